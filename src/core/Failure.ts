@@ -1,0 +1,122 @@
+/**
+ * What can go wrong between two replicas, as tagged errors. Each message ends with what to do next, because these are the
+ * words that an operator reads in the log, in `peers` and in `doctor`.
+ */
+import { Schema } from "effect"
+
+/** A clock reading lies further in the future than the drift bound allows. Times in milliseconds. */
+export class ClockDrift extends Schema.TaggedError<ClockDrift>()("ClockDrift", {
+  remote: Schema.Number,
+  local: Schema.Number,
+  limit: Schema.Number
+}) {
+  override get message(): string {
+    const ahead = Math.round((this.remote - this.local) / 1000)
+    return `a clock is ${ahead} s ahead of ours (allowed: ${this.limit / 1000} s): set the clocks of both machines, for example with NTP`
+  }
+}
+
+/** The other side broke the protocol; the connection is closed. */
+export class ProtocolViolation extends Schema.TaggedError<ProtocolViolation>()("ProtocolViolation", {
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `the peer broke the protocol: ${this.detail}; check that both run compatible versions`
+  }
+}
+
+/** A frame is larger than the receiver accepts. Sizes in bytes. */
+export class FrameTooLarge extends Schema.TaggedError<FrameTooLarge>()("FrameTooLarge", {
+  bytes: Schema.Number,
+  limit: Schema.Number
+}) {
+  override get message(): string {
+    return `a frame of ${this.bytes} bytes is over the limit of ${this.limit}: raise FERAL_SYNC_MAX_RECV_BYTES on the receiving node`
+  }
+}
+
+/** The passphrases of the two nodes differ. `by` is the node that noticed. */
+export class PassphraseMismatch extends Schema.TaggedError<PassphraseMismatch>()("PassphraseMismatch", {
+  by: Schema.String
+}) {
+  override get message(): string {
+    return `passphrase mismatch, found by ${this.by}: make FERAL_SYNC_PASSPHRASE the same on both nodes`
+  }
+}
+
+/** The other node has no passphrase. */
+export class PassphraseUnset extends Schema.TaggedError<PassphraseUnset>()("PassphraseUnset", {
+  by: Schema.String
+}) {
+  override get message(): string {
+    return `${this.by} has no passphrase: set FERAL_SYNC_PASSPHRASE there to the same value as here`
+  }
+}
+
+/** Two nodes claim one identity. */
+export class DuplicateNodeId extends Schema.TaggedError<DuplicateNodeId>()("DuplicateNodeId", {
+  nodeId: Schema.String
+}) {
+  override get message(): string {
+    return `another node uses the id ${this.nodeId} too: a data directory was copied; give one of the two a fresh FERAL_HOME`
+  }
+}
+
+/** We reached ourselves: one of the configured addresses is our own. */
+export class SelfConnection extends Schema.TaggedError<SelfConnection>()("SelfConnection", {}) {
+  override get message(): string {
+    return "this address is our own: it can be taken out of FERAL_SYNC_PEERS"
+  }
+}
+
+/** The peer fell silent. */
+export class PeerTimeout extends Schema.TaggedError<PeerTimeout>()("PeerTimeout", {
+  waitedFor: Schema.String,
+  seconds: Schema.Number
+}) {
+  override get message(): string {
+    return `no ${this.waitedFor} from the peer for ${this.seconds} s: check the network between the two, and that the node there is alive`
+  }
+}
+
+/** An existing FERAL node, which our policy does not let in. */
+export class LegacyRefused extends Schema.TaggedError<LegacyRefused>()("LegacyRefused", {
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return this.detail
+  }
+}
+
+/** Too many failed attempts from this address. */
+export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
+  retryAfterSeconds: Schema.Number
+}) {
+  override get message(): string {
+    return `too many attempts: the peer asks us to wait ${this.retryAfterSeconds} s`
+  }
+}
+
+/** The peer ended the session in good order. */
+export class PeerClosed extends Schema.TaggedError<PeerClosed>()("PeerClosed", {
+  code: Schema.Number,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `the peer closed the connection (${this.code}${this.reason === "" ? "" : `: ${this.reason}`})`
+  }
+}
+
+/** Every way in which a session can end. */
+export type SessionFailure =
+  | ClockDrift
+  | ProtocolViolation
+  | FrameTooLarge
+  | PassphraseMismatch
+  | PassphraseUnset
+  | DuplicateNodeId
+  | SelfConnection
+  | PeerTimeout
+  | LegacyRefused
+  | RateLimited
+  | PeerClosed

@@ -1,0 +1,147 @@
+/**
+ * The conflict rule of each kind, and the merge of a batch of operations into what a node holds.
+ *
+ * A state holds at most one operation for each slot. The slot of an operation is its row for kinds that this version
+ * knows, and the operation itself for kinds that it does not: those are kept whole, so that a later version can apply the
+ * rule that it knows.
+ *
+ * | kind                     | rule                                                          |
+ * |--------------------------|---------------------------------------------------------------|
+ * | notes, knowledge         | last-writer-wins register: the greatest operation by HLC       |
+ * | episodes, execution_log  | grow-only set: the least insert by HLC; a delete does nothing  |
+ * | any other                | grow-only set of operations                                   |
+ *
+ * Guarantees: for each slot the outcome is the extremum of all operations seen, under a total order. Merging is therefore
+ * commutative, associative and idempotent, for operations as for batches in any split, order and repetition.
+ *
+ * Source: Shapiro, Preguiça, Baquero, Zawirski, "Conflict-free Replicated Data Types" (2011).
+ */
+import { Order } from "effect"
+import * as Digest from "./Digest.ts"
+import * as Hlc from "./Hlc.ts"
+import { byCodePoint, type NodeId } from "./NodeId.ts"
+import { type Operation } from "./Operation.ts"
+
+/** The kinds that this version materialises. */
+export const kinds = ["notes", "knowledge", "episodes", "execution_log"] as const
+export type KnownKind = (typeof kinds)[number]
+
+/** How the operations of one slot compete. */
+export type Rule = "last-writer-wins" | "grow-only" | "opaque"
+
+/** The rule of a kind. */
+export const ruleOf = (kind: string): Rule => {
+  switch (kind) {
+    case "notes":
+    case "knowledge":
+      return "last-writer-wins"
+    case "episodes":
+    case "execution_log":
+      return "grow-only"
+    default:
+      return "opaque"
+  }
+}
+
+/** Where an operation is kept: kind, row, and for kinds that are kept whole the operation's HLC. */
+export type Slot = string
+
+/** What distinguishes operations on one row that are kept side by side: empty where one of them wins. */
+export const twinOf = (operation: Operation): string =>
+  ruleOf(operation.table) === "opaque" ? Hlc.toText(operation.hlc) : ""
+
+/** The slot of an operation. */
+export const slotOf = (operation: Operation): Slot => `${operation.table}\0${operation.row_id}\0${twinOf(operation)}`
+
+/**
+ * A total order of operations: by HLC, and between different contents under one HLC, which only a broken or hostile
+ * origin makes, by the hash of the content.
+ */
+const PrecedenceOrder: Order.Order<Operation> = Order.make((a, b) => {
+  const byHlc = Hlc.HlcOrder(a.hlc, b.hlc)
+  if (byHlc !== 0) return byHlc
+  const left = Digest.content(a)
+  const right = Digest.content(b)
+  if (left === right) return 0
+  const byHash = byCodePoint(Digest.toText(Digest.fingerprint(left)), Digest.toText(Digest.fingerprint(right)))
+  return byHash !== 0 ? byHash : byCodePoint(left, right)
+})
+
+/** What becomes of an operation that meets the one in its slot. */
+export type Outcome =
+  /** It is kept, in place of what was there. */
+  | "applied"
+  /** It was there already. */
+  | "known"
+  /** What is there wins over it. */
+  | "superseded"
+  /** It has no effect by its rule: a delete in a grow-only set. */
+  | "ignored"
+
+/** The outcome of `incoming` meeting `current` in its slot. */
+export const resolve = (current: Operation | undefined, incoming: Operation): Outcome => {
+  const rule = ruleOf(incoming.table)
+  if (rule === "grow-only" && incoming.op_type === "delete") return "ignored"
+  if (current === undefined) return "applied"
+  const order = PrecedenceOrder(incoming, current)
+  if (order === 0) return "known"
+  return (rule === "grow-only" ? order < 0 : order > 0) ? "applied" : "superseded"
+}
+
+/** Whether two operations claim one HLC with different contents. */
+export const isConflict = (current: Operation | undefined, incoming: Operation): boolean =>
+  current !== undefined &&
+  Hlc.HlcOrder(current.hlc, incoming.hlc) === 0 &&
+  Digest.content(current) !== Digest.content(incoming)
+
+/** What a batch changes. */
+export interface Merged {
+  /** What has to be written, by slot. */
+  readonly writes: ReadonlyMap<Slot, Operation>
+  /** What has to be added to the digest. */
+  readonly digest: Digest.Digest
+  /** How many operations claimed an HLC that another content had. */
+  readonly conflicts: number
+  /** Whose operations won over whose in this batch: winning origin to losing ones, where they differ. */
+  readonly wins: Wins
+}
+
+/** Origins whose operations won over those of others. */
+export type Wins = ReadonlyMap<NodeId, ReadonlySet<NodeId>>
+
+/** Merges `operations` into a state that holds `current(slot)`. */
+export const mergeBatch = (current: (slot: Slot) => Operation | undefined, operations: Iterable<Operation>): Merged => {
+  const writes = new Map<Slot, Operation>()
+  let digest = Digest.empty
+  let conflicts = 0
+  const wins = new Map<NodeId, Set<NodeId>>()
+  for (const operation of operations) {
+    const slot = slotOf(operation)
+    const held = writes.get(slot) ?? current(slot)
+    const outcome = resolve(held, operation)
+    if (held !== undefined) {
+      if (isConflict(held, operation)) conflicts++
+      if (outcome === "applied") addWin(wins, operation, held)
+      if (outcome === "superseded") addWin(wins, held, operation)
+    }
+    if (outcome !== "applied") continue
+    writes.set(slot, operation)
+    digest = Digest.add(digest, Digest.ofOperation(operation))
+    if (held !== undefined) digest = Digest.subtract(digest, Digest.ofOperation(held))
+  }
+  return { writes, digest, conflicts, wins }
+}
+
+const addWin = (wins: Map<NodeId, Set<NodeId>>, winner: Operation, loser: Operation): void => {
+  if (winner.hlc.node === loser.hlc.node) return
+  const losers = wins.get(winner.hlc.node)
+  if (losers === undefined) wins.set(winner.hlc.node, new Set([loser.hlc.node]))
+  else losers.add(loser.hlc.node)
+}
+
+/** A whole state, by slot: the model that every store is measured against. */
+export type State = ReadonlyMap<Slot, Operation>
+
+/** The state after merging `operations` into `state`. */
+export const merge = (state: State, operations: Iterable<Operation>): State =>
+  new Map([...state, ...mergeBatch((slot) => state.get(slot), operations).writes])

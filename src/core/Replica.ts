@@ -1,0 +1,64 @@
+/**
+ * What the session protocol needs to know about the state of a replica, as plain values.
+ */
+import type { Option } from "effect"
+import type { Digest } from "./Digest.ts"
+import type { Reading } from "./Hlc.ts"
+import type { Wins } from "./Merge.ts"
+import type { NodeId } from "./NodeId.ts"
+import type { Operation } from "./Operation.ts"
+import type { VectorClock } from "./VectorClock.ts"
+
+/** The state of a replica at one moment. */
+export interface Snapshot {
+  /** Counts commits since the replica was opened. */
+  readonly version: number
+  /** What this replica claims: of every operation that the clock covers, it holds that one or one that wins over it. */
+  readonly clock: VectorClock
+  /** The greatest reading held of each origin: beyond `clock` while a peer's round is not complete. */
+  readonly tops: VectorClock
+  readonly digest: Digest
+}
+
+/** What commits have written: the readings of each origin, and whose operations won over whose. */
+export interface Touched {
+  readonly ranges: ReadonlyMap<NodeId, { readonly least: Reading; readonly greatest: Reading }>
+  readonly wins: Wins
+}
+
+/** Asks for what lies beyond the given readings, origin by origin, in the order given. */
+export interface DeltaRequest {
+  readonly from: ReadonlyArray<readonly [NodeId, Reading]>
+  /** The version that the caller has seen. */
+  readonly since: number
+  /** About how many bytes of operations to read at most; one operation is read however large it is. */
+  readonly maxBytes: number
+  readonly maxOperations: number
+}
+
+/** A bounded piece of the state, read in one transaction together with the snapshot. */
+export interface Delta {
+  readonly snapshot: Snapshot
+  /** In the order of the request: origin by origin, each in the order of its readings. */
+  readonly operations: ReadonlyArray<Operation>
+  /** How many of the requested origins were read to their end: they are the first ones. */
+  readonly exhausted: number
+  /** What was written after version `since`; none when that is too long ago to tell. */
+  readonly touched: Option.Option<Touched>
+}
+
+/** Something a peer sent that is no operation. Kept, bounded in count and size, so that an operator can look at it. */
+export interface Quarantined {
+  readonly peer: NodeId
+  readonly reason: string
+  /** The JSON text as it came, cut to 4 KiB. */
+  readonly text: string
+}
+
+/** What a frame from a peer asks to be committed, all or nothing. */
+export interface Batch {
+  readonly operations: ReadonlyArray<Operation>
+  /** What may be claimed once `operations` are held. */
+  readonly through: VectorClock
+  readonly quarantined: ReadonlyArray<Quarantined>
+}

@@ -1,0 +1,255 @@
+/**
+ * The sync protocol, form 2, as a state machine without I/O: `step(state, event) -> [state, actions]`.
+ *
+ * One session is one connection between two replicas, in either role. It goes through three phases.
+ *
+ * - *opening*: the dialler sends `sync_request` with its clock and its proof of the passphrase; the server verifies it before
+ *   it says anything about itself, and answers `sync_response` with its own proof, which the dialler verifies. Nothing of
+ *   the memory is sent before both proofs hold.
+ * - *open*: both sides run the same pump (`session/Outbound.ts`) and the same intake (`session/Inbound.ts`), for as long as
+ *   the connection lasts.
+ * - *closed*: nothing happens any more.
+ *
+ * `step` never throws, for any event in any state. Time comes in with the events; `deadline` says when the next `Tick` is
+ * wanted. Two sessions that are fed each other's frames in order end with equal clocks and equal states.
+ */
+import { HashMap, Option, Redacted, Result } from "effect"
+import * as Digest from "./Digest.ts"
+import {
+  DuplicateNodeId,
+  PassphraseMismatch,
+  PeerTimeout,
+  ProtocolViolation,
+  RateLimited,
+  SelfConnection,
+  type SessionFailure
+} from "./Failure.ts"
+import * as Handshake from "./Handshake.ts"
+import * as Inbound from "./session/Inbound.ts"
+import * as Outbound from "./session/Outbound.ts"
+import {
+  type Action,
+  andThen,
+  type Event,
+  type Session,
+  settledDigest,
+  type Step,
+  times,
+  withLocal
+} from "./session/State.ts"
+import * as VectorClock from "./VectorClock.ts"
+import * as Wire from "./Wire.ts"
+
+export { initial, type Action, type Event, type Options, type Session, type Step } from "./session/State.ts"
+
+/** The first step of a connection: the dialler speaks first. */
+export const open = (session: Session): Step =>
+  session.options.role === "dialler"
+    ? [session, [{ _tag: "Send", text: hello(session, "sync_request", session.openedAt) }]]
+    : [session, []]
+
+/** What happens next. */
+export const step = (session: Session, event: Event): Step => {
+  if (session.phase === "closed") return [session, []]
+  switch (event._tag) {
+    case "Received":
+      return onFrame({ ...session, heardAt: event.now }, event.text, event.now)
+    case "Alive":
+      return [{ ...session, heardAt: event.now }, []]
+    case "Delta":
+      return Outbound.onDelta(session, event.request, event.delta, event.now)
+    case "Committed":
+      return andThen(Inbound.onCommitted(session, event.snapshot, event.now), (next) => Outbound.pump(next, event.now))
+    case "Changed":
+      return event.snapshot.version <= session.local.version
+        ? [session, []]
+        : Outbound.pump(withLocal(session, event.snapshot, event.now), event.now)
+    case "Tick":
+      return onTick(session, event.now)
+    case "Stop":
+      return close(session, event.code, event.reason, undefined)
+  }
+}
+
+/** When the session wants a `Tick` at the latest, in ms. */
+export const deadline = (session: Session): number => {
+  switch (session.phase) {
+    case "closed":
+      return Infinity
+    case "opening":
+      return session.openedAt + times.handshake
+    case "open":
+      return Math.min(
+        pingAt(session),
+        session.heardAt + times.timeout,
+        session.inbound.tellAt ?? Infinity,
+        Outbound.dueAt(session),
+        Inbound.releaseAt(session)
+      )
+  }
+}
+
+const pingAt = ({ heardAt, pingedAt }: Session): number => Math.max(heardAt, pingedAt) + times.ping
+
+const onTick = (session: Session, now: number): Step => {
+  if (session.phase === "opening") {
+    return now < session.openedAt + times.handshake
+      ? [session, []]
+      : fail(session, "timeout", new PeerTimeout({ waitedFor: "handshake", seconds: times.handshake / 1000 }))
+  }
+  if (now >= session.heardAt + times.timeout) {
+    return fail(session, "timeout", new PeerTimeout({ waitedFor: "sign of life", seconds: times.timeout / 1000 }))
+  }
+  const pinged: Step = now >= pingAt(session) ? [{ ...session, pingedAt: now }, [{ _tag: "Ping" }]] : [session, []]
+  const told = andThen(pinged, (next) =>
+    now >= (next.inbound.tellAt ?? Infinity) ? Inbound.tell(next, Option.none()) : [next, []]
+  )
+  const released = andThen(told, (next) =>
+    now >= Inbound.releaseAt(next) ? Inbound.release(next, hello(next, "sync_request", now)) : [next, []]
+  )
+  return andThen(released, (next) => Outbound.pump(next, now))
+}
+
+const onFrame = (session: Session, text: string, now: number): Step =>
+  Result.match(Wire.decode(text), {
+    onFailure: (failure) => fail(session, "protocol", failure),
+    onSuccess: (message) =>
+      session.phase === "open" ? onMessage(session, message, now) : onOpening(session, message, now)
+  })
+
+/** The handshake: each side takes exactly one message. */
+const onOpening = (session: Session, message: Wire.Message, now: number): Step => {
+  const { options } = session
+  if (message.type === "sync_error") return refused(session, message)
+  if (message.type !== (options.role === "dialler" ? "sync_response" : "sync_request")) {
+    return fail(session, "protocol", new ProtocolViolation({ detail: `${message.type} before the handshake` }))
+  }
+  const theirRole = options.role === "dialler" ? "server" : "dialler"
+  const isProved = Handshake.verify(
+    Redacted.value(options.key),
+    theirRole,
+    transcript(session, theirRole, message.nodeId),
+    message.proof
+  )
+  if (!isProved) return fail(session, "invalid_passphrase", new PassphraseMismatch({ by: "this node" }))
+  if (options.loop) return fail(session, "self", new SelfConnection())
+  if (message.nodeId === options.self) {
+    return fail(session, "duplicate_node_id", new DuplicateNodeId({ nodeId: message.nodeId }))
+  }
+  const met: Session = { ...greeted(session, message, now), phase: "open", peer: message.nodeId }
+  const answer: ReadonlyArray<Action> =
+    options.role === "server" ? [{ _tag: "Send", text: hello(met, "sync_response", now) }] : []
+  return andThen(
+    [
+      { ...Outbound.restart(met, now), announced: met.local.clock },
+      [...answer, { _tag: "Established", peer: message.nodeId }]
+    ],
+    (next) => Outbound.pump(next, now)
+  )
+}
+
+/** What a greeting tells: the peer's clock, which replaces what we knew, its digest and its time. */
+const greeted = (session: Session, message: Wire.Hello, now: number): Session =>
+  Inbound.compareDigest({ ...session, known: message.clock, offset: message.time - now }, message.digest)
+
+const onMessage = (session: Session, message: Wire.Message, now: number): Step => {
+  switch (message.type) {
+    case "sync_request":
+      return Outbound.pump(Outbound.restart(greeted(session, message, now), now), now)
+    case "sync_response":
+      return fail(session, "protocol", new ProtocolViolation({ detail: "a second sync_response" }))
+    case "sync_data": {
+      const taken = Inbound.onData(session, message, now)
+      return taken instanceof ProtocolViolation ? fail(session, "protocol", taken) : taken
+    }
+    case "sync_ack":
+      return Outbound.pump(Inbound.onAck(session, message), now)
+    case "sync_error":
+      return refused(session, message)
+  }
+}
+
+/** Our greeting. The server's answer is the first in which both node ids are known. */
+const hello = (session: Session, type: Wire.Hello["type"], now: number): string => {
+  const { options, local, phase, peer } = session
+  const isFirst = phase === "opening" || type === "sync_response"
+  const clock = isFirst ? VectorClock.withEntry(local.clock, options.self, options.ownFrom) : local.clock
+  return Wire.encode({
+    type,
+    nodeId: options.self,
+    clock,
+    proof: isFirst
+      ? Handshake.prove(Redacted.value(options.key), options.role, transcript(session, options.role, peer ?? ""))
+      : "",
+    digest: Option.map(settledDigest(local), Digest.toText),
+    features: [],
+    time: now
+  })
+}
+
+/** What a proof of `prover` speaks about, where `theirs` is the peer's node id. */
+const transcript = ({ options }: Session, prover: Handshake.Role, theirs: string): Handshake.Transcript => {
+  const [dialler, server] = options.role === "dialler" ? [options.self, theirs] : [theirs, options.self]
+  return {
+    nonces: options.nonces,
+    binding: Redacted.value(options.binding),
+    dialler,
+    server: prover === "dialler" ? "" : server
+  }
+}
+
+/** The peer refused us, and said why. */
+const refused = (session: Session, { reason, message }: Wire.Refusal): Step => {
+  const { peer, options } = session
+  const by = peer ?? options.remote
+  return close(session, 1000, "", failureOf(reason, message, by, options.self))
+}
+
+const failureOf = (reason: string, message: string, by: string, self: string): SessionFailure => {
+  switch (reason) {
+    case "invalid_passphrase":
+      return new PassphraseMismatch({ by })
+    case "duplicate_node_id":
+      return new DuplicateNodeId({ nodeId: self })
+    case "self":
+      return new SelfConnection()
+    case "rate_limited":
+      return new RateLimited({ retryAfterSeconds: 60 })
+    case "timeout":
+      return new PeerTimeout({ waitedFor: `sign of life from us, says ${by},`, seconds: times.timeout / 1000 })
+    default:
+      return new ProtocolViolation({ detail: `${by} says: ${message === "" ? reason : message}` })
+  }
+}
+
+/** Refuses the peer: says why, and closes. */
+const fail = (session: Session, reason: Wire.Reason, failure: SessionFailure): Step => {
+  const text = Wire.encode({ type: "sync_error", reason, message: failure.message.slice(0, Wire.limits.text) })
+  return andThen([session, [{ _tag: "Send", text }]], (next) => close(next, Wire.closeCodes[reason], reason, failure))
+}
+
+const close = (session: Session, code: number, reason: string, failure: SessionFailure | undefined): Step => [
+  { ...session, phase: "closed" },
+  [{ _tag: "Close", code, reason, failure }]
+]
+
+/** How a session is, for `status`. */
+export const view = (session: Session) => ({
+  state: isCaughtUp(session)
+    ? ("live" as const)
+    : session.phase === "open"
+      ? ("syncing" as const)
+      : ("connecting" as const),
+  /** Operations that are sent and not yet known to be committed there; none while it is not known what is missing. */
+  lag:
+    isCaughtUp(session) || HashMap.isEmpty(session.outbound.dirty)
+      ? session.outbound.unacked.reduce((sum, frame) => sum + frame.operations, 0)
+      : undefined,
+  offset: session.offset,
+  lastSyncAt: session.inbound.lastSyncAt,
+  held: session.inbound.held,
+  diverged: session.diverged
+})
+
+const isCaughtUp = ({ phase, inbound, outbound }: Session): boolean =>
+  phase === "open" && inbound.complete && !outbound.fresh && HashMap.isEmpty(outbound.dirty)

@@ -1,0 +1,88 @@
+/**
+ * Vector clock: for every origin, how far into its history a node has seen.
+ *
+ * A clock is an immutable map from origin to reading; an origin that is absent stands at `Hlc.zero`. Clocks form a
+ * join-semilattice under `merge`: associative, commutative, idempotent, with `empty` as identity, and `includes` as its
+ * partial order. `advance` and `merge` never move an entry back.
+ *
+ * Sources: Fidge (1988), Mattern (1989); used as a version vector (Parker et al., 1983).
+ */
+import { HashMap, Option, Result } from "effect"
+import * as Hlc from "./Hlc.ts"
+import type { NodeId } from "./NodeId.ts"
+
+export type VectorClock = HashMap.HashMap<NodeId, Hlc.Reading>
+
+/** The clock of a node that has seen nothing. */
+export const empty: VectorClock = HashMap.empty()
+
+/** A clock from entries; of two entries for one origin the later counts. */
+export const fromEntries = (entries: Iterable<readonly [NodeId, Hlc.Reading]>): VectorClock =>
+  HashMap.mutate(empty, (clock) => {
+    for (const [node, reading] of entries) raise(clock, node, reading)
+  })
+
+/** How far `clock` has seen `node`. */
+export const get = (clock: VectorClock, node: NodeId): Hlc.Reading =>
+  Option.getOrElse(HashMap.get(clock, node), () => Hlc.zero)
+
+/** `clock` after seeing `node` up to `reading`. */
+export const advance = (clock: VectorClock, node: NodeId, reading: Hlc.Reading): VectorClock =>
+  raise(clock, node, reading)
+
+/** `clock` with the entry of `node` set to `reading`, be it earlier or later than before. */
+export const withEntry = (clock: VectorClock, node: NodeId, reading: Hlc.Reading): VectorClock =>
+  reading.wall === 0 && reading.counter === 0 ? HashMap.remove(clock, node) : HashMap.set(clock, node, reading)
+
+/** The least clock that includes both. */
+export const merge = (a: VectorClock, b: VectorClock): VectorClock =>
+  HashMap.size(a) < HashMap.size(b)
+    ? merge(b, a)
+    : HashMap.mutate(a, (clock) => {
+        for (const [node, reading] of HashMap.entries(b)) raise(clock, node, reading)
+      })
+
+/** Whether `clock` has seen `hlc`. */
+export const covers = (clock: VectorClock, hlc: Hlc.Hlc): boolean => !Hlc.isAfter(hlc, get(clock, hlc.node))
+
+/** Whether `a` has seen everything that `b` has. */
+export const includes = (a: VectorClock, b: VectorClock): boolean => {
+  for (const [node, reading] of HashMap.entries(b)) if (Hlc.isAfter(reading, get(a, node))) return false
+  return true
+}
+
+/** How two clocks relate: which one has seen more, both the same, or each something that the other lacks. */
+export const compare = (a: VectorClock, b: VectorClock): "equal" | "before" | "after" | "concurrent" => {
+  const aIncludesB = includes(a, b)
+  const bIncludesA = includes(b, a)
+  return aIncludesB ? (bIncludesA ? "equal" : "after") : bIncludesA ? "before" : "concurrent"
+}
+
+/** The entries of `a` that are ahead of `b`: what has to be added to `b` so that it includes `a`. */
+export const difference = (a: VectorClock, b: VectorClock): VectorClock =>
+  HashMap.filter(a, (reading, node) => Hlc.isAfter(reading, get(b, node)))
+
+/** The wire form: `{origin: hlc text}`. */
+export const toRecord = (clock: VectorClock): Record<string, string> =>
+  Object.fromEntries(Array.from(HashMap.entries(clock), ([node, reading]) => [node, Hlc.format(reading, node)]))
+
+/**
+ * Reads the wire form. An entry must name its own origin after the second colon, or nothing (`0:0:`, "seen nothing").
+ * Fails with the offending key.
+ */
+export const fromRecord = (
+  record: { readonly [node: string]: string },
+  isNodeId: (node: string) => node is NodeId
+): Result.Result<VectorClock, string> => {
+  const entries: Array<[NodeId, Hlc.Reading]> = []
+  for (const [node, text] of Object.entries(record)) {
+    const parsed = Hlc.parseReading(text)
+    if (!isNodeId(node) || Option.isNone(parsed)) return Result.fail(node)
+    if (parsed.value.node !== node && parsed.value.node !== "") return Result.fail(node)
+    entries.push([node, parsed.value.reading])
+  }
+  return Result.succeed(fromEntries(entries))
+}
+
+const raise = (clock: VectorClock, node: NodeId, reading: Hlc.Reading): VectorClock =>
+  Hlc.isAfter(reading, get(clock, node)) ? HashMap.set(clock, node, reading) : clock

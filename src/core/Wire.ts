@@ -1,0 +1,262 @@
+/**
+ * The messages of the wire, form 2, and the limits on what may come in.
+ *
+ * A frame is one JSON object. `decode` gives a message or a typed failure for every text whatsoever; `encode` gives a text
+ * that `decode` reads back. An operation that cannot be read does not fail its frame: it is returned as malformed, with
+ * the reason, beside the others. Keys that this version does not know are ignored.
+ */
+import { HashMap, Option, Result, Schema } from "effect"
+import { ProtocolViolation } from "./Failure.ts"
+import { isWithinDepth } from "./Json.ts"
+import { NodeId, utf8Length } from "./NodeId.ts"
+import * as Operation from "./Operation.ts"
+import * as VectorClock from "./VectorClock.ts"
+
+/** What a peer may ask us to hold at once. Bytes are limited by the transport, before a frame gets here. */
+export const limits = {
+  /** Nesting of a frame: the envelope, the list of changes, and the data of an operation. */
+  depth: Operation.maxDataDepth + 4,
+  operationsPerFrame: 20_000,
+  origins: 10_000,
+  features: 32,
+  /** Characters of a reason, message or proof. */
+  text: 1_000,
+  /** Characters of a malformed operation that are kept. */
+  quarantinedText: 4_096
+} as const
+
+/** Reasons of a refusal, and the close code that goes with each. */
+export const closeCodes = {
+  going_away: 1001,
+  internal_error: 1011,
+  protocol: 4400,
+  invalid_passphrase: 4401,
+  duplicate_node_id: 4409,
+  duplicate_connection: 4410,
+  self: 4411,
+  too_large: 4413,
+  timeout: 4408,
+  rate_limited: 4429
+} as const
+export type Reason = keyof typeof closeCodes
+
+/** Who is there and what it has: the first message of each side. A request inside a session restarts the pump. */
+export interface Hello {
+  readonly type: "sync_request" | "sync_response"
+  readonly nodeId: NodeId
+  readonly clock: VectorClock.VectorClock
+  /** HMAC proof of the passphrase; empty in a request inside a session. */
+  readonly proof: string
+  /** The digest of the state at `clock`; none while rounds are incomplete. */
+  readonly digest: Option.Option<string>
+  readonly features: ReadonlyArray<string>
+  /** The sender's wall time in ms. */
+  readonly time: number
+}
+
+/** Operations, in order. */
+export interface Data {
+  readonly type: "sync_data"
+  /** Counts the frames of one direction of a session, from 0. */
+  readonly seq: number
+  /** Whether more frames of this round follow. */
+  readonly more: boolean
+  /** Whether this is the first frame after the pump (re)started. */
+  readonly fresh: boolean
+  /** What the receiver may claim once this frame and all before it are committed. */
+  readonly through: VectorClock.VectorClock
+  readonly operations: ReadonlyArray<Operation.Operation>
+  readonly malformed: ReadonlyArray<Malformed>
+}
+
+/** Something in a frame that is no operation. */
+export interface Malformed {
+  readonly reason: string
+  readonly text: string
+}
+
+/** What the sender of this has committed. */
+export interface Ack {
+  readonly type: "sync_ack"
+  /** The last frame that is committed; none when this only tells of progress made elsewhere. */
+  readonly seq: Option.Option<number>
+  /** Entries of the sender's clock that changed since it last told. */
+  readonly clock: VectorClock.VectorClock
+  readonly digest: Option.Option<string>
+  /** Origins whose operations are held back for their clock, with the first reading held. */
+  readonly held: VectorClock.VectorClock
+}
+
+/** A refusal. */
+export interface Refusal {
+  readonly type: "sync_error"
+  readonly reason: string
+  readonly message: string
+}
+
+export type Message = Hello | Data | Ack | Refusal
+
+const ShortText = Schema.String.check(Schema.isMaxLength(limits.text))
+const ClockRecord = Schema.Record(Schema.String, Schema.String)
+
+const HelloWire = Schema.Struct({
+  type: Schema.Literals(["sync_request", "sync_response"]),
+  node_id: NodeId,
+  vector_clock: ClockRecord,
+  proof: Schema.optionalKey(ShortText),
+  digest: Schema.optionalKey(ShortText),
+  features: Schema.optionalKey(Schema.Array(ShortText).check(Schema.isMaxLength(limits.features))),
+  time: Schema.optionalKey(Schema.Finite)
+})
+const DataWire = Schema.Struct({
+  type: Schema.Literal("sync_data"),
+  seq: Schema.Natural,
+  more: Schema.Boolean,
+  fresh: Schema.optionalKey(Schema.Boolean),
+  through: Schema.optionalKey(ClockRecord),
+  changes: Schema.Array(Schema.Unknown).check(Schema.isMaxLength(limits.operationsPerFrame))
+})
+const AckWire = Schema.Struct({
+  type: Schema.Literal("sync_ack"),
+  seq: Schema.optionalKey(Schema.Natural),
+  vector_clock: ClockRecord,
+  digest: Schema.optionalKey(ShortText),
+  held: Schema.optionalKey(ClockRecord)
+})
+const RefusalWire = Schema.Struct({
+  type: Schema.Literal("sync_error"),
+  reason: Schema.optionalKey(ShortText),
+  message: Schema.optionalKey(ShortText)
+})
+const MessageWire = Schema.Union([HelloWire, DataWire, AckWire, RefusalWire])
+type MessageWire = typeof MessageWire.Type
+
+const decodeMessage = Schema.decodeUnknownResult(MessageWire)
+const isNodeId = Schema.is(NodeId)
+
+const violation = (detail: string) => new ProtocolViolation({ detail })
+
+/** Reads a frame. */
+export const decode = (text: string): Result.Result<Message, ProtocolViolation> => {
+  if (!isWithinDepth(text, limits.depth)) return Result.fail(violation(`JSON nested more than ${limits.depth} deep`))
+  return Result.try({ try: (): unknown => JSON.parse(text), catch: () => violation("a frame is not JSON") }).pipe(
+    Result.flatMap((value) =>
+      Result.mapError(decodeMessage(value), (error) =>
+        violation(`not a message: ${error.message.slice(0, limits.text)}`)
+      )
+    ),
+    Result.flatMap(fromWire)
+  )
+}
+
+const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> => {
+  switch (wire.type) {
+    case "sync_request":
+    case "sync_response":
+      return Result.map(readClock(wire.vector_clock), (clock) => ({
+        type: wire.type,
+        nodeId: wire.node_id,
+        clock,
+        proof: wire.proof ?? "",
+        digest: Option.fromUndefinedOr(wire.digest),
+        features: wire.features ?? [],
+        time: wire.time ?? 0
+      }))
+    case "sync_data":
+      return Result.map(readClock(wire.through ?? {}), (through) => ({
+        type: wire.type,
+        seq: wire.seq,
+        more: wire.more,
+        fresh: wire.fresh ?? false,
+        through,
+        ...readChanges(wire.changes)
+      }))
+    case "sync_ack":
+      return Result.flatMap(readClock(wire.vector_clock), (clock) =>
+        Result.map(readClock(wire.held ?? {}), (held) => ({
+          type: wire.type,
+          seq: Option.fromUndefinedOr(wire.seq),
+          clock,
+          digest: Option.fromUndefinedOr(wire.digest),
+          held
+        }))
+      )
+    case "sync_error":
+      return Result.succeed({ type: wire.type, reason: wire.reason ?? "", message: wire.message ?? "" })
+  }
+}
+
+const readClock = (record: typeof ClockRecord.Type): Result.Result<VectorClock.VectorClock, ProtocolViolation> =>
+  Object.keys(record).length > limits.origins
+    ? Result.fail(violation(`a clock of more than ${limits.origins} origins`))
+    : Result.mapError(VectorClock.fromRecord(record, isNodeId), (key) =>
+        violation(`a clock entry is not valid: ${key.slice(0, 200)}`)
+      )
+
+const readChanges = (changes: ReadonlyArray<unknown>): Pick<Data, "operations" | "malformed"> => {
+  const operations: Array<Operation.Operation> = []
+  const malformed: Array<Malformed> = []
+  for (const change of changes) {
+    const read = Operation.fromWire(change)
+    if (Result.isSuccess(read)) operations.push(read.success)
+    else malformed.push({ reason: read.failure, text: JSON.stringify(change).slice(0, limits.quarantinedText) })
+  }
+  return { operations, malformed }
+}
+
+/** A message as text. Malformed operations are not sent on. */
+export const encode = (message: Message): string => {
+  switch (message.type) {
+    case "sync_request":
+    case "sync_response":
+      return JSON.stringify({
+        type: message.type,
+        node_id: message.nodeId,
+        vector_clock: VectorClock.toRecord(message.clock),
+        ...(message.proof === "" ? {} : { proof: message.proof }),
+        digest: Option.getOrUndefined(message.digest),
+        features: message.features,
+        time: message.time
+      })
+    case "sync_data":
+      return encodeData(message, message.operations.map(Operation.toWire))
+    case "sync_ack":
+      return JSON.stringify({
+        type: message.type,
+        seq: Option.getOrUndefined(message.seq),
+        vector_clock: VectorClock.toRecord(message.clock),
+        digest: Option.getOrUndefined(message.digest),
+        ...(HashMap.isEmpty(message.held) ? {} : { held: VectorClock.toRecord(message.held) })
+      })
+    case "sync_error":
+      return JSON.stringify({ type: message.type, reason: message.reason, message: message.message })
+  }
+}
+
+/** A `sync_data` frame around operations that are texts already. */
+export const encodeData = (
+  { seq, more, fresh, through }: Pick<Data, "seq" | "more" | "fresh" | "through">,
+  changes: ReadonlyArray<string>
+): string =>
+  `{"type":"sync_data","seq":${seq},"more":${more}${fresh ? ',"fresh":true' : ""},` +
+  `"through":${JSON.stringify(VectorClock.toRecord(through))},"changes":[${changes.join(",")}]}`
+
+/**
+ * The operations that fit into a frame of about `maxBytes` bytes, as texts: a leading part, and at least one of them however
+ * large it is.
+ */
+export const fill = (
+  operations: ReadonlyArray<Operation.Operation>,
+  maxBytes: number
+): { readonly changes: ReadonlyArray<string>; readonly bytes: number } => {
+  const changes: Array<string> = []
+  let bytes = 0
+  for (const operation of operations) {
+    const text = Operation.toWire(operation)
+    const size = utf8Length(text) + 1
+    if (changes.length > 0 && bytes + size > maxBytes) break
+    changes.push(text)
+    bytes += size
+  }
+  return { changes, bytes }
+}

@@ -1,0 +1,129 @@
+/**
+ * The receiving half: takes frames in order, holds back what is ahead of time, commits, acknowledges.
+ *
+ * Clock poison does not spread: an operation more than the drift bound ahead of local time is not taken, nor what follows it
+ * of the same origin; all others are. While something is held back, nothing new is claimed, for what is held may have
+ * superseded operations that we therefore never saw. When its time has come, the peer is asked to start its pump again
+ * from what we claim.
+ */
+import { HashMap, Option } from "effect"
+import * as Digest from "../Digest.ts"
+import { ProtocolViolation } from "../Failure.ts"
+import * as Hlc from "../Hlc.ts"
+import type { NodeId } from "../NodeId.ts"
+import type { Operation } from "../Operation.ts"
+import type { Snapshot } from "../Replica.ts"
+import * as VectorClock from "../VectorClock.ts"
+import * as Wire from "../Wire.ts"
+import { acknowledge, learn } from "./Outbound.ts"
+import { emptyFrames, type Inbound, type Session, settledDigest, type Step, withLocal } from "./State.ts"
+
+/** Takes a frame of operations. Fails with what is wrong about it. */
+export const onData = (session: Session, data: Wire.Data, now: number): Step | ProtocolViolation => {
+  const { inbound, peer, options } = session
+  if (data.seq !== inbound.seq) {
+    return new ProtocolViolation({ detail: `frame ${data.seq} came where ${inbound.seq} was due` })
+  }
+  const isEmpty = data.operations.length + data.malformed.length === 0 && HashMap.isEmpty(data.through)
+  const empties = isEmpty ? inbound.empties + 1 : 0
+  if (empties > emptyFrames) return new ProtocolViolation({ detail: `${empties} empty frames in a row` })
+
+  const { operations, held } = holdBack(data, data.fresh ? HashMap.empty() : inbound.held, now, options.maxDriftMs)
+  const stale = inbound.stale && !data.fresh
+  const through = stale || !HashMap.isEmpty(held) ? VectorClock.empty : data.through
+  const quarantined = peer === undefined ? [] : data.malformed.map((malformed) => ({ peer, ...malformed }))
+  const next: Session = {
+    ...learn(session, impliedBy(data, peer)),
+    inbound: {
+      ...inbound,
+      seq: inbound.seq + 1,
+      committing: [...inbound.committing, { seq: data.seq, more: data.more }],
+      held,
+      stale,
+      empties
+    }
+  }
+  return [next, [{ _tag: "Commit", batch: { operations, through, quarantined } }]]
+}
+
+/** What the sender of a frame itself has: all that it lets us claim, and its own history up to what it sends of it. */
+const impliedBy = ({ through, operations }: Wire.Data, peer: NodeId | undefined): VectorClock.VectorClock => {
+  const own = operations.findLast((operation) => operation.hlc.node === peer)
+  return own === undefined ? through : VectorClock.advance(through, own.hlc.node, own.hlc)
+}
+
+/** Splits a frame into what can be taken now and what has to wait. */
+const holdBack = (
+  { operations, through }: Wire.Data,
+  before: Inbound["held"],
+  now: number,
+  maxDrift: number
+): { readonly operations: ReadonlyArray<Operation>; readonly held: Inbound["held"] } => {
+  let held = before
+  const hold = (node: NodeId, reading: Hlc.Reading) => {
+    if (!HashMap.has(held, node)) held = HashMap.set(held, node, { wall: reading.wall, counter: reading.counter })
+  }
+  const taken = operations.filter(({ hlc }) => {
+    if (Hlc.isDrifting(hlc, now, maxDrift)) hold(hlc.node, hlc)
+    return !HashMap.has(held, hlc.node)
+  })
+  for (const [node, reading] of HashMap.entries(through)) {
+    if (Hlc.isDrifting(reading, now, maxDrift)) hold(node, reading)
+  }
+  return { operations: taken, held }
+}
+
+/** A frame is committed: acknowledges it. */
+export const onCommitted = (session: Session, snapshot: Snapshot, now: number): Step => {
+  const [frame, ...committing] = session.inbound.committing
+  if (frame === undefined) return [session, []]
+  return tell(
+    {
+      ...withLocal(session, snapshot, now),
+      inbound: { ...session.inbound, committing, complete: !frame.more, lastSyncAt: now }
+    },
+    Option.some(frame.seq)
+  )
+}
+
+/** Tells the peer how far we are: in answer to its frame `seq`, or of our own accord. */
+export const tell = (session: Session, seq: Option.Option<number>): Step => {
+  const { local, announced, inbound } = session
+  const clock = VectorClock.difference(local.clock, announced)
+  const told: Session = {
+    ...session,
+    announced: VectorClock.merge(announced, clock),
+    inbound: { ...inbound, tellAt: undefined }
+  }
+  if (Option.isNone(seq) && HashMap.isEmpty(clock)) return [told, []]
+  const digest = Option.map(settledDigest(local), Digest.toText)
+  return [told, [{ _tag: "Send", text: Wire.encode({ type: "sync_ack", seq, clock, digest, held: inbound.held }) }]]
+}
+
+/** The peer told how far it is. */
+export const onAck = (session: Session, ack: Wire.Ack): Session => {
+  const told = Option.match(ack.seq, { onNone: () => session, onSome: (seq) => acknowledge(session, seq) })
+  return compareDigest(learn(told, ack.clock), ack.digest)
+}
+
+/** Compares digests when both sides claim the same: equal clocks must mean equal states. */
+export const compareDigest = (session: Session, theirs: Option.Option<string>): Session => {
+  const ours = settledDigest(session.local)
+  if (Option.isNone(theirs) || Option.isNone(ours)) return session
+  if (VectorClock.compare(session.known, session.local.clock) !== "equal") return session
+  return { ...session, diverged: Digest.toText(ours.value) !== theirs.value }
+}
+
+/** When the first operation that is held back can be taken (ms). */
+export const releaseAt = ({ inbound, options }: Session): number => {
+  if (inbound.stale) return Infinity
+  let at = Infinity
+  for (const reading of HashMap.values(inbound.held)) at = Math.min(at, reading.wall - options.maxDriftMs)
+  return at
+}
+
+/** The time has come: asks the peer to start over from what we claim. */
+export const release = (session: Session, hello: string): Step => [
+  { ...session, inbound: { ...session.inbound, stale: true, complete: false } },
+  [{ _tag: "Send", text: hello }]
+]

@@ -1,0 +1,244 @@
+/**
+ * The pump: sends what the peer lacks. Catching up and live pushes are the same steps.
+ *
+ * An origin is *dirty* while it may hold something that the peer lacks. The pump reads the next bounded piece of the due
+ * dirty origins, sends it as one frame, moves their cursors, and waits for credit. When nothing is dirty, the frame says
+ * what the peer may now claim (`through`): our clock as it was in the very transaction that found nothing left.
+ *
+ * Why claims wait for that moment: a superseded operation leaves no trace, and what wins over it may belong to any origin. Only a
+ * peer that has everything we hold knows a winner over every operation that our clock covers. One claim may come earlier:
+ * of our own history we have seen every operation and every defeat, so it may be claimed as soon as it is sent and nothing
+ * that beat it waits.
+ *
+ * Our own operations are due at once. Those of third parties wait a moment, for the peer usually has them from their origin
+ * by then, and says so.
+ */
+import { HashMap, Option } from "effect"
+import * as Hlc from "../Hlc.ts"
+import type { Wins } from "../Merge.ts"
+import type { NodeId } from "../NodeId.ts"
+import type { Delta, DeltaRequest, Touched } from "../Replica.ts"
+import * as VectorClock from "../VectorClock.ts"
+import * as Wire from "../Wire.ts"
+import {
+  type Action,
+  creditBytes,
+  type Dirty,
+  originsPerRead,
+  type Outbound,
+  type Session,
+  type Step,
+  times,
+  withLocal
+} from "./State.ts"
+
+/** Starts over from what the peer is known to have: everything beyond is due. */
+export const restart = (session: Session, now: number): Session => ({
+  ...session,
+  outbound: {
+    ...session.outbound,
+    ...allDirty(session, now),
+    offered: VectorClock.empty,
+    fresh: true,
+    complete: false,
+    reading: undefined
+  }
+})
+
+const allDirty = ({ local, known }: Session, now: number): Pick<Outbound, "dirty" | "seen"> => ({
+  dirty: HashMap.map(VectorClock.difference(local.tops, known), (_, node) => ({
+    from: VectorClock.get(known, node),
+    due: now,
+    beatsOwn: true
+  })),
+  seen: local.version
+})
+
+/** Reads on, when there is something to do and credit to do it. */
+export const pump = (session: Session, now: number): Step => {
+  const { outbound, local, options } = session
+  if (session.phase !== "open" || outbound.reading !== undefined || outbound.unackedBytes >= creditBytes)
+    return [session, []]
+  const from: Array<readonly [NodeId, Hlc.Reading]> = []
+  for (const [node, dirty] of HashMap.entries(outbound.dirty)) {
+    if (dirty.due <= now && from.length < originsPerRead) from.push([node, dirty.from])
+  }
+  if (from.length === 0 && outbound.seen >= local.version && !isClaimDue(session)) return [session, []]
+  const request: DeltaRequest = {
+    from,
+    since: outbound.seen,
+    maxBytes: options.maxFrameBytes,
+    maxOperations: Wire.limits.operationsPerFrame
+  }
+  return [{ ...session, outbound: { ...outbound, reading: request } }, [{ _tag: "Read", request }]]
+}
+
+/** Whether a frame without operations is owed: the first one, and one that ends an open round. */
+const isClaimDue = ({ outbound }: Session): boolean =>
+  HashMap.isEmpty(outbound.dirty) && (outbound.fresh || !outbound.complete)
+
+/** Sends what was read, and goes on. */
+export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, now: number): Step => {
+  // The pump was restarted meanwhile, and what it asked for before is of no use any more.
+  if (session.phase !== "open" || request !== session.outbound.reading) return [session, []]
+  const current = withLocal(session, delta.snapshot, now)
+  if (Option.isNone(delta.touched)) {
+    return pump({ ...current, outbound: { ...current.outbound, ...allDirty(current, now), reading: undefined } }, now)
+  }
+  // Leave room for the envelope, which holds the claims.
+  const unsent = delta.operations.filter((operation) => !VectorClock.covers(session.known, operation.hlc))
+  const { changes, bytes } = Wire.fill(unsent, session.options.maxFrameBytes - envelopeBytes)
+  const cut = unsent[changes.length]
+  const dirty = addTouched(
+    moveCursors(session.outbound.dirty, request, delta, cut?.hlc),
+    delta.touched.value,
+    request,
+    current,
+    now
+  )
+  const complete = HashMap.isEmpty(dirty)
+  const outbound: Outbound = { ...session.outbound, dirty, seen: delta.snapshot.version, reading: undefined }
+  const through = claims({ ...current, outbound })
+  const isNews = changes.length > 0 || !HashMap.isEmpty(through) || (complete && isClaimDue({ ...current, outbound }))
+  if (!isNews) return pump({ ...current, outbound }, now)
+
+  const text = Wire.encodeData({ seq: outbound.seq, more: !complete, fresh: outbound.fresh, through }, changes)
+  const sent: Session = {
+    ...current,
+    announced: VectorClock.merge(current.announced, through),
+    outbound: {
+      ...outbound,
+      seq: outbound.seq + 1,
+      fresh: false,
+      complete,
+      offered: VectorClock.merge(outbound.offered, through),
+      unacked: [...outbound.unacked, { seq: outbound.seq, bytes, operations: changes.length }],
+      unackedBytes: outbound.unackedBytes + bytes
+    }
+  }
+  const send: Action = { _tag: "Send", text }
+  const [after, more] = pump(sent, now)
+  return [after, [send, ...more]]
+}
+
+const envelopeBytes = 1_024
+
+/** What the peer may claim, and was not told yet. */
+const claims = ({
+  outbound: { dirty, offered },
+  local: { clock },
+  known,
+  options: { self }
+}: Session): VectorClock.VectorClock => {
+  if (HashMap.isEmpty(dirty)) return VectorClock.difference(VectorClock.difference(clock, offered), known)
+  const own = VectorClock.get(clock, self)
+  return HashMap.has(dirty, self) ||
+    HashMap.some(dirty, ({ beatsOwn }) => beatsOwn) ||
+    VectorClock.covers(offered, { ...own, node: self })
+    ? VectorClock.empty
+    : VectorClock.advance(VectorClock.empty, self, own)
+}
+
+/** The cursors after a read: origins that are done leave, the others stand at the last operation that is sent. */
+const moveCursors = (
+  before: Outbound["dirty"],
+  request: DeltaRequest,
+  delta: Delta,
+  cut: Hlc.Hlc | undefined
+): Outbound["dirty"] => {
+  const last = new Map<NodeId, Hlc.Reading>()
+  for (const { hlc } of delta.operations) last.set(hlc.node, hlc)
+  let isCut = false
+  return HashMap.mutate(before, (dirty) => {
+    request.from.forEach(([node, from], index) => {
+      const origin = Option.getOrUndefined(HashMap.get(before, node))
+      if (isCut || origin === undefined) return
+      if (cut?.node === node) {
+        isCut = true
+        HashMap.set(dirty, node, { ...origin, from: Hlc.predecessor(cut) })
+      } else if (index < delta.exhausted) HashMap.remove(dirty, node)
+      else HashMap.set(dirty, node, { ...origin, from: Hlc.latest(from, last.get(node) ?? from) })
+    })
+  })
+}
+
+/**
+ * The dirty origins after what was written meanwhile. The read has seen all of these writes, and has taken those that lie
+ * beyond the cursors it was given.
+ */
+const addTouched = (
+  before: Outbound["dirty"],
+  { ranges, wins }: Touched,
+  request: DeltaRequest,
+  { known, options: { self }, outbound }: Session,
+  now: number
+): Outbound["dirty"] => {
+  if (ranges.size === 0 && wins.size === 0) return before
+  const read = new Map(request.from)
+  const winners = beaters(self, wins, outbound.dirty)
+  return HashMap.mutate(before, (dirty) => {
+    for (const [node, { least, greatest }] of ranges) {
+      const cursor = read.get(node)
+      if (cursor !== undefined && Hlc.isAfter(least, cursor)) continue
+      const has = VectorClock.get(known, node)
+      if (!Hlc.isAfter(greatest, has)) continue
+      const from = Hlc.latest(has, Hlc.predecessor(least))
+      const due = now + (node === self ? 0 : times.relay)
+      const origin = Option.getOrElse(HashMap.get(dirty, node), (): Dirty => ({ from, due, beatsOwn: false }))
+      HashMap.set(dirty, node, {
+        ...origin,
+        from: Hlc.isAfter(origin.from, from) ? from : origin.from,
+        due: Math.min(origin.due, due)
+      })
+    }
+    for (const node of winners) {
+      const origin = Option.getOrUndefined(HashMap.get(dirty, node))
+      if (origin !== undefined) HashMap.set(dirty, node, { ...origin, beatsOwn: true })
+    }
+  })
+}
+
+/** The origins whose operations won over one of `self`, at first hand or through others that they won over. */
+const beaters = (self: NodeId, wins: Wins, dirty: Outbound["dirty"]): ReadonlySet<NodeId> => {
+  const found = new Set<NodeId>()
+  const isBeater = (node: NodeId): boolean =>
+    node === self || found.has(node) || Option.exists(HashMap.get(dirty, node), ({ beatsOwn }) => beatsOwn)
+  for (let before = -1; before < found.size;) {
+    before = found.size
+    for (const [winner, losers] of wins) if ([...losers].some(isBeater)) found.add(winner)
+  }
+  return found
+}
+
+/** The peer told what it has: what it has need not be sent. */
+export const learn = (session: Session, clock: VectorClock.VectorClock): Session => {
+  const { outbound, local } = session
+  const known = VectorClock.merge(session.known, clock)
+  const dirty = HashMap.isEmpty(outbound.dirty)
+    ? outbound.dirty
+    : HashMap.mutate(outbound.dirty, (origins) => {
+        for (const node of HashMap.keys(clock)) {
+          const origin = Option.getOrUndefined(HashMap.get(origins, node))
+          if (origin === undefined) continue
+          const has = VectorClock.get(known, node)
+          if (!Hlc.isAfter(VectorClock.get(local.tops, node), has)) HashMap.remove(origins, node)
+          else HashMap.set(origins, node, { ...origin, from: Hlc.latest(origin.from, has) })
+        }
+      })
+  return { ...session, known, outbound: { ...outbound, dirty } }
+}
+
+/** The peer has committed our frames up to `seq`. */
+export const acknowledge = (session: Session, seq: number): Session => {
+  const unacked = session.outbound.unacked.filter((frame) => frame.seq > seq)
+  const unackedBytes = unacked.reduce((sum, frame) => sum + frame.bytes, 0)
+  return { ...session, outbound: { ...session.outbound, unacked, unackedBytes } }
+}
+
+/** When the next dirty origin is due (ms). */
+export const dueAt = ({ outbound, phase }: Session): number => {
+  let at = Infinity
+  if (phase !== "open" || outbound.reading !== undefined || outbound.unackedBytes >= creditBytes) return at
+  for (const { due } of HashMap.values(outbound.dirty)) at = Math.min(at, due)
+  return at
+}

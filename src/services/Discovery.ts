@@ -1,0 +1,53 @@
+/**
+ * Finds peers: a stream of sightings, and our own announcement.
+ *
+ * A sighting is a hint. It says where to dial, never who is there: identity is proved in the handshake.
+ */
+import { Context, type Effect, type Scope, type Stream } from "effect"
+import type { MdnsUnavailable } from "./Failure.ts"
+import type { NodeId } from "../core/NodeId.ts"
+
+/** Where a node can be dialled. IPv6 addresses without brackets, link-local ones with their scope. */
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+/** What was seen. */
+export type Sighting =
+  /** A peer announces itself; later sightings of the same id replace earlier ones. */
+  | {
+      readonly _tag: "Appeared"
+      readonly nodeId: NodeId
+      /** Best first. */
+      readonly addresses: ReadonlyArray<Address>
+      /** The wire forms that it says it speaks: 2 for ours, 1 for existing FERAL nodes. */
+      readonly protocol: 1 | 2
+    }
+  /** A peer of the fixed list; nobody knows its id before the handshake. */
+  | { readonly _tag: "Listed"; readonly address: Address }
+  /** A peer took its leave, or its records expired. */
+  | { readonly _tag: "Vanished"; readonly nodeId: NodeId }
+  /** Discovery cannot work, now or any more. It goes on trying, and says `Available` when it can. */
+  | { readonly _tag: "Unavailable"; readonly error: MdnsUnavailable }
+  /** Discovery works. */
+  | { readonly _tag: "Available" }
+
+/** What we tell the network about ourselves. */
+export interface Announcement {
+  readonly nodeId: NodeId
+  readonly port: number
+}
+
+export class Discovery extends Context.Service<
+  Discovery,
+  {
+    /** Whether peers are looked for by mDNS. */
+    readonly mdns: boolean
+    /**
+     * Announces this node until the scope closes, which withdraws it (a goodbye), and streams what is seen. It never fails: a
+     * network without multicast shows as `Unavailable`.
+     */
+    sightings(announcement: Announcement): Effect.Effect<Stream.Stream<Sighting>, never, Scope.Scope>
+  }
+>()("feral-sync/services/Discovery") {}

@@ -1,0 +1,135 @@
+/**
+ * What can go wrong between a node and the machine that it runs on, as tagged errors. The failures of a session between
+ * two nodes are in `core/Failure.ts`. Each message ends with the next step.
+ */
+import { Schema } from "effect"
+
+/** The configuration is wrong. Every problem is listed, not just the first. */
+export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>()("ConfigInvalid", {
+  problems: Schema.Array(Schema.Struct({ variable: Schema.String, problem: Schema.String }))
+}) {
+  override get message(): string {
+    return `the configuration is not valid:\n${this.problems.map(({ variable, problem }) => `  ${variable}: ${problem}`).join("\n")}`
+  }
+}
+
+/** A certificate or key cannot be used. */
+export class TlsMaterialInvalid extends Schema.TaggedError<TlsMaterialInvalid>()("TlsMaterialInvalid", {
+  file: Schema.String,
+  problem: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message(): string {
+    return `${this.file}: ${this.problem}`
+  }
+}
+
+/** Multicast DNS cannot be used here. */
+export class MdnsUnavailable extends Schema.TaggedError<MdnsUnavailable>()("MdnsUnavailable", {
+  detail: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message(): string {
+    return `mDNS is unavailable (${this.detail}): using the static peers now; check that an interface with multicast is up and that UDP 5353 is open`
+  }
+}
+
+/** No connection to a peer could be made. */
+export class PeerUnreachable extends Schema.TaggedError<PeerUnreachable>()("PeerUnreachable", {
+  address: Schema.String,
+  detail: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message(): string {
+    return `${this.address} cannot be reached (${this.detail}): check that the node there runs and that its port is open`
+  }
+}
+
+/** Why a TLS handshake failed. */
+export const TlsReason = Schema.Literals([
+  "untrusted",
+  "expired",
+  "not yet valid",
+  "client certificate required",
+  "protocol",
+  "plain peer"
+])
+export type TlsReason = typeof TlsReason.Type
+
+/** The TLS handshake with a peer failed. `detail` shows subject and issuer where they are known. */
+export class TlsHandshakeFailed extends Schema.TaggedError<TlsHandshakeFailed>()("TlsHandshakeFailed", {
+  address: Schema.String,
+  reason: TlsReason,
+  detail: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message(): string {
+    return `TLS handshake with ${this.address} failed: ${this.reason} (${this.detail}); ${nextStep[this.reason]}`
+  }
+}
+
+const nextStep: Record<TlsReason, string> = {
+  untrusted: "sign both certificates with the same CA, or use no TLS variables on both nodes",
+  expired: "sign a new certificate with the same CA",
+  "not yet valid": "check the clocks of both machines, or wait until the certificate is valid",
+  "client certificate required":
+    "set FERAL_SYNC_TLS_CERT, _KEY and _CA on the node that dials, with a certificate of this CA",
+  protocol: "check that a feral-sync node listens at this address and port",
+  "plain peer":
+    "the node there speaks no TLS; FERAL_SYNC_LEGACY=on would allow it, and would send the passphrase in clear"
+}
+
+/** The port to listen on cannot be had. */
+export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFailed", {
+  address: Schema.String,
+  detail: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message(): string {
+    return `cannot listen on ${this.address} (${this.detail}): stop what uses the port, or set FERAL_SYNC_PORT (0 takes any free one)`
+  }
+}
+
+/** Why the database cannot be used. */
+export const StoreReason = Schema.Literals(["disk full", "read-only", "corrupt", "locked", "not found", "other"])
+export type StoreReason = typeof StoreReason.Type
+
+/** The database cannot be used. */
+export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
+  reason: StoreReason,
+  detail: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message(): string {
+    return `the database cannot be used: ${this.reason} (${this.detail}); ${storeNextStep[this.reason]}`
+  }
+}
+
+const storeNextStep: Record<StoreReason, string> = {
+  "disk full": "free some space; nothing that was acknowledged is lost",
+  "read-only": "make the data directory writable for this user",
+  corrupt: "restore a backup; what it lacks comes back from the peers",
+  locked: "another process uses this data directory; stop it, or use another FERAL_HOME",
+  "not found": "check FERAL_HOME",
+  other: "check the data directory and the log"
+}
+
+/** An operation is too large for any peer to take. Sizes in bytes. */
+export class OperationTooLarge extends Schema.TaggedError<OperationTooLarge>()("OperationTooLarge", {
+  bytes: Schema.Number,
+  limit: Schema.Number
+}) {
+  override get message(): string {
+    return `an entry of ${this.bytes} bytes is over the limit of ${this.limit}: split it into smaller ones`
+  }
+}
+
+/** There is no such row. */
+export class RowNotFound extends Schema.TaggedError<RowNotFound>()("RowNotFound", {
+  kind: Schema.String,
+  id: Schema.String
+}) {
+  override get message(): string {
+    return `there is no ${this.kind} row with the id ${this.id}: list them to see the ids`
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * The memory of an agent: what applications read and write. Every write is a replicated operation, and is done when it is
+ * durable here; it reaches the other nodes as soon as they are connected.
+ */
+import { Context, type Effect, Schema, type Stream } from "effect"
+import type { Episode, Execution, Fact, Note } from "../core/Row.ts"
+import type { OperationTooLarge, RowNotFound, StoreUnavailable } from "./Failure.ts"
+import type { Change } from "./Store.ts"
+
+/** What a write returns: the row's id and the HLC of the operation, as text. */
+export const Written = Schema.Struct({ id: Schema.String, hlc: Schema.String })
+export interface Written extends Schema.Schema.Type<typeof Written> {}
+
+/** Which rows to list: at most `limit` (default: all), in the order of their ids, after the id `after`. */
+export const Page = Schema.Struct({
+  after: Schema.optionalKey(Schema.String),
+  limit: Schema.optionalKey(Schema.Natural)
+})
+export interface Page extends Schema.Schema.Type<typeof Page> {}
+
+/** A new note. */
+export const NoteInput = Schema.Struct({
+  content: Schema.String,
+  tags: Schema.optionalKey(Schema.Array(Schema.String)),
+  importance: Schema.optionalKey(Schema.String),
+  source: Schema.optionalKey(Schema.String)
+})
+export interface NoteInput extends Schema.Schema.Type<typeof NoteInput> {}
+
+/** A statement: subject, predicate, object. */
+export const FactInput = Schema.Struct({
+  subject: Schema.String,
+  predicate: Schema.String,
+  object: Schema.String,
+  confidence: Schema.optionalKey(Schema.Finite),
+  source: Schema.optionalKey(Schema.String)
+})
+export interface FactInput extends Schema.Schema.Type<typeof FactInput> {}
+
+/** Something that happened. */
+export const EpisodeInput = Schema.Struct({
+  session_id: Schema.String,
+  event_type: Schema.String,
+  summary: Schema.String,
+  detail: Schema.optionalKey(Schema.String),
+  importance: Schema.optionalKey(Schema.Finite)
+})
+export interface EpisodeInput extends Schema.Schema.Type<typeof EpisodeInput> {}
+
+/** One run of a skill. `args` is JSON text. */
+export const ExecutionInput = Schema.Struct({
+  session_id: Schema.String,
+  skill_id: Schema.String,
+  endpoint_id: Schema.String,
+  result_status: Schema.String,
+  args: Schema.optionalKey(Schema.String),
+  result_summary: Schema.optionalKey(Schema.String),
+  latency_ms: Schema.optionalKey(Schema.Finite)
+})
+export interface ExecutionInput extends Schema.Schema.Type<typeof ExecutionInput> {}
+
+type Write = Effect.Effect<Written, StoreUnavailable | OperationTooLarge>
+type Change_ = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | RowNotFound>
+type Rows<Row> = Effect.Effect<ReadonlyArray<Row>, StoreUnavailable>
+
+export class Memory extends Context.Service<
+  Memory,
+  {
+    readonly notes: {
+      /** Writes a new note. */
+      put(input: NoteInput): Write
+      /** Replaces the content of a note; tags, importance and the rest stay as they are. */
+      edit(id: string, content: string): Change_
+      /** Deletes a note everywhere. */
+      delete(id: string): Change_
+      list(page?: Page): Rows<Note>
+    }
+    readonly facts: {
+      /** States that `subject predicate` is `object`: replaces what any node stated about the two before. */
+      set(input: FactInput): Write
+      /** States one more fact beside those that are there. */
+      add(input: FactInput): Write
+      /** Takes a fact back, everywhere. */
+      delete(id: string): Change_
+      list(page?: Page): Rows<Fact>
+    }
+    readonly episodes: {
+      /** Records an episode. Episodes are never changed or deleted. */
+      record(input: EpisodeInput): Write
+      list(page?: Page): Rows<Episode>
+    }
+    readonly executionLog: {
+      /** Appends an entry. Entries are never changed or deleted. */
+      append(input: ExecutionInput): Write
+      list(page?: Page): Rows<Execution>
+    }
+    /** Every commit from now on, local or replicated; see `Store.changes`. */
+    readonly changes: Stream.Stream<Change>
+  }
+>()("feral-sync/services/Memory") {}

@@ -1,0 +1,53 @@
+/**
+ * What `status` and `peers` show, as programs read it. The field names are a contract.
+ */
+import { Schema } from "effect"
+
+/** The last failure of a peer, with the words that an operator reads. */
+export const LastError = Schema.Struct({ _tag: Schema.String, message: Schema.String })
+
+export const PeerState = Schema.Literals(["connecting", "syncing", "live", "backoff", "refused"])
+export type PeerState = typeof PeerState.Type
+
+/** One peer. `last_sync_at` is in Unix seconds; `clock_offset_ms` is positive when the peer's clock is ahead. */
+export const PeerStatus = Schema.Struct({
+  node_id: Schema.NullOr(Schema.String),
+  address: Schema.String,
+  port: Schema.Natural,
+  source: Schema.Literals(["mdns", "static", "inbound"]),
+  protocol: Schema.NullOr(Schema.Literals([1, 2])),
+  state: PeerState,
+  tls: Schema.NullOr(Schema.Literals(["ca", "auto", "none"])),
+  lag_ops: Schema.NullOr(Schema.Natural),
+  clock_offset_ms: Schema.NullOr(Schema.Int),
+  last_sync_at: Schema.NullOr(Schema.Finite),
+  last_error: Schema.NullOr(LastError)
+})
+export interface PeerStatus extends Schema.Schema.Type<typeof PeerStatus> {}
+
+/** The node as a whole. */
+export const NodeStatus = Schema.Struct({
+  node_id: Schema.String,
+  version: Schema.String,
+  port: Schema.NullOr(Schema.Natural),
+  api_port: Schema.NullOr(Schema.Natural),
+  tls: Schema.Literals(["ca", "auto"]),
+  legacy: Schema.Literals(["off", "tls", "on"]),
+  uptime_seconds: Schema.Finite,
+  vector_clock: Schema.Record(Schema.String, Schema.String),
+  digest: Schema.String,
+  counts: Schema.Struct({
+    notes: Schema.Natural,
+    knowledge: Schema.Natural,
+    episodes: Schema.Natural,
+    execution_log: Schema.Natural,
+    tombstones: Schema.Natural,
+    quarantine: Schema.Natural
+  }),
+  discovery: Schema.Struct({
+    mdns: Schema.Literals(["on", "off", "unavailable"]),
+    static: Schema.Literals(["waiting", "active", "none"])
+  }),
+  peers: Schema.Array(PeerStatus)
+})
+export interface NodeStatus extends Schema.Schema.Type<typeof NodeStatus> {}

@@ -1,0 +1,56 @@
+/**
+ * Connections between nodes: frames of text over an encrypted channel, with backpressure both ways.
+ */
+import { Context, type Effect, type Queue, type Redacted, type Scope } from "effect"
+import type { PeerClosed } from "../core/Failure.ts"
+import type { Address } from "./Discovery.ts"
+import type { ListenFailed, PeerUnreachable, TlsHandshakeFailed } from "./Failure.ts"
+
+/** What comes in. */
+export type Incoming =
+  /** One message. `bytes` is its size on the wire. */
+  | { readonly _tag: "Frame"; readonly text: string; readonly bytes: number }
+  /** A sign of life: the answer to a ping, or a ping of the other side. */
+  | { readonly _tag: "Alive" }
+
+/** One connection. It is closed when its scope closes. */
+export interface Connection {
+  readonly remote: Address
+  /** 2 when both sides showed it in the upgrade, else 1. */
+  readonly form: 1 | 2
+  /** The nonces of the upgrade (form 2), base64url. */
+  readonly nonces: { readonly dialler: string; readonly server: string }
+  /** 32 bytes that both ends of this very channel can derive and nobody else: the TLS exporter (RFC 9266). */
+  readonly binding: Redacted.Redacted<Uint8Array>
+  readonly tls: "ca" | "auto" | "none"
+  /**
+   * What comes in, at most 16 frames ahead; when it is full, nothing is read from the network. It fails when the connection
+   * is over; 1006 is the code when the other side was lost without a close.
+   */
+  readonly incoming: Queue.Dequeue<Incoming, PeerClosed>
+  /** Sends one message; done when it left for the network or the buffer below 1 MiB. Fails when the connection is over. */
+  send(text: string): Effect.Effect<void, PeerClosed>
+  /** Asks for a sign of life. */
+  readonly ping: Effect.Effect<void, PeerClosed>
+  /** Closes with a reason. Returns at once; a peer that does not answer is dropped after a second. */
+  close(code: number, reason: string): Effect.Effect<void>
+}
+
+/** What a listener does with who comes. */
+export interface Host {
+  /** Serves one connection, in its own scope and fiber; the connection is closed when it ends. */
+  serve(connection: Connection): Effect.Effect<void, never, Scope.Scope>
+  /** Someone came who could not be let in. */
+  refused(remote: Address, error: TlsHandshakeFailed): Effect.Effect<void>
+}
+
+export class Transport extends Context.Service<
+  Transport,
+  {
+    readonly tls: "ca" | "auto"
+    /** Listens until the scope closes. Port 0 takes any free port; the port taken is returned. */
+    listen(host: Host): Effect.Effect<{ readonly port: number }, ListenFailed, Scope.Scope>
+    /** Dials one address. The connection lives in the scope of the caller. */
+    dial(address: Address): Effect.Effect<Connection, PeerUnreachable | TlsHandshakeFailed, Scope.Scope>
+  }
+>()("feral-sync/services/Transport") {}

@@ -1,0 +1,214 @@
+import { assert, describe, it } from "@effect/vitest"
+import { HashMap, Schema } from "effect"
+import * as Digest from "../../src/core/Digest.ts"
+import * as Hlc from "../../src/core/Hlc.ts"
+import { toWire } from "../../src/core/Operation.ts"
+import * as Session from "../../src/core/Session.ts"
+import * as VectorClock from "../../src/core/VectorClock.ts"
+import { NaiveReplica } from "../support/NaiveReplica.ts"
+import { Link, node, write } from "../support/Network.ts"
+
+/** Lets a set of links run, in any order that `pick` chooses, until nothing happens any more. */
+const settle = (links: ReadonlyArray<Link>, clock: { now: number }, pick: (n: number) => number = () => 0): void => {
+  for (let round = 0; round < 100_000; round++) {
+    const choices: Array<() => void> = []
+    for (const link of links) {
+      for (const index of [0, 1] as const) {
+        const end = link.ends[index]
+        if (end.inbox.length > 0) choices.push(() => link.deliver(index))
+        if (end.replica.version > end.session.local.version) choices.push(() => link.notify(index))
+      }
+    }
+    if (choices.length === 0) {
+      // Nothing but time is left: go to the next deadline, unless only keep-alives are.
+      const next = Math.min(...links.flatMap((link) => link.ends.map((end) => Session.deadline(end.session))))
+      if (next > clock.now + 10_000) return
+      clock.now = Math.max(clock.now, next)
+      for (const link of links) for (const index of [0, 1] as const) link.tick(index)
+      continue
+    }
+    choices[pick(choices.length)]?.()
+  }
+  assert.fail("the sessions never came to rest")
+}
+
+const rows = (replica: NaiveReplica): ReadonlyArray<string> => Array.from(replica.state.values(), toWire).sort()
+
+const assertConverged = (replicas: ReadonlyArray<NaiveReplica>): void => {
+  const [first, ...others] = replicas
+  if (first === undefined) return
+  for (const other of others) {
+    assert.strictEqual(VectorClock.compare(first.clock, other.clock), "equal")
+    assert.strictEqual(Digest.toText(first.snapshot().digest), Digest.toText(other.snapshot().digest))
+    assert.deepStrictEqual(rows(first), rows(other))
+  }
+}
+
+const a = node("a")
+const b = node("b")
+const c = node("c")
+
+describe("Session", () => {
+  it("two replicas exchange what each lacks and end equal", () => {
+    const clock = { now: 1_000_000 }
+    const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
+    for (let n = 1; n <= 200; n++) left.append([write(a, { wall: n, counter: 0 }, `row-${n % 150}`)])
+    for (let n = 1; n <= 100; n++) right.append([write(b, { wall: n, counter: 0 }, `row-${n % 70}`, "episodes")])
+    const link = new Link(left, right, () => clock.now)
+    settle([link], clock)
+    assertConverged([left, right])
+    assert.isTrue(link.ends.every((end) => end.established && end.failure === undefined))
+    assert.isTrue(link.ends.every((end) => Session.view(end.session).state === "live"))
+    assert.strictEqual(link.ends[0].sentOperations, 150)
+    assert.strictEqual(link.ends[1].sentOperations, 70)
+  })
+
+  it("a live write travels at once, and nothing travels twice", () => {
+    const clock = { now: 1_000_000 }
+    const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
+    const link = new Link(left, right, () => clock.now)
+    settle([link], clock)
+    for (let n = 1; n <= 20; n++) {
+      left.append([write(a, { wall: clock.now + n, counter: 0 }, `row-${n}`)])
+      link.notify(0)
+      while (link.deliver(1));
+      assert.strictEqual(right.state.size, n)
+    }
+    settle([link], clock)
+    assertConverged([left, right])
+    assert.strictEqual(link.ends[0].sentOperations, 20)
+    assert.strictEqual(link.ends[1].sentOperations, 0)
+  })
+
+  it("a second meeting with nothing new sends no operation", () => {
+    const clock = { now: 1_000_000 }
+    const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
+    for (let n = 1; n <= 50; n++) left.append([write(a, { wall: n, counter: 0 }, `row-${n}`)])
+    settle([new Link(left, right, () => clock.now)], clock)
+    const again = new Link(right, left, () => clock.now)
+    settle([again], clock)
+    assert.deepStrictEqual(
+      again.ends.map((end) => end.sentOperations),
+      [0, 0]
+    )
+  })
+
+  it("a relay passes on what the third node lacks, and only that", () => {
+    const clock = { now: 1_000_000 }
+    const [left, middle, right] = [new NaiveReplica(a), new NaiveReplica(b), new NaiveReplica(c)]
+    for (let n = 1; n <= 30; n++) left.append([write(a, { wall: n, counter: 0 }, `row-${n}`)])
+    const links = [new Link(left, middle, () => clock.now), new Link(middle, right, () => clock.now)]
+    settle(links, clock)
+    assertConverged([left, middle, right])
+    assert.strictEqual(links[1]?.ends[0].sentOperations, 30)
+    assert.strictEqual(links[0]?.ends[1].sentOperations, 0)
+  })
+
+  it("in a full mesh an operation reaches each node about once", () => {
+    const clock = { now: 1_000_000 }
+    const replicas = ["a", "b", "c", "d"].map((name) => new NaiveReplica(node(name)))
+    const links = replicas.flatMap((one, i) =>
+      replicas.slice(i + 1).map((other) => new Link(one, other, () => clock.now))
+    )
+    settle(links, clock)
+    for (let n = 0; n < 40; n++) {
+      for (const replica of replicas)
+        replica.append([write(replica.id, { wall: clock.now, counter: n }, `${replica.id}-${n}`)])
+    }
+    settle(links, clock)
+    assertConverged(replicas)
+    const sent = links.flatMap((link) => link.ends).reduce((sum, end) => sum + end.sentOperations, 0)
+    assert.isAtMost(sent, 4 * 40 * 3 * 1.15)
+  })
+
+  it("a claim waits until the winner over a superseded operation has been sent", () => {
+    const clock = { now: 1_000_000 }
+    const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
+    // Row x was written by a and then by c: the write of a leaves no trace at `left`.
+    left.append([write(a, { wall: 1, counter: 0 }, "x")])
+    left.append([write(a, { wall: 2, counter: 0 }, "y")])
+    left.apply({
+      operations: [write(c, { wall: 3, counter: 0 }, "x")],
+      through: VectorClock.fromEntries([[c, { wall: 3, counter: 0 }]]),
+      quarantined: []
+    })
+    const link = new Link(left, right, () => clock.now, { maxFrameBytes: 1_300 })
+    // Deliver frame by frame: whenever `right` claims a reading of a, it holds row x.
+    for (let step = 0; step < 100; step++) {
+      link.deliver(1)
+      if (VectorClock.covers(right.clock, { wall: 1, counter: 0, node: a })) {
+        assert.isTrue([...right.state.values()].some((operation) => operation.row_id === "x"))
+      }
+      link.deliver(0)
+    }
+    settle([link], clock)
+    assertConverged([left, right])
+  })
+
+  it("holds back an operation from the future, takes the others, and takes it when its time has come", () => {
+    const clock = { now: 1_000_000 }
+    const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
+    left.append([write(a, { wall: 900_000, counter: 0 }, "past")])
+    left.append([write(a, { wall: clock.now + 300_005, counter: 0 }, "future")])
+    left.append([write(a, { wall: clock.now + 300_005, counter: 1 }, "after")])
+    left.apply({
+      operations: [write(c, { wall: 5, counter: 0 }, "other")],
+      through: VectorClock.fromEntries([[c, { wall: 5, counter: 0 }]]),
+      quarantined: []
+    })
+    const link = new Link(left, right, () => clock.now)
+    for (let turn = 0; turn < 20; turn++) [link.deliver(0), link.deliver(1)]
+    assert.deepStrictEqual([...right.state.values()].map((operation) => operation.row_id).sort(), ["other", "past"])
+    assert.isFalse(VectorClock.covers(right.clock, { wall: clock.now + 300_005, counter: 0, node: a }))
+    assert.strictEqual(HashMap.size(Session.view(link.ends[1].session).held), 1)
+    settle([link], clock)
+    assertConverged([left, right])
+  })
+
+  it.prop(
+    "replicas that exchange everything end with equal clocks and equal states, in any fair order",
+    [Schema.Array(Schema.Natural).check(Schema.isMinLength(30), Schema.isMaxLength(200))],
+    ([choices]) => {
+      let index = 0
+      const pick = (n: number): number => (choices[index++ % choices.length] ?? 0) % n
+      const clock = { now: 1_000_000 }
+      const replicas = [a, b, c].map((id) => new NaiveReplica(id))
+      const readings = new Map(replicas.map((replica) => [replica.id, Hlc.zero]))
+      const append = (replica: NaiveReplica) => {
+        const reading = Hlc.send(readings.get(replica.id) ?? Hlc.zero, 1_000 + pick(20))
+        readings.set(replica.id, reading)
+        const kind = ["notes", "knowledge", "episodes", "execution_log", "weather"][pick(5)]
+        replica.append([write(replica.id, reading, `row-${pick(6)}`, kind, pick(4) === 0 ? "delete" : "insert")])
+      }
+      const [x, y, z] = replicas as [NaiveReplica, NaiveReplica, NaiveReplica]
+      for (let n = 0; n < 20; n++) append([x, y, z][pick(3)] ?? x)
+      let links = [new Link(x, y, () => clock.now, { maxFrameBytes: 1_600 }), new Link(z, y, () => clock.now)]
+      for (let n = 0; n < 60; n++) {
+        const link = links[pick(links.length)]
+        const side = pick(2) === 0 ? 0 : 1
+        switch (pick(6)) {
+          case 0:
+            append([x, y, z][pick(3)] ?? x)
+            break
+          case 1:
+            link?.notify(side)
+            break
+          case 2:
+            clock.now += pick(400)
+            link?.tick(side)
+            break
+          case 3:
+            // A connection is lost, with all that was under way, and made anew, between any two.
+            if (pick(5) === 0)
+              links = [new Link(y, x, () => clock.now), new Link(y, z, () => clock.now, { maxFrameBytes: 1_600 })]
+            break
+          default:
+            link?.deliver(side)
+        }
+      }
+      settle(links, clock, pick)
+      assertConverged(replicas)
+    },
+    { arbitrary: { runs: 2_000 }, timeout: 120_000 }
+  )
+})

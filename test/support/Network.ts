@@ -1,0 +1,137 @@
+/**
+ * Replicas and the sessions between them, stepped by a caller who decides in which order things happen.
+ */
+import { Redacted } from "effect"
+import type { SessionFailure } from "../../src/core/Failure.ts"
+import type * as Hlc from "../../src/core/Hlc.ts"
+import { NodeId } from "../../src/core/NodeId.ts"
+import { emptyObject } from "../../src/core/Json.ts"
+import { Kind, OpId, RowId, type Operation } from "../../src/core/Operation.ts"
+import * as Session from "../../src/core/Session.ts"
+import * as VectorClock from "../../src/core/VectorClock.ts"
+import { NaiveReplica } from "./NaiveReplica.ts"
+
+/** One end of a link: its session, what has come in and is not yet taken, and how it ended. */
+export interface End {
+  readonly replica: NaiveReplica
+  session: Session.Session
+  readonly inbox: Array<string>
+  sentOperations: number
+  sentBytes: number
+  established: boolean
+  failure: SessionFailure | undefined
+}
+
+export const key = new Uint8Array(32).fill(7)
+
+export const node = (name: string): NodeId => NodeId.make(name)
+
+/** The n-th operation of a node at a time, on a row. */
+export const write = (
+  origin: NodeId,
+  reading: Hlc.Reading,
+  row: string,
+  kind = "notes",
+  op_type: Operation["op_type"] = "insert"
+): Operation => ({
+  op_id: OpId.make(`${origin}-${reading.wall}-${reading.counter}`),
+  table: Kind.make(kind),
+  op_type,
+  row_id: RowId.make(row),
+  data: emptyObject,
+  hlc: { ...reading, node: origin },
+  timestamp: reading.wall / 1000
+})
+
+export class Link {
+  readonly ends: readonly [End, End]
+  readonly now: () => number
+
+  constructor(dialler: NaiveReplica, server: NaiveReplica, now: () => number, options: Partial<Session.Options> = {}) {
+    this.now = now
+    const end = (replica: NaiveReplica, role: "dialler" | "server"): End => ({
+      replica,
+      session: Session.initial(
+        {
+          role,
+          self: replica.id,
+          key: Redacted.make(key),
+          nonces: { dialler: "d", server: "s" },
+          binding: Redacted.make(new Uint8Array(32)),
+          remote: "peer",
+          loop: false,
+          ownFrom: VectorClock.get(replica.clock, replica.id),
+          maxFrameBytes: 4_096,
+          maxDriftMs: 300_000,
+          ...options
+        },
+        replica.snapshot(),
+        now()
+      ),
+      inbox: [],
+      sentOperations: 0,
+      sentBytes: 0,
+      established: false,
+      failure: undefined
+    })
+    this.ends = [end(dialler, "dialler"), end(server, "server")]
+    this.carry(0, Session.open(this.ends[0].session))
+    this.carry(1, Session.open(this.ends[1].session))
+  }
+
+  /** Carries out what a step asks for. Reads and commits are answered at once, as the service does. */
+  private carry(index: 0 | 1, [session, actions]: Session.Step): void {
+    const end = this.ends[index]
+    end.session = session
+    for (const action of actions) {
+      switch (action._tag) {
+        case "Send":
+          this.ends[index === 0 ? 1 : 0].inbox.push(action.text)
+          end.sentBytes += action.text.length
+          end.sentOperations += action.text.split('"op_id"').length - 1
+          break
+        case "Read":
+          this.event(index, {
+            _tag: "Delta",
+            now: this.now(),
+            request: action.request,
+            delta: end.replica.delta(action.request)
+          })
+          break
+        case "Commit":
+          this.event(index, { _tag: "Committed", now: this.now(), snapshot: end.replica.apply(action.batch) })
+          break
+        case "Established":
+          end.established = true
+          break
+        case "Close":
+          end.failure = action.failure
+          break
+        case "Ping":
+          break
+      }
+    }
+  }
+
+  event(index: 0 | 1, event: Session.Event): void {
+    this.carry(index, Session.step(this.ends[index].session, event))
+  }
+
+  /** Delivers the oldest frame that waits at an end. */
+  deliver(index: 0 | 1): boolean {
+    const text = this.ends[index].inbox.shift()
+    if (text === undefined) return false
+    this.event(index, { _tag: "Received", now: this.now(), text })
+    return true
+  }
+
+  /** Tells an end that its replica changed. */
+  notify(index: 0 | 1): void {
+    const end = this.ends[index]
+    this.event(index, { _tag: "Changed", now: this.now(), snapshot: end.replica.snapshot() })
+  }
+
+  tick(index: 0 | 1): void {
+    this.event(index, { _tag: "Tick", now: this.now() })
+  }
+}
