@@ -1,0 +1,193 @@
+/**
+ * TLS for connections between nodes: who is trusted, and how a channel is set up at each end.
+ *
+ * Mode `ca`: TLS 1.2 or later; the chain of the other side must lead to the configured CA and to no other. Names are not
+ * compared with addresses: membership of the CA is the test. Mode `auto`: TLS 1.3 with a self-signed certificate that nobody
+ * verifies; who is there is proved by the passphrase, and that proof is bound to the channel by its exporter value.
+ *
+ * A channel that is returned has passed the checks of its mode at this end. The other end may still refuse us: in TLS 1.3 a
+ * dialler learns only after its handshake what the server thinks of its certificate.
+ */
+import { Context, Effect, Layer, Option, Redacted, Ref, type Scope } from "effect"
+import type { Socket } from "node:net"
+import { connect, createServer, type SecureContextOptions, type TLSSocket } from "node:tls"
+import { exporter } from "../core/Handshake.ts"
+import { Config } from "./Config.ts"
+import type { Address } from "./Discovery.ts"
+import { PeerUnreachable, TlsHandshakeFailed, type TlsReason } from "./Failure.ts"
+import { type Diagnosis, diagnose } from "./tls/Diagnosis.ts"
+import * as Material from "./tls/Material.ts"
+import { authority } from "./transport/Authority.ts"
+
+/** One encrypted channel. */
+export interface Channel {
+  readonly socket: Socket
+  /** The exporter value: equal at both ends, and different for each channel. */
+  readonly binding: Redacted.Redacted<Uint8Array>
+}
+
+export class Tls extends Context.Service<
+  Tls,
+  {
+    readonly mode: "ca" | "auto"
+    /** Subject and issuer of our certificate. */
+    readonly own: Effect.Effect<string>
+    /**
+     * Takes the server's part on a connection that came in; the caller owns `socket`. Whoever hangs up or sends what is no
+     * TLS is a failure of reason `protocol`.
+     */
+    accept(socket: Socket, remote: Address): Effect.Effect<Channel, TlsHandshakeFailed>
+    /**
+     * Dials, and takes the client's part. The channel lives in the scope. A server that is not trusted is told so with the
+     * text that `farewell` gives before the channel is closed, or it would see nothing but a lost connection.
+     */
+    dial(
+      address: Address,
+      farewell: (reason: TlsReason) => string
+    ): Effect.Effect<Channel, PeerUnreachable | TlsHandshakeFailed, Scope.Scope>
+    /** What the loss of a channel means that was dialled, but never answered. */
+    explain(address: Address, error: unknown): Effect.Effect<PeerUnreachable | TlsHandshakeFailed>
+  }
+>()("feral-sync/services/Tls") {
+  static readonly layer = Layer.effect(
+    Tls,
+    Effect.gen(function* () {
+      const settings = yield* Config
+      // Every channel takes the material that is current when it begins.
+      const current = yield* Ref.make(yield* Material.load(settings))
+      const { mode } = yield* Ref.get(current)
+
+      const accept = Effect.fn("Tls.accept")(function* (socket: Socket, remote: Address) {
+        const material = yield* Ref.get(current)
+        const certain = mode === "ca" && settings.requireClientCert
+        return yield* Effect.callback<Channel, TlsHandshakeFailed>((resume) => {
+          // A server for this one connection: its events can be of no other, and it costs less than the handshake.
+          const server = createServer({ ...secure(material), requestCert: certain, rejectUnauthorized: certain })
+          server.once("secureConnection", (channel) => resume(Effect.succeed(channelOf(channel))))
+          server.once("tlsClientError", (error, channel) => {
+            // A chain that does not lead to the CA shows here alone; the error is then nothing but the end of the socket.
+            const verdict = channel.authorizationError
+            const found = diagnose(verdict ? { code: String(verdict) } : error)
+            resume(Effect.fail(refusal(remote, found, "client", material, error)))
+          })
+          server.emit("connection", socket)
+        })
+      })
+
+      const dial = Effect.fn("Tls.dial")(function* (address: Address, farewell: (reason: TlsReason) => string) {
+        const material = yield* Ref.get(current)
+        const socket = yield* Effect.acquireRelease(
+          Effect.try({
+            try: () =>
+              connect({
+                ...secure(material),
+                host: address.host,
+                port: address.port,
+                checkServerIdentity: () => undefined,
+                // The verdict is read below, so that an untrusted server can be told.
+                rejectUnauthorized: false
+              }),
+            catch: (error) => failure(address, error, material)
+          }),
+          (socket) => Effect.sync(() => socket.destroy())
+        )
+        yield* Effect.callback<void, PeerUnreachable | TlsHandshakeFailed>((resume) => {
+          socket.once("secureConnect", () => resume(Effect.void))
+          // Stays: an error that comes later is followed by the close that its reader sees.
+          socket.on("error", (error) => resume(Effect.fail(failure(address, error, material))))
+          socket.once("close", () => resume(Effect.fail(failure(address, { code: "ECONNRESET" }, material))))
+        })
+        if (mode === "ca" && !socket.authorized) {
+          const found = diagnose({ code: String(socket.authorizationError) })
+          const error = refusal(address, found, "server", material, socket.authorizationError, socket)
+          yield* Effect.callback<void>((resume) => {
+            socket.once("close", () => resume(Effect.void))
+            socket.resume().end(farewell(error.reason))
+          }).pipe(Effect.timeoutOption("1 second"))
+          return yield* error
+        }
+        return channelOf(socket)
+      })
+
+      const explain = Effect.fnUntraced(function* (address: Address, error: unknown) {
+        const material = yield* Ref.get(current)
+        const found = failure(address, error, material)
+        // A server of our CA that hangs up before it says a word: that is all a dialler sees of a refused certificate when
+        // the server sends no alert, as Node's does not.
+        if (mode === "auto" || found._tag === "TlsHandshakeFailed") return found
+        const detail = `it closed the connection right after the handshake, so most likely it does not trust our certificate: ${material.own}`
+        return new TlsHandshakeFailed({ address: authority(address), reason: "untrusted", detail, cause: error })
+      })
+
+      return Tls.of({ mode, own: Effect.map(Ref.get(current), ({ own }) => own), accept, dial, explain })
+    })
+  )
+}
+
+/**
+ * In TLS 1.2, two channels through a man in the middle can be given one exporter value when the key exchange is RSA and the
+ * extended master secret was not negotiated, which Node cannot tell us. Mode `ca` verifies the server, and takes ephemeral
+ * elliptic-curve exchanges alone; mode `auto`, where everything hangs on the exporter, takes TLS 1.3 alone.
+ */
+const secure = (material: Material.Material): SecureContextOptions => ({
+  cert: material.cert,
+  key: Redacted.value(material.key),
+  minVersion: material.mode === "auto" ? "TLSv1.3" : "TLSv1.2",
+  ciphers: [
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_CHACHA20_POLY1305_SHA256",
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-CHACHA20-POLY1305"
+  ].join(":"),
+  // With these, the authorities of the system are not asked.
+  ...Option.match(material.ca, { onNone: () => ({}), onSome: (ca) => ({ ca }) })
+})
+
+const channelOf = (socket: TLSSocket): Channel => {
+  // Errors are followed by the close that the reader of the socket sees.
+  socket.on("error", () => {})
+  const value = socket.exportKeyingMaterial(exporter.length, exporter.label, Buffer.alloc(0))
+  return { socket, binding: Redacted.make(new Uint8Array(value)) }
+}
+
+/** What the failure of a dial means. */
+const failure = (address: Address, error: unknown, material: Material.Material) => {
+  const found = diagnose(error)
+  return found._tag === "Tls"
+    ? refusal(address, found, "server", material, error)
+    : new PeerUnreachable({ address: authority(address), detail: found.detail, cause: error })
+}
+
+/** The failed handshake with `role`, with the certificates that it was about. */
+const refusal = (
+  address: Address,
+  found: Diagnosis,
+  role: "client" | "server",
+  material: Material.Material,
+  cause: unknown,
+  socket?: TLSSocket
+) => {
+  const reason = found._tag === "Tls" ? found.reason : "protocol"
+  const theirs = socket?.getPeerX509Certificate()
+  const shown = theirs === undefined ? "" : `: ${Material.describe(theirs)}`
+  const fits = (...reasons: ReadonlyArray<TlsReason>) => reasons.includes(reason)
+  let detail = found.detail
+  if (found._tag === "Tls" && found.by === "peer" && fits("untrusted", "expired")) {
+    detail = `it does not accept our certificate: ${material.own} (${found.detail})`
+  } else if (fits("untrusted")) {
+    detail = `the certificate of the ${role} does not lead to our CA (${material.authorities})${shown}`
+  } else if (fits("expired", "not yet valid")) {
+    detail = `by the clock of this machine the certificate of the ${role} is ${reason}${shown}`
+    if (theirs !== undefined) detail += `, valid from ${theirs.validFrom} to ${theirs.validTo}`
+  } else if (fits("client certificate required")) {
+    detail = role === "client" ? "it showed no certificate" : "the server demands a certificate of its CA"
+  } else if (fits("plain peer")) {
+    detail = `the answer is no TLS (${found.detail})`
+  }
+  return new TlsHandshakeFailed({ address: authority(address), reason, detail, cause })
+}
