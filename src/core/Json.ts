@@ -2,7 +2,8 @@
  * JSON as a canonical text: two values are equal exactly when their texts are.
  *
  * Object keys stand in one fixed order (integer-like keys ascending, then the others by code unit), numbers and strings in
- * the form of ECMA-262 `JSON.stringify`. The idea is that of RFC 8785; only the place of integer-like keys differs.
+ * the form of ECMA-262 `JSON.stringify`: a number beyond the range of doubles is `null`. The idea is that of RFC 8785; only
+ * the place of integer-like keys differs.
  */
 import { Option, Predicate, Schema } from "effect"
 
@@ -14,10 +15,10 @@ export type CanonicalJson = typeof CanonicalJson.Type
 export const emptyObject = CanonicalJson.make("{}")
 
 /** The canonical text of what `JSON.parse` made, or none when it is nested more than `maxDepth` deep. */
-export const canonical = (value: unknown, maxDepth: number): Option.Option<CanonicalJson> => {
-  const sorted = sort(value, maxDepth)
-  return sorted === tooDeep ? Option.none() : Option.some(CanonicalJson.make(JSON.stringify(sorted)))
-}
+export const canonical = (value: unknown, maxDepth: number): Option.Option<CanonicalJson> =>
+  isNestedWithin(value, maxDepth)
+    ? Option.some(CanonicalJson.make(JSON.stringify(isSorted(value) ? value : sorted(value))))
+    : Option.none()
 
 /**
  * Whether brackets in `text` are nested at most `maxDepth` deep. A scan without allocation, to be made before
@@ -52,27 +53,30 @@ const endOfString = (text: string, start: number): number => {
   return text.length
 }
 
-const tooDeep = Symbol("tooDeep")
-
-/** The value with its keys in order; the very same value when they already are. */
-const sort = (value: unknown, depth: number): unknown => {
-  if (!Predicate.isObjectOrArray(value)) return value
-  if (depth === 0) return tooDeep
-  const entries = Object.entries(value)
-  let changed = false
-  for (const entry of entries) {
-    const sorted = sort(entry[1], depth - 1)
-    if (sorted === tooDeep) return tooDeep
-    if (sorted !== entry[1]) {
-      entry[1] = sorted
-      changed = true
-    }
-  }
-  if (Array.isArray(value)) return changed ? entries.map(([, item]) => item) : value
-  for (let index = 1; index < entries.length; index++) {
-    if (keyOf(entries, index - 1) > keyOf(entries, index)) changed = true
-  }
-  return changed ? Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1))) : value
+const isNestedWithin = (value: unknown, depth: number): boolean => {
+  if (!Predicate.isObjectOrArray(value)) return true
+  if (depth === 0) return false
+  if (Array.isArray(value)) return value.every((item) => isNestedWithin(item, depth - 1))
+  for (const key in value) if (!isNestedWithin(value[key], depth - 1)) return false
+  return true
 }
 
-const keyOf = (entries: ReadonlyArray<readonly [string, unknown]>, index: number): string => entries[index]?.[0] ?? ""
+/** Whether the keys stand in order already, as they do in all that comes from a node of this kind: then nothing is copied. */
+const isSorted = (value: unknown): boolean => {
+  if (!Predicate.isObjectOrArray(value)) return true
+  if (Array.isArray(value)) return value.every(isSorted)
+  let previous = ""
+  for (const key in value) {
+    if (key < previous || !isSorted(value[key])) return false
+    previous = key
+  }
+  return true
+}
+
+/** A copy with the keys in order. `fromEntries` makes a property even of `__proto__`. */
+const sorted = (value: unknown): unknown => {
+  if (!Predicate.isObjectOrArray(value)) return value
+  if (Array.isArray(value)) return value.map(sorted)
+  const keys = Object.keys(value).sort()
+  return Object.fromEntries(keys.map((key) => [key, sorted(value[key])]))
+}

@@ -65,16 +65,25 @@ const decodeWire = Schema.decodeUnknownResult(WireOperation)
 export const fromWire = (value: unknown): Result.Result<Operation, string> =>
   Result.flatMap(
     Result.mapError(decodeWire(value), (error) => error.message),
-    ({ data, hlc: text, origin_node, ...rest }) => {
-      const hlc = Option.getOrUndefined(Hlc.fromText(text))
-      if (hlc === undefined) return Result.fail("hlc is not <wall_ms>:<counter>:<node_id>")
-      if (hlc.node !== origin_node) return Result.fail("hlc and origin_node name different nodes")
+    ({ op_id, table, op_type, row_id, data, hlc, origin_node, timestamp }) => {
+      const position = Option.getOrUndefined(Hlc.parseReading(hlc))
+      if (position === undefined) return Result.fail("hlc is not <wall_ms>:<counter>:<node_id>")
+      if (position.node !== origin_node) return Result.fail("hlc and origin_node name different nodes")
       const content = data ?? {}
       if (!Predicate.isObject(content)) return Result.fail("data is not an object")
-      if ("id" in content && content.id !== rest.row_id) return Result.fail("data.id is not row_id")
+      if ("id" in content && content.id !== row_id) return Result.fail("data.id is not row_id")
       return Option.match(canonical(content, maxDataDepth), {
         onNone: () => Result.fail(`data is nested more than ${maxDataDepth} deep`),
-        onSome: (text) => Result.succeed({ ...rest, data: text, hlc })
+        onSome: (text) =>
+          Result.succeed({
+            op_id,
+            table,
+            op_type,
+            row_id,
+            data: text,
+            hlc: { ...position.reading, node: origin_node },
+            timestamp
+          })
       })
     }
   )

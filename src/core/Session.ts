@@ -21,7 +21,6 @@ import {
   PeerTimeout,
   ProtocolViolation,
   RateLimited,
-  SelfConnection,
   type SessionFailure
 } from "./Failure.ts"
 import * as Handshake from "./Handshake.ts"
@@ -132,7 +131,6 @@ const onOpening = (session: Session, message: Wire.Message, now: number): Step =
     message.proof
   )
   if (!isProved) return fail(session, "invalid_passphrase", new PassphraseMismatch({ by: "this node" }))
-  if (options.loop) return fail(session, "self", new SelfConnection())
   if (message.nodeId === options.self) {
     return fail(session, "duplicate_node_id", new DuplicateNodeId({ nodeId: message.nodeId }))
   }
@@ -173,7 +171,11 @@ const onMessage = (session: Session, message: Wire.Message, now: number): Step =
 const hello = (session: Session, type: Wire.Hello["type"], now: number): string => {
   const { options, local, phase, peer } = session
   const isFirst = phase === "opening" || type === "sync_response"
-  const clock = isFirst ? VectorClock.withEntry(local.clock, options.self, options.ownFrom) : local.clock
+  // After a restore, peers may know more of our own history than we do. Whom we meet for the first time since the store was
+  // opened is asked for all that came after that moment.
+  const expected = peer ?? options.expected
+  const isKnown = !isFirst || (expected !== undefined && options.met.has(expected))
+  const clock = isKnown ? local.clock : VectorClock.withEntry(local.clock, options.self, options.openedAt)
   return Wire.encode({
     type,
     nodeId: options.self,
@@ -211,8 +213,6 @@ const failureOf = (reason: string, message: string, by: string, self: string): S
       return new PassphraseMismatch({ by })
     case "duplicate_node_id":
       return new DuplicateNodeId({ nodeId: self })
-    case "self":
-      return new SelfConnection()
     case "rate_limited":
       return new RateLimited({ retryAfterSeconds: 60 })
     case "timeout":

@@ -33,7 +33,6 @@ export const closeCodes = {
   invalid_passphrase: 4401,
   duplicate_node_id: 4409,
   duplicate_connection: 4410,
-  self: 4411,
   too_large: 4413,
   timeout: 4408,
   rate_limited: 4429

@@ -1,8 +1,31 @@
 /**
  * The supervisor: keeps one fiber for each peer that should be connected, and knows how each of them is.
+ *
+ * It carries sightings, connections and their ends to the roster (`core/Roster.ts`), and carries out what that asks for. A
+ * dial is one fiber with one scope, from the first packet to the last; whatever happens in it ends there, is noted, and
+ * leads to the next try that the roster decides on. A peer can never fail the supervisor.
  */
-import { Context, type Effect } from "effect"
+import { Cause, Context, Duration, Effect, Exit, FiberMap, Layer, Option, Queue, Random, Result, Stream } from "effect"
+import { type Address, formatAddress } from "../core/Address.ts"
+import { LegacyRefused, PeerClosed, SelfConnection, type SessionFailure } from "../core/Failure.ts"
+import type { NodeId } from "../core/NodeId.ts"
+import * as Roster from "../core/Roster.ts"
+import { closeCodes } from "../core/Wire.ts"
+import { Clock } from "./Clock.ts"
+import { Config } from "./Config.ts"
+import { Discovery, type Sighting } from "./Discovery.ts"
+import type { ListenFailed, PeerUnreachable, StoreUnavailable, TlsHandshakeFailed } from "./Failure.ts"
+import { Passphrase } from "./Passphrase.ts"
+import * as PeerTable from "./peers/PeerTable.ts"
+import * as SessionRunner from "./peers/SessionRunner.ts"
+import { Store } from "./Store.ts"
 import type { NodeStatus, PeerStatus } from "./Status.ts"
+import { type Connection, Transport } from "./Transport.ts"
+
+type Failure = SessionFailure | PeerUnreachable | TlsHandshakeFailed | StoreUnavailable
+
+/** What comes to the supervisor, before it gets its time. */
+type Input = Roster.Event extends infer E ? (E extends unknown ? Omit<E, "now"> : never) : never
 
 export class Peers extends Context.Service<
   Peers,
@@ -14,4 +37,240 @@ export class Peers extends Context.Service<
     /** How peers are looked for. */
     readonly discovery: Effect.Effect<NodeStatus["discovery"]>
   }
->()("feral-sync/services/Peers") {}
+>()("feral-sync/services/Peers") {
+  static readonly layer: Layer.Layer<Peers, ListenFailed, Config | Clock | Store | Transport | Discovery | Passphrase> =
+    Layer.effect(
+      Peers,
+      Effect.suspend(() => make())
+    )
+}
+
+const make = Effect.fnUntraced(function* () {
+  const settings = yield* Config
+  const clock = yield* Clock
+  const store = yield* Store
+  const transport = yield* Transport
+  const discovery = yield* Discovery
+  const key = yield* (yield* Passphrase).key
+  const context = Context.make(Store, store).pipe(Context.add(Clock, clock))
+
+  const table = PeerTable.make()
+  /** Whom we have met since the store was opened. */
+  const met = new Set<NodeId>()
+  /** The nonces of our own dials that are under way: one that comes in is our own connection. */
+  const dialled = new Set<string>()
+  const accepted = new Set<string>()
+  let links = 0
+
+  // Sightings are limited by discovery, connections by the transport; when it is full, they wait.
+  const inputs = yield* Queue.bounded<Input>(256)
+  const dials = yield* FiberMap.make<string>()
+
+  /** Serves one connection until it ends, in its scope. */
+  const serve = Effect.fnUntraced(function* (
+    link: number,
+    connection: Connection,
+    key_: string | undefined,
+    expected?: NodeId
+  ) {
+    if (connection.form === 1) {
+      return yield* new LegacyRefused({
+        detail: `${formatAddress(connection.remote)} speaks the wire of existing FERAL nodes, which this version does not: run feral-sync there`
+      })
+    }
+    const nonce = connection.nonces.dialler
+    const [ours, theirs] = key_ === undefined ? [accepted, dialled] : [dialled, accepted]
+    ours.add(nonce)
+    const running = yield* SessionRunner.start(
+      connection,
+      {
+        role: key_ === undefined ? "server" : "dialler",
+        self: store.nodeId,
+        key,
+        nonces: connection.nonces,
+        binding: connection.binding,
+        remote: formatAddress(connection.remote),
+        expected,
+        openedAt: store.openedAt,
+        met,
+        maxFrameBytes: settings.maxFrameBytes,
+        maxDriftMs: settings.maxClockDriftMs
+      },
+      (peer) =>
+        Effect.suspend(() => {
+          met.add(peer)
+          table.failures.delete(key_ ?? PeerTable.visitorKey(connection.remote.host))
+          return Effect.andThen(
+            Effect.logInfo("peer connected").pipe(
+              Effect.annotateLogs({ peer, address: formatAddress(connection.remote) })
+            ),
+            Queue.offer(inputs, { _tag: "Established", link, node: peer, key: key_ })
+          )
+        })
+    )
+    table.entries.set(link, { key: key_, connection, running })
+    return yield* running.done.pipe(
+      Effect.catchTag("DuplicateNodeId", (failure) =>
+        theirs.has(nonce) ? Effect.fail(new SelfConnection()) : Effect.fail(failure)
+      ),
+      Effect.ensuring(
+        Effect.sync(() => {
+          ours.delete(nonce)
+          table.entries.delete(link)
+        })
+      )
+    )
+  }, Effect.provide(context))
+
+  /** Notes how a connection or a dial ended, and tells the roster. */
+  const ended = Effect.fnUntraced(function* (
+    link: number,
+    key_: string | undefined,
+    address: Address,
+    result: Result.Result<void, Failure>
+  ) {
+    const random = yield* Random.next
+    if (Result.isFailure(result)) yield* report(key_ ?? PeerTable.visitorKey(address.host), address, result.failure)
+    const ending = Result.isFailure(result) ? endingOf(result.failure) : "duplicate"
+    yield* Queue.offer(inputs, { _tag: "Ended", link, key: key_, ending, random })
+  })
+
+  const report = Effect.fnUntraced(function* (name: string, address: Address, failure: Failure) {
+    const { _tag, message } = failure
+    const isRefusal = endingOf(failure) === "refused"
+    const isNews = PeerTable.noteFailure(table, name, address, { _tag, message, at: yield* clock.now, isRefusal })
+    const log = !isNews || _tag === "SelfConnection" ? Effect.logDebug : isRefusal ? Effect.logWarning : Effect.logInfo
+    yield* log(message).pipe(Effect.annotateLogs({ address: formatAddress(address), error: _tag }))
+  })
+
+  /** One attempt: from the first packet to the end of the connection. */
+  const attempt = Effect.fnUntraced(function* (key_: string, address: Address, expected: NodeId | undefined) {
+    const link = ++links
+    const exit = yield* transport.dial(address).pipe(
+      Effect.flatMap((connection) => serve(link, connection, key_, expected)),
+      Effect.scoped,
+      Effect.exit
+    )
+    yield* ended(link, key_, address, yield* resultOf(exit))
+  })
+
+  const { port } = yield* transport.listen({
+    serve: (connection) =>
+      Effect.gen(function* () {
+        const link = ++links
+        const exit = yield* Effect.exit(serve(link, connection, undefined))
+        yield* ended(link, undefined, connection.remote, yield* resultOf(exit))
+      }),
+    refused: (remote, failure) => report(PeerTable.visitorKey(remote.host), remote, failure)
+  })
+
+  const [first, firstActions] = Roster.initial(
+    {
+      self: store.nodeId,
+      mdns: discovery.mdns,
+      mdnsTimeout: Duration.toMillis(settings.mdnsTimeout),
+      peers: settings.peers
+    },
+    yield* clock.now
+  )
+  let roster = first
+
+  const carry = Effect.fnUntraced(function* ([next, actions]: Roster.Step) {
+    if (next.static === "active" && roster.static !== "active") yield* Effect.logInfo("using the static peers")
+    roster = next
+    for (const action of actions) {
+      if (action._tag === "Dial") {
+        const expected = roster.candidates.get(action.key)?.node
+        yield* FiberMap.run(dials, action.key, attempt(action.key, action.address, expected))
+      } else {
+        const entry = table.entries.get(action.link)
+        if (entry !== undefined) yield* entry.running.stop(closeCodes.duplicate_connection, "duplicate connection")
+      }
+    }
+  })
+
+  const supervise = Effect.fnUntraced(function* () {
+    yield* carry([first, firstActions])
+    for (;;) {
+      const wait = Math.min(Math.max(0, Roster.deadline(roster) - (yield* clock.now)), 3_600_000)
+      const input = yield* Queue.take(inputs).pipe(Effect.timeoutOption(wait))
+      const now = yield* clock.now
+      yield* carry(Roster.step(roster, Option.isSome(input) ? { ...input.value, now } : { _tag: "Tick", now }))
+    }
+  })
+
+  const sightings = yield* discovery.sightings({ nodeId: store.nodeId, port })
+  yield* sightings.pipe(
+    Stream.runForEach((sighting) =>
+      Effect.gen(function* () {
+        if (sighting._tag === "Unavailable") yield* Effect.logWarning(sighting.error.message)
+        yield* Queue.offer(inputs, inputOf(sighting))
+      })
+    ),
+    guarded("discovery"),
+    Effect.forkScoped
+  )
+  yield* supervise().pipe(guarded("supervisor"), Effect.forkScoped)
+
+  return Peers.of({
+    port,
+    status: Effect.map(clock.now, (now) => PeerTable.statuses(table, roster, now)),
+    discovery: Effect.sync(() => ({ mdns: roster.mdns, static: roster.static }))
+  })
+})
+
+/** A background loop does not end unnoticed: its defect is logged. */
+const guarded =
+  (loop: string) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.tapCause(effect, (cause) =>
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.void
+        : Effect.logError("a background loop ended", cause).pipe(Effect.annotateLogs({ loop }))
+    )
+
+const inputOf = (sighting: Sighting): Input => {
+  switch (sighting._tag) {
+    case "Appeared":
+      return { _tag: "Appeared", node: sighting.nodeId, addresses: sighting.addresses }
+    case "Vanished":
+      return { _tag: "Vanished", node: sighting.nodeId }
+    case "Listed":
+      return sighting
+    case "Available":
+      return { _tag: "MdnsAvailable" }
+    case "Unavailable":
+      return { _tag: "MdnsUnavailable" }
+  }
+}
+
+/** How a failure looks to the roster. */
+const endingOf = ({ _tag }: Failure): Roster.Ending => {
+  switch (_tag) {
+    case "SelfConnection":
+      return "self"
+    case "PeerUnreachable":
+    case "PeerTimeout":
+    case "PeerClosed":
+    case "StoreUnavailable":
+    case "ClockDrift":
+      return "lost"
+    default:
+      return "refused"
+  }
+}
+
+/** A defect of one connection is logged, and costs that connection only. Interruption goes on. */
+const resultOf = (exit: Exit.Exit<void, Failure>): Effect.Effect<Result.Result<void, Failure>> =>
+  Exit.match(exit, {
+    onSuccess: () => Effect.succeed(Result.void),
+    onFailure: (cause) => {
+      const failure = Cause.findErrorOption(cause)
+      if (Option.isSome(failure)) return Effect.succeed(Result.fail(failure.value))
+      if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
+      return Effect.as(
+        Effect.logError("a session failed unexpectedly", cause),
+        Result.fail(new PeerClosed({ code: 1011, reason: "unexpected failure" }))
+      )
+    }
+  })

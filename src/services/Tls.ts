@@ -10,11 +10,11 @@
  */
 import { Context, Effect, Layer, Option, Redacted, Ref, type Scope } from "effect"
 import type { Socket } from "node:net"
-import { connect, createServer, type SecureContextOptions, type TLSSocket } from "node:tls"
+import { connect, createSecureContext, createServer, type SecureContextOptions, type TLSSocket } from "node:tls"
 import { exporter } from "../core/Handshake.ts"
-import { Config } from "./Config.ts"
+import { Config, type Settings } from "./Config.ts"
 import type { Address } from "./Discovery.ts"
-import { PeerUnreachable, TlsHandshakeFailed, type TlsReason } from "./Failure.ts"
+import { PeerUnreachable, TlsHandshakeFailed, TlsMaterialInvalid, type TlsReason } from "./Failure.ts"
 import { type Diagnosis, diagnose } from "./tls/Diagnosis.ts"
 import * as Material from "./tls/Material.ts"
 import { authority } from "./transport/Authority.ts"
@@ -54,7 +54,7 @@ export class Tls extends Context.Service<
     Effect.gen(function* () {
       const settings = yield* Config
       // Every channel takes the material that is current when it begins.
-      const current = yield* Ref.make(yield* Material.load(settings))
+      const current = yield* Ref.make(yield* load(settings))
       const { mode } = yield* Ref.get(current)
 
       const accept = Effect.fn("Tls.accept")(function* (socket: Socket, remote: Address) {
@@ -123,6 +123,19 @@ export class Tls extends Context.Service<
     })
   )
 }
+
+/** The material, after OpenSSL took it: it refuses keys that are too weak, which parsing does not show. */
+const load = Effect.fnUntraced(function* (settings: Settings) {
+  const material = yield* Material.load(settings)
+  yield* Effect.try({
+    try: () => createSecureContext(secure(material)),
+    catch: (cause) => {
+      const file = Option.match(settings.tls, { onSome: ({ cert }) => cert, onNone: () => settings.home })
+      return new TlsMaterialInvalid({ file, problem: `OpenSSL does not take it (${diagnose(cause).detail})`, cause })
+    }
+  })
+  return material
+})
 
 /**
  * In TLS 1.2, two channels through a man in the middle can be given one exporter value when the key exchange is RSA and the

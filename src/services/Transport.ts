@@ -1,10 +1,13 @@
 /**
  * Connections between nodes: frames of text over an encrypted channel, with backpressure both ways.
  */
-import { Context, type Effect, type Queue, type Redacted, type Scope } from "effect"
+import { Context, type Effect, Layer, type Queue, type Redacted, type Scope } from "effect"
 import type { PeerClosed } from "../core/Failure.ts"
 import type { Address } from "./Discovery.ts"
 import type { ListenFailed, PeerUnreachable, TlsHandshakeFailed } from "./Failure.ts"
+import { Tls } from "./Tls.ts"
+import * as InMemory from "./transport/InMemory.ts"
+import * as WebSocket from "./transport/WebSocket.ts"
 
 /** What comes in. */
 export type Incoming =
@@ -53,4 +56,11 @@ export class Transport extends Context.Service<
     /** Dials one address. The connection lives in the scope of the caller. */
     dial(address: Address): Effect.Effect<Connection, PeerUnreachable | TlsHandshakeFailed, Scope.Scope>
   }
->()("feral-sync/services/Transport") {}
+>()("feral-sync/services/Transport") {
+  /** Real sockets. Needs the settings, and the file system for keys and certificates. */
+  static readonly layerWebSocket = (options?: WebSocket.Options) =>
+    Layer.effect(Transport, WebSocket.make(options)).pipe(Layer.provide(Tls.layer))
+
+  /** A host of a network inside this process. */
+  static readonly layerMemory = (options: InMemory.Options) => Layer.effect(Transport, InMemory.make(options))
+}

@@ -59,8 +59,9 @@ export class Link {
           nonces: { dialler: "d", server: "s" },
           binding: Redacted.make(new Uint8Array(32)),
           remote: "peer",
-          loop: false,
-          ownFrom: VectorClock.get(replica.clock, replica.id),
+          expected: undefined,
+          openedAt: VectorClock.get(replica.clock, replica.id),
+          met: new Set(),
           maxFrameBytes: 4_096,
           maxDriftMs: 300_000,
           ...options

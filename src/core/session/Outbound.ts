@@ -23,6 +23,7 @@ import * as Wire from "../Wire.ts"
 import {
   type Action,
   creditBytes,
+  creditFrames,
   type Dirty,
   originsPerRead,
   type Outbound,
@@ -57,8 +58,7 @@ const allDirty = ({ local, known }: Session, now: number): Pick<Outbound, "dirty
 /** Reads on, when there is something to do and credit to do it. */
 export const pump = (session: Session, now: number): Step => {
   const { outbound, local, options } = session
-  if (session.phase !== "open" || outbound.reading !== undefined || outbound.unackedBytes >= creditBytes)
-    return [session, []]
+  if (session.phase !== "open" || outbound.reading !== undefined || !hasCredit(outbound)) return [session, []]
   const from: Array<readonly [NodeId, Hlc.Reading]> = []
   for (const [node, dirty] of HashMap.entries(outbound.dirty)) {
     if (dirty.due <= now && from.length < originsPerRead) from.push([node, dirty.from])
@@ -235,10 +235,13 @@ export const acknowledge = (session: Session, seq: number): Session => {
   return { ...session, outbound: { ...session.outbound, unacked, unackedBytes } }
 }
 
+const hasCredit = ({ unacked, unackedBytes }: Outbound): boolean =>
+  unackedBytes < creditBytes && unacked.length < creditFrames
+
 /** When the next dirty origin is due (ms). */
 export const dueAt = ({ outbound, phase }: Session): number => {
   let at = Infinity
-  if (phase !== "open" || outbound.reading !== undefined || outbound.unackedBytes >= creditBytes) return at
+  if (phase !== "open" || outbound.reading !== undefined || !hasCredit(outbound)) return at
   for (const { due } of HashMap.values(outbound.dirty)) at = Math.min(at, due)
   return at
 }

@@ -25,6 +25,9 @@ export const times = {
 /** Bytes that may be under way without an acknowledgement. */
 export const creditBytes = 4 * 1024 * 1024
 
+/** Frames that may be under way without an acknowledgement. */
+export const creditFrames = 256
+
 /** Frames in a row that carry nothing, which a peer may send. */
 export const emptyFrames = 16
 
@@ -41,10 +44,11 @@ export interface Options {
   readonly binding: Redacted.Redacted<Uint8Array>
   /** How the peer is called before its id is known: its address. */
   readonly remote: string
-  /** Whether this connection is known to lead back to this very node. */
-  readonly loop: boolean
-  /** What to ask of our own history: where it stood when the store was opened, on the first contact since then. */
-  readonly ownFrom: Reading
+  /** The peer that we expect to meet, where one is expected. */
+  readonly expected: NodeId | undefined
+  /** How far our own history went when the store was opened, and whom we have met since then. */
+  readonly openedAt: Reading
+  readonly met: ReadonlySet<NodeId>
   readonly maxFrameBytes: number
   readonly maxDriftMs: number
 }

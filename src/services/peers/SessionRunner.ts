@@ -1,0 +1,166 @@
+/**
+ * Runs one session over one connection: carries what happens to the state machine of `core/Session.ts`, and carries out
+ * what it asks for. It decides nothing about the protocol.
+ */
+import { Effect, Fiber, Option, Queue, type Scope, Stream } from "effect"
+import { PeerClosed, type SessionFailure } from "../../core/Failure.ts"
+import type { NodeId } from "../../core/NodeId.ts"
+import * as Session from "../../core/Session.ts"
+import { Clock } from "../Clock.ts"
+import type { StoreUnavailable } from "../Failure.ts"
+import { Store } from "../Store.ts"
+import type { Connection, Incoming } from "../Transport.ts"
+
+/** What comes to a running session, besides the passing of time. */
+type Input =
+  | Incoming
+  /** The store changed. At most one of these is queued. */
+  | { readonly _tag: "Woken" }
+  | { readonly _tag: "Lost"; readonly failure: PeerClosed }
+  | { readonly _tag: "Stop"; readonly code: number; readonly reason: string }
+
+/** A session that runs. */
+export interface Running {
+  /** The state of the session now. */
+  readonly session: () => Session.Session
+  /** Ends the session in good order. */
+  stop(code: number, reason: string): Effect.Effect<void>
+  /** Runs until the session ends: with success when it was our wish. */
+  readonly done: Effect.Effect<void, SessionFailure | StoreUnavailable>
+}
+
+/**
+ * The longest wait for one timer (ms). Timers of Node overflow at 2^31 - 1 ms, and a deadline may be years away.
+ */
+const longestWait = 3_600_000
+
+/** Starts a session on a connection. It is over when the scope closes, at the latest. */
+export const start = Effect.fnUntraced(function* (
+  connection: Connection,
+  options: Session.Options,
+  onEstablished: (peer: NodeId) => Effect.Effect<void>
+): Effect.fn.Return<Running, never, Store | Clock | Scope.Scope> {
+  const store = yield* Store
+  const clock = yield* Clock
+  let session = Session.initial(options, yield* store.snapshot, yield* clock.now)
+
+  // When it is full, the reader waits, the connection's own queue fills up, and nothing more is read from the network.
+  const inbox = yield* Queue.bounded<Input>(16)
+  // Holds what the protocol's credit allows to be under way. A peer that sends without reading fills it up, and is no
+  // longer read.
+  const outbox = yield* Queue.bounded<Extract<Session.Action, { _tag: "Send" | "Ping" | "Close" }>>(1_024)
+
+  let isWoken = false
+  const wake = Effect.suspend(() => {
+    if (isWoken) return Effect.void
+    isWoken = true
+    return Queue.offer(inbox, { _tag: "Woken" })
+  })
+  yield* store.changes.pipe(
+    Stream.runForEach(() => wake),
+    Effect.forkScoped({ startImmediately: true })
+  )
+
+  yield* Queue.take(connection.incoming).pipe(
+    Effect.flatMap((incoming) => Queue.offer(inbox, incoming)),
+    Effect.forever,
+    Effect.catch((failure) => Queue.offer(inbox, { _tag: "Lost", failure })),
+    Effect.forkScoped
+  )
+
+  const write = Effect.fnUntraced(function* (): Effect.fn.Return<void, PeerClosed> {
+    for (;;) {
+      const action = yield* Queue.take(outbox)
+      if (action._tag === "Send") yield* connection.send(action.text)
+      else if (action._tag === "Ping") yield* connection.ping
+      else return yield* connection.close(action.code, action.reason)
+    }
+  })
+  const writer = yield* write().pipe(
+    // The reader learns of the loss as well, and tells.
+    Effect.ignore,
+    Effect.forkScoped
+  )
+
+  /** Takes a step, and carries out what it asks for. Answers of the store are taken before anything else. */
+  const carry = Effect.fnUntraced(function* (
+    first: Session.Step
+  ): Effect.fn.Return<Extract<Session.Action, { _tag: "Close" }> | undefined, StoreUnavailable> {
+    const pending = [...first[1]]
+    session = first[0]
+    for (let action = pending.shift(); action !== undefined; action = pending.shift()) {
+      switch (action._tag) {
+        case "Send":
+        case "Ping":
+          yield* Queue.offer(outbox, action)
+          break
+        case "Close":
+          yield* Queue.offer(outbox, action)
+          return action
+        case "Established":
+          yield* onEstablished(action.peer)
+          break
+        case "Read": {
+          const delta = yield* store.delta(action.request)
+          const event: Session.Event = { _tag: "Delta", now: yield* clock.now, request: action.request, delta }
+          const [next, more] = Session.step(session, event)
+          session = next
+          pending.push(...more)
+          break
+        }
+        case "Commit": {
+          const { snapshot } = yield* store.apply(action.batch)
+          const [next, more] = Session.step(session, { _tag: "Committed", now: yield* clock.now, snapshot })
+          session = next
+          pending.push(...more)
+          break
+        }
+      }
+    }
+    return undefined
+  })
+
+  /** The next thing that happens: an input, or the passing of time. */
+  const next = Effect.fnUntraced(function* (): Effect.fn.Return<Session.Event | PeerClosed> {
+    const ready = yield* Queue.poll(inbox)
+    const wait = Math.min(Session.deadline(session) - (yield* clock.now), longestWait)
+    const input = Option.isSome(ready) || wait <= 0 ? ready : yield* Queue.take(inbox).pipe(Effect.timeoutOption(wait))
+    const now = yield* clock.now
+    if (Option.isNone(input)) return { _tag: "Tick", now }
+    switch (input.value._tag) {
+      case "Frame":
+        return { _tag: "Received", now, text: input.value.text }
+      case "Alive":
+        return { _tag: "Alive", now }
+      case "Woken":
+        isWoken = false
+        return { _tag: "Changed", now, snapshot: yield* store.snapshot }
+      case "Stop":
+        return { ...input.value, now }
+      case "Lost":
+        return input.value.failure
+    }
+  })
+
+  const loop = Effect.fnUntraced(function* (): Effect.fn.Return<void, SessionFailure | StoreUnavailable> {
+    let closed = yield* carry(Session.open(session))
+    while (closed === undefined) {
+      const event = yield* next()
+      if (event instanceof PeerClosed) return yield* event
+      closed = yield* carry(Session.step(session, event))
+    }
+    // What was queued before the close, the reason above all, still goes out.
+    yield* Fiber.await(writer).pipe(Effect.timeoutOption("2 seconds"))
+    if (closed.failure !== undefined) return yield* closed.failure
+  })
+
+  return {
+    session: () => session,
+    stop: (code, reason) => Effect.asVoid(Queue.offer(inbox, { _tag: "Stop", code, reason })),
+    done: loop().pipe(
+      Effect.tapError((failure) =>
+        failure._tag === "StoreUnavailable" ? connection.close(1011, "store unavailable") : Effect.void
+      )
+    )
+  }
+})

@@ -1,0 +1,33 @@
+/** Transport over a network inside this process: one host of it. */
+import { Effect } from "effect"
+import type { Address } from "../Discovery.ts"
+import type { Host } from "../Transport.ts"
+import { MemoryNetwork } from "./MemoryNetwork.ts"
+
+export interface Options {
+  /** The name of this host in the network. */
+  readonly host: string
+  /** The port to listen on; 0, the default, is any free one. */
+  readonly port?: number
+  /** The wire form that this host speaks; 2 by default. */
+  readonly form?: 1 | 2
+  /** Bytes of the largest frame that this host takes; 8 MiB by default. */
+  readonly maxRecvBytes?: number
+}
+
+export const make = Effect.fnUntraced(function* ({
+  host,
+  port = 0,
+  form = 2,
+  maxRecvBytes = 8 * 1024 * 1024
+}: Options) {
+  const network = yield* MemoryNetwork
+  const terms = { host, form, maxRecvBytes }
+
+  const listen = Effect.fn("Transport.listen")(function* (host: Host) {
+    return { port: yield* network.listen(terms, port, (connection) => host.serve(connection)) }
+  })
+  const dial = Effect.fn("Transport.dial")((address: Address) => network.dial(terms, address))
+
+  return { tls: "auto" as const, listen, dial }
+})

@@ -1,0 +1,173 @@
+/**
+ * A network inside this process, for tests and simulations: hosts that listen, connections between them, and the ways in
+ * which a network fails.
+ *
+ * Connections keep the contract of `Transport`: bounded both ways, in order, ended once, with every frame delivered that was
+ * sent before a close. There is no time and no randomness here but Effect's own: a run can be repeated.
+ */
+import { Cause, Context, Deferred, Effect, Exit, FiberSet, Layer, Queue, Random, Redacted, type Scope } from "effect"
+import { PeerClosed } from "../../core/Failure.ts"
+import { nonceLength } from "../../core/Handshake.ts"
+import type { Address } from "../Discovery.ts"
+import { ListenFailed, PeerUnreachable } from "../Failure.ts"
+import type { Connection, Incoming } from "../Transport.ts"
+import { authority } from "./Authority.ts"
+
+/** Frames that wait to be taken. When there is no room, the sender waits. */
+const queuedFrames = 16
+
+/** One end as it is set up: what it can, and what it takes. */
+export interface Terms {
+  readonly host: string
+  /** The wire form that it speaks. */
+  readonly form: 1 | 2
+  /** Bytes of the largest frame that it takes. */
+  readonly maxRecvBytes: number
+}
+
+/** Serves one connection; it is closed when this ends. */
+export type Serve = (connection: Connection) => Effect.Effect<void, never, Scope.Scope>
+
+export class MemoryNetwork extends Context.Service<
+  MemoryNetwork,
+  {
+    /** Opens a port of a host until the scope closes; 0 is any free one. Returns the port. */
+    listen(terms: Terms, port: number, serve: Serve): Effect.Effect<number, ListenFailed, Scope.Scope>
+    /** Connects a host with an address. The connection lives in the scope. */
+    dial(terms: Terms, to: Address): Effect.Effect<Connection, PeerUnreachable, Scope.Scope>
+    /** Loses every connection between two hosts, as a pulled cable does: both ends see 1006. */
+    cut(one: string, other: string): Effect.Effect<void>
+    /** Cuts, and lets no connection between the two come up until they are healed. */
+    part(one: string, other: string): Effect.Effect<void>
+    heal(one: string, other: string): Effect.Effect<void>
+  }
+>()("feral-sync/services/transport/MemoryNetwork") {
+  static readonly layer = Layer.sync(MemoryNetwork, () => {
+    const doors = new Map<string, { readonly terms: Terms; readonly answer: (end: Connection) => void }>()
+    const links = new Set<{ readonly pair: string; readonly lose: Effect.Effect<void> }>()
+    const parted = new Set<string>()
+    let nextPort = 40_000
+
+    const listen = Effect.fn("MemoryNetwork.listen")(function* (terms: Terms, port: number, serve: Serve) {
+      const taken = port === 0 ? nextPort++ : port
+      const at = authority({ host: terms.host, port: taken })
+      if (doors.has(at)) return yield* new ListenFailed({ address: at, detail: "another node uses the port" })
+      const run = yield* FiberSet.makeRuntime()
+      yield* Effect.acquireRelease(
+        Effect.sync(() => doors.set(at, { terms, answer: (end) => void run(Effect.scoped(served(end, serve))) })),
+        () => Effect.sync(() => doors.delete(at))
+      )
+      return taken
+    })
+
+    const dial = Effect.fn("MemoryNetwork.dial")(function* (terms: Terms, to: Address) {
+      const pair = pairOf(terms.host, to.host)
+      const door = doors.get(authority(to))
+      if (parted.has(pair)) return yield* unreachable(to, "there is no way to this host")
+      if (door === undefined) return yield* unreachable(to, "nobody listens at this address and port")
+      const from = { host: terms.host, port: nextPort++ }
+      const { dialler, server, lose } = yield* connect(terms, from, door.terms, to)
+      const link = { pair, lose }
+      links.add(link)
+      yield* Effect.addFinalizer((exit) =>
+        Effect.andThen(
+          leave(dialler, exit),
+          Effect.sync(() => links.delete(link))
+        )
+      )
+      door.answer(server)
+      return dialler
+    })
+
+    const cut = Effect.fnUntraced(function* (one: string, other: string) {
+      for (const link of links) if (link.pair === pairOf(one, other)) yield* link.lose
+    })
+    const part = (one: string, other: string) =>
+      Effect.andThen(
+        Effect.sync(() => parted.add(pairOf(one, other))),
+        cut(one, other)
+      )
+    const heal = (one: string, other: string) => Effect.sync(() => void parted.delete(pairOf(one, other)))
+
+    return MemoryNetwork.of({ listen, dial, cut, part, heal })
+  })
+}
+
+const unreachable = (address: Address, detail: string) => new PeerUnreachable({ address: authority(address), detail })
+
+const pairOf = (one: string, other: string) => (one < other ? `${one} ${other}` : `${other} ${one}`)
+
+const served = Effect.fnUntraced(function* (connection: Connection, serve: Serve) {
+  yield* Effect.addFinalizer((exit) => leave(connection, exit))
+  yield* serve(connection)
+})
+
+/** The close at the end of a scope. */
+const leave = (connection: Connection, exit: Exit.Exit<unknown, unknown>) =>
+  Exit.isSuccess(exit) ? connection.close(1000, "") : connection.close(1001, "going away")
+
+const randomBytes = Effect.fnUntraced(function* (length: number) {
+  const bytes = new Uint8Array(length)
+  for (let index = 0; index < length; index++) bytes[index] = yield* Random.nextIntBetween(0, 256, { halfOpen: true })
+  return bytes
+})
+
+/** Both ends of a new connection. */
+const connect = Effect.fnUntraced(function* (dialling: Terms, from: Address, serving: Terms, to: Address) {
+  const toDialler = yield* Queue.bounded<Incoming, PeerClosed>(queuedFrames)
+  const toServer = yield* Queue.bounded<Incoming, PeerClosed>(queuedFrames)
+  const ended = yield* Deferred.make<never, PeerClosed>()
+  const binding = Redacted.make(yield* randomBytes(32))
+  const form = dialling.form === 2 && serving.form === 2 ? 2 : 1
+  const nonce = Effect.map(randomBytes(nonceLength), (bytes) =>
+    form === 1 ? "" : Buffer.from(bytes).toString("base64url")
+  )
+  const nonces = { dialler: yield* nonce, server: yield* nonce }
+
+  const finish = (code: number, reason: string) =>
+    Effect.sync(() => {
+      const over = new PeerClosed({ code, reason })
+      if (!Deferred.doneUnsafe(ended, Effect.fail(over))) return
+      Queue.failCauseUnsafe(toDialler, Cause.fail(over))
+      Queue.failCauseUnsafe(toServer, Cause.fail(over))
+    })
+
+  const end = (
+    remote: Address,
+    incoming: Queue.Queue<Incoming, PeerClosed>,
+    outgoing: Queue.Queue<Incoming, PeerClosed>,
+    limit: number
+  ): Connection => ({
+    remote,
+    form,
+    nonces,
+    binding,
+    tls: "auto",
+    incoming: Queue.asDequeue(incoming),
+    send: (text) =>
+      Effect.suspend(() => {
+        const bytes = Buffer.byteLength(text)
+        if (bytes > limit) return Effect.andThen(finish(1009, "a frame over the limit"), Deferred.await(ended))
+        const frame: Incoming = { _tag: "Frame", text, bytes }
+        if (Queue.offerUnsafe(outgoing, frame)) return Effect.void
+        return Queue.offer(outgoing, frame).pipe(
+          Effect.flatMap((taken) => (taken ? Effect.void : Deferred.await(ended))),
+          Effect.raceFirst(Deferred.await(ended))
+        )
+      }),
+    ping: Effect.suspend(() => {
+      if (Deferred.isDoneUnsafe(ended)) return Deferred.await(ended)
+      // A sign of life that does not fit is not missed: there are frames to show it.
+      Queue.offerUnsafe(outgoing, { _tag: "Alive" })
+      Queue.offerUnsafe(incoming, { _tag: "Alive" })
+      return Effect.void
+    }),
+    close: finish
+  })
+
+  return {
+    dialler: end(to, toDialler, toServer, serving.maxRecvBytes),
+    server: end(from, toServer, toDialler, dialling.maxRecvBytes),
+    lose: finish(1006, "")
+  }
+})

@@ -1,0 +1,123 @@
+/**
+ * The HTTP part of a connection: from its first byte to a valid request for an upgrade on the sync path.
+ *
+ * Everything else gets a short answer and is closed. Nothing here waits for long or keeps much: the head of a request is
+ * limited in size, and the whole of it in time by the listener.
+ */
+import { Data, Effect, Schema } from "effect"
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http"
+import type { Socket } from "node:net"
+import type { Duplex } from "node:stream"
+import { TlsReason } from "../Failure.ts"
+
+export const path = "/sync"
+
+/** How two nodes show each other that they speak form 2. */
+export const headers = {
+  form: "feral-sync",
+  nonce: "feral-sync-nonce",
+  /** Sent by a dialler that hangs up because it does not trust the server: why. */
+  refused: "feral-sync-refused"
+} as const
+
+/** Bytes of the head of a request; ours has about 400. */
+const maxHeaderSize = 8 * 1024
+
+/** A valid request for an upgrade. */
+export interface Request {
+  readonly message: IncomingMessage
+  readonly socket: Duplex
+  readonly head: Buffer
+}
+
+/** Why somebody was sent away. Of interest for debugging alone: port scanners do this all day. */
+export class Dropped extends Data.TaggedError("Dropped")<{ readonly reason: string }> {}
+
+/** The dialler does not trust us, and says so. */
+export class Distrusted extends Data.TaggedError("Distrusted")<{ readonly reason: TlsReason }> {}
+
+/** The nonce of the other side, if it speaks form 2. */
+export const nonceOf = (fields: IncomingMessage["headers"]): string | undefined => {
+  const nonce = fields[headers.nonce]
+  return fields[headers.form] === "2" && typeof nonce === "string" && /^[\w-]{43}$/.test(nonce) ? nonce : undefined
+}
+
+/** The request of a dialler that hangs up, with the reason. */
+export const farewell = (reason: TlsReason): string =>
+  [`GET ${path} HTTP/1.1`, "Host: feral-sync", "Connection: close", `${headers.refused}: ${reason}`, "", ""].join(
+    "\r\n"
+  )
+
+/** Waits for the request. The caller owns the socket. */
+export const request = (socket: Socket): Effect.Effect<Request, Dropped | Distrusted> =>
+  serve<Request, Distrusted>(socket, {
+    onRequest: (message, resume) => {
+      const told = isReason(message.headers[headers.refused])
+      if (told !== undefined) resume(Effect.fail(new Distrusted({ reason: told })))
+      return pathOf(message) === path
+        ? { status: 426, body: "This is the sync port of a feral-sync node: it speaks WebSocket.\n" }
+        : { status: 404, body: `There is nothing here but ${path}.\n` }
+    },
+    onUpgrade: (request, resume) => {
+      if (pathOf(request.message) !== path) return { status: 404, body: `There is nothing here but ${path}.\n` }
+      if (request.message.headers.upgrade?.toLowerCase() !== "websocket") {
+        return { status: 426, body: "This port speaks WebSocket.\n" }
+      }
+      resume(Effect.succeed(request))
+      return undefined
+    }
+  })
+
+/**
+ * Sends away whoever comes without TLS. An existing FERAL node without TLS would be let in here, as form 1 and tls "none",
+ * when FERAL_SYNC_LEGACY=on allows it.
+ */
+export const refusePlain = (socket: Socket): Effect.Effect<never, Dropped> => {
+  const answer: Answer = {
+    status: 426,
+    body: "This node speaks TLS only: without it, the passphrase would travel in clear. Use wss:// or https://.\n"
+  }
+  return serve<never, never>(socket, { onRequest: () => answer, onUpgrade: () => answer })
+}
+
+interface Answer {
+  readonly status: number
+  readonly body: string
+}
+
+interface Handlers<A, E> {
+  onRequest(message: IncomingMessage, resume: (effect: Effect.Effect<A, E | Dropped>) => void): Answer
+  /** An answer, or nothing when the upgrade is taken. */
+  onUpgrade(request: Request, resume: (effect: Effect.Effect<A, E | Dropped>) => void): Answer | undefined
+}
+
+/** HTTP on one socket: one request, and then the upgrade or the end. */
+const serve = <A, E>(socket: Socket, { onRequest, onUpgrade }: Handlers<A, E>): Effect.Effect<A, E | Dropped> =>
+  Effect.callback<A, E | Dropped>((resume) => {
+    // It never listens, so its own time limits do not run: the listener's does.
+    const server = createServer({ maxHeaderSize, keepAlive: false })
+    socket.once("close", () => resume(Effect.fail(new Dropped({ reason: "closed before the upgrade" }))))
+    server.on("request", (message, response) => respond(response, onRequest(message, resume)))
+    server.on("upgrade", (message, stream, head) => {
+      const answer = onUpgrade({ message, socket: stream, head }, resume)
+      if (answer !== undefined) hangUp(stream, answer)
+    })
+    server.on("clientError", (_error, stream) => hangUp(stream, { status: 400, body: "" }))
+    server.emit("connection", socket)
+  })
+
+const respond = (response: ServerResponse, { status, body }: Answer) => {
+  response.writeHead(status, { connection: "close", "content-type": "text/plain", "content-length": body.length })
+  response.end(body)
+}
+
+const hangUp = (stream: Duplex, { status, body }: Answer) => {
+  if (!stream.writable) return void stream.destroy()
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: text/plain\r\n`
+  stream.resume().end(`${head}Content-Length: ${body.length}\r\n\r\n${body}`, () => stream.destroy())
+}
+
+const pathOf = ({ url }: IncomingMessage) => (url ?? "").split("?", 1)[0]
+
+const isReason = (value: string | Array<string> | undefined): TlsReason | undefined =>
+  Schema.is(TlsReason)(value) ? value : undefined

@@ -1,0 +1,290 @@
+/**
+ * Transport over WebSocket and TLS: one TCP port, told apart by the first byte, and the upgrade in which two nodes recognise
+ * each other.
+ *
+ * A connection is returned only when TCP, TLS and the upgrade are done, all within one time limit. From then on it ends in
+ * exactly one way: `incoming` fails with the code and reason of the close, or with 1006, after every frame that came before.
+ */
+import { Cause, Deferred, type Duration, Effect, Exit, Latch, Queue, type Redacted, Scope } from "effect"
+import { randomBytes } from "node:crypto"
+import type { Socket } from "node:net"
+import { type RawData, WebSocket, WebSocketServer } from "ws"
+import { PeerClosed } from "../../core/Failure.ts"
+import { nonceLength } from "../../core/Handshake.ts"
+import { Config } from "../Config.ts"
+import type { Address } from "../Discovery.ts"
+import { PeerUnreachable, TlsHandshakeFailed } from "../Failure.ts"
+import { Tls } from "../Tls.ts"
+import { codeOf } from "../tls/Diagnosis.ts"
+import type { Connection, Host, Incoming } from "../Transport.ts"
+import { authority } from "./Authority.ts"
+import * as Listener from "./Listener.ts"
+import * as Throttle from "./Throttle.ts"
+import * as Upgrade from "./Upgrade.ts"
+
+export interface Options {
+  /** How long TCP, TLS and the upgrade may take together, at either end. */
+  readonly handshakeWithin?: Duration.Input
+}
+
+/** Frames that wait to be taken. When one does not fit, nothing more is read from the network until it does. */
+const queuedFrames = 16
+
+/** Bytes that may wait to be sent before a sender has to wait. */
+const sendBuffer = 1024 * 1024
+
+/** How long a peer has to answer a close, in ms. */
+const closeWithin = 1000
+
+/** How often one address is reported for one reason, in ms. */
+const reportEvery = 60_000
+
+export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: Options = {}) {
+  const settings = yield* Config
+  const tls = yield* Tls
+  const limits = { maxPayload: settings.maxRecvBytes, perMessageDeflate: false, closeTimeout: closeWithin }
+
+  const dial = Effect.fn("Transport.dial")(function* (address: Address) {
+    // What a failed attempt has opened is closed with it, not only with the scope of the caller.
+    const scope = yield* Scope.fork(yield* Effect.scope)
+    return yield* attempt(address).pipe(
+      Effect.timeoutOrElse({ duration: handshakeWithin, orElse: () => unreachable(address, "no answer in time") }),
+      Scope.provide(scope),
+      Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+    )
+  })
+
+  const attempt = Effect.fnUntraced(function* (address: Address) {
+    // A scope id is for this machine alone: it has no place in a Host header.
+    const url = `ws://${authority({ ...address, host: address.host.replace(/%.*$/, "") })}${Upgrade.path}`
+    if (!URL.canParse(url)) return yield* unreachable(address, "this is no address")
+    const channel = yield* tls.dial(address, Upgrade.farewell)
+    const nonce = randomBytes(nonceLength).toString("base64url")
+    const { socket, answer } = yield* upgrade(address, url, channel.socket, nonce)
+    return yield* connect(socket, {
+      remote: address,
+      nonces: answer === undefined ? undefined : { dialler: nonce, server: answer },
+      binding: channel.binding,
+      tls: tls.mode
+    })
+  })
+
+  /** Asks for the upgrade. The socket comes back paused, so that no frame is lost before it is read. */
+  const upgrade = (address: Address, url: string, channel: Socket, nonce: string) =>
+    Effect.callback<Upgraded, PeerUnreachable | TlsHandshakeFailed>((resume) => {
+      const socket = new WebSocket(url, {
+        ...limits,
+        createConnection: () => channel,
+        headers: { [Upgrade.headers.form]: "2", [Upgrade.headers.nonce]: nonce },
+        generateMask
+      })
+      let answer: string | undefined
+      socket.on("error", (error) => resume(Effect.flatMap(tls.explain(address, error), Effect.fail)))
+      socket.on("unexpected-response", (request, { statusCode }) => {
+        request.destroy()
+        resume(unreachable(address, `it answered with HTTP status ${statusCode}`))
+      })
+      socket.on("upgrade", ({ headers }) => (answer = Upgrade.nonceOf(headers)))
+      socket.on("open", () => {
+        socket.pause()
+        resume(Effect.succeed({ socket, answer }))
+      })
+    })
+
+  const listen = Effect.fn("Transport.listen")(function* (host: Host) {
+    const upgrades = new WebSocketServer({
+      ...limits,
+      noServer: true,
+      clientTracking: false,
+      handleProtocols: () => false
+    })
+    const reports = Throttle.make(reportEvery)
+
+    const report = (remote: Address, error: TlsHandshakeFailed) =>
+      error.reason === "protocol" || error.reason === "plain peer"
+        ? new Upgrade.Dropped({ reason: error.detail })
+        : reports
+            .pass(`${error.reason} ${remote.host}`, host.refused(remote, error))
+            .pipe(Effect.andThen(new Upgrade.Dropped({ reason: error.reason })))
+
+    const admit = Effect.fnUntraced(function* (raw: Socket, remote: Address) {
+      const first = yield* firstByte(raw)
+      if (first !== tlsHandshake) return yield* Upgrade.refusePlain(raw)
+      const channel = yield* Effect.catch(tls.accept(raw, remote), (error) => report(remote, error))
+      const request = yield* Effect.catchTag(Upgrade.request(channel.socket), "Distrusted", ({ reason }) =>
+        Effect.flatMap(tls.own, (own) => {
+          const detail = `it does not accept our certificate: ${own}`
+          return report(remote, new TlsHandshakeFailed({ address: authority(remote), reason, detail }))
+        })
+      )
+      const dialler = Upgrade.nonceOf(request.message.headers)
+      const nonces = dialler && { dialler, server: randomBytes(nonceLength).toString("base64url") }
+      const socket = yield* accept(
+        request,
+        nonces ? [`${Upgrade.headers.form}: 2`, `${Upgrade.headers.nonce}: ${nonces.server}`] : []
+      )
+      return yield* connect(socket, { remote, nonces: nonces || undefined, binding: channel.binding, tls: tls.mode })
+    })
+
+    /** Answers with 101 and these headers, or sends the dialler away. */
+    const accept = (request: Upgrade.Request, headers: ReadonlyArray<string>) =>
+      Effect.suspend(() => {
+        let accepted: WebSocket | undefined
+        const show = (fields: Array<string>) => void fields.push(...headers)
+        // All of this happens at once, so these listeners see this request alone.
+        upgrades.once("headers", show)
+        upgrades.handleUpgrade(request.message, request.socket, request.head, (socket) => {
+          socket.on("error", () => {})
+          socket.pause()
+          accepted = socket
+        })
+        upgrades.off("headers", show)
+        return accepted === undefined
+          ? Effect.fail(new Upgrade.Dropped({ reason: "no valid upgrade" }))
+          : Effect.succeed(accepted)
+      })
+
+    return yield* Listener.open({
+      host: settings.host,
+      port: settings.port,
+      within: handshakeWithin,
+      admit,
+      serve: (connection) => host.serve(connection)
+    })
+  })
+
+  return { tls: tls.mode, listen, dial }
+})
+
+/** The first byte of a TLS connection: a record of type handshake. No HTTP request begins with it. */
+const tlsHandshake = 0x16
+
+/** Looks at the first byte and leaves it where it is. */
+const firstByte = (socket: Socket) =>
+  Effect.callback<number, Upgrade.Dropped>((resume) => {
+    socket.once("close", () => resume(new Upgrade.Dropped({ reason: "closed before it said a word" })))
+    socket.once("data", (chunk: Buffer) => {
+      socket.pause()
+      socket.unshift(chunk)
+      resume(Effect.succeed(chunk[0] ?? 0))
+    })
+  })
+
+interface Upgraded {
+  readonly socket: WebSocket
+  /** The nonce of a server that speaks form 2. */
+  readonly answer: string | undefined
+}
+
+/** A mask keeps proxies from misreading frames. Inside TLS none can read them, and a mask of zeros costs no time. */
+const generateMask = (mask: Buffer) => void mask.fill(0)
+
+const unreachable = (address: Address, detail: string) => new PeerUnreachable({ address: authority(address), detail })
+
+interface Facts {
+  readonly remote: Address
+  readonly nonces: Connection["nonces"] | undefined
+  readonly binding: Redacted.Redacted<Uint8Array>
+  readonly tls: Connection["tls"]
+}
+
+/** The connection of a paused WebSocket. */
+const connect = Effect.fnUntraced(function* (socket: WebSocket, { nonces, ...facts }: Facts) {
+  const incoming = yield* Queue.bounded<Incoming, PeerClosed>(queuedFrames)
+  const ended = yield* Deferred.make<never, PeerClosed>()
+  // Frames that did not fit: at most what one read from the socket held, for reading stops with the first of them.
+  const overflow: Array<Incoming> = []
+  const overflowed = yield* Latch.make(false)
+  let closing = false
+  let fault: PeerClosed | undefined
+  let over: PeerClosed | undefined
+
+  const deliver = (item: Incoming) => {
+    // After our own close nobody wants to know; reading goes on only to see the answer.
+    if (closing) return
+    if (overflow.length === 0 && !overflowed.isOpen() && Queue.offerUnsafe(incoming, item)) return
+    // Where frames wait, there is life.
+    if (item._tag === "Alive") return
+    overflow.push(item)
+    socket.pause()
+    overflowed.openUnsafe()
+  }
+
+  const drain = Effect.gen(function* () {
+    while (overflow.length > 0) yield* Queue.offerAll(incoming, overflow.splice(0))
+    overflowed.closeUnsafe()
+    if (over !== undefined) Queue.failCauseUnsafe(incoming, Cause.fail(over))
+    else socket.resume()
+  })
+
+  const shut = (code: number, reason: string) => {
+    if (closing) return
+    closing = true
+    socket.close(code, shortened(reason))
+    socket.resume()
+  }
+
+  const finish = (code: number, reason: string) => {
+    over = fault ?? new PeerClosed({ code, reason })
+    Deferred.doneUnsafe(ended, Effect.fail(over))
+    if (!overflowed.isOpen()) Queue.failCauseUnsafe(incoming, Cause.fail(over))
+  }
+
+  yield* Effect.addFinalizer((exit) =>
+    Effect.suspend(() => {
+      if (Exit.isSuccess(exit)) shut(1000, "")
+      else shut(1001, "going away")
+      return Deferred.await(ended)
+    }).pipe(
+      Effect.ignore,
+      Effect.timeoutOption(closeWithin),
+      Effect.andThen(
+        Effect.sync(() => {
+          socket.terminate()
+          Queue.failCauseUnsafe(incoming, Cause.fail(over ?? new PeerClosed({ code: 1006, reason: "" })))
+        })
+      )
+    )
+  )
+  yield* overflowed.await.pipe(Effect.andThen(drain), Effect.forever, Effect.forkScoped)
+
+  socket.on("message", (data: RawData, isBinary) => {
+    if (isBinary || !Buffer.isBuffer(data)) return shut(1003, "text frames only")
+    deliver({ _tag: "Frame", text: data.toString("utf8"), bytes: data.length })
+  })
+  socket.on("ping", () => deliver({ _tag: "Alive" }))
+  socket.on("pong", () => deliver({ _tag: "Alive" }))
+  socket.on("error", (error) => {
+    if (codeOf(error) === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") {
+      fault = new PeerClosed({ code: 1009, reason: "the peer sent a frame over our limit" })
+    }
+  })
+  socket.on("close", (code, reason) => finish(code, reason.toString("utf8")))
+  if (socket.readyState === WebSocket.CLOSED) finish(1006, "")
+  else socket.resume()
+
+  /** Hands something to the socket; waits for it when much is waiting already. */
+  const write = (hand: (done: (error?: Error) => void) => void) =>
+    Effect.callback<void, PeerClosed>((resume) => {
+      if (socket.readyState !== WebSocket.OPEN) return resume(Deferred.await(ended))
+      hand((error) => resume(error ? Deferred.await(ended) : Effect.void))
+      if (socket.bufferedAmount <= sendBuffer) resume(Effect.void)
+    })
+
+  return {
+    ...facts,
+    form: nonces === undefined ? 1 : 2,
+    nonces: nonces ?? { dialler: "", server: "" },
+    incoming: Queue.asDequeue(incoming),
+    send: (text) => write((done) => socket.send(text, done)),
+    ping: write((done) => socket.ping(undefined, undefined, done)),
+    close: (code, reason) => Effect.sync(() => shut(code, reason))
+  } satisfies Connection
+})
+
+/** At most 123 bytes: what fits in a close frame. */
+const shortened = (reason: string): string => {
+  let text = reason.slice(0, 123)
+  while (Buffer.byteLength(text) > 123) text = text.slice(0, -1)
+  return text
+}

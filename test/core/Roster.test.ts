@@ -1,0 +1,228 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import type { Address } from "../../src/core/Address.ts"
+import { NodeId } from "../../src/core/NodeId.ts"
+import * as Roster from "../../src/core/Roster.ts"
+
+const self = NodeId.make("m")
+const lower = NodeId.make("a")
+const higher = NodeId.make("z")
+const at = (host: string): Address => ({ host, port: 9090 })
+
+/** Feeds events to a roster and collects what it asks for. */
+const world = (options: Partial<Roster.Options> = {}) => {
+  const [first, actions] = Roster.initial({ self, mdns: true, mdnsTimeout: 30_000, peers: [], ...options }, 0)
+  let roster = first
+  const asked = [...actions]
+  return {
+    roster: () => roster,
+    asked,
+    /** The hosts dialled since the last call. */
+    dials: () => asked.splice(0).flatMap((action) => (action._tag === "Dial" ? [action.address.host] : [])),
+    event: (event: Roster.Event) => {
+      const [next, more] = Roster.step(roster, event)
+      roster = next
+      asked.push(...more)
+    }
+  }
+}
+const appeared = (node: NodeId, host: string, now: number): Roster.Event => ({
+  _tag: "Appeared",
+  node,
+  addresses: [at(host)],
+  now
+})
+const tick = (now: number): Roster.Event => ({ _tag: "Tick", now })
+const established = (link: number, node: NodeId, key: string | undefined, now: number): Roster.Event => ({
+  _tag: "Established",
+  link,
+  node,
+  key,
+  now
+})
+const ended = (link: number, key: string | undefined, ending: Roster.Ending, now: number): Roster.Event => ({
+  _tag: "Ended",
+  link,
+  key,
+  ending,
+  random: 0,
+  now
+})
+
+describe("Roster", () => {
+  it("the static list waits for mDNS, exactly as long as it is told to", () => {
+    const { event, dials, roster } = world({ peers: [at("10.0.0.1"), at("10.0.0.2")] })
+    assert.strictEqual(Roster.deadline(roster()), 30_000)
+    event(tick(29_999))
+    assert.deepStrictEqual(dials(), [])
+    assert.strictEqual(roster().static, "waiting")
+    event(tick(30_000))
+    assert.deepStrictEqual(dials(), ["10.0.0.1", "10.0.0.2"])
+    assert.strictEqual(roster().static, "active")
+  })
+
+  it("the static list is not used while mDNS knows a peer, and is after the last one vanished for long", () => {
+    const { event, dials, roster } = world({ peers: [at("10.0.0.1")] })
+    event(appeared(higher, "10.0.0.9", 1_000))
+    assert.deepStrictEqual(dials(), ["10.0.0.9"])
+    event(tick(60_000))
+    assert.deepStrictEqual(dials(), [])
+    event({ _tag: "Vanished", node: higher, now: 70_000 })
+    event(tick(99_999))
+    assert.deepStrictEqual(dials(), [])
+    event(tick(100_000))
+    assert.deepStrictEqual(dials(), ["10.0.0.1"])
+    assert.strictEqual(roster().static, "active")
+  })
+
+  it("without mDNS the static list is used at once", () => {
+    assert.deepStrictEqual(world({ mdns: false, peers: [at("10.0.0.1")] }).dials(), ["10.0.0.1"])
+    const { event, dials, roster } = world({ peers: [at("10.0.0.1")] })
+    event({ _tag: "MdnsUnavailable", now: 10 })
+    assert.deepStrictEqual(dials(), ["10.0.0.1"])
+    assert.strictEqual(roster().mdns, "unavailable")
+    event({ _tag: "MdnsAvailable", now: 20 })
+    assert.strictEqual(roster().mdns, "on")
+  })
+
+  it("the lower id dials at once, the higher one after five seconds", () => {
+    const { event, dials } = world()
+    event(appeared(higher, "10.0.0.9", 0))
+    assert.deepStrictEqual(dials(), ["10.0.0.9"])
+    event(appeared(lower, "10.0.0.1", 0))
+    event(tick(4_999))
+    assert.deepStrictEqual(dials(), [])
+    event(tick(5_000))
+    assert.deepStrictEqual(dials(), ["10.0.0.1"])
+  })
+
+  it("nobody is dialled who is connected already", () => {
+    const { event, dials, roster } = world()
+    event(appeared(lower, "10.0.0.1", 0))
+    event(established(1, lower, undefined, 1_000))
+    event(tick(5_000))
+    assert.deepStrictEqual(dials(), [])
+    assert.strictEqual(Roster.deadline(roster()), Infinity)
+    event(ended(1, undefined, "lost", 6_000))
+    assert.isTrue(Roster.deadline(roster()) < 7_000)
+    event(tick(7_000))
+    assert.deepStrictEqual(dials(), ["10.0.0.1"])
+  })
+
+  it("of two simultaneous connections the one that the lower id dialled stays", () => {
+    const drops = (peer: NodeId): ReadonlyArray<Roster.Action> => {
+      const { event, asked } = world()
+      event(appeared(peer, "10.0.0.9", 0))
+      event(tick(5_000))
+      asked.splice(0)
+      event(established(1, peer, `mdns ${peer}`, 5_100))
+      event(established(2, peer, undefined, 5_200))
+      return asked
+    }
+    // Toward a higher id our own connection stays, toward a lower id theirs does.
+    assert.deepStrictEqual(drops(higher), [{ _tag: "Drop", link: 2 }])
+    assert.deepStrictEqual(drops(lower), [{ _tag: "Drop", link: 1 }])
+  })
+
+  it("a peer that dials again after a while has lost the older connection", () => {
+    const { event, asked } = world()
+    event(appeared(higher, "10.0.0.9", 0))
+    event(established(1, higher, `mdns ${higher}`, 100))
+    asked.splice(0)
+    event(established(2, higher, undefined, 60_000))
+    assert.deepStrictEqual(asked, [{ _tag: "Drop", link: 1 }])
+  })
+
+  it("a static entry and a discovered peer that turn out to be one node are dialled once", () => {
+    const { event, dials } = world({ mdns: false, peers: [at("10.0.0.1")] })
+    assert.deepStrictEqual(dials(), ["10.0.0.1"])
+    event(established(1, higher, "static 10.0.0.1:9090", 100))
+    event(appeared(higher, "10.0.0.1", 200))
+    event(tick(10_000))
+    assert.deepStrictEqual(dials(), [])
+  })
+
+  it("delays double up to the cap, and start afresh after a good minute", () => {
+    const { event, roster } = world({ mdns: false, peers: [at("10.0.0.1")] })
+    const key = "static 10.0.0.1:9090"
+    let now = 0
+    const delays: Array<number> = []
+    for (let n = 0; n < 10; n++) {
+      event(ended(n, key, "lost", now))
+      delays.push(Roster.deadline(roster()) - now)
+      now = Roster.deadline(roster())
+      event(tick(now))
+    }
+    assert.deepStrictEqual(delays, [125, 250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000])
+    event(established(11, higher, key, now))
+    event(ended(11, key, "lost", now + 60_000))
+    assert.strictEqual(Roster.deadline(roster()) - now - 60_000, 0 + 125)
+  })
+
+  it("a refusal is not tried again within two seconds, and our own address never", () => {
+    const { event, roster } = world({ mdns: false, peers: [at("10.0.0.1")] })
+    event(ended(1, "static 10.0.0.1:9090", "refused", 0))
+    assert.isAtLeast(Roster.deadline(roster()), 2_000)
+    event(tick(60_000))
+    event(ended(2, "static 10.0.0.1:9090", "self", 60_000))
+    assert.strictEqual(Roster.deadline(roster()), Infinity)
+  })
+
+  it("the next address of a peer is tried after a failure", () => {
+    const { event, dials } = world()
+    event({ _tag: "Appeared", node: higher, addresses: [at("10.0.0.1"), at("10.0.0.2")], now: 0 })
+    event(ended(1, `mdns ${higher}`, "lost", 10))
+    event(tick(1_000))
+    assert.deepStrictEqual(dials(), ["10.0.0.1", "10.0.0.2"])
+  })
+
+  const Step = Schema.Tuple([Schema.Natural, Schema.Natural, Schema.Natural])
+  it.prop(
+    "whatever happens: nobody is dialled twice at a time, nothing throws, and a deadline is never missed",
+    [Schema.Array(Step).check(Schema.isMaxLength(80))],
+    ([steps]) => {
+      const { event, asked, roster } = world({ peers: [at("10.0.0.1"), at("10.0.0.2")] })
+      const nodes = [lower, higher, self, NodeId.make("b")]
+      const dialling = new Map<string, number>()
+      let now = 0
+      let links = 0
+      for (const [kind, which, extra] of steps) {
+        now += extra % 7_000
+        const node = nodes[which % nodes.length] ?? lower
+        const keys = [...dialling.keys()]
+        const key = keys[which % Math.max(1, keys.length)]
+        switch (kind % 7) {
+          case 0:
+            event(appeared(node, `10.0.1.${extra % 3}`, now))
+            break
+          case 1:
+            event({ _tag: "Vanished", node, now })
+            break
+          case 2:
+            event(established(++links, node, key, now))
+            break
+          case 3:
+            event(ended(links, key, (["lost", "refused", "self", "duplicate"] as const)[extra % 4] ?? "lost", now))
+            if (key !== undefined) dialling.delete(key)
+            break
+          case 4:
+            event({ _tag: extra % 2 === 0 ? "MdnsUnavailable" : "MdnsAvailable", now })
+            break
+          default:
+            event(tick(now))
+        }
+        for (const action of asked.splice(0)) {
+          if (action._tag !== "Dial") continue
+          const known = roster().candidates.has(action.key)
+          assert.isTrue(known, "only a candidate is dialled")
+          assert.isFalse(dialling.has(action.key) && roster().candidates.get(action.key)?.source === "static")
+          dialling.set(action.key, now)
+        }
+        event(tick(now))
+        for (const action of asked.splice(0)) if (action._tag === "Dial") dialling.set(action.key, now)
+        assert.isAbove(Roster.deadline(roster()), now)
+      }
+    },
+    { arbitrary: { runs: 2_000 } }
+  )
+})

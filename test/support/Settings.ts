@@ -1,0 +1,26 @@
+/** Settings for tests: loopback only, any free port, no mDNS. */
+import { Duration, Option } from "effect"
+import type { Settings } from "../../src/services/Config.ts"
+
+export const settings = (home: string, changes: Partial<Settings> = {}): Settings => ({
+  home,
+  host: "127.0.0.1",
+  port: 0,
+  passphrase: Option.none(),
+  peers: [],
+  tls: Option.none(),
+  requireClientCert: false,
+  mdns: false,
+  mdnsInterfaces: [],
+  mdnsTimeout: Duration.seconds(30),
+  interval: Duration.seconds(30),
+  legacy: "tls",
+  legacyScope: Option.none(),
+  maxClockDriftMs: 300_000,
+  maxFrameBytes: 262_144,
+  maxRecvBytes: 8 * 1024 * 1024,
+  apiPort: 0,
+  log: "pretty",
+  logLevel: "info",
+  ...changes
+})

@@ -1,0 +1,86 @@
+/** Transports to test with, and the ways to bring two of them together. */
+import { NodeFileSystem } from "@effect/platform-node"
+import { Context, Effect, Layer, Queue } from "effect"
+import { Config, type Settings } from "../../src/services/Config.ts"
+import type { Address } from "../../src/services/Discovery.ts"
+import type { TlsHandshakeFailed } from "../../src/services/Failure.ts"
+import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
+import type { Options } from "../../src/services/transport/WebSocket.ts"
+import { type Connection, type Host, Transport } from "../../src/services/Transport.ts"
+import { directory } from "./Certificates.ts"
+import { settings } from "./Settings.ts"
+
+export type Node = Transport["Service"]
+
+/** A node on real sockets. */
+export const webSocket = Effect.fnUntraced(function* (changes: Partial<Settings> = {}, options?: Options) {
+  const home = yield* directory
+  const layer = Transport.layerWebSocket(options).pipe(
+    Layer.provide(Layer.succeed(Config, Config.of(settings(home, changes)))),
+    Layer.provide(NodeFileSystem.layer)
+  )
+  return Context.get(yield* Layer.build(layer), Transport)
+})
+
+/** Two nodes that can reach each other, and an address where nobody listens. */
+export interface World {
+  readonly one: Node
+  readonly other: Node
+  readonly host: string
+  readonly nobody: Address
+}
+
+export const webSocketWorld = Effect.gen(function* () {
+  const [one, other] = [yield* webSocket(), yield* webSocket()]
+  // A port that was free a moment ago.
+  const { port } = yield* Effect.scoped(one.listen({ serve: () => Effect.void, refused: () => Effect.void }))
+  return { one, other, host: "127.0.0.1", nobody: { host: "127.0.0.1", port } } satisfies World
+})
+
+export const memoryWorld = Effect.gen(function* () {
+  const network = yield* MemoryNetwork
+  const host = (name: string) =>
+    Effect.map(
+      Layer.build(Transport.layerMemory({ host: name }).pipe(Layer.provide(Layer.succeed(MemoryNetwork, network)))),
+      (services) => Context.get(services, Transport)
+    )
+  const nobody = { host: "one", port: 1 }
+  return { one: yield* host("one"), other: yield* host("other"), host: "one", nobody } satisfies World
+})
+
+/** A listener that hands over every connection and keeps it open, and tells who was refused. */
+export const reception = Effect.fnUntraced(function* (node: Node) {
+  const arrivals = yield* Queue.bounded<Connection>(64)
+  const refusals = yield* Queue.bounded<TlsHandshakeFailed>(64)
+  const host: Host = {
+    serve: (connection) => Effect.andThen(Queue.offer(arrivals, connection), Effect.never),
+    refused: (_remote, error) => Effect.asVoid(Queue.offer(refusals, error))
+  }
+  const { port } = yield* node.listen(host)
+  return { port, arrivals, refusals, at: { host: "127.0.0.1", port } }
+})
+
+/** Both ends of one connection. */
+export const meet = Effect.fnUntraced(function* ({ one, other, host }: World) {
+  const { port, arrivals } = yield* reception(one)
+  const dialler = yield* other.dial({ host, port })
+  return { dialler, server: yield* Queue.take(arrivals) }
+})
+
+/** The text of the next frame. */
+export const nextText = ({ incoming }: Connection) =>
+  Queue.take(incoming).pipe(
+    Effect.repeat({ until: (item) => item._tag === "Frame" }),
+    Effect.map((item) => (item._tag === "Frame" ? item.text : ""))
+  )
+
+/** How a connection ends, and the frames before it. */
+export const drain = Effect.fnUntraced(function* (connection: Connection) {
+  const frames: Array<string> = []
+  const over = yield* nextText(connection).pipe(
+    Effect.tap((text) => Effect.sync(() => frames.push(text))),
+    Effect.forever,
+    Effect.flip
+  )
+  return { frames, over }
+})
