@@ -43,9 +43,7 @@ export { initial, type Action, type Event, type Options, type Session, type Step
 
 /** The first step of a connection: the dialler speaks first. */
 export const open = (session: Session): Step =>
-  session.options.role === "dialler"
-    ? [session, [{ _tag: "Send", text: hello(session, "sync_request", session.openedAt) }]]
-    : [session, []]
+  session.options.role === "dialler" ? [session, [hello(session, "sync_request", session.openedAt)]] : [session, []]
 
 /** What happens next. */
 export const step = (session: Session, event: Event): Step => {
@@ -135,8 +133,7 @@ const onOpening = (session: Session, message: Wire.Message, now: number): Step =
     return fail(session, "duplicate_node_id", new DuplicateNodeId({ nodeId: message.nodeId }))
   }
   const met: Session = { ...greeted(session, message, now), phase: "open", peer: message.nodeId }
-  const answer: ReadonlyArray<Action> =
-    options.role === "server" ? [{ _tag: "Send", text: hello(met, "sync_response", now) }] : []
+  const answer: ReadonlyArray<Action> = options.role === "server" ? [hello(met, "sync_response", now)] : []
   return andThen(
     [
       { ...Outbound.restart(met, now), announced: met.local.clock },
@@ -168,7 +165,7 @@ const onMessage = (session: Session, message: Wire.Message, now: number): Step =
 }
 
 /** Our greeting. The server's answer is the first in which both node ids are known. */
-const hello = (session: Session, type: Wire.Hello["type"], now: number): string => {
+const hello = (session: Session, type: Wire.Hello["type"], now: number): Action => {
   const { options, local, phase, peer } = session
   const isFirst = phase === "opening" || type === "sync_response"
   // After a restore, peers may know more of our own history than we do. Whom we meet for the first time since the store was
@@ -176,7 +173,7 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number): string 
   const expected = peer ?? options.expected
   const isKnown = !isFirst || (expected !== undefined && options.met.has(expected))
   const clock = isKnown ? local.clock : VectorClock.withEntry(local.clock, options.self, options.openedAt)
-  return Wire.encode({
+  const text = Wire.encode({
     type,
     nodeId: options.self,
     clock,
@@ -187,6 +184,7 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number): string 
     features: [],
     time: now
   })
+  return { _tag: "Send", text, operations: 0 }
 }
 
 /** What a proof of `prover` speaks about, where `theirs` is the peer's node id. */
@@ -225,7 +223,9 @@ const failureOf = (reason: string, message: string, by: string, self: string): S
 /** Refuses the peer: says why, and closes. */
 const fail = (session: Session, reason: Wire.Reason, failure: SessionFailure): Step => {
   const text = Wire.encode({ type: "sync_error", reason, message: failure.message.slice(0, Wire.limits.text) })
-  return andThen([session, [{ _tag: "Send", text }]], (next) => close(next, Wire.closeCodes[reason], reason, failure))
+  return andThen([session, [{ _tag: "Send", text, operations: 0 }]], (next) =>
+    close(next, Wire.closeCodes[reason], reason, failure)
+  )
 }
 
 const close = (session: Session, code: number, reason: string, failure: SessionFailure | undefined): Step => [

@@ -15,13 +15,15 @@ import { exporter } from "../core/Handshake.ts"
 import { Config, type Settings } from "./Config.ts"
 import type { Address } from "./Discovery.ts"
 import { PeerUnreachable, TlsHandshakeFailed, TlsMaterialInvalid, type TlsReason } from "./Failure.ts"
-import { type Diagnosis, diagnose } from "./tls/Diagnosis.ts"
+import { codeOf, type Diagnosis, diagnose } from "./tls/Diagnosis.ts"
 import * as Material from "./tls/Material.ts"
 import { authority } from "./transport/Authority.ts"
 
 /** One encrypted channel. */
 export interface Channel {
   readonly socket: Socket
+  /** The first error of the socket, such as an alert that came after the handshake. */
+  readonly fault: () => unknown
   /** The exporter value: equal at both ends, and different for each channel. */
   readonly binding: Redacted.Redacted<Uint8Array>
 }
@@ -45,7 +47,7 @@ export class Tls extends Context.Service<
       address: Address,
       farewell: (reason: TlsReason) => string
     ): Effect.Effect<Channel, PeerUnreachable | TlsHandshakeFailed, Scope.Scope>
-    /** What the loss of a channel means that was dialled, but never answered. */
+    /** What the failure of a channel means that was dialled, and then lost before an answer came. */
     explain(address: Address, error: unknown): Effect.Effect<PeerUnreachable | TlsHandshakeFailed>
   }
 >()("feral-sync/services/Tls") {
@@ -81,6 +83,8 @@ export class Tls extends Context.Service<
             try: () =>
               connect({
                 ...secure(material),
+                // Only a certificate of a CA says anything. Without one, a server that demands one gives a clear answer.
+                ...(mode === "auto" ? { cert: undefined, key: undefined } : {}),
                 host: address.host,
                 port: address.port,
                 checkServerIdentity: () => undefined,
@@ -91,9 +95,8 @@ export class Tls extends Context.Service<
           }),
           (socket) => Effect.sync(() => socket.destroy())
         )
-        yield* Effect.callback<void, PeerUnreachable | TlsHandshakeFailed>((resume) => {
-          socket.once("secureConnect", () => resume(Effect.void))
-          // Stays: an error that comes later is followed by the close that its reader sees.
+        const channel = yield* Effect.callback<Channel, PeerUnreachable | TlsHandshakeFailed>((resume) => {
+          socket.once("secureConnect", () => resume(Effect.succeed(channelOf(socket))))
           socket.on("error", (error) => resume(Effect.fail(failure(address, error, material))))
           socket.once("close", () => resume(Effect.fail(failure(address, { code: "ECONNRESET" }, material))))
         })
@@ -106,15 +109,14 @@ export class Tls extends Context.Service<
           }).pipe(Effect.timeoutOption("1 second"))
           return yield* error
         }
-        return channelOf(socket)
+        return channel
       })
 
       const explain = Effect.fnUntraced(function* (address: Address, error: unknown) {
         const material = yield* Ref.get(current)
-        const found = failure(address, error, material)
         // A server of our CA that hangs up before it says a word: that is all a dialler sees of a refused certificate when
         // the server sends no alert, as Node's does not.
-        if (mode === "auto" || found._tag === "TlsHandshakeFailed") return found
+        if (mode === "auto" || !/^(ECONNRESET|EPIPE)$/.test(codeOf(error))) return failure(address, error, material)
         const detail = `it closed the connection right after the handshake, so most likely it does not trust our certificate: ${material.own}`
         return new TlsHandshakeFailed({ address: authority(address), reason: "untrusted", detail, cause: error })
       })
@@ -162,10 +164,11 @@ const secure = (material: Material.Material): SecureContextOptions => ({
 })
 
 const channelOf = (socket: TLSSocket): Channel => {
-  // Errors are followed by the close that the reader of the socket sees.
-  socket.on("error", () => {})
+  // Nothing else is done about errors: each is followed by the close that the reader of the socket sees.
+  let fault: unknown
+  socket.on("error", (error) => (fault ??= error))
   const value = socket.exportKeyingMaterial(exporter.length, exporter.label, Buffer.alloc(0))
-  return { socket, binding: Redacted.make(new Uint8Array(value)) }
+  return { socket, binding: Redacted.make(new Uint8Array(value)), fault: () => fault }
 }
 
 /** What the failure of a dial means. */

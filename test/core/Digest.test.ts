@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Digest from "../../src/core/Digest.ts"
+import * as Hlc from "../../src/core/Hlc.ts"
 import { NodeId } from "../../src/core/NodeId.ts"
 import * as Operation from "../../src/core/Operation.ts"
 import {
@@ -126,6 +127,16 @@ describe("Digest of an operation", () => {
     runs(3000)
   )
 
+  it.prop(
+    "is the fingerprint of the HLC and the content as one text",
+    [anyOperation],
+    ([of]) => {
+      const text = `${Hlc.toText(of.hlc)}\0${Digest.content(of)}`
+      assert.deepStrictEqual(Digest.ofOperation(of), Digest.fingerprint(text))
+    },
+    runs(2000)
+  )
+
   it("an update is an insert, a delete is not", () => {
     assert.deepStrictEqual(Digest.ofOperation({ ...row, op_type: "update" }), Digest.ofOperation(row))
     assert.notDeepEqual(Digest.ofOperation({ ...row, op_type: "delete" }), Digest.ofOperation(row))
@@ -170,6 +181,17 @@ describe("fingerprint", () => {
     )
   })
 
+  it("stays what it is: peers of different versions compare digests", () => {
+    for (const [text, digest] of [
+      ["", "412e9149b15d94a7"],
+      ["a", "20297c53414560ff"],
+      ["\u{1f600}\0", "b28d61ef81b5b803"]
+    ] as const) {
+      assert.strictEqual(Digest.toText(Digest.fingerprint(text)), digest)
+    }
+    assert.strictEqual(Digest.toText(Digest.ofOperation(row)), "3768d3d92a11da3d")
+  })
+
   const random = generator(7)
   const letters = Array.from({ length: 400 }, () => random(65536))
   const families: ReadonlyArray<readonly [string, (index: number) => string]> = [
@@ -180,8 +202,20 @@ describe("fingerprint", () => {
     ["two units of any value", (index) => String.fromCharCode(index & 0xffff, index >> 4)],
     ["units that differ in high bits", (index) => String.fromCharCode(...bits(index, 17).map((bit) => bit << 15))],
     ["units that differ in low bits", (index) => String.fromCharCode(...bits(index, 17))],
-    ["bits far apart", (index) => bits(index, 17).map((bit) => (bit === 0 ? "aaaaaaaaaaa" : "aaaaabaaaaa")).join("")],
-    ["swapped neighbours", (index) => bits(index, 17).map((bit) => (bit === 0 ? "abcd" : "badc")).join("")]
+    [
+      "bits far apart",
+      (index) =>
+        bits(index, 17)
+          .map((bit) => (bit === 0 ? "aaaaaaaaaaa" : "aaaaabaaaaa"))
+          .join("")
+    ],
+    [
+      "swapped neighbours",
+      (index) =>
+        bits(index, 17)
+          .map((bit) => (bit === 0 ? "abcd" : "badc"))
+          .join("")
+    ]
   ]
   for (const [name, textOf] of families) {
     it(`tells apart ${name}`, { timeout: 60_000 }, () => {
@@ -199,9 +233,7 @@ describe("fingerprint", () => {
         const before = Digest.fingerprint(String.fromCharCode(...units))
         for (let bit = 0; bit < length * 16; bit++) {
           const at = bit >> 4
-          const after = Digest.fingerprint(
-            String.fromCharCode(...units.with(at, (units[at] ?? 0) ^ (1 << (bit & 15))))
-          )
+          const after = Digest.fingerprint(String.fromCharCode(...units.with(at, (units[at] ?? 0) ^ (1 << (bit & 15)))))
           const changed = [...bits(before.high ^ after.high, 32), ...bits(before.low ^ after.low, 32)]
           for (const [index, isChanged] of changed.entries()) flips[index] = (flips[index] ?? 0) + isChanged
           samples++
@@ -214,4 +246,5 @@ describe("fingerprint", () => {
   })
 })
 
-const bits = (value: number, count: number): Array<number> => Array.from({ length: count }, (_, at) => (value >>> at) & 1)
+const bits = (value: number, count: number): Array<number> =>
+  Array.from({ length: count }, (_, at) => (value >>> at) & 1)

@@ -2,7 +2,18 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Option, Result } from "effect"
 import * as Hlc from "../../src/core/Hlc.ts"
 import { NodeId } from "../../src/core/NodeId.ts"
-import { anyText, element, fewHlcs, fewReadings, hlc, integer, now, oneOf, reading, runs } from "../support/Generators.ts"
+import {
+  anyText,
+  element,
+  fewHlcs,
+  fewReadings,
+  hlc,
+  integer,
+  now,
+  oneOf,
+  reading,
+  runs
+} from "../support/Generators.ts"
 
 const max = Number.MAX_SAFE_INTEGER
 const isAtMost = (a: Hlc.Reading, b: Hlc.Reading): boolean => !Hlc.isAfter(a, b)
@@ -76,14 +87,19 @@ describe("Hlc readings", () => {
 
   it.prop(
     "never runs backwards, whatever the wall clock does and whatever comes in",
-    [reading, Arbitrary.array(Arbitrary.all([now, oneOf<Hlc.Reading | undefined>(reading, Arbitrary.Constant(undefined))]))],
+    [
+      reading,
+      Arbitrary.array(Arbitrary.all([now, oneOf<Hlc.Reading | undefined>(reading, Arbitrary.Constant(undefined))]))
+    ],
     ([start, events]) => {
       let clock = start
       for (const [at, remote] of events) {
         // Nothing comes after the last reading of all: leave room.
         if (clock.wall >= max - 64 || (remote !== undefined && remote.wall >= max - 64)) continue
         const next =
-          remote === undefined ? Hlc.send(clock, at) : Result.getOrElse(Hlc.receive(clock, remote, at, 1000), () => clock)
+          remote === undefined
+            ? Hlc.send(clock, at)
+            : Result.getOrElse(Hlc.receive(clock, remote, at, 1000), () => clock)
         const refused = remote !== undefined && remote.wall - at > 1000
         assert.isTrue(refused ? next === clock : Hlc.isAfter(next, clock))
         clock = next
@@ -216,7 +232,12 @@ describe("Hlc order and text", () => {
     runs(10_000)
   )
 
-  it.prop("any text whatsoever is read as itself or not at all", [anyText], ([text]) => assertCanonical(text), runs(3000))
+  it.prop(
+    "any text whatsoever is read as itself or not at all",
+    [anyText],
+    ([text]) => assertCanonical(text),
+    runs(3000)
+  )
 
   it("node ids may hold colons: the first two of the text separate", () => {
     const read = Option.getOrThrow(Hlc.fromText("1:2::3:"))

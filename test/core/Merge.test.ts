@@ -314,12 +314,7 @@ describe("Merge rules", () => {
   })
 })
 
-const write = (
-  table: string,
-  op_type: Operation.OpType,
-  wall: number,
-  content: string
-): Operation.Operation => ({
+const write = (table: string, op_type: Operation.OpType, wall: number, content: string): Operation.Operation => ({
   op_id: Operation.OpId.make(`o${wall}`),
   table: Operation.Kind.make(table),
   op_type,

@@ -50,7 +50,19 @@ describe("NodeId", () => {
   })
 
   it("accepts colons, spaces and names that objects have", () => {
-    for (const text of ["a:b", "::", " ", "a b", "constructor", "toString", "__proto", "0", "\u00a0", "\ufeff", "\uffff"]) {
+    for (const text of [
+      "a:b",
+      "::",
+      " ",
+      "a b",
+      "constructor",
+      "toString",
+      "__proto",
+      "0",
+      "\u00a0",
+      "\ufeff",
+      "\uffff"
+    ]) {
       assert.isTrue(isNodeId(text), JSON.stringify(text))
     }
   })

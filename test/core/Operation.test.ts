@@ -32,7 +32,8 @@ const wire = {
 }
 const keys = Object.keys(wire)
 
-const failureOf = (value: unknown): string => Result.match(fromWire(value), { onFailure: (reason) => reason, onSuccess: () => "" })
+const failureOf = (value: unknown): string =>
+  Result.match(fromWire(value), { onFailure: (reason) => reason, onSuccess: () => "" })
 const assertRefused = (value: unknown, reason?: string): void => {
   const failure = failureOf(value)
   assert.notStrictEqual(failure, "", JSON.stringify(value))

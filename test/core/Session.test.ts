@@ -1,11 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { HashMap, Schema } from "effect"
+import { HashMap, Option, Schema } from "effect"
 import * as Digest from "../../src/core/Digest.ts"
 import * as Hlc from "../../src/core/Hlc.ts"
 import * as Merge from "../../src/core/Merge.ts"
 import { type Operation, toWire } from "../../src/core/Operation.ts"
 import * as Session from "../../src/core/Session.ts"
+import { creditFrames } from "../../src/core/session/State.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
+import * as Wire from "../../src/core/Wire.ts"
+import { operations, runs, vectorClock } from "../support/Generators.ts"
 import { NaiveReplica } from "../support/NaiveReplica.ts"
 import { Link, node, write } from "../support/Network.ts"
 
@@ -255,4 +258,153 @@ describe("Session", () => {
     },
     { arbitrary: { runs: 1_000 }, timeout: 120_000 }
   )
+
+  const anything = Schema.Tuple([Schema.Natural, Schema.Natural, Schema.Natural])
+  it.prop(
+    "no event in any state makes it throw, and a session that is closed stays closed",
+    [Schema.Array(anything).check(Schema.isMaxLength(60)), operations, vectorClock],
+    ([script, changes, claim]) => {
+      const clock = { now: 1_000_000 }
+      const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
+      left.append([write(a, { wall: 5, counter: 0 }, "x")])
+      const link = new Link(left, right, () => clock.now, { maxFrameBytes: 1_500 })
+      const hello = (type: "sync_request" | "sync_response", text: string): Wire.Message => ({
+        type,
+        nodeId: node(text),
+        clock: claim,
+        proof: text,
+        digest: Option.some("00"),
+        features: [],
+        time: clock.now
+      })
+      const frames: ReadonlyArray<(n: number) => string> = [
+        () => Wire.encode(hello("sync_request", "c")),
+        () => Wire.encode(hello("sync_response", "a")),
+        (seq) =>
+          Wire.encode({
+            type: "sync_data",
+            seq: seq % 4,
+            more: seq % 2 === 0,
+            fresh: seq % 3 === 0,
+            through: claim,
+            operations: changes,
+            malformed: []
+          }),
+        (seq) =>
+          Wire.encode({
+            type: "sync_ack",
+            seq: Option.some(seq % 9),
+            clock: claim,
+            digest: Option.none(),
+            held: claim
+          }),
+        () => Wire.encode({ type: "sync_error", reason: "invalid_passphrase", message: "" }),
+        () => '{"type":"sync_data"}',
+        () => "\u0000"
+      ]
+      for (const [what, which, n] of script) {
+        const side = which % 2 === 0 ? 0 : 1
+        const before = link.ends[side].session
+        clock.now += n % 20_000
+        const now = clock.now
+        switch (what % 9) {
+          case 0:
+          case 1:
+            link.deliver(side)
+            break
+          case 2:
+            link.event(side, { _tag: "Received", now, text: frames[n % frames.length]?.(which) ?? "" })
+            break
+          case 3:
+            link.tick(side)
+            break
+          case 4:
+            link.event(side, { _tag: "Committed", now, snapshot: right.snapshot() })
+            break
+          case 5: {
+            const request = { from: [], since: n % 3, maxBytes: 1, maxOperations: 1 }
+            link.event(side, { _tag: "Delta", now, request, delta: left.delta(request) })
+            break
+          }
+          case 6:
+            link.event(side, { _tag: "Changed", now, snapshot: left.snapshot() })
+            break
+          case 7:
+            link.event(side, { _tag: "Alive", now })
+            break
+          default:
+            if (n % 10 === 0) link.event(side, { _tag: "Stop", now, code: 1001, reason: "" })
+        }
+        if (before.phase === "closed") assert.strictEqual(link.ends[side].session, before)
+        assert.isFalse(Number.isNaN(Session.deadline(link.ends[side].session)))
+        Session.view(link.ends[side].session)
+      }
+    },
+    runs(3_000)
+  )
+
+  it("nothing is said to a dialler without the passphrase, and nothing to a server without it", () => {
+    for (const guilty of [0, 1] as const) {
+      const clock = { now: 1_000_000 }
+      const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
+      for (const replica of [left, right]) replica.append([write(replica.id, { wall: 5, counter: 0 }, "x")])
+      const link = new Link(left, right, () => clock.now, {}, { [guilty]: new Uint8Array(32).fill(1) })
+      settle([link], clock)
+      const failures = link.ends.map((end) => end.failure?._tag)
+      assert.deepStrictEqual(failures, ["PassphraseMismatch", "PassphraseMismatch"])
+      assert.deepStrictEqual(
+        link.ends.map((end) => end.sentOperations),
+        [0, 0]
+      )
+      assert.isFalse(link.ends.some((end) => end.established))
+      assert.strictEqual(HashMap.size(right.clock) + HashMap.size(left.clock), 2)
+    }
+  })
+
+  it("two nodes with one id do not sync, and both say why", () => {
+    const clock = { now: 1_000_000 }
+    const link = new Link(new NaiveReplica(a), new NaiveReplica(a), () => clock.now)
+    settle([link], clock)
+    assert.deepStrictEqual(
+      link.ends.map((end) => end.failure?._tag),
+      ["DuplicateNodeId", "DuplicateNodeId"]
+    )
+  })
+
+  it("a silent peer is asked for a sign of life, and given up after 40 s", () => {
+    const clock = { now: 1_000_000 }
+    const link = new Link(new NaiveReplica(a), new NaiveReplica(b), () => clock.now)
+    settle([link], clock)
+    const quiet = clock.now
+    for (; clock.now < quiet + 39_000; clock.now += 1_000) link.tick(0)
+    assert.strictEqual(link.ends[0].session.phase, "open")
+    assert.isAtLeast(link.ends[0].pings, 1)
+    clock.now = link.ends[0].session.heardAt + 40_000
+    link.tick(0)
+    assert.strictEqual(link.ends[0].failure?._tag, "PeerTimeout")
+  })
+
+  it("a handshake that takes longer than ten seconds is given up", () => {
+    const clock = { now: 1_000_000 }
+    const link = new Link(new NaiveReplica(a), new NaiveReplica(b), () => clock.now)
+    assert.strictEqual(Session.deadline(link.ends[1].session), clock.now + 10_000)
+    clock.now += 10_000
+    link.tick(1)
+    assert.strictEqual(link.ends[1].failure?._tag, "PeerTimeout")
+  })
+
+  it("no more than the credit is under way without an acknowledgement", () => {
+    const clock = { now: 1_000_000 }
+    const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
+    left.append(Array.from({ length: 2_000 }, (_, n) => write(a, { wall: n + 1, counter: 0 }, `row-${n}`)))
+    const link = new Link(left, right, () => clock.now, { maxFrameBytes: 1_500 })
+    while (link.ends[0].session.phase === "opening") {
+      link.deliver(1)
+      link.deliver(0)
+    }
+    // The server has its answer and nothing is acknowledged: the dialler stops at the number of frames it may have open.
+    assert.strictEqual(link.ends[0].session.outbound.unacked.length, creditFrames)
+    settle([link], clock)
+    assert.deepStrictEqual(rows(left), rows(right))
+  })
 })

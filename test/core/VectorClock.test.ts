@@ -220,11 +220,14 @@ describe("VectorClock on the wire", () => {
     [oneOf<string>(anyText, nodeId), oneOf<string>(nodeId, fewNodes, Arbitrary.Constant("")), fewReadings],
     ([key, named, at]) => {
       for (const name of [named, key]) {
-        const record: Record<string, string> = JSON.parse(`{${JSON.stringify(key)}:${JSON.stringify(Hlc.format(at, name))}}`)
+        const record: Record<string, string> = JSON.parse(
+          `{${JSON.stringify(key)}:${JSON.stringify(Hlc.format(at, name))}}`
+        )
         const expected = isNodeId(key) && (name === key || name === "")
         const result = read(record)
         assert.strictEqual(Result.isSuccess(result), expected)
-        if (Result.isSuccess(result)) assertSame(result.success, VectorClock.advance(VectorClock.empty, NodeId.make(key), at))
+        if (Result.isSuccess(result))
+          assertSame(result.success, VectorClock.advance(VectorClock.empty, NodeId.make(key), at))
         else assert.strictEqual(result.failure, key)
       }
     },

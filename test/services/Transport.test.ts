@@ -1,7 +1,6 @@
 /** One contract for every transport, and what is particular to sockets. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Option, Queue, Redacted } from "effect"
-import type { Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Option, Queue, Redacted, Scope } from "effect"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import { drain, meet, memoryWorld, nextText, reception, webSocketWorld, type World } from "../support/Transports.ts"
 
@@ -193,14 +192,11 @@ const contract = (name: string, world: Effect.Effect<World, unknown, Scope.Scope
     it.live("the end of a listener closes its connections and its port", () =>
       within(
         Effect.fnUntraced(function* (world) {
-          const { port, dialler } = yield* Effect.scoped(
-            Effect.gen(function* () {
-              const { port, arrivals } = yield* reception(world.one)
-              const dialler = yield* world.other.dial({ host: world.host, port })
-              yield* Queue.take(arrivals)
-              return { port, dialler }
-            })
-          )
+          const listening = yield* Scope.make()
+          const { port, arrivals } = yield* Scope.provide(reception(world.one), listening)
+          const dialler = yield* world.other.dial({ host: world.host, port })
+          yield* Queue.take(arrivals)
+          yield* Scope.close(listening, Exit.void)
           assert.deepInclude((yield* drain(dialler)).over, { code: 1001, reason: "going away" })
           const error = yield* Effect.flip(world.other.dial({ host: world.host, port }))
           assert.strictEqual(error._tag, "PeerUnreachable")

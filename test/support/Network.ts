@@ -19,6 +19,7 @@ export interface End {
   sentOperations: number
   sentBytes: number
   established: boolean
+  pings: number
   failure: SessionFailure | undefined
 }
 
@@ -47,7 +48,13 @@ export class Link {
   readonly ends: readonly [End, End]
   readonly now: () => number
 
-  constructor(dialler: NaiveReplica, server: NaiveReplica, now: () => number, options: Partial<Session.Options> = {}) {
+  constructor(
+    dialler: NaiveReplica,
+    server: NaiveReplica,
+    now: () => number,
+    options: Partial<Session.Options> = {},
+    keys: { readonly 0?: Uint8Array; readonly 1?: Uint8Array } = {}
+  ) {
     this.now = now
     const end = (replica: NaiveReplica, role: "dialler" | "server"): End => ({
       replica,
@@ -55,7 +62,7 @@ export class Link {
         {
           role,
           self: replica.id,
-          key: Redacted.make(key),
+          key: Redacted.make(keys[role === "dialler" ? 0 : 1] ?? key),
           nonces: { dialler: "d", server: "s" },
           binding: Redacted.make(new Uint8Array(32)),
           remote: "peer",
@@ -73,6 +80,7 @@ export class Link {
       sentOperations: 0,
       sentBytes: 0,
       established: false,
+      pings: 0,
       failure: undefined
     })
     this.ends = [end(dialler, "dialler"), end(server, "server")]
@@ -109,6 +117,7 @@ export class Link {
           end.failure = action.failure
           break
         case "Ping":
+          end.pings++
           break
       }
     }

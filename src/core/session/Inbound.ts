@@ -16,7 +16,7 @@ import type { Snapshot } from "../Replica.ts"
 import * as VectorClock from "../VectorClock.ts"
 import * as Wire from "../Wire.ts"
 import { acknowledge, learn } from "./Outbound.ts"
-import { emptyFrames, type Inbound, type Session, settledDigest, type Step, withLocal } from "./State.ts"
+import { type Action, emptyFrames, type Inbound, type Session, settledDigest, type Step, withLocal } from "./State.ts"
 
 /** Takes a frame of operations. Fails with what is wrong about it. */
 export const onData = (session: Session, data: Wire.Data, now: number): Step | ProtocolViolation => {
@@ -97,7 +97,8 @@ export const tell = (session: Session, seq: Option.Option<number>): Step => {
   }
   if (Option.isNone(seq) && HashMap.isEmpty(clock)) return [told, []]
   const digest = Option.map(settledDigest(local), Digest.toText)
-  return [told, [{ _tag: "Send", text: Wire.encode({ type: "sync_ack", seq, clock, digest, held: inbound.held }) }]]
+  const text = Wire.encode({ type: "sync_ack", seq, clock, digest, held: inbound.held })
+  return [told, [{ _tag: "Send", text, operations: 0 }]]
 }
 
 /** The peer told how far it is. */
@@ -123,7 +124,7 @@ export const releaseAt = ({ inbound, options }: Session): number => {
 }
 
 /** The time has come: asks the peer to start over from what we claim. */
-export const release = (session: Session, hello: string): Step => [
+export const release = (session: Session, hello: Action): Step => [
   { ...session, inbound: { ...session.inbound, stale: true, complete: false } },
-  [{ _tag: "Send", text: hello }]
+  [hello]
 ]

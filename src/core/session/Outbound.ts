@@ -97,7 +97,7 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
     now
   )
   const complete = HashMap.isEmpty(dirty)
-  const outbound: Outbound = { ...session.outbound, dirty, seen: delta.snapshot.version, reading: undefined }
+  const outbound: Outbound = { ...session.outbound, dirty, seen: current.local.version, reading: undefined }
   const through = claims({ ...current, outbound })
   const isNews = changes.length > 0 || !HashMap.isEmpty(through) || (complete && isClaimDue({ ...current, outbound }))
   if (!isNews) return pump({ ...current, outbound }, now)
@@ -116,7 +116,7 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
       unackedBytes: outbound.unackedBytes + bytes
     }
   }
-  const send: Action = { _tag: "Send", text }
+  const send: Action = { _tag: "Send", text, operations: changes.length }
   const [after, more] = pump(sent, now)
   return [after, [send, ...more]]
 }

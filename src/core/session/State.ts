@@ -138,7 +138,8 @@ export type Event =
 
 /** What a session asks for. */
 export type Action =
-  | { readonly _tag: "Send"; readonly text: string }
+  /** `operations` says how many operations the frame carries. */
+  | { readonly _tag: "Send"; readonly text: string; readonly operations: number }
   | { readonly _tag: "Ping" }
   /** Answer with `Delta`. One is under way at a time. */
   | { readonly _tag: "Read"; readonly request: DeltaRequest }

@@ -91,6 +91,10 @@ export const start = Effect.fnUntraced(function* (
     for (let action = pending.shift(); action !== undefined; action = pending.shift()) {
       switch (action._tag) {
         case "Send":
+          if (action.operations > 0)
+            yield* Effect.logDebug("operations sent").pipe(Effect.annotateLogs({ count: action.operations }))
+          yield* Queue.offer(outbox, action)
+          break
         case "Ping":
           yield* Queue.offer(outbox, action)
           break

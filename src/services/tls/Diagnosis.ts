@@ -23,7 +23,7 @@ export const diagnose = (error: unknown): Diagnosis => {
   if (alert !== undefined) return { _tag: "Tls", reason: alert.reason, by: "peer", detail: words(error) }
   const reason = reasonOf(code)
   if (reason !== undefined) return { _tag: "Tls", reason, by: "us", detail: words(error) }
-  return { _tag: "Network", detail: network[code] ?? (code === "" ? words(error) : code) }
+  return { _tag: "Network", detail: network[code] ?? words(error) }
 }
 
 const alerts: ReadonlyArray<{ readonly pattern: RegExp; readonly reason: TlsReason }> = [

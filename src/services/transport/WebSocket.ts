@@ -14,7 +14,7 @@ import { nonceLength } from "../../core/Handshake.ts"
 import { Config } from "../Config.ts"
 import type { Address } from "../Discovery.ts"
 import { PeerUnreachable, TlsHandshakeFailed } from "../Failure.ts"
-import { Tls } from "../Tls.ts"
+import { type Channel, Tls } from "../Tls.ts"
 import { codeOf } from "../tls/Diagnosis.ts"
 import type { Connection, Host, Incoming } from "../Transport.ts"
 import { authority } from "./Authority.ts"
@@ -60,7 +60,7 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
     if (!URL.canParse(url)) return yield* unreachable(address, "this is no address")
     const channel = yield* tls.dial(address, Upgrade.farewell)
     const nonce = randomBytes(nonceLength).toString("base64url")
-    const { socket, answer } = yield* upgrade(address, url, channel.socket, nonce)
+    const { socket, answer } = yield* upgrade(address, url, channel, nonce)
     return yield* connect(socket, {
       remote: address,
       nonces: answer === undefined ? undefined : { dialler: nonce, server: answer },
@@ -70,16 +70,22 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
   })
 
   /** Asks for the upgrade. The socket comes back paused, so that no frame is lost before it is read. */
-  const upgrade = (address: Address, url: string, channel: Socket, nonce: string) =>
+  const upgrade = (address: Address, url: string, channel: Channel, nonce: string) =>
     Effect.callback<Upgraded, PeerUnreachable | TlsHandshakeFailed>((resume) => {
+      // An alert can come before the request is on its way; the request then sees nothing but the end, or not even that.
+      const lost = (error: unknown) =>
+        resume(Effect.flatMap(tls.explain(address, channel.fault() ?? error), Effect.fail))
+      const cutOff = { code: "ECONNRESET" }
+      if (channel.socket.destroyed) return lost(cutOff)
+      channel.socket.once("close", () => lost(cutOff))
       const socket = new WebSocket(url, {
         ...limits,
-        createConnection: () => channel,
+        createConnection: () => channel.socket,
         headers: { [Upgrade.headers.form]: "2", [Upgrade.headers.nonce]: nonce },
         generateMask
       })
       let answer: string | undefined
-      socket.on("error", (error) => resume(Effect.flatMap(tls.explain(address, error), Effect.fail)))
+      socket.on("error", lost)
       socket.on("unexpected-response", (request, { statusCode }) => {
         request.destroy()
         resume(unreachable(address, `it answered with HTTP status ${statusCode}`))

@@ -1,0 +1,77 @@
+/**
+ * Where the rows of a store are kept: what the disk layer and the memory layer have to do, each in its own way.
+ *
+ * `Engine.ts` makes a store of it, and calls `commit`, `held` and `beyond` one at a time.
+ */
+import type { Effect, Option } from "effect"
+import type { Reading } from "../../core/Hlc.ts"
+import { type NodeId, utf8Length } from "../../core/NodeId.ts"
+import type { Kind, Operation } from "../../core/Operation.ts"
+import type { Quarantined } from "../../core/Replica.ts"
+import type { StoreUnavailable } from "../Failure.ts"
+import type { Commit, Held, State } from "./State.ts"
+
+/** How much to read at most. */
+export interface Room {
+  readonly bytes: number
+  readonly operations: number
+  /** Whether the first operation is read however large it is. */
+  readonly atLeastOne: boolean
+}
+
+/** Operations of one origin, in the order of their readings. */
+export interface Page {
+  readonly operations: ReadonlyArray<Operation>
+  readonly bytes: number
+  /** Whether there are no more. */
+  readonly exhausted: boolean
+}
+
+export interface Backend {
+  readonly nodeId: NodeId
+  /** The state that was committed last when the backend was opened. */
+  readonly opened: State
+  /** What the slots of these operations hold. */
+  held(operations: ReadonlyArray<Operation>): Effect.Effect<Held, StoreUnavailable>
+  /**
+   * Writes all of it or nothing. When it is `synced`, it survives a loss of power from then on, together with everything
+   * before it; else it survives the end of the process.
+   */
+  commit(commit: Commit, synced: boolean): Effect.Effect<void, StoreUnavailable>
+  /** Operations of `origin` after `reading`. Operations that share a reading are never split between two pages. */
+  beyond(origin: NodeId, reading: Reading, room: Room): Effect.Effect<Page, StoreUnavailable>
+  get(kind: Kind, rowId: string): Effect.Effect<Option.Option<Operation>, StoreUnavailable>
+  list(
+    kind: Kind,
+    options: { readonly after?: string | undefined; readonly limit: number }
+  ): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
+  readonly quarantine: Effect.Effect<ReadonlyArray<Quarantined>, StoreUnavailable>
+  backup(file: string): Effect.Effect<void, StoreUnavailable>
+}
+
+/** Bytes that an operation takes on the wire, but for the texts that `sizeOf` counts: keys, kind, HLC, origin. */
+export const envelopeBytes = 250
+
+/** About how many bytes an operation takes on the wire. */
+export const sizeOf = ({ op_id, row_id, data }: Operation): number =>
+  envelopeBytes + utf8Length(op_id) + utf8Length(row_id) + utf8Length(data)
+
+/** How many rows are enough to fill a page, and to tell whether there are more. */
+export const rowsEnough = ({ bytes, operations }: Room): number =>
+  Math.max(Math.min(operations, Math.floor(bytes / envelopeBytes)), 1) + 1
+
+/** How many of the leading operations, given by their sizes, make a page. */
+export const pageLength = (
+  sizes: ReadonlyArray<number>,
+  room: Room
+): { readonly length: number; readonly bytes: number } => {
+  let length = 0
+  let bytes = 0
+  for (const size of sizes) {
+    const isOwed = length === 0 && room.atLeastOne
+    if (!isOwed && (bytes + size > room.bytes || length >= room.operations)) break
+    bytes += size
+    length++
+  }
+  return { length, bytes }
+}

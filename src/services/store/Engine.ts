@@ -1,0 +1,127 @@
+/**
+ * A store over a backend: everything about a store that does not depend on where its rows are.
+ *
+ * Guarantees:
+ * - Writes and paged reads are serial. A read sees the rows and the state of one moment.
+ * - The state in memory is what the backend committed last: it changes after the commit, at once, and not at all when the
+ *   commit fails. A write that has begun to commit is not interrupted.
+ * - A commit is published after it is made, in the order of versions, each version once.
+ */
+import { Effect, HashMap, Option, PubSub, Semaphore, Stream } from "effect"
+import * as Hlc from "../../core/Hlc.ts"
+import type { Kind, Operation } from "../../core/Operation.ts"
+import * as VectorClock from "../../core/VectorClock.ts"
+import { Clock } from "../Clock.ts"
+import type { Applied, Batch, Change, Delta, DeltaRequest, Draft, Snapshot, Store } from "../Store.ts"
+import type { Backend } from "./Backend.ts"
+import * as RecentCommits from "./RecentCommits.ts"
+import * as State from "./State.ts"
+
+/** Commits that a subscriber may be behind. After that it loses the oldest, and sees a gap in the versions. */
+const publishedCommits = 1_024
+
+/** The store over `backend`. */
+export const make = Effect.fnUntraced(function* (backend: Backend) {
+  const clock = yield* Clock
+  const lock = yield* Semaphore.make(1)
+  const recent = RecentCommits.make()
+  const commits = yield* Effect.acquireRelease(PubSub.sliding<Change>(publishedCommits), PubSub.shutdown)
+  const { nodeId } = backend
+  let version = 0
+  let state = backend.opened
+  yield* clock.witness(State.highWater(state))
+
+  const snapshot = (): Snapshot => ({ version, clock: state.clock, tops: state.tops, digest: state.digest })
+
+  const commit = Effect.fnUntraced(function* (batch: Batch, synced: boolean) {
+    const held = yield* backend.held(batch.operations)
+    const commit = State.plan(state, held, batch)
+    if (State.isLasting(commit)) yield* backend.commit(commit, synced)
+    else if (commit.wins.size === 0) return commit
+    state = commit.state
+    version++
+    recent.push(commit.writes, commit.wins)
+    yield* PubSub.publish(commits, { version, operations: commit.writes })
+    return commit
+  }, Effect.uninterruptible)
+
+  const append = Effect.fn("Store.append")(function* (drafts: ReadonlyArray<Draft>) {
+    if (drafts.length === 0) return []
+    return yield* lock.withPermit(issue(drafts))
+  })
+
+  const issue = Effect.fnUntraced(function* (drafts: ReadonlyArray<Draft>) {
+    const operations: Array<Operation> = []
+    let last = Hlc.zero
+    for (const { op_id, table, op_type, row_id, data } of drafts) {
+      last = yield* clock.issue
+      const hlc = { ...last, node: nodeId }
+      operations.push({ op_id, table, op_type, row_id, data, hlc, timestamp: last.wall / 1000 })
+    }
+    const through = VectorClock.advance(VectorClock.empty, nodeId, last)
+    yield* commit({ operations, through, quarantined: [] }, true)
+    return operations
+  })
+
+  const apply = Effect.fn("Store.apply")((batch: Batch) => lock.withPermit(take(batch)))
+
+  const take = Effect.fnUntraced(function* (batch: Batch) {
+    let high = Hlc.zero
+    for (const { hlc } of batch.operations) high = Hlc.latest(high, hlc)
+    for (const reading of HashMap.values(batch.through)) high = Hlc.latest(high, reading)
+    yield* clock.witness({ wall: high.wall, counter: high.counter })
+    const { writes, conflicts } = yield* commit(batch, false)
+    return { snapshot: snapshot(), applied: writes.length, conflicts } satisfies Applied
+  })
+
+  const delta = Effect.fn("Store.delta")((request: DeltaRequest) =>
+    request.from.length === 0
+      ? Effect.sync(() => answer(request, [], 0))
+      : lock.withPermit(read(request))
+  )
+
+  const read = Effect.fnUntraced(function* (request: DeltaRequest) {
+    const operations: Array<Operation> = []
+    let bytes = 0
+    let exhausted = 0
+    for (const [node, reading] of request.from) {
+      if (Hlc.isAfter(VectorClock.get(state.tops, node), reading)) {
+        const room = {
+          bytes: request.maxBytes - bytes,
+          operations: request.maxOperations - operations.length,
+          atLeastOne: operations.length === 0
+        }
+        const page = yield* backend.beyond(node, reading, room)
+        for (const operation of page.operations) operations.push(operation)
+        bytes += page.bytes
+        if (!page.exhausted) break
+      }
+      exhausted++
+    }
+    return answer(request, operations, exhausted)
+  })
+
+  const answer = ({ since }: DeltaRequest, operations: ReadonlyArray<Operation>, exhausted: number): Delta => ({
+    snapshot: snapshot(),
+    operations,
+    exhausted,
+    touched: recent.since(since)
+  })
+
+  return {
+    nodeId,
+    openedAt: VectorClock.get(state.clock, nodeId),
+    append,
+    apply,
+    delta,
+    snapshot: Effect.sync(snapshot),
+    vectorClock: Effect.sync(() => state.clock),
+    digest: Effect.sync(() => state.digest),
+    changes: Stream.fromPubSub(commits),
+    get: Effect.fn("Store.get")((kind: Kind, rowId: string) => backend.get(kind, rowId)),
+    list: Effect.fn("Store.list")((kind: Kind, options: Parameters<Backend["list"]>[1]) => backend.list(kind, options)),
+    counts: Effect.sync(() => state.counts),
+    quarantine: backend.quarantine,
+    backup: Effect.fn("Store.backup")((file: string) => backend.backup(file))
+  } satisfies Store["Service"]
+})

@@ -1,0 +1,120 @@
+/**
+ * The disk of an in-memory store: what was committed, and nothing else. It outlives the layer that writes to it, as a disk
+ * outlives the process: to crash a node, close its layer and give the disk to a new one.
+ *
+ * As on a disk, the last commits are lost with the power when they were not synced: see `losePower`.
+ */
+import * as Hlc from "../../core/Hlc.ts"
+import * as Merge from "../../core/Merge.ts"
+import type { NodeId } from "../../core/NodeId.ts"
+import type { Operation } from "../../core/Operation.ts"
+import type { Quarantined } from "../../core/Replica.ts"
+import * as State from "./State.ts"
+
+export interface MemoryDisk {
+  /** The identity of the replica, once there is one. */
+  nodeId: NodeId | undefined
+  state: State.State
+  quarantine: ReadonlyArray<Quarantined>
+  readonly rows: Map<Merge.Slot, Operation>
+  /** The same rows by origin, in the order of their readings. */
+  readonly history: Map<NodeId, Array<Operation>>
+  /** How to take back each of the commits that are not synced, oldest first. */
+  readonly unsynced: Array<Undo>
+  /** Copies made by `backup`, by file name. */
+  readonly backups: Map<string, MemoryDisk>
+}
+
+interface Undo {
+  readonly state: State.State
+  readonly quarantine: ReadonlyArray<Quarantined>
+  readonly slots: ReadonlyArray<readonly [Merge.Slot, Operation | undefined]>
+}
+
+/** Commits that a loss of power takes at most: the system has synced what is older. */
+export const maxUnsynced = 64
+
+/** An empty disk. */
+export const make = (): MemoryDisk => ({
+  nodeId: undefined,
+  state: State.empty,
+  quarantine: [],
+  rows: new Map(),
+  history: new Map(),
+  unsynced: [],
+  backups: new Map()
+})
+
+/** A disk with the same contents. */
+export const copy = ({ nodeId, state, quarantine, rows, history }: MemoryDisk): MemoryDisk => ({
+  ...make(),
+  nodeId,
+  state,
+  quarantine,
+  rows: new Map(rows),
+  history: new Map(Array.from(history, ([node, operations]) => [node, [...operations]]))
+})
+
+/** Writes a commit. */
+export const write = (disk: MemoryDisk, commit: State.Commit, synced: boolean): void => {
+  const undo: Undo = {
+    state: disk.state,
+    quarantine: disk.quarantine,
+    slots: commit.writes.map((operation) => {
+      const slot = Merge.slotOf(operation)
+      return [slot, place(disk, slot, operation)]
+    })
+  }
+  disk.state = commit.state
+  disk.quarantine = [...disk.quarantine, ...commit.quarantined].slice(-State.quarantineLimits.rows)
+  if (synced) disk.unsynced.length = 0
+  else if (disk.unsynced.push(undo) > maxUnsynced) disk.unsynced.shift()
+}
+
+/**
+ * What a loss of power does to a disk that no layer uses: its last `commits` commits are gone, as far as they were not
+ * synced. Returns how many were lost.
+ */
+export const losePower = (disk: MemoryDisk, commits: number = maxUnsynced): number => {
+  let lost = 0
+  while (lost < commits) {
+    const undo = disk.unsynced.pop()
+    if (undo === undefined) break
+    for (const [slot, before] of undo.slots) place(disk, slot, before)
+    disk.state = undo.state
+    disk.quarantine = undo.quarantine
+    lost++
+  }
+  return lost
+}
+
+/** The operations of an origin after `reading`, from the index on. */
+export const indexAfter = (operations: ReadonlyArray<Operation>, reading: Hlc.Reading): number => {
+  let low = 0
+  let high = operations.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const operation = operations[middle]
+    if (operation !== undefined && Hlc.isAfter(operation.hlc, reading)) high = middle
+    else low = middle + 1
+  }
+  return low
+}
+
+/** Puts an operation into a slot, or empties it. Returns what was there. */
+const place = (disk: MemoryDisk, slot: Merge.Slot, operation: Operation | undefined): Operation | undefined => {
+  const before = disk.rows.get(slot)
+  if (before !== undefined) {
+    const history = disk.history.get(before.hlc.node) ?? []
+    history.splice(history.lastIndexOf(before, indexAfter(history, before.hlc) - 1), 1)
+  }
+  if (operation === undefined) {
+    disk.rows.delete(slot)
+    return before
+  }
+  const history = disk.history.get(operation.hlc.node) ?? []
+  history.splice(indexAfter(history, operation.hlc), 0, operation)
+  disk.history.set(operation.hlc.node, history)
+  disk.rows.set(slot, operation)
+  return before
+}

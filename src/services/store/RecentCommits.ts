@@ -1,0 +1,78 @@
+/**
+ * What the last commits have written, kept in memory: who has seen a version learns what came after it without a look at
+ * the disk.
+ *
+ * Holds the last 1,024 commits; what is older cannot be told any more.
+ */
+import { Option } from "effect"
+import * as Hlc from "../../core/Hlc.ts"
+import type { Wins } from "../../core/Merge.ts"
+import type { NodeId } from "../../core/NodeId.ts"
+import type { Operation } from "../../core/Operation.ts"
+import type { Touched } from "../../core/Replica.ts"
+
+/** How many commits are remembered. */
+export const remembered = 1_024
+
+export interface RecentCommits {
+  /** Remembers the next commit. Its version is one more than that of the one before. */
+  push(writes: ReadonlyArray<Operation>, wins: Wins): void
+  /** What was written after version `version`; none when that is not known. */
+  since(version: number): Option.Option<Touched>
+}
+
+export const make = (): RecentCommits => {
+  const commits: Array<Touched> = []
+  let newest = 0
+  return {
+    push: (writes, wins) => {
+      newest++
+      commits[newest % remembered] = { ranges: rangesOf(writes), wins }
+    },
+    since: (version) => {
+      if (version > newest || newest - version > remembered) return Option.none()
+      const touched: Array<Touched> = []
+      for (let next = version + 1; next <= newest; next++) {
+        const commit = commits[next % remembered]
+        if (commit !== undefined) touched.push(commit)
+      }
+      return Option.some(join(touched))
+    }
+  }
+}
+
+type Ranges = Touched["ranges"]
+
+const rangesOf = (writes: ReadonlyArray<Operation>): Ranges => {
+  const ranges = new Map<NodeId, { least: Hlc.Reading; greatest: Hlc.Reading }>()
+  for (const { hlc } of writes) {
+    const reading = { wall: hlc.wall, counter: hlc.counter }
+    const range = ranges.get(hlc.node)
+    if (range === undefined) ranges.set(hlc.node, { least: reading, greatest: reading })
+    else if (Hlc.isAfter(reading, range.greatest)) range.greatest = reading
+    else if (Hlc.isAfter(range.least, reading)) range.least = reading
+  }
+  return ranges
+}
+
+const join = (commits: ReadonlyArray<Touched>): Touched => {
+  const [only] = commits
+  if (only !== undefined && commits.length === 1) return only
+  const ranges = new Map<NodeId, { readonly least: Hlc.Reading; readonly greatest: Hlc.Reading }>()
+  const wins = new Map<NodeId, Set<NodeId>>()
+  for (const commit of commits) {
+    for (const [node, { least, greatest }] of commit.ranges) {
+      const range = ranges.get(node) ?? { least, greatest }
+      ranges.set(node, {
+        least: Hlc.isAfter(range.least, least) ? least : range.least,
+        greatest: Hlc.latest(range.greatest, greatest)
+      })
+    }
+    for (const [winner, losers] of commit.wins) {
+      const known = wins.get(winner)
+      if (known === undefined) wins.set(winner, new Set(losers))
+      else for (const loser of losers) known.add(loser)
+    }
+  }
+  return { ranges, wins }
+}

@@ -1,0 +1,112 @@
+/**
+ * The tables of `sync.db`, and how an older file becomes a current one.
+ *
+ * `operations` is the state and the log in one: the winning operation of each slot. A row that is replaced gets a new
+ * `seq`, so that `seq` is the order of arrival. `clock` holds what the store claims of each origin, and the greatest reading
+ * that it ever took; the greatest of all these is the high-water mark of the node's own clock. `meta` is one row. The views
+ * are for people with `sqlite3`: they show what `core/Row.ts` reads, with the same defaults.
+ *
+ * The version of a file is its `user_version`: the number of migrations it has had. Migrations are only ever added.
+ */
+import { Effect } from "effect"
+import type { Connection } from "effect/sql/SqlConnection"
+
+/** What the views need of SQLite is in every release since 3.9, so that old tools can open the file. */
+const text = (key: string, byDefault: string) =>
+  `CASE json_type(data, '$.${key}') WHEN 'text' THEN json_extract(data, '$.${key}') ELSE '${byDefault}' END AS ${key}`
+
+/** A text that holds JSON. The JSON itself is taken too. */
+const json = (key: string, byDefault: string) =>
+  `CASE WHEN json_type(data, '$.${key}') IN ('text', 'array', 'object') ` +
+  `THEN json_extract(data, '$.${key}') ELSE '${byDefault}' END AS ${key}`
+
+const number = (key: string, byDefault: string) =>
+  `CASE WHEN json_type(data, '$.${key}') IN ('integer', 'real') ` +
+  `THEN json_extract(data, '$.${key}') ELSE ${byDefault} END AS ${key}`
+
+const any = (key: string) => `json_extract(data, '$.${key}') AS ${key}`
+
+const view = (kind: string, columns: ReadonlyArray<string>) =>
+  `CREATE VIEW ${kind} AS SELECT row_id AS id, ${columns.join(", ")}, ${number("created_at", "timestamp")}, ` +
+  `wall / 1000.0 AS updated_at, origin AS origin_node, wall || ':' || counter || ':' || origin AS hlc ` +
+  `FROM operations WHERE kind = '${kind}' AND op_type <> 'delete'`
+
+const first = [
+  `CREATE TABLE operations (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    row_id TEXT NOT NULL,
+    twin TEXT NOT NULL DEFAULT '',
+    origin TEXT NOT NULL,
+    wall INTEGER NOT NULL,
+    counter INTEGER NOT NULL,
+    op_id TEXT NOT NULL,
+    op_type TEXT NOT NULL,
+    data TEXT NOT NULL,
+    timestamp REAL NOT NULL,
+    UNIQUE (kind, row_id, twin)
+  )`,
+  `CREATE INDEX operations_by_origin ON operations (origin, wall, counter)`,
+  `CREATE TABLE clock (
+    origin TEXT PRIMARY KEY,
+    wall INTEGER NOT NULL,
+    counter INTEGER NOT NULL,
+    top_wall INTEGER NOT NULL,
+    top_counter INTEGER NOT NULL
+  ) WITHOUT ROWID`,
+  `CREATE TABLE meta (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    node_id TEXT NOT NULL,
+    digest_high INTEGER NOT NULL DEFAULT 0,
+    digest_low INTEGER NOT NULL DEFAULT 0,
+    notes INTEGER NOT NULL DEFAULT 0,
+    knowledge INTEGER NOT NULL DEFAULT 0,
+    episodes INTEGER NOT NULL DEFAULT 0,
+    execution_log INTEGER NOT NULL DEFAULT 0,
+    tombstones INTEGER NOT NULL DEFAULT 0
+  )`,
+  `CREATE TABLE quarantine (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    peer TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    text TEXT NOT NULL
+  )`,
+  view("notes", [text("content", ""), json("tags", "[]"), text("importance", "normal"), text("source", "user")]),
+  view("knowledge", [
+    text("subject", ""),
+    text("predicate", ""),
+    text("object", ""),
+    number("confidence", "1.0"),
+    text("source", "user")
+  ]),
+  view("episodes", [
+    text("session_id", ""),
+    text("event_type", ""),
+    text("summary", ""),
+    text("detail", ""),
+    number("importance", "0.5"),
+    any("emotions"),
+    any("location"),
+    any("participants")
+  ]),
+  view("execution_log", [
+    text("session_id", ""),
+    text("skill_id", ""),
+    text("endpoint_id", ""),
+    json("args", "{}"),
+    text("result_status", ""),
+    text("result_summary", ""),
+    number("latency_ms", "0")
+  ])
+]
+
+const migrations: ReadonlyArray<ReadonlyArray<string>> = [first]
+
+/** The version of a file that had every migration. */
+export const current = migrations.length
+
+/** Brings a file of version `from` up to date, inside the caller's transaction. */
+export const migrate = Effect.fnUntraced(function* (connection: Connection, from: number) {
+  for (const statement of migrations.slice(from).flat()) yield* connection.execute(statement, [], undefined)
+  yield* connection.execute(`PRAGMA user_version = ${current}`, [], undefined)
+})
