@@ -5,8 +5,10 @@
  * implementation must never hide the others. Times are Unix seconds. `updated_at` is the wall time of the winning HLC, never
  * the clock of the receiver, so that replicas are equal row for row.
  */
-import { Schema } from "effect"
+import { Predicate, Result, Schema } from "effect"
+import * as Hlc from "./Hlc.ts"
 import { NodeId } from "./NodeId.ts"
+import type { Operation } from "./Operation.ts"
 
 const provenance = { updated_at: Schema.Finite, origin_node: NodeId, hlc: Schema.String }
 
@@ -65,3 +67,93 @@ export const Execution = Schema.Struct({
   ...provenance
 })
 export interface Execution extends Schema.Schema.Type<typeof Execution> {}
+
+/** The note that an operation holds. */
+export const noteFromOperation = (operation: Operation): Note => {
+  const columns = columnsOf(operation)
+  return {
+    id: operation.row_id,
+    content: text(columns.content, ""),
+    tags: json(columns.tags, "[]"),
+    importance: text(columns.importance, "normal"),
+    source: text(columns.source, "user"),
+    ...originOf(operation, columns)
+  }
+}
+
+/** The statement that an operation holds. */
+export const factFromOperation = (operation: Operation): Fact => {
+  const columns = columnsOf(operation)
+  return {
+    id: operation.row_id,
+    subject: text(columns.subject, ""),
+    predicate: text(columns.predicate, ""),
+    object: text(columns.object, ""),
+    confidence: number(columns.confidence, 1),
+    source: text(columns.source, "user"),
+    ...originOf(operation, columns)
+  }
+}
+
+/** The episode that an operation holds. */
+export const episodeFromOperation = (operation: Operation): Episode => {
+  const columns = columnsOf(operation)
+  const { emotions, location, participants } = columns
+  return {
+    id: operation.row_id,
+    session_id: text(columns.session_id, ""),
+    event_type: text(columns.event_type, ""),
+    summary: text(columns.summary, ""),
+    detail: text(columns.detail, ""),
+    importance: number(columns.importance, 0.5),
+    ...(emotions === undefined ? {} : { emotions }),
+    ...(location === undefined ? {} : { location }),
+    ...(participants === undefined ? {} : { participants }),
+    ...originOf(operation, columns)
+  }
+}
+
+/** The run that an operation holds. */
+export const executionFromOperation = (operation: Operation): Execution => {
+  const columns = columnsOf(operation)
+  return {
+    id: operation.row_id,
+    session_id: text(columns.session_id, ""),
+    skill_id: text(columns.skill_id, ""),
+    endpoint_id: text(columns.endpoint_id, ""),
+    args: json(columns.args, "{}"),
+    result_status: text(columns.result_status, ""),
+    result_summary: text(columns.result_summary, ""),
+    latency_ms: number(columns.latency_ms, 0),
+    ...originOf(operation, columns)
+  }
+}
+
+/** The columns in the data of an operation, as they came; none when the data is no object. */
+export const columnsOf = ({ data }: Operation): Columns => {
+  const value = Result.getOrElse(
+    Result.try((): unknown => JSON.parse(data)),
+    () => undefined
+  )
+  return Predicate.isObject(value) ? { ...value } : {}
+}
+
+export interface Columns {
+  readonly [column: string]: unknown
+}
+
+/** Without a time of its own, a row was made when its operation was. */
+const originOf = ({ hlc, timestamp }: Operation, { created_at }: Columns) => ({
+  created_at: number(created_at, timestamp),
+  updated_at: hlc.wall / 1000,
+  origin_node: hlc.node,
+  hlc: Hlc.toText(hlc)
+})
+
+const text = (value: unknown, byDefault: string): string => (Predicate.isString(value) ? value : byDefault)
+
+const number = (value: unknown, byDefault: number): number => (Number.isFinite(value) ? Number(value) : byDefault)
+
+/** A text that holds JSON. Some write the JSON itself. */
+const json = (value: unknown, byDefault: string): string =>
+  Predicate.isObjectOrArray(value) ? JSON.stringify(value) : text(value, byDefault)

@@ -136,7 +136,7 @@ const onOpening = (session: Session, message: Wire.Message, now: number): Step =
   const answer: ReadonlyArray<Action> = options.role === "server" ? [hello(met, "sync_response", now)] : []
   return andThen(
     [
-      { ...Outbound.restart(met, now), announced: met.local.clock },
+      { ...Outbound.restart(met, now), announced: clockToTell(met) },
       [...answer, { _tag: "Established", peer: message.nodeId }]
     ],
     (next) => Outbound.pump(next, now)
@@ -168,11 +168,7 @@ const onMessage = (session: Session, message: Wire.Message, now: number): Step =
 const hello = (session: Session, type: Wire.Hello["type"], now: number): Action => {
   const { options, local, phase, peer } = session
   const isFirst = phase === "opening" || type === "sync_response"
-  // After a restore, peers may know more of our own history than we do. Whom we meet for the first time since the store was
-  // opened is asked for all that came after that moment.
-  const expected = peer ?? options.expected
-  const isKnown = !isFirst || (expected !== undefined && options.met.has(expected))
-  const clock = isKnown ? local.clock : VectorClock.withEntry(local.clock, options.self, options.openedAt)
+  const clock = isFirst ? clockToTell(session) : local.clock
   const text = Wire.encode({
     type,
     nodeId: options.self,
@@ -180,12 +176,22 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number): Action 
     proof: isFirst
       ? Handshake.prove(Redacted.value(options.key), options.role, transcript(session, options.role, peer ?? ""))
       : "",
-    digest: Option.map(settledDigest(local), Digest.toText),
+    // A digest is the digest of a clock: none goes with a clock that is not ours.
+    digest: VectorClock.includes(clock, local.clock) ? Option.map(settledDigest(local), Digest.toText) : Option.none(),
     features: [],
     time: now
   })
   return { _tag: "Send", text, operations: 0 }
 }
+
+/**
+ * The clock of a greeting. After a restore, peers may know more of our own history than we do: whom we meet for the first time
+ * since the store was opened is asked for all that came after that moment.
+ */
+const clockToTell = ({ options, local, peer = options.expected }: Session): VectorClock.VectorClock =>
+  peer !== undefined && options.met.has(peer)
+    ? local.clock
+    : VectorClock.withEntry(local.clock, options.self, options.openedAt)
 
 /** What a proof of `prover` speaks about, where `theirs` is the peer's node id. */
 const transcript = ({ options }: Session, prover: Handshake.Role, theirs: string): Handshake.Transcript => {

@@ -5,55 +5,16 @@ import * as Hlc from "../../src/core/Hlc.ts"
 import * as Merge from "../../src/core/Merge.ts"
 import { NodeId } from "../../src/core/NodeId.ts"
 import * as Operation from "../../src/core/Operation.ts"
+import { digestOf, model, said, shown } from "../support/MergeModel.ts"
 import { arrange, fewHlcs, integer, kind, oneOf, operation, operations, order, runs } from "../support/Generators.ts"
 
 type Operations = ReadonlyArray<Operation.Operation>
 
 const empty: Merge.State = new Map()
 
-/** What an operation says: an update says what an insert says. */
-const said = (of: Operation.Operation): string =>
-  Operation.toWire({ ...of, op_type: of.op_type === "update" ? "insert" : of.op_type })
-
-/** A state as the sorted list of what its rows say. */
-const shown = (state: Merge.State): ReadonlyArray<string> => Array.from(state.values(), said).sort()
-
-const digestOf = (state: Merge.State): Digest.Digest => {
-  let digest = Digest.empty
-  for (const each of state.values()) digest = Digest.add(digest, Digest.ofOperation(each))
-  return digest
-}
-
 const assertSame = (a: Merge.State, b: Merge.State): void => {
   assert.deepStrictEqual(shown(a), shown(b))
   assert.deepStrictEqual([...a.keys()].sort(), [...b.keys()].sort())
-}
-
-/**
- * The model: what a state holds after `all`, without merging. For each row the operations are sorted, and one end of the
- * list is taken; of a kind that is not known, one for each HLC.
- */
-const model = (all: Operations): ReadonlyArray<string> => {
-  const compareText = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
-  const hashOf = (of: Operation.Operation): string => Digest.toText(Digest.fingerprint(Digest.content(of)))
-  const sorted = [...all].sort(
-    (a, b) =>
-      a.hlc.wall - b.hlc.wall ||
-      a.hlc.counter - b.hlc.counter ||
-      compareText(a.hlc.node, b.hlc.node) ||
-      compareText(hashOf(a), hashOf(b))
-  )
-  const byRow = Object.groupBy(sorted, (of) => {
-    const isKnown = ["notes", "knowledge", "episodes", "execution_log"].includes(of.table)
-    return JSON.stringify([of.table, of.row_id, isKnown ? null : [of.hlc.wall, of.hlc.counter, of.hlc.node]])
-  })
-  return Object.values(byRow)
-    .flatMap((competing = []) => {
-      const growsOnly = competing[0]?.table === "episodes" || competing[0]?.table === "execution_log"
-      const winner = growsOnly ? competing.find((of) => of.op_type !== "delete") : competing.at(-1)
-      return winner === undefined ? [] : [said(winner)]
-    })
-    .sort()
 }
 
 /** `all` cut into batches at the given places. */

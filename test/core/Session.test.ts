@@ -3,7 +3,7 @@ import { HashMap, Option, Schema } from "effect"
 import * as Digest from "../../src/core/Digest.ts"
 import * as Hlc from "../../src/core/Hlc.ts"
 import * as Merge from "../../src/core/Merge.ts"
-import { type Operation, toWire } from "../../src/core/Operation.ts"
+import { type Operation, OpId, toWire } from "../../src/core/Operation.ts"
 import * as Session from "../../src/core/Session.ts"
 import { creditFrames } from "../../src/core/session/State.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
@@ -359,6 +359,29 @@ describe("Session", () => {
       assert.isFalse(link.ends.some((end) => end.established))
       assert.strictEqual(HashMap.size(right.clock) + HashMap.size(left.clock), 2)
     }
+  })
+
+  it("a first meeting after writes of this session raises no alarm", () => {
+    const clock = { now: 1_000_000 }
+    const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
+    left.append([write(a, { wall: 5, counter: 0 }, "x")])
+    const link = new Link(left, right, () => clock.now, { openedAt: Hlc.zero })
+    while (link.deliver(0) || link.deliver(1)) {
+      assert.isFalse(link.ends.some((end) => Session.view(end.session).diverged))
+    }
+    settle([link], clock)
+    assert.deepStrictEqual(rows(left), rows(right))
+  })
+
+  it("different states under equal clocks are noticed", () => {
+    const clock = { now: 1_000_000 }
+    const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
+    const operation = write(a, { wall: 5, counter: 0 }, "x")
+    left.append([operation])
+    right.append([{ ...operation, op_id: OpId.make("another") }])
+    const link = new Link(left, right, () => clock.now)
+    settle([link], clock)
+    assert.isTrue(link.ends.some((end) => Session.view(end.session).diverged))
   })
 
   it("two nodes with one id do not sync, and both say why", () => {

@@ -2,13 +2,12 @@
  * Arbitraries for the laws of the core: values that real nodes make, values that broken or hostile ones make, and, where a law
  * is about conflicts, a space so small that conflicts are common.
  */
-import { Arbitrary, Schema } from "effect"
+import { Arbitrary, Option, Schema } from "effect"
 import * as Hlc from "../../src/core/Hlc.ts"
 import { canonical } from "../../src/core/Json.ts"
 import { NodeId, utf8Length } from "../../src/core/NodeId.ts"
 import * as Operation from "../../src/core/Operation.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
-import { Option } from "effect"
 
 /** Thousands of runs, of values up to a size that a person can still read when they are shrunk. */
 export const runs = (count: number, size = 12) => ({ timeout: 60_000, arbitrary: { runs: count, size } })

@@ -1,5 +1,4 @@
 /** Transports to test with, and the ways to bring two of them together. */
-import { NodeFileSystem } from "@effect/platform-node"
 import { Context, Effect, Layer, Queue } from "effect"
 import { Config, type Settings } from "../../src/services/Config.ts"
 import type { Address } from "../../src/services/Discovery.ts"
@@ -13,11 +12,10 @@ import { settings } from "./Settings.ts"
 export type Node = Transport["Service"]
 
 /** A node on real sockets. */
-export const webSocket = Effect.fnUntraced(function* (changes: Partial<Settings> = {}, options?: Options) {
+export const webSocket = Effect.fnUntraced(function* (changes: Partial<Settings> = {}, options: Options = {}) {
   const home = yield* directory
-  const layer = Transport.layerWebSocket(options).pipe(
-    Layer.provide(Layer.succeed(Config, Config.of(settings(home, changes)))),
-    Layer.provide(NodeFileSystem.layer)
+  const layer = Transport.layerWebSocketWith(options).pipe(
+    Layer.provide(Layer.succeed(Config, Config.of(settings(home, changes))))
   )
   return Context.get(yield* Layer.build(layer), Transport)
 })
