@@ -8,6 +8,7 @@
  * A channel that is returned has passed the checks of its mode at this end. The other end may still refuse us: in TLS 1.3 a
  * dialler learns only after its handshake what the server thinks of its certificate.
  */
+import { NodeFileSystem } from "@effect/platform-node"
 import { Context, Effect, Layer, Option, Redacted, Ref, type Scope } from "effect"
 import type { Socket } from "node:net"
 import { connect, createSecureContext, createServer, type SecureContextOptions, type TLSSocket } from "node:tls"
@@ -63,6 +64,9 @@ export class Tls extends Context.Service<
         const material = yield* Ref.get(current)
         const certain = mode === "ca" && settings.requireClientCert
         return yield* Effect.callback<Channel, TlsHandshakeFailed>((resume) => {
+          if (socket.destroyed) {
+            return resume(Effect.fail(refusal(remote, diagnose({ code: "ECONNRESET" }), "client", material, undefined)))
+          }
           // A server for this one connection: its events can be of no other, and it costs less than the handshake.
           const server = createServer({ ...secure(material), requestCert: certain, rejectUnauthorized: certain })
           server.once("secureConnection", (channel) => resume(Effect.succeed(channelOf(channel))))
@@ -123,7 +127,7 @@ export class Tls extends Context.Service<
 
       return Tls.of({ mode, own: Effect.map(Ref.get(current), ({ own }) => own), accept, dial, explain })
     })
-  )
+  ).pipe(Layer.provide(NodeFileSystem.layer))
 }
 
 /** The material, after OpenSSL took it: it refuses keys that are too weak, which parsing does not show. */

@@ -3,8 +3,9 @@
  */
 import { Context, type Effect, Layer, type Queue, type Redacted, type Scope } from "effect"
 import type { PeerClosed } from "../core/Failure.ts"
+import type { Config } from "./Config.ts"
 import type { Address } from "./Discovery.ts"
-import type { ListenFailed, PeerUnreachable, TlsHandshakeFailed } from "./Failure.ts"
+import type { ListenFailed, PeerUnreachable, TlsHandshakeFailed, TlsMaterialInvalid } from "./Failure.ts"
 import { Tls } from "./Tls.ts"
 import * as InMemory from "./transport/InMemory.ts"
 import * as WebSocket from "./transport/WebSocket.ts"
@@ -57,9 +58,13 @@ export class Transport extends Context.Service<
     dial(address: Address): Effect.Effect<Connection, PeerUnreachable | TlsHandshakeFailed, Scope.Scope>
   }
 >()("feral-sync/services/Transport") {
-  /** Real sockets. Needs the settings, and the file system for keys and certificates. */
-  static readonly layerWebSocket = (options?: WebSocket.Options) =>
+  /** Real sockets. */
+  static readonly layerWebSocketWith = (
+    options: WebSocket.Options
+  ): Layer.Layer<Transport, TlsMaterialInvalid, Config> =>
     Layer.effect(Transport, WebSocket.make(options)).pipe(Layer.provide(Tls.layer))
+
+  static readonly layerWebSocket: Layer.Layer<Transport, TlsMaterialInvalid, Config> = Transport.layerWebSocketWith({})
 
   /** A host of a network inside this process. */
   static readonly layerMemory = (options: InMemory.Options) => Layer.effect(Transport, InMemory.make(options))

@@ -1,9 +1,7 @@
 /** Who is let in, who is not, and which reason each end sees. */
-import { assert, describe, it, layer } from "@effect/vitest"
-import { Context, Effect, Layer, Option, Queue, Redacted, type Scope } from "effect"
-import { stat } from "node:fs/promises"
-import { NodeFileSystem } from "@effect/platform-node"
-import { readFile, writeFile } from "node:fs/promises"
+import { assert, describe, layer } from "@effect/vitest"
+import { Context, Effect, Layer, Option, Queue, Redacted, References, type Scope } from "effect"
+import { readFile, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { Config, type Settings, type TlsFiles } from "../../src/services/Config.ts"
 import { Tls } from "../../src/services/Tls.ts"
@@ -46,12 +44,9 @@ const ca = (files: TlsFiles, requireClientCert = false): Partial<Settings> => ({
 const quick = { handshakeWithin: "5 seconds" } as const
 
 const load = (home: string, changes: Partial<Settings> = {}) =>
-  Layer.build(
-    Tls.layer.pipe(
-      Layer.provide(Layer.succeed(Config, Config.of(settings(home, changes)))),
-      Layer.provide(NodeFileSystem.layer)
-    )
-  ).pipe(Effect.map((services) => Context.get(services, Tls)))
+  Layer.build(Tls.layer.pipe(Layer.provide(Layer.succeed(Config, Config.of(settings(home, changes)))))).pipe(
+    Effect.map((services) => Context.get(services, Tls))
+  )
 
 /** Dials a node that is set up one way from a node that is set up another way, and tells what both ends say. */
 const refusedBy = Effect.fnUntraced(function* (server: Partial<Settings>, dialler: Partial<Settings>) {
@@ -75,7 +70,12 @@ const live = (
   test: (shelf: Shelf["Service"]) => Effect.Effect<unknown, unknown, Scope.Scope>
 ): readonly [string, () => Effect.Effect<void, unknown, Shelf>] => [
   name,
-  () => Shelf.use((shelf) => Effect.scoped(test(shelf))).pipe(Effect.timeout("15 seconds"), Effect.asVoid)
+  () =>
+    Shelf.use((shelf) => Effect.scoped(test(shelf))).pipe(
+      Effect.timeout("15 seconds"),
+      Effect.provideService(References.MinimumLogLevel, "None"),
+      Effect.asVoid
+    )
 ]
 
 layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("Tls", (it) => {
@@ -144,6 +144,19 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("Tls", 
           assert.strictEqual(code, "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED")
           assert.strictEqual(received, "")
           assert.strictEqual((yield* Queue.take(refusals)).reason, "client certificate required")
+        })
+      )
+    )
+
+    it.effect(
+      ...live("who comes again and again is reported once", (shelf) =>
+        Effect.gen(function* () {
+          const { at, refusals } = yield* reception(yield* webSocket(ca(shelf.a, true), quick))
+          const dialler = yield* webSocket({}, quick)
+          for (let round = 0; round < 3; round++) yield* Effect.flip(dialler.dial(at))
+          yield* Effect.flip((yield* webSocket(ca({ ...shelf.b, ca: shelf.a.ca }), quick)).dial(at))
+          const reasons = [yield* Queue.take(refusals), yield* Queue.take(refusals)].map(({ reason }) => reason)
+          assert.deepStrictEqual(reasons, ["client certificate required", "untrusted"])
         })
       )
     )

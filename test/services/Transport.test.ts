@@ -1,13 +1,16 @@
 /** One contract for every transport, and what is particular to sockets. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Option, Queue, Redacted, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Option, Queue, Redacted, References, Scope } from "effect"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import { drain, meet, memoryWorld, nextText, reception, webSocketWorld, type World } from "../support/Transports.ts"
 
 const contract = (name: string, world: Effect.Effect<World, unknown, Scope.Scope>) =>
   describe(name, () => {
     const within = <A, E>(test: (world: World) => Effect.Effect<A, E, Scope.Scope>) =>
-      Effect.scoped(Effect.flatMap(world, test)).pipe(Effect.timeout("15 seconds"))
+      Effect.scoped(Effect.flatMap(world, test)).pipe(
+        Effect.timeout("15 seconds"),
+        Effect.provideService(References.MinimumLogLevel, "None")
+      )
 
     it.live("both ends share nonces and a binding, which differ from those of every other connection", () =>
       within(
@@ -86,6 +89,20 @@ const contract = (name: string, world: Effect.Effect<World, unknown, Scope.Scope
             yield* from.send("after")
             assert.strictEqual(yield* nextText(to), "after")
           }
+        })
+      )
+    )
+
+    it.live("a sender that waits is set free when the connection ends", () =>
+      within(
+        Effect.fnUntraced(function* (world) {
+          const { dialler, server } = yield* meet(world)
+          const body = "x".repeat(1024 * 1024)
+          const sender = yield* Effect.forkChild(Effect.flip(Effect.forever(dialler.send(body))))
+          assert.isTrue(Option.isNone(yield* Effect.timeoutOption(Fiber.await(sender), "500 millis")))
+          yield* server.close(4400, "enough")
+          // Over a network, what is on its way can outlast the second that a close may take: then it ends without an answer.
+          assert.include([4400, 1006], (yield* Fiber.join(sender)).code)
         })
       )
     )
@@ -180,7 +197,7 @@ const contract = (name: string, world: Effect.Effect<World, unknown, Scope.Scope
         Effect.fnUntraced(function* ({ one, other, host }) {
           let served = 0
           const { port } = yield* one.listen({
-            serve: ({ send }) => (served++ === 0 ? Effect.die("broken") : Effect.ignore(send("well"))),
+            serve: (connection) => (served++ === 0 ? Effect.die("broken") : Effect.ignore(connection.send("well"))),
             refused: () => Effect.void
           })
           yield* drain(yield* other.dial({ host, port }))

@@ -107,10 +107,17 @@ export const vectorClock: Arbitrary.Arbitrary<VectorClock.VectorClock> = Arbitra
   VectorClock.fromEntries
 )
 
+/**
+ * A key of an object that goes through `JSON.parse`. V8 13.6 reads an escaped key wrongly when an earlier object of the same
+ * shape had a key with a backslash (`{"a":1,"\\":1}`, then `{"a":1,"\n":1}`): what a test says would hang on what was parsed
+ * before it.
+ */
+const asKey = (text: string): string => text.replaceAll("\\", "/")
+
 /** Vector clocks over origins of every shape, with readings of the whole range. */
 export const wideVectorClock: Arbitrary.Arbitrary<VectorClock.VectorClock> = Arbitrary.map(
   Arbitrary.array(Arbitrary.all([nodeId, reading]), { maxLength: 12 }),
-  VectorClock.fromEntries
+  (entries) => VectorClock.fromEntries(entries.map(([node, at]) => [NodeId.make(asKey(node)), at]))
 )
 
 /** A JSON text before it is written: objects as lists of entries, so that the order of keys is free. */
@@ -136,12 +143,17 @@ const Entries = Schema.Array(Schema.Tuple([Key, Tree]))
 /** Without the second entries of the same key, of which only one survives in a value. */
 const distinct = (tree: Tree): Tree => {
   if (tree === null || typeof tree !== "object") return tree
-  if ("items" in tree) return { items: tree.items.map(distinct) }
-  return { entries: [...new Map(tree.entries.map(([key, value]) => [key, distinct(value)]))] }
+  return "items" in tree ? { items: tree.items.map(distinct) } : { entries: distinctEntries(tree.entries) }
 }
+const distinctEntries = (entries: Entries): Entries => [
+  ...new Map(entries.map(([key, value]) => [asKey(key), distinct(value)]))
+]
 
 /** Any JSON, as a tree whose keys are distinct in each object. */
 export const tree: Arbitrary.Arbitrary<Tree> = Arbitrary.map(Arbitrary.schema(Tree), distinct)
+
+/** The entries of any object of JSON, their keys distinct. */
+export const treeEntries: Arbitrary.Arbitrary<Entries> = Arbitrary.map(Arbitrary.schema(Entries), distinctEntries)
 
 /** The JSON text of a tree, its keys in the order given. */
 export const textOf = (node: Tree): string => {
@@ -230,7 +242,7 @@ export const wideOperation: Arbitrary.Arbitrary<Operation.Operation> = Arbitrary
     op_type: element("insert", "update", "delete"),
     row_id: plainText(256),
     op_id: plainText(256),
-    entries: Arbitrary.schema(Entries),
+    entries: treeEntries,
     named: element(true, false),
     timestamp: oneOf<number>(Arbitrary.schema(Schema.Finite), integer(0, 2_000_000_000)),
     hlc

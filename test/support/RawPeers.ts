@@ -13,7 +13,8 @@ const listening = <S extends Server>(server: S, host = "127.0.0.1") =>
   Effect.acquireRelease(
     Effect.callback<{ readonly server: S; readonly at: { host: string; port: number } }>((resume) => {
       server.listen(0, host, () => {
-        const { port } = server.address() as AddressInfo
+        const bound = server.address()
+        const port = bound === null || typeof bound === "string" ? 0 : bound.port
         resume(Effect.succeed({ server, at: { host, port } }))
       })
     }),

@@ -8,7 +8,8 @@ import { Clock, Effect, FileSystem, Option, type PlatformError, Redacted } from 
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from "node:crypto"
 import { join } from "node:path"
 import type { Settings, TlsFiles } from "../Config.ts"
-import { TlsMaterialInvalid } from "../Failure.ts"
+import { type StoreUnavailable, TlsMaterialInvalid } from "../Failure.ts"
+import * as Home from "../Home.ts"
 import * as Certificate from "./Certificate.ts"
 
 /** What a node shows and what it trusts. */
@@ -116,28 +117,22 @@ const makeOwn = Effect.fnUntraced(function* (home: string, paths: OwnPaths) {
     ca: false
   })
   const key = pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString()
-  yield* fs.makeDirectory(home, { recursive: true, mode: 0o700 }).pipe(Effect.mapError(unusable(home)))
+  const homeless = Effect.mapError((cause: StoreUnavailable) => {
+    return new TlsMaterialInvalid({
+      file: home,
+      problem: `our own certificate cannot be kept: ${cause.message}`,
+      cause
+    })
+  })
+  yield* Home.prepare(home).pipe(homeless)
   // A certificate without its key is of no use; gone first, it can never stand beside another key.
   yield* fs.remove(paths.cert, { force: true }).pipe(Effect.mapError(unusable(paths.cert)))
-  yield* writeSecret(paths.key, key)
-  yield* writeSecret(paths.cert, cert)
+  yield* Home.writeSecret(paths.key, key).pipe(homeless)
+  yield* Home.writeSecret(paths.cert, cert).pipe(homeless)
   return { key, cert, certificate: new X509Certificate(cert) }
 })
 
 const day = 24 * 60 * 60 * 1000
-
-/** Writes all of a file or nothing of it, for this user's eyes only. */
-const writeSecret = Effect.fnUntraced(function* (path: string, content: string) {
-  const fs = yield* FileSystem.FileSystem
-  const draft = `${path}.new`
-  yield* fs.remove(draft, { force: true }).pipe(
-    Effect.andThen(fs.open(draft, { flag: "wx", mode: 0o600 })),
-    Effect.flatMap((file) => Effect.andThen(file.writeAll(new TextEncoder().encode(content)), file.sync)),
-    Effect.scoped,
-    Effect.andThen(fs.rename(draft, path)),
-    Effect.mapError(unusable(path))
-  )
-})
 
 const read = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem

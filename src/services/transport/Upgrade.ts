@@ -86,9 +86,9 @@ interface Answer {
 }
 
 interface Handlers<A, E> {
-  onRequest(message: IncomingMessage, resume: (effect: Effect.Effect<A, E | Dropped>) => void): Answer
+  readonly onRequest: (message: IncomingMessage, resume: (effect: Effect.Effect<A, E | Dropped>) => void) => Answer
   /** An answer, or nothing when the upgrade is taken. */
-  onUpgrade(request: Request, resume: (effect: Effect.Effect<A, E | Dropped>) => void): Answer | undefined
+  readonly onUpgrade: (request: Request, resume: (effect: Effect.Effect<A, E | Dropped>) => void) => Answer | undefined
 }
 
 /** HTTP on one socket: one request, and then the upgrade or the end. */
@@ -96,7 +96,9 @@ const serve = <A, E>(socket: Socket, { onRequest, onUpgrade }: Handlers<A, E>): 
   Effect.callback<A, E | Dropped>((resume) => {
     // It never listens, so its own time limits do not run: the listener's does.
     const server = createServer({ maxHeaderSize, keepAlive: false })
-    socket.once("close", () => resume(Effect.fail(new Dropped({ reason: "closed before the upgrade" }))))
+    const gone = () => resume(Effect.fail(new Dropped({ reason: "closed before the upgrade" })))
+    if (socket.destroyed) return gone()
+    socket.once("close", gone)
     server.on("request", (message, response) => respond(response, onRequest(message, resume)))
     server.on("upgrade", (message, stream, head) => {
       const answer = onUpgrade({ message, socket: stream, head }, resume)
@@ -104,6 +106,8 @@ const serve = <A, E>(socket: Socket, { onRequest, onUpgrade }: Handlers<A, E>): 
     })
     server.on("clientError", (_error, stream) => hangUp(stream, { status: 400, body: "" }))
     server.emit("connection", socket)
+    // It was paused when its first byte was looked at.
+    socket.resume()
   })
 
 const respond = (response: ServerResponse, { status, body }: Answer) => {
@@ -111,10 +115,12 @@ const respond = (response: ServerResponse, { status, body }: Answer) => {
   response.end(body)
 }
 
+/** Answers, and leaves it to the other side to close, or to the time limit: closing on unread bytes would lose the answer. */
 const hangUp = (stream: Duplex, { status, body }: Answer) => {
-  if (!stream.writable) return void stream.destroy()
+  // Answered already: what comes after a bad request is bad as well.
+  if (!stream.writable) return
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: text/plain\r\n`
-  stream.resume().end(`${head}Content-Length: ${body.length}\r\n\r\n${body}`, () => stream.destroy())
+  stream.resume().end(`${head}Content-Length: ${body.length}\r\n\r\n${body}`)
 }
 
 const pathOf = ({ url }: IncomingMessage) => (url ?? "").split("?", 1)[0]

@@ -168,7 +168,9 @@ const tlsHandshake = 0x16
 /** Looks at the first byte and leaves it where it is. */
 const firstByte = (socket: Socket) =>
   Effect.callback<number, Upgrade.Dropped>((resume) => {
-    socket.once("close", () => resume(new Upgrade.Dropped({ reason: "closed before it said a word" })))
+    const gone = () => resume(new Upgrade.Dropped({ reason: "closed before it said a word" }))
+    if (socket.destroyed) return gone()
+    socket.once("close", gone)
     socket.once("data", (chunk: Buffer) => {
       socket.pause()
       socket.unshift(chunk)

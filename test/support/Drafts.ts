@@ -1,0 +1,13 @@
+/** Local writes in short. */
+import { CanonicalJson } from "../../src/core/Json.ts"
+import { Kind, OpId, RowId } from "../../src/core/Operation.ts"
+import type { Draft } from "../../src/services/Store.ts"
+
+/** A local write of the text `content` to a row. */
+export const draft = (row: string, content = "", table = "notes", op_type: Draft["op_type"] = "insert"): Draft => ({
+  op_id: OpId.make(`op-${row}`),
+  table: Kind.make(table),
+  op_type,
+  row_id: RowId.make(row),
+  data: CanonicalJson.make(op_type === "delete" ? "{}" : JSON.stringify({ content }))
+})

@@ -1,0 +1,102 @@
+/**
+ * Places to keep a store, for tests that are to hold wherever it is kept.
+ */
+import { assert } from "@effect/vitest"
+import { Context, Effect, HashMap, Layer, type Scope } from "effect"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Hlc from "../../src/core/Hlc.ts"
+import * as Merge from "../../src/core/Merge.ts"
+import { NodeId } from "../../src/core/NodeId.ts"
+import type { Operation } from "../../src/core/Operation.ts"
+import * as VectorClock from "../../src/core/VectorClock.ts"
+import { Clock } from "../../src/services/Clock.ts"
+import type { StoreUnavailable } from "../../src/services/Failure.ts"
+import { type Batch, type DeltaRequest, Store } from "../../src/services/Store.ts"
+import * as MemoryDisk from "../../src/services/store/MemoryDisk.ts"
+
+export type StoreService = Store["Service"]
+
+/** Where a store is kept: it can be opened again and again. */
+export interface Place {
+  /** Opens the store, with a clock of its own, until the scope closes. */
+  readonly open: Effect.Effect<StoreService, StoreUnavailable, Scope.Scope>
+  /** A name for a backup, and the store that is in it. */
+  readonly backup: { readonly file: string; readonly open: Place["open"] }
+}
+
+/** Opens a layer as a new process would: nothing is shared with an earlier opening. */
+export const opened = (layer: Layer.Layer<Store, StoreUnavailable, Clock>): Place["open"] =>
+  Effect.map(Layer.build(Layer.fresh(Layer.provide(layer, Clock.layer))), (context) => Context.get(context, Store))
+
+/** A directory that is removed when the scope closes. */
+export const temporaryDirectory = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "store-"))),
+  (directory) => Effect.promise(() => rm(directory, { recursive: true, force: true }))
+)
+
+/** In memory, on a disk of its own. */
+export const inMemory = Effect.sync((): Place => {
+  const disk = MemoryDisk.make()
+  const copy = Effect.suspend(() => opened(Store.layerMemory({ disk: disk.backups.get("copy") })))
+  return { open: opened(Store.layerMemory({ disk })), backup: { file: "copy", open: copy } }
+})
+
+/** In a SQLite file. */
+export const onDisk = Effect.map(temporaryDirectory, (directory): Place & { readonly home: string } => {
+  const home = join(directory, "home")
+  const copy = join(directory, "copy")
+  return {
+    home,
+    open: opened(Store.layerSqlite({ home })),
+    backup: { file: join(copy, "sync.db"), open: opened(Store.layerSqlite({ home: copy })) }
+  }
+})
+
+/** Every place. */
+export const places = [
+  { name: "in memory", make: inMemory },
+  { name: "SQLite", make: onDisk }
+]
+
+/** Readings, clocks, batches and requests in short. */
+export const at = (wall: number, counter = 0): Hlc.Reading => ({ wall, counter })
+export const clockOf = (entries: Record<string, Hlc.Reading>) =>
+  VectorClock.fromEntries(Object.entries(entries).map(([origin, reading]) => [NodeId.make(origin), reading]))
+export const batch = (operations: ReadonlyArray<Operation>, through: Record<string, Hlc.Reading> = {}): Batch => ({
+  operations,
+  through: clockOf(through),
+  quarantined: []
+})
+export const request = (from: Record<string, Hlc.Reading>, limits: Partial<DeltaRequest> = {}): DeltaRequest => ({
+  from: Object.entries(from).map(([origin, reading]) => [NodeId.make(origin), reading]),
+  since: 0,
+  maxBytes: 1e9,
+  maxOperations: 1e6,
+  ...limits
+})
+
+/** Everything that a store holds of some origins. */
+export const everything = Effect.fnUntraced(function* (store: StoreService) {
+  const { tops } = yield* store.snapshot
+  const from = Array.from(HashMap.keys(tops), (origin) => [origin, Hlc.zero] as const)
+  return (yield* store.delta({ ...request({}), from })).operations
+})
+
+/** All of a store that is to survive. */
+export const described = Effect.fnUntraced(function* (store: StoreService) {
+  const { clock, tops, digest } = yield* store.snapshot
+  const operations = yield* everything(store)
+  const state = Merge.merge(new Map(), operations)
+  assert.strictEqual(state.size, operations.length)
+  return {
+    nodeId: store.nodeId,
+    clock: VectorClock.toRecord(clock),
+    tops: VectorClock.toRecord(tops),
+    digest,
+    state,
+    counts: yield* store.counts,
+    quarantine: yield* store.quarantine
+  }
+})
