@@ -123,7 +123,7 @@ const demo = async (): Promise<void> => {
     (await both(status)).every(({ counts }) => counts.notes === 1 && counts.episodes === 1)
   )
 
-  step("3. The link is cut. Both edit the same note, not knowing of each other.")
+  step("3. The link is cut: both are restarted without discovery. They edit the same note, not knowing of each other.")
   await both(stop)
   await both((node) => start(node, "off"))
   await cli(anna, "note", "edit", id, "Water the plants on Saturday")

@@ -1,8 +1,13 @@
 /**
  * The configuration of a node: every variable of the README's table, validated together.
+ *
+ * Settings that exist are valid: whatever is wrong fails once, as `ConfigInvalid`, with all problems in it. Secrets are
+ * redacted. Nothing else reads the environment.
  */
-import { Context, type Duration, type Option, type Redacted } from "effect"
-import type { Address } from "./Discovery.ts"
+import { ConfigProvider, Context, type Duration, Effect, Layer, Option, Redacted, Result } from "effect"
+import * as Variables from "./config/Variables.ts"
+import type { Address } from "../core/Address.ts"
+import { ConfigInvalid } from "./Failure.ts"
 
 /** PEM files of mode `ca`. */
 export interface TlsFiles {
@@ -35,4 +40,82 @@ export interface Settings {
   readonly logLevel: "debug" | "info" | "warn" | "error"
 }
 
-export class Config extends Context.Service<Config, Settings>()("feral-sync/services/Config") {}
+/** Values that win over the environment, as texts, under the name of the variable that they stand for. */
+export interface Overrides {
+  readonly values?: Partial<Record<Variables.Variable, string>>
+  readonly passphrase?: Redacted.Redacted<string>
+}
+
+export class Config extends Context.Service<Config, Settings>()("feral-sync/services/Config") {
+  /** The environment (the current `ConfigProvider`), and what wins over it. */
+  static readonly layer = (overrides: Overrides = {}): Layer.Layer<Config, ConfigInvalid> =>
+    Layer.effect(
+      Config,
+      Effect.suspend(() => load(overrides))
+    )
+
+  /** Complete settings: those given, and the defaults for the rest. Nothing is read from the environment. */
+  static readonly make = (settings: Partial<Settings> = {}): Settings => ({ ...Variables.defaults(), ...settings })
+}
+
+/** Reads and validates everything. Fails once, with every problem. */
+export const load = Effect.fn("Config.load")(function* (overrides: Overrides = {}) {
+  const values: Partial<Record<Variables.Variable, Variables.Given>> = {}
+  const empty: Array<Variables.Problem> = []
+  for (const variable of Variables.variables) {
+    const override = overrides.values?.[variable]
+    const text = override ?? (yield* read(variable))
+    if (text === undefined) continue
+    const name = override === undefined ? variable : `--${Variables.flagOf(variable)}`
+    // A variable that is set to nothing is unset; a flag without a value was surely not meant.
+    if (override?.trim() === "") empty.push({ variable: name, problem: noValue })
+    values[variable] = { name, text }
+  }
+  const given = overrides.passphrase ?? (yield* readSecret(Variables.passphraseVariable))
+  const parsed = Variables.parse({ values, passphrase: Option.fromUndefinedOr(given) })
+  const problems = [...empty, ...Result.getOrElse(Result.flip(parsed), () => [])]
+  if (Result.isFailure(parsed) || problems.length > 0) return yield* new ConfigInvalid({ problems })
+  return parsed.success
+})
+
+/** The data directory alone, for what needs nothing else. */
+export const loadHome = Effect.fn("Config.loadHome")(function* (override?: string) {
+  const text = override ?? (yield* read("FERAL_HOME"))
+  if (override?.trim() === "") return yield* invalid("--home", noValue)
+  if (text === undefined || text.trim() === "") return Variables.defaultHome()
+  const parsed = Variables.path(text.trim())
+  if (Result.isSuccess(parsed)) return parsed.success
+  return yield* invalid(override === undefined ? "FERAL_HOME" : "--home", parsed.failure)
+})
+
+/** Names of the environment that look like ours and mean nothing: most likely misspelt. */
+export const strangers = (names: Iterable<string>): ReadonlyArray<string> => {
+  const known = new Set<string>([...Variables.variables, Variables.passphraseVariable])
+  return [...names].filter((name) => name.startsWith("FERAL_SYNC_") && !known.has(name)).sort()
+}
+
+const noValue = "has no value: give one, or leave the flag out"
+
+const invalid = (variable: string, problem: string) =>
+  Effect.fail(new ConfigInvalid({ problems: [{ variable, problem }] }))
+
+/** The default provider takes a variable that is set to nothing for unset; we tell them apart. */
+const read = Effect.fnUntraced(function* (variable: string) {
+  const context = yield* Effect.context<never>()
+  const provider =
+    Context.getOrUndefined(context, ConfigProvider.ConfigProvider) ??
+    ConfigProvider.fromEnv({ preserveEmptyStrings: true })
+  const node = yield* provider
+    .load([variable])
+    .pipe(
+      Effect.mapError(
+        ({ message }) => new ConfigInvalid({ problems: [{ variable, problem: `cannot be read: ${message}` }] })
+      )
+    )
+  return node?.value
+})
+
+const readSecret = Effect.fnUntraced(function* (variable: string) {
+  const text = yield* read(variable)
+  return text === undefined ? undefined : Redacted.make(text)
+})

@@ -3,15 +3,12 @@
  *
  * A sighting is a hint. It says where to dial, never who is there: identity is proved in the handshake.
  */
-import { Context, type Effect, type Scope, type Stream } from "effect"
-import type { MdnsUnavailable } from "./Failure.ts"
+import { Context, Effect, Layer, type Scope, type Stream } from "effect"
+import type { Address } from "../core/Address.ts"
 import type { NodeId } from "../core/NodeId.ts"
-
-/** Where a node can be dialled. IPv6 addresses without brackets, link-local ones with their scope. */
-export interface Address {
-  readonly host: string
-  readonly port: number
-}
+import * as Fixed from "./discovery/Fixed.ts"
+import * as Mdns from "./discovery/Mdns.ts"
+import type { MdnsUnavailable } from "./Failure.ts"
 
 /** What was seen. */
 export type Sighting =
@@ -50,4 +47,21 @@ export class Discovery extends Context.Service<
      */
     sightings(announcement: Announcement): Effect.Effect<Stream.Stream<Sighting>, never, Scope.Scope>
   }
->()("feral-sync/services/Discovery") {}
+>()("feral-sync/services/Discovery") {
+  /** Multicast DNS. */
+  static readonly layerMdns = (options: Mdns.Options): Layer.Layer<Discovery> =>
+    Layer.sync(Discovery, () => Mdns.make(options))
+
+  /** A fixed list of addresses. */
+  static readonly layerStatic = (addresses: ReadonlyArray<Address>): Layer.Layer<Discovery> =>
+    Layer.sync(Discovery, () => Fixed.list(addresses))
+
+  /** Nobody: only who dials us is met. */
+  static readonly layerNone: Layer.Layer<Discovery> = Layer.sync(Discovery, () => Fixed.list([]))
+
+  /** Shows what a test says, and tells it what was announced. */
+  static readonly layerTest = (
+    sightings: Stream.Stream<Sighting>,
+    announced: (announcement: Announcement) => Effect.Effect<void> = () => Effect.void
+  ): Layer.Layer<Discovery> => Layer.sync(Discovery, () => Fixed.scripted(sightings, announced))
+}

@@ -2,10 +2,12 @@
  * The memory of an agent: what applications read and write. Every write is a replicated operation, and is done when it is
  * durable here; it reaches the other nodes as soon as they are connected.
  */
-import { Context, type Effect, Schema, type Stream } from "effect"
+import { Context, type Effect, Layer, Schema, type Stream } from "effect"
 import type { Episode, Execution, Fact, Note } from "../core/Row.ts"
 import type { OperationTooLarge, RowNotFound, StoreUnavailable } from "./Failure.ts"
+import * as OverStore from "./memory/OverStore.ts"
 import type { Change } from "./Store.ts"
+import { Uuid } from "./Uuid.ts"
 
 /** What a write returns: the row's id and the HLC of the operation, as text. */
 export const Written = Schema.Struct({ id: Schema.String, hlc: Schema.String })
@@ -97,4 +99,10 @@ export class Memory extends Context.Service<
     /** Every commit from now on, local or replicated; see `Store.changes`. */
     readonly changes: Stream.Stream<Change>
   }
->()("feral-sync/services/Memory") {}
+>()("feral-sync/services/Memory") {
+  /** Over the store of this node. */
+  static readonly layer = Layer.effect(Memory, OverStore.make()).pipe(Layer.provide(Uuid.layer))
+
+  /** With other limits, or other identifiers. */
+  static readonly layerWith = (options: OverStore.Options) => Layer.effect(Memory, OverStore.make(options))
+}

@@ -110,9 +110,7 @@ const make = Effect.fnUntraced(function* () {
     )
     table.entries.set(link, { key: key_, connection, running })
     return yield* running.done.pipe(
-      Effect.catchTag("DuplicateNodeId", (failure) =>
-        theirs.has(nonce) ? Effect.fail(new SelfConnection()) : Effect.fail(failure)
-      ),
+      Effect.catchTag("DuplicateNodeId", (failure) => Effect.fail(theirs.has(nonce) ? new SelfConnection() : failure)),
       Effect.ensuring(
         Effect.sync(() => {
           ours.delete(nonce)

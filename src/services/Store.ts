@@ -9,43 +9,22 @@
  * - `clock` makes claims: for every operation it covers, this store holds that operation or one that wins over it. What
  *   arrives beyond the clock is kept and shown, and becomes covered when a peer's round is complete.
  */
-import { Context, type Effect, type Option, type Stream } from "effect"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Context, type Effect, Layer, type Option, type Stream } from "effect"
 import type { Digest } from "../core/Digest.ts"
 import type { Reading } from "../core/Hlc.ts"
 import type { NodeId } from "../core/NodeId.ts"
 import type { Kind, Operation } from "../core/Operation.ts"
+import type { Batch, Delta, DeltaRequest, Quarantined, Snapshot } from "../core/Replica.ts"
 import type { VectorClock } from "../core/VectorClock.ts"
 import type { StoreUnavailable } from "./Failure.ts"
+import * as InMemory from "./store/InMemory.ts"
+import * as Sqlite from "./store/Sqlite.ts"
+
+export type { Batch, Delta, DeltaRequest, Quarantined, Snapshot, Touched } from "../core/Replica.ts"
 
 /** A local write before it gets its place in time. */
 export type Draft = Pick<Operation, "op_id" | "table" | "op_type" | "row_id" | "data">
-
-/** Something a peer sent that is no operation. Kept, bounded in count and size, so that an operator can look at it. */
-export interface Quarantined {
-  readonly peer: NodeId
-  readonly reason: string
-  /** The JSON text as it came, cut to 4 KiB. */
-  readonly text: string
-}
-
-/** What a frame from a peer asks to be committed, all or nothing. */
-export interface Batch {
-  readonly operations: ReadonlyArray<Operation>
-  /** What may be claimed once `operations` are held. */
-  readonly through: VectorClock
-  readonly quarantined: ReadonlyArray<Quarantined>
-}
-
-/** The state of the store at one moment. */
-export interface Snapshot {
-  /** Counts commits since this store was opened. */
-  readonly version: number
-  /** What this store claims. */
-  readonly clock: VectorClock
-  /** The greatest reading held of each origin: beyond `clock` where a round is not complete. */
-  readonly tops: VectorClock
-  readonly digest: Digest
-}
 
 /** A commit: how a batch was taken. */
 export interface Applied {
@@ -54,33 +33,6 @@ export interface Applied {
   readonly applied: number
   /** Operations that claimed an HLC which another content already had. */
   readonly conflicts: number
-}
-
-/** The readings of one origin that commits have written. */
-export interface Touched {
-  readonly least: Reading
-  readonly greatest: Reading
-}
-
-/** Asks for what lies beyond the given readings, origin by origin, in the order given. */
-export interface DeltaRequest {
-  readonly from: ReadonlyArray<readonly [NodeId, Reading]>
-  /** The version that the caller has seen. */
-  readonly since: number
-  /** About how many bytes of operations to read at most; one operation is read however large it is. */
-  readonly maxBytes: number
-  readonly maxOperations: number
-}
-
-/** A bounded piece of the state, read in one transaction together with the snapshot. */
-export interface Delta {
-  readonly snapshot: Snapshot
-  /** In the order of the request: origin by origin, each in the order of its readings. */
-  readonly operations: ReadonlyArray<Operation>
-  /** How many of the requested origins were read to their end: they are the first ones. */
-  readonly exhausted: number
-  /** What was written after version `since`; none when that is too long ago to tell. */
-  readonly touched: Option.Option<ReadonlyMap<NodeId, Touched>>
 }
 
 /** A commit as it is published: the operations that changed a row, in commit order. */
@@ -123,7 +75,7 @@ export class Store extends Context.Service<
      * gap in `version`; what was written is in the store all the same.
      */
     readonly changes: Stream.Stream<Change>
-    /** The operation that holds a row, also when it is a tombstone. */
+    /** The operation that holds a row of a known kind, also when it is a tombstone. Unknown kinds have no rows yet. */
     get(kind: Kind, rowId: string): Effect.Effect<Option.Option<Operation>, StoreUnavailable>
     /** The rows of a kind, without tombstones, in the order of their ids, after the id `after`. */
     list(
@@ -135,4 +87,15 @@ export class Store extends Context.Service<
     /** Writes a consistent copy of a running store to `file`. */
     backup(file: string): Effect.Effect<void, StoreUnavailable>
   }
->()("feral-sync/services/Store") {}
+>()("feral-sync/services/Store") {
+  /**
+   * The file `sync.db` in the data directory `home`, opened for this process alone. `readOnly` opens what is there, beside a
+   * writer if need be, and shows it as it was at that moment. `lockWait` is how long to wait for another writer to close
+   * (ms).
+   */
+  static readonly layerSqlite = (options: Sqlite.Options) =>
+    Layer.effect(Store, Sqlite.make(options)).pipe(Layer.provide(NodeFileSystem.layer))
+
+  /** In memory. A `disk` that is given outlives the layer; see `store/MemoryDisk.ts`. */
+  static readonly layerMemory = (options?: InMemory.Options) => Layer.effect(Store, InMemory.make(options))
+}

@@ -4,7 +4,7 @@
 import { Context, type Effect, Layer, type Queue, type Redacted, type Scope } from "effect"
 import type { PeerClosed } from "../core/Failure.ts"
 import type { Config } from "./Config.ts"
-import type { Address } from "./Discovery.ts"
+import type { Address } from "../core/Address.ts"
 import type { ListenFailed, PeerUnreachable, TlsHandshakeFailed, TlsMaterialInvalid } from "./Failure.ts"
 import { Tls } from "./Tls.ts"
 import * as InMemory from "./transport/InMemory.ts"

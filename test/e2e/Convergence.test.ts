@@ -2,7 +2,7 @@
  * Whole nodes as real processes, with real files, real TLS and real mDNS on the loopback interface.
  */
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
-import type { Episode, Execution, Fact, Note } from "../../src/core/Row.ts"
+import type { Note } from "../../src/core/Row.ts"
 import { converged, Nodes, until } from "../support/Nodes.ts"
 
 let nodes: Nodes
@@ -31,17 +31,14 @@ describe("convergence", () => {
     assert.strictEqual(peer?.source, "mdns")
     assert.strictEqual(peer?.state, "live")
     assert.strictEqual(peer?.protocol, 2)
-    for (const [kind, list] of [
-      ["note", await a.cli<ReadonlyArray<Note>>("note", "list")],
-      ["fact", await a.cli<ReadonlyArray<Fact>>("fact", "list")],
-      ["episode", await a.cli<ReadonlyArray<Episode>>("episode", "list")],
-      ["log", await a.cli<ReadonlyArray<Execution>>("log", "list")]
-    ] as const) {
-      assert.strictEqual(list.length, 1)
-      assert.deepStrictEqual(await b.cli<unknown>(kind, "list"), list)
+    for (const kind of ["note", "fact", "episode", "log"]) {
+      const rows = await a.cli<ReadonlyArray<unknown>>(kind, "list")
+      assert.strictEqual(rows.length, 1)
+      assert.deepStrictEqual(await b.cli<ReadonlyArray<unknown>>(kind, "list"), rows)
     }
     const [row] = await b.cli<ReadonlyArray<Note>>("note", "list")
-    assert.deepInclude(row, { id: note.id, hlc: note.hlc, origin_node: a.id, content: "from a", tags: '["x","y"]' })
+    assert.strictEqual(row?.origin_node, a.id)
+    assert.deepInclude(row, { id: note.id, hlc: note.hlc, content: "from a", tags: '["x","y"]' })
   })
 
   it("static peers are used at once when mDNS is off", async () => {
@@ -150,11 +147,9 @@ describe("convergence", () => {
   })
 
   it("10,000 notes written before the nodes meet are the same 10,000 rows on both within 10 s", async () => {
-    const a = await nodes.make().start()
-    await a.seedNotes(5_000, "a")
-    const b = await nodes.make().start()
-    await b.seedNotes(5_000, "b")
-    await b.stop()
+    const [a, b] = [nodes.make(), nodes.make()]
+    await Promise.all([a.seed(5_000), b.seed(5_000)])
+    await a.start()
     await b.start({ FERAL_SYNC_PEERS: a.address })
     const started = Date.now()
     await until(

@@ -1,4 +1,8 @@
-/** A process that writes to the store in the directory given as argument, says so, and then holds on to it. */
+/**
+ * A process that writes to the store in the directory given as argument, says "ready", and then holds on to it. If it cannot, it
+ * says why.
+ */
+import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Layer } from "effect"
 import { Clock } from "../../src/services/Clock.ts"
 import { Store } from "../../src/services/Store.ts"
@@ -12,7 +16,11 @@ const program = Effect.gen(function* () {
   return yield* Effect.never
 })
 
-const layer = Store.layerSqlite({ home: process.argv[2] ?? "" }).pipe(Layer.provide(Clock.layer))
-// The pending timer keeps the process alive.
-setInterval(() => undefined, 1_000)
-Effect.runFork(Effect.provide(program, layer))
+const layer = Store.layerSqlite({ home: process.argv[2] ?? "", lockWait: 0 }).pipe(Layer.provide(Clock.layer))
+
+NodeRuntime.runMain(
+  program.pipe(
+    Effect.provide(layer),
+    Effect.catch(({ reason }) => Console.log(reason))
+  )
+)

@@ -1,12 +1,17 @@
 /**
  * Real nodes: processes of the main program in fresh directories, and what a test wants to know of them.
  */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Effect, Layer } from "effect"
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { request } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { Clock } from "../../src/services/Clock.ts"
+import { Memory } from "../../src/services/Memory.ts"
+import { Store } from "../../src/services/Store.ts"
 import type { NodeStatus } from "../../src/services/Status.ts"
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
@@ -108,6 +113,22 @@ export class Node {
     const { code, stdout, stderr } = await run([...args, "--json", "--home", this.home], this.env)
     if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}: ${stderr}`)
     return JSON.parse(stdout) as A
+  }
+
+  /** Writes notes into the database of a node that does not run. */
+  async seed(count: number): Promise<void> {
+    const write = Effect.gen(function* () {
+      const memory = yield* Memory
+      yield* Effect.forEach(
+        Array.from({ length: count }, (_, n) => n),
+        (n) => memory.notes.put({ content: `note ${n} ${"x".repeat(n % 300)}`, tags: [`t${n % 7}`] })
+      )
+    })
+    const store = Store.layerSqlite({ home: this.home }).pipe(
+      Layer.provideMerge(Clock.layer),
+      Layer.provide(NodeFileSystem.layer)
+    )
+    await Effect.runPromise(write.pipe(Effect.provide(Memory.layer), Effect.provide(store)))
   }
 
   /** The status, asked over the socket: quicker than a process. */

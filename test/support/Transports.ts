@@ -1,7 +1,7 @@
 /** Transports to test with, and the ways to bring two of them together. */
 import { Context, Effect, Layer, Queue } from "effect"
 import { Config, type Settings } from "../../src/services/Config.ts"
-import type { Address } from "../../src/services/Discovery.ts"
+import type { Address } from "../../src/core/Address.ts"
 import type { TlsHandshakeFailed } from "../../src/services/Failure.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import type { Options } from "../../src/services/transport/WebSocket.ts"

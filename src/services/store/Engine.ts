@@ -7,7 +7,7 @@
  *   commit fails. A write that has begun to commit is not interrupted.
  * - A commit is published after it is made, in the order of versions, each version once.
  */
-import { Effect, HashMap, Option, PubSub, Semaphore, Stream } from "effect"
+import { Effect, HashMap, PubSub, Semaphore, Stream } from "effect"
 import * as Hlc from "../../core/Hlc.ts"
 import type { Kind, Operation } from "../../core/Operation.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
@@ -75,9 +75,7 @@ export const make = Effect.fnUntraced(function* (backend: Backend) {
   })
 
   const delta = Effect.fn("Store.delta")((request: DeltaRequest) =>
-    request.from.length === 0
-      ? Effect.sync(() => answer(request, [], 0))
-      : lock.withPermit(read(request))
+    request.from.length === 0 ? Effect.sync(() => answer(request, [], 0)) : lock.withPermit(read(request))
   )
 
   const read = Effect.fnUntraced(function* (request: DeltaRequest) {

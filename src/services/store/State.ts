@@ -117,7 +117,11 @@ const recount = (
   return counts
 }
 
-const cut = ({ peer, reason, text }: Quarantined): Quarantined => ({ peer, reason: cutText(reason), text: cutText(text) })
+const cut = ({ peer, reason, text }: Quarantined): Quarantined => ({
+  peer,
+  reason: cutText(reason),
+  text: cutText(text)
+})
 
 /** At most the first `quarantineLimits.bytes` bytes of UTF-8, ending with a whole character. */
 const cutText = (text: string): string => {

@@ -8,12 +8,13 @@ import { type StoreReason, StoreUnavailable } from "../Failure.ts"
 export const fromCause = (cause: unknown): StoreUnavailable =>
   cause instanceof StoreUnavailable ? cause : new StoreUnavailable({ ...explain(cause), cause })
 
-/** Fails with what `effect` fails or dies of. */
+/** Fails with what the failure of `effect` stands for. */
 export const mapped = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, StoreUnavailable, R> =>
-  effect.pipe(
-    Effect.mapError(fromCause),
-    Effect.catchDefect((defect) => Effect.fail(fromCause(defect)))
-  )
+  Effect.mapError(effect, fromCause)
+
+/** The same for what opens a database: the client dies of a file that it cannot open. */
+export const opening = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, StoreUnavailable, R> =>
+  Effect.catchDefect(mapped(effect), (defect) => Effect.fail(fromCause(defect)))
 
 const explain = (cause: unknown): { readonly reason: StoreReason; readonly detail: string } => {
   let detail = String(cause)
@@ -27,7 +28,11 @@ const explain = (cause: unknown): { readonly reason: StoreReason; readonly detai
     if (Predicate.hasProperty(error, "syscall") && Predicate.hasProperty(error, "code")) {
       return { reason: systemReasons[String(error.code)] ?? "other", detail }
     }
-    error = Predicate.hasProperty(error, "reason") ? error.reason : Predicate.hasProperty(error, "cause") ? error.cause : null
+    error = Predicate.hasProperty(error, "reason")
+      ? error.reason
+      : Predicate.hasProperty(error, "cause")
+        ? error.cause
+        : null
   }
   return { reason: "other", detail }
 }

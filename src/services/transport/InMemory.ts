@@ -1,6 +1,6 @@
 /** Transport over a network inside this process: one host of it. */
 import { Effect } from "effect"
-import type { Address } from "../Discovery.ts"
+import type { Address } from "../../core/Address.ts"
 import type { Host } from "../Transport.ts"
 import { MemoryNetwork } from "./MemoryNetwork.ts"
 

@@ -5,7 +5,7 @@
  */
 import { Cause, type Duration, Effect, FiberSet, type Scope } from "effect"
 import { createServer, type Socket } from "node:net"
-import type { Address } from "../Discovery.ts"
+import type { Address } from "../../core/Address.ts"
 import { ListenFailed } from "../Failure.ts"
 import { codeOf, diagnose } from "../tls/Diagnosis.ts"
 import { authority } from "./Authority.ts"

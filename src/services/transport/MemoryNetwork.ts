@@ -8,7 +8,7 @@
 import { Cause, Context, Deferred, Effect, Exit, FiberSet, Layer, Queue, Random, Redacted, type Scope } from "effect"
 import { PeerClosed } from "../../core/Failure.ts"
 import { nonceLength } from "../../core/Handshake.ts"
-import type { Address } from "../Discovery.ts"
+import type { Address } from "../../core/Address.ts"
 import { ListenFailed, PeerUnreachable } from "../Failure.ts"
 import type { Connection, Incoming } from "../Transport.ts"
 import { authority } from "./Authority.ts"

@@ -1,0 +1,53 @@
+/**
+ * `episode`: things that happened.
+ */
+import { Command } from "effect/cli"
+import * as Fields from "./Fields.ts"
+import * as Listing from "./Listing.ts"
+import { ago } from "./Output.ts"
+import * as Writing from "./Writing.ts"
+
+const add = Command.make(
+  "add",
+  {
+    session: Fields.textFlag("session", "S", "The session in which it happened"),
+    type: Fields.textFlag("type", "T", "The type of the event"),
+    summary: Fields.textFlag("summary", "TEXT", "What happened"),
+    detail: Fields.maybe(Fields.textFlag("detail", "TEXT", "More about it"))
+  },
+  ({ session, type, summary, detail }) =>
+    Writing.run("Recorded episode", ({ episodes }) =>
+      episodes.record({
+        session_id: session,
+        event_type: type,
+        summary,
+        ...(detail === undefined ? {} : { detail })
+      })
+    )
+).pipe(
+  Command.withDescription("Record an episode. Episodes are never changed or deleted."),
+  Command.withExamples([
+    { command: 'feral-sync episode add --session s1 --type talk --summary "we spoke about tea"' },
+    { command: 'feral-sync episode add --session s1 --type talk --summary="- a dash" --detail "long story"' }
+  ])
+)
+
+const list = Command.make("list", {}, () =>
+  Listing.print({
+    list: ({ episodes }) => episodes.list,
+    columns: (now) => [
+      { title: "ID", text: ({ id }) => id, whole: true },
+      { title: "WHEN", text: ({ created_at }) => ago(created_at * 1000, now), whole: true },
+      { title: "SESSION", text: ({ session_id }) => session_id },
+      { title: "TYPE", text: ({ event_type }) => event_type },
+      { title: "SUMMARY", text: ({ summary, detail }) => (detail === "" ? summary : `${summary} (${detail})`) }
+    ],
+    whenEmpty: "No episodes yet. Record one: feral-sync episode add --session s1 --type talk --summary TEXT"
+  })
+).pipe(Command.withDescription("List the episodes"), Command.withExamples([{ command: "feral-sync episode list" }]))
+
+export const command = Command.make("episode").pipe(
+  Command.withDescription("Episodes: things that happened. They are kept by every node, for good."),
+  Command.withShortDescription("Record and list episodes"),
+  Command.withSubcommands([add, list])
+)

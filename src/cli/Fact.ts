@@ -1,0 +1,69 @@
+/**
+ * `fact`: statements about the world.
+ */
+import { Command } from "effect/cli"
+import type { FactInput } from "../services/Memory.ts"
+import * as Fields from "./Fields.ts"
+import * as Listing from "./Listing.ts"
+import { ago } from "./Output.ts"
+import * as Writing from "./Writing.ts"
+
+const statement = {
+  subject: Fields.text("subject", "What the fact is about"),
+  predicate: Fields.text("predicate", "What is said about it"),
+  object: Fields.text("object", "The value"),
+  confidence: Fields.maybe(
+    Fields.number("confidence", "C", (value) => value >= 0 && value <= 1, "a number from 0 to 1 (default: 1)")
+  )
+}
+
+const input = ({
+  confidence,
+  ...rest
+}: Omit<FactInput, "confidence"> & { readonly confidence: number | undefined }): FactInput => ({
+  ...rest,
+  ...(confidence === undefined ? {} : { confidence })
+})
+
+const set = Command.make("set", statement, (fact) => Writing.run("Set fact", ({ facts }) => facts.set(input(fact)))).pipe(
+  Command.withDescription("State a fact: it replaces what any node stated before about this subject and predicate"),
+  Command.withExamples([
+    { command: "feral-sync fact set kitchen temperature 21 --confidence 0.9" },
+    { command: 'feral-sync fact set cellar temperature -- "-5 degrees"' }
+  ])
+)
+
+const add = Command.make("add", statement, (fact) =>
+  Writing.run("Added fact", ({ facts }) => facts.add(input(fact)))
+).pipe(
+  Command.withDescription("State a fact beside those that are there"),
+  Command.withExamples([{ command: "feral-sync fact add ada likes tea" }])
+)
+
+const remove = Command.make("delete", { id: Fields.id }, ({ id }) =>
+  Writing.run("Deleted fact", ({ facts }) => facts.delete(id))
+).pipe(
+  Command.withDescription("Take a fact back, on every node"),
+  Command.withExamples([{ command: "feral-sync fact delete 5f3c…" }])
+)
+
+const list = Command.make("list", {}, () =>
+  Listing.print({
+    list: ({ facts }) => facts.list,
+    columns: (now) => [
+      { title: "ID", text: ({ id }) => id, whole: true },
+      { title: "CHANGED", text: ({ updated_at }) => ago(updated_at * 1000, now), whole: true },
+      { title: "SURE", text: ({ confidence }) => `${Math.round(confidence * 100)}%`, whole: true },
+      { title: "SUBJECT", text: ({ subject }) => subject },
+      { title: "PREDICATE", text: ({ predicate }) => predicate },
+      { title: "OBJECT", text: ({ object }) => object }
+    ],
+    whenEmpty: "No facts yet. State one: feral-sync fact set kitchen temperature 21"
+  })
+).pipe(Command.withDescription("List the facts"), Command.withExamples([{ command: "feral-sync fact list" }]))
+
+export const command = Command.make("fact").pipe(
+  Command.withDescription("Facts: subject, predicate, object. The last statement wins, on every node."),
+  Command.withShortDescription("State, delete and list facts"),
+  Command.withSubcommands([set, add, remove, list])
+)

@@ -1,0 +1,38 @@
+/**
+ * Arguments and flags that several commands share, with what makes them valid.
+ */
+import { Option } from "effect"
+import { Argument, Flag } from "effect/cli"
+
+/** A text that may not be empty: an empty one is an unset variable of the shell, most likely. */
+export const text = (name: string, description: string) =>
+  Argument.String(name).pipe(
+    Argument.filter(
+      (value) => value !== "",
+      () => "Expected some text, and it is empty"
+    ),
+    Argument.withDescription(description)
+  )
+
+export const textFlag = (name: string, metavar: string, description: string) =>
+  Flag.String(name).pipe(
+    Flag.filter(
+      (value) => value !== "",
+      () => "Expected some text, and it is empty"
+    ),
+    Flag.withMetavar(metavar),
+    Flag.withDescription(description)
+  )
+
+/** A flag that may be left out. */
+export const maybe = <A>(flag: Flag.Flag<A>): Flag.Flag<A | undefined> =>
+  flag.pipe(Flag.optional, Flag.map(Option.getOrUndefined))
+
+export const id = Argument.String("id").pipe(Argument.withDescription("The id of the row, as the list shows it"))
+
+/** A number that a predicate accepts. */
+export const number = (name: string, metavar: string, isValid: (value: number) => boolean, expected: string) =>
+  Flag.Finite(name).pipe(
+    Flag.filter(isValid, () => `Expected ${expected}`),
+    Flag.withMetavar(metavar)
+  )

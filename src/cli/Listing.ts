@@ -1,0 +1,63 @@
+/**
+ * Lists of rows, printed page by page: what is held in memory does not grow with the list.
+ */
+import { Clock, Effect, Option, Stream } from "effect"
+import type { StoreUnavailable } from "../services/Failure.ts"
+import type { Memory, Page } from "../services/Memory.ts"
+import * as Access from "./Access.ts"
+import * as Globals from "./Globals.ts"
+import { lineWidth, write, writeLine } from "./Output.ts"
+import * as Table from "./Table.ts"
+
+/** Rows that are read at once. */
+const pageSize = 250
+
+interface Options<Row> {
+  readonly list: (memory: Memory["Service"]) => (page: Page) => Effect.Effect<ReadonlyArray<Row>, StoreUnavailable>
+  readonly columns: (now: number) => ReadonlyArray<Table.Column<Row>>
+  /** What is said when there is nothing: the next step. */
+  readonly whenEmpty: string
+}
+
+/** Prints all rows: an array of them, or a table. */
+export const print = Effect.fn("Listing.print")(function* <Row extends { readonly id: string }>({
+  list,
+  columns,
+  whenEmpty
+}: Options<Row>) {
+  const { memory } = yield* Access.open("read")
+  const pages = Stream.paginate<string | undefined, ReadonlyArray<Row>, StoreUnavailable>(undefined, (after) =>
+    Effect.map(list(memory)({ ...(after === undefined ? {} : { after }), limit: pageSize }), (rows) => {
+      const last = rows.length < pageSize ? undefined : rows.at(-1)?.id
+      return [[rows], Option.fromUndefinedOr(last)]
+    })
+  )
+  yield* (yield* Globals.Json) ? printJson(pages) : printTable(pages, columns(yield* Clock.currentTimeMillis), whenEmpty)
+}, Effect.scoped)
+
+const printJson = Effect.fnUntraced(function* <Row, E>(pages: Stream.Stream<ReadonlyArray<Row>, E>) {
+  let separator = "["
+  yield* Stream.runForEach(pages, (rows) => {
+    if (rows.length === 0) return Effect.void
+    const text = `${separator}\n${rows.map((row) => JSON.stringify(row)).join(",\n")}`
+    separator = ","
+    return write(text)
+  })
+  yield* writeLine(separator === "[" ? "[]" : "\n]")
+})
+
+const printTable = Effect.fnUntraced(function* <Row, E>(
+  pages: Stream.Stream<ReadonlyArray<Row>, E>,
+  columns: ReadonlyArray<Table.Column<Row>>,
+  whenEmpty: string
+) {
+  let layout: Table.Layout<Row> | undefined
+  yield* Stream.runForEach(pages, (rows) => {
+    if (rows.length === 0) return Effect.void
+    const head = layout === undefined
+    const used = (layout ??= Table.layout(columns, rows, lineWidth()))
+    const lines = rows.map((row) => Table.row(used, row))
+    return writeLine((head ? [Table.header(used), ...lines] : lines).join("\n"))
+  })
+  if (layout === undefined) yield* writeLine(whenEmpty)
+})

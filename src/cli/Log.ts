@@ -1,0 +1,75 @@
+/**
+ * `log`: which skills ran, and how it went.
+ */
+import { Option, Schema } from "effect"
+import { Command, Flag } from "effect/cli"
+import * as Fields from "./Fields.ts"
+import * as Listing from "./Listing.ts"
+import { ago } from "./Output.ts"
+import * as Writing from "./Writing.ts"
+
+const decodeJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
+
+const append = Command.make(
+  "append",
+  {
+    session: Fields.textFlag("session", "S", "The session in which it ran"),
+    skill: Fields.textFlag("skill", "K", "The skill that ran"),
+    endpoint: Fields.textFlag("endpoint", "E", "Where it ran"),
+    status: Fields.textFlag("status", "ST", "How it ended, like ok or error"),
+    args: Fields.maybe(
+      Flag.String("args").pipe(
+        Flag.filter(
+          (text) => Option.isSome(decodeJson(text)),
+          () => `Expected JSON, like '{"a":1}'`
+        ),
+        Flag.withMetavar("JSON"),
+        Flag.withDescription("The arguments, as JSON (default: {})")
+      )
+    ),
+    latency: Fields.maybe(
+      Fields.number("latency-ms", "N", (value) => value >= 0, "milliseconds, 0 or more (default: 0)")
+    )
+  },
+  ({ session, skill, endpoint, status, args, latency }) =>
+    Writing.run("Logged", ({ executionLog }) =>
+      executionLog.append({
+        session_id: session,
+        skill_id: skill,
+        endpoint_id: endpoint,
+        result_status: status,
+        ...(args === undefined ? {} : { args }),
+        ...(latency === undefined ? {} : { latency_ms: latency })
+      })
+    )
+).pipe(
+  Command.withDescription("Append an entry. Entries are never changed or deleted."),
+  Command.withExamples([
+    {
+      command: `feral-sync log append --session s1 --skill search --endpoint local --status ok --args '{"q":"tea"}' --latency-ms 12`
+    }
+  ])
+)
+
+const list = Command.make("list", {}, () =>
+  Listing.print({
+    list: ({ executionLog }) => executionLog.list,
+    columns: (now) => [
+      { title: "ID", text: ({ id }) => id, whole: true },
+      { title: "WHEN", text: ({ created_at }) => ago(created_at * 1000, now), whole: true },
+      { title: "STATUS", text: ({ result_status }) => result_status },
+      { title: "TOOK", text: ({ latency_ms }) => `${Math.round(latency_ms * 10) / 10} ms`, whole: true },
+      { title: "SESSION", text: ({ session_id }) => session_id },
+      { title: "SKILL", text: ({ skill_id }) => skill_id },
+      { title: "ENDPOINT", text: ({ endpoint_id }) => endpoint_id },
+      { title: "ARGS", text: ({ args }) => args }
+    ],
+    whenEmpty: "The log is empty. Append an entry: feral-sync log append --session S --skill K --endpoint E --status ok"
+  })
+).pipe(Command.withDescription("List the log"), Command.withExamples([{ command: "feral-sync log list" }]))
+
+export const command = Command.make("log").pipe(
+  Command.withDescription("The execution log: which skills ran, and how it went. Entries are kept for good."),
+  Command.withShortDescription("Append to the execution log and list it"),
+  Command.withSubcommands([append, list])
+)

@@ -1,0 +1,73 @@
+/**
+ * `note`: things to remember.
+ */
+import { Command, Flag } from "effect/cli"
+import * as Fields from "./Fields.ts"
+import * as Listing from "./Listing.ts"
+import { ago } from "./Output.ts"
+import * as Writing from "./Writing.ts"
+
+const add = Command.make(
+  "add",
+  {
+    text: Fields.text("text", "What to remember"),
+    tag: Flag.String("tag").pipe(
+      Flag.withMetavar("TAG"),
+      Flag.withDescription("A tag; may be given several times"),
+      Flag.atLeast(0)
+    ),
+    importance: Fields.maybe(Fields.textFlag("importance", "WORD", "How important it is (default: normal)"))
+  },
+  ({ text, tag, importance }) =>
+    Writing.run("Added note", ({ notes }) =>
+      notes.put({ content: text, tags: tag, ...(importance === undefined ? {} : { importance }) })
+    )
+).pipe(
+  Command.withDescription("Write a note"),
+  Command.withExamples([
+    { command: 'feral-sync note add "water the plants" --tag home --tag garden' },
+    { command: 'feral-sync note add --importance high -- "- a text that starts with a dash"' }
+  ])
+)
+
+const edit = Command.make("edit", { id: Fields.id, text: Fields.text("text", "The new text") }, ({ id, text }) =>
+  Writing.run("Changed note", ({ notes }) => notes.edit(id, text))
+).pipe(
+  Command.withDescription("Replace the text of a note; its tags and importance stay"),
+  Command.withExamples([{ command: 'feral-sync note edit 0198c0de-… "water the plants twice"' }])
+)
+
+const remove = Command.make("delete", { id: Fields.id }, ({ id }) =>
+  Writing.run("Deleted note", ({ notes }) => notes.delete(id))
+).pipe(
+  Command.withDescription("Delete a note, on every node"),
+  Command.withExamples([{ command: "feral-sync note delete 0198c0de-…" }])
+)
+
+const list = Command.make("list", {}, () =>
+  Listing.print({
+    list: ({ notes }) => notes.list,
+    columns: (now) => [
+      { title: "ID", text: ({ id }) => id, whole: true },
+      { title: "CHANGED", text: ({ updated_at }) => ago(updated_at * 1000, now), whole: true },
+      { title: "TAGS", text: ({ tags }) => tagsOf(tags) },
+      { title: "TEXT", text: ({ content, importance }) => (importance === "normal" ? content : `[${importance}] ${content}`) }
+    ],
+    whenEmpty: 'No notes yet. Write one: feral-sync note add "water the plants" --tag home'
+  })
+).pipe(
+  Command.withDescription("List the notes"),
+  Command.withExamples([
+    { command: "feral-sync note list" },
+    { command: "feral-sync note list --json | jq -r '.[].content'" }
+  ])
+)
+
+/** `tags` is JSON text, of any node: what is no list of words is shown as it is. */
+const tagsOf = (tags: string): string => tags.replace(/^\[|\]$/g, "").replaceAll('"', "").replaceAll(",", ", ")
+
+export const command = Command.make("note").pipe(
+  Command.withDescription("Notes: things to remember. The last change wins, on every node."),
+  Command.withShortDescription("Write, change, delete and list notes"),
+  Command.withSubcommands([add, edit, remove, list])
+)

@@ -1,0 +1,80 @@
+/**
+ * What a command prints. On stdout, its result and nothing else: one JSON value, or text for people. On stderr, what went
+ * wrong.
+ */
+import { Effect } from "effect"
+import { CliOutput } from "effect/cli"
+
+/** Writes to stdout, and waits until it has left. When nobody reads any more (`| head`), the command is over. */
+export const write = (text: string): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    const { stdout } = process
+    const onError = () => resume(Effect.interrupt)
+    stdout.once("error", onError)
+    stdout.write(text, (error) => {
+      // Its event comes after this call: the listener has to stay for it.
+      if (error !== null && error !== undefined) return resume(Effect.interrupt)
+      stdout.off("error", onError)
+      resume(Effect.void)
+    })
+  })
+
+export const writeLine = (text: string): Effect.Effect<void> => write(`${text}\n`)
+
+export const writeError = (text: string): Effect.Effect<void> => Effect.sync(() => void process.stderr.write(`${text}\n`))
+
+/** One JSON value on one line. */
+export const writeJson = (value: unknown): Effect.Effect<void> => writeLine(JSON.stringify(value))
+
+/** How wide a line may be: as wide as the terminal; as wide as it gets where there is none. */
+export const lineWidth = (): number => (process.stdout.isTTY ? process.stdout.columns : Infinity)
+
+const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" })
+
+/** Text in one line: ends of lines show as `⏎`, and nothing in it steers the terminal. */
+export const oneLine = (text: string): string =>
+  text
+    .replace(/\r?\n/g, "⏎")
+    .replace(/\t/g, " ")
+    .replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, "\ufffd")
+
+/** The beginning of a text, at most `width` cells wide. */
+export const truncate = (text: string, width: number): string => {
+  if (text.length <= width / 2 || CliOutput.displayWidth(text) <= width) return text
+  let kept = ""
+  let used = 1
+  for (const { segment } of graphemes.segment(text)) {
+    used += CliOutput.displayWidth(segment)
+    if (used > width) break
+    kept += segment
+  }
+  return `${kept}…`
+}
+
+/** Text with spaces to its right, `width` cells wide. */
+export const pad = (text: string, width: number): string =>
+  text + " ".repeat(Math.max(0, width - CliOutput.displayWidth(text)))
+
+/** `3 min ago`; a date when it is long ago. Both in milliseconds since the epoch. */
+export const ago = (then: number, now: number): string => {
+  const seconds = Math.round((now - then) / 1000)
+  if (seconds < -1) return `in ${duration(-seconds)}`
+  if (seconds < 5) return "just now"
+  return seconds < 30 * day ? `${duration(seconds)} ago` : new Date(then).toISOString().slice(0, 10)
+}
+
+const day = 86_400
+
+/** Seconds in the greatest unit that fits. */
+export const duration = (seconds: number): string =>
+  seconds < 60
+    ? `${Math.round(seconds)} s`
+    : seconds < 3600
+      ? `${Math.floor(seconds / 60)} min`
+      : seconds < day
+        ? `${Math.floor(seconds / 3600)} h`
+        : `${Math.floor(seconds / day)} d`
+
+/** `1 note`, `2 notes`. */
+export const counted = (count: number, singular: string, plural = `${singular}s`): string =>
+  `${count} ${count === 1 ? singular : plural}`

@@ -1,0 +1,65 @@
+/**
+ * A node that runs, with all that it needs: loaded by `start` alone, for it is much.
+ */
+import { Context, Effect, Layer, Option } from "effect"
+import * as FeralSync from "../FeralSync.ts"
+import { Api } from "../services/Api.ts"
+import { type Settings, strangers } from "../services/Config.ts"
+import { Passphrase } from "../services/Passphrase.ts"
+import { Peers } from "../services/Peers.ts"
+import { Store } from "../services/Store.ts"
+import { version } from "../services/Version.ts"
+import { writeJson, writeLine } from "./Output.ts"
+
+/** Runs the node, says so when it is ready, and goes on until it is interrupted. */
+export const run = Effect.fn("Running.run")(function* (settings: Settings, isJson: boolean) {
+  for (const name of strangers(Object.keys(process.env))) {
+    yield* Effect.logWarning("this variable means nothing to feral-sync: is it misspelt?").pipe(
+      Effect.annotateLogs({ name })
+    )
+  }
+  const node = yield* Layer.build(Api.layer.pipe(Layer.provideMerge(FeralSync.layer(settings))))
+  const { nodeId } = Context.get(node, Store)
+  const { port } = Context.get(node, Peers)
+  const api = Context.get(node, Api)
+  const passphrase = Context.get(node, Passphrase)
+  yield* Effect.logInfo("node started").pipe(Effect.annotateLogs({ node: nodeId, port, home: settings.home }))
+  if (passphrase.isNew) {
+    yield* Effect.logInfo("a passphrase was made: the other nodes need it too").pipe(
+      Effect.annotateLogs({ file: Option.getOrElse(passphrase.file, () => "") })
+    )
+  }
+  yield* isJson
+    ? writeJson({ node_id: nodeId, port, api_port: api.port, home: settings.home })
+    : writeLine(welcome(settings, { nodeId, port, apiPort: api.port, passphrase }).join("\n"))
+  return yield* Effect.never
+}, Effect.scoped)
+
+interface Ready {
+  readonly nodeId: string
+  readonly port: number
+  readonly apiPort: number | null
+  readonly passphrase: Passphrase["Service"]
+}
+
+const welcome = ({ home, host }: Settings, { nodeId, port, apiPort, passphrase }: Ready): ReadonlyArray<string> => {
+  const file = Option.getOrUndefined(passphrase.file)
+  const lines = [
+    `feral-sync ${version} is running (Ctrl-C stops it)`,
+    `  node        ${nodeId}`,
+    `  home        ${home}`,
+    `  port        ${port}, ${host === undefined ? "on all interfaces" : `on ${host}`}`,
+    `  dashboard   ${apiPort === null ? "off" : `http://127.0.0.1:${apiPort}`}`,
+    `  passphrase  ${file === undefined ? "as configured" : `in ${file}`}${passphrase.isNew ? " (made just now)" : ""}`
+  ]
+  if (!passphrase.isNew || file === undefined) return lines
+  return [
+    ...lines,
+    "",
+    "The next node needs the same passphrase:",
+    `  show it here      cat ${quoted(file)}`,
+    "  give it there     feral-sync start --passphrase-file -     (paste it, Enter, Ctrl-D)"
+  ]
+}
+
+const quoted = (path: string): string => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)

@@ -1,0 +1,105 @@
+/**
+ * `start`: runs a node until it is told to stop.
+ */
+import { Effect } from "effect"
+import { Command, Flag } from "effect/cli"
+import { text as textOf } from "node:stream/consumers"
+import * as Config from "../services/Config.ts"
+import { flagOf, type Variable, variables } from "../services/config/Variables.ts"
+import * as Logging from "../services/Logging.ts"
+import * as Fields from "./Fields.ts"
+import * as Globals from "./Globals.ts"
+
+/** The flag of a variable. What it may be is the business of the configuration, which names the flag in its problems. */
+const option = (variable: Variable, metavar: string, description: string) =>
+  Fields.maybe(
+    Flag.String(flagOf(variable)).pipe(
+      Flag.withMetavar(metavar),
+      Flag.withDescription(`${description} (${variable})`)
+    )
+  )
+
+const flags = {
+  FERAL_SYNC_HOST: option("FERAL_SYNC_HOST", "ADDRESS", "Address to listen on; all by default"),
+  FERAL_SYNC_PORT: option("FERAL_SYNC_PORT", "PORT", "Port to listen on, 0 for any free one; 9090"),
+  FERAL_SYNC_PEERS: option("FERAL_SYNC_PEERS", "HOST:PORT,…", "Static peers; IPv6 as [::1]:9090"),
+  FERAL_SYNC_TLS_CERT: option("FERAL_SYNC_TLS_CERT", "FILE", "Certificate of this node, PEM"),
+  FERAL_SYNC_TLS_KEY: option("FERAL_SYNC_TLS_KEY", "FILE", "Its private key, PEM"),
+  FERAL_SYNC_TLS_CA: option("FERAL_SYNC_TLS_CA", "FILE", "The CA that all nodes' certificates lead to, PEM"),
+  FERAL_SYNC_REQUIRE_CLIENT_CERT: Fields.maybe(
+    Flag.String(flagOf("FERAL_SYNC_REQUIRE_CLIENT_CERT")).pipe(
+      Flag.withOptionalValue("true"),
+      Flag.withMetavar("BOOL"),
+      Flag.withDescription("Demand a certificate of that CA of who dials (FERAL_SYNC_REQUIRE_CLIENT_CERT)")
+    )
+  ),
+  FERAL_SYNC_MDNS: option("FERAL_SYNC_MDNS", "ON|OFF", "Find peers by mDNS; on"),
+  FERAL_SYNC_MDNS_INTERFACE: option("FERAL_SYNC_MDNS_INTERFACE", "ADDRESS,…", "Addresses to use for mDNS; all"),
+  FERAL_SYNC_MDNS_TIMEOUT: option("FERAL_SYNC_MDNS_TIMEOUT", "SECONDS", "Before the static peers are used; 30"),
+  FERAL_SYNC_INTERVAL: option("FERAL_SYNC_INTERVAL", "SECONDS", "How often an existing FERAL node is synced; 30"),
+  FERAL_SYNC_LEGACY: option("FERAL_SYNC_LEGACY", "OFF|TLS|ON", "Existing FERAL nodes; tls"),
+  FERAL_SYNC_LEGACY_SCOPE: option("FERAL_SYNC_LEGACY_SCOPE", "LABEL", "Scope label for the newest of them"),
+  FERAL_SYNC_MAX_CLOCK_DRIFT_MS: option("FERAL_SYNC_MAX_CLOCK_DRIFT_MS", "MS", "How far ahead a clock may be; 300000"),
+  FERAL_SYNC_MAX_FRAME_BYTES: option("FERAL_SYNC_MAX_FRAME_BYTES", "BYTES", "What we send in one frame; 262144"),
+  FERAL_SYNC_MAX_RECV_BYTES: option("FERAL_SYNC_MAX_RECV_BYTES", "BYTES", "What we accept in one; 8388608"),
+  FERAL_SYNC_API_PORT: option("FERAL_SYNC_API_PORT", "PORT", "Dashboard and API on 127.0.0.1, 0 for none; 9091"),
+  FERAL_SYNC_LOG: option("FERAL_SYNC_LOG", "PRETTY|JSON", "How to log, on stderr; pretty"),
+  FERAL_SYNC_LOG_LEVEL: option("FERAL_SYNC_LOG_LEVEL", "LEVEL", "debug, info, warn or error; info")
+}
+
+export const command = Command.make(
+  "start",
+  {
+    ...flags,
+    passphraseFile: Fields.maybe(
+      Flag.String("passphrase-file").pipe(
+        Flag.withMetavar("FILE"),
+        Flag.withDescription("Read the passphrase from a file, or from stdin with -; wins over FERAL_SYNC_PASSPHRASE")
+      )
+    )
+  },
+  Effect.fnUntraced(function* ({ passphraseFile, ...given }) {
+    const home = yield* Globals.Home
+    const passphrase = passphraseFile === undefined ? undefined : yield* readPassphrase(passphraseFile)
+    const settings = yield* Config.load({
+      values: defined({ ...given, FERAL_HOME: home }),
+      ...(passphrase === undefined ? {} : { passphrase })
+    })
+    const { run } = yield* Effect.promise(() => import("./Running.ts"))
+    return yield* run(settings, yield* Globals.Json).pipe(Effect.provide(Logging.layer(settings)))
+  }, stopped)
+).pipe(
+  Command.withDescription("Run a node until SIGINT or SIGTERM. A flag wins over the variable of its name."),
+  Command.withShortDescription("Run a node"),
+  Command.withExamples([
+    { command: "feral-sync start" },
+    { command: "feral-sync start --port 9190 --peers 192.168.1.5:9090,[fd00::5]:9090" },
+    { command: "feral-sync start --passphrase-file - < passphrase" },
+    { command: "feral-sync start --tls-cert peer-cert.pem --tls-key peer-key.pem --tls-ca ca-cert.pem" }
+  ])
+)
+
+/** A node that is told to stop has done what it should: the exit code is 0, where other commands were cut off. */
+function stopped<A, E, R>(node: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+  return Effect.onInterrupt(node, () =>
+    Effect.sync(() => {
+      process.exitCode = 0
+    })
+  )
+}
+
+const readPassphrase = Effect.fnUntraced(function* (file: string) {
+  const { fromFile, fromText } = yield* Effect.promise(() => import("../services/Passphrase.ts"))
+  return file === "-"
+    ? yield* fromText("stdin", yield* Effect.promise(() => textOf(process.stdin)))
+    : yield* fromFile(file)
+})
+
+const defined = (values: Partial<Record<Variable, string | undefined>>): Partial<Record<Variable, string>> => {
+  const kept: Partial<Record<Variable, string>> = {}
+  for (const variable of variables) {
+    const value = values[variable]
+    if (value !== undefined) kept[variable] = value
+  }
+  return kept
+}

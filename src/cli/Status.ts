@@ -1,0 +1,117 @@
+/**
+ * `status` and `peers`: how the node is, and how it gets on with the others.
+ */
+import { Clock, Effect } from "effect"
+import { Command } from "effect/cli"
+import { formatAddress } from "../core/Address.ts"
+import type { NodeStatus, PeerStatus } from "../services/Status.ts"
+import * as Access from "./Access.ts"
+import * as Globals from "./Globals.ts"
+import { ago, counted, duration, lineWidth, oneLine, writeJson, writeLine } from "./Output.ts"
+import * as Table from "./Table.ts"
+
+export const status = Command.make(
+  "status",
+  {},
+  Effect.fnUntraced(function* () {
+    const access = yield* Access.open("read")
+    const status = yield* access.status
+    if (yield* Globals.Json) return yield* writeJson(status)
+    const now = yield* Clock.currentTimeMillis
+    yield* writeLine(describe(status, access, now).join("\n"))
+  }, Effect.scoped)
+).pipe(
+  Command.withDescription("Show how the node is. Without a running node: what its database holds."),
+  Command.withExamples([{ command: "feral-sync status" }, { command: "feral-sync status --json | jq .counts" }])
+)
+
+export const peers = Command.make(
+  "peers",
+  {},
+  Effect.fnUntraced(function* () {
+    const access = yield* Access.open("read")
+    const peers = yield* access.peers
+    if (yield* Globals.Json) return yield* writeJson(peers)
+    const now = yield* Clock.currentTimeMillis
+    const none =
+      "No peers yet. Nodes in this network find each other by mDNS; name others in FERAL_SYNC_PEERS (host:port,host:port)."
+    yield* writeLine(peers.length === 0 ? none : peerTable(peers, now).join("\n"))
+  }, Effect.scoped)
+).pipe(
+  Command.withDescription("Show how each peer is. Needs a running node."),
+  Command.withExamples([{ command: "feral-sync peers" }])
+)
+
+const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: number): ReadonlyArray<string> => {
+  const { counts, discovery, peers } = status
+  const seen = Object.keys(status.vector_clock).length
+  const entry = (title: string, text: string) => `${title.padEnd(11)}${text}`
+  const running =
+    status.port === null
+      ? ['not running: start it with "feral-sync start"']
+      : [`running for ${duration(status.uptime_seconds)}, on port ${status.port}`]
+  const lines = [
+    entry("Node", `${oneLine(status.node_id)} (feral-sync ${status.version})`),
+    entry("State", running.join("")),
+    entry("Home", home),
+    entry(
+      "Memory",
+      [
+        counted(counts.notes, "note"),
+        counted(counts.knowledge, "fact"),
+        counted(counts.episodes, "episode"),
+        counted(counts.execution_log, "log entry", "log entries"),
+        `${counts.tombstones} deleted`
+      ].join(", ")
+    ),
+    entry("Digest", `${status.digest}, of what ${counted(seen, "node")} wrote`)
+  ]
+  if (counts.quarantine > 0) {
+    lines.push(entry("Quarantine", `${counted(counts.quarantine, "entry", "entries")} from peers could not be read`))
+  }
+  if (!isRunning) return lines
+  const api = status.api_port === null ? "off" : `http://127.0.0.1:${status.api_port}`
+  const statics = { waiting: "waiting for mDNS first", active: "in use", none: "none" }[discovery.static]
+  lines.push(
+    entry("Security", `TLS ${status.tls}, existing FERAL nodes: ${status.legacy}`),
+    entry("Dashboard", api),
+    entry("Discovery", `mDNS ${discovery.mdns}, static peers: ${statics}`),
+    entry("Peers", peers.length === 0 ? "none yet" : counted(peers.length, "peer")),
+    ...(peers.length === 0 ? [] : ["", ...peerTable(peers, now)])
+  )
+  return lines
+}
+
+const columns = (now: number): ReadonlyArray<Table.Column<PeerStatus>> => [
+  { title: "PEER", text: ({ node_id }) => node_id ?? "unknown" },
+  { title: "ADDRESS", text: ({ address, port }) => formatAddress({ host: address, port }), whole: true },
+  { title: "FOUND BY", text: ({ source }) => source, whole: true },
+  { title: "STATE", text: ({ state }) => state, whole: true },
+  { title: "TLS", text: ({ tls }) => tls ?? "-", whole: true },
+  { title: "BEHIND", text: ({ lag_ops }) => (lag_ops === null ? "-" : `${lag_ops}`), whole: true },
+  {
+    title: "CLOCK",
+    text: ({ clock_offset_ms: offset }) => (offset === null ? "-" : `${offset > 0 ? "+" : ""}${offset} ms`),
+    whole: true
+  },
+  {
+    title: "LAST SYNC",
+    text: ({ last_sync_at }) => (last_sync_at === null ? "never" : ago(last_sync_at * 1000, now)),
+    whole: true
+  }
+]
+
+/** The peers, and below them what keeps some from syncing, in full: it holds the next step. */
+const peerTable = (peers: ReadonlyArray<PeerStatus>, now: number): ReadonlyArray<string> => {
+  const layout = Table.layout(columns(now), peers, lineWidth())
+  const troubles = peers.flatMap(({ address, port, state, last_error: error }) =>
+    error === null || state === "live"
+      ? []
+      : [`${formatAddress({ host: address, port })}: ${oneLine(error.message)} [${error._tag}]`]
+  )
+  return [
+    Table.header(layout),
+    ...peers.map((peer) => Table.row(layout, peer)),
+    ...(troubles.length === 0 ? [] : ["", ...troubles])
+  ]
+}

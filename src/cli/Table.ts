@@ -1,0 +1,68 @@
+/**
+ * Tables for people. The widths are fixed by the first rows, so that a long list can be printed as it comes. Columns are
+ * cut to fit into the line; those that are `whole`, like ids, never are, for people copy them.
+ */
+import { CliOutput } from "effect/cli"
+import { oneLine, pad, truncate } from "./Output.ts"
+
+export interface Column<Row> {
+  readonly title: string
+  readonly text: (row: Row) => string
+  /** Never cut. */
+  readonly whole?: boolean
+}
+
+export interface Layout<Row> {
+  readonly columns: ReadonlyArray<Column<Row>>
+  readonly widths: ReadonlyArray<number>
+  /** Whether there is an end of the line to keep to. */
+  readonly isCut: boolean
+}
+
+const gap = "  "
+/** A column is not cut below this. */
+const least = 8
+
+/** Chooses the widths so that these rows fit into `width` cells, if they can. */
+export const layout = <Row>(
+  columns: ReadonlyArray<Column<Row>>,
+  rows: ReadonlyArray<Row>,
+  width: number
+): Layout<Row> => {
+  const widths = columns.map(({ title, text }) =>
+    rows.reduce((widest, row) => Math.max(widest, CliOutput.displayWidth(oneLine(text(row)))), title.length)
+  )
+  const flexible = [...columns.keys()].filter((index) => columns[index]?.whole !== true)
+  const fixed = widths.filter((_, index) => columns[index]?.whole === true).reduce((sum, cells) => sum + cells, 0)
+  let room = width - fixed - gap.length * (columns.length - 1)
+  // The narrow ones take what they need; the wide ones share what is left.
+  const byWidth = flexible.toSorted((a, b) => (widths[a] ?? 0) - (widths[b] ?? 0))
+  for (const [position, index] of byWidth.entries()) {
+    const share = Math.max(least, Math.floor(room / (byWidth.length - position)))
+    const cells = Math.min(widths[index] ?? 0, share)
+    widths[index] = cells
+    room -= cells
+  }
+  return { columns, widths, isCut: Number.isFinite(width) }
+}
+
+export const header = <Row>({ columns, widths }: Layout<Row>): string =>
+  line(
+    columns.map(({ title }) => title),
+    widths
+  )
+
+export const row = <Row>({ columns, widths, isCut }: Layout<Row>, value: Row): string =>
+  line(
+    columns.map(({ text, whole }, index) => {
+      const cell = oneLine(text(value))
+      return whole === true || !isCut ? cell : truncate(cell, widths[index] ?? 0)
+    }),
+    widths
+  )
+
+const line = (cells: ReadonlyArray<string>, widths: ReadonlyArray<number>): string =>
+  cells
+    .map((cell, index) => (index === cells.length - 1 ? cell : pad(cell, widths[index] ?? 0)))
+    .join(gap)
+    .trimEnd()

@@ -1,0 +1,23 @@
+#!/usr/bin/env node
+/**
+ * The program: runs the command line, and ends with its exit code.
+ *
+ * Most of the time of a short command goes into compiling the same modules again: the compiled form is kept, in the cache
+ * directory of the user (nobody else can put anything there), and imports begin only after that is arranged.
+ */
+import { enableCompileCache } from "node:module"
+import { homedir } from "node:os"
+import { join } from "node:path"
+
+enableCompileCache(join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "feral-sync"))
+const [NodeRuntime, { Exit }, { run }] = await Promise.all([
+  import("@effect/platform-node/NodeRuntime"),
+  import("effect"),
+  import("./cli/Cli.ts")
+])
+
+NodeRuntime.runMain(run(process.argv.slice(2)), {
+  disableErrorReporting: true,
+  // A signal that a command does not expect cuts it off: 130, as shells have it.
+  teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) ? Number(exit.value) : Number(process.exitCode ?? 130))
+})

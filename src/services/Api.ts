@@ -1,0 +1,42 @@
+/**
+ * The local HTTP interface of a running node, for the CLI and the dashboard. See `api/Contract.ts` for what it offers and
+ * `api/Server.ts` for where.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Context, Effect, Layer, Ref } from "effect"
+import * as Handlers from "./api/Handlers.ts"
+import * as Server from "./api/Server.ts"
+import { Config } from "./Config.ts"
+import type { StoreUnavailable } from "./Failure.ts"
+import * as Home from "./Home.ts"
+import type { Memory } from "./Memory.ts"
+import type { Peers } from "./Peers.ts"
+import type { Store } from "./Store.ts"
+import type { Transport } from "./Transport.ts"
+
+export class Api extends Context.Service<
+  Api,
+  {
+    /** The port on 127.0.0.1; `null` when it is off or cannot be had. */
+    readonly port: number | null
+    /** Whether commands can reach the node through the socket in its data directory. */
+    readonly hasSocket: boolean
+  }
+>()("feral-sync/services/Api") {
+  /** Serves until the scope closes. */
+  static readonly layer: Layer.Layer<Api, StoreUnavailable, Config | Memory | Store | Peers | Transport> = Layer.effect(
+    Api,
+    Effect.suspend(() => make())
+  ).pipe(Layer.provide(NodeFileSystem.layer))
+}
+
+const make = Effect.fnUntraced(function* () {
+  const settings = yield* Config
+  // `status` shows the port, which is known only when it is taken.
+  const taken = yield* Ref.make<number | null>(null)
+  const app = yield* Handlers.make(Ref.get(taken))
+  const port = settings.apiPort === 0 ? null : yield* Server.loopback(settings.apiPort, app)
+  yield* Ref.set(taken, port)
+  const hasSocket = yield* Server.local(Home.paths(settings.home).socket, app)
+  return Api.of({ port, hasSocket })
+})

@@ -1,0 +1,116 @@
+/**
+ * The passphrase that all nodes of a network share, and the key that is derived from it.
+ *
+ * It comes from the configuration, else from the file `passphrase` in the data directory, else it is made: 32 random bytes,
+ * written with mode 0600, all of the file or nothing of it. It is never empty, and never shown: whoever needs it reads the
+ * file.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Context, Effect, FileSystem, Layer, Option, type PlatformError, Redacted, Schema } from "effect"
+import { randomBytes } from "node:crypto"
+import { deriveKey } from "../core/Handshake.ts"
+import { Config } from "./Config.ts"
+import type { StoreUnavailable } from "./Failure.ts"
+import * as Home from "./Home.ts"
+
+/** There is a passphrase, and it cannot be used. */
+export class PassphraseInvalid extends Schema.TaggedError<PassphraseInvalid>()("PassphraseInvalid", {
+  /** Where it comes from: a variable or a file. */
+  source: Schema.String,
+  problem: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message(): string {
+    return `${this.source}: ${this.problem}`
+  }
+}
+
+export class Passphrase extends Context.Service<
+  Passphrase,
+  {
+    readonly passphrase: Redacted.Redacted<string>
+    /** Whether it was made just now: the other nodes do not have it yet. */
+    readonly isNew: boolean
+    /** The file that it is kept in; none when the configuration gave it. */
+    readonly file: Option.Option<string>
+    /** The key, derived when it is first asked for, and once. */
+    readonly key: Effect.Effect<Redacted.Redacted<Uint8Array>>
+  }
+>()("feral-sync/services/Passphrase") {
+  /** Makes the data directory if it is not there. */
+  static readonly layer: Layer.Layer<Passphrase, PassphraseInvalid | StoreUnavailable, Config> = Layer.effect(
+    Passphrase,
+    Effect.suspend(() => make())
+  ).pipe(Layer.provide(NodeFileSystem.layer))
+}
+
+const make = Effect.fnUntraced(function* () {
+  const settings = yield* Config
+  yield* Home.prepare(settings.home)
+  const file = Home.paths(settings.home).passphrase
+  const { passphrase, isNew } = Option.isSome(settings.passphrase)
+    ? { passphrase: settings.passphrase.value, isNew: false }
+    : yield* kept(file)
+  if (Redacted.value(passphrase) === "") {
+    return yield* new PassphraseInvalid({
+      source: "FERAL_SYNC_PASSPHRASE",
+      problem: "an empty passphrase never lets anyone in"
+    })
+  }
+  return Passphrase.of({
+    passphrase,
+    isNew,
+    file: Option.isSome(settings.passphrase) ? Option.none() : Option.some(file),
+    key: yield* Effect.cached(
+      Effect.sync(() => Redacted.make(deriveKey(Redacted.value(passphrase)), { label: "passphrase key" }))
+    )
+  })
+})
+
+/** The passphrase in the file, which is written if it is not there. A file that others can read is mended. */
+const kept = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const isThere = yield* fs.exists(file).pipe(Effect.mapError(Home.unusable(file)))
+  if (!isThere) {
+    const passphrase = randomBytes(32).toString("base64url")
+    yield* Home.writeSecret(file, `${passphrase}\n`)
+    return { passphrase: Redacted.make(passphrase), isNew: true }
+  }
+  const { mode } = yield* fs.stat(file).pipe(Effect.mapError(Home.unusable(file)))
+  if ((mode & 0o077) !== 0) {
+    yield* fs.chmod(file, 0o600).pipe(
+      Effect.andThen(Effect.logWarning("others could read the passphrase: the mode of its file is 0600 now")),
+      Effect.catch(() =>
+        Effect.logWarning("others can read the passphrase, and the mode of its file cannot be changed")
+      ),
+      Effect.annotateLogs({ file })
+    )
+  }
+  return { passphrase: yield* fromFile(file), isNew: false }
+})
+
+/** The passphrase in a file, without the end of its line. */
+export const fromFile = Effect.fn("Passphrase.fromFile")(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const text = yield* fs.readFileString(file).pipe(Effect.mapError(unreadable(file)))
+  return yield* fromText(file, text)
+})
+
+/** The passphrase in a text that came from `source`, without the end of its line. */
+export const fromText = Effect.fnUntraced(function* (source: string, text: string) {
+  const passphrase = text.replace(/\r?\n$/, "")
+  if (passphrase.trim() !== "") return Redacted.make(passphrase)
+  return yield* new PassphraseInvalid({ source, problem: "holds no passphrase: write one there, or do without it" })
+})
+
+const unreadable = (source: string) => (cause: PlatformError.PlatformError) =>
+  new PassphraseInvalid({
+    source,
+    problem:
+      cause.reason._tag === "NotFound"
+        ? "there is no such file"
+        : cause.reason._tag === "PermissionDenied"
+          ? "this user may not read it"
+          : `it cannot be read (${cause.reason.message})`,
+    cause
+  })

@@ -1,0 +1,117 @@
+/**
+ * A running node as seen from another process: the interface of the node over the Unix socket in its data directory.
+ *
+ * A write is sent once: when the node goes away while it answers, nobody knows whether it was done, and the failure says so.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { Context, Effect, Layer, Option, Stream } from "effect"
+import { HttpClient, HttpClientRequest } from "effect/http"
+import { HttpApiClient } from "effect/http-api"
+import { OperationTooLarge, RowNotFound, StoreUnavailable } from "../Failure.ts"
+import * as Home from "../Home.ts"
+import { Memory, type Page } from "../Memory.ts"
+import type { NodeStatus, PeerStatus } from "../Status.ts"
+import * as Contract from "./Contract.ts"
+import * as Socket from "./Socket.ts"
+
+export class Client extends Context.Service<
+  Client,
+  {
+    readonly status: Effect.Effect<NodeStatus, StoreUnavailable>
+    readonly peers: Effect.Effect<ReadonlyArray<PeerStatus>, StoreUnavailable>
+    /** The memory of the node. `changes` begins with the request and ends with the node. */
+    readonly memory: Memory["Service"]
+  }
+>()("feral-sync/services/api/Client") {}
+
+/** The client of the node that runs on a data directory; none when no node answers there. */
+export const connect = Effect.fn("Client.connect")(function* (home: string) {
+  const socketPath = yield* Effect.orDie(Socket.reachable(Home.paths(home).socket))
+  if (!(yield* Socket.answers(socketPath))) return Option.none()
+  const http = yield* Layer.build(NodeHttpClient.layerNodeHttpOptions({ socketPath, keepAlive: true }))
+  return Option.some(yield* Effect.provide(make, http))
+}, Effect.provide(NodeFileSystem.layer))
+
+/** The memory of the node that runs on a data directory. */
+export const layerMemory = (home: string): Layer.Layer<Memory, StoreUnavailable> =>
+  Layer.effect(
+    Memory,
+    Effect.flatMap(
+      connect(home),
+      Option.match({
+        onSome: ({ memory }) => Effect.succeed(memory),
+        onNone: () => Effect.fail(new StoreUnavailable({ reason: "not found", detail: `no node answers in ${home}` }))
+      })
+    )
+  )
+
+const make = Effect.gen(function* () {
+  const client = yield* HttpApiClient.make(Contract.Contract, {
+    transformClient: HttpClient.mapRequest(HttpClientRequest.prependUrl("http://localhost"))
+  })
+
+  /** A list without a limit is fetched page by page. */
+  const all = <Row extends { readonly id: string }, E>(
+    list: (request: { readonly query: Page }) => Effect.Effect<ReadonlyArray<Row>, E>
+  ) =>
+    Effect.fnUntraced(function* ({ after, limit = Number.MAX_SAFE_INTEGER }: Page = {}) {
+      const rows: Array<Row> = []
+      let last = after
+      while (rows.length < limit) {
+        const size = Math.min(limit - rows.length, pageSize)
+        const page = yield* answered(list({ query: { ...(last === undefined ? {} : { after: last }), limit: size } }))
+        for (const row of page) rows.push(row)
+        if (page.length < size) break
+        last = page[page.length - 1]?.id
+      }
+      return rows
+    })
+
+  const memory = Memory.of({
+    notes: {
+      put: (payload) => answered(client.notes.put({ payload })),
+      edit: (id, content) => answered(client.notes.edit({ query: { id }, payload: { content } })),
+      delete: (id) => answered(client.notes.delete({ query: { id } })),
+      list: all(client.notes.list)
+    },
+    facts: {
+      set: (payload) => answered(client.facts.set({ payload })),
+      add: (payload) => answered(client.facts.add({ payload })),
+      delete: (id) => answered(client.facts.delete({ query: { id } })),
+      list: all(client.facts.list)
+    },
+    episodes: {
+      record: (payload) => answered(client.episodes.record({ payload })),
+      list: all(client.episodes.list)
+    },
+    executionLog: {
+      append: (payload) => answered(client.log.append({ payload })),
+      list: all(client.log.list)
+    },
+    changes: Stream.unwrap(client.changes()).pipe(Stream.catch(() => Stream.empty))
+  })
+  return Client.of({ status: answered(client.status()), peers: answered(client.peers()), memory })
+})
+
+/** Rows in one request: entries may be large. */
+const pageSize = 250
+
+type Known = StoreUnavailable | RowNotFound | OperationTooLarge
+
+const isKnown = <E>(error: E): error is Extract<E, Known> =>
+  error instanceof StoreUnavailable || error instanceof RowNotFound || error instanceof OperationTooLarge
+
+/** The failures of the node as they are; everything else is a node that does not answer as it should. */
+const answered = <A, E>(request: Effect.Effect<A, E>): Effect.Effect<A, Extract<E, Known> | StoreUnavailable> =>
+  request.pipe(
+    Effect.timeoutOrElse({
+      duration: "30 seconds",
+      orElse: () => Effect.fail(lost("the node did not answer for 30 seconds"))
+    }),
+    Effect.mapError((error) =>
+      isKnown(error) ? error : lost("the node stopped answering, and a write may or may not be done", error)
+    )
+  )
+
+const lost = (detail: string, cause?: unknown) => new StoreUnavailable({ reason: "other", detail, cause })

@@ -1,0 +1,79 @@
+/**
+ * The local HTTP interface of a running node, as data: server and client are both derived from it.
+ *
+ * Lists are paged: at most `maxPage` rows for one request, in the order of their ids, after the id `after`. Errors are JSON
+ * with `_tag`; the status codes are 404 for `RowNotFound`, 413 for `OperationTooLarge` and 503 for `StoreUnavailable`.
+ */
+import { Schema } from "effect"
+import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
+import { Operation } from "../../core/Operation.ts"
+import * as Row from "../../core/Row.ts"
+import * as Failure from "../Failure.ts"
+import { EpisodeInput, ExecutionInput, FactInput, NoteInput, Written } from "../Memory.ts"
+import { NodeStatus, PeerStatus } from "../Status.ts"
+
+/** Rows in one answer, at most. */
+export const maxPage = 1000
+
+const Unavailable = Failure.StoreUnavailable.pipe(HttpApiSchema.status(503))
+const TooLarge = Failure.OperationTooLarge.pipe(HttpApiSchema.status(413))
+const NotFound = Failure.RowNotFound.pipe(HttpApiSchema.status(404))
+
+const query = {
+  after: Schema.optionalKey(Schema.String),
+  limit: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxPage })))
+}
+// Not a part of the path: an id may be `..`, which URLs do not keep.
+const byId = { id: Schema.String }
+
+/** A commit; see `Store.changes`. */
+const Change = Schema.Struct({ version: Schema.Natural, operations: Schema.Array(Operation) })
+
+/** How the node is, and what happens in it. */
+export const node = HttpApiGroup.make("node", { topLevel: true }).add(
+  HttpApiEndpoint.get("status", "/status", { success: NodeStatus, error: Unavailable }),
+  HttpApiEndpoint.get("peers", "/peers", { success: Schema.Array(PeerStatus) }),
+  // One line of JSON for each commit from now on, until the node stops.
+  HttpApiEndpoint.get("changes", "/changes", {
+    success: HttpApiSchema.StreamNdjson({ schema: Change, maxElementBytes: "64 MiB" })
+  })
+)
+
+export const notes = HttpApiGroup.make("notes")
+  .add(
+    HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Note), error: Unavailable }),
+    HttpApiEndpoint.post("put", "/", { payload: NoteInput, success: Written, error: [Unavailable, TooLarge] }),
+    HttpApiEndpoint.patch("edit", "/", {
+      query: byId,
+      payload: Schema.Struct({ content: Schema.String }),
+      success: Written,
+      error: [Unavailable, TooLarge, NotFound]
+    }),
+    HttpApiEndpoint.delete("delete", "/", { query: byId, success: Written, error: [Unavailable, TooLarge, NotFound] })
+  )
+  .prefix("/notes")
+
+export const facts = HttpApiGroup.make("facts")
+  .add(
+    HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Fact), error: Unavailable }),
+    HttpApiEndpoint.put("set", "/", { payload: FactInput, success: Written, error: [Unavailable, TooLarge] }),
+    HttpApiEndpoint.post("add", "/", { payload: FactInput, success: Written, error: [Unavailable, TooLarge] }),
+    HttpApiEndpoint.delete("delete", "/", { query: byId, success: Written, error: [Unavailable, TooLarge, NotFound] })
+  )
+  .prefix("/facts")
+
+export const episodes = HttpApiGroup.make("episodes")
+  .add(
+    HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Episode), error: Unavailable }),
+    HttpApiEndpoint.post("record", "/", { payload: EpisodeInput, success: Written, error: [Unavailable, TooLarge] })
+  )
+  .prefix("/episodes")
+
+export const log = HttpApiGroup.make("log")
+  .add(
+    HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Execution), error: Unavailable }),
+    HttpApiEndpoint.post("append", "/", { payload: ExecutionInput, success: Written, error: [Unavailable, TooLarge] })
+  )
+  .prefix("/log")
+
+export class Contract extends HttpApi.make("feral-sync").add(node, notes, facts, episodes, log) {}

@@ -1,0 +1,94 @@
+/**
+ * Answers the requests of the contract from the services of the node.
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Effect, Layer, Stream } from "effect"
+import { HttpRouter } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { Memory } from "../Memory.ts"
+import { Peers } from "../Peers.ts"
+import * as Contract from "./Contract.ts"
+import * as NodeState from "./NodeState.ts"
+
+const page = ({ after, limit }: { readonly after?: string; readonly limit?: number }) => ({
+  ...(after === undefined ? {} : { after }),
+  limit: limit ?? Contract.maxPage
+})
+
+const node = (apiPort: Effect.Effect<number | null>) =>
+  HttpApiBuilder.group(
+    Contract.Contract,
+    "node",
+    Effect.fnUntraced(function* (handlers) {
+      const status = yield* NodeState.running(apiPort)
+      const peers = yield* Peers
+      const memory = yield* Memory
+      return handlers.handleAll({
+        status: () => status,
+        peers: () => peers.status,
+        changes: () =>
+          Effect.succeed(Stream.map(memory.changes, ({ version, operations }) => ({ version, operations })))
+      })
+    })
+  )
+
+const notes = HttpApiBuilder.group(
+  Contract.Contract,
+  "notes",
+  Effect.fnUntraced(function* (handlers) {
+    const { notes } = yield* Memory
+    return handlers.handleAll({
+      list: ({ query }) => notes.list(page(query)),
+      put: ({ payload }) => notes.put(payload),
+      edit: ({ query, payload }) => notes.edit(query.id, payload.content),
+      delete: ({ query }) => notes.delete(query.id)
+    })
+  })
+)
+
+const facts = HttpApiBuilder.group(
+  Contract.Contract,
+  "facts",
+  Effect.fnUntraced(function* (handlers) {
+    const { facts } = yield* Memory
+    return handlers.handleAll({
+      list: ({ query }) => facts.list(page(query)),
+      set: ({ payload }) => facts.set(payload),
+      add: ({ payload }) => facts.add(payload),
+      delete: ({ query }) => facts.delete(query.id)
+    })
+  })
+)
+
+const episodes = HttpApiBuilder.group(
+  Contract.Contract,
+  "episodes",
+  Effect.fnUntraced(function* (handlers) {
+    const { episodes } = yield* Memory
+    return handlers.handleAll({
+      list: ({ query }) => episodes.list(page(query)),
+      record: ({ payload }) => episodes.record(payload)
+    })
+  })
+)
+
+const log = HttpApiBuilder.group(
+  Contract.Contract,
+  "log",
+  Effect.fnUntraced(function* (handlers) {
+    const { executionLog } = yield* Memory
+    return handlers.handleAll({
+      list: ({ query }) => executionLog.list(page(query)),
+      append: ({ payload }) => executionLog.append(payload)
+    })
+  })
+)
+
+/** The whole interface as one HTTP application. `apiPort` is what `status` shows. */
+export const make = (apiPort: Effect.Effect<number | null>) =>
+  HttpRouter.toHttpEffect(
+    HttpApiBuilder.layer(Contract.Contract).pipe(
+      Layer.provide([node(apiPort), notes, facts, episodes, log]),
+      Layer.provide(NodeHttpServer.layerHttpServices)
+    )
+  )

@@ -1,0 +1,32 @@
+/**
+ * What `status` shows of a running node, put together from the services that know it.
+ */
+import { Clock, Effect } from "effect"
+import { Config } from "../Config.ts"
+import { Peers } from "../Peers.ts"
+import type { NodeStatus } from "../Status.ts"
+import { Store } from "../Store.ts"
+import { Transport } from "../Transport.ts"
+import * as ReplicaState from "./ReplicaState.ts"
+
+/** The status of a running node, which counts its uptime from now on. `apiPort` is asked for each time. */
+export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<number | null>) {
+  const settings = yield* Config
+  const store = yield* Store
+  const peers = yield* Peers
+  const transport = yield* Transport
+  const started = yield* Clock.currentTimeMillis
+  return Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    return {
+      ...(yield* ReplicaState.read(store)),
+      port: peers.port,
+      api_port: yield* apiPort,
+      tls: transport.tls,
+      legacy: settings.legacy,
+      uptime_seconds: Math.max(0, Math.round((now - started) / 1000)),
+      discovery: yield* peers.discovery,
+      peers: yield* peers.status
+    } satisfies NodeStatus
+  })
+})

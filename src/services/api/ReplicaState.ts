@@ -1,0 +1,36 @@
+/**
+ * What `status` shows of a replica, whether its node runs or not.
+ */
+import { Effect, Option } from "effect"
+import * as Digest from "../../core/Digest.ts"
+import * as VectorClock from "../../core/VectorClock.ts"
+import type { Settings } from "../Config.ts"
+import type { NodeStatus } from "../Status.ts"
+import { Store } from "../Store.ts"
+import { version } from "../Version.ts"
+
+/** The status of a node that does not run: what its database holds. */
+export const stopped = Effect.fnUntraced(function* (settings: Pick<Settings, "tls" | "legacy">) {
+  return {
+    ...(yield* read(yield* Store)),
+    port: null,
+    api_port: null,
+    tls: Option.isSome(settings.tls) ? "ca" : "auto",
+    legacy: settings.legacy,
+    uptime_seconds: 0,
+    discovery: { mdns: "off", static: "none" },
+    peers: []
+  } satisfies NodeStatus
+})
+
+/** What the store knows of it. */
+export const read = Effect.fnUntraced(function* (store: Store["Service"]) {
+  const { clock, digest } = yield* store.snapshot
+  return {
+    node_id: store.nodeId,
+    version,
+    vector_clock: VectorClock.toRecord(clock),
+    digest: Digest.toText(digest),
+    counts: yield* store.counts
+  }
+})

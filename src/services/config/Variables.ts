@@ -1,0 +1,272 @@
+/**
+ * The variables of the configuration: what each one may be, and what is said when it is something else.
+ *
+ * Every problem is found in one pass. A problem names the variable, or the flag, that the value came from, and says what
+ * would be right. A variable that is set to nothing counts as unset; the passphrase alone does not, for there the
+ * difference matters.
+ */
+import { Duration, Option, Redacted, Result } from "effect"
+import { isIP } from "node:net"
+import { homedir } from "node:os"
+import { join, resolve } from "node:path"
+import { type Address, formatAddress, parseAddress } from "../../core/Address.ts"
+import type { Settings, TlsFiles } from "../Config.ts"
+
+export interface Problem {
+  readonly variable: string
+  readonly problem: string
+}
+
+/** Every variable but the passphrase, which has no flag: other users can read command lines. */
+export const variables = [
+  "FERAL_HOME",
+  "FERAL_SYNC_HOST",
+  "FERAL_SYNC_PORT",
+  "FERAL_SYNC_PEERS",
+  "FERAL_SYNC_TLS_CERT",
+  "FERAL_SYNC_TLS_KEY",
+  "FERAL_SYNC_TLS_CA",
+  "FERAL_SYNC_REQUIRE_CLIENT_CERT",
+  "FERAL_SYNC_MDNS",
+  "FERAL_SYNC_MDNS_INTERFACE",
+  "FERAL_SYNC_MDNS_TIMEOUT",
+  "FERAL_SYNC_INTERVAL",
+  "FERAL_SYNC_LEGACY",
+  "FERAL_SYNC_LEGACY_SCOPE",
+  "FERAL_SYNC_MAX_CLOCK_DRIFT_MS",
+  "FERAL_SYNC_MAX_FRAME_BYTES",
+  "FERAL_SYNC_MAX_RECV_BYTES",
+  "FERAL_SYNC_API_PORT",
+  "FERAL_SYNC_LOG",
+  "FERAL_SYNC_LOG_LEVEL"
+] as const
+export type Variable = (typeof variables)[number]
+
+/** The variable that holds the passphrase. */
+export const passphraseVariable = "FERAL_SYNC_PASSPHRASE"
+
+/** The flag that stands for a variable: `--api-port` for FERAL_SYNC_API_PORT. */
+export const flagOf = (variable: Variable): string =>
+  variable
+    .replace(/^FERAL_(SYNC_)?/, "")
+    .toLowerCase()
+    .replaceAll("_", "-")
+
+/** A value as it was given, and the name under which the user knows it. */
+export interface Given {
+  readonly name: string
+  readonly text: string
+}
+
+/** What was given. */
+export interface Input {
+  readonly values: Partial<Record<Variable, Given>>
+  readonly passphrase: Option.Option<Redacted.Redacted<string>>
+}
+
+/** The data directory when nothing says otherwise. */
+export const defaultHome = () => join(homedir(), ".feral")
+
+/** What each setting is when it is not given. */
+export const defaults = (): Settings => ({
+  home: defaultHome(),
+  host: undefined,
+  port: 9090,
+  passphrase: Option.none(),
+  peers: [],
+  tls: Option.none(),
+  requireClientCert: false,
+  mdns: true,
+  mdnsInterfaces: [],
+  mdnsTimeout: Duration.seconds(30),
+  interval: Duration.seconds(30),
+  legacy: "tls",
+  legacyScope: Option.none(),
+  maxClockDriftMs: 300_000,
+  maxFrameBytes: 256 * 1024,
+  maxRecvBytes: 8 * 1024 * 1024,
+  apiPort: 9091,
+  log: "pretty",
+  logLevel: "info"
+})
+
+/** The settings, or everything that is wrong. */
+export const parse = ({ values, passphrase }: Input): Result.Result<Settings, ReadonlyArray<Problem>> => {
+  const problems: Array<Problem> = []
+  const byDefault = defaults()
+
+  const given = (variable: Variable): Given | undefined => {
+    const value = values[variable]
+    return value === undefined || value.text.trim() === "" ? undefined : { ...value, text: value.text.trim() }
+  }
+  const read = <A>(variable: Variable, fallback: A, parseText: (text: string) => Result.Result<A, string>): A => {
+    const value = given(variable)
+    if (value === undefined) return fallback
+    const parsed = parseText(value.text)
+    if (Result.isSuccess(parsed)) return parsed.success
+    problems.push({ variable: value.name, problem: parsed.failure })
+    return fallback
+  }
+
+  const requireClientCert = read("FERAL_SYNC_REQUIRE_CLIENT_CERT", byDefault.requireClientCert, boolean)
+  const maxFrameBytes = read("FERAL_SYNC_MAX_FRAME_BYTES", byDefault.maxFrameBytes, integer(4096, maxBytes))
+  const recv = given("FERAL_SYNC_MAX_RECV_BYTES")
+  const settings: Settings = {
+    home: read("FERAL_HOME", byDefault.home, path),
+    host: read("FERAL_SYNC_HOST", byDefault.host, host),
+    port: read("FERAL_SYNC_PORT", byDefault.port, port),
+    passphrase,
+    peers: read("FERAL_SYNC_PEERS", byDefault.peers, peers),
+    tls: tlsFiles([given("FERAL_SYNC_TLS_CERT"), given("FERAL_SYNC_TLS_KEY"), given("FERAL_SYNC_TLS_CA")], problems),
+    requireClientCert,
+    mdns: read("FERAL_SYNC_MDNS", byDefault.mdns, boolean),
+    mdnsInterfaces: read("FERAL_SYNC_MDNS_INTERFACE", byDefault.mdnsInterfaces, interfaces),
+    mdnsTimeout: read("FERAL_SYNC_MDNS_TIMEOUT", byDefault.mdnsTimeout, duration(0)),
+    interval: read("FERAL_SYNC_INTERVAL", byDefault.interval, duration(1)),
+    legacy: read("FERAL_SYNC_LEGACY", byDefault.legacy, oneOf("off", "tls", "on")),
+    legacyScope: read("FERAL_SYNC_LEGACY_SCOPE", byDefault.legacyScope, (text) => Result.succeed(Option.some(text))),
+    maxClockDriftMs: read("FERAL_SYNC_MAX_CLOCK_DRIFT_MS", byDefault.maxClockDriftMs, integer(0)),
+    maxFrameBytes,
+    // What is received may always be as large as what is sent, so that equal nodes understand each other.
+    maxRecvBytes: read(
+      "FERAL_SYNC_MAX_RECV_BYTES",
+      Math.max(byDefault.maxRecvBytes, maxFrameBytes),
+      integer(4096, maxBytes)
+    ),
+    apiPort: read("FERAL_SYNC_API_PORT", byDefault.apiPort, port),
+    log: read("FERAL_SYNC_LOG", byDefault.log, oneOf("pretty", "json")),
+    logLevel: read("FERAL_SYNC_LOG_LEVEL", byDefault.logLevel, oneOf("debug", "info", "warn", "error"))
+  }
+  if (recv !== undefined && settings.maxRecvBytes < maxFrameBytes) {
+    problems.push({
+      variable: recv.name,
+      problem: `${settings.maxRecvBytes} is below FERAL_SYNC_MAX_FRAME_BYTES (${maxFrameBytes}): give at least as much`
+    })
+  }
+  const demand = given("FERAL_SYNC_REQUIRE_CLIENT_CERT")
+  const hasTlsFiles = tlsVariables.some((variable) => given(variable) !== undefined)
+  if (demand !== undefined && requireClientCert && !hasTlsFiles) {
+    problems.push({
+      variable: demand.name,
+      problem: "client certificates can be demanded only with a CA: set FERAL_SYNC_TLS_CERT, _KEY and _CA as well"
+    })
+  }
+  if (Option.isSome(passphrase) && Redacted.value(passphrase.value) === "") {
+    problems.push({
+      variable: passphraseVariable,
+      problem: "an empty passphrase never lets anyone in: give one, or unset the variable to have one made"
+    })
+  }
+  return problems.length === 0 ? Result.succeed(settings) : Result.fail(problems)
+}
+
+/** An absolute path; `~` is the home directory of the user. */
+export const path = (text: string): Result.Result<string, string> =>
+  text.includes("\0")
+    ? Result.fail("a path holds no null character")
+    : Result.succeed(resolve(text.replace(/^~(?=$|\/)/, homedir())))
+
+const tlsVariables = ["FERAL_SYNC_TLS_CERT", "FERAL_SYNC_TLS_KEY", "FERAL_SYNC_TLS_CA"] as const
+
+/** All three files, or none. */
+const tlsFiles = (files: ReadonlyArray<Given | undefined>, problems: Array<Problem>): Option.Option<TlsFiles> => {
+  const present = files.find((file) => file !== undefined)
+  if (present === undefined) return Option.none()
+  for (const [index, file] of files.entries()) {
+    if (file !== undefined) continue
+    problems.push({
+      variable: tlsVariables[index] ?? present.name,
+      problem: `is not set, but ${present.name} is: set all of FERAL_SYNC_TLS_CERT, _KEY and _CA, or none of them`
+    })
+  }
+  const [cert = "", key = "", ca = ""] = files.map((file) => Result.getOrElse(path(file?.text ?? ""), () => ""))
+  return Option.some({ cert, key, ca })
+}
+
+const maxBytes = 64 * 1024 * 1024
+
+const integer =
+  (least: number, most: number = Number.MAX_SAFE_INTEGER) =>
+  (text: string) => {
+    const range = most === Number.MAX_SAFE_INTEGER ? `of ${least} or more` : `from ${least} to ${most}`
+    const value = /^\d+$/.test(text) ? Number(text) : NaN
+    return value >= least && value <= most
+      ? Result.succeed(value)
+      : Result.fail(`${quote(text)} is not a whole number ${range}`)
+  }
+
+const port = (text: string) =>
+  /^\d{1,5}$/.test(text) && Number(text) <= 65_535
+    ? Result.succeed(Number(text))
+    : Result.fail(`${quote(text)} is not a port (0 to 65535)`)
+
+const truths = ["1", "true", "yes", "on"]
+const falsehoods = ["0", "false", "no", "off"]
+
+const boolean = (text: string): Result.Result<boolean, string> => {
+  const word = text.toLowerCase()
+  if (truths.includes(word)) return Result.succeed(true)
+  if (falsehoods.includes(word)) return Result.succeed(false)
+  return Result.fail(`${quote(text)} is neither ${truths.join(", ")} nor ${falsehoods.join(", ")}`)
+}
+
+const oneOf =
+  <const Words extends ReadonlyArray<string>>(...words: Words) =>
+  (text: string): Result.Result<Words[number], string> => {
+    const word = words.find((word) => word === text.toLowerCase())
+    return word === undefined ? Result.fail(`${quote(text)} is none of ${words.join(", ")}`) : Result.succeed(word)
+  }
+
+/** An address of an interface or a name; IPv6 with or without brackets. */
+const host = (text: string): Result.Result<string | undefined, string> => {
+  const bare = text.replace(/^\[(.*)\]$/, "$1")
+  if (isIP(bare) !== 0) return Result.succeed(bare)
+  return /^[\p{L}\p{N}_.-]+$/u.test(text)
+    ? Result.succeed(text)
+    : Result.fail(`${quote(text)} is not an address or a host name, without port (the port is FERAL_SYNC_PORT)`)
+}
+
+const list = (text: string): ReadonlyArray<string> =>
+  text
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "")
+
+/** All that is wrong with a list, or the list without repetitions. */
+const each = <A>(
+  text: string,
+  parseEntry: (entry: string) => Result.Result<A, string>,
+  key: (value: A) => string
+): Result.Result<ReadonlyArray<A>, string> => {
+  const parsed = list(text).map(parseEntry)
+  const failures = parsed.filter(Result.isFailure).map(({ failure }) => failure)
+  if (failures.length > 0) return Result.fail(failures.join("; "))
+  const values = parsed.filter(Result.isSuccess).map(({ success }) => success)
+  return Result.succeed([...new Map(values.map((value) => [key(value), value])).values()])
+}
+
+const peers = (text: string): Result.Result<ReadonlyArray<Address>, string> => each(text, parseAddress, formatAddress)
+
+const interfaces = (text: string) =>
+  each(
+    text,
+    (entry) =>
+      isIP(entry) === 0
+        ? Result.fail(`${quote(entry)} is not an address of an interface, like 192.168.1.5`)
+        : Result.succeed(entry),
+    (entry) => entry
+  )
+
+/** Seconds, with fractions, or words like "2 minutes"; at least `leastMs` milliseconds and at most a day. */
+const duration = (leastMs: number) => (text: string) => {
+  const match =
+    /^(\d+(?:\.\d+)?|\.\d+)\s*(?:(ms|milli(?:second)?s?)|(s|sec(?:ond)?s?)|(m|min(?:ute)?s?)|(h|hours?))?$/i.exec(text)
+  const unit =
+    match?.[2] !== undefined ? 1 : match?.[4] !== undefined ? 60_000 : match?.[5] !== undefined ? 3_600_000 : 1000
+  const millis = Math.round(Number(match?.[1] ?? NaN) * unit)
+  return millis >= leastMs && millis <= 24 * 3_600_000
+    ? Result.succeed(Duration.millis(millis))
+    : Result.fail(`${quote(text)} is not a time in seconds${leastMs > 0 ? " above 0" : ""}, of at most a day`)
+}
+
+const quote = (text: string) => JSON.stringify(text)

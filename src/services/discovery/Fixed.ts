@@ -1,0 +1,27 @@
+/**
+ * Discovery of what is known already: a fixed list, nothing, or what a test says.
+ */
+import { Effect, Stream } from "effect"
+import type { Address } from "../../core/Address.ts"
+import type { Announcement, Discovery, Sighting } from "../Discovery.ts"
+
+/** Shows the addresses of a list, and nothing more. */
+export const list = (addresses: ReadonlyArray<Address>): Discovery["Service"] => ({
+  mdns: false,
+  sightings: () =>
+    Effect.succeed(
+      Stream.concat(
+        Stream.fromIterable(addresses.map((address): Sighting => ({ _tag: "Listed", address }))),
+        Stream.never
+      )
+    )
+})
+
+/** Shows what `sightings` says, and tells `announced` who asks. */
+export const scripted = (
+  sightings: Stream.Stream<Sighting>,
+  announced: (announcement: Announcement) => Effect.Effect<void>
+): Discovery["Service"] => ({
+  mdns: true,
+  sightings: (announcement) => Effect.as(announced(announcement), sightings)
+})

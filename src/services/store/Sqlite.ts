@@ -1,0 +1,282 @@
+/**
+ * A store whose rows are in one SQLite file, `sync.db` in the data directory.
+ *
+ * Guarantees:
+ * - **Nothing acknowledged is lost.** A local write is synced to the disk before it is acknowledged or sent to anyone
+ *   (`synchronous = FULL`). What came from peers is committed, rows and clock in one transaction, but not synced at once
+ *   (`NORMAL`): a loss of power may take the last of it, clock included, and then it is asked for again. The end of the
+ *   process, however sudden, takes nothing. Each sync covers everything before it, so a local write never outlives what it
+ *   was based on.
+ * - **One writer.** A store that writes holds an exclusive lock in a second tiny file, `lock`, from opening to closing; the
+ *   system releases it when the process dies. Readers of `sync.db` are not affected.
+ * - **Private.** The files can be read and written by their owner alone.
+ * - Every failure of the database is a `StoreUnavailable` that says what is wrong, and leaves the store as it was.
+ */
+import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
+import { Effect, FileSystem, Option, Schedule, Schema } from "effect"
+import * as Reactivity from "effect/reactivity/Reactivity"
+import type { Connection } from "effect/sql/SqlConnection"
+import type { SqlError } from "effect/sql/SqlError"
+import { randomBytes } from "node:crypto"
+import { join } from "node:path"
+import type { Reading } from "../../core/Hlc.ts"
+import * as Merge from "../../core/Merge.ts"
+import { NodeId } from "../../core/NodeId.ts"
+import type { Kind } from "../../core/Operation.ts"
+import { StoreUnavailable } from "../Failure.ts"
+import { type Backend, envelopeBytes, pageLength, type Room, rowsEnough } from "./Backend.ts"
+import * as Engine from "./Engine.ts"
+import * as Rows from "./SqliteRows.ts"
+import * as SqliteSchema from "./SqliteSchema.ts"
+import type { Commit } from "./State.ts"
+import { quarantineLimits } from "./State.ts"
+import * as Unavailable from "./Unavailable.ts"
+
+export interface Options {
+  /** The data directory. It is made when it is missing. */
+  readonly home: string
+  /** Opens what is there as it is now, without a lock. Writing fails. */
+  readonly readOnly?: boolean | undefined
+  /** How long to wait for another writer to go away, in milliseconds; 3,000 by default. */
+  readonly lockWait?: number | undefined
+}
+
+type Client = SqliteClient.SqliteClient
+
+/** Rows that one statement inserts: more make the statement slower, fewer make more statements. */
+const insertBlock = 50
+
+const columns = "kind, row_id, twin, origin, wall, counter, op_id, op_type, data, timestamp"
+const insert = (rows: number) =>
+  // FAIL never fires, for the slots are free by now; but unlike REPLACE it needs no journal of the statement, which costs
+  // a third of the speed.
+  `INSERT OR FAIL INTO operations (${columns}) VALUES ${Array(rows).fill("(?,?,?,?,?,?,?,?,?,?)").join()}`
+
+const slots = `json_each(?) AS slot CROSS JOIN operations AS o
+  ON o.kind = slot.value ->> 0 AND o.row_id = slot.value ->> 1 AND o.twin = slot.value ->> 2`
+
+const slotsOf = (operations: Commit["writes"]) =>
+  JSON.stringify(operations.map((operation) => [operation.table, operation.row_id, Merge.twinOf(operation)]))
+
+export const make = Effect.fnUntraced(function* (options: Options) {
+  const sql = yield* open(options)
+  return yield* Engine.make(yield* backend(sql, options))
+})
+
+const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
+  const fs = yield* FileSystem.FileSystem
+  const file = databaseIn(home)
+  const identity = Effect.map(fs.stat(file), ({ dev, ino }) => `${dev}:${Option.getOrElse(ino, () => 0n)}`)
+  const opened = yield* Unavailable.mapped(identity)
+  const { nodeId, state } = yield* Rows.state(
+    yield* Unavailable.mapped(sql`SELECT *, (SELECT count(*) FROM quarantine) AS quarantine FROM meta`),
+    yield* Unavailable.mapped(sql`SELECT * FROM clock`)
+  )
+  let synchronous = ""
+
+  /** SQLite goes on writing to a file that was deleted or replaced, and nobody would ever see it. */
+  const checkFile = Effect.flatMap(Unavailable.mapped(identity), (found) =>
+    found === opened
+      ? Effect.void
+      : Effect.fail(new StoreUnavailable({ reason: "not found", detail: `${file} was replaced while it was open` }))
+  )
+
+  const held = Effect.fnUntraced(function* (operations: Commit["writes"]) {
+    const rows = yield* sql.unsafe(`SELECT o.* FROM ${slots}`, [slotsOf(operations)])
+    return new Map((yield* Rows.operations(rows)).map((operation) => [Merge.slotOf(operation), operation]))
+  }, Unavailable.mapped)
+
+  const commit = Effect.fnUntraced(function* (commit: Commit, synced: boolean) {
+    yield* checkFile
+    const level = synced ? "FULL" : "NORMAL"
+    if (level !== synchronous) yield* sql.unsafe(`PRAGMA synchronous = ${level}`)
+    synchronous = level
+    yield* transaction(sql, (connection) => writeCommit(connection, commit))
+  }, Unavailable.mapped)
+
+  const beyond = Effect.fnUntraced(function* (origin: NodeId, { wall, counter }: Reading, room: Room) {
+    const limit = rowsEnough(room)
+    // Sizes first: a page of large operations must not be read only to be dropped.
+    const sizes = yield* Rows.sizes(
+      yield* sql`SELECT wall, counter,
+          ${envelopeBytes} + octet_length(op_id) + octet_length(row_id) + octet_length(data) AS size
+        FROM operations WHERE origin = ${origin} AND (wall, counter) > (${wall}, ${counter})
+        ORDER BY wall, counter LIMIT ${limit}`
+    )
+    const { length, bytes } = pageLength(
+      sizes.map(({ size }) => size),
+      room
+    )
+    const last = sizes[length - 1]
+    if (last === undefined) return { operations: [], bytes, exhausted: sizes.length === 0 }
+    const rows = yield* sql`SELECT * FROM operations
+      WHERE origin = ${origin} AND (wall, counter) > (${wall}, ${counter})
+        AND (wall, counter) <= (${last.wall}, ${last.counter})
+      ORDER BY wall, counter, seq`
+    return { operations: yield* Rows.operations(rows), bytes, exhausted: length === sizes.length && length < limit }
+  }, Unavailable.mapped)
+
+  const get = Effect.fnUntraced(function* (kind: Kind, rowId: string) {
+    const rows = yield* sql`SELECT * FROM operations WHERE kind = ${kind} AND row_id = ${rowId} AND twin = ''`
+    return Option.fromUndefinedOr((yield* Rows.operations(rows))[0])
+  }, Unavailable.mapped)
+
+  const list: Backend["list"] = Effect.fnUntraced(function* (kind, { after = "", limit }) {
+    const rows = yield* sql`SELECT * FROM operations
+      WHERE kind = ${kind} AND row_id > ${after} AND twin = '' AND op_type <> 'delete'
+      ORDER BY row_id LIMIT ${limit}`
+    return yield* Rows.operations(rows)
+  }, Unavailable.mapped)
+
+  const backup = Effect.fnUntraced(function* (destination: string) {
+    yield* makePrivate(fs, destination)
+    yield* sql.backup(destination)
+  }, Unavailable.mapped)
+
+  const quarantine = Unavailable.mapped(
+    Effect.flatMap(sql`SELECT peer, reason, text FROM quarantine ORDER BY id`, Rows.quarantined)
+  )
+  return { nodeId, opened: state, held, commit, beyond, get, list, quarantine, backup } satisfies Backend
+})
+
+/** The statements of a commit. */
+const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit: Commit) {
+  const run = (statement: string, parameters: ReadonlyArray<unknown>) =>
+    connection.execute(statement, parameters, undefined)
+  const { writes, replaced, moved, quarantined, state } = commit
+  if (replaced.length > 0) {
+    yield* run(`DELETE FROM operations WHERE seq IN (SELECT o.seq FROM ${slots})`, [slotsOf(replaced)])
+  }
+  for (let start = 0; start < writes.length; start += insertBlock) {
+    const block = writes.slice(start, start + insertBlock)
+    yield* run(insert(block.length), block.flatMap(Rows.parameters))
+  }
+  if (moved.size > 0) {
+    yield* run(
+      `INSERT OR REPLACE INTO clock (origin, wall, counter, top_wall, top_counter)
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)`,
+      [JSON.stringify(Array.from(moved, (node) => Rows.clockEntry(state, node)))]
+    )
+  }
+  if (quarantined.length > 0) {
+    yield* run(
+      `INSERT INTO quarantine (peer, reason, text)
+        SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)`,
+      [JSON.stringify(quarantined.map(({ peer, reason, text }) => [peer, reason, text]))]
+    )
+    yield* run(`DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?`, [quarantineLimits.rows])
+  }
+  const { digest, counts } = state
+  yield* run(
+    `UPDATE meta SET digest_high = ?, digest_low = ?,
+      notes = ?, knowledge = ?, episodes = ?, execution_log = ?, tombstones = ?`,
+    [digest.high, digest.low, counts.notes, counts.knowledge, counts.episodes, counts.execution_log, counts.tombstones]
+  )
+})
+
+/**
+ * Runs `body` in a transaction. The client's own `withTransaction` does not end a transaction whose COMMIT failed, and dies
+ * when SQLite has rolled back by itself, as it does when the disk is full.
+ */
+const transaction = <A>(sql: Client, body: (connection: Connection) => Effect.Effect<A, SqlError>) =>
+  Effect.scoped(
+    Effect.flatMap(sql.reserve, (connection) => {
+      const control = (statement: string) => connection.execute(statement, [], undefined)
+      return control("BEGIN IMMEDIATE").pipe(
+        Effect.andThen(body(connection)),
+        Effect.tap(() => control("COMMIT")),
+        Effect.onError(() => Effect.ignore(control("ROLLBACK")))
+      )
+    })
+  )
+
+const databaseIn = (home: string) => join(home, "sync.db")
+
+/** Opens the database, makes it current, and holds the lock, until the scope closes. */
+const open = Effect.fnUntraced(function* ({ home, readOnly = false, lockWait = 3_000 }: Options) {
+  const fs = yield* FileSystem.FileSystem
+  const file = databaseIn(home)
+  if (readOnly) {
+    yield* fs.access(file)
+    const sql = yield* connect({ filename: file, readonly: true })
+    yield* sql.unsafe(busyTimeout)
+    const version = yield* versionOf(sql)
+    return version === SqliteSchema.current ? sql : yield* wrongVersion(version)
+  }
+  yield* fs.makeDirectory(home, { recursive: true, mode: 0o700 })
+  yield* fs.access(home, { readable: true, writable: true })
+  const lock = join(home, "lock")
+  yield* makePrivate(fs, lock)
+  yield* makePrivate(fs, file)
+  const guard = yield* connect({ filename: lock })
+  yield* Effect.retry(Unavailable.mapped(guard.unsafe("BEGIN EXCLUSIVE")), {
+    while: ({ reason }) => reason === "locked",
+    schedule: Schedule.spaced("50 millis"),
+    times: Math.ceil(lockWait / 50)
+  })
+  const sql = yield* connect({ filename: file })
+  yield* sql.unsafe(busyTimeout)
+  for (const pragma of pragmas) yield* sql.unsafe(`PRAGMA ${pragma}`)
+  const version = yield* versionOf(sql)
+  if (version > SqliteSchema.current) return yield* wrongVersion(version)
+  if (version < SqliteSchema.current) {
+    yield* transaction(sql, (connection) =>
+      Effect.andThen(
+        SqliteSchema.migrate(connection, version),
+        connection.execute(
+          `INSERT OR IGNORE INTO meta (id, node_id) VALUES (1, ?)`,
+          [randomBytes(8).toString("hex")],
+          undefined
+        )
+      )
+    )
+  }
+  return sql
+}, Unavailable.opening)
+
+/** Waiting blocks the whole process. Other writers should not be, and readers do not block. */
+const busyTimeout = "PRAGMA busy_timeout = 1000"
+
+const pragmas = [
+  "journal_mode = WAL",
+  "synchronous = FULL",
+  // On macOS alone: there a plain sync stops at the cache of the disk.
+  "fullfsync = ON",
+  "cache_size = -32768",
+  // Fewer checkpoints write each page of the index less often. The log is cut back to this size when it was longer.
+  "wal_autocheckpoint = 8192",
+  "journal_size_limit = 67108864"
+]
+
+/**
+ * Opens a file, without a statement yet: the client would die of one that fails. It remembers statements that could not be
+ * prepared as it does those that could, so it must not remember for long.
+ */
+const connect = (config: SqliteClient.SqliteClientConfig) =>
+  SqliteClient.make({ ...config, disableWAL: true, prepareCacheTTL: "5 seconds" }).pipe(
+    Effect.provide(Reactivity.layer),
+    Unavailable.opening
+  )
+
+const versionOf = (sql: Client) =>
+  Effect.map(Effect.flatMap(sql`PRAGMA user_version`, decodeVersion), ([{ user_version }]) => user_version)
+
+const decodeVersion = Schema.decodeUnknownEffect(Schema.Tuple([Schema.Struct({ user_version: Schema.Int })]))
+
+const wrongVersion = (version: number) =>
+  new StoreUnavailable({
+    reason: "other",
+    detail:
+      version > SqliteSchema.current
+        ? `the file has version ${version}, made by a newer feral-sync: upgrade this one`
+        : `the file has version ${version}: start this feral-sync once for writing`
+  })
+
+/**
+ * Makes the file if it is missing, and lets nobody but its owner read it. SQLite's other files take the same mode. A file
+ * that is there is not opened: closing it again would release every lock that this process has on it.
+ */
+const makePrivate = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, file: string) {
+  if (yield* fs.exists(file)) yield* fs.chmod(file, 0o600)
+  else yield* Effect.scoped(fs.open(file, { flag: "a", mode: 0o600 }))
+})

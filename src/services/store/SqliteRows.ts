@@ -1,0 +1,106 @@
+/**
+ * Rows of `sync.db` as values, and back. What cannot be read was not written by this program: the file is corrupt.
+ */
+import { Effect, Schema } from "effect"
+import { CanonicalJson } from "../../core/Json.ts"
+import { twinOf } from "../../core/Merge.ts"
+import { NodeId } from "../../core/NodeId.ts"
+import { Kind, OpId, type Operation, OpType, RowId } from "../../core/Operation.ts"
+import * as VectorClock from "../../core/VectorClock.ts"
+import { StoreUnavailable } from "../Failure.ts"
+import type { State } from "./State.ts"
+
+const OperationRow = Schema.Struct({
+  kind: Kind,
+  row_id: RowId,
+  origin: NodeId,
+  wall: Schema.Natural,
+  counter: Schema.Natural,
+  op_id: OpId,
+  op_type: OpType,
+  data: CanonicalJson,
+  timestamp: Schema.Finite
+})
+const SizeRow = Schema.Struct({ wall: Schema.Natural, counter: Schema.Natural, size: Schema.Natural })
+const QuarantineRow = Schema.Struct({ peer: NodeId, reason: Schema.String, text: Schema.String })
+const ClockRow = Schema.Struct({
+  origin: NodeId,
+  wall: Schema.Natural,
+  counter: Schema.Natural,
+  top_wall: Schema.Natural,
+  top_counter: Schema.Natural
+})
+const MetaRow = Schema.Struct({
+  node_id: NodeId,
+  digest_high: Schema.Natural,
+  digest_low: Schema.Natural,
+  notes: Schema.Natural,
+  knowledge: Schema.Natural,
+  episodes: Schema.Natural,
+  execution_log: Schema.Natural,
+  tombstones: Schema.Natural,
+  quarantine: Schema.Natural
+})
+
+const decode = <Row>(row: Schema.Decoder<Row>) => {
+  const decodeRows = Schema.decodeUnknownEffect(Schema.Array(row))
+  return (rows: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<Row>, StoreUnavailable> =>
+    Effect.mapError(
+      decodeRows(rows),
+      (error) => new StoreUnavailable({ reason: "corrupt", detail: error.message, cause: error })
+    )
+}
+
+const decodeOperations = decode(OperationRow)
+const decodeMeta = decode(MetaRow)
+const decodeClock = decode(ClockRow)
+
+/** Rows of the quarantine. */
+export const quarantined = decode(QuarantineRow)
+
+/** Readings and sizes. */
+export const sizes = decode(SizeRow)
+
+/** Rows of `operations`. */
+export const operations = (rows: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable> =>
+  Effect.map(decodeOperations(rows), (decoded) =>
+    decoded.map(({ kind, row_id, origin, wall, counter, op_id, op_type, data, timestamp }) => ({
+      op_id,
+      table: kind,
+      op_type,
+      row_id,
+      data,
+      hlc: { wall, counter, node: origin },
+      timestamp
+    }))
+  )
+
+/** The columns of an operation, as they are inserted. */
+export const parameters = (operation: Operation): ReadonlyArray<string | number> => {
+  const { op_id, table, op_type, row_id, data, hlc, timestamp } = operation
+  return [table, row_id, twinOf(operation), hlc.node, hlc.wall, hlc.counter, op_id, op_type, data, timestamp]
+}
+
+/** The row of `clock` for one origin. */
+export const clockEntry = ({ clock, tops }: State, node: NodeId): ReadonlyArray<string | number> => {
+  const claim = VectorClock.get(clock, node)
+  const top = VectorClock.get(tops, node)
+  return [node, claim.wall, claim.counter, top.wall, top.counter]
+}
+
+/** The identity and the state that a file holds, from all its rows of `meta` and `clock`. */
+export const state = Effect.fnUntraced(function* (metaRows: ReadonlyArray<unknown>, clockRows: ReadonlyArray<unknown>) {
+  const [meta] = yield* decodeMeta(metaRows)
+  if (meta === undefined) return yield* new StoreUnavailable({ reason: "corrupt", detail: "the table meta is empty" })
+  const entries = yield* decodeClock(clockRows)
+  const { node_id, digest_high, digest_low, notes, knowledge, episodes, execution_log, tombstones, quarantine } = meta
+  const state: State = {
+    clock: VectorClock.fromEntries(entries.map(({ origin, wall, counter }) => [origin, { wall, counter }])),
+    tops: VectorClock.fromEntries(
+      entries.map(({ origin, top_wall, top_counter }) => [origin, { wall: top_wall, counter: top_counter }])
+    ),
+    digest: { high: digest_high, low: digest_low },
+    counts: { notes, knowledge, episodes, execution_log, tombstones, quarantine }
+  }
+  return { nodeId: node_id, state }
+})
