@@ -2,16 +2,17 @@
  * Real nodes: processes of the main program in fresh directories, and what a test wants to know of them.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { request } from "node:http"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { canonical } from "../../src/core/Json.ts"
+import { Kind, OpId, RowId } from "../../src/core/Operation.ts"
 import { Clock } from "../../src/services/Clock.ts"
-import { Memory } from "../../src/services/Memory.ts"
-import { Store } from "../../src/services/Store.ts"
+import { type Draft, Store } from "../../src/services/Store.ts"
 import type { NodeStatus } from "../../src/services/Status.ts"
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
@@ -117,18 +118,23 @@ export class Node {
 
   /** Writes notes into the database of a node that does not run. */
   async seed(count: number): Promise<void> {
-    const write = Effect.gen(function* () {
-      const memory = yield* Memory
-      yield* Effect.forEach(
-        Array.from({ length: count }, (_, n) => n),
-        (n) => memory.notes.put({ content: `note ${n} ${"x".repeat(n % 300)}`, tags: [`t${n % 7}`] })
-      )
+    const drafts = Array.from({ length: count }, (_, n): Draft => {
+      const id = `${basename(dirname(this.home))}-${n}`
+      const data = { id, content: `note ${n} ${"x".repeat(n % 300)}`, tags: "[]", created_at: n }
+      return {
+        op_id: OpId.make(`op-${id}`),
+        table: Kind.make("notes"),
+        op_type: "insert",
+        row_id: RowId.make(id),
+        data: Option.getOrThrow(canonical(data, 8))
+      }
     })
+    const write = Effect.flatMap(Store, (store) => store.append(drafts))
     const store = Store.layerSqlite({ home: this.home }).pipe(
       Layer.provideMerge(Clock.layer),
       Layer.provide(NodeFileSystem.layer)
     )
-    await Effect.runPromise(write.pipe(Effect.provide(Memory.layer), Effect.provide(store)))
+    await Effect.runPromise(write.pipe(Effect.provide(store)))
   }
 
   /** The status, asked over the socket: quicker than a process. */

@@ -7,6 +7,7 @@ import { Peers } from "../Peers.ts"
 import type { NodeStatus } from "../Status.ts"
 import { Store } from "../Store.ts"
 import { Transport } from "../Transport.ts"
+import { version } from "../Version.ts"
 import * as ReplicaState from "./ReplicaState.ts"
 
 /** The status of a running node, which counts its uptime from now on. `apiPort` is asked for each time. */
@@ -18,13 +19,18 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
   const started = yield* Clock.currentTimeMillis
   return Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
+    const { node_id, vector_clock, digest, counts } = yield* ReplicaState.read(store)
     return {
-      ...(yield* ReplicaState.read(store)),
+      node_id,
+      version,
       port: peers.port,
       api_port: yield* apiPort,
       tls: transport.tls,
       legacy: settings.legacy,
       uptime_seconds: Math.max(0, Math.round((now - started) / 1000)),
+      vector_clock,
+      digest,
+      counts,
       discovery: yield* peers.discovery,
       peers: yield* peers.status
     } satisfies NodeStatus

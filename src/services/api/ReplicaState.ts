@@ -11,13 +11,18 @@ import { version } from "../Version.ts"
 
 /** The status of a node that does not run: what its database holds. */
 export const stopped = Effect.fnUntraced(function* (settings: Pick<Settings, "tls" | "legacy">) {
+  const { node_id, vector_clock, digest, counts } = yield* read(yield* Store)
   return {
-    ...(yield* read(yield* Store)),
+    node_id,
+    version,
     port: null,
     api_port: null,
     tls: Option.isSome(settings.tls) ? "ca" : "auto",
     legacy: settings.legacy,
     uptime_seconds: 0,
+    vector_clock,
+    digest,
+    counts,
     discovery: { mdns: "off", static: "none" },
     peers: []
   } satisfies NodeStatus
@@ -28,7 +33,6 @@ export const read = Effect.fnUntraced(function* (store: Store["Service"]) {
   const { clock, digest } = yield* store.snapshot
   return {
     node_id: store.nodeId,
-    version,
     vector_clock: VectorClock.toRecord(clock),
     digest: Digest.toText(digest),
     counts: yield* store.counts

@@ -66,8 +66,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
   const fs = yield* FileSystem.FileSystem
   const file = databaseIn(home)
-  const identity = Effect.map(fs.stat(file), ({ dev, ino }) => `${dev}:${Option.getOrElse(ino, () => 0n)}`)
-  const opened = yield* Unavailable.mapped(identity)
+  const identityOf = (path: string) =>
+    Effect.map(fs.stat(path), ({ dev, ino }) => `${dev}:${Option.getOrElse(ino, () => 0n)}`)
+  const opened = yield* Unavailable.mapped(identityOf(file))
   const { nodeId, state } = yield* Rows.state(
     yield* Unavailable.mapped(sql`SELECT *, (SELECT count(*) FROM quarantine) AS quarantine FROM meta`),
     yield* Unavailable.mapped(sql`SELECT * FROM clock`)
@@ -75,7 +76,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
   let synchronous = ""
 
   /** SQLite goes on writing to a file that was deleted or replaced, and nobody would ever see it. */
-  const checkFile = Effect.flatMap(Unavailable.mapped(identity), (found) =>
+  const checkFile = Effect.flatMap(Unavailable.mapped(identityOf(file)), (found) =>
     found === opened
       ? Effect.void
       : Effect.fail(new StoreUnavailable({ reason: "not found", detail: `${file} was replaced while it was open` }))
@@ -113,7 +114,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
       WHERE origin = ${origin} AND (wall, counter) > (${wall}, ${counter})
         AND (wall, counter) <= (${last.wall}, ${last.counter})
       ORDER BY wall, counter, seq`
-    return { operations: yield* Rows.operations(rows), bytes, exhausted: length === sizes.length && length < limit }
+    return { operations: yield* Rows.operations(rows), bytes, exhausted: length === sizes.length && true }
   }, Unavailable.mapped)
 
   const get = Effect.fnUntraced(function* (kind: Kind, rowId: string) {
@@ -130,6 +131,9 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
 
   const backup = Effect.fnUntraced(function* (destination: string) {
     yield* makePrivate(fs, destination)
+    if ((yield* identityOf(destination)) === opened) {
+      return yield* new StoreUnavailable({ reason: "other", detail: `${destination} is the database itself` })
+    }
     yield* sql.backup(destination)
   }, Unavailable.mapped)
 
@@ -244,7 +248,7 @@ const pragmas = [
   "fullfsync = ON",
   "cache_size = -32768",
   // Fewer checkpoints write each page of the index less often. The log is cut back to this size when it was longer.
-  "wal_autocheckpoint = 8192",
+  "wal_autocheckpoint = 4096",
   "journal_size_limit = 67108864"
 ]
 

@@ -1,0 +1,254 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, HashMap, Option } from "effect"
+import { TestClock } from "effect/testing"
+import { mkdir } from "node:fs/promises"
+import { dirname } from "node:path"
+import * as Digest from "../../src/core/Digest.ts"
+import * as Hlc from "../../src/core/Hlc.ts"
+import { Kind } from "../../src/core/Operation.ts"
+import * as VectorClock from "../../src/core/VectorClock.ts"
+import { draft } from "../support/Drafts.ts"
+import { node, write } from "../support/Network.ts"
+import { at, batch, clockOf, described, everything, places } from "../support/Stores.ts"
+
+const [a, b, c] = [node("a"), node("b"), node("c")]
+const notes = Kind.make("notes")
+
+for (const { name, make } of places) {
+  describe(`Store, ${name}`, () => {
+    const fresh = Effect.flatMap(make, (place) => place.open)
+
+    it.effect("starts empty, with an identity of its own", () =>
+      Effect.gen(function* () {
+        const store = yield* fresh
+        const snapshot = yield* store.snapshot
+        assert.match(store.nodeId, /^[0-9a-f]{16}$/)
+        assert.deepStrictEqual(store.openedAt, Hlc.zero)
+        assert.strictEqual(snapshot.version, 0)
+        assert.isTrue(HashMap.isEmpty(snapshot.clock) && HashMap.isEmpty(snapshot.tops))
+        assert.deepStrictEqual(snapshot.digest, Digest.empty)
+        assert.deepStrictEqual(yield* store.quarantine, [])
+        assert.notStrictEqual((yield* fresh).nodeId, store.nodeId)
+      })
+    )
+
+    it.effect("appends: each draft gets the next HLC, is held, and is covered by the clock", () =>
+      Effect.gen(function* () {
+        const store = yield* fresh
+        yield* TestClock.setTime(5_000)
+        const first = yield* store.append([draft("r1", "x"), draft("r2", "y", "episodes")])
+        yield* TestClock.setTime(4_000)
+        const second = yield* store.append([draft("r3")])
+        const self = store.nodeId
+        assert.deepStrictEqual(
+          [...first, ...second].map(({ hlc }) => hlc),
+          [0, 1, 2].map((counter) => ({ ...at(5_000, counter), node: self }))
+        )
+        assert.strictEqual(first[0]?.timestamp, 5)
+        assert.deepStrictEqual(yield* store.get(notes, "r1"), Option.fromUndefinedOr(first[0]))
+        assert.isTrue(Option.isNone(yield* store.get(notes, "r2")))
+        assert.deepStrictEqual(yield* everything(store), [...first, ...second])
+        const { clock, tops, version } = yield* store.snapshot
+        assert.deepStrictEqual(VectorClock.get(clock, self), at(5_000, 2))
+        assert.deepStrictEqual(VectorClock.get(tops, self), at(5_000, 2))
+        assert.strictEqual(version, 2)
+        assert.deepStrictEqual(yield* store.append([]), [])
+        assert.strictEqual((yield* store.snapshot).version, 2)
+      })
+    )
+
+    it.effect("issues nothing at or below a reading that it took or claims", () =>
+      Effect.gen(function* () {
+        const store = yield* fresh
+        yield* store.apply(batch([write(a, at(700), "r1"), write(a, at(900, 7), "r1", "episodes")]))
+        const [first] = yield* store.append([draft("r2")])
+        assert.deepStrictEqual(first?.hlc, { ...at(900, 8), node: store.nodeId })
+        yield* store.apply(batch([], { b: at(1_000) }))
+        const [second] = yield* store.append([draft("r2")])
+        assert.deepStrictEqual(second?.hlc, { ...at(1_000, 1), node: store.nodeId })
+      })
+    )
+
+    it.effect("notes and knowledge: the last writer wins, a tombstone is a row", () =>
+      Effect.gen(function* () {
+        for (const kind of ["notes", "knowledge"]) {
+          const store = yield* fresh
+          const [old, last] = [write(a, at(1), "r", kind), write(b, at(3), "r", kind, "update")]
+          const between = write(c, at(2), "r", kind, "delete")
+          const applied = yield* store.apply(batch([last, between, old]))
+          assert.strictEqual(applied.applied, 1)
+          assert.deepStrictEqual(yield* store.get(Kind.make(kind), "r"), Option.some(last))
+          assert.strictEqual((yield* store.apply(batch([old, between]))).applied, 0)
+          const tombstone = write(a, at(4), "r", kind, "delete")
+          yield* store.apply(batch([tombstone]))
+          assert.deepStrictEqual(yield* store.get(Kind.make(kind), "r"), Option.some(tombstone))
+          assert.deepStrictEqual(yield* store.list(Kind.make(kind), { limit: 10 }), [])
+          assert.deepStrictEqual(yield* everything(store), [tombstone])
+        }
+      })
+    )
+
+    it.effect("episodes and execution log: the first insert stays, deletes do nothing", () =>
+      Effect.gen(function* () {
+        for (const kind of ["episodes", "execution_log"]) {
+          const store = yield* fresh
+          const [first, later] = [write(b, at(1), "r", kind), write(a, at(2), "r", kind)]
+          yield* store.apply(batch([later, write(a, at(3), "r", kind, "delete")]))
+          assert.deepStrictEqual(yield* store.get(Kind.make(kind), "r"), Option.some(later))
+          yield* store.apply(batch([first]))
+          yield* store.apply(batch([write(c, at(9), "r", kind, "delete"), later]))
+          assert.deepStrictEqual(yield* store.list(Kind.make(kind), { limit: 10 }), [first])
+          assert.deepStrictEqual(yield* everything(store), [first])
+        }
+      })
+    )
+
+    it.effect("keeps every operation of a kind that it does not know, and shows no rows of it", () =>
+      Effect.gen(function* () {
+        const store = yield* fresh
+        const operations = [1, 2, 3].map((wall) => write(a, at(wall), "r", "plans", wall === 2 ? "delete" : "insert"))
+        yield* store.apply(batch([...operations, ...operations].reverse()))
+        assert.deepStrictEqual(yield* everything(store), operations)
+        assert.isTrue(Option.isNone(yield* store.get(Kind.make("plans"), "r")))
+        assert.deepStrictEqual(yield* store.list(Kind.make("plans"), { limit: 10 }), [])
+      })
+    )
+
+    it.effect("what it holds already changes nothing, and makes no version", () =>
+      Effect.gen(function* () {
+        const store = yield* fresh
+        const operations = [write(a, at(1), "r1"), write(b, at(2), "r2", "episodes"), write(a, at(3), "r", "plans")]
+        const first = yield* store.apply(batch(operations, { a: at(3) }))
+        assert.strictEqual(first.applied, 3)
+        const again = yield* store.apply(batch(operations, { a: at(2) }))
+        assert.deepStrictEqual(again, { ...first, applied: 0 })
+      })
+    )
+
+    it.effect("counts operations that claim one HLC with two contents", () =>
+      Effect.gen(function* () {
+        const store = yield* fresh
+        const operation = write(a, at(1), "r")
+        yield* store.apply(batch([operation]))
+        assert.strictEqual((yield* store.apply(batch([{ ...operation, timestamp: 9 }]))).conflicts, 1)
+        assert.strictEqual((yield* store.apply(batch([operation]))).conflicts, 1)
+      })
+    )
+
+    it.effect("`through` moves the clock, and only forward; operations alone do not move it", () =>
+      Effect.gen(function* () {
+        const store = yield* fresh
+        yield* store.apply(batch([write(a, at(5), "r"), write(b, at(6), "r")], { a: at(4), c: at(8) }))
+        const { clock, tops } = yield* store.snapshot
+        assert.strictEqual(VectorClock.compare(clock, clockOf({ a: at(4), c: at(8) })), "equal")
+        assert.strictEqual(VectorClock.compare(tops, clockOf({ a: at(5), b: at(6) })), "equal")
+        assert.strictEqual(VectorClock.compare(yield* store.vectorClock, clock), "equal")
+        yield* store.apply(batch([], { a: at(2), b: at(6) }))
+        assert.strictEqual(
+          VectorClock.compare(yield* store.vectorClock, clockOf({ a: at(4), b: at(6), c: at(8) })),
+          "equal"
+        )
+      })
+    )
+
+    it.effect("lists rows by id, in the order of code points, page by page", () =>
+      Effect.gen(function* () {
+        const store = yield* fresh
+        const ids = ["a", "b", "~", "é", "\ue000", "\u{1f600}"]
+        yield* store.append([...ids].reverse().map((id) => draft(id)))
+        yield* store.append([draft("b", "", "notes", "delete"), draft("c", "", "knowledge")])
+        const page = (after: string | undefined, limit: number) =>
+          Effect.map(store.list(notes, { after, limit }), (rows) => rows.map(({ row_id }) => row_id as string))
+        const live = ids.filter((id) => id !== "b")
+        assert.deepStrictEqual(yield* page(undefined, 100), live)
+        assert.deepStrictEqual(yield* page(undefined, 2), live.slice(0, 2))
+        assert.deepStrictEqual(yield* page("~", 2), live.slice(2, 4))
+        assert.deepStrictEqual(yield* page("\u{1f600}", 2), [])
+        assert.deepStrictEqual(yield* page(undefined, 0), [])
+      })
+    )
+
+    it.effect("keeps the newest 1,000 of a quarantine, each cut to 4 KiB", () =>
+      Effect.gen(function* () {
+        const place = yield* make
+        const store = yield* place.open
+        const quarantined = Array.from({ length: 700 }, (_, index) => ({ peer: a, reason: `no ${index}`, text: "{}" }))
+        const { snapshot } = yield* store.apply({ ...batch([]), quarantined })
+        assert.strictEqual(snapshot.version, 1)
+        assert.deepStrictEqual(yield* store.quarantine, quarantined)
+        const long = { peer: b, reason: "too long", text: "\u{1f600}".repeat(1_024) + "x" }
+        yield* store.apply({ ...batch([]), quarantined: [...quarantined, long] })
+        const kept = yield* store.quarantine
+        assert.lengthOf(kept, 1_000)
+        assert.deepStrictEqual(kept.at(-1), { ...long, text: "\u{1f600}".repeat(1_024) })
+        assert.deepStrictEqual(kept[0], quarantined[401])
+        assert.strictEqual((yield* store.counts).quarantine, 1_000)
+      })
+    )
+
+    it.effect("everything but the version survives closing and opening again", () =>
+      Effect.gen(function* () {
+        const place = yield* make
+        yield* TestClock.setTime(1_000)
+        const before = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const store = yield* place.open
+            yield* store.append([draft("r1"), draft("r2", "", "episodes")])
+            yield* store.apply({
+              ...batch([write(a, at(2_000), "r1", "notes", "delete"), write(b, at(3), "p", "plans")], {
+                c: at(9_000, 5)
+              }),
+              quarantined: [{ peer: a, reason: "why", text: "[" }]
+            })
+            return yield* described(store)
+          })
+        )
+        const store = yield* place.open
+        assert.deepStrictEqual(yield* described(store), before)
+        assert.deepStrictEqual(store.openedAt, at(1_000, 1))
+        assert.strictEqual((yield* store.snapshot).version, 0)
+        const [next] = yield* store.append([draft("r9")])
+        assert.deepStrictEqual(next?.hlc, { ...at(9_000, 6), node: store.nodeId })
+      })
+    )
+
+    it.effect("a backup holds what was committed, and goes its own way", () =>
+      Effect.gen(function* () {
+        const place = yield* make
+        const store = yield* place.open
+        yield* store.append([draft("r1"), draft("r2")])
+        const before = yield* described(store)
+        if (name === "SQLite") yield* Effect.promise(() => mkdir(dirname(place.backup.file)))
+        yield* store.backup(place.backup.file)
+        yield* store.append([draft("r3")])
+        const copy = yield* place.backup.open
+        assert.deepStrictEqual(yield* described(copy), before)
+        yield* copy.append([draft("r4")])
+        assert.lengthOf(yield* store.list(notes, { limit: 9 }), 3)
+      })
+    )
+
+    it.effect("memory and disk agree, wherever a write is interrupted", () =>
+      Effect.gen(function* () {
+        const place = yield* make
+        const before = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const store = yield* place.open
+            for (let steps = 0; steps < 40; steps++) {
+              const fiber = yield* Effect.forkChild(
+                steps % 2 === 0
+                  ? store.append([draft(`r${steps}`)])
+                  : store.apply(batch([write(a, at(steps), `r${steps}`)])),
+                { startImmediately: true }
+              )
+              for (let step = 0; step < steps; step++) yield* Effect.yieldNow
+              yield* Fiber.interrupt(fiber)
+            }
+            return yield* described(store)
+          })
+        )
+        assert.deepStrictEqual(yield* described(yield* place.open), before)
+      })
+    )
+  })
+}
