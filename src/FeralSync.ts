@@ -46,7 +46,10 @@ const mdns = Layer.unwrap(
 )
 
 /** A node with these settings; what is not given has the default of the README's table. */
-export const layer = (settings: Partial<Settings> = {}, replacements: Replacements = {}): Layer.Layer<Node, StartFailure> =>
+export const layer = (
+  settings: Partial<Settings> = {},
+  replacements: Replacements = {}
+): Layer.Layer<Node, StartFailure> =>
   layerConfigured(replacements).pipe(Layer.provideMerge(Layer.succeed(Config, Config.make(settings))))
 
 /** A node with the settings of the `Config` that it is given. */

@@ -5,16 +5,19 @@
 import { Effect } from "effect"
 import { CliOutput } from "effect/cli"
 
-/** Writes to stdout, and waits until it has left. When nobody reads any more (`| head`), the command is over. */
+/** Writes to stdout, and waits until it has left. When nobody reads any more (`| head`), the command is over, and done. */
 export const write = (text: string): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     const { stdout } = process
-    const onError = () => resume(Effect.interrupt)
-    stdout.once("error", onError)
+    const isOver = () => {
+      process.exitCode = 0
+      resume(Effect.interrupt)
+    }
+    stdout.once("error", isOver)
     stdout.write(text, (error) => {
-      // Its event comes after this call: the listener has to stay for it.
-      if (error !== null && error !== undefined) return resume(Effect.interrupt)
-      stdout.off("error", onError)
+      // The event of an error comes after this call: the listener has to stay for it.
+      if (error !== null && error !== undefined) return isOver()
+      stdout.off("error", isOver)
       resume(Effect.void)
     })
   })

@@ -85,7 +85,7 @@ export type Event =
       readonly known: ReadonlyArray<ResourceRecord>
     }
   | { readonly _tag: "Response"; readonly now: number; readonly records: ReadonlyArray<ResourceRecord> }
-  | { readonly _tag: "Tick"; readonly now: number; readonly random: number }
+  | { readonly _tag: "Tick"; readonly now: number }
 
 export type Action =
   /** Send questions, with what we know already. */
@@ -141,7 +141,7 @@ export const step = (state: DnsSd, event: Event): Step => {
         event.now
       )
     case "Tick":
-      return onTick(state, event.now, event.random)
+      return onTick(state, event.now)
   }
 }
 
@@ -171,7 +171,7 @@ const onQuery = (state: DnsSd, { questions, known, now, random }: Extract<Event,
   return { ...state, answerAt: Math.min(state.answerAt, Math.max(now + delay, state.answeredAt + 1_000)) }
 }
 
-const onTick = (state: DnsSd, now: number, random: number): Step => {
+const onTick = (state: DnsSd, now: number): Step => {
   const actions: Array<Action> = []
   let next = state
   if (now >= next.answerAt || next.announceAt.some((at) => now >= at)) {

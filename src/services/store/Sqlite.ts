@@ -114,7 +114,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
       WHERE origin = ${origin} AND (wall, counter) > (${wall}, ${counter})
         AND (wall, counter) <= (${last.wall}, ${last.counter})
       ORDER BY wall, counter, seq`
-    return { operations: yield* Rows.operations(rows), bytes, exhausted: length === sizes.length && true }
+    return { operations: yield* Rows.operations(rows), bytes, exhausted: length === sizes.length && length < limit }
   }, Unavailable.mapped)
 
   const get = Effect.fnUntraced(function* (kind: Kind, rowId: string) {
