@@ -55,3 +55,9 @@ export const verify = (key: Uint8Array, role: Role, transcript: Transcript, proo
   const given = new TextEncoder().encode(proof)
   return given.length === expected.length && timingSafeEqual(given, expected)
 }
+
+/** Whether two passphrases are the same. Takes the same time wherever they differ. */
+export const isSamePassphrase = (a: string, b: string): boolean => {
+  const digest = (text: string) => createHmac("sha256", salt).update(text).digest()
+  return timingSafeEqual(digest(a), digest(b))
+}

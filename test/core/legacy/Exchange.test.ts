@@ -1,0 +1,358 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Option, Redacted, Schema } from "effect"
+import type { SessionFailure } from "../../../src/core/Failure.ts"
+import * as Hlc from "../../../src/core/Hlc.ts"
+import * as Exchange from "../../../src/core/legacy/Exchange.ts"
+import * as LegacyWire from "../../../src/core/legacy/Wire.ts"
+import type { NodeId } from "../../../src/core/NodeId.ts"
+import type { Operation } from "../../../src/core/Operation.ts"
+import * as VectorClock from "../../../src/core/VectorClock.ts"
+import { NaiveReplica } from "../../support/NaiveReplica.ts"
+import { node, write } from "../../support/Network.ts"
+import { OldNode } from "../../support/OldNode.ts"
+
+const us = node("us")
+const old = node("old")
+const third = node("third")
+
+/** One of our nodes, with what it remembers of old ones. */
+class Ours {
+  readonly replica: NaiveReplica
+  readonly memories = new Map<NodeId, Exchange.Memory>()
+  now = 1_000_000
+
+  constructor(id: NodeId) {
+    this.replica = new NaiveReplica(id)
+  }
+
+  write(reading: Hlc.Reading, row: string, kind?: string, type?: Operation["op_type"]): void {
+    this.replica.append([write(this.replica.id, reading, row, kind, type)])
+  }
+
+  start(role: "dialler" | "server", expected: NodeId | undefined, options: Partial<Exchange.Options> = {}): Talk {
+    return new Talk(
+      this,
+      Exchange.initial(
+        {
+          role,
+          self: this.replica.id,
+          passphrase: Redacted.make("secret"),
+          remote: "10.0.0.1:9090",
+          expected,
+          memories: this.memories,
+          scope: undefined,
+          maxFrameBytes: 262_144,
+          maxDriftMs: 300_000,
+          ...options
+        },
+        this.replica.snapshot(),
+        this.now
+      )
+    )
+  }
+}
+
+/** An exchange that is under way on our side. */
+class Talk {
+  readonly ours: Ours
+  exchange: Exchange.Exchange
+  readonly sent: Array<string> = []
+  operations = 0
+  failure: SessionFailure | undefined
+
+  constructor(ours: Ours, exchange: Exchange.Exchange) {
+    this.ours = ours
+    this.exchange = exchange
+    this.carry(Exchange.open(exchange))
+  }
+
+  get closed(): boolean {
+    return this.exchange.phase === "closed"
+  }
+
+  receive(text: string): void {
+    this.carry(Exchange.step(this.exchange, { _tag: "Received", now: this.ours.now, text }))
+  }
+
+  /** The frames sent since the last call. */
+  take(): ReadonlyArray<string> {
+    return this.sent.splice(0)
+  }
+
+  private carry([exchange, actions]: Exchange.Step): void {
+    const { replica, now } = this.ours
+    this.exchange = exchange
+    for (const action of actions) {
+      if (action._tag === "Send") {
+        this.sent.push(action.text)
+        this.operations += action.operations
+      } else if (action._tag === "Read") {
+        const delta = replica.delta(action.request)
+        this.carry(Exchange.step(this.exchange, { _tag: "Delta", now, request: action.request, delta }))
+      } else if (action._tag === "Commit") {
+        this.carry(Exchange.step(this.exchange, { _tag: "Committed", now, snapshot: replica.apply(action.batch) }))
+      } else if (action._tag === "Close") this.failure = action.failure
+    }
+    if (this.closed) {
+      const memory = Option.getOrUndefined(Exchange.remember(this.exchange))
+      if (memory !== undefined) this.ours.memories.set(...memory)
+    }
+  }
+}
+
+/** We dial an old node, until nothing is left. Returns the operations sent and received in all. */
+const dial = (ours: Ours, peer: OldNode, options: Partial<Exchange.Options> = {}): readonly [number, number] => {
+  let sent = 0
+  let received = 0
+  for (let round = 0; round < 50; round++) {
+    const talk = ours.start("dialler", peer.id, options)
+    const [request] = talk.take()
+    const greeting = LegacyWire.decode(request ?? "")
+    if (greeting._tag !== "Success" || greeting.success.type !== "sync_request") return assert.fail("no request")
+    const theirs = peer.lackedBy(ours.replica.id, greeting.success.clock)
+    talk.receive(peer.greeting("sync_response"))
+    for (const frame of talk.take()) peer.take(frame)
+    for (const frame of peer.data(theirs)) talk.receive(frame)
+    assert.isTrue(talk.closed)
+    assert.isUndefined(talk.failure)
+    sent += talk.operations
+    received += theirs.length
+    if (!Exchange.isUnfinished(talk.exchange)) return [sent, received]
+  }
+  return assert.fail("never finished")
+}
+
+/** An old node dials us, once. */
+const serve = (ours: Ours, peer: OldNode, options: Partial<Exchange.Options> = {}): readonly [number, number] => {
+  const talk = ours.start("server", undefined, options)
+  talk.receive(peer.greeting("sync_request", "secret"))
+  const [response] = talk.take()
+  const greeting = LegacyWire.decode(response ?? "")
+  if (greeting._tag !== "Success" || greeting.success.type !== "sync_response") return assert.fail("no response")
+  const theirs = peer.lackedBy(ours.replica.id, greeting.success.clock)
+  for (const frame of peer.data(theirs)) talk.receive(frame)
+  for (const frame of talk.take()) peer.take(frame)
+  assert.isTrue(talk.closed, "the server ends at once")
+  return [talk.operations, theirs.length]
+}
+
+const rowsOf = (ours: Ours): ReadonlyArray<string> =>
+  Array.from(ours.replica.state.values(), ({ row_id }) => row_id).sort()
+
+for (const isNewest of [false, true]) {
+  describe(`an exchange with ${isNewest ? "a newest" : "an early"} node`, () => {
+    for (const [name, meet] of [
+      ["dialled", dial],
+      ["served", serve]
+    ] as const) {
+      it(`${name}: both sides get what they lack, and a second exchange carries nothing`, () => {
+        const [ours, peer] = [new Ours(us), new OldNode(old, isNewest)]
+        for (let n = 1; n <= 5; n++) ours.write({ wall: n, counter: 0 }, `ours-${n}`)
+        for (let n = 1; n <= 5; n++) peer.write(write(old, { wall: n, counter: 0 }, `theirs-${n}`))
+        meet(ours, peer)
+        assert.strictEqual(rowsOf(ours).length, 10)
+        assert.strictEqual(peer.size, 10)
+        meet(ours, peer)
+        assert.deepStrictEqual(meet(ours, peer), [0, 0])
+        assert.deepStrictEqual(peer.complaints, [])
+      })
+
+      it(`${name}: what it relays late, with old timestamps, is not skipped`, () => {
+        const [ours, peer] = [new Ours(us), new OldNode(old, isNewest)]
+        peer.write(write(old, { wall: 100, counter: 0 }, "own"))
+        meet(ours, peer)
+        meet(ours, peer)
+        peer.write(write(third, { wall: 5, counter: 0 }, "late"))
+        meet(ours, peer)
+        assert.include(rowsOf(ours), "late")
+        peer.write(write(third, { wall: 3, counter: 0 }, "later"))
+        peer.write(write(old, { wall: 200, counter: 0 }, "own 2"))
+        meet(ours, peer)
+        assert.includeMembers([...rowsOf(ours)], ["late", "later", "own 2"])
+        // Only the peer's own history is claimed on its word.
+        assert.isFalse(VectorClock.covers(ours.replica.clock, { wall: 5, counter: 0, node: third }))
+        assert.isTrue(VectorClock.covers(ours.replica.clock, { wall: 200, counter: 0, node: old }))
+      })
+
+      it(`${name}: after a restart it is asked for everything, and given everything, once`, () => {
+        const [ours, peer] = [new Ours(us), new OldNode(old, isNewest)]
+        ours.write({ wall: 1, counter: 0 }, "ours")
+        peer.write(write(old, { wall: 1, counter: 0 }, "theirs"))
+        meet(ours, peer)
+        peer.restart()
+        peer.log.set("x", write(old, { wall: 1, counter: 5 }, "held before the restart"))
+        meet(ours, peer)
+        assert.include(rowsOf(ours), "held before the restart")
+        meet(ours, peer)
+        assert.strictEqual(meet(ours, peer)[0], 0)
+      })
+    }
+
+    it("updates go out as inserts, deletes as deletes, and nothing else", () => {
+      const [ours, peer] = [new Ours(us), new OldNode(old, isNewest)]
+      ours.write({ wall: 1, counter: 0 }, "x")
+      ours.write({ wall: 2, counter: 0 }, "x", "notes", "update")
+      ours.write({ wall: 3, counter: 0 }, "y", "notes", "delete")
+      dial(ours, peer)
+      assert.deepStrictEqual(peer.complaints, [])
+      assert.deepStrictEqual(
+        [...peer.log.values()].map(({ row_id, op_type }) => [row_id, op_type]),
+        [
+          ["x", "insert"],
+          ["y", "delete"]
+        ]
+      )
+    })
+
+    it("a delete of an episode is seen, and changes nothing", () => {
+      const [ours, peer] = [new Ours(us), new OldNode(old, isNewest)]
+      ours.write({ wall: 1, counter: 0 }, "e", "episodes")
+      peer.write(write(old, { wall: 2, counter: 0 }, "e", "episodes", "delete"))
+      dial(ours, peer)
+      assert.deepStrictEqual(rowsOf(ours), ["e"])
+      assert.isTrue(VectorClock.covers(ours.replica.clock, { wall: 2, counter: 0, node: old }))
+    })
+  })
+}
+
+describe("an exchange", () => {
+  it("an early node gets a long history in frames that it takes, over successive exchanges", () => {
+    const [ours, peer] = [new Ours(us), new OldNode(old)]
+    for (let n = 1; n <= 4_000; n++) ours.write({ wall: n, counter: 0 }, `row-${n}-${"x".repeat(200)}`)
+    const [sent] = dial(ours, peer)
+    assert.strictEqual(sent, 4_000)
+    assert.strictEqual(peer.size, 4_000)
+    assert.isAtLeast(peer.frames, 2)
+    assert.deepStrictEqual(peer.complaints, [])
+  })
+
+  it("a newest node gets numbered frames of at most 256 KiB, labelled with the scope", () => {
+    const [ours, peer] = [new Ours(us), new OldNode(old, true)]
+    peer.write(write(old, { wall: 1, counter: 0 }, "shows what it is"))
+    dial(ours, peer)
+    for (let n = 1; n <= 3_000; n++) ours.write({ wall: n, counter: 0 }, `row-${n}`)
+    const talk = ours.start("dialler", old, { scope: "family" })
+    talk.take()
+    talk.receive(peer.greeting("sync_response"))
+    const frames = talk.take().map((text) => ({
+      text,
+      ...(JSON.parse(text) as { seq: number; more: boolean; changes: ReadonlyArray<{ scope: string }> })
+    }))
+    assert.isAbove(frames.length, 2)
+    assert.deepStrictEqual(
+      frames.map(({ seq }) => seq),
+      frames.map((_, index) => index)
+    )
+    assert.deepStrictEqual(
+      frames.map(({ more }) => more),
+      frames.map((_, index) => index < frames.length - 1)
+    )
+    assert.isTrue(frames.every(({ text }) => text.length <= 262_144))
+    assert.isTrue(frames.every(({ changes }) => changes.every(({ scope }) => scope === "family")))
+  })
+
+  it("a list of tags goes out as text", () => {
+    const operation: Operation = {
+      ...write(us, { wall: 1, counter: 0 }, "x"),
+      data: '{"id":"x","tags":["a","b"]}' as Operation["data"]
+    }
+    const sent = JSON.parse(LegacyWire.operationText(operation, undefined)) as { data: { tags: unknown } }
+    assert.strictEqual(sent.data.tags, '["a","b"]')
+  })
+
+  it("a wrong passphrase and an empty one get the refusal that old nodes know, and nothing else", () => {
+    for (const [passphrase, tag] of [
+      ["wrong", "PassphraseMismatch"],
+      ["", "PassphraseUnset"]
+    ] as const) {
+      const [ours, peer] = [new Ours(us), new OldNode(old)]
+      ours.write({ wall: 1, counter: 0 }, "secret row")
+      const talk = ours.start("server", undefined)
+      talk.receive(peer.greeting("sync_request", passphrase))
+      assert.strictEqual(talk.failure?._tag, tag)
+      assert.deepStrictEqual(
+        talk.take().map((text) => JSON.parse(text) as unknown),
+        [{ type: "sync_error", message: "Invalid passphrase", reason: "invalid_passphrase" }]
+      )
+    }
+  })
+
+  it("a refusal in place of an answer is explained", () => {
+    for (const [frame, tag] of [
+      ['{"type":"sync_error","message":"Invalid passphrase"}', "PassphraseMismatch"],
+      ['{"type":"sync_error","reason":"passphrase_unset"}', "PassphraseUnset"],
+      [
+        '{"type":"sync_error","message":"peer identity required","reason":"peer_identity_required"}',
+        "ProtocolViolation"
+      ]
+    ] as const) {
+      const talk = new Ours(us).start("dialler", old)
+      talk.receive(frame)
+      assert.strictEqual(talk.failure?._tag, tag)
+    }
+  })
+
+  it("a malformed operation in the middle is set aside, and the others are taken", () => {
+    const [ours, peer] = [new Ours(us), new OldNode(old)]
+    const talk = ours.start("server", undefined)
+    talk.receive(peer.greeting("sync_request", "secret"))
+    const good = [1, 2].map((wall) =>
+      LegacyWire.operationText(write(old, { wall, counter: 0 }, `row-${wall}`), undefined)
+    )
+    talk.receive(LegacyWire.onlyFrame([good[0] ?? "", '{"op_id":"x"}', good[1] ?? ""]))
+    assert.deepStrictEqual(rowsOf(ours), ["row-1", "row-2"])
+    assert.strictEqual(ours.replica.quarantined, 1)
+    assert.isUndefined(talk.failure)
+  })
+
+  const script = Schema.Array(Schema.Tuple([Schema.Natural, Schema.Natural])).check(Schema.isMaxLength(60))
+  it.prop(
+    "whatever old nodes write, relay, restart and exchange, ours end with every operation that any of them accepted",
+    [script],
+    ([steps]) => {
+      const ours = [new Ours(us), new Ours(node("we"))] as const
+      const peers = [new OldNode(old), new OldNode(node("newest"), true)] as const
+      const written: Array<Operation> = []
+      let wall = 0
+      for (const [what, which] of steps) {
+        const mine = ours[which % 2] ?? ours[0]
+        const peer = peers[(which >> 1) % 2] ?? peers[0]
+        switch (what % 6) {
+          case 0: {
+            const operation = write(peer.id, { wall: ++wall, counter: 0 }, `row-${wall}`)
+            written.push(operation)
+            peer.write(operation)
+            break
+          }
+          case 1:
+            mine.write({ wall: ++wall, counter: 0 }, `row-${wall}`)
+            written.push(...mine.replica.log.slice(-1).flatMap(({ operations }) => operations))
+            break
+          case 2:
+            peer.restart()
+            break
+          case 3: {
+            // Old nodes meet each other as well, and skip what their coarse mark makes them skip.
+            const other = peers[0] === peer ? peers[1] : peers[0]
+            const sent = peer.lackedBy(other.id, other.clock)
+            for (const operation of other.lackedBy(peer.id, peer.clock)) peer.write(operation)
+            for (const operation of sent) other.write(operation)
+            break
+          }
+          case 4:
+            dial(mine, peer)
+            break
+          default:
+            serve(mine, peer)
+        }
+      }
+      for (const mine of ours) for (const peer of peers) dial(mine, peer)
+      for (const mine of ours) for (const peer of peers) dial(mine, peer)
+      for (const mine of ours) {
+        for (const { row_id } of written) assert.include(rowsOf(mine), row_id)
+      }
+      for (const peer of peers) assert.deepStrictEqual(peer.complaints, [])
+    },
+    { arbitrary: { runs: 1_000, size: 40 } }
+  )
+})
