@@ -50,10 +50,13 @@ const attempt = Effect.fnUntraced(function* (home: string, purpose: Purpose) {
 const running = Effect.fnUntraced(function* (home: string) {
   if (!existsSync(Home.paths(home).socket)) return Option.none<Access>()
   const Client = yield* Effect.promise(() => import("../services/api/Client.ts"))
-  return Option.map(
-    yield* Client.connect(home),
-    ({ memory, status, peers }): Access => ({ home, isRunning: true, memory, status, peers })
-  )
+  return Option.map(yield* Client.connect(home), ({ memory, status, peers }): Access => ({
+    home,
+    isRunning: true,
+    memory,
+    status,
+    peers
+  }))
 })
 
 const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {

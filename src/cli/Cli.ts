@@ -19,7 +19,10 @@ const feralSync = Command.make("feral-sync").pipe(
   Command.withDescription("Replicates the memory of agents between machines: local first, no server, no cloud."),
   Command.withExamples([
     { command: "feral-sync start", description: "Run a node" },
-    { command: 'feral-sync note add "water the plants"', description: "Write to its memory, also while it does not run" },
+    {
+      command: 'feral-sync note add "water the plants"',
+      description: "Write to its memory, also while it does not run"
+    },
     { command: "feral-sync status", description: "Ask whether everything is there" }
   ]),
   Command.withSubcommands([

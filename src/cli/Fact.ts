@@ -25,7 +25,9 @@ const input = ({
   ...(confidence === undefined ? {} : { confidence })
 })
 
-const set = Command.make("set", statement, (fact) => Writing.run("Set fact", ({ facts }) => facts.set(input(fact)))).pipe(
+const set = Command.make("set", statement, (fact) =>
+  Writing.run("Set fact", ({ facts }) => facts.set(input(fact)))
+).pipe(
   Command.withDescription("State a fact: it replaces what any node stated before about this subject and predicate"),
   Command.withExamples([
     { command: "feral-sync fact set kitchen temperature 21 --confidence 0.9" },

@@ -24,9 +24,7 @@ const wrongConfiguration = new Set(["ConfigInvalid", "PassphraseInvalid", "TlsMa
 export const report = Effect.fnUntraced(function* (error: unknown, isJson: boolean) {
   const { _tag, message } = described(error)
   // One line for machines whatever it says; for people the lines of a list stay lines.
-  const text = isJson
-    ? JSON.stringify({ _tag, message })
-    : `feral-sync: ${message.split("\n").map(oneLine).join("\n")}`
+  const text = isJson ? JSON.stringify({ _tag, message }) : `feral-sync: ${message.split("\n").map(oneLine).join("\n")}`
   yield* writeError(text)
   return wrongConfiguration.has(_tag) ? 2 : 1
 })
@@ -51,7 +49,9 @@ const described = (error: unknown): { readonly _tag: string; readonly message: s
 /** The argument that was meant as text, most likely: it starts with a dash, and no flag looks like it. */
 const dashedText = (args: ReadonlyArray<string>): string | undefined => {
   const end = args.indexOf("--")
-  return args.slice(0, end === -1 ? args.length : end).find((arg) => /^-/.test(arg) && !/^--?[a-z][a-z-]*(=|$)/i.test(arg))
+  return args
+    .slice(0, end === -1 ? args.length : end)
+    .find((arg) => arg.startsWith("-") && !/^--?[a-z][a-z-]*(=|$)/i.test(arg))
 }
 
 /** What the parser of the command line has to say, in our words. */

@@ -32,7 +32,9 @@ export const print = Effect.fn("Listing.print")(function* <Row extends { readonl
       return [[rows], Option.fromUndefinedOr(last)]
     })
   )
-  yield* (yield* Globals.Json) ? printJson(pages) : printTable(pages, columns(yield* Clock.currentTimeMillis), whenEmpty)
+  yield* (yield* Globals.Json)
+    ? printJson(pages)
+    : printTable(pages, columns(yield* Clock.currentTimeMillis), whenEmpty)
 }, Effect.scoped)
 
 const printJson = Effect.fnUntraced(function* <Row, E>(pages: Stream.Stream<ReadonlyArray<Row>, E>) {

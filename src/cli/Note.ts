@@ -51,7 +51,10 @@ const list = Command.make("list", {}, () =>
       { title: "ID", text: ({ id }) => id, whole: true },
       { title: "CHANGED", text: ({ updated_at }) => ago(updated_at * 1000, now), whole: true },
       { title: "TAGS", text: ({ tags }) => tagsOf(tags) },
-      { title: "TEXT", text: ({ content, importance }) => (importance === "normal" ? content : `[${importance}] ${content}`) }
+      {
+        title: "TEXT",
+        text: ({ content, importance }) => (importance === "normal" ? content : `[${importance}] ${content}`)
+      }
     ],
     whenEmpty: 'No notes yet. Write one: feral-sync note add "water the plants" --tag home'
   })
@@ -64,7 +67,11 @@ const list = Command.make("list", {}, () =>
 )
 
 /** `tags` is JSON text, of any node: what is no list of words is shown as it is. */
-const tagsOf = (tags: string): string => tags.replace(/^\[|\]$/g, "").replaceAll('"', "").replaceAll(",", ", ")
+const tagsOf = (tags: string): string =>
+  tags
+    .replace(/^\[|\]$/g, "")
+    .replaceAll('"', "")
+    .replaceAll(",", ", ")
 
 export const command = Command.make("note").pipe(
   Command.withDescription("Notes: things to remember. The last change wins, on every node."),

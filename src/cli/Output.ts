@@ -24,7 +24,8 @@ export const write = (text: string): Effect.Effect<void> =>
 
 export const writeLine = (text: string): Effect.Effect<void> => write(`${text}\n`)
 
-export const writeError = (text: string): Effect.Effect<void> => Effect.sync(() => void process.stderr.write(`${text}\n`))
+export const writeError = (text: string): Effect.Effect<void> =>
+  Effect.sync(() => void process.stderr.write(`${text}\n`))
 
 /** One JSON value on one line. */
 export const writeJson = (value: unknown): Effect.Effect<void> => writeLine(JSON.stringify(value))

@@ -13,10 +13,7 @@ import * as Globals from "./Globals.ts"
 /** The flag of a variable. What it may be is the business of the configuration, which names the flag in its problems. */
 const option = (variable: Variable, metavar: string, description: string) =>
   Fields.maybe(
-    Flag.String(flagOf(variable)).pipe(
-      Flag.withMetavar(metavar),
-      Flag.withDescription(`${description} (${variable})`)
-    )
+    Flag.String(flagOf(variable)).pipe(Flag.withMetavar(metavar), Flag.withDescription(`${description} (${variable})`))
   )
 
 const flags = {

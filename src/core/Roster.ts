@@ -7,6 +7,9 @@
  *   network may let connections through in one direction only.
  * - One connection for each pair. Of two that are made at the same time, the one that the lower id dialled stays. Later on
  *   the newer stays: a peer dials again only when it has lost the older one.
+ * - With an existing FERAL node (form 1) a connection is one exchange. It is dialled every `interval`, at once when something was
+ *   left over, and when there are local writes, but at most once per second. It is not waited for, and its connections are no
+ *   rivals.
  * - A failed dial is tried again after a delay that doubles up to a cap, with jitter, and starts afresh after a connection
  *   that lasted a good minute. A refusal (passphrase, certificate) starts at a longer delay: someone has to mend it.
  *
@@ -24,6 +27,8 @@ export const times = {
   simultaneous: 10_000,
   /** A connection that lasted this long was good. */
   good: 60_000,
+  /** The least time between two exchanges with an existing FERAL node, when local writes wait. */
+  exchange: 1_000,
   retry: { first: 250, cap: 30_000 },
   refused: { first: 5_000, cap: 60_000 }
 } as const
@@ -32,6 +37,8 @@ export interface Options {
   readonly self: NodeId
   readonly mdns: boolean
   readonly mdnsTimeout: number
+  /** How often an existing FERAL node is synced. */
+  readonly interval: number
   /** The static list. */
   readonly peers: ReadonlyArray<Address>
 }
@@ -52,6 +59,8 @@ export interface Candidate {
   readonly dialAt: number
   /** Dials in a row that failed. */
   readonly failures: number
+  /** When the last exchange with an existing FERAL node was over (ms); none with a node that speaks form 2. */
+  readonly exchangedAt: number | undefined
 }
 
 /** An established connection. */
@@ -82,6 +91,10 @@ export type Ending =
   | "self"
   /** It was given up for another connection to the same node. */
   | "duplicate"
+  /** An exchange with an existing FERAL node is over. */
+  | "exchanged"
+  /** It is over, and something was left. */
+  | "unfinished"
 
 export type Event =
   | {
@@ -89,11 +102,15 @@ export type Event =
       readonly now: number
       readonly node: NodeId
       readonly addresses: ReadonlyArray<Address>
+      /** The wire form that it announces. */
+      readonly protocol: 1 | 2
     }
   | { readonly _tag: "Listed"; readonly now: number; readonly address: Address }
   | { readonly _tag: "Vanished"; readonly now: number; readonly node: NodeId }
   | { readonly _tag: "MdnsAvailable"; readonly now: number }
   | { readonly _tag: "MdnsUnavailable"; readonly now: number }
+  /** Something was written here. */
+  | { readonly _tag: "Written"; readonly now: number }
   /** A handshake is done. `key` is the candidate that was dialled; none for a connection that came in. */
   | {
       readonly _tag: "Established"
@@ -101,6 +118,7 @@ export type Event =
       readonly link: number
       readonly node: NodeId
       readonly key: string | undefined
+      readonly form: 1 | 2
     }
   /** A connection ended, or a dial failed. `random` is in [0, 1). */
   | {
@@ -142,10 +160,7 @@ export const step = (roster: Roster, event: Event): Step => {
   const { now } = event
   switch (event._tag) {
     case "Appeared":
-      return dialDue(
-        event.node === roster.options.self ? roster : appear(roster, event.node, event.addresses, now),
-        now
-      )
+      return dialDue(event.node === roster.options.self ? roster : appear(roster, event), now)
     case "Listed":
       return dialDue(list(roster, event.address, now), now)
     case "Vanished":
@@ -154,6 +169,8 @@ export const step = (roster: Roster, event: Event): Step => {
       return dialDue({ ...roster, mdns: "on" }, now)
     case "MdnsUnavailable":
       return dialDue(useStatic({ ...roster, mdns: "unavailable" }, now), now)
+    case "Written":
+      return dialDue(hurry(roster, now), now)
     case "Established":
       return establish(roster, event)
     case "Ended":
@@ -179,16 +196,37 @@ const staticKey = (address: Address): string => `static ${formatAddress(address)
 const hasMdnsPeer = ({ candidates }: Roster): boolean =>
   [...candidates.values()].some(({ source }) => source === "mdns")
 
-const appear = (roster: Roster, node: NodeId, addresses: ReadonlyArray<Address>, now: number): Roster => {
+const appear = (roster: Roster, { node, addresses, protocol, now }: Extract<Event, { _tag: "Appeared" }>): Roster => {
   const key = mdnsKey(node)
   const known = roster.candidates.get(key)
-  const isNew = known === undefined || addresses.some((address) => !includesAddress(known.addresses, address))
-  const wait = byCodePoint(roster.options.self, node) < 0 ? 0 : times.patience
-  const candidate: Candidate = isNew
-    ? { key, source: "mdns", node, addresses, dialling: known?.dialling ?? false, dialAt: now + wait, failures: 0 }
-    : { ...known, addresses }
-  return withCandidate(roster, candidate)
+  if (known !== undefined && addresses.every((address) => includesAddress(known.addresses, address))) {
+    return withCandidate(roster, { ...known, addresses })
+  }
+  const wait = protocol === 1 || byCodePoint(roster.options.self, node) < 0 ? 0 : times.patience
+  return withCandidate(roster, {
+    key,
+    source: "mdns",
+    node,
+    addresses,
+    dialling: known?.dialling ?? false,
+    dialAt: now + wait,
+    failures: 0,
+    exchangedAt: known?.exchangedAt
+  })
 }
+
+/** Local writes do not wait for the interval. */
+const hurry = (roster: Roster, now: number): Roster =>
+  [...roster.candidates.values()].reduce(
+    (next, candidate) =>
+      candidate.exchangedAt === undefined || candidate.failures > 0
+        ? next
+        : withCandidate(next, {
+            ...candidate,
+            dialAt: Math.min(candidate.dialAt, Math.max(now, candidate.exchangedAt + times.exchange))
+          }),
+    roster
+  )
 
 const list = (roster: Roster, address: Address, now: number): Roster => {
   const key = staticKey(address)
@@ -200,7 +238,8 @@ const list = (roster: Roster, address: Address, now: number): Roster => {
     addresses: [address],
     dialling: false,
     dialAt: now,
-    failures: 0
+    failures: 0,
+    exchangedAt: undefined
   })
 }
 
@@ -222,13 +261,14 @@ const useStatic = (roster: Roster, now: number): Roster => {
   })
 }
 
-const establish = (roster: Roster, { link, node, key, now }: Extract<Event, { _tag: "Established" }>): Step => {
+const establish = (roster: Roster, { link, node, key, form, now }: Extract<Event, { _tag: "Established" }>): Step => {
   const { self } = roster.options
   const dialledBy = key === undefined ? node : self
   const made: Link = { id: link, node, dialledBy, since: now }
   const candidate = key === undefined ? undefined : roster.candidates.get(key)
   const bound = candidate === undefined ? roster : withCandidate(roster, { ...candidate, node })
-  const rival = [...roster.links.values()].find((other) => other.node === node)
+  const isExchange = form === 1
+  const rival = isExchange ? undefined : [...roster.links.values()].find((other) => other.node === node)
   const linked = { ...bound, links: new Map(bound.links).set(link, made) }
   const loser = rival === undefined ? undefined : loserOf(rival, made, self)
   return dialDue(
@@ -254,16 +294,36 @@ const end = (roster: Roster, { link, key, ending, random, now }: Extract<Event, 
   )
   const wasGood = lost !== undefined && now - lost.since >= times.good
   return dialled.reduce((next, candidate) => {
-    const failures = wasGood ? 0 : candidate.failures + 1
-    const delays = ending === "refused" ? times.refused : times.retry
-    const wait = ending === "self" ? Infinity : ending === "duplicate" ? 0 : backoff(delays, failures, random)
-    return withCandidate(next, {
-      ...candidate,
-      dialling: candidate.key === key ? false : candidate.dialling,
-      failures: ending === "duplicate" ? candidate.failures : failures,
-      dialAt: Math.max(now + wait, ending === "duplicate" ? candidate.dialAt : 0)
-    })
+    const idle = candidate.key === key ? { ...candidate, dialling: false } : candidate
+    return withCandidate(next, { ...idle, ...afterEnd(roster.options, idle, ending, wasGood, random, now) })
   }, without)
+}
+
+/** When to dial again, and what counts as a failure. */
+const afterEnd = (
+  { interval }: Options,
+  candidate: Candidate,
+  ending: Ending,
+  wasGood: boolean,
+  random: number,
+  now: number
+): Pick<Candidate, "failures" | "dialAt" | "exchangedAt"> => {
+  const { exchangedAt } = candidate
+  const failures = wasGood ? 0 : candidate.failures + 1
+  switch (ending) {
+    case "exchanged":
+      return { failures: 0, dialAt: now + interval, exchangedAt: now }
+    case "unfinished":
+      return { failures: 0, dialAt: now, exchangedAt: now }
+    case "duplicate":
+      return { failures: candidate.failures, dialAt: Math.max(now, candidate.dialAt), exchangedAt }
+    case "self":
+      return { failures, dialAt: Infinity, exchangedAt }
+    case "refused":
+      return { failures, dialAt: now + backoff(times.refused, failures, random), exchangedAt }
+    case "lost":
+      return { failures, dialAt: now + backoff(times.retry, failures, random), exchangedAt }
+  }
 }
 
 /** The delay before try `failures + 1`: doubling, capped, and spread over its upper half. */
@@ -276,24 +336,23 @@ export const backoff = (
 /** Dials whoever is due. */
 const dialDue = (roster: Roster, now: number, before: ReadonlyArray<Action> = []): Step => {
   const actions = [...before]
-  const candidates = new Map(roster.candidates)
-  const busy = new Set(
-    [...candidates.values()].flatMap(({ dialling, node }) => (dialling && node !== undefined ? [node] : []))
-  )
+  let next = roster
   for (const candidate of roster.candidates.values()) {
     const address = candidate.addresses[candidate.failures % candidate.addresses.length]
-    if (address === undefined || candidate.dialAt > now || !isWanted(roster, candidate)) continue
-    if (candidate.node !== undefined && busy.has(candidate.node)) continue
-    if (candidate.node !== undefined) busy.add(candidate.node)
-    candidates.set(candidate.key, { ...candidate, dialling: true })
+    if (address === undefined || candidate.dialAt > now || !isWanted(next, candidate)) continue
+    next = withCandidate(next, { ...candidate, dialling: true })
     actions.push({ _tag: "Dial", key: candidate.key, address })
   }
-  return actions.length === before.length ? [roster, actions] : [{ ...roster, candidates }, actions]
+  return [next, actions]
 }
 
-/** Whether a candidate should be dialled at all: it is not, and nothing connects us with its node. */
-const isWanted = ({ links, options }: Roster, { dialling, node }: Candidate): boolean =>
-  !dialling && node !== options.self && ![...links.values()].some((link) => link.node === node)
+/** Whether a candidate should be dialled at all: its node is neither connected nor being dialled. */
+const isWanted = ({ links, candidates, options }: Roster, { dialling, node }: Candidate): boolean => {
+  if (dialling || node === options.self) return false
+  if (node === undefined) return true
+  const isSame = (other: { readonly node: NodeId | undefined }) => other.node === node
+  return ![...links.values()].some(isSame) && ![...candidates.values()].some((other) => other.dialling && isSame(other))
+}
 
 const includesAddress = (addresses: ReadonlyArray<Address>, address: Address): boolean =>
   addresses.some(({ host, port }) => host === address.host && port === address.port)

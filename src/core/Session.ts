@@ -34,12 +34,13 @@ import {
   settledDigest,
   type Step,
   times,
+  type View,
   withLocal
 } from "./session/State.ts"
 import * as VectorClock from "./VectorClock.ts"
 import * as Wire from "./Wire.ts"
 
-export { initial, type Action, type Event, type Options, type Session, type Step } from "./session/State.ts"
+export { initial, type Action, type Event, type Options, type Session, type Step, type View } from "./session/State.ts"
 
 /** The first step of a connection: the dialler speaks first. */
 export const open = (session: Session): Step =>
@@ -240,13 +241,9 @@ const close = (session: Session, code: number, reason: string, failure: SessionF
 ]
 
 /** How a session is, for `status`. */
-export const view = (session: Session) => ({
-  state: isCaughtUp(session)
-    ? ("live" as const)
-    : session.phase === "open"
-      ? ("syncing" as const)
-      : ("connecting" as const),
-  /** Operations that are sent and not yet known to be committed there; none while it is not known what is missing. */
+export const view = (session: Session): View => ({
+  peer: session.peer,
+  state: isCaughtUp(session) ? "live" : session.phase === "open" ? "syncing" : "connecting",
   lag:
     isCaughtUp(session) || HashMap.isEmpty(session.outbound.dirty)
       ? session.outbound.unacked.reduce((sum, frame) => sum + frame.operations, 0)

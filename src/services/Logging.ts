@@ -25,18 +25,18 @@ const pretty = Logger.make<unknown, string>(({ cause, date, fiber, logLevel, mes
   const annotations = Object.entries(fiber.getRef(References.CurrentLogAnnotations))
   const facts = annotations.map(([key, value]) => `${key}=${quoted(text(value))}`).join(" ")
   const line = `${date.toTimeString().slice(0, 8)} ${logLevel.toUpperCase().padEnd(5)} ${words}`
-  const lines = [facts === "" ? line : `${line}  ${facts}`]
-  if (cause.reasons.length > 0) lines.push(Cause.pretty(cause))
-  return lines.map(printable).join("\n")
+  const event = printable(facts === "" ? line : `${line}  ${facts}`)
+  if (cause.reasons.length === 0) return event
+  return [event, ...Cause.pretty(cause).split("\n").map(printable)].join("\n")
 })
 
 const text = (value: unknown): string => (typeof value === "string" ? value : Formatter.format(value))
 
 const quoted = (value: string): string => (/^[^\s"=]+$/.test(value) ? value : JSON.stringify(value))
 
-/** Everything but line ends and tabs that steers a terminal is shown as what it is. */
+/** Characters that steer a terminal are shown as what they are. */
 const printable = (line: string): string =>
-  line.replace(/[^\P{Cc}\n\t]|[\u202a-\u202e\u2066-\u2069]/gu, (character) => {
+  line.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (character) => {
     const code = character.codePointAt(0) ?? 0
     return `\\u${code.toString(16).padStart(4, "0")}`
   })

@@ -7,9 +7,12 @@
  */
 import { Cause, Context, Duration, Effect, Exit, FiberMap, Layer, Option, Queue, Random, Result, Stream } from "effect"
 import { type Address, formatAddress } from "../core/Address.ts"
-import { LegacyRefused, PeerClosed, SelfConnection, type SessionFailure } from "../core/Failure.ts"
+import { PeerClosed, SelfConnection, type SessionFailure } from "../core/Failure.ts"
+import * as Exchange from "../core/legacy/Exchange.ts"
+import * as Policy from "../core/legacy/Policy.ts"
 import type { NodeId } from "../core/NodeId.ts"
 import * as Roster from "../core/Roster.ts"
+import * as Session from "../core/Session.ts"
 import { closeCodes } from "../core/Wire.ts"
 import { Clock } from "./Clock.ts"
 import { Config } from "./Config.ts"
@@ -51,7 +54,8 @@ const make = Effect.fnUntraced(function* () {
   const store = yield* Store
   const transport = yield* Transport
   const discovery = yield* Discovery
-  const key = yield* (yield* Passphrase).key
+  const passphrase = yield* Passphrase
+  const key = yield* passphrase.key
   const context = Context.make(Store, store).pipe(Context.add(Clock, clock))
 
   const table = PeerTable.make()
@@ -66,50 +70,46 @@ const make = Effect.fnUntraced(function* () {
   const inputs = yield* Queue.bounded<Input>(256)
   const dials = yield* FiberMap.make<string>()
 
-  /** Serves one connection until it ends, in its scope. */
-  const serve = Effect.fnUntraced(function* (
+  /** Serves one connection until it ends, in its scope. Returns how it ended, when that was in good order. */
+  const serve = (link: number, connection: Connection, key_: string | undefined, expected?: NodeId) =>
+    (connection.form === 2
+      ? converse(link, connection, key_, expected)
+      : exchange(link, connection, key_, expected)
+    ).pipe(Effect.provide(context))
+
+  /** A session of form 2. */
+  const converse = Effect.fnUntraced(function* (
     link: number,
     connection: Connection,
     key_: string | undefined,
-    expected?: NodeId
+    expected: NodeId | undefined
   ) {
-    if (connection.form === 1) {
-      return yield* new LegacyRefused({
-        detail: `${formatAddress(connection.remote)} speaks the wire of existing FERAL nodes, which this version does not: run feral-sync there`
-      })
-    }
     const nonce = connection.nonces.dialler
     const [ours, theirs] = key_ === undefined ? [accepted, dialled] : [dialled, accepted]
     ours.add(nonce)
+    const options: Session.Options = {
+      role: key_ === undefined ? "server" : "dialler",
+      self: store.nodeId,
+      key,
+      nonces: connection.nonces,
+      binding: connection.binding,
+      remote: formatAddress(connection.remote),
+      expected,
+      openedAt: store.openedAt,
+      met,
+      maxFrameBytes: settings.maxFrameBytes,
+      maxDriftMs: settings.maxClockDriftMs
+    }
     const running = yield* SessionRunner.start(
       connection,
-      {
-        role: key_ === undefined ? "server" : "dialler",
-        self: store.nodeId,
-        key,
-        nonces: connection.nonces,
-        binding: connection.binding,
-        remote: formatAddress(connection.remote),
-        expected,
-        openedAt: store.openedAt,
-        met,
-        maxFrameBytes: settings.maxFrameBytes,
-        maxDriftMs: settings.maxClockDriftMs
-      },
-      (peer) =>
-        Effect.suspend(() => {
-          met.add(peer)
-          table.failures.delete(key_ ?? PeerTable.visitorKey(connection.remote.host))
-          return Effect.andThen(
-            Effect.logInfo("peer connected").pipe(
-              Effect.annotateLogs({ peer, address: formatAddress(connection.remote) })
-            ),
-            Queue.offer(inputs, { _tag: "Established", link, node: peer, key: key_ })
-          )
-        })
+      { ...Session, begin: (local, now) => Session.open(Session.initial(options, local, now)) },
+      (peer) => {
+        met.add(peer)
+        return established(link, connection, key_, peer)
+      }
     )
     table.entries.set(link, { key: key_, connection, running })
-    return yield* running.done.pipe(
+    yield* running.done.pipe(
       Effect.catchTag("DuplicateNodeId", (failure) => Effect.fail(theirs.has(nonce) ? new SelfConnection() : failure)),
       Effect.ensuring(
         Effect.sync(() => {
@@ -118,18 +118,71 @@ const make = Effect.fnUntraced(function* () {
         })
       )
     )
-  }, Effect.provide(context))
+    return "duplicate" as const
+  })
+
+  /** An exchange of form 1, where the policy allows it. */
+  const exchange = Effect.fnUntraced(function* (
+    link: number,
+    connection: Connection,
+    key_: string | undefined,
+    expected: NodeId | undefined
+  ) {
+    const remote = formatAddress(connection.remote)
+    const refusal = Policy.refusal(settings.legacy, connection.tls, remote)
+    if (refusal !== undefined) return yield* refusal
+    const options: Exchange.Options = {
+      role: key_ === undefined ? "server" : "dialler",
+      self: store.nodeId,
+      passphrase: passphrase.passphrase,
+      remote,
+      expected,
+      memories: table.memories,
+      scope: Option.getOrUndefined(settings.legacyScope),
+      maxFrameBytes: settings.maxFrameBytes,
+      maxDriftMs: settings.maxClockDriftMs
+    }
+    const running = yield* SessionRunner.start(
+      connection,
+      { ...Exchange, begin: (local, now) => Exchange.open(Exchange.initial(options, local, now)) },
+      (peer) => established(link, connection, key_, peer)
+    )
+    table.entries.set(link, { key: key_, connection, running })
+    yield* running.done.pipe(Effect.ensuring(Effect.sync(() => table.entries.delete(link))))
+    const state = running.state()
+    const met = Option.getOrUndefined(Exchange.remember(state))
+    if (met !== undefined) PeerTable.noteExchange(table, ...met, connection, yield* clock.now)
+    yield* Effect.logDebug("exchanged").pipe(
+      Effect.annotateLogs({ address: remote, peer: state.peer, sent: state.sent, received: state.received })
+    )
+    return Exchange.isUnfinished(state) ? ("unfinished" as const) : ("exchanged" as const)
+  })
+
+  const established = Effect.fnUntraced(function* (
+    link: number,
+    connection: Connection,
+    key_: string | undefined,
+    peer: NodeId
+  ) {
+    table.failures.delete(key_ ?? PeerTable.visitorKey(connection.remote.host))
+    // An exchange comes and goes: only the first one is news.
+    const log = connection.form === 2 || !table.memories.has(peer) ? Effect.logInfo : Effect.logDebug
+    yield* log("peer connected").pipe(
+      Effect.annotateLogs({ peer, address: formatAddress(connection.remote), form: connection.form })
+    )
+    yield* Queue.offer(inputs, { _tag: "Established", link, node: peer, key: key_, form: connection.form })
+  })
 
   /** Notes how a connection or a dial ended, and tells the roster. */
   const ended = Effect.fnUntraced(function* (
     link: number,
     key_: string | undefined,
     address: Address,
-    result: Result.Result<void, Failure>
+    result: Result.Result<Roster.Ending, Failure>
   ) {
     const random = yield* Random.next
     if (Result.isFailure(result)) yield* report(key_ ?? PeerTable.visitorKey(address.host), address, result.failure)
-    const ending = Result.isFailure(result) ? endingOf(result.failure) : "duplicate"
+    const ending = Result.match(result, { onSuccess: (ending) => ending, onFailure: endingOf })
     yield* Queue.offer(inputs, { _tag: "Ended", link, key: key_, ending, random })
   })
 
@@ -145,6 +198,13 @@ const make = Effect.fnUntraced(function* () {
   const attempt = Effect.fnUntraced(function* (key_: string, address: Address, expected: NodeId | undefined) {
     const link = ++links
     const exit = yield* transport.dial(address).pipe(
+      // A peer without TLS is an existing FERAL node: what matters is what our policy says about those.
+      Effect.catchTag("TlsHandshakeFailed", (failure) =>
+        Effect.fail(
+          (failure.reason === "plain peer" && Policy.refusal(settings.legacy, "none", formatAddress(address))) ||
+            failure
+        )
+      ),
       Effect.flatMap((connection) => serve(link, connection, key_, expected)),
       Effect.scoped,
       Effect.exit
@@ -167,6 +227,7 @@ const make = Effect.fnUntraced(function* () {
       self: store.nodeId,
       mdns: discovery.mdns,
       mdnsTimeout: Duration.toMillis(settings.mdnsTimeout),
+      interval: Duration.toMillis(settings.interval),
       peers: settings.peers
     },
     yield* clock.now
@@ -209,10 +270,18 @@ const make = Effect.fnUntraced(function* () {
     Effect.forkScoped
   )
   yield* supervise().pipe(guarded("supervisor"), Effect.forkScoped)
+  // Sessions of form 2 listen to the store themselves. For the others, many writes make one call.
+  yield* store.changes.pipe(
+    Stream.filter(({ operations }) => operations.some(({ hlc }) => hlc.node === store.nodeId)),
+    Stream.debounce("200 millis"),
+    Stream.runForEach(() => Queue.offer(inputs, { _tag: "Written" })),
+    guarded("writes"),
+    Effect.forkScoped
+  )
 
   return Peers.of({
     port,
-    status: Effect.map(clock.now, (now) => PeerTable.statuses(table, roster, now)),
+    status: Effect.map(clock.now, (now) => PeerTable.statuses(table, roster, now, settings.maxClockDriftMs)),
     discovery: Effect.sync(() => ({ mdns: roster.mdns, static: roster.static }))
   })
 })
@@ -230,7 +299,12 @@ const guarded =
 const inputOf = (sighting: Sighting): Input => {
   switch (sighting._tag) {
     case "Appeared":
-      return { _tag: "Appeared", node: sighting.nodeId, addresses: sighting.addresses }
+      return {
+        _tag: "Appeared",
+        node: sighting.nodeId,
+        addresses: sighting.addresses,
+        protocol: sighting.protocol
+      }
     case "Vanished":
       return { _tag: "Vanished", node: sighting.nodeId }
     case "Listed":
@@ -259,9 +333,9 @@ const endingOf = ({ _tag }: Failure): Roster.Ending => {
 }
 
 /** A defect of one connection is logged, and costs that connection only. Interruption goes on. */
-const resultOf = (exit: Exit.Exit<void, Failure>): Effect.Effect<Result.Result<void, Failure>> =>
+const resultOf = (exit: Exit.Exit<Roster.Ending, Failure>): Effect.Effect<Result.Result<Roster.Ending, Failure>> =>
   Exit.match(exit, {
-    onSuccess: () => Effect.succeed(Result.void),
+    onSuccess: (ending) => Effect.succeed(Result.succeed(ending)),
     onFailure: (cause) => {
       const failure = Cause.findErrorOption(cause)
       if (Option.isSome(failure)) return Effect.succeed(Result.fail(failure.value))

@@ -2,7 +2,7 @@
  * Connections between nodes: frames of text over an encrypted channel, with backpressure both ways.
  */
 import { Context, type Effect, Layer, type Queue, type Redacted, type Scope } from "effect"
-import type { PeerClosed } from "../core/Failure.ts"
+import type { LegacyRefused, PeerClosed } from "../core/Failure.ts"
 import type { Config } from "./Config.ts"
 import type { Address } from "../core/Address.ts"
 import type { ListenFailed, PeerUnreachable, TlsHandshakeFailed, TlsMaterialInvalid } from "./Failure.ts"
@@ -45,7 +45,7 @@ export interface Host {
   /** Serves one connection, in its own scope and fiber; the connection is closed when it ends. */
   serve(connection: Connection): Effect.Effect<void, never, Scope.Scope>
   /** Someone came who could not be let in. */
-  refused(remote: Address, error: TlsHandshakeFailed): Effect.Effect<void>
+  refused(remote: Address, error: TlsHandshakeFailed | LegacyRefused): Effect.Effect<void>
 }
 
 export class Transport extends Context.Service<

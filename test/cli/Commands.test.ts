@@ -74,7 +74,7 @@ describe("commands without a node", () => {
       content: "--json",
       tags: '["a","b c"]',
       hlc: edited.hlc,
-      created_at: note?.created_at
+      created_at: note?.created_at ?? 0
     })
     const table = await human("note", "list")
     assert.match(table, /^ID +CHANGED +TAGS +TEXT\n/)

@@ -21,7 +21,11 @@ const render = (rows: ReadonlyArray<Row>, width: number) => {
   return [Table.header(layout), ...rows.map((row) => Table.row(layout, row))]
 }
 
-const Cell = Schema.Struct({ id: Schema.Literals(["1", "22", "id-of-36-characters-or-so"]), a: Schema.String, b: Schema.String })
+const Cell = Schema.Struct({
+  id: Schema.Literals(["1", "22", "id-of-36-characters-or-so"]),
+  a: Schema.String,
+  b: Schema.String
+})
 
 describe("Table", () => {
   it("short columns stay whole, and long ones share what is left", () => {
@@ -29,6 +33,12 @@ describe("Table", () => {
       "ID  A      B",
       "1   short  a rather lon…"
     ])
+  })
+
+  it("two long columns get the same, and something remains of each where there is no room at all", () => {
+    const rows = [{ id: "1", a: "a".repeat(50), b: "b".repeat(40) }]
+    assert.deepStrictEqual(Table.layout(columns, rows, 26).widths, [2, 10, 10])
+    assert.deepStrictEqual(Table.layout(columns, rows, 5).widths, [2, 8, 8])
   })
 
   it("nothing is cut where there is no terminal", () => {
@@ -59,7 +69,7 @@ describe("Table", () => {
         assert.notMatch(line, /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u)
       }
     },
-    { arbitrary: { numRuns: 2000 } }
+    { arbitrary: { runs: 2_000 } }
   )
 
   it("text of others cannot steer the terminal", () => {

@@ -67,6 +67,11 @@ describe("Operation on the wire", () => {
     runs(2000)
   )
 
+  it("refuses an operation before all time: no clock could ever ask for it", () => {
+    assert.deepStrictEqual(fromWire({ ...wire, hlc: `0:0:${wire.origin_node}` }), Result.fail("hlc is before all time"))
+    assert.isTrue(Result.isSuccess(fromWire({ ...wire, hlc: `0:1:${wire.origin_node}` })))
+  })
+
   it.prop(
     "the order of keys and unknown keys of the envelope change nothing",
     [anyOperation, order, oneOf(anyText, element("scope", "__proto__", "id")), tree],

@@ -11,7 +11,10 @@ const at = (host: string): Address => ({ host, port: 9090 })
 
 /** Feeds events to a roster and collects what it asks for. */
 const world = (options: Partial<Roster.Options> = {}) => {
-  const [first, actions] = Roster.initial({ self, mdns: true, mdnsTimeout: 30_000, peers: [], ...options }, 0)
+  const [first, actions] = Roster.initial(
+    { self, mdns: true, mdnsTimeout: 30_000, interval: 30_000, peers: [], ...options },
+    0
+  )
   let roster = first
   const asked = [...actions]
   return {
@@ -30,6 +33,7 @@ const appeared = (node: NodeId, host: string, now: number): Roster.Event => ({
   _tag: "Appeared",
   node,
   addresses: [at(host)],
+  protocol: 2,
   now
 })
 const tick = (now: number): Roster.Event => ({ _tag: "Tick", now })
@@ -38,6 +42,7 @@ const established = (link: number, node: NodeId, key: string | undefined, now: n
   link,
   node,
   key,
+  form: 2,
   now
 })
 const ended = (link: number, key: string | undefined, ending: Roster.Ending, now: number): Roster.Event => ({
@@ -170,12 +175,37 @@ describe("Roster", () => {
 
   it("the next address of a peer is tried after a failure", () => {
     const { event, dials } = world()
-    event({ _tag: "Appeared", node: higher, addresses: [at("10.0.0.1"), at("10.0.0.2")], now: 0 })
+    event({ _tag: "Appeared", node: higher, addresses: [at("10.0.0.1"), at("10.0.0.2")], protocol: 2, now: 0 })
     event(ended(1, `mdns ${higher}`, "lost", 10))
     event(tick(1_000))
     assert.deepStrictEqual(dials(), ["10.0.0.1", "10.0.0.2"])
   })
 
+  it("an existing FERAL node is synced every interval, at once when something is left, and soon after local writes", () => {
+    const { event, dials, roster } = world()
+    event({ _tag: "Appeared", node: lower, addresses: [at("10.0.0.1")], protocol: 1, now: 0 })
+    assert.deepStrictEqual(dials(), ["10.0.0.1"], "it is not waited for, though its id is lower")
+    event({ _tag: "Established", link: 1, node: lower, key: `mdns ${lower}`, form: 1, now: 10 })
+    event({ _tag: "Established", link: 2, node: lower, key: undefined, form: 1, now: 20 })
+    event(ended(1, `mdns ${lower}`, "unfinished", 30))
+    event(ended(2, undefined, "unfinished", 30))
+    assert.deepStrictEqual(dials(), ["10.0.0.1"])
+    event(ended(3, `mdns ${lower}`, "exchanged", 100))
+    assert.strictEqual(Roster.deadline(roster()), 30_100)
+    event({ _tag: "Written", now: 200 })
+    assert.strictEqual(Roster.deadline(roster()), 1_100)
+    event(tick(1_100))
+    assert.deepStrictEqual(dials(), ["10.0.0.1"])
+    event(ended(4, `mdns ${lower}`, "exchanged", 1_200))
+    event({ _tag: "Written", now: 20_000 })
+    assert.deepStrictEqual(dials(), ["10.0.0.1"])
+    // A node that is in trouble is not bothered by every write.
+    event(ended(5, `mdns ${lower}`, "lost", 20_100))
+    event({ _tag: "Written", now: 20_101 })
+    assert.deepStrictEqual(dials(), [])
+  })
+
+  const endings = ["lost", "refused", "self", "duplicate", "exchanged", "unfinished"] as const
   const Step = Schema.Tuple([Schema.Natural, Schema.Natural, Schema.Natural])
   it.prop(
     "whatever happens: nobody is dialled twice at a time, nothing throws, and a deadline is never missed",
@@ -202,7 +232,7 @@ describe("Roster", () => {
             event(established(++links, node, key, now))
             break
           case 3:
-            event(ended(links, key, (["lost", "refused", "self", "duplicate"] as const)[extra % 4] ?? "lost", now))
+            event(ended(links, key, endings[extra % endings.length] ?? "lost", now))
             if (key !== undefined) dialling.delete(key)
             break
           case 4:

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, FileSystem, Layer, Logger, Option, Schema, Scope, Stream } from "effect"
 import { renameSync } from "node:fs"
 import { request } from "node:http"
-import { connect as dial, createServer } from "node:net"
+import { connect as dial, createServer, type Socket } from "node:net"
 import { join } from "node:path"
 import { Api } from "../../src/services/Api.ts"
 import * as Client from "../../src/services/api/Client.ts"
@@ -318,6 +318,7 @@ describe("Api", () => {
         }
         const hosts = [
           "evil.example",
+          "evil.localhost",
           "localhost.evil.example",
           "127.0.0.1.evil.example:80",
           "localhost:x",
@@ -358,28 +359,46 @@ describe("Api", () => {
     )
   )
 
-  it.live("a client that never ends its request does not keep the node from stopping", () =>
+  it.live("clients that never end their request, or never read the answer, do not keep the node from stopping", () =>
     within((home) =>
       Effect.gen(function* () {
         const apiPort = yield* freePort
         const scope = yield* Scope.make()
         yield* start({ home, apiPort }).pipe(Scope.provide(scope))
-        yield* Effect.acquireRelease(
-          Effect.callback<ReturnType<typeof dial>>((resume) => {
-            const socket = dial({ port: apiPort, host: "127.0.0.1" })
-            socket.on("error", () => {})
-            socket.write("GET /status HTTP/1.1\r\nHost: localhost\r\n", () => resume(Effect.succeed(socket)))
-          }),
-          (socket) => Effect.sync(() => socket.destroy())
-        )
         const { memory } = yield* connected(home)
+        yield* Effect.replicateEffect(memory.notes.put({ content: "x".repeat(5_000_000) }), 4)
+        const silent = yield* send(apiPort, "GET /status HTTP/1.1\r\nHost: localhost\r\n")
+        const idle = yield* send(apiPort, "GET /notes HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        yield* Effect.callback<void>((resume) => void idle.once("readable", () => resume(Effect.void)))
         const following = yield* memory.changes.pipe(Stream.runDrain, Effect.forkScoped({ startImmediately: true }))
         yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("3 seconds"))
         yield* Fiber.join(following)
+        // The connections are over, not merely left behind: the rest of the answer never comes.
+        yield* Effect.callback<void>((resume) => {
+          silent.once("close", () => resume(Effect.void))
+          silent.resume()
+        }).pipe(Effect.timeout("3 seconds"))
+        const rest = yield* Effect.callback<number>((resume) => {
+          let bytes = 0
+          idle.on("data", (chunk: Buffer) => (bytes += chunk.length))
+          idle.once("close", () => resume(Effect.succeed(bytes)))
+        }).pipe(Effect.timeout("3 seconds"))
+        assert.isBelow(rest, 20_000_000)
       })
     )
   )
 })
+
+/** Sends some bytes and then neither sends nor reads any more. */
+const send = (port: number, text: string) =>
+  Effect.acquireRelease(
+    Effect.callback<Socket>((resume) => {
+      const socket = dial({ port, host: "127.0.0.1" })
+      socket.on("error", () => {})
+      socket.write(text, () => resume(Effect.succeed(socket)))
+    }),
+    (socket) => Effect.sync(() => socket.destroy())
+  )
 
 const leaveSocket = (path: string) =>
   Effect.callback<void>((resume) => {

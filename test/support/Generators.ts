@@ -208,6 +208,8 @@ const make = (
   }
 ): Operation.Operation => ({
   ...fields,
+  // No operation stands before all time.
+  hlc: fields.hlc.wall === 0 && fields.hlc.counter === 0 ? { ...fields.hlc, counter: 1 } : fields.hlc,
   table: Operation.Kind.make(fields.table),
   row_id: Operation.RowId.make(fields.row_id),
   op_id: Operation.OpId.make(fields.op_id)

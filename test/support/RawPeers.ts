@@ -1,12 +1,6 @@
 /** Peers that are no feral-sync nodes: raw sockets, raw TLS, plain HTTP. Loopback only; all of them end with the scope. */
 import { Effect } from "effect"
-import {
-  connect as connectPlain,
-  createServer as createPlain,
-  type AddressInfo,
-  type Server,
-  type Socket
-} from "node:net"
+import { connect as connectPlain, createServer as createPlain, type Server, type Socket } from "node:net"
 import { connect, createServer, type ConnectionOptions, type TLSSocket, type TlsOptions } from "node:tls"
 
 const listening = <S extends Server>(server: S, host = "127.0.0.1") =>

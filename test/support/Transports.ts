@@ -52,7 +52,8 @@ export const reception = Effect.fnUntraced(function* (node: Node) {
   const refusals = yield* Queue.bounded<TlsHandshakeFailed>(64)
   const host: Host = {
     serve: (connection) => Effect.andThen(Queue.offer(arrivals, connection), Effect.never),
-    refused: (_remote, error) => Effect.asVoid(Queue.offer(refusals, error))
+    refused: (_remote, error) =>
+      error._tag === "LegacyRefused" ? Effect.void : Effect.asVoid(Queue.offer(refusals, error))
   }
   const { port } = yield* node.listen(host)
   return { port, arrivals, refusals, at: { host: "127.0.0.1", port } }

@@ -18,7 +18,7 @@ import { isSamePassphrase, type Role } from "../Handshake.ts"
 import * as Hlc from "../Hlc.ts"
 import { type NodeId, utf8Length } from "../NodeId.ts"
 import type { Delta, DeltaRequest, Snapshot } from "../Replica.ts"
-import type { Action, Event } from "../session/State.ts"
+import type { Action, Event, View } from "../session/State.ts"
 import * as VectorClock from "../VectorClock.ts"
 import * as Wire from "./Wire.ts"
 
@@ -360,6 +360,17 @@ const done = (exchange: Exchange): Step => [
   { ...exchange, phase: "closed" },
   [{ _tag: "Close", code: 1000, reason: "", failure: undefined }]
 ]
+
+/** How an exchange is, for `status`. */
+export const view = ({ phase, peer, since, held }: Exchange): View => ({
+  peer,
+  state: phase === "greeting" ? "connecting" : "syncing",
+  lag: undefined,
+  offset: undefined,
+  lastSyncAt: phase === "closed" ? since : undefined,
+  held,
+  diverged: false
+})
 
 /** What to remember of the peer; none when it was not met. */
 export const remember = (exchange: Exchange): Option.Option<readonly [NodeId, Memory]> => {

@@ -88,9 +88,9 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
   // Leave room for the envelope, which holds the claims.
   const unsent = delta.operations.filter((operation) => !VectorClock.covers(session.known, operation.hlc))
   const { changes, bytes } = Wire.fill(unsent, session.options.maxFrameBytes - envelopeBytes)
-  const cut = unsent[changes.length]
+  const [last, cut] = [unsent[changes.length - 1], unsent[changes.length]]
   const dirty = addTouched(
-    moveCursors(session.outbound.dirty, request, delta, cut?.hlc),
+    moveCursors(session.outbound.dirty, request, delta, last?.hlc, cut?.hlc),
     delta.touched.value,
     request,
     current,
@@ -144,6 +144,7 @@ const moveCursors = (
   before: Outbound["dirty"],
   request: DeltaRequest,
   delta: Delta,
+  sent: Hlc.Hlc | undefined,
   cut: Hlc.Hlc | undefined
 ): Outbound["dirty"] => {
   const last = new Map<NodeId, Hlc.Reading>()
@@ -155,7 +156,10 @@ const moveCursors = (
       if (isCut || origin === undefined) return
       if (cut?.node === node) {
         isCut = true
-        HashMap.set(dirty, node, { ...origin, from: Hlc.predecessor(cut) })
+        // Of several operations under one reading, which only a broken origin makes, those that do not fit are left out: they
+        // would be read again for ever.
+        const isTorn = sent !== undefined && Hlc.HlcOrder(sent, cut) === 0
+        HashMap.set(dirty, node, { ...origin, from: isTorn ? cut : Hlc.predecessor(cut) })
       } else if (index < delta.exhausted) HashMap.remove(dirty, node)
       else HashMap.set(dirty, node, { ...origin, from: Hlc.latest(from, last.get(node) ?? from) })
     })

@@ -155,6 +155,20 @@ export type Action =
       readonly failure: SessionFailure | undefined
     }
 
+/** How a session is, for `status`. */
+export interface View {
+  readonly peer: NodeId | undefined
+  readonly state: "connecting" | "syncing" | "live"
+  /** Operations that the peer is not known to have committed; none while it is not known what it lacks. */
+  readonly lag: number | undefined
+  /** How far the peer's wall time is ahead of ours (ms). */
+  readonly offset: number | undefined
+  readonly lastSyncAt: number | undefined
+  /** First reading of each origin that is ahead of time. */
+  readonly held: HashMap.HashMap<NodeId, Reading>
+  readonly diverged: boolean
+}
+
 /** A state and what it asks for. */
 export type Step = readonly [Session, ReadonlyArray<Action>]
 

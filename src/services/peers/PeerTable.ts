@@ -4,8 +4,9 @@
 import { HashMap } from "effect"
 import type { Address } from "../../core/Address.ts"
 import { ClockDrift } from "../../core/Failure.ts"
+import type { Memory } from "../../core/legacy/Exchange.ts"
+import type { NodeId } from "../../core/NodeId.ts"
 import type * as Roster from "../../core/Roster.ts"
-import * as Session from "../../core/Session.ts"
 import type { PeerStatus } from "../Status.ts"
 import type { Connection } from "../Transport.ts"
 import type { Running } from "./SessionRunner.ts"
@@ -14,7 +15,7 @@ import type { Running } from "./SessionRunner.ts"
 export interface Entry {
   readonly key: string | undefined
   readonly connection: Connection
-  readonly running: Running
+  readonly running: Running<unknown>
 }
 
 /** A failure, with the words that an operator reads. */
@@ -32,9 +33,39 @@ export interface PeerTable {
   readonly entries: Map<number, Entry>
   /** By candidate key, or by `from <host>` for those who came in. */
   readonly failures: Map<string, Failed & { readonly address: Address }>
+  /** What is remembered of existing FERAL nodes, and when they were last met (ms). */
+  readonly memories: Map<NodeId, Memory>
+  readonly exchanged: Map<NodeId, { readonly connection: Connection; readonly at: number }>
 }
 
-export const make = (): PeerTable => ({ entries: new Map(), failures: new Map() })
+export const make = (): PeerTable => ({
+  entries: new Map(),
+  failures: new Map(),
+  memories: new Map(),
+  exchanged: new Map()
+})
+
+/** Old nodes that are remembered: they often take a new id when they restart. The one that was met longest ago goes first. */
+const oldNodesKept = 256
+
+/** Notes what an exchange with an existing FERAL node has taught. */
+export const noteExchange = (
+  { memories, exchanged }: PeerTable,
+  node: NodeId,
+  memory: Memory,
+  connection: Connection,
+  at: number
+): void => {
+  for (const map of [memories, exchanged]) map.delete(node)
+  memories.set(node, memory)
+  exchanged.set(node, { connection, at })
+  for (const map of [memories, exchanged]) {
+    for (const oldest of map.keys()) {
+      if (map.size <= oldNodesKept) break
+      map.delete(oldest)
+    }
+  }
+}
 
 /** The key of failures of those who came from a host. */
 export const visitorKey = (host: string): string => `from ${host}`
@@ -52,14 +83,19 @@ export const noteFailure = (table: PeerTable, key: string, address: Address, fai
 }
 
 /** How every peer is: those of the roster, those who are connected, those who were refused lately. */
-export const statuses = (table: PeerTable, roster: Roster.Roster, now: number): ReadonlyArray<PeerStatus> => {
+export const statuses = (
+  table: PeerTable,
+  roster: Roster.Roster,
+  now: number,
+  driftLimit: number
+): ReadonlyArray<PeerStatus> => {
   const rows: Array<PeerStatus> = []
   const shown = new Set<number>()
   for (const candidate of roster.candidates.values()) {
     const [link, entry] =
       [...table.entries].find(
         ([, { key, running }]) =>
-          key === candidate.key || (candidate.node !== undefined && running.session().peer === candidate.node)
+          key === candidate.key || (candidate.node !== undefined && running.view().peer === candidate.node)
       ) ?? []
     if (link !== undefined && shown.has(link)) continue
     if (link !== undefined) shown.add(link)
@@ -71,15 +107,29 @@ export const statuses = (table: PeerTable, roster: Roster.Roster, now: number): 
       source: candidate.source,
       state: failed === undefined ? "connecting" : failed.isRefusal ? "refused" : "backoff",
       last_error: failed === undefined ? null : { _tag: failed._tag, message: failed.message },
-      ...(entry === undefined ? {} : connected(entry, now)),
+      ...(failed === undefined ? between(table, candidate.node) : {}),
+      ...(entry === undefined ? {} : connected(entry, now, driftLimit)),
       address: address.host,
       port: address.port
     })
   }
   for (const [link, entry] of table.entries) {
-    if (shown.has(link) || entry.running.session().peer === undefined) continue
+    if (shown.has(link) || entry.running.view().peer === undefined) continue
     const { host, port } = entry.connection.remote
-    rows.push({ ...unconnected, ...connected(entry, now), source: "inbound", address: host, port })
+    rows.push({ ...unconnected, ...connected(entry, now, driftLimit), source: "inbound", address: host, port })
+  }
+  const named = new Set(rows.map(({ node_id }) => node_id))
+  for (const [node, { connection }] of table.exchanged) {
+    if (named.has(node)) continue
+    const { host, port } = connection.remote
+    rows.push({
+      ...unconnected,
+      ...between(table, node),
+      node_id: node,
+      source: "inbound",
+      address: host,
+      port
+    })
   }
   for (const [key, { address, at, _tag, message }] of table.failures) {
     if (!key.startsWith("from ") || now - at > visitors.shownFor) continue
@@ -95,6 +145,25 @@ export const statuses = (table: PeerTable, roster: Roster.Roster, now: number): 
   return rows
 }
 
+/** How an existing FERAL node is between two exchanges. */
+const between = ({ exchanged, memories }: PeerTable, node: NodeId | undefined): Partial<PeerStatus> => {
+  const last = node === undefined ? undefined : exchanged.get(node)
+  if (node === undefined || last === undefined) return {}
+  return {
+    state: "live",
+    protocol: 1,
+    tls: last.connection.tls,
+    last_sync_at: last.at / 1000,
+    last_error:
+      memories.get(node)?.takesNothing === true
+        ? {
+            _tag: "NoScopeGranted",
+            message: "it takes nothing from us: grant a scope there, and set FERAL_SYNC_LEGACY_SCOPE here to its name"
+          }
+        : null
+  }
+}
+
 const unconnected = {
   node_id: null,
   protocol: null,
@@ -106,14 +175,12 @@ const unconnected = {
   last_error: null
 } as const satisfies Partial<PeerStatus>
 
-const connected = ({ connection, running }: Entry, now: number) => {
-  const session = running.session()
-  const { state, lag, offset, lastSyncAt, held, diverged } = Session.view(session)
+const connected = ({ connection, running }: Entry, now: number, driftLimit: number) => {
+  const { peer, state, lag, offset, lastSyncAt, held, diverged } = running.view()
   const [poison] = HashMap.values(held)
-  const drift =
-    poison === undefined ? null : new ClockDrift({ remote: poison.wall, local: now, limit: session.options.maxDriftMs })
+  const drift = poison === undefined ? null : new ClockDrift({ remote: poison.wall, local: now, limit: driftLimit })
   return {
-    node_id: session.peer ?? null,
+    node_id: peer ?? null,
     protocol: connection.form,
     state,
     tls: connection.tls,

@@ -1,11 +1,12 @@
 /**
- * Runs one session over one connection: carries what happens to the state machine of `core/Session.ts`, and carries out
- * what it asks for. It decides nothing about the protocol.
+ * Runs one session over one connection: carries what happens to the state machine of its protocol (`core/Session.ts`,
+ * `core/legacy/Exchange.ts`), and carries out what that asks for. It decides nothing about the protocol.
  */
 import { Effect, Fiber, Option, Queue, type Scope, Stream } from "effect"
 import { PeerClosed, type SessionFailure } from "../../core/Failure.ts"
 import type { NodeId } from "../../core/NodeId.ts"
-import * as Session from "../../core/Session.ts"
+import type { Snapshot } from "../../core/Replica.ts"
+import type * as Session from "../../core/Session.ts"
 import { Clock } from "../Clock.ts"
 import type { StoreUnavailable } from "../Failure.ts"
 import { Store } from "../Store.ts"
@@ -19,10 +20,21 @@ type Input =
   | { readonly _tag: "Lost"; readonly failure: PeerClosed }
   | { readonly _tag: "Stop"; readonly code: number; readonly reason: string }
 
+/** A protocol as a state machine. */
+export interface Machine<S> {
+  /** The first step. */
+  begin(local: Snapshot, now: number): readonly [S, ReadonlyArray<Session.Action>]
+  step(state: S, event: Session.Event): readonly [S, ReadonlyArray<Session.Action>]
+  /** When it wants a `Tick` at the latest (ms). */
+  deadline(state: S): number
+  view(state: S): Session.View
+}
+
 /** A session that runs. */
-export interface Running {
+export interface Running<S> {
   /** The state of the session now. */
-  readonly session: () => Session.Session
+  state(): S
+  view(): Session.View
   /** Ends the session in good order. */
   stop(code: number, reason: string): Effect.Effect<void>
   /** Runs until the session ends: with success when it was our wish. */
@@ -35,14 +47,15 @@ export interface Running {
 const longestWait = 3_600_000
 
 /** Starts a session on a connection. It is over when the scope closes, at the latest. */
-export const start = Effect.fnUntraced(function* (
+export const start = Effect.fnUntraced(function* <S>(
   connection: Connection,
-  options: Session.Options,
+  machine: Machine<S>,
   onEstablished: (peer: NodeId) => Effect.Effect<void>
-): Effect.fn.Return<Running, never, Store | Clock | Scope.Scope> {
+): Effect.fn.Return<Running<S>, never, Store | Clock | Scope.Scope> {
   const store = yield* Store
   const clock = yield* Clock
-  let session = Session.initial(options, yield* store.snapshot, yield* clock.now)
+  const first = machine.begin(yield* store.snapshot, yield* clock.now)
+  let state = first[0]
 
   // When it is full, the reader waits, the connection's own queue fills up, and nothing more is read from the network.
   const inbox = yield* Queue.bounded<Input>(16)
@@ -83,11 +96,12 @@ export const start = Effect.fnUntraced(function* (
   )
 
   /** Takes a step, and carries out what it asks for. Answers of the store are taken before anything else. */
-  const carry = Effect.fnUntraced(function* (
-    first: Session.Step
-  ): Effect.fn.Return<Extract<Session.Action, { _tag: "Close" }> | undefined, StoreUnavailable> {
-    const pending = [...first[1]]
-    session = first[0]
+  const carry = Effect.fnUntraced(function* ([taken, actions]: typeof first): Effect.fn.Return<
+    Extract<Session.Action, { _tag: "Close" }> | undefined,
+    StoreUnavailable
+  > {
+    const pending = [...actions]
+    state = taken
     for (let action = pending.shift(); action !== undefined; action = pending.shift()) {
       switch (action._tag) {
         case "Send":
@@ -107,15 +121,15 @@ export const start = Effect.fnUntraced(function* (
         case "Read": {
           const delta = yield* store.delta(action.request)
           const event: Session.Event = { _tag: "Delta", now: yield* clock.now, request: action.request, delta }
-          const [next, more] = Session.step(session, event)
-          session = next
+          const [next, more] = machine.step(state, event)
+          state = next
           pending.push(...more)
           break
         }
         case "Commit": {
           const { snapshot } = yield* store.apply(action.batch)
-          const [next, more] = Session.step(session, { _tag: "Committed", now: yield* clock.now, snapshot })
-          session = next
+          const [next, more] = machine.step(state, { _tag: "Committed", now: yield* clock.now, snapshot })
+          state = next
           pending.push(...more)
           break
         }
@@ -127,7 +141,7 @@ export const start = Effect.fnUntraced(function* (
   /** The next thing that happens: an input, or the passing of time. */
   const next = Effect.fnUntraced(function* (): Effect.fn.Return<Session.Event | PeerClosed> {
     const ready = yield* Queue.poll(inbox)
-    const wait = Math.min(Session.deadline(session) - (yield* clock.now), longestWait)
+    const wait = Math.min(machine.deadline(state) - (yield* clock.now), longestWait)
     const input = Option.isSome(ready) || wait <= 0 ? ready : yield* Queue.take(inbox).pipe(Effect.timeoutOption(wait))
     const now = yield* clock.now
     if (Option.isNone(input)) return { _tag: "Tick", now }
@@ -147,11 +161,11 @@ export const start = Effect.fnUntraced(function* (
   })
 
   const loop = Effect.fnUntraced(function* (): Effect.fn.Return<void, SessionFailure | StoreUnavailable> {
-    let closed = yield* carry(Session.open(session))
+    let closed = yield* carry(first)
     while (closed === undefined) {
       const event = yield* next()
       if (event instanceof PeerClosed) return yield* event
-      closed = yield* carry(Session.step(session, event))
+      closed = yield* carry(machine.step(state, event))
     }
     // What was queued before the close, the reason above all, still goes out.
     yield* Fiber.await(writer).pipe(Effect.timeoutOption("2 seconds"))
@@ -159,7 +173,8 @@ export const start = Effect.fnUntraced(function* (
   })
 
   return {
-    session: () => session,
+    state: () => state,
+    view: () => machine.view(state),
     stop: (code, reason) => Effect.asVoid(Queue.offer(inbox, { _tag: "Stop", code, reason })),
     done: loop().pipe(
       Effect.tapError((failure) =>

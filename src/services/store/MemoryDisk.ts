@@ -67,7 +67,7 @@ export const write = (disk: MemoryDisk, commit: State.Commit, synced: boolean): 
   }
   disk.state = commit.state
   disk.quarantine = [...disk.quarantine, ...commit.quarantined].slice(-State.quarantineLimits.rows)
-  if (synced) void 0
+  if (synced) disk.unsynced.length = 0
   else if (disk.unsynced.push(undo) > maxUnsynced) disk.unsynced.shift()
 }
 

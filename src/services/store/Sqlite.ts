@@ -114,7 +114,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
       WHERE origin = ${origin} AND (wall, counter) > (${wall}, ${counter})
         AND (wall, counter) <= (${last.wall}, ${last.counter})
       ORDER BY wall, counter, seq`
-    return { operations: yield* Rows.operations(rows), bytes, exhausted: length === sizes.length && length < limit }
+    return { operations: yield* Rows.operations(rows), bytes, exhausted: length === sizes.length }
   }, Unavailable.mapped)
 
   const get = Effect.fnUntraced(function* (kind: Kind, rowId: string) {
@@ -134,7 +134,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
     if ((yield* identityOf(destination)) === opened) {
       return yield* new StoreUnavailable({ reason: "other", detail: `${destination} is the database itself` })
     }
-    yield* sql.backup(destination)
+    yield* Effect.scoped(copySnapshot(file, destination))
   }, Unavailable.mapped)
 
   const quarantine = Unavailable.mapped(
@@ -142,6 +142,17 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
   )
   return { nodeId, opened: state, held, commit, beyond, get, list, quarantine, backup } satisfies Backend
 })
+
+/**
+ * Copies the file as it is now, while it goes on changing. The copying runs in another thread, and so needs a connection that
+ * nobody else uses; its transaction keeps it at one moment. It must not be closed underway, hence no interruption.
+ */
+const copySnapshot = Effect.fnUntraced(function* (file: string, destination: string) {
+  const reader = yield* connect({ filename: file, readonly: true })
+  yield* reader.unsafe("BEGIN")
+  yield* reader.unsafe("SELECT node_id FROM meta")
+  yield* reader.backup(destination)
+}, Effect.uninterruptible)
 
 /** The statements of a commit. */
 const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit: Commit) {

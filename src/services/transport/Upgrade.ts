@@ -68,16 +68,19 @@ export const request = (socket: Socket): Effect.Effect<Request, Dropped | Distru
     }
   })
 
-/**
- * Sends away whoever comes without TLS. An existing FERAL node without TLS would be let in here, as form 1 and tls "none",
- * when FERAL_SYNC_LEGACY=on allows it.
- */
-export const refusePlain = (socket: Socket): Effect.Effect<never, Dropped> => {
+/** Sends away whoever comes without TLS. `onSync` hears of a request for the sync path: an existing FERAL node. */
+export const refusePlain = (socket: Socket, onSync: () => void): Effect.Effect<never, Dropped> => {
   const answer: Answer = {
     status: 426,
     body: "This node speaks TLS only: without it, the passphrase would travel in clear. Use wss:// or https://.\n"
   }
-  return serve<never, never>(socket, { onRequest: () => answer, onUpgrade: () => answer })
+  return serve<never, never>(socket, {
+    onRequest: () => answer,
+    onUpgrade: ({ message }) => {
+      if (pathOf(message) === path) onSync()
+      return answer
+    }
+  })
 }
 
 interface Answer {

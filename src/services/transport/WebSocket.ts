@@ -5,17 +5,18 @@
  * A connection is returned only when TCP, TLS and the upgrade are done, all within one time limit. From then on it ends in
  * exactly one way: `incoming` fails with the code and reason of the close, or with 1006, after every frame that came before.
  */
-import { Cause, Deferred, type Duration, Effect, Exit, Latch, Queue, type Redacted, Scope } from "effect"
+import { Cause, Deferred, type Duration, Effect, Exit, Latch, Queue, Redacted, Result, Scope } from "effect"
 import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
 import { type RawData, WebSocket, WebSocketServer } from "ws"
 import { PeerClosed } from "../../core/Failure.ts"
 import { nonceLength } from "../../core/Handshake.ts"
+import * as Policy from "../../core/legacy/Policy.ts"
 import { Config } from "../Config.ts"
 import type { Address } from "../../core/Address.ts"
 import { PeerUnreachable, TlsHandshakeFailed } from "../Failure.ts"
 import { type Channel, Tls } from "../Tls.ts"
-import { codeOf } from "../tls/Diagnosis.ts"
+import { codeOf, diagnose } from "../tls/Diagnosis.ts"
 import type { Connection, Host, Incoming } from "../Transport.ts"
 import { authority } from "./Authority.ts"
 import * as Listener from "./Listener.ts"
@@ -33,6 +34,12 @@ const queuedFrames = 16
 /** Bytes that may wait to be sent before a sender has to wait. */
 const sendBuffer = 1024 * 1024
 
+/** The largest frame that an existing FERAL node sends, in bytes. */
+const oldFrameBytes = 16 * 1024 * 1024
+
+/** Without TLS there is no channel to be bound to; the wire of existing FERAL nodes knows nothing of it anyway. */
+const noBinding = Redacted.make(new Uint8Array())
+
 /** How long a peer has to answer a close, in ms. */
 const closeWithin = 1000
 
@@ -43,6 +50,9 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
   const settings = yield* Config
   const tls = yield* Tls
   const limits = { maxPayload: settings.maxRecvBytes, perMessageDeflate: false, closeTimeout: closeWithin }
+  // An existing FERAL node sends all that it has in one frame.
+  const oldLimits = { ...limits, maxPayload: Math.max(settings.maxRecvBytes, oldFrameBytes) }
+  const letsOldIn = (tls: Connection["tls"]) => Policy.refusal(settings.legacy, tls, "") === undefined
 
   const dial = Effect.fn("Transport.dial")(function* (address: Address) {
     // What a failed attempt has opened is closed with it, not only with the scope of the caller.
@@ -58,7 +68,31 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
     // A scope id is for this machine alone: it has no place in a Host header.
     const url = `ws://${authority({ ...address, host: address.host.replace(/%.*$/, "") })}${Upgrade.path}`
     if (!URL.canParse(url)) return yield* unreachable(address, "this is no address")
-    const channel = yield* tls.dial(address, Upgrade.farewell)
+    const channel = yield* Effect.result(tls.dial(address, Upgrade.farewell))
+    if (Result.isFailure(channel)) {
+      const { failure } = channel
+      const isPlain = failure._tag === "TlsHandshakeFailed" && failure.reason === "plain peer"
+      return yield* isPlain && letsOldIn("none") ? dialPlain(address, url) : failure
+    }
+    return yield* dialTls(address, url, channel.success)
+  })
+
+  /** An existing FERAL node without TLS. */
+  const dialPlain = Effect.fnUntraced(function* (address: Address, url: string) {
+    const lost = (cause: unknown) => Effect.fail(unreachable(address, diagnose(cause).detail))
+    const socket = yield* Effect.callback<WebSocket, PeerUnreachable>((resume) => {
+      const opening = new WebSocket(url, oldLimits)
+      opening.on("error", (cause) => resume(lost(cause)))
+      opening.on("open", () => {
+        opening.pause()
+        resume(Effect.succeed(opening))
+      })
+      return Effect.sync(() => opening.terminate())
+    })
+    return yield* connect(socket, { remote: address, nonces: undefined, binding: noBinding, tls: "none" })
+  })
+
+  const dialTls = Effect.fnUntraced(function* (address: Address, url: string, channel: Channel) {
     const nonce = randomBytes(nonceLength).toString("base64url")
     const { socket, answer } = yield* upgrade(address, url, channel, nonce)
     return yield* connect(socket, {
@@ -79,7 +113,7 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
       if (channel.socket.destroyed) return lost(cutOff)
       channel.socket.once("close", () => lost(cutOff))
       const socket = new WebSocket(url, {
-        ...limits,
+        ...(letsOldIn(tls.mode) ? oldLimits : limits),
         createConnection: () => channel.socket,
         headers: { [Upgrade.headers.form]: "2", [Upgrade.headers.nonce]: nonce },
         generateMask
@@ -98,12 +132,9 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
     })
 
   const listen = Effect.fn("Transport.listen")(function* (host: Host) {
-    const upgrades = new WebSocketServer({
-      ...limits,
-      noServer: true,
-      clientTracking: false,
-      handleProtocols: () => false
-    })
+    const serverOf = (limits: typeof oldLimits) =>
+      new WebSocketServer({ ...limits, noServer: true, clientTracking: false, handleProtocols: () => false })
+    const [upgrades, oldUpgrades] = [serverOf(limits), serverOf(oldLimits)]
     const reports = Throttle.make(reportEvery)
 
     const report = (remote: Address, error: TlsHandshakeFailed) =>
@@ -115,7 +146,7 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
 
     const admit = Effect.fnUntraced(function* (raw: Socket, remote: Address) {
       const first = yield* firstByte(raw)
-      if (first !== tlsHandshake) return yield* Upgrade.refusePlain(raw)
+      if (first !== tlsHandshake) return yield* admitPlain(raw, remote)
       const channel = yield* Effect.catch(tls.accept(raw, remote), (error) => report(remote, error))
       const request = yield* Effect.catchTag(Upgrade.request(channel.socket), "Distrusted", ({ reason }) =>
         Effect.flatMap(tls.own, (own) => {
@@ -126,14 +157,32 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
       const dialler = Upgrade.nonceOf(request.message.headers)
       const nonces = dialler && { dialler, server: randomBytes(nonceLength).toString("base64url") }
       const socket = yield* accept(
+        nonces || !letsOldIn(tls.mode) ? upgrades : oldUpgrades,
         request,
         nonces ? [`${Upgrade.headers.form}: 2`, `${Upgrade.headers.nonce}: ${nonces.server}`] : []
       )
       return yield* connect(socket, { remote, nonces: nonces || undefined, binding: channel.binding, tls: tls.mode })
     })
 
+    /** An existing FERAL node without TLS, where the policy lets it in. */
+    const admitPlain = Effect.fnUntraced(function* (raw: Socket, remote: Address) {
+      const refusal = Policy.refusal(settings.legacy, "none", authority(remote))
+      if (refusal !== undefined) {
+        const asked = yield* Latch.make(false)
+        yield* Effect.forkScoped(
+          Effect.andThen(asked.await, reports.pass(`plain ${remote.host}`, host.refused(remote, refusal)))
+        )
+        return yield* Upgrade.refusePlain(raw, () => asked.openUnsafe())
+      }
+      const request = yield* Effect.catchTag(Upgrade.request(raw), "Distrusted", () =>
+        Effect.fail(new Upgrade.Dropped({ reason: "a farewell without TLS" }))
+      )
+      const socket = yield* accept(oldUpgrades, request, [])
+      return yield* connect(socket, { remote, nonces: undefined, binding: noBinding, tls: "none" })
+    })
+
     /** Answers with 101 and these headers, or sends the dialler away. */
-    const accept = (request: Upgrade.Request, headers: ReadonlyArray<string>) =>
+    const accept = (upgrades: WebSocketServer, request: Upgrade.Request, headers: ReadonlyArray<string>) =>
       Effect.suspend(() => {
         let accepted: WebSocket | undefined
         const show = (fields: Array<string>) => void fields.push(...headers)

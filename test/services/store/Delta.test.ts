@@ -48,7 +48,7 @@ for (const { name, make } of places) {
       Effect.gen(function* () {
         const store = yield* fresh
         const sizes = [100, 5_000, 100, 100, 100]
-        const operations = yield* store.append(sizes.map((size, index) => draft(`r${index}`, "é".repeat(size / 2))))
+        yield* store.append(sizes.map((size, index) => draft(`r${index}`, "é".repeat(size / 2))))
         const indexes = (from: number, maxBytes: number) =>
           Effect.map(store.delta(request({ [store.nodeId]: at(0, from) }, { maxBytes })), (delta) => ({
             rows: delta.operations.map(({ row_id }) => row_id as string),

@@ -8,9 +8,9 @@ import * as Merge from "../../../src/core/Merge.ts"
 import { Kind, type Operation, toWire } from "../../../src/core/Operation.ts"
 import * as VectorClock from "../../../src/core/VectorClock.ts"
 import type { DeltaRequest } from "../../../src/services/Store.ts"
-import { element, integer, operation, runs, vectorClock } from "../../support/Generators.ts"
+import { element, integer, operation, runs, vectorClock, wideOperation } from "../../support/Generators.ts"
 import { digestOf, model, said } from "../../support/MergeModel.ts"
-import { everything, inMemory, onDisk, type Place, places } from "../../support/Stores.ts"
+import { everything, inMemory, onDisk, type Place, places, request } from "../../support/Stores.ts"
 
 /** Nothing is sent that bears the reading before all readings. */
 const operations = Arbitrary.array(
@@ -21,6 +21,16 @@ const operations = Arbitrary.array(
 const Batch = Arbitrary.all({ operations, through: vectorClock, malformed: integer(0, 2), reopen: element(0, 0, 0, 1) })
 const Batches = Arbitrary.array(Batch, { maxLength: 6 })
 type Batches = typeof Batches extends Arbitrary.Arbitrary<infer A> ? A : never
+
+/** The least and the greatest reading of each origin. */
+const rangesOf = (operations: ReadonlyArray<Operation>) => {
+  const sorted = operations
+    .map(({ hlc: { node, wall, counter } }) => ({ node, reading: { wall, counter } }))
+    .sort((a, b) => Hlc.ReadingOrder(a.reading, b.reading))
+  const nodes = new Set(operations.map(({ hlc }) => hlc.node))
+  const readings = (node: string) => sorted.filter((one) => one.node === node).map(({ reading }) => reading)
+  return new Map(Array.from(nodes, (node) => [node, { least: readings(node)[0], greatest: readings(node).at(-1) }]))
+}
 
 const check = Effect.fnUntraced(function* (place: Place, batches: Batches) {
   let all: ReadonlyArray<Operation> = []
@@ -53,6 +63,11 @@ const check = Effect.fnUntraced(function* (place: Place, batches: Batches) {
           assert.deepStrictEqual(yield* store.snapshot, applied.snapshot)
           const { snapshot } = applied
           if (isNews) assert.strictEqual(snapshot.version, before.version + 1)
+          const { touched } = yield* store.delta({ ...request({}), since: before.version })
+          assert.deepStrictEqual<unknown>(Option.getOrThrow(touched), {
+            ranges: rangesOf([...merged.writes.values()]),
+            wins: merged.wins
+          })
 
           const held = yield* everything(store)
           assert.deepStrictEqual(held.map(said).sort(), model(all))
@@ -95,6 +110,27 @@ describe("Store against the model", () => {
     [Batches],
     ([batches]) => Effect.scoped(Effect.flatMap(onDisk, (place) => check(place, batches))),
     runs(120)
+  )
+
+  it.effect.prop(
+    "SQLite keeps every operation as it came, of whatever shape, also over a restart",
+    [Arbitrary.array(wideOperation, { maxLength: 8 })],
+    ([all]) =>
+      Effect.gen(function* () {
+        const operations = all.filter(({ hlc }) => Hlc.isAfter(hlc, Hlc.zero))
+        const place = yield* onDisk
+        yield* Effect.scoped(
+          Effect.flatMap(place.open, (store) =>
+            store.apply({ operations, through: VectorClock.empty, quarantined: [] })
+          )
+        )
+        const held = yield* Effect.flatMap(place.open, everything)
+        assert.deepStrictEqual(
+          held.map(toWire).sort(),
+          Array.from(Merge.merge(new Map(), operations).values(), toWire).sort()
+        )
+      }).pipe(Effect.scoped),
+    runs(100)
   )
 
   for (const { name, make } of places) {

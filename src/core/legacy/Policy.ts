@@ -1,0 +1,22 @@
+/**
+ * Whether an existing FERAL node is talked to. Its wire shows the passphrase itself to the other end, so it matters who
+ * that can be.
+ */
+import { LegacyRefused } from "../Failure.ts"
+
+/** `tls`: only where a certificate of our CA vouches for the other end. */
+export type Policy = "off" | "tls" | "on"
+
+/** Why a node is not talked to; nothing when it is. */
+export const refusal = (policy: Policy, tls: "ca" | "auto" | "none", remote: string): LegacyRefused | undefined => {
+  if (policy === "on" || (policy === "tls" && tls === "ca")) return undefined
+  const who = `${remote} speaks the wire of existing FERAL nodes`
+  return new LegacyRefused({
+    detail:
+      policy === "off"
+        ? `${who}, which FERAL_SYNC_LEGACY=off keeps out: set it to tls or on to let them in`
+        : tls === "none"
+          ? `${who} without TLS: the passphrase and the memory would have travelled in clear; give both nodes certificates of one CA, or set FERAL_SYNC_LEGACY=on to allow it`
+          : `${who}: the passphrase would have been shown to a node that no certificate vouches for; give both nodes certificates of one CA, or set FERAL_SYNC_LEGACY=on to allow it`
+  })
+}

@@ -1,0 +1,104 @@
+/**
+ * The engine over a backend that is slow or fails, at the point that matters.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Option, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { NodeId } from "../../../src/core/NodeId.ts"
+import { Clock } from "../../../src/services/Clock.ts"
+import { StoreUnavailable } from "../../../src/services/Failure.ts"
+import type { Backend } from "../../../src/services/store/Backend.ts"
+import * as Engine from "../../../src/services/store/Engine.ts"
+import * as State from "../../../src/services/store/State.ts"
+import { draft } from "../../support/Drafts.ts"
+import { node, write } from "../../support/Network.ts"
+import { at, batch, request } from "../../support/Stores.ts"
+
+const a = node("a")
+const full = new StoreUnavailable({ reason: "disk full", detail: "" })
+
+/** A backend that remembers what it was given to commit. */
+const recording = (commit: (count: number) => Effect.Effect<void, StoreUnavailable>) => {
+  const commits: Array<{ readonly rows: ReadonlyArray<string>; readonly synced: boolean }> = []
+  const backend: Backend = {
+    nodeId: NodeId.make("here"),
+    opened: State.empty,
+    held: () => Effect.succeed(new Map()),
+    commit: ({ writes }, synced) =>
+      Effect.suspend(() => commit(commits.push({ rows: writes.map(({ row_id }) => row_id), synced }))),
+    beyond: () => Effect.succeed({ operations: [], bytes: 0, exhausted: true }),
+    get: () => Effect.succeed(Option.none()),
+    list: () => Effect.succeed([]),
+    quarantine: Effect.succeed([]),
+    backup: () => Effect.void
+  }
+  return { backend, commits }
+}
+
+describe("Engine", () => {
+  it.effect("syncs local writes, and not what came from peers", () =>
+    Effect.gen(function* () {
+      const { backend, commits } = recording(() => Effect.void)
+      const store = yield* Engine.make(backend)
+      yield* store.append([draft("r1"), draft("r2")])
+      yield* store.apply(batch([write(a, at(1), "r3")]))
+      assert.deepStrictEqual(commits, [
+        { rows: ["r1", "r2"], synced: true },
+        { rows: ["r3"], synced: false }
+      ])
+    }).pipe(Effect.provide(Clock.layer))
+  )
+
+  it.effect("a commit that has begun is accounted for, although its caller has gone", () =>
+    Effect.gen(function* () {
+      const { backend, commits } = recording(() => Effect.sleep("1 second"))
+      const store = yield* Engine.make(backend)
+      const writer = yield* Effect.forkChild(store.append([draft("r1")]), { startImmediately: true })
+      const waiting = yield* Effect.forkChild(store.append([draft("r2")]), { startImmediately: true })
+      assert.lengthOf(commits, 1)
+      const published = yield* store.changes.pipe(
+        Stream.take(1),
+        Stream.runCollect,
+        Effect.forkChild({ startImmediately: true })
+      )
+      yield* Fiber.interrupt(waiting)
+      const interrupting = yield* Effect.forkChild(Fiber.interrupt(writer), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(interrupting)
+      assert.strictEqual((yield* store.snapshot).version, 1)
+      assert.lengthOf(yield* Fiber.join(published), 1)
+      assert.lengthOf(commits, 1)
+    }).pipe(Effect.provide(Clock.layer))
+  )
+
+  it.effect("a commit that fails leaves no trace: no state, no version, nothing published", () =>
+    Effect.gen(function* () {
+      const { backend } = recording((count) => (count === 2 ? Effect.void : Effect.fail(full)))
+      const store = yield* Engine.make(backend)
+      const before = yield* store.snapshot
+      const published = yield* store.changes.pipe(
+        Stream.take(1),
+        Stream.runCollect,
+        Effect.forkChild({ startImmediately: true })
+      )
+      assert.strictEqual(yield* Effect.flip(store.append([draft("r1")])), full)
+      assert.deepStrictEqual(yield* store.snapshot, before)
+      const [operation] = yield* store.append([draft("r2")])
+      // The reading that the failed write took is not issued again.
+      assert.deepStrictEqual(operation?.hlc, { ...at(0, 2), node: store.nodeId })
+      assert.deepStrictEqual(yield* Fiber.join(published), [{ version: 1, operations: operation ? [operation] : [] }])
+    }).pipe(Effect.provide(Clock.layer))
+  )
+
+  it.effect("a read waits for the write before it, unless it asks for no rows", () =>
+    Effect.gen(function* () {
+      const { backend } = recording(() => Effect.sleep("1 second"))
+      const store = yield* Engine.make(backend)
+      yield* Effect.forkChild(store.append([draft("r1")]), { startImmediately: true })
+      assert.strictEqual((yield* store.delta(request({}))).snapshot.version, 0)
+      const reading = yield* Effect.forkChild(store.delta(request({ here: at(0) })), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(reading)).snapshot.version, 1)
+    }).pipe(Effect.provide(Clock.layer))
+  )
+})

@@ -1,0 +1,28 @@
+/** Stores in SQLite files, and the files themselves. */
+import { assert } from "@effect/vitest"
+import { Effect } from "effect"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { StoreUnavailable } from "../../src/services/Failure.ts"
+import { Store } from "../../src/services/Store.ts"
+import { opened } from "./Stores.ts"
+
+/** Uses the file beside the store, as a person with `sqlite3` would. */
+export const beside = <A>(home: string, use: (db: DatabaseSync) => A): A => {
+  const db = new DatabaseSync(join(home, "sync.db"))
+  try {
+    return use(db)
+  } finally {
+    db.close()
+  }
+}
+
+/** The reason why an effect failed. */
+export const reasonOf = <A, R>(effect: Effect.Effect<A, StoreUnavailable, R>) =>
+  Effect.map(Effect.flip(effect), (error) => {
+    assert.instanceOf(error, StoreUnavailable)
+    return error.reason
+  })
+
+/** Opens the store in a directory. */
+export const open = (options: Parameters<typeof Store.layerSqlite>[0]) => opened(Store.layerSqlite(options))
