@@ -1,0 +1,141 @@
+/**
+ * What goes on over one connection, from the first frame to the last: a session with a node of ours, or an exchange with an
+ * existing FERAL node. Keeps the table of who is connected up to date.
+ */
+import { Context, Effect, Option } from "effect"
+import { formatAddress } from "../../core/Address.ts"
+import { SelfConnection } from "../../core/Failure.ts"
+import * as Exchange from "../../core/legacy/Exchange.ts"
+import * as Policy from "../../core/legacy/Policy.ts"
+import type { NodeId } from "../../core/NodeId.ts"
+import * as Session from "../../core/Session.ts"
+import { Clock } from "../Clock.ts"
+import { Config } from "../Config.ts"
+import { Passphrase } from "../Passphrase.ts"
+import { Store } from "../Store.ts"
+import type { Connection } from "../Transport.ts"
+import * as PeerTable from "./PeerTable.ts"
+import * as SessionRunner from "./SessionRunner.ts"
+
+/** Tells that a handshake is done. `key` is the candidate that was dialled; none for a connection that came in. */
+export type OnEstablished = (link: number, node: NodeId, key: string | undefined, form: 1 | 2) => Effect.Effect<unknown>
+
+/** Serves connections for the node of this context. */
+export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onEstablished: OnEstablished) {
+  const settings = yield* Config
+  const store = yield* Store
+  const clock = yield* Clock
+  const passphrase = yield* Passphrase
+  const key = yield* passphrase.key
+  const context = Context.make(Store, store).pipe(Context.add(Clock, clock))
+  /** Whom we have met since the store was opened. */
+  const met = new Set<NodeId>()
+  /** The nonces of our own dials that are under way: one that comes in is our own connection. */
+  const dialled = new Set<string>()
+  const accepted = new Set<string>()
+
+  /** Serves one connection until it ends, in its scope. Returns how it ended, when that was in good order. */
+  const serve = (link: number, connection: Connection, key_: string | undefined, expected?: NodeId) =>
+    (connection.form === 2
+      ? converse(link, connection, key_, expected)
+      : exchange(link, connection, key_, expected)
+    ).pipe(Effect.provide(context))
+
+  /** A session of form 2. */
+  const converse = Effect.fnUntraced(function* (
+    link: number,
+    connection: Connection,
+    key_: string | undefined,
+    expected: NodeId | undefined
+  ) {
+    const nonce = connection.nonces.dialler
+    const [ours, theirs] = key_ === undefined ? [accepted, dialled] : [dialled, accepted]
+    ours.add(nonce)
+    const options: Session.Options = {
+      role: key_ === undefined ? "server" : "dialler",
+      self: store.nodeId,
+      key,
+      nonces: connection.nonces,
+      binding: connection.binding,
+      remote: formatAddress(connection.remote),
+      expected,
+      openedAt: store.openedAt,
+      met,
+      maxFrameBytes: settings.maxFrameBytes,
+      maxDriftMs: settings.maxClockDriftMs
+    }
+    const running = yield* SessionRunner.start(
+      connection,
+      { ...Session, begin: (local, now) => Session.open(Session.initial(options, local, now)) },
+      (peer) => {
+        met.add(peer)
+        return established(link, connection, key_, peer)
+      }
+    )
+    table.entries.set(link, { key: key_, connection, running })
+    yield* running.done.pipe(
+      Effect.catchTag("DuplicateNodeId", (failure) => Effect.fail(theirs.has(nonce) ? new SelfConnection() : failure)),
+      Effect.ensuring(
+        Effect.sync(() => {
+          ours.delete(nonce)
+          table.entries.delete(link)
+        })
+      )
+    )
+    return "duplicate" as const
+  })
+
+  /** An exchange of form 1, where the policy allows it. */
+  const exchange = Effect.fnUntraced(function* (
+    link: number,
+    connection: Connection,
+    key_: string | undefined,
+    expected: NodeId | undefined
+  ) {
+    const remote = formatAddress(connection.remote)
+    const refusal = Policy.refusal(settings.legacy, connection.tls, remote)
+    if (refusal !== undefined) return yield* refusal
+    const options: Exchange.Options = {
+      role: key_ === undefined ? "server" : "dialler",
+      self: store.nodeId,
+      passphrase: passphrase.passphrase,
+      remote,
+      expected,
+      memories: table.memories,
+      scope: Option.getOrUndefined(settings.legacyScope),
+      maxFrameBytes: settings.maxFrameBytes,
+      maxDriftMs: settings.maxClockDriftMs
+    }
+    const running = yield* SessionRunner.start(
+      connection,
+      { ...Exchange, begin: (local, now) => Exchange.open(Exchange.initial(options, local, now)) },
+      (peer) => established(link, connection, key_, peer)
+    )
+    table.entries.set(link, { key: key_, connection, running })
+    yield* running.done.pipe(Effect.ensuring(Effect.sync(() => table.entries.delete(link))))
+    const state = running.state()
+    const met = Option.getOrUndefined(Exchange.remember(state))
+    if (met !== undefined) PeerTable.noteExchange(table, ...met, connection, yield* clock.now)
+    yield* Effect.logDebug("exchanged").pipe(
+      Effect.annotateLogs({ address: remote, peer: state.peer, sent: state.sent, received: state.received })
+    )
+    return Exchange.isUnfinished(state) ? ("unfinished" as const) : ("exchanged" as const)
+  })
+
+  const established = Effect.fnUntraced(function* (
+    link: number,
+    connection: Connection,
+    key_: string | undefined,
+    peer: NodeId
+  ) {
+    table.failures.delete(key_ ?? PeerTable.visitorKey(connection.remote.host))
+    // An exchange comes and goes: only the first one is news.
+    const log = connection.form === 2 || !table.memories.has(peer) ? Effect.logInfo : Effect.logDebug
+    yield* log("peer connected").pipe(
+      Effect.annotateLogs({ peer, address: formatAddress(connection.remote), form: connection.form })
+    )
+    yield* onEstablished(link, peer, key_, connection.form)
+  })
+
+  return { serve }
+})
