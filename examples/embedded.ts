@@ -33,11 +33,18 @@ const program = Effect.gen(function* () {
     Stream.runCollect,
     Effect.forkScoped({ startImmediately: true })
   )
-  const written = yield* Context.get(first, Memory).notes.put({ content: "hello from the first node", tags: ["example"] })
+  const written = yield* Context.get(first, Memory).notes.put({
+    content: "hello from the first node",
+    tags: ["example"]
+  })
   const [change] = yield* Fiber.join(followed).pipe(Effect.timeout("20 seconds"))
   const notes = yield* Context.get(second, Memory).notes.list()
 
-  yield* Effect.log("replicated", { written: written.id, followed: change?.row_id, notes: notes.map((note) => note.content) })
+  yield* Effect.log("replicated", {
+    written: written.id,
+    followed: change?.row_id,
+    notes: notes.map((note) => note.content)
+  })
   if (change?.row_id !== written.id) return yield* Effect.die("the change is not the note that was written")
 }).pipe(Effect.scoped)
 

@@ -72,8 +72,12 @@ const stop = (node: Node): Promise<void> =>
 /** Runs a command of the CLI on a node. */
 const cli = <A>(node: Node, ...args: ReadonlyArray<string>): Promise<A> =>
   new Promise((resolve, reject) => {
-    execFile(process.execPath, [main, ...args, "--json", "--home", node.home], { env: outside }, (error, stdout, stderr) =>
-      error === null ? resolve(JSON.parse(stdout) as A) : reject(new Error(`${args.join(" ")}: ${stderr}`))
+    execFile(
+      process.execPath,
+      [main, ...args, "--json", "--home", node.home],
+      { env: outside },
+      (error, stdout, stderr) =>
+        error === null ? resolve(JSON.parse(stdout) as A) : reject(new Error(`${args.join(" ")}: ${stderr}`))
     )
   })
 
@@ -100,8 +104,7 @@ const [anna, bert]: [Node, Node] = [
   { name: "Anna", home: join(root, "anna"), id: "", process: undefined },
   { name: "Bert", home: join(root, "bert"), id: "", process: undefined }
 ]
-const both = async <A>(ask: (node: Node) => Promise<A>): Promise<readonly [A, A]> =>
-  Promise.all([ask(anna), ask(bert)])
+const both = async <A>(ask: (node: Node) => Promise<A>): Promise<readonly [A, A]> => Promise.all([ask(anna), ask(bert)])
 const areConnected = async (): Promise<boolean> =>
   (await status(anna)).peers.some(({ node_id, state }) => node_id === bert.id && state === "live")
 const areEqual = async (): Promise<boolean> => {
