@@ -14,11 +14,10 @@ import type { Socket } from "node:net"
 import { connect, createSecureContext, createServer, type SecureContextOptions, type TLSSocket } from "node:tls"
 import { exporter } from "../core/Handshake.ts"
 import { Config, type Settings } from "./Config.ts"
-import type { Address } from "../core/Address.ts"
 import { PeerUnreachable, TlsHandshakeFailed, TlsMaterialInvalid, type TlsReason } from "./Failure.ts"
 import { codeOf, type Diagnosis, diagnose } from "./tls/Diagnosis.ts"
 import * as Material from "./tls/Material.ts"
-import { authority } from "./transport/Authority.ts"
+import { type Address, formatAddress } from "../core/Address.ts"
 
 /** One encrypted channel. */
 export interface Channel {
@@ -122,7 +121,7 @@ export class Tls extends Context.Service<
         // the server sends no alert, as Node's does not.
         if (mode === "auto" || !/^(ECONNRESET|EPIPE)$/.test(codeOf(error))) return failure(address, error, material)
         const detail = `it closed the connection right after the handshake, so most likely it does not trust our certificate: ${material.own}`
-        return new TlsHandshakeFailed({ address: authority(address), reason: "untrusted", detail, cause: error })
+        return new TlsHandshakeFailed({ address: formatAddress(address), reason: "untrusted", detail, cause: error })
       })
 
       return Tls.of({ mode, own: Effect.map(Ref.get(current), ({ own }) => own), accept, dial, explain })
@@ -180,7 +179,7 @@ const failure = (address: Address, error: unknown, material: Material.Material) 
   const found = diagnose(error)
   return found._tag === "Tls"
     ? refusal(address, found, "server", material, error)
-    : new PeerUnreachable({ address: authority(address), detail: found.detail, cause: error })
+    : new PeerUnreachable({ address: formatAddress(address), detail: found.detail, cause: error })
 }
 
 /** The failed handshake with `role`, with the certificates that it was about. */
@@ -209,5 +208,5 @@ const refusal = (
   } else if (fits("plain peer")) {
     detail = `the answer is no TLS (${found.detail})`
   }
-  return new TlsHandshakeFailed({ address: authority(address), reason, detail, cause })
+  return new TlsHandshakeFailed({ address: formatAddress(address), reason, detail, cause })
 }

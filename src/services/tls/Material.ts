@@ -5,7 +5,7 @@
  * the certificate is valid now. Everything else is a `TlsMaterialInvalid` that names the file.
  */
 import { Clock, Effect, FileSystem, Option, type PlatformError, Redacted } from "effect"
-import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from "node:crypto"
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
 import { join } from "node:path"
 import type { Settings, TlsFiles } from "../Config.ts"
 import { type StoreUnavailable, TlsMaterialInvalid } from "../Failure.ts"
@@ -106,17 +106,11 @@ const readOwn = Effect.fnUntraced(function* (paths: OwnPaths) {
 const makeOwn = Effect.fnUntraced(function* (home: string, paths: OwnPaths) {
   const fs = yield* FileSystem.FileSystem
   const now = yield* Clock.currentTimeMillis
-  const pair = generateKeyPairSync("ec", { namedCurve: "P-256" })
-  const cert = Certificate.write({
-    subject: "feral-sync",
-    publicKey: pair.publicKey,
-    issuer: { name: "feral-sync", privateKey: pair.privateKey },
-    serial: randomBytes(16),
+  const { cert, key } = yield* Certificate.selfSigned({
+    name: "feral-sync",
     from: new Date(now - day),
-    until: new Date(now + 20 * 365 * day),
-    ca: false
+    until: new Date(now + 20 * 365 * day)
   })
-  const key = pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString()
   const homeless = Effect.mapError((cause: StoreUnavailable) => {
     return new TlsMaterialInvalid({
       file: home,

@@ -5,10 +5,9 @@
  */
 import { Cause, type Duration, Effect, FiberSet, type Scope } from "effect"
 import { createServer, type Socket } from "node:net"
-import type { Address } from "../../core/Address.ts"
 import { ListenFailed } from "../Failure.ts"
 import { codeOf, diagnose } from "../tls/Diagnosis.ts"
-import { authority } from "./Authority.ts"
+import { type Address, formatAddress } from "../../core/Address.ts"
 import { Dropped } from "./Upgrade.ts"
 
 /** Connections at one time, from anywhere and in any state. More are closed at once. */
@@ -48,13 +47,13 @@ export const open = Effect.fnUntraced(function* <A>(door: Door<A>) {
       Effect.flatMap((admitted) => door.serve(admitted)),
       Effect.scoped,
       Effect.catchTag("Dropped", ({ reason }) =>
-        Effect.logDebug("an arrival was sent away").pipe(Effect.annotateLogs({ remote: authority(remote), reason }))
+        Effect.logDebug("an arrival was sent away").pipe(Effect.annotateLogs({ remote: formatAddress(remote), reason }))
       ),
       Effect.catchCause((cause) =>
         Cause.hasInterruptsOnly(cause)
           ? Effect.void
           : Effect.logError("serving a connection failed", cause).pipe(
-              Effect.annotateLogs({ remote: authority(remote) })
+              Effect.annotateLogs({ remote: formatAddress(remote) })
             )
       ),
       Effect.ensuring(Effect.sync(() => socket.destroy()))
@@ -104,5 +103,5 @@ const listenFailed = ({ host, port }: Pick<Door<unknown>, "host" | "port">, caus
         : code === "EADDRNOTAVAIL"
           ? "no interface has this address"
           : diagnose(cause).detail
-  return new ListenFailed({ address: authority({ host: host ?? "*", port }), detail, cause })
+  return new ListenFailed({ address: formatAddress({ host: host ?? "*", port }), detail, cause })
 }

@@ -8,10 +8,9 @@
 import { Cause, Context, Deferred, Effect, Exit, FiberSet, Layer, Queue, Random, Redacted, type Scope } from "effect"
 import { PeerClosed } from "../../core/Failure.ts"
 import { nonceLength } from "../../core/Handshake.ts"
-import type { Address } from "../../core/Address.ts"
 import { ListenFailed, PeerUnreachable } from "../Failure.ts"
 import type { Connection, Incoming } from "../Transport.ts"
-import { authority } from "./Authority.ts"
+import { type Address, formatAddress } from "../../core/Address.ts"
 
 /** Frames that wait to be taken. When there is no room, the sender waits. */
 const queuedFrames = 16
@@ -50,7 +49,7 @@ export class MemoryNetwork extends Context.Service<
 
     const listen = Effect.fn("MemoryNetwork.listen")(function* (terms: Terms, port: number, serve: Serve) {
       const taken = port === 0 ? nextPort++ : port
-      const at = authority({ host: terms.host, port: taken })
+      const at = formatAddress({ host: terms.host, port: taken })
       if (doors.has(at)) return yield* new ListenFailed({ address: at, detail: "another node uses the port" })
       const run = yield* FiberSet.makeRuntime()
       yield* Effect.acquireRelease(
@@ -62,7 +61,7 @@ export class MemoryNetwork extends Context.Service<
 
     const dial = Effect.fn("MemoryNetwork.dial")(function* (terms: Terms, to: Address) {
       const pair = pairOf(terms.host, to.host)
-      const door = doors.get(authority(to))
+      const door = doors.get(formatAddress(to))
       if (parted.has(pair)) return yield* unreachable(to, "there is no way to this host")
       if (door === undefined) return yield* unreachable(to, "nobody listens at this address and port")
       const from = { host: terms.host, port: nextPort++ }
@@ -93,7 +92,8 @@ export class MemoryNetwork extends Context.Service<
   })
 }
 
-const unreachable = (address: Address, detail: string) => new PeerUnreachable({ address: authority(address), detail })
+const unreachable = (address: Address, detail: string) =>
+  new PeerUnreachable({ address: formatAddress(address), detail })
 
 const pairOf = (one: string, other: string) => (one < other ? `${one} ${other}` : `${other} ${one}`)
 

@@ -13,12 +13,11 @@ import { PeerClosed } from "../../core/Failure.ts"
 import { nonceLength } from "../../core/Handshake.ts"
 import * as Policy from "../../core/legacy/Policy.ts"
 import { Config } from "../Config.ts"
-import type { Address } from "../../core/Address.ts"
 import { PeerUnreachable, TlsHandshakeFailed } from "../Failure.ts"
 import { type Channel, Tls } from "../Tls.ts"
 import { codeOf, diagnose } from "../tls/Diagnosis.ts"
 import type { Connection, Host, Incoming } from "../Transport.ts"
-import { authority } from "./Authority.ts"
+import { type Address, formatAddress } from "../../core/Address.ts"
 import * as Listener from "./Listener.ts"
 import * as Throttle from "./Throttle.ts"
 import * as Upgrade from "./Upgrade.ts"
@@ -66,7 +65,7 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
 
   const attempt = Effect.fnUntraced(function* (address: Address) {
     // A scope id is for this machine alone: it has no place in a Host header.
-    const url = `ws://${authority({ ...address, host: address.host.replace(/%.*$/, "") })}${Upgrade.path}`
+    const url = `ws://${formatAddress({ ...address, host: address.host.replace(/%.*$/, "") })}${Upgrade.path}`
     if (!URL.canParse(url)) return yield* unreachable(address, "this is no address")
     const channel = yield* Effect.result(tls.dial(address, Upgrade.farewell))
     if (Result.isFailure(channel)) {
@@ -151,7 +150,7 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
       const request = yield* Effect.catchTag(Upgrade.request(channel.socket), "Distrusted", ({ reason }) =>
         Effect.flatMap(tls.own, (own) => {
           const detail = `it does not accept our certificate: ${own}`
-          return report(remote, new TlsHandshakeFailed({ address: authority(remote), reason, detail }))
+          return report(remote, new TlsHandshakeFailed({ address: formatAddress(remote), reason, detail }))
         })
       )
       const dialler = Upgrade.nonceOf(request.message.headers)
@@ -166,7 +165,7 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
 
     /** An existing FERAL node without TLS, where the policy lets it in. */
     const admitPlain = Effect.fnUntraced(function* (raw: Socket, remote: Address) {
-      const refusal = Policy.refusal(settings.legacy, "none", authority(remote))
+      const refusal = Policy.refusal(settings.legacy, "none", formatAddress(remote))
       if (refusal !== undefined) {
         const asked = yield* Latch.make(false)
         yield* Effect.forkScoped(
@@ -236,7 +235,8 @@ interface Upgraded {
 /** A mask keeps proxies from misreading frames. Inside TLS none can read them, and a mask of zeros costs no time. */
 const generateMask = (mask: Buffer) => void mask.fill(0)
 
-const unreachable = (address: Address, detail: string) => new PeerUnreachable({ address: authority(address), detail })
+const unreachable = (address: Address, detail: string) =>
+  new PeerUnreachable({ address: formatAddress(address), detail })
 
 interface Facts {
   readonly remote: Address
