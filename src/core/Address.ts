@@ -13,7 +13,7 @@ export interface Address {
 export const formatAddress = ({ host, port }: Address): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
 
-const pattern = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([\p{L}\p{N}_.-]+)):(\d{1,5})$/u
+const pattern = /^(?:\[((?=[^\]]*:)[0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([\p{L}\p{N}_.-]+)):(\d{1,5})$/u
 
 /** Reads `host:port`. Fails with what is wrong. */
 export const parseAddress = (text: string): Result.Result<Address, string> => {
