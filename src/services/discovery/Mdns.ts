@@ -1,228 +1,114 @@
 /**
- * Discovery by multicast DNS: carries packets to the state machine of `core/DnsSd.ts` and back, over one socket for each
- * interface.
- *
- * Interfaces may come and go: every ten seconds the sockets are brought in line with them. While there is no socket,
- * discovery is `Unavailable`; it goes on trying. Closing the scope withdraws our records and releases the sockets.
+ * Discovery by multicast DNS: the sockets, one for each network interface. What is said through them is the business of
+ * `core/DnsSd.ts`.
  */
-import type { Answer, Packet, Question, RecordType } from "dns-packet"
-import { Clock, Effect, Option, Queue, Random, type Scope, Stream } from "effect"
+import { type Duration, Effect, Result } from "effect"
 import multicastDns from "multicast-dns"
-import { BlockList } from "node:net"
 import { networkInterfaces } from "node:os"
-import * as DnsSd from "../../core/DnsSd.ts"
-import type { Announcement, Discovery, Sighting } from "../Discovery.ts"
+import { type Link, linksOf } from "../../core/dnssd/Link.ts"
+import type { Announcement, Discovery } from "../Discovery.ts"
 import { MdnsUnavailable } from "../Failure.ts"
+import * as Carrier from "./Carrier.ts"
 import * as Packets from "./Packets.ts"
 
 export interface Options {
-  /** Addresses of the interfaces to use; empty for all that are up and not internal. */
+  /** Addresses of the interfaces to use; empty for all that are up, but loopback. */
   readonly interfaces: ReadonlyArray<string>
+  /** The UDP port: 5353, but in a network of one's own. */
+  readonly port?: number
+  /** How often the sockets are brought in line with the interfaces; 10 seconds by default. */
+  readonly reconcileEvery?: Duration.Input
 }
 
-/** How often the sockets are brought in line with the interfaces (ms). */
-const reconcileEvery = 10_000
+/** How long a socket may take to open, and to close. */
+const socketWithin = "2 seconds"
 
-/** How long leaving may take, when the network does not take our goodbye. */
-const leaveWithin = "500 millis"
-
-interface Interface {
-  readonly address: string
-  readonly netmask: string
+export const make = ({ interfaces, port = 5353, reconcileEvery = "10 seconds" }: Options): Discovery["Service"] => {
+  const network: Carrier.Network = {
+    port,
+    links: linksNow(interfaces),
+    open: (link, handlers) => open(link, port, handlers)
+  }
+  return {
+    mdns: true,
+    sightings: Effect.fn("Discovery.sightings")((announcement: Announcement) =>
+      Carrier.run(network, reconcileEvery, announcement)
+    )
+  }
 }
 
-type Outgoing =
-  | { readonly _tag: "Query"; readonly questions: Array<Question>; readonly answers: Array<Answer> }
-  | { readonly _tag: "Response"; readonly answers: Array<Answer> }
+const unavailable = (detail: string, cause: Error) =>
+  new MdnsUnavailable({ detail: `${detail}: ${cause.message}`, cause })
+const errorOf = (cause: unknown): Error => (cause instanceof Error ? cause : new Error(String(cause)))
 
-interface Socket {
-  readonly interface: Interface
-  /** Sends a packet. Whether it arrives is not known to anyone. */
-  readonly send: (packet: Outgoing) => Effect.Effect<void>
-  readonly close: Effect.Effect<void>
-}
-
-/** A packet that came in, and when the machine has to look at it. */
-type Input = Extract<DnsSd.Event, { _tag: "Query" | "Response" }>
-type Untimed =
-  Omit<Extract<Input, { _tag: "Query" }>, "now" | "random"> | Omit<Extract<Input, { _tag: "Response" }>, "now">
-
-/** The discovery over these interfaces. */
-export const make = ({ interfaces }: Options): Discovery["Service"] => ({
-  mdns: true,
-  sightings: Effect.fn("Discovery.sightings")((announcement: Announcement) => run(interfaces, announcement))
+const linksNow = Effect.fnUntraced(function* (wanted: ReadonlyArray<string>) {
+  const interfaces = yield* Effect.try({
+    try: networkInterfaces,
+    catch: (cause) => unavailable("the network interfaces cannot be listed", errorOf(cause))
+  })
+  const links = linksOf(interfaces, wanted)
+  if (links.length > 0) return links
+  const detail =
+    wanted.length === 0
+      ? "no network interface with an IPv4 address is up"
+      : `no network interface has the address ${wanted.join(" or ")}`
+  return yield* new MdnsUnavailable({ detail })
 })
 
-const run = Effect.fnUntraced(function* (
-  wanted: ReadonlyArray<string>,
-  { nodeId, port }: Announcement
-): Effect.fn.Return<Stream.Stream<Sighting>, never, Scope.Scope> {
-  // Packets that come faster than they are looked at are dropped: whatever matters is repeated.
-  const packets = yield* Queue.dropping<Untimed>(1_024)
-  // Sightings that nobody takes make room for newer ones.
-  const sightings = yield* Queue.sliding<Sighting>(DnsSd.maxInstances)
-  const sockets = new Map<string, Socket>()
-  let state = DnsSd.initial({ self: nodeId, port }, yield* Clock.currentTimeMillis, yield* Random.next)
-  let isAvailable: boolean | undefined
-
-  const show = Effect.fnUntraced(function* (error: MdnsUnavailable | undefined) {
-    if (isAvailable === (error === undefined)) return
-    isAvailable = error === undefined
-    yield* Queue.offer(sightings, error === undefined ? { _tag: "Available" } : { _tag: "Unavailable", error })
-  })
-
-  /** Opens and closes sockets so that there is one for each interface. */
-  const reconcile = Effect.fnUntraced(function* () {
-    const usable = usableInterfaces(wanted)
-    const known = new Set(usable.map(({ address }) => address))
-    for (const [address, socket] of sockets) {
-      if (known.has(address)) continue
-      sockets.delete(address)
-      yield* socket.close
+/** Opens the socket of a link: done when it is bound and a member of the group. */
+const open = (link: Link, port: number, handlers: Carrier.Handlers): Effect.Effect<Carrier.Socket, MdnsUnavailable> =>
+  Effect.callback<Carrier.Socket, MdnsUnavailable>((resume) => {
+    const made = Result.try({
+      // Bound to all addresses: bound to one, it would hear no multicast.
+      try: () => multicastDns({ interface: link.address, bind: "0.0.0.0", port, ttl: 255, loopback: true }),
+      catch: (cause) => unavailable(link.key, errorOf(cause))
+    })
+    if (Result.isFailure(made)) return resume(Effect.fail(made.failure))
+    const mdns = made.success
+    let isOpen = false
+    const fail = (error: Error) => {
+      if (isOpen) return handlers.failed(error)
+      resume(Effect.andThen(closing(mdns), Effect.fail(unavailable(link.key, error))))
     }
-    let failure: MdnsUnavailable | undefined = new MdnsUnavailable({ detail: "no interface with multicast is up" })
-    for (const found of usable) {
-      if (sockets.has(found.address)) continue
-      const opened = yield* Effect.result(open(found, packets, () => sockets.delete(found.address)))
-      if (opened._tag === "Failure") failure = opened.failure
-      else {
-        sockets.set(found.address, opened.success)
-        // On a network that we join, we announce ourselves and ask anew.
-        const now = yield* Clock.currentTimeMillis
-        state = { ...state, announceAt: [now, now + 1_000], queryAt: now + 20, queryEvery: 1_000 }
-      }
-    }
-    yield* show(sockets.size > 0 ? undefined : failure)
-  })
-
-  const carry = Effect.fnUntraced(function* (actions: ReadonlyArray<DnsSd.Action>) {
-    for (const action of actions) {
-      switch (action._tag) {
-        case "Ask":
-          yield* sendAll(sockets, () => query(action))
-          break
-        case "Tell":
-          yield* sendAll(sockets, ({ interface: { address } }) => response(action, address))
-          break
-        case "Appeared":
-          yield* Queue.offer(sightings, {
-            _tag: "Appeared",
-            nodeId: action.peer.node,
-            addresses: action.peer.addresses,
-            protocol: action.peer.protocol
-          })
-          break
-        case "Vanished":
-          yield* Queue.offer(sightings, { _tag: "Vanished", nodeId: action.node })
-          break
-      }
-    }
-  })
-
-  const loop = Effect.fnUntraced(function* () {
-    let reconcileAt = -Infinity
-    for (;;) {
-      if ((yield* Clock.currentTimeMillis) >= reconcileAt) {
-        yield* reconcile()
-        reconcileAt = (yield* Clock.currentTimeMillis) + reconcileEvery
-      }
-      const wait = Math.min(DnsSd.deadline(state), reconcileAt) - (yield* Clock.currentTimeMillis)
-      const packet = yield* Queue.take(packets).pipe(Effect.timeoutOption(Math.max(0, wait)))
-      const now = yield* Clock.currentTimeMillis
-      const random = yield* Random.next
-      const timed = { now, random }
-      const [next, actions] = DnsSd.step(
-        state,
-        Option.isSome(packet) ? { ...packet.value, ...timed } : { _tag: "Tick", ...timed }
-      )
-      state = next
-      yield* carry(actions)
-    }
-  })
-
-  yield* Effect.addFinalizer(() =>
-    carry([DnsSd.goodbye(state)]).pipe(
-      Effect.timeoutOption(leaveWithin),
-      Effect.andThen(Effect.forEach(sockets.values(), (socket) => socket.close, { discard: true }))
-    )
+    mdns.on("error", fail)
+    // A packet that cannot be decoded shows here too: it passes. What the system refuses does not.
+    mdns.on("warning", (error) => {
+      if ("syscall" in error) fail(error)
+    })
+    mdns.on("packet", (decoded: Packets.Decoded, from: { readonly address: string; readonly port: number }) => {
+      const packet = Packets.packetFrom(decoded)
+      if (packet !== undefined) handlers.packet(packet, { address: from.address, port: from.port })
+    })
+    mdns.once("ready", () => {
+      isOpen = true
+      resume(Effect.succeed(socketOf(mdns)))
+    })
+    return closing(mdns)
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: socketWithin,
+      orElse: () => new MdnsUnavailable({ detail: `${link.key}: the socket does not open` })
+    })
   )
-  yield* loop().pipe(Effect.forkScoped)
-  return Stream.fromQueue(sightings)
-})
 
-const sendAll = (sockets: ReadonlyMap<string, Socket>, packetFor: (socket: Socket) => Outgoing) =>
-  Effect.forEach(sockets.values(), (socket) => socket.send(packetFor(socket)), { discard: true, concurrency: 8 })
-
-const query = ({ questions, known }: Extract<DnsSd.Action, { _tag: "Ask" }>): Outgoing => ({
-  _tag: "Query",
-  questions: questions.map(({ name, type }) => ({ name, type: type as RecordType })),
-  answers: Packets.answersOf(known)
-})
-
-const response = ({ records, host }: Extract<DnsSd.Action, { _tag: "Tell" }>, address: string): Outgoing => ({
-  _tag: "Response",
-  answers: Packets.answersOf([
-    ...records,
-    // A goodbye withdraws the service. The host may have others.
-    ...(records.some(({ ttl }) => ttl === 0) ? [] : [{ name: host, type: "A" as const, ttl: DnsSd.ttl.host, address }])
-  ])
-})
-
-/** The IPv4 interfaces to use. Internal ones only when they are asked for. */
-const usableInterfaces = (wanted: ReadonlyArray<string>): ReadonlyArray<Interface> =>
-  Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .filter(({ family, address, internal }) =>
-      wanted.length > 0 ? wanted.includes(address) : family === "IPv4" && !internal
-    )
-    .map(({ address, netmask }) => ({ address, netmask }))
-
-const unavailable = (address: string) => (cause: Error) =>
-  new MdnsUnavailable({ detail: `${address}: ${cause.message}`, cause })
-
-/** Opens the socket of one interface. */
-const open = (
-  found: Interface,
-  packets: Queue.Queue<Untimed>,
-  onBroken: () => void
-): Effect.Effect<Socket, MdnsUnavailable> =>
-  Effect.callback<Socket, MdnsUnavailable>((resume) => {
-    const subnet = new BlockList()
-    subnet.addSubnet(found.address, prefixOf(found.netmask))
-    const mdns = multicastDns({ interface: found.address, bind: "0.0.0.0", ttl: 255, loopback: true })
-    const socket: Socket = {
-      interface: found,
-      send: (packet) =>
-        Effect.callback<void>((done) => {
-          const sent = () => done(Effect.void)
-          if (packet._tag === "Query") mdns.query({ questions: packet.questions, answers: packet.answers }, sent)
-          else mdns.respond({ answers: packet.answers }, sent)
-        }),
-      close: Effect.callback<void>((done) => mdns.destroy(() => done(Effect.void))).pipe(
-        Effect.timeoutOption(leaveWithin),
-        Effect.asVoid
-      )
+const socketOf = (mdns: multicastDns.MulticastDNS): Carrier.Socket => ({
+  send: ({ packet: { kind, id, questions, answers, additionals }, to }, done) => {
+    const packet = {
+      id,
+      questions: Packets.encodedQuestions(questions),
+      answers: Packets.encodedRecords(answers),
+      additionals: Packets.encodedRecords(additionals)
     }
-    mdns.once("ready", () => resume(Effect.succeed(socket)))
-    mdns.on("error", (cause: Error) => {
-      onBroken()
-      mdns.destroy()
-      resume(Effect.fail(unavailable(found.address)(cause)))
-    })
-    // A packet that cannot be read, or a network that is down: both pass.
-    mdns.on("warning", () => undefined)
-    mdns.on("packet", (packet: Packet, { address }: { readonly address: string }) => {
-      // Sockets hear what comes in on every interface; and only neighbours count (RFC 6762 section 11).
-      if (!subnet.check(address)) return
-      const records = Packets.recordsOf(packet)
-      Queue.offerUnsafe(
-        packets,
-        packet.type === "query"
-          ? { _tag: "Query", questions: Packets.questionsOf(packet), known: records }
-          : { _tag: "Response", records }
-      )
-    })
-  })
+    const sent = (error: Error | null | undefined) => done(error ?? undefined)
+    if (kind === "query") mdns.query(packet, sent)
+    else if (to === undefined) mdns.respond(packet, sent)
+    else mdns.respond(packet, { address: to.address, port: to.port }, sent)
+  },
+  close: closing(mdns)
+})
 
-const prefixOf = (netmask: string): number =>
-  netmask.split(".").reduce((bits, part) => bits + Number(part).toString(2).replaceAll("0", "").length, 0)
+const closing = (mdns: multicastDns.MulticastDNS): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => mdns.destroy(() => resume(Effect.void))).pipe(
+    Effect.timeoutOption(socketWithin),
+    Effect.asVoid
+  )

@@ -1,51 +1,118 @@
 /**
- * Packets of multicast DNS as values of `core/DnsSd.ts`, and back. What is not understood is left out.
+ * Between the packets of the codec and those of `core/dnssd/Record.ts`. Reading is total: what is not understood is left out,
+ * and what is left is safe to compare, to remember and to write again.
  */
-import type { Answer, Packet } from "dns-packet"
-import type { Question, ResourceRecord } from "../../core/DnsSd.ts"
+import { isUtf8 } from "node:buffer"
+import { isIPv4, isIPv6 } from "node:net"
+import { isName, type Packet, type Question, type ResourceRecord } from "../../core/dnssd/Record.ts"
 
-/** Records that one packet may hold; the rest of a larger one is ignored. */
-const maxRecords = 512
+/** Questions and records of one packet that are read. */
+const maxEntries = 512
 
-/** The questions of a packet. */
-export const questionsOf = ({ questions }: Packet): ReadonlyArray<Question> =>
-  (questions ?? []).slice(0, maxRecords).map(({ name, type }) => ({ name, type }))
+/** A packet as the codec decodes it, of which nothing is taken for granted but that it is an object. */
+export interface Decoded {
+  readonly type?: unknown
+  readonly id?: unknown
+  readonly opcode?: unknown
+  readonly rcode?: unknown
+  readonly questions?: unknown
+  readonly answers?: unknown
+  readonly additionals?: unknown
+}
 
-/** The records that a packet states, in all its sections. */
-export const recordsOf = ({ answers, additionals }: Packet): ReadonlyArray<ResourceRecord> =>
-  [...(answers ?? []), ...(additionals ?? [])].slice(0, maxRecords).flatMap(recordOf)
+/** A record as the codec encodes it. */
+export type Encoded = { name: string; ttl: number; flush: boolean } & (
+  | { type: "PTR" | "A" | "AAAA"; data: string }
+  | { type: "SRV"; data: { port: number; target: string } }
+  | { type: "TXT"; data: Array<string> }
+)
 
-const recordOf = (answer: Answer): ReadonlyArray<ResourceRecord> => {
-  if (answer.type === "OPT") return []
-  const { name, ttl = 0 } = answer
-  switch (answer.type) {
+/** Reads a packet. Nothing for what is neither a plain query nor a plain response (RFC 6762 section 18). */
+export const packetFrom = (decoded: Decoded): Packet | undefined => {
+  const { type: kind, id, opcode = "QUERY", rcode = "NOERROR" } = decoded
+  if ((kind !== "query" && kind !== "response") || opcode !== "QUERY" || rcode !== "NOERROR") return undefined
+  return {
+    kind,
+    id: typeof id === "number" ? id : 0,
+    questions: entriesOf(decoded.questions).flatMap(questionFrom),
+    answers: entriesOf(decoded.answers).flatMap(recordFrom),
+    additionals: entriesOf(decoded.additionals).flatMap(recordFrom)
+  }
+}
+
+/** The questions as the codec encodes them. */
+export const encodedQuestions = (
+  questions: ReadonlyArray<Question>
+): Array<{ name: string; type: ResourceRecord["type"] }> =>
+  // The codec writes ANY as well; its types have forgotten it.
+  questions.map(({ name, type }) => ({ name, type: type as ResourceRecord["type"] }))
+
+/** The records as the codec encodes them: each time a new value, for the codec changes what it is given. */
+export const encodedRecords = (records: ReadonlyArray<ResourceRecord>): Array<Encoded> =>
+  records.map((record) => {
+    const { name, ttl, flush } = record
+    switch (record.type) {
+      case "PTR":
+        return { name, ttl, flush, type: record.type, data: record.target }
+      case "SRV":
+        return { name, ttl, flush, type: record.type, data: { port: record.port, target: record.target } }
+      case "TXT":
+        return { name, ttl, flush, type: record.type, data: [...record.strings] }
+      case "A":
+      case "AAAA":
+        return { name, ttl, flush, type: record.type, data: record.address }
+    }
+  })
+
+type Fields = Readonly<Record<string, unknown>>
+
+const isObject = (value: unknown): value is Fields => typeof value === "object" && value !== null
+
+const entriesOf = (list: unknown): ReadonlyArray<Fields> =>
+  Array.isArray(list) ? list.slice(0, maxEntries).filter(isObject) : []
+
+const isNameText = (value: unknown): value is string => typeof value === "string" && isName(value)
+
+/** The class of the internet, and any; with the bit that asks for an answer to the asker alone, as the codec shows it. */
+const questionClasses: ReadonlyArray<unknown> = ["IN", "ANY", "UNKNOWN_32769", "UNKNOWN_33023"]
+
+const questionFrom = ({ name, type, class: klass }: Fields): ReadonlyArray<Question> => {
+  if (!isNameText(name) || !questionClasses.includes(klass)) return []
+  switch (type) {
     case "PTR":
-      return [{ name, ttl, type: "PTR", target: answer.data }]
     case "SRV":
-      return [{ name, ttl, type: "SRV", target: answer.data.target, port: answer.data.port }]
     case "TXT":
-      return [{ name, ttl, type: "TXT", texts: [answer.data].flat().map(String) }]
     case "A":
     case "AAAA":
-      return [{ name, ttl, type: answer.type, address: answer.data }]
+    case "ANY":
+      return [{ name, type }]
     default:
       return []
   }
 }
 
-/** Records as they are sent. Unique ones tell the receiver to forget what it knew (the cache-flush bit). */
-export const answersOf = (records: ReadonlyArray<ResourceRecord>): Array<Answer> =>
-  records.map((record): Answer => {
-    const { name, ttl } = record
-    switch (record.type) {
-      case "PTR":
-        return { name, ttl, type: "PTR", data: record.target }
-      case "SRV":
-        return { name, ttl, type: "SRV", flush: true, data: { target: record.target, port: record.port } }
-      case "TXT":
-        return { name, ttl, type: "TXT", flush: true, data: [...record.texts] }
-      case "A":
-      case "AAAA":
-        return { name, ttl, type: record.type, flush: true, data: record.address }
+const recordFrom = ({ name, type, class: klass, ttl, flush: flag, data }: Fields): ReadonlyArray<ResourceRecord> => {
+  if (!isNameText(name) || klass !== "IN" || typeof ttl !== "number" || !(ttl >= 0)) return []
+  const common = { name, ttl, flush: flag === true }
+  switch (type) {
+    case "PTR":
+      return isNameText(data) ? [{ ...common, type, target: data }] : []
+    case "SRV": {
+      if (!isObject(data)) return []
+      const { port, target } = data
+      return typeof port === "number" && isNameText(target) ? [{ ...common, type, port, target }] : []
     }
-  })
+    case "TXT":
+      return [{ ...common, type, strings: (Array.isArray(data) ? data : [data]).flatMap(stringFrom) }]
+    case "A":
+      return typeof data === "string" && isIPv4(data) ? [{ ...common, type, address: data }] : []
+    case "AAAA":
+      return typeof data === "string" && isIPv6(data) ? [{ ...common, type, address: data.toLowerCase() }] : []
+    default:
+      return []
+  }
+}
+
+/** Bytes that are no text are left out: no id is made of replacement characters. */
+const stringFrom = (data: unknown): ReadonlyArray<string> =>
+  data instanceof Uint8Array && isUtf8(data) ? [Buffer.from(data).toString("utf8")] : []

@@ -1,0 +1,53 @@
+/**
+ * How long a record holds (RFC 6762 sections 5.2 and 10).
+ *
+ * It holds as long as it says, at most `ttls.other`; one that is taken back or replaced holds for one second more. Before
+ * its end come four points at which it is asked for again. Times are in milliseconds.
+ */
+import { ttls } from "./Service.ts"
+
+/** How long a record outlives its withdrawal. */
+export const grace = 1000
+
+/** When a record is asked for again, as parts of its life; a part of `spread` comes on top, by chance. */
+export const refreshPoints = [0.8, 0.85, 0.9, 0.95] as const
+const spread = 0.02
+
+export interface Life {
+  readonly from: number
+  readonly until: number
+  /** In [0, 1). */
+  readonly chance: number
+  /** Refresh points that have passed. */
+  readonly refreshed: number
+}
+
+/** Starts with a time to live in seconds. */
+export const begin = (ttl: number, now: number, chance: number): Life => ({
+  from: now,
+  until: now + Math.min(ttl, ttls.other) * 1000,
+  chance,
+  refreshed: 0
+})
+
+/** Ends soon, and is not asked for again. */
+export const end = (life: Life, now: number): Life => ({
+  ...life,
+  until: Math.min(life.until, now + grace),
+  refreshed: refreshPoints.length
+})
+
+export const isAlive = (life: Life, now: number): boolean => life.until > now
+
+/** When to ask again. */
+export const refreshAt = ({ from, until, chance, refreshed }: Life): number => {
+  const point = refreshPoints[refreshed]
+  return point === undefined ? Infinity : from + (until - from) * (point + spread * chance)
+}
+
+/** After it was asked for again. */
+export const refresh = (life: Life): Life => ({ ...life, refreshed: life.refreshed + 1 })
+
+/** Seconds that are left, when they are more than half: what a query may call known (RFC 6762 section 7.1). */
+export const secondsLeft = ({ from, until }: Life, now: number): number | undefined =>
+  until - now > (until - from) / 2 ? Math.floor((until - now) / 1000) : undefined

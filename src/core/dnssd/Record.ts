@@ -1,0 +1,67 @@
+/**
+ * Packets of multicast DNS, as far as DNS-SD needs them: what a codec reads and writes, without its types.
+ *
+ * A name is text without the last dot; names are compared as `nameKey` makes them. A name that `isName` accepts can be
+ * written by every codec.
+ */
+import { utf8Length } from "../NodeId.ts"
+
+interface Common {
+  readonly name: string
+  /** In seconds; 0 takes the record back. */
+  readonly ttl: number
+  /** The record is the only one of its name and type, or one of a set that is whole in this packet: others are out of date. */
+  readonly flush: boolean
+}
+
+export type ResourceRecord =
+  | (Common & { readonly type: "PTR"; readonly target: string })
+  | (Common & { readonly type: "SRV"; readonly port: number; readonly target: string })
+  | (Common & { readonly type: "TXT"; readonly strings: ReadonlyArray<string> })
+  | (Common & { readonly type: "A" | "AAAA"; readonly address: string })
+
+export interface Question {
+  readonly name: string
+  readonly type: ResourceRecord["type"] | "ANY"
+}
+
+export interface Packet {
+  readonly kind: "query" | "response"
+  /** 0 but in the answers to those who ask from a port of their own. */
+  readonly id: number
+  readonly questions: ReadonlyArray<Question>
+  /** In a query: what the asker knows already. */
+  readonly answers: ReadonlyArray<ResourceRecord>
+  readonly additionals: ReadonlyArray<ResourceRecord>
+}
+
+/** Bytes of the longest label. */
+export const maxLabel = 63
+
+/** Whether text is a name that fits into 255 bytes on the wire. */
+export const isName = (text: string): boolean =>
+  text.length <= 253 &&
+  utf8Length(text) <= 253 &&
+  text.isWellFormed() &&
+  text.split(".").every((label) => label !== "" && utf8Length(label) <= maxLabel)
+
+/** The form in which names are equal when they differ in the case of ASCII letters only. */
+export const nameKey = (name: string): string => name.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
+
+/** Whether two records say the same, whatever their time to live. */
+export const isSameRecord = (a: ResourceRecord, b: ResourceRecord): boolean =>
+  a.type === b.type && nameKey(a.name) === nameKey(b.name) && dataKey(a) === dataKey(b)
+
+const dataKey = (record: ResourceRecord): string => {
+  switch (record.type) {
+    case "PTR":
+      return nameKey(record.target)
+    case "SRV":
+      return `${record.port} ${nameKey(record.target)}`
+    case "TXT":
+      return JSON.stringify(record.strings)
+    case "A":
+    case "AAAA":
+      return record.address.toLowerCase()
+  }
+}

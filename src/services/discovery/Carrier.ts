@@ -1,0 +1,201 @@
+/**
+ * Carries packets between sockets and the state machine of `core/DnsSd.ts`, and holds its timer.
+ *
+ * Links may come and go: at a steady pace the sockets are brought in line with them, and broken ones are made anew.
+ * Discovery is `Available` from the first packet that left, and `Unavailable` when no socket is left. The end of the scope
+ * withdraws our records and closes the sockets.
+ */
+import { type Cause, Clock, Duration, Effect, Option, Queue, Random, Result, type Scope, Stream } from "effect"
+import * as DnsSd from "../../core/DnsSd.ts"
+import { type Link, linkFrom } from "../../core/dnssd/Link.ts"
+import type { Packet } from "../../core/dnssd/Record.ts"
+import type { Send } from "../../core/dnssd/Responder.ts"
+import type { Announcement, Sighting } from "../Discovery.ts"
+import { MdnsUnavailable } from "../Failure.ts"
+
+/** A socket on one link. */
+export interface Socket {
+  /** Sends a packet, and calls back when it has left, or cannot leave. */
+  send(send: Send, done: (error: Error | undefined) => void): void
+  readonly close: Effect.Effect<void>
+}
+
+/** What a socket tells. */
+export interface Handlers {
+  packet(packet: Packet, from: { readonly address: string; readonly port: number }): void
+  failed(error: Error): void
+}
+
+/** The network, as far as it is needed. */
+export interface Network {
+  /** The port of multicast DNS: who sends from another one wants an answer for itself. */
+  readonly port: number
+  /** The links that there are now; fails when there is none. */
+  readonly links: Effect.Effect<ReadonlyArray<Link>, MdnsUnavailable>
+  open(link: Link, handlers: Handlers): Effect.Effect<Socket, MdnsUnavailable>
+}
+
+/** Packets that wait to be looked at, and sightings that wait to be taken. */
+const queuedPackets = 512
+const queuedSightings = 4096
+
+/** Copies of the goodbye, and how long they may take to leave. */
+const farewells = 2
+const farewellWithin = "300 millis"
+
+interface Open {
+  link: Link
+  readonly socket: Socket
+  /** A packet has left through it. */
+  proven: boolean
+}
+
+type Input = Pick<Extract<DnsSd.Event, { readonly _tag: "Packet" }>, "_tag" | "link" | "packet" | "asker">
+
+/** Announces a node and looks for others, until the scope closes. */
+export const run = Effect.fnUntraced(function* (
+  network: Network,
+  reconcileEvery: Duration.Input,
+  announcement: Announcement
+): Effect.fn.Return<Stream.Stream<Sighting>, never, Scope.Scope> {
+  // A packet that does not fit is dropped, as the network drops them: whatever matters is said again. `undefined` is a
+  // call to look at the sockets, which each turn of the loop does anyway.
+  const inbox = yield* Queue.dropping<Input | undefined>(queuedPackets)
+  // When nobody takes the sightings, nothing more is looked at until somebody does.
+  const sightings = yield* Queue.bounded<Sighting, Cause.Done>(queuedSightings)
+  const opened = new Map<string, Open>()
+  /** What broke since the last look, and why. */
+  const broken = new Map<string, MdnsUnavailable>()
+  let state = DnsSd.initial(announcement.nodeId, announcement.port)
+  let isAvailable: boolean | undefined
+
+  const links = () => Array.from(opened.values(), ({ link }) => link)
+
+  const breakOff = (key: string, error: Error) => {
+    broken.set(key, new MdnsUnavailable({ detail: `${key}: ${error.message}`, cause: error }))
+    Queue.offerUnsafe(inbox, undefined)
+  }
+
+  /** Does what the machine asks for. */
+  const carry = Effect.fnUntraced(function* ([next, actions]: DnsSd.Step) {
+    state = next
+    for (const action of actions) {
+      if (action._tag === "Send") send(action)
+      else yield* Queue.offer(sightings, action)
+    }
+  })
+
+  const send = (packet: Send) => {
+    const open = opened.get(packet.link)
+    open?.socket.send(packet, (error) => {
+      if (error !== undefined) return breakOff(open.link.key, error)
+      if (!open.proven) Queue.offerUnsafe(inbox, undefined)
+      open.proven = true
+    })
+  }
+
+  const useLinks = Effect.fnUntraced(function* () {
+    yield* carry(DnsSd.step(state, { _tag: "Links", links: links(), now: yield* millis, random: yield* Random.next }))
+  })
+
+  const show = Effect.fnUntraced(function* (error: MdnsUnavailable | undefined) {
+    if (isAvailable === (error === undefined)) return
+    if (isAvailable === false) yield* Effect.logInfo("mDNS is available again")
+    isAvailable = error === undefined
+    yield* Queue.offer(sightings, error === undefined ? { _tag: "Available" } : { _tag: "Unavailable", error })
+  })
+
+  const open = (link: Link) =>
+    Effect.uninterruptibleMask((restore) =>
+      restore(
+        network.open(link, {
+          packet: (packet, from) => {
+            // A socket may hear what arrives on another interface.
+            if (linkFrom(links(), from.address)?.key !== link.key) return
+            const asker = from.port === network.port ? undefined : from
+            Queue.offerUnsafe(inbox, { _tag: "Packet", link: link.key, packet, asker })
+          },
+          failed: (error) => breakOff(link.key, error)
+        })
+      ).pipe(Effect.map((socket) => opened.set(link.key, { link, socket, proven: false })))
+    )
+
+  const close = (key: string) =>
+    Effect.suspend(() => {
+      const socket = opened.get(key)?.socket
+      opened.delete(key)
+      return socket === undefined ? Effect.void : socket.close
+    })
+
+  /** Takes out the sockets that broke, and says how we are. */
+  const review = Effect.fnUntraced(function* () {
+    const failures = [...broken].filter(([key]) => opened.has(key))
+    broken.clear()
+    for (const [key, { detail }] of failures) {
+      yield* Effect.logDebug("mDNS socket broke").pipe(Effect.annotateLogs({ detail }))
+      yield* close(key)
+    }
+    if (failures.length > 0) yield* useLinks()
+    if (opened.values().some(({ proven }) => proven)) yield* show(undefined)
+    else if (opened.size === 0 && failures[0] !== undefined) yield* show(failures[0][1])
+  })
+
+  /** One socket for each link there is. */
+  const reconcile = Effect.fnUntraced(function* () {
+    const found = yield* Effect.result(network.links)
+    let failure = Result.isFailure(found) ? found.failure : undefined
+    const wanted = new Map(Result.getOrElse(found, () => []).map((link) => [link.key, link]))
+    for (const [key, open] of opened) {
+      const link = wanted.get(key)
+      if (link === undefined) yield* close(key)
+      else open.link = link
+    }
+    for (const [key, link] of wanted) {
+      if (opened.has(key)) continue
+      const result = yield* Effect.result(open(link))
+      if (Result.isFailure(result)) failure = result.failure
+    }
+    yield* useLinks()
+    if (opened.size === 0 && failure !== undefined) yield* show(failure)
+  })
+
+  const loop = Effect.fnUntraced(function* () {
+    let reconcileAt = -Infinity
+    for (;;) {
+      if ((yield* millis) >= reconcileAt) {
+        yield* reconcile()
+        reconcileAt = (yield* millis) + Duration.toMillis(reconcileEvery)
+      }
+      yield* review()
+      // Timers know whole milliseconds: one that ends early would end again and again.
+      const wait = Math.ceil(Math.min(DnsSd.deadline(state), reconcileAt) - (yield* millis))
+      const input = yield* Queue.take(inbox).pipe(Effect.timeoutOption(Math.max(0, wait)))
+      const event = Option.isNone(input) || input.value === undefined ? ({ _tag: "Tick" } as const) : input.value
+      yield* carry(DnsSd.step(state, { ...event, now: yield* millis, random: yield* Random.next }))
+    }
+  })
+
+  const leave = Effect.suspend(() =>
+    Effect.forEach(
+      DnsSd.goodbye(state),
+      (packet) =>
+        Effect.callback<void>((resume) => opened.get(packet.link)?.socket.send(packet, () => resume(Effect.void))),
+      { discard: true, concurrency: "unbounded" }
+    ).pipe(Effect.repeat({ times: farewells - 1 }), Effect.timeoutOption(farewellWithin))
+  )
+
+  yield* Effect.addFinalizer(() =>
+    leave.pipe(
+      Effect.andThen(Effect.suspend(() => Effect.forEach([...opened.keys()], close, { discard: true }))),
+      Effect.andThen(Queue.end(sightings))
+    )
+  )
+  yield* loop().pipe(
+    Effect.tapDefect((defect) => Effect.logError("discovery ended unexpectedly", defect)),
+    Effect.forkScoped
+  )
+  return Stream.fromQueue(sightings)
+})
+
+/** Monotonic, so that a clock that is set does not make records young or old. */
+const millis = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
