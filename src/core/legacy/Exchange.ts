@@ -10,6 +10,8 @@
  * - **Their clock does not show what they hold.** It is empty after a restart. On the first contact, and when the clock has shrunk,
  *   we ask for everything.
  * - **Their word about third origins proves nothing.** What they relay is merged, but only the mark of the peer's own origin moves.
+ * - **The newest drop what carries no scope that they granted**, and say nothing. When a clock shows that nothing was taken, the
+ *   status says so, and one operation at a time is offered until it is.
  * - **They take little at a time.** An early node takes one frame under 1 MiB; the rest goes in the next exchange.
  */
 import { HashMap, Option, Redacted, Result } from "effect"
@@ -28,7 +30,9 @@ export interface Memory {
   readonly clock: VectorClock.VectorClock
   /** Whether it has shown that it is of the newest generation. */
   readonly isNewest: boolean
-  /** Whether it took nothing of what we last sent: no scope is granted to us. */
+  /** What it was sent last time, by origin; empty while we did not know how to label it. */
+  readonly sent: VectorClock.VectorClock
+  /** Whether it took nothing of that: no scope is granted to us. From then on one operation is offered at a time. */
   readonly takesNothing: boolean
 }
 
@@ -64,6 +68,9 @@ export interface Exchange {
   readonly asked: Hlc.Reading
   readonly needed: Hlc.Reading
   readonly isNewest: boolean
+  readonly takesNothing: boolean
+  /** Whether what was sent was sent in the way that the newest understand. */
+  readonly isLabelled: boolean
   readonly held: HashMap.HashMap<NodeId, Hlc.Reading>
   /** The greatest reading of the peer's own that it sent. */
   readonly ownTop: Hlc.Reading
@@ -92,6 +99,8 @@ export const initial = (options: Options, local: Snapshot, now: number): Exchang
   asked: Hlc.zero,
   needed: Hlc.zero,
   isNewest: false,
+  takesNothing: false,
+  isLabelled: false,
   held: HashMap.empty(),
   ownTop: Hlc.zero,
   committing: [],
@@ -243,7 +252,8 @@ const meet = (
       reported: clock,
       known: clock,
       needed: isFresh ? Hlc.zero : markFor(local.clock, clock, peer, options.self),
-      isNewest: memory?.isNewest ?? false
+      isNewest: memory?.isNewest ?? false,
+      takesNothing: memory !== undefined && tookNothing(memory, clock)
     },
     { _tag: "Established", peer }
   ]
@@ -291,27 +301,23 @@ const onCommitted = (exchange: Exchange, local: Snapshot, now: number): Step => 
   return exchange.options.role === "dialler" ? done(next) : readOn(startSending(next), now)
 }
 
-/** Everything that the peer does not show to have. What it never takes is not sent again and again. */
+/** Everything that the peer does not show to have. */
 const startSending = (exchange: Exchange): Exchange => {
-  const { local, known, peer, options } = exchange
-  const memory = peer === undefined ? undefined : options.memories.get(peer)
-  const isPointless = memory?.takesNothing === true && options.scope === undefined
-  const cursors = isPointless
-    ? []
-    : Array.from(HashMap.keys(VectorClock.difference(local.tops, known)))
-        .filter((node) => node !== peer)
-        .map((node) => [node, VectorClock.get(known, node)] as const)
-  return { ...exchange, phase: "sending", cursors }
+  const { local, known, peer } = exchange
+  const cursors = Array.from(HashMap.keys(VectorClock.difference(local.tops, known)))
+    .filter((node) => node !== peer)
+    .map((node) => [node, VectorClock.get(known, node)] as const)
+  return { ...exchange, phase: "sending", cursors, isLabelled: exchange.isNewest }
 }
 
 const readOn = (exchange: Exchange, now: number): Step => {
-  const { cursors, local, isNewest, options } = exchange
+  const { cursors, local, isNewest, takesNothing, options } = exchange
   if (cursors.length === 0) return sendFrame(exchange, [], false, now)
   const request: DeltaRequest = {
     from: cursors,
     since: local.version,
     maxBytes: isNewest ? options.maxFrameBytes : Wire.maxFrameBytes,
-    maxOperations: 20_000
+    maxOperations: takesNothing ? 1 : 20_000
   }
   return [{ ...exchange, reading: request }, [{ _tag: "Read", request }]]
 }
@@ -337,7 +343,8 @@ const onDelta = (exchange: Exchange, { operations, exhausted }: Delta, now: numb
     return isDone ? [] : [[node, Hlc.latest(from, last.get(node) ?? from)] as const]
   })
   const known = VectorClock.merge(exchange.known, VectorClock.fromEntries(sent.map(({ hlc }) => [hlc.node, hlc])))
-  return sendFrame({ ...exchange, known, cursors: rest, reading: undefined }, changes, rest.length > 0, now)
+  const isLeft = rest.length > 0 && !exchange.takesNothing
+  return sendFrame({ ...exchange, known, cursors: rest, reading: undefined }, changes, isLeft, now)
 }
 
 const sendFrame = (exchange: Exchange, changes: ReadonlyArray<string>, isLeft: boolean, now: number): Step => {
@@ -372,24 +379,18 @@ export const view = ({ phase, peer, since, held }: Exchange): View => ({
   diverged: false
 })
 
+/** Whether a node, by the clock that it reports now, took nothing of what it was sent last time. */
+const tookNothing = ({ sent, clock, takesNothing }: Memory, reported: VectorClock.VectorClock): boolean =>
+  HashMap.isEmpty(sent)
+    ? takesNothing
+    : HashMap.every(sent, (_, node) => !Hlc.isAfter(VectorClock.get(reported, node), VectorClock.get(clock, node)))
+
 /** What to remember of the peer; none when it was not met. */
 export const remember = (exchange: Exchange): Option.Option<readonly [NodeId, Memory]> => {
-  const { peer, reported, isNewest, options, known } = exchange
+  const { peer, reported, isNewest, isLabelled, takesNothing, known } = exchange
   if (peer === undefined) return Option.none()
-  const before = options.memories.get(peer)
-  // It was sent operations last time, and its clock does not show a single one of them.
-  const tookNothing =
-    isNewest &&
-    before !== undefined &&
-    exchange.sent > 0 &&
-    HashMap.every(
-      VectorClock.difference(known, reported),
-      (_, node) => Hlc.ReadingOrder(VectorClock.get(before.clock, node), VectorClock.get(reported, node)) === 0
-    )
-  return Option.some([
-    peer,
-    { clock: reported, isNewest, takesNothing: tookNothing || (before?.takesNothing ?? false) }
-  ])
+  const sent = isLabelled ? VectorClock.difference(known, reported) : VectorClock.empty
+  return Option.some([peer, { clock: reported, isNewest, takesNothing, sent }])
 }
 
 /** Whether to go on at once: something is left to send, or we asked with too high a mark. */

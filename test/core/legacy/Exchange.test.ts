@@ -251,6 +251,28 @@ describe("an exchange", () => {
     assert.isTrue(frames.every(({ changes }) => changes.every(({ scope }) => scope === "family")))
   })
 
+  it("a newest node that grants no scope is offered one operation at a time, and everything once it grants one", () => {
+    class Unwilling extends OldNode {
+      willing = false
+      override take(text: string): boolean {
+        return this.willing ? super.take(text) : (JSON.parse(text) as { readonly more: boolean }).more
+      }
+    }
+    const [ours, peer] = [new Ours(us), new Unwilling(old, true)]
+    for (let n = 1; n <= 20; n++) ours.write({ wall: n, counter: 0 }, `row-${n}`)
+    const scope = { scope: "family" }
+    dial(ours, peer, scope)
+    assert.deepStrictEqual(dial(ours, peer, scope), [20, 0], "labelled, now that we know")
+    assert.deepStrictEqual(dial(ours, peer, scope), [1, 0])
+    assert.isTrue(ours.memories.get(old)?.takesNothing)
+    assert.deepStrictEqual(dial(ours, peer, scope), [1, 0])
+    peer.willing = true
+    dial(ours, peer, scope)
+    dial(ours, peer, scope)
+    assert.strictEqual(peer.size, 20)
+    assert.isFalse(ours.memories.get(old)?.takesNothing)
+  })
+
   it("a list of tags goes out as text", () => {
     const operation: Operation = {
       ...write(us, { wall: 1, counter: 0 }, "x"),
