@@ -90,15 +90,24 @@ describe("existing FERAL nodes", () => {
     })
   }
 
-  it("a long history goes to an early node in frames that it takes", async () => {
-    const peer = await legacy("early").start()
+  it("a history of 50,000 operations goes to an early node in frames that it takes, and comes back from it", async () => {
+    // Without a file for its log: it would be written after every exchange.
+    const peer = await legacy("early", "--state", "").start()
     const node = nodes.make({ ...open, FERAL_SYNC_PEERS: `127.0.0.1:${peer.port}` })
-    await node.seed(6_000)
+    await node.seed(50_000, 1)
     await node.start()
-    await logHolds(peer, 6_000, 50_000)
-    assert.isAtLeast(peer.exchanges.length, 2)
+    await until(
+      "all of it is there",
+      async () => peer.exchanges.reduce((sum, { received_ops }) => sum + received_ops, 0),
+      (count) => count >= 50_000,
+      90_000
+    )
+    assert.isAtLeast(peer.exchanges.length, 10)
     assert.isTrue(peer.exchanges.every(({ largest_frame_in }) => largest_frame_in < 1024 * 1024))
-  })
+    // Another node of ours gets all of it from the old one, in the single frame that it sends: it stays below the 16 MiB that we take.
+    const other = await nodes.make({ ...open, FERAL_SYNC_PEERS: `127.0.0.1:${peer.port}` }).start()
+    await holds(other, 50_000, 60_000)
+  }, 180_000)
 
   it("a restart of the old node in the middle loses nothing", async () => {
     const peer = await legacy("early").start()
@@ -150,6 +159,19 @@ describe("existing FERAL nodes", () => {
       ({ peers }) =>
         peers.some(({ source, last_error }) => source === "inbound" && last_error?._tag === "PassphraseMismatch")
     )
+  })
+
+  it("an empty passphrase lets nobody in", async () => {
+    const node = await nodes.make(open).start()
+    await node.cli("note", "add", "secret")
+    const dialler = legacy("early", "--passphrase", "", "--interval", "1", "--peers", node.address)
+    await dialler.start()
+    await until(
+      "the visitor is shown",
+      () => node.status(),
+      ({ peers }) => peers.some(({ last_error }) => last_error?._tag === "PassphraseUnset")
+    )
+    assert.deepStrictEqual((await dialler.dump()).log, [])
   })
 
   it("without TLS they are refused by default, and the reason says what would have leaked", async () => {
@@ -216,17 +238,25 @@ describe("existing FERAL nodes", () => {
     const ours = await Promise.all(
       [0, 1].map(() => nodes.make({ ...open, ...mdns, FERAL_SYNC_LEGACY_SCOPE: "family" }).start())
     )
-    for (let n = 0; n < 5; n++) {
+    // Writes everywhere, while one after the other is cut off and comes back: the network loses a member in every round.
+    for (let n = 0; n < 6; n++) {
       for (const [index, peer] of olds.entries()) {
         const id = `old-${index}-${n}`
         await peer.write("notes", id, { id, ...note(id) })
       }
-      await ours[n % 2]?.cli("note", "add", `ours ${n}`)
-      if (n === 2) {
-        await olds[0]?.stop()
-        await olds[0]?.start()
+      await Promise.all(ours.map((node, index) => node.cli("note", "add", `ours ${index} ${n}`)))
+      const [lost, cut] = [olds[n % 3], ours[n % 2]]
+      if (n % 2 === 0) {
+        await lost?.stop()
+        await ours[0]?.cli("note", "add", `while ${n} is away`)
+        await lost?.start()
+      } else {
+        await cut?.stop(n === 1 ? "SIGKILL" : "SIGTERM")
+        await cut?.cli("note", "add", `written offline ${n}`)
+        await cut?.start()
       }
     }
-    for (const node of ours) await holds(node, 20, 45_000)
+    const written = 6 * 3 + 6 * 2 + 6
+    for (const node of ours) await holds(node, written, 60_000)
   }, 120_000)
 })

@@ -117,10 +117,10 @@ export class Node {
   }
 
   /** Writes notes into the database of a node that does not run. */
-  async seed(count: number): Promise<void> {
+  async seed(count: number, width = 300): Promise<void> {
     const drafts = Array.from({ length: count }, (_, n): Draft => {
       const id = `${basename(dirname(this.home))}-${n}`
-      const data = { id, content: `note ${n} ${"x".repeat(n % 300)}`, tags: "[]", created_at: n }
+      const data = { id, content: `note ${n} ${"x".repeat(n % width)}`, tags: "[]", created_at: n }
       return {
         op_id: OpId.make(`op-${id}`),
         table: Kind.make("notes"),

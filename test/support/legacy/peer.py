@@ -46,7 +46,7 @@ class Log:
 
     def __init__(self, node_id: str, path: str | None, newest: bool) -> None:
         self.node_id = node_id
-        self.path = path
+        self.path = path or None
         self.newest = newest
         self.ops: dict[str, Op] = {}
         self.rows: dict[str, dict[str, Any]] = {}
