@@ -30,9 +30,8 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
   const context = Context.make(Store, store).pipe(Context.add(Clock, clock))
   /** Whom we have met since the store was opened. */
   const met = new Set<NodeId>()
-  /** The nonces of our own dials that are under way: one that comes in is our own connection. */
-  const dialled = new Set<string>()
-  const accepted = new Set<string>()
+  /** The nonces of our own dials that are under way, and whether we met them as server: then we have dialled ourselves. */
+  const dialled = new Map<string, boolean>()
 
   /** Serves one connection until it ends, in its scope. Returns how it ended, when that was in good order. */
   const serve = (link: number, connection: Connection, key_: string | undefined, expected?: NodeId) =>
@@ -49,8 +48,12 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
     expected: NodeId | undefined
   ) {
     const nonce = connection.nonces.dialler
-    const [ours, theirs] = key_ === undefined ? [accepted, dialled] : [dialled, accepted]
-    ours.add(nonce)
+    if (key_ !== undefined) dialled.set(nonce, false)
+    const isLoop = () => {
+      if (key_ !== undefined) return dialled.get(nonce) === true
+      if (dialled.has(nonce)) dialled.set(nonce, true)
+      return dialled.has(nonce)
+    }
     const options: Session.Options = {
       role: key_ === undefined ? "server" : "dialler",
       self: store.nodeId,
@@ -74,10 +77,10 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
     )
     table.entries.set(link, { key: key_, connection, running })
     yield* running.done.pipe(
-      Effect.catchTag("DuplicateNodeId", (failure) => Effect.fail(theirs.has(nonce) ? new SelfConnection() : failure)),
+      Effect.catchTag("DuplicateNodeId", (failure) => Effect.fail(isLoop() ? new SelfConnection() : failure)),
       Effect.ensuring(
         Effect.sync(() => {
-          ours.delete(nonce)
+          if (key_ !== undefined) dialled.delete(nonce)
           table.entries.delete(link)
         })
       )
