@@ -20,6 +20,7 @@ import { isSamePassphrase } from "../Handshake.ts"
 import * as Hlc from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { Snapshot } from "../Replica.ts"
+import { warnings } from "../session/Inbound.ts"
 import type { Action, Event } from "../session/State.ts"
 import * as VectorClock from "../VectorClock.ts"
 import * as Sending from "./Sending.ts"
@@ -176,7 +177,8 @@ const onData = (exchange: Exchange, data: Wire.Data, now: number): Step => {
   }
   const through = data.more ? VectorClock.empty : claim(next)
   const quarantined = peer === undefined ? [] : data.malformed.map((malformed) => ({ peer, ...malformed }))
-  return [next, [{ _tag: "Commit", batch: { operations, through, quarantined } }]]
+  const commit: Action = { _tag: "Commit", batch: { operations, through, quarantined } }
+  return [next, [...warnings(exchange.held, held, now, options.maxDriftMs), commit]]
 }
 
 const onCommitted = (exchange: Exchange, local: Snapshot, now: number): Step => {

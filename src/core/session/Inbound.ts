@@ -8,7 +8,7 @@
  */
 import { HashMap, Option } from "effect"
 import * as Digest from "../Digest.ts"
-import { ProtocolViolation } from "../Failure.ts"
+import { ClockDrift, ProtocolViolation } from "../Failure.ts"
 import * as Hlc from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { Operation } from "../Operation.ts"
@@ -43,7 +43,20 @@ export const onData = (session: Session, data: Wire.Data, now: number): Step | P
       empties
     }
   }
-  return [next, [{ _tag: "Commit", batch: { operations, through, quarantined } }]]
+  const commit: Action = { _tag: "Commit", batch: { operations, through, quarantined } }
+  return [next, [...warnings(inbound.held, held, now, options.maxDriftMs), commit]]
+}
+
+/** The warning that is due when the first operation is held back. */
+export const warnings = (
+  before: Inbound["held"],
+  held: Inbound["held"],
+  now: number,
+  limit: number
+): ReadonlyArray<Action> => {
+  const [first] = HashMap.values(held)
+  if (first === undefined || !HashMap.isEmpty(before)) return []
+  return [{ _tag: "Warn", warning: new ClockDrift({ remote: first.wall, local: now, limit }) }]
 }
 
 /** What the sender of a frame itself has: all that it lets us claim, and its own history up to what it sends of it. */

@@ -2,7 +2,7 @@
  * The state of a session, what can happen to it, and what it asks for.
  */
 import { HashMap, Option, type Redacted } from "effect"
-import type { SessionFailure } from "../Failure.ts"
+import type { ClockDrift, SessionFailure } from "../Failure.ts"
 import type { Role } from "../Handshake.ts"
 import type { Reading } from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
@@ -147,6 +147,8 @@ export type Action =
   | { readonly _tag: "Commit"; readonly batch: Batch }
   /** The handshake is done: both sides have proved themselves. */
   | { readonly _tag: "Established"; readonly peer: NodeId }
+  /** Something that an operator should know of, while the session goes on. */
+  | { readonly _tag: "Warn"; readonly warning: ClockDrift }
   /** The end. Without a failure it was our wish. */
   | {
       readonly _tag: "Close"

@@ -4,7 +4,7 @@
  */
 import { Context, Effect, Option } from "effect"
 import { formatAddress } from "../../core/Address.ts"
-import { SelfConnection } from "../../core/Failure.ts"
+import { type ClockDrift, SelfConnection } from "../../core/Failure.ts"
 import * as Exchange from "../../core/legacy/Exchange.ts"
 import * as Policy from "../../core/legacy/Policy.ts"
 import type { NodeId } from "../../core/NodeId.ts"
@@ -14,11 +14,15 @@ import { Config } from "../Config.ts"
 import { Passphrase } from "../Passphrase.ts"
 import { Store } from "../Store.ts"
 import type { Connection } from "../Transport.ts"
+import * as Throttle from "../transport/Throttle.ts"
 import * as PeerTable from "./PeerTable.ts"
 import * as SessionRunner from "./SessionRunner.ts"
 
 /** Tells that a handshake is done. `key` is the candidate that was dialled; none for a connection that came in. */
 export type OnEstablished = (link: number, node: NodeId, key: string | undefined, form: 1 | 2) => Effect.Effect<unknown>
+
+/** How often the same warning about the same machine is logged (ms). */
+const warnEvery = 3_600_000
 
 /** Serves connections for the node of this context. */
 export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onEstablished: OnEstablished) {
@@ -28,6 +32,7 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
   const passphrase = yield* Passphrase
   const key = yield* passphrase.key
   const context = Context.make(Store, store).pipe(Context.add(Clock, clock))
+  const warnings = Throttle.make(warnEvery)
   /** Whom we have met since the store was opened. */
   const met = new Set<NodeId>()
   /** The nonces of our own dials that are under way, and whether we met them as server: then we have dialled ourselves. */
@@ -70,9 +75,12 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
     const running = yield* SessionRunner.start(
       connection,
       { ...Session, begin: (local, now) => Session.open(Session.initial(options, local, now)) },
-      (peer) => {
-        met.add(peer)
-        return established(link, connection, key_, peer)
+      {
+        established: (peer) => {
+          met.add(peer)
+          return established(link, connection, key_, peer)
+        },
+        warned: (warning) => warned(connection, warning)
       }
     )
     table.entries.set(link, { key: key_, connection, running })
@@ -112,7 +120,10 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
     const running = yield* SessionRunner.start(
       connection,
       { ...Exchange, begin: (local, now) => Exchange.open(Exchange.initial(options, local, now)) },
-      (peer) => established(link, connection, key_, peer)
+      {
+        established: (peer) => established(link, connection, key_, peer),
+        warned: (warning) => warned(connection, warning)
+      }
     )
     table.entries.set(link, { key: key_, connection, running })
     yield* running.done.pipe(Effect.ensuring(Effect.sync(() => table.entries.delete(link))))
@@ -124,6 +135,15 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
     )
     return Exchange.isUnfinished(state) ? ("unfinished" as const) : ("exchanged" as const)
   })
+
+  /** A session that begins again finds out the same again. */
+  const warned = ({ remote }: Connection, warning: ClockDrift) =>
+    warnings.pass(
+      `${warning._tag} ${remote.host}`,
+      Effect.logWarning(PeerTable.heldBack(warning)).pipe(
+        Effect.annotateLogs({ address: formatAddress(remote), error: warning._tag })
+      )
+    )
 
   const established = Effect.fnUntraced(function* (
     link: number,

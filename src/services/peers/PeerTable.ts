@@ -145,6 +145,9 @@ export const statuses = (
   return rows
 }
 
+/** What is said of a peer some of whose operations wait for their time. */
+export const heldBack = (drift: ClockDrift): string => `operations of the peer are held back: ${drift.message}`
+
 /** How an existing FERAL node is between two exchanges. */
 const between = ({ exchanged, memories }: PeerTable, node: NodeId | undefined): Partial<PeerStatus> => {
   const last = node === undefined ? undefined : exchanged.get(node)
@@ -189,7 +192,7 @@ const connected = ({ connection, running }: Entry, now: number, driftLimit: numb
     last_sync_at: lastSyncAt === undefined ? null : lastSyncAt / 1000,
     last_error:
       drift !== null
-        ? { _tag: drift._tag, message: `operations of the peer are held back: ${drift.message}` }
+        ? { _tag: drift._tag, message: heldBack(drift) }
         : diverged
           ? {
               _tag: "Diverged",

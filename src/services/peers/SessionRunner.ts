@@ -30,6 +30,12 @@ export interface Machine<S> {
   view(state: S): Session.View
 }
 
+/** Whoever is told what a session finds out. */
+export interface Host {
+  established(peer: NodeId): Effect.Effect<void>
+  warned(warning: Extract<Session.Action, { _tag: "Warn" }>["warning"]): Effect.Effect<void>
+}
+
 /** A session that runs. */
 export interface Running<S> {
   /** The state of the session now. */
@@ -50,7 +56,7 @@ const longestWait = 3_600_000
 export const start = Effect.fnUntraced(function* <S>(
   connection: Connection,
   machine: Machine<S>,
-  onEstablished: (peer: NodeId) => Effect.Effect<void>
+  host: Host
 ): Effect.fn.Return<Running<S>, never, Store | Clock | Scope.Scope> {
   const store = yield* Store
   const clock = yield* Clock
@@ -116,7 +122,10 @@ export const start = Effect.fnUntraced(function* <S>(
           yield* Queue.offer(outbox, action)
           return action
         case "Established":
-          yield* onEstablished(action.peer)
+          yield* host.established(action.peer)
+          break
+        case "Warn":
+          yield* host.warned(action.warning)
           break
         case "Read": {
           const delta = yield* store.delta(action.request)
