@@ -1,9 +1,8 @@
 /**
  * Writes to a running node over its socket, without pause, and remembers what was acknowledged.
  */
-import { request } from "node:http"
-import { join } from "node:path"
 import type { Node } from "./Nodes.ts"
+import { ask } from "./Request.ts"
 
 export interface Acknowledged {
   readonly id: string
@@ -11,25 +10,10 @@ export interface Acknowledged {
 }
 
 /** Writes one note. `undefined` when the node did not acknowledge it. */
-export const write = (node: Node, content: string): Promise<Acknowledged | undefined> =>
-  new Promise((resolve) => {
-    const asked = request(
-      {
-        socketPath: join(node.home, "feral-sync.sock"),
-        path: "/notes",
-        method: "POST",
-        headers: { "content-type": "application/json" }
-      },
-      (response) => {
-        let body = ""
-        response.setEncoding("utf8").on("data", (text: string) => (body += text))
-        response.on("end", () => resolve(response.statusCode === 200 ? (JSON.parse(body) as Acknowledged) : undefined))
-        response.on("error", () => resolve(undefined))
-      }
-    )
-    asked.on("error", () => resolve(undefined))
-    asked.end(JSON.stringify({ content }))
-  })
+export const write = async ({ home }: Node, content: string): Promise<Acknowledged | undefined> => {
+  const answer = await ask(home, "POST", "/notes", { content })
+  return answer?.status === 200 ? (JSON.parse(answer.body) as Acknowledged) : undefined
+}
 
 /** Goes on writing until it is stopped, through every restart of the node. */
 export class Writer {
