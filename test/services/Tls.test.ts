@@ -2,7 +2,7 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Context, Effect, Layer, Option, Queue, Redacted, References, type Scope } from "effect"
 import { readFile, stat, writeFile } from "node:fs/promises"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { Config, type Settings, type TlsFiles } from "../../src/services/Config.ts"
 import { Tls } from "../../src/services/Tls.ts"
 import * as Certificates from "../support/Certificates.ts"
@@ -39,6 +39,14 @@ class Shelf extends Context.Service<
 const ca = (files: TlsFiles, requireClientCert = false): Partial<Settings> => ({
   tls: Option.some(files),
   requireClientCert
+})
+
+/** Files of one CA that trust another one as well, as while a CA is being replaced. */
+const alsoTrusting = Effect.fnUntraced(function* (files: TlsFiles, other: TlsFiles) {
+  const bundle = `${files.ca}+${basename(other.ca)}`
+  const both = [(yield* Certificates.contents(files)).ca, (yield* Certificates.contents(other)).ca]
+  yield* Effect.promise(() => writeFile(bundle, both.join("")))
+  return { ...files, ca: bundle }
 })
 
 const quick = { handshakeWithin: "5 seconds" } as const
@@ -116,7 +124,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("Tls", 
         "a dialler whose certificate is of another CA is untrusted at both ends, though it trusts the server",
         (shelf) =>
           Effect.gen(function* () {
-            const mixed = { ...shelf.b, ca: shelf.a.ca }
+            const mixed = yield* alsoTrusting(shelf.b, shelf.a)
             const { error, refusals } = yield* refusedBy(ca(shelf.a, true), ca(mixed))
             assert.deepInclude(error, { _tag: "TlsHandshakeFailed", reason: "untrusted" })
             assert.include(error.message, "CN=peer-b, issued by CN=CA-b")
@@ -154,7 +162,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("Tls", 
           const { at, refusals } = yield* reception(yield* webSocket(ca(shelf.a, true), quick))
           const dialler = yield* webSocket({}, quick)
           for (let round = 0; round < 3; round++) yield* Effect.flip(dialler.dial(at))
-          yield* Effect.flip((yield* webSocket(ca({ ...shelf.b, ca: shelf.a.ca }), quick)).dial(at))
+          yield* Effect.flip((yield* webSocket(ca(yield* alsoTrusting(shelf.b, shelf.a)), quick)).dial(at))
           const reasons = [yield* Queue.take(refusals), yield* Queue.take(refusals)].map(({ reason }) => reason)
           assert.deepStrictEqual(reasons, ["client certificate required", "untrusted"])
         })
@@ -193,7 +201,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("Tls", 
         ...live(`a server certificate that is ${reason} is named so, with its dates`, (shelf) =>
           Effect.gen(function* () {
             const server = yield* tlsServer(yield* Certificates.contents(shelf[validity]), () => {})
-            const dialler = yield* webSocket(ca({ ...shelf.a, ca: shelf[validity].ca }), quick)
+            const dialler = yield* webSocket(ca(yield* alsoTrusting(shelf.a, shelf[validity])), quick)
             const error = yield* Effect.flip(dialler.dial(server.at))
             assert.deepInclude(error, { _tag: "TlsHandshakeFailed", reason })
             assert.include(error.message, `CN=peer-${validity}, issued by CN=CA-${validity}`)
@@ -205,8 +213,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("Tls", 
       it.effect(
         ...live(`a client certificate that is ${reason} is refused as such`, (shelf) =>
           Effect.gen(function* () {
-            const authority = shelf[validity].ca
-            const node = yield* webSocket(ca({ ...shelf.a, ca: authority }, true), quick)
+            const node = yield* webSocket(ca(yield* alsoTrusting(shelf.a, shelf[validity]), true), quick)
             const { at, refusals } = yield* reception(node)
             const { cert, key } = yield* Certificates.contents(shelf[validity])
             const { received } = yield* tlsClient(
@@ -273,11 +280,11 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("Tls", 
             [{ cert: missing }, missing, /no such file/],
             [{ key: missing }, missing, /no such file/],
             [{ ca: missing }, missing, /no such file/],
-            [{ cert: shelf.directory }, shelf.directory, /cannot be used/],
+            [{ cert: shelf.directory }, shelf.directory, /this is a directory/],
             [{ cert: text }, text, /no PEM certificate/],
             [{ ca: text }, text, /no PEM certificate/],
             [{ key: text }, text, /no PEM private key/],
-            [{ key: shelf.a.cert }, shelf.a.cert, /no PEM private key/],
+            [{ key: shelf.a.cert }, shelf.a.cert, /this is a certificate/],
             [{ cert: broken }, broken, /cannot be read/],
             [{ ca: broken }, broken, /cannot be read/],
             [{ key: broken }, broken, /cannot be read/],
