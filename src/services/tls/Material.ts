@@ -66,7 +66,7 @@ const fromFiles = Effect.fnUntraced(function* (files: TlsFiles) {
       `the certificate (${describe(leaf)}) was not signed by the CA in ${files.ca} (${names}): sign it with that CA, or give the CA that signed it`
     )
   }
-  const signed = links.findIndex((link) => isSignedBy(link, authority))
+  const signed = links.findIndex((link) => Pem.isSignedBy(link, authority))
   const path = links.slice(0, signed + 1).map((link) => ({ file: files.cert, link }))
   path.push({ file: files.ca, link: authority })
   for (const { file, link } of path) {
@@ -84,15 +84,12 @@ const fromFiles = Effect.fnUntraced(function* (files: TlsFiles) {
   } satisfies Material
 })
 
-const isSignedBy = (certificate: X509Certificate, by: X509Certificate): boolean =>
-  certificate.checkIssued(by) && certificate.verify(by.publicKey)
-
 /** Our certificate, and those of its file that lead on from it, each signed by the next. */
 const linksOf = ([leaf, ...others]: readonly [X509Certificate, ...Array<X509Certificate>]) => {
   const links = [leaf]
   for (let last: X509Certificate | undefined = leaf; last !== undefined;) {
     const from: X509Certificate = last
-    last = others.find((other) => !links.includes(other) && isSignedBy(from, other))
+    last = others.find((other) => !links.includes(other) && Pem.isSignedBy(from, other))
     if (last !== undefined) links.push(last)
   }
   return links
@@ -105,7 +102,7 @@ const authorityOf = (
   now: number
 ): X509Certificate | undefined =>
   authorities
-    .filter((authority) => links.some((link) => isSignedBy(link, authority)))
+    .filter((authority) => links.some((link) => Pem.isSignedBy(link, authority)))
     .toSorted((a, b) => Date.parse(b.validTo) - Date.parse(a.validTo))
     .toSorted((a, b) => Number(timing(a, now) !== undefined) - Number(timing(b, now) !== undefined))[0]
 

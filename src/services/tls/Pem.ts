@@ -39,6 +39,13 @@ const keyBlock = /-----BEGIN (\w+ )?PRIVATE KEY-----/
 /** Whether there is a private key in the text. */
 export const hasKey = (text: string): boolean => keyBlock.test(text)
 
+/** Whether there is a certificate in the text. */
+export const hasCertificate = (text: string): boolean => text.match(certificateBlock) !== null
+
+/** Whether the other certificate is the issuer, by name and by signature. */
+export const isSignedBy = (certificate: X509Certificate, by: X509Certificate): boolean =>
+  certificate.checkIssued(by) && certificate.verify(by.publicKey)
+
 /** Every certificate of a file, in its order. */
 export const certificates = Effect.fnUntraced(function* (file: string, text: string) {
   const [first, ...more] = text.match(certificateBlock) ?? []
@@ -73,7 +80,7 @@ export const privateKey = Effect.fnUntraced(function* (
   if (!hasKey(text)) {
     return yield* invalid(
       file,
-      text.match(certificateBlock) !== null
+      hasCertificate(text)
         ? "this is a certificate, and a private key is wanted: the paths of the two are swapped, most likely"
         : "no PEM private key in this file: give one that has a BEGIN PRIVATE KEY line"
     )
