@@ -4,6 +4,7 @@
 import { Clock, Effect, Option, Result } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { existsSync, statSync } from "node:fs"
+import { isIPv6 } from "node:net"
 import { dirname, join, resolve } from "node:path"
 import * as Config from "../services/Config.ts"
 import * as Description from "../services/tls/Description.ts"
@@ -110,7 +111,7 @@ const issue = Command.make(
         `Signed the certificate of ${first}, valid until ${date(issued.expiresAt)}, in ${issued.directory}`,
         "",
         "Copy the directory to that node:",
-        `  scp -r ${quoted(issued.directory)} ${first}:feral-tls`,
+        `  scp -r ${quoted(issued.directory)} ${isIPv6(first) ? `[${first}]` : first}:feral-tls`,
         "and there:",
         ...exports("~/feral-tls")
       ].join("\n")

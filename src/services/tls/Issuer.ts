@@ -86,11 +86,13 @@ export const issue = Effect.fn("Issuer.issue")(function* ({
   const authority = yield* readAuthority(ca, caKey)
   const paths = pathsIn(directory)
   const isBesideCa = paths.ca === ca
-  if (!replace) yield* mustBeFree([paths.cert, paths.key, ...(isBesideCa ? [] : [paths.ca])])
+  if (!replace)
+    yield* mustBeFree([paths.cert, paths.key, ...(isBesideCa ? [] : [paths.ca])], ", or replace them (--force)")
 
   const now = yield* Clock.currentTimeMillis
   const caExpiresAt = Date.parse(authority.certificate.validTo)
-  const expiresAt = Math.min(now + days * day, caExpiresAt)
+  // Certificates know no fractions of a second.
+  const expiresAt = Math.min(Math.floor(now / 1000) * 1000 + days * day, caExpiresAt)
   const { cert, key } = yield* Certificate.issued(authority, {
     names,
     from: yesterday(now),
@@ -145,7 +147,7 @@ const pathsIn = (directory: string) => ({
   key: join(directory, fileNames.key)
 })
 
-const mustBeFree = Effect.fnUntraced(function* (files: ReadonlyArray<string>) {
+const mustBeFree = Effect.fnUntraced(function* (files: ReadonlyArray<string>, advice = "") {
   const fs = yield* FileSystem.FileSystem
   const taken = yield* Effect.filter(files, (file) => fs.exists(file).pipe(Effect.mapError(Pem.unusable(file))))
   const [first] = taken
@@ -153,7 +155,7 @@ const mustBeFree = Effect.fnUntraced(function* (files: ReadonlyArray<string>) {
   const names = taken.map((file) => basename(file)).join(", ")
   return yield* Pem.invalid(
     dirname(first),
-    `${names} ${taken.length === 1 ? "is" : "are"} there already: move them away, or choose another directory (--out)`
+    `${names} ${taken.length === 1 ? "is" : "are"} there already: move them away, or choose another directory (--out)${advice}`
   )
 })
 
