@@ -88,7 +88,7 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
 const expiry = (until: number, now: number): string => {
   const date = new Date(until).toISOString().slice(0, 10)
   const step = 'sign a new one ("feral-sync tls issue")'
-  if (now > until) return `expired on ${date}: peers refuse this node; ${step}`
+  if (now >= until) return `expired on ${date}: peers refuse this node; ${step}`
   return until - now > notice
     ? `valid until ${date}`
     : `expires in ${duration((until - now) / 1000)}, on ${date}: ${step}`

@@ -189,8 +189,7 @@ const secure = (material: Material.Material): SecureContextOptions => ({
     "ECDHE-ECDSA-CHACHA20-POLY1305",
     "ECDHE-RSA-CHACHA20-POLY1305"
   ].join(":"),
-  // With these, the authorities of the system are not asked. Each is trusted as it stands: also one that another one signed.
-  allowPartialTrustChain: true,
+  // With these, the authorities of the system are not asked.
   ...Option.match(material.ca, { onNone: () => ({}), onSome: (ca) => ({ ca }) })
 })
 

@@ -36,7 +36,7 @@ export const findings = (lifetimes: ReadonlyArray<Lifetime>, now: number): Reado
   lifetimes.flatMap(({ file, certificate, until }): ReadonlyArray<Finding> => {
     const date = new Date(until).toISOString().slice(0, 10)
     const next_step = "sign a new certificate (feral-sync tls issue) and put it in place: it is read without a restart"
-    if (now > until) {
+    if (now >= until) {
       const message = `${file}: the certificate (${certificate}) expired on ${date}: peers refuse this node`
       return [{ status: "failed", file, message, next_step }]
     }
@@ -52,7 +52,7 @@ const left = (span: number): string => {
 
 /** How long until there is something to say that was not said at the time `now`, or is to be said again. */
 export const pause = (lifetimes: ReadonlyArray<Lifetime>, now: number): number => {
-  const ahead = lifetimes.flatMap(({ until }) => [until - notice, until + 1]).filter((time) => time > now)
+  const ahead = lifetimes.flatMap(({ until }) => [until - notice, until]).filter((time) => time > now)
   return Math.min(day, ...ahead.map((time) => Math.max(minute, time - now)))
 }
 

@@ -58,19 +58,29 @@ const fromFiles = Effect.fnUntraced(function* (files: TlsFiles) {
   }
   yield* Pem.mustBePrivate(files.key)
 
-  const links = linksOf(chain)
-  const authority = authorityOf(links, authorities, now)
-  if (authority === undefined) {
+  const path = pathOf(
+    leaf,
+    [
+      ...authorities.map((certificate) => ({ file: files.ca, certificate })),
+      ...chain.map((certificate) => ({ file: files.cert, certificate }))
+    ],
+    now
+  )
+  const last = path.at(-1)?.certificate ?? leaf
+  if (!authorities.some(({ fingerprint256 }) => fingerprint256 === last.fingerprint256)) {
     return yield* Pem.invalid(
       files.cert,
       `the certificate (${describe(leaf)}) was not signed by the CA in ${files.ca} (${names}): sign it with that CA, or give the CA that signed it`
     )
   }
-  const signed = links.findIndex((link) => Pem.isSignedBy(link, authority))
-  const path = links.slice(0, signed + 1).map((link) => ({ file: files.cert, link }))
-  path.push({ file: files.ca, link: authority })
-  for (const { file, link } of path) {
-    const problem = timing(link, now) ?? weakness(link)
+  if (!Pem.isSignedBy(last, last)) {
+    return yield* Pem.invalid(
+      files.ca,
+      `this CA (${describe(last)}) was signed by another one: add that one to the file`
+    )
+  }
+  for (const { file, certificate } of path) {
+    const problem = timing(certificate, now) ?? weakness(certificate)
     if (problem !== undefined) return yield* Pem.invalid(file, problem)
   }
   return {
@@ -80,31 +90,39 @@ const fromFiles = Effect.fnUntraced(function* (files: TlsFiles) {
     ca: Option.some(ca),
     own: describe(leaf),
     authorities: names,
-    lifetimes: path.map(({ file, link }) => ({ file, certificate: describe(link), until: Date.parse(link.validTo) }))
+    lifetimes: path.map(({ file, certificate }) => ({
+      file,
+      certificate: describe(certificate),
+      until: Date.parse(certificate.validTo)
+    }))
   } satisfies Material
 })
 
-/** Our certificate, and those of its file that lead on from it, each signed by the next. */
-const linksOf = ([leaf, ...others]: readonly [X509Certificate, ...Array<X509Certificate>]) => {
-  const links = [leaf]
-  for (let last: X509Certificate | undefined = leaf; last !== undefined;) {
-    const from: X509Certificate = last
-    last = others.find((other) => !links.includes(other) && Pem.isSignedBy(from, other))
-    if (last !== undefined) links.push(last)
-  }
-  return links
+interface Link {
+  readonly file: string
+  readonly certificate: X509Certificate
 }
 
-/** The authority that signed one of the links; of several, one that is valid now and lasts longest. */
-const authorityOf = (
-  links: ReadonlyArray<X509Certificate>,
-  authorities: ReadonlyArray<X509Certificate>,
-  now: number
-): X509Certificate | undefined =>
-  authorities
-    .filter((authority) => links.some((link) => Pem.isSignedBy(link, authority)))
-    .toSorted((a, b) => Date.parse(b.validTo) - Date.parse(a.validTo))
-    .toSorted((a, b) => Number(timing(a, now) !== undefined) - Number(timing(b, now) !== undefined))[0]
+/** From our certificate to the one that nobody else signed, or as far as the others lead: each signed by the next. */
+const pathOf = (leaf: X509Certificate, others: ReadonlyArray<Link>, now: number): ReadonlyArray<Link> => {
+  const isOver = ({ certificate }: Link) => Number(timing(certificate, now) !== undefined)
+  // Of several that signed it, one that is valid now and lasts longest.
+  const byUse = others
+    .toSorted((a, b) => Date.parse(b.certificate.validTo) - Date.parse(a.certificate.validTo))
+    .toSorted((a, b) => isOver(a) - isOver(b))
+  const path: Array<Link> = []
+  let link = others.find(({ certificate }) => certificate === leaf)
+  while (link !== undefined) {
+    path.push(link)
+    const { certificate }: Link = link
+    const isTop = Pem.isSignedBy(certificate, certificate)
+    const left = byUse.filter((other) =>
+      path.every((known) => known.certificate.fingerprint256 !== other.certificate.fingerprint256)
+    )
+    link = isTop ? undefined : left.find((other) => Pem.isSignedBy(certificate, other.certificate))
+  }
+  return path
+}
 
 /** The node's own key and self-signed certificate. They are made once and then kept. */
 const ownOf = Effect.fnUntraced(function* (home: string) {
