@@ -206,6 +206,26 @@ describe("tls", { timeout: 60_000 }, () => {
     assert.notInclude(readdirSync(home), "never")
   })
 
+  it("a certificate that ends soon is warned about, in the log and in the status", async () => {
+    const made = await json<Made>("init", "--out", join(home, "short"), "--name", "short", "--days", "10")
+    const node = await nodes.make(variables(made)).start()
+    assert.strictEqual((await node.status()).tls_expires_at, made.expires_at)
+    const { stdout } = await run(["status", "--home", node.home])
+    assert.match(stdout, /Certificate expires in 9 d, on \d{4}-\d\d-\d\d: sign a new one \("feral-sync tls issue"\)\n/)
+    assert.match(node.log, /peer-cert\.pem: the certificate \(CN=short, .* expires on .*, 9 days from now/)
+    await node.stop()
+  })
+
+  it("files that a node cannot use stop its start, with exit code 2 and the name of the file", async () => {
+    const made = await json<Made>("init", "--out", join(home, "unusable"), "--name", "one")
+    chmodSync(made.key, 0o640)
+    const { code, stdout, stderr } = await run(["start", "--json", "--home", join(home, "never")], variables(made))
+    assert.deepStrictEqual({ code, stdout }, { code: 2, stdout: "" })
+    const { _tag, message } = JSON.parse(stderr.trim().split("\n").at(-1) ?? "") as { _tag: string; message: string }
+    assert.strictEqual(_tag, "TlsMaterialInvalid")
+    assert.strictEqual(message, `${made.key}: others can read the private key (mode 0640): chmod 600 ${made.key}`)
+  })
+
   it("show: what each file is, and which belong together", async () => {
     const made = await json<Made>("init", "--out", join(home, "shown"), "--name", "shown", "--days", "10")
     const facts = await json<ReadonlyArray<CertificateFacts | KeyFacts>>("show", made.cert, made.key, made.ca)

@@ -96,7 +96,9 @@ export const issued = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Made, Unsupported> {
   const algorithm = algorithmOf(ca.key)
   if (algorithm === undefined) {
-    return yield* Effect.fail<Unsupported>({ _tag: "Unsupported", kind: ca.key.asymmetricKeyType ?? "unknown" })
+    const { asymmetricKeyType: type = "unknown", asymmetricKeyDetails: details } = ca.key
+    const kind = details?.namedCurve === undefined ? type : `${type} ${details.namedCurve}`
+    return yield* Effect.fail<Unsupported>({ _tag: "Unsupported", kind })
   }
   const x509 = yield* loaded
   const keys = yield* newKeys

@@ -108,7 +108,7 @@ describe("a CA of openssl signs, whatever its key", () => {
           replace: false
         })
       )
-      assert.match(error.message, /ca-key\.pem: a key of the kind ec cannot sign here: use a CA with/)
+      assert.match(error.message, /ca-key\.pem: a key of the kind ec secp256k1 cannot sign here: use a CA with/)
     }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
   )
 })
