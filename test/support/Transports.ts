@@ -13,7 +13,10 @@ import { settings } from "./Settings.ts"
 export type Node = Transport["Service"]
 
 /** A node on real sockets. */
-export const webSocket = Effect.fnUntraced(function* (changes: Partial<Settings> = {}, options: Options & TlsOptions = {}) {
+export const webSocket = Effect.fnUntraced(function* (
+  changes: Partial<Settings> = {},
+  options: Options & TlsOptions = {}
+) {
   const home = yield* directory
   const layer = Transport.layerWebSocketWith(options).pipe(
     Layer.provide(Layer.succeed(Config, Config.of(settings(home, changes))))

@@ -4,6 +4,7 @@
 import { Effect, FileSystem } from "effect"
 import type { KeyObject, X509Certificate } from "node:crypto"
 import { notice } from "./Expiry.ts"
+import { oneLine } from "./Material.ts"
 import * as Pem from "./Pem.ts"
 
 /** A certificate. Times are Unix seconds. */
@@ -96,8 +97,6 @@ const keyFacts = (file: string, key: KeyObject, mode: number, contents: Readonly
     .filter(({ certificates }) => certificates.some((certificate) => certificate.checkPrivateKey(key)))
     .map((found) => found.file)
 })
-
-const oneLine = (name: string) => name.replaceAll("\n", ", ")
 
 const namesOf = (alternatives: string | undefined): ReadonlyArray<string> =>
   alternatives === undefined ? [] : alternatives.split(", ").map((name) => name.replace(/^(DNS|IP Address):/, ""))

@@ -39,7 +39,8 @@ export const load = Effect.fn("Material.load")(function* (settings: Pick<Setting
 export const describe = (certificate: X509Certificate): string =>
   `${oneLine(certificate.subject)}, issued by ${oneLine(certificate.issuer)}`
 
-const oneLine = (name: string) => (name === "" ? "an empty name" : name.replaceAll("\n", ", "))
+/** A name of a certificate, in one line. */
+export const oneLine = (name: string): string => (name === "" ? "an empty name" : name.replaceAll("\n", ", "))
 
 const fromFiles = Effect.fnUntraced(function* (files: TlsFiles) {
   const now = yield* Clock.currentTimeMillis
@@ -56,8 +57,6 @@ const fromFiles = Effect.fnUntraced(function* (files: TlsFiles) {
       `the key does not belong to the certificate in ${files.cert}: give the one that it was made with`
     )
   }
-  yield* Pem.mustBePrivate(files.key)
-
   const path = pathOf(
     leaf,
     [
@@ -83,6 +82,8 @@ const fromFiles = Effect.fnUntraced(function* (files: TlsFiles) {
     const problem = timing(certificate, now) ?? weakness(certificate)
     if (problem !== undefined) return yield* Pem.invalid(file, problem)
   }
+  // Last, for it may warn: material that cannot be used is tried again every few seconds.
+  yield* Pem.mustBePrivate(files.key)
   return {
     mode: "ca",
     cert,
