@@ -14,6 +14,7 @@ import * as Log from "./Log.ts"
 import * as Note from "./Note.ts"
 import * as Start from "./Start.ts"
 import * as Status from "./Status.ts"
+import * as Tls from "./Tls.ts"
 
 const feralSync = Command.make("feral-sync").pipe(
   Command.withDescription("Replicates the memory of agents between machines: local first, no server, no cloud."),
@@ -29,6 +30,7 @@ const feralSync = Command.make("feral-sync").pipe(
     Start.command,
     Status.status,
     Status.peers,
+    Tls.command,
     Note.command,
     Fact.command,
     Episode.command,

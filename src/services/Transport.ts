@@ -6,7 +6,7 @@ import type { LegacyRefused, PeerClosed } from "../core/Failure.ts"
 import type { Config } from "./Config.ts"
 import type { Address } from "../core/Address.ts"
 import type { ListenFailed, PeerUnreachable, TlsHandshakeFailed, TlsMaterialInvalid } from "./Failure.ts"
-import { Tls } from "./Tls.ts"
+import { type Options as TlsOptions, Tls } from "./Tls.ts"
 import * as InMemory from "./transport/InMemory.ts"
 import * as WebSocket from "./transport/WebSocket.ts"
 
@@ -52,6 +52,8 @@ export class Transport extends Context.Service<
   Transport,
   {
     readonly tls: "ca" | "auto"
+    /** When our membership of the CA ends, in ms; none without a CA. */
+    readonly tlsExpiresAt: Effect.Effect<number | undefined>
     /** Listens until the scope closes. Port 0 takes any free port; the port taken is returned. */
     listen(host: Host): Effect.Effect<{ readonly port: number }, ListenFailed, Scope.Scope>
     /** Dials one address. The connection lives in the scope of the caller. */
@@ -60,9 +62,9 @@ export class Transport extends Context.Service<
 >()("feral-sync/services/Transport") {
   /** Real sockets. */
   static readonly layerWebSocketWith = (
-    options: WebSocket.Options
+    options: WebSocket.Options & TlsOptions
   ): Layer.Layer<Transport, TlsMaterialInvalid, Config> =>
-    Layer.effect(Transport, WebSocket.make(options)).pipe(Layer.provide(Tls.layer))
+    Layer.effect(Transport, WebSocket.make(options)).pipe(Layer.provide(Tls.layerWith(options)))
 
   static readonly layerWebSocket: Layer.Layer<Transport, TlsMaterialInvalid, Config> = Transport.layerWebSocketWith({})
 

@@ -40,7 +40,15 @@ const surroundings = Layer.mergeAll(
       discovery: Effect.succeed({ mdns: "unavailable", static: "active" })
     })
   ),
-  Layer.succeed(Transport, Transport.of({ tls: "auto", listen: () => Effect.never, dial: () => Effect.never }))
+  Layer.succeed(
+    Transport,
+    Transport.of({
+      tls: "auto",
+      tlsExpiresAt: Effect.succeed(Date.UTC(2030, 0, 1)),
+      listen: () => Effect.never,
+      dial: () => Effect.never
+    })
+  )
 )
 
 /** A node that is nothing but a memory and its interface. It ends with the scope. */
@@ -141,6 +149,7 @@ describe("Api", () => {
           port: 4242,
           api_port: null,
           tls: "auto",
+          tls_expires_at: Date.UTC(2030, 0, 1) / 1000,
           legacy: "off",
           vector_clock: { [store.nodeId]: hlc },
           counts: { notes: 1, knowledge: 0, episodes: 0, execution_log: 0, tombstones: 0, quarantine: 0 },

@@ -292,6 +292,6 @@ const wrongVersion = (version: number) =>
  * that is there is not opened: closing it again would release every lock that this process has on it.
  */
 const makePrivate = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, file: string) {
-  if (yield* fs.exists(file)) yield* fs.chmod(file, 0o600)
-  else yield* Effect.scoped(fs.open(file, { flag: "a", mode: 0o600 }))
+  if (!(yield* fs.exists(file))) yield* Effect.scoped(fs.open(file, { flag: "a", mode: 0o600 }))
+  yield* fs.chmod(file, 0o600)
 })

@@ -29,5 +29,5 @@ export const make = Effect.fnUntraced(function* ({
   })
   const dial = Effect.fn("Transport.dial")((address: Address) => network.dial(terms, address))
 
-  return { tls: "auto" as const, listen, dial }
+  return { tls: "auto" as const, tlsExpiresAt: Effect.succeed(undefined), listen, dial }
 })

@@ -207,7 +207,7 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
     })
   })
 
-  return { tls: tls.mode, listen, dial }
+  return { tls: tls.mode, tlsExpiresAt: tls.expiresAt, listen, dial }
 })
 
 /** The first byte of a TLS connection: a record of type handshake. No HTTP request begins with it. */
