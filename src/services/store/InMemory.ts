@@ -7,6 +7,7 @@ import type { Reading } from "../../core/Hlc.ts"
 import * as Merge from "../../core/Merge.ts"
 import { byCodePoint, NodeId } from "../../core/NodeId.ts"
 import type { Kind, Operation } from "../../core/Operation.ts"
+import { StoreUnavailable } from "../Failure.ts"
 import { type Backend, pageLength, type Room, rowsEnough, sizeOf } from "./Backend.ts"
 import * as Engine from "./Engine.ts"
 import * as MemoryDisk from "./MemoryDisk.ts"
@@ -59,7 +60,12 @@ export const make = Effect.fnUntraced(function* ({ disk = MemoryDisk.make(), nod
     nodeId,
     opened: disk.state,
     held,
-    commit: (commit, synced) => Effect.sync(() => MemoryDisk.write(disk, commit, synced)),
+    commit: (commit, synced) =>
+      Effect.suspend(() =>
+        disk.isFull
+          ? Effect.fail(new StoreUnavailable({ reason: "disk full", detail: "the disk in memory is full" }))
+          : Effect.sync(() => MemoryDisk.write(disk, commit, synced))
+      ),
     beyond,
     // The slot of a row of a known kind. The rows of others have no winner, and so no slot of their own.
     get: (kind, rowId) => Effect.sync(() => Option.fromUndefinedOr(disk.rows.get(`${kind}\0${rowId}\0`))),
