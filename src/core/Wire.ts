@@ -18,6 +18,8 @@ export const limits = {
   depth: Operation.maxDataDepth + 4,
   operationsPerFrame: 20_000,
   origins: 10_000,
+  /** Bytes of a greeting, the one frame that is read of somebody who has not proved himself: room for as many origins. */
+  greetingBytes: 10_000 * 300,
   features: 32,
   /** Characters of a reason, message or proof. */
   text: 1_000,

@@ -20,8 +20,9 @@ import { isSamePassphrase, type Role } from "../Handshake.ts"
 import * as Hlc from "../Hlc.ts"
 import { type NodeId, utf8Length } from "../NodeId.ts"
 import type { Delta, DeltaRequest, Snapshot } from "../Replica.ts"
-import type { Action, Event, View } from "../session/State.ts"
+import { type Action, emptyFrames, type Event, type View } from "../session/State.ts"
 import * as VectorClock from "../VectorClock.ts"
+import { limits } from "../Wire.ts"
 import * as Wire from "./Wire.ts"
 
 /** What we remember of an old node from one exchange to the next. */
@@ -81,6 +82,8 @@ export interface Exchange {
   readonly seq: number
   readonly sent: number
   readonly received: number
+  /** Frames in a row that carried nothing. */
+  readonly empties: number
   /** Whether something is left for another exchange. */
   readonly isLeft: boolean
 }
@@ -109,6 +112,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Exchang
   seq: 0,
   sent: 0,
   received: 0,
+  empties: 0,
   isLeft: false
 })
 
@@ -157,6 +161,9 @@ export const step = (exchange: Exchange, event: Event): Step => {
   if (exchange.phase === "closed") return [exchange, []]
   switch (event._tag) {
     case "Received":
+      if (exchange.phase === "greeting" && event.text.length > limits.greetingBytes) {
+        return end(exchange, new ProtocolViolation({ detail: `a greeting of ${event.text.length} characters` }))
+      }
       return Result.match(Wire.decode(event.text), {
         onFailure: (failure) => end(exchange, failure),
         onSuccess: (message) => onMessage(exchange, message, event.now)
@@ -261,6 +268,10 @@ const meet = (
 
 const onData = (exchange: Exchange, data: Wire.Data, now: number): Step => {
   const { options, peer } = exchange
+  const empties = data.operations.length + data.malformed.length === 0 ? exchange.empties + 1 : 0
+  if (empties > emptyFrames) {
+    return end(exchange, new ProtocolViolation({ detail: `${empties} empty frames in a row` }))
+  }
   let held = exchange.held
   let ownTop = exchange.ownTop
   const operations = data.operations.filter(({ hlc }) => {
@@ -277,6 +288,7 @@ const onData = (exchange: Exchange, data: Wire.Data, now: number): Step => {
     ownTop,
     isNewest: exchange.isNewest || data.isNewest,
     received: exchange.received + operations.length,
+    empties,
     known: VectorClock.merge(exchange.known, VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))),
     committing: [...exchange.committing, { last: !data.more }]
   }
