@@ -322,14 +322,15 @@ const connect = Effect.fnUntraced(function* (
   )
   yield* overflowed.await.pipe(Effect.andThen(drain), Effect.forever, Effect.forkScoped)
 
-  // Whoever has said nothing yet is listened to for the length of a greeting. What comes after that is not even buffered.
+  // Whoever has said nothing yet is listened to for the length of a greeting. Nothing is read after that.
   let waited: number | undefined = 0
   const measure = (chunk: Buffer) => {
-    if (waited === undefined || stream === undefined) return
+    if (waited === undefined) return
     waited += chunk.length
-    if (waited <= Wire.limits.greetingBytes) return
-    stream.removeAllListeners("data").resume()
+    if (waited <= Wire.limits.greetingBytes || closing) return
+    fault = new PeerClosed({ code: 1009, reason: "the peer sent a greeting over our limit" })
     shut(1009, "a greeting over the limit")
+    socket.pause()
   }
   stream?.on("data", measure)
   socket.once("message", () => {
