@@ -51,7 +51,11 @@ const ask = (port: number, input: Uint8Array) =>
     socket.on("data", (chunk) => {
       answer += chunk.toString("latin1")
       if (answer.startsWith("HTTP/1.1 101 ") && answer.includes("\r\n\r\n")) {
-        done(/extensions|protocol/i.test(answer.split("\r\n\r\n", 1)[0] ?? "") ? "broken upgrade" : "upgrade")
+        done(
+          /^sec-websocket-(extensions|protocol):/im.test(answer.split("\r\n\r\n", 1)[0] ?? "")
+            ? "broken upgrade"
+            : "upgrade"
+        )
       }
     })
     socket.on("close", () => done(answer === "" ? "closed" : (/^HTTP\/1\.1 \d+/.exec(answer)?.[0] ?? "other")))

@@ -23,53 +23,56 @@ const link = linkOf(1)
 class Codec {
   private readonly socket = new EventEmitter()
   private readonly mdns: multicastDns.MulticastDNS
-  private written: Uint8Array | undefined
-  private heard: { readonly decoded: Decoded } | undefined
+  private onSent: (bytes: Uint8Array) => void = () => {}
+  private readonly heard: Array<Decoded> = []
 
   constructor() {
-    const inert = { send: (bytes: Uint8Array) => (this.written = bytes), close: () => {} }
+    const inert = { send: (bytes: Uint8Array) => this.onSent(bytes), close: () => {} }
     this.mdns = multicastDns({
       socket: Object.assign(this.socket, inert) as unknown as Socket,
       multicast: false,
       bind: false
     })
-    this.mdns.on("packet", (decoded: Decoded) => (this.heard = { decoded }))
+    this.mdns.on("packet", (decoded: Decoded) => this.heard.push(decoded))
   }
 
   /** A packet as the codec decodes it; none when it cannot. */
   read(bytes: Uint8Array): Decoded | undefined {
-    this.heard = undefined
     this.socket.emit("message", Buffer.from(bytes), { address: "10.0.0.9", port: 5353 })
-    return this.heard?.decoded
+    return this.heard.pop()
   }
 
-  /** The bytes of a packet. Throws when it cannot be written. */
-  write({ kind, id, questions, answers, additionals }: Packet): Uint8Array {
-    const packet = {
-      id,
-      questions: encodedQuestions(questions),
-      answers: encodedRecords(answers),
-      additionals: encodedRecords(additionals)
-    }
-    this.written = undefined
-    if (kind === "query") this.mdns.query(packet)
-    else this.mdns.respond(packet)
-    if (this.written === undefined) throw new Error("a packet was not written")
-    return this.written
-  }
+  /** The bytes of a packet. What cannot be written is thrown by the codec where nobody catches it. */
+  readonly write = ({ kind, id, questions, answers, additionals }: Packet): Effect.Effect<Uint8Array, Broken> =>
+    Effect.callback<Uint8Array>((resume) => {
+      const packet = {
+        id,
+        questions: encodedQuestions(questions),
+        answers: encodedRecords(answers),
+        additionals: encodedRecords(additionals)
+      }
+      this.onSent = (bytes) => resume(Effect.succeed(Uint8Array.from(bytes)))
+      if (kind === "query") this.mdns.query(packet)
+      else this.mdns.respond(packet)
+    }).pipe(
+      Effect.timeoutOrElse({
+        duration: "2 seconds",
+        orElse: () => Effect.fail(new Broken({ what: `this cannot be written: ${JSON.stringify(answers)}` }))
+      })
+    )
 }
 
 /** What two nodes say to each other when they start, and what others ask. */
-const corpus = (): ReadonlyArray<Uint8Array> => {
+const corpus = Effect.gen(function* () {
   const codec = new Codec()
   const machine = new Machine("you", 9090, [link])
   machine.hears(link, packetOf(codec, question(7, serviceType)), { address: "10.0.0.9", port: 4000 })
   machine.until(5_000)
-  const sent = machine.takeSent().map(({ packet }) => Uint8Array.from(codec.write(packet)))
-  const goodbye = DnsSd.goodbye(machine.state).map(({ packet }) => Uint8Array.from(codec.write(packet)))
+  const packets = [...machine.takeSent(), ...DnsSd.goodbye(machine.state)]
+  const sent = yield* Effect.forEach(packets, ({ packet }) => codec.write(packet))
   const names = [serviceType, `feral-me.${serviceType}`, "_services._dns-sd._udp.local", "10.in-addr.arpa", "x"]
-  return [...sent, ...goodbye, ...names.map((name, index) => question(index, name))]
-}
+  return [...sent, ...names.map((name, index) => question(index, name))]
+})
 
 const packetOf = (codec: Codec, bytes: Uint8Array): Packet => {
   const packet = packetFrom(codec.read(bytes) ?? {})
@@ -80,7 +83,7 @@ const packetOf = (codec: Codec, bytes: Uint8Array): Packet => {
 const open = Effect.sync((): Fed => {
   const codec = new Codec()
   const machine = new Machine("me", 9090, [link])
-  const feed = (input: Uint8Array): string => {
+  const feed = Effect.fnUntraced(function* (input: Uint8Array) {
     const decoded = codec.read(input)
     if (decoded === undefined) return "no packet"
     const packet = packetFrom(decoded)
@@ -88,16 +91,20 @@ const open = Effect.sync((): Fed => {
     const first = input[0] ?? 0
     const asker = first % 4 === 0 ? { address: "10.0.0.9", port: 4000 } : undefined
     machine.hears(link, packet, asker)
-    if (DnsSd.deadline(machine.state) <= machine.now) throw new Error("a deadline that does not lie ahead")
+    if (DnsSd.deadline(machine.state) <= machine.now) {
+      return yield* new Broken({ what: "a deadline that does not lie ahead" })
+    }
     machine.until(machine.now + first * 20)
     const sent = machine.takeSent()
     for (const { packet } of sent) {
-      const read = codec.read(codec.write(packet))
-      if (read === undefined || packetFrom(read) === undefined) throw new Error("a packet of ours cannot be read")
+      const read = codec.read(yield* codec.write(packet))
+      if (read === undefined || packetFrom(read) === undefined) {
+        return yield* new Broken({ what: "a packet of ours cannot be read" })
+      }
     }
     const shape = [packet.questions, packet.answers, packet.additionals].map(({ length }) => Math.min(length, 3))
     return `${packet.kind} ${shape.join(" ")}, ${Math.min(sent.length, 3)} sent, ${machine.takeSeen().length > 0}`
-  }
+  })
   const check = Effect.suspend(() => {
     machine.until(machine.now + 5_000_000)
     const { cache, seen } = machine.state.browser
@@ -105,7 +112,7 @@ const open = Effect.sync((): Fed => {
       ? Effect.void
       : Effect.fail(new Broken({ what: "somebody is remembered for ever" }))
   })
-  return { feed: (input) => Effect.sync(() => feed(input)), check }
+  return { feed, check }
 })
 
-export const mdns: Target = { name: "mdns", corpus: corpus(), mutations: [ofBytes], open }
+export const mdns: Target = { name: "mdns", corpus: await Effect.runPromise(corpus), mutations: [ofBytes], open }
