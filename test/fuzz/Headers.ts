@@ -2,7 +2,8 @@
  * What comes to the port before a WebSocket is one, on a real socket of the loopback interface: requests, upgrades, and
  * whatever else begins there.
  *
- * What must hold: everything is answered or closed at once, and the port goes on.
+ * What must hold: whoever has said all that he has to say is answered or closed at once, nothing is agreed to that form 1 does
+ * not have, and the port goes on.
  */
 import { Context, Effect, Layer } from "effect"
 import { connect } from "node:net"
@@ -65,7 +66,7 @@ const ask = (port: number, input: Uint8Array) =>
 const open = Effect.gen(function* () {
   const home = yield* directory
   const config = Layer.succeed(Config, Config.of(settings(home, { legacy: "on" })))
-  const layer = Transport.layerWebSocketWith({ handshakeWithin: "2 seconds" }).pipe(Layer.provide(config))
+  const layer = Transport.layerWebSocketWith({ handshakeWithin: "30 seconds" }).pipe(Layer.provide(config))
   const transport = Context.get(yield* Layer.build(layer), Transport)
   let served = 0
   let isBroken = false
@@ -80,7 +81,7 @@ const open = Effect.gen(function* () {
   const answered = (input: Uint8Array) =>
     ask(port, input).pipe(
       Effect.timeoutOrElse({
-        duration: "10 seconds",
+        duration: "5 seconds",
         orElse: () => Effect.fail(new Broken({ what: "neither an answer nor an end" }))
       })
     )

@@ -7,6 +7,7 @@ import { Redacted } from "effect"
 import type { SessionFailure } from "../../../src/core/Failure.ts"
 import { maxDataDepth } from "../../../src/core/Operation.ts"
 import * as Exchange from "../../../src/core/legacy/Exchange.ts"
+import * as Session from "../../../src/core/Session.ts"
 import { emptyFrames } from "../../../src/core/session/State.ts"
 import * as Wire from "../../../src/core/Wire.ts"
 import { NaiveReplica } from "../../support/NaiveReplica.ts"
@@ -17,6 +18,7 @@ const now = 1_700_000_000_000
 /** A server of ours that a peer talks to. */
 interface Server {
   readonly replica: NaiveReplica
+  readonly happen: (event: Session.Event) => void
   readonly receive: (text: string) => void
   readonly failure: () => SessionFailure | undefined
 }
@@ -50,6 +52,7 @@ const ours: Form = {
 
 const serverOf = (link: Link): Server => ({
   replica: link.ends[1].replica,
+  happen: (event) => link.event(1, event),
   receive: (text) => link.event(1, { _tag: "Received", now, text }),
   failure: () => link.ends[1].failure
 })
@@ -79,6 +82,7 @@ const exchange = (): Server => {
   }
   return {
     replica,
+    happen: (event) => carry(Exchange.step(state, event)),
     receive: (text) => carry(Exchange.step(state, { _tag: "Received", now, text })),
     failure: () => failure
   }
@@ -289,6 +293,32 @@ describe("limits on what a stranger says", () => {
       }
     })
   }
+})
+
+describe("limits on how long a stranger takes", () => {
+  it("form 2: pings do not prolong the ten seconds of a greeting", () => {
+    const clock = { now }
+    const link = new Link(new NaiveReplica(node("them")), new NaiveReplica(node("us")), () => clock.now)
+    for (; clock.now < now + 10_000; clock.now += 500) {
+      link.event(1, { _tag: "Alive", now: clock.now })
+      link.tick(1)
+      assert.strictEqual(Session.deadline(link.ends[1].session), now + 10_000)
+    }
+    assert.isUndefined(link.ends[1].failure)
+    link.tick(1)
+    assert.strictEqual(link.ends[1].failure?._tag, "PeerTimeout")
+  })
+
+  it("form 1: pings do not prolong the ten seconds of a greeting", () => {
+    const server = exchange()
+    for (let at = now; at < now + 10_000; at += 500) {
+      server.happen({ _tag: "Alive", now: at })
+      server.happen({ _tag: "Tick", now: at })
+    }
+    assert.isUndefined(server.failure())
+    server.happen({ _tag: "Tick", now: now + 10_000 })
+    assert.strictEqual(server.failure()?._tag, "PeerTimeout")
+  })
 })
 
 describe("limits on what a peer says", () => {
