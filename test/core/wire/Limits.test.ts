@@ -299,14 +299,15 @@ describe("limits on how long a stranger takes", () => {
   it("form 2: pings do not prolong the ten seconds of a greeting", () => {
     const clock = { now }
     const link = new Link(new NaiveReplica(node("them")), new NaiveReplica(node("us")), () => clock.now)
+    const server = serverOf(link)
     for (; clock.now < now + 10_000; clock.now += 500) {
-      link.event(1, { _tag: "Alive", now: clock.now })
-      link.tick(1)
+      server.happen({ _tag: "Alive", now: clock.now })
+      server.happen({ _tag: "Tick", now: clock.now })
       assert.strictEqual(Session.deadline(link.ends[1].session), now + 10_000)
     }
-    assert.isUndefined(link.ends[1].failure)
-    link.tick(1)
-    assert.strictEqual(link.ends[1].failure?._tag, "PeerTimeout")
+    assert.isUndefined(server.failure())
+    server.happen({ _tag: "Tick", now: clock.now })
+    assert.strictEqual(server.failure()?._tag, "PeerTimeout")
   })
 
   it("form 1: pings do not prolong the ten seconds of a greeting", () => {
