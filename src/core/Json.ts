@@ -25,7 +25,7 @@ export const canonical = (value: unknown, maxDepth: number): Option.Option<Canon
  *
  * The value is what the text says, whatever was parsed before it in this process: `JSON.parse` of V8 13.6 is not that sure.
  * After `{"a":1,"\\":1}` it reads the second key of `{"a":1,"\n":1}` as a backslash, for it compares the key that it expects
- * with the text of the next key before the escapes are resolved. It therefore never gets to see an escape in a key.
+ * with the text of the next key before the escapes are resolved. So it never gets to see a key with an escape.
  */
 export const parse = (text: string, maxDepth: number): Result.Result<unknown, string> => {
   const shape = shapeOf(text, maxDepth)

@@ -142,6 +142,29 @@ describe("a WebSocket", () => {
   )
 
   live(
+    "of an existing node may carry frames of 16 MiB, and not a byte more",
+    Effect.gen(function* () {
+      const { at, arrivals } = yield* reception(yield* webSocket({ maxRecvBytes, legacy: "on" }))
+      const longest = 16 * 1024 * 1024
+      const within = [
+        first,
+        frame({ payload: Buffer.alloc(longest, "x") }),
+        frame({ opcode: 8, payload: closing(1000) })
+      ]
+      const over = [first, frame({ length: BigInt(longest + 1) })]
+      for (const [frames, expected, largest] of [
+        [within, 1000, longest],
+        [over, 1009, first.length - 6]
+      ] as const) {
+        const { code } = yield* attack(at, frames)
+        assert.strictEqual(code, expected)
+        const arrived = yield* drain(yield* Queue.take(arrivals))
+        assert.strictEqual(Math.max(...arrived.frames.map(({ length }) => length)), largest)
+      }
+    })
+  )
+
+  live(
     "gets no compression, and a bomb is refused by its first byte",
     Effect.gen(function* () {
       const { at, arrivals } = yield* reception(yield* webSocket({ maxRecvBytes }))
