@@ -16,7 +16,7 @@ import { Tls } from "../../src/services/Tls.ts"
 import { directory } from "../support/Certificates.ts"
 import { settings } from "../support/Settings.ts"
 import { Broken, type Fed, type Target } from "./Fuzz.ts"
-import { ofBytes, ofLines, type Mutation } from "./Mutation.ts"
+import { afterFirstByte, ofBytes, ofLines, type Mutation } from "./Mutation.ts"
 
 /** A CA, a certificate of it and their keys: small ones, and one of every form of a key. */
 const real = (() => {
@@ -54,12 +54,7 @@ const corpus: ReadonlyArray<Uint8Array> = [
   inputOf(2, "ca", "cert", "ca")
 ]
 
-const afterFirstByte =
-  (mutation: Mutation): Mutation =>
-  (input, other, source) => {
-    const first = source.below(20) === 0 ? source.below(roles.length) : (input[0] ?? 0)
-    return Buffer.concat([Buffer.from([first]), mutation(input.slice(1), other.slice(1), source)])
-  }
+const content = afterFirstByte(roles.length)
 
 /** Changes the bytes that a PEM block stands for. */
 const ofBlock: Mutation = (input, other, source) => {
@@ -106,6 +101,6 @@ const open = Effect.gen(function* () {
 export const certificates: Target = {
   name: "certificates",
   corpus,
-  mutations: [afterFirstByte(ofBytes), afterFirstByte(ofBlock), afterFirstByte(ofBlock), afterFirstByte(ofLines("\n"))],
+  mutations: [content(ofBytes), content(ofBlock), content(ofBlock), content(ofLines("\n"))],
   open
 }

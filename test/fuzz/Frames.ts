@@ -1,14 +1,15 @@
 /**
- * Frames of both forms against a whole node but for its sockets: conversation, session, store. The first byte of an input
- * chooses who dials, in which form, and whether the attacker has the passphrase; then come the frames, one per line.
+ * Frames of both forms against a whole node but for its sockets: conversation, session, and a store on disk. The first byte of
+ * an input chooses who dials, in which form, and whether the attacker has the passphrase; then come the frames, one per line.
  *
  * What must hold: whoever has not proved himself changes nothing, every conversation ends soon after its connection, as a
- * failure that has a name, and the digest is always that of the rows.
+ * failure that has a name, and all that was taken can be read again: the digest is that of the rows.
  */
-import { Cause, Context, Deferred, Effect, Exit, Layer, Option, Queue, Redacted } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, HashMap, Layer, Option, Queue, Redacted } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import * as Digest from "../../src/core/Digest.ts"
 import * as Handshake from "../../src/core/Handshake.ts"
+import * as Hlc from "../../src/core/Hlc.ts"
 import { canonical } from "../../src/core/Json.ts"
 import type { Operation } from "../../src/core/Operation.ts"
 import { Clock } from "../../src/services/Clock.ts"
@@ -16,15 +17,15 @@ import { Config } from "../../src/services/Config.ts"
 import { Passphrase } from "../../src/services/Passphrase.ts"
 import * as Conversation from "../../src/services/peers/Conversation.ts"
 import * as PeerTable from "../../src/services/peers/PeerTable.ts"
-import * as MemoryDisk from "../../src/services/store/MemoryDisk.ts"
 import { Store } from "../../src/services/Store.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import type { Connection } from "../../src/services/Transport.ts"
+import { directory } from "../support/Certificates.ts"
 import { NaiveReplica } from "../support/NaiveReplica.ts"
 import { Link, node, write } from "../support/Network.ts"
 import { settings } from "../support/Settings.ts"
 import { Broken, type Fed, type Target } from "./Fuzz.ts"
-import { ofBytes, ofLines, type Mutation } from "./Mutation.ts"
+import { afterFirstByte, ofBytes, ofLines } from "./Mutation.ts"
 
 const secret = "correct horse battery staple"
 const key = new TextEncoder().encode(secret.padEnd(32))
@@ -65,19 +66,19 @@ const conversation = (): readonly [ReadonlyArray<string>, ReadonlyArray<string>]
   ])
   b.append([data(write(b.id, { wall, counter: 0 }, "n1"), { content: "b" })])
   const link = new Link(a, b, () => wall + 1_000)
-  const said: readonly [Array<string>, Array<string>] = [[], []]
+  const frames: readonly [Array<string>, Array<string>] = [[], []]
   for (let isMoving = true; isMoving;) {
     isMoving = false
     for (const index of [0, 1] as const) {
       const text = link.ends[index].inbox[0]
       if (text === undefined) continue
-      said[index === 0 ? 1 : 0].push(text)
+      frames[index === 0 ? 1 : 0].push(text)
       isMoving = link.deliver(index)
     }
     link.notify(0)
     link.notify(1)
   }
-  return said
+  return frames
 }
 
 /** What old nodes said in the conversations that were recorded. */
@@ -115,17 +116,10 @@ const corpus = (): ReadonlyArray<Uint8Array> => {
 }
 
 /** Changes what is said, and seldom how it is met. */
-const afterFirstByte =
-  (mutation: Mutation): Mutation =>
-  (input, other, source) => {
-    const first = source.below(20) === 0 ? source.below(meetings.length) : (input[0] ?? 0)
-    return Buffer.concat([Buffer.from([first]), mutation(input.slice(1), other.slice(1), source)])
-  }
-
-const lines = afterFirstByte(ofLines("\n"))
+const said = afterFirstByte(meetings.length)
 
 const open = Effect.gen(function* () {
-  const disk = MemoryDisk.make()
+  const home = yield* directory
   const passphrase = Passphrase.of({
     passphrase: Redacted.make(secret),
     isNew: false,
@@ -134,7 +128,7 @@ const open = Effect.gen(function* () {
   })
   const context = yield* Layer.build(
     Layer.mergeAll(
-      Store.layerMemory({ nodeId: node("node"), disk }).pipe(Layer.provideMerge(Clock.layer)),
+      Store.layerSqlite({ home }).pipe(Layer.provideMerge(Clock.layer)),
       MemoryNetwork.layer,
       Layer.succeed(Passphrase, passphrase),
       Layer.succeed(Config, Config.of(settings("", { legacy: "on" })))
@@ -178,7 +172,7 @@ const open = Effect.gen(function* () {
   const greeting = ({ form, dials }: Meeting, { nonces, binding }: Connection): string => {
     const type = dials === "attacker" ? "sync_request" : "sync_response"
     if (form === 1) return JSON.stringify({ type, node_id: "attacker", vector_clock: {}, passphrase: secret })
-    const [dialler, server] = dials === "attacker" ? ["attacker", ""] : ["node", "attacker"]
+    const [dialler, server] = dials === "attacker" ? ["attacker", ""] : [store.nodeId, "attacker"]
     const role = dials === "attacker" ? "dialler" : "server"
     const proof = Handshake.prove(key, role, { nonces, binding: Redacted.value(binding), dialler, server })
     return JSON.stringify({ type, node_id: "attacker", vector_clock: {}, proof, features: [], time: 0 })
@@ -215,13 +209,20 @@ const open = Effect.gen(function* () {
     return `${index} ${yield* wordsOf(exit)}${before === after ? "" : ", something taken"}`
   }, Effect.scoped)
 
-  const check = Effect.suspend(() => {
-    let digest = Digest.empty
-    for (const operation of disk.rows.values()) digest = Digest.add(digest, Digest.ofOperation(operation))
-    return Digest.toText(digest) === Digest.toText(disk.state.digest)
-      ? Effect.void
-      : Effect.fail(new Broken({ what: "the digest is not that of the rows" }))
-  })
+  const check: Fed["check"] = Effect.gen(function* () {
+    const { tops, version } = yield* store.snapshot
+    const from = Array.from(HashMap.keys(tops), (origin) => [origin, Hlc.zero] as const)
+    const { operations, snapshot } = yield* store.delta({
+      from,
+      since: version,
+      maxBytes: Infinity,
+      maxOperations: 1e9
+    })
+    const digest = operations.reduce((sum, operation) => Digest.add(sum, Digest.ofOperation(operation)), Digest.empty)
+    if (Digest.toText(digest) !== Digest.toText(snapshot.digest)) {
+      yield* new Broken({ what: `the digest is not that of the ${operations.length} rows` })
+    }
+  }).pipe(Effect.catchTag("StoreUnavailable", ({ message }) => Effect.fail(new Broken({ what: message }))))
   return { feed: (input) => Effect.catchTag(feed(input), "PeerUnreachable", Effect.die), check } satisfies Fed
 }).pipe(Effect.orDie)
 
@@ -230,12 +231,13 @@ const wordsOf = (exit: Exit.Exit<string, { readonly _tag: string; readonly messa
   if (Exit.isSuccess(exit)) return Effect.succeed(exit.value)
   if (Cause.hasDies(exit.cause)) return Effect.fail(new Broken({ what: `a defect: ${Cause.pretty(exit.cause)}` }))
   const error = Cause.squash(exit.cause) as { readonly _tag: string; readonly message: string }
+  if (error._tag === "StoreUnavailable") return Effect.fail(new Broken({ what: error.message }))
   return Effect.succeed(`${error._tag}: ${error.message.replace(/\d+|".*"|'.*'/gs, "…").slice(0, 90)}`)
 }
 
 export const frames: Target = {
   name: "frames",
   corpus: corpus(),
-  mutations: [lines, lines, afterFirstByte(ofBytes)],
+  mutations: [said(ofLines("\n")), said(ofLines("\n")), said(ofBytes)],
   open
 }

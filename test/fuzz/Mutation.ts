@@ -70,6 +70,15 @@ export const ofLines =
     return Buffer.from(changed().join(end), "latin1")
   }
 
+/** Changes what comes after a first byte that chooses one of some, and seldom the choice. */
+export const afterFirstByte =
+  (choices: number) =>
+  (mutation: Mutation): Mutation =>
+  (input, other, source) => {
+    const first = source.below(20) === 0 ? source.below(choices) : (input[0] ?? 0)
+    return joined(Uint8Array.of(first), mutation(input.slice(1), other.slice(1), source))
+  }
+
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1")
 
 /** Values of every type, and those that are one too many of something. */
