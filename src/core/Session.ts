@@ -108,12 +108,16 @@ const onTick = (session: Session, now: number): Step => {
   return andThen(released, (next) => Outbound.pump(next, now))
 }
 
-const onFrame = (session: Session, text: string, now: number): Step =>
-  Result.match(Wire.decode(text), {
+const onFrame = (session: Session, text: string, now: number): Step => {
+  if (session.phase === "opening" && text.length > Wire.limits.greetingBytes) {
+    return fail(session, "too_large", new ProtocolViolation({ detail: `a greeting of ${text.length} characters` }))
+  }
+  return Result.match(Wire.decode(text), {
     onFailure: (failure) => fail(session, "protocol", failure),
     onSuccess: (message) =>
       session.phase === "open" ? onMessage(session, message, now) : onOpening(session, message, now)
   })
+}
 
 /** The handshake: each side takes exactly one message. */
 const onOpening = (session: Session, message: Wire.Message, now: number): Step => {

@@ -7,7 +7,7 @@
  */
 import { HashMap, Option, Result, Schema } from "effect"
 import { ProtocolViolation } from "./Failure.ts"
-import { isWithinDepth } from "./Json.ts"
+import { parse } from "./Json.ts"
 import { NodeId, utf8Length } from "./NodeId.ts"
 import * as Operation from "./Operation.ts"
 import * as VectorClock from "./VectorClock.ts"
@@ -18,6 +18,8 @@ export const limits = {
   depth: Operation.maxDataDepth + 4,
   operationsPerFrame: 20_000,
   origins: 10_000,
+  /** Bytes of a greeting, the one frame that is read of somebody who has not proved himself: room for as many origins. */
+  greetingBytes: 10_000 * 300,
   features: 32,
   /** Characters of a reason, message or proof. */
   text: 1_000,
@@ -136,9 +138,8 @@ const isNodeId = Schema.is(NodeId)
 const violation = (detail: string) => new ProtocolViolation({ detail })
 
 /** Reads a frame. */
-export const decode = (text: string): Result.Result<Message, ProtocolViolation> => {
-  if (!isWithinDepth(text, limits.depth)) return Result.fail(violation(`JSON nested more than ${limits.depth} deep`))
-  return Result.try({ try: (): unknown => JSON.parse(text), catch: () => violation("a frame is not JSON") }).pipe(
+export const decode = (text: string): Result.Result<Message, ProtocolViolation> =>
+  Result.mapError(parse(text, limits.depth), violation).pipe(
     Result.flatMap((value) =>
       Result.mapError(decodeMessage(value), (error) =>
         violation(`not a message: ${error.message.slice(0, limits.text)}`)
@@ -146,7 +147,6 @@ export const decode = (text: string): Result.Result<Message, ProtocolViolation> 
     ),
     Result.flatMap(fromWire)
   )
-}
 
 const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> => {
   switch (wire.type) {

@@ -21,8 +21,9 @@ import * as Hlc from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { Snapshot } from "../Replica.ts"
 import { warnings } from "../session/Inbound.ts"
-import type { Action, Event } from "../session/State.ts"
+import { type Action, emptyFrames, type Event } from "../session/State.ts"
 import * as VectorClock from "../VectorClock.ts"
+import { limits } from "../Wire.ts"
 import * as Sending from "./Sending.ts"
 import { claim, deadline, done, end, type Exchange, markFor, send, type Step, tookNothing } from "./State.ts"
 import * as Wire from "./Wire.ts"
@@ -56,6 +57,9 @@ export const step = (exchange: Exchange, event: Event): Step => {
   if (exchange.phase === "closed") return [exchange, []]
   switch (event._tag) {
     case "Received":
+      if (exchange.phase === "greeting" && event.text.length > limits.greetingBytes) {
+        return end(exchange, new ProtocolViolation({ detail: `a greeting of ${event.text.length} characters` }))
+      }
       return Result.match(Wire.decode(event.text), {
         onFailure: (failure) => end(exchange, failure),
         onSuccess: (message) => onMessage(exchange, message, event.now)
@@ -156,6 +160,10 @@ const meet = (
 
 const onData = (exchange: Exchange, data: Wire.Data, now: number): Step => {
   const { options, peer } = exchange
+  const empties = data.operations.length + data.malformed.length === 0 ? exchange.empties + 1 : 0
+  if (empties > emptyFrames) {
+    return end(exchange, new ProtocolViolation({ detail: `${empties} empty frames in a row` }))
+  }
   let held = exchange.held
   let ownTop = exchange.ownTop
   const operations = data.operations.filter(({ hlc }) => {
@@ -172,6 +180,7 @@ const onData = (exchange: Exchange, data: Wire.Data, now: number): Step => {
     ownTop,
     isNewest: exchange.isNewest || data.isNewest,
     received: exchange.received + operations.length,
+    empties,
     known: VectorClock.merge(exchange.known, VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))),
     committing: [...exchange.committing, { last: !data.more }]
   }

@@ -68,6 +68,8 @@ export interface Exchange {
   readonly seq: number
   readonly sent: number
   readonly received: number
+  /** Frames in a row that carried nothing. */
+  readonly empties: number
   /** Whether something is left for another exchange. */
   readonly isLeft: boolean
 }
@@ -96,6 +98,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Exchang
   seq: 0,
   sent: 0,
   received: 0,
+  empties: 0,
   isLeft: false
 })
 

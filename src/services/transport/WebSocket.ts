@@ -8,10 +8,12 @@
 import { Cause, Deferred, type Duration, Effect, Exit, Latch, Queue, Redacted, Result, Scope } from "effect"
 import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
+import type { Duplex } from "node:stream"
 import { type RawData, WebSocket, WebSocketServer } from "ws"
 import { PeerClosed } from "../../core/Failure.ts"
 import { nonceLength } from "../../core/Handshake.ts"
 import * as Policy from "../../core/legacy/Policy.ts"
+import * as Wire from "../../core/Wire.ts"
 import { Config } from "../Config.ts"
 import { PeerUnreachable, TlsHandshakeFailed } from "../Failure.ts"
 import { type Channel, Tls } from "../Tls.ts"
@@ -36,6 +38,9 @@ const sendBuffer = 1024 * 1024
 /** The largest frame that an existing FERAL node sends, in bytes. */
 const oldFrameBytes = 16 * 1024 * 1024
 
+/** Pieces in which one frame may come, as its sender cuts it up and as the network does. */
+const pieces = { maxFragments: 1_024, maxBufferedChunks: 64 * 1024 } as const
+
 /** Without TLS there is no channel to be bound to; the wire of existing FERAL nodes knows nothing of it anyway. */
 const noBinding = Redacted.make(new Uint8Array())
 
@@ -48,7 +53,13 @@ const reportEvery = 60_000
 export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: Options = {}) {
   const settings = yield* Config
   const tls = yield* Tls
-  const limits = { maxPayload: settings.maxRecvBytes, perMessageDeflate: false, closeTimeout: closeWithin }
+  const limits = {
+    ...pieces,
+    maxPayload: settings.maxRecvBytes,
+    perMessageDeflate: false,
+    closeTimeout: closeWithin,
+    autoPong: false
+  }
   // An existing FERAL node sends all that it has in one frame.
   const oldLimits = { ...limits, maxPayload: Math.max(settings.maxRecvBytes, oldFrameBytes) }
   const letsOldIn = (tls: Connection["tls"]) => Policy.refusal(settings.legacy, tls, "") === undefined
@@ -88,13 +99,13 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
       })
       return Effect.sync(() => opening.terminate())
     })
-    return yield* connect(socket, { remote: address, nonces: undefined, binding: noBinding, tls: "none" })
+    return yield* connect(socket, undefined, { remote: address, nonces: undefined, binding: noBinding, tls: "none" })
   })
 
   const dialTls = Effect.fnUntraced(function* (address: Address, url: string, channel: Channel) {
     const nonce = randomBytes(nonceLength).toString("base64url")
     const { socket, answer } = yield* upgrade(address, url, channel, nonce)
-    return yield* connect(socket, {
+    return yield* connect(socket, channel.socket, {
       remote: address,
       nonces: answer === undefined ? undefined : { dialler: nonce, server: answer },
       binding: channel.binding,
@@ -160,7 +171,8 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
         request,
         nonces ? [`${Upgrade.headers.form}: 2`, `${Upgrade.headers.nonce}: ${nonces.server}`] : []
       )
-      return yield* connect(socket, { remote, nonces: nonces || undefined, binding: channel.binding, tls: tls.mode })
+      const facts = { remote, nonces: nonces || undefined, binding: channel.binding, tls: tls.mode }
+      return yield* connect(socket, request.socket, facts)
     })
 
     /** An existing FERAL node without TLS, where the policy lets it in. */
@@ -177,7 +189,8 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
         Effect.fail(new Upgrade.Dropped({ reason: "a farewell without TLS" }))
       )
       const socket = yield* accept(oldUpgrades, request, [])
-      return yield* connect(socket, { remote, nonces: undefined, binding: noBinding, tls: "none" })
+      const facts = { remote, nonces: undefined, binding: noBinding, tls: "none" } as const
+      return yield* connect(socket, request.socket, facts)
     })
 
     /** Answers with 101 and these headers, or sends the dialler away. */
@@ -245,8 +258,12 @@ interface Facts {
   readonly tls: Connection["tls"]
 }
 
-/** The connection of a paused WebSocket. */
-const connect = Effect.fnUntraced(function* (socket: WebSocket, { nonces, ...facts }: Facts) {
+/** The connection of a paused WebSocket, over a stream that is known where somebody came in or was dialled with TLS. */
+const connect = Effect.fnUntraced(function* (
+  socket: WebSocket,
+  stream: Duplex | undefined,
+  { nonces, ...facts }: Facts
+) {
   const incoming = yield* Queue.bounded<Incoming, PeerClosed>(queuedFrames)
   const ended = yield* Deferred.make<never, PeerClosed>()
   // Frames that did not fit: at most what one read from the socket held, for reading stops with the first of them.
@@ -305,11 +322,31 @@ const connect = Effect.fnUntraced(function* (socket: WebSocket, { nonces, ...fac
   )
   yield* overflowed.await.pipe(Effect.andThen(drain), Effect.forever, Effect.forkScoped)
 
+  // Whoever has said nothing yet is listened to for the length of a greeting. Nothing is read after that.
+  let waited: number | undefined = 0
+  const measure = (chunk: Buffer) => {
+    if (waited === undefined) return
+    waited += chunk.length
+    if (waited <= Wire.limits.greetingBytes || closing) return
+    fault = new PeerClosed({ code: 1009, reason: "the peer sent a greeting over our limit" })
+    shut(1009, "a greeting over the limit")
+    socket.pause()
+  }
+  stream?.on("data", measure)
+  socket.once("message", () => {
+    waited = undefined
+    stream?.off("data", measure)
+  })
+
   socket.on("message", (data: RawData, isBinary) => {
     if (isBinary || !Buffer.isBuffer(data)) return shut(1003, "text frames only")
     deliver({ _tag: "Frame", text: data.toString("utf8"), bytes: data.length })
   })
-  socket.on("ping", () => deliver({ _tag: "Alive" }))
+  socket.on("ping", (data) => {
+    // A peer that pings without reading the answers gets no more of them: they would pile up here.
+    if (!closing && socket.bufferedAmount <= sendBuffer) socket.pong(data)
+    deliver({ _tag: "Alive" })
+  })
   socket.on("pong", () => deliver({ _tag: "Alive" }))
   socket.on("error", (error) => {
     if (codeOf(error) === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") {
