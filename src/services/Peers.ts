@@ -15,7 +15,13 @@ import { closeCodes } from "../core/Wire.ts"
 import { Clock } from "./Clock.ts"
 import { Config } from "./Config.ts"
 import { Discovery, type Sighting } from "./Discovery.ts"
-import type { ListenFailed, PeerUnreachable, StoreUnavailable, TlsHandshakeFailed } from "./Failure.ts"
+import {
+  type ListenFailed,
+  PeersNotDiscovered,
+  type PeerUnreachable,
+  type StoreUnavailable,
+  type TlsHandshakeFailed
+} from "./Failure.ts"
 import type { Passphrase } from "./Passphrase.ts"
 import * as Conversation from "./peers/Conversation.ts"
 import * as PeerTable from "./peers/PeerTable.ts"
@@ -126,7 +132,10 @@ const make = Effect.fnUntraced(function* () {
   let roster = first
 
   const carry = Effect.fnUntraced(function* ([next, actions]: Roster.Step) {
-    if (next.static === "active" && roster.static !== "active") yield* Effect.logInfo("using the static peers")
+    if (next.static === "active" && roster.static !== "active") {
+      if (next.mdns === "on") yield* Effect.logWarning(new PeersNotDiscovered().message)
+      yield* Effect.logInfo("using the static peers")
+    }
     roster = next
     for (const action of actions) {
       if (action._tag === "Dial") {
