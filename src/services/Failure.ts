@@ -76,7 +76,8 @@ export class TlsHandshakeFailed extends Schema.TaggedError<TlsHandshakeFailed>()
   }
 }
 
-const tlsNextSteps: Record<TlsReason, string> = {
+/** What to do when a handshake failed. */
+export const tlsNextSteps: Record<TlsReason, string> = {
   untrusted: "sign both certificates with the same CA, or use no TLS variables on both nodes",
   expired: "sign a new certificate with the same CA",
   "not yet valid": "check the clocks of both machines, or wait until the certificate is valid",
