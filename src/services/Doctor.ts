@@ -7,7 +7,7 @@
  * - **It ends.** Each check has a time limit, and a check that fails to look is itself a finding.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { Cause, Context, Effect, type FileSystem, Layer, Option, Redacted } from "effect"
+import { Cause, Context, Effect, type FileSystem, Layer, Option, Redacted, References } from "effect"
 import { randomBytes } from "node:crypto"
 import { deriveKey } from "../core/Handshake.ts"
 import { NodeId } from "../core/NodeId.ts"
@@ -49,7 +49,14 @@ export class Doctor extends Context.Service<
     Layer.effect(
       Doctor,
       Effect.map(Effect.context<FileSystem.FileSystem>(), (context) =>
-        Doctor.of({ examine: (tell) => Effect.provide(examine(options, tell), context) })
+        Doctor.of({
+          // Whatever would be logged on the way is found.
+          examine: (tell) =>
+            examine(options, tell).pipe(
+              Effect.provide(context),
+              Effect.provideService(References.MinimumLogLevel, "None")
+            )
+        })
       )
     ).pipe(Layer.provide(NodeFileSystem.layer))
 }
@@ -77,7 +84,8 @@ const examine = Effect.fn("Doctor.examine")(function* (
       Effect.tap(({ findings }) => note(findings)),
       Effect.timeoutOrElse({
         duration: limit,
-        orElse: () => Effect.as(note([failed(check, "no answer in time", "look again; if it stays, see the log")]), otherwise)
+        orElse: () =>
+          Effect.as(note([failed(check, "no answer in time", "look again; if it stays, see the log")]), otherwise)
       }),
       Effect.catchCause((cause) =>
         Cause.hasInterruptsOnly(cause)

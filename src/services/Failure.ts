@@ -146,7 +146,8 @@ export class RowNotFound extends Schema.TaggedError<RowNotFound>()("RowNotFound"
 /** The next step of each failure that has the same one always. */
 export const nextSteps = {
   MdnsUnavailable: "check that an interface with multicast is up and that UDP 5353 is open",
-  PeersNotDiscovered: "start a node on another machine, open UDP 5353 on both, or set FERAL_SYNC_PEERS (host:port,host:port)",
+  PeersNotDiscovered:
+    "start a node on another machine, open UDP 5353 on both, or set FERAL_SYNC_PEERS (host:port,host:port)",
   PeerUnreachable: "check that the node there runs and that its port is open",
   ListenFailed: "stop what uses the port, or set FERAL_SYNC_PORT (0 takes any free one)"
 } as const

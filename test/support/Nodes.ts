@@ -36,16 +36,17 @@ export interface Finished {
   readonly stderr: string
 }
 
-/** Runs one command of the CLI to its end. */
-export const run = (args: ReadonlyArray<string>, env: Env = {}): Promise<Finished> =>
+/** Runs one command of the CLI to its end, with `input` on its stdin. */
+export const run = (args: ReadonlyArray<string>, env: Env = {}, input = ""): Promise<Finished> =>
   new Promise((resolve) => {
-    execFile(
+    const child = execFile(
       process.execPath,
       [main, ...args],
       { env: { ...clean, ...env }, maxBuffer: 256 * 1024 * 1024 },
       (error, stdout, stderr) =>
         resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : 1, stdout, stderr })
     )
+    if (input !== "") child.stdin?.end(input)
   })
 
 /** A directory of its own, removed by `remove`. */

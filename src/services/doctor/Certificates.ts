@@ -1,7 +1,7 @@
 /**
  * Looks at the certificates that a node shows and trusts: files, dates, chain, key, and who can read the key. None is made.
  */
-import { Clock, Effect, FileSystem, Option, References } from "effect"
+import { Clock, Effect, FileSystem, Option } from "effect"
 import { X509Certificate } from "node:crypto"
 import { join } from "node:path"
 import type { Settings, TlsFiles } from "../Config.ts"
@@ -22,7 +22,7 @@ export const examine = Effect.fnUntraced(function* (settings: Settings) {
 const ofCa = (settings: Settings) =>
   Effect.fnUntraced(function* (files: TlsFiles) {
     const facts = { mode: "ca", cert: files.cert, key: files.key, ca: files.ca }
-    const loaded = yield* load(settings)
+    const loaded = yield* Effect.result(Material.load(settings))
     if (loaded._tag === "Failure") return [ofFailure(loaded.failure, facts)]
     const { cert, ca, own, authorities } = loaded.success
     const chain = certificatesIn(cert)
@@ -44,16 +44,14 @@ const own = Effect.fnUntraced(function* (settings: Settings) {
   const facts = { mode: "auto" }
   const there = yield* Effect.forEach(paths, (path) => Effect.orElseSucceed(fs.exists(path), () => false))
   if (there.includes(false)) return [skipped(check, "none yet: the first start makes a key of its own", facts)]
-  const loaded = yield* load(settings)
+  const loaded = yield* Effect.result(Material.load(settings))
   if (loaded._tag === "Failure") return [ofFailure(loaded.failure, facts)]
   const [certificate] = certificatesIn(loaded.success.cert)
   const findings = yield* openKey(paths[0] ?? "", facts)
-  return findings.length > 0 ? findings : [ok(check, "the node's own, vouched for by the passphrase", { ...facts, ...datesOf(certificate) })]
+  return findings.length > 0
+    ? findings
+    : [ok(check, "the node's own, vouched for by the passphrase", { ...facts, ...datesOf(certificate) })]
 })
-
-/** What is logged on the way is found here too. */
-const load = (settings: Settings) =>
-  Material.load(settings).pipe(Effect.provideService(References.MinimumLogLevel, "None"), Effect.result)
 
 const ofFailure = ({ message }: TlsMaterialInvalid, facts: Finding["facts"]): Finding =>
   failed(check, message, /expired on|valid only from/.test(message) ? tlsNextSteps.expired : nextStep, facts)
@@ -67,7 +65,8 @@ const certificatesIn = (pem: string): ReadonlyArray<X509Certificate> =>
 
 /** Whether some link of the chain was signed by a trusted authority, and every link before it by the next. */
 const leadsTo = (chain: ReadonlyArray<X509Certificate>, trusted: ReadonlyArray<X509Certificate>): boolean => {
-  const isSignedBy = (link: X509Certificate) => (by: X509Certificate) => link.checkIssued(by) && link.verify(by.publicKey)
+  const isSignedBy = (link: X509Certificate) => (by: X509Certificate) =>
+    link.checkIssued(by) && link.verify(by.publicKey)
   for (const [index, link] of chain.entries()) {
     if (trusted.some(isSignedBy(link))) return true
     if (!chain.slice(index + 1, index + 2).some(isSignedBy(link))) return false
@@ -79,10 +78,7 @@ const datesOf = (certificate: X509Certificate | undefined): Finding["facts"] =>
   certificate === undefined ? {} : { valid_from: certificate.validFrom, valid_to: certificate.validTo }
 
 /** Which of them end soon, or have ended. */
-const expiring = Effect.fnUntraced(function* (
-  certificates: ReadonlyArray<X509Certificate>,
-  facts: Finding["facts"]
-) {
+const expiring = Effect.fnUntraced(function* (certificates: ReadonlyArray<X509Certificate>, facts: Finding["facts"]) {
   const now = yield* Clock.currentTimeMillis
   return certificates
     .filter(({ validTo }) => Date.parse(validTo) - now < soon)

@@ -45,7 +45,9 @@ export const passphrase = Effect.fnUntraced(function* (settings: Config.Settings
   const file = Home.paths(settings.home).passphrase
   const facts = { source: "file", file }
   if (!(yield* Effect.orElseSucceed(fs.exists(file), () => true))) {
-    const findings = [skipped("passphrase", "FERAL_SYNC_PASSPHRASE is not set: the first start makes a passphrase", facts)]
+    const findings = [
+      skipped("passphrase", "FERAL_SYNC_PASSPHRASE is not set: the first start makes a passphrase", facts)
+    ]
     return { findings, passphrase: none }
   }
   const read = yield* Effect.result(Passphrase.fromFile(file))

@@ -15,11 +15,9 @@ const check = "data directory"
 /** Bytes below which a disk is about to be full, and below which it is. */
 const room = { little: 512 * 1024 * 1024, none: 1024 * 1024 } as const
 
-export const examine = Effect.fnUntraced(function* (home: string): Effect.fn.Return<
-  ReadonlyArray<Finding>,
-  never,
-  FileSystem.FileSystem
-> {
+export const examine = Effect.fnUntraced(function* (
+  home: string
+): Effect.fn.Return<ReadonlyArray<Finding>, never, FileSystem.FileSystem> {
   const fs = yield* FileSystem.FileSystem
   const facts = { home }
   const found = yield* Effect.result(fs.stat(home))
@@ -42,7 +40,9 @@ export const examine = Effect.fnUntraced(function* (home: string): Effect.fn.Ret
   const findings: Array<Finding> = []
   const self = process.getuid?.()
   if (self !== undefined && uid._tag === "Some" && uid.value !== self) {
-    findings.push(warning(check, `${home} belongs to another user`, `chown it to the user that runs the node`, measured))
+    findings.push(
+      warning(check, `${home} belongs to another user`, `chown it to the user that runs the node`, measured)
+    )
   }
   if ((mode & 0o077) !== 0) {
     const isShared = (mode & 0o1000) !== 0 || home === homedir()
@@ -70,7 +70,8 @@ const isWritable = (path: string) =>
 const canBeMade = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
   let above = dirname(path)
-  while (above !== dirname(above) && !(yield* Effect.orElseSucceed(fs.exists(above), () => false))) above = dirname(above)
+  while (above !== dirname(above) && !(yield* Effect.orElseSucceed(fs.exists(above), () => false)))
+    above = dirname(above)
   return yield* isWritable(above)
 })
 

@@ -40,7 +40,11 @@ export const examine = Effect.fnUntraced(function* (settings: Settings, network:
   const names = others.map(({ nodeId }) => nodeId).join(", ")
   const found =
     others.length > 0
-      ? ok("discovery", `${others.length === 1 ? "1 other node answers" : `${others.length} other nodes answer`}: ${names}`, facts)
+      ? ok(
+          "discovery",
+          `${others.length === 1 ? "1 other node answers" : `${others.length} other nodes answer`}: ${names}`,
+          facts
+        )
       : nobody(isSelfSeen, facts)
   return { findings: [...findings, found], seen: others }
 })
@@ -49,14 +53,21 @@ export const examine = Effect.fnUntraced(function* (settings: Settings, network:
 const nobody = (isSelfSeen: boolean, facts: Finding["facts"]): Finding => {
   const { _tag, message } = new PeersNotDiscovered()
   const { problem, nextStep } = inTwo(message)
-  return warning("discovery", isSelfSeen ? `${problem}; our own does` : problem, nextStep ?? "", { ...facts, error: _tag })
+  return warning("discovery", isSelfSeen ? `${problem}; our own does` : problem, nextStep ?? "", {
+    ...facts,
+    error: _tag
+  })
 }
 
 /** Asks on all links and listens to all of them. */
 const listen = Effect.fnUntraced(function* (
   network: Network,
   links: ReadonlyArray<Link>
-): Effect.fn.Return<{ readonly findings: ReadonlyArray<Finding>; readonly seen: ReadonlyArray<Seen> }, never, Scope.Scope> {
+): Effect.fn.Return<
+  { readonly findings: ReadonlyArray<Finding>; readonly seen: ReadonlyArray<Seen> },
+  never,
+  Scope.Scope
+> {
   // Nobody's name, so that every node of the network answers, this one too.
   const stranger = selfOf(NodeId.make(randomBytes(8).toString("hex")), 1)
   const random = yield* Random.next
@@ -74,7 +85,8 @@ const listen = Effect.fnUntraced(function* (
       Effect.acquireRelease(
         network.open(link, {
           packet: (packet, from) => {
-            if (packet.kind === "query" && from.address === link.address && packet.id === first + index) heard.add(index)
+            if (packet.kind === "query" && from.address === link.address && packet.id === first + index)
+              heard.add(index)
             const isAnswer = packet.kind === "response" && from.port === network.port
             if (!isAnswer || linkFrom(links, from.address)?.key !== link.key) return
             browser = Browser.heard(browser, link.key, packet, now, random)
@@ -117,5 +129,10 @@ const ofLink = (link: Link, isHeard: boolean, problem: string | undefined): Find
   const where = `${link.scope} (${link.address})`
   return isHeard
     ? ok("multicast", `${where} sends and receives`, facts)
-    : failed("multicast", `${where} does not bring back what was sent`, "open UDP 5353 in the firewall of this machine", facts)
+    : failed(
+        "multicast",
+        `${where} does not bring back what was sent`,
+        "open UDP 5353 in the firewall of this machine",
+        facts
+      )
 }

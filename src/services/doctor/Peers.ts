@@ -145,14 +145,18 @@ export const clock = Effect.fnUntraced(function* (peers: ReadonlyArray<Finding>,
   const facts = { clock_offset_ms: offset, peers: offsets.length }
   const now = yield* Clock.currentTimeMillis
   if (offset > maxDriftMs) {
-    return [fromFailure("clock", new ClockDrift({ remote: now + offset, local: now, limit: maxDriftMs }), facts, `${address}`)]
+    return [
+      fromFailure("clock", new ClockDrift({ remote: now + offset, local: now, limit: maxDriftMs }), facts, `${address}`)
+    ]
   }
   const apart = `${Math.round(Math.abs(offset) / 1000)} s ${offset > 0 ? "ahead of" : "behind"} ours`
   if (-offset > maxDriftMs) return [failed("clock", `${address}: its clock is ${apart}`, nextSteps.ClockDrift, facts)]
   if (Math.abs(offset) > maxDriftMs / 10) {
     return [warning("clock", `${address}: its clock is ${apart}`, nextSteps.ClockDrift, facts)]
   }
-  return [ok("clock", `within ${Math.abs(offset)} ms of ${offsets.length} peer${offsets.length === 1 ? "" : "s"}`, facts)]
+  return [
+    ok("clock", `within ${Math.abs(offset)} ms of ${offsets.length} peer${offsets.length === 1 ? "" : "s"}`, facts)
+  ]
 })
 
 /**

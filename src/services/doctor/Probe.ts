@@ -50,8 +50,19 @@ export const probe = Effect.fn("Probe.probe")(function* (
   const common = { ...limits, role: "dialler", self: self.nodeId, remote, expected: undefined } as const
   const { form: protocol, tls, nonces, binding } = connection
   if (protocol === 2) {
-    const options = { ...common, key: self.key, nonces, binding, openedAt: Hlc.zero, met: new Set<NodeId>(), isProbe: true }
-    const machine = { ...Session, begin: (local: Snapshot, now: number) => Session.open(Session.initial(options, local, now)) }
+    const options = {
+      ...common,
+      key: self.key,
+      nonces,
+      binding,
+      openedAt: Hlc.zero,
+      met: new Set<NodeId>(),
+      isProbe: true
+    }
+    const machine = {
+      ...Session,
+      begin: (local: Snapshot, now: number) => Session.open(Session.initial(options, local, now))
+    }
     const { peer, offset } = yield* converse(connection, machine)
     return { nodeId: peer, protocol, tls, offset }
   }
@@ -60,8 +71,16 @@ export const probe = Effect.fn("Probe.probe")(function* (
     yield* connection.close(1000, "")
     return yield* refusal
   }
-  const options = { ...common, passphrase: self.passphrase, memories: new Map(), scope: Option.getOrUndefined(settings.legacyScope) }
-  const machine = { ...Exchange, begin: (local: Snapshot, now: number) => Exchange.open(Exchange.initial(options, local, now)) }
+  const options = {
+    ...common,
+    passphrase: self.passphrase,
+    memories: new Map(),
+    scope: Option.getOrUndefined(settings.legacyScope)
+  }
+  const machine = {
+    ...Exchange,
+    begin: (local: Snapshot, now: number) => Exchange.open(Exchange.initial(options, local, now))
+  }
   const { peer } = yield* converse(connection, machine)
   return { nodeId: peer, protocol, tls, offset: undefined }
 })

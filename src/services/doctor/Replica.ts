@@ -23,14 +23,23 @@ export const node = Effect.fnUntraced(function* (home: string) {
     const asked = yield* Effect.result(client.value.status.pipe(Effect.timeout(answerWithin)))
     if (asked._tag === "Failure") {
       const nextStep = "see its log, and start it again if it does not recover"
-      return { status: Option.none(), isInUse: true, findings: [failed(check, "a node runs and does not answer", nextStep)] }
+      return {
+        status: Option.none(),
+        isInUse: true,
+        findings: [failed(check, "a node runs and does not answer", nextStep)]
+      }
     }
     const { success: status } = asked
     const facts = { node_id: status.node_id, version: status.version, port: status.port, uptime: status.uptime_seconds }
     const finding =
       status.version === version
         ? ok(check, `${status.node_id} runs (feral-sync ${status.version})`, facts)
-        : warning(check, `${status.node_id} runs feral-sync ${status.version}, this is ${version}`, "start it again", facts)
+        : warning(
+            check,
+            `${status.node_id} runs feral-sync ${status.version}, this is ${version}`,
+            "start it again",
+            facts
+          )
     return { status: Option.some(status), isInUse: true, findings: [finding] }
   }
   const locked = yield* Effect.result(SqliteCheck.isLocked(home))
@@ -70,7 +79,12 @@ export const database = Effect.fnUntraced(function* (home: string, isInUse: bool
       : version > current
         ? unavailable("other", `version ${version} was made by a newer feral-sync: upgrade this one`)
         : version < current
-          ? warning(check, `it has the form of an older feral-sync (${version})`, "start this one, and it is upgraded", facts)
+          ? warning(
+              check,
+              `it has the form of an older feral-sync (${version})`,
+              "start this one, and it is upgraded",
+              facts
+            )
           : isChecked
             ? ok(check, `sound, ${size(bytes)}`, facts)
             : warning(check, `${size(bytes)}, too large to be read now`, "feral-sync verify", facts)
