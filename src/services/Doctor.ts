@@ -53,8 +53,8 @@ export class Doctor extends Context.Service<
           // Whatever would be logged on the way is found.
           examine: (tell) =>
             examine(options, tell).pipe(
-              Effect.provide(context),
-              Effect.provideService(References.MinimumLogLevel, "None")
+              Effect.provideService(References.MinimumLogLevel, "None"),
+              Effect.provide(context)
             )
         })
       )

@@ -107,7 +107,7 @@ const listen = Effect.fnUntraced(function* (
     })
   }
 
-  while (now - begun < patience.all) {
+  while (sockets.size > 0 && now - begun < patience.all) {
     const [next, sends] = Browser.tick(browser, now)
     browser = next
     for (const packet of sends) send(packet)

@@ -138,7 +138,7 @@ const isOwn = Effect.fnUntraced(function* ({ host, port }: Address, running: Opt
 export const clock = Effect.fnUntraced(function* (peers: ReadonlyArray<Finding>, maxDriftMs: number) {
   const offsets = peers.flatMap(({ facts }) => {
     const { clock_offset_ms: offset, address } = facts
-    return typeof offset === "number" ? [{ offset, address }] : []
+    return typeof offset === "number" && typeof address === "string" ? [{ offset, address }] : []
   })
   if (offsets.length === 0) return [skipped("clock", "no peer told its time")]
   const { offset, address } = offsets.reduce((a, b) => (Math.abs(b.offset) > Math.abs(a.offset) ? b : a))
@@ -146,7 +146,7 @@ export const clock = Effect.fnUntraced(function* (peers: ReadonlyArray<Finding>,
   const now = yield* Clock.currentTimeMillis
   if (offset > maxDriftMs) {
     return [
-      fromFailure("clock", new ClockDrift({ remote: now + offset, local: now, limit: maxDriftMs }), facts, `${address}`)
+      fromFailure("clock", new ClockDrift({ remote: now + offset, local: now, limit: maxDriftMs }), facts, address)
     ]
   }
   const apart = `${Math.round(Math.abs(offset) / 1000)} s ${offset > 0 ? "ahead of" : "behind"} ours`

@@ -1,14 +1,14 @@
 /**
  * Looks at the node of a data directory, which may run or not, and at its database.
  */
-import { Effect, FileSystem, Option } from "effect"
+import { Effect, FileSystem, Option, Schedule } from "effect"
 import * as Client from "../api/Client.ts"
 import { StoreUnavailable } from "../Failure.ts"
 import * as Home from "../Home.ts"
 import type { NodeStatus } from "../Status.ts"
 import * as SqliteCheck from "../store/SqliteCheck.ts"
 import { version } from "../Version.ts"
-import { failed, type Finding, fromFailure, ok, skipped, warning } from "./Finding.ts"
+import { failed, fromFailure, ok, skipped, warning } from "./Finding.ts"
 
 /** How long a running node may take to say how it is. */
 const answerWithin = "3 seconds"
@@ -42,7 +42,11 @@ export const node = Effect.fnUntraced(function* (home: string) {
           )
     return { status: Option.some(status), isInUse: true, findings: [finding] }
   }
-  const locked = yield* Effect.result(SqliteCheck.isLocked(home))
+  const locked = yield* SqliteCheck.isLocked(home).pipe(
+    // A command takes the lock too, for as long as it takes.
+    Effect.repeat({ while: (isLocked) => isLocked, schedule: Schedule.spaced("100 millis"), times: 20 }),
+    Effect.result
+  )
   if (locked._tag === "Success" && locked.success) {
     const detail = "it is locked and no node answers: one is starting or stopping, or a command is at work"
     const { message } = new StoreUnavailable({ reason: "locked", detail })
@@ -71,18 +75,16 @@ export const database = Effect.fnUntraced(function* (home: string, isInUse: bool
   }
   const { bytes, version, current, nodeId, damage, isChecked } = looked.success.value
   const facts = { bytes, version, node_id: nodeId ?? null }
-  const unavailable = (reason: "corrupt" | "other", detail: string): Finding =>
-    fromFailure(check, new StoreUnavailable({ reason, detail }), facts)
   const finding =
     damage.length > 0
-      ? unavailable("corrupt", damage.join("; "))
+      ? fromFailure(check, new StoreUnavailable({ reason: "corrupt", detail: damage.join("; ") }), facts)
       : version > current
-        ? unavailable("other", `version ${version} was made by a newer feral-sync: upgrade this one`)
+        ? failed(check, `its form (${version}) was made by a newer feral-sync`, "upgrade this feral-sync", facts)
         : version < current
           ? warning(
               check,
-              `it has the form of an older feral-sync (${version})`,
-              "start this one, and it is upgraded",
+              `its form (${version}) is of an older feral-sync`,
+              "start this one: it is brought up to date",
               facts
             )
           : isChecked
