@@ -61,6 +61,8 @@ export class Node {
   readonly env: Env
   /** What the process wrote to stderr, over all its lives. */
   log = ""
+  /** What it wrote to stdout. */
+  out = ""
   port = 0
   id = ""
   private process: ChildProcess | undefined
@@ -71,12 +73,13 @@ export class Node {
     this.env = env
   }
 
-  /** Starts the process, and waits until it says that it is ready. */
-  async start(env: Env = {}): Promise<this> {
-    const child = spawn(process.execPath, [main, "start", "--json", "--home", this.home], {
+  /** Starts the process, with `input` on its stdin, and waits until it says that it is ready. */
+  async start(env: Env = {}, args: ReadonlyArray<string> = [], input = ""): Promise<this> {
+    const child = spawn(process.execPath, [main, "start", "--json", "--home", this.home, ...args], {
       env: { ...clean, ...quiet, ...this.env, ...env },
-      stdio: ["ignore", "pipe", "pipe"]
+      stdio: ["pipe", "pipe", "pipe"]
     })
+    child.stdin.end(input)
     this.process = child
     this.exited = new Promise((resolve) => child.once("exit", (code) => resolve(code)))
     child.stderr.setEncoding("utf8").on("data", (text: string) => (this.log += text))
@@ -84,6 +87,7 @@ export class Node {
       let out = ""
       child.stdout.setEncoding("utf8").on("data", (text: string) => {
         out += text
+        this.out += text
         if (out.includes("\n")) resolve(out)
       })
       child.once("exit", (code) => reject(new Error(`the node ended with ${code}: ${this.log}`)))
