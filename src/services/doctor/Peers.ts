@@ -18,8 +18,11 @@ import * as Probe from "./Probe.ts"
 
 const check = "peer"
 
-/** Peers that are looked at, how many at a time, and how long one may take. */
-const limits = { peers: 32, together: 8, seconds: 6 } as const
+/** Peers that are looked at, all at once. */
+const maxPeers = 32
+
+/** Seconds to reach an address, for the answer after that, and for all addresses of a peer. */
+const times = { reach: 3, answer: 6, peer: 9 } as const
 
 /** A peer to dial. */
 interface Target {
@@ -45,11 +48,11 @@ export const examine = Effect.fnUntraced(function* (
   if (rows.length + targets.length === 0) {
     return yield* tell([skipped(check, "there is none to look at")])
   }
-  yield* Effect.forEach(targets.slice(0, limits.peers), (target) => Effect.flatMap(ofTarget(options, target), tell), {
-    concurrency: limits.together,
+  yield* Effect.forEach(targets.slice(0, maxPeers), (target) => Effect.flatMap(ofTarget(options, target), tell), {
+    concurrency: "unbounded",
     discard: true
   })
-  const left = targets.slice(limits.peers).length
+  const left = targets.slice(maxPeers).length
   if (left > 0) yield* tell([skipped(check, `${left} more were not dialled`)])
 })
 
@@ -96,8 +99,10 @@ const ofTarget = Effect.fnUntraced(function* (
   const remote = addresses.map(formatAddress).join(", ")
   if (Option.isNone(self)) {
     const message = `${remote}: not dialled, for there is no passphrase here yet`
-    return [skipped(check, message, { address: remote, source })]
+    const nextStep = "set FERAL_SYNC_PASSPHRASE to the one of the other nodes"
+    return [warning(check, message, nextStep, { address: remote, source })]
   }
+  const begun = yield* Clock.currentTimeMillis
   let finding = failed(check, `${remote}: it announces no address`, null, { address: remote, source })
   for (const address of addresses) {
     const remote = formatAddress(address)
@@ -106,7 +111,9 @@ const ofTarget = Effect.fnUntraced(function* (
       const step = fromFailure(check, new SelfConnection(), facts, remote)
       return [{ ...step, status: "warning" }]
     }
-    const seconds = limits.seconds
+    const left = times.peer - ((yield* Clock.currentTimeMillis) - begun) / 1000
+    if (left < 1) break
+    const seconds = Math.round(Math.min(times.answer, left))
     const met = yield* Probe.probe(settings, self.value, address).pipe(
       Effect.scoped,
       Effect.timeoutOrElse({
@@ -169,5 +176,6 @@ export const layerTransport = (settings: Settings) =>
     const home = Option.isSome(settings.tls)
       ? settings.home
       : yield* Effect.orDie(fs.makeTempDirectoryScoped({ prefix: "feral-sync-" }))
-    return Transport.layerWebSocket.pipe(Layer.provide(Layer.succeed(Config, { ...settings, home })))
+    const handshakeWithin = `${times.reach} seconds` as const
+    return Transport.layerWebSocketWith({ handshakeWithin }).pipe(Layer.provide(Layer.succeed(Config, { ...settings, home })))
   }).pipe(Layer.unwrap)
