@@ -163,12 +163,14 @@ describe("doctor", () => {
     const copy = nodes.make()
     await copy.start({ FERAL_SYNC_PEERS: "" })
     await copy.stop()
-    for (const home of [fresh(), copy.home]) {
+    const nowhere = fresh()
+    for (const home of [nowhere, copy.home]) {
       const { of } = await doctor(home, { FERAL_SYNC_PEERS: server.address })
       assert.deepInclude(of("peer"), { status: "ok" })
       assert.deepInclude(of("peer").facts, { node_id: server.id, protocol: 2, tls: "auto", source: "static" })
       assert.isBelow(Math.abs(Number(of("clock").facts["clock_offset_ms"])), 5_000)
     }
+    assert.isFalse(existsSync(nowhere))
     assert.strictEqual(server.log + dialler.log, log)
     const without = (rows: ReadonlyArray<PeerStatus>) => rows.map(({ clock_offset_ms: _, ...rest }) => rest)
     assert.deepStrictEqual(without((await server.status()).peers), without(peers))

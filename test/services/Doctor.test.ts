@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { Effect, Option, type Scope } from "effect"
+import { Effect, Option, Redacted, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { createSocket } from "node:dgram"
 import { chmod, mkdir, open, readdir, stat, writeFile } from "node:fs/promises"
@@ -21,6 +21,7 @@ import { MdnsUnavailable } from "../../src/services/Failure.ts"
 import { NodeId } from "../../src/core/NodeId.ts"
 import * as Certificates from "../support/Certificates.ts"
 import { run } from "../support/Nodes.ts"
+import { plainServer } from "../support/RawPeers.ts"
 import { settings } from "../support/Settings.ts"
 import { ok } from "../../src/services/doctor/Finding.ts"
 
@@ -291,6 +292,38 @@ describe("doctor: multicast", () => {
       const directory = yield* Certificates.directory
       const { of } = yield* examine(directory, mdns, firewalled(false))
       says(of("multicast"), "failed", /^mDNS is unavailable \(lo.*127\.0\.0\.1: not permitted\)/, /UDP 5353 is open/)
+    })
+  )
+})
+
+describe("doctor: peers", () => {
+  live("who says nothing, who hangs up and who is not there is told apart, all at once", () =>
+    Effect.gen(function* () {
+      const directory = yield* Certificates.directory
+      const silent = yield* plainServer((socket) => socket.resume())
+      const rude = yield* plainServer((socket) => socket.destroy())
+      const [quietly, rudely] = [silent, rude].map(({ at }) => `127.0.0.1:${at.port}`)
+      const peers = `${quietly},${rudely},127.0.0.1:1`
+      const none = (yield* examine(directory, { FERAL_SYNC_PEERS: peers })).of("peer")
+      says(none, "warning", /not dialled, for there is no passphrase here yet/, /set FERAL_SYNC_PASSPHRASE/)
+
+      const told: Array<Finding> = []
+      const overrides = {
+        values: { ...quiet, FERAL_HOME: directory, FERAL_SYNC_PEERS: peers },
+        passphrase: Redacted.make("secret")
+      }
+      yield* Effect.gen(function* () {
+        const doctor = yield* Doctor
+        yield* doctor.examine((finding) => Effect.sync(() => void told.push(finding)))
+      }).pipe(Effect.provide(Doctor.layer({ overrides, environment: [] })))
+      const of = (address: string | undefined) => {
+        const found = told.find(({ facts }) => facts["address"] === address)
+        return found ?? assert.fail(`${address} is not among ${JSON.stringify(told)}`)
+      }
+      const nextStep = /check that the node there runs and that its port is open/
+      says(of(quietly), "failed", /cannot be reached \(no answer in time\)/, nextStep)
+      says(of(rudely), "failed", /cannot be reached \(the connection was cut off\)/, nextStep)
+      says(of("127.0.0.1:1"), "failed", /cannot be reached \(nobody listens/, nextStep)
     })
   )
 })

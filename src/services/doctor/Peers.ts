@@ -177,5 +177,7 @@ export const layerTransport = (settings: Settings) =>
       ? settings.home
       : yield* Effect.orDie(fs.makeTempDirectoryScoped({ prefix: "feral-sync-" }))
     const handshakeWithin = `${times.reach} seconds` as const
-    return Transport.layerWebSocketWith({ handshakeWithin }).pipe(Layer.provide(Layer.succeed(Config, { ...settings, home })))
+    return Transport.layerWebSocketWith({ handshakeWithin }).pipe(
+      Layer.provide(Layer.succeed(Config, { ...settings, home }))
+    )
   }).pipe(Layer.unwrap)
