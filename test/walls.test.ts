@@ -110,6 +110,7 @@ const tree: Record<string, ReadonlyArray<readonly [line: string, rule: string | 
     [`export * as tls from "node:tls"`, imports],
     [`export { main } from "../../main.ts"`, imports]
   ],
+  "src/services/store/SqliteCheck.ts": [[`export * as sql from "effect/sql/SqlClient"`, undefined]],
   "src/services/store/SqliteSchema.ts": [[`export * as sql from "effect/sql/SqlClient"`, undefined]],
   "src/services/store/Memory.ts": [[`export * as sql from "effect/sql"`, imports]],
   "src/index.ts": [

@@ -6,6 +6,7 @@ import { Cause, Effect } from "effect"
 import { CliConfig, CliOutput, Command, GlobalFlag } from "effect/cli"
 import { layerQuiet } from "../services/Logging.ts"
 import { version } from "../services/Version.ts"
+import * as Doctor from "./Doctor.ts"
 import * as Episode from "./Episode.ts"
 import * as Fact from "./Fact.ts"
 import { presenter, report, reportDefect } from "./Failure.ts"
@@ -30,6 +31,7 @@ const feralSync = Command.make("feral-sync").pipe(
     Start.command,
     Status.status,
     Status.peers,
+    Doctor.command,
     Tls.command,
     Note.command,
     Fact.command,

@@ -4,6 +4,7 @@
 import { Clock, Effect } from "effect"
 import { Command } from "effect/cli"
 import { formatAddress } from "../core/Address.ts"
+import { nextSteps } from "../services/Failure.ts"
 import type { NodeStatus, PeerStatus } from "../services/Status.ts"
 import { notice } from "../services/tls/Expiry.ts"
 import * as Access from "./Access.ts"
@@ -34,8 +35,7 @@ export const peers = Command.make(
     const peers = yield* access.peers
     if (yield* Globals.Json) return yield* writeJson(peers)
     const now = yield* Clock.currentTimeMillis
-    const none =
-      "No peers yet. Nodes in this network find each other by mDNS; name others in FERAL_SYNC_PEERS (host:port,host:port)."
+    const none = `No peers yet: ${nextSteps.PeersNotDiscovered}.`
     yield* writeLine(peers.length === 0 ? none : peerTable(peers, now).join("\n"))
   }, Effect.scoped)
 ).pipe(

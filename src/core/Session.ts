@@ -134,6 +134,12 @@ const onOpening = (session: Session, message: Wire.Message, now: number): Step =
     message.proof
   )
   if (!isProved) return fail(session, "invalid_passphrase", new PassphraseMismatch({ by: "this node" }))
+  // Whoever only looks is answered and not met, so that it takes the place of no other connection, under any id.
+  if (options.role === "server" && message.features.includes(Wire.probe)) {
+    return andThen([session, [hello({ ...session, peer: message.nodeId }, "sync_response", now)]], (next) =>
+      close(next, 1000, "", undefined)
+    )
+  }
   if (message.nodeId === options.self) {
     return fail(session, "duplicate_node_id", new DuplicateNodeId({ nodeId: message.nodeId }))
   }
@@ -183,7 +189,7 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number): Action 
       : "",
     // A digest is the digest of a clock: none goes with a clock that is not ours.
     digest: VectorClock.includes(clock, local.clock) ? Option.map(settledDigest(local), Digest.toText) : Option.none(),
-    features: [],
+    features: options.isProbe === true ? [Wire.probe] : [],
     time: now
   })
   return { _tag: "Send", text, operations: 0 }

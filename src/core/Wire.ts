@@ -41,6 +41,9 @@ export const closeCodes = {
 } as const
 export type Reason = keyof typeof closeCodes
 
+/** The feature of a dialler that only wants to know whether both sides would let each other in. */
+export const probe = "probe"
+
 /** Who is there and what it has: the first message of each side. A request inside a session restarts the pump. */
 export interface Hello {
   readonly type: "sync_request" | "sync_response"

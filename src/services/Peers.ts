@@ -8,16 +8,22 @@
 import { Cause, Context, Duration, Effect, Exit, FiberMap, Layer, Option, Queue, Random, Result, Stream } from "effect"
 import { type Address, formatAddress } from "../core/Address.ts"
 import { PeerClosed, type SessionFailure } from "../core/Failure.ts"
-import * as Policy from "../core/legacy/Policy.ts"
 import type { NodeId } from "../core/NodeId.ts"
 import * as Roster from "../core/Roster.ts"
 import { closeCodes } from "../core/Wire.ts"
 import { Clock } from "./Clock.ts"
 import { Config } from "./Config.ts"
 import { Discovery, type Sighting } from "./Discovery.ts"
-import type { ListenFailed, PeerUnreachable, StoreUnavailable, TlsHandshakeFailed } from "./Failure.ts"
+import {
+  type ListenFailed,
+  PeersNotDiscovered,
+  type PeerUnreachable,
+  type StoreUnavailable,
+  type TlsHandshakeFailed
+} from "./Failure.ts"
 import type { Passphrase } from "./Passphrase.ts"
 import * as Conversation from "./peers/Conversation.ts"
+import { dial } from "./peers/Dial.ts"
 import * as PeerTable from "./peers/PeerTable.ts"
 import { Store } from "./Store.ts"
 import type { NodeStatus, PeerStatus } from "./Status.ts"
@@ -88,14 +94,7 @@ const make = Effect.fnUntraced(function* () {
   /** One attempt: from the first packet to the end of the connection. */
   const attempt = Effect.fnUntraced(function* (key_: string, address: Address, expected: NodeId | undefined) {
     const link = ++links
-    const exit = yield* transport.dial(address).pipe(
-      // A peer without TLS is an existing FERAL node: what matters is what our policy says about those.
-      Effect.catchTag("TlsHandshakeFailed", (failure) =>
-        Effect.fail(
-          (failure.reason === "plain peer" && Policy.refusal(settings.legacy, "none", formatAddress(address))) ||
-            failure
-        )
-      ),
+    const exit = yield* dial(transport, settings, address).pipe(
       Effect.flatMap((connection) => serve(link, connection, key_, expected)),
       Effect.scoped,
       Effect.exit
@@ -126,7 +125,10 @@ const make = Effect.fnUntraced(function* () {
   let roster = first
 
   const carry = Effect.fnUntraced(function* ([next, actions]: Roster.Step) {
-    if (next.static === "active" && roster.static !== "active") yield* Effect.logInfo("using the static peers")
+    if (next.static === "active" && roster.static !== "active") {
+      if (next.mdns === "on") yield* Effect.logWarning(new PeersNotDiscovered().message)
+      yield* Effect.logInfo("using the static peers")
+    }
     roster = next
     for (const action of actions) {
       if (action._tag === "Dial") {

@@ -46,6 +46,8 @@ export interface Options {
   readonly remote: string
   /** The peer that we expect to meet, where one is expected. */
   readonly expected: NodeId | undefined
+  /** Ends when both sides have proved themselves: the server then never meets us. */
+  readonly isProbe?: boolean
   /** How far our own history went when the store was opened, and whom we have met since then. */
   readonly openedAt: Reading
   readonly met: ReadonlySet<NodeId>

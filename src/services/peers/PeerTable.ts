@@ -3,7 +3,7 @@
  */
 import { HashMap } from "effect"
 import type { Address } from "../../core/Address.ts"
-import { ClockDrift } from "../../core/Failure.ts"
+import { ClockDrift, nextSteps } from "../../core/Failure.ts"
 import type { Memory } from "../../core/legacy/Exchange.ts"
 import type { NodeId } from "../../core/NodeId.ts"
 import type * as Roster from "../../core/Roster.ts"
@@ -161,7 +161,7 @@ const between = ({ exchanged, memories }: PeerTable, node: NodeId | undefined): 
       memories.get(node)?.takesNothing === true
         ? {
             _tag: "NoScopeGranted",
-            message: "it takes nothing from us: grant a scope there, and set FERAL_SYNC_LEGACY_SCOPE here to its name"
+            message: `it takes nothing from us: ${nextSteps.NoScopeGranted}`
           }
         : null
   }
@@ -196,7 +196,7 @@ const connected = ({ connection, running }: Entry, now: number, driftLimit: numb
         : diverged
           ? {
               _tag: "Diverged",
-              message: "both sides claim the same history and hold different rows: compare the rows of both nodes"
+              message: `both sides claim the same history and hold different rows: ${nextSteps.Diverged}`
             }
           : null
   }
