@@ -88,12 +88,12 @@ export class LegacyRefused extends Schema.TaggedError<LegacyRefused>()("LegacyRe
   }
 }
 
-/** Too many failed attempts from this address. */
+/** Too many wrong proofs came from our address: the peer looks at no other one for a while. */
 export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
   retryAfterSeconds: Schema.Number
 }) {
   override get message(): string {
-    return `too many attempts: the peer asks us to wait ${this.retryAfterSeconds} s`
+    return `too many wrong passphrases from this address, the next one is looked at in ${this.retryAfterSeconds} s: make FERAL_SYNC_PASSPHRASE the same on all nodes; the connection is then made by itself`
   }
 }
 

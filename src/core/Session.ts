@@ -54,6 +54,10 @@ export const step = (session: Session, event: Event): Step => {
       return onFrame({ ...session, heardAt: event.now }, event.text, event.now)
     case "Alive":
       return [{ ...session, heardAt: event.now }, []]
+    case "Limited":
+      return session.phase === "opening"
+        ? fail(session, "rate_limited", new RateLimited({ retryAfterSeconds: Math.ceil(event.wait / 1000) }))
+        : [session, []]
     case "Delta":
       return Outbound.onDelta(session, event.request, event.delta, event.now)
     case "Committed":
@@ -206,20 +210,25 @@ const transcript = ({ options }: Session, prover: Handshake.Role, theirs: string
 }
 
 /** The peer refused us, and said why. */
-const refused = (session: Session, { reason, message }: Wire.Refusal): Step => {
+const refused = (session: Session, refusal: Wire.Refusal): Step => {
   const { peer, options } = session
-  const by = peer ?? options.remote
-  return close(session, 1000, "", failureOf(reason, message, by, options.self))
+  return close(session, 1000, "", failureOf(refusal, peer ?? options.remote, options.self))
 }
 
-const failureOf = (reason: string, message: string, by: string, self: string): SessionFailure => {
+/** The longest wait that a peer may ask of us, and the one when it names none (seconds). */
+const retryAfter = { most: 3_600, unnamed: 60 } as const
+
+const failureOf = (refusal: Wire.Refusal, by: string, self: string): SessionFailure => {
+  const { reason, message } = refusal
   switch (reason) {
     case "invalid_passphrase":
       return new PassphraseMismatch({ by })
     case "duplicate_node_id":
       return new DuplicateNodeId({ nodeId: self })
     case "rate_limited":
-      return new RateLimited({ retryAfterSeconds: 60 })
+      return new RateLimited({
+        retryAfterSeconds: Math.min(refusal.retryAfter ?? retryAfter.unnamed, retryAfter.most)
+      })
     case "timeout":
       return new PeerTimeout({ waitedFor: `sign of life from us, says ${by},`, seconds: times.timeout / 1000 })
     default:
@@ -229,7 +238,12 @@ const failureOf = (reason: string, message: string, by: string, self: string): S
 
 /** Refuses the peer: says why, and closes. */
 const fail = (session: Session, reason: Wire.Reason, failure: SessionFailure): Step => {
-  const text = Wire.encode({ type: "sync_error", reason, message: failure.message.slice(0, Wire.limits.text) })
+  const text = Wire.encode({
+    type: "sync_error",
+    reason,
+    message: failure.message.slice(0, Wire.limits.text),
+    retryAfter: failure._tag === "RateLimited" ? failure.retryAfterSeconds : undefined
+  })
   return andThen([session, [{ _tag: "Send", text, operations: 0 }]], (next) =>
     close(next, Wire.closeCodes[reason], reason, failure)
   )

@@ -15,7 +15,14 @@
  * - **They take little at a time.** An early node takes one frame under 1 MiB; the rest goes in the next exchange.
  */
 import { HashMap, Option, Redacted, Result } from "effect"
-import { PassphraseMismatch, PassphraseUnset, PeerTimeout, ProtocolViolation, type SessionFailure } from "../Failure.ts"
+import {
+  PassphraseMismatch,
+  PassphraseUnset,
+  PeerTimeout,
+  ProtocolViolation,
+  RateLimited,
+  type SessionFailure
+} from "../Failure.ts"
 import { isSamePassphrase, type Role } from "../Handshake.ts"
 import * as Hlc from "../Hlc.ts"
 import { type NodeId, utf8Length } from "../NodeId.ts"
@@ -161,6 +168,8 @@ export const step = (exchange: Exchange, event: Event): Step => {
         onFailure: (failure) => end(exchange, failure),
         onSuccess: (message) => onMessage(exchange, message, event.now)
       })
+    case "Limited":
+      return exchange.phase === "greeting" ? tooMany(exchange, Math.ceil(event.wait / 1000)) : [exchange, []]
     case "Delta":
       return event.request === exchange.reading ? onDelta(exchange, event.delta, event.now) : [exchange, []]
     case "Committed":
@@ -400,6 +409,13 @@ const end = (exchange: Exchange, failure: SessionFailure, text?: string): Step =
   { ...exchange, phase: "closed" },
   [...(text === undefined ? [] : [send(text)]), { _tag: "Close", code: 1008, reason: "", failure }]
 ]
+
+/** Its passphrase is not even looked at. */
+const tooMany = (exchange: Exchange, seconds: number): Step => {
+  const message = `Too many attempts with a wrong passphrase: wait ${seconds} s`
+  const text = Wire.encode({ type: "sync_error", message, reason: "rate_limited" })
+  return end(exchange, new RateLimited({ retryAfterSeconds: seconds }), text)
+}
 
 const send = (text: string): Action => ({ _tag: "Send", text, operations: 0 })
 
