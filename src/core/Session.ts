@@ -51,7 +51,7 @@ export const step = (session: Session, event: Event): Step => {
   if (session.phase === "closed") return [session, []]
   switch (event._tag) {
     case "Received":
-      return onFrame({ ...session, heardAt: event.now }, event.text, event.now)
+      return withinOrigins(session, onFrame({ ...session, heardAt: event.now }, event.text, event.now))
     case "Alive":
       return [{ ...session, heardAt: event.now }, []]
     case "Limited":
@@ -119,6 +119,14 @@ const onFrame = (session: Session, text: string, now: number): Step =>
       session.phase === "open" ? onMessage(session, message, now) : onOpening(session, message, now)
   })
 
+/** Each message is limited in the origins that it names; what many of them have named together is limited here. */
+const withinOrigins = (before: Session, taken: Step): Step => {
+  const [{ known, inbound }] = taken
+  return HashMap.size(known) <= Wire.limits.origins && HashMap.size(inbound.held) <= Wire.limits.origins
+    ? taken
+    : fail(before, "protocol", Inbound.tooManyOrigins)
+}
+
 /** The handshake: each side takes exactly one message. */
 const onOpening = (session: Session, message: Wire.Message, now: number): Step => {
   const { options } = session
@@ -162,8 +170,10 @@ const onMessage = (session: Session, message: Wire.Message, now: number): Step =
       const taken = Inbound.onData(session, message, now)
       return taken instanceof ProtocolViolation ? fail(session, "protocol", taken) : taken
     }
-    case "sync_ack":
-      return Outbound.pump(Inbound.onAck(session, message), now)
+    case "sync_ack": {
+      const told = Inbound.onAck(session, message)
+      return told instanceof ProtocolViolation ? fail(session, "protocol", told) : Outbound.pump(told, now)
+    }
     case "sync_error":
       return refused(session, message)
   }

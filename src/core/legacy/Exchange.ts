@@ -26,9 +26,10 @@ import {
 import { isSamePassphrase, type Role } from "../Handshake.ts"
 import * as Hlc from "../Hlc.ts"
 import { type NodeId, utf8Length } from "../NodeId.ts"
-import type { Delta, DeltaRequest, Snapshot } from "../Replica.ts"
+import { type Delta, type DeltaRequest, originsAfter, type Snapshot } from "../Replica.ts"
 import type { Action, Event, View } from "../session/State.ts"
 import * as VectorClock from "../VectorClock.ts"
+import { limits } from "../Wire.ts"
 import * as Wire from "./Wire.ts"
 
 /** What we remember of an old node from one exchange to the next. */
@@ -290,6 +291,9 @@ const onData = (exchange: Exchange, data: Wire.Data, now: number): Step => {
     committing: [...exchange.committing, { last: !data.more }]
   }
   const through = data.more ? VectorClock.empty : claim(next)
+  if (originsAfter(options.self, exchange.local, { operations, through }) > limits.origins) {
+    return end(exchange, new ProtocolViolation({ detail: `more than ${limits.origins} origins in all` }))
+  }
   const quarantined = peer === undefined ? [] : data.malformed.map((malformed) => ({ peer, ...malformed }))
   return [next, [{ _tag: "Commit", batch: { operations, through, quarantined } }]]
 }
