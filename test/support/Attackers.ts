@@ -1,5 +1,7 @@
 /** Peers that do what no node does: they speak the protocol by hand, with the passphrase or without it. */
-import { Effect, Option, Queue, Redacted } from "effect"
+import { Deferred, Effect, Option, Queue, Redacted } from "effect"
+import { connect, type TLSSocket } from "node:tls"
+import { WebSocket } from "ws"
 import type { Address } from "../../src/core/Address.ts"
 import * as Handshake from "../../src/core/Handshake.ts"
 import { NodeId } from "../../src/core/NodeId.ts"
@@ -7,6 +9,8 @@ import * as VectorClock from "../../src/core/VectorClock.ts"
 import * as Wire from "../../src/core/Wire.ts"
 import type { Connection } from "../../src/services/Transport.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
+import * as Certificates from "./Certificates.ts"
+import { tlsServer } from "./RawPeers.ts"
 import { nextText } from "./Transports.ts"
 
 /** A connection in memory from a host that is no node. It lives in the scope. */
@@ -82,5 +86,59 @@ export const liar = Effect.fnUntraced(function* (host: string, to: Address, key:
           held: VectorClock.empty
         })
       )
+  }
+})
+
+/**
+ * A man in the middle: ends TLS towards both sides with a certificate of his own, and passes on all that he reads. He sees
+ * every byte that the two say.
+ */
+export const middleman = Effect.fnUntraced(function* (to: Address) {
+  const own = yield* Certificates.contents(yield* Certificates.issue(yield* Certificates.directory, "middleman"))
+  const seen: { fromDialler: string; fromServer: string } = { fromDialler: "", fromServer: "" }
+  const { at } = yield* tlsServer(own, (dialler) => {
+    const server = connect({ ...to, rejectUnauthorized: false })
+    server.on("error", () => dialler.destroy())
+    dialler.on("close", () => server.destroy())
+    server.on("close", () => dialler.destroy())
+    dialler.on("data", (chunk: Buffer) => {
+      seen.fromDialler += chunk.toString("latin1")
+      server.write(chunk)
+    })
+    server.on("data", (chunk: Buffer) => {
+      seen.fromServer += chunk.toString("latin1")
+      dialler.write(chunk)
+    })
+  })
+  return { at, seen }
+})
+
+/** A dialler whose nonce is what it wants it to be, on a socket of this machine. */
+export const intruder = Effect.fnUntraced(function* (to: Address, nonce: string) {
+  const channel = yield* Effect.acquireRelease(
+    Effect.callback<TLSSocket>((resume) => {
+      const socket = connect({ ...to, rejectUnauthorized: false }, () => resume(Effect.succeed(socket)))
+    }),
+    (socket) => Effect.sync(() => socket.destroy())
+  )
+  const upgraded = yield* Deferred.make<string>()
+  const texts = yield* Queue.bounded<string>(64)
+  const closed = yield* Deferred.make<number>()
+  const socket = new WebSocket(`ws://${to.host}:${to.port}/sync`, {
+    createConnection: () => channel,
+    headers: { "Feral-Sync": "2", "Feral-Sync-Nonce": nonce }
+  })
+  let server = ""
+  socket.on("upgrade", ({ headers }) => (server = String(headers["feral-sync-nonce"])))
+  socket.on("open", () => Deferred.doneUnsafe(upgraded, Effect.succeed(server)))
+  socket.on("message", (data) => Queue.offerUnsafe(texts, Buffer.isBuffer(data) ? data.toString("utf8") : ""))
+  socket.on("close", (code) => Deferred.doneUnsafe(closed, Effect.succeed(code)))
+  const binding = channel.exportKeyingMaterial(Handshake.exporter.length, Handshake.exporter.label, Buffer.alloc(0))
+  return {
+    nonces: { dialler: nonce, server: yield* Deferred.await(upgraded) },
+    binding: Redacted.make(new Uint8Array(binding)),
+    texts,
+    closed: Deferred.await(closed),
+    send: (text: string) => Effect.sync(() => socket.send(text))
   }
 })

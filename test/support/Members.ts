@@ -16,6 +16,7 @@ import type { PeerStatus } from "../../src/services/Status.ts"
 import { Store } from "../../src/services/Store.ts"
 import { Transport } from "../../src/services/Transport.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
+import { webSocket } from "./Transports.ts"
 
 /** The key of a passphrase in these worlds. */
 export const keyOf = (text: string): Uint8Array => new TextEncoder().encode(text.padEnd(32))
@@ -34,23 +35,53 @@ export const passphrase = (text: string): Layer.Layer<Passphrase> =>
 
 export interface Running {
   readonly host: string
+  readonly port: number
   readonly store: Store["Service"]
   readonly status: Effect.Effect<ReadonlyArray<PeerStatus>>
   readonly write: (row: string) => Effect.Effect<void>
   readonly rows: Effect.Effect<ReadonlyArray<string>>
 }
 
+interface Options {
+  readonly secret?: string
+  readonly id?: string
+  readonly port?: number
+  readonly legacy?: "on"
+}
+
 /** Starts a node on a host of the network. */
-export const start = Effect.fnUntraced(function* (
+export const start = (host: string, dials: ReadonlyArray<Address>, options: Options = {}) =>
+  Effect.flatMap(MemoryNetwork, (network) =>
+    startOver(
+      Transport.layerMemory({ host, port: options.port ?? 1 }).pipe(
+        Layer.provide(Layer.succeed(MemoryNetwork, network))
+      ),
+      host,
+      dials,
+      options
+    )
+  )
+
+/** Starts a node on a port of this machine. */
+export const startOnSocket = Effect.fnUntraced(function* (
   host: string,
   dials: ReadonlyArray<Address>,
-  options: { readonly secret?: string; readonly id?: string; readonly port?: number; readonly legacy?: "on" } = {}
-): Effect.fn.Return<Running, never, Scope.Scope | MemoryNetwork> {
+  options: Options = {}
+) {
+  return yield* startOver(Layer.succeed(Transport, yield* webSocket()), host, dials, options)
+})
+
+const startOver = Effect.fnUntraced(function* (
+  transport: Layer.Layer<Transport>,
+  host: string,
+  dials: ReadonlyArray<Address>,
+  options: Options
+): Effect.fn.Return<Running, never, Scope.Scope> {
   const node = Peers.layer.pipe(
     Layer.provideMerge(
       Layer.mergeAll(
         Discovery.layerStatic(dials),
-        Transport.layerMemory({ host, port: options.port ?? 1 }),
+        transport,
         passphrase(options.secret ?? "secret"),
         Store.layerMemory({ nodeId: NodeId.make(options.id ?? host) })
       )
@@ -64,6 +95,7 @@ export const start = Effect.fnUntraced(function* (
   let written = 0
   return {
     host,
+    port: Context.get(context, Peers).port,
     store,
     status: Context.get(context, Peers).status,
     write: (row) =>

@@ -116,6 +116,18 @@ describe("a member that lies", () => {
       )
   )
 
+  it.effect("about how far others have come keeps nothing that they write from arriving", () =>
+    world(
+      Effect.gen(function* () {
+        const { a, good, now } = yield* network
+        const evil = yield* liar("evil", at("a"), right)
+        yield* evil.data({ through: claim(node("good"), now + minutes(4)) })
+        yield* pass("1 seconds")
+        yield* assertGoesOn(a, good)
+      })
+    )
+  )
+
   it.effect("about the past of others hides nothing of what they write from then on", () =>
     world(
       Effect.gen(function* () {
@@ -172,8 +184,10 @@ describe("a member that lies", () => {
         assert.strictEqual(yield* listen(acking.connection), closeCodes.protocol)
         const ahead = yield* liar("evil", at("a"), right)
         for (let part = 0; part < 4; part++) {
-          const through = HashMap.map(origins(part + 10), () => ({ wall: in2099, counter: 0 }))
-          yield* Effect.ignore(ahead.data({ through }))
+          const operations = Array.from({ length: limits.origins / 2 }, (_, n) =>
+            write(node(`ahead-${part}-${n}`), { wall: in2099, counter: 0 }, "row")
+          )
+          yield* Effect.ignore(ahead.data({ operations }))
         }
         assert.strictEqual(yield* listen(ahead.connection), closeCodes.protocol)
         const late = yield* start("late", [at("a")])
