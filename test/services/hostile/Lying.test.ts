@@ -6,6 +6,7 @@ import * as Hlc from "../../../src/core/Hlc.ts"
 import type { NodeId } from "../../../src/core/NodeId.ts"
 import { closeCodes, limits } from "../../../src/core/Wire.ts"
 import * as VectorClock from "../../../src/core/VectorClock.ts"
+import { MemoryNetwork } from "../../../src/services/transport/MemoryNetwork.ts"
 import { liar, listen } from "../../support/Attackers.ts"
 import { at, keyOf, pass, type Running, start, world } from "../../support/Members.ts"
 import { node, write } from "../../support/Network.ts"
@@ -197,15 +198,26 @@ describe("a member that lies", () => {
     )
   )
 
-  it.effect("about who it is, with the id of this node or of another: both say so, or the newer one stays", () =>
+  it.effect("about who it is, with the id of this node: both say so, and neither runs in circles", () =>
     world(
       Effect.gen(function* () {
         const { a, good } = yield* network
-        const twin = yield* start("twin", [at("a")], { id: "a" })
+        const memory = yield* MemoryNetwork
+        let dials = 0
+        const counting = MemoryNetwork.of({
+          ...memory,
+          dial: (terms, to) =>
+            Effect.andThen(
+              Effect.sync(() => dials++),
+              memory.dial(terms, to)
+            )
+        })
+        const twin = yield* start("twin", [at("a")], { id: "a" }).pipe(Effect.provideService(MemoryNetwork, counting))
         yield* Effect.repeat(pass("1 minutes"), { times: 4 })
         for (const running of [a, twin]) {
           assert.isTrue((yield* running.status).some(({ last_error }) => last_error?._tag === "DuplicateNodeId"))
         }
+        assert.isTrue(dials > 2 && dials < 15, `${dials} dials in five minutes`)
         yield* assertGoesOn(a, good)
       })
     )
