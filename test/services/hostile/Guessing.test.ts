@@ -3,6 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { limits } from "../../../src/core/RateLimit.ts"
+import * as Wire from "../../../src/core/Wire.ts"
+import { MemoryNetwork } from "../../../src/services/transport/MemoryNetwork.ts"
 import { greet, greeting, listen, reach } from "../../support/Attackers.ts"
 import { at, keyOf, pass, start, world } from "../../support/Members.ts"
 import { nextText } from "../../support/Transports.ts"
@@ -132,6 +134,29 @@ describe("guessing the passphrase", () => {
         assert.deepStrictEqual([...seen].sort(), ["PassphraseMismatch", "RateLimited"])
         // The one that guards goes on to say what is wrong.
         assert.strictEqual((yield* a.status)[0]?.last_error?._tag, "PassphraseMismatch")
+      })
+    )
+  )
+
+  it.effect("a node that is told to wait dials no sooner", () =>
+    world(
+      Effect.gen(function* () {
+        const network = yield* MemoryNetwork
+        let visits = 0
+        yield* network.listen({ host: "strict", form: 2, maxRecvBytes: 1_000_000 }, 1, (connection) => {
+          visits++
+          return Effect.andThen(
+            Effect.ignore(
+              connection.send(Wire.encode({ type: "sync_error", reason: "rate_limited", message: "", retryAfter: 45 }))
+            ),
+            Effect.asVoid(listen(connection))
+          )
+        })
+        yield* start("b", [at("strict")])
+        yield* pass("44 seconds")
+        assert.strictEqual(visits, 1)
+        yield* pass("3 seconds")
+        assert.strictEqual(visits, 2)
       })
     )
   )
