@@ -2,6 +2,7 @@
  * A real node under attack from every side, and a good peer that has to converge with it meanwhile.
  */
 import { afterEach, assert, beforeEach, it } from "@effect/vitest"
+import { readFileSync } from "node:fs"
 import { type Socket, connect as connectPlain } from "node:net"
 import { connect } from "node:tls"
 import { WebSocket } from "ws"
@@ -88,6 +89,10 @@ class Attack {
   }
 }
 
+/** Resident memory of a process. */
+const residentMb = (pid: number) =>
+  Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024
+
 it("a node under siege converges with a good peer, and answers its own user", { timeout: 90_000 }, async () => {
   const besieged = nodes.make()
   await besieged.seed(2_000)
@@ -114,6 +119,8 @@ it("a node under siege converges with a good peer, and answers its own user", { 
   await besieged.cli("note", "add", "written under siege")
   const [other] = await converged([good, besieged], 20_000)
   assert.strictEqual(other?.counts.notes, 2_002)
+
+  assert.isBelow(residentMb(besieged.pid), 400)
 
   // Nothing came of it but a few lines in the log.
   const status = await besieged.status()
