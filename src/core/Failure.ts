@@ -14,7 +14,7 @@ export const nextSteps = {
   SelfConnection: "it can be taken out of FERAL_SYNC_PEERS",
   PeerTimeout: "check the network between the two, and that the node there is alive",
   PassphraseMismatch: "make FERAL_SYNC_PASSPHRASE the same on both nodes; one where it is not set made its own",
-  RateLimited: "make sure that the passphrase is right, and wait",
+  RateLimited: "make FERAL_SYNC_PASSPHRASE the same on all nodes; the connection is then made by itself",
   LegacyKeptOut: "set it to tls or on to let them in",
   LegacyExposed: "give both nodes certificates of one CA, or set FERAL_SYNC_LEGACY=on to allow it",
   NoScopeGranted: "grant a scope there, and set FERAL_SYNC_LEGACY_SCOPE here to its name",
@@ -105,12 +105,12 @@ export class LegacyRefused extends Schema.TaggedError<LegacyRefused>()("LegacyRe
   }
 }
 
-/** Too many failed attempts from this address. */
+/** Too many wrong proofs came from our address: the peer looks at no other one for a while. */
 export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
   retryAfterSeconds: Schema.Number
 }) {
   override get message(): string {
-    return `too many attempts, the peer asks us to wait ${this.retryAfterSeconds} s: ${nextSteps.RateLimited}`
+    return `too many wrong passphrases from this address, the next one is looked at in ${this.retryAfterSeconds} s: ${nextSteps.RateLimited}`
   }
 }
 

@@ -51,9 +51,13 @@ export const step = (session: Session, event: Event): Step => {
   if (session.phase === "closed") return [session, []]
   switch (event._tag) {
     case "Received":
-      return onFrame({ ...session, heardAt: event.now }, event.text, event.now)
+      return withinOrigins(session, onFrame({ ...session, heardAt: event.now }, event.text, event.now))
     case "Alive":
       return [{ ...session, heardAt: event.now }, []]
+    case "Limited":
+      return session.phase === "opening"
+        ? fail(session, "rate_limited", new RateLimited({ retryAfterSeconds: Math.ceil(event.wait / 1000) }))
+        : [session, []]
     case "Delta":
       return Outbound.onDelta(session, event.request, event.delta, event.now)
     case "Committed":
@@ -119,6 +123,14 @@ const onFrame = (session: Session, text: string, now: number): Step => {
   })
 }
 
+/** Each message is limited in the origins that it names; what many of them have named together is limited here. */
+const withinOrigins = (before: Session, taken: Step): Step => {
+  const [{ known, inbound }] = taken
+  return HashMap.size(known) <= Wire.limits.origins && HashMap.size(inbound.held) <= Wire.limits.origins
+    ? taken
+    : fail(before, "protocol", Inbound.tooManyOrigins)
+}
+
 /** The handshake: each side takes exactly one message. */
 const onOpening = (session: Session, message: Wire.Message, now: number): Step => {
   const { options } = session
@@ -168,8 +180,10 @@ const onMessage = (session: Session, message: Wire.Message, now: number): Step =
       const taken = Inbound.onData(session, message, now)
       return taken instanceof ProtocolViolation ? fail(session, "protocol", taken) : taken
     }
-    case "sync_ack":
-      return Outbound.pump(Inbound.onAck(session, message), now)
+    case "sync_ack": {
+      const told = Inbound.onAck(session, message)
+      return told instanceof ProtocolViolation ? fail(session, "protocol", told) : Outbound.pump(told, now)
+    }
     case "sync_error":
       return refused(session, message)
   }
@@ -216,20 +230,25 @@ const transcript = ({ options }: Session, prover: Handshake.Role, theirs: string
 }
 
 /** The peer refused us, and said why. */
-const refused = (session: Session, { reason, message }: Wire.Refusal): Step => {
+const refused = (session: Session, refusal: Wire.Refusal): Step => {
   const { peer, options } = session
-  const by = peer ?? options.remote
-  return close(session, 1000, "", failureOf(reason, message, by, options.self))
+  return close(session, 1000, "", failureOf(refusal, peer ?? options.remote, options.self))
 }
 
-const failureOf = (reason: string, message: string, by: string, self: string): SessionFailure => {
+/** The longest wait that a peer may ask of us, and the one when it names none (seconds). */
+const retryAfter = { most: 3_600, unnamed: 60 } as const
+
+const failureOf = (refusal: Wire.Refusal, by: string, self: string): SessionFailure => {
+  const { reason, message } = refusal
   switch (reason) {
     case "invalid_passphrase":
       return new PassphraseMismatch({ by })
     case "duplicate_node_id":
       return new DuplicateNodeId({ nodeId: self })
     case "rate_limited":
-      return new RateLimited({ retryAfterSeconds: 60 })
+      return new RateLimited({
+        retryAfterSeconds: Math.min(refusal.retryAfter ?? retryAfter.unnamed, retryAfter.most)
+      })
     case "timeout":
       return new PeerTimeout({ waitedFor: `sign of life from us, says ${by},`, seconds: times.timeout / 1000 })
     default:
@@ -239,7 +258,12 @@ const failureOf = (reason: string, message: string, by: string, self: string): S
 
 /** Refuses the peer: says why, and closes. */
 const fail = (session: Session, reason: Wire.Reason, failure: SessionFailure): Step => {
-  const text = Wire.encode({ type: "sync_error", reason, message: failure.message.slice(0, Wire.limits.text) })
+  const text = Wire.encode({
+    type: "sync_error",
+    reason,
+    message: failure.message.slice(0, Wire.limits.text),
+    retryAfter: failure._tag === "RateLimited" ? failure.retryAfterSeconds : undefined
+  })
   return andThen([session, [{ _tag: "Send", text, operations: 0 }]], (next) =>
     close(next, Wire.closeCodes[reason], reason, failure)
   )

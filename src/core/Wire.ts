@@ -96,6 +96,8 @@ export interface Refusal {
   readonly type: "sync_error"
   readonly reason: string
   readonly message: string
+  /** With `rate_limited`: when another try may be made, in seconds from now. */
+  readonly retryAfter?: number | undefined
 }
 
 export type Message = Hello | Data | Ack | Refusal
@@ -130,7 +132,8 @@ const AckWire = Schema.Struct({
 const RefusalWire = Schema.Struct({
   type: Schema.Literal("sync_error"),
   reason: Schema.optionalKey(ShortText),
-  message: Schema.optionalKey(ShortText)
+  message: Schema.optionalKey(ShortText),
+  retry_after: Schema.optionalKey(Schema.Natural)
 })
 const MessageWire = Schema.Union([HelloWire, DataWire, AckWire, RefusalWire])
 type MessageWire = typeof MessageWire.Type
@@ -184,7 +187,12 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
         }))
       )
     case "sync_error":
-      return Result.succeed({ type: wire.type, reason: wire.reason ?? "", message: wire.message ?? "" })
+      return Result.succeed({
+        type: wire.type,
+        reason: wire.reason ?? "",
+        message: wire.message ?? "",
+        ...(wire.retry_after === undefined ? {} : { retryAfter: wire.retry_after })
+      })
   }
 }
 
@@ -231,7 +239,12 @@ export const encode = (message: Message): string => {
         ...(HashMap.isEmpty(message.held) ? {} : { held: VectorClock.toRecord(message.held) })
       })
     case "sync_error":
-      return JSON.stringify({ type: message.type, reason: message.reason, message: message.message })
+      return JSON.stringify({
+        type: message.type,
+        reason: message.reason,
+        message: message.message,
+        retry_after: message.retryAfter
+      })
   }
 }
 

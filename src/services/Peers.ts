@@ -66,7 +66,7 @@ const make = Effect.fnUntraced(function* () {
   const inputs = yield* Queue.bounded<Input>(256)
   const dials = yield* FiberMap.make<string>()
 
-  const { serve } = yield* Conversation.make(table, (link, node, key, form) =>
+  const { call, answer } = yield* Conversation.make(table, (link, node, key, form) =>
     Queue.offer(inputs, { _tag: "Established", link, node, key, form })
   )
 
@@ -80,7 +80,9 @@ const make = Effect.fnUntraced(function* () {
     const random = yield* Random.next
     if (Result.isFailure(result)) yield* report(key_ ?? PeerTable.visitorKey(address.host), address, result.failure)
     const ending = Result.match(result, { onSuccess: (ending) => ending, onFailure: endingOf })
-    yield* Queue.offer(inputs, { _tag: "Ended", link, key: key_, ending, random })
+    const retryAfter =
+      Result.isFailure(result) && result.failure._tag === "RateLimited" ? result.failure.retryAfterSeconds * 1000 : 0
+    yield* Queue.offer(inputs, { _tag: "Ended", link, key: key_, ending, random, retryAfter })
   })
 
   const report = Effect.fnUntraced(function* (name: string, address: Address, failure: Failure) {
@@ -95,7 +97,7 @@ const make = Effect.fnUntraced(function* () {
   const attempt = Effect.fnUntraced(function* (key_: string, address: Address, expected: NodeId | undefined) {
     const link = ++links
     const exit = yield* dial(transport, settings, address).pipe(
-      Effect.flatMap((connection) => serve(link, connection, key_, expected)),
+      Effect.flatMap((connection) => call(link, connection, key_, expected)),
       Effect.scoped,
       Effect.exit
     )
@@ -103,10 +105,10 @@ const make = Effect.fnUntraced(function* () {
   })
 
   const { port } = yield* transport.listen({
-    serve: (connection) =>
+    serve: (connection, proved) =>
       Effect.gen(function* () {
         const link = ++links
-        const exit = yield* Effect.exit(serve(link, connection, undefined))
+        const exit = yield* Effect.exit(answer(link, connection, proved))
         yield* ended(link, undefined, connection.remote, yield* resultOf(exit))
       }),
     refused: (remote, failure) => report(PeerTable.visitorKey(remote.host), remote, failure)

@@ -42,8 +42,11 @@ export interface Connection {
 
 /** What a listener does with who comes. */
 export interface Host {
-  /** Serves one connection, in its own scope and fiber; the connection is closed when it ends. */
-  serve(connection: Connection): Effect.Effect<void, never, Scope.Scope>
+  /**
+   * Serves one connection, in its own scope and fiber; the connection is closed when it ends. It runs `proved` when the other
+   * side has proved that it may be here: until then it has little room, and the time of the handshake.
+   */
+  serve(connection: Connection, proved: Effect.Effect<void>): Effect.Effect<void, never, Scope.Scope>
   /** Someone came who could not be let in. */
   refused(remote: Address, error: TlsHandshakeFailed | LegacyRefused): Effect.Effect<void>
 }

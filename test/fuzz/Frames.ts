@@ -137,7 +137,7 @@ const open = Effect.gen(function* () {
   const store = Context.get(context, Store)
   const network = Context.get(context, MemoryNetwork)
   const table = PeerTable.make()
-  const { serve } = yield* Effect.provide(
+  const { call, answer } = yield* Effect.provide(
     Conversation.make(table, () => Effect.void),
     context
   )
@@ -148,9 +148,10 @@ const open = Effect.gen(function* () {
     const ended = yield* Deferred.make<Exit.Exit<string, { readonly _tag: string; readonly message: string }>>()
     const link = links++
     const us = { host: "node", form: 2, maxRecvBytes: 8_388_608 } as const
-    const them = { host: "attacker", form, maxRecvBytes: 8_388_608 } as const
+    // Each comes from a host of its own: one that guessed wrong too often would not be heard any more.
+    const them = { host: `attacker${link}`, form, maxRecvBytes: 8_388_608 } as const
     const converse = (connection: Connection) =>
-      serve(link, connection, dials === "node" ? "key" : undefined).pipe(
+      (dials === "node" ? call(link, connection, "key", undefined) : answer(link, connection, Effect.void)).pipe(
         Effect.scoped,
         Effect.exit,
         Effect.flatMap((exit) => Deferred.succeed(ended, exit)),

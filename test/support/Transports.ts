@@ -55,7 +55,8 @@ export const reception = Effect.fnUntraced(function* (node: Node) {
   const arrivals = yield* Queue.bounded<Connection>(64)
   const refusals = yield* Queue.bounded<TlsHandshakeFailed>(64)
   const host: Host = {
-    serve: (connection) => Effect.andThen(Queue.offer(arrivals, connection), Effect.never),
+    serve: (connection, proved) =>
+      proved.pipe(Effect.andThen(Queue.offer(arrivals, connection)), Effect.andThen(Effect.never)),
     refused: (_remote, error) =>
       error._tag === "LegacyRefused" ? Effect.void : Effect.asVoid(Queue.offer(refusals, error))
   }

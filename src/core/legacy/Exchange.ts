@@ -15,11 +15,18 @@
  * - **They take little at a time.** An early node takes one frame under 1 MiB; the rest goes in the next exchange.
  */
 import { HashMap, Redacted, Result } from "effect"
-import { PassphraseMismatch, PassphraseUnset, PeerTimeout, ProtocolViolation, type SessionFailure } from "../Failure.ts"
+import {
+  PassphraseMismatch,
+  PassphraseUnset,
+  PeerTimeout,
+  ProtocolViolation,
+  RateLimited,
+  type SessionFailure
+} from "../Failure.ts"
 import { isSamePassphrase } from "../Handshake.ts"
 import * as Hlc from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
-import type { Snapshot } from "../Replica.ts"
+import { originsAfter, type Snapshot } from "../Replica.ts"
 import { warnings } from "../session/Inbound.ts"
 import { type Action, emptyFrames, type Event } from "../session/State.ts"
 import * as VectorClock from "../VectorClock.ts"
@@ -64,6 +71,8 @@ export const step = (exchange: Exchange, event: Event): Step => {
         onFailure: (failure) => end(exchange, failure),
         onSuccess: (message) => onMessage(exchange, message, event.now)
       })
+    case "Limited":
+      return exchange.phase === "greeting" ? tooMany(exchange, Math.ceil(event.wait / 1000)) : [exchange, []]
     case "Delta":
       return event.request === exchange.reading ? Sending.onDelta(exchange, event.delta, event.now) : [exchange, []]
     case "Committed":
@@ -185,6 +194,9 @@ const onData = (exchange: Exchange, data: Wire.Data, now: number): Step => {
     committing: [...exchange.committing, { last: !data.more }]
   }
   const through = data.more ? VectorClock.empty : claim(next)
+  if (originsAfter(options.self, exchange.local, { operations, through }) > limits.origins) {
+    return end(exchange, new ProtocolViolation({ detail: `more than ${limits.origins} origins in all` }))
+  }
   const quarantined = peer === undefined ? [] : data.malformed.map((malformed) => ({ peer, ...malformed }))
   const commit: Action = { _tag: "Commit", batch: { operations, through, quarantined } }
   return [next, [...warnings(exchange.held, held, now, options.maxDriftMs), commit]]
@@ -196,6 +208,13 @@ const onCommitted = (exchange: Exchange, local: Snapshot, now: number): Step => 
   const next = { ...exchange, local, committing, since: now }
   if (!frame.last) return [next, []]
   return exchange.options.role === "dialler" ? done(next) : Sending.start(next, now)
+}
+
+/** Its passphrase is not even looked at. */
+const tooMany = (exchange: Exchange, seconds: number): Step => {
+  const message = `Too many attempts with a wrong passphrase: wait ${seconds} s`
+  const text = Wire.encode({ type: "sync_error", message, reason: "rate_limited" })
+  return end(exchange, new RateLimited({ retryAfterSeconds: seconds }), text)
 }
 
 const failureOf = ({ message, reason }: Wire.Refusal, by: string): SessionFailure => {

@@ -128,6 +128,8 @@ export interface Session {
 export type Event =
   | { readonly _tag: "Received"; readonly now: number; readonly text: string }
   | { readonly _tag: "Alive"; readonly now: number }
+  /** Instead of a frame: too many wrong proofs came from where the peer is, and none is looked at for `wait` ms. */
+  | { readonly _tag: "Limited"; readonly now: number; readonly wait: number }
   /** The answer to the `Read` with this request. */
   | { readonly _tag: "Delta"; readonly now: number; readonly request: DeltaRequest; readonly delta: Delta }
   /** The answer to `Commit`. */
