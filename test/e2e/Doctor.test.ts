@@ -250,10 +250,8 @@ describe("doctor", () => {
   it("the variable is unset on one node", async () => {
     const server = await nodes.make().start()
     const env = { FERAL_SYNC_PEERS: server.address }
-    const forgetful = nodes.make(env)
-    await forgetful.start({ FERAL_SYNC_PASSPHRASE: passphrase }).then((node) => node.stop())
-    const unset = { ...env, FERAL_SYNC_PASSPHRASE: undefined } as unknown as Env
-    await forgetful.start(unset)
+    const unset = { ...env, FERAL_SYNC_PASSPHRASE: undefined }
+    const forgetful = await nodes.make(unset).start()
     await withError(forgetful, "PassphraseMismatch")
     const { of } = await doctor(forgetful.home, unset)
     assert.match(of("passphrase").message, /FERAL_SYNC_PASSPHRASE is not set: this node uses the one that it made/)

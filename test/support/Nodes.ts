@@ -28,7 +28,8 @@ const quiet = {
   FERAL_SYNC_PASSPHRASE: "correct horse battery staple"
 }
 
-export type Env = Readonly<Record<string, string>>
+/** A variable that is `undefined` is unset, whatever is set otherwise. */
+export type Env = Readonly<Record<string, string | undefined>>
 
 export interface Finished {
   readonly code: number
