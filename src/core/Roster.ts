@@ -32,7 +32,9 @@ export const times = {
   /** Over how much time those come back who were asked to wait. */
   spread: 1_000,
   retry: { first: 250, cap: 30_000 },
-  refused: { first: 5_000, cap: 60_000 }
+  // More than twice the longest wait of a rate limit, so that who is refused for its passphrase leaves room for others of its
+  // address.
+  refused: { first: 5_000, cap: 150_000 }
 } as const
 
 export interface Options {

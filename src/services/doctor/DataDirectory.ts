@@ -4,7 +4,6 @@
 import { Effect, FileSystem } from "effect"
 import { constants } from "node:fs"
 import { access, statfs } from "node:fs/promises"
-import { homedir } from "node:os"
 import { dirname } from "node:path"
 import { StoreUnavailable } from "../Failure.ts"
 import * as Home from "../Home.ts"
@@ -44,10 +43,15 @@ export const examine = Effect.fnUntraced(function* (
       warning(check, `${home} belongs to another user`, `chown it to the user that runs the node`, measured)
     )
   }
-  if ((mode & 0o077) !== 0) {
-    const isShared = (mode & 0o1000) !== 0 || home === homedir()
-    const nextStep = isShared ? "give feral-sync a directory of its own (FERAL_HOME)" : `chmod 700 ${home}`
-    findings.push(warning(check, `others can enter ${home}`, nextStep, measured))
+  const exposed = yield* Home.exposed(home)
+  if ((mode & 0o077) !== 0 && !exposed.some(({ path }) => path === home)) {
+    findings.push(
+      warning(check, `others can enter ${home}`, "give feral-sync a directory of its own (FERAL_HOME)", measured)
+    )
+  }
+  for (const { path, mode } of exposed) {
+    const verb = path === home ? "enter" : "read"
+    findings.push(warning(check, `others can ${verb} ${path}`, `chmod ${mode.toString(8)} ${path}`, measured))
   }
   if (free !== undefined && free < room.none) {
     findings.push(fromFailure(check, new StoreUnavailable({ reason: "disk full", detail: home }), measured))

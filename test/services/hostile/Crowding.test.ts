@@ -86,9 +86,11 @@ describe("a stranger", () => {
       yield* stranger.send(text)
       const { connection } = yield* Queue.take(arrivals)
       const { frames, over } = yield* drain(connection)
-      assert.deepStrictEqual([frames, over.code], [[], 1006])
+      assert.deepStrictEqual([frames, over.code], [[], 1009])
       const member = yield* node.dial(at)
       const atServer = yield* Queue.take(arrivals)
+      yield* member.send("a greeting")
+      assert.strictEqual(yield* nextText(atServer.connection), "a greeting")
       yield* atServer.prove
       yield* member.send(text)
       assert.strictEqual((yield* nextText(atServer.connection)).length, text.length)

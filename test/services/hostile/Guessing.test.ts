@@ -118,18 +118,24 @@ describe("guessing the passphrase", () => {
     )
   )
 
-  it.effect("a node with another passphrase is told to wait, says what to do, and does not hammer", () =>
+  it.effect("nodes of one address with another passphrase are told to wait, say what to do, and do not hammer", () =>
     world(
       Effect.gen(function* () {
         const a = yield* start("a", [])
-        const b = yield* start("b", [at("a")], { secret: "another" })
+        const wrong = [
+          yield* start("b", [at("a")], { id: "b1", secret: "another" }),
+          yield* start("b", [at("a")], { id: "b2", secret: "another", port: 2 }),
+          yield* start("b", [at("a")], { id: "b3", secret: "another", port: 3 })
+        ]
         const seen = new Set<string | undefined>()
         for (let round = 0; round < 60; round++) {
           yield* pass("10 seconds")
-          const [row] = yield* b.status
-          assert.strictEqual(row?.state, "refused")
-          seen.add(row?.last_error?._tag)
-          if (row?.last_error?._tag === "RateLimited") assert.include(row.last_error.message, "FERAL_SYNC_PASSPHRASE")
+          for (const { status } of wrong) {
+            const [row] = yield* status
+            assert.strictEqual(row?.state, "refused")
+            seen.add(row?.last_error?._tag)
+            if (row?.last_error?._tag === "RateLimited") assert.include(row.last_error.message, "FERAL_SYNC_PASSPHRASE")
+          }
         }
         assert.deepStrictEqual([...seen].sort(), ["PassphraseMismatch", "RateLimited"])
         // The one that guards goes on to say what is wrong.
