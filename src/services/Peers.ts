@@ -7,7 +7,7 @@
  */
 import { Cause, Context, Duration, Effect, Exit, FiberMap, Layer, Option, Queue, Random, Result, Stream } from "effect"
 import { type Address, formatAddress } from "../core/Address.ts"
-import { PeerClosed, type SessionFailure } from "../core/Failure.ts"
+import { DuplicateNodeId, PeerClosed, type SessionFailure } from "../core/Failure.ts"
 import * as Policy from "../core/legacy/Policy.ts"
 import type { NodeId } from "../core/NodeId.ts"
 import * as Roster from "../core/Roster.ts"
@@ -153,6 +153,14 @@ const make = Effect.fnUntraced(function* () {
   yield* sightings.pipe(
     Stream.runForEach((sighting) =>
       Effect.gen(function* () {
+        if (sighting._tag === "Duplicated") {
+          const { address } = sighting
+          return yield* report(
+            PeerTable.visitorKey(address.host),
+            address,
+            new DuplicateNodeId({ nodeId: store.nodeId })
+          )
+        }
         if (sighting._tag === "Unavailable") yield* Effect.logWarning(sighting.error.message)
         yield* Queue.offer(inputs, inputOf(sighting))
       })
@@ -187,7 +195,7 @@ const guarded =
         : Effect.logError("a background loop ended", cause).pipe(Effect.annotateLogs({ loop }))
     )
 
-const inputOf = (sighting: Sighting): Input => {
+const inputOf = (sighting: Exclude<Sighting, { readonly _tag: "Duplicated" }>): Input => {
   switch (sighting._tag) {
     case "Appeared":
       return {

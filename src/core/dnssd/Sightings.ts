@@ -41,6 +41,10 @@ export interface Seen {
 
 export const nobody: Seen = { entries: new Map(), peers: new Map() }
 
+/** Where in the cache a node was seen. */
+export const keysOf = ({ entries }: Seen, node: NodeId): ReadonlyArray<string> =>
+  [...entries].flatMap(([key, { found }]) => (found?.node === node ? [key] : []))
+
 /** Looks again. `links` are those that are in use. */
 export const look = (
   seen: Seen,

@@ -1,9 +1,9 @@
 /** The life of sockets and links, over a network that fails when it is told to, in virtual time. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, PubSub, Queue, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { Link } from "../../../src/core/dnssd/Link.ts"
-import type { Packet } from "../../../src/core/dnssd/Record.ts"
+import { packetOf, type Packet } from "../../../src/core/dnssd/Record.ts"
 import { serviceType } from "../../../src/core/dnssd/Service.ts"
 import { NodeId } from "../../../src/core/NodeId.ts"
 import * as Carrier from "../../../src/services/discovery/Carrier.ts"
@@ -55,7 +55,8 @@ const fakeNetwork = (...links: ReadonlyArray<Link>) => {
 /** Runs a carrier; `seen` takes what was seen so far, as text. */
 const running = Effect.fnUntraced(function* (network: Carrier.Network) {
   const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
-  const stream = yield* Scope.provide(Carrier.run(network, "10 seconds", announcement), scope)
+  const doubts = yield* PubSub.dropping<NodeId>(16)
+  const stream = yield* Scope.provide(Carrier.run(network, "10 seconds", announcement, doubts), scope)
   const texts: Array<string> = []
   const watching = yield* Stream.runForEach(stream, (sighting) =>
     Effect.sync(() => {
@@ -68,8 +69,9 @@ const running = Effect.fnUntraced(function* (network: Carrier.Network) {
       texts.push(`${sighting._tag}${detail}`)
     })
   ).pipe(Effect.forkChild)
-  yield* TestClock.adjust("1 millis")
-  return { scope, watching, seen: () => texts.splice(0) }
+  // The first packet leaves within 120 ms.
+  yield* TestClock.adjust("120 millis")
+  return { scope, watching, doubts, seen: () => texts.splice(0) }
 })
 
 const [one, two] = [linkOf(1, 0), linkOf(1, 1)]
@@ -80,10 +82,7 @@ describe("Carrier", () => {
       const { network, sent } = fakeNetwork(one, two)
       const { seen } = yield* running(network)
       assert.deepStrictEqual(seen(), ["Available"])
-      assert.deepStrictEqual(
-        sent.map(({ link }) => link),
-        [one.key, two.key]
-      )
+      assert.deepStrictEqual([...new Set(sent.map(({ link }) => link))], [one.key, two.key])
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(seen(), [])
       const announced = sent.filter(({ link, packet }) => link === one.key && packet.kind === "response")
@@ -168,13 +167,7 @@ describe("Carrier", () => {
       yield* running(network)
       yield* TestClock.adjust("5 seconds")
       sent.length = 0
-      const packet: Packet = {
-        kind: "query",
-        id: 0,
-        questions: [{ name: `feral-me.${serviceType}`, type: "TXT" }],
-        answers: [],
-        additionals: []
-      }
+      const packet = packetOf("query", { questions: [{ name: `feral-me.${serviceType}`, type: "TXT" }] })
       // Each socket hears it, as on Linux.
       for (const handlers of world.open.values()) handlers.packet(packet, { address: "10.0.1.77", port: 5353 })
       yield* TestClock.adjust("1 millis")
@@ -195,18 +188,14 @@ describe("Carrier", () => {
         const [name, target] = [`feral-${index}.${serviceType}`, `h${index}.local`]
         const common = { ttl: 120, flush: false }
         handlers?.packet(
-          {
-            kind: "response",
-            id: 0,
-            questions: [],
+          packetOf("response", {
             answers: [
               { ...common, type: "PTR", name: serviceType, target: name },
               { ...common, type: "SRV", name, port: 1, target },
               { ...common, type: "TXT", name, strings: [] },
               { ...common, type: "A", name: target, address: "10.0.0.2" }
-            ],
-            additionals: []
-          },
+            ]
+          }),
           { address: "10.0.0.2", port: 5353 }
         )
       }
@@ -239,6 +228,7 @@ describe("Carrier", () => {
     Effect.gen(function* () {
       const { network, world } = fakeNetwork(one)
       const { scope } = yield* running(network)
+      yield* TestClock.adjust("5 seconds")
       world.mute.add(one.key)
       const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
       yield* TestClock.adjust("299 millis")
@@ -257,7 +247,9 @@ describe("Carrier", () => {
         Effect.gen(function* () {
           const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
           const nodeId = NodeId.make(`n${index}`)
-          const stream = yield* Scope.provide(Carrier.run(network, "10 seconds", { nodeId, port: 9000 + index }), scope)
+          const doubts = yield* PubSub.dropping<NodeId>(16)
+          const announcement = { nodeId, port: 9000 + index }
+          const stream = yield* Scope.provide(Carrier.run(network, "10 seconds", announcement, doubts), scope)
           yield* Stream.runForEach(stream, (sighting) =>
             sighting._tag === "Appeared"
               ? Queue.offer(others, `${nodeId} sees ${sighting.nodeId} at ${sighting.addresses[0]?.port}`)
