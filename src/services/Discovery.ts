@@ -24,7 +24,7 @@ export type Sighting =
   /** A peer of the fixed list; nobody knows its id before the handshake. */
   | { readonly _tag: "Listed"; readonly address: Address }
   /** A peer took its leave, or its records expired. */
-  | { readonly _tag: "Vanished"; readonly nodeId: NodeId }
+  | { readonly _tag: "Vanished"; readonly nodeId: NodeId; readonly isGoodbye: boolean }
   /** Another node announces itself under our id, or tries to; where that one is. */
   | { readonly _tag: "Duplicated"; readonly address: Address }
   /** Discovery cannot work, now or any more. It goes on trying, and says `Available` when it can. */

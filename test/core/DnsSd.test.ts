@@ -570,7 +570,7 @@ describe("DnsSd: together", () => {
     network.leave(c, false)
     network.until(200 * second)
     const [gone, ...rest] = a.seen.splice(0)
-    assert.deepStrictEqual([gone?.sighting, rest], [{ _tag: "Vanished", nodeId: c.state.browser.self.nodeId }, []])
+    assert.deepStrictEqual([gone?.sighting, rest], [{ _tag: "Vanished", nodeId: c.state.browser.self.nodeId, isGoodbye: false }, []])
     assert.isBelow(gone?.at ?? Infinity, 131 * second)
     network.join("b", 2, 7777)
     network.until(202 * second)

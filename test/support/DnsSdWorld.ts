@@ -115,8 +115,15 @@ export class Network {
     const machine = new Machine(id, port, [])
     machine.now = this.now
     machine.event({ _tag: "Links", links: [link] })
-    this.nodes.push({ machine, link, isThere: true })
+    this.admit(machine, host)
     return machine
+  }
+
+  /** A node comes that has lived on another network until now. */
+  admit(machine: Machine, host: number): void {
+    this.now = machine.now
+    this.collected.set(machine, machine.sent.length)
+    this.nodes.push({ machine, link: linkOf(host), isThere: true })
   }
 
   /** A node is gone; with or without a goodbye. */

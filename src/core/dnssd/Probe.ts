@@ -61,9 +61,21 @@ export const contest = (claim: Claim, now: number, random: number): Claim => {
 
 /** After a probe of somebody who wants our names for other records. */
 export const meet = (claim: Claim, self: Self, link: Link, query: Packet, now: number): Claim =>
-  claim._tag === "Probing" && compare(claimed(self, link), bearing(self, query.authorities)) < 0
+  claim._tag === "Probing" && isEarlier(self, claimed(self, link), query.authorities)
     ? { _tag: "Probing", sent: 0, at: now + times.deferral }
     : claim
+
+/** Whether our records come before those of another. The names are claimed together: the first that differs decides. */
+const isEarlier = (self: Self, ours: ReadonlyArray<ResourceRecord>, theirs: ReadonlyArray<ResourceRecord>): boolean => {
+  for (const name of [self.instance, self.host]) {
+    const [own, others] = [ours, theirs].map((records) =>
+      records.filter((record) => isUnique(record) && nameKey(record.name) === nameKey(name))
+    )
+    const order = own === undefined || others === undefined || others.length === 0 ? 0 : compare(own, others)
+    if (order !== 0) return order < 0
+  }
+  return false
+}
 
 /** The probe: questions for our names, and what we would answer. */
 export const probe = (self: Self, link: Link): Packet =>
@@ -95,8 +107,10 @@ const claimed = (self: Self, link: Link): ReadonlyArray<ResourceRecord> =>
 
 const bearing = (self: Self, records: ReadonlyArray<ResourceRecord>): ReadonlyArray<ResourceRecord> => {
   const names = [nameKey(self.instance), nameKey(self.host)]
-  return records.filter(({ name, type }) => type !== "PTR" && type !== "NSEC" && names.includes(nameKey(name)))
+  return records.filter((record) => isUnique(record) && names.includes(nameKey(record.name)))
 }
+
+const isUnique = ({ type }: ResourceRecord): boolean => type !== "PTR" && type !== "NSEC"
 
 const typeNumbers = { A: 1, PTR: 12, TXT: 16, AAAA: 28, SRV: 33, NSEC: 47 } as const
 

@@ -1,7 +1,8 @@
 /** The life of sockets and links, over a network that fails when it is told to, in virtual time. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, PubSub, Queue, Scope, Stream } from "effect"
+import { Clock, Effect, Exit, Fiber, PubSub, Queue, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { formatAddress } from "../../../src/core/Address.ts"
 import type { Link } from "../../../src/core/dnssd/Link.ts"
 import { packetOf, type Packet } from "../../../src/core/dnssd/Record.ts"
 import { serviceType } from "../../../src/core/dnssd/Service.ts"
@@ -65,7 +66,9 @@ const running = Effect.fnUntraced(function* (network: Carrier.Network) {
           ? ` ${sighting.error.detail}`
           : "nodeId" in sighting
             ? ` ${sighting.nodeId}`
-            : ""
+            : sighting._tag === "Duplicated"
+              ? ` ${formatAddress(sighting.address)}`
+              : ""
       texts.push(`${sighting._tag}${detail}`)
     })
   ).pipe(Effect.forkChild)
@@ -204,6 +207,71 @@ describe("Carrier", () => {
       const appeared = seen()
       assert.strictEqual(appeared.length, 512)
       assert.strictEqual(appeared[0], "Appeared 0")
+    })
+  )
+
+  it.effect("a machine that slept announces itself anew, and looks for others", () =>
+    Effect.gen(function* () {
+      const { network, sent } = fakeNetwork(one)
+      const clock = yield* Clock.Clock
+      let slept = 0
+      const day: Clock.Clock = {
+        ...clock,
+        sleep: (duration) => clock.sleep(duration),
+        currentTimeMillis: Effect.map(clock.currentTimeMillis, (millis) => millis + slept)
+      }
+      yield* Effect.provideService(running(network), Clock.Clock, day)
+      yield* TestClock.adjust("1 minute")
+      sent.length = 0
+      slept = 4_000
+      yield* TestClock.adjust("30 seconds")
+      // A clock that is set right is no sleep.
+      assert.deepStrictEqual(
+        sent.filter(({ packet }) => packet.kind === "response"),
+        []
+      )
+      slept += 3_600_000
+      yield* TestClock.adjust("20 seconds")
+      const kinds = sent.map(({ packet }) => (packet.authorities.length > 0 ? "probe" : packet.kind))
+      assert.strictEqual(kinds.filter((kind) => kind === "probe").length, 3)
+      assert.strictEqual(kinds.filter((kind) => kind === "response").length, 3)
+    })
+  )
+
+  it.effect("who is in doubt is asked for, and gone when nobody answers", () =>
+    Effect.gen(function* () {
+      const { network, world, sent } = fakeNetwork(one)
+      const { doubts, seen } = yield* running(network)
+      const [name, target] = [`feral-you.${serviceType}`, "you.local"]
+      const common = { ttl: 120, flush: false }
+      const answers: Packet["answers"] = [
+        { ...common, type: "PTR", name: serviceType, target: name },
+        { ...common, type: "SRV", name, port: 1, target },
+        { ...common, type: "TXT", name, strings: ["node_id=you"] },
+        { ...common, type: "A", name: target, address: "10.0.0.2" }
+      ]
+      world.open.get(one.key)?.packet(packetOf("response", { answers }), { address: "10.0.0.2", port: 5353 })
+      yield* TestClock.adjust("20 seconds")
+      assert.deepStrictEqual(seen(), ["Available", "Appeared you"])
+      sent.length = 0
+      yield* PubSub.publish(doubts, NodeId.make("you"))
+      yield* TestClock.adjust("9 seconds")
+      assert.isTrue(sent.some(({ packet }) => packet.questions.some((question) => question.name === name)))
+      assert.deepStrictEqual(seen(), [])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(seen(), ["Vanished you"])
+    })
+  )
+
+  it.effect("another node with our id is shown, with where it is", () =>
+    Effect.gen(function* () {
+      const { network, world } = fakeNetwork(one)
+      const { seen } = yield* running(network)
+      const [name, target] = [`feral-me.${serviceType}`, "feral-me.local"]
+      const answers: Packet["answers"] = [{ type: "SRV", name, ttl: 120, flush: true, port: 7, target }]
+      world.open.get(one.key)?.packet(packetOf("response", { answers }), { address: "10.0.0.2", port: 5353 })
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(seen(), ["Available", "Duplicated 10.0.0.2:7"])
     })
   )
 

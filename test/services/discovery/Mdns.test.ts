@@ -93,7 +93,7 @@ describe("Discovery.layerMdns", () => {
         ])
         yield* Scope.close(other.scope, Exit.void)
         yield* Fiber.join(other.watching)
-        assert.deepStrictEqual(yield* one.next("Vanished"), { _tag: "Vanished", nodeId: b })
+        assert.deepStrictEqual(yield* one.next("Vanished"), { _tag: "Vanished", nodeId: b, isGoodbye: true })
         yield* start({ nodeId: b, port: 3333 }, onLoopback({ port }))
         assert.deepStrictEqual(yield* one.next("Appeared"), { _tag: "Appeared", nodeId: b, ...at(3333) })
       })
