@@ -132,6 +132,8 @@ const make = Effect.fnUntraced(function* () {
       if (action._tag === "Dial") {
         const expected = roster.candidates.get(action.key)?.node
         yield* FiberMap.run(dials, action.key, attempt(action.key, action.address, expected))
+      } else if (action._tag === "Reconfirm") {
+        yield* discovery.reconfirm(action.node)
       } else {
         const entry = table.entries.get(action.link)
         if (entry !== undefined) yield* entry.running.stop(closeCodes.duplicate_connection, "duplicate connection")
@@ -162,6 +164,7 @@ const make = Effect.fnUntraced(function* () {
           )
         }
         if (sighting._tag === "Unavailable") yield* Effect.logWarning(sighting.error.message)
+        if (sighting._tag === "Vanished" && sighting.isGoodbye) PeerTable.noteGoodbye(table, sighting.nodeId)
         yield* Queue.offer(inputs, inputOf(sighting))
       })
     ),

@@ -7,6 +7,7 @@ import { ClockDrift } from "../../core/Failure.ts"
 import type { Memory } from "../../core/legacy/Exchange.ts"
 import type { NodeId } from "../../core/NodeId.ts"
 import type * as Roster from "../../core/Roster.ts"
+import { mdnsKey, nodeOfKey } from "../../core/roster/Candidate.ts"
 import type { PeerStatus } from "../Status.ts"
 import type { Connection } from "../Transport.ts"
 import type { Running } from "./SessionRunner.ts"
@@ -79,8 +80,14 @@ export const noteFailure = (table: PeerTable, key: string, address: Address, fai
     if (table.failures.size <= visitors.kept) break
     table.failures.delete(oldest)
   }
-  return before === undefined || before.message !== failed.message || failed.at - before.at > visitors.shownFor
+  // The addresses of a peer take turns: each has its own message, and none is news.
+  const isSame =
+    before?._tag === failed._tag && (before.message === failed.message || before.address.host !== address.host)
+  return !isSame || failed.at - before.at > visitors.shownFor
 }
+
+/** A peer took its leave: it is not missed. */
+export const noteGoodbye = ({ failures }: PeerTable, node: NodeId): void => void failures.delete(mdnsKey(node))
 
 /** How every peer is: those of the roster, those who are connected, those who were refused lately. */
 export const statuses = (
@@ -132,11 +139,15 @@ export const statuses = (
     })
   }
   for (const [key, { address, at, _tag, message }] of table.failures) {
-    if (!key.startsWith("from ") || now - at > visitors.shownFor) continue
+    // Who came in, and who was discovered and fell silent.
+    const node = nodeOfKey(key)
+    const isGone = node !== undefined && !roster.candidates.has(key) && !rows.some(({ node_id }) => node_id === node)
+    if (!(key.startsWith("from ") || isGone) || now - at > visitors.shownFor) continue
     rows.push({
       ...unconnected,
-      source: "inbound",
-      state: "refused",
+      node_id: isGone ? node : null,
+      source: isGone ? "mdns" : "inbound",
+      state: isGone ? "backoff" : "refused",
       address: address.host,
       port: address.port,
       last_error: { _tag, message }
