@@ -62,17 +62,21 @@ export class Node {
   log = ""
   port = 0
   id = ""
+  private readonly enter: ReadonlyArray<string>
   private process: ChildProcess | undefined
   private exited: Promise<number | null> = Promise.resolve(0)
 
-  constructor(home: string, env: Env) {
+  /** `enter` goes before the command, and becomes it. */
+  constructor(home: string, env: Env, enter: ReadonlyArray<string> = []) {
     this.home = home
     this.env = env
+    this.enter = enter
   }
 
   /** Starts the process, and waits until it says that it is ready. */
   async start(env: Env = {}): Promise<this> {
-    const child = spawn(process.execPath, [main, "start", "--json", "--home", this.home], {
+    const [file, ...args] = [...this.enter, process.execPath, main, "start", "--json", "--home", this.home]
+    const child = spawn(file ?? process.execPath, args, {
       env: { ...clean, ...quiet, ...this.env, ...env },
       stdio: ["ignore", "pipe", "pipe"]
     })
@@ -187,10 +191,10 @@ export class Nodes {
   private readonly nodes: Array<Node> = []
   private readonly removals: Array<() => void> = []
 
-  make(env: Env = {}): Node {
+  make(env: Env = {}, enter: ReadonlyArray<string> = []): Node {
     const { home, remove } = freshHome()
     this.removals.push(remove)
-    const node = new Node(home, env)
+    const node = new Node(home, env, enter)
     this.nodes.push(node)
     return node
   }
