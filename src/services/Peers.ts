@@ -11,6 +11,7 @@ import { DuplicateNodeId, PeerClosed, type SessionFailure } from "../core/Failur
 import * as Policy from "../core/legacy/Policy.ts"
 import type { NodeId } from "../core/NodeId.ts"
 import * as Roster from "../core/Roster.ts"
+import { mdnsKey } from "../core/roster/Candidate.ts"
 import { closeCodes } from "../core/Wire.ts"
 import { Clock } from "./Clock.ts"
 import { Config } from "./Config.ts"
@@ -72,10 +73,17 @@ const make = Effect.fnUntraced(function* () {
     result: Result.Result<Roster.Ending, Failure>
   ) {
     const random = yield* Random.next
-    if (Result.isFailure(result)) yield* report(key_ ?? PeerTable.visitorKey(address.host), address, result.failure)
+    if (Result.isFailure(result)) yield* report(key_ ?? nameOf(link, address), address, result.failure)
     const ending = Result.match(result, { onSuccess: (ending) => ending, onFailure: endingOf })
     yield* Queue.offer(inputs, { _tag: "Ended", link, key: key_, ending, random })
   })
+
+  /** Under which name the failures of somebody who came in are kept: that of the node, where it is one that we would dial. */
+  const nameOf = (link: number, address: Address) => {
+    const node = roster.links.get(link)?.node
+    const key = node === undefined ? undefined : mdnsKey(node)
+    return key !== undefined && roster.candidates.has(key) ? key : PeerTable.visitorKey(address.host)
+  }
 
   const report = Effect.fnUntraced(function* (name: string, address: Address, failure: Failure) {
     const { _tag, message } = failure
@@ -164,7 +172,9 @@ const make = Effect.fnUntraced(function* () {
           )
         }
         if (sighting._tag === "Unavailable") yield* Effect.logWarning(sighting.error.message)
-        if (sighting._tag === "Vanished" && sighting.isGoodbye) PeerTable.noteGoodbye(table, sighting.nodeId)
+        if (sighting._tag === "Vanished" && !sighting.isGoodbye) {
+          PeerTable.noteSilence(table, sighting.nodeId, yield* clock.now)
+        }
         yield* Queue.offer(inputs, inputOf(sighting))
       })
     ),

@@ -25,11 +25,7 @@ export interface Candidate {
   readonly exchangedAt: number | undefined
 }
 
-const discovered = "mdns "
-export const mdnsKey = (node: NodeId): string => `${discovered}${node}`
-/** The node whose `mdnsKey` this is. */
-export const nodeOfKey = (key: string): string | undefined =>
-  key.startsWith(discovered) ? key.slice(discovered.length) : undefined
+export const mdnsKey = (node: NodeId): string => `mdns ${node}`
 export const staticKey = (address: Address): string => `static ${formatAddress(address)}`
 
 /** An entry of the static list, to be dialled at once. */
