@@ -39,7 +39,7 @@ const says = (program: Program, what: string, fits: (line: string) => boolean, t
     timeoutMs
   )
 
-describe.skipIf(needs("avahi-daemon", "avahi-browse", "dbus-daemon"))("among other implementations", () => {
+describe.skipIf(needs("avahi-daemon", "avahi-browse", "dbus-daemon", "/usr/bin/python3"))("among other implementations", () => {
   const scratch = mkdtempSync(join(tmpdir(), "feral-sync-bus-"))
   const bus = `DBUS_SYSTEM_BUS_ADDRESS=unix:path=${join(scratch, "bus")}`
   let lab: Lab
