@@ -21,12 +21,25 @@ export default defineConfig({
         extends: true,
         test: {
           name: "e2e",
-          include: ["test/e2e/**/*.test.ts"],
+          include: ["test/e2e/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,
           maxWorkers: 1,
           sequence: { groupOrder: 1 }
+        }
+      },
+      {
+        // Networks of their own, which take root and packages of the system. By themselves: times are measured.
+        extends: true,
+        test: {
+          name: "network",
+          include: ["test/e2e/network/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 }
         }
       }
     ]

@@ -24,17 +24,22 @@ export interface DnsSd {
 export type Event = { readonly now: number; readonly random: number } & (
   | /** The links that there are from now on. */
     { readonly _tag: "Links"; readonly links: ReadonlyArray<Link> }
-    /** A packet came on a link. `asker` is its sender where that is not a multicast DNS port. */
+    /** A packet came on a link. `isDirect` says that its sender does not use the port of multicast DNS. */
   | {
       readonly _tag: "Packet"
       readonly link: string
       readonly packet: Packet
-      readonly asker: Responder.Asker | undefined
+      readonly from: Responder.Asker
+      readonly isDirect: boolean
     }
+  /** The machine was asleep, or something like it: nobody knows what others have heard of us meanwhile. */
+  | { readonly _tag: "Resumed" }
+  /** A node was not found where it says it is. */
+  | { readonly _tag: "Doubted"; readonly nodeId: NodeId }
   | { readonly _tag: "Tick" }
 )
 
-export type Action = Responder.Send | Sighting
+export type Action = Responder.Send | Responder.Duplicated | Sighting
 
 export type Step = readonly [DnsSd, ReadonlyArray<Action>]
 
@@ -51,23 +56,23 @@ export const step = (state: DnsSd, event: Event): Step => {
     case "Links":
       return settle(
         {
-          responder: Responder.withLinks(state.responder, event.links, now),
+          responder: Responder.withLinks(state.responder, event.links, now, random),
           browser: Browser.withLinks(state.browser, event.links, now, random)
         },
         now
       )
-    case "Packet": {
-      const { link, packet, asker } = event
-      if (asker !== undefined) {
-        // Responses come from the port of multicast DNS, always (RFC 6762 section 6).
-        if (packet.kind === "response") return settle(state, now)
-        const [responder, sends] = Responder.askedBy(state.responder, link, packet, asker, now)
-        return settle({ ...state, responder }, now, sends)
-      }
-      return packet.kind === "query"
-        ? settle({ ...state, responder: Responder.asked(state.responder, link, packet, now, random) }, now)
-        : settle({ ...state, browser: Browser.heard(state.browser, link, packet, now, random) }, now)
-    }
+    case "Packet":
+      return receive(state, event)
+    case "Resumed":
+      return settle(
+        {
+          responder: Responder.resume(state.responder, now, random),
+          browser: Browser.resume(state.browser, now, random)
+        },
+        now
+      )
+    case "Doubted":
+      return settle({ ...state, browser: Browser.doubt(state.browser, event.nodeId, now) }, now)
     case "Tick":
       return settle(state, now)
   }
@@ -79,6 +84,27 @@ export const goodbye = ({ responder }: DnsSd): ReadonlyArray<Responder.Send> => 
 /** When the next `Tick` is wanted (ms). */
 export const deadline = ({ responder, browser }: DnsSd): number =>
   Math.min(Responder.deadline(responder), Browser.deadline(browser))
+
+const receive = (
+  state: DnsSd,
+  { link, packet, from, isDirect, now, random }: Extract<Event, { readonly _tag: "Packet" }>
+): Step => {
+  if (isDirect) {
+    // Responses come from the port of multicast DNS, always (RFC 6762 section 6).
+    if (packet.kind === "response") return settle(state, now)
+    const [responder, sends] = Responder.askedBy(state.responder, link, packet, from, now)
+    return settle({ ...state, responder }, now, sends)
+  }
+  if (packet.kind === "query") {
+    const [responder, actions] = Responder.asked(state.responder, link, packet, from, now, random)
+    const browser = Responder.isFromUs(state.responder, from)
+      ? state.browser
+      : Browser.overheard(state.browser, link, packet, now)
+    return settle({ responder, browser }, now, actions)
+  }
+  const [responder, actions] = Responder.heard(state.responder, link, packet, from, now, random)
+  return settle({ responder, browser: Browser.heard(state.browser, link, packet, now, random) }, now, actions)
+}
 
 /** Does everything that is due. */
 const settle = (state: DnsSd, now: number, before: ReadonlyArray<Action> = []): Step => {

@@ -15,26 +15,22 @@
  *
  * Time and randomness come in with the events. `deadline` says when the next `Tick` is wanted.
  */
-import { formatAddress, type Address } from "./Address.ts"
-import type { NodeId } from "./NodeId.ts"
-import { byCodePoint } from "./NodeId.ts"
+import type { Address } from "./Address.ts"
+import { byCodePoint, type NodeId } from "./NodeId.ts"
+import { addressOf, type Candidate, includesAddress, isWanted, listed, mdnsKey, staticKey } from "./roster/Candidate.ts"
+import { afterEnd, type Ending } from "./roster/Redial.ts"
+import { type Link, loserOf } from "./roster/Rivals.ts"
 
 /** Times in milliseconds. */
 export const times = {
   /** How long the higher id waits for the lower one to dial. */
   patience: 5_000,
-  /** Two connections made within this time were made at the same time. */
-  simultaneous: 10_000,
   /** A connection that lasted this long was good. */
   good: 60_000,
   /** The least time between two exchanges with an existing FERAL node, when local writes wait. */
   exchange: 1_000,
   /** Over how much time those come back who were asked to wait. */
-  spread: 1_000,
-  retry: { first: 250, cap: 30_000 },
-  // More than twice the longest wait of a rate limit, so that who is refused for its passphrase leaves room for others of its
-  // address.
-  refused: { first: 5_000, cap: 150_000 }
+  spread: 1_000
 } as const
 
 export interface Options {
@@ -47,34 +43,6 @@ export interface Options {
   readonly peers: ReadonlyArray<Address>
 }
 
-/** Where a candidate comes from. */
-export type Source = "mdns" | "static"
-
-/** Somebody who could be dialled. */
-export interface Candidate {
-  readonly key: string
-  readonly source: Source
-  /** Announced by mDNS; for a static entry known once it has answered. */
-  readonly node: NodeId | undefined
-  /** Best first; each dial takes the next one. */
-  readonly addresses: ReadonlyArray<Address>
-  readonly dialling: boolean
-  /** When to dial next (ms); never for an address that is our own. */
-  readonly dialAt: number
-  /** Dials in a row that failed. */
-  readonly failures: number
-  /** When the last exchange with an existing FERAL node was over (ms); none with a node that speaks form 2. */
-  readonly exchangedAt: number | undefined
-}
-
-/** An established connection. */
-export interface Link {
-  readonly id: number
-  readonly node: NodeId
-  readonly dialledBy: NodeId
-  readonly since: number
-}
-
 export interface Roster {
   readonly options: Options
   readonly mdns: "on" | "off" | "unavailable"
@@ -85,20 +53,7 @@ export interface Roster {
   readonly links: ReadonlyMap<number, Link>
 }
 
-/** How a dial or a connection ended. */
-export type Ending =
-  /** It was lost, or never came about. */
-  | "lost"
-  /** One side does not let the other in. */
-  | "refused"
-  /** The address is our own. */
-  | "self"
-  /** It was given up for another connection to the same node. */
-  | "duplicate"
-  /** An exchange with an existing FERAL node is over. */
-  | "exchanged"
-  /** It is over, and something was left. */
-  | "unfinished"
+export type { Ending } from "./roster/Redial.ts"
 
 export type Event =
   | {
@@ -141,6 +96,8 @@ export type Action =
   | { readonly _tag: "Dial"; readonly key: string; readonly address: Address }
   /** End this connection: there is another one to the same node. */
   | { readonly _tag: "Drop"; readonly link: number }
+  /** The node was not found where it announces itself: is it still there? */
+  | { readonly _tag: "Reconfirm"; readonly node: NodeId }
 
 export type Step = readonly [Roster, ReadonlyArray<Action>]
 
@@ -180,7 +137,7 @@ export const step = (roster: Roster, event: Event): Step => {
     case "Established":
       return establish(roster, event)
     case "Ended":
-      return dialDue(end(roster, event), now)
+      return ended(roster, event)
     case "Tick":
       return dialDue(useStatic(roster, now), now)
   }
@@ -191,13 +148,11 @@ export const deadline = (roster: Roster): number => {
   let at =
     roster.static === "waiting" && !hasMdnsPeer(roster) ? roster.aloneSince + roster.options.mdnsTimeout : Infinity
   for (const candidate of roster.candidates.values()) {
-    if (isWanted(roster, candidate)) at = Math.min(at, candidate.dialAt)
+    if (isWanted(candidate, roster.options.self, roster.candidates.values(), roster.links.values()))
+      at = Math.min(at, candidate.dialAt)
   }
   return at
 }
-
-const mdnsKey = (node: NodeId): string => `mdns ${node}`
-const staticKey = (address: Address): string => `static ${formatAddress(address)}`
 
 const hasMdnsPeer = ({ candidates }: Roster): boolean =>
   [...candidates.values()].some(({ source }) => source === "mdns")
@@ -235,18 +190,7 @@ const hurry = (roster: Roster, now: number): Roster =>
   )
 
 const list = (roster: Roster, address: Address, now: number): Roster => {
-  const key = staticKey(address)
-  if (roster.candidates.has(key)) return roster
-  return withCandidate(roster, {
-    key,
-    source: "static",
-    node: undefined,
-    addresses: [address],
-    dialling: false,
-    dialAt: now,
-    failures: 0,
-    exchangedAt: undefined
-  })
+  return roster.candidates.has(staticKey(address)) ? roster : withCandidate(roster, listed(address, now))
 }
 
 const vanish = (roster: Roster, node: NodeId, now: number): Roster => {
@@ -272,7 +216,7 @@ const establish = (roster: Roster, { link, node, key, form, now }: Extract<Event
   const dialledBy = key === undefined ? node : self
   const made: Link = { id: link, node, dialledBy, since: now }
   const candidate = key === undefined ? undefined : roster.candidates.get(key)
-  const bound = candidate === undefined ? roster : withCandidate(roster, { ...candidate, node })
+  const bound = candidate === undefined ? roster : bind(roster, candidate, node)
   const isExchange = form === 1
   const rival = isExchange ? undefined : [...roster.links.values()].find((other) => other.node === node)
   const linked = { ...bound, links: new Map(bound.links).set(link, made) }
@@ -284,11 +228,25 @@ const establish = (roster: Roster, { link, node, key, form, now }: Extract<Event
   )
 }
 
-/** Which of two connections to one node goes; none while the other side has to decide. */
-const loserOf = (older: Link, newer: Link, self: NodeId): Link | undefined => {
-  if (newer.since - older.since > times.simultaneous) return older
-  if (older.dialledBy === newer.dialledBy) return newer.dialledBy === self ? newer : undefined
-  return byCodePoint(older.dialledBy, newer.dialledBy) < 0 ? newer : older
+/** A node is known by the candidate that was dialled, and by every static entry of the same address. */
+const bind = (roster: Roster, dialled: Candidate, node: NodeId): Roster => {
+  const address = addressOf(dialled)
+  const isListed = ({ source, addresses }: Candidate) =>
+    source === "static" && address !== undefined && includesAddress(addresses, address)
+  return [...roster.candidates.values()]
+    .filter((candidate) => candidate.key === dialled.key || isListed(candidate))
+    .reduce((next, candidate) => withCandidate(next, { ...candidate, node }), roster)
+}
+
+/** The first failure of a node that announces itself raises the question whether it is still there. */
+const ended = (roster: Roster, event: Extract<Event, { _tag: "Ended" }>): Step => {
+  const next = end(roster, event)
+  const doubts = [...next.candidates.values()].flatMap(({ key, source, node, failures }): ReadonlyArray<Action> => {
+    const isNew = failures === 1 && (roster.candidates.get(key)?.failures ?? 0) !== 1
+    const isDoubt = source === "mdns" && node !== undefined && isNew && event.ending === "lost"
+    return isDoubt ? [{ _tag: "Reconfirm", node }] : []
+  })
+  return dialDue(next, event.now, doubts)
 }
 
 const end = (roster: Roster, event: Extract<Event, { _tag: "Ended" }>): Roster => {
@@ -304,68 +262,28 @@ const end = (roster: Roster, event: Extract<Event, { _tag: "Ended" }>): Roster =
   const wasGood = lost !== undefined && now - lost.since >= times.good
   return dialled.reduce((next, candidate) => {
     const idle = candidate.key === key ? { ...candidate, dialling: false } : candidate
-    const after = afterEnd(roster.options, idle, ending, wasGood, random, now)
+    const after = afterEnd(roster.options.interval, idle, ending, wasGood, random, now)
     return withCandidate(next, { ...idle, ...after, dialAt: Math.max(after.dialAt, asked) })
   }, without)
 }
-
-/** When to dial again, and what counts as a failure. */
-const afterEnd = (
-  { interval }: Options,
-  candidate: Candidate,
-  ending: Ending,
-  wasGood: boolean,
-  random: number,
-  now: number
-): Pick<Candidate, "failures" | "dialAt" | "exchangedAt"> => {
-  const { exchangedAt } = candidate
-  const failures = wasGood ? 0 : candidate.failures + 1
-  switch (ending) {
-    case "exchanged":
-      return { failures: 0, dialAt: now + interval, exchangedAt: now }
-    case "unfinished":
-      return { failures: 0, dialAt: now, exchangedAt: now }
-    case "duplicate":
-      return { failures: candidate.failures, dialAt: Math.max(now, candidate.dialAt), exchangedAt }
-    case "self":
-      return { failures, dialAt: Infinity, exchangedAt }
-    case "refused":
-      return { failures, dialAt: now + backoff(times.refused, failures, random), exchangedAt }
-    case "lost":
-      return { failures, dialAt: now + backoff(times.retry, failures, random), exchangedAt }
-  }
-}
-
-/** The delay before try `failures + 1`: doubling, capped, and spread over its upper half. */
-export const backoff = (
-  { first, cap }: { readonly first: number; readonly cap: number },
-  failures: number,
-  random: number
-): number => Math.min(cap, first * 2 ** Math.max(0, failures - 1)) * (0.5 + random / 2)
 
 /** Dials whoever is due. */
 const dialDue = (roster: Roster, now: number, before: ReadonlyArray<Action> = []): Step => {
   const actions = [...before]
   let next = roster
   for (const candidate of roster.candidates.values()) {
-    const address = candidate.addresses[candidate.failures % candidate.addresses.length]
-    if (address === undefined || candidate.dialAt > now || !isWanted(next, candidate)) continue
+    const address = addressOf(candidate)
+    if (
+      address === undefined ||
+      candidate.dialAt > now ||
+      !isWanted(candidate, next.options.self, next.candidates.values(), next.links.values())
+    )
+      continue
     next = withCandidate(next, { ...candidate, dialling: true })
     actions.push({ _tag: "Dial", key: candidate.key, address })
   }
   return [next, actions]
 }
-
-/** Whether a candidate should be dialled at all: its node is neither connected nor being dialled. */
-const isWanted = ({ links, candidates, options }: Roster, { dialling, node }: Candidate): boolean => {
-  if (dialling || node === options.self) return false
-  if (node === undefined) return true
-  const isSame = (other: { readonly node: NodeId | undefined }) => other.node === node
-  return ![...links.values()].some(isSame) && ![...candidates.values()].some((other) => other.dialling && isSame(other))
-}
-
-const includesAddress = (addresses: ReadonlyArray<Address>, address: Address): boolean =>
-  addresses.some(({ host, port }) => host === address.host && port === address.port)
 
 const withCandidate = (roster: Roster, candidate: Candidate): Roster => ({
   ...roster,

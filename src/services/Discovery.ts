@@ -24,7 +24,9 @@ export type Sighting =
   /** A peer of the fixed list; nobody knows its id before the handshake. */
   | { readonly _tag: "Listed"; readonly address: Address }
   /** A peer took its leave, or its records expired. */
-  | { readonly _tag: "Vanished"; readonly nodeId: NodeId }
+  | { readonly _tag: "Vanished"; readonly nodeId: NodeId; readonly isGoodbye: boolean }
+  /** Another node announces itself under our id, or tries to; where that one is. */
+  | { readonly _tag: "Duplicated"; readonly address: Address }
   /** Discovery cannot work, now or any more. It goes on trying, and says `Available` when it can. */
   | { readonly _tag: "Unavailable"; readonly error: MdnsUnavailable }
   /** Discovery works. */
@@ -46,11 +48,13 @@ export class Discovery extends Context.Service<
      * network without multicast shows as `Unavailable`.
      */
     sightings(announcement: Announcement): Effect.Effect<Stream.Stream<Sighting>, never, Scope.Scope>
+    /** A node was not found where it was seen: asks whether it is still there, and shows it as `Vanished` if not. */
+    reconfirm(nodeId: NodeId): Effect.Effect<void>
   }
 >()("feral-sync/services/Discovery") {
   /** Multicast DNS. */
   static readonly layerMdns = (options: Mdns.Options): Layer.Layer<Discovery> =>
-    Layer.sync(Discovery, () => Mdns.make(options))
+    Layer.effect(Discovery, Mdns.make(options))
 
   /** A fixed list of addresses. */
   static readonly layerStatic = (addresses: ReadonlyArray<Address>): Layer.Layer<Discovery> =>

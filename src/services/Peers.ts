@@ -7,9 +7,10 @@
  */
 import { Cause, Context, Duration, Effect, Exit, FiberMap, Layer, Option, Queue, Random, Result, Stream } from "effect"
 import { type Address, formatAddress } from "../core/Address.ts"
-import { PeerClosed, type SessionFailure } from "../core/Failure.ts"
+import { DuplicateNodeId, PeerClosed, type SessionFailure } from "../core/Failure.ts"
 import type { NodeId } from "../core/NodeId.ts"
 import * as Roster from "../core/Roster.ts"
+import { mdnsKey } from "../core/roster/Candidate.ts"
 import { closeCodes } from "../core/Wire.ts"
 import { Clock } from "./Clock.ts"
 import { Config } from "./Config.ts"
@@ -78,12 +79,19 @@ const make = Effect.fnUntraced(function* () {
     result: Result.Result<Roster.Ending, Failure>
   ) {
     const random = yield* Random.next
-    if (Result.isFailure(result)) yield* report(key_ ?? PeerTable.visitorKey(address.host), address, result.failure)
+    if (Result.isFailure(result)) yield* report(key_ ?? nameOf(link, address), address, result.failure)
     const ending = Result.match(result, { onSuccess: (ending) => ending, onFailure: endingOf })
     const retryAfter =
       Result.isFailure(result) && result.failure._tag === "RateLimited" ? result.failure.retryAfterSeconds * 1000 : 0
     yield* Queue.offer(inputs, { _tag: "Ended", link, key: key_, ending, random, retryAfter })
   })
+
+  /** Under which name the failures of somebody who came in are kept: that of the node, where it is one that we would dial. */
+  const nameOf = (link: number, address: Address) => {
+    const node = roster.links.get(link)?.node
+    const key = node === undefined ? undefined : mdnsKey(node)
+    return key !== undefined && roster.candidates.has(key) ? key : PeerTable.visitorKey(address.host)
+  }
 
   const report = Effect.fnUntraced(function* (name: string, address: Address, failure: Failure) {
     const { _tag, message } = failure
@@ -136,6 +144,8 @@ const make = Effect.fnUntraced(function* () {
       if (action._tag === "Dial") {
         const expected = roster.candidates.get(action.key)?.node
         yield* FiberMap.run(dials, action.key, attempt(action.key, action.address, expected))
+      } else if (action._tag === "Reconfirm") {
+        yield* discovery.reconfirm(action.node)
       } else {
         const entry = table.entries.get(action.link)
         if (entry !== undefined) yield* entry.running.stop(closeCodes.duplicate_connection, "duplicate connection")
@@ -157,7 +167,18 @@ const make = Effect.fnUntraced(function* () {
   yield* sightings.pipe(
     Stream.runForEach((sighting) =>
       Effect.gen(function* () {
+        if (sighting._tag === "Duplicated") {
+          const { address } = sighting
+          return yield* report(
+            PeerTable.visitorKey(address.host),
+            address,
+            new DuplicateNodeId({ nodeId: store.nodeId })
+          )
+        }
         if (sighting._tag === "Unavailable") yield* Effect.logWarning(sighting.error.message)
+        if (sighting._tag === "Vanished" && !sighting.isGoodbye) {
+          PeerTable.noteSilence(table, sighting.nodeId, yield* clock.now)
+        }
         yield* Queue.offer(inputs, inputOf(sighting))
       })
     ),
@@ -191,7 +212,7 @@ const guarded =
         : Effect.logError("a background loop ended", cause).pipe(Effect.annotateLogs({ loop }))
     )
 
-const inputOf = (sighting: Sighting): Input => {
+const inputOf = (sighting: Exclude<Sighting, { readonly _tag: "Duplicated" }>): Input => {
   switch (sighting._tag) {
     case "Appeared":
       return {

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as DnsSd from "../../src/core/DnsSd.ts"
-import type { Packet, Question, ResourceRecord } from "../../src/core/dnssd/Record.ts"
+import { packetOf, type Packet, type Question, type ResourceRecord } from "../../src/core/dnssd/Record.ts"
 import { enumeration, serviceType } from "../../src/core/dnssd/Service.ts"
-import { linkOf, Machine, Network } from "../support/DnsSdWorld.ts"
+import { linkAt, linkOf, Machine, Network } from "../support/DnsSdWorld.ts"
 
 const link = linkOf(1)
 const second = 1000
@@ -57,13 +57,13 @@ const settled = () => {
 }
 
 describe("DnsSd: announcements", () => {
-  it("leave after 0, 1 and 3 seconds, and never again", () => {
+  it("leave when the names are ours, then after 1 and 2 seconds, and never again", () => {
     const machine = new Machine("me", 9090, [link])
     machine.until(10 * hour)
     const announced = machine.takeSent("response")
     assert.deepStrictEqual(
       announced.map(({ at }) => at),
-      [0, 1000, 3000]
+      [820, 1820, 3820]
     )
     for (const { packet } of announced) assert.deepStrictEqual(packet, announced[0]?.packet)
   })
@@ -71,23 +71,23 @@ describe("DnsSd: announcements", () => {
   it("say the port, the TXT record and the addresses of their own link, each with its time to live", () => {
     const links = [linkOf(1, 0, ["fd00::1"]), linkOf(7, 1)]
     const machine = new Machine("me", 9123, links)
-    const [first, other] = machine.sent
+    machine.until(second)
+    const [first, other] = machine.sent.filter(({ packet }) => packet.kind === "response")
     assert.strictEqual(first?.link, links[0]?.key)
     const instance = `feral-me.${serviceType}`
     const unique = { flush: true, ttl: 120 }
-    assert.deepStrictEqual(first?.packet, {
-      kind: "response",
-      id: 0,
-      questions: [],
-      answers: [
-        { type: "PTR", name: serviceType, flush: false, ttl: 4500, target: instance },
-        { type: "SRV", name: instance, ...unique, port: 9123, target: "feral-me.local" },
-        { type: "TXT", name: instance, flush: true, ttl: 4500, strings: ["node_id=me", "version=1.0.0", "p=2"] },
-        { type: "A", name: "feral-me.local", ...unique, address: "10.0.0.1" },
-        { type: "AAAA", name: "feral-me.local", ...unique, address: "fd00::1" }
-      ],
-      additionals: []
-    })
+    assert.deepStrictEqual(
+      first?.packet,
+      packetOf("response", {
+        answers: [
+          { type: "PTR", name: serviceType, flush: false, ttl: 4500, target: instance },
+          { type: "SRV", name: instance, ...unique, port: 9123, target: "feral-me.local" },
+          { type: "TXT", name: instance, flush: true, ttl: 4500, strings: ["node_id=me", "version=1.0.0", "p=2"] },
+          { type: "A", name: "feral-me.local", ...unique, address: "10.0.0.1" },
+          { type: "AAAA", name: "feral-me.local", ...unique, address: "fd00::1" }
+        ]
+      })
+    )
     assert.strictEqual(other?.link, links[1]?.key)
     assert.deepStrictEqual(
       other?.packet.answers.flatMap((record) => ("address" in record ? [record.address] : [])),
@@ -99,9 +99,10 @@ describe("DnsSd: announcements", () => {
     const machine = settled()
     const joined = linkOf(5, 3)
     machine.event({ _tag: "Links", links: [link, joined] })
+    machine.until(11 * second)
     assert.deepStrictEqual(
-      machine.sent.splice(0).map((sent) => [sent.link, sent.packet.kind]),
-      [[joined.key, "response"]]
+      machine.sent.filter(({ packet }) => packet.kind === "response").map((sent) => sent.link),
+      [joined.key]
     )
     machine.until(20 * second)
     machine.takeSent()
@@ -118,14 +119,18 @@ describe("DnsSd: answers", () => {
   const host = "feral-me.local"
   const cases: ReadonlyArray<readonly [Question, answers: ReadonlyArray<string>, additionals: ReadonlyArray<string>]> =
     [
-      [{ name: serviceType, type: "PTR" }, ["PTR"], ["SRV", "TXT", "A"]],
-      [{ name: serviceType, type: "ANY" }, ["PTR"], ["SRV", "TXT", "A"]],
-      [{ name: "_FERAL._TCP.LOCAL", type: "PTR" }, ["PTR"], ["SRV", "TXT", "A"]],
-      [{ name: instance, type: "SRV" }, ["SRV"], ["A"]],
+      [{ name: serviceType, type: "PTR" }, ["PTR"], ["SRV", "TXT", "A", "NSEC"]],
+      [{ name: serviceType, type: "ANY" }, ["PTR"], ["SRV", "TXT", "A", "NSEC"]],
+      [{ name: "_FERAL._TCP.LOCAL", type: "PTR" }, ["PTR"], ["SRV", "TXT", "A", "NSEC"]],
+      [{ name: instance, type: "SRV" }, ["SRV"], ["A", "NSEC"]],
       [{ name: instance, type: "TXT" }, ["TXT"], []],
-      [{ name: instance.toUpperCase(), type: "ANY" }, ["SRV", "TXT"], ["A"]],
-      [{ name: host, type: "A" }, ["A"], []],
-      [{ name: host, type: "ANY" }, ["A"], []],
+      [{ name: instance.toUpperCase(), type: "ANY" }, ["SRV", "TXT"], ["A", "NSEC"]],
+      [{ name: host, type: "A" }, ["A"], ["NSEC"]],
+      [{ name: host, type: "ANY" }, ["A"], ["NSEC"]],
+      [{ name: host, type: "AAAA" }, ["NSEC"], []],
+      [{ name: host, type: "OTHER" }, ["NSEC"], []],
+      [{ name: instance, type: "A" }, ["NSEC"], []],
+      [{ name: instance, type: "OTHER" }, ["NSEC"], []],
       [{ name: enumeration, type: "PTR" }, ["PTR"], []],
       [{ name: enumeration, type: "ANY" }, ["PTR"], []]
     ]
@@ -149,15 +154,15 @@ describe("DnsSd: answers", () => {
     })
   }
 
-  it("nothing is said to questions about others, and to types that there are none of", () => {
+  it("nothing is said to questions about others, and about names that others have too", () => {
     const machine = settled()
     for (const question of [
       { name: `feral-you.${serviceType}`, type: "ANY" },
       { name: "feral-you.local", type: "A" },
       { name: "_http._tcp.local", type: "PTR" },
       { name: serviceType, type: "SRV" },
-      { name: host, type: "AAAA" },
-      { name: instance, type: "PTR" }
+      { name: serviceType, type: "OTHER" },
+      { name: enumeration, type: "A" }
     ] as const) {
       machine.asked(link, question)
     }
@@ -219,7 +224,7 @@ describe("DnsSd: answers", () => {
     const all = [...(sent?.packet.answers ?? []), ...(sent?.packet.additionals ?? [])]
     assert.deepStrictEqual(
       all.map(({ type }) => type),
-      ["PTR", "SRV", "TXT", "A"]
+      ["PTR", "SRV", "TXT", "A", "NSEC"]
     )
     assert.isTrue(all.every(({ ttl, flush }) => ttl === 10 && !flush))
     // Not a way to make us flood somebody.
@@ -370,7 +375,7 @@ describe("DnsSd: sightings", () => {
   })
 
   it("on loopback, nodes meet at 127.0.0.1", () => {
-    const loopback = { key: "lo", scope: "lo", address: "127.0.0.1", prefix: 8, addresses: ["127.0.0.1"] }
+    const loopback = linkAt("lo", "127.0.0.1", 8)
     const machine = new Machine("me", 9090, [loopback])
     const { pointer, service, text, address } = records
     machine.told(loopback, pointer("feral-you"), service("feral-you"), text("feral-you", ["node_id=you"]))
@@ -465,6 +470,8 @@ describe("DnsSd: sightings", () => {
 describe("DnsSd: goodbye", () => {
   it("takes back what is ours alone, on each link", () => {
     const machine = new Machine("me", 9090, [link, linkOf(1, 2)])
+    assert.deepStrictEqual(DnsSd.goodbye(machine.state), [], "nothing was announced yet")
+    machine.until(second)
     const sends = DnsSd.goodbye(machine.state)
     assert.deepStrictEqual(
       sends.map((send) => send.link),
@@ -563,11 +570,14 @@ describe("DnsSd: together", () => {
     network.leave(c, false)
     network.until(200 * second)
     const [gone, ...rest] = a.seen.splice(0)
-    assert.deepStrictEqual([gone?.sighting, rest], [{ _tag: "Vanished", nodeId: c.state.browser.self.nodeId }, []])
+    assert.deepStrictEqual(
+      [gone?.sighting, rest],
+      [{ _tag: "Vanished", nodeId: c.state.browser.self.nodeId, isGoodbye: false }, []]
+    )
     assert.isBelow(gone?.at ?? Infinity, 131 * second)
     network.join("b", 2, 7777)
     network.until(202 * second)
-    assert.deepStrictEqual(a.takeSeen(), ["200001 Appeared b p2 10.0.0.2:7777"])
+    assert.deepStrictEqual(a.takeSeen(), ["200821 Appeared b p2 10.0.0.2:7777"])
   })
 
   it("our own packets change nothing when they come back", () => {
@@ -580,7 +590,7 @@ describe("DnsSd: together", () => {
     for (const { packet } of [...sent, ...DnsSd.goodbye(machine.state)]) {
       const before = machine.state
       const count = sent.length
-      machine.hears(linkOf(1), packet)
+      machine.hears(linkOf(1), packet, { address: linkOf(1).address, port: 5353 })
       assert.strictEqual(sent.length, count)
       assert.strictEqual(machine.state.browser.cache, before.browser.cache)
       assert.strictEqual(machine.state.responder, before.responder)

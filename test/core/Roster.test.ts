@@ -165,6 +165,46 @@ describe("Roster", () => {
     assert.deepStrictEqual(dials(), [])
   })
 
+  it("no address is dialled twice at a time, and who answers there is known by both names", () => {
+    const { event, dials, roster } = world({ peers: [at("10.0.0.1"), at("10.0.0.2")], mdnsTimeout: 1_000 })
+    event(tick(1_000))
+    assert.deepStrictEqual(dials(), ["10.0.0.1", "10.0.0.2"])
+    event(appeared(higher, "10.0.0.1", 1_100))
+    assert.deepStrictEqual(dials(), [], "it is being dialled, as a static entry")
+    event(ended(1, "static 10.0.0.1:9090", "lost", 1_200))
+    assert.deepStrictEqual(dials(), ["10.0.0.1"])
+    event(tick(2_000))
+    assert.deepStrictEqual(dials(), [], "it is being dialled, as a node")
+    event(established(2, higher, `mdns ${higher}`, 2_100))
+    assert.strictEqual(roster().candidates.get("static 10.0.0.1:9090")?.node, higher)
+    event(tick(60_000))
+    assert.deepStrictEqual(dials(), [])
+    event(ended(2, `mdns ${higher}`, "lost", 90_000))
+    event(tick(91_000))
+    assert.deepStrictEqual(dials(), ["10.0.0.1"])
+  })
+
+  it("the first failure of a discovered node asks whether it is still there; no other one, and no refusal", () => {
+    const { event, asked } = world({ peers: [at("10.0.0.7")], mdnsTimeout: 0 })
+    const doubts = () => asked.splice(0).filter(({ _tag }) => _tag === "Reconfirm")
+    event(appeared(higher, "10.0.0.9", 0))
+    const key = `mdns ${higher}`
+    event(ended(1, key, "refused", 10))
+    assert.deepStrictEqual(doubts(), [])
+    event(established(2, higher, key, 20_000))
+    event(ended(2, key, "lost", 90_000))
+    event(ended(3, key, "lost", 91_000))
+    assert.deepStrictEqual(doubts(), [{ _tag: "Reconfirm", node: higher }])
+    event(ended(4, key, "lost", 92_000))
+    event(ended(5, "static 10.0.0.7:9090", "lost", 92_000))
+    assert.deepStrictEqual(doubts(), [])
+    // A connection that came in counts too.
+    event(appeared(lower, "10.0.0.1", 93_000))
+    event(established(6, lower, undefined, 93_100))
+    event(ended(6, undefined, "lost", 94_000))
+    assert.deepStrictEqual(doubts(), [{ _tag: "Reconfirm", node: lower }])
+  })
+
   it("delays double up to the cap, and start afresh after a good minute", () => {
     const { event, roster } = world({ mdns: false, peers: [at("10.0.0.1")] })
     const key = "static 10.0.0.1:9090"

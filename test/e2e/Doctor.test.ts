@@ -4,9 +4,18 @@
  */
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs"
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync
+} from "node:fs"
 import { createServer as createTlsServer } from "node:tls"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import type { TlsFiles } from "../../src/services/Config.ts"
 import type { Finding } from "../../src/services/Doctor.ts"
 import type { PeerStatus } from "../../src/services/Status.ts"
@@ -316,7 +325,10 @@ describe("doctor", () => {
     await new Promise<void>((resolve) => expired.listen(0, "127.0.0.1", resolve))
     const bound = expired.address()
     const port = typeof bound === "object" && bound !== null ? bound.port : 0
-    const env = tls({ ...ours, ca: past.ca }, { FERAL_SYNC_PEERS: `127.0.0.1:${port}` })
+    // Both CAs in one file: that of our own certificate, and that of the one that has expired.
+    const ca = join(dirname(ours.ca), "both-ca.pem")
+    writeFileSync(ca, `${readFileSync(ours.ca, "utf8")}${readFileSync(past.ca, "utf8")}`)
+    const env = tls({ ...ours, ca }, { FERAL_SYNC_PEERS: `127.0.0.1:${port}` })
     const there = (await doctor(fresh(), env)).of("peer")
     failure(there, /failed: expired \(.*CN=peer-past, issued by CN=CA-past, valid from/, /sign a new certificate/)
   })

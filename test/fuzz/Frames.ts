@@ -165,7 +165,7 @@ const open = Effect.gen(function* () {
     const port = yield* network.listen(them, 0, (connection) =>
       Effect.andThen(Deferred.succeed(arrived, connection), Effect.never)
     )
-    yield* network.dial(us, { host: "attacker", port }).pipe(Effect.flatMap(converse), Effect.forkScoped)
+    yield* network.dial(us, { host: them.host, port }).pipe(Effect.flatMap(converse), Effect.forkScoped)
     return { connection: yield* Deferred.await(arrived), ended }
   })
 

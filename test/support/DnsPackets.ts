@@ -27,6 +27,7 @@ export const heardFrom = (packet: {
 const dataOf = (data: unknown): string => {
   if (Array.isArray(data)) return data.map(String).join(" ")
   if (typeof data !== "object" || data === null) return String(data)
+  if ("rrtypes" in data) return `only ${String(data.rrtypes)}`
   const { port, target } = data as { readonly port?: number; readonly target?: string }
   return `${port} ${target}`
 }

@@ -4,15 +4,23 @@
 import * as DnsSd from "../../src/core/DnsSd.ts"
 import type { Sighting } from "../../src/core/dnssd/Sightings.ts"
 import type { Link } from "../../src/core/dnssd/Link.ts"
-import type { Packet, Question, ResourceRecord } from "../../src/core/dnssd/Record.ts"
-import type { Asker, Send } from "../../src/core/dnssd/Responder.ts"
+import { packetOf, type Packet, type Question, type ResourceRecord } from "../../src/core/dnssd/Record.ts"
+import type { Asker } from "../../src/core/dnssd/Responder.ts"
 import { NodeId } from "../../src/core/NodeId.ts"
 
 /** A link in 10.0.<net>.0/24. */
-export const linkOf = (host: number, net = 0, addresses: ReadonlyArray<string> = []): Link => {
-  const address = `10.0.${net}.${host}`
-  return { key: `eth${net} ${address}`, scope: `eth${net}`, address, prefix: 24, addresses: [address, ...addresses] }
-}
+export const linkOf = (host: number, net = 0, addresses: ReadonlyArray<string> = []): Link =>
+  linkAt(`eth${net}`, `10.0.${net}.${host}`, 24, addresses)
+
+/** A link over the family of an address. */
+export const linkAt = (scope: string, address: string, prefix = 0, others: ReadonlyArray<string> = []): Link => ({
+  key: `${scope} ${address}`,
+  family: address.includes(":") ? "IPv6" : "IPv4",
+  scope,
+  address,
+  prefix,
+  addresses: [address, ...others]
+})
 
 export interface Sent {
   readonly at: number
@@ -28,19 +36,20 @@ export class Machine {
   random: () => number = () => 0.5
   readonly sent: Array<Sent & { readonly link: string }> = []
   readonly seen: Array<{ readonly at: number; readonly sighting: Sighting }> = []
+  /** Others who use our names. */
+  readonly duplicates: Array<{ readonly at: number; readonly host: string; readonly port: number }> = []
 
   constructor(id: string, port: number, links: ReadonlyArray<Link>) {
     this.state = DnsSd.initial(NodeId.make(id), port)
     this.event({ _tag: "Links", links })
   }
 
-  event(
-    event: { readonly _tag: "Links"; readonly links: ReadonlyArray<Link> } | { readonly _tag: "Tick" } | Heard
-  ): void {
+  event(event: Untimed<DnsSd.Event>): void {
     const [state, actions] = DnsSd.step(this.state, { ...event, now: this.now, random: this.random() })
     this.state = state
     for (const action of actions) {
-      if (action._tag !== "Send") this.seen.push({ at: this.now, sighting: action })
+      if (action._tag === "Duplicated") this.duplicates.push({ at: this.now, ...action.address })
+      else if (action._tag !== "Send") this.seen.push({ at: this.now, sighting: action })
       else this.sent.push({ at: this.now, link: action.link, packet: action.packet, to: action.to })
     }
   }
@@ -55,8 +64,10 @@ export class Machine {
     this.now = time
   }
 
-  hears(link: Link, packet: Partial<Packet>, asker?: Asker): void {
-    this.event({ _tag: "Packet", link: link.key, packet: { ...nothing, ...packet }, asker })
+  /** A packet comes from a neighbour. */
+  hears(link: Link, packet: Partial<Packet>, from: Asker = neighbour): void {
+    const isDirect = from.port !== neighbour.port
+    this.event({ _tag: "Packet", link: link.key, packet: packetOf(packet.kind ?? "query", packet), from, isDirect })
   }
 
   /** A response comes in. */
@@ -70,8 +81,9 @@ export class Machine {
   }
 
   /** What was sent since the last call. */
-  takeSent(kind?: Packet["kind"]): ReadonlyArray<Sent> {
-    return this.sent.splice(0).filter(({ packet }) => kind === undefined || packet.kind === kind)
+  takeSent(kind?: Packet["kind"] | "probe"): ReadonlyArray<Sent> {
+    const kindOf = ({ kind, authorities }: Packet) => (authorities.length > 0 ? "probe" : kind)
+    return this.sent.splice(0).filter(({ packet }) => kind === undefined || kindOf(packet) === kind)
   }
 
   /** What was seen since the last call, as text. */
@@ -85,14 +97,10 @@ export class Machine {
   }
 }
 
-export interface Heard {
-  readonly _tag: "Packet"
-  readonly link: string
-  readonly packet: Packet
-  readonly asker: Asker | undefined
-}
+/** Who sends what nobody else has sent. */
+export const neighbour: Asker = { address: "10.0.0.200", port: 5353 }
 
-const nothing: Packet = { kind: "query", id: 0, questions: [], answers: [], additionals: [] }
+type Untimed<E> = E extends unknown ? Omit<E, "now" | "random"> : never
 
 /** Nodes that hear each other on one link each. */
 export class Network {
@@ -100,26 +108,36 @@ export class Network {
   /** Packets of each node that are on their way, or have arrived. */
   private readonly collected = new Map<Machine, number>()
   private readonly nodes: Array<{ readonly machine: Machine; readonly link: Link; isThere: boolean }> = []
-  private readonly underway: Array<{ readonly at: number; readonly packet: Packet }> = []
+  private readonly underway: Array<{ readonly at: number; readonly packet: Packet; readonly from: Asker }> = []
 
   join(id: string, host: number, port = 9000 + host): Machine {
     const link = linkOf(host)
     const machine = new Machine(id, port, [])
     machine.now = this.now
     machine.event({ _tag: "Links", links: [link] })
-    this.nodes.push({ machine, link, isThere: true })
+    this.admit(machine, host)
     return machine
+  }
+
+  /** A node comes that has lived on another network until now. */
+  admit(machine: Machine, host: number): void {
+    this.now = machine.now
+    this.collected.set(machine, machine.sent.length)
+    this.nodes.push({ machine, link: linkOf(host), isThere: true })
   }
 
   /** A node is gone; with or without a goodbye. */
   leave(machine: Machine, farewell: boolean): void {
-    for (const node of this.nodes) if (node.machine === machine) node.isThere = false
-    if (farewell) this.post(DnsSd.goodbye(machine.state))
+    for (const node of this.nodes) {
+      if (node.machine !== machine) continue
+      node.isThere = false
+      if (farewell) this.post(node.link, DnsSd.goodbye(machine.state))
+    }
   }
 
   until(time: number): void {
     for (;;) {
-      for (const { machine } of this.nodes) this.collect(machine)
+      for (const { machine, link } of this.nodes) this.collect(machine, link)
       const at = Math.min(
         ...this.underway.map((packet) => packet.at),
         ...this.nodes.filter(({ isThere }) => isThere).map(({ machine }) => DnsSd.deadline(machine.state))
@@ -131,7 +149,7 @@ export class Network {
       for (const { machine, link, isThere } of this.nodes) {
         if (!isThere) continue
         machine.now = at
-        for (const { packet } of arriving) machine.event({ _tag: "Packet", link: link.key, packet, asker: undefined })
+        for (const { packet, from } of arriving) machine.hears(link, packet, from)
         if (DnsSd.deadline(machine.state) <= at) machine.event({ _tag: "Tick" })
       }
     }
@@ -140,13 +158,18 @@ export class Network {
   }
 
   /** Puts on the link what a node has sent. Its list has to stay whole meanwhile. */
-  private collect(machine: Machine): void {
+  private collect(machine: Machine, link: Link): void {
     const from = this.collected.get(machine) ?? 0
-    for (const { packet } of machine.sent.slice(from)) this.underway.push({ at: this.now + 1, packet })
+    this.post(link, machine.sent.slice(from))
     this.collected.set(machine, machine.sent.length)
   }
 
-  private post(sends: ReadonlyArray<Send>): void {
-    for (const { packet } of sends) this.underway.push({ at: this.now + 1, packet })
+  private post(
+    { address }: Link,
+    sends: ReadonlyArray<{ readonly packet: Packet; readonly to: Asker | undefined }>
+  ): void {
+    for (const { packet, to } of sends) {
+      if (to === undefined) this.underway.push({ at: this.now + 1, packet, from: { address, port: neighbour.port } })
+    }
   }
 }

@@ -66,17 +66,21 @@ export class Node {
   out = ""
   port = 0
   id = ""
+  private readonly enter: ReadonlyArray<string>
   private process: ChildProcess | undefined
   private exited: Promise<number | null> = Promise.resolve(0)
 
-  constructor(home: string, env: Env) {
+  /** `enter` goes before the command, and becomes it. */
+  constructor(home: string, env: Env, enter: ReadonlyArray<string> = []) {
     this.home = home
     this.env = env
+    this.enter = enter
   }
 
   /** Starts the process, with `input` on its stdin, and waits until it says that it is ready. */
   async start(env: Env = {}, args: ReadonlyArray<string> = [], input = ""): Promise<this> {
-    const child = spawn(process.execPath, [main, "start", "--json", "--home", this.home, ...args], {
+    const [file, ...before] = [...this.enter, process.execPath, main, "start", "--json", "--home", this.home]
+    const child = spawn(file ?? process.execPath, [...before, ...args], {
       env: { ...clean, ...quiet, ...this.env, ...env },
       stdio: ["pipe", "pipe", "pipe"]
     })
@@ -193,10 +197,10 @@ export class Nodes {
   private readonly nodes: Array<Node> = []
   private readonly removals: Array<() => void> = []
 
-  make(env: Env = {}): Node {
+  make(env: Env = {}, enter: ReadonlyArray<string> = []): Node {
     const { home, remove } = freshHome()
     this.removals.push(remove)
-    const node = new Node(home, env)
+    const node = new Node(home, env, enter)
     this.nodes.push(node)
     return node
   }

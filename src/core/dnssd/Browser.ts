@@ -3,14 +3,24 @@
  *
  * On each link we ask for instances soon, and then after 1, 2, 4 ... seconds up to an hour. What an instance lacks is asked
  * for by name, and what is about to end is asked for again before it does. All that is due leaves in one packet, and packets
- * of questions keep a distance, whatever is heard.
+ * of questions keep a distance, whatever is heard. What somebody else has just asked is not asked again.
  */
 import * as Cache from "./Cache.ts"
 import * as Life from "./Life.ts"
 import type { Link } from "./Link.ts"
-import type { Packet, Question, ResourceRecord } from "./Record.ts"
+import type { NodeId } from "../NodeId.ts"
+import {
+  isSameRecord,
+  nameKey,
+  type Packet,
+  packetOf,
+  packetSize,
+  type Pointer,
+  type Question,
+  sizeOf
+} from "./Record.ts"
 import type { Send } from "./Responder.ts"
-import { recordsOf, type Self, serviceType } from "./Service.ts"
+import { pointerOf, type Self, serviceType } from "./Service.ts"
 import * as Sightings from "./Sightings.ts"
 
 /** Times in milliseconds. */
@@ -24,9 +34,9 @@ export const times = {
   distance: 250
 } as const
 
-/** Where a packet of questions ends, and how many pointers it names as known: about what fits into one frame. */
+/** Where a packet of questions ends, and how many pointers are named as known, over several packets. */
 const maxQuestions = 12
-const maxKnown = 8
+const maxKnown = 128
 
 interface Ear {
   readonly link: Link
@@ -76,6 +86,32 @@ export const withLinks = (browser: Browser, links: ReadonlyArray<Link>, now: num
   )
 }
 
+/** Starts to ask anew on every link: time has passed that we know nothing of. */
+export const resume = (browser: Browser, now: number, random: number): Browser => ({
+  ...browser,
+  ears: new Map(
+    [...browser.ears].map(([key, ear]) => [
+      key,
+      { ...ear, browseAt: Math.min(ear.browseAt, soon(now, random)), interval: times.browse.first }
+    ])
+  )
+})
+
+/** Asks whether what we know of a node still holds, for it was not found where it said. */
+export const doubt = (browser: Browser, node: NodeId, now: number): Browser =>
+  withCache(browser, Cache.doubt(browser.cache, Sightings.keysOf(browser.seen, node), now))
+
+/** Somebody else has asked what we would ask: its answers are for us as well (RFC 6762 section 7.3). */
+export const overheard = (browser: Browser, key: string, query: Packet, now: number): Browser => {
+  const ear = browser.ears.get(key)
+  const isOurs = ({ name, type, isUnicast }: Question) =>
+    nameKey(name) === serviceType && type === "PTR" && isUnicast !== true
+  if (ear === undefined || query.isTruncated || !query.questions.some(isOurs)) return browser
+  const ours = known(browser, ear.link, now)
+  if (!query.answers.every((answer) => ours.some((own) => isSameRecord(own, answer)))) return browser
+  return { ...browser, ears: new Map(browser.ears).set(key, browsed(ear, now)) }
+}
+
 /** Takes in a response. */
 export const heard = (browser: Browser, key: string, response: Packet, now: number, random: number): Browser => {
   const link = browser.ears.get(key)?.link
@@ -86,17 +122,23 @@ export const heard = (browser: Browser, key: string, response: Packet, now: numb
 
 /** Forgets what has ended, asks what is due, and says who has come and gone. */
 export const tick = (browser: Browser, now: number): Step => {
-  let next = browser.plan.endAt <= now ? withCache(browser, Cache.expire(browser.cache, now)) : browser
+  let next = browser.plan.endAt <= now ? expire(browser, now) : browser
   const sends: Array<Send> = []
   for (const [key, ear] of browser.ears) {
     if (askTime(next, ear) > now) continue
-    const [asking, packet] = ask(next, ear, now)
+    const [asking, packets] = ask(next, ear, now)
     next = asking
-    if (packet !== undefined) sends.push({ _tag: "Send", link: key, packet, to: undefined })
+    for (const packet of packets) sends.push({ _tag: "Send", link: key, packet, to: undefined })
   }
   if (next.cache === next.lookedAt) return [next, sends, []]
   const [seen, sightings] = Sightings.look(next.seen, next.cache, next.ears, next.self.nodeId)
   return [{ ...next, seen, lookedAt: next.cache }, sends, sightings]
+}
+
+/** Forgets what has ended. Who fell silent may come back unheard, as after a cable was pulled elsewhere: it is looked for. */
+const expire = (browser: Browser, now: number): Browser => {
+  const without = withCache(browser, Cache.expire(browser.cache, now))
+  return Cache.hasLost(browser.cache, now) ? resume(without, now, 0.5) : without
 }
 
 /** When there is something to do. */
@@ -112,8 +154,15 @@ const withCache = (browser: Browser, cache: Cache.Cache): Browser =>
 
 const soon = (now: number, random: number): number => now + times.soon.least + times.soon.spread * random
 
-/** Asks on a link for all that is due there, in one packet. */
-const ask = (browser: Browser, ear: Ear, now: number): readonly [Browser, Packet | undefined] => {
+/** After a question for instances. */
+const browsed = (ear: Ear, now: number): Ear => ({
+  ...ear,
+  browseAt: now + ear.interval,
+  interval: Math.min(ear.interval * 2, times.browse.cap)
+})
+
+/** Asks on a link for all that is due there, in one packet, and as many more as it takes to say what is known. */
+const ask = (browser: Browser, ear: Ear, now: number): readonly [Browser, ReadonlyArray<Packet>] => {
   const { link } = ear
   const questions = new Map<string, Question>()
   const add = (name: string, type: Question["type"]) => questions.set(Cache.keyOf(type, name), { name, type })
@@ -167,21 +216,36 @@ const ask = (browser: Browser, ear: Ear, now: number): readonly [Browser, Packet
   }
 
   const next = withCache(browser, { instances, hosts })
-  if (questions.size === 0) return [next, undefined]
-  const asked: Ear = {
-    ...ear,
-    browseAt: isBrowsing ? now + ear.interval : ear.browseAt,
-    interval: isBrowsing ? Math.min(ear.interval * 2, times.browse.cap) : ear.interval,
-    quietUntil: now + times.distance
-  }
+  if (questions.size === 0) return [next, []]
+  const asked: Ear = { ...(isBrowsing ? browsed(ear, now) : ear), quietUntil: now + times.distance }
   const answers = questions.has(Cache.keyOf("PTR", serviceType)) ? known(browser, link, now) : []
-  const packet: Packet = { kind: "query", id: 0, questions: [...questions.values()], answers, additionals: [] }
-  return [{ ...next, ears: new Map(browser.ears).set(link.key, asked) }, packet]
+  return [{ ...next, ears: new Map(browser.ears).set(link.key, asked) }, split([...questions.values()], answers)]
+}
+
+/** Questions and what is known of their answers, in packets of which each fits into a frame (RFC 6762 section 7.2). */
+const split = (questions: ReadonlyArray<Question>, answers: ReadonlyArray<Pointer>): ReadonlyArray<Packet> => {
+  const parts: Array<Array<Pointer>> = [[]]
+  let size = questions.reduce<number>((sum, question) => sum + sizeOf(question), packetSize.header)
+  for (const answer of answers) {
+    size += sizeOf(answer)
+    if (size > packetSize.most) {
+      parts.push([])
+      size = packetSize.header + sizeOf(answer)
+    }
+    parts.at(-1)?.push(answer)
+  }
+  return parts.map((part, index) =>
+    packetOf("query", {
+      questions: index === 0 ? questions : [],
+      answers: part,
+      isTruncated: index < parts.length - 1
+    })
+  )
 }
 
 /** The pointers that nobody has to repeat. Ours is one of them, so that we have nothing to answer to ourselves. */
-const known = ({ self, cache }: Browser, link: Link, now: number): ReadonlyArray<ResourceRecord> => {
-  const answers = [...recordsOf(self, link, "pointer")]
+const known = ({ self, cache }: Browser, link: Link, now: number): ReadonlyArray<Pointer> => {
+  const answers = [pointerOf(self)]
   for (const { name, link: on, pointer } of cache.instances.values()) {
     if (answers.length >= maxKnown) break
     const ttl = on === link.key ? Life.secondsLeft(pointer, now) : undefined

@@ -9,6 +9,9 @@ import { ttls } from "./Service.ts"
 /** How long a record outlives its withdrawal. */
 export const grace = 1000
 
+/** How long a record holds that may be out of date. */
+const doubted = 10_000
+
 /** When a record is asked for again, as parts of its life; a part of `spread` comes on top, by chance. */
 export const refreshPoints = [0.8, 0.85, 0.9, 0.95] as const
 const spread = 0.02
@@ -20,6 +23,8 @@ export interface Life {
   readonly chance: number
   /** Refresh points that have passed. */
   readonly refreshed: number
+  /** It was taken back or replaced. */
+  readonly isWithdrawn: boolean
 }
 
 /** Starts with a time to live in seconds. */
@@ -27,15 +32,21 @@ export const begin = (ttl: number, now: number, chance: number): Life => ({
   from: now,
   until: now + Math.min(ttl, ttls.other) * 1000,
   chance,
-  refreshed: 0
+  refreshed: 0,
+  isWithdrawn: false
 })
 
 /** Ends soon, and is not asked for again. */
 export const end = (life: Life, now: number): Life => ({
   ...life,
   until: Math.min(life.until, now + grace),
-  refreshed: refreshPoints.length
+  refreshed: refreshPoints.length,
+  isWithdrawn: true
 })
+
+/** Ends in ten seconds, unless one of four questions until then is answered (RFC 6762 section 10.4). */
+export const doubt = (life: Life, now: number): Life =>
+  life.until <= now + doubted ? life : { ...life, from: now - 4 * doubted, until: now + doubted, refreshed: 0 }
 
 export const isAlive = (life: Life, now: number): boolean => life.until > now
 

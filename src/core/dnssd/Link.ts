@@ -1,5 +1,6 @@
 /**
- * The links that a node speaks mDNS on: one for each network interface, and which addresses are good on it.
+ * The links that a node speaks mDNS on: one for each network interface and family of addresses, and which addresses are good on
+ * it.
  *
  * Addresses of loopback stay on loopback: no packet of another link can make a node dial itself.
  */
@@ -16,10 +17,12 @@ export interface NetworkAddress {
 export interface Link {
   /** Interface and address: a link whose address changes is another link. */
   readonly key: string
+  readonly family: "IPv4" | "IPv6"
   /** The name of the interface: the scope of link-local addresses. */
   readonly scope: string
-  /** The IPv4 address that packets leave from. */
+  /** The address that packets leave from. */
   readonly address: string
+  /** Bits that the IPv4 addresses of the subnet share; 0 with IPv6. */
   readonly prefix: number
   /** What is announced on this link, at most `maxAddresses`. */
   readonly addresses: ReadonlyArray<string>
@@ -29,38 +32,61 @@ export interface Link {
 export const maxAddresses = 8
 
 /**
- * The links to use: the interfaces that hold a wanted address, which is then what they announce; without wishes, every
- * interface but loopback, with all its addresses. An interface is one link however many addresses it has, for what is
- * announced from one of them would replace what is announced from another.
+ * The links to use: the interfaces that hold a wanted address, with the families of those addresses, which are then what they
+ * announce; without wishes, every interface but loopback, with all its addresses. A family of an interface is one link however
+ * many addresses it has, for what is announced from one of them would replace what is announced from another.
  */
 export const linksOf = (
   interfaces: Readonly<Record<string, ReadonlyArray<NetworkAddress> | undefined>>,
   wanted: ReadonlyArray<string>
 ): ReadonlyArray<Link> =>
   Object.entries(interfaces).flatMap(([scope, listed = []]) => {
-    const all = listed.map((entry) => ({ ...entry, address: withoutScope(entry.address) }))
-    const used = all.filter(({ address, internal }) =>
-      wanted.length === 0 ? !internal : wanted.some((wish) => withoutScope(wish) === address)
-    )
-    const ipv4 = (entries: typeof all) => entries.find(({ address }) => numberOf(address) !== undefined)
-    const from = ipv4(used) ?? ipv4(all)
-    if (used.length === 0 || from === undefined) return []
-    return {
-      key: `${scope} ${from.address}`,
-      scope,
-      address: from.address,
-      prefix: prefixOf(from.netmask),
-      addresses: used.map(({ address }) => address).slice(0, maxAddresses)
+    const used = listed
+      .map((entry) => ({ ...entry, address: withoutScope(entry.address) }))
+      .filter(({ address, internal }) =>
+        wanted.length === 0 ? !internal : wanted.some((wish) => isMeant(wish, address, scope))
+      )
+    const addresses = used.map(({ address }) => address).slice(0, maxAddresses)
+    const ipv4 = used.find(({ address }) => numberOf(address) !== undefined)
+    const ipv6 = used.filter(({ address }) => address.includes(":"))
+    // Multicast DNS over IPv6 is spoken from link-local addresses (RFC 6762 section 11).
+    const from = ipv6.find(({ address }) => isLinkLocal(address)) ?? ipv6[0]
+    const links: Array<Link> = []
+    const common = { scope, addresses }
+    if (ipv4 !== undefined) {
+      const { address, netmask } = ipv4
+      links.push({ ...common, key: `${scope} ${address}`, family: "IPv4", address, prefix: prefixOf(netmask) })
     }
+    if (from !== undefined) {
+      const { address } = from
+      links.push({ ...common, key: `${scope} ${address}`, family: "IPv6", address, prefix: 0 })
+    }
+    return links
   })
 
 /**
  * The link that a packet came on, told by its sender: a socket may receive what arrives on any interface. What is sent to the
  * multicast address never leaves its link, so a sender that is in none of our subnets is a neighbour all the same.
  */
-export const linkFrom = (links: ReadonlyArray<Link>, sender: string): Link | undefined =>
-  links.find((link) => isInSubnet(link, sender)) ??
-  (isLoopback(sender) ? undefined : links.find(({ address }) => !isLoopback(address)))
+export const linkFrom = (links: ReadonlyArray<Link>, sender: string): Link | undefined => {
+  const family = sender.includes(":") ? "IPv6" : "IPv4"
+  const [, scope] = sender.split("%")
+  const candidates = links.filter((link) => link.family === family && (scope === undefined || link.scope === scope))
+  return (
+    candidates.find((link) => isNeighbour(link, sender)) ??
+    (isLoopback(sender) ? undefined : candidates.find(({ address }) => !isLoopback(address)))
+  )
+}
+
+/** Whether an address is known to be on a link, so that an answer to it alone goes to no stranger. */
+export const isNeighbour = (link: Link, address: string): boolean =>
+  link.family === "IPv6"
+    ? (isLinkLocal(address) && address.endsWith(`%${link.scope}`)) || (isLoopback(address) && isLoopback(link.address))
+    : isInSubnet(link, address)
+
+/** Whether an address is that of this host, on any of its links. */
+export const isOwn = (links: ReadonlyArray<Link>, address: string): boolean =>
+  links.some(({ addresses }) => addresses.includes(withoutScope(address)))
 
 /** Whether an address that is announced on a link can be dialled there. */
 export const isUsable = (link: Link, address: string): boolean => {
@@ -83,6 +109,12 @@ export const dialled = (link: Link, host: string, port: number): Address => ({
   host: isLinkLocal(host) ? `${host}%${link.scope}` : host,
   port
 })
+
+/** A wish may name the interface too: link-local addresses can be the same on several. */
+const isMeant = (wish: string, address: string, scope: string): boolean => {
+  const [, named] = wish.split("%")
+  return withoutScope(wish) === address && (named === undefined || named === scope)
+}
 
 const withoutScope = (address: string): string => address.replace(/%.*$/, "").toLowerCase()
 const isLoopback = (address: string): boolean => address.startsWith("127.") || address === "::1"

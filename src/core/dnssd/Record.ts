@@ -19,21 +19,54 @@ export type ResourceRecord =
   | (Common & { readonly type: "SRV"; readonly port: number; readonly target: string })
   | (Common & { readonly type: "TXT"; readonly strings: ReadonlyArray<string> })
   | (Common & { readonly type: "A" | "AAAA"; readonly address: string })
+  /** The types that there are of this name: there are no others. */
+  | (Common & { readonly type: "NSEC"; readonly types: ReadonlyArray<UniqueType> })
+
+export type Pointer = Extract<ResourceRecord, { readonly type: "PTR" }>
+
+/** Types of records that one host alone has. */
+export type UniqueType = "SRV" | "TXT" | "A" | "AAAA"
 
 export interface Question {
   readonly name: string
-  readonly type: ResourceRecord["type"] | "ANY"
+  /** `OTHER` is a type that nobody of our kind has. */
+  readonly type: UniqueType | "PTR" | "ANY" | "OTHER"
+  /** The asker would rather have the answer for itself (RFC 6762 section 5.4). */
+  readonly isUnicast?: boolean
 }
 
 export interface Packet {
   readonly kind: "query" | "response"
   /** 0 but in the answers to those who ask from a port of their own. */
   readonly id: number
+  /** In a query: more of what the asker knows follows in another packet. */
+  readonly isTruncated: boolean
   readonly questions: ReadonlyArray<Question>
   /** In a query: what the asker knows already. */
   readonly answers: ReadonlyArray<ResourceRecord>
+  /** In a query: the records that the asker is about to claim, which makes it a probe. */
+  readonly authorities: ReadonlyArray<ResourceRecord>
   readonly additionals: ReadonlyArray<ResourceRecord>
 }
+
+/** A packet with nothing in it but what is named. */
+export const packetOf = (kind: Packet["kind"], parts: Partial<Packet>): Packet => ({
+  id: 0,
+  isTruncated: false,
+  questions: [],
+  answers: [],
+  authorities: [],
+  additionals: [],
+  ...parts,
+  kind
+})
+
+/** Bytes of a packet that fits into one frame everywhere, and of its header. */
+export const packetSize = { most: 1400, header: 12 } as const
+
+/** At most so many bytes does a question or a pointer take. */
+export const sizeOf = (entry: Question | Pointer): number =>
+  utf8Length(entry.name) + 6 + ("target" in entry ? utf8Length(entry.target) + 8 : 0)
 
 /** Bytes of the longest label. */
 export const maxLabel = 63
@@ -63,5 +96,7 @@ const dataKey = (record: ResourceRecord): string => {
     case "A":
     case "AAAA":
       return record.address.toLowerCase()
+    case "NSEC":
+      return record.types.join()
   }
 }

@@ -8,7 +8,7 @@
 import { Option, Schema } from "effect"
 import { NodeId, utf8Length } from "../NodeId.ts"
 import { type Link } from "./Link.ts"
-import { maxLabel, nameKey, type ResourceRecord } from "./Record.ts"
+import { maxLabel, nameKey, type Pointer, type ResourceRecord } from "./Record.ts"
 
 export const serviceType = "_feral._tcp.local"
 /** Where all services of a network are listed. */
@@ -32,40 +32,62 @@ export const selfOf = (nodeId: NodeId, port: number): Self => ({
   host: `${labelOf(nodeId)}.local`
 })
 
-/** Records that belong together: one name and one type. */
-export const recordSets = ["types", "pointer", "service", "text", "ipv4", "ipv6"] as const
-export type RecordSet = (typeof recordSets)[number]
+/** Records that belong together: one name and one type. What no other node has a part in is `unique`. */
+export const uniqueSets = ["service", "text", "ipv4", "ipv6"] as const
+/** What is announced, and taken back. */
+export const announcedSets = ["pointer", ...uniqueSets] as const
+export type RecordSet = "types" | "noInstanceType" | "noHostType" | (typeof announcedSets)[number]
 
 /** One of our record sets, as it is on a link. */
 export const recordsOf = (self: Self, link: Link, set: RecordSet): ReadonlyArray<ResourceRecord> => {
-  // Shared records: those of other nodes stand beside ours.
-  const shared = { ttl: ttls.other, flush: false }
   switch (set) {
     case "types":
-      return [{ ...shared, type: "PTR", name: enumeration, target: serviceType }]
+      return [{ type: "PTR", name: enumeration, ttl: ttls.other, flush: false, target: serviceType }]
     case "pointer":
-      return [{ ...shared, type: "PTR", name: serviceType, target: self.instance }]
+      return [pointerOf(self)]
     case "service":
       return [{ type: "SRV", name: self.instance, ttl: ttls.host, flush: true, port: self.port, target: self.host }]
     case "text": {
       const strings = [`node_id=${self.nodeId}`, "version=1.0.0", "p=2"]
       return [{ type: "TXT", name: self.instance, ttl: ttls.other, flush: true, strings }]
     }
+    case "noInstanceType":
+      return [{ type: "NSEC", name: self.instance, ttl: ttls.other, flush: true, types: ["TXT", "SRV"] }]
+    case "noHostType": {
+      const types = (["A", "AAAA"] as const).filter((type) => hasAddress(link, type))
+      return [{ type: "NSEC", name: self.host, ttl: ttls.host, flush: true, types }]
+    }
     case "ipv4":
     case "ipv6": {
-      const isIpv6 = set === "ipv6"
-      return link.addresses
-        .filter((address) => address.includes(":") === isIpv6)
-        .map((address) => ({
-          type: isIpv6 ? ("AAAA" as const) : ("A" as const),
-          name: self.host,
-          ttl: ttls.host,
-          flush: true,
-          address
-        }))
+      const type = set === "ipv6" ? "AAAA" : "A"
+      return link.addresses.filter((address) => typeOf(address) === type).map((address) => addressOf(self, address))
     }
   }
 }
+
+/** Names us among the instances: shared, for those of other nodes stand beside it. */
+export const pointerOf = ({ instance }: Self): Pointer => ({
+  type: "PTR",
+  name: serviceType,
+  ttl: ttls.other,
+  flush: false,
+  target: instance
+})
+
+/** The record of one address. */
+export const addressOf = (self: Self, address: string): ResourceRecord => ({
+  type: typeOf(address),
+  name: self.host,
+  ttl: ttls.host,
+  flush: true,
+  address
+})
+
+/** Whether a node announces addresses of a family on a link. */
+export const hasAddress = (link: Link, type: "A" | "AAAA"): boolean =>
+  link.addresses.some((address) => typeOf(address) === type)
+
+const typeOf = (address: string) => (address.includes(":") ? "AAAA" : "A")
 
 /** What a TXT record says. */
 export interface Text {

@@ -19,7 +19,8 @@ export interface Peer {
 
 export type Sighting =
   | ({ readonly _tag: "Appeared"; readonly nodeId: NodeId } & Peer)
-  | { readonly _tag: "Vanished"; readonly nodeId: NodeId }
+  /** It took its leave, or fell silent. */
+  | { readonly _tag: "Vanished"; readonly nodeId: NodeId; readonly isGoodbye: boolean }
 
 interface Ranked extends Address {
   readonly rank: number
@@ -40,6 +41,10 @@ export interface Seen {
 }
 
 export const nobody: Seen = { entries: new Map(), peers: new Map() }
+
+/** Where in the cache a node was seen. */
+export const keysOf = ({ entries }: Seen, node: NodeId): ReadonlyArray<string> =>
+  [...entries].flatMap(([key, { found }]) => (found?.node === node ? [key] : []))
 
 /** Looks again. `links` are those that are in use. */
 export const look = (
@@ -71,7 +76,7 @@ export const look = (
   }
   if (kept < seen.entries.size) for (const [key, entry] of seen.entries) if (!entries.has(key)) note(entry)
   if (changed.size === 0) return [{ entries, peers: seen.peers }, []]
-  return compare({ entries, peers: seen.peers }, changed)
+  return compare(seen, entries, changed)
 }
 
 /** Who an instance is. */
@@ -88,7 +93,11 @@ const find = ({ name, service, text, isGivenUp }: Instance, host: Host, link: Li
 }
 
 /** Tells what has changed for some nodes. */
-const compare = ({ entries, peers }: Seen, nodes: ReadonlySet<NodeId>): readonly [Seen, ReadonlyArray<Sighting>] => {
+const compare = (
+  { entries: earlier, peers }: Seen,
+  entries: Seen["entries"],
+  nodes: ReadonlySet<NodeId>
+): readonly [Seen, ReadonlyArray<Sighting>] => {
   const found = new Map<NodeId, Array<NonNullable<Entry["found"]>>>()
   for (const { found: one } of entries.values()) {
     if (one === undefined || !nodes.has(one.node)) continue
@@ -102,7 +111,7 @@ const compare = ({ entries, peers }: Seen, nodes: ReadonlySet<NodeId>): readonly
     const peer = peerOf(found.get(nodeId) ?? [])
     const before = peers.get(nodeId)
     if (peer === undefined) {
-      if (next.delete(nodeId)) gone.push({ _tag: "Vanished", nodeId })
+      if (next.delete(nodeId)) gone.push({ _tag: "Vanished", nodeId, isGoodbye: hasLeft(earlier, nodeId) })
     } else if (before === undefined || !isSamePeer(before, peer)) {
       next.set(nodeId, peer)
       come.push({ _tag: "Appeared", nodeId, ...peer })
@@ -110,6 +119,10 @@ const compare = ({ entries, peers }: Seen, nodes: ReadonlySet<NodeId>): readonly
   }
   return [{ entries, peers: next }, [...gone, ...come]]
 }
+
+/** Whether a node has taken back that it is there, on every link. */
+const hasLeft = (entries: Seen["entries"], nodeId: NodeId): boolean =>
+  entries.values().every(({ instance, found }) => found?.node !== nodeId || instance.pointer.isWithdrawn)
 
 const peerOf = (found: ReadonlyArray<NonNullable<Entry["found"]>>): Peer | undefined => {
   if (found.length === 0) return undefined

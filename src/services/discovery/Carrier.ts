@@ -5,11 +5,12 @@
  * Discovery is `Available` from the first packet that left, and `Unavailable` when no socket is left. The end of the scope
  * withdraws our records and closes the sockets.
  */
-import { type Cause, Clock, Duration, Effect, Option, Queue, Random, Result, type Scope, Stream } from "effect"
+import { type Cause, Clock, Duration, Effect, Option, PubSub, Queue, Random, Result, type Scope, Stream } from "effect"
 import * as DnsSd from "../../core/DnsSd.ts"
 import { type Link, linkFrom } from "../../core/dnssd/Link.ts"
 import type { Packet } from "../../core/dnssd/Record.ts"
 import type { Send } from "../../core/dnssd/Responder.ts"
+import type { NodeId } from "../../core/NodeId.ts"
 import type { Announcement, Sighting } from "../Discovery.ts"
 import { MdnsUnavailable } from "../Failure.ts"
 
@@ -39,6 +40,9 @@ export interface Network {
 const queuedPackets = 512
 const queuedSightings = 4096
 
+/** How far the time of day may run ahead of the time that we count before we take it that the machine was asleep (ms). */
+const sleepOf = 5_000
+
 /** Copies of the goodbye, and how long they may take to leave. */
 const farewells = 2
 const farewellWithin = "300 millis"
@@ -50,13 +54,20 @@ interface Open {
   proven: boolean
 }
 
-type Input = Pick<Extract<DnsSd.Event, { readonly _tag: "Packet" }>, "_tag" | "link" | "packet" | "asker">
+/** What comes to the loop, before it gets its time. */
+type Input =
+  Extract<DnsSd.Event, { readonly _tag: "Packet" | "Doubted" }> extends infer E
+    ? E extends unknown
+      ? Omit<E, "now" | "random">
+      : never
+    : never
 
-/** Announces a node and looks for others, until the scope closes. */
+/** Announces a node and looks for others, until the scope closes. `doubts` tells who was not found where it says it is. */
 export const run = Effect.fnUntraced(function* (
   network: Network,
   reconcileEvery: Duration.Input,
-  announcement: Announcement
+  announcement: Announcement,
+  doubts: PubSub.PubSub<NodeId>
 ): Effect.fn.Return<Stream.Stream<Sighting>, never, Scope.Scope> {
   // A packet that does not fit is dropped, as the network drops them: whatever matters is said again. `undefined` is a
   // call to look at the sockets, which each turn of the loop does anyway.
@@ -112,8 +123,8 @@ export const run = Effect.fnUntraced(function* (
           packet: (packet, from) => {
             // A socket may hear what arrives on another interface.
             if (linkFrom(links(), from.address)?.key !== link.key) return
-            const asker = from.port === network.port ? undefined : from
-            Queue.offerUnsafe(inbox, { _tag: "Packet", link: link.key, packet, asker })
+            const isDirect = from.port !== network.port
+            Queue.offerUnsafe(inbox, { _tag: "Packet", link: link.key, packet, from, isDirect })
           },
           failed: (error) => breakOff(link.key, error)
         })
@@ -161,7 +172,15 @@ export const run = Effect.fnUntraced(function* (
 
   const loop = Effect.fnUntraced(function* () {
     let reconcileAt = -Infinity
+    let ahead = yield* lead
     for (;;) {
+      // A machine that sleeps stops counting. Others may have forgotten us, and we know nothing of them.
+      const before = ahead
+      ahead = yield* lead
+      if (ahead - before > sleepOf) {
+        reconcileAt = -Infinity
+        yield* carry(DnsSd.step(state, { _tag: "Resumed", now: yield* millis, random: yield* Random.next }))
+      }
       if ((yield* millis) >= reconcileAt) {
         yield* reconcile()
         reconcileAt = (yield* millis) + Duration.toMillis(reconcileEvery)
@@ -190,6 +209,12 @@ export const run = Effect.fnUntraced(function* (
       Effect.andThen(Queue.end(sightings))
     )
   )
+  const doubted = yield* PubSub.subscribe(doubts)
+  yield* PubSub.take(doubted).pipe(
+    Effect.map((nodeId) => Queue.offerUnsafe(inbox, { _tag: "Doubted", nodeId })),
+    Effect.forever,
+    Effect.forkScoped
+  )
   yield* loop().pipe(
     Effect.tapDefect((defect) => Effect.logError("discovery ended unexpectedly", defect)),
     Effect.forkScoped
@@ -199,3 +224,6 @@ export const run = Effect.fnUntraced(function* (
 
 /** Monotonic, so that a clock that is set does not make records young or old. */
 const millis = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
+
+/** How far the time of day is ahead of it. */
+const lead = Effect.zipWith(Clock.currentTimeMillis, millis, (day, counted) => day - counted)

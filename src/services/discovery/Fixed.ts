@@ -8,6 +8,7 @@ import type { Announcement, Discovery, Sighting } from "../Discovery.ts"
 /** Shows the addresses of a list, and nothing more. */
 export const list = (addresses: ReadonlyArray<Address>): Discovery["Service"] => ({
   mdns: false,
+  reconfirm: () => Effect.void,
   sightings: () =>
     Effect.succeed(
       Stream.concat(
@@ -23,5 +24,6 @@ export const scripted = (
   announced: (announcement: Announcement) => Effect.Effect<void>
 ): Discovery["Service"] => ({
   mdns: true,
+  reconfirm: () => Effect.void,
   sightings: (announcement) => Effect.as(announced(announcement), sightings)
 })

@@ -1,11 +1,13 @@
 /**
- * Discovery by multicast DNS: the sockets, one for each network interface. What is said through them is the business of
- * `core/DnsSd.ts`.
+ * Discovery by multicast DNS: the sockets, one for each network interface and family of addresses. What is said through them is
+ * the business of `core/DnsSd.ts`.
  */
-import { type Duration, Effect, Result } from "effect"
+import { type Duration, Effect, PubSub, Result } from "effect"
 import multicastDns from "multicast-dns"
+import { createSocket } from "node:dgram"
 import { networkInterfaces } from "node:os"
 import { type Link, linksOf } from "../../core/dnssd/Link.ts"
+import type { NodeId } from "../../core/NodeId.ts"
 import type { Announcement, Discovery } from "../Discovery.ts"
 import { MdnsUnavailable } from "../Failure.ts"
 import * as Carrier from "./Carrier.ts"
@@ -16,9 +18,11 @@ export interface Options {
   readonly interfaces: ReadonlyArray<string>
   /** The UDP port: 5353, but in a network of one's own. */
   readonly port?: number
-  /** How often the sockets are brought in line with the interfaces; 10 seconds by default. */
+  /** How often the sockets are brought in line with the interfaces; 5 seconds by default. */
   readonly reconcileEvery?: Duration.Input
 }
+
+const queuedDoubts = 64
 
 /** How long a socket may take to open, and to close. */
 const socketWithin = "2 seconds"
@@ -30,15 +34,18 @@ export const networkOf = ({ interfaces, port = 5353 }: Options): Carrier.Network
   open: (link, handlers) => open(link, port, handlers)
 })
 
-export const make = ({ reconcileEvery = "10 seconds", ...options }: Options): Discovery["Service"] => {
+export const make = Effect.fnUntraced(function* ({ reconcileEvery = "5 seconds", ...options }: Options) {
   const network = networkOf(options)
+  // A doubt that does not fit is dropped: the next failed dial raises it again.
+  const doubts = yield* PubSub.dropping<NodeId>(queuedDoubts)
   return {
     mdns: true,
     sightings: Effect.fn("Discovery.sightings")((announcement: Announcement) =>
-      Carrier.run(network, reconcileEvery, announcement)
-    )
-  }
-}
+      Carrier.run(network, reconcileEvery, announcement, doubts)
+    ),
+    reconfirm: Effect.fn("Discovery.reconfirm")((nodeId: NodeId) => Effect.asVoid(PubSub.publish(doubts, nodeId)))
+  } satisfies Discovery["Service"]
+})
 
 const unavailable = (detail: string, cause: Error) =>
   new MdnsUnavailable({ detail: `${detail}: ${cause.message}`, cause })
@@ -53,7 +60,7 @@ const linksNow = Effect.fnUntraced(function* (wanted: ReadonlyArray<string>) {
   if (links.length > 0) return links
   const detail =
     wanted.length === 0
-      ? "no network interface with an IPv4 address is up"
+      ? "no network interface but loopback is up"
       : `no network interface has the address ${wanted.join(" or ")}`
   return yield* new MdnsUnavailable({ detail })
 })
@@ -62,8 +69,7 @@ const linksNow = Effect.fnUntraced(function* (wanted: ReadonlyArray<string>) {
 const open = (link: Link, port: number, handlers: Carrier.Handlers): Effect.Effect<Carrier.Socket, MdnsUnavailable> =>
   Effect.callback<Carrier.Socket, MdnsUnavailable>((resume) => {
     const made = Result.try({
-      // Bound to all addresses: bound to one, it would hear no multicast.
-      try: () => multicastDns({ interface: link.address, bind: "0.0.0.0", port, ttl: 255, loopback: true }),
+      try: () => multicastDns({ ...familyOf(link), port, ttl: 255, loopback: true }),
       catch: (cause) => unavailable(link.key, errorOf(cause))
     })
     if (Result.isFailure(made)) return resume(Effect.fail(made.failure))
@@ -94,12 +100,29 @@ const open = (link: Link, port: number, handlers: Carrier.Handlers): Effect.Effe
     })
   )
 
+/** The flag TC of a header. */
+const truncated = 1 << 9
+
+/** Bound to all addresses: bound to one, a socket would hear no multicast. One for IPv6 leaves the port of IPv4 alone. */
+const familyOf = ({ family, address, scope }: Link): multicastDns.Options =>
+  family === "IPv4"
+    ? { interface: address, bind: "0.0.0.0" }
+    : {
+        type: "udp6",
+        ip: "ff02::fb",
+        interface: `::%${scope}`,
+        bind: "::",
+        socket: createSocket({ type: "udp6", reuseAddr: true, ipv6Only: true })
+      }
+
 const socketOf = (mdns: multicastDns.MulticastDNS): Carrier.Socket => ({
-  send: ({ packet: { kind, id, questions, answers, additionals }, to }, done) => {
+  send: ({ packet: { kind, id, isTruncated, questions, answers, authorities, additionals }, to }, done) => {
     const packet = {
       id,
+      flags: isTruncated ? truncated : 0,
       questions: Packets.encodedQuestions(questions),
       answers: Packets.encodedRecords(answers),
+      authorities: Packets.encodedRecords(authorities),
       additionals: Packets.encodedRecords(additionals)
     }
     const sent = (error: Error | null | undefined) => done(error ?? undefined)

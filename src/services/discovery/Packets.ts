@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from "node:buffer"
 import { isIPv4, isIPv6 } from "node:net"
-import { isName, type Packet, type Question, type ResourceRecord } from "../../core/dnssd/Record.ts"
+import { isName, type Packet, type Question, type ResourceRecord, type UniqueType } from "../../core/dnssd/Record.ts"
 
 /** Questions and records of one packet that are read. */
 const maxEntries = 512
@@ -15,8 +15,10 @@ export interface Decoded {
   readonly id?: unknown
   readonly opcode?: unknown
   readonly rcode?: unknown
+  readonly flag_tc?: unknown
   readonly questions?: unknown
   readonly answers?: unknown
+  readonly authorities?: unknown
   readonly additionals?: unknown
 }
 
@@ -25,6 +27,7 @@ export type Encoded = { name: string; ttl: number; flush: boolean } & (
   | { type: "PTR" | "A" | "AAAA"; data: string }
   | { type: "SRV"; data: { port: number; target: string } }
   | { type: "TXT"; data: Array<string> }
+  | { type: "NSEC"; data: { nextDomain: string; rrtypes: Array<UniqueType> } }
 )
 
 /** Reads a packet. Nothing for what is neither a plain query nor a plain response (RFC 6762 section 18). */
@@ -34,8 +37,10 @@ export const packetFrom = (decoded: Decoded): Packet | undefined => {
   return {
     kind,
     id: typeof id === "number" ? id : 0,
+    isTruncated: decoded.flag_tc === true,
     questions: entriesOf(decoded.questions).flatMap(questionFrom),
     answers: entriesOf(decoded.answers).flatMap(recordFrom),
+    authorities: entriesOf(decoded.authorities).flatMap(recordFrom),
     additionals: entriesOf(decoded.additionals).flatMap(recordFrom)
   }
 }
@@ -43,9 +48,11 @@ export const packetFrom = (decoded: Decoded): Packet | undefined => {
 /** The questions as the codec encodes them. */
 export const encodedQuestions = (
   questions: ReadonlyArray<Question>
-): Array<{ name: string; type: ResourceRecord["type"] }> =>
-  // The codec writes ANY as well; its types have forgotten it.
-  questions.map(({ name, type }) => ({ name, type: type as ResourceRecord["type"] }))
+): Array<{ name: string; type: UniqueType | "PTR" }> =>
+  questions.flatMap(({ name, type }) =>
+    // The codec writes ANY as well; its types have forgotten it.
+    type === "OTHER" ? [] : [{ name, type: type as UniqueType | "PTR" }]
+  )
 
 /** The records as the codec encodes them: each time a new value, for the codec changes what it is given. */
 export const encodedRecords = (records: ReadonlyArray<ResourceRecord>): Array<Encoded> =>
@@ -61,6 +68,9 @@ export const encodedRecords = (records: ReadonlyArray<ResourceRecord>): Array<En
       case "A":
       case "AAAA":
         return { name, ttl, flush, type: record.type, data: record.address }
+      case "NSEC":
+        // Where no such types are, the next name is the name itself (RFC 6762 section 6.1).
+        return { name, ttl, flush, type: record.type, data: { nextDomain: name, rrtypes: [...record.types] } }
     }
   })
 
@@ -74,10 +84,12 @@ const entriesOf = (list: unknown): ReadonlyArray<Fields> =>
 const isNameText = (value: unknown): value is string => typeof value === "string" && isName(value)
 
 /** The class of the internet, and any; with the bit that asks for an answer to the asker alone, as the codec shows it. */
-const questionClasses: ReadonlyArray<unknown> = ["IN", "ANY", "UNKNOWN_32769", "UNKNOWN_33023"]
+const plainClasses: ReadonlyArray<unknown> = ["IN", "ANY"]
+const unicastClasses: ReadonlyArray<unknown> = ["UNKNOWN_32769", "UNKNOWN_33023"]
 
 const questionFrom = ({ name, type, class: klass }: Fields): ReadonlyArray<Question> => {
-  if (!isNameText(name) || !questionClasses.includes(klass)) return []
+  const isUnicast = unicastClasses.includes(klass)
+  if (!isNameText(name) || !(isUnicast || plainClasses.includes(klass))) return []
   switch (type) {
     case "PTR":
     case "SRV":
@@ -85,9 +97,9 @@ const questionFrom = ({ name, type, class: klass }: Fields): ReadonlyArray<Quest
     case "A":
     case "AAAA":
     case "ANY":
-      return [{ name, type }]
+      return [{ name, type, isUnicast }]
     default:
-      return []
+      return typeof type === "string" ? [{ name, type: "OTHER", isUnicast }] : []
   }
 }
 

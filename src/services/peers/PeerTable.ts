@@ -7,6 +7,7 @@ import { ClockDrift, nextSteps } from "../../core/Failure.ts"
 import type { Memory } from "../../core/legacy/Exchange.ts"
 import type { NodeId } from "../../core/NodeId.ts"
 import type * as Roster from "../../core/Roster.ts"
+import { mdnsKey } from "../../core/roster/Candidate.ts"
 import type { PeerStatus } from "../Status.ts"
 import type { Connection } from "../Transport.ts"
 import type { Running } from "./SessionRunner.ts"
@@ -33,6 +34,8 @@ export interface PeerTable {
   readonly entries: Map<number, Entry>
   /** By candidate key, or by `from <host>` for those who came in. */
   readonly failures: Map<string, Failed & { readonly address: Address }>
+  /** Since when discovered peers that took no leave are gone (ms). */
+  readonly silent: Map<NodeId, number>
   /** What is remembered of existing FERAL nodes, and when they were last met (ms). */
   readonly memories: Map<NodeId, Memory>
   readonly exchanged: Map<NodeId, { readonly connection: Connection; readonly at: number }>
@@ -41,6 +44,7 @@ export interface PeerTable {
 export const make = (): PeerTable => ({
   entries: new Map(),
   failures: new Map(),
+  silent: new Map(),
   memories: new Map(),
   exchanged: new Map()
 })
@@ -79,7 +83,20 @@ export const noteFailure = (table: PeerTable, key: string, address: Address, fai
     if (table.failures.size <= visitors.kept) break
     table.failures.delete(oldest)
   }
-  return before === undefined || before.message !== failed.message || failed.at - before.at > visitors.shownFor
+  // The addresses of a peer take turns: each has its own message, and none is news.
+  const isSame =
+    before?._tag === failed._tag && (before.message === failed.message || before.address.host !== address.host)
+  return !isSame || failed.at - before.at > visitors.shownFor
+}
+
+/** Notes that a discovered peer fell silent, so that it is missed for a while. */
+export const noteSilence = ({ silent }: PeerTable, node: NodeId, at: number): void => {
+  silent.delete(node)
+  silent.set(node, at)
+  for (const oldest of silent.keys()) {
+    if (silent.size <= visitors.kept) break
+    silent.delete(oldest)
+  }
 }
 
 /** How every peer is: those of the roster, those who are connected, those who were refused lately. */
@@ -131,22 +148,27 @@ export const statuses = (
       port
     })
   }
-  for (const [key, { address, at, _tag, message }] of table.failures) {
-    if (!key.startsWith("from ") || now - at > visitors.shownFor) continue
-    rows.push({
-      ...unconnected,
-      source: "inbound",
-      state: "refused",
-      address: address.host,
-      port: address.port,
-      last_error: { _tag, message }
-    })
+  for (const [node, at] of table.silent) {
+    const failed = table.failures.get(mdnsKey(node))
+    if (failed === undefined || now - at > visitors.shownFor || rows.some(({ node_id }) => node_id === node)) continue
+    rows.push({ ...refusedOrLost(failed), node_id: node, source: "mdns", state: "backoff" })
+  }
+  for (const [key, failed] of table.failures) {
+    if (!key.startsWith("from ") || now - failed.at > visitors.shownFor) continue
+    rows.push({ ...refusedOrLost(failed), source: "inbound", state: "refused" })
   }
   return rows
 }
 
 /** What is said of a peer some of whose operations wait for their time. */
 export const heldBack = (drift: ClockDrift): string => `operations of the peer are held back: ${drift.message}`
+
+const refusedOrLost = ({ address, _tag, message }: Failed & { readonly address: Address }) => ({
+  ...unconnected,
+  address: address.host,
+  port: address.port,
+  last_error: { _tag, message }
+})
 
 /** How an existing FERAL node is between two exchanges. */
 const between = ({ exchanged, memories }: PeerTable, node: NodeId | undefined): Partial<PeerStatus> => {

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
   dialled,
+  isNeighbour,
+  isOwn,
   isUsable,
   type Link,
   linkFrom,
@@ -8,6 +10,7 @@ import {
   type NetworkAddress,
   rank
 } from "../../../src/core/dnssd/Link.ts"
+import { linkAt } from "../../support/DnsSdWorld.ts"
 
 const address = (address: string, netmask: string, internal = false): NetworkAddress => ({
   address,
@@ -31,37 +34,30 @@ const interfaces = {
 const links = (wanted: ReadonlyArray<string>) => linksOf(interfaces, wanted)
 
 describe("linksOf", () => {
-  it("without wishes: every interface with IPv4 but loopback, once, with all its addresses", () => {
+  it("without wishes: every interface but loopback, once for each family, with all its addresses", () => {
+    const eth0 = ["192.168.1.5", "192.168.1.6", "fe80::5"]
     assert.deepStrictEqual(links([]), [
-      {
-        key: "eth0 192.168.1.5",
-        scope: "eth0",
-        address: "192.168.1.5",
-        prefix: 24,
-        addresses: ["192.168.1.5", "192.168.1.6", "fe80::5"]
-      },
-      { key: "wlan0 10.20.30.40", scope: "wlan0", address: "10.20.30.40", prefix: 20, addresses: ["10.20.30.40"] }
+      linkAt("eth0", "192.168.1.5", 24, eth0.slice(1)),
+      { ...linkAt("eth0", "fe80::5"), addresses: eth0 },
+      linkAt("wlan0", "10.20.30.40", 20),
+      linkAt("tun0", "fd00::7")
     ])
   })
 
-  it("with wishes: the interfaces that hold them, loopback too, announcing nothing but them", () => {
-    assert.deepStrictEqual(links(["127.0.0.1"]), [
-      { key: "lo 127.0.0.1", scope: "lo", address: "127.0.0.1", prefix: 8, addresses: ["127.0.0.1"] }
+  it("with wishes: the interfaces and families that hold them, loopback too, announcing nothing but them", () => {
+    const shown = (wanted: ReadonlyArray<string>) => links(wanted).map(({ key, addresses }) => [key, ...addresses])
+    assert.deepStrictEqual(links(["127.0.0.1"]), [linkAt("lo", "127.0.0.1", 8)])
+    assert.deepStrictEqual(shown(["192.168.1.6"]), [["eth0 192.168.1.6", "192.168.1.6"]])
+    for (const wish of ["fe80::5", "FE80::5%eth0"]) assert.deepStrictEqual(shown([wish]), [["eth0 fe80::5", "fe80::5"]])
+    assert.deepStrictEqual(shown(["192.168.1.6", "fe80::5%eth0"]), [
+      ["eth0 192.168.1.6", "192.168.1.6", "fe80::5"],
+      ["eth0 fe80::5", "192.168.1.6", "fe80::5"]
     ])
-    assert.deepStrictEqual(
-      links(["192.168.1.6", "fe80::5%eth0"]).map(({ address, addresses }) => [address, ...addresses]),
-      [["192.168.1.6", "192.168.1.6", "fe80::5"]]
-    )
-    // Multicast goes over IPv4, even where only IPv6 is announced.
-    assert.deepStrictEqual(
-      links(["fe80::5"]).map(({ address, addresses }) => [address, ...addresses]),
-      [["192.168.1.5", "fe80::5"]]
-    )
+    assert.deepStrictEqual(shown(["fe80::5%wlan0"]), [])
   })
 
   it("where nothing fits, there is no link", () => {
     assert.deepStrictEqual(links(["192.0.2.1"]), [])
-    assert.deepStrictEqual(links(["fd00::7"]), [])
     assert.deepStrictEqual(linksOf({}, []), [])
   })
 })
@@ -84,8 +80,28 @@ describe("linkFrom", () => {
     assert.isUndefined(linkFrom([], "10.0.0.1"))
   })
 
+  it("tells the link of IPv6 by its scope", () => {
+    const among = links([])
+    assert.strictEqual(linkFrom(among, "fe80::9%eth0")?.key, "eth0 fe80::5")
+    assert.strictEqual(linkFrom(among, "fe80::9%tun0")?.key, "tun0 fd00::7")
+    assert.isUndefined(linkFrom(among, "fe80::9%wlan0"), "no IPv6 is spoken there")
+    assert.strictEqual(linkFrom(among, "2001:db8::9")?.family, "IPv6")
+    assert.isUndefined(linkFrom(all, "fe80::9%eth0"))
+  })
+
+  it("knows who is certainly near, and who is ourselves", () => {
+    const [eth0, eth0v6] = links([])
+    if (eth0 === undefined || eth0v6 === undefined) throw new Error("no links")
+    for (const near of ["192.168.1.7", "192.168.1.5"]) assert.isTrue(isNeighbour(eth0, near), near)
+    for (const far of ["192.168.2.7", "8.8.8.8", "fe80::9%eth0"]) assert.isFalse(isNeighbour(eth0, far), far)
+    assert.isTrue(isNeighbour(eth0v6, "fe80::9%eth0"))
+    for (const far of ["fe80::9%wlan0", "2001:db8::9", "192.168.1.7"]) assert.isFalse(isNeighbour(eth0v6, far), far)
+    for (const own of ["192.168.1.6", "fe80::5%eth0"]) assert.isTrue(isOwn([eth0v6], own), own)
+    assert.isFalse(isOwn([eth0], "192.168.1.7"))
+  })
+
   it("knows subnets of every size", () => {
-    const of = (prefix: number): Link => ({ key: "x", scope: "x", address: "200.1.2.3", prefix, addresses: [] })
+    const of = (prefix: number): Link => linkAt("x", "200.1.2.3", prefix)
     for (let prefix = 0; prefix <= 32; prefix++) {
       assert.isBelow(rank(of(prefix), "200.1.2.3"), 2)
       // The first bit that differs is bit 0, counted from the left.

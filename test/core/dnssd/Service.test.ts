@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { isName, nameKey } from "../../../src/core/dnssd/Record.ts"
 import {
+  announcedSets,
   isInstance,
   nodeOf,
   recordsOf,
-  recordSets,
   selfOf,
   serviceType,
   textOf
@@ -22,7 +22,7 @@ describe("Service", () => {
     ([id]) => {
       const self = selfOf(id, 9090)
       assert.isTrue(isName(self.instance) && isName(self.host) && isInstance(self.instance))
-      for (const set of recordSets) {
+      for (const set of announcedSets) {
         for (const record of recordsOf(self, link, set)) {
           assert.isTrue(isName(record.name) && record.ttl > 0)
           if (record.type !== "TXT") continue

@@ -1,9 +1,10 @@
 /** The life of sockets and links, over a network that fails when it is told to, in virtual time. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
+import { Clock, Effect, Exit, Fiber, PubSub, Queue, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { formatAddress } from "../../../src/core/Address.ts"
 import type { Link } from "../../../src/core/dnssd/Link.ts"
-import type { Packet } from "../../../src/core/dnssd/Record.ts"
+import { packetOf, type Packet } from "../../../src/core/dnssd/Record.ts"
 import { serviceType } from "../../../src/core/dnssd/Service.ts"
 import { NodeId } from "../../../src/core/NodeId.ts"
 import * as Carrier from "../../../src/services/discovery/Carrier.ts"
@@ -55,7 +56,8 @@ const fakeNetwork = (...links: ReadonlyArray<Link>) => {
 /** Runs a carrier; `seen` takes what was seen so far, as text. */
 const running = Effect.fnUntraced(function* (network: Carrier.Network) {
   const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
-  const stream = yield* Scope.provide(Carrier.run(network, "10 seconds", announcement), scope)
+  const doubts = yield* PubSub.dropping<NodeId>(16)
+  const stream = yield* Scope.provide(Carrier.run(network, "10 seconds", announcement, doubts), scope)
   const texts: Array<string> = []
   const watching = yield* Stream.runForEach(stream, (sighting) =>
     Effect.sync(() => {
@@ -64,12 +66,15 @@ const running = Effect.fnUntraced(function* (network: Carrier.Network) {
           ? ` ${sighting.error.detail}`
           : "nodeId" in sighting
             ? ` ${sighting.nodeId}`
-            : ""
+            : sighting._tag === "Duplicated"
+              ? ` ${formatAddress(sighting.address)}`
+              : ""
       texts.push(`${sighting._tag}${detail}`)
     })
   ).pipe(Effect.forkChild)
-  yield* TestClock.adjust("1 millis")
-  return { scope, watching, seen: () => texts.splice(0) }
+  // The first packet leaves within 120 ms.
+  yield* TestClock.adjust("120 millis")
+  return { scope, watching, doubts, seen: () => texts.splice(0) }
 })
 
 const [one, two] = [linkOf(1, 0), linkOf(1, 1)]
@@ -80,10 +85,7 @@ describe("Carrier", () => {
       const { network, sent } = fakeNetwork(one, two)
       const { seen } = yield* running(network)
       assert.deepStrictEqual(seen(), ["Available"])
-      assert.deepStrictEqual(
-        sent.map(({ link }) => link),
-        [one.key, two.key]
-      )
+      assert.deepStrictEqual([...new Set(sent.map(({ link }) => link))], [one.key, two.key])
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(seen(), [])
       const announced = sent.filter(({ link, packet }) => link === one.key && packet.kind === "response")
@@ -168,13 +170,7 @@ describe("Carrier", () => {
       yield* running(network)
       yield* TestClock.adjust("5 seconds")
       sent.length = 0
-      const packet: Packet = {
-        kind: "query",
-        id: 0,
-        questions: [{ name: `feral-me.${serviceType}`, type: "TXT" }],
-        answers: [],
-        additionals: []
-      }
+      const packet = packetOf("query", { questions: [{ name: `feral-me.${serviceType}`, type: "TXT" }] })
       // Each socket hears it, as on Linux.
       for (const handlers of world.open.values()) handlers.packet(packet, { address: "10.0.1.77", port: 5353 })
       yield* TestClock.adjust("1 millis")
@@ -195,18 +191,14 @@ describe("Carrier", () => {
         const [name, target] = [`feral-${index}.${serviceType}`, `h${index}.local`]
         const common = { ttl: 120, flush: false }
         handlers?.packet(
-          {
-            kind: "response",
-            id: 0,
-            questions: [],
+          packetOf("response", {
             answers: [
               { ...common, type: "PTR", name: serviceType, target: name },
               { ...common, type: "SRV", name, port: 1, target },
               { ...common, type: "TXT", name, strings: [] },
               { ...common, type: "A", name: target, address: "10.0.0.2" }
-            ],
-            additionals: []
-          },
+            ]
+          }),
           { address: "10.0.0.2", port: 5353 }
         )
       }
@@ -215,6 +207,71 @@ describe("Carrier", () => {
       const appeared = seen()
       assert.strictEqual(appeared.length, 512)
       assert.strictEqual(appeared[0], "Appeared 0")
+    })
+  )
+
+  it.effect("a machine that slept announces itself anew, and looks for others", () =>
+    Effect.gen(function* () {
+      const { network, sent } = fakeNetwork(one)
+      const clock = yield* Clock.Clock
+      let slept = 0
+      const day: Clock.Clock = {
+        ...clock,
+        sleep: (duration) => clock.sleep(duration),
+        currentTimeMillis: Effect.map(clock.currentTimeMillis, (millis) => millis + slept)
+      }
+      yield* Effect.provideService(running(network), Clock.Clock, day)
+      yield* TestClock.adjust("1 minute")
+      sent.length = 0
+      slept = 4_000
+      yield* TestClock.adjust("30 seconds")
+      // A clock that is set right is no sleep.
+      assert.deepStrictEqual(
+        sent.filter(({ packet }) => packet.kind === "response"),
+        []
+      )
+      slept += 3_600_000
+      yield* TestClock.adjust("20 seconds")
+      const kinds = sent.map(({ packet }) => (packet.authorities.length > 0 ? "probe" : packet.kind))
+      assert.strictEqual(kinds.filter((kind) => kind === "probe").length, 3)
+      assert.strictEqual(kinds.filter((kind) => kind === "response").length, 3)
+    })
+  )
+
+  it.effect("who is in doubt is asked for, and gone when nobody answers", () =>
+    Effect.gen(function* () {
+      const { network, world, sent } = fakeNetwork(one)
+      const { doubts, seen } = yield* running(network)
+      const [name, target] = [`feral-you.${serviceType}`, "you.local"]
+      const common = { ttl: 120, flush: false }
+      const answers: Packet["answers"] = [
+        { ...common, type: "PTR", name: serviceType, target: name },
+        { ...common, type: "SRV", name, port: 1, target },
+        { ...common, type: "TXT", name, strings: ["node_id=you"] },
+        { ...common, type: "A", name: target, address: "10.0.0.2" }
+      ]
+      world.open.get(one.key)?.packet(packetOf("response", { answers }), { address: "10.0.0.2", port: 5353 })
+      yield* TestClock.adjust("20 seconds")
+      assert.deepStrictEqual(seen(), ["Available", "Appeared you"])
+      sent.length = 0
+      yield* PubSub.publish(doubts, NodeId.make("you"))
+      yield* TestClock.adjust("9 seconds")
+      assert.isTrue(sent.some(({ packet }) => packet.questions.some((question) => question.name === name)))
+      assert.deepStrictEqual(seen(), [])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(seen(), ["Vanished you"])
+    })
+  )
+
+  it.effect("another node with our id is shown, with where it is", () =>
+    Effect.gen(function* () {
+      const { network, world } = fakeNetwork(one)
+      const { seen } = yield* running(network)
+      const [name, target] = [`feral-me.${serviceType}`, "feral-me.local"]
+      const answers: Packet["answers"] = [{ type: "SRV", name, ttl: 120, flush: true, port: 7, target }]
+      world.open.get(one.key)?.packet(packetOf("response", { answers }), { address: "10.0.0.2", port: 5353 })
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(seen(), ["Available", "Duplicated 10.0.0.2:7"])
     })
   )
 
@@ -239,6 +296,7 @@ describe("Carrier", () => {
     Effect.gen(function* () {
       const { network, world } = fakeNetwork(one)
       const { scope } = yield* running(network)
+      yield* TestClock.adjust("5 seconds")
       world.mute.add(one.key)
       const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
       yield* TestClock.adjust("299 millis")
@@ -257,7 +315,9 @@ describe("Carrier", () => {
         Effect.gen(function* () {
           const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
           const nodeId = NodeId.make(`n${index}`)
-          const stream = yield* Scope.provide(Carrier.run(network, "10 seconds", { nodeId, port: 9000 + index }), scope)
+          const doubts = yield* PubSub.dropping<NodeId>(16)
+          const announcement = { nodeId, port: 9000 + index }
+          const stream = yield* Scope.provide(Carrier.run(network, "10 seconds", announcement, doubts), scope)
           yield* Stream.runForEach(stream, (sighting) =>
             sighting._tag === "Appeared"
               ? Queue.offer(others, `${nodeId} sees ${sighting.nodeId} at ${sighting.addresses[0]?.port}`)

@@ -107,7 +107,9 @@ describe("packetFrom", () => {
       {
         kind: "response",
         id: 0,
+        isTruncated: false,
         questions: [],
+        authorities: [],
         answers: [
           { name: serviceType, ttl: 120, flush: false, type: "PTR", target: name },
           { name, ttl: 120, flush: true, type: "SRV", port: 9090, target },

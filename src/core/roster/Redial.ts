@@ -1,0 +1,62 @@
+/**
+ * When to dial again after a connection ended or a dial failed: after a delay that doubles up to a cap, with jitter. A refusal
+ * starts at a longer delay: someone has to mend it.
+ */
+import type { Candidate } from "./Candidate.ts"
+
+/** Delays in milliseconds. */
+export const delays = {
+  retry: { first: 250, cap: 30_000 },
+  // More than twice the longest wait of a rate limit, so that who is refused for its passphrase leaves room for others of its
+  // address.
+  refused: { first: 5_000, cap: 150_000 }
+} as const
+
+/** How a dial or a connection ended. */
+export type Ending =
+  /** It was lost, or never came about. */
+  | "lost"
+  /** One side does not let the other in. */
+  | "refused"
+  /** The address is our own. */
+  | "self"
+  /** It was given up for another connection to the same node. */
+  | "duplicate"
+  /** An exchange with an existing FERAL node is over. */
+  | "exchanged"
+  /** It is over, and something was left. */
+  | "unfinished"
+
+/** When to dial again, and what counts as a failure. */
+export const afterEnd = (
+  interval: number,
+  candidate: Candidate,
+  ending: Ending,
+  wasGood: boolean,
+  random: number,
+  now: number
+): Pick<Candidate, "failures" | "dialAt" | "exchangedAt"> => {
+  const { exchangedAt } = candidate
+  const failures = wasGood ? 0 : candidate.failures + 1
+  switch (ending) {
+    case "exchanged":
+      return { failures: 0, dialAt: now + interval, exchangedAt: now }
+    case "unfinished":
+      return { failures: 0, dialAt: now, exchangedAt: now }
+    case "duplicate":
+      return { failures: candidate.failures, dialAt: Math.max(now, candidate.dialAt), exchangedAt }
+    case "self":
+      return { failures, dialAt: Infinity, exchangedAt }
+    case "refused":
+      return { failures, dialAt: now + backoff(delays.refused, failures, random), exchangedAt }
+    case "lost":
+      return { failures, dialAt: now + backoff(delays.retry, failures, random), exchangedAt }
+  }
+}
+
+/** The delay before try `failures + 1`: doubling, capped, and spread over its upper half. */
+export const backoff = (
+  { first, cap }: { readonly first: number; readonly cap: number },
+  failures: number,
+  random: number
+): number => Math.min(cap, first * 2 ** Math.max(0, failures - 1)) * (0.5 + random / 2)
