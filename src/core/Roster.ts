@@ -4,7 +4,7 @@
  * - Peers come from mDNS first. The static list is used when no peer was seen for `mdnsTimeout`, and at once when mDNS is off or
  *   unavailable. mDNS goes on meanwhile; what is discovered and what is configured is joined by node id.
  * - Of two nodes that see each other, the one with the lower id dials; the other waits `patience`, then dials too, for the
- *   network may let connections through in one direction only.
+ *   network may let connections through in one direction only. Who has just started does not wait: nobody can have heard of it.
  * - One connection for each pair. Of two that are made at the same time, the one that the lower id dialled stays. Later on
  *   the newer stays: a peer dials again only when it has lost the older one.
  * - With an existing FERAL node (form 1) a connection is one exchange. It is dialled every `interval`, at once when something was
@@ -25,6 +25,8 @@ import { type Link, loserOf } from "./roster/Rivals.ts"
 export const times = {
   /** How long the higher id waits for the lower one to dial. */
   patience: 5_000,
+  /** A node that starts is not announced before: it makes sure that its names are its own (`dnssd/Probe.ts`). */
+  unannounced: 750,
   /** A connection that lasted this long was good. */
   good: 60_000,
   /** The least time between two exchanges with an existing FERAL node, when local writes wait. */
@@ -47,6 +49,8 @@ export interface Roster {
   readonly options: Options
   readonly mdns: "on" | "off" | "unavailable"
   readonly static: "waiting" | "active" | "none"
+  /** When it began (ms). */
+  readonly since: number
   /** Since when no peer is known by mDNS (ms). */
   readonly aloneSince: number
   readonly candidates: ReadonlyMap<string, Candidate>
@@ -109,6 +113,7 @@ export const initial = (options: Options, now: number): Step =>
         options,
         mdns: options.mdns ? "on" : "off",
         static: options.peers.length === 0 ? "none" : "waiting",
+        since: now,
         aloneSince: now,
         candidates: new Map(),
         links: new Map()
@@ -163,7 +168,8 @@ const appear = (roster: Roster, { node, addresses, protocol, now }: Extract<Even
   if (known !== undefined && addresses.every((address) => includesAddress(known.addresses, address))) {
     return withCandidate(roster, { ...known, addresses })
   }
-  const wait = protocol === 1 || byCodePoint(roster.options.self, node) < 0 ? 0 : times.patience
+  const isOurs = protocol === 1 || byCodePoint(roster.options.self, node) < 0 || now - roster.since < times.unannounced
+  const wait = isOurs ? 0 : times.patience
   return withCandidate(roster, {
     key,
     source: "mdns",

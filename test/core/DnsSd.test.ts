@@ -254,12 +254,24 @@ describe("DnsSd: questions", () => {
     })
   }
 
+  it("of a newcomer are answered soon, however short ago the others have spoken", () => {
+    for (let start = 900; start < 6 * second; start += 130) {
+      const network = new Network()
+      network.join("old", 1)
+      network.until(start)
+      const { seen } = network.join("new", 2)
+      network.until(start + 300)
+      assert.strictEqual(seen[0]?.sighting._tag, "Appeared", `${start}`)
+    }
+  })
+
   it("name what is known, so that it is not said again", () => {
     const machine = new Machine("me", 9090, [link])
     machine.told(link, ...records.all("you", 2))
     machine.until(500)
     const [query] = machine.takeSent("query")
-    assert.deepStrictEqual(query?.packet.questions, [{ name: serviceType, type: "PTR" }])
+    const browse = { name: serviceType, type: "PTR" } as const
+    assert.deepStrictEqual(query?.packet.questions, [browse, { ...browse, isUnicast: true }])
     assert.deepStrictEqual(
       query?.packet.answers.map((record) => ("target" in record ? record.target : "")),
       [`feral-me.${serviceType}`, `feral-you.${serviceType}`]

@@ -110,20 +110,26 @@ describe("Roster", () => {
 
   it("the lower id dials at once, the higher one after five seconds", () => {
     const { event, dials } = world()
-    event(appeared(higher, "10.0.0.9", 0))
+    event(appeared(higher, "10.0.0.9", 1_000))
     assert.deepStrictEqual(dials(), ["10.0.0.9"])
-    event(appeared(lower, "10.0.0.1", 0))
-    event(tick(4_999))
+    event(appeared(lower, "10.0.0.1", 1_000))
+    event(tick(5_999))
     assert.deepStrictEqual(dials(), [])
-    event(tick(5_000))
+    event(tick(6_000))
+    assert.deepStrictEqual(dials(), ["10.0.0.1"])
+  })
+
+  it("who has just started dials at once: it has not been announced, so nobody else can", () => {
+    const { event, dials } = world()
+    event(appeared(lower, "10.0.0.1", 749))
     assert.deepStrictEqual(dials(), ["10.0.0.1"])
   })
 
   it("nobody is dialled who is connected already", () => {
     const { event, dials, roster } = world()
-    event(appeared(lower, "10.0.0.1", 0))
+    event(appeared(lower, "10.0.0.1", 900))
     event(established(1, lower, undefined, 1_000))
-    event(tick(5_000))
+    event(tick(5_900))
     assert.deepStrictEqual(dials(), [])
     assert.strictEqual(Roster.deadline(roster()), Infinity)
     event(ended(1, undefined, "lost", 6_000))

@@ -102,13 +102,21 @@ export const neighbour: Asker = { address: "10.0.0.200", port: 5353 }
 
 type Untimed<E> = E extends unknown ? Omit<E, "now" | "random"> : never
 
+/** A packet for all, or for one. */
+interface Underway {
+  readonly at: number
+  readonly packet: Packet
+  readonly from: Asker
+  readonly to: Asker | undefined
+}
+
 /** Nodes that hear each other on one link each. */
 export class Network {
   now = 0
   /** Packets of each node that are on their way, or have arrived. */
   private readonly collected = new Map<Machine, number>()
   private readonly nodes: Array<{ readonly machine: Machine; readonly link: Link; isThere: boolean }> = []
-  private readonly underway: Array<{ readonly at: number; readonly packet: Packet; readonly from: Asker }> = []
+  private readonly underway: Array<Underway> = []
 
   join(id: string, host: number, port = 9000 + host): Machine {
     const link = linkOf(host)
@@ -149,7 +157,9 @@ export class Network {
       for (const { machine, link, isThere } of this.nodes) {
         if (!isThere) continue
         machine.now = at
-        for (const { packet, from } of arriving) machine.hears(link, packet, from)
+        for (const { packet, from, to } of arriving) {
+          if (to === undefined || to.address === link.address) machine.hears(link, packet, from)
+        }
         if (DnsSd.deadline(machine.state) <= at) machine.event({ _tag: "Tick" })
       }
     }
@@ -168,8 +178,7 @@ export class Network {
     { address }: Link,
     sends: ReadonlyArray<{ readonly packet: Packet; readonly to: Asker | undefined }>
   ): void {
-    for (const { packet, to } of sends) {
-      if (to === undefined) this.underway.push({ at: this.now + 1, packet, from: { address, port: neighbour.port } })
-    }
+    const from = { address, port: neighbour.port }
+    for (const { packet, to } of sends) this.underway.push({ at: this.now + 1, packet, from, to })
   }
 }

@@ -1,7 +1,8 @@
 /**
  * Looks for others: asks, remembers what it hears, and says who can be dialled (RFC 6762 section 5, RFC 6763 section 4).
  *
- * On each link we ask for instances soon, and then after 1, 2, 4 ... seconds up to an hour. What an instance lacks is asked
+ * On each link we ask for instances soon, and then after 1, 2, 4 ... seconds up to an hour. The first question asks for answers
+ * to us alone as well, for who has just spoken to all may not do so again for a second. What an instance lacks is asked
  * for by name, and what is about to end is asked for again before it does. All that is due leaves in one packet, and packets
  * of questions keep a distance, whatever is heard. What somebody else has just asked is not asked again.
  */
@@ -21,6 +22,7 @@ import {
 } from "./Record.ts"
 import type { Send } from "./Responder.ts"
 import { pointerOf, type Self, serviceType } from "./Service.ts"
+import * as Reconfirm from "./Reconfirm.ts"
 import * as Sightings from "./Sightings.ts"
 
 /** Times in milliseconds. */
@@ -99,17 +101,18 @@ export const resume = (browser: Browser, now: number, random: number): Browser =
 
 /** Asks whether what we know of a node still holds, for it was not found where it said. */
 export const doubt = (browser: Browser, node: NodeId, now: number): Browser =>
-  withCache(browser, Cache.doubt(browser.cache, Sightings.keysOf(browser.seen, node), now))
+  withCache(browser, Reconfirm.doubt(browser.cache, Sightings.keysOf(browser.seen, node), now))
 
 /** Somebody else has asked what we would ask: its answers are for us as well (RFC 6762 section 7.3). */
 export const overheard = (browser: Browser, key: string, query: Packet, now: number): Browser => {
   const ear = browser.ears.get(key)
-  const isOurs = ({ name, type, isUnicast }: Question) =>
-    nameKey(name) === serviceType && type === "PTR" && isUnicast !== true
-  if (ear === undefined || query.isTruncated || !query.questions.some(isOurs)) return browser
-  const ours = known(browser, ear.link, now)
-  if (!query.answers.every((answer) => ours.some((own) => isSameRecord(own, answer)))) return browser
-  return { ...browser, ears: new Map(browser.ears).set(key, browsed(ear, now)) }
+  const questions = query.questions.filter(({ isUnicast }) => isUnicast !== true)
+  const spared = withCache(browser, Reconfirm.spare(browser.cache, key, questions, now))
+  const isOurs = ({ name, type }: Question) => nameKey(name) === serviceType && type === "PTR"
+  if (ear === undefined || query.isTruncated || !questions.some(isOurs)) return spared
+  const ours = known(spared, ear.link, now)
+  if (!query.answers.every((answer) => ours.some((own) => isSameRecord(own, answer)))) return spared
+  return { ...spared, ears: new Map(spared.ears).set(key, browsed(ear, now)) }
 }
 
 /** Takes in a response. */
@@ -219,7 +222,12 @@ const ask = (browser: Browser, ear: Ear, now: number): readonly [Browser, Readon
   if (questions.size === 0) return [next, []]
   const asked: Ear = { ...(isBrowsing ? browsed(ear, now) : ear), quietUntil: now + times.distance }
   const answers = questions.has(Cache.keyOf("PTR", serviceType)) ? known(browser, link, now) : []
-  return [{ ...next, ears: new Map(browser.ears).set(link.key, asked) }, split([...questions.values()], answers)]
+  const isFirst = isBrowsing && ear.interval === times.browse.first
+  const alone: ReadonlyArray<Question> = isFirst ? [{ name: serviceType, type: "PTR", isUnicast: true }] : []
+  return [
+    { ...next, ears: new Map(browser.ears).set(link.key, asked) },
+    split([...questions.values(), ...alone], answers)
+  ]
 }
 
 /** Questions and what is known of their answers, in packets of which each fits into a frame (RFC 6762 section 7.2). */

@@ -131,22 +131,6 @@ export const hasLost = ({ instances, hosts }: Cache, now: number): boolean => {
   )
 }
 
-/** Some instances, with the addresses of their hosts, end soon unless they are heard of again. */
-export const doubt = (cache: Cache, keys: ReadonlyArray<string>, now: number): Cache => {
-  const [instances, hosts] = [new Map(cache.instances), new Map(cache.hosts)]
-  for (const key of keys) {
-    const instance = instances.get(key)
-    if (instance?.service === undefined) continue
-    const { service } = instance
-    instances.set(key, { ...instance, service: { ...service, life: Life.doubt(service.life, now) } })
-    const host = hosts.get(service.hostKey)
-    if (host === undefined) continue
-    const addresses = new Map([...host.addresses].map(([address, life]) => [address, Life.doubt(life, now)]))
-    hosts.set(service.hostKey, { ...host, addresses })
-  }
-  return { instances, hosts }
-}
-
 /** When something ends, and, by link, when something is to be asked for. */
 export interface Plan {
   readonly endAt: number

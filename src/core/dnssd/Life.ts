@@ -59,6 +59,10 @@ export const refreshAt = ({ from, until, chance, refreshed }: Life): number => {
 /** After it was asked for again. */
 export const refresh = (life: Life): Life => ({ ...life, refreshed: life.refreshed + 1 })
 
+/** After somebody else asked for it: as if we had, when we would have soon (RFC 6762 section 7.3). */
+export const spare = (life: Life, now: number): Life =>
+  refreshAt(life) <= now + spread * (life.until - life.from) ? refresh(life) : life
+
 /** Seconds that are left, when they are more than half: what a query may call known (RFC 6762 section 7.1). */
 export const secondsLeft = ({ from, until }: Life, now: number): number | undefined =>
   until - now > (until - from) / 2 ? Math.floor((until - now) / 1000) : undefined

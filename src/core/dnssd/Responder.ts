@@ -125,8 +125,8 @@ export const asked = (
 }
 
 /**
- * Answers the asker alone when it would rather have that, and everybody has heard the records not long ago (RFC 6762 section
- * 5.4). On our own host others share its port, so the answer could be lost there.
+ * Answers the asker alone when it would rather have that, or would have to wait otherwise, and everybody has heard the records
+ * not long ago (RFC 6762 section 5.4). On our own host others share its port, so the answer could be lost there.
  */
 const answerAlone = (
   responder: Responder,
@@ -140,10 +140,11 @@ const answerAlone = (
   const { link, sentAt, unicastAt } = voice
   const isFresh = (set: RecordSet) =>
     recordsOf(self, link, set).every(({ ttl }) => now - (sentAt.get(set) ?? -Infinity) < (ttl * 1000) / 4)
+  const isLate = [...sets].some((set) => now < (sentAt.get(set) ?? -Infinity) + Voice.times.perRecord)
   const isAlone =
     sets.size > 0 &&
     now >= unicastAt + Voice.times.perUnicast &&
-    questions.every(({ isUnicast }) => isUnicast) &&
+    (questions.every(({ isUnicast }) => isUnicast) || (isLate && questions.some(({ isUnicast }) => isUnicast))) &&
     isNeighbour(link, from.address) &&
     !isFromUs(responder, from) &&
     [...sets].every(isFresh)

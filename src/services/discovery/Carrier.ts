@@ -99,6 +99,8 @@ export const run = Effect.fnUntraced(function* (
   const send = (packet: Send) => {
     const open = opened.get(packet.link)
     open?.socket.send(packet, (error) => {
+      // Who cannot be answered alone says nothing about the link.
+      if (packet.to !== undefined) return
       if (error !== undefined) return breakOff(open.link.key, error)
       if (!open.proven) Queue.offerUnsafe(inbox, undefined)
       open.proven = true

@@ -4,7 +4,7 @@
  */
 import { type Duration, Effect, PubSub, Result } from "effect"
 import multicastDns from "multicast-dns"
-import { createSocket } from "node:dgram"
+import { createSocket, type Socket as DatagramSocket } from "node:dgram"
 import { networkInterfaces } from "node:os"
 import { type Link, linksOf } from "../../core/dnssd/Link.ts"
 import type { NodeId } from "../../core/NodeId.ts"
@@ -68,8 +68,9 @@ const linksNow = Effect.fnUntraced(function* (wanted: ReadonlyArray<string>) {
 /** Opens the socket of a link: done when it is bound and a member of the group. */
 const open = (link: Link, port: number, handlers: Carrier.Handlers): Effect.Effect<Carrier.Socket, MdnsUnavailable> =>
   Effect.callback<Carrier.Socket, MdnsUnavailable>((resume) => {
+    const { group, options } = familyOf(link)
     const made = Result.try({
-      try: () => multicastDns({ ...familyOf(link), port, ttl: 255, loopback: true }),
+      try: () => multicastDns({ ...options, ip: group, port, ttl: 255, loopback: true }),
       catch: (cause) => unavailable(link.key, errorOf(cause))
     })
     if (Result.isFailure(made)) return resume(Effect.fail(made.failure))
@@ -90,7 +91,7 @@ const open = (link: Link, port: number, handlers: Carrier.Handlers): Effect.Effe
     })
     mdns.once("ready", () => {
       isOpen = true
-      resume(Effect.succeed(socketOf(mdns)))
+      resume(Effect.succeed(socketOf(mdns, options.socket, { address: group, port })))
     })
     return closing(mdns)
   }).pipe(
@@ -100,35 +101,28 @@ const open = (link: Link, port: number, handlers: Carrier.Handlers): Effect.Effe
     })
   )
 
-/** The flag TC of a header. */
-const truncated = 1 << 9
-
 /** Bound to all addresses: bound to one, a socket would hear no multicast. One for IPv6 leaves the port of IPv4 alone. */
-const familyOf = ({ family, address, scope }: Link): multicastDns.Options =>
-  family === "IPv4"
-    ? { interface: address, bind: "0.0.0.0" }
-    : {
-        type: "udp6",
-        ip: "ff02::fb",
-        interface: `::%${scope}`,
-        bind: "::",
-        socket: createSocket({ type: "udp6", reuseAddr: true, ipv6Only: true })
-      }
+const familyOf = ({ family, address, scope }: Link) => {
+  if (family === "IPv4") {
+    const socket = createSocket({ type: "udp4", reuseAddr: true })
+    return { group: "224.0.0.251", options: { type: "udp4", interface: address, bind: "0.0.0.0", socket } } as const
+  }
+  const socket = createSocket({ type: "udp6", reuseAddr: true, ipv6Only: true })
+  return { group: "ff02::fb", options: { type: "udp6", interface: `::%${scope}`, bind: "::", socket } } as const
+}
 
-const socketOf = (mdns: multicastDns.MulticastDNS): Carrier.Socket => ({
-  send: ({ packet: { kind, id, isTruncated, questions, answers, authorities, additionals }, to }, done) => {
-    const packet = {
-      id,
-      flags: isTruncated ? truncated : 0,
-      questions: Packets.encodedQuestions(questions),
-      answers: Packets.encodedRecords(answers),
-      authorities: Packets.encodedRecords(authorities),
-      additionals: Packets.encodedRecords(additionals)
-    }
-    const sent = (error: Error | null | undefined) => done(error ?? undefined)
-    if (kind === "query") mdns.query(packet, sent)
-    else if (to === undefined) mdns.respond(packet, sent)
-    else mdns.respond(packet, { address: to.address, port: to.port }, sent)
+const socketOf = (
+  mdns: multicastDns.MulticastDNS,
+  socket: DatagramSocket,
+  everybody: { readonly address: string; readonly port: number }
+): Carrier.Socket => ({
+  send: ({ packet, to = everybody }, done) => {
+    // The port of an asker is untrusted as well: 0 is one that cannot be sent to.
+    const sent = Result.try({
+      try: () => socket.send(Packets.encode(packet), to.port, to.address, (error) => done(error ?? undefined)),
+      catch: errorOf
+    })
+    if (Result.isFailure(sent)) done(sent.failure)
   },
   close: closing(mdns)
 })

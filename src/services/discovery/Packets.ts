@@ -2,9 +2,11 @@
  * Between the packets of the codec and those of `core/dnssd/Record.ts`. Reading is total: what is not understood is left out,
  * and what is left is safe to compare, to remember and to write again.
  */
+import dnsPacket from "dns-packet"
 import { isUtf8 } from "node:buffer"
 import { isIPv4, isIPv6 } from "node:net"
 import { isName, type Packet, type Question, type ResourceRecord, type UniqueType } from "../../core/dnssd/Record.ts"
+import { utf8Length } from "../../core/NodeId.ts"
 
 /** Questions and records of one packet that are read. */
 const maxEntries = 512
@@ -23,7 +25,7 @@ export interface Decoded {
 }
 
 /** A record as the codec encodes it. */
-export type Encoded = { name: string; ttl: number; flush: boolean } & (
+type Encoded = { name: string; ttl: number; flush: boolean } & (
   | { type: "PTR" | "A" | "AAAA"; data: string }
   | { type: "SRV"; data: { port: number; target: string } }
   | { type: "TXT"; data: Array<string> }
@@ -45,17 +47,38 @@ export const packetFrom = (decoded: Decoded): Packet | undefined => {
   }
 }
 
-/** The questions as the codec encodes them. */
-export const encodedQuestions = (
-  questions: ReadonlyArray<Question>
-): Array<{ name: string; type: UniqueType | "PTR" }> =>
-  questions.flatMap(({ name, type }) =>
+/** The bytes of a packet. */
+export const encode = ({ kind, id, isTruncated, ...sections }: Packet): Uint8Array => {
+  const questions = sections.questions.filter(({ type }) => type !== "OTHER")
+  const bytes = dnsPacket.encode({
+    type: kind,
+    id,
+    flags:
+      (kind === "response" ? dnsPacket.AUTHORITATIVE_ANSWER : 0) | (isTruncated ? dnsPacket.TRUNCATED_RESPONSE : 0),
     // The codec writes ANY as well; its types have forgotten it.
-    type === "OTHER" ? [] : [{ name, type: type as UniqueType | "PTR" }]
-  )
+    questions: questions.map(({ name, type }) => ({ name, type: type as UniqueType })),
+    answers: encoded(sections.answers),
+    authorities: encoded(sections.authorities),
+    additionals: encoded(sections.additionals)
+  })
+  // The codec has no way to write the bit that asks for an answer to the asker alone.
+  let at = headerBytes
+  for (const { name, isUnicast } of questions) {
+    at += utf8Length(name) + questionBytes
+    if (isUnicast === true) bytes.writeUInt16BE(unicastBit | bytes.readUInt16BE(at - 2), at - 2)
+  }
+  return bytes
+}
+
+/** Bytes of a header, and of a question beside the characters of its name. */
+const headerBytes = 12
+const questionBytes = 6
+
+/** In the class of a question. */
+const unicastBit = 0x8000
 
 /** The records as the codec encodes them: each time a new value, for the codec changes what it is given. */
-export const encodedRecords = (records: ReadonlyArray<ResourceRecord>): Array<Encoded> =>
+const encoded = (records: ReadonlyArray<ResourceRecord>): Array<Encoded> =>
   records.map((record) => {
     const { name, ttl, flush } = record
     switch (record.type) {

@@ -137,6 +137,26 @@ describe("who is not found where it says it is", () => {
     assert.isFalse(machine.seen.some(({ sighting }) => sighting._tag === "Vanished" && sighting.isGoodbye))
   })
 
+  it("is asked for by one of many who doubt", () => {
+    const network = new Network()
+    const nodes = Array.from({ length: 20 }, (_, index) => network.join(`n${index}`, index + 1))
+    for (const [index, node] of nodes.entries()) node.random = () => ((index * 37) % 100) / 100
+    network.until(20 * second)
+    const [lost, ...others] = nodes
+    if (lost === undefined) throw new Error("no nodes")
+    network.leave(lost, false)
+    const isAbout = ({ packet, at }: Sent) =>
+      at >= 20 * second && packet.questions.some(({ name }) => name.startsWith("feral-n0."))
+    for (const node of others) node.event({ _tag: "Doubted", nodeId: NodeId.make("n0") })
+    network.until(40 * second)
+    assert.isTrue(
+      others.every(({ seen }) => seen.some(({ sighting: { _tag, nodeId } }) => _tag === "Vanished" && nodeId === "n0"))
+    )
+    const asked = others.flatMap(({ sent }) => sent.filter(isAbout))
+    assert.isAtLeast(asked.length, 4)
+    assert.isAtMost(asked.length, 12)
+  })
+
   it("stays when it answers, and is asked for no more", () => {
     const machine = settled()
     machine.told(link, ...recordsOf("you", 2))

@@ -101,6 +101,7 @@ describe.skipIf(needs("nft"))("nodes on a network", () => {
     const perNode = ((packets.length / others.length) * 60) / 45
     figure("packets per minute and node", perNode, "")
     assert.isAbove(packets.length, 0, "the listener hears them")
-    assert.isBelow(perNode, 10)
+    // Under 10 at rest; here two have fallen silent.
+    assert.isBelow(perNode, 15)
   })
 })
