@@ -176,6 +176,8 @@ export const step = (exchange: Exchange, event: Event): Step => {
       ]
     case "Alive":
     case "Changed":
+    case "Compare":
+    case "Scanned":
       return [exchange, []]
   }
 }
@@ -376,7 +378,8 @@ export const view = ({ phase, peer, since, held }: Exchange): View => ({
   offset: undefined,
   lastSyncAt: phase === "closed" ? since : undefined,
   held,
-  diverged: false
+  diverged: false,
+  repair: undefined
 })
 
 /** Whether a node, by the clock that it reports now, took nothing of what it was sent last time. */
