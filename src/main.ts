@@ -9,6 +9,7 @@ import { existsSync, mkdirSync } from "node:fs"
 import { enableCompileCache } from "node:module"
 import { homedir } from "node:os"
 import { join } from "node:path"
+import { setFlagsFromString } from "node:v8"
 
 /** Whether the directory is there, or could be made. Its parent is not made: a user without a home has no cache. */
 const isThere = (directory: string): boolean => {
@@ -19,6 +20,10 @@ const isThere = (directory: string): boolean => {
     return existsSync(directory)
   }
 }
+
+// What is live is some 40 MB, but on a machine with much memory V8 collects so rarely that a node grows to many times that. It
+// reads this flag each time it decides how far the heap may grow.
+setFlagsFromString("--optimize-for-size")
 
 const caches = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache")
 const ours = join(caches, "feral-sync")

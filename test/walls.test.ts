@@ -88,6 +88,13 @@ const tree: Record<string, ReadonlyArray<readonly [line: string, rule: string | 
     [`export * as sql from "effect/sql"`, imports],
     [`export { main } from "../../main.ts"`, imports]
   ],
+  "src/services/transport/WebSocketConnection.ts": [
+    [`export * as ws from "ws"`, undefined],
+    [`export * as mdns from "multicast-dns"`, imports],
+    [`export * as tls from "node:tls"`, imports],
+    [`export * as sql from "effect/sql"`, imports],
+    [`export { main } from "../../main.ts"`, imports]
+  ],
   "src/services/discovery/Mdns.ts": [
     [`export * as mdns from "multicast-dns"`, undefined],
     [`export * as ws from "ws"`, imports],
@@ -110,6 +117,7 @@ const tree: Record<string, ReadonlyArray<readonly [line: string, rule: string | 
     [`export * as tls from "node:tls"`, imports],
     [`export { main } from "../../main.ts"`, imports]
   ],
+  "src/services/store/SqliteCheck.ts": [[`export * as sql from "effect/sql/SqlClient"`, undefined]],
   "src/services/store/SqliteSchema.ts": [[`export * as sql from "effect/sql/SqlClient"`, undefined]],
   "src/services/store/Memory.ts": [[`export * as sql from "effect/sql"`, imports]],
   "src/index.ts": [

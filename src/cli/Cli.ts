@@ -6,6 +6,7 @@ import { Cause, Effect } from "effect"
 import { CliConfig, CliOutput, Command, GlobalFlag } from "effect/cli"
 import { layerQuiet } from "../services/Logging.ts"
 import { version } from "../services/Version.ts"
+import * as Doctor from "./Doctor.ts"
 import * as Episode from "./Episode.ts"
 import * as Fact from "./Fact.ts"
 import { presenter, report, reportDefect } from "./Failure.ts"
@@ -14,6 +15,7 @@ import * as Log from "./Log.ts"
 import * as Note from "./Note.ts"
 import * as Start from "./Start.ts"
 import * as Status from "./Status.ts"
+import * as Tls from "./Tls.ts"
 
 const feralSync = Command.make("feral-sync").pipe(
   Command.withDescription("Replicates the memory of agents between machines: local first, no server, no cloud."),
@@ -29,6 +31,8 @@ const feralSync = Command.make("feral-sync").pipe(
     Start.command,
     Status.status,
     Status.peers,
+    Doctor.command,
+    Tls.command,
     Note.command,
     Fact.command,
     Episode.command,

@@ -42,6 +42,9 @@ export const oneLine = (text: string): string =>
     .replace(/\t/g, " ")
     .replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, "\ufffd")
 
+/** A path as a shell takes it. */
+export const quoted = (path: string): string => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)
+
 /** The beginning of a text, at most `width` cells wide. */
 export const truncate = (text: string, width: number): string => {
   if (text.length <= width / 2 || CliOutput.displayWidth(text) <= width) return text

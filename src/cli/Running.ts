@@ -9,7 +9,7 @@ import { Passphrase } from "../services/Passphrase.ts"
 import { Peers } from "../services/Peers.ts"
 import { Store } from "../services/Store.ts"
 import { version } from "../services/Version.ts"
-import { writeJson, writeLine } from "./Output.ts"
+import { quoted, writeJson, writeLine } from "./Output.ts"
 
 /** Runs the node, says so when it is ready, and goes on until it is interrupted. */
 export const run = Effect.fn("Running.run")(function* (settings: Settings, isJson: boolean) {
@@ -61,5 +61,3 @@ const welcome = ({ home, host }: Settings, { nodeId, port, apiPort, passphrase }
     "  give it there     feral-sync start --passphrase-file -     (paste it, Enter, Ctrl-D)"
   ]
 }
-
-const quoted = (path: string): string => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)

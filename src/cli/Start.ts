@@ -16,7 +16,8 @@ const option = (variable: Variable, metavar: string, description: string) =>
     Flag.String(flagOf(variable)).pipe(Flag.withMetavar(metavar), Flag.withDescription(`${description} (${variable})`))
   )
 
-const flags = {
+/** What a node is to be like: a flag for each variable. */
+export const flags = {
   FERAL_SYNC_HOST: option("FERAL_SYNC_HOST", "ADDRESS", "Address to listen on; all by default"),
   FERAL_SYNC_PORT: option("FERAL_SYNC_PORT", "PORT", "Port to listen on, 0 for any free one; 9090"),
   FERAL_SYNC_PEERS: option("FERAL_SYNC_PEERS", "HOST:PORT,…", "Static peers; IPv6 as [::1]:9090"),
@@ -41,27 +42,34 @@ const flags = {
   FERAL_SYNC_MAX_RECV_BYTES: option("FERAL_SYNC_MAX_RECV_BYTES", "BYTES", "What we accept in one; 8388608"),
   FERAL_SYNC_API_PORT: option("FERAL_SYNC_API_PORT", "PORT", "Dashboard and API on 127.0.0.1, 0 for none; 9091"),
   FERAL_SYNC_LOG: option("FERAL_SYNC_LOG", "PRETTY|JSON", "How to log, on stderr; pretty"),
-  FERAL_SYNC_LOG_LEVEL: option("FERAL_SYNC_LOG_LEVEL", "LEVEL", "debug, info, warn or error; info")
+  FERAL_SYNC_LOG_LEVEL: option("FERAL_SYNC_LOG_LEVEL", "LEVEL", "debug, info, warn or error; info"),
+  passphraseFile: Fields.maybe(
+    Flag.String("passphrase-file").pipe(
+      Flag.withMetavar("FILE"),
+      Flag.withDescription("Read the passphrase from a file, or from stdin with -; wins over FERAL_SYNC_PASSPHRASE")
+    )
+  )
 }
+
+/** What the flags say, `--home` included. */
+export const overrides = Effect.fnUntraced(function* ({
+  passphraseFile,
+  ...given
+}: Partial<Record<Variable | "passphraseFile", string | undefined>>) {
+  const home = yield* Globals.Home
+  const passphrase = passphraseFile === undefined ? undefined : yield* readPassphrase(passphraseFile)
+  const overrides: Config.Overrides = {
+    values: defined({ ...given, FERAL_HOME: home }),
+    ...(passphrase === undefined ? {} : { passphrase })
+  }
+  return overrides
+})
 
 export const command = Command.make(
   "start",
-  {
-    ...flags,
-    passphraseFile: Fields.maybe(
-      Flag.String("passphrase-file").pipe(
-        Flag.withMetavar("FILE"),
-        Flag.withDescription("Read the passphrase from a file, or from stdin with -; wins over FERAL_SYNC_PASSPHRASE")
-      )
-    )
-  },
-  Effect.fnUntraced(function* ({ passphraseFile, ...given }) {
-    const home = yield* Globals.Home
-    const passphrase = passphraseFile === undefined ? undefined : yield* readPassphrase(passphraseFile)
-    const settings = yield* Config.load({
-      values: defined({ ...given, FERAL_HOME: home }),
-      ...(passphrase === undefined ? {} : { passphrase })
-    })
+  flags,
+  Effect.fnUntraced(function* (given) {
+    const settings = yield* Config.load(yield* overrides(given))
     const { run } = yield* Effect.promise(() => import("./Running.ts"))
     return yield* run(settings, yield* Globals.Json).pipe(Effect.provide(Logging.layer(settings)))
   }, stopped)

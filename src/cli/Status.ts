@@ -4,7 +4,9 @@
 import { Clock, Effect } from "effect"
 import { Command } from "effect/cli"
 import { formatAddress } from "../core/Address.ts"
+import { nextSteps } from "../services/Failure.ts"
 import type { NodeStatus, PeerStatus } from "../services/Status.ts"
+import { notice } from "../services/tls/Expiry.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
 import { ago, counted, duration, lineWidth, oneLine, writeJson, writeLine } from "./Output.ts"
@@ -33,8 +35,7 @@ export const peers = Command.make(
     const peers = yield* access.peers
     if (yield* Globals.Json) return yield* writeJson(peers)
     const now = yield* Clock.currentTimeMillis
-    const none =
-      "No peers yet. Nodes in this network find each other by mDNS; name others in FERAL_SYNC_PEERS (host:port,host:port)."
+    const none = `No peers yet: ${nextSteps.PeersNotDiscovered}.`
     yield* writeLine(peers.length === 0 ? none : peerTable(peers, now).join("\n"))
   }, Effect.scoped)
 ).pipe(
@@ -45,7 +46,7 @@ export const peers = Command.make(
 const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: number): ReadonlyArray<string> => {
   const { counts, discovery, peers } = status
   const seen = Object.keys(status.vector_clock).length
-  const entry = (title: string, text: string) => `${title.padEnd(11)}${text}`
+  const entry = (title: string, text: string) => `${title.padEnd(12)}${text}`
   const running =
     status.port === null
       ? ['not running: start it with "feral-sync start"']
@@ -74,12 +75,23 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
   const statics = { waiting: "waiting for mDNS first", active: "in use", none: "none" }[discovery.static]
   lines.push(
     entry("Security", `TLS ${status.tls}, existing FERAL nodes: ${status.legacy}`),
+    ...(status.tls_expires_at === undefined ? [] : [entry("Certificate", expiry(status.tls_expires_at * 1000, now))]),
     entry("Dashboard", api),
     entry("Discovery", `mDNS ${discovery.mdns}, static peers: ${statics}`),
     entry("Peers", peers.length === 0 ? "none yet" : counted(peers.length, "peer")),
     ...(peers.length === 0 ? [] : ["", ...peerTable(peers, now)])
   )
   return lines
+}
+
+/** Until when the certificates are valid, and what to do when that is soon. */
+const expiry = (until: number, now: number): string => {
+  const date = new Date(until).toISOString().slice(0, 10)
+  const step = 'sign a new one ("feral-sync tls issue")'
+  if (now >= until) return `expired on ${date}: peers refuse this node; ${step}`
+  return until - now > notice
+    ? `valid until ${date}`
+    : `expires in ${duration((until - now) / 1000)}, on ${date}: ${step}`
 }
 
 const columns = (now: number): ReadonlyArray<Table.Column<PeerStatus>> => [

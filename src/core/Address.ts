@@ -13,6 +13,23 @@ export interface Address {
 export const formatAddress = ({ host, port }: Address): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
 
+/**
+ * What an address is counted as where limits are kept: an IPv4 address stands for itself, an IPv6 address for its /64, which
+ * is the least that anyone is given (RFC 6177).
+ */
+export const networkOf = (host: string): string => {
+  if (!host.includes(":")) return host
+  const [head = "", tail] = host.replace(/%.*$/, "").split("::")
+  const groups = head === "" ? [] : head.split(":")
+  const rest = tail === undefined || tail === "" ? [] : tail.split(":")
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - groups.length - rest.length)
+  const all = [...groups, ...Array.from({ length: zeros }, () => "0"), ...rest]
+  return `${all
+    .slice(0, 4)
+    .map((group) => parseInt(group, 16).toString(16))
+    .join(":")}::/64`
+}
+
 const pattern = /^(?:\[((?=[^\]]*:)[0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([\p{L}\p{N}_.-]+)):(\d{1,5})$/u
 
 /** Reads `host:port`. Fails with what is wrong. */

@@ -4,6 +4,23 @@
  */
 import { Schema } from "effect"
 
+/** The next step of each failure that has one: its message ends with these words. */
+export const nextSteps = {
+  ClockDrift: "set the clocks of both machines, for example with NTP",
+  ProtocolViolation: "check that both run compatible versions",
+  FrameTooLarge: "raise FERAL_SYNC_MAX_RECV_BYTES on the receiving node",
+  PassphraseUnset: "set FERAL_SYNC_PASSPHRASE there to the same value as here",
+  DuplicateNodeId: "give one of the two a fresh FERAL_HOME",
+  SelfConnection: "it can be taken out of FERAL_SYNC_PEERS",
+  PeerTimeout: "check the network between the two, and that the node there is alive",
+  PassphraseMismatch: "make FERAL_SYNC_PASSPHRASE the same on both nodes; one where it is not set made its own",
+  RateLimited: "make FERAL_SYNC_PASSPHRASE the same on all nodes; the connection is then made by itself",
+  LegacyKeptOut: "set it to tls or on to let them in",
+  LegacyExposed: "give both nodes certificates of one CA, or set FERAL_SYNC_LEGACY=on to allow it",
+  NoScopeGranted: "grant a scope there, and set FERAL_SYNC_LEGACY_SCOPE here to its name",
+  Diverged: "compare the rows of both nodes"
+} as const
+
 /** A clock reading lies further in the future than the drift bound allows. Times in milliseconds. */
 export class ClockDrift extends Schema.TaggedError<ClockDrift>()("ClockDrift", {
   remote: Schema.Number,
@@ -12,7 +29,7 @@ export class ClockDrift extends Schema.TaggedError<ClockDrift>()("ClockDrift", {
 }) {
   override get message(): string {
     const ahead = Math.round((this.remote - this.local) / 1000)
-    return `a clock is ${ahead} s ahead of ours (allowed: ${this.limit / 1000} s): set the clocks of both machines, for example with NTP`
+    return `a clock is ${ahead} s ahead of ours (allowed: ${this.limit / 1000} s): ${nextSteps.ClockDrift}`
   }
 }
 
@@ -21,7 +38,7 @@ export class ProtocolViolation extends Schema.TaggedError<ProtocolViolation>()("
   detail: Schema.String
 }) {
   override get message(): string {
-    return `the peer broke the protocol: ${this.detail}; check that both run compatible versions`
+    return `the peer broke the protocol: ${this.detail}; ${nextSteps.ProtocolViolation}`
   }
 }
 
@@ -31,7 +48,7 @@ export class FrameTooLarge extends Schema.TaggedError<FrameTooLarge>()("FrameToo
   limit: Schema.Number
 }) {
   override get message(): string {
-    return `a frame of ${this.bytes} bytes is over the limit of ${this.limit}: raise FERAL_SYNC_MAX_RECV_BYTES on the receiving node`
+    return `a frame of ${this.bytes} bytes is over the limit of ${this.limit}: ${nextSteps.FrameTooLarge}`
   }
 }
 
@@ -40,7 +57,7 @@ export class PassphraseMismatch extends Schema.TaggedError<PassphraseMismatch>()
   by: Schema.String
 }) {
   override get message(): string {
-    return `passphrase mismatch, found by ${this.by}: make FERAL_SYNC_PASSPHRASE the same on both nodes`
+    return `passphrase mismatch, found by ${this.by}: ${nextSteps.PassphraseMismatch}`
   }
 }
 
@@ -49,7 +66,7 @@ export class PassphraseUnset extends Schema.TaggedError<PassphraseUnset>()("Pass
   by: Schema.String
 }) {
   override get message(): string {
-    return `${this.by} has no passphrase: set FERAL_SYNC_PASSPHRASE there to the same value as here`
+    return `${this.by} has no passphrase: ${nextSteps.PassphraseUnset}`
   }
 }
 
@@ -58,14 +75,14 @@ export class DuplicateNodeId extends Schema.TaggedError<DuplicateNodeId>()("Dupl
   nodeId: Schema.String
 }) {
   override get message(): string {
-    return `another node uses the id ${this.nodeId} too: a data directory was copied; give one of the two a fresh FERAL_HOME`
+    return `another node uses the id ${this.nodeId} too: a data directory was copied; ${nextSteps.DuplicateNodeId}`
   }
 }
 
 /** We reached ourselves: one of the configured addresses is our own. */
 export class SelfConnection extends Schema.TaggedError<SelfConnection>()("SelfConnection", {}) {
   override get message(): string {
-    return "this address is our own: it can be taken out of FERAL_SYNC_PEERS"
+    return `this address is our own: ${nextSteps.SelfConnection}`
   }
 }
 
@@ -75,7 +92,7 @@ export class PeerTimeout extends Schema.TaggedError<PeerTimeout>()("PeerTimeout"
   seconds: Schema.Number
 }) {
   override get message(): string {
-    return `no ${this.waitedFor} from the peer for ${this.seconds} s: check the network between the two, and that the node there is alive`
+    return `no ${this.waitedFor} from the peer for ${this.seconds} s: ${nextSteps.PeerTimeout}`
   }
 }
 
@@ -88,12 +105,12 @@ export class LegacyRefused extends Schema.TaggedError<LegacyRefused>()("LegacyRe
   }
 }
 
-/** Too many failed attempts from this address. */
+/** Too many wrong proofs came from our address: the peer looks at no other one for a while. */
 export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
   retryAfterSeconds: Schema.Number
 }) {
   override get message(): string {
-    return `too many attempts: the peer asks us to wait ${this.retryAfterSeconds} s`
+    return `too many wrong passphrases from this address, the next one is looked at in ${this.retryAfterSeconds} s: ${nextSteps.RateLimited}`
   }
 }
 

@@ -1,22 +1,22 @@
 /**
  * What the session protocol needs to know about the state of a replica, as plain values.
  */
-import type { Option } from "effect"
+import { HashMap, type Option } from "effect"
 import type { Digest } from "./Digest.ts"
 import type { Reading } from "./Hlc.ts"
 import type { Wins } from "./Merge.ts"
 import type { NodeId } from "./NodeId.ts"
 import type { Operation } from "./Operation.ts"
-import type { VectorClock } from "./VectorClock.ts"
+import * as VectorClock from "./VectorClock.ts"
 
 /** The state of a replica at one moment. */
 export interface Snapshot {
   /** Counts commits since the replica was opened. */
   readonly version: number
   /** What this replica claims: of every operation that the clock covers, it holds that one or one that wins over it. */
-  readonly clock: VectorClock
+  readonly clock: VectorClock.VectorClock
   /** The greatest reading held of each origin: beyond `clock` while a peer's round is not complete. */
-  readonly tops: VectorClock
+  readonly tops: VectorClock.VectorClock
   readonly digest: Digest
 }
 
@@ -59,6 +59,30 @@ export interface Quarantined {
 export interface Batch {
   readonly operations: ReadonlyArray<Operation>
   /** What may be claimed once `operations` are held. */
-  readonly through: VectorClock
+  readonly through: VectorClock.VectorClock
   readonly quarantined: ReadonlyArray<Quarantined>
+}
+
+/**
+ * How many origins the replica `self` would know of after a batch, itself included. A clock of too many origins is taken by no
+ * peer, so whoever makes up origins must be stopped before they are committed.
+ */
+export const originsAfter = (
+  self: NodeId,
+  { clock, tops }: Snapshot,
+  { operations, through }: Pick<Batch, "operations" | "through">
+): number => {
+  const fresh = new Set<NodeId>()
+  const add = (node: NodeId) => {
+    if (!HashMap.has(clock, node) && !HashMap.has(tops, node)) fresh.add(node)
+  }
+  add(self)
+  for (const node of HashMap.keys(through)) add(node)
+  let last: NodeId | undefined
+  for (const { hlc } of operations) {
+    if (hlc.node !== last) add(hlc.node)
+    last = hlc.node
+  }
+  const known = VectorClock.includes(clock, tops) ? clock : VectorClock.merge(clock, tops)
+  return HashMap.size(known) + fresh.size
 }

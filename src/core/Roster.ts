@@ -29,8 +29,12 @@ export const times = {
   good: 60_000,
   /** The least time between two exchanges with an existing FERAL node, when local writes wait. */
   exchange: 1_000,
+  /** Over how much time those come back who were asked to wait. */
+  spread: 1_000,
   retry: { first: 250, cap: 30_000 },
-  refused: { first: 5_000, cap: 60_000 }
+  // More than twice the longest wait of a rate limit, so that who is refused for its passphrase leaves room for others of its
+  // address.
+  refused: { first: 5_000, cap: 150_000 }
 } as const
 
 export interface Options {
@@ -128,6 +132,8 @@ export type Event =
       readonly key: string | undefined
       readonly ending: Ending
       readonly random: number
+      /** How long the other side asked us to stay away (ms). */
+      readonly retryAfter?: number
     }
   | { readonly _tag: "Tick"; readonly now: number }
 
@@ -285,7 +291,10 @@ const loserOf = (older: Link, newer: Link, self: NodeId): Link | undefined => {
   return byCodePoint(older.dialledBy, newer.dialledBy) < 0 ? newer : older
 }
 
-const end = (roster: Roster, { link, key, ending, random, now }: Extract<Event, { _tag: "Ended" }>): Roster => {
+const end = (roster: Roster, event: Extract<Event, { _tag: "Ended" }>): Roster => {
+  const { link, key, ending, random, now, retryAfter = 0 } = event
+  // Those who were told the same time do not all come back at the same moment.
+  const asked = retryAfter === 0 ? now : now + retryAfter + random * times.spread
   const lost = roster.links.get(link)
   const without = withoutLink(roster, link)
   // A peer that came in is dialled like one that was lost, when it is a candidate too.
@@ -295,7 +304,8 @@ const end = (roster: Roster, { link, key, ending, random, now }: Extract<Event, 
   const wasGood = lost !== undefined && now - lost.since >= times.good
   return dialled.reduce((next, candidate) => {
     const idle = candidate.key === key ? { ...candidate, dialling: false } : candidate
-    return withCandidate(next, { ...idle, ...afterEnd(roster.options, idle, ending, wasGood, random, now) })
+    const after = afterEnd(roster.options, idle, ending, wasGood, random, now)
+    return withCandidate(next, { ...idle, ...after, dialAt: Math.max(after.dialAt, asked) })
   }, without)
 }
 

@@ -7,8 +7,9 @@
  */
 import { Predicate, Result, Schema } from "effect"
 import * as Hlc from "./Hlc.ts"
+import { parse } from "./Json.ts"
 import { NodeId } from "./NodeId.ts"
-import type { Operation } from "./Operation.ts"
+import { maxDataDepth, type Operation } from "./Operation.ts"
 
 const provenance = { updated_at: Schema.Finite, origin_node: NodeId, hlc: Schema.String }
 
@@ -131,10 +132,7 @@ export const executionFromOperation = (operation: Operation): Execution => {
 
 /** The columns in the data of an operation, as they came; none when the data is no object. */
 export const columnsOf = ({ data }: Operation): Columns => {
-  const value = Result.getOrElse(
-    Result.try((): unknown => JSON.parse(data)),
-    () => undefined
-  )
+  const value = Result.getOrElse(parse(data, maxDataDepth), () => undefined)
   return Predicate.isObject(value) ? { ...value } : {}
 }
 

@@ -59,9 +59,13 @@ export const step = (session: Session, event: Event): Step => {
 const react = (session: Session, event: Event): Step => {
   switch (event._tag) {
     case "Received":
-      return onFrame({ ...session, heardAt: event.now }, event.text, event.now)
+      return withinOrigins(session, onFrame({ ...session, heardAt: event.now }, event.text, event.now))
     case "Alive":
       return [{ ...session, heardAt: event.now }, []]
+    case "Limited":
+      return session.phase === "opening"
+        ? fail(session, "rate_limited", new RateLimited({ retryAfterSeconds: Math.ceil(event.wait / 1000) }))
+        : [session, []]
     case "Delta":
       return Outbound.onDelta(session, event.request, event.delta, event.now)
     case "Committed":
@@ -124,12 +128,24 @@ const onTick = (session: Session, now: number): Step => {
   )
 }
 
-const onFrame = (session: Session, text: string, now: number): Step =>
-  Result.match(Wire.decode(text), {
+const onFrame = (session: Session, text: string, now: number): Step => {
+  if (session.phase === "opening" && text.length > Wire.limits.greetingBytes) {
+    return fail(session, "too_large", new ProtocolViolation({ detail: `a greeting of ${text.length} characters` }))
+  }
+  return Result.match(Wire.decode(text), {
     onFailure: (failure) => fail(session, "protocol", failure),
     onSuccess: (message) =>
       session.phase === "open" ? onMessage(session, message, now) : onOpening(session, message, now)
   })
+}
+
+/** Each message is limited in the origins that it names; what many of them have named together is limited here. */
+const withinOrigins = (before: Session, taken: Step): Step => {
+  const [{ known, inbound }] = taken
+  return HashMap.size(known) <= Wire.limits.origins && HashMap.size(inbound.held) <= Wire.limits.origins
+    ? taken
+    : fail(before, "protocol", Inbound.tooManyOrigins)
+}
 
 /** The handshake: each side takes exactly one message. */
 const onOpening = (session: Session, message: Wire.Message, now: number): Step => {
@@ -146,6 +162,12 @@ const onOpening = (session: Session, message: Wire.Message, now: number): Step =
     message.proof
   )
   if (!isProved) return fail(session, "invalid_passphrase", new PassphraseMismatch({ by: "this node" }))
+  // Whoever only looks is answered and not met, so that it takes the place of no other connection, under any id.
+  if (options.role === "server" && message.features.includes(Wire.probe)) {
+    return andThen([session, [hello({ ...session, peer: message.nodeId }, "sync_response", now)]], (next) =>
+      close(next, 1000, "", undefined)
+    )
+  }
   if (message.nodeId === options.self) {
     return fail(session, "duplicate_node_id", new DuplicateNodeId({ nodeId: message.nodeId }))
   }
@@ -183,8 +205,10 @@ const onMessage = (session: Session, message: Wire.Message, now: number): Step =
       const taken = Inbound.onData(session, message, now)
       return taken instanceof ProtocolViolation ? fail(session, "protocol", taken) : taken
     }
-    case "sync_ack":
-      return Outbound.pump(Inbound.onAck(session, message, now), now)
+    case "sync_ack": {
+      const told = Inbound.onAck(session, message, now)
+      return told instanceof ProtocolViolation ? fail(session, "protocol", told) : Outbound.pump(told, now)
+    }
     case "sync_ranges":
       return [Repair.onRanges(session, message, now), []]
     case "sync_error":
@@ -206,7 +230,7 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number): Action 
       : "",
     // A digest is the digest of a clock: none goes with a clock that is not ours.
     digest: VectorClock.includes(clock, local.clock) ? Option.map(settledDigest(local), Digest.toText) : Option.none(),
-    features: [Repair.feature],
+    features: options.isProbe === true ? [Wire.probe] : [Repair.feature],
     time: now
   })
   return { _tag: "Send", text, operations: 0 }
@@ -233,20 +257,25 @@ const transcript = ({ options }: Session, prover: Handshake.Role, theirs: string
 }
 
 /** The peer refused us, and said why. */
-const refused = (session: Session, { reason, message }: Wire.Refusal): Step => {
+const refused = (session: Session, refusal: Wire.Refusal): Step => {
   const { peer, options } = session
-  const by = peer ?? options.remote
-  return close(session, 1000, "", failureOf(reason, message, by, options.self))
+  return close(session, 1000, "", failureOf(refusal, peer ?? options.remote, options.self))
 }
 
-const failureOf = (reason: string, message: string, by: string, self: string): SessionFailure => {
+/** The longest wait that a peer may ask of us, and the one when it names none (seconds). */
+const retryAfter = { most: 3_600, unnamed: 60 } as const
+
+const failureOf = (refusal: Wire.Refusal, by: string, self: string): SessionFailure => {
+  const { reason, message } = refusal
   switch (reason) {
     case "invalid_passphrase":
       return new PassphraseMismatch({ by })
     case "duplicate_node_id":
       return new DuplicateNodeId({ nodeId: self })
     case "rate_limited":
-      return new RateLimited({ retryAfterSeconds: 60 })
+      return new RateLimited({
+        retryAfterSeconds: Math.min(refusal.retryAfter ?? retryAfter.unnamed, retryAfter.most)
+      })
     case "timeout":
       return new PeerTimeout({ waitedFor: `sign of life from us, says ${by},`, seconds: times.timeout / 1000 })
     default:
@@ -256,7 +285,12 @@ const failureOf = (reason: string, message: string, by: string, self: string): S
 
 /** Refuses the peer: says why, and closes. */
 const fail = (session: Session, reason: Wire.Reason, failure: SessionFailure): Step => {
-  const text = Wire.encode({ type: "sync_error", reason, message: failure.message.slice(0, Wire.limits.text) })
+  const text = Wire.encode({
+    type: "sync_error",
+    reason,
+    message: failure.message.slice(0, Wire.limits.text),
+    retryAfter: failure._tag === "RateLimited" ? failure.retryAfterSeconds : undefined
+  })
   return andThen([session, [{ _tag: "Send", text, operations: 0 }]], (next) =>
     close(next, Wire.closeCodes[reason], reason, failure)
   )

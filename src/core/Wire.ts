@@ -8,7 +8,7 @@
 import { HashMap, Option, Result, Schema } from "effect"
 import * as Digest from "./Digest.ts"
 import { ProtocolViolation } from "./Failure.ts"
-import { isWithinDepth } from "./Json.ts"
+import { parse } from "./Json.ts"
 import { NodeId, utf8Length } from "./NodeId.ts"
 import * as Operation from "./Operation.ts"
 import type { Part, Position } from "./Reconcile.ts"
@@ -20,6 +20,8 @@ export const limits = {
   depth: Operation.maxDataDepth + 4,
   operationsPerFrame: 20_000,
   origins: 10_000,
+  /** Bytes of a greeting, the one frame that is read of somebody who has not proved himself: room for as many origins. */
+  greetingBytes: 10_000 * 300,
   features: 32,
   rangesPerFrame: 8_192,
   /** Characters of a reason, message or proof. */
@@ -41,6 +43,9 @@ export const closeCodes = {
   rate_limited: 4429
 } as const
 export type Reason = keyof typeof closeCodes
+
+/** The feature of a dialler that only wants to know whether both sides would let each other in. */
+export const probe = "probe"
 
 /** Who is there and what it has: the first message of each side. A request inside a session restarts the pump. */
 export interface Hello {
@@ -107,6 +112,8 @@ export interface Refusal {
   readonly type: "sync_error"
   readonly reason: string
   readonly message: string
+  /** With `rate_limited`: when another try may be made, in seconds from now. */
+  readonly retryAfter?: number | undefined
 }
 
 export type Message = Hello | Data | Ack | Ranges | Refusal
@@ -155,7 +162,8 @@ const RangesWire = Schema.Struct({
 const RefusalWire = Schema.Struct({
   type: Schema.Literal("sync_error"),
   reason: Schema.optionalKey(ShortText),
-  message: Schema.optionalKey(ShortText)
+  message: Schema.optionalKey(ShortText),
+  retry_after: Schema.optionalKey(Schema.Natural)
 })
 const MessageWire = Schema.Union([HelloWire, DataWire, AckWire, RangesWire, RefusalWire])
 type MessageWire = typeof MessageWire.Type
@@ -166,9 +174,8 @@ const isNodeId = Schema.is(NodeId)
 const violation = (detail: string) => new ProtocolViolation({ detail })
 
 /** Reads a frame. */
-export const decode = (text: string): Result.Result<Message, ProtocolViolation> => {
-  if (!isWithinDepth(text, limits.depth)) return Result.fail(violation(`JSON nested more than ${limits.depth} deep`))
-  return Result.try({ try: (): unknown => JSON.parse(text), catch: () => violation("a frame is not JSON") }).pipe(
+export const decode = (text: string): Result.Result<Message, ProtocolViolation> =>
+  Result.mapError(parse(text, limits.depth), violation).pipe(
     Result.flatMap((value) =>
       Result.mapError(decodeMessage(value), (error) =>
         violation(`not a message: ${error.message.slice(0, limits.text)}`)
@@ -176,7 +183,6 @@ export const decode = (text: string): Result.Result<Message, ProtocolViolation> 
     ),
     Result.flatMap(fromWire)
   )
-}
 
 const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> => {
   switch (wire.type) {
@@ -223,7 +229,12 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
         }))
       })
     case "sync_error":
-      return Result.succeed({ type: wire.type, reason: wire.reason ?? "", message: wire.message ?? "" })
+      return Result.succeed({
+        type: wire.type,
+        reason: wire.reason ?? "",
+        message: wire.message ?? "",
+        ...(wire.retry_after === undefined ? {} : { retryAfter: wire.retry_after })
+      })
   }
 }
 
@@ -274,7 +285,12 @@ export const encode = (message: Message): string => {
     case "sync_ranges":
       return encodeRanges(message.round, message.ranges.map(rangeToWire))
     case "sync_error":
-      return JSON.stringify({ type: message.type, reason: message.reason, message: message.message })
+      return JSON.stringify({
+        type: message.type,
+        reason: message.reason,
+        message: message.message,
+        retry_after: message.retryAfter
+      })
   }
 }
 

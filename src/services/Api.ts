@@ -34,9 +34,10 @@ const make = Effect.fnUntraced(function* () {
   const settings = yield* Config
   // `status` shows the port, which is known only when it is taken.
   const taken = yield* Ref.make<number | null>(null)
-  const app = yield* Handlers.make(Ref.get(taken))
-  const port = settings.apiPort === 0 ? null : yield* Server.loopback(settings.apiPort, app)
+  const open = yield* Handlers.makePublic(Ref.get(taken))
+  const port = settings.apiPort === 0 ? null : yield* Server.loopback(settings.apiPort, open)
   yield* Ref.set(taken, port)
+  const app = yield* Handlers.make(Ref.get(taken))
   const hasSocket = yield* Server.local(Home.paths(settings.home).socket, app)
   return Api.of({ port, hasSocket })
 })

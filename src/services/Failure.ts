@@ -3,6 +3,7 @@
  * two nodes are in `core/Failure.ts`. Each message ends with the next step.
  */
 import { Schema } from "effect"
+import * as Session from "../core/Failure.ts"
 
 /** The configuration is wrong. Every problem is listed, not just the first. */
 export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>()("ConfigInvalid", {
@@ -30,7 +31,14 @@ export class MdnsUnavailable extends Schema.TaggedError<MdnsUnavailable>()("Mdns
   cause: Schema.optionalKey(Schema.Defect())
 }) {
   override get message(): string {
-    return `mDNS is unavailable (${this.detail}): using the static peers now; check that an interface with multicast is up and that UDP 5353 is open`
+    return `mDNS is unavailable (${this.detail}): using the static peers now; ${nextSteps.MdnsUnavailable}`
+  }
+}
+
+/** mDNS works here, and shows no other node. */
+export class PeersNotDiscovered extends Schema.TaggedError<PeersNotDiscovered>()("PeersNotDiscovered", {}) {
+  override get message(): string {
+    return `peers are not discovered (no other node answers on _feral._tcp): ${nextSteps.PeersNotDiscovered}`
   }
 }
 
@@ -41,7 +49,7 @@ export class PeerUnreachable extends Schema.TaggedError<PeerUnreachable>()("Peer
   cause: Schema.optionalKey(Schema.Defect())
 }) {
   override get message(): string {
-    return `${this.address} cannot be reached (${this.detail}): check that the node there runs and that its port is open`
+    return `${this.address} cannot be reached (${this.detail}): ${nextSteps.PeerUnreachable}`
   }
 }
 
@@ -64,11 +72,12 @@ export class TlsHandshakeFailed extends Schema.TaggedError<TlsHandshakeFailed>()
   cause: Schema.optionalKey(Schema.Defect())
 }) {
   override get message(): string {
-    return `TLS handshake with ${this.address} failed: ${this.reason} (${this.detail}); ${nextStep[this.reason]}`
+    return `TLS handshake with ${this.address} failed: ${this.reason} (${this.detail}); ${tlsNextSteps[this.reason]}`
   }
 }
 
-const nextStep: Record<TlsReason, string> = {
+/** What to do when a handshake failed. */
+export const tlsNextSteps: Record<TlsReason, string> = {
   untrusted: "sign both certificates with the same CA, or use no TLS variables on both nodes",
   expired: "sign a new certificate with the same CA",
   "not yet valid": "check the clocks of both machines, or wait until the certificate is valid",
@@ -86,7 +95,7 @@ export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFail
   cause: Schema.optionalKey(Schema.Defect())
 }) {
   override get message(): string {
-    return `cannot listen on ${this.address} (${this.detail}): stop what uses the port, or set FERAL_SYNC_PORT (0 takes any free one)`
+    return `cannot listen on ${this.address} (${this.detail}): ${nextSteps.ListenFailed}`
   }
 }
 
@@ -101,11 +110,11 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
   cause: Schema.optionalKey(Schema.Defect())
 }) {
   override get message(): string {
-    return `the database cannot be used: ${this.reason} (${this.detail}); ${storeNextStep[this.reason]}`
+    return `the database cannot be used: ${this.reason} (${this.detail}); ${storeNextSteps[this.reason]}`
   }
 }
 
-const storeNextStep: Record<StoreReason, string> = {
+const storeNextSteps: Record<StoreReason, string> = {
   "disk full": "free some space; nothing that was acknowledged is lost",
   "read-only": "make the data directory writable for this user",
   corrupt: "restore a backup; what it lacks comes back from the peers",
@@ -143,4 +152,24 @@ export class RowNotFound extends Schema.TaggedError<RowNotFound>()("RowNotFound"
   override get message(): string {
     return `there is no ${this.kind} row with the id ${this.id}: list them to see the ids`
   }
+}
+
+/** The next step of each failure that has the same one always. */
+export const nextSteps = {
+  MdnsUnavailable: "check that an interface with multicast is up and that UDP 5353 is open",
+  PeersNotDiscovered:
+    "start a node on another machine, open UDP 5353 on both, or set FERAL_SYNC_PEERS (host:port,host:port)",
+  PeerUnreachable: "check that the node there runs and that its port is open",
+  ListenFailed: "stop what uses the port, or set FERAL_SYNC_PORT (0 takes any free one)"
+} as const
+
+const everyNextStep: ReadonlyArray<string> = [Session.nextSteps, nextSteps, tlsNextSteps, storeNextSteps]
+  .flatMap((steps) => Object.values(steps))
+  .sort((a, b) => b.length - a.length)
+
+/** The message of any failure, of a session too, in two: what is wrong, and the next step that it ends with, if it has one. */
+export const inTwo = (message: string): { readonly problem: string; readonly nextStep: string | undefined } => {
+  const nextStep = everyNextStep.find((step) => message.endsWith(step))
+  if (nextStep === undefined) return { problem: message, nextStep }
+  return { problem: message.slice(0, -nextStep.length).replace(/[:;] $/, ""), nextStep }
 }

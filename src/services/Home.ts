@@ -1,7 +1,7 @@
 /**
- * The data directory: where things are in it, and that nobody else can look into it.
+ * The data directory: where things are in it, and that nobody else can look into it, whatever the mask of the process.
  */
-import { Effect, FileSystem, type PlatformError } from "effect"
+import { Effect, FileSystem, Option, type PlatformError } from "effect"
 import { homedir } from "node:os"
 import { join } from "node:path"
 import { StoreUnavailable } from "./Failure.ts"
@@ -21,29 +21,80 @@ export const paths = (home: string): Paths => ({
   passphrase: join(home, "passphrase")
 })
 
+/** The files that nobody else may read, or write. */
+const secrets = ["sync.db", "sync.db-wal", "sync.db-shm", "lock", "passphrase", "tls-key.pem"]
+
+/** Something in a data directory that others can get at. */
+export interface Exposed {
+  readonly path: string
+  /** What its mode should be. */
+  readonly mode: number
+  /** Whether it belongs to this user, who alone may change that. */
+  readonly isOurs: boolean
+}
+
 /**
- * Makes sure that the directory is there and that it is for this user alone. A directory that others use as well (one with
- * the sticky bit, like `/tmp`, or the home directory of the user) is left as it is: its files have modes of their own.
+ * What others can get at: the directory, and its secrets. A directory that others use as well (one with the sticky bit, like
+ * `/tmp`, or the home directory of the user) is none of it: its files have modes of their own.
  */
+export const exposed = Effect.fn("Home.exposed")(function* (home: string) {
+  const fs = yield* FileSystem.FileSystem
+  const user = process.getuid?.()
+  // Where users have no numbers, modes mean nothing.
+  if (user === undefined) return []
+  const expected = [{ path: home, mode: 0o700 }, ...secrets.map((file) => ({ path: join(home, file), mode: 0o600 }))]
+  const found = yield* Effect.forEach(expected, ({ path, mode }) =>
+    fs.stat(path).pipe(
+      Effect.map((info): ReadonlyArray<Exposed> => {
+        const isShared = info.type === "Directory" && isEverybodys(path, info.mode)
+        if ((info.mode & 0o077) === 0 || isShared) return []
+        return [{ path, mode, isOurs: Option.contains(info.uid, user) }]
+      }),
+      // What is not there is no secret, and what cannot be looked at is met again by whoever needs it.
+      Effect.orElseSucceed(() => [])
+    )
+  )
+  return found.flat()
+})
+
+const isEverybodys = (directory: string, mode: number) => (mode & 0o1000) !== 0 || directory === homedir()
+
+/** Makes sure that the directory is there, and that it and the secrets in it are for this user alone. */
 export const prepare = Effect.fn("Home.prepare")(function* (home: string) {
   const fs = yield* FileSystem.FileSystem
   const wrong = Effect.mapError(unusable(home))
-  yield* fs.makeDirectory(home, { recursive: true, mode: 0o700 }).pipe(wrong)
+  if (!(yield* fs.exists(home).pipe(wrong))) {
+    yield* fs.makeDirectory(home, { recursive: true, mode: 0o700 }).pipe(
+      // The mask of the process may have taken more away than others' rights.
+      Effect.andThen(fs.chmod(home, 0o700)),
+      wrong
+    )
+  }
   const { type, mode } = yield* fs.stat(home).pipe(wrong)
   if (type !== "Directory") {
     return yield* new StoreUnavailable({ reason: "other", detail: `${home} is not a directory` })
   }
-  if ((mode & 0o077) === 0) return
-  if ((mode & 0o1000) !== 0 || home === homedir()) {
-    return yield* Effect.logWarning(
+  if ((mode & 0o077) !== 0 && isEverybodys(home, mode)) {
+    yield* Effect.logWarning(
       "others can enter the data directory, and it is not for feral-sync alone: give it one of its own (FERAL_HOME)"
     ).pipe(Effect.annotateLogs({ home }))
   }
-  yield* fs.chmod(home, 0o700).pipe(
-    Effect.andThen(Effect.logWarning("others could enter the data directory: its mode is 0700 now")),
-    Effect.catch(() => Effect.logWarning("others can enter the data directory, and its mode cannot be changed")),
-    Effect.annotateLogs({ home })
-  )
+  const mend = Effect.fnUntraced(function* ({ path, mode, isOurs }: Exposed) {
+    if (!isOurs) return yield* Effect.fail(path)
+    yield* fs.chmod(path, mode).pipe(Effect.mapError(() => path))
+    return path
+  })
+  const [mended, left] = yield* Effect.partition(yield* exposed(home), mend)
+  if (mended.length > 0) {
+    yield* Effect.logWarning("others could read these: they are for this user alone now").pipe(
+      Effect.annotateLogs({ files: mended.join(", ") })
+    )
+  }
+  if (left.length > 0) {
+    yield* Effect.logWarning("others can read these, and their modes cannot be changed: chmod go= as their owner").pipe(
+      Effect.annotateLogs({ files: left.join(", ") })
+    )
+  }
 })
 
 /** Writes all of a file or nothing of it, for this user's eyes only. */
@@ -52,6 +103,7 @@ export const writeSecret = Effect.fn("Home.writeSecret")(function* (path: string
   const draft = `${path}.new`
   yield* fs.remove(draft, { force: true }).pipe(
     Effect.andThen(fs.open(draft, { flag: "wx", mode: 0o600 })),
+    Effect.tap(() => fs.chmod(draft, 0o600)),
     Effect.flatMap((file) => Effect.andThen(file.writeAll(new TextEncoder().encode(content)), file.sync)),
     Effect.scoped,
     Effect.andThen(fs.rename(draft, path)),

@@ -67,7 +67,7 @@ const make = Effect.fnUntraced(function* () {
   })
 })
 
-/** The passphrase in the file, which is written if it is not there. A file that others can read is mended. */
+/** The passphrase in the file, which is written if it is not there. */
 const kept = Effect.fnUntraced(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
   const isThere = yield* fs.exists(file).pipe(Effect.mapError(Home.unusable(file)))
@@ -75,16 +75,6 @@ const kept = Effect.fnUntraced(function* (file: string) {
     const passphrase = randomBytes(32).toString("base64url")
     yield* Home.writeSecret(file, `${passphrase}\n`)
     return { passphrase: Redacted.make(passphrase), isNew: true }
-  }
-  const { mode } = yield* fs.stat(file).pipe(Effect.mapError(Home.unusable(file)))
-  if ((mode & 0o077) !== 0) {
-    yield* fs.chmod(file, 0o600).pipe(
-      Effect.andThen(Effect.logWarning("others could read the passphrase: the mode of its file is 0600 now")),
-      Effect.catch(() =>
-        Effect.logWarning("others can read the passphrase, and the mode of its file cannot be changed")
-      ),
-      Effect.annotateLogs({ file })
-    )
   }
   return { passphrase: yield* fromFile(file), isNew: false }
 })

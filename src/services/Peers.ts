@@ -8,16 +8,22 @@
 import { Cause, Context, Duration, Effect, Exit, FiberMap, Layer, Option, Queue, Random, Result, Stream } from "effect"
 import { type Address, formatAddress } from "../core/Address.ts"
 import { PeerClosed, type SessionFailure } from "../core/Failure.ts"
-import * as Policy from "../core/legacy/Policy.ts"
 import type { NodeId } from "../core/NodeId.ts"
 import * as Roster from "../core/Roster.ts"
 import { closeCodes } from "../core/Wire.ts"
 import { Clock } from "./Clock.ts"
 import { Config } from "./Config.ts"
 import { Discovery, type Sighting } from "./Discovery.ts"
-import type { ListenFailed, PeerUnreachable, StoreUnavailable, TlsHandshakeFailed } from "./Failure.ts"
+import {
+  type ListenFailed,
+  PeersNotDiscovered,
+  type PeerUnreachable,
+  type StoreUnavailable,
+  type TlsHandshakeFailed
+} from "./Failure.ts"
 import type { Passphrase } from "./Passphrase.ts"
 import * as Conversation from "./peers/Conversation.ts"
+import { dial } from "./peers/Dial.ts"
 import * as PeerTable from "./peers/PeerTable.ts"
 import { Store } from "./Store.ts"
 import type { NodeStatus, PeerStatus } from "./Status.ts"
@@ -60,7 +66,7 @@ const make = Effect.fnUntraced(function* () {
   const inputs = yield* Queue.bounded<Input>(256)
   const dials = yield* FiberMap.make<string>()
 
-  const { serve } = yield* Conversation.make(table, (link, node, key, form) =>
+  const { call, answer } = yield* Conversation.make(table, (link, node, key, form) =>
     Queue.offer(inputs, { _tag: "Established", link, node, key, form })
   )
 
@@ -74,7 +80,9 @@ const make = Effect.fnUntraced(function* () {
     const random = yield* Random.next
     if (Result.isFailure(result)) yield* report(key_ ?? PeerTable.visitorKey(address.host), address, result.failure)
     const ending = Result.match(result, { onSuccess: (ending) => ending, onFailure: endingOf })
-    yield* Queue.offer(inputs, { _tag: "Ended", link, key: key_, ending, random })
+    const retryAfter =
+      Result.isFailure(result) && result.failure._tag === "RateLimited" ? result.failure.retryAfterSeconds * 1000 : 0
+    yield* Queue.offer(inputs, { _tag: "Ended", link, key: key_, ending, random, retryAfter })
   })
 
   const report = Effect.fnUntraced(function* (name: string, address: Address, failure: Failure) {
@@ -88,15 +96,8 @@ const make = Effect.fnUntraced(function* () {
   /** One attempt: from the first packet to the end of the connection. */
   const attempt = Effect.fnUntraced(function* (key_: string, address: Address, expected: NodeId | undefined) {
     const link = ++links
-    const exit = yield* transport.dial(address).pipe(
-      // A peer without TLS is an existing FERAL node: what matters is what our policy says about those.
-      Effect.catchTag("TlsHandshakeFailed", (failure) =>
-        Effect.fail(
-          (failure.reason === "plain peer" && Policy.refusal(settings.legacy, "none", formatAddress(address))) ||
-            failure
-        )
-      ),
-      Effect.flatMap((connection) => serve(link, connection, key_, expected)),
+    const exit = yield* dial(transport, settings, address).pipe(
+      Effect.flatMap((connection) => call(link, connection, key_, expected)),
       Effect.scoped,
       Effect.exit
     )
@@ -104,10 +105,10 @@ const make = Effect.fnUntraced(function* () {
   })
 
   const { port } = yield* transport.listen({
-    serve: (connection) =>
+    serve: (connection, proved) =>
       Effect.gen(function* () {
         const link = ++links
-        const exit = yield* Effect.exit(serve(link, connection, undefined))
+        const exit = yield* Effect.exit(answer(link, connection, proved))
         yield* ended(link, undefined, connection.remote, yield* resultOf(exit))
       }),
     refused: (remote, failure) => report(PeerTable.visitorKey(remote.host), remote, failure)
@@ -126,7 +127,10 @@ const make = Effect.fnUntraced(function* () {
   let roster = first
 
   const carry = Effect.fnUntraced(function* ([next, actions]: Roster.Step) {
-    if (next.static === "active" && roster.static !== "active") yield* Effect.logInfo("using the static peers")
+    if (next.static === "active" && roster.static !== "active") {
+      if (next.mdns === "on") yield* Effect.logWarning(new PeersNotDiscovered().message)
+      yield* Effect.logInfo("using the static peers")
+    }
     roster = next
     for (const action of actions) {
       if (action._tag === "Dial") {

@@ -25,13 +25,17 @@ export const PeerStatus = Schema.Struct({
 })
 export interface PeerStatus extends Schema.Schema.Type<typeof PeerStatus> {}
 
-/** The node as a whole. */
+/**
+ * The node as a whole. `tls_expires_at`, in Unix seconds, is when the first certificate ends that it depends on; a node
+ * without a CA depends on none.
+ */
 export const NodeStatus = Schema.Struct({
   node_id: Schema.String,
   version: Schema.String,
   port: Schema.NullOr(Schema.Natural),
   api_port: Schema.NullOr(Schema.Natural),
   tls: Schema.Literals(["ca", "auto"]),
+  tls_expires_at: Schema.optionalKey(Schema.Finite),
   legacy: Schema.Literals(["off", "tls", "on"]),
   uptime_seconds: Schema.Finite,
   vector_clock: Schema.Record(Schema.String, Schema.String),

@@ -5,18 +5,22 @@
  * compared with addresses: membership of the CA is the test. Mode `auto`: TLS 1.3 with a self-signed certificate that nobody
  * verifies; who is there is proved by the passphrase, and that proof is bound to the channel by its exporter value.
  *
+ * The files of mode `ca` are read again when they change: new channels take the new ones, and those that are open go on.
+ *
  * A channel that is returned has passed the checks of its mode at this end. The other end may still refuse us: in TLS 1.3 a
  * dialler learns only after its handshake what the server thinks of its certificate.
  */
 import { NodeFileSystem } from "@effect/platform-node"
-import { Context, Effect, Layer, Option, Redacted, Ref, type Scope } from "effect"
+import { Context, type Duration, Effect, Layer, Option, Redacted, Ref, type Scope } from "effect"
 import type { Socket } from "node:net"
 import { connect, createSecureContext, createServer, type SecureContextOptions, type TLSSocket } from "node:tls"
 import { exporter } from "../core/Handshake.ts"
 import { Config, type Settings } from "./Config.ts"
 import { PeerUnreachable, TlsHandshakeFailed, TlsMaterialInvalid, type TlsReason } from "./Failure.ts"
 import { codeOf, type Diagnosis, diagnose } from "./tls/Diagnosis.ts"
+import * as Expiry from "./tls/Expiry.ts"
 import * as Material from "./tls/Material.ts"
+import * as Renewal from "./tls/Renewal.ts"
 import { type Address, formatAddress } from "../core/Address.ts"
 
 /** One encrypted channel. */
@@ -28,12 +32,19 @@ export interface Channel {
   readonly binding: Redacted.Redacted<Uint8Array>
 }
 
+export interface Options {
+  /** How often the files are looked at; every 2 seconds by default. */
+  readonly lookEvery?: Duration.Input
+}
+
 export class Tls extends Context.Service<
   Tls,
   {
     readonly mode: "ca" | "auto"
     /** Subject and issuer of our certificate. */
     readonly own: Effect.Effect<string>
+    /** When the first certificate ends that our membership of the CA rests on, in ms; none in mode `auto`. */
+    readonly expiresAt: Effect.Effect<number | undefined>
     /**
      * Takes the server's part on a connection that came in; the caller owns `socket`. Whoever hangs up or sends what is no
      * TLS is a failure of reason `protocol`.
@@ -51,83 +62,95 @@ export class Tls extends Context.Service<
     explain(address: Address, error: unknown): Effect.Effect<PeerUnreachable | TlsHandshakeFailed>
   }
 >()("feral-sync/services/Tls") {
-  static readonly layer = Layer.effect(
-    Tls,
-    Effect.gen(function* () {
-      const settings = yield* Config
-      // Every channel takes the material that is current when it begins.
-      const current = yield* Ref.make(yield* load(settings))
-      const { mode } = yield* Ref.get(current)
+  static readonly layerWith = (options: Options): Layer.Layer<Tls, TlsMaterialInvalid, Config> =>
+    Layer.effect(
+      Tls,
+      Effect.suspend(() => make(options))
+    ).pipe(Layer.provide(NodeFileSystem.layer))
 
-      const accept = Effect.fn("Tls.accept")(function* (socket: Socket, remote: Address) {
-        const material = yield* Ref.get(current)
-        const certain = mode === "ca" && settings.requireClientCert
-        return yield* Effect.callback<Channel, TlsHandshakeFailed>((resume) => {
-          if (socket.destroyed) {
-            return resume(Effect.fail(refusal(remote, diagnose({ code: "ECONNRESET" }), "client", material, undefined)))
-          }
-          // A server for this one connection: its events can be of no other, and it costs less than the handshake.
-          const server = createServer({ ...secure(material), requestCert: certain, rejectUnauthorized: certain })
-          server.once("secureConnection", (channel) => resume(Effect.succeed(channelOf(channel))))
-          server.once("tlsClientError", (error, channel) => {
-            // A chain that does not lead to the CA shows here alone; the error is then nothing but the end of the socket.
-            const verdict = channel.authorizationError
-            const found = diagnose(verdict ? { code: String(verdict) } : error)
-            resume(Effect.fail(refusal(remote, found, "client", material, error)))
-          })
-          server.emit("connection", socket)
-        })
-      })
-
-      const dial = Effect.fn("Tls.dial")(function* (address: Address, farewell: (reason: TlsReason) => string) {
-        const material = yield* Ref.get(current)
-        const socket = yield* Effect.acquireRelease(
-          Effect.try({
-            try: () =>
-              connect({
-                ...secure(material),
-                // Only a certificate of a CA says anything. Without one, a server that demands one gives a clear answer.
-                ...(mode === "auto" ? { cert: undefined, key: undefined } : {}),
-                host: address.host,
-                port: address.port,
-                checkServerIdentity: () => undefined,
-                // The verdict is read below, so that an untrusted server can be told.
-                rejectUnauthorized: false
-              }),
-            catch: (error) => failure(address, error, material)
-          }),
-          (socket) => Effect.sync(() => socket.destroy())
-        )
-        const channel = yield* Effect.callback<Channel, PeerUnreachable | TlsHandshakeFailed>((resume) => {
-          socket.once("secureConnect", () => resume(Effect.succeed(channelOf(socket))))
-          socket.on("error", (error) => resume(Effect.fail(failure(address, error, material))))
-          socket.once("close", () => resume(Effect.fail(failure(address, { code: "ECONNRESET" }, material))))
-        })
-        if (mode === "ca" && !socket.authorized) {
-          const found = diagnose({ code: String(socket.authorizationError) })
-          const error = refusal(address, found, "server", material, socket.authorizationError, socket)
-          yield* Effect.callback<void>((resume) => {
-            socket.once("close", () => resume(Effect.void))
-            socket.resume().end(farewell(error.reason))
-          }).pipe(Effect.timeoutOption("1 second"))
-          return yield* error
-        }
-        return channel
-      })
-
-      const explain = Effect.fnUntraced(function* (address: Address, error: unknown) {
-        const material = yield* Ref.get(current)
-        // A server of our CA that hangs up before it says a word: that is all a dialler sees of a refused certificate when
-        // the server sends no alert, as Node's does not.
-        if (mode === "auto" || !/^(ECONNRESET|EPIPE)$/.test(codeOf(error))) return failure(address, error, material)
-        const detail = `it closed the connection right after the handshake, so most likely it does not trust our certificate: ${material.own}`
-        return new TlsHandshakeFailed({ address: formatAddress(address), reason: "untrusted", detail, cause: error })
-      })
-
-      return Tls.of({ mode, own: Effect.map(Ref.get(current), ({ own }) => own), accept, dial, explain })
-    })
-  ).pipe(Layer.provide(NodeFileSystem.layer))
+  static readonly layer: Layer.Layer<Tls, TlsMaterialInvalid, Config> = Tls.layerWith({})
 }
+
+const make = Effect.fnUntraced(function* (options: Options) {
+  const settings = yield* Config
+  // Every channel takes the material that is current when it begins.
+  const current = yield* Renewal.keep({ files: settings.tls, load: load(settings), ...options })
+  const { mode } = yield* Ref.get(current)
+
+  const accept = Effect.fn("Tls.accept")(function* (socket: Socket, remote: Address) {
+    const material = yield* Ref.get(current)
+    const certain = mode === "ca" && settings.requireClientCert
+    return yield* Effect.callback<Channel, TlsHandshakeFailed>((resume) => {
+      if (socket.destroyed) {
+        return resume(Effect.fail(refusal(remote, diagnose({ code: "ECONNRESET" }), "client", material, undefined)))
+      }
+      // A server for this one connection: its events can be of no other, and it costs less than the handshake.
+      const server = createServer({ ...secure(material), requestCert: certain, rejectUnauthorized: certain })
+      server.once("secureConnection", (channel) => resume(Effect.succeed(channelOf(channel))))
+      server.once("tlsClientError", (error, channel) => {
+        // A chain that does not lead to the CA shows here alone; the error is then nothing but the end of the socket.
+        const verdict = channel.authorizationError
+        const found = diagnose(verdict ? { code: String(verdict) } : error)
+        resume(Effect.fail(refusal(remote, found, "client", material, error)))
+      })
+      server.emit("connection", socket)
+    })
+  })
+
+  const dial = Effect.fn("Tls.dial")(function* (address: Address, farewell: (reason: TlsReason) => string) {
+    const material = yield* Ref.get(current)
+    const socket = yield* Effect.acquireRelease(
+      Effect.try({
+        try: () =>
+          connect({
+            ...secure(material),
+            // Only a certificate of a CA says anything. Without one, a server that demands one gives a clear answer.
+            ...(mode === "auto" ? { cert: undefined, key: undefined } : {}),
+            host: address.host,
+            port: address.port,
+            checkServerIdentity: () => undefined,
+            // The verdict is read below, so that an untrusted server can be told.
+            rejectUnauthorized: false
+          }),
+        catch: (error) => failure(address, error, material)
+      }),
+      (socket) => Effect.sync(() => socket.destroy())
+    )
+    const channel = yield* Effect.callback<Channel, PeerUnreachable | TlsHandshakeFailed>((resume) => {
+      socket.once("secureConnect", () => resume(Effect.succeed(channelOf(socket))))
+      socket.on("error", (error) => resume(Effect.fail(failure(address, error, material))))
+      socket.once("close", () => resume(Effect.fail(failure(address, { code: "ECONNRESET" }, material))))
+    })
+    if (mode === "ca" && !socket.authorized) {
+      const found = diagnose({ code: String(socket.authorizationError) })
+      const error = refusal(address, found, "server", material, socket.authorizationError, socket)
+      yield* Effect.callback<void>((resume) => {
+        socket.once("close", () => resume(Effect.void))
+        socket.resume().end(farewell(error.reason))
+      }).pipe(Effect.timeoutOption("1 second"))
+      return yield* error
+    }
+    return channel
+  })
+
+  const explain = Effect.fnUntraced(function* (address: Address, error: unknown) {
+    const material = yield* Ref.get(current)
+    // A server of our CA that hangs up before it says a word: that is all a dialler sees of a refused certificate when
+    // the server sends no alert, as Node's does not.
+    if (mode === "auto" || !/^(ECONNRESET|EPIPE)$/.test(codeOf(error))) return failure(address, error, material)
+    const detail = `it closed the connection right after the handshake, so most likely it does not trust our certificate: ${material.own}`
+    return new TlsHandshakeFailed({ address: formatAddress(address), reason: "untrusted", detail, cause: error })
+  })
+
+  return Tls.of({
+    mode,
+    own: Effect.map(Ref.get(current), ({ own }) => own),
+    expiresAt: Effect.map(Ref.get(current), ({ lifetimes }) => Expiry.firstEnd(lifetimes)),
+    accept,
+    dial,
+    explain
+  })
+})
 
 /** The material, after OpenSSL took it: it refuses keys that are too weak, which parsing does not show. */
 const load = Effect.fnUntraced(function* (settings: Settings) {
@@ -136,7 +159,11 @@ const load = Effect.fnUntraced(function* (settings: Settings) {
     try: () => createSecureContext(secure(material)),
     catch: (cause) => {
       const file = Option.match(settings.tls, { onSome: ({ cert }) => cert, onNone: () => settings.home })
-      return new TlsMaterialInvalid({ file, problem: `OpenSSL does not take it (${diagnose(cause).detail})`, cause })
+      return new TlsMaterialInvalid({
+        file,
+        problem: `OpenSSL does not take it (${diagnose(cause).detail}): make a new one`,
+        cause
+      })
     }
   })
   return material

@@ -6,7 +6,7 @@ import type { LegacyRefused, PeerClosed } from "../core/Failure.ts"
 import type { Config } from "./Config.ts"
 import type { Address } from "../core/Address.ts"
 import type { ListenFailed, PeerUnreachable, TlsHandshakeFailed, TlsMaterialInvalid } from "./Failure.ts"
-import { Tls } from "./Tls.ts"
+import { type Options as TlsOptions, Tls } from "./Tls.ts"
 import * as InMemory from "./transport/InMemory.ts"
 import * as WebSocket from "./transport/WebSocket.ts"
 
@@ -42,8 +42,11 @@ export interface Connection {
 
 /** What a listener does with who comes. */
 export interface Host {
-  /** Serves one connection, in its own scope and fiber; the connection is closed when it ends. */
-  serve(connection: Connection): Effect.Effect<void, never, Scope.Scope>
+  /**
+   * Serves one connection, in its own scope and fiber; the connection is closed when it ends. It runs `proved` when the other
+   * side has proved that it may be here: until then it has little room, and the time of the handshake.
+   */
+  serve(connection: Connection, proved: Effect.Effect<void>): Effect.Effect<void, never, Scope.Scope>
   /** Someone came who could not be let in. */
   refused(remote: Address, error: TlsHandshakeFailed | LegacyRefused): Effect.Effect<void>
 }
@@ -52,6 +55,8 @@ export class Transport extends Context.Service<
   Transport,
   {
     readonly tls: "ca" | "auto"
+    /** When our membership of the CA ends, in ms; none without a CA. */
+    readonly tlsExpiresAt: Effect.Effect<number | undefined>
     /** Listens until the scope closes. Port 0 takes any free port; the port taken is returned. */
     listen(host: Host): Effect.Effect<{ readonly port: number }, ListenFailed, Scope.Scope>
     /** Dials one address. The connection lives in the scope of the caller. */
@@ -60,9 +65,9 @@ export class Transport extends Context.Service<
 >()("feral-sync/services/Transport") {
   /** Real sockets. */
   static readonly layerWebSocketWith = (
-    options: WebSocket.Options
+    options: WebSocket.Options & TlsOptions
   ): Layer.Layer<Transport, TlsMaterialInvalid, Config> =>
-    Layer.effect(Transport, WebSocket.make(options)).pipe(Layer.provide(Tls.layer))
+    Layer.effect(Transport, WebSocket.make(options)).pipe(Layer.provide(Tls.layerWith(options)))
 
   static readonly layerWebSocket: Layer.Layer<Transport, TlsMaterialInvalid, Config> = Transport.layerWebSocketWith({})
 

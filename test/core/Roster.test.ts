@@ -55,6 +55,24 @@ const ended = (link: number, key: string | undefined, ending: Roster.Ending, now
 })
 
 describe("Roster", () => {
+  it("who is asked to stay away stays away for as long, and not less than it would have", () => {
+    for (const [retryAfter, random, before, due] of [
+      [20_000, 0, 19_999, 20_000],
+      [20_000, 0.9, 20_899, 20_900],
+      // The delay after a refusal is longer.
+      [1_000, 0, 2_499, 2_500]
+    ] as const) {
+      const { event, dials } = world({ mdns: false, peers: [at("10.0.0.1")] })
+      assert.deepStrictEqual(dials(), ["10.0.0.1"])
+      const end = { _tag: "Ended", link: 1, key: "static 10.0.0.1:9090", ending: "refused" } as const
+      event({ ...end, random, now: 0, retryAfter })
+      event(tick(before))
+      assert.deepStrictEqual(dials(), [])
+      event(tick(due))
+      assert.deepStrictEqual(dials(), ["10.0.0.1"])
+    }
+  })
+
   it("the static list waits for mDNS, exactly as long as it is told to", () => {
     const { event, dials, roster } = world({ peers: [at("10.0.0.1"), at("10.0.0.2")] })
     assert.strictEqual(Roster.deadline(roster()), 30_000)

@@ -28,6 +28,40 @@ const b = node("b")
 const c = node("c")
 
 describe("Session", () => {
+  it("whoever only looks is answered and not met, whatever its id, and gets nothing", () => {
+    for (const id of [a, b]) {
+      const clock = { now: 1_000_000 }
+      const [left, right] = [new NaiveReplica(id), new NaiveReplica(b)]
+      right.append([write(b, { wall: 1, counter: 0 }, "row")])
+      left.append([write(id, { wall: 2, counter: 0 }, "other")])
+      const link = new Link(left, right, () => clock.now, { isProbe: true })
+      const [dialler, server] = link.ends
+      link.deliver(1)
+      assert.strictEqual(server.session.phase, "closed")
+      assert.isFalse(server.established)
+      assert.isUndefined(server.failure)
+      assert.strictEqual(dialler.inbox.length, 1)
+      link.deliver(0)
+      assert.strictEqual(dialler.failure?._tag, id === a ? undefined : "DuplicateNodeId")
+      assert.strictEqual(dialler.established, id === a)
+      assert.strictEqual(server.sentOperations, 0)
+      assert.strictEqual(right.state.size, 1)
+    }
+  })
+
+  it("whoever only looks proves the passphrase as all do", () => {
+    const clock = { now: 1_000_000 }
+    const keys = { 0: new Uint8Array(32) }
+    const link = new Link(new NaiveReplica(a), new NaiveReplica(b), () => clock.now, { isProbe: true }, keys)
+    link.deliver(1)
+    link.deliver(0)
+    assert.deepStrictEqual(
+      link.ends.map(({ failure }) => failure?._tag),
+      ["PassphraseMismatch", "PassphraseMismatch"]
+    )
+    assert.isFalse(link.ends.some(({ established }) => established))
+  })
+
   it("two replicas exchange what each lacks and end equal", () => {
     const clock = { now: 1_000_000 }
     const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]

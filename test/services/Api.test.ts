@@ -40,7 +40,15 @@ const surroundings = Layer.mergeAll(
       discovery: Effect.succeed({ mdns: "unavailable", static: "active" })
     })
   ),
-  Layer.succeed(Transport, Transport.of({ tls: "auto", listen: () => Effect.never, dial: () => Effect.never }))
+  Layer.succeed(
+    Transport,
+    Transport.of({
+      tls: "auto",
+      tlsExpiresAt: Effect.succeed(Date.UTC(2030, 0, 1)),
+      listen: () => Effect.never,
+      dial: () => Effect.never
+    })
+  )
 )
 
 /** A node that is nothing but a memory and its interface. It ends with the scope. */
@@ -141,6 +149,7 @@ describe("Api", () => {
           port: 4242,
           api_port: null,
           tls: "auto",
+          tls_expires_at: Date.UTC(2030, 0, 1) / 1000,
           legacy: "off",
           vector_clock: { [store.nodeId]: hlc },
           counts: { notes: 1, knowledge: 0, episodes: 0, execution_log: 0, tombstones: 0, quarantine: 0 },
@@ -300,7 +309,7 @@ describe("Api", () => {
     )
   )
 
-  it.live("the port reads, under the names of this machine alone", () =>
+  it.live("the port tells how the node is, under the names of this machine alone, and nothing of its memory", () =>
     within((home) =>
       Effect.gen(function* () {
         const apiPort = yield* freePort
@@ -312,9 +321,9 @@ describe("Api", () => {
 
         const port = { port: apiPort }
         for (const host of [`127.0.0.1:${apiPort}`, "localhost", "LocalHost:1", "127.0.0.1"]) {
-          const { status, body } = yield* ask(port, "/notes", { headers: { host } })
+          const { status, body } = yield* ask(port, "/status", { headers: { host } })
           assert.strictEqual(status, 200, host)
-          assert.include(body, "seen")
+          assert.include(body, '"notes":1')
         }
         const hosts = [
           "evil.example",
@@ -325,8 +334,22 @@ describe("Api", () => {
           "[::1]"
         ]
         for (const host of hosts) {
-          const { status, body } = yield* ask(port, "/notes", { headers: { host } })
+          const { status, body } = yield* ask(port, "/status", { headers: { host } })
           assert.strictEqual(status, 403, host)
+          assert.notInclude(body, "node_id")
+        }
+        for (const path of [
+          "/notes",
+          "/facts",
+          "/episodes",
+          "/log",
+          "/changes",
+          "/notes/",
+          "//notes",
+          "/status/../notes"
+        ]) {
+          const { status, body } = yield* ask(port, path)
+          assert.strictEqual(status, 404, path)
           assert.notInclude(body, "seen")
         }
         for (const method of ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
@@ -367,8 +390,9 @@ describe("Api", () => {
         yield* start({ home, apiPort }).pipe(Scope.provide(scope))
         const { memory } = yield* connected(home)
         yield* Effect.replicateEffect(memory.notes.put({ content: "x".repeat(5_000_000) }), 4)
-        const silent = yield* send(apiPort, "GET /status HTTP/1.1\r\nHost: localhost\r\n")
-        const idle = yield* send(apiPort, "GET /notes HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        const path = join(home, "feral-sync.sock")
+        const silent = yield* send({ port: apiPort }, "GET /status HTTP/1.1\r\nHost: localhost\r\n")
+        const idle = yield* send({ path }, "GET /notes HTTP/1.1\r\nHost: localhost\r\n\r\n")
         yield* Effect.callback<void>((resume) => void idle.once("readable", () => resume(Effect.void)))
         const following = yield* memory.changes.pipe(Stream.runDrain, Effect.forkScoped({ startImmediately: true }))
         yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("3 seconds"))
@@ -390,10 +414,10 @@ describe("Api", () => {
 })
 
 /** Sends some bytes and then neither sends nor reads any more. */
-const send = (port: number, text: string) =>
+const send = (to: { readonly port: number } | { readonly path: string }, text: string) =>
   Effect.acquireRelease(
     Effect.callback<Socket>((resume) => {
-      const socket = dial({ port, host: "127.0.0.1" })
+      const socket = dial({ host: "127.0.0.1", ...to })
       socket.on("error", () => {})
       socket.write(text, () => resume(Effect.succeed(socket)))
     }),

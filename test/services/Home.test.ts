@@ -1,6 +1,6 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Logger, type Scope } from "effect"
+import { Effect, FileSystem, Logger, References, type Scope } from "effect"
 import { homedir } from "node:os"
 import { join } from "node:path"
 import * as Home from "../../src/services/Home.ts"
@@ -11,7 +11,9 @@ const within = <A, E>(
 ) =>
   Effect.gen(function* () {
     const logged: Array<string> = []
-    const logger = Logger.make(({ message }) => logged.push(String(message)))
+    const logger = Logger.make(({ message, fiber }) =>
+      logged.push(`${String(message)} ${JSON.stringify(fiber.getRef(References.CurrentLogAnnotations))}`)
+    )
     const fs = yield* FileSystem.FileSystem
     const directory = yield* fs.makeTempDirectoryScoped()
     yield* test(directory, logged).pipe(Effect.provide(Logger.layer([logger])))
@@ -47,6 +49,62 @@ describe("Home", () => {
       })
     )
   )
+
+  it.live("secrets that others can read are mended with one warning that names them; the rest is left alone", () =>
+    within((directory, logged) =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const secrets = ["sync.db", "sync.db-wal", "sync.db-shm", "lock", "passphrase", "tls-key.pem"]
+        const others = ["tls-cert.pem", "notes.txt"]
+        for (const name of [...secrets, ...others]) {
+          yield* fs.writeFileString(join(directory, name), name)
+          yield* fs.chmod(join(directory, name), 0o644)
+        }
+        assert.strictEqual((yield* Home.exposed(directory)).length, secrets.length)
+        yield* Home.prepare(directory)
+        for (const name of secrets) assert.strictEqual(yield* modeOf(join(directory, name)), 0o600)
+        for (const name of others) assert.strictEqual(yield* modeOf(join(directory, name)), 0o644)
+        assert.strictEqual(logged.length, 1)
+        for (const name of secrets) assert.include(logged[0], join(directory, name))
+        assert.deepStrictEqual(yield* Home.exposed(directory), [])
+        yield* Home.prepare(directory)
+        assert.strictEqual(logged.length, 1)
+      })
+    )
+  )
+
+  it.live.skipIf(process.getuid?.() !== 0)("what belongs to another user is left alone, with a warning", () =>
+    within((directory, logged) =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const file = join(directory, "passphrase")
+        yield* fs.writeFileString(file, "secret")
+        yield* fs.chmod(file, 0o644)
+        yield* fs.chown(file, 65534, 65534)
+        yield* Home.prepare(directory)
+        assert.strictEqual(yield* modeOf(file), 0o644)
+        assert.match(logged.join(), /chmod go= as their owner.*passphrase/)
+      })
+    )
+  )
+
+  for (const mask of [0o000, 0o277]) {
+    it.live(`what is made has its mode, though the mask of the process is 0${mask.toString(8)}`, () =>
+      within((directory, logged) =>
+        Effect.gen(function* () {
+          const [home, secret] = [join(directory, "home"), join(directory, "secret")]
+          yield* Effect.acquireUseRelease(
+            Effect.sync(() => process.umask(mask)),
+            () => Effect.andThen(Home.prepare(home), Home.writeSecret(secret, "one")),
+            (before) => Effect.sync(() => process.umask(before))
+          )
+          assert.strictEqual(yield* modeOf(home), 0o700)
+          assert.strictEqual(yield* modeOf(secret), 0o600)
+          assert.deepStrictEqual(logged, [])
+        })
+      )
+    )
+  }
 
   it.live("a directory that is everybody's is left as it is, with a warning", () =>
     within((directory, logged) =>

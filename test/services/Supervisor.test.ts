@@ -2,96 +2,9 @@
  * The supervisor over a network in memory and under virtual time: nodes as they are, but for sockets and files.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Option, Redacted, type Scope } from "effect"
-import { TestClock } from "effect/testing"
-import type { Address } from "../../src/core/Address.ts"
-import { emptyObject } from "../../src/core/Json.ts"
-import { NodeId } from "../../src/core/NodeId.ts"
-import { Kind, OpId, RowId } from "../../src/core/Operation.ts"
-import { Clock } from "../../src/services/Clock.ts"
-import { Config } from "../../src/services/Config.ts"
-import { Discovery } from "../../src/services/Discovery.ts"
-import { Passphrase } from "../../src/services/Passphrase.ts"
-import { Peers } from "../../src/services/Peers.ts"
-import type { PeerStatus } from "../../src/services/Status.ts"
-import { Store } from "../../src/services/Store.ts"
-import { Transport } from "../../src/services/Transport.ts"
+import { Effect } from "effect"
+import { at, pass, type Running, start, world } from "../support/Members.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
-
-const passphrase = (text: string): Layer.Layer<Passphrase> =>
-  Layer.succeed(
-    Passphrase,
-    Passphrase.of({
-      passphrase: Redacted.make(text),
-      isNew: false,
-      file: Option.none(),
-      key: Effect.succeed(Redacted.make(new TextEncoder().encode(text.padEnd(32))))
-    })
-  )
-
-interface Running {
-  readonly host: string
-  readonly store: Store["Service"]
-  readonly status: Effect.Effect<ReadonlyArray<PeerStatus>>
-  readonly write: (row: string) => Effect.Effect<void>
-  readonly rows: Effect.Effect<ReadonlyArray<string>>
-}
-
-/** Starts a node on a host of the network. */
-const start = Effect.fnUntraced(function* (
-  host: string,
-  dials: ReadonlyArray<Address>,
-  options: { readonly secret?: string; readonly id?: string } = {}
-): Effect.fn.Return<Running, never, Scope.Scope | MemoryNetwork> {
-  const node = Peers.layer.pipe(
-    Layer.provideMerge(
-      Layer.mergeAll(
-        Discovery.layerStatic(dials),
-        Transport.layerMemory({ host, port: 1 }),
-        passphrase(options.secret ?? "secret"),
-        Store.layerMemory({ nodeId: NodeId.make(options.id ?? host) })
-      )
-    ),
-    Layer.provideMerge(Clock.layer),
-    Layer.provideMerge(Layer.succeed(Config, Config.make({ mdns: false }))),
-    Layer.fresh
-  )
-  const context = yield* Layer.build(node).pipe(Effect.orDie)
-  const store = Context.get(context, Store)
-  let written = 0
-  return {
-    host,
-    store,
-    status: Context.get(context, Peers).status,
-    write: (row) =>
-      store
-        .append([
-          {
-            op_id: OpId.make(`${host}-${++written}`),
-            table: Kind.make("notes"),
-            op_type: "insert",
-            row_id: RowId.make(row),
-            data: emptyObject
-          }
-        ])
-        .pipe(Effect.orDie, Effect.asVoid),
-    rows: store.list(Kind.make("notes"), { limit: 1_000 }).pipe(
-      Effect.orDie,
-      Effect.map((operations) => operations.map(({ row_id }) => row_id))
-    )
-  }
-})
-
-/** Lets everything happen that needs no time, and then lets time pass. */
-const pass = (time: `${number} ${"millis" | "seconds" | "minutes"}`) =>
-  Effect.andThen(
-    Effect.repeat(Effect.yieldNow, { times: 500 }),
-    Effect.andThen(TestClock.adjust(time), Effect.repeat(Effect.yieldNow, { times: 500 }))
-  )
-
-const at = (host: string): Address => ({ host, port: 1 })
-const world = <A, E>(body: Effect.Effect<A, E, Scope.Scope | MemoryNetwork>) =>
-  body.pipe(Effect.provide(MemoryNetwork.layer))
 
 describe("Peers", () => {
   it.effect("two nodes converge, and a write is at the other node without time passing", () =>

@@ -1,82 +1,12 @@
 /** Who is let in, who is not, and which reason each end sees. */
 import { assert, describe, layer } from "@effect/vitest"
-import { Context, Effect, Layer, Option, Queue, Redacted, References, type Scope } from "effect"
+import { Effect, Queue, Redacted } from "effect"
 import { readFile, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { Config, type Settings, type TlsFiles } from "../../src/services/Config.ts"
-import { Tls } from "../../src/services/Tls.ts"
 import * as Certificates from "../support/Certificates.ts"
 import { plainServer, tlsClient, tlsServer } from "../support/RawPeers.ts"
-import { settings } from "../support/Settings.ts"
-import { nextText, reception, webSocket } from "../support/Transports.ts"
-
-/** Certificates of two CAs, made once. */
-class Shelf extends Context.Service<
-  Shelf,
-  {
-    readonly directory: string
-    readonly recipe: TlsFiles
-    readonly a: TlsFiles
-    readonly b: TlsFiles
-    readonly past: TlsFiles
-    readonly future: TlsFiles
-  }
->()("test/Shelf") {
-  static readonly layer = Layer.effect(
-    Shelf,
-    Effect.gen(function* () {
-      const directory = yield* Certificates.directory
-      const issue = (name: string, validity?: Certificates.Validity) => Certificates.issue(directory, name, validity)
-      const [recipe, a, b, past, future] = yield* Effect.all(
-        [Certificates.recipe(directory), issue("a"), issue("b"), issue("past", "past"), issue("future", "future")],
-        { concurrency: 2 }
-      )
-      return { directory, recipe, a, b, past, future }
-    })
-  )
-}
-
-const ca = (files: TlsFiles, requireClientCert = false): Partial<Settings> => ({
-  tls: Option.some(files),
-  requireClientCert
-})
-
-const quick = { handshakeWithin: "5 seconds" } as const
-
-const load = (home: string, changes: Partial<Settings> = {}) =>
-  Layer.build(Tls.layer.pipe(Layer.provide(Layer.succeed(Config, Config.of(settings(home, changes)))))).pipe(
-    Effect.map((services) => Context.get(services, Tls))
-  )
-
-/** Dials a node that is set up one way from a node that is set up another way, and tells what both ends say. */
-const refusedBy = Effect.fnUntraced(function* (server: Partial<Settings>, dialler: Partial<Settings>) {
-  const { at, refusals } = yield* reception(yield* webSocket(server, quick))
-  const error = yield* Effect.flip((yield* webSocket(dialler, quick)).dial(at))
-  return { error, refusals }
-})
-
-const joined = Effect.fnUntraced(function* (server: Partial<Settings>, dialler: Partial<Settings>) {
-  const { at, arrivals } = yield* reception(yield* webSocket(server, quick))
-  const outgoing = yield* (yield* webSocket(dialler, quick)).dial(at)
-  const incoming = yield* Queue.take(arrivals)
-  yield* outgoing.send("hello")
-  assert.strictEqual(yield* nextText(incoming), "hello")
-  assert.deepStrictEqual(Redacted.value(outgoing.binding), Redacted.value(incoming.binding))
-  return { outgoing, incoming }
-})
-
-const live = (
-  name: string,
-  test: (shelf: Shelf["Service"]) => Effect.Effect<unknown, unknown, Scope.Scope>
-): readonly [string, () => Effect.Effect<void, unknown, Shelf>] => [
-  name,
-  () =>
-    Shelf.use((shelf) => Effect.scoped(test(shelf))).pipe(
-      Effect.timeout("15 seconds"),
-      Effect.provideService(References.MinimumLogLevel, "None"),
-      Effect.asVoid
-    )
-]
+import { alsoTrusting, ca, joined, live, load, quick, refusedBy, Shelf } from "../support/TlsNodes.ts"
+import { reception, webSocket } from "../support/Transports.ts"
 
 layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("Tls", (it) => {
   describe("mode ca", () => {
@@ -116,7 +46,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("Tls", 
         "a dialler whose certificate is of another CA is untrusted at both ends, though it trusts the server",
         (shelf) =>
           Effect.gen(function* () {
-            const mixed = { ...shelf.b, ca: shelf.a.ca }
+            const mixed = yield* alsoTrusting(shelf.b, shelf.a)
             const { error, refusals } = yield* refusedBy(ca(shelf.a, true), ca(mixed))
             assert.deepInclude(error, { _tag: "TlsHandshakeFailed", reason: "untrusted" })
             assert.include(error.message, "CN=peer-b, issued by CN=CA-b")
@@ -154,7 +84,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("Tls", 
           const { at, refusals } = yield* reception(yield* webSocket(ca(shelf.a, true), quick))
           const dialler = yield* webSocket({}, quick)
           for (let round = 0; round < 3; round++) yield* Effect.flip(dialler.dial(at))
-          yield* Effect.flip((yield* webSocket(ca({ ...shelf.b, ca: shelf.a.ca }), quick)).dial(at))
+          yield* Effect.flip((yield* webSocket(ca(yield* alsoTrusting(shelf.b, shelf.a)), quick)).dial(at))
           const reasons = [yield* Queue.take(refusals), yield* Queue.take(refusals)].map(({ reason }) => reason)
           assert.deepStrictEqual(reasons, ["client certificate required", "untrusted"])
         })
@@ -193,7 +123,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("Tls", 
         ...live(`a server certificate that is ${reason} is named so, with its dates`, (shelf) =>
           Effect.gen(function* () {
             const server = yield* tlsServer(yield* Certificates.contents(shelf[validity]), () => {})
-            const dialler = yield* webSocket(ca({ ...shelf.a, ca: shelf[validity].ca }), quick)
+            const dialler = yield* webSocket(ca(yield* alsoTrusting(shelf.a, shelf[validity])), quick)
             const error = yield* Effect.flip(dialler.dial(server.at))
             assert.deepInclude(error, { _tag: "TlsHandshakeFailed", reason })
             assert.include(error.message, `CN=peer-${validity}, issued by CN=CA-${validity}`)
@@ -205,8 +135,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("Tls", 
       it.effect(
         ...live(`a client certificate that is ${reason} is refused as such`, (shelf) =>
           Effect.gen(function* () {
-            const authority = shelf[validity].ca
-            const node = yield* webSocket(ca({ ...shelf.a, ca: authority }, true), quick)
+            const node = yield* webSocket(ca(yield* alsoTrusting(shelf.a, shelf[validity]), true), quick)
             const { at, refusals } = yield* reception(node)
             const { cert, key } = yield* Certificates.contents(shelf[validity])
             const { received } = yield* tlsClient(
@@ -249,47 +178,6 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("Tls", 
           )
           const error = yield* Effect.flip(tls.dial(old.at, () => ""))
           assert.deepInclude(error, { _tag: "TlsHandshakeFailed", reason: "protocol" })
-        })
-      )
-    )
-
-    it.effect(
-      ...live("files that cannot be used stop the start, each with its name", (shelf) =>
-        Effect.gen(function* () {
-          const text = join(shelf.directory, "text.pem")
-          const broken = join(shelf.directory, "broken.pem")
-          const locked = join(shelf.directory, "locked.pem")
-          yield* Certificates.run(shelf.directory, "sh", "-c", `echo hello > ${text}`)
-          const body = Buffer.from("this is no certificate").toString("base64")
-          const block = (label: string) => `-----BEGIN ${label}-----\n${body}\n-----END ${label}-----\n`
-          yield* Effect.promise(() => writeFile(broken, block("CERTIFICATE") + block("PRIVATE KEY")))
-          yield* Certificates.run(
-            shelf.directory,
-            "openssl",
-            ...`pkcs8 -topk8 -in ${shelf.a.key} -passout pass:secret -out ${locked}`.split(" ")
-          )
-          const missing = join(shelf.directory, "missing.pem")
-          const cases: ReadonlyArray<readonly [Partial<TlsFiles>, string, RegExp]> = [
-            [{ cert: missing }, missing, /no such file/],
-            [{ key: missing }, missing, /no such file/],
-            [{ ca: missing }, missing, /no such file/],
-            [{ cert: shelf.directory }, shelf.directory, /cannot be used/],
-            [{ cert: text }, text, /no PEM certificate/],
-            [{ ca: text }, text, /no PEM certificate/],
-            [{ key: text }, text, /no PEM private key/],
-            [{ key: shelf.a.cert }, shelf.a.cert, /no PEM private key/],
-            [{ cert: broken }, broken, /cannot be read/],
-            [{ ca: broken }, broken, /cannot be read/],
-            [{ key: broken }, broken, /cannot be read/],
-            [{ key: locked }, locked, /encrypted/],
-            [{ key: shelf.b.key }, shelf.b.key, /does not belong to the certificate/]
-          ]
-          for (const [changes, file, problem] of cases) {
-            const error = yield* Effect.flip(load(shelf.directory, ca({ ...shelf.a, ...changes })))
-            assert.strictEqual(error._tag, "TlsMaterialInvalid")
-            assert.strictEqual(error.file, file)
-            assert.match(error.problem, problem)
-          }
         })
       )
     )

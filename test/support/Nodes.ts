@@ -28,7 +28,8 @@ const quiet = {
   FERAL_SYNC_PASSPHRASE: "correct horse battery staple"
 }
 
-export type Env = Readonly<Record<string, string>>
+/** A variable that is `undefined` is unset, whatever is set otherwise. */
+export type Env = Readonly<Record<string, string | undefined>>
 
 export interface Finished {
   readonly code: number
@@ -36,16 +37,17 @@ export interface Finished {
   readonly stderr: string
 }
 
-/** Runs one command of the CLI to its end. */
-export const run = (args: ReadonlyArray<string>, env: Env = {}): Promise<Finished> =>
+/** Runs one command of the CLI to its end, with `input` on its stdin. */
+export const run = (args: ReadonlyArray<string>, env: Env = {}, input = ""): Promise<Finished> =>
   new Promise((resolve) => {
-    execFile(
+    const child = execFile(
       process.execPath,
       [main, ...args],
       { env: { ...clean, ...env }, maxBuffer: 256 * 1024 * 1024 },
       (error, stdout, stderr) =>
         resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : 1, stdout, stderr })
     )
+    if (input !== "") child.stdin?.end(input)
   })
 
 /** A directory of its own, removed by `remove`. */
@@ -60,6 +62,8 @@ export class Node {
   readonly env: Env
   /** What the process wrote to stderr, over all its lives. */
   log = ""
+  /** What it wrote to stdout. */
+  out = ""
   port = 0
   id = ""
   private process: ChildProcess | undefined
@@ -70,12 +74,13 @@ export class Node {
     this.env = env
   }
 
-  /** Starts the process, and waits until it says that it is ready. */
-  async start(env: Env = {}): Promise<this> {
-    const child = spawn(process.execPath, [main, "start", "--json", "--home", this.home], {
+  /** Starts the process, with `input` on its stdin, and waits until it says that it is ready. */
+  async start(env: Env = {}, args: ReadonlyArray<string> = [], input = ""): Promise<this> {
+    const child = spawn(process.execPath, [main, "start", "--json", "--home", this.home, ...args], {
       env: { ...clean, ...quiet, ...this.env, ...env },
-      stdio: ["ignore", "pipe", "pipe"]
+      stdio: ["pipe", "pipe", "pipe"]
     })
+    child.stdin.end(input)
     this.process = child
     this.exited = new Promise((resolve) => child.once("exit", (code) => resolve(code)))
     child.stderr.setEncoding("utf8").on("data", (text: string) => (this.log += text))
@@ -83,6 +88,7 @@ export class Node {
       let out = ""
       child.stdout.setEncoding("utf8").on("data", (text: string) => {
         out += text
+        this.out += text
         if (out.includes("\n")) resolve(out)
       })
       child.once("exit", (code) => reject(new Error(`the node ended with ${code}: ${this.log}`)))
@@ -116,10 +122,10 @@ export class Node {
     return JSON.parse(stdout) as A
   }
 
-  /** Writes notes into the database of a node that does not run. */
-  async seed(count: number, width = 300): Promise<void> {
+  /** Writes notes into the database of a node that does not run; each batch has ids of its own. */
+  async seed(count: number, width = 300, batch = 0): Promise<void> {
     const drafts = Array.from({ length: count }, (_, n): Draft => {
-      const id = `${basename(dirname(this.home))}-${n}`
+      const id = `${basename(dirname(this.home))}-${batch}-${n}`
       const data = { id, content: `note ${n} ${"x".repeat(n % width)}`, tags: "[]", created_at: n }
       return {
         op_id: OpId.make(`op-${id}`),

@@ -89,3 +89,26 @@ export const silentClients = Effect.fnUntraced(function* (port: number, localAdd
   )
   return open
 })
+
+/** Sends a text byte by byte over TLS or without it, for ever, and waits until it is cut off. */
+export const trickle = (at: { host: string; port: number }, over: "tcp" | "tls", head: string) =>
+  Effect.callback<void>((resume) => {
+    const onReady = () => {
+      socket.write(head)
+      timer = setInterval(() => socket.write("a"), 20)
+    }
+    let timer: NodeJS.Timeout | undefined
+    const socket: Socket =
+      over === "tls" ? connect({ ...at, rejectUnauthorized: false }, onReady) : connectPlain(at, onReady)
+    socket.on("error", () => {})
+    socket.resume()
+    const stop = () => {
+      clearInterval(timer)
+      socket.destroy()
+    }
+    socket.on("close", () => {
+      stop()
+      resume(Effect.void)
+    })
+    return Effect.sync(stop)
+  })

@@ -4,6 +4,7 @@ import { Config, type Settings } from "../../src/services/Config.ts"
 import type { Address } from "../../src/core/Address.ts"
 import type { TlsHandshakeFailed } from "../../src/services/Failure.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
+import type { Options as TlsOptions } from "../../src/services/Tls.ts"
 import type { Options } from "../../src/services/transport/WebSocket.ts"
 import { type Connection, type Host, Transport } from "../../src/services/Transport.ts"
 import { directory } from "./Certificates.ts"
@@ -12,7 +13,10 @@ import { settings } from "./Settings.ts"
 export type Node = Transport["Service"]
 
 /** A node on real sockets. */
-export const webSocket = Effect.fnUntraced(function* (changes: Partial<Settings> = {}, options: Options = {}) {
+export const webSocket = Effect.fnUntraced(function* (
+  changes: Partial<Settings> = {},
+  options: Options & TlsOptions = {}
+) {
   const home = yield* directory
   const layer = Transport.layerWebSocketWith(options).pipe(
     Layer.provide(Layer.succeed(Config, Config.of(settings(home, changes))))
@@ -51,7 +55,8 @@ export const reception = Effect.fnUntraced(function* (node: Node) {
   const arrivals = yield* Queue.bounded<Connection>(64)
   const refusals = yield* Queue.bounded<TlsHandshakeFailed>(64)
   const host: Host = {
-    serve: (connection) => Effect.andThen(Queue.offer(arrivals, connection), Effect.never),
+    serve: (connection, proved) =>
+      proved.pipe(Effect.andThen(Queue.offer(arrivals, connection)), Effect.andThen(Effect.never)),
     refused: (_remote, error) =>
       error._tag === "LegacyRefused" ? Effect.void : Effect.asVoid(Queue.offer(refusals, error))
   }

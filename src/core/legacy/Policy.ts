@@ -2,7 +2,7 @@
  * Whether an existing FERAL node is talked to. Its wire shows the passphrase itself to the other end, so it matters who
  * that can be.
  */
-import { LegacyRefused } from "../Failure.ts"
+import { LegacyRefused, nextSteps } from "../Failure.ts"
 
 /** `tls`: only where a certificate of our CA vouches for the other end. */
 export type Policy = "off" | "tls" | "on"
@@ -14,9 +14,9 @@ export const refusal = (policy: Policy, tls: "ca" | "auto" | "none", remote: str
   return new LegacyRefused({
     detail:
       policy === "off"
-        ? `${who}, which FERAL_SYNC_LEGACY=off keeps out: set it to tls or on to let them in`
+        ? `${who}, which FERAL_SYNC_LEGACY=off keeps out: ${nextSteps.LegacyKeptOut}`
         : tls === "none"
-          ? `${who} without TLS: the passphrase and the memory would have travelled in clear; give both nodes certificates of one CA, or set FERAL_SYNC_LEGACY=on to allow it`
-          : `${who}: the passphrase would have been shown to a node that no certificate vouches for; give both nodes certificates of one CA, or set FERAL_SYNC_LEGACY=on to allow it`
+          ? `${who} without TLS: the passphrase and the memory would have travelled in clear; ${nextSteps.LegacyExposed}`
+          : `${who}: the passphrase would have been shown to a node that no certificate vouches for; ${nextSteps.LegacyExposed}`
   })
 }

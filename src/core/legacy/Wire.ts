@@ -8,7 +8,7 @@
 import { Option, Predicate, Result, Schema } from "effect"
 import { ProtocolViolation } from "../Failure.ts"
 import * as Hlc from "../Hlc.ts"
-import { canonical, CanonicalJson, isWithinDepth } from "../Json.ts"
+import { canonical, CanonicalJson, parse } from "../Json.ts"
 import { NodeId } from "../NodeId.ts"
 import * as Operation from "../Operation.ts"
 import * as VectorClock from "../VectorClock.ts"
@@ -82,9 +82,8 @@ const isNodeId = Schema.is(NodeId)
 const violation = (detail: string) => new ProtocolViolation({ detail })
 
 /** Reads a frame. */
-export const decode = (text: string): Result.Result<Message, ProtocolViolation> => {
-  if (!isWithinDepth(text, limits.depth)) return Result.fail(violation(`JSON nested more than ${limits.depth} deep`))
-  return Result.try({ try: (): unknown => JSON.parse(text), catch: () => violation("a frame is not JSON") }).pipe(
+export const decode = (text: string): Result.Result<Message, ProtocolViolation> =>
+  Result.mapError(parse(text, limits.depth), violation).pipe(
     Result.flatMap((value) =>
       Result.mapError(decodeMessage(value), (error) =>
         violation(`not a message: ${error.message.slice(0, limits.text)}`)
@@ -92,7 +91,6 @@ export const decode = (text: string): Result.Result<Message, ProtocolViolation> 
     ),
     Result.flatMap(fromWire)
   )
-}
 
 const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> => {
   switch (wire.type) {
@@ -173,7 +171,7 @@ export const operationText = (operation: Operation.Operation, scope: string | un
 
 const withTextTags = (data: CanonicalJson): CanonicalJson => {
   if (!data.includes('"tags":[')) return data
-  const value: unknown = JSON.parse(data)
+  const value = Result.getOrElse(parse(data, Operation.maxDataDepth), () => undefined)
   if (!Predicate.isObject(value) || !Array.isArray(value["tags"])) return data
   return Option.getOrElse(
     canonical({ ...value, tags: JSON.stringify(value["tags"]) }, Operation.maxDataDepth),

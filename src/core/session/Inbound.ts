@@ -8,11 +8,11 @@
  */
 import { HashMap, Option } from "effect"
 import * as Digest from "../Digest.ts"
-import { ProtocolViolation } from "../Failure.ts"
+import { ClockDrift, ProtocolViolation } from "../Failure.ts"
 import * as Hlc from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { Operation } from "../Operation.ts"
-import type { Snapshot } from "../Replica.ts"
+import { originsAfter, type Snapshot } from "../Replica.ts"
 import * as VectorClock from "../VectorClock.ts"
 import * as Wire from "../Wire.ts"
 import { acknowledge, learn } from "./Outbound.ts"
@@ -40,6 +40,7 @@ export const onData = (session: Session, data: Wire.Data, now: number): Step | P
   const { operations, held } = holdBack(data, data.fresh ? HashMap.empty() : inbound.held, now, options.maxDriftMs)
   const stale = inbound.stale && !data.fresh
   const through = stale || !HashMap.isEmpty(held) ? VectorClock.empty : data.through
+  if (originsAfter(options.self, session.local, { operations, through }) > Wire.limits.origins) return tooManyOrigins
   const quarantined = peer === undefined ? [] : data.malformed.map((malformed) => ({ peer, ...malformed }))
   const next: Session = {
     ...learn(session, impliedBy(data, peer)),
@@ -52,8 +53,24 @@ export const onData = (session: Session, data: Wire.Data, now: number): Step | P
       empties
     }
   }
-  return [next, [{ _tag: "Commit", batch: { operations, through, quarantined } }]]
+  const commit: Action = { _tag: "Commit", batch: { operations, through, quarantined } }
+  return [next, [...warnings(inbound.held, held, now, options.maxDriftMs), commit]]
 }
+
+/** The warning that is due when the first operation is held back. */
+export const warnings = (
+  before: Inbound["held"],
+  held: Inbound["held"],
+  now: number,
+  limit: number
+): ReadonlyArray<Action> => {
+  const [first] = HashMap.values(held)
+  if (first === undefined || !HashMap.isEmpty(before)) return []
+  return [{ _tag: "Warn", warning: new ClockDrift({ remote: first.wall, local: now, limit }) }]
+}
+
+/** Somebody makes up origins, or the network has outgrown the protocol. */
+export const tooManyOrigins = new ProtocolViolation({ detail: `more than ${Wire.limits.origins} origins in all` })
 
 /** What the sender of a frame itself has: all that it lets us claim, and its own history up to what it sends of it. */
 const impliedBy = ({ through, operations }: Wire.Data, peer: NodeId | undefined): VectorClock.VectorClock => {
@@ -111,8 +128,11 @@ export const tell = (session: Session, seq: Option.Option<number>): Step => {
   return [told, [{ _tag: "Send", text, operations: 0 }]]
 }
 
-/** The peer told how far it is. */
-export const onAck = (session: Session, ack: Wire.Ack, now: number): Session => {
+/** The peer told how far it is. Fails with what is wrong about it. */
+export const onAck = (session: Session, ack: Wire.Ack, now: number): Session | ProtocolViolation => {
+  if (Option.exists(ack.seq, (seq) => seq >= session.outbound.seq)) {
+    return new ProtocolViolation({ detail: "it acknowledges a frame that was never sent" })
+  }
   const told = Option.match(ack.seq, { onNone: () => session, onSome: (seq) => acknowledge(session, seq) })
   return hear(learn(told, ack.clock), ack.digest, now)
 }

@@ -3,7 +3,7 @@
  */
 import { HashMap, Option, type Redacted } from "effect"
 import * as Digest from "../Digest.ts"
-import type { SessionFailure } from "../Failure.ts"
+import type { ClockDrift, SessionFailure } from "../Failure.ts"
 import type { Role } from "../Handshake.ts"
 import type { Reading } from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
@@ -55,6 +55,8 @@ export interface Options {
   readonly remote: string
   /** The peer that we expect to meet, where one is expected. */
   readonly expected: NodeId | undefined
+  /** Ends when both sides have proved themselves: the server then never meets us. */
+  readonly isProbe?: boolean
   /** How far our own history went when the store was opened, and whom we have met since then. */
   readonly openedAt: Reading
   readonly met: ReadonlySet<NodeId>
@@ -175,6 +177,8 @@ export interface Session {
 export type Event =
   | { readonly _tag: "Received"; readonly now: number; readonly text: string }
   | { readonly _tag: "Alive"; readonly now: number }
+  /** Instead of a frame: too many wrong proofs came from where the peer is, and none is looked at for `wait` ms. */
+  | { readonly _tag: "Limited"; readonly now: number; readonly wait: number }
   /** The answer to the `Read` with this request. */
   | { readonly _tag: "Delta"; readonly now: number; readonly request: DeltaRequest; readonly delta: Delta }
   /** The answer to `Commit`. */
@@ -209,6 +213,8 @@ export type Action =
   | { readonly _tag: "Established"; readonly peer: NodeId }
   /** The peer claims the same history and holds other rows; or does so no more. */
   | { readonly _tag: "Diverged"; readonly peer: NodeId; readonly diverged: boolean }
+  /** Something that an operator should know of, while the session goes on. */
+  | { readonly _tag: "Warn"; readonly warning: ClockDrift }
   /** The end. Without a failure it was our wish. */
   | {
       readonly _tag: "Close"

@@ -29,10 +29,14 @@ const byId = { id: Schema.String }
 /** A commit; see `Store.changes`. */
 const Change = Schema.Struct({ version: Schema.Natural, operations: Schema.Array(Operation) })
 
-/** How the node is, and what happens in it. */
+/** How the node is. */
 export const node = HttpApiGroup.make("node", { topLevel: true }).add(
   HttpApiEndpoint.get("status", "/status", { success: NodeStatus, error: Unavailable }),
-  HttpApiEndpoint.get("peers", "/peers", { success: Schema.Array(PeerStatus) }),
+  HttpApiEndpoint.get("peers", "/peers", { success: Schema.Array(PeerStatus) })
+)
+
+/** What happens in its memory. */
+export const events = HttpApiGroup.make("events", { topLevel: true }).add(
   // One line of JSON for each commit from now on, until the node stops.
   HttpApiEndpoint.get("changes", "/changes", {
     success: HttpApiSchema.StreamNdjson({ schema: Change, maxElementBytes: "64 MiB" })
@@ -76,4 +80,8 @@ export const log = HttpApiGroup.make("log")
   )
   .prefix("/log")
 
-export class Contract extends HttpApi.make("feral-sync").add(node, notes, facts, episodes, log) {}
+/** For the owner of the data directory. */
+export class Contract extends HttpApi.make("feral-sync").add(node, events, notes, facts, episodes, log) {}
+
+/** For whoever is on this machine: nothing of the memory. */
+export class Public extends HttpApi.make("feral-sync-public").add(node) {}

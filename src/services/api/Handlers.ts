@@ -15,22 +15,22 @@ const page = ({ after, limit }: { readonly after?: string; readonly limit?: numb
   limit: limit ?? Contract.maxPage
 })
 
-const node = (apiPort: Effect.Effect<number | null>) =>
-  HttpApiBuilder.group(
-    Contract.Contract,
-    "node",
-    Effect.fnUntraced(function* (handlers) {
-      const status = yield* NodeState.running(apiPort)
-      const peers = yield* Peers
-      const memory = yield* Memory
-      return handlers.handleAll({
-        status: () => status,
-        peers: () => peers.status,
-        changes: () =>
-          Effect.succeed(Stream.map(memory.changes, ({ version, operations }) => ({ version, operations })))
-      })
+const node = Effect.fnUntraced(function* (apiPort: Effect.Effect<number | null>) {
+  const status = yield* NodeState.running(apiPort)
+  const peers = yield* Peers
+  return { status: () => status, peers: () => peers.status }
+})
+
+const events = HttpApiBuilder.group(
+  Contract.Contract,
+  "events",
+  Effect.fnUntraced(function* (handlers) {
+    const memory = yield* Memory
+    return handlers.handleAll({
+      changes: () => Effect.succeed(Stream.map(memory.changes, ({ version, operations }) => ({ version, operations })))
     })
-  )
+  })
+)
 
 const notes = HttpApiBuilder.group(
   Contract.Contract,
@@ -88,7 +88,25 @@ const log = HttpApiBuilder.group(
 export const make = (apiPort: Effect.Effect<number | null>) =>
   HttpRouter.toHttpEffect(
     HttpApiBuilder.layer(Contract.Contract).pipe(
-      Layer.provide([node(apiPort), notes, facts, episodes, log]),
+      Layer.provide(
+        HttpApiBuilder.group(Contract.Contract, "node", (handlers) =>
+          Effect.map(node(apiPort), (answers) => handlers.handleAll(answers))
+        )
+      ),
+      Layer.provide([events, notes, facts, episodes, log]),
+      Layer.provide(NodeHttpServer.layerHttpServices)
+    )
+  )
+
+/** The part of it that shows nothing of the memory. */
+export const makePublic = (apiPort: Effect.Effect<number | null>) =>
+  HttpRouter.toHttpEffect(
+    HttpApiBuilder.layer(Contract.Public).pipe(
+      Layer.provide(
+        HttpApiBuilder.group(Contract.Public, "node", (handlers) =>
+          Effect.map(node(apiPort), (answers) => handlers.handleAll(answers))
+        )
+      ),
       Layer.provide(NodeHttpServer.layerHttpServices)
     )
   )

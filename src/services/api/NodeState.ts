@@ -19,6 +19,7 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
   const started = yield* Clock.currentTimeMillis
   return Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
+    const tlsExpiresAt = yield* transport.tlsExpiresAt
     const { node_id, vector_clock, digest, counts } = yield* ReplicaState.read(store)
     return {
       node_id,
@@ -26,6 +27,7 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
       port: peers.port,
       api_port: yield* apiPort,
       tls: transport.tls,
+      ...(tlsExpiresAt === undefined ? {} : { tls_expires_at: tlsExpiresAt / 1000 }),
       legacy: settings.legacy,
       uptime_seconds: Math.max(0, Math.round((now - started) / 1000)),
       vector_clock,

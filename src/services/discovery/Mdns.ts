@@ -23,12 +23,15 @@ export interface Options {
 /** How long a socket may take to open, and to close. */
 const socketWithin = "2 seconds"
 
-export const make = ({ interfaces, port = 5353, reconcileEvery = "10 seconds" }: Options): Discovery["Service"] => {
-  const network: Carrier.Network = {
-    port,
-    links: linksNow(interfaces),
-    open: (link, handlers) => open(link, port, handlers)
-  }
+/** The network of this machine. */
+export const networkOf = ({ interfaces, port = 5353 }: Options): Carrier.Network => ({
+  port,
+  links: linksNow(interfaces),
+  open: (link, handlers) => open(link, port, handlers)
+})
+
+export const make = ({ reconcileEvery = "10 seconds", ...options }: Options): Discovery["Service"] => {
+  const network = networkOf(options)
   return {
     mdns: true,
     sightings: Effect.fn("Discovery.sightings")((announcement: Announcement) =>

@@ -4,7 +4,7 @@
  */
 import { Context, Effect, Option } from "effect"
 import { formatAddress } from "../../core/Address.ts"
-import { SelfConnection } from "../../core/Failure.ts"
+import { type ClockDrift, SelfConnection } from "../../core/Failure.ts"
 import * as Exchange from "../../core/legacy/Exchange.ts"
 import * as Policy from "../../core/legacy/Policy.ts"
 import type { NodeId } from "../../core/NodeId.ts"
@@ -14,11 +14,21 @@ import { Config } from "../Config.ts"
 import { Passphrase } from "../Passphrase.ts"
 import { Store } from "../Store.ts"
 import type { Connection } from "../Transport.ts"
+import * as Throttle from "../transport/Throttle.ts"
+import * as Attempts from "./Attempts.ts"
 import * as PeerTable from "./PeerTable.ts"
 import * as SessionRunner from "./SessionRunner.ts"
 
 /** Tells that a handshake is done. `key` is the candidate that was dialled; none for a connection that came in. */
 export type OnEstablished = (link: number, node: NodeId, key: string | undefined, form: 1 | 2) => Effect.Effect<unknown>
+
+type Guard = <S>(machine: SessionRunner.Machine<S>) => SessionRunner.Machine<S>
+
+/** Nodes that we remember to have met. One that is forgotten is asked once more for what we wrote. */
+const metNodes = 10_000
+
+/** How often the same warning about the same machine is logged (ms). */
+const warnEvery = 3_600_000
 
 /** Serves connections for the node of this context. */
 export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onEstablished: OnEstablished) {
@@ -27,17 +37,35 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
   const clock = yield* Clock
   const passphrase = yield* Passphrase
   const key = yield* passphrase.key
+  const attempts = yield* Attempts.make
   const context = Context.make(Store, store).pipe(Context.add(Clock, clock))
+  const warnings = Throttle.make(warnEvery)
   /** Whom we have met since the store was opened. */
   const met = new Set<NodeId>()
   /** The nonces of our own dials that are under way, and whether we met them as server: then we have dialled ourselves. */
   const dialled = new Map<string, boolean>()
 
-  /** Serves one connection until it ends, in its scope. Returns how it ended, when that was in good order. */
-  const serve = (link: number, connection: Connection, key_: string | undefined, expected?: NodeId) =>
+  /** Serves a connection that we dialled until it ends, in its scope. Returns how it ended, when that was in good order. */
+  const call = (link: number, connection: Connection, key_: string, expected: NodeId | undefined) =>
+    serve(link, connection, key_, expected, (machine) => machine, Effect.void)
+
+  /** The same for one that came in. `proved` is told when the other side has proved itself. */
+  const answer = (link: number, connection: Connection, proved: Effect.Effect<void>) =>
+    serve(link, connection, undefined, undefined, (machine) => attempts.guard(machine, connection.remote), proved).pipe(
+      Effect.catchTag("RateLimited", () => Effect.as(attempts.report(connection.remote), "refused" as const))
+    )
+
+  const serve = (
+    link: number,
+    connection: Connection,
+    key_: string | undefined,
+    expected: NodeId | undefined,
+    guard: Guard,
+    proved: Effect.Effect<void>
+  ) =>
     (connection.form === 2
-      ? converse(link, connection, key_, expected)
-      : exchange(link, connection, key_, expected)
+      ? converse(link, connection, key_, expected, guard, proved)
+      : exchange(link, connection, key_, expected, guard, proved)
     ).pipe(Effect.provide(context))
 
   /** A session of form 2. */
@@ -45,7 +73,9 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
     link: number,
     connection: Connection,
     key_: string | undefined,
-    expected: NodeId | undefined
+    expected: NodeId | undefined,
+    guard: Guard,
+    proved: Effect.Effect<void>
   ) {
     const nonce = connection.nonces.dialler
     if (key_ !== undefined) dialled.set(nonce, false)
@@ -69,10 +99,15 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
     }
     const running = yield* SessionRunner.start(
       connection,
-      { ...Session, begin: (local, now) => Session.open(Session.initial(options, local, now)) },
-      (peer) => {
-        met.add(peer)
-        return established(link, connection, key_, peer)
+      guard({ ...Session, begin: (local, now) => Session.open(Session.initial(options, local, now)) }),
+      {
+        established: (peer) => {
+          met.add(peer)
+          const [first] = met
+          if (met.size > metNodes && first !== undefined) met.delete(first)
+          return Effect.andThen(proved, established(link, connection, key_, peer))
+        },
+        warned: (warning) => warned(connection, warning)
       }
     )
     table.entries.set(link, { key: key_, connection, running })
@@ -93,7 +128,9 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
     link: number,
     connection: Connection,
     key_: string | undefined,
-    expected: NodeId | undefined
+    expected: NodeId | undefined,
+    guard: Guard,
+    proved: Effect.Effect<void>
   ) {
     const remote = formatAddress(connection.remote)
     const refusal = Policy.refusal(settings.legacy, connection.tls, remote)
@@ -111,8 +148,11 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
     }
     const running = yield* SessionRunner.start(
       connection,
-      { ...Exchange, begin: (local, now) => Exchange.open(Exchange.initial(options, local, now)) },
-      (peer) => established(link, connection, key_, peer)
+      guard({ ...Exchange, begin: (local, now) => Exchange.open(Exchange.initial(options, local, now)) }),
+      {
+        established: (peer) => Effect.andThen(proved, established(link, connection, key_, peer)),
+        warned: (warning) => warned(connection, warning)
+      }
     )
     table.entries.set(link, { key: key_, connection, running })
     yield* running.done.pipe(Effect.ensuring(Effect.sync(() => table.entries.delete(link))))
@@ -124,6 +164,15 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
     )
     return Exchange.isUnfinished(state) ? ("unfinished" as const) : ("exchanged" as const)
   })
+
+  /** A session that begins again finds out the same again. */
+  const warned = ({ remote }: Connection, warning: ClockDrift) =>
+    warnings.pass(
+      `${warning._tag} ${remote.host}`,
+      Effect.logWarning(PeerTable.heldBack(warning)).pipe(
+        Effect.annotateLogs({ address: formatAddress(remote), error: warning._tag })
+      )
+    )
 
   const established = Effect.fnUntraced(function* (
     link: number,
@@ -140,5 +189,5 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
     yield* onEstablished(link, peer, key_, connection.form)
   })
 
-  return { serve }
+  return { call, answer }
 })

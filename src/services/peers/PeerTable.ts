@@ -3,7 +3,7 @@
  */
 import { HashMap } from "effect"
 import type { Address } from "../../core/Address.ts"
-import { ClockDrift } from "../../core/Failure.ts"
+import { ClockDrift, nextSteps } from "../../core/Failure.ts"
 import type { Memory } from "../../core/legacy/Exchange.ts"
 import type { NodeId } from "../../core/NodeId.ts"
 import type * as Roster from "../../core/Roster.ts"
@@ -145,6 +145,9 @@ export const statuses = (
   return rows
 }
 
+/** What is said of a peer some of whose operations wait for their time. */
+export const heldBack = (drift: ClockDrift): string => `operations of the peer are held back: ${drift.message}`
+
 /** How an existing FERAL node is between two exchanges. */
 const between = ({ exchanged, memories }: PeerTable, node: NodeId | undefined): Partial<PeerStatus> => {
   const last = node === undefined ? undefined : exchanged.get(node)
@@ -158,7 +161,7 @@ const between = ({ exchanged, memories }: PeerTable, node: NodeId | undefined): 
       memories.get(node)?.takesNothing === true
         ? {
             _tag: "NoScopeGranted",
-            message: "it takes nothing from us: grant a scope there, and set FERAL_SYNC_LEGACY_SCOPE here to its name"
+            message: `it takes nothing from us: ${nextSteps.NoScopeGranted}`
           }
         : null
   }
@@ -189,11 +192,11 @@ const connected = ({ connection, running }: Entry, now: number, driftLimit: numb
     last_sync_at: lastSyncAt === undefined ? null : lastSyncAt / 1000,
     last_error:
       drift !== null
-        ? { _tag: drift._tag, message: `operations of the peer are held back: ${drift.message}` }
+        ? { _tag: drift._tag, message: heldBack(drift) }
         : diverged
           ? {
               _tag: "Diverged",
-              message: "both sides claim the same history and hold different rows: compare the rows of both nodes"
+              message: `both sides claim the same history and hold different rows: ${nextSteps.Diverged}`
             }
           : null
   }

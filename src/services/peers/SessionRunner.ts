@@ -2,11 +2,12 @@
  * Runs one session over one connection: carries what happens to the state machine of its protocol (`core/Session.ts`,
  * `core/legacy/Exchange.ts`), and carries out what that asks for. It decides nothing about the protocol.
  */
-import { Effect, Fiber, Option, Queue, type Scope, Stream } from "effect"
-import { PeerClosed, type SessionFailure } from "../../core/Failure.ts"
+import { Effect, Fiber, Latch, Option, Queue, type Scope, Stream } from "effect"
+import { PeerClosed, PeerTimeout, type SessionFailure } from "../../core/Failure.ts"
 import type { NodeId } from "../../core/NodeId.ts"
 import type { Snapshot } from "../../core/Replica.ts"
 import type * as Session from "../../core/Session.ts"
+import { times } from "../../core/session/State.ts"
 import { Clock } from "../Clock.ts"
 import type { StoreUnavailable } from "../Failure.ts"
 import { Store } from "../Store.ts"
@@ -20,6 +21,12 @@ type Input =
   | { readonly _tag: "Lost"; readonly failure: PeerClosed }
   | { readonly _tag: "Stop"; readonly code: number; readonly reason: string }
 
+/** What goes out. */
+type Outgoing = Extract<Session.Action, { readonly _tag: "Send" | "Ping" | "Close" }>
+
+/** What may wait to go out: several times the protocol's credit, and the largest frame besides. */
+const outboxLimits = { frames: 1_024, text: 16 * 1024 * 1024 } as const
+
 /** A protocol as a state machine. */
 export interface Machine<S> {
   /** The first step. */
@@ -28,6 +35,12 @@ export interface Machine<S> {
   /** When it wants a `Tick` at the latest (ms). */
   deadline(state: S): number
   view(state: S): Session.View
+}
+
+/** Whoever is told what a session finds out. */
+export interface Host {
+  established(peer: NodeId): Effect.Effect<void>
+  warned(warning: Extract<Session.Action, { _tag: "Warn" }>["warning"]): Effect.Effect<void>
 }
 
 /** A session that runs. */
@@ -50,7 +63,7 @@ const longestWait = 3_600_000
 export const start = Effect.fnUntraced(function* <S>(
   connection: Connection,
   machine: Machine<S>,
-  onEstablished: (peer: NodeId) => Effect.Effect<void>
+  host: Host
 ): Effect.fn.Return<Running<S>, never, Store | Clock | Scope.Scope> {
   const store = yield* Store
   const clock = yield* Clock
@@ -59,9 +72,28 @@ export const start = Effect.fnUntraced(function* <S>(
 
   // When it is full, the reader waits, the connection's own queue fills up, and nothing more is read from the network.
   const inbox = yield* Queue.bounded<Input>(16)
-  // Holds what the protocol's credit allows to be under way. A peer that sends without reading fills it up, and is no
-  // longer read.
-  const outbox = yield* Queue.bounded<Extract<Session.Action, { _tag: "Send" | "Ping" | "Close" }>>(1_024)
+  // Holds more than the protocol's credit allows to be under way. Only existing FERAL nodes, who give no credit, and peers that
+  // acknowledge what they have not read fill it up: then the session waits, and nothing more is read from the network.
+  const outbox = yield* Queue.bounded<Outgoing>(outboxLimits.frames + 1)
+  const room = yield* Latch.make(true)
+  const queued = { frames: 0, text: 0 }
+  const count = (action: Outgoing, by: 1 | -1) => {
+    queued.frames += by
+    if (action._tag === "Send") queued.text += by * action.text.length
+    if (queued.frames < outboxLimits.frames && queued.text < outboxLimits.text) room.openUnsafe()
+    else room.closeUnsafe()
+  }
+  const post = Effect.fnUntraced(function* (action: Outgoing) {
+    if (!room.isOpen() && action._tag !== "Close") {
+      yield* room.await.pipe(
+        Effect.timeoutOrElse({
+          duration: times.timeout,
+          orElse: () => new PeerTimeout({ waitedFor: "sign that it reads", seconds: times.timeout / 1000 })
+        })
+      )
+    }
+    if (Queue.offerUnsafe(outbox, action)) count(action, 1)
+  })
 
   let isWoken = false
   const wake = Effect.suspend(() => {
@@ -87,18 +119,25 @@ export const start = Effect.fnUntraced(function* <S>(
       if (action._tag === "Send") yield* connection.send(action.text)
       else if (action._tag === "Ping") yield* connection.ping
       else return yield* connection.close(action.code, action.reason)
+      count(action, -1)
     }
   })
   const writer = yield* write().pipe(
-    // The reader learns of the loss as well, and tells.
+    // The reader learns of the loss as well, and tells. Nobody waits for room any more.
     Effect.ignore,
+    Effect.ensuring(
+      Effect.andThen(
+        Queue.shutdown(outbox),
+        Effect.sync(() => room.openUnsafe())
+      )
+    ),
     Effect.forkScoped
   )
 
   /** Takes a step, and carries out what it asks for. Answers of the store are taken before anything else. */
   const carry = Effect.fnUntraced(function* ([taken, actions]: typeof first): Effect.fn.Return<
     Extract<Session.Action, { _tag: "Close" }> | undefined,
-    StoreUnavailable
+    StoreUnavailable | PeerTimeout
   > {
     const pending = [...actions]
     state = taken
@@ -107,16 +146,19 @@ export const start = Effect.fnUntraced(function* <S>(
         case "Send":
           if (action.operations > 0)
             yield* Effect.logDebug("operations sent").pipe(Effect.annotateLogs({ count: action.operations }))
-          yield* Queue.offer(outbox, action)
+          yield* post(action)
           break
         case "Ping":
-          yield* Queue.offer(outbox, action)
+          yield* post(action)
           break
         case "Close":
-          yield* Queue.offer(outbox, action)
+          yield* post(action)
           return action
         case "Established":
-          yield* onEstablished(action.peer)
+          yield* host.established(action.peer)
+          break
+        case "Warn":
+          yield* host.warned(action.warning)
           break
         case "Read": {
           const delta = yield* store.delta(action.request)

@@ -8,6 +8,7 @@ import * as Merge from "../../core/Merge.ts"
 import { byCodePoint, NodeId } from "../../core/NodeId.ts"
 import type { Kind, Operation } from "../../core/Operation.ts"
 import { contains, PositionOrder, positionOf, type RangeRequest } from "../../core/Reconcile.ts"
+import { StoreUnavailable } from "../Failure.ts"
 import { type Backend, pageLength, type Room, rowsEnough, sizeOf } from "./Backend.ts"
 import * as Engine from "./Engine.ts"
 import * as MemoryDisk from "./MemoryDisk.ts"
@@ -70,7 +71,12 @@ export const make = Effect.fnUntraced(function* ({ disk = MemoryDisk.make(), nod
     nodeId,
     opened: disk.state,
     held,
-    commit: (commit, synced) => Effect.sync(() => MemoryDisk.write(disk, commit, synced)),
+    commit: (commit, synced) =>
+      Effect.suspend(() =>
+        disk.isFull
+          ? Effect.fail(new StoreUnavailable({ reason: "disk full", detail: "the disk in memory is full" }))
+          : Effect.sync(() => MemoryDisk.write(disk, commit, synced))
+      ),
     beyond,
     range,
     // The slot of a row of a known kind. The rows of others have no winner, and so no slot of their own.

@@ -23,6 +23,8 @@ export interface MemoryDisk {
   readonly unsynced: Array<Undo>
   /** Copies made by `backup`, by file name. */
   readonly backups: Map<string, MemoryDisk>
+  /** Whether nothing more can be written. */
+  isFull: boolean
 }
 
 interface Undo {
@@ -42,7 +44,8 @@ export const make = (): MemoryDisk => ({
   rows: new Map(),
   history: new Map(),
   unsynced: [],
-  backups: new Map()
+  backups: new Map(),
+  isFull: false
 })
 
 /** A disk with the same contents. */

@@ -230,7 +230,7 @@ const transaction = <A>(sql: Client, body: (connection: Connection) => Effect.Ef
     })
   )
 
-const databaseIn = (home: string) => join(home, "sync.db")
+export const databaseIn = (home: string) => join(home, "sync.db")
 
 /** Opens the database, makes it current, and holds the lock, until the scope closes. */
 const open = Effect.fnUntraced(function* ({ home, readOnly = false, lockWait = 3_000 }: Options) {
@@ -275,7 +275,7 @@ const open = Effect.fnUntraced(function* ({ home, readOnly = false, lockWait = 3
 }, Unavailable.opening)
 
 /** Waiting blocks the whole process. Other writers should not be, and readers do not block. */
-const busyTimeout = "PRAGMA busy_timeout = 1000"
+export const busyTimeout = "PRAGMA busy_timeout = 1000"
 
 const pragmas = [
   "journal_mode = WAL",
@@ -292,13 +292,13 @@ const pragmas = [
  * Opens a file, without a statement yet: the client would die of one that fails. It remembers statements that could not be
  * prepared as it does those that could, so it must not remember for long.
  */
-const connect = (config: SqliteClient.SqliteClientConfig) =>
+export const connect = (config: SqliteClient.SqliteClientConfig) =>
   SqliteClient.make({ ...config, disableWAL: true, prepareCacheTTL: "5 seconds" }).pipe(
     Effect.provide(Reactivity.layer),
     Unavailable.opening
   )
 
-const versionOf = (sql: Client) =>
+export const versionOf = (sql: Client) =>
   Effect.map(Effect.flatMap(sql`PRAGMA user_version`, decodeVersion), ([{ user_version }]) => user_version)
 
 const decodeVersion = Schema.decodeUnknownEffect(Schema.Tuple([Schema.Struct({ user_version: Schema.Int })]))
@@ -317,6 +317,6 @@ const wrongVersion = (version: number) =>
  * that is there is not opened: closing it again would release every lock that this process has on it.
  */
 const makePrivate = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, file: string) {
-  if (yield* fs.exists(file)) yield* fs.chmod(file, 0o600)
-  else yield* Effect.scoped(fs.open(file, { flag: "a", mode: 0o600 }))
+  if (!(yield* fs.exists(file))) yield* Effect.scoped(fs.open(file, { flag: "a", mode: 0o600 }))
+  yield* fs.chmod(file, 0o600)
 })

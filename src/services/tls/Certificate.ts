@@ -1,11 +1,13 @@
 /**
- * Makes certificates with keys on P-256, by way of @peculiar/x509.
+ * Makes keys on P-256 and certificates: a node's own, those of a CA, and those that a CA signs.
  *
- * The library is loaded when a certificate is made, which for most nodes is once in their life. It wants the metadata
- * polyfill to be there before it.
+ * By way of @peculiar/x509, which is loaded when a certificate is made: for most nodes that is once in their life. It wants
+ * the metadata polyfill to be there before it.
  */
+import type { Extension, X509CertificateCreateParamsName } from "@peculiar/x509"
 import { Effect } from "effect"
-import { webcrypto } from "node:crypto"
+import { type KeyObject, webcrypto, type X509Certificate } from "node:crypto"
+import { isIP } from "node:net"
 
 /** A certificate and its private key, as PEM. */
 export interface Made {
@@ -13,35 +15,134 @@ export interface Made {
   readonly key: string
 }
 
-/** A self-signed certificate for `name`. */
-export const selfSigned = Effect.fnUntraced(function* (options: {
+/** Whose certificate it is, and when it is valid. */
+interface Subject {
   readonly name: string
   readonly from: Date
   readonly until: Date
-}) {
-  return yield* Effect.promise(async (): Promise<Made> => {
-    await import("reflect-metadata")
-    const x509 = await import("@peculiar/x509")
-    const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" }
-    const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])
+}
+
+/** Names are no longer than this in a subject. */
+const longestName = 64
+
+const onP256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" }
+
+const loaded = Effect.promise(async () => {
+  await import("reflect-metadata")
+  return import("@peculiar/x509")
+})
+type Library = Effect.Success<typeof loaded>
+
+const named = (name: string): X509CertificateCreateParamsName => [{ CN: [name.slice(0, longestName)] }]
+
+const newKeys = Effect.promise(() => webcrypto.subtle.generateKey(onP256, true, ["sign", "verify"]))
+
+/** A self-signed certificate. */
+const signedByItself = Effect.fnUntraced(function* (
+  { name, from, until }: Subject,
+  extensions: (x509: Library, keys: webcrypto.CryptoKeyPair) => Promise<Array<Extension>>
+) {
+  const x509 = yield* loaded
+  const keys = yield* newKeys
+  return yield* Effect.promise(async () => {
     const certificate = await x509.X509CertificateGenerator.createSelfSigned(
       {
-        name: `CN=${options.name}`,
+        name: named(name),
         keys,
-        notBefore: options.from,
-        notAfter: options.until,
+        notBefore: from,
+        notAfter: until,
+        signingAlgorithm: onP256,
+        extensions: await extensions(x509, keys)
+      },
+      webcrypto
+    )
+    return await pem(x509, certificate, keys)
+  })
+})
+
+const pem = async (x509: Library, certificate: { toString(format: "pem"): string }, keys: webcrypto.CryptoKeyPair) => {
+  const key = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey))
+  return {
+    cert: `${certificate.toString("pem")}\n`,
+    key: `${x509.PemConverter.encode(key, "PRIVATE KEY")}\n`
+  } satisfies Made
+}
+
+/** A certificate that nobody vouches for. */
+export const selfSigned = (subject: Subject) =>
+  signedByItself(subject, async (x509) => [
+    new x509.BasicConstraintsExtension(false, undefined, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true)
+  ])
+
+/** A CA that signs the certificates of nodes, and no other CAs. */
+export const authority = (subject: Subject) =>
+  signedByItself(subject, async (x509, keys) => [
+    new x509.BasicConstraintsExtension(true, 0, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+    await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto)
+  ])
+
+/** Why a CA cannot sign: its key is of a kind that we have no use for. */
+export interface Unsupported {
+  readonly _tag: "Unsupported"
+  readonly kind: string
+}
+
+/** A certificate for both ends of a connection, with names and addresses, signed by a CA. */
+export const issued = Effect.fnUntraced(function* (
+  ca: { readonly certificate: X509Certificate; readonly key: KeyObject },
+  { names, from, until }: Omit<Subject, "name"> & { readonly names: readonly [string, ...Array<string>] }
+): Effect.fn.Return<Made, Unsupported> {
+  const algorithm = algorithmOf(ca.key)
+  if (algorithm === undefined) {
+    const { asymmetricKeyType: type = "unknown", asymmetricKeyDetails: details } = ca.key
+    const kind = details?.namedCurve === undefined ? type : `${type} ${details.namedCurve}`
+    return yield* Effect.fail<Unsupported>({ _tag: "Unsupported", kind })
+  }
+  const x509 = yield* loaded
+  const keys = yield* newKeys
+  return yield* Effect.promise(async () => {
+    const der = ca.key.export({ type: "pkcs8", format: "der" })
+    const signingKey = await webcrypto.subtle.importKey("pkcs8", der, algorithm, false, ["sign"])
+    const by = new x509.X509Certificate(ca.certificate.raw)
+    // The recipe's CA names its key in this extension; a CA without one is named by the hash of its key.
+    const identifier = by.getExtension(x509.SubjectKeyIdentifierExtension)?.keyId
+    const certificate = await x509.X509CertificateGenerator.create(
+      {
+        subject: named(names[0]),
+        // As it stands in the certificate of the CA, to the byte.
+        issuer: by.subjectName,
+        publicKey: keys.publicKey,
+        signingKey,
         signingAlgorithm: algorithm,
+        notBefore: from,
+        notAfter: until,
         extensions: [
           new x509.BasicConstraintsExtension(false, undefined, true),
-          new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true)
+          new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+          new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
+          new x509.SubjectAlternativeNameExtension(
+            names.map((name) => ({ type: isIP(name) === 0 ? "dns" : "ip", value: name }))
+          ),
+          await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
+          identifier === undefined
+            ? await x509.AuthorityKeyIdentifierExtension.create(by.publicKey, false, webcrypto)
+            : new x509.AuthorityKeyIdentifierExtension(identifier)
         ]
       },
       webcrypto
     )
-    const key = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey))
-    return {
-      cert: `${certificate.toString("pem")}\n`,
-      key: x509.PemConverter.encode(key, "PRIVATE KEY") + "\n"
-    }
+    return await pem(x509, certificate, keys)
   })
 })
+
+const curves: Record<string, string> = { prime256v1: "P-256", secp384r1: "P-384", secp521r1: "P-521" }
+
+/** How a key signs. */
+const algorithmOf = ({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject) => {
+  if (asymmetricKeyType === "rsa") return { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" }
+  if (asymmetricKeyType === "ed25519") return { name: "Ed25519" }
+  const namedCurve = curves[asymmetricKeyDetails?.namedCurve ?? ""]
+  return asymmetricKeyType === "ec" && namedCurve !== undefined ? { ...onP256, namedCurve } : undefined
+}

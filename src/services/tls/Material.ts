@@ -1,16 +1,19 @@
 /**
  * Keys and certificates: read and checked, or made.
  *
- * Material that is returned can be used: every file was read, every PEM block was parsed, the key fits its certificate, and
- * the certificate is valid now. Everything else is a `TlsMaterialInvalid` that names the file.
+ * Material that is returned can be used: every file was read, every PEM block was parsed, nobody else can read the key, it
+ * fits its certificate, and that leads to the CA by certificates that are valid now. Everything else is a
+ * `TlsMaterialInvalid` that names the file and the next step.
  */
-import { Clock, Effect, FileSystem, Option, type PlatformError, Redacted } from "effect"
-import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
+import { Clock, Effect, FileSystem, Option, Redacted } from "effect"
+import { X509Certificate } from "node:crypto"
 import { join } from "node:path"
 import type { Settings, TlsFiles } from "../Config.ts"
 import { type StoreUnavailable, TlsMaterialInvalid } from "../Failure.ts"
 import * as Home from "../Home.ts"
 import * as Certificate from "./Certificate.ts"
+import type { Lifetime } from "./Expiry.ts"
+import * as Pem from "./Pem.ts"
 
 /** What a node shows and what it trusts. */
 export interface Material {
@@ -23,6 +26,8 @@ export interface Material {
   /** Subject and issuer of our certificate, and the subjects of the authorities, for messages. */
   readonly own: string
   readonly authorities: string
+  /** Of each certificate from ours to the CA; none in mode `auto`, where nobody looks at dates. */
+  readonly lifetimes: ReadonlyArray<Lifetime>
 }
 
 /** The material that the settings ask for. */
@@ -34,49 +39,97 @@ export const load = Effect.fn("Material.load")(function* (settings: Pick<Setting
 export const describe = (certificate: X509Certificate): string =>
   `${oneLine(certificate.subject)}, issued by ${oneLine(certificate.issuer)}`
 
-const oneLine = (name: string) => (name === "" ? "an empty name" : name.replaceAll("\n", ", "))
+/** A name of a certificate, in one line. */
+export const oneLine = (name: string): string => (name === "" ? "an empty name" : name.replaceAll("\n", ", "))
 
 const fromFiles = Effect.fnUntraced(function* (files: TlsFiles) {
   const now = yield* Clock.currentTimeMillis
-  const [cert, key, ca] = yield* Effect.all([read(files.cert), read(files.key), read(files.ca)])
-  const chain = yield* certificates(files.cert, cert)
-  const authorities = yield* certificates(files.ca, ca)
+  const [cert, key, ca] = yield* Effect.all([Pem.read(files.cert), Pem.read(files.key), Pem.read(files.ca)])
+  const chain = yield* Pem.certificates(files.cert, cert)
+  const authorities = yield* Pem.certificates(files.ca, ca)
   const leaf = chain[0]
+  const names = authorities.map(({ subject }) => oneLine(subject)).join("; ")
 
-  const untimely = timing(leaf, now)
-  if (untimely !== undefined) return yield* invalid(files.cert, untimely)
-  const untimelyAuthorities = authorities.map((authority) => timing(authority, now))
-  // One valid authority is enough: a bundle may hold the old one beside the new one.
-  if (untimelyAuthorities.every((problem) => problem !== undefined)) {
-    return yield* invalid(files.ca, untimelyAuthorities[0] ?? "no valid certificate")
-  }
-
-  const privateKey = yield* parseKey(files.key, key)
+  const privateKey = yield* Pem.privateKey(files.key, key)
   if (!leaf.checkPrivateKey(privateKey)) {
-    return yield* invalid(files.key, `the key does not belong to the certificate in ${files.cert}`)
+    return yield* Pem.invalid(
+      files.key,
+      `the key does not belong to the certificate in ${files.cert}: give the one that it was made with`
+    )
   }
-  // Peers with this CA would refuse us; but while a CA is being replaced that can be meant.
-  const signed = chain.some((link) => authorities.some((ca) => link.checkIssued(ca) && link.verify(ca.publicKey)))
-  if (!signed) {
-    yield* Effect.logWarning(
-      "our certificate was not signed by the configured CA: peers with that CA will refuse us"
-    ).pipe(Effect.annotateLogs({ certificate: describe(leaf), ca: files.ca }))
+  const path = pathOf(
+    leaf,
+    [
+      ...authorities.map((certificate) => ({ file: files.ca, certificate })),
+      ...chain.map((certificate) => ({ file: files.cert, certificate }))
+    ],
+    now
+  )
+  const last = path.at(-1)?.certificate ?? leaf
+  if (!authorities.some(({ fingerprint256 }) => fingerprint256 === last.fingerprint256)) {
+    return yield* Pem.invalid(
+      files.cert,
+      `the certificate (${describe(leaf)}) was not signed by the CA in ${files.ca} (${names}): sign it with that CA, or give the CA that signed it`
+    )
   }
+  if (!Pem.isSignedBy(last, last)) {
+    return yield* Pem.invalid(
+      files.ca,
+      `this CA (${describe(last)}) was signed by another one: add that one to the file`
+    )
+  }
+  for (const { file, certificate } of path) {
+    const problem = timing(certificate, now) ?? weakness(certificate)
+    if (problem !== undefined) return yield* Pem.invalid(file, problem)
+  }
+  // Last, for it may warn: material that cannot be used is tried again every few seconds.
+  yield* Pem.mustBePrivate(files.key)
   return {
     mode: "ca",
     cert,
     key: Redacted.make(key),
     ca: Option.some(ca),
     own: describe(leaf),
-    authorities: authorities.map(({ subject }) => oneLine(subject)).join("; ")
+    authorities: names,
+    lifetimes: path.map(({ file, certificate }) => ({
+      file,
+      certificate: describe(certificate),
+      until: Date.parse(certificate.validTo)
+    }))
   } satisfies Material
 })
+
+interface Link {
+  readonly file: string
+  readonly certificate: X509Certificate
+}
+
+/** From our certificate to the one that nobody else signed, or as far as the others lead: each signed by the next. */
+const pathOf = (leaf: X509Certificate, others: ReadonlyArray<Link>, now: number): ReadonlyArray<Link> => {
+  const isOver = ({ certificate }: Link) => Number(timing(certificate, now) !== undefined)
+  // Of several that signed it, one that is valid now and lasts longest.
+  const byUse = others
+    .toSorted((a, b) => Date.parse(b.certificate.validTo) - Date.parse(a.certificate.validTo))
+    .toSorted((a, b) => isOver(a) - isOver(b))
+  const path: Array<Link> = []
+  let link = others.find(({ certificate }) => certificate === leaf)
+  while (link !== undefined) {
+    path.push(link)
+    const { certificate }: Link = link
+    const isTop = Pem.isSignedBy(certificate, certificate)
+    const left = byUse.filter((other) =>
+      path.every((known) => known.certificate.fingerprint256 !== other.certificate.fingerprint256)
+    )
+    link = isTop ? undefined : left.find((other) => Pem.isSignedBy(certificate, other.certificate))
+  }
+  return path
+}
 
 /** The node's own key and self-signed certificate. They are made once and then kept. */
 const ownOf = Effect.fnUntraced(function* (home: string) {
   const fs = yield* FileSystem.FileSystem
   const paths = { key: join(home, "tls-key.pem"), cert: join(home, "tls-cert.pem") }
-  const exists = (path: string) => fs.exists(path).pipe(Effect.mapError(unusable(path)))
+  const exists = (path: string) => fs.exists(path).pipe(Effect.mapError(Pem.unusable(path)))
   const complete = (yield* exists(paths.key)) && (yield* exists(paths.cert))
   const pair = complete ? yield* readOwn(paths) : yield* makeOwn(home, paths)
   return {
@@ -85,7 +138,8 @@ const ownOf = Effect.fnUntraced(function* (home: string) {
     key: Redacted.make(pair.key),
     ca: Option.none(),
     own: describe(pair.certificate),
-    authorities: "none"
+    authorities: "none",
+    lifetimes: []
   } satisfies Material
 })
 
@@ -95,10 +149,10 @@ interface OwnPaths {
 }
 
 const readOwn = Effect.fnUntraced(function* (paths: OwnPaths) {
-  const [key, cert] = yield* Effect.all([read(paths.key), read(paths.cert)])
-  const [certificate] = yield* certificates(paths.cert, cert)
-  if (!certificate.checkPrivateKey(yield* parseKey(paths.key, key))) {
-    return yield* invalid(paths.key, `the key does not belong to ${paths.cert}; remove both, and new ones are made`)
+  const [key, cert] = yield* Effect.all([Pem.read(paths.key), Pem.read(paths.cert)])
+  const [certificate] = yield* Pem.certificates(paths.cert, cert)
+  if (!certificate.checkPrivateKey(yield* Pem.privateKey(paths.key, key))) {
+    return yield* Pem.invalid(paths.key, `the key does not belong to ${paths.cert}; remove both, and new ones are made`)
   }
   return { key, cert, certificate }
 })
@@ -120,7 +174,7 @@ const makeOwn = Effect.fnUntraced(function* (home: string, paths: OwnPaths) {
   })
   yield* Home.prepare(home).pipe(homeless)
   // A certificate without its key is of no use; gone first, it can never stand beside another key.
-  yield* fs.remove(paths.cert, { force: true }).pipe(Effect.mapError(unusable(paths.cert)))
+  yield* fs.remove(paths.cert, { force: true }).pipe(Effect.mapError(Pem.unusable(paths.cert)))
   yield* Home.writeSecret(paths.key, key).pipe(homeless)
   yield* Home.writeSecret(paths.cert, cert).pipe(homeless)
   return { key, cert, certificate: new X509Certificate(cert) }
@@ -128,57 +182,19 @@ const makeOwn = Effect.fnUntraced(function* (home: string, paths: OwnPaths) {
 
 const day = 24 * 60 * 60 * 1000
 
-const read = Effect.fnUntraced(function* (path: string) {
-  const fs = yield* FileSystem.FileSystem
-  return yield* fs.readFileString(path).pipe(Effect.mapError(unusable(path)))
-})
-
-const pem = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g
-
-/** Every certificate of a PEM file, in its order. */
-const certificates = Effect.fnUntraced(function* (file: string, text: string) {
-  const [first, ...more] = text.match(pem) ?? []
-  if (first === undefined) return yield* invalid(file, "no PEM certificate in this file")
-  const parse = (block: string) =>
-    Effect.try({
-      try: () => new X509Certificate(block),
-      catch: (cause) => new TlsMaterialInvalid({ file, problem: "a certificate in this file cannot be read", cause })
-    })
-  const parsed: [X509Certificate, ...Array<X509Certificate>] = [yield* parse(first)]
-  for (const block of more) parsed.push(yield* parse(block))
-  return parsed
-})
-
-const parseKey = Effect.fnUntraced(function* (
-  file: string,
-  text: string
-): Effect.fn.Return<KeyObject, TlsMaterialInvalid> {
-  if (!/-----BEGIN (\w+ )?PRIVATE KEY-----/.test(text)) return yield* invalid(file, "no PEM private key in this file")
-  if (/ENCRYPTED/.test(text)) return yield* invalid(file, "the key is encrypted: store it without a passphrase")
-  return yield* Effect.try({
-    try: () => createPrivateKey(text),
-    catch: (cause) => new TlsMaterialInvalid({ file, problem: "the private key in this file cannot be read", cause })
-  })
-})
-
 /** What is wrong with the dates of a certificate, if anything is. */
 const timing = (certificate: X509Certificate, now: number): string | undefined => {
   const { validFrom, validTo } = certificate
-  if (now > Date.parse(validTo)) return `the certificate (${describe(certificate)}) expired on ${validTo}`
-  if (now < Date.parse(validFrom)) return `the certificate (${describe(certificate)}) is valid only from ${validFrom}`
+  if (now > Date.parse(validTo))
+    return `the certificate (${describe(certificate)}) expired on ${validTo}: sign a new one (feral-sync tls issue)`
+  if (now < Date.parse(validFrom))
+    return `the certificate (${describe(certificate)}) is valid only from ${validFrom}: check the clock of this machine`
   return undefined
 }
 
-const invalid = (file: string, problem: string) => Effect.fail(new TlsMaterialInvalid({ file, problem }))
-
-const unusable = (file: string) => (cause: PlatformError.PlatformError) =>
-  new TlsMaterialInvalid({
-    file,
-    problem:
-      cause.reason._tag === "NotFound"
-        ? "there is no such file"
-        : cause.reason._tag === "PermissionDenied"
-          ? "this user may not read or write it"
-          : `it cannot be used (${cause.reason.message})`,
-    cause
-  })
+/** What is wrong with the key of a certificate, if anything is: OpenSSL at either end would not take it. */
+const weakness = ({ publicKey }: X509Certificate): string | undefined => {
+  const bits = publicKey.asymmetricKeyDetails?.modulusLength
+  if (bits === undefined || bits >= 2048) return undefined
+  return `the key of the certificate is too weak (${bits} bits): make one of 2048 bits or more, or on P-256`
+}

@@ -25,9 +25,9 @@ export const make = Effect.fnUntraced(function* ({
   const terms = { host, form, maxRecvBytes }
 
   const listen = Effect.fn("Transport.listen")(function* (host: Host) {
-    return { port: yield* network.listen(terms, port, (connection) => host.serve(connection)) }
+    return { port: yield* network.listen(terms, port, (connection) => host.serve(connection, Effect.void)) }
   })
   const dial = Effect.fn("Transport.dial")((address: Address) => network.dial(terms, address))
 
-  return { tls: "auto" as const, listen, dial }
+  return { tls: "auto" as const, tlsExpiresAt: Effect.succeed(undefined), listen, dial }
 })

@@ -1,50 +1,61 @@
 /**
- * The port: whoever comes is admitted within limits and served in a fiber of its own.
+ * The port: whoever comes is admitted within limits (`core/Admission.ts`) and served in a fiber of its own.
  *
- * No arrival can end the listener or hold up another one. Closing the scope closes the port, and with it every connection.
+ * No arrival can end the listener or hold up another one. Whoever has not proved itself within the time limit is sent away,
+ * whatever it has sent by then. Closing the scope closes the port, and with it every connection.
  */
-import { Cause, type Duration, Effect, FiberSet, type Scope } from "effect"
+import { Cause, Clock, Deferred, type Duration, Effect, FiberSet, type Scope } from "effect"
 import { createServer, type Socket } from "node:net"
+import { type Address, formatAddress, networkOf } from "../../core/Address.ts"
+import * as Admission from "../../core/Admission.ts"
 import { ListenFailed } from "../Failure.ts"
 import { codeOf, diagnose } from "../tls/Diagnosis.ts"
-import { type Address, formatAddress } from "../../core/Address.ts"
+import * as Throttle from "./Throttle.ts"
 import { Dropped } from "./Upgrade.ts"
 
-/** Connections at one time, from anywhere and in any state. More are closed at once. */
-const maxConnections = 256
-
-/** Connections from one address that are not admitted yet. More are closed at once. */
-const maxPendingPerAddress = 8
+/** How often it is told that arrivals are refused for one limit, in ms. */
+const reportEvery = 60_000
 
 export interface Door<A> {
   readonly host: string | undefined
   readonly port: number
-  /** How long an admission may take. */
+  /** How long it may take from the first packet until somebody has proved itself. */
   readonly within: Duration.Input
   /** Decides whether to let somebody in. The socket is closed at the latest with the scope. */
   admit(socket: Socket, remote: Address): Effect.Effect<A, Dropped, Scope.Scope>
-  serve(admitted: A): Effect.Effect<void, never, Scope.Scope>
+  /** Serves who was let in; `proved` tells that it has proved itself. */
+  serve(admitted: A, proved: Effect.Effect<void>): Effect.Effect<void, never, Scope.Scope>
 }
 
 /** Opens the port and returns its number. */
 export const open = Effect.fnUntraced(function* <A>(door: Door<A>) {
   const fibers = yield* FiberSet.make()
   const run = yield* FiberSet.runtime(fibers)()
-  const pending = new Map<string, number>()
-  const count = (host: string, change: 1 | -1) => {
-    const now = (pending.get(host) ?? 0) + change
-    if (now === 0) pending.delete(host)
-    else pending.set(host, now)
-  }
+  const clock = yield* Clock.Clock
+  const reports = Throttle.make(reportEvery)
+  const sockets = new Map<number, Socket>()
+  const refusals = { network: 0, all: 0 }
+  let admission = Admission.empty
+  let arrivals = 0
 
-  const welcome = (socket: Socket, remote: Address) =>
-    Effect.suspend(() => door.admit(socket, remote)).pipe(
-      Effect.timeoutOrElse({
-        duration: door.within,
-        orElse: () => Effect.fail(new Dropped({ reason: "too slow" }))
-      }),
-      Effect.ensuring(Effect.sync(() => count(remote.host, -1))),
-      Effect.flatMap((admitted) => door.serve(admitted)),
+  const welcome = Effect.fnUntraced(function* (id: number, socket: Socket, remote: Address) {
+    const proved = yield* Deferred.make<void>()
+    const prove = Effect.sync(() => {
+      admission = Admission.prove(admission, id)
+      Deferred.doneUnsafe(proved, Effect.void)
+    })
+    const tooSlow = Deferred.await(proved).pipe(
+      Effect.timeoutOrElse({ duration: door.within, orElse: () => new Dropped({ reason: "too slow" }) }),
+      Effect.andThen(Effect.never)
+    )
+    yield* door.admit(socket, remote).pipe(
+      Effect.flatMap((admitted) => door.serve(admitted, prove)),
+      Effect.raceFirst(tooSlow)
+    )
+  })
+
+  const served = (id: number, socket: Socket, remote: Address) =>
+    welcome(id, socket, remote).pipe(
       Effect.scoped,
       Effect.catchTag("Dropped", ({ reason }) =>
         Effect.logDebug("an arrival was sent away").pipe(Effect.annotateLogs({ remote: formatAddress(remote), reason }))
@@ -56,18 +67,42 @@ export const open = Effect.fnUntraced(function* <A>(door: Door<A>) {
               Effect.annotateLogs({ remote: formatAddress(remote) })
             )
       ),
-      Effect.ensuring(Effect.sync(() => socket.destroy()))
+      Effect.ensuring(
+        Effect.sync(() => {
+          admission = Admission.leave(admission, id)
+          sockets.delete(id)
+          socket.destroy()
+        })
+      )
     )
 
+  /** Tells of arrivals that are closed unheard, now and then: there may be thousands of them. */
+  const refuse = (limit: "network" | "all", { host }: Address) => {
+    refusals[limit]++
+    const tell = Effect.suspend(() => {
+      const facts = { limit, refused: refusals[limit], last: host }
+      refusals[limit] = 0
+      return Effect.logWarning("too many connections at one time: new ones are closed").pipe(Effect.annotateLogs(facts))
+    })
+    run(reports.pass(limit, tell))
+  }
+
   const server = createServer({ noDelay: true })
-  server.maxConnections = maxConnections
   server.on("connection", (socket) => {
     // Errors are followed by the close that the reader of the socket sees.
     socket.on("error", () => {})
     const remote = remoteOf(socket)
-    if (remote === undefined || (pending.get(remote.host) ?? 0) >= maxPendingPerAddress) return void socket.destroy()
-    count(remote.host, 1)
-    run(welcome(socket, remote))
+    if (remote === undefined) return void socket.destroy()
+    const id = ++arrivals
+    const verdict = Admission.arrive(admission, id, networkOf(remote.host), clock.currentTimeMillisUnsafe())
+    if (verdict._tag === "Refused") {
+      socket.destroy()
+      return refuse(verdict.limit, remote)
+    }
+    admission = verdict.admission
+    if (verdict.instead !== undefined) sockets.get(verdict.instead)?.destroy()
+    sockets.set(id, socket)
+    run(served(id, socket, remote))
   })
 
   yield* Effect.acquireRelease(

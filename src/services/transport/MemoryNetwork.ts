@@ -24,6 +24,9 @@ export interface Terms {
   readonly maxRecvBytes: number
 }
 
+/** The time that a frame takes from one host to another. */
+export type Delay = (from: string, to: string) => Effect.Effect<void>
+
 /** Serves one connection; it is closed when this ends. */
 export type Serve = (connection: Connection) => Effect.Effect<void, never, Scope.Scope>
 
@@ -41,56 +44,64 @@ export class MemoryNetwork extends Context.Service<
     heal(one: string, other: string): Effect.Effect<void>
   }
 >()("feral-sync/services/transport/MemoryNetwork") {
-  static readonly layer = Layer.sync(MemoryNetwork, () => {
-    const doors = new Map<string, { readonly terms: Terms; readonly answer: (end: Connection) => void }>()
-    const links = new Set<{ readonly pair: string; readonly lose: Effect.Effect<void> }>()
-    const parted = new Set<string>()
-    let nextPort = 40_000
+  static readonly layer = Layer.suspend(() => MemoryNetwork.layerSlow())
 
-    const listen = Effect.fn("MemoryNetwork.listen")(function* (terms: Terms, port: number, serve: Serve) {
-      const taken = port === 0 ? nextPort++ : port
-      const at = formatAddress({ host: terms.host, port: taken })
-      if (doors.has(at)) return yield* new ListenFailed({ address: at, detail: "another node uses the port" })
-      const run = yield* FiberSet.makeRuntime()
-      yield* Effect.acquireRelease(
-        Effect.sync(() => doors.set(at, { terms, answer: (end) => void run(Effect.scoped(served(end, serve))) })),
-        () => Effect.sync(() => doors.delete(at))
-      )
-      return taken
-    })
-
-    const dial = Effect.fn("MemoryNetwork.dial")(function* (terms: Terms, to: Address) {
-      const pair = pairOf(terms.host, to.host)
-      const door = doors.get(formatAddress(to))
-      if (parted.has(pair)) return yield* unreachable(to, "there is no way to this host")
-      if (door === undefined) return yield* unreachable(to, "nobody listens at this address and port")
-      const from = { host: terms.host, port: nextPort++ }
-      const { dialler, server, lose } = yield* connect(terms, from, door.terms, to)
-      const link = { pair, lose }
-      links.add(link)
-      yield* Effect.addFinalizer((exit) =>
-        Effect.andThen(
-          leave(dialler, exit),
-          Effect.sync(() => links.delete(link))
-        )
-      )
-      door.answer(server)
-      return dialler
-    })
-
-    const cut = Effect.fnUntraced(function* (one: string, other: string) {
-      for (const link of links) if (link.pair === pairOf(one, other)) yield* link.lose
-    })
-    const part = (one: string, other: string) =>
-      Effect.andThen(
-        Effect.sync(() => parted.add(pairOf(one, other))),
-        cut(one, other)
-      )
-    const heal = (one: string, other: string) => Effect.sync(() => void parted.delete(pairOf(one, other)))
-
-    return MemoryNetwork.of({ listen, dial, cut, part, heal })
-  })
+  /** A network in which each frame takes the time that `delay` takes, in order; without it, none. */
+  static readonly layerSlow = (delay?: Delay) => Layer.effect(MemoryNetwork, make(delay))
 }
+
+const make = Effect.fnUntraced(function* (delay: Delay | undefined) {
+  const courier = yield* FiberSet.makeRuntime()
+  const doors = new Map<string, { readonly terms: Terms; readonly answer: (end: Connection) => void }>()
+  const links = new Set<{ readonly pair: string; readonly lose: Effect.Effect<void> }>()
+  const parted = new Set<string>()
+  let nextPort = 40_000
+
+  const listen = Effect.fn("MemoryNetwork.listen")(function* (terms: Terms, port: number, serve: Serve) {
+    const taken = port === 0 ? nextPort++ : port
+    const at = formatAddress({ host: terms.host, port: taken })
+    if (doors.has(at)) return yield* new ListenFailed({ address: at, detail: "another node uses the port" })
+    const run = yield* FiberSet.makeRuntime()
+    yield* Effect.acquireRelease(
+      Effect.sync(() => doors.set(at, { terms, answer: (end) => void run(Effect.scoped(served(end, serve))) })),
+      () => Effect.sync(() => doors.delete(at))
+    )
+    return taken
+  })
+
+  const dial = Effect.fn("MemoryNetwork.dial")(function* (terms: Terms, to: Address) {
+    const pair = pairOf(terms.host, to.host)
+    const door = doors.get(formatAddress(to))
+    if (parted.has(pair)) return yield* unreachable(to, "there is no way to this host")
+    if (door === undefined) return yield* unreachable(to, "nobody listens at this address and port")
+    const from = { host: terms.host, port: nextPort++ }
+    const { dialler, server, lose } = yield* connect(terms, from, door.terms, to, (sender, receiver, incoming) =>
+      delay === undefined ? Effect.succeed(incoming) : slowWay(incoming, delay(sender, receiver), courier)
+    )
+    const link = { pair, lose }
+    links.add(link)
+    yield* Effect.addFinalizer((exit) =>
+      Effect.andThen(
+        leave(dialler, exit),
+        Effect.sync(() => links.delete(link))
+      )
+    )
+    door.answer(server)
+    return dialler
+  })
+
+  const cut = Effect.fnUntraced(function* (one: string, other: string) {
+    for (const link of links) if (link.pair === pairOf(one, other)) yield* link.lose
+  })
+  const part = (one: string, other: string) =>
+    Effect.andThen(
+      Effect.sync(() => parted.add(pairOf(one, other))),
+      cut(one, other)
+    )
+  const heal = (one: string, other: string) => Effect.sync(() => void parted.delete(pairOf(one, other)))
+
+  return MemoryNetwork.of({ listen, dial, cut, part, heal })
+})
 
 const unreachable = (address: Address, detail: string) =>
   new PeerUnreachable({ address: formatAddress(address), detail })
@@ -112,10 +123,37 @@ const randomBytes = Effect.fnUntraced(function* (length: number) {
   return bytes
 })
 
+/** A queue whose items a courier carries to `incoming`, one after the other. */
+const slowWay = Effect.fnUntraced(function* (
+  incoming: Queue.Queue<Incoming, PeerClosed>,
+  delay: Effect.Effect<void>,
+  run: (courier: Effect.Effect<void>) => void
+) {
+  const underway = yield* Queue.bounded<Incoming, PeerClosed>(queuedFrames)
+  run(
+    Queue.take(underway).pipe(
+      Effect.tap(() => delay),
+      Effect.flatMap((item) => Queue.offer(incoming, item)),
+      Effect.forever,
+      Effect.catch((over) => Effect.sync(() => void Queue.failCauseUnsafe(incoming, Cause.fail(over))))
+    )
+  )
+  return underway
+})
+
+/** The queue that a sender fills and that ends up in the queue of the receiver. */
+type Way = (
+  sender: string,
+  receiver: string,
+  incoming: Queue.Queue<Incoming, PeerClosed>
+) => Effect.Effect<Queue.Queue<Incoming, PeerClosed>>
+
 /** Both ends of a new connection. */
-const connect = Effect.fnUntraced(function* (dialling: Terms, from: Address, serving: Terms, to: Address) {
+const connect = Effect.fnUntraced(function* (dialling: Terms, from: Address, serving: Terms, to: Address, way: Way) {
   const toDialler = yield* Queue.bounded<Incoming, PeerClosed>(queuedFrames)
   const toServer = yield* Queue.bounded<Incoming, PeerClosed>(queuedFrames)
+  const fromServer = yield* way(serving.host, dialling.host, toDialler)
+  const fromDialler = yield* way(dialling.host, serving.host, toServer)
   const ended = yield* Deferred.make<never, PeerClosed>()
   const binding = Redacted.make(yield* randomBytes(32))
   const form = dialling.form === 2 && serving.form === 2 ? 2 : 1
@@ -128,9 +166,17 @@ const connect = Effect.fnUntraced(function* (dialling: Terms, from: Address, ser
     Effect.sync(() => {
       const over = new PeerClosed({ code, reason })
       if (!Deferred.doneUnsafe(ended, Effect.fail(over))) return
-      Queue.failCauseUnsafe(toDialler, Cause.fail(over))
-      Queue.failCauseUnsafe(toServer, Cause.fail(over))
+      for (const queue of [fromDialler, fromServer]) Queue.failCauseUnsafe(queue, Cause.fail(over))
     })
+
+  /** What is under way is lost as well. */
+  const lose = Effect.andThen(
+    finish(1006, ""),
+    Effect.sync(() => {
+      const over = new PeerClosed({ code: 1006, reason: "" })
+      for (const queue of [toDialler, toServer]) Queue.failCauseUnsafe(queue, Cause.fail(over))
+    })
+  )
 
   const end = (
     remote: Address,
@@ -166,8 +212,8 @@ const connect = Effect.fnUntraced(function* (dialling: Terms, from: Address, ser
   })
 
   return {
-    dialler: end(to, toDialler, toServer, serving.maxRecvBytes),
-    server: end(from, toServer, toDialler, dialling.maxRecvBytes),
-    lose: finish(1006, "")
+    dialler: end(to, toDialler, fromDialler, serving.maxRecvBytes),
+    server: end(from, toServer, fromServer, dialling.maxRecvBytes),
+    lose
   }
 })

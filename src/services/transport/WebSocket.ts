@@ -2,45 +2,39 @@
  * Transport over WebSocket and TLS: one TCP port, told apart by the first byte, and the upgrade in which two nodes recognise
  * each other.
  *
- * A connection is returned only when TCP, TLS and the upgrade are done, all within one time limit. From then on it ends in
- * exactly one way: `incoming` fails with the code and reason of the close, or with 1006, after every frame that came before.
+ * A connection is returned only when TCP, TLS and the upgrade are done, all within one time limit. On the side that was
+ * dialled, that limit goes on until the dialler has proved itself.
  */
-import { Cause, Deferred, type Duration, Effect, Exit, Latch, Queue, Redacted, Result, Scope } from "effect"
+import { type Duration, Effect, Exit, Latch, Redacted, Result, Scope } from "effect"
 import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
-import { type RawData, WebSocket, WebSocketServer } from "ws"
-import { PeerClosed } from "../../core/Failure.ts"
+import { WebSocket, WebSocketServer } from "ws"
 import { nonceLength } from "../../core/Handshake.ts"
 import * as Policy from "../../core/legacy/Policy.ts"
 import { Config } from "../Config.ts"
 import { PeerUnreachable, TlsHandshakeFailed } from "../Failure.ts"
 import { type Channel, Tls } from "../Tls.ts"
-import { codeOf, diagnose } from "../tls/Diagnosis.ts"
-import type { Connection, Host, Incoming } from "../Transport.ts"
+import { diagnose } from "../tls/Diagnosis.ts"
+import type { Connection, Host } from "../Transport.ts"
 import { type Address, formatAddress } from "../../core/Address.ts"
 import * as Listener from "./Listener.ts"
 import * as Throttle from "./Throttle.ts"
 import * as Upgrade from "./Upgrade.ts"
+import * as WebSocketConnection from "./WebSocketConnection.ts"
 
 export interface Options {
-  /** How long TCP, TLS and the upgrade may take together, at either end. */
+  /** How long TCP, TLS and the upgrade may take together, and at the end that was dialled the proof as well. */
   readonly handshakeWithin?: Duration.Input
 }
-
-/** Frames that wait to be taken. When one does not fit, nothing more is read from the network until it does. */
-const queuedFrames = 16
-
-/** Bytes that may wait to be sent before a sender has to wait. */
-const sendBuffer = 1024 * 1024
 
 /** The largest frame that an existing FERAL node sends, in bytes. */
 const oldFrameBytes = 16 * 1024 * 1024
 
+/** Pieces in which one frame may come, as its sender cuts it up and as the network does. */
+const pieces = { maxFragments: 1_024, maxBufferedChunks: 64 * 1024 } as const
+
 /** Without TLS there is no channel to be bound to; the wire of existing FERAL nodes knows nothing of it anyway. */
 const noBinding = Redacted.make(new Uint8Array())
-
-/** How long a peer has to answer a close, in ms. */
-const closeWithin = 1000
 
 /** How often one address is reported for one reason, in ms. */
 const reportEvery = 60_000
@@ -48,7 +42,13 @@ const reportEvery = 60_000
 export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: Options = {}) {
   const settings = yield* Config
   const tls = yield* Tls
-  const limits = { maxPayload: settings.maxRecvBytes, perMessageDeflate: false, closeTimeout: closeWithin }
+  const limits = {
+    ...pieces,
+    maxPayload: settings.maxRecvBytes,
+    perMessageDeflate: false,
+    closeTimeout: WebSocketConnection.closeWithin,
+    autoPong: false
+  }
   // An existing FERAL node sends all that it has in one frame.
   const oldLimits = { ...limits, maxPayload: Math.max(settings.maxRecvBytes, oldFrameBytes) }
   const letsOldIn = (tls: Connection["tls"]) => Policy.refusal(settings.legacy, tls, "") === undefined
@@ -88,13 +88,18 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
       })
       return Effect.sync(() => opening.terminate())
     })
-    return yield* connect(socket, { remote: address, nonces: undefined, binding: noBinding, tls: "none" })
+    return yield* WebSocketConnection.make(socket, undefined, {
+      remote: address,
+      nonces: undefined,
+      binding: noBinding,
+      tls: "none"
+    })
   })
 
   const dialTls = Effect.fnUntraced(function* (address: Address, url: string, channel: Channel) {
     const nonce = randomBytes(nonceLength).toString("base64url")
     const { socket, answer } = yield* upgrade(address, url, channel, nonce)
-    return yield* connect(socket, {
+    return yield* WebSocketConnection.make(socket, channel.socket, {
       remote: address,
       nonces: answer === undefined ? undefined : { dialler: nonce, server: answer },
       binding: channel.binding,
@@ -160,7 +165,8 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
         request,
         nonces ? [`${Upgrade.headers.form}: 2`, `${Upgrade.headers.nonce}: ${nonces.server}`] : []
       )
-      return yield* connect(socket, { remote, nonces: nonces || undefined, binding: channel.binding, tls: tls.mode })
+      const facts = { remote, nonces: nonces || undefined, binding: channel.binding, tls: tls.mode }
+      return yield* WebSocketConnection.make(socket, request.socket, facts)
     })
 
     /** An existing FERAL node without TLS, where the policy lets it in. */
@@ -177,7 +183,8 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
         Effect.fail(new Upgrade.Dropped({ reason: "a farewell without TLS" }))
       )
       const socket = yield* accept(oldUpgrades, request, [])
-      return yield* connect(socket, { remote, nonces: undefined, binding: noBinding, tls: "none" })
+      const facts = { remote, nonces: undefined, binding: noBinding, tls: "none" } as const
+      return yield* WebSocketConnection.make(socket, request.socket, facts)
     })
 
     /** Answers with 101 and these headers, or sends the dialler away. */
@@ -203,11 +210,11 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
       port: settings.port,
       within: handshakeWithin,
       admit,
-      serve: (connection) => host.serve(connection)
+      serve: (connection, proved) => host.serve(connection, proved)
     })
   })
 
-  return { tls: tls.mode, listen, dial }
+  return { tls: tls.mode, tlsExpiresAt: tls.expiresAt, listen, dial }
 })
 
 /** The first byte of a TLS connection: a record of type handshake. No HTTP request begins with it. */
@@ -237,111 +244,3 @@ const generateMask = (mask: Buffer) => void mask.fill(0)
 
 const unreachable = (address: Address, detail: string) =>
   new PeerUnreachable({ address: formatAddress(address), detail })
-
-interface Facts {
-  readonly remote: Address
-  readonly nonces: Connection["nonces"] | undefined
-  readonly binding: Redacted.Redacted<Uint8Array>
-  readonly tls: Connection["tls"]
-}
-
-/** The connection of a paused WebSocket. */
-const connect = Effect.fnUntraced(function* (socket: WebSocket, { nonces, ...facts }: Facts) {
-  const incoming = yield* Queue.bounded<Incoming, PeerClosed>(queuedFrames)
-  const ended = yield* Deferred.make<never, PeerClosed>()
-  // Frames that did not fit: at most what one read from the socket held, for reading stops with the first of them.
-  const overflow: Array<Incoming> = []
-  const overflowed = yield* Latch.make(false)
-  let closing = false
-  let fault: PeerClosed | undefined
-  let over: PeerClosed | undefined
-
-  const deliver = (item: Incoming) => {
-    // After our own close nobody wants to know; reading goes on only to see the answer.
-    if (closing) return
-    if (overflow.length === 0 && !overflowed.isOpen() && Queue.offerUnsafe(incoming, item)) return
-    // Where frames wait, there is life.
-    if (item._tag === "Alive") return
-    overflow.push(item)
-    socket.pause()
-    overflowed.openUnsafe()
-  }
-
-  const drain = Effect.gen(function* () {
-    while (overflow.length > 0) yield* Queue.offerAll(incoming, overflow.splice(0))
-    overflowed.closeUnsafe()
-    if (over !== undefined) Queue.failCauseUnsafe(incoming, Cause.fail(over))
-    else socket.resume()
-  })
-
-  const shut = (code: number, reason: string) => {
-    if (closing) return
-    closing = true
-    socket.close(code, shortened(reason))
-    socket.resume()
-  }
-
-  const finish = (code: number, reason: string) => {
-    over = fault ?? new PeerClosed({ code, reason })
-    Deferred.doneUnsafe(ended, Effect.fail(over))
-    if (!overflowed.isOpen()) Queue.failCauseUnsafe(incoming, Cause.fail(over))
-  }
-
-  yield* Effect.addFinalizer((exit) =>
-    Effect.suspend(() => {
-      if (Exit.isSuccess(exit)) shut(1000, "")
-      else shut(1001, "going away")
-      return Deferred.await(ended)
-    }).pipe(
-      Effect.ignore,
-      Effect.timeoutOption(closeWithin),
-      Effect.andThen(
-        Effect.sync(() => {
-          socket.terminate()
-          Queue.failCauseUnsafe(incoming, Cause.fail(over ?? new PeerClosed({ code: 1006, reason: "" })))
-        })
-      )
-    )
-  )
-  yield* overflowed.await.pipe(Effect.andThen(drain), Effect.forever, Effect.forkScoped)
-
-  socket.on("message", (data: RawData, isBinary) => {
-    if (isBinary || !Buffer.isBuffer(data)) return shut(1003, "text frames only")
-    deliver({ _tag: "Frame", text: data.toString("utf8"), bytes: data.length })
-  })
-  socket.on("ping", () => deliver({ _tag: "Alive" }))
-  socket.on("pong", () => deliver({ _tag: "Alive" }))
-  socket.on("error", (error) => {
-    if (codeOf(error) === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") {
-      fault = new PeerClosed({ code: 1009, reason: "the peer sent a frame over our limit" })
-    }
-  })
-  socket.on("close", (code, reason) => finish(code, reason.toString("utf8")))
-  if (socket.readyState === WebSocket.CLOSED) finish(1006, "")
-  else socket.resume()
-
-  /** Hands something to the socket; waits for it when much is waiting already. */
-  const write = (hand: (done: (error?: Error) => void) => void) =>
-    Effect.callback<void, PeerClosed>((resume) => {
-      if (socket.readyState !== WebSocket.OPEN) return resume(Deferred.await(ended))
-      hand((error) => resume(error ? Deferred.await(ended) : Effect.void))
-      if (socket.bufferedAmount <= sendBuffer) resume(Effect.void)
-    })
-
-  return {
-    ...facts,
-    form: nonces === undefined ? 1 : 2,
-    nonces: nonces ?? { dialler: "", server: "" },
-    incoming: Queue.asDequeue(incoming),
-    send: (text) => write((done) => socket.send(text, done)),
-    ping: write((done) => socket.ping(undefined, undefined, done)),
-    close: (code, reason) => Effect.sync(() => shut(code, reason))
-  } satisfies Connection
-})
-
-/** At most 123 bytes: what fits in a close frame. */
-const shortened = (reason: string): string => {
-  let text = reason.slice(0, 123)
-  while (Buffer.byteLength(text) > 123) text = text.slice(0, -1)
-  return text
-}

@@ -6,7 +6,7 @@ import { createServer } from "node:https"
 import { type RawData, WebSocket, WebSocketServer } from "ws"
 import type { Connection } from "../../../src/services/Transport.ts"
 import * as Certificates from "../../support/Certificates.ts"
-import { plainClient, plainServer, silentClients, tlsClient, tlsServer } from "../../support/RawPeers.ts"
+import { plainClient, plainServer, tlsClient, tlsServer } from "../../support/RawPeers.ts"
 import { drain, meet, nextText, reception, webSocket, webSocketWorld } from "../../support/Transports.ts"
 
 const live = (name: string, test: Effect.Effect<unknown, unknown, Scope.Scope>) =>
@@ -125,48 +125,6 @@ describe("the port", () => {
       yield* plainClient(at, "GET /sync HTTP/1.1\r\n")
       yield* tlsClient(at, trusting, "")
       yield* tlsClient(at, trusting, "GET /sync HTTP/1.1\r\nHost: ")
-    })
-  )
-
-  live(
-    "takes 8 pending connections of one address and 256 of all, and is free again when they are gone",
-    Effect.gen(function* () {
-      const node = yield* webSocket()
-      const { at, arrivals } = yield* reception(node)
-      const dialled = (count: Effect.Effect<number>, wanted: number) =>
-        count.pipe(Effect.repeat({ until: (now) => now === wanted }), Effect.timeout("5 seconds"))
-      const local = (host: number) => `127.0.1.${host}`
-      yield* Effect.scoped(
-        Effect.gen(function* () {
-          const open = yield* silentClients(
-            at.port,
-            Array.from({ length: 12 }, () => local(1))
-          )
-          yield* dialled(
-            Effect.delay(
-              Effect.sync(() => open.size),
-              "5 millis"
-            ),
-            8
-          )
-          // Another address is not affected.
-          yield* node.dial(at)
-          yield* Queue.take(arrivals)
-          const hosts = Array.from({ length: 260 }, (_, index) => local(2 + Math.floor(index / 8)))
-          const more = yield* silentClients(at.port, hosts)
-          // 8 silent ones and one connection are there already.
-          yield* dialled(
-            Effect.delay(
-              Effect.sync(() => more.size),
-              "5 millis"
-            ),
-            256 - 9
-          )
-          assert.strictEqual((yield* Effect.flip(node.dial(at)))._tag, "PeerUnreachable")
-        })
-      )
-      yield* Effect.retry(node.dial(at), { times: 50 })
-      yield* Queue.take(arrivals)
     })
   )
 

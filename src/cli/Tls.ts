@@ -1,0 +1,226 @@
+/**
+ * `tls`: makes a private CA and certificates, and says what a certificate is.
+ */
+import { Clock, Effect, Option, Result } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import { existsSync, statSync } from "node:fs"
+import { isIPv6 } from "node:net"
+import { dirname, join, resolve } from "node:path"
+import * as Config from "../services/Config.ts"
+import * as Description from "../services/tls/Description.ts"
+import * as Issuer from "../services/tls/Issuer.ts"
+import * as Material from "../services/tls/Material.ts"
+import * as Fields from "./Fields.ts"
+import * as Globals from "./Globals.ts"
+import { counted, oneLine, quoted, writeJson, writeLine } from "./Output.ts"
+
+const { fileNames } = Issuer
+
+const name = Flag.String("name").pipe(
+  Flag.filterMap(
+    (text) => Result.getSuccess(Issuer.parseName(text)),
+    () => "Expected a host name or an IP address"
+  ),
+  Flag.withMetavar("NAME"),
+  Flag.withDescription("A name or an address of the node; may be given several times")
+)
+
+const days = Fields.number(
+  "days",
+  "N",
+  (value) => Number.isInteger(value) && value >= 1 && value <= 36_500,
+  "a whole number of days, 1 to 36500"
+).pipe(Flag.withDescription("How long the certificate is valid (default: 365)"), Flag.withDefault(365))
+
+const out = (description: string) =>
+  Fields.maybe(Fields.textFlag("out", "DIR", description).pipe(Flag.map((directory) => resolve(directory))))
+
+/** Where the CA is when nothing says otherwise. */
+const ownDirectory = Effect.fnUntraced(function* () {
+  return join(yield* Config.loadHome(yield* Globals.Home), "tls")
+})
+
+const init = Command.make(
+  "init",
+  { out: out("Where to put the files (default: tls in the data directory)"), names: Flag.atLeast(name, 0), days },
+  Effect.fnUntraced(function* ({ out, names: [first, ...more], days }) {
+    const directory = out ?? (yield* ownDirectory())
+    const names = first === undefined ? yield* Issuer.ownNames : ([first, ...more] as const)
+    const issued = yield* Issuer.init({ directory, names, days })
+    const caKey = join(directory, fileNames.caKey)
+    if (yield* Globals.Json) return yield* writeJson({ ...facts(issued), ca_key: caKey })
+    yield* writeLine(
+      [
+        `Made a CA and the certificate of this node in ${directory}`,
+        `  ${fileNames.ca}    the CA, valid until ${date(issued.caExpiresAt)}: every node needs a copy`,
+        `  ${fileNames.caKey}     its key, which signs the certificates of further nodes: keep it safe, no node needs it`,
+        `  ${fileNames.cert}  this node, valid until ${date(issued.expiresAt)}: ${issued.names.join(", ")}`,
+        `  ${fileNames.key}   its key, for this node alone`,
+        "",
+        "On this node:",
+        ...exports(directory),
+        "",
+        "For the next node, sign a certificate here, and copy it there with the lines that this prints:",
+        `  feral-sync tls issue --ca ${quoted(directory)} --name NAME-OF-THE-NEXT-NODE`
+      ].join("\n")
+    )
+  })
+).pipe(
+  Command.withDescription(
+    "Make a CA, and the certificate of this node. Without --name: the name of this machine and its addresses."
+  ),
+  Command.withShortDescription("Make a CA, and the certificate of this node"),
+  Command.withExamples([
+    { command: "feral-sync tls init" },
+    { command: "feral-sync tls init --out certificates --name laptop --name 192.168.1.20" }
+  ])
+)
+
+const issue = Command.make(
+  "issue",
+  {
+    ca: Fields.maybe(
+      Fields.textFlag("ca", "DIR|FILE", "The CA: its directory, or its certificate (default: where init puts it)")
+    ),
+    caKey: Fields.maybe(
+      Fields.textFlag("ca-key", "FILE", `The key of the CA (default: ${fileNames.caKey} beside its certificate)`)
+    ),
+    names: Flag.atLeast(name, 1),
+    out: out("Where to put the files (default: a directory beside the CA, called like the node)"),
+    days,
+    force: Globals.Switch("force").pipe(
+      Flag.withDescription("Replace a certificate that is there already"),
+      Flag.withDefault(false)
+    )
+  },
+  Effect.fnUntraced(function* ({ ca: given, caKey, names: [first, ...more], out, days, force }) {
+    if (first === undefined) return
+    const place = given === undefined ? yield* ownDirectory() : resolve(given)
+    const ca = isDirectory(place) ? join(place, fileNames.ca) : place
+    const issued = yield* Issuer.issue({
+      ca,
+      caKey: caKey === undefined ? join(dirname(ca), fileNames.caKey) : resolve(caKey),
+      directory: out ?? join(dirname(ca), first),
+      names: [first, ...more],
+      days,
+      replace: force
+    })
+    if (yield* Globals.Json) return yield* writeJson(facts(issued))
+    yield* writeLine(
+      [
+        `Signed the certificate of ${first}, valid until ${date(issued.expiresAt)}, in ${issued.directory}`,
+        "",
+        "Copy the directory to that node:",
+        `  scp -r ${quoted(issued.directory)} ${isIPv6(first) ? `[${first}]` : first}:feral-tls`,
+        "and there:",
+        ...exports("~/feral-tls")
+      ].join("\n")
+    )
+  })
+).pipe(
+  Command.withDescription("Sign the certificate of a node with a CA that is there: one of init, or of openssl."),
+  Command.withShortDescription("Sign the certificate of a further node"),
+  Command.withExamples([
+    { command: "feral-sync tls issue --name desktop --name 192.168.1.21" },
+    { command: "feral-sync tls issue --ca ca-cert.pem --ca-key ca-key.pem --name desktop --out desktop" }
+  ])
+)
+
+const show = Command.make(
+  "show",
+  {
+    files: Argument.String("file").pipe(
+      Argument.withDescription("PEM files; without any, those that this node is configured with"),
+      Argument.variadic()
+    )
+  },
+  Effect.fnUntraced(function* ({ files }) {
+    const settings = yield* files.length > 0 ? Effect.succeed(undefined) : configured()
+    const now = yield* Clock.currentTimeMillis
+    const found = yield* Description.read(settings?.files ?? files.map((file) => resolve(file)), now)
+    if (yield* Globals.Json) yield* writeJson(found)
+    else {
+      const none =
+        "No certificates are configured: the node makes its own when it first starts, or see feral-sync tls init."
+      yield* writeLine(found.length === 0 ? none : found.map((item) => described(item, now).join("\n")).join("\n\n"))
+    }
+    // What the node would say of them at its start.
+    if (settings !== undefined && Option.isSome(settings.tls)) yield* Material.load(settings)
+  })
+).pipe(
+  Command.withDescription("Say what certificates and keys are, and which belong together."),
+  Command.withExamples([
+    { command: "feral-sync tls show" },
+    { command: "feral-sync tls show peer-cert.pem peer-key.pem ca-cert.pem" }
+  ])
+)
+
+/** The settings of the node, and its files. */
+const configured = Effect.fnUntraced(function* () {
+  const home = yield* Globals.Home
+  const settings = yield* Config.load({ values: home === undefined ? {} : { FERAL_HOME: home } })
+  const files = Option.match(settings.tls, {
+    onSome: ({ cert, key, ca }) => [cert, key, ca],
+    onNone: () => ["tls-cert.pem", "tls-key.pem"].map((file) => join(settings.home, file)).filter(existsSync)
+  })
+  return { ...settings, files }
+})
+
+const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+
+const date = (time: number): string => new Date(time).toISOString().slice(0, 10)
+
+const facts = ({ directory, ca, cert, key, names, expiresAt, caExpiresAt }: Issuer.Issued) => ({
+  directory,
+  ca,
+  cert,
+  key,
+  names,
+  expires_at: expiresAt / 1000,
+  ca_expires_at: caExpiresAt / 1000
+})
+
+/** What a shell is told, so that a node uses the files. */
+const exports = (directory: string): ReadonlyArray<string> => {
+  const path = (file: string) => (directory.startsWith("~") ? `${directory}/${file}` : quoted(join(directory, file)))
+  return [
+    `  export FERAL_SYNC_TLS_CERT=${path(fileNames.cert)}`,
+    `  export FERAL_SYNC_TLS_KEY=${path(fileNames.key)}`,
+    `  export FERAL_SYNC_TLS_CA=${path(fileNames.ca)}`,
+    "  export FERAL_SYNC_REQUIRE_CLIENT_CERT=true"
+  ]
+}
+
+const described = (item: Description.CertificateFacts | Description.KeyFacts, now: number): ReadonlyArray<string> => {
+  const entry = (title: string, text: string) => `  ${title.padEnd(13)}${oneLine(text)}`
+  if (item.type === "key") {
+    const owner = item.certificate_files.length === 0 ? "none of these certificates" : item.certificate_files.join(", ")
+    return [
+      `${item.file}: a private key`,
+      entry("Key", item.key),
+      entry("Belongs to", owner),
+      entry("Mode", item.mode.endsWith("00") ? item.mode : `${item.mode}: others can read it; chmod 600 ${item.file}`)
+    ]
+  }
+  const until = item.valid_until * 1000
+  const left = counted(Math.max(0, Math.floor((until - now) / 86_400_000)), "day")
+  const isOwnIssuer = item.subject === item.issuer
+  return [
+    `${item.file}: the certificate of a ${item.role === "ca" ? "CA: it signs the certificates of nodes" : "node"}`,
+    entry("Subject", item.subject),
+    entry(
+      "Issuer",
+      isOwnIssuer ? "itself" : `${item.issuer} (${item.signed_by.join(", ") || "in none of these files"})`
+    ),
+    ...(item.names.length === 0 ? [] : [entry("Names", item.names.join(", "))]),
+    entry("Valid", `${date(item.valid_from * 1000)} to ${date(until)}: ${item.status}, ${left} left`),
+    entry("Key", `${item.key} (${item.key_files.join(", ") || "in none of these files"})`),
+    entry("Fingerprint", item.fingerprint)
+  ]
+}
+
+export const command = Command.make("tls").pipe(
+  Command.withDescription("Certificates of a private CA: nodes that have them let in only each other."),
+  Command.withShortDescription("Make certificates of a private CA, and say what one is"),
+  Command.withSubcommands([init, issue, show])
+)

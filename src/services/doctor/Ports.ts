@@ -1,0 +1,52 @@
+/**
+ * Looks at the ports that a node takes: the running node's own, or free to be taken.
+ */
+import { Effect, Option } from "effect"
+import type { Settings } from "../Config.ts"
+import { ListenFailed } from "../Failure.ts"
+import type { NodeStatus } from "../Status.ts"
+import * as Listener from "../transport/Listener.ts"
+import { Dropped } from "../transport/Upgrade.ts"
+import { type Finding, fromFailure, ok, warning } from "./Finding.ts"
+
+const check = "sync port"
+
+export const examine = Effect.fnUntraced(function* (
+  settings: Settings,
+  running: Option.Option<NodeStatus>
+): Effect.fn.Return<ReadonlyArray<Finding>> {
+  if (Option.isSome(running)) {
+    const { port, api_port } = running.value
+    const own = ok(check, `${port}, of the running node`, { port })
+    if (settings.apiPort === 0 || api_port !== null) return [own]
+    const nextStep = "stop what uses it, or set FERAL_SYNC_API_PORT (0 is off)"
+    return [own, warning("dashboard port", `the running node could not take ${settings.apiPort}`, nextStep)]
+  }
+  const { host, port, apiPort } = settings
+  const facts = { host: host ?? null, port }
+  const taken = yield* take(host, port)
+  const findings = [
+    taken === undefined
+      ? ok(check, port === 0 ? "any free one" : `${port} is free`, facts)
+      : fromFailure(check, taken, facts)
+  ]
+  if (apiPort === 0) return findings
+  const apiTaken = yield* take("127.0.0.1", apiPort)
+  if (apiTaken === undefined) return findings
+  const nextStep = "stop what uses it, or set FERAL_SYNC_API_PORT (0 is off); a node runs without it"
+  return [...findings, warning("dashboard port", `127.0.0.1:${apiPort} is taken`, nextStep, { port: apiPort })]
+})
+
+/** Takes a port for a moment. Gives the reason why it cannot be had. */
+const take = (host: string | undefined, port: number): Effect.Effect<ListenFailed | undefined> =>
+  Listener.open({
+    host,
+    port,
+    within: "1 second",
+    admit: () => Effect.fail(new Dropped({ reason: "only looking" })),
+    serve: () => Effect.void
+  }).pipe(
+    Effect.scoped,
+    Effect.as(undefined),
+    Effect.catch((error) => Effect.succeed(error))
+  )

@@ -1,0 +1,97 @@
+/**
+ * Looks at the node of a data directory, which may run or not, and at its database.
+ */
+import { Effect, FileSystem, Option, Schedule } from "effect"
+import * as Client from "../api/Client.ts"
+import { StoreUnavailable } from "../Failure.ts"
+import * as Home from "../Home.ts"
+import type { NodeStatus } from "../Status.ts"
+import * as SqliteCheck from "../store/SqliteCheck.ts"
+import { version } from "../Version.ts"
+import { failed, fromFailure, ok, skipped, warning } from "./Finding.ts"
+
+/** How long a running node may take to say how it is. */
+const answerWithin = "3 seconds"
+
+/** The node as it says that it is, if it runs, and whether anybody may be writing to the database. */
+export const node = Effect.fnUntraced(function* (home: string) {
+  const check = "node"
+  const fs = yield* FileSystem.FileSystem
+  const { socket } = Home.paths(home)
+  const client = yield* Client.connect(home)
+  if (Option.isSome(client)) {
+    const asked = yield* Effect.result(client.value.status.pipe(Effect.timeout(answerWithin)))
+    if (asked._tag === "Failure") {
+      const nextStep = "see its log, and start it again if it does not recover"
+      return {
+        status: Option.none(),
+        isInUse: true,
+        findings: [failed(check, "a node runs and does not answer", nextStep)]
+      }
+    }
+    const { success: status } = asked
+    const facts = { node_id: status.node_id, version: status.version, port: status.port, uptime: status.uptime_seconds }
+    const finding =
+      status.version === version
+        ? ok(check, `${status.node_id} runs (feral-sync ${status.version})`, facts)
+        : warning(
+            check,
+            `${status.node_id} runs feral-sync ${status.version}, this is ${version}`,
+            "start it again",
+            facts
+          )
+    return { status: Option.some(status), isInUse: true, findings: [finding] }
+  }
+  const locked = yield* SqliteCheck.isLocked(home).pipe(
+    // A command takes the lock too, for as long as it takes.
+    Effect.repeat({ while: (isLocked) => isLocked, schedule: Schedule.spaced("100 millis"), times: 20 }),
+    Effect.result
+  )
+  if (locked._tag === "Success" && locked.success) {
+    const detail = "it is locked and no node answers: one is starting or stopping, or a command is at work"
+    const { message } = new StoreUnavailable({ reason: "locked", detail })
+    return {
+      status: Option.none(),
+      isInUse: true,
+      findings: [fromFailure(check, { _tag: "StoreUnavailable", message })]
+    }
+  }
+  const isLeft = yield* Effect.orElseSucceed(fs.exists(socket), () => false)
+  const left = isLeft ? "; one was killed and left its socket, which does no harm" : ""
+  return {
+    status: Option.none<NodeStatus>(),
+    isInUse: false,
+    findings: [skipped(check, `no node runs for ${home}${left}`)]
+  }
+}, Effect.scoped)
+
+/** The database, and the identity that it holds. */
+export const database = Effect.fnUntraced(function* (home: string, isInUse: boolean) {
+  const check = "database"
+  const looked = yield* Effect.result(SqliteCheck.inspect(home, isInUse))
+  if (looked._tag === "Failure") return { findings: [fromFailure(check, looked.failure)], nodeId: undefined }
+  if (Option.isNone(looked.success)) {
+    return { findings: [skipped(check, "there is none yet: the first start makes it")], nodeId: undefined }
+  }
+  const { bytes, version, current, nodeId, damage, isChecked } = looked.success.value
+  const facts = { bytes, version, node_id: nodeId ?? null }
+  const finding =
+    damage.length > 0
+      ? fromFailure(check, new StoreUnavailable({ reason: "corrupt", detail: damage.join("; ") }), facts)
+      : version > current
+        ? failed(check, `its form (${version}) was made by a newer feral-sync`, "upgrade this feral-sync", facts)
+        : version < current
+          ? warning(
+              check,
+              `its form (${version}) is of an older feral-sync`,
+              "start this one: it is brought up to date",
+              facts
+            )
+          : isChecked
+            ? ok(check, `sound, ${size(bytes)}`, facts)
+            : warning(check, `${size(bytes)}, too large to be read now`, "feral-sync verify", facts)
+  return { findings: [finding], nodeId }
+})
+
+const size = (bytes: number): string =>
+  bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} KiB` : `${Math.round(bytes / 1024 / 1024)} MiB`

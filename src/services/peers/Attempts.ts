@@ -1,0 +1,66 @@
+/**
+ * Stands between connections that came in and the machines that read their proofs: counts the wrong ones of each network,
+ * and lets no machine see another one while the network has to wait (`core/RateLimit.ts`).
+ *
+ * The look and the count happen in one step, so of many connections at once not one proof more is looked at. A connection that
+ * has proved itself is not touched again.
+ */
+import { Effect } from "effect"
+import { type Address, networkOf } from "../../core/Address.ts"
+import type { SessionFailure } from "../../core/Failure.ts"
+import * as RateLimit from "../../core/RateLimit.ts"
+import { Clock } from "../Clock.ts"
+import * as Throttle from "../transport/Throttle.ts"
+import type { Machine } from "./SessionRunner.ts"
+
+/** How often it is told that somebody has to wait, in ms. */
+const reportEvery = 60_000
+
+export const make = Effect.gen(function* () {
+  const clock = yield* Clock
+  const reports = Throttle.make(reportEvery)
+  let limit = RateLimit.empty
+  let unread = 0
+
+  /** The machine of a connection that came in, guarded. */
+  const guard = <S>(machine: Machine<S>, remote: Address): Machine<S> => {
+    const network = networkOf(remote.host)
+    let isProven = false
+    return {
+      ...machine,
+      step: (state, event) => {
+        if (isProven) return machine.step(state, event)
+        const wait = event._tag === "Received" ? RateLimit.waitOf(limit, network, event.now) : 0
+        const step = machine.step(state, wait > 0 ? { _tag: "Limited", now: event.now, wait } : event)
+        for (const action of step[1]) {
+          if (action._tag === "Established") {
+            isProven = true
+            limit = RateLimit.clear(limit, network)
+          } else if (action._tag === "Close" && isWrongProof(action.failure)) {
+            limit = RateLimit.fail(limit, network, event.now)
+          }
+        }
+        return step
+      }
+    }
+  }
+
+  /** Tells of a connection that was turned away, now and then. */
+  const report = Effect.fnUntraced(function* ({ host }: Address) {
+    unread++
+    const seconds = Math.ceil(RateLimit.waitOf(limit, networkOf(host), yield* clock.now) / 1000)
+    const tell = Effect.suspend(() => {
+      const facts = { address: host, seconds, unread }
+      unread = 0
+      return Effect.logWarning("too many wrong passphrases from one address: it has to wait").pipe(
+        Effect.annotateLogs(facts)
+      )
+    })
+    yield* reports.pass("limited", tell)
+  })
+
+  return { guard, report }
+})
+
+const isWrongProof = (failure: SessionFailure | undefined): boolean =>
+  failure?._tag === "PassphraseMismatch" || failure?._tag === "PassphraseUnset"

@@ -1,0 +1,107 @@
+/**
+ * What is in a PEM file, in plain facts: its certificates, then its key. Nothing secret is among them.
+ */
+import { Effect, FileSystem } from "effect"
+import type { KeyObject, X509Certificate } from "node:crypto"
+import { notice } from "./Expiry.ts"
+import { oneLine } from "./Material.ts"
+import * as Pem from "./Pem.ts"
+
+/** A certificate. Times are Unix seconds. */
+export interface CertificateFacts {
+  readonly file: string
+  readonly type: "certificate"
+  readonly role: "ca" | "peer"
+  readonly subject: string
+  readonly issuer: string
+  readonly serial: string
+  readonly names: ReadonlyArray<string>
+  readonly key: string
+  readonly fingerprint: string
+  readonly valid_from: number
+  readonly valid_until: number
+  readonly status: "valid" | "expires soon" | "expired" | "not yet valid"
+  /** The files, of those that were asked about, that hold its CA, and its key. */
+  readonly signed_by: ReadonlyArray<string>
+  readonly key_files: ReadonlyArray<string>
+}
+
+/** A private key. */
+export interface KeyFacts {
+  readonly file: string
+  readonly type: "key"
+  readonly key: string
+  readonly mode: string
+  readonly certificate_files: ReadonlyArray<string>
+}
+
+interface Content {
+  readonly file: string
+  readonly certificates: ReadonlyArray<X509Certificate>
+  readonly key: KeyObject | undefined
+  readonly mode: number
+}
+
+/** What the files hold, and which of it belongs together. */
+export const read = Effect.fn("Description.read")(function* (files: ReadonlyArray<string>, now: number) {
+  const contents = yield* Effect.forEach(files, content)
+  return contents.flatMap(({ file, certificates, key, mode }): ReadonlyArray<CertificateFacts | KeyFacts> => [
+    ...certificates.map((certificate) => certificateFacts(file, certificate, contents, now)),
+    ...(key === undefined ? [] : [keyFacts(file, key, mode, contents)])
+  ])
+})
+
+const content = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const text = yield* Pem.read(file)
+  const { mode } = yield* fs.stat(file).pipe(Effect.mapError(Pem.unusable(file)))
+  const key = Pem.hasKey(text) ? yield* Pem.privateKey(file, text) : undefined
+  // A file without a key has to have a certificate.
+  const certificates =
+    key === undefined || Pem.hasCertificate(text) ? yield* Pem.certificates(file, text) : ([] as const)
+  return { file, certificates, key, mode } satisfies Content
+})
+
+const certificateFacts = (
+  file: string,
+  certificate: X509Certificate,
+  contents: ReadonlyArray<Content>,
+  now: number
+): CertificateFacts => {
+  const [from, until] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)]
+  const filesWhere = (belongs: (content: Content) => boolean) => contents.filter(belongs).map((found) => found.file)
+  return {
+    file,
+    type: "certificate",
+    role: certificate.ca ? "ca" : "peer",
+    subject: oneLine(certificate.subject),
+    issuer: oneLine(certificate.issuer),
+    serial: certificate.serialNumber,
+    names: namesOf(certificate.subjectAltName),
+    key: kindOf(certificate.publicKey),
+    fingerprint: certificate.fingerprint256,
+    valid_from: from / 1000,
+    valid_until: until / 1000,
+    status: now > until ? "expired" : now < from ? "not yet valid" : until - now > notice ? "valid" : "expires soon",
+    signed_by: filesWhere(({ certificates }) => certificates.some((by) => Pem.isSignedBy(certificate, by))),
+    key_files: filesWhere(({ key }) => key !== undefined && certificate.checkPrivateKey(key))
+  }
+}
+
+const keyFacts = (file: string, key: KeyObject, mode: number, contents: ReadonlyArray<Content>): KeyFacts => ({
+  file,
+  type: "key",
+  key: kindOf(key),
+  mode: `0${(mode & 0o777).toString(8).padStart(3, "0")}`,
+  certificate_files: contents
+    .filter(({ certificates }) => certificates.some((certificate) => certificate.checkPrivateKey(key)))
+    .map((found) => found.file)
+})
+
+const namesOf = (alternatives: string | undefined): ReadonlyArray<string> =>
+  alternatives === undefined ? [] : alternatives.split(", ").map((name) => name.replace(/^(DNS|IP Address):/, ""))
+
+const kindOf = ({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): string => {
+  const more = details?.namedCurve ?? details?.modulusLength
+  return [type, more].filter((word) => word !== undefined).join(" ")
+}

@@ -1,0 +1,8 @@
+/** Everything that reads bytes of others. */
+import { certificates } from "./Certificates.ts"
+import { frames } from "./Frames.ts"
+import type { Target } from "./Fuzz.ts"
+import { headers } from "./Headers.ts"
+import { mdns } from "./Mdns.ts"
+
+export const targets: ReadonlyArray<Target> = [frames, headers, mdns, certificates]

@@ -1,0 +1,112 @@
+/**
+ * What must be true of a network, whatever happened in it: checked against a ledger of everything that was acknowledged, and a
+ * merge of a few lines.
+ */
+import { HashMap } from "effect"
+import * as Digest from "../../src/core/Digest.ts"
+import * as Hlc from "../../src/core/Hlc.ts"
+import * as Merge from "../../src/core/Merge.ts"
+import type { NodeId } from "../../src/core/NodeId.ts"
+import type { Operation } from "../../src/core/Operation.ts"
+import * as VectorClock from "../../src/core/VectorClock.ts"
+import type { MemoryDisk } from "../../src/services/store/MemoryDisk.ts"
+
+/** A promise that was broken. */
+export class Broken extends Error {}
+
+const broken = (promise: string): never => {
+  throw new Broken(promise)
+}
+
+/** Whether a replica holds an operation, or one that beats it. */
+export const holds = (rows: ReadonlyMap<Merge.Slot, Operation>, operation: Operation): boolean =>
+  Merge.resolve(rows.get(Merge.slotOf(operation)), operation) !== "applied"
+
+/** Everything that was acknowledged to somebody who wrote it. */
+export class Ledger {
+  readonly operations: Array<Operation> = []
+  private readonly byHlc = new Map<string, string>()
+  private readonly last = new Map<NodeId, Hlc.Reading>()
+
+  /** Notes what a node acknowledged. No reading is issued twice, nor out of order. */
+  add(operation: Operation): void {
+    const text = Hlc.toText(operation.hlc)
+    if (this.byHlc.has(text)) broken(`the reading ${text} was issued twice`)
+    this.byHlc.set(text, operation.op_id)
+    const last = this.last.get(operation.hlc.node)
+    if (last !== undefined && !Hlc.isAfter(operation.hlc, last))
+      broken(`the reading ${text} was issued after a later one`)
+    this.last.set(operation.hlc.node, operation.hlc)
+    this.operations.push(operation)
+  }
+
+  /** Forgets what was destroyed with the only disk that held it. */
+  forget(isLost: (operation: Operation) => boolean): void {
+    const kept = this.operations.filter((operation) => !isLost(operation))
+    this.operations.splice(0, Infinity, ...kept)
+  }
+}
+
+/** What must hold at every moment. */
+export const checkSafety = (name: string, { state, rows }: MemoryDisk, ledger: Ledger): void => {
+  for (const operation of ledger.operations) {
+    if (VectorClock.covers(state.clock, operation.hlc) && !holds(rows, operation)) {
+      broken(
+        `${name} claims ${operation.hlc.node} up to ${Hlc.toText({ ...VectorClock.get(state.clock, operation.hlc.node), node: operation.hlc.node })}, and holds neither ${operation.op_id} (${Hlc.toText(operation.hlc)}, ${operation.table} ${operation.row_id}) nor what beats it`
+      )
+    }
+  }
+  let digest = Digest.empty
+  for (const operation of rows.values()) digest = Digest.add(digest, Digest.ofOperation(operation))
+  if (Digest.toText(digest) !== Digest.toText(state.digest))
+    broken(`${name} keeps a digest that is not that of its rows`)
+}
+
+/** Episodes and the execution log only ever grow, from one moment to a later one of the same disk. */
+export const checkGrowth = (
+  name: string,
+  before: ReadonlySet<Merge.Slot>,
+  { rows }: MemoryDisk
+): ReadonlySet<Merge.Slot> => {
+  const now = new Set<Merge.Slot>()
+  for (const [slot, { table }] of rows) if (Merge.ruleOf(table) === "grow-only") now.add(slot)
+  for (const slot of before) if (!now.has(slot)) broken(`${name} has lost ${slot.replaceAll("\0", " ")}`)
+  return now
+}
+
+/** Whether all disks claim the same and hold the same. */
+export const areEqual = (disks: ReadonlyArray<MemoryDisk>): boolean => {
+  const [first, ...others] = disks
+  return others.every(
+    ({ state }) =>
+      first !== undefined &&
+      Digest.toText(state.digest) === Digest.toText(first.state.digest) &&
+      VectorClock.compare(state.clock, first.state.clock) === "equal"
+  )
+}
+
+/** What must hold once everything that could be exchanged was. */
+export const checkConverged = (disks: ReadonlyArray<MemoryDisk>, ledger: Ledger): void => {
+  for (const [index, { state, rows }] of disks.entries()) {
+    const first = disks[0]
+    if (first === undefined) return
+    for (const operation of ledger.operations) {
+      if (!holds(rows, operation)) broken(`node ${index} lacks ${operation.op_id} (${Hlc.toText(operation.hlc)})`)
+    }
+    const naive = Merge.merge(
+      new Map(),
+      disks.flatMap((disk) => [...disk.rows.values()])
+    )
+    for (const slot of new Set([...naive.keys(), ...rows.keys()])) {
+      if (naive.get(slot)?.op_id !== rows.get(slot)?.op_id) {
+        broken(
+          `node ${index} holds ${rows.get(slot)?.op_id ?? "nothing"} in ${slot.replaceAll("\0", " ")}, where the merge of all is ${naive.get(slot)?.op_id ?? "nothing"}`
+        )
+      }
+    }
+    if (VectorClock.compare(state.clock, first.state.clock) !== "equal") {
+      const show = (clock: VectorClock.VectorClock) => JSON.stringify(Object.fromEntries(HashMap.toEntries(clock)))
+      broken(`nodes 0 and ${index} claim different histories: ${show(first.state.clock)} and ${show(state.clock)}`)
+    }
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * What happens in a simulated network, drawn from a seed: who is there, who dials whom, what is written, and what goes wrong.
+ */
+import { seeded } from "../support/Seeded.ts"
+
+export type Kind = "notes" | "knowledge" | "episodes" | "execution_log" | "dreams"
+
+/** Something that happens to a node of ours, by its index, or between two of them. Times in ms. */
+export type Happening =
+  | {
+      readonly _tag: "Write"
+      readonly node: number
+      readonly kind: Kind
+      readonly row: number
+      readonly isDelete: boolean
+    }
+  /** The process dies at once; with `power`, so does what was not synced. */
+  | { readonly _tag: "Crash"; readonly node: number; readonly power: boolean; readonly downFor: number }
+  /** An orderly stop and start. */
+  | { readonly _tag: "Restart"; readonly node: number; readonly downFor: number }
+  /** Every connection between two hosts is lost. */
+  | { readonly _tag: "Cut"; readonly node: number; readonly other: number }
+  /** Hosts on different sides cannot reach each other. Bits of `side` by host. */
+  | { readonly _tag: "Partition"; readonly side: number; readonly lasts: number }
+  /** Nothing that a host sends or is sent arrives; nobody notices. */
+  | { readonly _tag: "Stall"; readonly node: number; readonly lasts: number }
+  | { readonly _tag: "FullDisk"; readonly node: number; readonly lasts: number }
+  /** The clock of a node is set: this far from the true time. */
+  | { readonly _tag: "ClockJump"; readonly node: number; readonly offset: number }
+  /** The clock of a node runs this much too fast. */
+  | { readonly _tag: "ClockDrift"; readonly node: number; readonly rate: number }
+  | { readonly _tag: "Backup"; readonly node: number }
+  /** The process dies, and an earlier backup takes the place of the database. */
+  | { readonly _tag: "Restore"; readonly node: number; readonly downFor: number }
+  | { readonly _tag: "OldWrite"; readonly node: number; readonly row: number }
+  | { readonly _tag: "OldRestart"; readonly node: number }
+
+/** A happening, and the time since the one before it. */
+export interface Timed {
+  readonly after: number
+  readonly happening: Happening
+}
+
+export interface Scenario {
+  readonly seed: number
+  readonly nodes: number
+  /** Existing FERAL nodes: whether each is of the newest generation. */
+  readonly old: ReadonlyArray<boolean>
+  /** Who dials whom, by index; the old ones come after ours. */
+  readonly dials: ReadonlyArray<readonly [from: number, to: number]>
+  /** How long a frame is under way: up to this, in ms. */
+  readonly latency: number
+  readonly happenings: ReadonlyArray<Timed>
+}
+
+export const scenarioOf = (seed: number, wanted: { readonly nodes?: number | undefined } = {}): Scenario => {
+  const random = seeded(seed ^ 0x5eed)
+  const below = (end: number) => Math.floor(random() * end)
+  const chance = (probability: number) => random() < probability
+  const nodes = wanted.nodes ?? (chance(0.1) ? 6 + below(7) : 2 + below(4))
+  const old = Array.from({ length: chance(0.3) ? 1 + below(2) : 0 }, () => chance(0.5))
+  const hosts = nodes + old.length
+  const dials = new Set<string>()
+  // A tree keeps the network in one piece; the rest is by chance. Some dial each other, and meet twice.
+  for (let host = 1; host < hosts; host++) {
+    const other = below(Math.min(host, nodes))
+    dials.add(host < nodes && chance(0.5) ? `${other} ${host}` : `${host} ${other}`)
+  }
+  for (let extra = below(hosts * 2); extra > 0; extra--) {
+    const [from, to] = [below(hosts), below(nodes)]
+    if (from !== to) dials.add(`${from} ${to}`)
+  }
+  const span = () => Math.floor(random() ** 3 * 120_000)
+  const node = () => below(nodes)
+
+  const happening = (): Happening => {
+    const kind = random()
+    if (old.length > 0 && kind < 0.12) {
+      return chance(0.8)
+        ? { _tag: "OldWrite", node: below(old.length), row: below(12) }
+        : { _tag: "OldRestart", node: below(old.length) }
+    }
+    if (kind < 0.6) {
+      const kinds = ["notes", "notes", "knowledge", "episodes", "execution_log", "dreams"] as const
+      return {
+        _tag: "Write",
+        node: node(),
+        kind: kinds[below(kinds.length)] ?? "notes",
+        row: below(8),
+        isDelete: chance(0.2)
+      }
+    }
+    if (kind < 0.66) return { _tag: "Crash", node: node(), power: chance(0.5), downFor: span() }
+    if (kind < 0.69) return { _tag: "Restart", node: node(), downFor: span() }
+    if (kind < 0.75) return { _tag: "Cut", node: node(), other: node() }
+    if (kind < 0.81) return { _tag: "Partition", side: below(2 ** hosts), lasts: span() }
+    if (kind < 0.85) return { _tag: "Stall", node: node(), lasts: span() }
+    if (kind < 0.89) return { _tag: "FullDisk", node: node(), lasts: span() }
+    if (kind < 0.93) return { _tag: "ClockJump", node: node(), offset: Math.floor((random() - 0.5) * 1_200_000) }
+    if (kind < 0.95) return { _tag: "ClockDrift", node: node(), rate: (random() - 0.5) * 0.02 }
+    if (kind < 0.98) return { _tag: "Backup", node: node() }
+    return { _tag: "Restore", node: node(), downFor: span() }
+  }
+
+  return {
+    seed,
+    nodes,
+    old,
+    dials: [...dials].map((pair) => {
+      const [from = 0, to = 0] = pair.split(" ").map(Number)
+      return [from, to] as const
+    }),
+    latency: chance(0.3) ? 0 : Math.floor(random() ** 2 * 2_000),
+    happenings: Array.from({ length: 5 + below(60) }, () => ({
+      after: chance(0.4) ? 0 : Math.floor(random() ** 2 * 20_000),
+      happening: happening()
+    }))
+  }
+}
+
+/** One line of a trace. */
+export const told = ({ _tag, ...facts }: Happening): string =>
+  `${_tag} ${Object.entries(facts)
+    .map(([name, value]) => `${name}=${String(value)}`)
+    .join(" ")}`

@@ -1,0 +1,262 @@
+/**
+ * Plays a scenario in a world, and checks after every happening, and at the end, that no promise was broken.
+ */
+import { Cause, Effect, Exit, Layer, Logger } from "effect"
+import * as Hlc from "../../src/core/Hlc.ts"
+import * as Merge from "../../src/core/Merge.ts"
+import { NodeId } from "../../src/core/NodeId.ts"
+import type { Operation } from "../../src/core/Operation.ts"
+import * as MemoryDisk from "../../src/services/store/MemoryDisk.ts"
+import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
+import { write } from "../support/Network.ts"
+import { OldNode } from "../support/OldNode.ts"
+import { addressOf, passphrase, SimulatedNode } from "./Cluster.ts"
+import * as OldPeer from "./OldPeer.ts"
+import * as Oracle from "./Oracle.ts"
+import { type Happening, type Scenario, told } from "./Scenario.ts"
+import { epoch, World } from "./World.ts"
+
+export interface Outcome {
+  /** What was broken; none when all promises were kept. */
+  readonly broken: string | undefined
+  /** What happened, a line each. */
+  readonly trace: ReadonlyArray<string>
+  readonly fingerprint: string
+  readonly virtualMs: number
+  readonly operations: number
+  readonly steps: number
+}
+
+/** How long a network that works again may take to converge (virtual ms). */
+const patience = 3_600_000
+
+export const simulate = (scenario: Scenario): Outcome => {
+  const world = new World(scenario.seed)
+  const ledger = new Oracle.Ledger()
+  const trace: Array<string> = []
+  const note = (line: string) => trace.push(`${((world.now - epoch) / 1000).toFixed(3).padStart(9)} s  ${line}`)
+
+  const hosts = [
+    ...Array.from({ length: scenario.nodes }, (_, index) => `n${index}`),
+    ...scenario.old.map((_, index) => `old${index}`)
+  ]
+  const dialsOf = (index: number) =>
+    scenario.dials.filter(([from]) => from === index).map(([, to]) => addressOf(hosts[to] ?? ""))
+  const nodes = Array.from({ length: scenario.nodes }, (_, index) => {
+    return new SimulatedNode(world, `n${index}`, dialsOf(index))
+  })
+  const old = scenario.old.map((isNewest, index) => new OldNode(NodeId.make(`old${index}`), isNewest))
+  const grown = nodes.map((): ReadonlySet<Merge.Slot> => new Set())
+  const restored = new Set<string>()
+  /** Until when a host is stalled. */
+  const stalled = new Map<string, number>()
+  let partition: { readonly side: number; readonly until: number } | undefined
+
+  const delay = (from: string, to: string) =>
+    Effect.gen(function* () {
+      if (scenario.latency > 0) yield* world.sleep(Math.floor(world.random() * scenario.latency))
+      for (;;) {
+        const until = Math.max(stalled.get(from) ?? 0, stalled.get(to) ?? 0)
+        if (until <= world.now) return
+        yield* world.sleep(until - world.now)
+      }
+    })
+
+  const check = (index: number) => {
+    const node = nodes[index]
+    if (node === undefined) return
+    Oracle.checkSafety(node.host, node.disk, ledger)
+    grown[index] = Oracle.checkGrowth(node.host, grown[index] ?? new Set(), node.disk)
+  }
+
+  /** An operation whose origin lost its disk, and that nobody else has, is gone. */
+  const forgetDestroyed = () =>
+    ledger.forget(
+      (operation) =>
+        restored.has(operation.hlc.node) &&
+        !nodes.some(({ disk }) => Oracle.holds(disk.rows, operation)) &&
+        !old.some(({ log }) => log.has(Hlc.toText(operation.hlc)))
+    )
+
+  const main = Effect.gen(function* () {
+    const network = yield* MemoryNetwork
+    const pairs = hosts.flatMap((one, index) => hosts.slice(index + 1).map((other) => [one, other] as const))
+    const isApart = (one: string, other: string): boolean => {
+      if (nodes.some((node) => !node.isUp && (node.host === one || node.host === other))) return true
+      if (partition === undefined || partition.until <= world.now) return false
+      return ((partition.side >> hosts.indexOf(one)) & 1) !== ((partition.side >> hosts.indexOf(other)) & 1)
+    }
+    /** Brings the network into line with who is up and who can reach whom. */
+    const rewire = Effect.forEach(pairs, ([one, other]) =>
+      isApart(one, other) ? network.part(one, other) : network.heal(one, other)
+    )
+
+    const wake = (node: SimulatedNode) =>
+      Effect.gen(function* () {
+        if (node.isUp) return
+        yield* node.start()
+        note(`${node.host} is up`)
+        yield* rewire
+      })
+    const goDown = Effect.fnUntraced(function* (node: SimulatedNode, power: number, downFor: number) {
+      if (!node.isUp) return false
+      const others = hosts.filter((host) => host !== node.host)
+      yield* Effect.forEach(others, (other) => network.part(node.host, other))
+      yield* node.kill(power)
+      if (power > 0) grown[nodes.indexOf(node)] = new Set()
+      yield* Effect.forkScoped(Effect.andThen(world.sleep(downFor), wake(node)))
+      return true
+    })
+
+    const happen = Effect.fnUntraced(function* (happening: Happening) {
+      note(told(happening))
+      switch (happening._tag) {
+        case "Write": {
+          const node = nodes[happening.node]
+          const written = yield* Effect.exit(
+            node?.write(happening.kind, `${happening.kind}-${happening.row}`, happening.isDelete) ??
+              Effect.succeed(undefined)
+          )
+          if (Exit.isSuccess(written) && written.value !== undefined) {
+            ledger.add(written.value)
+            note(`  acknowledged ${written.value.op_id} ${Hlc.toText(written.value.hlc)}`)
+          } else note("  not acknowledged")
+          return
+        }
+        case "Crash": {
+          const node = nodes[happening.node]
+          if (node !== undefined) {
+            yield* goDown(node, happening.power ? 1 + Math.floor(world.random() * 64) : 0, happening.downFor)
+            forgetDestroyed()
+          }
+          return
+        }
+        case "Restart": {
+          const node = nodes[happening.node]
+          if (node === undefined || !node.isUp) return
+          yield* Effect.forkScoped(
+            node.stop().pipe(Effect.andThen(world.sleep(happening.downFor)), Effect.andThen(wake(node)))
+          )
+          return
+        }
+        case "Cut":
+          return yield* network.cut(hosts[happening.node] ?? "", hosts[happening.other] ?? "")
+        case "Partition":
+          partition = { side: happening.side, until: world.now + happening.lasts }
+          yield* rewire
+          yield* Effect.forkScoped(Effect.andThen(world.sleep(happening.lasts), rewire))
+          return
+        case "Stall":
+          stalled.set(hosts[happening.node] ?? "", world.now + happening.lasts)
+          return
+        case "FullDisk": {
+          const node = nodes[happening.node]
+          if (node === undefined) return
+          node.disk.isFull = true
+          yield* Effect.forkScoped(
+            Effect.andThen(
+              world.sleep(happening.lasts),
+              Effect.sync(() => (node.disk.isFull = false))
+            )
+          )
+          return
+        }
+        case "ClockJump":
+        case "ClockDrift": {
+          const node = nodes[happening.node]
+          if (node === undefined) return
+          if (happening._tag === "ClockJump") node.offset = happening.offset
+          else node.rate = happening.rate
+          return
+        }
+        case "Backup": {
+          const node = nodes[happening.node]
+          if (node !== undefined) node.backup = MemoryDisk.copy(node.disk)
+          return
+        }
+        case "Restore": {
+          const node = nodes[happening.node]
+          const backup = node?.backup
+          if (node === undefined || backup === undefined) return
+          if (!(yield* goDown(node, 0, happening.downFor))) return
+          node.disk = MemoryDisk.copy(backup)
+          // Its clock is not behind what it has issued: who restores a backup and sets the clock back has no way to know.
+          node.offset = Math.max(0, node.offset)
+          node.rate = 0
+          grown[happening.node] = new Set()
+          restored.add(node.host)
+          forgetDestroyed()
+          return
+        }
+        case "OldWrite": {
+          const node = old[happening.node]
+          if (node === undefined) return
+          const operation: Operation = write(
+            node.id,
+            { wall: world.now, counter: trace.length },
+            `notes-${happening.row}`
+          )
+          node.write(operation)
+          ledger.add(operation)
+          return
+        }
+        case "OldRestart":
+          return old[happening.node]?.restart()
+      }
+    })
+
+    yield* Effect.forEach(old, (node, index) =>
+      OldPeer.run(node, hosts[scenario.nodes + index] ?? "", dialsOf(scenario.nodes + index), passphrase)
+    )
+    yield* Effect.forEach(nodes, wake)
+    for (const { after, happening } of scenario.happenings) {
+      if (after > 0) yield* world.sleep(after)
+      yield* happen(happening)
+      for (const index of nodes.keys()) check(index)
+    }
+
+    note("everything works again")
+    partition = undefined
+    stalled.clear()
+    for (const node of nodes) {
+      node.offset = 0
+      node.rate = 0
+      node.disk.isFull = false
+      yield* wake(node)
+    }
+    yield* rewire
+    const deadline = world.now + patience
+    const isDone = () =>
+      Oracle.areEqual(nodes.map(({ disk }) => disk)) &&
+      nodes.every(({ disk }) => ledger.operations.every((operation) => Oracle.holds(disk.rows, operation)))
+    while (!isDone() && world.now < deadline) {
+      yield* world.sleep(5_000)
+      for (const index of nodes.keys()) check(index)
+    }
+    note(isDone() ? "all nodes are equal" : "the nodes do not become equal")
+    Oracle.checkConverged(
+      nodes.map(({ disk }) => disk),
+      ledger
+    )
+    for (const { id, complaints } of old) {
+      if (complaints.length > 0) throw new Oracle.Broken(`${id} was sent what it cannot take: ${complaints[0]}`)
+    }
+  }).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(MemoryNetwork.layerSlow(delay), Logger.layer([]))))
+
+  const finished = (broken: string | undefined): Outcome => ({
+    broken,
+    trace,
+    fingerprint: world.fingerprint,
+    virtualMs: world.now - epoch,
+    operations: ledger.operations.length,
+    steps: world.steps
+  })
+  try {
+    const exit = world.run(main)
+    if (Exit.isSuccess(exit)) return finished(undefined)
+    const defect = Cause.squash(exit.cause)
+    return finished(defect instanceof Oracle.Broken ? defect.message : Cause.pretty(exit.cause))
+  } catch (error) {
+    return finished(error instanceof Error ? error.message : String(error))
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Whole nodes over a network in memory and under virtual time, as they are but for sockets and files.
+ */
+import { Context, Effect, Layer, Option, Redacted, type Scope } from "effect"
+import { TestClock } from "effect/testing"
+import type { Address } from "../../src/core/Address.ts"
+import { emptyObject } from "../../src/core/Json.ts"
+import { NodeId } from "../../src/core/NodeId.ts"
+import { Kind, OpId, RowId } from "../../src/core/Operation.ts"
+import { Clock } from "../../src/services/Clock.ts"
+import { Config } from "../../src/services/Config.ts"
+import { Discovery } from "../../src/services/Discovery.ts"
+import { Passphrase } from "../../src/services/Passphrase.ts"
+import { Peers } from "../../src/services/Peers.ts"
+import type { PeerStatus } from "../../src/services/Status.ts"
+import { Store } from "../../src/services/Store.ts"
+import { Transport } from "../../src/services/Transport.ts"
+import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
+import { webSocket } from "./Transports.ts"
+
+/** The key of a passphrase in these worlds. */
+export const keyOf = (text: string): Uint8Array => new TextEncoder().encode(text.padEnd(32))
+
+/** A passphrase whose key takes no time. */
+export const passphrase = (text: string): Layer.Layer<Passphrase> =>
+  Layer.succeed(
+    Passphrase,
+    Passphrase.of({
+      passphrase: Redacted.make(text),
+      isNew: false,
+      file: Option.none(),
+      key: Effect.succeed(Redacted.make(keyOf(text)))
+    })
+  )
+
+export interface Running {
+  readonly host: string
+  readonly port: number
+  readonly store: Store["Service"]
+  readonly status: Effect.Effect<ReadonlyArray<PeerStatus>>
+  readonly write: (row: string) => Effect.Effect<void>
+  readonly rows: Effect.Effect<ReadonlyArray<string>>
+}
+
+interface Options {
+  readonly secret?: string
+  readonly id?: string
+  readonly port?: number
+  readonly legacy?: "on"
+}
+
+/** Starts a node on a host of the network. */
+export const start = (host: string, dials: ReadonlyArray<Address>, options: Options = {}) =>
+  Effect.flatMap(MemoryNetwork, (network) =>
+    startOver(
+      Transport.layerMemory({ host, port: options.port ?? 1 }).pipe(
+        Layer.provide(Layer.succeed(MemoryNetwork, network))
+      ),
+      host,
+      dials,
+      options
+    )
+  )
+
+/** Starts a node on a port of this machine. */
+export const startOnSocket = Effect.fnUntraced(function* (
+  host: string,
+  dials: ReadonlyArray<Address>,
+  options: Options = {}
+) {
+  return yield* startOver(Layer.succeed(Transport, yield* webSocket()), host, dials, options)
+})
+
+const startOver = Effect.fnUntraced(function* (
+  transport: Layer.Layer<Transport>,
+  host: string,
+  dials: ReadonlyArray<Address>,
+  options: Options
+): Effect.fn.Return<Running, never, Scope.Scope> {
+  const node = Peers.layer.pipe(
+    Layer.provideMerge(
+      Layer.mergeAll(
+        Discovery.layerStatic(dials),
+        transport,
+        passphrase(options.secret ?? "secret"),
+        Store.layerMemory({ nodeId: NodeId.make(options.id ?? host) })
+      )
+    ),
+    Layer.provideMerge(Clock.layer),
+    Layer.provideMerge(Layer.succeed(Config, Config.make({ mdns: false, legacy: options.legacy ?? "tls" }))),
+    Layer.fresh
+  )
+  const context = yield* Layer.build(node).pipe(Effect.orDie)
+  const store = Context.get(context, Store)
+  let written = 0
+  return {
+    host,
+    port: Context.get(context, Peers).port,
+    store,
+    status: Context.get(context, Peers).status,
+    write: (row) =>
+      store
+        .append([
+          {
+            op_id: OpId.make(`${host}-${++written}`),
+            table: Kind.make("notes"),
+            op_type: "insert",
+            row_id: RowId.make(row),
+            data: emptyObject
+          }
+        ])
+        .pipe(Effect.orDie, Effect.asVoid),
+    rows: store.list(Kind.make("notes"), { limit: 1_000 }).pipe(
+      Effect.orDie,
+      Effect.map((operations) => operations.map(({ row_id }) => row_id))
+    )
+  }
+})
+
+/** Lets everything happen that needs no time, and then lets time pass. */
+export const pass = (time: `${number} ${"millis" | "seconds" | "minutes"}`) =>
+  Effect.andThen(
+    Effect.repeat(Effect.yieldNow, { times: 500 }),
+    Effect.andThen(TestClock.adjust(time), Effect.repeat(Effect.yieldNow, { times: 500 }))
+  )
+
+export const at = (host: string): Address => ({ host, port: 1 })
+export const world = <A, E>(body: Effect.Effect<A, E, Scope.Scope | MemoryNetwork>) =>
+  body.pipe(Effect.provide(MemoryNetwork.layer))
