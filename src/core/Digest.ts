@@ -29,6 +29,15 @@ export const subtract = (a: Digest, b: Digest): Digest => ({
 /** 16 hexadecimal digits. */
 export const toText = (digest: Digest): string => hex(digest.high) + hex(digest.low)
 
+/** The digest that `toText` wrote. */
+export const fromText = (text: string): Digest => ({
+  high: Number.parseInt(text.slice(0, 8), 16),
+  low: Number.parseInt(text.slice(8), 16)
+})
+
+/** Whether two digests are the same. */
+export const equals = (a: Digest, b: Digest): boolean => a.high === b.high && a.low === b.low
+
 /**
  * The content of an operation, without its HLC, as one text. Ids hold no control characters, so a NUL separates. An
  * `update` means what an `insert` means, and a relay of an older generation turns one into the other.

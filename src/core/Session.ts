@@ -26,6 +26,7 @@ import {
 import * as Handshake from "./Handshake.ts"
 import * as Inbound from "./session/Inbound.ts"
 import * as Outbound from "./session/Outbound.ts"
+import * as Repair from "./session/Repair.ts"
 import {
   type Action,
   andThen,
@@ -49,6 +50,13 @@ export const open = (session: Session): Step =>
 /** What happens next. */
 export const step = (session: Session, event: Event): Step => {
   if (session.phase === "closed") return [session, []]
+  const [next, actions] = react(session, event)
+  return next.peer === undefined || next.diverged === session.diverged
+    ? [next, actions]
+    : [next, [...actions, { _tag: "Diverged", peer: next.peer, diverged: next.diverged }]]
+}
+
+const react = (session: Session, event: Event): Step => {
   switch (event._tag) {
     case "Received":
       return withinOrigins(session, onFrame({ ...session, heardAt: event.now }, event.text, event.now))
@@ -65,7 +73,11 @@ export const step = (session: Session, event: Event): Step => {
     case "Changed":
       return event.snapshot.version <= session.local.version
         ? [session, []]
-        : Outbound.pump(withLocal(session, event.snapshot, event.now), event.now)
+        : Outbound.pump(Inbound.compareDigest(withLocal(session, event.snapshot, event.now), event.now), event.now)
+    case "Scanned":
+      return Repair.onScanned(session, event.request, event.page, event.now)
+    case "Compare":
+      return [{ ...session, repair: { ...session.repair, isWanted: true } }, []]
     case "Tick":
       return onTick(session, event.now)
     case "Stop":
@@ -86,6 +98,7 @@ export const deadline = (session: Session): number => {
         session.heardAt + times.timeout,
         session.inbound.tellAt ?? Infinity,
         Outbound.dueAt(session),
+        Repair.dueAt(session),
         Inbound.releaseAt(session)
       )
   }
@@ -109,7 +122,10 @@ const onTick = (session: Session, now: number): Step => {
   const released = andThen(told, (next) =>
     now >= Inbound.releaseAt(next) ? Inbound.release(next, hello(next, "sync_request", now)) : [next, []]
   )
-  return andThen(released, (next) => Outbound.pump(next, now))
+  return andThen(
+    andThen(released, (next) => Outbound.pump(next, now)),
+    (next) => Repair.work(next, now)
+  )
 }
 
 const onFrame = (session: Session, text: string, now: number): Step => {
@@ -168,7 +184,16 @@ const onOpening = (session: Session, message: Wire.Message, now: number): Step =
 
 /** What a greeting tells: the peer's clock, which replaces what we knew, its digest and its time. */
 const greeted = (session: Session, message: Wire.Hello, now: number): Session =>
-  Inbound.compareDigest({ ...session, known: message.clock, offset: message.time - now }, message.digest)
+  Inbound.hear(
+    {
+      ...session,
+      known: message.clock,
+      offset: message.time - now,
+      repair: { ...session.repair, isSpoken: message.features.includes(Repair.feature) }
+    },
+    message.digest,
+    now
+  )
 
 const onMessage = (session: Session, message: Wire.Message, now: number): Step => {
   switch (message.type) {
@@ -181,9 +206,11 @@ const onMessage = (session: Session, message: Wire.Message, now: number): Step =
       return taken instanceof ProtocolViolation ? fail(session, "protocol", taken) : taken
     }
     case "sync_ack": {
-      const told = Inbound.onAck(session, message)
+      const told = Inbound.onAck(session, message, now)
       return told instanceof ProtocolViolation ? fail(session, "protocol", told) : Outbound.pump(told, now)
     }
+    case "sync_ranges":
+      return [Repair.onRanges(session, message, now), []]
     case "sync_error":
       return refused(session, message)
   }
@@ -203,7 +230,7 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number): Action 
       : "",
     // A digest is the digest of a clock: none goes with a clock that is not ours.
     digest: VectorClock.includes(clock, local.clock) ? Option.map(settledDigest(local), Digest.toText) : Option.none(),
-    features: options.isProbe === true ? [Wire.probe] : [],
+    features: options.isProbe === true ? [Wire.probe] : [Repair.feature],
     time: now
   })
   return { _tag: "Send", text, operations: 0 }
@@ -285,7 +312,8 @@ export const view = (session: Session): View => ({
   offset: session.offset,
   lastSyncAt: session.inbound.lastSyncAt,
   held: session.inbound.held,
-  diverged: session.diverged
+  diverged: session.diverged,
+  repair: session.repair.isSpoken ? { isLevel: Repair.isLevel(session), activeAt: session.repair.activeAt } : undefined
 })
 
 const isCaughtUp = ({ phase, inbound, outbound }: Session): boolean =>

@@ -6,10 +6,12 @@
  * the reason, beside the others. Keys that this version does not know are ignored.
  */
 import { HashMap, Option, Result, Schema } from "effect"
+import * as Digest from "./Digest.ts"
 import { ProtocolViolation } from "./Failure.ts"
 import { parse } from "./Json.ts"
 import { NodeId, utf8Length } from "./NodeId.ts"
 import * as Operation from "./Operation.ts"
+import type { Part, Position } from "./Reconcile.ts"
 import * as VectorClock from "./VectorClock.ts"
 
 /** What a peer may ask us to hold at once. Bytes are limited by the transport, before a frame gets here. */
@@ -21,6 +23,7 @@ export const limits = {
   /** Bytes of a greeting, the one frame that is read of somebody who has not proved himself: room for as many origins. */
   greetingBytes: 10_000 * 300,
   features: 32,
+  rangesPerFrame: 8_192,
   /** Characters of a reason, message or proof. */
   text: 1_000,
   /** Characters of a malformed operation that are kept. */
@@ -91,6 +94,19 @@ export interface Ack {
   readonly held: VectorClock.VectorClock
 }
 
+/** What the sender holds in some ranges of rows. Only for peers that name the feature `repair`. */
+export interface Ranges {
+  readonly type: "sync_ranges"
+  /** Counts the messages of a dialogue, from 0. */
+  readonly round: number
+  readonly ranges: ReadonlyArray<ToldRange>
+}
+
+/** A range; when it is settled, each side sends what it has of it, and nothing more is said about it. */
+export interface ToldRange extends Part {
+  readonly settle: boolean
+}
+
 /** A refusal. */
 export interface Refusal {
   readonly type: "sync_error"
@@ -100,7 +116,7 @@ export interface Refusal {
   readonly retryAfter?: number | undefined
 }
 
-export type Message = Hello | Data | Ack | Refusal
+export type Message = Hello | Data | Ack | Ranges | Refusal
 
 const ShortText = Schema.String.check(Schema.isMaxLength(limits.text))
 const ClockRecord = Schema.Record(Schema.String, Schema.String)
@@ -129,13 +145,27 @@ const AckWire = Schema.Struct({
   digest: Schema.optionalKey(ShortText),
   held: Schema.optionalKey(ClockRecord)
 })
+const PositionWire = Schema.Tuple([ShortText, ShortText, ShortText])
+const RangesWire = Schema.Struct({
+  type: Schema.Literal("sync_ranges"),
+  round: Schema.Natural,
+  ranges: Schema.Array(
+    Schema.Struct({
+      after: Schema.optionalKey(PositionWire),
+      until: Schema.optionalKey(PositionWire),
+      count: Schema.Natural,
+      digest: Schema.String.check(Schema.isPattern(/^[0-9a-f]{16}$/)),
+      settle: Schema.optionalKey(Schema.Boolean)
+    })
+  ).check(Schema.isMaxLength(limits.rangesPerFrame))
+})
 const RefusalWire = Schema.Struct({
   type: Schema.Literal("sync_error"),
   reason: Schema.optionalKey(ShortText),
   message: Schema.optionalKey(ShortText),
   retry_after: Schema.optionalKey(Schema.Natural)
 })
-const MessageWire = Schema.Union([HelloWire, DataWire, AckWire, RefusalWire])
+const MessageWire = Schema.Union([HelloWire, DataWire, AckWire, RangesWire, RefusalWire])
 type MessageWire = typeof MessageWire.Type
 
 const decodeMessage = Schema.decodeUnknownResult(MessageWire)
@@ -186,6 +216,18 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
           held
         }))
       )
+    case "sync_ranges":
+      return Result.succeed({
+        type: wire.type,
+        round: wire.round,
+        ranges: wire.ranges.map(({ after, until, count, digest, settle = false }) => ({
+          after: after && position(after),
+          until: until && position(until),
+          count,
+          digest: Digest.fromText(digest),
+          settle
+        }))
+      })
     case "sync_error":
       return Result.succeed({
         type: wire.type,
@@ -195,6 +237,8 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
       })
   }
 }
+
+const position = ([table, row_id, twin]: typeof PositionWire.Type): Position => ({ table, row_id, twin })
 
 const readClock = (record: typeof ClockRecord.Type): Result.Result<VectorClock.VectorClock, ProtocolViolation> =>
   Object.keys(record).length > limits.origins
@@ -238,6 +282,8 @@ export const encode = (message: Message): string => {
         digest: Option.getOrUndefined(message.digest),
         ...(HashMap.isEmpty(message.held) ? {} : { held: VectorClock.toRecord(message.held) })
       })
+    case "sync_ranges":
+      return encodeRanges(message.round, message.ranges.map(rangeToWire))
     case "sync_error":
       return JSON.stringify({
         type: message.type,
@@ -255,6 +301,22 @@ export const encodeData = (
 ): string =>
   `{"type":"sync_data","seq":${seq},"more":${more}${fresh ? ',"fresh":true' : ""},` +
   `"through":${JSON.stringify(VectorClock.toRecord(through))},"changes":[${changes.join(",")}]}`
+
+/** The wire text of a range. */
+export const rangeToWire = ({ after, until, count, digest, settle }: ToldRange): string =>
+  JSON.stringify({
+    after: after && positionToWire(after),
+    until: until && positionToWire(until),
+    count,
+    digest: Digest.toText(digest),
+    ...(settle ? { settle } : {})
+  })
+
+const positionToWire = ({ table, row_id, twin }: Position) => [table, row_id, twin]
+
+/** A `sync_ranges` frame around ranges that are texts already. */
+export const encodeRanges = (round: number, ranges: ReadonlyArray<string>): string =>
+  `{"type":"sync_ranges","round":${round},"ranges":[${ranges.join(",")}]}`
 
 /**
  * The operations that fit into a frame of about `maxBytes` bytes, as texts: a leading part, and at least one of them however

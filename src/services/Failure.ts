@@ -133,6 +133,17 @@ export class OperationTooLarge extends Schema.TaggedError<OperationTooLarge>()("
   }
 }
 
+/** A file that was named for a backup, an export or an import cannot be used. */
+export class FileUnusable extends Schema.TaggedError<FileUnusable>()("FileUnusable", {
+  file: Schema.String,
+  problem: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message(): string {
+    return `${this.file}: ${this.problem}`
+  }
+}
+
 /** There is no such row. */
 export class RowNotFound extends Schema.TaggedError<RowNotFound>()("RowNotFound", {
   kind: Schema.String,

@@ -15,6 +15,7 @@ import type { Digest } from "../core/Digest.ts"
 import type { Reading } from "../core/Hlc.ts"
 import type { NodeId } from "../core/NodeId.ts"
 import type { Kind, Operation } from "../core/Operation.ts"
+import type { RangePage, RangeRequest } from "../core/Reconcile.ts"
 import type { Batch, Delta, DeltaRequest, Quarantined, Snapshot } from "../core/Replica.ts"
 import type { VectorClock } from "../core/VectorClock.ts"
 import type { StoreUnavailable } from "./Failure.ts"
@@ -64,6 +65,8 @@ export class Store extends Context.Service<
     apply(batch: Batch): Effect.Effect<Applied, StoreUnavailable>
     /** Reads the next piece of what lies beyond the given readings. */
     delta(request: DeltaRequest): Effect.Effect<Delta, StoreUnavailable>
+    /** Reads the next operations of a range of rows: of all kinds, tombstones included. */
+    range(request: RangeRequest): Effect.Effect<RangePage, StoreUnavailable>
     /** The state now. Does not touch the disk. */
     readonly snapshot: Effect.Effect<Snapshot>
     /** How far this node has seen each origin. */

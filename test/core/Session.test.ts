@@ -1,9 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HashMap, Option, Schema } from "effect"
-import * as Digest from "../../src/core/Digest.ts"
 import * as Hlc from "../../src/core/Hlc.ts"
 import * as Merge from "../../src/core/Merge.ts"
-import { type Operation, OpId, toWire } from "../../src/core/Operation.ts"
+import { type Operation, OpId } from "../../src/core/Operation.ts"
 import * as Session from "../../src/core/Session.ts"
 import { creditFrames } from "../../src/core/session/State.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
@@ -11,42 +10,7 @@ import * as Wire from "../../src/core/Wire.ts"
 import { operations, runs, vectorClock } from "../support/Generators.ts"
 import { NaiveReplica } from "../support/NaiveReplica.ts"
 import { Link, node, write } from "../support/Network.ts"
-
-/** Lets a set of links run, in any order that `pick` chooses, until nothing happens any more. */
-const settle = (links: ReadonlyArray<Link>, clock: { now: number }, pick: (n: number) => number = () => 0): void => {
-  for (let round = 0; round < 100_000; round++) {
-    const choices: Array<() => void> = []
-    for (const link of links) {
-      for (const index of [0, 1] as const) {
-        const end = link.ends[index]
-        if (end.inbox.length > 0) choices.push(() => link.deliver(index))
-        if (end.replica.version > end.session.local.version) choices.push(() => link.notify(index))
-      }
-    }
-    if (choices.length === 0) {
-      // Nothing but time is left: go to the next deadline, unless only keep-alives are.
-      const next = Math.min(...links.flatMap((link) => link.ends.map((end) => Session.deadline(end.session))))
-      if (next > clock.now + 10_000) return
-      clock.now = Math.max(clock.now, next)
-      for (const link of links) for (const index of [0, 1] as const) link.tick(index)
-      continue
-    }
-    choices[pick(choices.length)]?.()
-  }
-  assert.fail("the sessions never came to rest")
-}
-
-const rows = (replica: NaiveReplica): ReadonlyArray<string> => Array.from(replica.state.values(), toWire).sort()
-
-const assertConverged = (replicas: ReadonlyArray<NaiveReplica>): void => {
-  const [first, ...others] = replicas
-  if (first === undefined) return
-  for (const other of others) {
-    assert.strictEqual(VectorClock.compare(first.clock, other.clock), "equal")
-    assert.strictEqual(Digest.toText(first.snapshot().digest), Digest.toText(other.snapshot().digest))
-    assert.deepStrictEqual(rows(first), rows(other))
-  }
-}
+import { assertConverged, rows, settle } from "../support/Settle.ts"
 
 /** Invariant: for every operation that a clock covers, the replica holds it or one that wins over it. */
 const assertPrefix = (replicas: ReadonlyArray<NaiveReplica>, written: ReadonlyArray<Operation>): void => {
@@ -407,7 +371,7 @@ describe("Session", () => {
     assert.deepStrictEqual(rows(left), rows(right))
   })
 
-  it("different states under equal clocks are noticed", () => {
+  it("different states under equal clocks are noticed, and repaired", () => {
     const clock = { now: 1_000_000 }
     const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
     const operation = write(a, { wall: 5, counter: 0 }, "x")
@@ -415,7 +379,9 @@ describe("Session", () => {
     right.append([{ ...operation, op_id: OpId.make("another") }])
     const link = new Link(left, right, () => clock.now)
     settle([link], clock)
-    assert.isTrue(link.ends.some((end) => Session.view(end.session).diverged))
+    for (const end of link.ends) assert.strictEqual(end.divergences, 2)
+    assert.isFalse(link.ends.some((end) => Session.view(end.session).diverged))
+    assertConverged([left, right])
   })
 
   it("two nodes with one id do not sync, and both say why", () => {

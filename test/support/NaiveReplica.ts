@@ -8,6 +8,7 @@ import * as Merge from "../../src/core/Merge.ts"
 import type { NodeId } from "../../src/core/NodeId.ts"
 import type { Operation } from "../../src/core/Operation.ts"
 import type { Batch, Delta, DeltaRequest, Snapshot } from "../../src/core/Replica.ts"
+import * as Reconcile from "../../src/core/Reconcile.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
 
 export class NaiveReplica {
@@ -76,6 +77,22 @@ export class NaiveReplica {
       }
     }
     return { snapshot: this.snapshot(), operations, exhausted, touched: Option.some({ ranges, wins }) }
+  }
+
+  range({ maxOperations, ...range }: Reconcile.RangeRequest): Reconcile.RangePage {
+    const rows = [...this.state.values()]
+      .filter((row) => Reconcile.contains(range, Reconcile.positionOf(row)))
+      .sort((a, b) => Reconcile.PositionOrder(Reconcile.positionOf(a), Reconcile.positionOf(b)))
+    return { operations: rows.slice(0, maxOperations), exhausted: rows.length <= maxOperations }
+  }
+
+  /** The loss of a row, or another in its place, behind the back of the replica. */
+  damage(change: (state: Map<Merge.Slot, Operation>) => void): void {
+    const state = new Map(this.state)
+    change(state)
+    this.state = state
+    this.version++
+    this.log.push({ version: this.version, operations: [], wins: new Map() })
   }
 
   private commit(operations: ReadonlyArray<Operation>, through: VectorClock.VectorClock): void {

@@ -1,7 +1,7 @@
 /**
  * Replicas and the sessions between them, stepped by a caller who decides in which order things happen.
  */
-import { Redacted } from "effect"
+import { Option, Redacted } from "effect"
 import type { SessionFailure } from "../../src/core/Failure.ts"
 import type * as Hlc from "../../src/core/Hlc.ts"
 import { NodeId } from "../../src/core/NodeId.ts"
@@ -19,6 +19,7 @@ export interface End {
   sentOperations: number
   sentBytes: number
   established: boolean
+  divergences: number
   pings: number
   failure: SessionFailure | undefined
 }
@@ -80,6 +81,7 @@ export class Link {
       sentOperations: 0,
       sentBytes: 0,
       established: false,
+      divergences: 0,
       pings: 0,
       failure: undefined
     })
@@ -109,6 +111,17 @@ export class Link {
           break
         case "Commit":
           this.event(index, { _tag: "Committed", now: this.now(), snapshot: end.replica.apply(action.batch) })
+          break
+        case "Scan":
+          this.event(index, {
+            _tag: "Scanned",
+            now: this.now(),
+            request: action.request,
+            page: Option.some(end.replica.range(action.request))
+          })
+          break
+        case "Diverged":
+          end.divergences++
           break
         case "Established":
           end.established = true

@@ -88,6 +88,8 @@ export const step = (exchange: Exchange, event: Event): Step => {
       ]
     case "Alive":
     case "Changed":
+    case "Compare":
+    case "Scanned":
       return [exchange, []]
   }
 }

@@ -158,7 +158,8 @@ export const view = ({ phase, peer, since, held }: Exchange): View => ({
   offset: undefined,
   lastSyncAt: phase === "closed" ? since : undefined,
   held,
-  diverged: false
+  diverged: false,
+  repair: undefined
 })
 
 /** The end, in good order: what was learned is kept for the next time. */

@@ -16,7 +16,16 @@ import { originsAfter, type Snapshot } from "../Replica.ts"
 import * as VectorClock from "../VectorClock.ts"
 import * as Wire from "../Wire.ts"
 import { acknowledge, learn } from "./Outbound.ts"
-import { type Action, emptyFrames, type Inbound, type Session, settledDigest, type Step, withLocal } from "./State.ts"
+import {
+  type Action,
+  emptyFrames,
+  type Inbound,
+  type Session,
+  settledDigest,
+  type Step,
+  times,
+  withLocal
+} from "./State.ts"
 
 /** Takes a frame of operations. Fails with what is wrong about it. */
 export const onData = (session: Session, data: Wire.Data, now: number): Step | ProtocolViolation => {
@@ -96,7 +105,7 @@ export const onCommitted = (session: Session, snapshot: Snapshot, now: number): 
   if (frame === undefined) return [session, []]
   return tell(
     {
-      ...withLocal(session, snapshot, now),
+      ...compareDigest(withLocal(session, snapshot, now), now),
       inbound: { ...session.inbound, committing, complete: !frame.more, lastSyncAt: now }
     },
     Option.some(frame.seq)
@@ -110,29 +119,46 @@ export const tell = (session: Session, seq: Option.Option<number>): Step => {
   const told: Session = {
     ...session,
     announced: VectorClock.merge(announced, clock),
+    isDigestDue: false,
     inbound: { ...inbound, tellAt: undefined }
   }
-  if (Option.isNone(seq) && HashMap.isEmpty(clock)) return [told, []]
+  if (Option.isNone(seq) && HashMap.isEmpty(clock) && !session.isDigestDue) return [told, []]
   const digest = Option.map(settledDigest(local), Digest.toText)
   const text = Wire.encode({ type: "sync_ack", seq, clock, digest, held: inbound.held })
   return [told, [{ _tag: "Send", text, operations: 0 }]]
 }
 
 /** The peer told how far it is. Fails with what is wrong about it. */
-export const onAck = (session: Session, ack: Wire.Ack): Session | ProtocolViolation => {
+export const onAck = (session: Session, ack: Wire.Ack, now: number): Session | ProtocolViolation => {
   if (Option.exists(ack.seq, (seq) => seq >= session.outbound.seq)) {
     return new ProtocolViolation({ detail: "it acknowledges a frame that was never sent" })
   }
   const told = Option.match(ack.seq, { onNone: () => session, onSome: (seq) => acknowledge(session, seq) })
-  return compareDigest(learn(told, ack.clock), ack.digest)
+  return hear(learn(told, ack.clock), ack.digest, now)
+}
+
+/** The peer told its digest. */
+export const hear = (session: Session, digest: Option.Option<string>, now: number): Session => {
+  const heard = Option.map(digest, (digest) => ({ clock: session.known, digest }))
+  return compareDigest({ ...session, heard: Option.getOrUndefined(heard) }, now)
 }
 
 /** Compares digests when both sides claim the same: equal clocks must mean equal states. */
-export const compareDigest = (session: Session, theirs: Option.Option<string>): Session => {
-  const ours = settledDigest(session.local)
-  if (Option.isNone(theirs) || Option.isNone(ours)) return session
-  if (VectorClock.compare(session.known, session.local.clock) !== "equal") return session
-  return { ...session, diverged: Digest.toText(ours.value) !== theirs.value }
+export const compareDigest = (session: Session, now: number): Session => {
+  const { heard, local, repair, inbound } = session
+  const ours = settledDigest(local)
+  if (heard === undefined || Option.isNone(ours)) return session
+  if (VectorClock.compare(heard.clock, local.clock) !== "equal") return session
+  const diverged = Digest.toText(ours.value) !== heard.digest
+  if (diverged === session.diverged) return session
+  return {
+    ...session,
+    diverged,
+    // The peer sees it too when it hears our digest.
+    isDigestDue: true,
+    inbound: { ...inbound, tellAt: inbound.tellAt ?? now + times.tell },
+    repair: diverged ? repair : { ...repair, attempts: 0, isWanted: false }
+  }
 }
 
 /** When the first operation that is held back can be taken (ms). */

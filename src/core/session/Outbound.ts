@@ -107,13 +107,10 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
     ...current,
     announced: VectorClock.merge(current.announced, through),
     outbound: {
-      ...outbound,
-      seq: outbound.seq + 1,
+      ...counted(outbound, bytes, changes.length),
       fresh: false,
       complete,
-      offered: VectorClock.merge(outbound.offered, through),
-      unacked: [...outbound.unacked, { seq: outbound.seq, bytes, operations: changes.length }],
-      unackedBytes: outbound.unackedBytes + bytes
+      offered: VectorClock.merge(outbound.offered, through)
     }
   }
   const send: Action = { _tag: "Send", text, operations: changes.length }
@@ -121,7 +118,8 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
   return [after, [send, ...more]]
 }
 
-const envelopeBytes = 1_024
+/** Room for the envelope of a frame of operations. */
+export const envelopeBytes = 1_024
 
 /** What the peer may claim, and was not told yet. */
 const claims = ({
@@ -239,8 +237,16 @@ export const acknowledge = (session: Session, seq: number): Session => {
   return { ...session, outbound: { ...session.outbound, unacked, unackedBytes } }
 }
 
-const hasCredit = ({ unacked, unackedBytes }: Outbound): boolean =>
+export const hasCredit = ({ unacked, unackedBytes }: Outbound): boolean =>
   unackedBytes < creditBytes && unacked.length < creditFrames
+
+/** The sending half after it sent a frame of operations. */
+export const counted = (outbound: Outbound, bytes: number, operations: number): Outbound => ({
+  ...outbound,
+  seq: outbound.seq + 1,
+  unacked: [...outbound.unacked, { seq: outbound.seq, bytes, operations }],
+  unackedBytes: outbound.unackedBytes + bytes
+})
 
 /** When the next dirty origin is due (ms). */
 export const dueAt = ({ outbound, phase }: Session): number => {

@@ -2,12 +2,15 @@
  * The state of a session, what can happen to it, and what it asks for.
  */
 import { HashMap, Option, type Redacted } from "effect"
+import * as Digest from "../Digest.ts"
 import type { ClockDrift, SessionFailure } from "../Failure.ts"
 import type { Role } from "../Handshake.ts"
 import type { Reading } from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
+import type { Range, RangePage, RangeRequest, Split, Summary } from "../Reconcile.ts"
 import type { Batch, Delta, DeltaRequest, Snapshot } from "../Replica.ts"
 import * as VectorClock from "../VectorClock.ts"
+import type { ToldRange } from "../Wire.ts"
 
 /** Times of the protocol, in milliseconds. */
 export const times = {
@@ -19,7 +22,13 @@ export const times = {
   /** How long an operation of a third party waits for news that the peer has it from elsewhere. */
   relay: 300,
   /** How long progress made elsewhere waits before it is told, so that many commits make one message. */
-  tell: 100
+  tell: 100,
+  /** Between two pieces of rows that are compared, so that other work goes on. */
+  slice: 4,
+  /** Between two dialogues about the same difference: this, and twice as long each time. */
+  repair: 30_000,
+  /** Between two dialogues in any case. */
+  repairAgain: 5_000
 } as const
 
 /** Bytes that may be under way without an acknowledgement. */
@@ -102,6 +111,41 @@ export interface Inbound {
   readonly tellAt: number | undefined
 }
 
+/** A range to be compared with what the peer told of it; without that, all our parts of it are told. */
+export interface Task {
+  readonly range: Range
+  readonly theirs: Summary | undefined
+}
+
+/** The comparison of rows with the peer; see `Repair.ts`. */
+export interface Repair {
+  /** Whether the peer takes part. */
+  readonly isSpoken: boolean
+  /** Whether somebody waits for a comparison now, whoever's turn it is. */
+  readonly isWanted: boolean
+  /** Dialogues that we began since the states were equal last, and when we began the last one (ms). */
+  readonly attempts: number
+  readonly beganAt: number | undefined
+  /** When the peer began its last dialogue (ms), and the frames that it sent since either side began one. */
+  readonly askedAt: number | undefined
+  readonly frames: number
+  /** When something last happened (ms). */
+  readonly activeAt: number | undefined
+  /** The greatest round that the peer has sent. */
+  readonly round: number
+  /** Ranges to be compared, oldest first, and the rows of the first one so far. */
+  readonly tasks: ReadonlyArray<Task>
+  readonly split: Split | undefined
+  /** What the next message tells. */
+  readonly told: ReadonlyArray<ToldRange>
+  /** Ranges whose operations the peer is to get. */
+  readonly settling: ReadonlyArray<Range>
+  /** The read that is under way, and what it is for. */
+  readonly reading: { readonly request: RangeRequest; readonly isSettling: boolean } | undefined
+  /** When the next piece may be read (ms). */
+  readonly due: number
+}
+
 export interface Session {
   readonly options: Options
   readonly phase: "opening" | "open" | "closed"
@@ -118,8 +162,13 @@ export interface Session {
   readonly announced: VectorClock.VectorClock
   /** How far the peer's wall time is ahead of ours (ms). */
   readonly offset: number | undefined
+  /** The digest that the peer told last, with its clock at that moment. */
+  readonly heard: { readonly clock: VectorClock.VectorClock; readonly digest: string } | undefined
+  /** Whether the peer has to hear our digest, though our clock has not moved. */
+  readonly isDigestDue: boolean
   /** Whether the peer had another digest at the same clock. */
   readonly diverged: boolean
+  readonly repair: Repair
   readonly outbound: Outbound
   readonly inbound: Inbound
 }
@@ -134,6 +183,15 @@ export type Event =
   | { readonly _tag: "Delta"; readonly now: number; readonly request: DeltaRequest; readonly delta: Delta }
   /** The answer to `Commit`. */
   | { readonly _tag: "Committed"; readonly now: number; readonly snapshot: Snapshot }
+  /** The answer to the `Scan` with this request; none when the rows cannot be read. */
+  | {
+      readonly _tag: "Scanned"
+      readonly now: number
+      readonly request: RangeRequest
+      readonly page: Option.Option<RangePage>
+    }
+  /** Somebody wants the rows compared, now. */
+  | { readonly _tag: "Compare"; readonly now: number }
   /** The store changed, by whatever hand. */
   | { readonly _tag: "Changed"; readonly now: number; readonly snapshot: Snapshot }
   | { readonly _tag: "Tick"; readonly now: number }
@@ -147,10 +205,14 @@ export type Action =
   | { readonly _tag: "Ping" }
   /** Answer with `Delta`. One is under way at a time. */
   | { readonly _tag: "Read"; readonly request: DeltaRequest }
+  /** Answer with `Scanned`. One is under way at a time. */
+  | { readonly _tag: "Scan"; readonly request: RangeRequest }
   /** Answer with `Committed`, in order. */
   | { readonly _tag: "Commit"; readonly batch: Batch }
   /** The handshake is done: both sides have proved themselves. */
   | { readonly _tag: "Established"; readonly peer: NodeId }
+  /** The peer claims the same history and holds other rows; or does so no more. */
+  | { readonly _tag: "Diverged"; readonly peer: NodeId; readonly diverged: boolean }
   /** Something that an operator should know of, while the session goes on. */
   | { readonly _tag: "Warn"; readonly warning: ClockDrift }
   /** The end. Without a failure it was our wish. */
@@ -173,6 +235,14 @@ export interface View {
   /** First reading of each origin that is ahead of time. */
   readonly held: HashMap.HashMap<NodeId, Reading>
   readonly diverged: boolean
+  /** How the comparison of rows goes; none with a peer that takes no part in it. */
+  readonly repair:
+    | {
+        /** Whether both sides claim the same. */
+        readonly isLevel: boolean
+        readonly activeAt: number | undefined
+      }
+    | undefined
 }
 
 /** A state and what it asks for. */
@@ -196,7 +266,25 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
   known: VectorClock.empty,
   announced: VectorClock.empty,
   offset: undefined,
+  heard: undefined,
+  isDigestDue: false,
   diverged: false,
+  repair: {
+    isSpoken: false,
+    isWanted: false,
+    attempts: 0,
+    beganAt: undefined,
+    askedAt: undefined,
+    frames: 0,
+    activeAt: undefined,
+    round: 0,
+    tasks: [],
+    split: undefined,
+    told: [],
+    settling: [],
+    reading: undefined,
+    due: 0
+  },
   outbound: {
     dirty: HashMap.empty(),
     seen: local.version,
@@ -224,7 +312,18 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
 export const withLocal = (session: Session, local: Snapshot, now: number): Session =>
   local.version <= session.local.version
     ? session
-    : { ...session, local, inbound: { ...session.inbound, tellAt: session.inbound.tellAt ?? now + times.tell } }
+    : {
+        ...session,
+        local,
+        isDigestDue: session.isDigestDue || isRepaired(session.local, local),
+        inbound: { ...session.inbound, tellAt: session.inbound.tellAt ?? now + times.tell }
+      }
+
+/** Whether rows have changed that the clock had covered before. */
+const isRepaired = (before: Snapshot, after: Snapshot): boolean =>
+  !Digest.equals(before.digest, after.digest) &&
+  VectorClock.includes(before.clock, after.clock) &&
+  VectorClock.includes(after.clock, after.tops)
 
 /** Our digest, once everything that we hold is covered by our clock. */
 export const settledDigest = ({ clock, tops, digest }: Snapshot): Option.Option<Snapshot["digest"]> =>

@@ -168,6 +168,20 @@ export const start = Effect.fnUntraced(function* <S>(
           pending.push(...more)
           break
         }
+        case "Scan": {
+          // Rows that cannot be read keep the session from comparing, not from syncing.
+          const page = yield* Effect.option(store.range(action.request))
+          const event: Session.Event = { _tag: "Scanned", now: yield* clock.now, request: action.request, page }
+          const [next, more] = machine.step(state, event)
+          state = next
+          pending.push(...more)
+          break
+        }
+        case "Diverged":
+          yield* action.diverged
+            ? Effect.logWarning("a peer claims the same history and holds other rows: comparing them")
+            : Effect.logInfo("the rows of a peer are the same again").pipe(Effect.annotateLogs({ peer: action.peer }))
+          break
         case "Commit": {
           const { snapshot } = yield* store.apply(action.batch)
           const [next, more] = machine.step(state, { _tag: "Committed", now: yield* clock.now, snapshot })

@@ -7,6 +7,7 @@ import type { Effect, Option } from "effect"
 import type { Reading } from "../../core/Hlc.ts"
 import { type NodeId, utf8Length } from "../../core/NodeId.ts"
 import type { Kind, Operation } from "../../core/Operation.ts"
+import type { RangePage, RangeRequest } from "../../core/Reconcile.ts"
 import type { Quarantined } from "../../core/Replica.ts"
 import type { StoreUnavailable } from "../Failure.ts"
 import type { Commit, Held, State } from "./State.ts"
@@ -40,6 +41,8 @@ export interface Backend {
   commit(commit: Commit, synced: boolean): Effect.Effect<void, StoreUnavailable>
   /** Operations of `origin` after `reading`. Operations that share a reading are never split between two pages. */
   beyond(origin: NodeId, reading: Reading, room: Room): Effect.Effect<Page, StoreUnavailable>
+  /** Operations of a range of rows, in their order. */
+  range(request: RangeRequest): Effect.Effect<RangePage, StoreUnavailable>
   get(kind: Kind, rowId: string): Effect.Effect<Option.Option<Operation>, StoreUnavailable>
   list(
     kind: Kind,
@@ -57,7 +60,7 @@ export const sizeOf = ({ op_id, row_id, data }: Operation): number =>
   envelopeBytes + utf8Length(op_id) + utf8Length(row_id) + utf8Length(data)
 
 /** How many rows are enough to fill a page, and to tell whether there are more. */
-export const rowsEnough = ({ bytes, operations }: Room): number =>
+export const rowsEnough = ({ bytes, operations }: Pick<Room, "bytes" | "operations">): number =>
   Math.max(Math.min(operations, Math.floor(bytes / envelopeBytes)), 1) + 1
 
 /** How many of the leading operations, given by their sizes, make a page. */

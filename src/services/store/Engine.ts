@@ -10,6 +10,7 @@
 import { Effect, HashMap, PubSub, Semaphore, Stream } from "effect"
 import * as Hlc from "../../core/Hlc.ts"
 import type { Kind, Operation } from "../../core/Operation.ts"
+import type { RangeRequest } from "../../core/Reconcile.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
 import { Clock } from "../Clock.ts"
 import type { Applied, Batch, Change, Delta, DeltaRequest, Draft, Snapshot, Store } from "../Store.ts"
@@ -116,6 +117,7 @@ export const make = Effect.fnUntraced(function* (backend: Backend) {
     vectorClock: Effect.sync(() => state.clock),
     digest: Effect.sync(() => state.digest),
     changes: Stream.fromPubSub(commits),
+    range: Effect.fn("Store.range")((request: RangeRequest) => backend.range(request)),
     get: Effect.fn("Store.get")((kind: Kind, rowId: string) => backend.get(kind, rowId)),
     list: Effect.fn("Store.list")((kind: Kind, options: Parameters<Backend["list"]>[1]) => backend.list(kind, options)),
     counts: Effect.sync(() => state.counts),

@@ -7,6 +7,7 @@ import type { Reading } from "../../core/Hlc.ts"
 import * as Merge from "../../core/Merge.ts"
 import { byCodePoint, NodeId } from "../../core/NodeId.ts"
 import type { Kind, Operation } from "../../core/Operation.ts"
+import { contains, PositionOrder, positionOf, type RangeRequest } from "../../core/Reconcile.ts"
 import { StoreUnavailable } from "../Failure.ts"
 import { type Backend, pageLength, type Room, rowsEnough, sizeOf } from "./Backend.ts"
 import * as Engine from "./Engine.ts"
@@ -56,6 +57,16 @@ export const make = Effect.fnUntraced(function* ({ disk = MemoryDisk.make(), nod
       return rows.sort((a, b) => byCodePoint(a.row_id, b.row_id)).slice(0, limit)
     })
 
+  const range = (request: RangeRequest) =>
+    Effect.sync(() => {
+      const room = { bytes: request.maxBytes, operations: request.maxOperations, atLeastOne: true }
+      const rows = Array.from(disk.rows.values()).filter((row) => contains(request, positionOf(row)))
+      rows.sort((a, b) => PositionOrder(positionOf(a), positionOf(b)))
+      const candidates = rows.slice(0, rowsEnough(room))
+      const { length } = pageLength(candidates.map(sizeOf), room)
+      return { operations: rows.slice(0, length), exhausted: length === rows.length }
+    })
+
   const backend: Backend = {
     nodeId,
     opened: disk.state,
@@ -67,6 +78,7 @@ export const make = Effect.fnUntraced(function* ({ disk = MemoryDisk.make(), nod
           : Effect.sync(() => MemoryDisk.write(disk, commit, synced))
       ),
     beyond,
+    range,
     // The slot of a row of a known kind. The rows of others have no winner, and so no slot of their own.
     get: (kind, rowId) => Effect.sync(() => Option.fromUndefinedOr(disk.rows.get(`${kind}\0${rowId}\0`))),
     list,

@@ -23,6 +23,7 @@ import type { Reading } from "../../core/Hlc.ts"
 import * as Merge from "../../core/Merge.ts"
 import { NodeId } from "../../core/NodeId.ts"
 import type { Kind } from "../../core/Operation.ts"
+import type { RangeRequest } from "../../core/Reconcile.ts"
 import { StoreUnavailable } from "../Failure.ts"
 import { type Backend, envelopeBytes, pageLength, type Room, rowsEnough } from "./Backend.ts"
 import * as Engine from "./Engine.ts"
@@ -51,6 +52,9 @@ const insert = (rows: number) =>
   // FAIL never fires, for the slots are free by now; but unlike REPLACE it needs no journal of the statement, which costs
   // a third of the speed.
   `INSERT OR FAIL INTO operations (${columns}) VALUES ${Array(rows).fill("(?,?,?,?,?,?,?,?,?,?)").join()}`
+
+/** After every other text: its first character is the last of Unicode. */
+const lastText = "\u{10ffff}".repeat(65)
 
 const slots = `json_each(?) AS slot CROSS JOIN operations AS o
   ON o.kind = slot.value ->> 0 AND o.row_id = slot.value ->> 1 AND o.twin = slot.value ->> 2`
@@ -117,6 +121,27 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
     return { operations: yield* Rows.operations(rows), bytes, exhausted: length === sizes.length }
   }, Unavailable.mapped)
 
+  const range = Effect.fnUntraced(function* ({ after, until, maxBytes, maxOperations }: RangeRequest) {
+    const room = { bytes: maxBytes, operations: maxOperations, atLeastOne: true }
+    // Every text comes after the empty one, and no kind is as long as the last text.
+    const from = after ?? { table: "", row_id: "", twin: "" }
+    const to = until ?? { table: lastText, row_id: "", twin: "" }
+    const within = sql`(kind, row_id, twin) > (${from.table}, ${from.row_id}, ${from.twin})
+      AND (kind, row_id, twin) <= (${to.table}, ${to.row_id}, ${to.twin}) ORDER BY kind, row_id, twin`
+    // Sizes first, as above.
+    const sizes = yield* Rows.sizes(
+      yield* sql`SELECT wall, counter,
+          ${envelopeBytes} + octet_length(op_id) + octet_length(row_id) + octet_length(data) AS size
+        FROM operations WHERE ${within} LIMIT ${rowsEnough(room)}`
+    )
+    const { length } = pageLength(
+      sizes.map(({ size }) => size),
+      room
+    )
+    const rows = yield* sql`SELECT * FROM operations WHERE ${within} LIMIT ${length}`
+    return { operations: yield* Rows.operations(rows), exhausted: length === sizes.length }
+  }, Unavailable.mapped)
+
   const get = Effect.fnUntraced(function* (kind: Kind, rowId: string) {
     const rows = yield* sql`SELECT * FROM operations WHERE kind = ${kind} AND row_id = ${rowId} AND twin = ''`
     return Option.fromUndefinedOr((yield* Rows.operations(rows))[0])
@@ -140,7 +165,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
   const quarantine = Unavailable.mapped(
     Effect.flatMap(sql`SELECT peer, reason, text FROM quarantine ORDER BY id`, Rows.quarantined)
   )
-  return { nodeId, opened: state, held, commit, beyond, get, list, quarantine, backup } satisfies Backend
+  return { nodeId, opened: state, held, commit, beyond, range, get, list, quarantine, backup } satisfies Backend
 })
 
 /**

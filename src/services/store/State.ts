@@ -47,6 +47,9 @@ export interface Commit {
   readonly conflicts: number
 }
 
+/** What is counted by looking at rows. */
+export const countNames = ["notes", "knowledge", "episodes", "execution_log", "tombstones"] as const
+
 /** The operations held in some slots. */
 export type Held = ReadonlyMap<Merge.Slot, Operation>
 
@@ -101,7 +104,8 @@ const greatest = (operations: ReadonlyArray<Operation>): VectorClock.VectorClock
   return VectorClock.fromEntries(readings)
 }
 
-const recount = (
+/** The counts after some rows came and some left. */
+export const recount = (
   before: Counts,
   writes: Iterable<Operation>,
   replaced: ReadonlyArray<Operation>,

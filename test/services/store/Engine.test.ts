@@ -27,6 +27,7 @@ const recording = (commit: (count: number) => Effect.Effect<void, StoreUnavailab
     commit: ({ writes }, synced) =>
       Effect.suspend(() => commit(commits.push({ rows: writes.map(({ row_id }) => row_id), synced }))),
     beyond: () => Effect.succeed({ operations: [], bytes: 0, exhausted: true }),
+    range: () => Effect.succeed({ operations: [], exhausted: true }),
     get: () => Effect.succeed(Option.none()),
     list: () => Effect.succeed([]),
     quarantine: Effect.succeed([]),

@@ -1,0 +1,89 @@
+/**
+ * The state of a store, computed anew from its rows while the store goes on: the rows go by in their order, and what is
+ * written meanwhile to rows that went by already is accounted for. No I/O.
+ *
+ * Guarantee: when all rows went by, the sums are those of the rows that the store holds at that moment.
+ */
+import * as Digest from "../../core/Digest.ts"
+import * as Hlc from "../../core/Hlc.ts"
+import type { NodeId } from "../../core/NodeId.ts"
+import type { Operation } from "../../core/Operation.ts"
+import * as Reconcile from "../../core/Reconcile.ts"
+import * as VectorClock from "../../core/VectorClock.ts"
+import * as State from "./State.ts"
+
+export interface Audit {
+  /** The last row that went by. */
+  readonly at: Reconcile.Position | undefined
+  readonly rows: number
+  readonly digest: Digest.Digest
+  readonly counts: State.State["counts"]
+  /** The greatest reading of each origin among the rows. */
+  readonly tops: VectorClock.VectorClock
+}
+
+export const begin: Audit = {
+  at: undefined,
+  rows: 0,
+  digest: Digest.empty,
+  counts: State.empty.counts,
+  tops: VectorClock.empty
+}
+
+/** After the next rows. */
+export const add = (audit: Audit, operations: ReadonlyArray<Operation>): Audit => {
+  const last = operations.at(-1)
+  return last === undefined ? audit : { ...sum(audit, operations, []), at: Reconcile.positionOf(last) }
+}
+
+/** After a commit: what it changed among the rows that went by. */
+export const amend = (audit: Audit, { writes, replaced }: Pick<State.Commit, "writes" | "replaced">): Audit => {
+  const { at } = audit
+  if (at === undefined) return audit
+  const isPast = (operation: Operation) => Reconcile.PositionOrder(Reconcile.positionOf(operation), at) <= 0
+  return sum(audit, writes.filter(isPast), replaced.filter(isPast))
+}
+
+/** The state that agrees with the rows, where `kept` does not; and what was wrong with it. */
+export const correct = (
+  audit: Audit,
+  kept: State.State,
+  self: NodeId
+): { readonly state: State.State; readonly wrong: ReadonlyArray<string>; readonly moved: ReadonlySet<NodeId> } => {
+  const wrong: Array<string> = []
+  const counts = { ...audit.counts, quarantine: kept.counts.quarantine }
+  if (!Digest.equals(audit.digest, kept.digest)) {
+    wrong.push(`the kept digest was ${Digest.toText(kept.digest)}, that of the rows is ${Digest.toText(audit.digest)}`)
+  }
+  if (State.countNames.some((name) => counts[name] !== kept.counts[name]))
+    wrong.push("the kept counts were not those of the rows")
+  const higher = VectorClock.difference(audit.tops, kept.tops)
+  const own = VectorClock.get(audit.tops, self)
+  const isOwnAhead = Hlc.isAfter(own, VectorClock.get(kept.clock, self))
+  const moved = new Set(Array.from(higher, ([node]) => node))
+  if (moved.size > 0 || isOwnAhead) wrong.push("the clock was behind the rows")
+  if (isOwnAhead) moved.add(self)
+  const clock = isOwnAhead ? VectorClock.advance(kept.clock, self, own) : kept.clock
+  return {
+    state: { clock, tops: VectorClock.merge(kept.tops, higher), digest: audit.digest, counts },
+    wrong,
+    moved
+  }
+}
+
+const sum = (audit: Audit, writes: ReadonlyArray<Operation>, replaced: ReadonlyArray<Operation>): Audit => {
+  let { digest, tops } = audit
+  for (const operation of writes) {
+    digest = Digest.add(digest, Digest.ofOperation(operation))
+    const { node, wall, counter } = operation.hlc
+    tops = VectorClock.advance(tops, node, { wall, counter })
+  }
+  for (const operation of replaced) digest = Digest.subtract(digest, Digest.ofOperation(operation))
+  return {
+    ...audit,
+    rows: audit.rows + writes.length - replaced.length,
+    digest,
+    tops,
+    counts: State.recount(audit.counts, writes, replaced, 0)
+  }
+}
