@@ -1,5 +1,7 @@
 import { defineConfig } from "vitest/config"
 
+const processes = ["test/e2e/faults/*.test.ts", "test/e2e/Refusal.test.ts", "test/e2e/Siege.test.ts"]
+
 export default defineConfig({
   test: {
     pool: "forks",
@@ -16,17 +18,29 @@ export default defineConfig({
         }
       },
       {
-        // Real processes, sockets and files. One file at a time, and none beside the others: whoever announces itself on the
+        // Real processes, sockets and files, that find each other by configuration alone.
+        extends: true,
+        test: {
+          name: "processes",
+          include: processes,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 }
+        }
+      },
+      {
+        // The same with mDNS. One file at a time, and none beside the others: whoever announces itself on the
         // loopback interface is met by every node that listens there.
         extends: true,
         test: {
           name: "e2e",
           include: ["test/e2e/*.test.ts"],
+          exclude: processes,
           testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,
           maxWorkers: 1,
-          sequence: { groupOrder: 1 }
+          sequence: { groupOrder: 2 }
         }
       },
       {
@@ -39,7 +53,7 @@ export default defineConfig({
           hookTimeout: 60_000,
           fileParallelism: false,
           maxWorkers: 1,
-          sequence: { groupOrder: 2 }
+          sequence: { groupOrder: 3 }
         }
       }
     ]

@@ -70,6 +70,8 @@ const react = (session: Session, event: Event): Step => {
       return Outbound.onDelta(session, event.request, event.delta, event.now)
     case "Committed":
       return andThen(Inbound.onCommitted(session, event.snapshot, event.now), (next) => Outbound.pump(next, event.now))
+    case "Uncommitted":
+      return [Inbound.onUncommitted(session, event.now), []]
     case "Changed":
       return event.snapshot.version <= session.local.version
         ? [session, []]
@@ -97,6 +99,7 @@ export const deadline = (session: Session): number => {
         pingAt(session),
         session.heardAt + times.timeout,
         session.inbound.tellAt ?? Infinity,
+        session.inbound.retryAt ?? Infinity,
         Outbound.dueAt(session),
         Repair.dueAt(session),
         Inbound.releaseAt(session)
@@ -116,7 +119,8 @@ const onTick = (session: Session, now: number): Step => {
     return fail(session, "timeout", new PeerTimeout({ waitedFor: "sign of life", seconds: times.timeout / 1000 }))
   }
   const pinged: Step = now >= pingAt(session) ? [{ ...session, pingedAt: now }, [{ _tag: "Ping" }]] : [session, []]
-  const told = andThen(pinged, (next) =>
+  const retried = andThen(pinged, (next) => Inbound.retry(next, now))
+  const told = andThen(retried, (next) =>
     now >= (next.inbound.tellAt ?? Infinity) ? Inbound.tell(next, Option.none()) : [next, []]
   )
   const released = andThen(told, (next) =>
@@ -135,7 +139,7 @@ const onFrame = (session: Session, text: string, now: number): Step => {
   return Result.match(Wire.decode(text), {
     onFailure: (failure) => fail(session, "protocol", failure),
     onSuccess: (message) =>
-      session.phase === "open" ? onMessage(session, message, now) : onOpening(session, message, now)
+      session.phase === "open" ? onMessage(session, message, text.length, now) : onOpening(session, message, now)
   })
 }
 
@@ -195,14 +199,14 @@ const greeted = (session: Session, message: Wire.Hello, now: number): Session =>
     now
   )
 
-const onMessage = (session: Session, message: Wire.Message, now: number): Step => {
+const onMessage = (session: Session, message: Wire.Message, size: number, now: number): Step => {
   switch (message.type) {
     case "sync_request":
       return Outbound.pump(Outbound.restart(greeted(session, message, now), now), now)
     case "sync_response":
       return fail(session, "protocol", new ProtocolViolation({ detail: "a second sync_response" }))
     case "sync_data": {
-      const taken = Inbound.onData(session, message, now)
+      const taken = Inbound.onData(session, message, size, now)
       return taken instanceof ProtocolViolation ? fail(session, "protocol", taken) : taken
     }
     case "sync_ack": {

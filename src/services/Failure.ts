@@ -112,6 +112,11 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
   override get message(): string {
     return `the database cannot be used: ${this.reason} (${this.detail}); ${storeNextSteps[this.reason]}`
   }
+
+  /** Whether the same may be possible later, with the same file. */
+  get mayPass(): boolean {
+    return this.reason === "disk full" || this.reason === "read-only" || this.reason === "locked"
+  }
 }
 
 const storeNextSteps: Record<StoreReason, string> = {

@@ -18,6 +18,9 @@ export interface End {
   readonly inbox: Array<string>
   sentOperations: number
   sentBytes: number
+  /** Whether its disk has no room, and when it was asked to commit. */
+  isFull: boolean
+  readonly commits: Array<number>
   established: boolean
   divergences: number
   pings: number
@@ -80,6 +83,8 @@ export class Link {
       inbox: [],
       sentOperations: 0,
       sentBytes: 0,
+      isFull: false,
+      commits: [],
       established: false,
       divergences: 0,
       pings: 0,
@@ -110,7 +115,13 @@ export class Link {
           })
           break
         case "Commit":
-          this.event(index, { _tag: "Committed", now: this.now(), snapshot: end.replica.apply(action.batch) })
+          end.commits.push(this.now())
+          this.event(
+            index,
+            end.isFull
+              ? { _tag: "Uncommitted", now: this.now() }
+              : { _tag: "Committed", now: this.now(), snapshot: end.replica.apply(action.batch) }
+          )
           break
         case "Scan":
           this.event(index, {

@@ -30,7 +30,7 @@ import { originsAfter, type Snapshot } from "../Replica.ts"
 import { warnings } from "../session/Inbound.ts"
 import { type Action, emptyFrames, type Event } from "../session/State.ts"
 import * as VectorClock from "../VectorClock.ts"
-import { limits } from "../Wire.ts"
+import { closeCodes, limits } from "../Wire.ts"
 import * as Sending from "./Sending.ts"
 import { claim, deadline, done, end, type Exchange, markFor, send, type Step, tookNothing } from "./State.ts"
 import * as Wire from "./Wire.ts"
@@ -77,6 +77,12 @@ export const step = (exchange: Exchange, event: Event): Step => {
       return event.request === exchange.reading ? Sending.onDelta(exchange, event.delta, event.now) : [exchange, []]
     case "Committed":
       return onCommitted(exchange, event.snapshot, event.now)
+    case "Uncommitted":
+      // It is for the next exchange to bring it again.
+      return [
+        { ...exchange, phase: "closed" },
+        [{ _tag: "Close", code: closeCodes.internal_error, reason: "store unavailable", failure: undefined }]
+      ]
     case "Tick":
       return event.now < deadline(exchange)
         ? [exchange, []]

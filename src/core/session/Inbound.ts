@@ -18,17 +18,20 @@ import * as Wire from "../Wire.ts"
 import { acknowledge, learn } from "./Outbound.ts"
 import {
   type Action,
+  creditFrames,
   emptyFrames,
+  type Frame,
   type Inbound,
   type Session,
   settledDigest,
   type Step,
   times,
+  waitingSize,
   withLocal
 } from "./State.ts"
 
-/** Takes a frame of operations. Fails with what is wrong about it. */
-export const onData = (session: Session, data: Wire.Data, now: number): Step | ProtocolViolation => {
+/** Takes a frame of operations, of `size` characters. Fails with what is wrong about it. */
+export const onData = (session: Session, data: Wire.Data, size: number, now: number): Step | ProtocolViolation => {
   const { inbound, peer, options } = session
   if (data.seq !== inbound.seq) {
     return new ProtocolViolation({ detail: `frame ${data.seq} came where ${inbound.seq} was due` })
@@ -42,19 +45,45 @@ export const onData = (session: Session, data: Wire.Data, now: number): Step | P
   const through = stale || !HashMap.isEmpty(held) ? VectorClock.empty : data.through
   if (originsAfter(options.self, session.local, { operations, through }) > Wire.limits.origins) return tooManyOrigins
   const quarantined = peer === undefined ? [] : data.malformed.map((malformed) => ({ peer, ...malformed }))
+  const frame: Frame = { seq: data.seq, more: data.more, batch: { operations, through, quarantined }, size }
+  const committing = [...inbound.committing, frame]
+  if (committing.length > creditFrames || committing.reduce((sum, { size }) => sum + size, 0) > waitingSize) {
+    return new ProtocolViolation({ detail: "it sends more than was acknowledged" })
+  }
   const next: Session = {
     ...learn(session, impliedBy(data, peer)),
     inbound: {
       ...inbound,
       seq: inbound.seq + 1,
-      committing: [...inbound.committing, { seq: data.seq, more: data.more }],
+      committing,
       held,
       stale,
       empties
     }
   }
-  const commit: Action = { _tag: "Commit", batch: { operations, through, quarantined } }
-  return [next, [...warnings(inbound.held, held, now, options.maxDriftMs), commit]]
+  const commits = inbound.committing.length === 0 ? commit(committing) : []
+  return [next, [...warnings(inbound.held, held, now, options.maxDriftMs), ...commits]]
+}
+
+/** Asks for the commit of the oldest frame. */
+const commit = (committing: Inbound["committing"]): ReadonlyArray<Action> =>
+  committing.slice(0, 1).map(({ batch }) => ({ _tag: "Commit", batch }))
+
+/** Nothing could be written: what came waits, and as it is not acknowledged, the peer soon sends no more. */
+export const onUncommitted = (session: Session, now: number): Session => {
+  const { retryAfter } = session.inbound
+  return {
+    ...session,
+    inbound: { ...session.inbound, retryAt: now + retryAfter, retryAfter: Math.min(2 * retryAfter, times.retry.cap) }
+  }
+}
+
+/** Tries again to commit, when it is time. */
+export const retry = (session: Session, now: number): Step => {
+  const { inbound } = session
+  return now < (inbound.retryAt ?? Infinity)
+    ? [session, []]
+    : [{ ...session, inbound: { ...inbound, retryAt: undefined } }, commit(inbound.committing)]
 }
 
 /** The warning that is due when the first operation is held back. */
@@ -99,17 +128,24 @@ const holdBack = (
   return { operations: taken, held }
 }
 
-/** A frame is committed: acknowledges it. */
+/** A frame is committed: acknowledges it, and goes on to the next. */
 export const onCommitted = (session: Session, snapshot: Snapshot, now: number): Step => {
   const [frame, ...committing] = session.inbound.committing
   if (frame === undefined) return [session, []]
-  return tell(
+  const [told, actions] = tell(
     {
       ...compareDigest(withLocal(session, snapshot, now), now),
-      inbound: { ...session.inbound, committing, complete: !frame.more, lastSyncAt: now }
+      inbound: {
+        ...session.inbound,
+        committing,
+        retryAfter: times.retry.first,
+        complete: !frame.more,
+        lastSyncAt: now
+      }
     },
     Option.some(frame.seq)
   )
+  return [told, [...actions, ...commit(committing)]]
 }
 
 /** Tells the peer how far we are: in answer to its frame `seq`, or of our own accord. */

@@ -23,6 +23,8 @@ export const times = {
   relay: 300,
   /** How long progress made elsewhere waits before it is told, so that many commits make one message. */
   tell: 100,
+  /** Until a commit that was not possible is tried again: this, and twice as long each time. */
+  retry: { first: 1_000, cap: 30_000 },
   /** Between two pieces of rows that are compared, so that other work goes on. */
   slice: 4,
   /** Between two dialogues about the same difference: this, and twice as long each time. */
@@ -30,6 +32,9 @@ export const times = {
   /** Between two dialogues in any case. */
   repairAgain: 5_000
 } as const
+
+/** Characters of frames that wait to be committed: the credit, and the largest frame besides. */
+export const waitingSize = 16 * 1024 * 1024
 
 /** Bytes that may be under way without an acknowledgement. */
 export const creditBytes = 4 * 1024 * 1024
@@ -92,12 +97,24 @@ export interface Outbound {
   readonly unackedBytes: number
 }
 
+/** A frame of operations that came in. */
+export interface Frame {
+  readonly seq: number
+  readonly more: boolean
+  readonly batch: Batch
+  /** Characters of its text. */
+  readonly size: number
+}
+
 /** The receiving half. */
 export interface Inbound {
   /** The number of the next frame. */
   readonly seq: number
-  /** Frames that are being committed, oldest first. */
-  readonly committing: ReadonlyArray<{ readonly seq: number; readonly more: boolean }>
+  /** Frames that are to be committed, oldest first; the commit of the first one is under way, or waits for `retryAt`. */
+  readonly committing: ReadonlyArray<Frame>
+  /** When a commit that was not possible is tried again (ms), and how long the next wait is. */
+  readonly retryAt: number | undefined
+  readonly retryAfter: number
   /** First reading of each origin that is ahead of time. While there is one, nothing can be claimed. */
   readonly held: HashMap.HashMap<NodeId, Reading>
   /** We asked for a restart, and what still comes belongs to the pump before it. */
@@ -183,6 +200,8 @@ export type Event =
   | { readonly _tag: "Delta"; readonly now: number; readonly request: DeltaRequest; readonly delta: Delta }
   /** The answer to `Commit`. */
   | { readonly _tag: "Committed"; readonly now: number; readonly snapshot: Snapshot }
+  /** The other answer to `Commit`: nothing was written, and it may be possible later. */
+  | { readonly _tag: "Uncommitted"; readonly now: number }
   /** The answer to the `Scan` with this request; none when the rows cannot be read. */
   | {
       readonly _tag: "Scanned"
@@ -207,7 +226,7 @@ export type Action =
   | { readonly _tag: "Read"; readonly request: DeltaRequest }
   /** Answer with `Scanned`. One is under way at a time. */
   | { readonly _tag: "Scan"; readonly request: RangeRequest }
-  /** Answer with `Committed`, in order. */
+  /** Answer with `Committed` or `Uncommitted`. One is under way at a time. */
   | { readonly _tag: "Commit"; readonly batch: Batch }
   /** The handshake is done: both sides have proved themselves. */
   | { readonly _tag: "Established"; readonly peer: NodeId }
@@ -299,6 +318,8 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
   inbound: {
     seq: 0,
     committing: [],
+    retryAt: undefined,
+    retryAfter: times.retry.first,
     held: HashMap.empty(),
     stale: false,
     empties: 0,

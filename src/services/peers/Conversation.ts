@@ -11,6 +11,7 @@ import type { NodeId } from "../../core/NodeId.ts"
 import * as Session from "../../core/Session.ts"
 import { Clock } from "../Clock.ts"
 import { Config } from "../Config.ts"
+import type { StoreUnavailable } from "../Failure.ts"
 import { Passphrase } from "../Passphrase.ts"
 import { Store } from "../Store.ts"
 import type { Connection } from "../Transport.ts"
@@ -166,10 +167,11 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
   })
 
   /** A session that begins again finds out the same again. */
-  const warned = ({ remote }: Connection, warning: ClockDrift) =>
+  const warned = ({ remote }: Connection, warning: ClockDrift | StoreUnavailable) =>
     warnings.pass(
-      `${warning._tag} ${remote.host}`,
-      Effect.logWarning(PeerTable.heldBack(warning)).pipe(
+      // The database is the same for all of them.
+      warning._tag === "StoreUnavailable" ? `${warning._tag} ${warning.reason}` : `${warning._tag} ${remote.host}`,
+      Effect.logWarning(warning._tag === "ClockDrift" ? PeerTable.heldBack(warning) : PeerTable.waiting(warning)).pipe(
         Effect.annotateLogs({ address: formatAddress(remote), error: warning._tag })
       )
     )

@@ -8,6 +8,7 @@ import type { Memory } from "../../core/legacy/Exchange.ts"
 import type { NodeId } from "../../core/NodeId.ts"
 import type * as Roster from "../../core/Roster.ts"
 import { mdnsKey } from "../../core/roster/Candidate.ts"
+import type { StoreUnavailable } from "../Failure.ts"
 import type { PeerStatus } from "../Status.ts"
 import type { Connection } from "../Transport.ts"
 import type { Running } from "./SessionRunner.ts"
@@ -163,6 +164,9 @@ export const statuses = (
 /** What is said of a peer some of whose operations wait for their time. */
 export const heldBack = (drift: ClockDrift): string => `operations of the peer are held back: ${drift.message}`
 
+/** What is said of a database that takes nothing for now. */
+export const waiting = (trouble: StoreUnavailable): string => `what peers send waits: ${trouble.message}`
+
 const refusedOrLost = ({ address, _tag, message }: Failed & { readonly address: Address }) => ({
   ...unconnected,
   address: address.host,
@@ -202,6 +206,7 @@ const unconnected = {
 
 const connected = ({ connection, running }: Entry, now: number, driftLimit: number) => {
   const { peer, state, lag, offset, lastSyncAt, held, diverged } = running.view()
+  const trouble = running.trouble()
   const [poison] = HashMap.values(held)
   const drift = poison === undefined ? null : new ClockDrift({ remote: poison.wall, local: now, limit: driftLimit })
   return {
@@ -213,13 +218,15 @@ const connected = ({ connection, running }: Entry, now: number, driftLimit: numb
     clock_offset_ms: offset ?? null,
     last_sync_at: lastSyncAt === undefined ? null : lastSyncAt / 1000,
     last_error:
-      drift !== null
-        ? { _tag: drift._tag, message: heldBack(drift) }
-        : diverged
-          ? {
-              _tag: "Diverged",
-              message: `both sides claim the same history and hold different rows: ${nextSteps.Diverged}`
-            }
-          : null
+      trouble !== undefined
+        ? { _tag: trouble._tag, message: waiting(trouble) }
+        : drift !== null
+          ? { _tag: drift._tag, message: heldBack(drift) }
+          : diverged
+            ? {
+                _tag: "Diverged",
+                message: `both sides claim the same history and hold different rows: ${nextSteps.Diverged}`
+              }
+            : null
   }
 }

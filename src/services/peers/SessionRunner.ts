@@ -2,7 +2,7 @@
  * Runs one session over one connection: carries what happens to the state machine of its protocol (`core/Session.ts`,
  * `core/legacy/Exchange.ts`), and carries out what that asks for. It decides nothing about the protocol.
  */
-import { Effect, Fiber, Latch, Option, Queue, type Scope, Stream } from "effect"
+import { Effect, Fiber, Latch, Option, Queue, Result, type Scope, Stream } from "effect"
 import { PeerClosed, PeerTimeout, type SessionFailure } from "../../core/Failure.ts"
 import type { NodeId } from "../../core/NodeId.ts"
 import type { Snapshot } from "../../core/Replica.ts"
@@ -40,7 +40,7 @@ export interface Machine<S> {
 /** Whoever is told what a session finds out. */
 export interface Host {
   established(peer: NodeId): Effect.Effect<void>
-  warned(warning: Extract<Session.Action, { _tag: "Warn" }>["warning"]): Effect.Effect<void>
+  warned(warning: Extract<Session.Action, { _tag: "Warn" }>["warning"] | StoreUnavailable): Effect.Effect<void>
 }
 
 /** A session that runs. */
@@ -48,6 +48,8 @@ export interface Running<S> {
   /** The state of the session now. */
   state(): S
   view(): Session.View
+  /** Why what the peer sends cannot be written at present. */
+  trouble(): StoreUnavailable | undefined
   /** Ends the session in good order. */
   stop(code: number, reason: string): Effect.Effect<void>
   /** Runs until the session ends: with success when it was our wish. */
@@ -69,6 +71,7 @@ export const start = Effect.fnUntraced(function* <S>(
   const clock = yield* Clock
   const first = machine.begin(yield* store.snapshot, yield* clock.now)
   let state = first[0]
+  let trouble: StoreUnavailable | undefined
 
   // When it is full, the reader waits, the connection's own queue fills up, and nothing more is read from the network.
   const inbox = yield* Queue.bounded<Input>(16)
@@ -183,8 +186,22 @@ export const start = Effect.fnUntraced(function* <S>(
             : Effect.logInfo("the rows of a peer are the same again").pipe(Effect.annotateLogs({ peer: action.peer }))
           break
         case "Commit": {
-          const { snapshot } = yield* store.apply(action.batch)
-          const [next, more] = machine.step(state, { _tag: "Committed", now: yield* clock.now, snapshot })
+          const applied = yield* Effect.result(store.apply(action.batch))
+          const now = yield* clock.now
+          if (Result.isFailure(applied)) {
+            if (!applied.failure.mayPass) return yield* applied.failure
+            if (trouble === undefined) yield* host.warned(applied.failure)
+            trouble = applied.failure
+          } else {
+            if (trouble !== undefined) yield* Effect.logInfo("the database can be written again")
+            trouble = undefined
+          }
+          const [next, more] = machine.step(
+            state,
+            Result.isFailure(applied)
+              ? { _tag: "Uncommitted", now }
+              : { _tag: "Committed", now, snapshot: applied.success.snapshot }
+          )
           state = next
           pending.push(...more)
           break
@@ -225,12 +242,14 @@ export const start = Effect.fnUntraced(function* <S>(
     }
     // What was queued before the close, the reason above all, still goes out.
     yield* Fiber.await(writer).pipe(Effect.timeoutOption("2 seconds"))
-    if (closed.failure !== undefined) return yield* closed.failure
+    const failure = closed.failure ?? trouble
+    if (failure !== undefined) return yield* failure
   })
 
   return {
     state: () => state,
     view: () => machine.view(state),
+    trouble: () => trouble,
     stop: (code, reason) => Effect.asVoid(Queue.offer(inbox, { _tag: "Stop", code, reason })),
     done: loop().pipe(
       Effect.tapError((failure) =>

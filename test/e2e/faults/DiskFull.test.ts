@@ -1,0 +1,89 @@
+/**
+ * A file system without room: what must wait waits, what can go on goes on, and all is well by itself when there is room.
+ */
+import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
+import { execFileSync } from "node:child_process"
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Note } from "../../../src/core/Row.ts"
+import { converged, Node, Nodes, run, until } from "../../support/Nodes.ts"
+import { write } from "../../support/Writer.ts"
+
+let nodes: Nodes
+beforeEach(() => {
+  nodes = new Nodes()
+})
+afterEach(() => nodes.dispose())
+
+/** Takes all the room that there is. */
+const fill = (file: string): void => {
+  writeFileSync(file, "")
+  for (let size = 1024 * 1024; size >= 512; size /= 2) {
+    try {
+      for (;;) appendFileSync(file, Buffer.alloc(size, 1))
+    } catch (error) {
+      assert.propertyVal(error, "code", "ENOSPC")
+    }
+  }
+}
+
+const large = (name: string) => `${name} ${"x".repeat(100_000)}`
+
+describe("a disk that is full", () => {
+  it("keeps nothing but what was acknowledged, reads and serves, and takes the rest when there is room", async () => {
+    const root = mkdtempSync(join(tmpdir(), "feral-mount-"))
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=48m", "tmpfs", root])
+    const a = new Node(join(root, "home"), {})
+    try {
+      await a.start()
+      const b = await nodes.make({ FERAL_SYNC_PEERS: a.address }).start()
+      assert.isDefined(await write(a, large("before")))
+      await converged([a, b])
+      const filler = join(root, "filler")
+      fill(filler)
+
+      const { code, stderr } = await run(["note", "add", large("in vain"), "--json", "--home", a.home])
+      assert.strictEqual(code, 1)
+      const refused = JSON.parse(stderr) as { readonly _tag: string; readonly message: string }
+      assert.strictEqual(refused._tag, "StoreUnavailable")
+      assert.match(refused.message, /disk full .*; free some space/)
+
+      const connections = a.log.split("peer connected").length
+      for (let n = 0; n < 30; n++) assert.isDefined(await write(b, large(`${n}`)))
+      const { peers } = await until(
+        "a says that it cannot take what b sends",
+        () => a.status(),
+        ({ peers }) => peers.some(({ last_error }) => last_error?._tag === "StoreUnavailable")
+      )
+      assert.deepStrictEqual(
+        peers.map(({ node_id, state }) => [node_id, state]),
+        [[b.id, "live"]]
+      )
+      assert.match(peers[0]?.last_error?.message ?? "", /what peers send waits: .*disk full/)
+      // It serves others meanwhile.
+      const c = await nodes.make({ FERAL_SYNC_PEERS: a.address }).start()
+      await until(
+        "c has what a has",
+        () => c.status(),
+        ({ counts }) => counts.notes >= 1
+      )
+      const notes = await a.cli<ReadonlyArray<Note>>("note", "list")
+      assert.isTrue(notes.some(({ content }) => content.startsWith("before")))
+      assert.isFalse(notes.some(({ content }) => content.startsWith("in vain")))
+      assert.strictEqual(a.log.split("peer connected").length, connections + 1, "no connection was lost")
+      assert.strictEqual(a.log.split("disk full").length, 2, "the operator is told once")
+
+      rmSync(filler)
+      await converged([a, b, c], 60_000)
+      const after = await a.status()
+      assert.strictEqual(after.counts.notes, 31)
+      assert.isTrue(after.peers.every(({ last_error }) => last_error === null))
+      assert.include(a.log, "the database can be written again")
+    } finally {
+      await a.stop("SIGKILL")
+      execFileSync("umount", ["--lazy", root])
+      rmSync(root, { recursive: true, force: true })
+    }
+  }, 180_000)
+})
