@@ -53,7 +53,8 @@ export const contest = (claim: Claim, now: number, random: number): Claim => {
     case "Held":
       return begin(now, random)
     case "Probing":
-      return { _tag: "Lost", at: now + times.lost }
+      // Before the first probe nobody has heard of us. Whoever has the names answers it, and knows that we are there.
+      return claim.sent === 0 ? claim : { _tag: "Lost", at: now + times.lost }
     case "Lost":
       return claim
   }

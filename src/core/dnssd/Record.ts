@@ -71,11 +71,15 @@ export const sizeOf = (entry: Question | Pointer): number =>
 /** Bytes of the longest label. */
 export const maxLabel = 63
 
+/** Control characters, which no name has (RFC 6763 section 4.1.1), and what else ends a line. */
+const controls = /[\p{Cc}\u2028\u2029]/u
+
 /** Whether text is a name that fits into 255 bytes on the wire. */
 export const isName = (text: string): boolean =>
   text.length <= 253 &&
   utf8Length(text) <= 253 &&
   text.isWellFormed() &&
+  !controls.test(text) &&
   text.split(".").every((label) => label !== "" && utf8Length(label) <= maxLabel)
 
 /** The form in which names are equal when they differ in the case of ASCII letters only. */

@@ -162,13 +162,15 @@ export const askedBy = (responder: Responder, key: string, query: Packet, asker:
   const voice = responder.voices.get(key)
   if (voice?.claim._tag !== "Held" || now < voice.unicastAt + Voice.times.perUnicast) return [responder, []]
   if (!isNeighbour(voice.link, asker.address)) return [responder, []]
-  const sets = Answer.unknownOf(self, voice.link, Answer.setsAsked(self, voice.link, query.questions), query.answers)
+  // The answer repeats the question, and one for another type we cannot write.
+  const questions = query.questions.filter(({ type }) => type !== "OTHER")
+  const sets = Answer.unknownOf(self, voice.link, Answer.setsAsked(self, voice.link, questions), query.answers)
   if (sets.size === 0) return [responder, []]
   const plain = (record: ResourceRecord): ResourceRecord => ({ ...record, flush: false, ttl: Math.min(record.ttl, 10) })
   const { answers, additionals } = Answer.answer(self, voice.link, sets).packet
   const packet = packetOf("response", {
     id: query.id,
-    questions: query.questions.filter((question) => Answer.setsFor(self, voice.link, question).length > 0).slice(0, 8),
+    questions: questions.filter((question) => Answer.setsFor(self, voice.link, question).length > 0).slice(0, 8),
     answers: answers.map(plain),
     additionals: additionals.map(plain)
   })
