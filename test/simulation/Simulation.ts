@@ -47,6 +47,7 @@ export const simulate = (scenario: Scenario): Outcome => {
   })
   const old = scenario.old.map((isNewest, index) => new OldNode(NodeId.make(`old${index}`), isNewest))
   const grown = nodes.map((): ReadonlySet<Merge.Slot> => new Set())
+  /** Whose disk gave way to an older one. */
   const restored = new Set<string>()
   /** Until when a host is stalled. */
   const stalled = new Map<string, number>()
@@ -65,7 +66,7 @@ export const simulate = (scenario: Scenario): Outcome => {
   const check = (index: number) => {
     const node = nodes[index]
     if (node === undefined) return
-    Oracle.checkSafety(node.host, node.disk, ledger)
+    Oracle.checkSafety(node.host, node.disk, ledger, restored)
     grown[index] = Oracle.checkGrowth(node.host, grown[index] ?? new Set(), node.disk)
   }
 
