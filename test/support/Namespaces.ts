@@ -5,7 +5,10 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
-import { Node, Nodes } from "./Nodes.ts"
+import { fileURLToPath } from "node:url"
+import { Node, Nodes, until } from "./Nodes.ts"
+
+const badLink = new URL("bad_link.py", import.meta.url)
 
 const execute = (command: ReadonlyArray<string>, input?: string): Promise<string> =>
   new Promise((resolve, reject) => {
@@ -125,6 +128,15 @@ export class Lan {
   /** Pulls or plugs a cable at the side of the bridge, which the host sees as one that is not there. */
   async cable(port: string, state: "up" | "down"): Promise<void> {
     await this.bridge.ip("link", "set", port, state)
+  }
+
+  /** Joins the hosts from now on by a link that delays every frame, and loses some (percent). */
+  async degrade(delayMs: number, loss: number): Promise<void> {
+    const ports = Array.from({ length: this.ports }, (_, index) => `p${index + 1}`)
+    for (const port of ports) await this.strand(port)
+    const link = this.bridge.start("python3", fileURLToPath(badLink), `${delayMs}`, `${loss}`, "1", ...ports)
+    const isReady = async () => link.output
+    await until("the link is there", isReady, (output) => output.includes("ready"))
   }
 
   /** Takes a port out of the bridge, which the host does not see. */
