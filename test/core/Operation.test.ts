@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Result, Schema } from "effect"
 import * as Digest from "../../src/core/Digest.ts"
+import { parse } from "../../src/core/Json.ts"
 import { Operation, OperationOrder, fromWire, maxDataDepth, toWire } from "../../src/core/Operation.ts"
 import {
   anyText,
@@ -33,6 +34,9 @@ const wire = {
 }
 const keys = Object.keys(wire)
 
+/** Read by our own reader, for keys with escapes: see `Json.parse`. */
+const objectOf = (text: string): Record<string, unknown> => Object(Result.getOrThrow(parse(text, 64)))
+
 const failureOf = (value: unknown): string =>
   Result.match(fromWire(value), { onFailure: (reason) => reason, onSuccess: () => "" })
 const assertRefused = (value: unknown, reason?: string): void => {
@@ -46,7 +50,7 @@ describe("Operation on the wire", () => {
     "every operation round-trips, in every field",
     [anyOperation],
     ([made]) => {
-      const read = Result.getOrThrow(fromWire(JSON.parse(toWire(made))))
+      const read = Result.getOrThrow(fromWire(objectOf(toWire(made))))
       assert.deepStrictEqual(read, made)
       assert.isTrue(isOperation(read))
       assert.strictEqual(toWire(read), toWire(made))
@@ -59,9 +63,9 @@ describe("Operation on the wire", () => {
     "the text has exactly the eight keys, and one line",
     [anyOperation],
     ([made]) => {
-      const parsed = JSON.parse(toWire(made))
-      assert.deepStrictEqual(Object.keys(parsed), keys)
-      assert.strictEqual(parsed.origin_node, made.hlc.node)
+      const fields = objectOf(toWire(made))
+      assert.deepStrictEqual(Object.keys(fields), keys)
+      assert.strictEqual(fields["origin_node"], made.hlc.node)
       assert.notInclude(toWire(made), "\n")
     },
     runs(2000)
@@ -76,8 +80,8 @@ describe("Operation on the wire", () => {
     "the order of keys and unknown keys of the envelope change nothing",
     [anyOperation, order, oneOf(anyText, element("scope", "__proto__", "id")), tree],
     ([made, by, key, value]) => {
-      const parsed: Record<string, unknown> = JSON.parse(toWire(made))
-      const entries = arrange(Object.entries(parsed), by)
+      const fields = objectOf(toWire(made))
+      const entries = arrange(Object.entries(fields), by)
       const extra = key in wire ? [] : [[key, valueOf(value)] as const]
       assert.deepStrictEqual(fromWire(Object.fromEntries([...extra, ...entries])), Result.succeed(made))
     },
@@ -91,8 +95,8 @@ describe("Operation on the wire", () => {
       const data = { ...Object.fromEntries(entries.map(([key, value]) => [key, valueOf(value)])), ...wire.data }
       const read = Result.getOrThrow(fromWire({ ...wire, data }))
       assert.deepStrictEqual(read, Result.getOrThrow(fromWire({ ...wire, data: reversed(data) })))
-      assert.deepStrictEqual(inOrder(JSON.parse(read.data)), inOrder(JSON.parse(JSON.stringify(data))))
-      for (const [key] of entries) assert.isTrue(Object.hasOwn(JSON.parse(read.data), key))
+      assert.deepStrictEqual(inOrder(objectOf(read.data)), inOrder(objectOf(JSON.stringify(data))))
+      for (const [key] of entries) assert.isTrue(Object.hasOwn(objectOf(read.data), key))
     },
     runs(3000)
   )
