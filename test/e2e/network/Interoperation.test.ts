@@ -101,9 +101,12 @@ describe.skipIf(needs("avahi-daemon", "avahi-browse", "dbus-daemon", "/usr/bin/p
       for (const [{ id }, address, port] of cases) {
         const [, , , label, type, domain, host, at, on, text] = (await says(browsing, id, seen(id)))?.split(";") ?? []
         assert.deepStrictEqual(
-          [label, type, domain, host, at, on],
-          [`feral-${id}`, "_feral._tcp", "local", `feral-${id}.local`, address, `${port}`]
+          [label, type, domain, host, on],
+          [`feral-${id}`, "_feral._tcp", "local", `feral-${id}.local`, `${port}`]
         )
+        // Of several addresses Avahi shows the one that it heard first.
+        assert.match(at ?? "", /^(10\.77\.|fe80::)/)
+        assert.include(await avahi("avahi-resolve", "-4", "-n", `feral-${id}.local`), address)
         for (const entry of [`node_id=${id}`, "version=1.0.0", "p=2"]) assert.include(text ?? "", `"${entry}"`)
       }
       await says(
@@ -114,7 +117,6 @@ describe.skipIf(needs("avahi-daemon", "avahi-browse", "dbus-daemon", "/usr/bin/p
       await third.stop()
       const gone = (line: string) => line.startsWith("-;eth0;IPv4;") && line.includes(`feral-${third.id};`)
       figure("Avahi sees our goodbye after", await howLong(() => says(browsing, "a goodbye", gone, 5000)))
-      assert.isTrue((await avahi("avahi-resolve", "-4", "-n", `feral-${far.id}.local`)).includes(away.address))
       const types = await avahi("avahi-browse", "-apt")
       assert.include(types, "_feral._tcp")
     })
