@@ -63,6 +63,8 @@ const tree: Record<string, ReadonlyArray<readonly [line: string, rule: string | 
     [`export { hlc } from "../core/Hlc.ts"`, undefined],
     [`export { store } from "./Store.ts"`, undefined],
     [`export * as command from "effect/cli/Command"`, undefined],
+    [`export * as files from "@effect/platform-node/NodeFileSystem"`, undefined],
+    [`export * as platform from "@effect/platform-node"`, imports],
     [`export * as ws from "ws"`, imports],
     [`export type { WebSocket } from "ws"`, imports],
     [`export const later = import("ws")`, imports],

@@ -10,7 +10,7 @@
  * A channel that is returned has passed the checks of its mode at this end. The other end may still refuse us: in TLS 1.3 a
  * dialler learns only after its handshake what the server thinks of its certificate.
  */
-import { NodeFileSystem } from "@effect/platform-node"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, type Duration, Effect, Layer, Option, Redacted, Ref, type Scope } from "effect"
 import type { Socket } from "node:net"
 import { connect, createSecureContext, createServer, type SecureContextOptions, type TLSSocket } from "node:tls"
