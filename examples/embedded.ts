@@ -4,7 +4,7 @@
  * It runs two nodes in one process. Neither uses mDNS: the second one swaps Discovery for a fixed list with the first one's
  * address. A note that is written at one is followed as a change at the other.
  */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Context, Effect, Fiber, Layer, Option, Redacted, Stream } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -41,6 +41,8 @@ export class SimulatedNode {
   /** How far its clock is from the true time (ms), and how much faster it runs. */
   offset = 0
   rate = 0
+  /** The latest time that its clock was seen to show. */
+  latest = epoch
   private readonly world: World
   private readonly dials: ReadonlyArray<Address>
   private life: { readonly scope: Scope.Closeable; readonly store: Store["Service"] } | undefined
@@ -52,12 +54,22 @@ export class SimulatedNode {
     this.dials = dials
   }
 
+  /** What its clock shows. */
+  private get time(): number {
+    return this.world.now + this.offset + (this.world.now - epoch) * this.rate
+  }
+
+  /** To be called before its clock is set: the latest time that it has shown must be known. */
+  noteTime(): void {
+    this.latest = Math.max(this.latest, this.time)
+  }
+
   get isUp(): boolean {
     return this.life !== undefined
   }
 
   private get clock(): EffectClock.Clock {
-    return this.world.clock(() => this.world.now + this.offset + (this.world.now - epoch) * this.rate)
+    return this.world.clock(() => this.time)
   }
 
   /** Starts the process on the disk. */

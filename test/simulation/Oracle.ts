@@ -11,6 +11,9 @@ import type { Operation } from "../../src/core/Operation.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
 import type { MemoryDisk } from "../../src/services/store/MemoryDisk.ts"
 
+/** How far ahead of the clock of a node an operation may be (ms): what a node has that is configured by nobody. */
+const maxDrift = 300_000
+
 /** A promise that was broken. */
 export class Broken extends Error {}
 
@@ -69,6 +72,15 @@ export const checkSafety = (
   for (const operation of rows.values()) digest = Digest.add(digest, Digest.ofOperation(operation))
   if (Digest.toText(digest) !== Digest.toText(state.digest))
     broken(`${name} keeps a digest that is not that of its rows`)
+}
+
+/** Nothing of somebody else is taken whose time is further ahead than the clock here, at its latest, allows. */
+export const checkPoison = (name: string, { rows, nodeId }: MemoryDisk, latest: number): void => {
+  for (const { hlc, op_id } of rows.values()) {
+    if (hlc.node !== nodeId && hlc.wall > latest + maxDrift) {
+      broken(`${name} has taken ${op_id} of ${hlc.node}, ${hlc.wall - latest} ms before its time`)
+    }
+  }
 }
 
 /** Episodes and the execution log only ever grow, from one moment to a later one of the same disk. */

@@ -34,6 +34,8 @@ export type Happening =
   | { readonly _tag: "Restore"; readonly node: number; readonly downFor: number }
   | { readonly _tag: "OldWrite"; readonly node: number; readonly row: number }
   | { readonly _tag: "OldRestart"; readonly node: number }
+  /** From now on it sends something that is no operation among those that are. */
+  | { readonly _tag: "OldGarbage"; readonly node: number }
 
 /** A happening, and the time since the one before it. */
 export interface Timed {
@@ -76,9 +78,9 @@ export const scenarioOf = (seed: number, wanted: { readonly nodes?: number | und
   const happening = (): Happening => {
     const kind = random()
     if (old.length > 0 && kind < 0.12) {
-      return chance(0.8)
-        ? { _tag: "OldWrite", node: below(old.length), row: below(12) }
-        : { _tag: "OldRestart", node: below(old.length) }
+      const peer = below(old.length)
+      if (chance(0.1)) return { _tag: "OldGarbage", node: peer }
+      return chance(0.8) ? { _tag: "OldWrite", node: peer, row: below(12) } : { _tag: "OldRestart", node: peer }
     }
     if (kind < 0.6) {
       const kinds = ["notes", "notes", "knowledge", "episodes", "execution_log", "dreams"] as const

@@ -67,6 +67,8 @@ export const simulate = (scenario: Scenario): Outcome => {
     const node = nodes[index]
     if (node === undefined) return
     Oracle.checkSafety(node.host, node.disk, ledger, restored)
+    node.noteTime()
+    Oracle.checkPoison(node.host, node.disk, node.latest)
     grown[index] = Oracle.checkGrowth(node.host, grown[index] ?? new Set(), node.disk)
   }
 
@@ -203,6 +205,9 @@ export const simulate = (scenario: Scenario): Outcome => {
         }
         case "OldRestart":
           return old[happening.node]?.restart()
+        case "OldGarbage":
+          old[happening.node]?.broken.push('{"op_id":"","table":7}')
+          return
       }
     })
 
@@ -212,6 +217,7 @@ export const simulate = (scenario: Scenario): Outcome => {
     yield* Effect.forEach(nodes, wake)
     for (const { after, happening } of scenario.happenings) {
       if (after > 0) yield* world.sleep(after)
+      for (const node of nodes) node.noteTime()
       yield* happen(happening)
       for (const index of nodes.keys()) check(index)
     }

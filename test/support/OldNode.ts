@@ -16,6 +16,8 @@ export class OldNode {
   readonly isNewest: boolean
   readonly log = new Map<string, Operation>()
   clock = VectorClock.empty
+  /** What it sends besides, each time: texts that are no operations. */
+  readonly broken: Array<string> = []
   /** What it found wrong with what it was sent. */
   readonly complaints: Array<string> = []
   frames = 0
@@ -53,7 +55,7 @@ export class OldNode {
 
   /** Its data, in one frame, or in frames of two operations. */
   data(operations: ReadonlyArray<Operation>): ReadonlyArray<string> {
-    const texts = operations.map(toWire)
+    const texts = [...this.broken, ...operations.map(toWire)]
     if (!this.isNewest) return [LegacyWire.onlyFrame(texts)]
     const frames: Array<string> = []
     for (let start = 0; start === 0 || start < texts.length; start += 2) {
