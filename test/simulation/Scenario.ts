@@ -98,7 +98,7 @@ export const scenarioOf = (seed: number, wanted: { readonly nodes?: number | und
     if (kind < 0.81) return { _tag: "Partition", side: below(2 ** hosts), lasts: span() }
     if (kind < 0.85) return { _tag: "Stall", node: node(), lasts: span() }
     if (kind < 0.89) return { _tag: "FullDisk", node: node(), lasts: span() }
-    if (kind < 0.93) return { _tag: "ClockJump", node: node(), offset: Math.floor((random() - 0.5) * 1_200_000) }
+    if (kind < 0.93) return { _tag: "ClockJump", node: node(), offset: Math.floor((random() - 0.5) * 2_400_000) }
     if (kind < 0.95) return { _tag: "ClockDrift", node: node(), rate: (random() - 0.5) * 0.02 }
     if (kind < 0.98) return { _tag: "Backup", node: node() }
     return { _tag: "Restore", node: node(), downFor: span() }
