@@ -1,0 +1,3 @@
+import { seeds } from "./Seeds.ts"
+
+seeds(126, 125)

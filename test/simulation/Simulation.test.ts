@@ -1,0 +1,42 @@
+import { assert, describe, it } from "@effect/vitest"
+import { type Happening, scenarioOf } from "./Scenario.ts"
+import { simulate } from "./Simulation.ts"
+
+describe("a simulation", () => {
+  it("is the same for the same seed, to the last step", { timeout: 60_000 }, () => {
+    for (const seed of [1, 2, 3, 2 ** 32 - 1]) {
+      assert.deepStrictEqual(simulate(scenarioOf(seed)), simulate(scenarioOf(seed)))
+    }
+  })
+
+  it("is another one for another seed", { timeout: 60_000 }, () => {
+    const scenario = scenarioOf(5)
+    const fingerprints = Array.from({ length: 20 }, (_, n) => simulate({ ...scenario, seed: n }).fingerprint)
+    assert.strictEqual(new Set(fingerprints).size, fingerprints.length)
+  })
+})
+
+describe("the scenarios", () => {
+  it("hold everything that can happen", () => {
+    const missing: Partial<Record<Happening["_tag"], true>> = {
+      Write: true,
+      Crash: true,
+      Restart: true,
+      Cut: true,
+      Partition: true,
+      Stall: true,
+      FullDisk: true,
+      ClockJump: true,
+      ClockDrift: true,
+      Backup: true,
+      Restore: true,
+      OldWrite: true,
+      OldRestart: true,
+      OldGarbage: true
+    } satisfies Record<Happening["_tag"], true>
+    for (let seed = 1; seed <= 500; seed++) {
+      for (const { happening } of scenarioOf(seed).happenings) delete missing[happening._tag]
+    }
+    assert.deepStrictEqual(missing, {})
+  })
+})
