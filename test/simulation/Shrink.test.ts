@@ -119,6 +119,14 @@ describe("shrinking", () => {
     }
   })
 
+  it("joins nobody anew when an old one goes", () => {
+    const ours = Array.from({ length: 5 }, (_, node) => [node, node + 1] as const)
+    const scenario: Scenario = { ...scenarioWith(), old: [true], dials: [...ours, [6, 0], [6, 5]] }
+    const fewer = without(scenario, 6)
+    assert.deepStrictEqual(fewer.old, [])
+    assert.deepStrictEqual(fewer.dials, ours)
+  })
+
   it("tries no more than it may, and gives back what it was given when nothing smaller fails", () => {
     const scenario = scenarioOf(1, { nodes: 12 })
     for (const maxRuns of [0, 1, 17, 300]) {

@@ -36,13 +36,11 @@ const happeningWithout = (happening: Happening, host: number, nodes: number): Ha
   }
 }
 
-/** The scenario without a host. Whoever it joined is joined by one of its neighbours instead. */
+/** The scenario without a host. Those that one of ours joined are joined by a neighbour of it instead. */
 export const without = (scenario: Scenario, host: number): Scenario => {
   const { nodes, old } = scenario
-  const neighbours = scenario.dials
-    .filter((dial) => dial.includes(host))
-    .map(([from, to]) => (from === host ? to : from))
-  const heir = neighbours.find((index) => index < nodes)
+  const neighbours = scenario.dials.flatMap(([from, to]) => (from === host ? [to] : to === host ? [from] : []))
+  const heir = host < nodes ? neighbours.find((index) => index < nodes) : undefined
   const dials = new Map<string, readonly [number, number]>()
   for (const dial of scenario.dials) {
     const [from, to] = dial.map((index) => (index === host ? heir : index))
