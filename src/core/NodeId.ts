@@ -42,9 +42,12 @@ export const byCodePoint: Order.Order<string> = Order.make((a, b) => {
 /** Surrogates stand for code points above every other code unit, so they rank above U+E000 to U+FFFF. */
 const rank = (unit: number): number => (unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit)
 
+const beyondAscii = /[\u0080-\uffff]/
+
 /** Bytes of the UTF-8 form of well-formed text. */
 export const utf8Length = (text: string): number => {
   let bytes = text.length
+  if (!beyondAscii.test(text)) return bytes
   for (let index = 0; index < text.length; index++) {
     const unit = text.charCodeAt(index)
     if (unit >= 0x80) bytes++

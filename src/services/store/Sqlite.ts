@@ -99,8 +99,10 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
     yield* transaction(sql, (connection) => writeCommit(connection, commit))
   }, Unavailable.mapped)
 
+  /** What an operation of the last page took: more sizes than a page of such has need not be looked at. */
+  let typicalBytes = 512
   const beyond = Effect.fnUntraced(function* (origin: NodeId, { wall, counter }: Reading, room: Room) {
-    const limit = rowsEnough(room)
+    const limit = Math.min(rowsEnough(room), Math.ceil((1.25 * room.bytes) / typicalBytes) + 2)
     // Sizes first: a page of large operations must not be read only to be dropped.
     const sizes = yield* Rows.sizes(
       yield* sql`SELECT wall, counter,
@@ -114,11 +116,12 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
     )
     const last = sizes[length - 1]
     if (last === undefined) return { operations: [], bytes, exhausted: sizes.length === 0 }
+    typicalBytes = bytes / length
     const rows = yield* sql`SELECT * FROM operations
       WHERE origin = ${origin} AND (wall, counter) > (${wall}, ${counter})
         AND (wall, counter) <= (${last.wall}, ${last.counter})
       ORDER BY wall, counter, seq`
-    return { operations: yield* Rows.operations(rows), bytes, exhausted: length === sizes.length }
+    return { operations: yield* Rows.operations(rows), bytes, exhausted: length === sizes.length && length < limit }
   }, Unavailable.mapped)
 
   const range = Effect.fnUntraced(function* ({ after, until, maxBytes, maxOperations }: RangeRequest) {
