@@ -13,6 +13,7 @@ import { presenter, report, reportDefect } from "./Failure.ts"
 import * as Globals from "./Globals.ts"
 import * as Log from "./Log.ts"
 import * as Note from "./Note.ts"
+import * as Search from "./Search.ts"
 import * as Start from "./Start.ts"
 import * as Status from "./Status.ts"
 import * as Tls from "./Tls.ts"
@@ -36,7 +37,8 @@ const feralSync = Command.make("feral-sync").pipe(
     Note.command,
     Fact.command,
     Episode.command,
-    Log.command
+    Log.command,
+    Search.command
   ]),
   Command.withGlobalFlags([Globals.Home, Globals.Json])
 )

@@ -9,7 +9,7 @@ import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/ht
 import { Operation } from "../../core/Operation.ts"
 import * as Row from "../../core/Row.ts"
 import * as Failure from "../Failure.ts"
-import { EpisodeInput, ExecutionInput, FactInput, NoteInput, Written } from "../Memory.ts"
+import { EpisodeInput, ExecutionInput, FactInput, Match, NoteInput, SearchInput, Written } from "../Memory.ts"
 import { NodeStatus, PeerStatus } from "../Status.ts"
 
 /** Rows in one answer, at most. */
@@ -33,6 +33,18 @@ const Change = Schema.Struct({ version: Schema.Natural, operations: Schema.Array
 export const node = HttpApiGroup.make("node", { topLevel: true }).add(
   HttpApiEndpoint.get("status", "/status", { success: NodeStatus, error: Unavailable }),
   HttpApiEndpoint.get("peers", "/peers", { success: Schema.Array(PeerStatus) })
+)
+
+/** What its memory has of some words. */
+export const search = HttpApiGroup.make("search", { topLevel: true }).add(
+  HttpApiEndpoint.post("search", "/search", {
+    payload: Schema.Struct({
+      query: SearchInput.fields.query,
+      limit: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxPage }))
+    }),
+    success: Schema.Array(Match),
+    error: Unavailable
+  })
 )
 
 /** What happens in its memory. */
@@ -81,7 +93,7 @@ export const log = HttpApiGroup.make("log")
   .prefix("/log")
 
 /** For the owner of the data directory. */
-export class Contract extends HttpApi.make("feral-sync").add(node, events, notes, facts, episodes, log) {}
+export class Contract extends HttpApi.make("feral-sync").add(node, search, events, notes, facts, episodes, log) {}
 
 /** For whoever is on this machine: nothing of the memory. */
 export class Public extends HttpApi.make("feral-sync-public").add(node) {}

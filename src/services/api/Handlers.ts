@@ -32,6 +32,15 @@ const events = HttpApiBuilder.group(
   })
 )
 
+const search = HttpApiBuilder.group(
+  Contract.Contract,
+  "search",
+  Effect.fnUntraced(function* (handlers) {
+    const memory = yield* Memory
+    return handlers.handleAll({ search: ({ payload }) => memory.search(payload) })
+  })
+)
+
 const notes = HttpApiBuilder.group(
   Contract.Contract,
   "notes",
@@ -93,7 +102,7 @@ export const make = (apiPort: Effect.Effect<number | null>) =>
           Effect.map(node(apiPort), (answers) => handlers.handleAll(answers))
         )
       ),
-      Layer.provide([events, notes, facts, episodes, log]),
+      Layer.provide([search, events, notes, facts, episodes, log]),
       Layer.provide(NodeHttpServer.layerHttpServices)
     )
   )
