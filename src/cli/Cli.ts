@@ -8,9 +8,11 @@ import { layerQuiet } from "../services/Logging.ts"
 import { version } from "../services/Version.ts"
 import * as Doctor from "./Doctor.ts"
 import * as Episode from "./Episode.ts"
+import * as Export from "./Export.ts"
 import * as Fact from "./Fact.ts"
 import { presenter, report, reportDefect } from "./Failure.ts"
 import * as Globals from "./Globals.ts"
+import * as Import from "./Import.ts"
 import * as Log from "./Log.ts"
 import * as Note from "./Note.ts"
 import * as Search from "./Search.ts"
@@ -38,7 +40,9 @@ const feralSync = Command.make("feral-sync").pipe(
     Fact.command,
     Episode.command,
     Log.command,
-    Search.command
+    Search.command,
+    Export.command,
+    Import.command
   ]),
   Command.withGlobalFlags([Globals.Home, Globals.Json])
 )

@@ -59,7 +59,7 @@ const parts = (operation: Operation): ReadonlyArray<string> | undefined => {
   switch (operation.table) {
     case "notes": {
       const { content, tags } = Row.noteFromOperation(operation)
-      return [content, tags]
+      return [content, tags === "[]" ? "" : tags]
     }
     case "knowledge": {
       const { subject, predicate, object } = Row.factFromOperation(operation)

@@ -8,6 +8,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Context, Effect, Layer, Option, Stream } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
+import type { Archive } from "../Archive.ts"
 import { OperationTooLarge, RowNotFound, StoreUnavailable } from "../Failure.ts"
 import * as Home from "../Home.ts"
 import { Memory, type Page } from "../Memory.ts"
@@ -22,6 +23,7 @@ export class Client extends Context.Service<
     readonly peers: Effect.Effect<ReadonlyArray<PeerStatus>, StoreUnavailable>
     /** The memory of the node. `changes` begins with the request and ends with the node. */
     readonly memory: Memory["Service"]
+    readonly archive: Archive
   }
 >()("feral-sync/services/api/Client") {}
 
@@ -94,7 +96,12 @@ const make = Effect.gen(function* () {
       answered(client.search({ payload: { query, limit: Math.min(limit, Contract.maxPage) } }), "10 minutes"),
     changes: Stream.unwrap(client.changes()).pipe(Stream.catch(() => Stream.empty))
   })
-  return Client.of({ status: answered(client.status()), peers: answered(client.peers()), memory })
+  const archive: Archive = {
+    header: answered(client.archive.header()),
+    page: (after) => answered(client.archive.page({ payload: { after } })),
+    take: (lines) => answered(client.archive.take({ payload: { lines } }))
+  }
+  return Client.of({ status: answered(client.status()), peers: answered(client.peers()), memory, archive })
 })
 
 /** Rows in one request: entries may be large. */

@@ -8,6 +8,7 @@ import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
 import { Operation } from "../../core/Operation.ts"
 import * as Row from "../../core/Row.ts"
+import * as Archive from "../Archive.ts"
 import * as Failure from "../Failure.ts"
 import { EpisodeInput, ExecutionInput, FactInput, Match, NoteInput, SearchInput, Written } from "../Memory.ts"
 import { NodeStatus, PeerStatus } from "../Status.ts"
@@ -46,6 +47,23 @@ export const search = HttpApiGroup.make("search", { topLevel: true }).add(
     error: Unavailable
   })
 )
+
+/** All of it as lines, out and in; see `Archive.ts`. */
+export const archive = HttpApiGroup.make("archive")
+  .add(
+    HttpApiEndpoint.get("header", "/header", { success: Schema.String, error: Unavailable }),
+    HttpApiEndpoint.post("page", "/page", {
+      payload: Schema.Struct({ after: Archive.Page.fields.after }),
+      success: Archive.Page,
+      error: Unavailable
+    }),
+    HttpApiEndpoint.post("take", "/take", {
+      payload: Schema.Struct({ lines: Schema.Array(Schema.String).check(Schema.isMaxLength(Archive.batch.lines)) }),
+      success: Archive.Taken,
+      error: Unavailable
+    })
+  )
+  .prefix("/archive")
 
 /** What happens in its memory. */
 export const events = HttpApiGroup.make("events", { topLevel: true }).add(
@@ -93,7 +111,16 @@ export const log = HttpApiGroup.make("log")
   .prefix("/log")
 
 /** For the owner of the data directory. */
-export class Contract extends HttpApi.make("feral-sync").add(node, search, events, notes, facts, episodes, log) {}
+export class Contract extends HttpApi.make("feral-sync").add(
+  node,
+  search,
+  archive,
+  events,
+  notes,
+  facts,
+  episodes,
+  log
+) {}
 
 /** For whoever is on this machine: nothing of the memory. */
 export class Public extends HttpApi.make("feral-sync-public").add(node) {}
