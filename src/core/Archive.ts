@@ -22,13 +22,13 @@ const HeaderWire = Schema.Struct({ format: Schema.Literal("feral-sync"), version
 const decodeHeader = Schema.decodeUnknownResult(HeaderWire)
 const version = 1
 
-/** The first line. `clock` is what the node claimed when the export began, for information: an import claims nothing. */
+/** The first line. `exportedAt` is in ms; in the line it is in Unix seconds. `clock` is what the node claimed when the export began, for information: an import claims nothing. */
 export const header = (nodeId: NodeId, exportedAt: number, clock: VectorClock.VectorClock): string =>
   JSON.stringify({
     format: "feral-sync",
     version,
     node_id: nodeId,
-    exported_at: new Date(exportedAt).toISOString(),
+    exported_at: exportedAt / 1000,
     vector_clock: VectorClock.toRecord(clock)
   })
 

@@ -2,8 +2,7 @@
  * Search over the texts of rows: what is searched, and what a query asks for.
  *
  * A query is plain words. A row matches when it has all of them, whatever their case and accents; the last one may be the
- * beginning of a word, for it is still being typed. No text is a wrong query. A text is cut into words as the tokenizer
- * `unicode61` of SQLite does.
+ * beginning of a word, for it is still being typed. No text is a wrong query.
  */
 import { Order } from "effect"
 import * as Merge from "./Merge.ts"
@@ -30,6 +29,9 @@ export const textOf = (operation: Operation): string | undefined => {
     .join("\n")
     .replaceAll("\0", " ")
 }
+
+/** The words of a text, as an index takes them. */
+export const indexedOf = (text: string): string => split(text).join(" ")
 
 /** Whether a text has all the words. */
 export const matches = (text: string, words: ReadonlyArray<string>): boolean => {
@@ -78,6 +80,12 @@ const word = /[\p{L}\p{N}\p{Co}\p{M}]+/gu
 
 /** The words of a text, without case and accents. */
 const split = (text: string): ReadonlyArray<string> =>
-  Array.from(text.matchAll(word), ([part]) =>
-    part.normalize("NFD").replace(/\p{M}/gu, "").normalize("NFC").toLowerCase()
-  ).filter((part) => part !== "")
+  Array.from(text.matchAll(word), ([part]) => folded(part)).filter((part) => part !== "")
+
+/** Marks of other scripts than those of Europe are no accents: they stay. */
+const folded = (part: string): string =>
+  part
+    .normalize("NFD")
+    .replace(/[\u0300-\u036f]/g, "")
+    .normalize("NFC")
+    .toLowerCase()

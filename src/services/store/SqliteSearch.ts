@@ -8,7 +8,7 @@
  *
  * The index is made by the first search and can be dropped at any time. It keeps no text, and is no part of the file's version.
  */
-import { Effect, Schema, Semaphore } from "effect"
+import { Effect, Option, Schema, Semaphore } from "effect"
 import type { SqliteClient } from "@effect/sql-sqlite-node/SqliteClient"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
@@ -21,7 +21,7 @@ const slice = { operations: 1_000, bytes: 4 * 1024 * 1024, atLeastOne: true }
 
 const tables = [
   `CREATE VIRTUAL TABLE IF NOT EXISTS search USING fts5(
-    text, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2'
+    words, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 0'
   )`,
   `CREATE TABLE IF NOT EXISTS search_rows (
     kind TEXT NOT NULL,
@@ -103,7 +103,7 @@ const indexSlice = Effect.fnUntraced(function* (connection: Connection) {
     kind: operation.table,
     row_id: operation.row_id,
     seq: seqs[index]?.seq,
-    text: Search.textOf(operation)
+    text: Option.getOrUndefined(Option.map(Option.fromUndefinedOr(Search.textOf(operation)), Search.indexedOf))
   }))
   const all = JSON.stringify(entries.map(({ kind, row_id }) => [kind, row_id]))
   const live = JSON.stringify(
@@ -120,7 +120,7 @@ const indexSlice = Effect.fnUntraced(function* (connection: Connection) {
       SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)`,
     [live]
   )
-  yield* run(`INSERT INTO search (rowid, text) SELECT value ->> 2, value ->> 3 FROM json_each(?)`, [live])
+  yield* run(`INSERT INTO search (rowid, words) SELECT value ->> 2, value ->> 3 FROM json_each(?)`, [live])
   yield* run(`UPDATE search_mark SET seq = ?`, [last.seq])
   return true
 })
