@@ -115,7 +115,9 @@ describe("Archive", () => {
       const many = Array.from({ length: limits.origins - 1 }, (_, n) => write(node(`o${n}`), at(1), `r${n}`))
       const archive = yield* over(store)
       assert.lengthOf((yield* archive.take(many.map(toWire))).refused, 0)
-      const { applied, refused } = yield* archive.take([write(a, at(1), "x"), write(node("o1"), at(2), "y")].map(toWire))
+      const { applied, refused } = yield* archive.take(
+        [write(a, at(1), "x"), write(node("o1"), at(2), "y")].map(toWire)
+      )
       assert.strictEqual(applied, 1)
       assert.deepStrictEqual(
         refused.map(({ index }) => index),
