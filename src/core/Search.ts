@@ -80,12 +80,12 @@ const word = /[\p{L}\p{N}\p{Co}\p{M}]+/gu
 
 /** The words of a text, without case and accents. */
 const split = (text: string): ReadonlyArray<string> =>
-  isAscii.test(text)
+  isPlain.test(text)
     ? (text.toLowerCase().match(/[a-z0-9]+/g) ?? [])
     : Array.from(text.matchAll(word), ([part]) => folded(part)).filter((part) => part !== "")
 
-// eslint-disable-next-line no-control-regex
-const isAscii = /^[\0-\x7f]*$/
+/** Of the letters in it, all are those of English. */
+const isPlain = /^[\s!-~]*$/
 
 /** Marks of other scripts than those of Europe are no accents: they stay. */
 const folded = (part: string): string =>

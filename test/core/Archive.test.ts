@@ -37,12 +37,15 @@ describe("Archive", () => {
   it("refuses what is too far ahead, too large, too deep, or of another format", () => {
     const line = toWire(write(node("a"), { wall: 1_000, counter: 0 }, "r"))
     const reason = (text: string, limits: Partial<Archive.Limits>) =>
-      Result.merge(Archive.readOperation(text, { ...open, ...limits }))
-    assert.isObject(reason(line, { now: 900, driftMs: 100 }))
-    assert.match(String(reason(line, { now: 899, driftMs: 100 })), /ahead of ours/)
-    assert.isObject(reason(line, { bytes: line.length }))
-    assert.match(String(reason(line, { bytes: line.length - 1 })), /over the limit/)
-    assert.match(String(reason("[".repeat(100_000), {})), /nested/)
+      Result.match(Archive.readOperation(text, { ...open, ...limits }), {
+        onFailure: (failure) => failure,
+        onSuccess: () => "taken"
+      })
+    assert.strictEqual(reason(line, { now: 900, driftMs: 100 }), "taken")
+    assert.match(reason(line, { now: 899, driftMs: 100 }), /ahead of ours/)
+    assert.strictEqual(reason(line, { bytes: line.length }), "taken")
+    assert.match(reason(line, { bytes: line.length - 1 }), /over the limit/)
+    assert.match(reason("[".repeat(100_000), {}), /nested/)
     for (const header of ["{}", "[]", "null", '{"format":"other","version":1}', '{"format":"feral-sync"}']) {
       assert.isTrue(Result.isFailure(Archive.readHeader(header)))
     }

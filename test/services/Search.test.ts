@@ -3,6 +3,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import * as Search from "../../src/core/Search.ts"
 import type { CanonicalJson } from "../../src/core/Json.ts"
 import { node, write } from "../support/Network.ts"
@@ -91,6 +93,25 @@ for (const { name, make } of places) {
 }
 
 describe("Search, SQLite", () => {
+  it.effect("the index holds the rows that can be found, and no others", () =>
+    Effect.gen(function* () {
+      const place = yield* onDisk
+      const store = yield* place.open
+      const indexed = () => {
+        const file = new DatabaseSync(join(place.home, "sync.db"), { readOnly: true })
+        const rows = file.prepare("SELECT rowid FROM search WHERE search MATCH 'old OR new'").all().length
+        file.close()
+        return rows
+      }
+      yield* store.append(["r1", "r2", "r3"].map((row) => draft(row, "old")))
+      yield* find(store, "old")
+      assert.strictEqual(indexed(), 3)
+      yield* store.append([draft("r1", "new"), draft("r2", "", "notes", "delete")])
+      yield* find(store, "old")
+      assert.strictEqual(indexed(), 2)
+    })
+  )
+
   it.effect("searches at the same time do not get in each other's way, nor in that of writes", () =>
     Effect.gen(function* () {
       const store = yield* Effect.flatMap(onDisk, (place) => place.open)
