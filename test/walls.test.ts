@@ -121,6 +121,7 @@ const tree: Record<string, ReadonlyArray<readonly [line: string, rule: string | 
   ],
   "src/services/store/SqliteCheck.ts": [[`export * as sql from "effect/sql/SqlClient"`, undefined]],
   "src/services/store/SqliteSchema.ts": [[`export * as sql from "effect/sql/SqlClient"`, undefined]],
+  "src/services/store/SqliteSearch.ts": [[`export * as sql from "effect/sql/SqlClient"`, undefined]],
   "src/services/store/Memory.ts": [[`export * as sql from "effect/sql"`, imports]],
   "src/index.ts": [
     [`export { main } from "./main.ts"`, imports],

@@ -8,6 +8,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, Layer, Option, Schedule } from "effect"
 import { existsSync } from "node:fs"
+import type { Archive } from "../services/Archive.ts"
 import * as Config from "../services/Config.ts"
 import type { ConfigInvalid, StoreUnavailable } from "../services/Failure.ts"
 import * as Home from "../services/Home.ts"
@@ -20,6 +21,7 @@ export interface Access {
   readonly home: string
   readonly isRunning: boolean
   readonly memory: Memory["Service"]
+  readonly archive: Effect.Effect<Archive, ConfigInvalid>
   readonly status: Effect.Effect<NodeStatus, StoreUnavailable | ConfigInvalid>
   readonly peers: Effect.Effect<ReadonlyArray<PeerStatus>, StoreUnavailable | NodeNotRunning>
 }
@@ -50,21 +52,23 @@ const attempt = Effect.fnUntraced(function* (home: string, purpose: Purpose) {
 const running = Effect.fnUntraced(function* (home: string) {
   if (!existsSync(Home.paths(home).socket)) return Option.none<Access>()
   const Client = yield* Effect.promise(() => import("../services/api/Client.ts"))
-  return Option.map(yield* Client.connect(home), ({ memory, status, peers }): Access => ({
+  return Option.map(yield* Client.connect(home), ({ memory, archive, status, peers }): Access => ({
     home,
     isRunning: true,
     memory,
+    archive: Effect.succeed(archive),
     status,
     peers
   }))
 })
 
 const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
-  const [{ Store }, { Memory }, { Clock }, ReplicaState] = yield* Effect.promise(() =>
+  const [{ Store }, { Memory }, { Clock }, Archive, ReplicaState] = yield* Effect.promise(() =>
     Promise.all([
       import("../services/Store.ts"),
       import("../services/Memory.ts"),
       import("../services/Clock.ts"),
+      import("../services/Archive.ts"),
       import("../services/api/ReplicaState.ts")
     ])
   )
@@ -79,6 +83,9 @@ const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
     home,
     isRunning: false,
     memory: Context.get(context, Memory),
+    archive: Effect.flatMap(Config.load(), Archive.make).pipe(
+      Effect.provideService(Store, Context.get(context, Store))
+    ),
     status: Effect.flatMap(Config.load(), ReplicaState.stopped).pipe(
       Effect.provideService(Store, Context.get(context, Store))
     ),

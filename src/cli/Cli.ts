@@ -8,11 +8,14 @@ import { layerQuiet } from "../services/Logging.ts"
 import { version } from "../services/Version.ts"
 import * as Doctor from "./Doctor.ts"
 import * as Episode from "./Episode.ts"
+import * as Export from "./Export.ts"
 import * as Fact from "./Fact.ts"
 import { presenter, report, reportDefect } from "./Failure.ts"
 import * as Globals from "./Globals.ts"
+import * as Import from "./Import.ts"
 import * as Log from "./Log.ts"
 import * as Note from "./Note.ts"
+import * as Search from "./Search.ts"
 import * as Start from "./Start.ts"
 import * as Status from "./Status.ts"
 import * as Tls from "./Tls.ts"
@@ -36,7 +39,10 @@ const feralSync = Command.make("feral-sync").pipe(
     Note.command,
     Fact.command,
     Episode.command,
-    Log.command
+    Log.command,
+    Search.command,
+    Export.command,
+    Import.command
   ]),
   Command.withGlobalFlags([Globals.Home, Globals.Json])
 )

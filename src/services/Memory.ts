@@ -3,7 +3,7 @@
  * durable here; it reaches the other nodes as soon as they are connected.
  */
 import { Context, type Effect, Layer, Schema, type Stream } from "effect"
-import type { Episode, Execution, Fact, Note } from "../core/Row.ts"
+import { Episode, type Execution, Fact, Note } from "../core/Row.ts"
 import type { OperationTooLarge, RowNotFound, StoreUnavailable } from "./Failure.ts"
 import * as OverStore from "./memory/OverStore.ts"
 import type { Change } from "./Store.ts"
@@ -61,6 +61,23 @@ export const ExecutionInput = Schema.Struct({
 })
 export interface ExecutionInput extends Schema.Schema.Type<typeof ExecutionInput> {}
 
+/** What to look for: plain words, of which a row must have all, the last one as a beginning. At most `limit` rows (default: 20). */
+export const SearchInput = Schema.Struct({
+  query: Schema.String.check(Schema.isMaxLength(4_000)),
+  limit: Schema.optionalKey(Schema.Natural)
+})
+export interface SearchInput extends Schema.Schema.Type<typeof SearchInput> {}
+
+const found = { snippet: Schema.String }
+
+/** A row that was found, with the part of its text where it was. */
+export const Match = Schema.Union([
+  Schema.Struct({ kind: Schema.Literal("notes"), ...found, ...Note.fields }),
+  Schema.Struct({ kind: Schema.Literal("knowledge"), ...found, ...Fact.fields }),
+  Schema.Struct({ kind: Schema.Literal("episodes"), ...found, ...Episode.fields })
+])
+export type Match = typeof Match.Type
+
 type Write = Effect.Effect<Written, StoreUnavailable | OperationTooLarge>
 type Change_ = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | RowNotFound>
 type Rows<Row> = Effect.Effect<ReadonlyArray<Row>, StoreUnavailable>
@@ -96,6 +113,8 @@ export class Memory extends Context.Service<
       append(input: ExecutionInput): Write
       list(page?: Page): Rows<Execution>
     }
+    /** The notes, facts and episodes that have all the words of a query, the newest first. */
+    search(input: SearchInput): Rows<Match>
     /** Every commit from now on, local or replicated; see `Store.changes`. */
     readonly changes: Stream.Stream<Change>
   }

@@ -85,6 +85,8 @@ export class Store extends Context.Service<
       kind: Kind,
       options: { readonly after?: string | undefined; readonly limit: number }
     ): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
+    /** The rows that have all the words of a search, the newest first; see `core/Search.ts`. The first one takes its time. */
+    search(words: ReadonlyArray<string>, limit: number): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
     readonly counts: Effect.Effect<Counts, StoreUnavailable>
     readonly quarantine: Effect.Effect<ReadonlyArray<Quarantined>, StoreUnavailable>
     /** Writes a consistent copy of a running store to `file`. */

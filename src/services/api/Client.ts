@@ -8,6 +8,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Context, Effect, Layer, Option, Stream } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
+import type { Archive } from "../Archive.ts"
 import { OperationTooLarge, RowNotFound, StoreUnavailable } from "../Failure.ts"
 import * as Home from "../Home.ts"
 import { Memory, type Page } from "../Memory.ts"
@@ -22,6 +23,7 @@ export class Client extends Context.Service<
     readonly peers: Effect.Effect<ReadonlyArray<PeerStatus>, StoreUnavailable>
     /** The memory of the node. `changes` begins with the request and ends with the node. */
     readonly memory: Memory["Service"]
+    readonly archive: Archive
   }
 >()("feral-sync/services/api/Client") {}
 
@@ -89,9 +91,17 @@ const make = Effect.gen(function* () {
       append: (payload) => answered(client.log.append({ payload })),
       list: all(client.log.list)
     },
+    // The first search makes the index, which takes as long as there is much to find.
+    search: ({ query, limit = 20 }) =>
+      answered(client.search({ payload: { query, limit: Math.min(limit, Contract.maxPage) } }), "10 minutes"),
     changes: Stream.unwrap(client.changes()).pipe(Stream.catch(() => Stream.empty))
   })
-  return Client.of({ status: answered(client.status()), peers: answered(client.peers()), memory })
+  const archive: Archive = {
+    header: answered(client.archive.header()),
+    page: (after) => answered(client.archive.page({ payload: { after } })),
+    take: (lines) => answered(client.archive.take({ payload: { lines } }))
+  }
+  return Client.of({ status: answered(client.status()), peers: answered(client.peers()), memory, archive })
 })
 
 /** Rows in one request: entries may be large. */
@@ -103,11 +113,14 @@ const isKnown = <E>(error: E): error is Extract<E, Known> =>
   error instanceof StoreUnavailable || error instanceof RowNotFound || error instanceof OperationTooLarge
 
 /** The failures of the node as they are; everything else is a node that does not answer as it should. */
-const answered = <A, E>(request: Effect.Effect<A, E>): Effect.Effect<A, Extract<E, Known> | StoreUnavailable> =>
+const answered = <A, E>(
+  request: Effect.Effect<A, E>,
+  within: "30 seconds" | "10 minutes" = "30 seconds"
+): Effect.Effect<A, Extract<E, Known> | StoreUnavailable> =>
   request.pipe(
     Effect.timeoutOrElse({
-      duration: "30 seconds",
-      orElse: () => Effect.fail(lost("the node did not answer for 30 seconds"))
+      duration: within,
+      orElse: () => Effect.fail(lost(`the node did not answer for ${within}`))
     }),
     Effect.mapError((error) =>
       isKnown(error) ? error : lost("the node stopped answering, and a write may or may not be done", error)

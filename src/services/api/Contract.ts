@@ -8,8 +8,9 @@ import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
 import { Operation } from "../../core/Operation.ts"
 import * as Row from "../../core/Row.ts"
+import * as Archive from "../Archive.ts"
 import * as Failure from "../Failure.ts"
-import { EpisodeInput, ExecutionInput, FactInput, NoteInput, Written } from "../Memory.ts"
+import { EpisodeInput, ExecutionInput, FactInput, Match, NoteInput, SearchInput, Written } from "../Memory.ts"
 import { NodeStatus, PeerStatus } from "../Status.ts"
 
 /** Rows in one answer, at most. */
@@ -34,6 +35,35 @@ export const node = HttpApiGroup.make("node", { topLevel: true }).add(
   HttpApiEndpoint.get("status", "/status", { success: NodeStatus, error: Unavailable }),
   HttpApiEndpoint.get("peers", "/peers", { success: Schema.Array(PeerStatus) })
 )
+
+/** What its memory has of some words. */
+export const search = HttpApiGroup.make("search", { topLevel: true }).add(
+  HttpApiEndpoint.post("search", "/search", {
+    payload: Schema.Struct({
+      query: SearchInput.fields.query,
+      limit: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxPage }))
+    }),
+    success: Schema.Array(Match),
+    error: Unavailable
+  })
+)
+
+/** All of it as lines, out and in; see `Archive.ts`. */
+export const archive = HttpApiGroup.make("archive")
+  .add(
+    HttpApiEndpoint.get("header", "/header", { success: Schema.String, error: Unavailable }),
+    HttpApiEndpoint.post("page", "/page", {
+      payload: Schema.Struct({ after: Archive.Page.fields.after }),
+      success: Archive.Page,
+      error: Unavailable
+    }),
+    HttpApiEndpoint.post("take", "/take", {
+      payload: Schema.Struct({ lines: Schema.Array(Schema.String).check(Schema.isMaxLength(Archive.batch.lines)) }),
+      success: Archive.Taken,
+      error: Unavailable
+    })
+  )
+  .prefix("/archive")
 
 /** What happens in its memory. */
 export const events = HttpApiGroup.make("events", { topLevel: true }).add(
@@ -81,7 +111,16 @@ export const log = HttpApiGroup.make("log")
   .prefix("/log")
 
 /** For the owner of the data directory. */
-export class Contract extends HttpApi.make("feral-sync").add(node, events, notes, facts, episodes, log) {}
+export class Contract extends HttpApi.make("feral-sync").add(
+  node,
+  search,
+  archive,
+  events,
+  notes,
+  facts,
+  episodes,
+  log
+) {}
 
 /** For whoever is on this machine: nothing of the memory. */
 export class Public extends HttpApi.make("feral-sync-public").add(node) {}

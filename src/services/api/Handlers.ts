@@ -5,6 +5,8 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Layer, Stream } from "effect"
 import { HttpRouter } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
+import * as Archive from "../Archive.ts"
+import { Config } from "../Config.ts"
 import { Memory } from "../Memory.ts"
 import { Peers } from "../Peers.ts"
 import * as Contract from "./Contract.ts"
@@ -28,6 +30,28 @@ const events = HttpApiBuilder.group(
     const memory = yield* Memory
     return handlers.handleAll({
       changes: () => Effect.succeed(Stream.map(memory.changes, ({ version, operations }) => ({ version, operations })))
+    })
+  })
+)
+
+const search = HttpApiBuilder.group(
+  Contract.Contract,
+  "search",
+  Effect.fnUntraced(function* (handlers) {
+    const memory = yield* Memory
+    return handlers.handleAll({ search: ({ payload }) => memory.search(payload) })
+  })
+)
+
+const archive = HttpApiBuilder.group(
+  Contract.Contract,
+  "archive",
+  Effect.fnUntraced(function* (handlers) {
+    const archive = yield* Archive.make(yield* Config)
+    return handlers.handleAll({
+      header: () => archive.header,
+      page: ({ payload }) => archive.page(payload.after),
+      take: ({ payload }) => archive.take(payload.lines)
     })
   })
 )
@@ -93,7 +117,7 @@ export const make = (apiPort: Effect.Effect<number | null>) =>
           Effect.map(node(apiPort), (answers) => handlers.handleAll(answers))
         )
       ),
-      Layer.provide([events, notes, facts, episodes, log]),
+      Layer.provide([search, archive, events, notes, facts, episodes, log]),
       Layer.provide(NodeHttpServer.layerHttpServices)
     )
   )

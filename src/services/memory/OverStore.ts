@@ -9,8 +9,19 @@ import type { KnownKind } from "../../core/Merge.ts"
 import { utf8Length } from "../../core/NodeId.ts"
 import { Kind, maxDataDepth, OpId, type Operation, type OpType, RowId, toWire } from "../../core/Operation.ts"
 import * as Row from "../../core/Row.ts"
+import * as Search from "../../core/Search.ts"
 import { OperationTooLarge, RowNotFound } from "../Failure.ts"
-import type { EpisodeInput, ExecutionInput, FactInput, Memory, NoteInput, Page, Written } from "../Memory.ts"
+import type {
+  EpisodeInput,
+  ExecutionInput,
+  FactInput,
+  Match,
+  Memory,
+  NoteInput,
+  Page,
+  SearchInput,
+  Written
+} from "../Memory.ts"
 import { Store } from "../Store.ts"
 import { Uuid } from "../Uuid.ts"
 
@@ -137,6 +148,15 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
     })
   })
 
+  const search = Effect.fn("Memory.search")(function* ({ query, limit = 20 }: SearchInput) {
+    const words = Search.wordsOf(query)
+    const operations = yield* store.search(words, limit)
+    return operations.flatMap((operation) => {
+      const snippet = Search.snippetOf(Search.textOf(operation) ?? "", words)
+      return matchOf(operation, snippet)
+    })
+  })
+
   return {
     notes: {
       put: putNote,
@@ -152,9 +172,23 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
     },
     episodes: { record: recordEpisode, list: list("episodes", Row.episodeFromOperation) },
     executionLog: { append: appendExecution, list: list("execution_log", Row.executionFromOperation) },
+    search,
     changes: store.changes
   } satisfies Memory["Service"]
 })
+
+const matchOf = (operation: Operation, snippet: string): ReadonlyArray<Match> => {
+  switch (operation.table) {
+    case "notes":
+      return [{ kind: "notes", snippet, ...Row.noteFromOperation(operation) }]
+    case "knowledge":
+      return [{ kind: "knowledge", snippet, ...Row.factFromOperation(operation) }]
+    case "episodes":
+      return [{ kind: "episodes", snippet, ...Row.episodeFromOperation(operation) }]
+    default:
+      return []
+  }
+}
 
 /** The reading with the longest text. The size of an operation is judged before it gets its own. */
 const longest: Hlc.Reading = { wall: Number.MAX_SAFE_INTEGER, counter: Number.MAX_SAFE_INTEGER }

@@ -48,6 +48,8 @@ export interface Backend {
     kind: Kind,
     options: { readonly after?: string | undefined; readonly limit: number }
   ): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
+  /** The operations whose text has all the words, the last one as a beginning: the newest first. See `core/Search.ts`. */
+  search(words: ReadonlyArray<string>, limit: number): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
   readonly quarantine: Effect.Effect<ReadonlyArray<Quarantined>, StoreUnavailable>
   backup(file: string): Effect.Effect<void, StoreUnavailable>
 }

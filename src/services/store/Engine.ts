@@ -120,6 +120,7 @@ export const make = Effect.fnUntraced(function* (backend: Backend) {
     range: Effect.fn("Store.range")((request: RangeRequest) => backend.range(request)),
     get: Effect.fn("Store.get")((kind: Kind, rowId: string) => backend.get(kind, rowId)),
     list: Effect.fn("Store.list")((kind: Kind, options: Parameters<Backend["list"]>[1]) => backend.list(kind, options)),
+    search: Effect.fn("Store.search")((words: ReadonlyArray<string>, limit: number) => backend.search(words, limit)),
     counts: Effect.sync(() => state.counts),
     quarantine: backend.quarantine,
     backup: Effect.fn("Store.backup")((file: string) => backend.backup(file))

@@ -8,6 +8,7 @@ import * as Merge from "../../core/Merge.ts"
 import { byCodePoint, NodeId } from "../../core/NodeId.ts"
 import type { Kind, Operation } from "../../core/Operation.ts"
 import { contains, PositionOrder, positionOf, type RangeRequest } from "../../core/Reconcile.ts"
+import * as Search from "../../core/Search.ts"
 import { StoreUnavailable } from "../Failure.ts"
 import { type Backend, pageLength, type Room, rowsEnough, sizeOf } from "./Backend.ts"
 import * as Engine from "./Engine.ts"
@@ -67,6 +68,14 @@ export const make = Effect.fnUntraced(function* ({ disk = MemoryDisk.make(), nod
       return { operations: rows.slice(0, length), exhausted: length === rows.length }
     })
 
+  const search = (words: ReadonlyArray<string>, limit: number) =>
+    Effect.sync(() =>
+      Array.from(disk.rows.values())
+        .filter((row) => Search.matches(Search.textOf(row) ?? "", words))
+        .sort(Search.MatchOrder)
+        .slice(0, limit)
+    )
+
   const backend: Backend = {
     nodeId,
     opened: disk.state,
@@ -82,6 +91,7 @@ export const make = Effect.fnUntraced(function* ({ disk = MemoryDisk.make(), nod
     // The slot of a row of a known kind. The rows of others have no winner, and so no slot of their own.
     get: (kind, rowId) => Effect.sync(() => Option.fromUndefinedOr(disk.rows.get(`${kind}\0${rowId}\0`))),
     list,
+    search,
     quarantine: Effect.sync(() => disk.quarantine),
     backup: (file) => Effect.sync(() => void disk.backups.set(file, MemoryDisk.copy(disk)))
   }

@@ -29,6 +29,7 @@ import { type Backend, envelopeBytes, pageLength, type Room, rowsEnough } from "
 import * as Engine from "./Engine.ts"
 import * as Rows from "./SqliteRows.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
+import * as SqliteSearch from "./SqliteSearch.ts"
 import type { Commit } from "./State.ts"
 import { quarantineLimits } from "./State.ts"
 import * as Unavailable from "./Unavailable.ts"
@@ -157,6 +158,9 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
     return yield* Rows.operations(rows)
   }, Unavailable.mapped)
 
+  const find = yield* SqliteSearch.make(sql, (body) => transaction(sql, body))
+  const search = (words: ReadonlyArray<string>, limit: number) => Unavailable.mapped(find(words, limit))
+
   const backup = Effect.fnUntraced(function* (destination: string) {
     yield* makePrivate(fs, destination)
     if ((yield* identityOf(destination)) === opened) {
@@ -168,7 +172,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
   const quarantine = Unavailable.mapped(
     Effect.flatMap(sql`SELECT peer, reason, text FROM quarantine ORDER BY id`, Rows.quarantined)
   )
-  return { nodeId, opened: state, held, commit, beyond, range, get, list, quarantine, backup } satisfies Backend
+  return { nodeId, opened: state, held, commit, beyond, range, get, list, search, quarantine, backup } satisfies Backend
 })
 
 /**
@@ -221,7 +225,7 @@ const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit:
  * Runs `body` in a transaction. The client's own `withTransaction` does not end a transaction whose COMMIT failed, and dies
  * when SQLite has rolled back by itself, as it does when the disk is full.
  */
-const transaction = <A>(sql: Client, body: (connection: Connection) => Effect.Effect<A, SqlError>) =>
+const transaction = <A, E = SqlError>(sql: Client, body: (connection: Connection) => Effect.Effect<A, E>) =>
   Effect.scoped(
     Effect.flatMap(sql.reserve, (connection) => {
       const control = (statement: string) => connection.execute(statement, [], undefined)

@@ -30,6 +30,7 @@ const recording = (commit: (count: number) => Effect.Effect<void, StoreUnavailab
     range: () => Effect.succeed({ operations: [], exhausted: true }),
     get: () => Effect.succeed(Option.none()),
     list: () => Effect.succeed([]),
+    search: () => Effect.succeed([]),
     quarantine: Effect.succeed([]),
     backup: () => Effect.void
   }

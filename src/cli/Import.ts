@@ -1,0 +1,117 @@
+/**
+ * `import`: takes in the operations of an export.
+ *
+ * The file is anybody's. A line that is no sound operation is counted and shown with its number and the reason, and does not
+ * keep the others out. What is held in memory is a batch of lines.
+ */
+import * as NodeStream from "@effect/platform-node/NodeStream"
+import { Effect, Result, Schema, Stream } from "effect"
+import { Argument, Command } from "effect/cli"
+import { createReadStream } from "node:fs"
+import { readHeader } from "../core/Archive.ts"
+import { utf8Length } from "../core/NodeId.ts"
+import { batch } from "../services/Archive.ts"
+import * as Config from "../services/Config.ts"
+import { FileUnusable } from "../services/Failure.ts"
+import * as Access from "./Access.ts"
+import * as Globals from "./Globals.ts"
+import * as Lines from "./Lines.ts"
+import { counted, oneLine, writeError, writeJson, writeLine } from "./Output.ts"
+import * as Progress from "./Progress.ts"
+
+/** Refused lines that are shown. */
+const shown = 100
+
+/** Some lines could not be taken. */
+class LinesRefused extends Schema.TaggedError<LinesRefused>()("LinesRefused", { count: Schema.Natural }) {
+  override get message(): string {
+    return `${counted(this.count, "line")} refused, and all others taken: mend these lines, and import again`
+  }
+}
+
+export const command = Command.make(
+  "import",
+  { file: Argument.String("file").pipe(Argument.withDescription("An export; - reads from stdin")) },
+  Effect.fnUntraced(function* ({ file }) {
+    const isJson = yield* Globals.Json
+    const { maxRecvBytes } = yield* Config.load()
+    const { archive } = yield* Access.open("write")
+    const { take } = yield* archive
+    const progress = yield* Progress.make(isJson)
+    const lines = Lines.make(maxRecvBytes)
+    const refused: Array<{ readonly line: number; readonly reason: string }> = []
+    let hasHeader = false
+    let read = 0
+    let applied = 0
+    let refusals = 0
+    let pending: Array<Lines.Line> = []
+    let pendingBytes = 0
+
+    const refuse = (line: number, reason: string) => {
+      if (refusals++ < shown) refused.push({ line, reason })
+    }
+    const flush = Effect.fnUntraced(function* () {
+      const taking = pending
+      pending = []
+      pendingBytes = 0
+      if (taking.length === 0) return
+      const taken = yield* take(taking.map(({ text }) => text))
+      applied += taken.applied
+      for (const { index, reason } of taken.refused) refuse(taking[index]?.number ?? 0, reason)
+      yield* progress(`${counted(read, "operation")} read`)
+    })
+    const next = Effect.fnUntraced(function* (line: Lines.Line) {
+      if (!hasHeader) {
+        const header = line.problem === undefined ? readHeader(line.text) : Result.fail(line.problem)
+        if (Result.isFailure(header)) {
+          const problem = `it cannot be imported (${header.failure}): give a file that feral-sync export made`
+          return yield* new FileUnusable({ file, problem })
+        }
+        hasHeader = true
+        return
+      }
+      read++
+      if (line.problem !== undefined) return refuse(line.number, line.problem)
+      const bytes = utf8Length(line.text)
+      if (pending.length >= batch.lines || pendingBytes + bytes > batch.bytes) yield* flush()
+      pending.push(line)
+      pendingBytes += bytes
+    })
+
+    yield* Stream.runForEach(bytesOf(file), (bytes) => Effect.forEach(lines.push(bytes), next, { discard: true }))
+    yield* Effect.forEach(lines.end(), next, { discard: true })
+    if (!hasHeader) {
+      return yield* new FileUnusable({ file, problem: "it is empty: give a file that feral-sync export made" })
+    }
+    yield* flush()
+    refused.sort((a, b) => a.line - b.line)
+    const ignored = read - applied - refusals
+    if (isJson) yield* writeJson({ read, applied, ignored, refused, refused_count: refusals })
+    else {
+      for (const { line, reason } of refused) yield* writeError(`line ${line}: ${oneLine(reason)}`)
+      if (refusals > refused.length) yield* writeError(`and ${refusals - refused.length} more`)
+      yield* writeLine(`Read ${counted(read, "operation")}: ${applied} new, ${ignored} known, ${refusals} refused`)
+    }
+    if (refusals > 0) return yield* new LinesRefused({ count: refusals })
+  }, Effect.scoped)
+).pipe(
+  Command.withDescription(
+    "Take in the operations of an export. They are merged with what is here as those of a peer are: the newest of each row wins, and what is known already changes nothing."
+  ),
+  Command.withShortDescription("Take in the rows of an export"),
+  Command.withExamples([
+    { command: "feral-sync import memory.jsonl" },
+    { command: "gunzip -c memory.jsonl.gz | feral-sync import -" }
+  ])
+)
+
+const bytesOf = (file: string) =>
+  NodeStream.fromReadable<Uint8Array, FileUnusable>({
+    evaluate: () => (file === "-" ? process.stdin : createReadStream(file)),
+    onError: (error) =>
+      new FileUnusable({
+        file,
+        problem: `it cannot be read (${error instanceof Error ? error.message : String(error)}): check the name`
+      }),
+    chunkSize: 4
+  })

@@ -1,0 +1,96 @@
+/**
+ * Search over the texts of rows: what is searched, and what a query asks for.
+ *
+ * A query is plain words. A row matches when it has all of them, whatever their case and accents; the last one may be the
+ * beginning of a word, for it is still being typed. No text is a wrong query.
+ */
+import { Order } from "effect"
+import * as Merge from "./Merge.ts"
+import { type Operation, OperationOrder } from "./Operation.ts"
+import * as Row from "./Row.ts"
+
+/** The kinds that are searched. */
+export const kinds = ["notes", "knowledge", "episodes"] as const satisfies ReadonlyArray<Merge.KnownKind>
+
+/** Words of a query, at most: the others are not looked for. */
+export const maxWords = 64
+
+/** The newest first; what was written at the same moment, in the order of origins. */
+export const MatchOrder: Order.Order<Operation> = Order.flip(OperationOrder)
+
+/** The words of a query. */
+export const wordsOf = (query: string): ReadonlyArray<string> => split(query).slice(0, maxWords)
+
+/** What is searched of an operation; none when it holds nothing to find. */
+export const textOf = (operation: Operation): string | undefined => {
+  if (operation.op_type === "delete") return undefined
+  return parts(operation)
+    ?.filter((part) => part !== "")
+    .join("\n")
+    .replaceAll("\0", " ")
+}
+
+/** The words of a text, as an index takes them. */
+export const indexedOf = (text: string): string => split(text).join(" ")
+
+/** Whether a text has all the words. */
+export const matches = (text: string, words: ReadonlyArray<string>): boolean => {
+  const present = new Set(split(text))
+  return (
+    words.length > 0 &&
+    words.every(
+      (word, index) =>
+        present.has(word) || (index === words.length - 1 && [...present].some((other) => other.startsWith(word)))
+    )
+  )
+}
+
+/** The part of a text where the first of the words is, about `length` characters of it, in one line. */
+export const snippetOf = (text: string, words: ReadonlyArray<string>, length = 120): string => {
+  const line = text.replace(/\s+/gu, " ").trim()
+  if (line.length <= length) return line
+  const found = Array.from(line.matchAll(word)).find(([part]) =>
+    split(part).some((one) => words.some((wanted) => one.startsWith(wanted)))
+  )
+  const from = Math.max(0, Math.min((found?.index ?? 0) - Math.floor(length / 4), line.length - length))
+  const part = line.slice(from, from + length).toWellFormed()
+  return `${from > 0 ? "…" : ""}${part.trim()}${from + length < line.length ? "…" : ""}`
+}
+
+const parts = (operation: Operation): ReadonlyArray<string> | undefined => {
+  switch (operation.table) {
+    case "notes": {
+      const { content, tags } = Row.noteFromOperation(operation)
+      return [content, tags === "[]" ? "" : tags]
+    }
+    case "knowledge": {
+      const { subject, predicate, object } = Row.factFromOperation(operation)
+      return [subject, predicate, object]
+    }
+    case "episodes": {
+      const { summary, detail } = Row.episodeFromOperation(operation)
+      return [summary, detail]
+    }
+    default:
+      return undefined
+  }
+}
+
+const word = /[\p{L}\p{N}\p{Co}\p{M}]+/gu
+
+/** The words of a text, without case and accents. */
+const split = (text: string): ReadonlyArray<string> =>
+  isPlain.test(text)
+    ? (text.toLowerCase().match(/[a-z0-9]+/g) ?? [])
+    : Array.from(text.matchAll(word), ([part]) => folded(part)).filter((part) => part !== "")
+
+/** Of the letters in it, all are those of English. */
+const isPlain = /^[\s!-~]*$/
+
+/** Marks of other scripts than those of Europe are no accents: they stay. */
+const folded = (part: string): string =>
+  part
+    .normalize("NFD")
+    .replace(/[\u0300-\u036f]/g, "")
+    .normalize("NFC")
+    .toLowerCase()

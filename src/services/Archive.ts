@@ -1,0 +1,95 @@
+/**
+ * A replica as lines of text, out and in: for `export` and `import`.
+ *
+ * Out go the winning operations of all rows, tombstones too, in the order of rows: each row once, as it is when its page is
+ * read. In goes whatever anybody wrote, through the merge that operations of peers go through. An import claims nothing: the
+ * vector clock stays, for a file may lack what came before, and peers are still asked for all of it.
+ */
+import { Clock, Effect, HashMap, Result, Schema } from "effect"
+import * as Lines from "../core/Archive.ts"
+import { type Operation, toWire } from "../core/Operation.ts"
+import { type Position, positionOf } from "../core/Reconcile.ts"
+import { originsAfter } from "../core/Replica.ts"
+import * as VectorClock from "../core/VectorClock.ts"
+import { limits } from "../core/Wire.ts"
+import type { Settings } from "./Config.ts"
+import type { StoreUnavailable } from "./Failure.ts"
+import { Store } from "./Store.ts"
+
+/** Where the next page begins. */
+export const After = Schema.Struct({ table: Schema.String, row_id: Schema.String, twin: Schema.String })
+
+/** Some lines, and the place after them; without a place, they are the last. */
+export const Page = Schema.Struct({ lines: Schema.Array(Schema.String), after: Schema.NullOr(After) })
+export interface Page extends Schema.Schema.Type<typeof Page> {}
+
+/** What became of some lines: how many changed a row, and which were refused, by their index. */
+export const Taken = Schema.Struct({
+  applied: Schema.Natural,
+  refused: Schema.Array(Schema.Struct({ index: Schema.Natural, reason: Schema.String }))
+})
+export interface Taken extends Schema.Schema.Type<typeof Taken> {}
+
+/** How much is read or taken at once. A single line may be larger. */
+export const batch = { lines: 1_000, bytes: 4 * 1024 * 1024 } as const
+
+export interface Archive {
+  /** The first line. */
+  readonly header: Effect.Effect<string, StoreUnavailable>
+  /** The lines of the next rows. */
+  page(after: Position | null): Effect.Effect<Page, StoreUnavailable>
+  /** Merges the operations in some lines. */
+  take(lines: ReadonlyArray<string>): Effect.Effect<Taken, StoreUnavailable>
+}
+
+/** The archive of the store of this node. */
+export const make = Effect.fnUntraced(function* ({
+  maxClockDriftMs,
+  maxRecvBytes
+}: Pick<Settings, "maxClockDriftMs" | "maxRecvBytes">) {
+  const store = yield* Store
+
+  const header = Effect.gen(function* () {
+    return Lines.header(store.nodeId, yield* Clock.currentTimeMillis, yield* store.vectorClock)
+  })
+
+  const page = Effect.fn("Archive.page")(function* (after: Position | null) {
+    const { operations, exhausted } = yield* store.range({
+      after: after ?? undefined,
+      until: undefined,
+      maxBytes: batch.bytes,
+      maxOperations: batch.lines
+    })
+    const last = operations.at(-1)
+    return {
+      lines: operations.map(toWire),
+      after: exhausted || last === undefined ? null : positionOf(last)
+    } satisfies Page
+  })
+
+  const take = Effect.fn("Archive.take")(function* (lines: ReadonlyArray<string>) {
+    const allowed = { bytes: maxRecvBytes, driftMs: maxClockDriftMs, now: yield* Clock.currentTimeMillis }
+    const snapshot = yield* store.snapshot
+    const refused: Array<Taken["refused"][number]> = []
+    const read: Array<{ readonly index: number; readonly operation: Operation }> = []
+    for (const [index, line] of lines.entries()) {
+      const operation = Lines.readOperation(line, allowed)
+      if (Result.isSuccess(operation)) read.push({ index, operation: operation.success })
+      else refused.push({ index, reason: operation.failure.slice(0, limits.text) })
+    }
+    const through = VectorClock.empty
+    const all = read.map(({ operation }) => operation)
+    // A clock of more origins than that is taken by no peer: what adds to them stays out.
+    const isCrowded = originsAfter(store.nodeId, snapshot, { operations: all, through }) > limits.origins
+    const isKnown = ({ hlc: { node } }: Operation) =>
+      node === store.nodeId || HashMap.has(snapshot.clock, node) || HashMap.has(snapshot.tops, node)
+    const operations = isCrowded ? all.filter(isKnown) : all
+    for (const { index, operation } of isCrowded ? read : []) {
+      if (!isKnown(operation)) refused.push({ index, reason: `there would be more than ${limits.origins} origins` })
+    }
+    const { applied } = yield* store.apply({ operations, through, quarantined: [] })
+    return { applied, refused: refused.toSorted((a, b) => a.index - b.index) } satisfies Taken
+  })
+
+  return { header, page, take } satisfies Archive
+})
