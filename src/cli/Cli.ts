@@ -6,12 +6,14 @@ import { Cause, Effect } from "effect"
 import { CliConfig, CliOutput, Command, GlobalFlag } from "effect/cli"
 import { layerQuiet } from "../services/Logging.ts"
 import { version } from "../services/Version.ts"
+import * as Backup from "./Backup.ts"
 import * as Doctor from "./Doctor.ts"
 import * as Episode from "./Episode.ts"
 import * as Export from "./Export.ts"
 import * as Fact from "./Fact.ts"
 import { presenter, report, reportDefect } from "./Failure.ts"
 import * as Globals from "./Globals.ts"
+import * as Identity from "./Identity.ts"
 import * as Import from "./Import.ts"
 import * as Log from "./Log.ts"
 import * as Note from "./Note.ts"
@@ -42,7 +44,9 @@ const feralSync = Command.make("feral-sync").pipe(
     Log.command,
     Search.command,
     Export.command,
-    Import.command
+    Import.command,
+    Backup.command,
+    Identity.command
   ]),
   Command.withGlobalFlags([Globals.Home, Globals.Json])
 )

@@ -1,15 +1,12 @@
 /**
  * `export`: writes all rows as lines of JSON.
- *
- * A file is there whole or not at all: it gets its name when it is complete. A file that exists is never replaced.
  */
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, FileSystem, type PlatformError } from "effect"
 import { Argument, Command } from "effect/cli"
 import type { Archive, Page } from "../services/Archive.ts"
-import { FileUnusable } from "../services/Failure.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
+import * as NewFile from "./NewFile.ts"
 import { counted, quoted, write, writeJson, writeLine } from "./Output.ts"
 import * as Progress from "./Progress.ts"
 
@@ -60,27 +57,12 @@ const send = Effect.fnUntraced(function* <E, R>(
 type Append = (text: string) => Effect.Effect<void, PlatformError.PlatformError>
 
 const toFile = (file: string, body: (append: Append) => ReturnType<typeof send<PlatformError.PlatformError, never>>) =>
-  Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    const exists = new FileUnusable({ file, problem: "it exists already: choose another name, or remove it" })
-    if (yield* fs.exists(file)) return yield* exists
-    const temporary = `${file}.${process.pid}.tmp`
-    const handle = yield* fs.open(temporary, { flag: "wx", mode: 0o600 })
-    yield* Effect.addFinalizer(() => Effect.ignore(fs.remove(temporary, { force: true })))
-    const encoder = new TextEncoder()
-    const operations = yield* body((text) => handle.writeAll(encoder.encode(text)))
-    yield* handle.sync
-    // A link is never made over what exists. Where files cannot have two names, looking before has to do.
-    yield* Effect.catch(fs.link(temporary, file), () =>
-      Effect.flatMap(fs.exists(file), (isThere): Effect.Effect<void, FileUnusable | PlatformError.PlatformError> =>
-        isThere ? Effect.fail(exists) : fs.rename(temporary, file)
-      )
-    )
-    return operations
-  }).pipe(
-    Effect.catchTag("PlatformError", (error) =>
-      Effect.fail(new FileUnusable({ file, problem: `it cannot be written (${error.message}): choose another place` }))
-    ),
-    Effect.scoped,
-    Effect.provide(NodeFileSystem.layer)
+  NewFile.make(
+    file,
+    Effect.fnUntraced(function* (temporary: string) {
+      const fs = yield* FileSystem.FileSystem
+      const handle = yield* fs.open(temporary, { flag: "r+" })
+      const encoder = new TextEncoder()
+      return yield* body((text) => handle.writeAll(encoder.encode(text)))
+    })
   )

@@ -10,7 +10,7 @@ export const nextSteps = {
   ProtocolViolation: "check that both run compatible versions",
   FrameTooLarge: "raise FERAL_SYNC_MAX_RECV_BYTES on the receiving node",
   PassphraseUnset: "set FERAL_SYNC_PASSPHRASE there to the same value as here",
-  DuplicateNodeId: "give one of the two a fresh FERAL_HOME",
+  DuplicateNodeId: "stop one of the two and run feral-sync identity new for it",
   SelfConnection: "it can be taken out of FERAL_SYNC_PEERS",
   PeerTimeout: "check the network between the two, and that the node there is alive",
   PassphraseMismatch: "make FERAL_SYNC_PASSPHRASE the same on both nodes; one where it is not set made its own",

@@ -88,10 +88,7 @@ export const database = Effect.fnUntraced(function* (home: string, isInUse: bool
               facts
             )
           : isChecked
-            ? ok(check, `sound, ${size(bytes)}`, facts)
-            : warning(check, `${size(bytes)}, too large to be read now`, "feral-sync verify", facts)
+            ? ok(check, `sound, ${Home.sized(bytes)}`, facts)
+            : warning(check, `${Home.sized(bytes)}, too large to be read now`, "feral-sync verify", facts)
   return { findings: [finding], nodeId }
 })
-
-const size = (bytes: number): string =>
-  bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} KiB` : `${Math.round(bytes / 1024 / 1024)} MiB`

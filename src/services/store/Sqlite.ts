@@ -12,13 +12,8 @@
  * - **Private.** The files can be read and written by their owner alone.
  * - Every failure of the database is a `StoreUnavailable` that says what is wrong, and leaves the store as it was.
  */
-import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
-import { Effect, FileSystem, Option, Schedule, Schema } from "effect"
-import * as Reactivity from "effect/reactivity/Reactivity"
+import { Effect, FileSystem, Option } from "effect"
 import type { Connection } from "effect/sql/SqlConnection"
-import type { SqlError } from "effect/sql/SqlError"
-import { randomBytes } from "node:crypto"
-import { join } from "node:path"
 import type { Reading } from "../../core/Hlc.ts"
 import * as Merge from "../../core/Merge.ts"
 import { NodeId } from "../../core/NodeId.ts"
@@ -27,23 +22,12 @@ import type { RangeRequest } from "../../core/Reconcile.ts"
 import { StoreUnavailable } from "../Failure.ts"
 import { type Backend, envelopeBytes, pageLength, type Room, rowsEnough } from "./Backend.ts"
 import * as Engine from "./Engine.ts"
+import { type Client, connect, databaseIn, makePrivate, open, type Options, transaction } from "./SqliteFile.ts"
 import * as Rows from "./SqliteRows.ts"
-import * as SqliteSchema from "./SqliteSchema.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
 import type { Commit } from "./State.ts"
 import { quarantineLimits } from "./State.ts"
 import * as Unavailable from "./Unavailable.ts"
-
-export interface Options {
-  /** The data directory. It is made when it is missing. */
-  readonly home: string
-  /** Opens what is there as it is now, without a lock. Writing fails. */
-  readonly readOnly?: boolean | undefined
-  /** How long to wait for another writer to go away, in milliseconds; 3,000 by default. */
-  readonly lockWait?: number | undefined
-}
-
-type Client = SqliteClient.SqliteClient
 
 /** Rows that one statement inserts: more make the statement slower, fewer make more statements. */
 const insertBlock = 50
@@ -62,6 +46,8 @@ const slots = `json_each(?) AS slot CROSS JOIN operations AS o
 
 const slotsOf = (operations: Commit["writes"]) =>
   JSON.stringify(operations.map((operation) => [operation.table, operation.row_id, Merge.twinOf(operation)]))
+
+export type { Options } from "./SqliteFile.ts"
 
 export const make = Effect.fnUntraced(function* (options: Options) {
   const sql = yield* open(options)
@@ -219,111 +205,4 @@ const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit:
       notes = ?, knowledge = ?, episodes = ?, execution_log = ?, tombstones = ?`,
     [digest.high, digest.low, counts.notes, counts.knowledge, counts.episodes, counts.execution_log, counts.tombstones]
   )
-})
-
-/**
- * Runs `body` in a transaction. The client's own `withTransaction` does not end a transaction whose COMMIT failed, and dies
- * when SQLite has rolled back by itself, as it does when the disk is full.
- */
-const transaction = <A, E = SqlError>(sql: Client, body: (connection: Connection) => Effect.Effect<A, E>) =>
-  Effect.scoped(
-    Effect.flatMap(sql.reserve, (connection) => {
-      const control = (statement: string) => connection.execute(statement, [], undefined)
-      return control("BEGIN IMMEDIATE").pipe(
-        Effect.andThen(body(connection)),
-        Effect.tap(() => control("COMMIT")),
-        Effect.onError(() => Effect.ignore(control("ROLLBACK")))
-      )
-    })
-  )
-
-export const databaseIn = (home: string) => join(home, "sync.db")
-
-/** Opens the database, makes it current, and holds the lock, until the scope closes. */
-const open = Effect.fnUntraced(function* ({ home, readOnly = false, lockWait = 3_000 }: Options) {
-  const fs = yield* FileSystem.FileSystem
-  const file = databaseIn(home)
-  if (readOnly) {
-    yield* fs.access(file)
-    const sql = yield* connect({ filename: file, readonly: true })
-    yield* sql.unsafe(busyTimeout)
-    const version = yield* versionOf(sql)
-    return version === SqliteSchema.current ? sql : yield* wrongVersion(version)
-  }
-  yield* fs.makeDirectory(home, { recursive: true, mode: 0o700 })
-  yield* fs.access(home, { readable: true, writable: true })
-  const lock = join(home, "lock")
-  yield* makePrivate(fs, lock)
-  yield* makePrivate(fs, file)
-  const guard = yield* connect({ filename: lock })
-  yield* Effect.retry(Unavailable.mapped(guard.unsafe("BEGIN EXCLUSIVE")), {
-    while: ({ reason }) => reason === "locked",
-    schedule: Schedule.spaced("50 millis"),
-    times: Math.ceil(lockWait / 50)
-  })
-  const sql = yield* connect({ filename: file })
-  yield* sql.unsafe(busyTimeout)
-  for (const pragma of pragmas) yield* sql.unsafe(`PRAGMA ${pragma}`)
-  const version = yield* versionOf(sql)
-  if (version > SqliteSchema.current) return yield* wrongVersion(version)
-  if (version < SqliteSchema.current) {
-    yield* transaction(sql, (connection) =>
-      Effect.andThen(
-        SqliteSchema.migrate(connection, version),
-        connection.execute(
-          `INSERT OR IGNORE INTO meta (id, node_id) VALUES (1, ?)`,
-          [randomBytes(8).toString("hex")],
-          undefined
-        )
-      )
-    )
-  }
-  return sql
-}, Unavailable.opening)
-
-/** Waiting blocks the whole process. Other writers should not be, and readers do not block. */
-export const busyTimeout = "PRAGMA busy_timeout = 1000"
-
-const pragmas = [
-  "journal_mode = WAL",
-  "synchronous = FULL",
-  // On macOS alone: there a plain sync stops at the cache of the disk.
-  "fullfsync = ON",
-  "cache_size = -32768",
-  // Fewer checkpoints write each page of the index less often. The log is cut back to this size when it was longer.
-  "wal_autocheckpoint = 4096",
-  "journal_size_limit = 67108864"
-]
-
-/**
- * Opens a file, without a statement yet: the client would die of one that fails. It remembers statements that could not be
- * prepared as it does those that could, so it must not remember for long.
- */
-export const connect = (config: SqliteClient.SqliteClientConfig) =>
-  SqliteClient.make({ ...config, disableWAL: true, prepareCacheTTL: "5 seconds" }).pipe(
-    Effect.provide(Reactivity.layer),
-    Unavailable.opening
-  )
-
-export const versionOf = (sql: Client) =>
-  Effect.map(Effect.flatMap(sql`PRAGMA user_version`, decodeVersion), ([{ user_version }]) => user_version)
-
-const decodeVersion = Schema.decodeUnknownEffect(Schema.Tuple([Schema.Struct({ user_version: Schema.Int })]))
-
-const wrongVersion = (version: number) =>
-  new StoreUnavailable({
-    reason: "other",
-    detail:
-      version > SqliteSchema.current
-        ? `the file has version ${version}, made by a newer feral-sync: upgrade this one`
-        : `the file has version ${version}: start this feral-sync once for writing`
-  })
-
-/**
- * Makes the file if it is missing, and lets nobody but its owner read it. SQLite's other files take the same mode. A file
- * that is there is not opened: closing it again would release every lock that this process has on it.
- */
-const makePrivate = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, file: string) {
-  if (!(yield* fs.exists(file))) yield* Effect.scoped(fs.open(file, { flag: "a", mode: 0o600 }))
-  yield* fs.chmod(file, 0o600)
 })

@@ -4,7 +4,7 @@
 import { Effect, FileSystem, Option, Schema } from "effect"
 import { join } from "node:path"
 import { NodeId } from "../../core/NodeId.ts"
-import { busyTimeout, connect, databaseIn, versionOf } from "./Sqlite.ts"
+import { busyTimeout, connect, databaseIn, versionOf } from "./SqliteFile.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 import * as Unavailable from "./Unavailable.ts"
 

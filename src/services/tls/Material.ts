@@ -125,10 +125,16 @@ const pathOf = (leaf: X509Certificate, others: ReadonlyArray<Link>, now: number)
   return path
 }
 
+/** Where the node's own key and certificate are. */
+export const ownPaths = (home: string): OwnPaths => ({
+  key: join(home, "tls-key.pem"),
+  cert: join(home, "tls-cert.pem")
+})
+
 /** The node's own key and self-signed certificate. They are made once and then kept. */
 const ownOf = Effect.fnUntraced(function* (home: string) {
   const fs = yield* FileSystem.FileSystem
-  const paths = { key: join(home, "tls-key.pem"), cert: join(home, "tls-cert.pem") }
+  const paths = ownPaths(home)
   const exists = (path: string) => fs.exists(path).pipe(Effect.mapError(Pem.unusable(path)))
   const complete = (yield* exists(paths.key)) && (yield* exists(paths.cert))
   const pair = complete ? yield* readOwn(paths) : yield* makeOwn(home, paths)

@@ -1,0 +1,73 @@
+/**
+ * `backup`: copies the database as it is at one moment, also while a node runs and writes.
+ *
+ * The copy is looked through before it gets its name. It takes the place of `sync.db` as it is.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Context, Effect, FileSystem, Layer } from "effect"
+import { Argument, Command } from "effect/cli"
+import * as Config from "../services/Config.ts"
+import { FileUnusable } from "../services/Failure.ts"
+import { sized } from "../services/Home.ts"
+import * as Globals from "./Globals.ts"
+import * as NewFile from "./NewFile.ts"
+import { counted, quoted, writeJson, writeLine } from "./Output.ts"
+import * as Progress from "./Progress.ts"
+
+export const command = Command.make(
+  "backup",
+  { file: Argument.String("file").pipe(Argument.withDescription("The file to make")) },
+  Effect.fnUntraced(function* ({ file }) {
+    const isJson = yield* Globals.Json
+    const home = yield* Config.loadHome(yield* Globals.Home)
+    const progress = yield* Progress.make(isJson)
+    const backup = yield* NewFile.make(file, (temporary) =>
+      Effect.raceFirst(copy(home, file, temporary), watched(temporary, progress))
+    )
+    yield* isJson
+      ? writeJson({ file, ...backup })
+      : writeLine(
+          `Backed up ${counted(backup.rows, "row")} (${sized(backup.bytes)}) of node ${backup.node_id} to ${quoted(file)}`
+        )
+  })
+).pipe(
+  Command.withDescription(
+    "Copy the database to a file, also while a node runs. To restore: stop the node, put the file in the place of sync.db, remove sync.db-wal and sync.db-shm, start. What it lacks comes back from the peers. Never replaces a file."
+  ),
+  Command.withShortDescription("Copy the database to a file, also while a node runs"),
+  Command.withExamples([{ command: "feral-sync backup feral-$(date +%F).db" }])
+)
+
+const copy = Effect.fnUntraced(function* (home: string, file: string, temporary: string) {
+  const [{ Store }, { Clock }, SqliteIntegrity] = yield* Effect.promise(() =>
+    Promise.all([
+      import("../services/Store.ts"),
+      import("../services/Clock.ts"),
+      import("../services/store/SqliteIntegrity.ts")
+    ])
+  )
+  const layer = Store.layerSqlite({ home, readOnly: true }).pipe(Layer.provide([Clock.layer, NodeFileSystem.layer]))
+  const store = Context.get(yield* Layer.build(layer), Store)
+  yield* store.backup(temporary)
+  const problems = yield* SqliteIntegrity.copy(temporary)
+  if (problems.length > 0) {
+    const problem = `the copy is damaged, as is the database (${problems.join("; ")}): see feral-sync verify`
+    return yield* new FileUnusable({ file, problem })
+  }
+  const { notes, knowledge, episodes, execution_log, tombstones } = yield* store.counts
+  const { size } = yield* (yield* FileSystem.FileSystem).stat(temporary)
+  return {
+    node_id: store.nodeId,
+    bytes: Number(size),
+    rows: notes + knowledge + episodes + execution_log + tombstones
+  }
+})
+
+/** Tells how far it is, and never ends. */
+const watched = (temporary: string, progress: (text: string) => Effect.Effect<void>) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const { size } = yield* fs.stat(temporary)
+    yield* progress(`${sized(Number(size))} copied`)
+    yield* Effect.sleep("500 millis")
+  }).pipe(Effect.forever)

@@ -1,0 +1,130 @@
+/**
+ * The file of a database: how it is opened, made current, locked, and kept from others.
+ */
+import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
+import { Effect, FileSystem, Schedule, Schema } from "effect"
+import * as Reactivity from "effect/reactivity/Reactivity"
+import type { Connection } from "effect/sql/SqlConnection"
+import { randomBytes } from "node:crypto"
+import { join } from "node:path"
+import { NodeId } from "../../core/NodeId.ts"
+import { StoreUnavailable } from "../Failure.ts"
+import * as SqliteSchema from "./SqliteSchema.ts"
+import * as Unavailable from "./Unavailable.ts"
+
+export interface Options {
+  /** The data directory. It is made when it is missing. */
+  readonly home: string
+  /** Opens what is there as it is now, without a lock. Writing fails. */
+  readonly readOnly?: boolean | undefined
+  /** How long to wait for another writer to go away, in milliseconds; 3,000 by default. */
+  readonly lockWait?: number | undefined
+}
+
+export type Client = SqliteClient.SqliteClient
+
+/**
+ * Runs `body` in a transaction. The client's own `withTransaction` does not end a transaction whose COMMIT failed, and dies
+ * when SQLite has rolled back by itself, as it does when the disk is full.
+ */
+export const transaction = <A, E>(sql: Client, body: (connection: Connection) => Effect.Effect<A, E>) =>
+  Effect.scoped(
+    Effect.flatMap(sql.reserve, (connection) => {
+      const control = (statement: string) => connection.execute(statement, [], undefined)
+      return control("BEGIN IMMEDIATE").pipe(
+        Effect.andThen(body(connection)),
+        Effect.tap(() => control("COMMIT")),
+        Effect.onError(() => Effect.ignore(control("ROLLBACK")))
+      )
+    })
+  )
+
+/** An identity that nobody else has. */
+export const freshNodeId = () => NodeId.make(randomBytes(8).toString("hex"))
+
+export const databaseIn = (home: string) => join(home, "sync.db")
+
+/** Opens the database, makes it current, and holds the lock, until the scope closes. */
+export const open = Effect.fnUntraced(function* ({ home, readOnly = false, lockWait = 3_000 }: Options) {
+  const fs = yield* FileSystem.FileSystem
+  const file = databaseIn(home)
+  if (readOnly) {
+    yield* fs.access(file)
+    const sql = yield* connect({ filename: file, readonly: true })
+    yield* sql.unsafe(busyTimeout)
+    const version = yield* versionOf(sql)
+    return version === SqliteSchema.current ? sql : yield* wrongVersion(version)
+  }
+  yield* fs.makeDirectory(home, { recursive: true, mode: 0o700 })
+  yield* fs.access(home, { readable: true, writable: true })
+  const lock = join(home, "lock")
+  yield* makePrivate(fs, lock)
+  yield* makePrivate(fs, file)
+  const guard = yield* connect({ filename: lock })
+  yield* Effect.retry(Unavailable.mapped(guard.unsafe("BEGIN EXCLUSIVE")), {
+    while: ({ reason }) => reason === "locked",
+    schedule: Schedule.spaced("50 millis"),
+    times: Math.ceil(lockWait / 50)
+  })
+  const sql = yield* connect({ filename: file })
+  yield* sql.unsafe(busyTimeout)
+  for (const pragma of pragmas) yield* sql.unsafe(`PRAGMA ${pragma}`)
+  const version = yield* versionOf(sql)
+  if (version > SqliteSchema.current) return yield* wrongVersion(version)
+  if (version < SqliteSchema.current) {
+    yield* transaction(sql, (connection) =>
+      Effect.andThen(
+        SqliteSchema.migrate(connection, version),
+        connection.execute(`INSERT OR IGNORE INTO meta (id, node_id) VALUES (1, ?)`, [freshNodeId()], undefined)
+      )
+    )
+  }
+  return sql
+}, Unavailable.opening)
+
+/** Waiting blocks the whole process. Other writers should not be, and readers do not block. */
+export const busyTimeout = "PRAGMA busy_timeout = 1000"
+
+const pragmas = [
+  "journal_mode = WAL",
+  "synchronous = FULL",
+  // On macOS alone: there a plain sync stops at the cache of the disk.
+  "fullfsync = ON",
+  "cache_size = -32768",
+  // Fewer checkpoints write each page of the index less often. The log is cut back to this size when it was longer.
+  "wal_autocheckpoint = 4096",
+  "journal_size_limit = 67108864"
+]
+
+/**
+ * Opens a file, without a statement yet: the client would die of one that fails. It remembers statements that could not be
+ * prepared as it does those that could, so it must not remember for long.
+ */
+export const connect = (config: SqliteClient.SqliteClientConfig) =>
+  SqliteClient.make({ ...config, disableWAL: true, prepareCacheTTL: "5 seconds" }).pipe(
+    Effect.provide(Reactivity.layer),
+    Unavailable.opening
+  )
+
+export const versionOf = (sql: Client) =>
+  Effect.map(Effect.flatMap(sql`PRAGMA user_version`, decodeVersion), ([{ user_version }]) => user_version)
+
+const decodeVersion = Schema.decodeUnknownEffect(Schema.Tuple([Schema.Struct({ user_version: Schema.Int })]))
+
+const wrongVersion = (version: number) =>
+  new StoreUnavailable({
+    reason: "other",
+    detail:
+      version > SqliteSchema.current
+        ? `the file has version ${version}, made by a newer feral-sync: upgrade this one`
+        : `the file has version ${version}: start this feral-sync once for writing`
+  })
+
+/**
+ * Makes the file if it is missing, and lets nobody but its owner read it. SQLite's other files take the same mode. A file
+ * that is there is not opened: closing it again would release every lock that this process has on it.
+ */
+export const makePrivate = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, file: string) {
+  if (!(yield* fs.exists(file))) yield* Effect.scoped(fs.open(file, { flag: "a", mode: 0o600 }))
+  yield* fs.chmod(file, 0o600)
+})
