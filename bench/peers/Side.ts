@@ -118,7 +118,7 @@ process.on("message", ({ sequence, name, argument }: Call) => {
     .then(() => call(argument))
     .then(
       (value) => say({ sequence, value }),
-      (error: unknown) => say({ sequence, error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+      (error: unknown) => say({ sequence, error: error instanceof Error ? error.message : String(error) })
     )
 })
 // A side never outlives its parent.

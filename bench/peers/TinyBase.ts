@@ -36,6 +36,8 @@ export const open = async (directory: string): Promise<Replica> => {
     failures.push(error)
   )
   await persister.load()
+  // A database without a saved store is an error of that load; every later one counts.
+  failures.length = 0
   await persister.startAutoSave()
   const saved = async () => {
     await persister.save()
