@@ -39,16 +39,11 @@ export const open = async (directory: string): Promise<Replica> => {
   const repo = new Repo({ storage: new NodeFSStorageAdapter(directory), peerId: `peer-${crypto.randomUUID()}` as PeerId })
   const listeners: Array<(id: string) => void> = []
 
-  let answered = () => {}
   let opened: DocHandle<Notes> | undefined
   const use = (handle: DocHandle<Notes>) => {
     opened = handle
     handle.on("change", ({ patches }) => {
       for (const { path } of patches) if (path.length === 2) listeners.forEach((seen) => seen(String(path[1])))
-    })
-    // The heads of the source, whenever it says them: in sync when they are ours.
-    handle.on("remote-heads", ({ heads }) => {
-      if (heads.join() === handle.heads().join()) answered()
     })
     return handle
   }
@@ -56,6 +51,13 @@ export const open = async (directory: string): Promise<Replica> => {
     opened ?? use(repo.import<Notes>(Automerge.save(empty), { docId: documentId }))
   if (!isNew) use(await repo.find<Notes>(documentId))
 
+  /** Whether somebody who is connected has said that its heads are ours. */
+  const isLevel = (handle: DocHandle<Notes>) =>
+    repo.peers.some((peer) => {
+      const storageId = repo.getStorageIdOfPeer(peer)
+      const heads = storageId === undefined ? undefined : handle.getSyncInfo(storageId)?.lastHeads
+      return heads?.join() === handle.heads().join()
+    })
   const held = () => (opened === undefined ? 0 : Object.keys(opened.doc().notes).length)
 
   let server: WebSocketServer | undefined
@@ -79,11 +81,10 @@ export const open = async (directory: string): Promise<Replica> => {
       return listening(server)
     },
     sync: async (port, count) => {
-      const told = new Promise<void>((resolve) => (answered = resolve))
       repo.networkSubsystem.addNetworkAdapter(new WebSocketClientAdapter(`ws://127.0.0.1:${port}`))
       await repo.networkSubsystem.whenReady()
       if (opened === undefined) use(await repo.find<Notes>(documentId))
-      await told
+      while (!isLevel(handle())) await new Promise((resolve) => setTimeout(resolve, 1))
       await repo.flush()
       if (held() !== count) throw new Error(`in sync with ${held()} of ${count} notes`)
     },
