@@ -56,7 +56,7 @@ export class SideProcess {
     const sequence = ++this.sequence
     let timer: NodeJS.Timeout | undefined
     try {
-      return await new Promise((resolve, reject) => {
+      return await new Promise<Awaited<ReturnType<Calls[Name]>>>((resolve, reject) => {
         this.waiting.set(sequence, { resolve, reject })
         timer = setTimeout(() => reject(new Stopped(`${name}: stopped after ${limit / 1000} s`)), limit)
         this.child.send({ sequence, name, argument })

@@ -46,3 +46,13 @@ declare module "express-pouchdb" {
   ) => RequestListener
   export default expressPouchDB
 }
+
+declare module "y-leveldb" {
+  import type { Doc } from "yjs"
+  export class LeveldbPersistence {
+    constructor(directory: string)
+    getYDoc(name: string): Promise<Doc>
+    storeUpdate(name: string, update: Uint8Array): Promise<unknown>
+    destroy(): Promise<void>
+  }
+}
