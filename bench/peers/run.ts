@@ -6,7 +6,7 @@ const quick = {
   rounds: Number(process.env.ROUNDS ?? 2),
   live: { count: 50, every: 20 },
   overwrite: { writes: Number(process.env.WRITES ?? 10_000), keys: 1000 },
-  limit: 60_000
+  limit: Number(process.env.LIMIT ?? 60_000)
 }
 for (const name of process.argv.slice(2)) {
   const adapter = new URL(`${name}.ts`, import.meta.url)
