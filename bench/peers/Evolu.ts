@@ -34,7 +34,7 @@ const owner = Local.createAppOwner(
 
 const query = Local.createQueryBuilder(schema)
 const counted = query((db) => db.selectFrom("note").select((eb) => eb.fn.countAll<number>().as("count")))
-const newest = query((db) => db.selectFrom("note").select("key").orderBy("updatedAt", "desc").limit(20))
+const newest = query((db) => db.selectFrom("note").select("key").orderBy("createdAt", "desc").limit(200))
 
 /** A client: the parts of one application, with `now` as its clock. */
 const client = async (appName: string, memoryOnly: boolean, time: E.Time = E.createTime()) => {
@@ -117,8 +117,12 @@ export const open = async (directory: string): Promise<Replica> => {
   return {
     write: own.write,
     adopt: async (note) => {
-      const third = await client("third", true, { ...E.createTime(), now: (() => longAgo) as E.Time["now"] })
+      // Its clock is right again when it connects: messages from the future would be refused.
+      const time = E.createTime()
+      const clock = { ...time, now: (() => longAgo) as E.Time["now"] }
+      const third = await client(`third-${note.id.slice(0, 8)}`, true, clock)
       await third.write([note])
+      clock.now = time.now
       const expected = (await own.count()) + 1
       third.connect(relay?.port ?? 0)
       await third.synced(expected)
