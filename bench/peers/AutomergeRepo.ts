@@ -36,7 +36,10 @@ const put = (doc: Notes, { id, content, tags, importance }: Note) => {
 export const open = async (directory: string): Promise<Replica> => {
   mkdirSync(directory, { recursive: true })
   const isNew = readdirSync(directory).length === 0
-  const repo = new Repo({ storage: new NodeFSStorageAdapter(directory), peerId: `peer-${crypto.randomUUID()}` as PeerId })
+  const repo = new Repo({
+    storage: new NodeFSStorageAdapter(directory),
+    peerId: `peer-${crypto.randomUUID()}` as PeerId
+  })
   const listeners: Array<(id: string) => void> = []
 
   let opened: DocHandle<Notes> | undefined
@@ -47,8 +50,7 @@ export const open = async (directory: string): Promise<Replica> => {
     })
     return handle
   }
-  const handle = () =>
-    opened ?? use(repo.import<Notes>(Automerge.save(empty), { docId: documentId }))
+  const handle = () => opened ?? use(repo.import<Notes>(Automerge.save(empty), { docId: documentId }))
   if (!isNew) use(await repo.find<Notes>(documentId))
 
   /** Whether somebody who is connected has said that its heads are ours. */

@@ -87,8 +87,7 @@ const client = async (appName: string, memoryOnly: boolean, time: E.Time = E.cre
           )
         }
       }),
-    connect: (port: number) =>
-      evolu.useOwner(owner, [{ type: "WebSocket", url: `ws://127.0.0.1:${port}` }]),
+    connect: (port: number) => evolu.useOwner(owner, [{ type: "WebSocket", url: `ws://127.0.0.1:${port}` }]),
     /** Resolves once everything is exchanged and `count` notes are here. */
     synced: async (expected: number) => {
       const isSynced = () => {

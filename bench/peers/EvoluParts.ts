@@ -24,7 +24,7 @@ export const createSqliteDriver: E.CreateSqliteDriver = (name, options) => () =>
   database.exec("PRAGMA journal_mode = WAL")
   const statements = new Map<string, StatementSync>()
   const driver: E.SqliteDriver = {
-    exec: ({ sql, parameters = [] }) => {
+    exec: ({ sql, parameters }) => {
       let statement = statements.get(sql)
       if (statement === undefined) statements.set(sql, (statement = database.prepare(sql)))
       return statement.columns().length > 0

@@ -39,10 +39,7 @@ export const open = async (directory: string): Promise<Replica> => {
   const discovery = Discovery.layerTest(Stream.fromQueue(sightings))
   const scope = await Effect.runPromise(Scope.make())
   const node = await Effect.runPromise(
-    Layer.buildWithScope(
-      Layer.provideMerge(FeralSync.layer(settings, { discovery }), Logger.layer([])),
-      scope
-    )
+    Layer.buildWithScope(Layer.provideMerge(FeralSync.layer(settings, { discovery }), Logger.layer([])), scope)
   )
   const store = Context.get(node, Store)
   const peers = Context.get(node, Peers)
@@ -62,9 +59,7 @@ export const open = async (directory: string): Promise<Replica> => {
     },
     listen: async () => peers.port,
     sync: async (port, count) => {
-      await Effect.runPromise(
-        Queue.offer(sightings, { _tag: "Listed", address: { host: "127.0.0.1", port } })
-      )
+      await Effect.runPromise(Queue.offer(sightings, { _tag: "Listed", address: { host: "127.0.0.1", port } }))
       const isLive = async () =>
         (await Effect.runPromise(peers.status)).some(({ state, lag_ops }) => state === "live" && lag_ops === 0)
       while (!(await isLive()) || (await counted()) < count) await new Promise((resolve) => setTimeout(resolve, 1))

@@ -46,7 +46,10 @@ export const open = async (): Promise<Replica> => {
           socket.send(doc.export({ mode: "update", from: VersionVector.decode(new Uint8Array(version)) }))
           socket.on("message", receive)
         })
-        socket.once("close", doc.subscribeLocalUpdates((update) => socket.send(update)))
+        socket.once(
+          "close",
+          doc.subscribeLocalUpdates((update) => socket.send(update))
+        )
       })
       return listening(server)
     },
@@ -61,7 +64,10 @@ export const open = async (): Promise<Replica> => {
           resolve()
         })
       })
-      socket.once("close", doc.subscribeLocalUpdates((update) => socket.send(update)))
+      socket.once(
+        "close",
+        doc.subscribeLocalUpdates((update) => socket.send(update))
+      )
       if (notes.size !== count) throw new Error(`in sync with ${notes.size} of ${count} notes`)
     },
     count: async () => notes.size,

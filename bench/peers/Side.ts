@@ -36,8 +36,7 @@ export interface Call {
 }
 
 export type Answer =
-  | { readonly sequence: number; readonly value: unknown }
-  | { readonly sequence: number; readonly error: string }
+  { readonly sequence: number; readonly value: unknown } | { readonly sequence: number; readonly error: string }
 
 const [adapter = "", directory = ""] = process.argv.slice(2)
 

@@ -56,9 +56,7 @@ const compaction = EventLog.groupCompaction(Notes, ({ entries, forward }) => {
 })
 
 const handlers = (handle: (note: Note) => void) =>
-  EventLog.group(Notes, (handlers) =>
-    handlers.handle("NoteSaved", ({ payload }) => Effect.sync(() => handle(payload)))
-  )
+  EventLog.group(Notes, (handlers) => handlers.handle("NoteSaved", ({ payload }) => Effect.sync(() => handle(payload))))
 
 /** Everybody may read and write the one store. */
 const everybody = Layer.merge(
@@ -134,9 +132,7 @@ export const open = async (directory: string): Promise<Replica> => {
       )
     },
     adopt: async (note) => {
-      await Effect.runPromise(
-        Effect.flatMap(entryOf(note, longAgo), (entry) => storage.write(storeId, [entry]))
-      )
+      await Effect.runPromise(Effect.flatMap(entryOf(note, longAgo), (entry) => storage.write(storeId, [entry])))
     },
     listen: async () => {
       const server = await build(NodeSocketServer.layerWebSocket({ host: "127.0.0.1", port: 0 }))

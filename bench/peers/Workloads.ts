@@ -7,7 +7,6 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { note } from "./Notes.ts"
 import type { About } from "./Peer.ts"
 import { Proxy } from "./Proxy.ts"
 import { SideProcess, Stopped } from "./SideProcess.ts"
@@ -52,11 +51,7 @@ const bytesOf = (directory: string): number =>
     .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0)
 
 /** Runs every workload on one project. What cannot be measured is a figure with a reason, and what depends on it too. */
-export const measure = async (
-  adapter: URL,
-  sizes: Sizes,
-  tell: (line: string) => void
-): Promise<Measured> => {
+export const measure = async (adapter: URL, sizes: Sizes, tell: (line: string) => void): Promise<Measured> => {
   const asked = new SideProcess(adapter, "")
   const about = await asked.call("about", undefined, sizes.limit).finally(() => asked.kill())
   const root = mkdtempSync(join(tmpdir(), "feral-sync-bench-"))
@@ -83,6 +78,12 @@ export const measure = async (
     await stop(side)
   }
 
+  /** What is being measured. */
+  let stage: Workload = "first sync"
+
+  const missing = (workload: Workload, items: number, reason: string) => {
+    figures.set(`${workload} ${items} reason`, { workload, items, measure: "time", unit: "ms", values: [], reason })
+  }
   const add = (workload: Workload, items: number, measure: string, unit: Figure["unit"], value: number) => {
     const key = `${workload} ${items} ${measure}`
     const figure = figures.get(key) ?? { workload, items, measure, unit, values: [] }
@@ -90,20 +91,21 @@ export const measure = async (
     figures.set(key, figure)
   }
 
-  /** Runs one workload: its failure is noted, and ends whatever it left running. */
-  const attempt = async (workload: Workload, items: number, run: () => Promise<void>): Promise<boolean> => {
+  /** Runs workloads, and ends what they left running. A failure is noted at the workload that `stage` says. */
+  const attempt = async (first: Workload, items: number, run: () => Promise<void>): Promise<string | undefined> => {
     const begin = performance.now()
     let reason: string | undefined
+    stage = first
     try {
       await run()
     } catch (error) {
       if (!(error instanceof Stopped)) throw error
-      reason = error.message
-      figures.set(`${workload} ${items}`, { workload, items, measure: "time", unit: "ms", values: [], reason })
+      reason = error.message.split("\n", 1)[0] ?? ""
+      missing(stage, items, reason)
     }
     for (const side of running) await stop(side)
-    tell(`${about.name}: ${workload}, ${items}: ${reason ?? "done"} (${Math.round(performance.now() - begin)} ms)`)
-    return reason === undefined
+    tell(`${about.name}: ${stage}, ${items}: ${reason ?? "done"} (${Math.round(performance.now() - begin)} ms)`)
+    return reason
   }
 
   /** Times one sync of an open sink, and counts its bytes. */
@@ -136,27 +138,32 @@ export const measure = async (
     try {
       let held = items
       for (let round = 0; round < sizes.rounds; round++) {
+        stage = "first sync"
         const place = `sink-${items}-${round}`
         const fresh = await opened(place)
         await proxy.bytes()
         const before = await source.call("usage", undefined, sizes.limit)
         const counted = await timed("first sync", items, fresh, proxy, held)
-        const reopened = isDurable ? undefined : fresh
         const peak = await fresh.call("usage", undefined, sizes.limit)
         const after = await source.call("usage", undefined, sizes.limit)
         add("first sync", items, "source cpu", "ms", after.cpu - before.cpu)
         add("first sync", items, "sink memory", "MB", peak.peak)
         await counted()
-        const equal = reopened ?? (await again(fresh, place, held, "kill"))
-        if (!isDurable) await equal.call("disconnect", undefined, sizes.limit)
+        stage = "nothing new"
+        const equal = await again(fresh, place, held, "kill")
         await proxy.bytes()
-        await (await timed("nothing new", items, equal, proxy, held))()
+        await (
+          await timed("nothing new", items, equal, proxy, held)
+        )()
 
+        stage = "one old note missing"
         const behind = await again(equal, place, held, "close")
         await proxy.bytes()
         await source.call("adopt", items + round, sizes.limit)
         held++
-        await (await timed("one old note missing", items, behind, proxy, held))()
+        await (
+          await timed("one old note missing", items, behind, proxy, held)
+        )()
         await stop(behind)
       }
     } finally {
@@ -196,15 +203,19 @@ export const measure = async (
     const proxy = await Proxy.open(await source.call("listen", undefined, sizes.limit))
     try {
       const sink = await opened("overwrite-sink")
-      await (await timed("overwrite", keys, sink, proxy, keys))()
+      await (
+        await timed("overwrite", keys, sink, proxy, keys)
+      )()
     } finally {
       await proxy.close()
     }
   }
 
   try {
+    let tooLarge: string | undefined
     for (const items of sizes.items) {
-      if (!(await attempt("first sync", items, syncs(items)))) break
+      if (tooLarge !== undefined) missing("first sync", items, `not tried: ${tooLarge}`)
+      else if ((await attempt("first sync", items, syncs(items))) !== undefined) tooLarge = `${items} notes failed`
     }
     await attempt("live", batch, live)
     await attempt("overwrite", sizes.overwrite.keys, overwrite)
@@ -214,6 +225,3 @@ export const measure = async (
   }
   return { about, figures: [...figures.values()] }
 }
-
-/** What the notes weigh, as JSON: no project sends less without compressing. */
-export const weightOf = (items: number): number => Buffer.byteLength(JSON.stringify(note(0))) * items

@@ -5,7 +5,7 @@ declare module "pouchdb" {
       readonly _id: string
       readonly _rev?: string
     }
-    interface Replication extends Promise<unknown> {
+    interface Replication {
       on(event: "change", listener: (change: { readonly docs: ReadonlyArray<Document> }) => void): this
       on(event: "paused", listener: (error: unknown) => void): this
       on(event: "error", listener: (error: unknown) => void): this
@@ -18,7 +18,7 @@ declare module "pouchdb" {
     constructor(name: string)
     readonly replicate: {
       from(source: string, options?: PouchDB.Options): PouchDB.Replication
-      to(target: PouchDB, options?: PouchDB.Options): PouchDB.Replication
+      to(target: PouchDB, options?: PouchDB.Options): Promise<unknown>
     }
     info(): Promise<{ readonly doc_count: number }>
     allDocs(options: { keys: ReadonlyArray<string> }): Promise<{
