@@ -68,6 +68,9 @@ const everybody = Layer.merge(
   })
 )
 
+/** The backlog comes as one frame: its default limit would end a sync of more than about 30,000 notes. */
+const serialization = RpcSerialization.layerSchemaBinary({ maxFrameSize: "unbounded" })
+
 const encode = Schema.encodeEffect(SchemaBinary.toCodec(Saved))
 
 const entryOf = (note: Note, msecs: number) =>
@@ -141,7 +144,7 @@ export const open = async (directory: string): Promise<Replica> => {
           Layer.provide(RpcServer.layerProtocolSocketServer),
           Layer.provide([
             everybody,
-            RpcSerialization.layerSchemaBinary(),
+            serialization,
             Layer.succeedContext(server),
             Layer.succeed(EventLogServerUnencrypted.Storage, storage)
           ])
@@ -158,9 +161,9 @@ export const open = async (directory: string): Promise<Replica> => {
           Layer.provideMerge(EventLog.layer(schema, handled)),
           Layer.provideMerge(Layer.succeedContext(journal)),
           Layer.provideMerge(Layer.succeed(EventLog.Identity, await identity())),
-          Layer.provide(RpcClient.layerProtocolSocket()),
+          Layer.provide(RpcClient.layerProtocolSocket({ pingTimeout: "2 minutes" })),
           Layer.provide(NodeSocket.layerWebSocket(`ws://127.0.0.1:${port}`)),
-          Layer.provide(RpcSerialization.layerSchemaBinary()),
+          Layer.provide(serialization),
           Layer.provide(client)
         )
       )

@@ -116,6 +116,9 @@ export const measure = async (adapter: URL, sizes: Sizes, tell: (line: string) =
     return async () => add(workload, items, "bytes", "bytes", await proxy.bytes())
   }
 
+  /** How long the last opening took (ms). */
+  let opening = 0
+
   /** The same sink after its end: from its files, or still in memory. */
   const again = async (sink: SideProcess, directory: string, count: number, how: "kill" | "close") => {
     if (!isDurable) {
@@ -123,7 +126,8 @@ export const measure = async (adapter: URL, sizes: Sizes, tell: (line: string) =
       return sink
     }
     await (how === "kill" ? stop(sink) : close(sink))
-    const reopened = await opened(directory)
+    const reopened = start(directory)
+    opening = await reopened.call("open", undefined, sizes.limit)
     const held = await reopened.call("count", undefined, sizes.limit)
     if (held !== count) throw new Stopped(`${count - held} of ${count} notes were lost by a ${how}`)
     return reopened
@@ -151,6 +155,7 @@ export const measure = async (adapter: URL, sizes: Sizes, tell: (line: string) =
         await counted()
         stage = "nothing new"
         const equal = await again(fresh, place, held, "kill")
+        if (isDurable) add("nothing new", items, "opening", "ms", opening)
         await proxy.bytes()
         await (
           await timed("nothing new", items, equal, proxy, held)
