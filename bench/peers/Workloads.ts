@@ -104,7 +104,9 @@ export const measure = async (adapter: URL, sizes: Sizes, tell: (line: string) =
       missing(stage, items, reason)
     }
     for (const side of running) await stop(side)
-    tell(`${about.name}: ${reason === undefined ? first : stage}, ${items}: ${reason ?? "done"} (${Math.round(performance.now() - begin)} ms)`)
+    tell(
+      `${about.name}: ${reason === undefined ? first : stage}, ${items}: ${reason ?? "done"} (${Math.round(performance.now() - begin)} ms)`
+    )
     return reason
   }
 
