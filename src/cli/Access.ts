@@ -14,6 +14,7 @@ import type { ConfigInvalid, StoreUnavailable } from "../services/Failure.ts"
 import * as Home from "../services/Home.ts"
 import type { Memory } from "../services/Memory.ts"
 import type { NodeStatus, PeerStatus } from "../services/Status.ts"
+import type { Verification } from "../services/Verification.ts"
 import { NodeNotRunning } from "./Failure.ts"
 import * as Globals from "./Globals.ts"
 
@@ -22,6 +23,7 @@ export interface Access {
   readonly isRunning: boolean
   readonly memory: Memory["Service"]
   readonly archive: Effect.Effect<Archive, ConfigInvalid>
+  readonly verification: Verification
   readonly status: Effect.Effect<NodeStatus, StoreUnavailable | ConfigInvalid>
   readonly peers: Effect.Effect<ReadonlyArray<PeerStatus>, StoreUnavailable | NodeNotRunning>
 }
@@ -52,23 +54,25 @@ const attempt = Effect.fnUntraced(function* (home: string, purpose: Purpose) {
 const running = Effect.fnUntraced(function* (home: string) {
   if (!existsSync(Home.paths(home).socket)) return Option.none<Access>()
   const Client = yield* Effect.promise(() => import("../services/api/Client.ts"))
-  return Option.map(yield* Client.connect(home), ({ memory, archive, status, peers }): Access => ({
+  return Option.map(yield* Client.connect(home), ({ memory, archive, verification, status, peers }): Access => ({
     home,
     isRunning: true,
     memory,
     archive: Effect.succeed(archive),
+    verification,
     status,
     peers
   }))
 })
 
 const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
-  const [{ Store }, { Memory }, { Clock }, Archive, ReplicaState] = yield* Effect.promise(() =>
+  const [{ Store }, { Memory }, { Clock }, Archive, Verification, ReplicaState] = yield* Effect.promise(() =>
     Promise.all([
       import("../services/Store.ts"),
       import("../services/Memory.ts"),
       import("../services/Clock.ts"),
       import("../services/Archive.ts"),
+      import("../services/Verification.ts"),
       import("../services/api/ReplicaState.ts")
     ])
   )
@@ -86,6 +90,7 @@ const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
     archive: Effect.flatMap(Config.load(), Archive.make).pipe(
       Effect.provideService(Store, Context.get(context, Store))
     ),
+    verification: Verification.make(Context.get(context, Store)),
     status: Effect.flatMap(Config.load(), ReplicaState.stopped).pipe(
       Effect.provideService(Store, Context.get(context, Store))
     ),

@@ -21,6 +21,7 @@ import * as Search from "./Search.ts"
 import * as Start from "./Start.ts"
 import * as Status from "./Status.ts"
 import * as Tls from "./Tls.ts"
+import * as Verify from "./Verify.ts"
 
 const feralSync = Command.make("feral-sync").pipe(
   Command.withDescription("Replicates the memory of agents between machines: local first, no server, no cloud."),
@@ -46,6 +47,7 @@ const feralSync = Command.make("feral-sync").pipe(
     Export.command,
     Import.command,
     Backup.command,
+    Verify.command,
     Identity.command
   ]),
   Command.withGlobalFlags([Globals.Home, Globals.Json])

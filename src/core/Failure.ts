@@ -18,7 +18,7 @@ export const nextSteps = {
   LegacyKeptOut: "set it to tls or on to let them in",
   LegacyExposed: "give both nodes certificates of one CA, or set FERAL_SYNC_LEGACY=on to allow it",
   NoScopeGranted: "grant a scope there, and set FERAL_SYNC_LEGACY_SCOPE here to its name",
-  Diverged: "compare the rows of both nodes"
+  Diverged: "they are compared and repaired by themselves; feral-sync verify does so now"
 } as const
 
 /** A clock reading lies further in the future than the drift bound allows. Times in milliseconds. */

@@ -23,11 +23,12 @@ import {
   type TlsHandshakeFailed
 } from "./Failure.ts"
 import type { Passphrase } from "./Passphrase.ts"
+import * as Comparison from "./peers/Comparison.ts"
 import * as Conversation from "./peers/Conversation.ts"
 import { dial } from "./peers/Dial.ts"
 import * as PeerTable from "./peers/PeerTable.ts"
 import { Store } from "./Store.ts"
-import type { NodeStatus, PeerStatus } from "./Status.ts"
+import type { Compared, NodeStatus, PeerStatus } from "./Status.ts"
 import { Transport } from "./Transport.ts"
 
 type Failure = SessionFailure | PeerUnreachable | TlsHandshakeFailed | StoreUnavailable
@@ -42,6 +43,8 @@ export class Peers extends Context.Service<
     readonly port: number
     /** How each peer is. */
     readonly status: Effect.Effect<ReadonlyArray<PeerStatus>>
+    /** Compares the rows of this node with those of every connected peer; what differs is repaired. */
+    readonly compare: Effect.Effect<ReadonlyArray<Compared>>
     /** How peers are looked for. */
     readonly discovery: Effect.Effect<NodeStatus["discovery"]>
   }
@@ -198,6 +201,10 @@ const make = Effect.fnUntraced(function* () {
   return Peers.of({
     port,
     status: Effect.map(clock.now, (now) => PeerTable.statuses(table, roster, now, settings.maxClockDriftMs)),
+    compare: Effect.suspend(() => Comparison.all([...table.entries.values()])).pipe(
+      Effect.provideService(Clock, clock),
+      Effect.provideService(Store, store)
+    ),
     discovery: Effect.sync(() => ({ mdns: roster.mdns, static: roster.static }))
   })
 })

@@ -26,6 +26,25 @@ export const PeerStatus = Schema.Struct({
 export interface PeerStatus extends Schema.Schema.Type<typeof PeerStatus> {}
 
 /**
+ * A peer, after its rows were compared with ours. `behind`: one of the two lacks operations that are under way;
+ * `not comparable`: it knows no comparison of rows. `rows_repaired` counts the rows that changed here.
+ */
+export const Compared = Schema.Struct({
+  node_id: Schema.String,
+  result: Schema.Literals(["equal", "repaired", "differs", "behind", "not comparable"]),
+  rows_repaired: Schema.Natural
+})
+export interface Compared extends Schema.Schema.Type<typeof Compared> {}
+
+/** All rows, added up anew, and what was wrong with what was kept of them. */
+export const AuditedRows = Schema.Struct({
+  rows: Schema.Natural,
+  digest: Schema.String,
+  corrected: Schema.Array(Schema.String)
+})
+export interface AuditedRows extends Schema.Schema.Type<typeof AuditedRows> {}
+
+/**
  * The node as a whole. `tls_expires_at`, in Unix seconds, is when the first certificate ends that it depends on; a node
  * without a CA depends on none.
  */

@@ -36,6 +36,13 @@ export interface Applied {
   readonly conflicts: number
 }
 
+/** What all rows add up to, and what was wrong with what was kept of them. */
+export interface Audited {
+  readonly rows: number
+  readonly digest: Digest
+  readonly corrected: ReadonlyArray<string>
+}
+
 /** A commit as it is published: the operations that changed a row, in commit order. */
 export interface Change {
   readonly version: number
@@ -89,6 +96,13 @@ export class Store extends Context.Service<
     search(words: ReadonlyArray<string>, limit: number): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
     readonly counts: Effect.Effect<Counts, StoreUnavailable>
     readonly quarantine: Effect.Effect<ReadonlyArray<Quarantined>, StoreUnavailable>
+    /** What is wrong with the file that holds the rows; nothing when the list is empty. Looks at all of it. */
+    readonly damage: Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
+    /**
+     * Adds up all rows anew, while the store goes on, and corrects what it keeps of them where that was wrong. Should be used
+     * with a store that is open for writing.
+     */
+    readonly audit: Effect.Effect<Audited, StoreUnavailable>
     /** Writes a consistent copy of a running store to `file`. */
     backup(file: string): Effect.Effect<void, StoreUnavailable>
   }

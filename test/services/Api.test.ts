@@ -37,6 +37,7 @@ const surroundings = Layer.mergeAll(
     Peers.of({
       port: 4242,
       status: Effect.succeed([peer]),
+      compare: Effect.succeed([{ node_id: "n", result: "equal", rows_repaired: 0 }]),
       discovery: Effect.succeed({ mdns: "unavailable", static: "active" })
     })
   ),

@@ -13,6 +13,7 @@ import { OperationTooLarge, RowNotFound, StoreUnavailable } from "../Failure.ts"
 import * as Home from "../Home.ts"
 import { Memory, type Page } from "../Memory.ts"
 import type { NodeStatus, PeerStatus } from "../Status.ts"
+import type { Verification } from "../Verification.ts"
 import * as Contract from "./Contract.ts"
 import * as Socket from "./Socket.ts"
 
@@ -24,6 +25,7 @@ export class Client extends Context.Service<
     /** The memory of the node. `changes` begins with the request and ends with the node. */
     readonly memory: Memory["Service"]
     readonly archive: Archive
+    readonly verification: Verification
   }
 >()("feral-sync/services/api/Client") {}
 
@@ -101,7 +103,18 @@ const make = Effect.gen(function* () {
     page: (after) => answered(client.archive.page({ payload: { after } })),
     take: (lines) => answered(client.archive.take({ payload: { lines } }))
   }
-  return Client.of({ status: answered(client.status()), peers: answered(client.peers()), memory, archive })
+  const verification: Verification = {
+    damage: answered(client.verify.damage(), "1 hour"),
+    audit: answered(client.verify.audit(), "1 hour"),
+    compare: answered(client.verify.compare(), "1 hour")
+  }
+  return Client.of({
+    status: answered(client.status()),
+    peers: answered(client.peers()),
+    memory,
+    archive,
+    verification
+  })
 })
 
 /** Rows in one request: entries may be large. */
@@ -115,7 +128,7 @@ const isKnown = <E>(error: E): error is Extract<E, Known> =>
 /** The failures of the node as they are; everything else is a node that does not answer as it should. */
 const answered = <A, E>(
   request: Effect.Effect<A, E>,
-  within: "30 seconds" | "10 minutes" = "30 seconds"
+  within: "30 seconds" | "10 minutes" | "1 hour" = "30 seconds"
 ): Effect.Effect<A, Extract<E, Known> | StoreUnavailable> =>
   request.pipe(
     Effect.timeoutOrElse({

@@ -11,7 +11,7 @@ import * as Row from "../../core/Row.ts"
 import * as Archive from "../Archive.ts"
 import * as Failure from "../Failure.ts"
 import { EpisodeInput, ExecutionInput, FactInput, Match, NoteInput, SearchInput, Written } from "../Memory.ts"
-import { NodeStatus, PeerStatus } from "../Status.ts"
+import { AuditedRows, Compared, NodeStatus, PeerStatus } from "../Status.ts"
 
 /** Rows in one answer, at most. */
 export const maxPage = 1000
@@ -35,6 +35,15 @@ export const node = HttpApiGroup.make("node", { topLevel: true }).add(
   HttpApiEndpoint.get("status", "/status", { success: NodeStatus, error: Unavailable }),
   HttpApiEndpoint.get("peers", "/peers", { success: Schema.Array(PeerStatus) })
 )
+
+/** Whether everything is there; see `Verification.ts`. Each part may take minutes. */
+export const verify = HttpApiGroup.make("verify")
+  .add(
+    HttpApiEndpoint.post("damage", "/damage", { success: Schema.Array(Schema.String), error: Unavailable }),
+    HttpApiEndpoint.post("audit", "/audit", { success: AuditedRows, error: Unavailable }),
+    HttpApiEndpoint.post("compare", "/compare", { success: Schema.Array(Compared), error: Unavailable })
+  )
+  .prefix("/verify")
 
 /** What its memory has of some words. */
 export const search = HttpApiGroup.make("search", { topLevel: true }).add(
@@ -113,6 +122,7 @@ export const log = HttpApiGroup.make("log")
 /** For the owner of the data directory. */
 export class Contract extends HttpApi.make("feral-sync").add(
   node,
+  verify,
   search,
   archive,
   events,

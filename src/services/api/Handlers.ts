@@ -9,6 +9,8 @@ import * as Archive from "../Archive.ts"
 import { Config } from "../Config.ts"
 import { Memory } from "../Memory.ts"
 import { Peers } from "../Peers.ts"
+import { Store } from "../Store.ts"
+import * as Verification from "../Verification.ts"
 import * as Contract from "./Contract.ts"
 import * as NodeState from "./NodeState.ts"
 
@@ -31,6 +33,15 @@ const events = HttpApiBuilder.group(
     return handlers.handleAll({
       changes: () => Effect.succeed(Stream.map(memory.changes, ({ version, operations }) => ({ version, operations })))
     })
+  })
+)
+
+const verify = HttpApiBuilder.group(
+  Contract.Contract,
+  "verify",
+  Effect.fnUntraced(function* (handlers) {
+    const { damage, audit, compare } = Verification.make(yield* Store, (yield* Peers).compare)
+    return handlers.handleAll({ damage: () => damage, audit: () => audit, compare: () => compare })
   })
 )
 
@@ -117,7 +128,7 @@ export const make = (apiPort: Effect.Effect<number | null>) =>
           Effect.map(node(apiPort), (answers) => handlers.handleAll(answers))
         )
       ),
-      Layer.provide([search, archive, events, notes, facts, episodes, log]),
+      Layer.provide([verify, search, archive, events, notes, facts, episodes, log]),
       Layer.provide(NodeHttpServer.layerHttpServices)
     )
   )

@@ -19,6 +19,7 @@ type Input =
   /** The store changed. At most one of these is queued. */
   | { readonly _tag: "Woken" }
   | { readonly _tag: "Lost"; readonly failure: PeerClosed }
+  | { readonly _tag: "Compare" }
   | { readonly _tag: "Stop"; readonly code: number; readonly reason: string }
 
 /** What goes out. */
@@ -50,6 +51,8 @@ export interface Running<S> {
   view(): Session.View
   /** Why what the peer sends cannot be written at present. */
   trouble(): StoreUnavailable | undefined
+  /** Has the rows of both sides compared, once nothing is under way. */
+  readonly compare: Effect.Effect<void>
   /** Ends the session in good order. */
   stop(code: number, reason: string): Effect.Effect<void>
   /** Runs until the session ends: with success when it was our wish. */
@@ -226,6 +229,7 @@ export const start = Effect.fnUntraced(function* <S>(
       case "Woken":
         isWoken = false
         return { _tag: "Changed", now, snapshot: yield* store.snapshot }
+      case "Compare":
       case "Stop":
         return { ...input.value, now }
       case "Lost":
@@ -250,6 +254,7 @@ export const start = Effect.fnUntraced(function* <S>(
     state: () => state,
     view: () => machine.view(state),
     trouble: () => trouble,
+    compare: Effect.asVoid(Queue.offer(inbox, { _tag: "Compare" })),
     stop: (code, reason) => Effect.asVoid(Queue.offer(inbox, { _tag: "Stop", code, reason })),
     done: loop().pipe(
       Effect.tapError((failure) =>

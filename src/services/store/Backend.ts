@@ -51,6 +51,8 @@ export interface Backend {
   /** The operations whose text has all the words, the last one as a beginning: the newest first. See `core/Search.ts`. */
   search(words: ReadonlyArray<string>, limit: number): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
   readonly quarantine: Effect.Effect<ReadonlyArray<Quarantined>, StoreUnavailable>
+  /** What is wrong with where the rows are; nothing when the list is empty. */
+  readonly damage: Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
   backup(file: string): Effect.Effect<void, StoreUnavailable>
 }
 

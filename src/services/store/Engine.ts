@@ -13,13 +13,17 @@ import type { Kind, Operation } from "../../core/Operation.ts"
 import type { RangeRequest } from "../../core/Reconcile.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
 import { Clock } from "../Clock.ts"
-import type { Applied, Batch, Change, Delta, DeltaRequest, Draft, Snapshot, Store } from "../Store.ts"
+import type { Applied, Audited, Batch, Change, Delta, DeltaRequest, Draft, Snapshot, Store } from "../Store.ts"
+import * as Audit from "./Audit.ts"
 import type { Backend } from "./Backend.ts"
 import * as RecentCommits from "./RecentCommits.ts"
 import * as State from "./State.ts"
 
 /** Commits that a subscriber may be behind. After that it loses the oldest, and sees a gap in the versions. */
 const publishedCommits = 1_024
+
+/** What an audit reads at a time, between which others read and write. */
+const audited = { maxBytes: 1024 * 1024, maxOperations: 500 } as const
 
 /** The store over `backend`. */
 export const make = Effect.fnUntraced(function* (backend: Backend) {
@@ -28,8 +32,10 @@ export const make = Effect.fnUntraced(function* (backend: Backend) {
   const recent = RecentCommits.make()
   const commits = yield* Effect.acquireRelease(PubSub.sliding<Change>(publishedCommits), PubSub.shutdown)
   const { nodeId } = backend
+  const auditing = yield* Semaphore.make(1)
   let version = 0
   let state = backend.opened
+  let audit: Audit.Audit | undefined
   yield* clock.witness(State.highWater(state))
 
   const snapshot = (): Snapshot => ({ version, clock: state.clock, tops: state.tops, digest: state.digest })
@@ -41,6 +47,7 @@ export const make = Effect.fnUntraced(function* (backend: Backend) {
     else if (commit.wins.size === 0) return commit
     state = commit.state
     version++
+    if (audit !== undefined) audit = Audit.amend(audit, commit)
     recent.push(commit.writes, commit.wins)
     yield* PubSub.publish(commits, { version, operations: commit.writes })
     return commit
@@ -100,6 +107,35 @@ export const make = Effect.fnUntraced(function* (backend: Backend) {
     return answer(request, operations, exhausted)
   })
 
+  /** Reads the next rows of the audit; after the last ones, corrects the state. */
+  const auditNext = Effect.fnUntraced(function* (before: Audit.Audit) {
+    const page = yield* backend.range({ after: before.at, until: undefined, ...audited })
+    audit = Audit.add(before, page.operations)
+    if (!page.exhausted) return undefined
+    const { rows } = audit
+    const { state: correct, wrong, moved } = Audit.correct(audit, state, nodeId)
+    if (wrong.length > 0) {
+      const nothing = { writes: [], replaced: [], quarantined: [], wins: new Map(), conflicts: 0 }
+      yield* Effect.uninterruptible(backend.commit({ ...nothing, state: correct, moved }, true))
+      state = correct
+      version++
+      yield* PubSub.publish(commits, { version, operations: [] })
+    }
+    return { rows, digest: state.digest, corrected: wrong } satisfies Audited
+  })
+
+  const auditAll = Effect.fnUntraced(
+    function* () {
+      audit = Audit.begin
+      for (;;) {
+        const done = yield* lock.withPermit(Effect.suspend(() => auditNext(audit ?? Audit.begin)))
+        if (done !== undefined) return done
+        yield* Effect.yieldNow
+      }
+    },
+    Effect.ensuring(Effect.sync(() => (audit = undefined)))
+  )
+
   const answer = ({ since }: DeltaRequest, operations: ReadonlyArray<Operation>, exhausted: number): Delta => ({
     snapshot: snapshot(),
     operations,
@@ -123,6 +159,8 @@ export const make = Effect.fnUntraced(function* (backend: Backend) {
     search: Effect.fn("Store.search")((words: ReadonlyArray<string>, limit: number) => backend.search(words, limit)),
     counts: Effect.sync(() => state.counts),
     quarantine: backend.quarantine,
+    audit: auditing.withPermit(auditAll()),
+    damage: backend.damage,
     backup: Effect.fn("Store.backup")((file: string) => backend.backup(file))
   } satisfies Store["Service"]
 })

@@ -93,6 +93,7 @@ export const make = Effect.fnUntraced(function* ({ disk = MemoryDisk.make(), nod
     list,
     search,
     quarantine: Effect.sync(() => disk.quarantine),
+    damage: Effect.succeed([]),
     backup: (file) => Effect.sync(() => void disk.backups.set(file, MemoryDisk.copy(disk)))
   }
   return yield* Engine.make(backend)

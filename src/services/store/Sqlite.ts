@@ -23,6 +23,7 @@ import { StoreUnavailable } from "../Failure.ts"
 import { type Backend, envelopeBytes, pageLength, type Room, rowsEnough } from "./Backend.ts"
 import * as Engine from "./Engine.ts"
 import { type Client, connect, databaseIn, makePrivate, open, type Options, transaction } from "./SqliteFile.ts"
+import * as SqliteIntegrity from "./SqliteIntegrity.ts"
 import * as Rows from "./SqliteRows.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
 import type { Commit } from "./State.ts"
@@ -158,7 +159,21 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
   const quarantine = Unavailable.mapped(
     Effect.flatMap(sql`SELECT peer, reason, text FROM quarantine ORDER BY id`, Rows.quarantined)
   )
-  return { nodeId, opened: state, held, commit, beyond, range, get, list, search, quarantine, backup } satisfies Backend
+  const damage = SqliteIntegrity.live(file)
+  return {
+    nodeId,
+    opened: state,
+    held,
+    commit,
+    beyond,
+    range,
+    get,
+    list,
+    search,
+    quarantine,
+    damage,
+    backup
+  } satisfies Backend
 })
 
 /**

@@ -31,6 +31,7 @@ const recording = (commit: (count: number) => Effect.Effect<void, StoreUnavailab
     get: () => Effect.succeed(Option.none()),
     list: () => Effect.succeed([]),
     search: () => Effect.succeed([]),
+    damage: Effect.succeed([]),
     quarantine: Effect.succeed([]),
     backup: () => Effect.void
   }

@@ -1,0 +1,77 @@
+/**
+ * `verify`: whether everything that this node should hold is there, and the same with its peers.
+ */
+import { Effect, Schema } from "effect"
+import { Command } from "effect/cli"
+import type { Compared } from "../services/Status.ts"
+import * as Access from "./Access.ts"
+import * as Globals from "./Globals.ts"
+import { counted, oneLine, writeJson, writeLine } from "./Output.ts"
+
+/** Something is wrong, was shown, and could not be repaired. */
+class VerificationFailed extends Schema.TaggedError<VerificationFailed>()("VerificationFailed", {
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return this.problem
+  }
+}
+
+const damaged =
+  "the database is damaged: stop the node, put a backup in the place of sync.db (or remove it), and start; what it lacks comes back from the peers"
+const differing = "the rows of a peer differ still: run feral-sync verify on that node, and then here again"
+
+export const command = Command.make(
+  "verify",
+  {},
+  Effect.fnUntraced(function* () {
+    const isJson = yield* Globals.Json
+    const say = (text: string) => (isJson ? Effect.void : writeLine(text))
+    const { verification, isRunning } = yield* Access.open("write")
+    yield* say("Looking through the database …")
+    const database = yield* verification.damage
+    if (database.length > 0) {
+      if (isJson) yield* writeJson({ ok: false, database, rows: null, digest: null, corrected: [], peers: [] })
+      for (const problem of database) yield* say(`✗ ${oneLine(problem)}`)
+      return yield* new VerificationFailed({ problem: damaged })
+    }
+    yield* say("✓ the file is sound")
+    yield* say("Adding up the rows …")
+    const { rows, digest, corrected } = yield* verification.audit
+    yield* say(`✓ ${counted(rows, "row")}, digest ${digest}`)
+    for (const wrong of corrected) yield* say(`! ${wrong}: corrected`)
+    if (isRunning) yield* say("Comparing with the peers …")
+    const peers = yield* verification.compare
+    yield* say(
+      peers.length > 0
+        ? peers.map(line).join("\n")
+        : isRunning
+          ? "- no peer is connected: nothing was compared"
+          : "- the node does not run, so no peer was compared: start it, and verify again"
+    )
+    const ok = peers.every(({ result }) => result !== "differs")
+    if (isJson) yield* writeJson({ ok, database, rows, digest, corrected, peers })
+    if (!ok) return yield* new VerificationFailed({ problem: differing })
+  }, Effect.scoped)
+).pipe(
+  Command.withDescription(
+    "Look through the database, add up all rows anew, and compare them with those of every connected peer. What differs is repaired. The node goes on meanwhile."
+  ),
+  Command.withShortDescription("Check that everything is there, and the same as with the peers"),
+  Command.withExamples([{ command: "feral-sync verify" }, { command: "feral-sync verify --json | jq .ok" }])
+)
+
+const line = ({ node_id, result, rows_repaired: repaired }: Compared): string => {
+  switch (result) {
+    case "equal":
+      return `✓ ${node_id} holds the same`
+    case "repaired":
+      return `! ${node_id} held other rows: repaired${repaired > 0 ? `, ${counted(repaired, "row")} of them here` : ""}`
+    case "differs":
+      return `✗ ${node_id} holds other rows`
+    case "behind":
+      return `- ${node_id} could not be compared: operations are under way between us`
+    case "not comparable":
+      return `- ${node_id} knows no comparison of rows`
+  }
+}
