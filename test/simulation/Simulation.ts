@@ -72,13 +72,13 @@ export const simulate = (scenario: Scenario): Outcome => {
     grown[index] = Oracle.checkGrowth(node.host, grown[index] ?? new Set(), node.disk)
   }
 
-  /** An operation whose origin lost its disk, and that nobody else has, is gone. */
+  /**
+   * An operation whose origin lost its disk, and that no other node of ours has, is gone: an existing FERAL node may have it, but
+   * sends nothing back to where it came from.
+   */
   const forgetDestroyed = () =>
     ledger.forget(
-      (operation) =>
-        restored.has(operation.hlc.node) &&
-        !nodes.some(({ disk }) => Oracle.holds(disk.rows, operation)) &&
-        !old.some(({ log }) => log.has(Hlc.toText(operation.hlc)))
+      (operation) => restored.has(operation.hlc.node) && !nodes.some(({ disk }) => Oracle.holds(disk.rows, operation))
     )
 
   const main = Effect.gen(function* () {
