@@ -51,7 +51,7 @@ export const onData = (session: Session, data: Wire.Data, size: number, now: num
     return new ProtocolViolation({ detail: "it sends more than was acknowledged" })
   }
   const next: Session = {
-    ...learn(session, impliedBy(data, peer)),
+    ...learn(session, data.through),
     inbound: {
       ...inbound,
       seq: inbound.seq + 1,
@@ -100,12 +100,6 @@ export const warnings = (
 
 /** Somebody makes up origins, or the network has outgrown the protocol. */
 export const tooManyOrigins = new ProtocolViolation({ detail: `more than ${Wire.limits.origins} origins in all` })
-
-/** What the sender of a frame itself has: all that it lets us claim, and its own history up to what it sends of it. */
-const impliedBy = ({ through, operations }: Wire.Data, peer: NodeId | undefined): VectorClock.VectorClock => {
-  const own = operations.findLast((operation) => operation.hlc.node === peer)
-  return own === undefined ? through : VectorClock.advance(through, own.hlc.node, own.hlc)
-}
 
 /** Splits a frame into what can be taken now and what has to wait. */
 const holdBack = (
