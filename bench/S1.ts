@@ -1,0 +1,83 @@
+/** S1: a node and an empty one, in two processes, over TLS, with SQLite on disk: how fast a history gets across. */
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Nodes, until } from "../test/support/Nodes.ts"
+import { cpuMs, peakMib } from "./Processes.ts"
+import { median, type Options, type Report, report } from "./Report.ts"
+import * as Rows from "./Rows.ts"
+
+/** About the operations of one frame, and so of one commit. */
+const perCommit = 400
+
+const plain = (home: string): number => {
+  const directory = mkdtempSync(join(tmpdir(), "feral-sync-bench-"))
+  const script = new URL("Plain.ts", import.meta.url).pathname
+  const args = [script, join(home, "sync.db"), join(directory, "plain.db"), `${perCommit}`]
+  const out = execFileSync(process.execPath, args, { encoding: "utf8" })
+  rmSync(directory, { recursive: true })
+  return Number(out)
+}
+
+export const run = async ({ quick, tell }: Options): Promise<Report> => {
+  const count = quick ? 30_000 : 100_000
+  const rounds = quick ? 3 : 7
+  const nodes = new Nodes()
+  const rate = { node: [] as Array<number>, plain: [] as Array<number> }
+  const ratios: Array<number> = []
+  const cpu = { sender: [] as Array<number>, receiver: [] as Array<number> }
+  const peak = { sender: 0, receiver: [] as Array<number> }
+  try {
+    const a = nodes.make()
+    await Rows.fill(a.home, count, 5)
+    await a.start()
+    for (let round = 0; round < rounds; round++) {
+      const before = plain(a.home)
+      const sender = cpuMs(a.pid)
+      const b = await nodes.make({ FERAL_SYNC_PEERS: a.address }).start()
+      const receiver = cpuMs(b.pid)
+      const began = performance.now()
+      await until(
+        "everything is there",
+        () => b.status(),
+        ({ counts }) => counts.notes === count,
+        300_000
+      )
+      const took = performance.now() - began
+      cpu.sender.push(((cpuMs(a.pid) - sender) * 100_000) / count)
+      cpu.receiver.push(((cpuMs(b.pid) - receiver) * 100_000) / count)
+      peak.receiver.push(peakMib(b.pid))
+      peak.sender = peakMib(a.pid)
+      await b.stop()
+      const after = plain(a.home)
+      const plainMs = (before + after) / 2
+      rate.node.push((count / took) * 1000)
+      rate.plain.push((count / plainMs) * 1000)
+      ratios.push(plainMs / took)
+      tell(
+        `round ${round + 1} of ${rounds}: ${Math.round((count / took) * 1000)} operations/s, ratio ${(plainMs / took).toFixed(2)}`
+      )
+    }
+  } finally {
+    await nodes.dispose()
+  }
+  return report(
+    {
+      id: "S1",
+      title: "bulk",
+      what: `${count} operations of 300 bytes, with random ids, of 5 origins, from a node to an empty one; the baseline is plain node:sqlite, inserting the same rows before and after each round`,
+      quick
+    },
+    [
+      { name: "node to node", unit: "operations/s", values: rate.node },
+      { name: "plain node:sqlite", unit: "rows/s", values: rate.plain },
+      { name: "ratio", unit: "", values: ratios },
+      { name: "processor time of the sender, for 100,000", unit: "ms", values: cpu.sender },
+      { name: "processor time of the receiver, for 100,000", unit: "ms", values: cpu.receiver },
+      { name: "peak memory of the sender", unit: "MiB", values: [peak.sender] },
+      { name: "peak memory of the receiver", unit: "MiB", values: peak.receiver }
+    ],
+    [{ name: "ratio", value: median(ratios), atLeast: 0.6 }]
+  )
+}
