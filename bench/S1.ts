@@ -22,7 +22,7 @@ const plain = (home: string): number => {
 
 export const run = async ({ quick, tell }: Options): Promise<Report> => {
   const count = quick ? 30_000 : 100_000
-  const rounds = quick ? 3 : 7
+  const rounds = quick ? 3 : 5
   const nodes = new Nodes()
   const rate = { node: [] as Array<number>, plain: [] as Array<number> }
   const ratios: Array<number> = []

@@ -51,7 +51,7 @@ export const onData = (session: Session, data: Wire.Data, size: number, now: num
     return new ProtocolViolation({ detail: "it sends more than was acknowledged" })
   }
   const next: Session = {
-    ...learn(session, data.through),
+    ...learn(session, data.through, now),
     inbound: {
       ...inbound,
       seq: inbound.seq + 1,
@@ -164,7 +164,7 @@ export const onAck = (session: Session, ack: Wire.Ack, now: number): Session | P
     return new ProtocolViolation({ detail: "it acknowledges a frame that was never sent" })
   }
   const told = Option.match(ack.seq, { onNone: () => session, onSome: (seq) => acknowledge(session, seq) })
-  return hear(learn(told, ack.clock), ack.digest, now)
+  return hear(learn(told, ack.clock, now), ack.digest, now)
 }
 
 /** The peer told its digest. */

@@ -212,9 +212,12 @@ const beaters = (self: NodeId, wins: Wins, dirty: Outbound["dirty"]): ReadonlySe
   return found
 }
 
-/** The peer told what it has: what it has need not be sent. */
-export const learn = (session: Session, clock: VectorClock.VectorClock): Session => {
-  const { outbound, local } = session
+/**
+ * The peer told what it has: what it has need not be sent. While it goes on to get the operations of a third party from
+ * somebody else, what it still lacks of them waits anew.
+ */
+export const learn = (session: Session, clock: VectorClock.VectorClock, now: number): Session => {
+  const { outbound, local, options } = session
   const known = VectorClock.merge(session.known, clock)
   const dirty = HashMap.isEmpty(outbound.dirty)
     ? outbound.dirty
@@ -224,7 +227,10 @@ export const learn = (session: Session, clock: VectorClock.VectorClock): Session
           if (origin === undefined) continue
           const has = VectorClock.get(known, node)
           if (!Hlc.isAfter(VectorClock.get(local.tops, node), has)) HashMap.remove(origins, node)
-          else HashMap.set(origins, node, { ...origin, from: Hlc.latest(origin.from, has) })
+          else if (Hlc.isAfter(has, origin.from)) {
+            const due = node === options.self ? origin.due : Math.max(origin.due, now + times.relay)
+            HashMap.set(origins, node, { ...origin, from: has, due })
+          }
         }
       })
   return { ...session, known, outbound: { ...outbound, dirty } }

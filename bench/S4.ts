@@ -1,0 +1,103 @@
+/** S4: nodes that hold the same meet again: what that costs, and that it does not depend on how much they hold. */
+import { Effect } from "effect"
+import { cpSync } from "node:fs"
+import { at } from "../test/support/Stores.ts"
+import { Link, write } from "../test/support/Network.ts"
+import { NaiveReplica } from "../test/support/NaiveReplica.ts"
+import { type Node, Nodes, until } from "../test/support/Nodes.ts"
+import * as VectorClock from "../src/core/VectorClock.ts"
+import { renew } from "../src/services/store/SqliteIdentity.ts"
+import { median, type Measure, type Options, type Report, report } from "./Report.ts"
+import * as Rows from "./Rows.ts"
+
+/** Bytes that the busier side of two equal replicas sends until both are at rest: the text of its frames. */
+const greetingBytes = (origins: number): number => {
+  const operations = Array.from({ length: origins }, (_, n) =>
+    write(Rows.originOf(n), at(1_700_000_000_000 + n), `row-${n}`)
+  )
+  const through = VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))
+  const [left, right] = [0, 1].map((n) => {
+    const replica = new NaiveReplica(Rows.originOf(n))
+    replica.apply({ operations, through, quarantined: [] })
+    return replica
+  })
+  if (left === undefined || right === undefined) throw new Error("no replicas")
+  let now = 1_700_000_100_000
+  const link = new Link(left, right, () => now)
+  for (let turn = 0; turn < 1_000; turn++) {
+    while (link.deliver(0) || link.deliver(1)) continue
+    now += 10
+    link.tick(0)
+    link.tick(1)
+  }
+  if (!link.ends.every(({ established }) => established)) throw new Error("the two did not meet")
+  return Math.max(...link.ends.map(({ sentBytes }) => sentBytes))
+}
+
+/** How long the two take from the start of the second one's process until both are at rest (ms). */
+const reconnect = async (a: Node, b: Node): Promise<number> => {
+  await b.stop()
+  await b.start()
+  const began = performance.now()
+  await until(
+    "they have met",
+    () => b.status(),
+    ({ peers }) => peers.some(({ node_id, state, lag_ops }) => node_id === a.id && state === "live" && lag_ops === 0),
+    60_000
+  )
+  return performance.now() - began
+}
+
+/** Two nodes that hold the same, one of them running. */
+const equals = async (nodes: Nodes, rows: number, origins: number): Promise<readonly [Node, Node]> => {
+  const a = nodes.make()
+  await Rows.fill(a.home, rows, origins)
+  const env: Record<string, string> = {}
+  const b = nodes.make(env)
+  cpSync(a.home, b.home, { recursive: true })
+  await Effect.runPromise(renew(b.home))
+  await a.start()
+  env["FERAL_SYNC_PEERS"] = a.address
+  await b.start()
+  return [a, b]
+}
+
+export const run = async ({ quick, tell }: Options): Promise<Report> => {
+  const sizes = quick ? [1_000, 30_000] : [1_000, 10_000, 100_000, 1_000_000]
+  const rounds = quick ? 5 : 9
+  const measures: Array<Measure> = []
+  const times: Array<number> = []
+  for (const size of sizes) {
+    const nodes = new Nodes()
+    try {
+      const [a, b] = await equals(nodes, size, 5)
+      const values: Array<number> = []
+      for (let round = 0; round < rounds; round++) values.push(await reconnect(a, b))
+      measures.push({ name: `${size.toLocaleString("en")} rows: ready to live`, unit: "ms", values })
+      times.push(median(values))
+      tell(`${size} rows: ${Math.round(median(values))} ms`)
+    } finally {
+      await nodes.dispose()
+    }
+  }
+  const counts = [1, 10, 100, 1_000]
+  const bytes = counts.map(greetingBytes)
+  for (const [index, origins] of counts.entries()) {
+    measures.push({ name: `${origins} origins: bytes of one side`, unit: "bytes", values: [bytes[index] ?? 0] })
+  }
+  const beyond = counts.map((origins, index) => (bytes[index] ?? 0) / (150 + 60 * origins))
+  return report(
+    {
+      id: "S4",
+      title: "nothing new",
+      what: "Two nodes that hold the same rows meet again. The time begins when the second one says that it is ready, and ends when it shows the first as live; the bytes are those of the frames of the protocol, of the busier side, without TLS",
+      quick
+    },
+    measures,
+    [
+      { name: "time with most rows against fewest", value: (times.at(-1) ?? 0) / (times[0] ?? 1), atMost: 1.5 },
+      { name: "bytes against 150 and 60 for each origin, at 1,000", value: beyond.at(-1) ?? 0, atMost: 1 },
+      { name: "bytes against 150 and 60 for each origin, at 1", value: beyond[0] ?? 0, atMost: 1 }
+    ]
+  )
+}

@@ -1,0 +1,63 @@
+/** What a third party writes is passed on to those who do not get it from elsewhere, and to nobody else. */
+import { assert, describe, it } from "@effect/vitest"
+import * as VectorClock from "../../src/core/VectorClock.ts"
+import { NaiveReplica } from "../support/NaiveReplica.ts"
+import { Link, node, write } from "../support/Network.ts"
+import { at } from "../support/Stores.ts"
+
+const [a, b, x] = [node("a"), node("b"), node("x")]
+const start = 1_000_000
+
+/** A stream of x: an operation every 50 ms reaches `a` at once and, while `isDirect` says so, `b` 150 ms later. */
+const streamed = (steps: number, isDirect: (step: number) => boolean) => {
+  let now = start
+  const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
+  const link = new Link(left, right, () => now)
+  const settle = () => {
+    for (let turn = 0; turn < 20; turn++) while (link.deliver(0) || link.deliver(1)) continue
+  }
+  const take = (replica: NaiveReplica, step: number) => {
+    const operation = write(x, at(start + step), `row-${step}`)
+    replica.apply({
+      operations: [operation],
+      through: VectorClock.fromEntries([[x, operation.hlc]]),
+      quarantined: []
+    })
+    link.notify(replica === left ? 0 : 1)
+  }
+  settle()
+  for (let step = 1; step <= steps; step++) {
+    take(left, step)
+    if (step > 3 && isDirect(step - 3)) take(right, step - 3)
+    for (let passed = 0; passed < 50; passed += 10) {
+      now += 10
+      link.tick(0)
+      link.tick(1)
+      settle()
+    }
+  }
+  const sent = () => link.ends[0].sentOperations
+  const wait = (ms: number) => {
+    for (const end = now + ms; now < end;) {
+      now += 10
+      link.tick(0)
+      link.tick(1)
+      settle()
+    }
+  }
+  return { sent, wait, right }
+}
+
+describe("what a third party writes", () => {
+  it("is not passed on to a peer that goes on to get it from elsewhere, however late", () => {
+    const { sent } = streamed(100, () => true)
+    assert.strictEqual(sent(), 0)
+  })
+
+  it("is passed on, all of it, once the peer gets no more from elsewhere", () => {
+    const { sent, wait, right } = streamed(40, (step) => step <= 20)
+    wait(1_000)
+    assert.strictEqual(sent(), 20)
+    assert.deepStrictEqual(VectorClock.get(right.clock, x), at(start + 40))
+  })
+})
