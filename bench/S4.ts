@@ -1,12 +1,10 @@
 /** S4: nodes that hold the same meet again: what that costs, and that it does not depend on how much they hold. */
-import { Effect } from "effect"
-import { cpSync } from "node:fs"
 import { at } from "../test/support/Stores.ts"
 import { Link, write } from "../test/support/Network.ts"
 import { NaiveReplica } from "../test/support/NaiveReplica.ts"
-import { type Node, Nodes, until } from "../test/support/Nodes.ts"
+import { type Node, Nodes } from "../test/support/Nodes.ts"
 import * as VectorClock from "../src/core/VectorClock.ts"
-import { renew } from "../src/services/store/SqliteIdentity.ts"
+import { equal, met } from "./Pair.ts"
 import { median, type Measure, type Options, type Report, report } from "./Report.ts"
 import * as Rows from "./Rows.ts"
 
@@ -39,27 +37,8 @@ const reconnect = async (a: Node, b: Node): Promise<number> => {
   await b.stop()
   await b.start()
   const began = performance.now()
-  await until(
-    "they have met",
-    () => b.status(),
-    ({ peers }) => peers.some(({ node_id, state, lag_ops }) => node_id === a.id && state === "live" && lag_ops === 0),
-    60_000
-  )
+  await met(a, b)
   return performance.now() - began
-}
-
-/** Two nodes that hold the same, one of them running. */
-const equals = async (nodes: Nodes, rows: number, origins: number): Promise<readonly [Node, Node]> => {
-  const a = nodes.make()
-  await Rows.fill(a.home, rows, origins)
-  const env: Record<string, string> = {}
-  const b = nodes.make(env)
-  cpSync(a.home, b.home, { recursive: true })
-  await Effect.runPromise(renew(b.home))
-  await a.start()
-  env["FERAL_SYNC_PEERS"] = a.address
-  await b.start()
-  return [a, b]
 }
 
 export const run = async ({ quick, tell }: Options): Promise<Report> => {
@@ -70,7 +49,8 @@ export const run = async ({ quick, tell }: Options): Promise<Report> => {
   for (const size of sizes) {
     const nodes = new Nodes()
     try {
-      const [a, b] = await equals(nodes, size, 5)
+      const [a, b] = await equal(nodes, size, 5)
+      await b.start()
       const values: Array<number> = []
       for (let round = 0; round < rounds; round++) values.push(await reconnect(a, b))
       measures.push({ name: `${size.toLocaleString("en")} rows: ready to live`, unit: "ms", values })

@@ -1,0 +1,79 @@
+/** S8: memory of a node: while a million operations go across, and at rest among twenty peers. */
+import { execFileSync } from "node:child_process"
+import { Nodes, until } from "../test/support/Nodes.ts"
+import { peakMib, residentMib, sleep } from "./Processes.ts"
+import { type Options, type Report, report } from "./Report.ts"
+import * as Rows from "./Rows.ts"
+
+const bulk = async (count: number) => {
+  const nodes = new Nodes()
+  try {
+    const a = nodes.make()
+    await Rows.fill(a.home, count, 5)
+    await a.start()
+    const b = await nodes.make({ FERAL_SYNC_PEERS: a.address }).start()
+    await until(
+      "everything is there",
+      () => b.status(),
+      ({ counts }) => counts.notes === count,
+      600_000
+    )
+    return [peakMib(a.pid), peakMib(b.pid)] as const
+  } finally {
+    await nodes.dispose()
+  }
+}
+
+/** Goes before the command of a node: runs the package as it is published instead of the source. */
+const published = (): ReadonlyArray<string> => {
+  const root = new URL("../", import.meta.url).pathname
+  execFileSync("npm", ["run", "--silent", "build"], { cwd: root, stdio: "inherit" })
+  return ["sh", "-c", `node=$1; shift 2; exec "$node" "${root}dist/main.js" "$@"`, "sh"]
+}
+
+const idle = async (peers: number, seconds: number) => {
+  const nodes = new Nodes()
+  try {
+    const hub = await nodes.make({}, published()).start()
+    for (let n = 0; n < peers; n++) await nodes.make({ FERAL_SYNC_PEERS: hub.address }).start()
+    await until(
+      "all are connected",
+      () => hub.status(),
+      (status) => status.peers.filter(({ state }) => state === "live").length === peers,
+      120_000
+    )
+    await sleep(seconds * 1_000)
+    return residentMib(hub.pid)
+  } finally {
+    await nodes.dispose()
+  }
+}
+
+export const run = async ({ quick, tell }: Options): Promise<Report> => {
+  const count = quick ? 50_000 : 1_000_000
+  const peers = quick ? 3 : 20
+  const [sender, receiver] = await bulk(count)
+  tell(`${count} operations: sender ${Math.round(sender)} MiB, receiver ${Math.round(receiver)} MiB`)
+  const atRest = await idle(peers, quick ? 5 : 60)
+  tell(`at rest: ${Math.round(atRest)} MiB`)
+  return report(
+    {
+      id: "S8",
+      title: "memory",
+      what: `Resident memory: at its most while ${count} operations go from a node to an empty one, and of a node at rest with ${peers} peers`,
+      quick
+    },
+    [
+      { name: "sender, at its most", unit: "MiB", values: [sender] },
+      { name: "receiver, at its most", unit: "MiB", values: [receiver] },
+      { name: "at rest", unit: "MiB", values: [atRest] }
+    ],
+    [
+      { name: "bulk (MiB)", value: Math.max(sender, receiver), atMost: 220 },
+      { name: "at rest (MiB)", value: atRest, atMost: 120 }
+    ],
+    [
+      "The nodes of the bulk run from source, the one at rest from the published package: from source Node strips the types at the start, which takes some 15 MiB more."
+    ]
+  )
+}
