@@ -37,6 +37,8 @@ export interface Report {
   readonly goals: ReadonlyArray<Goal & { readonly met: boolean }>
   /** What a reader should know of this run. */
   readonly notes: ReadonlyArray<string>
+  /** Tables in Markdown that show the rows better than a list of them does. */
+  readonly tables?: ReadonlyArray<string>
 }
 
 export interface Machine {
@@ -50,6 +52,8 @@ export interface Machine {
 /** What a benchmark is run with. */
 export interface Options {
   readonly quick: boolean
+  /** Of several things that are measured alike, only these, separated by commas. */
+  readonly only?: string | undefined
   /** Says how far it is. */
   readonly tell: (line: string) => void
 }
@@ -106,20 +110,16 @@ export const shown = (value: number): string =>
       : value.toFixed(2)
 
 /** The report as Markdown. */
-export const table = ({ id, title, what, rows, goals, notes }: Report): string => {
-  const lines = [
-    `### ${id}: ${title}`,
-    "",
-    `${what}.`,
-    "",
+export const table = ({ id, title, what, rows, goals, notes, tables }: Report): string => {
+  const list = [
     "| measured | median | least | most | unit | runs |",
     "|---|---|---|---|---|---|",
     ...rows.map(
       ({ name, unit, median, min, max, n }) =>
         `| ${name} | ${shown(median)} | ${shown(min)} | ${shown(max)} | ${unit} | ${n} |`
-    ),
-    ""
+    )
   ]
+  const lines = [`### ${id}: ${title}`, "", `${what}.`, "", (tables ?? [list.join("\n")]).join("\n\n"), ""]
   for (const { name, value, atMost, atLeast, met } of goals) {
     const wanted = atMost === undefined ? `at least ${shown(atLeast ?? 0)}` : `at most ${shown(atMost)}`
     lines.push(`- ${name}: **${shown(value)}** (${wanted}): ${met ? "met" : "not met"}`)

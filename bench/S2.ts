@@ -2,8 +2,8 @@
  * S2: where we stand among others. The same notes with feral-sync and with seven other projects; see peers/README.md.
  */
 import { existsSync, readFileSync } from "node:fs"
-import { cpus, totalmem } from "node:os"
 import type { About } from "./peers/Peer.ts"
+import { at, type Goal, median, type Options, report, type Report, shown } from "./Report.ts"
 import { type Figure, measure, type Measured, type Sizes, type Workload } from "./peers/Workloads.ts"
 
 const names = ["FeralSync", "Yjs", "PouchDB", "Loro", "TinyBase", "AutomergeRepo", "SqlEventJournal", "Evolu"] as const
@@ -24,45 +24,24 @@ const full: Sizes = {
   limit: 120_000
 }
 
-export interface Row {
+/** A cell of the table: a figure of a project, or why there is none. */
+interface Cell {
   readonly project: string
-  readonly versions: string
   readonly storage: string
-  readonly tls: boolean
   readonly workload: Workload
-  readonly items: number
-  readonly measure: string
-  readonly unit: Figure["unit"]
-  readonly median: number | null
-  readonly p99: number | null
-  readonly min: number | null
-  readonly max: number | null
-  readonly n: number
-  /** Why there is no value, or fewer than there should be. */
-  readonly reason: string | null
-}
-
-export interface Report {
-  readonly id: "S2"
-  readonly title: string
-  readonly what: string
-  readonly machine: { readonly cpu: string; readonly cores: number; readonly memory_gb: number; readonly node: string }
-  readonly rows: ReadonlyArray<Row>
-  /** How many times the time of feral-sync that of the fastest other one is, at the first sync of most notes. */
-  readonly ratios: { readonly fastest_durable: number | null; readonly fastest_in_memory: number | null }
-  readonly target: string
-  readonly met: boolean
+  readonly column: string
+  readonly text: string
 }
 
 /** Measures all projects, or those whose adapter file `only` names, separated by commas. */
-export const run = async (options: { readonly quick: boolean; readonly only?: string }): Promise<Report> => {
-  const sizes = options.quick ? quick : full
-  const chosen = options.only?.split(",") ?? names
+export const run = async ({ quick: isQuick, tell, only }: Options): Promise<Report> => {
+  const sizes = isQuick ? quick : full
+  const chosen = only?.split(",") ?? names
   const all: Array<Measured> = []
   for (const name of chosen) {
     const known = names.find((known) => known.toLowerCase() === name.toLowerCase())
     if (known === undefined) throw new Error(`no such project: ${name}; there are ${names.join(", ")}`)
-    all.push(await measure(new URL(`peers/${known}.ts`, import.meta.url), sizes, (line) => console.error(line)))
+    all.push(await measure(new URL(`peers/${known}.ts`, import.meta.url), sizes, tell))
   }
 
   const most = sizes.items.at(-1) ?? 0
@@ -75,22 +54,33 @@ export const run = async (options: { readonly quick: boolean; readonly only?: st
       .flatMap((measured) => firstSyncOf(measured, most) ?? [])
     return mine === undefined || times.length === 0 ? null : Math.min(...times) / mine
   }
-  const ratios = { fastest_durable: ratioTo(true), fastest_in_memory: ratioTo(false) }
-
+  const goals: Array<Goal> = [
+    { name: "time of the fastest other one with storage against ours", value: ratioTo(true) ?? 0, atLeast: 1 },
+    { name: "time of the fastest in memory against ours", value: ratioTo(false) ?? 0, atLeast: 0.5 }
+  ]
   return {
-    id: "S2",
-    title: "Among others",
-    what: "The same notes replicated by other projects, each through its own public API and with its own storage",
-    machine: {
-      cpu: cpus()[0]?.model ?? "unknown",
-      cores: cpus().length,
-      memory_gb: Math.round(totalmem() / 2 ** 30),
-      node: process.version
-    },
-    rows: all.flatMap(({ about, figures }) => figures.map((figure) => rowOf(about, figure))),
-    ratios,
-    target: `first sync of ${most} notes: first among those with storage, within twice the time of the fastest in memory`,
-    met: (ratios.fastest_durable ?? 0) >= 1 && (ratios.fastest_in_memory ?? 0) >= 0.5
+    ...report(
+      {
+        id: "S2",
+        title: "among others",
+        what: `The same notes replicated by other projects, each through its own public API and with its own storage; the goals are those of the first sync of ${most.toLocaleString("en")} notes. peers/README.md says what each does`,
+        quick: isQuick
+      },
+      all.flatMap(({ about, figures }) =>
+        figures
+          .filter(({ values }) => values.length > 0)
+          .map(({ workload, items, measure, unit, values }) => ({
+            name: `${about.name}, ${workload}, ${items}: ${measure}`,
+            unit,
+            values
+          }))
+      ),
+      goals,
+      all
+        .map(({ about }) => `${about.name}: ${about.packages.map((name) => `${name} ${versionOf(name)}`).join(", ")}`)
+        .filter((note) => !note.endsWith(": "))
+    ),
+    tables: tablesOf(all.flatMap(({ about, figures }) => figures.map((figure) => cellOf(about, figure))))
   }
 }
 
@@ -98,28 +88,44 @@ export const run = async (options: { readonly quick: boolean; readonly only?: st
 const firstSyncOf = ({ figures }: Measured, items: number): number | undefined => {
   const times = figures.filter((figure) => isTime(figure) && figure.workload === "first sync" && figure.items === items)
   const [only, ...more] = times
-  return only === undefined || more.length > 0 ? undefined : at(only.values, 0.5)
+  return only === undefined || more.length > 0 ? undefined : median(only.values)
 }
 
 const isTime = ({ measure }: Figure) => measure === "time"
 
-/** The value at a part of the way from the least to the greatest. */
-const at = (values: ReadonlyArray<number>, part: number): number | undefined =>
-  [...values].sort((a, b) => a - b)[Math.round((values.length - 1) * part)]
-
-const rowOf = (about: About, { values, reason, ...figure }: Figure): Row => ({
+const cellOf = (about: About, { workload, items, measure, unit, values, reason }: Figure): Cell => ({
   project: about.name,
-  versions: about.packages.map((name) => `${name} ${versionOf(name)}`).join(", "),
   storage: about.storage ?? "memory",
-  tls: about.tls,
-  ...figure,
-  median: at(values, 0.5) ?? null,
-  p99: at(values, 0.99) ?? null,
-  min: at(values, 0) ?? null,
-  max: at(values, 1) ?? null,
-  n: values.length,
-  reason: reason ?? null
+  workload,
+  column: `${items.toLocaleString("en")}: ${measure}, ${unit}`,
+  text:
+    values.length === 0
+      ? (reason ?? "")
+      : values.length === 1
+        ? shown(median(values))
+        : workload === "live"
+          ? `${shown(median(values))} (p99 ${shown(at(values, 0.99))})`
+          : `${shown(median(values))} (${shown(at(values, 0))}–${shown(at(values, 1))})`
 })
+
+/** A table of each workload, as Markdown: a row for each project. */
+const tablesOf = (cells: ReadonlyArray<Cell>): ReadonlyArray<string> =>
+  [...new Set(cells.map(({ workload }) => workload))].map((workload) => {
+    const own = cells.filter((cell) => cell.workload === workload)
+    const columns = [...new Set(own.map(({ column }) => column))]
+    const lines = [...new Set(own.map(({ project }) => project))].map((project) => {
+      const row = own.filter((cell) => cell.project === project)
+      const texts = columns.map((column) =>
+        row
+          .filter((cell) => cell.column === column)
+          .map(({ text }) => text)
+          .join("; ")
+      )
+      return `| ${[project, row[0]?.storage ?? "", ...texts].join(" | ")} |`
+    })
+    const head = `| project | storage | ${columns.join(" | ")} |\n|---|---|${"---|".repeat(columns.length)}`
+    return [`**${workload}**`, "", head, ...lines].join("\n")
+  })
 
 /** The installed version, of the benchmarks' own packages or of those of feral-sync. */
 const versionOf = (name: string): string => {
