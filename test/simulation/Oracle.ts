@@ -25,6 +25,9 @@ const broken = (promise: string): never => {
 export const holds = (rows: ReadonlyMap<Merge.Slot, Operation>, operation: Operation): boolean =>
   Merge.resolve(rows.get(Merge.slotOf(operation)), operation) !== "applied"
 
+const beats = (one: Operation, other: Operation): boolean =>
+  Merge.slotOf(one) === Merge.slotOf(other) && one !== other && Merge.resolve(other, one) === "applied"
+
 /** Everything that was acknowledged to somebody who wrote it. */
 export class Ledger {
   readonly operations: Array<Operation> = []
@@ -63,6 +66,8 @@ export const checkSafety = (
   for (const operation of ledger.operations) {
     if (restored.has(operation.hlc.node)) continue
     if (VectorClock.covers(state.clock, operation.hlc) && !holds(rows, operation)) {
+      // What beats it may be a part of the history that was lost.
+      if (ledger.operations.some((other) => restored.has(other.hlc.node) && beats(other, operation))) continue
       broken(
         `${name} claims ${operation.hlc.node} up to ${Hlc.toText({ ...VectorClock.get(state.clock, operation.hlc.node), node: operation.hlc.node })}, and holds neither ${operation.op_id} (${Hlc.toText(operation.hlc)}, ${operation.table} ${operation.row_id}) nor what beats it`
       )
