@@ -47,7 +47,8 @@ const compared = Effect.fnUntraced(function* (course: Course, isSpoken = true) {
   )
   for (; fiber.pollUnsafe() === undefined && now < start + 1_000_000; now += 50) yield* TestClock.adjust(50)
   const [answer] = yield* Fiber.join(fiber)
-  assert.strictEqual(answer?.node_id, b)
+  if (answer === undefined) throw new Error("no answer")
+  assert.strictEqual(answer.node_id, b)
   return { result: answer.result, after: now - start }
 }, Effect.scoped)
 
