@@ -82,6 +82,32 @@ describe("verify", () => {
     assert.deepInclude(await a.cli<Verified>("verify"), { ok: true, rows: 2_001, corrected: [] })
   }, 90_000)
 
+  it("finds rows whose content was changed by another hand: both nodes end with one content of each", async () => {
+    const [a, b] = await pair()
+    await a.stop()
+    const changed = beside(a.home, (db) => {
+      db.exec(`UPDATE operations SET data = json_set(data, '$.content', 'rot') WHERE seq % 250 = 2`)
+      return db.prepare("SELECT count(*) AS n FROM operations WHERE seq % 250 = 2").get()?.["n"]
+    })
+    assert.strictEqual(changed, 8)
+    await a.start({ FERAL_SYNC_PORT: String(a.port) })
+    await connected(a, b)
+    const verified = await a.cli<Verified>("verify")
+    assert.deepInclude(verified, { ok: true, database: [], rows: 2_001 }, JSON.stringify(verified))
+    assert.match(verified.corrected.join(), /digest/)
+    assert.deepStrictEqual(
+      verified.peers.map(({ node_id, result }) => [node_id, result]),
+      [[b.id, "repaired"]]
+    )
+    await converged([a, b])
+    const lists = await Promise.all([a, b].map((node) => node.cli<ReadonlyArray<Note>>("note", "list")))
+    assert.deepStrictEqual(lists[0], lists[1])
+    for (const node of [a, b]) {
+      const { ok, rows, corrected } = await node.cli<Verified>("verify")
+      assert.deepStrictEqual({ ok, rows, corrected }, { ok: true, rows: 2_001, corrected: [] })
+    }
+  }, 90_000)
+
   it("names a damaged file, and the way out", async () => {
     const [a, b] = await pair()
     await a.stop()

@@ -3,11 +3,12 @@
  */
 import { Effect, Ref, type Scope, Stream } from "effect"
 import type { NodeId } from "../../core/NodeId.ts"
+import type { View } from "../../core/session/State.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
 import { Clock } from "../Clock.ts"
 import type { Compared } from "../Status.ts"
 import { Store } from "../Store.ts"
-import type { Entry } from "./PeerTable.ts"
+import type { Running } from "./SessionRunner.ts"
 
 /** How long a peer that is not level, or does not begin, is waited for, and one that is at work (ms). */
 const patience = { level: 10_000, begin: 10_000, end: 300_000 } as const
@@ -15,36 +16,45 @@ const patience = { level: 10_000, begin: 10_000, end: 300_000 } as const
 /** A dialogue is over when nothing has come of it for this long (ms). */
 const quiet = 1_000
 
+/**
+ * A peer says nothing while it reads its rows. It is waited for this many times as long as the dialogue took so far, in which
+ * we read ours.
+ */
+const slower = 3
+
 const every = "50 millis"
 
+/** A session whose rows are compared. */
+export interface Connected {
+  readonly running: Pick<Running<unknown>, "view" | "compare">
+}
+
 /** Compares with those who are connected now, all at once. */
-export const all = Effect.fnUntraced(function* (entries: ReadonlyArray<Entry>) {
+export const all = Effect.fnUntraced(function* (entries: ReadonlyArray<Connected>) {
   const clock = yield* Clock
   const store = yield* Store
 
-  /** Waits until something holds of a session. Whether it did within that time, while the session went on. */
-  const until = Effect.fnUntraced(function* (isSo: Effect.Effect<boolean>, ms: number) {
-    const end = (yield* clock.now) + ms
-    while (!(yield* isSo)) {
-      if ((yield* clock.now) > end) return false
-      yield* Effect.sleep(every)
-    }
-    return true
-  })
-
   const compare = Effect.fnUntraced(function* (
-    { running }: Entry,
+    { running }: Connected,
     peer: NodeId
   ): Effect.fn.Return<Compared, never, Scope.Scope> {
-    const view = Effect.sync(() => running.view())
+    /** Waits until something holds of the session. Whether it did within that time. */
+    const until = Effect.fnUntraced(function* (isSo: (view: View, now: number) => boolean, ms: number) {
+      const end = (yield* clock.now) + ms
+      for (;;) {
+        const now = yield* clock.now
+        if (isSo(running.view(), now)) return true
+        if (now > end) return false
+        yield* Effect.sleep(every)
+      }
+    })
     const answer = (result: Compared["result"], rows_repaired = 0): Compared => ({
       node_id: peer,
       result,
       rows_repaired
     })
-    const isLevel = Effect.map(view, ({ repair }) => repair === undefined || repair.isLevel)
-    if ((yield* view).repair === undefined) return answer("not comparable")
-    if (!(yield* until(isLevel, patience.level))) return answer("behind")
+    if (running.view().repair === undefined) return answer("not comparable")
+    if (!(yield* until(({ repair }) => repair === undefined || repair.isLevel, patience.level))) return answer("behind")
     const asked = yield* clock.now
     const { clock: claimed } = yield* store.snapshot
     const repaired = yield* Ref.make(0)
@@ -55,20 +65,20 @@ export const all = Effect.fnUntraced(function* (entries: ReadonlyArray<Entry>) {
       ),
       Effect.forkScoped({ startImmediately: true })
     )
-    const before = (yield* view).diverged
+    const differed = running.view().diverged
     yield* running.compare
-    const hasBegun = Effect.map(view, ({ repair }) => (repair?.activeAt ?? 0) >= asked)
-    if (!(yield* until(hasBegun, patience.begin))) return answer(before ? "differs" : "behind")
-    const isOver = Effect.gen(function* () {
-      const { repair } = yield* view
-      return (yield* clock.now) - (repair?.activeAt ?? 0) > quiet
-    })
-    yield* until(isOver, patience.end)
+    const lastAt = ({ repair }: View) => repair?.activeAt ?? 0
+    // A repair that was under way already may have mended it before ours begins.
+    const isMended = ({ diverged }: View) => differed && !diverged
+    if (!(yield* until((view) => isMended(view) || lastAt(view) >= asked, patience.begin)))
+      return answer(differed ? "differs" : "behind")
+    const reading = (view: View) => slower * (lastAt(view) - asked)
+    yield* until((view, now) => isMended(view) || now - lastAt(view) > Math.max(quiet, reading(view)), patience.end)
     // Both sides tell their digests when they have taken what they lacked.
-    const isEqual = Effect.map(view, ({ diverged }) => !diverged)
+    const isEqual = yield* until(({ diverged }) => !diverged, patience.begin)
     const rows = yield* Ref.get(repaired)
-    if (!(yield* until(isEqual, patience.begin))) return answer("differs", rows)
-    return answer(before || rows > 0 ? "repaired" : "equal", rows)
+    if (!isEqual) return answer("differs", rows)
+    return answer(differed || rows > 0 ? "repaired" : "equal", rows)
   }, Effect.scoped)
 
   return yield* Effect.forEach(
