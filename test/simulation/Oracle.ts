@@ -5,7 +5,7 @@
 import { HashMap } from "effect"
 import * as Digest from "../../src/core/Digest.ts"
 import * as Hlc from "../../src/core/Hlc.ts"
-import * as Merge from "../../src/core/Merge.ts"
+import type * as Merge from "../../src/core/Merge.ts"
 import type { NodeId } from "../../src/core/NodeId.ts"
 import type { Operation } from "../../src/core/Operation.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
@@ -21,12 +21,41 @@ const broken = (promise: string): never => {
   throw new Broken(promise)
 }
 
-/** Whether a replica holds an operation, or one that beats it. */
-export const holds = (rows: ReadonlyMap<Merge.Slot, Operation>, operation: Operation): boolean =>
-  Merge.resolve(rows.get(Merge.slotOf(operation)), operation) !== "applied"
+const isSet = ({ table }: Operation): boolean => table === "episodes" || table === "execution_log"
 
-const beats = (one: Operation, other: Operation): boolean =>
-  Merge.slotOf(one) === Merge.slotOf(other) && one !== other && Merge.resolve(other, one) === "applied"
+/** The place of an operation: a row, and for kinds that nobody knows each operation has its own. */
+const placeOf = (operation: Operation): string => {
+  const { table, row_id, hlc } = operation
+  const isKnown = isSet(operation) || table === "notes" || table === "knowledge"
+  return `${table}\0${row_id}\0${isKnown ? "" : Hlc.toText(hlc)}`
+}
+
+const isAfter = ({ hlc: a }: Operation, { hlc: b }: Operation): boolean =>
+  a.wall !== b.wall ? a.wall > b.wall : a.counter !== b.counter ? a.counter > b.counter : a.node > b.node
+
+/**
+ * The rules in a few lines, which share nothing with those of the program: whether `one` takes the place of `other`. Of notes
+ * and knowledge the last one stays, of sets the first.
+ */
+const isBetter = (one: Operation, other: Operation): boolean => (isSet(one) ? isAfter(other, one) : isAfter(one, other))
+
+/** Whether a replica holds an operation, or one that beats it. Nothing is ever deleted from a set. */
+export const holds = (rows: ReadonlyMap<Merge.Slot, Operation>, operation: Operation): boolean => {
+  if (isSet(operation) && operation.op_type === "delete") return true
+  const row = rows.get(placeOf(operation))
+  return row !== undefined && !isBetter(operation, row)
+}
+
+/** What all operations come to. */
+const mergeOf = (operations: ReadonlyArray<Operation>): ReadonlyMap<string, Operation> => {
+  const rows = new Map<string, Operation>()
+  for (const operation of operations) {
+    if (!holds(rows, operation)) rows.set(placeOf(operation), operation)
+  }
+  return rows
+}
+
+const beats = (one: Operation, other: Operation): boolean => placeOf(one) === placeOf(other) && isBetter(one, other)
 
 /** Everything that was acknowledged to somebody who wrote it. */
 export class Ledger {
@@ -95,7 +124,11 @@ export const checkGrowth = (
   { rows }: MemoryDisk
 ): ReadonlySet<Merge.Slot> => {
   const now = new Set<Merge.Slot>()
-  for (const [slot, { table }] of rows) if (Merge.ruleOf(table) === "grow-only") now.add(slot)
+  for (const [slot, operation] of rows) {
+    if (!isSet(operation)) continue
+    if (operation.op_type === "delete") broken(`${name} has deleted ${slot.replaceAll("\0", " ")}`)
+    now.add(slot)
+  }
   for (const slot of before) if (!now.has(slot)) broken(`${name} has lost ${slot.replaceAll("\0", " ")}`)
   return now
 }
@@ -119,10 +152,7 @@ export const checkConverged = (disks: ReadonlyArray<MemoryDisk>, ledger: Ledger)
     for (const operation of ledger.operations) {
       if (!holds(rows, operation)) broken(`node ${index} lacks ${operation.op_id} (${Hlc.toText(operation.hlc)})`)
     }
-    const naive = Merge.merge(
-      new Map(),
-      disks.flatMap((disk) => [...disk.rows.values()])
-    )
+    const naive = mergeOf([...ledger.operations, ...disks.flatMap((disk) => [...disk.rows.values()])])
     for (const slot of new Set([...naive.keys(), ...rows.keys()])) {
       if (naive.get(slot)?.op_id !== rows.get(slot)?.op_id) {
         broken(

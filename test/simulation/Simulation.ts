@@ -3,7 +3,7 @@
  */
 import { Cause, Effect, Exit, Layer, Logger } from "effect"
 import * as Hlc from "../../src/core/Hlc.ts"
-import * as Merge from "../../src/core/Merge.ts"
+import type * as Merge from "../../src/core/Merge.ts"
 import { NodeId } from "../../src/core/NodeId.ts"
 import type { Operation } from "../../src/core/Operation.ts"
 import * as MemoryDisk from "../../src/services/store/MemoryDisk.ts"

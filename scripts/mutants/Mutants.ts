@@ -1,0 +1,167 @@
+/** Ways to break the program that must not go unnoticed: each is one replacement in one file, and breaks one promise. */
+
+export interface Mutant {
+  readonly name: string
+  /** What it makes the program do. */
+  readonly breaks: string
+  readonly file: string
+  /** Stands in the file exactly once. */
+  readonly from: string
+  readonly to: string
+}
+
+const engine = "src/services/store/Engine.ts"
+const merge = "src/core/Merge.ts"
+const outbound = "src/core/session/Outbound.ts"
+const inbound = "src/core/session/Inbound.ts"
+const exchange = "src/core/legacy/Exchange.ts"
+
+export const mutants: ReadonlyArray<Mutant> = [
+  {
+    name: "publish before commit",
+    breaks: "what could not be written is told, and claimed by the next commit",
+    file: engine,
+    from: "if (State.isLasting(commit)) yield* backend.commit(commit, synced)",
+    to: "if (State.isLasting(commit)) { state = commit.state; version++; yield* backend.commit(commit, synced) }"
+  },
+  {
+    name: "acknowledge before the disk has it",
+    breaks: "a loss of power takes acknowledged writes",
+    file: engine,
+    from: "yield* commit({ operations, through, quarantined: [] }, true)",
+    to: "yield* commit({ operations, through, quarantined: [] }, false)"
+  },
+  {
+    name: "forget the clock at a restart",
+    breaks: "a clock that was set back issues a reading below one that it has issued",
+    file: engine,
+    from: "yield* clock.witness(State.highWater(state))",
+    to: "yield* clock.witness(Hlc.zero)"
+  },
+  {
+    name: "never claim what we wrote",
+    breaks: "nobody can say to have seen it, and nodes never become equal",
+    file: engine,
+    from: "const through = VectorClock.advance(VectorClock.empty, nodeId, last)",
+    to: "const through = VectorClock.empty"
+  },
+  {
+    name: "a commit forgets earlier claims",
+    breaks: "the clock goes back",
+    file: "src/services/store/State.ts",
+    from: "clock: VectorClock.merge(before.clock, ahead),",
+    to: "clock: ahead,"
+  },
+  {
+    name: "rows and clock in two steps",
+    breaks: "a loss of power takes rows, and leaves the claim to have them",
+    file: "src/services/store/MemoryDisk.ts",
+    from: "    disk.state = undo.state\n",
+    to: ""
+  },
+  {
+    name: "the last to arrive wins",
+    breaks: "which row stays depends on the way that it came",
+    file: merge,
+    from: `return (rule === "grow-only" ? order < 0 : order > 0) ? "applied" : "superseded"`,
+    to: `return "applied"`
+  },
+  {
+    name: "the first to arrive wins",
+    breaks: "which row stays depends on the way that it came",
+    file: merge,
+    from: `return (rule === "grow-only" ? order < 0 : order > 0) ? "applied" : "superseded"`,
+    to: `return "superseded"`
+  },
+  {
+    name: "episodes can be deleted",
+    breaks: "a set that only grows has lost something",
+    file: merge,
+    from: `if (rule === "grow-only" && incoming.op_type === "delete") return "ignored"`,
+    to: ""
+  },
+  {
+    name: "tombstones are not kept",
+    breaks: "a note that was deleted is there on some nodes",
+    file: merge,
+    from: `if (rule === "grow-only" && incoming.op_type === "delete") return "ignored"`,
+    to: `if (incoming.op_type === "delete") return "ignored"`
+  },
+  {
+    name: "the digest keeps what was replaced",
+    breaks: "equal nodes have different digests",
+    file: merge,
+    from: "if (held !== undefined) digest = Digest.subtract(digest, Digest.ofOperation(held))",
+    to: ""
+  },
+  {
+    name: "the mark rule is skipped",
+    breaks: "a peer may claim an origin before it was sent what beat it",
+    file: outbound,
+    from: "if (HashMap.isEmpty(dirty)) return VectorClock.difference(VectorClock.difference(clock, offered), known)",
+    to: "if (dirty !== undefined) return VectorClock.difference(VectorClock.difference(clock, offered), known)"
+  },
+  {
+    name: "what beat our own writes is not waited for",
+    breaks: "a peer claims our history without a winner over all of it",
+    file: outbound,
+    from: "    HashMap.some(dirty, ({ beatsOwn }) => beatsOwn) ||\n",
+    to: ""
+  },
+  {
+    name: "nothing is passed on",
+    breaks: "nodes that meet through others alone never become equal",
+    file: outbound,
+    from: "const due = now + (node === self ? 0 : times.relay)",
+    to: "const due = node === self ? now : Infinity"
+  },
+  {
+    name: "claims are taken while operations are held back",
+    breaks: "what was held back is claimed, and never sent again",
+    file: inbound,
+    from: "const through = stale || !HashMap.isEmpty(held) ? VectorClock.empty : data.through",
+    to: "const through = data.through"
+  },
+  {
+    name: "operations from the future are taken at once",
+    breaks: "a clock that is wrong poisons all others",
+    file: inbound,
+    from: "    return !HashMap.has(held, hlc.node)\n",
+    to: "    return true\n"
+  },
+  {
+    name: "what was held back is never asked for",
+    breaks: "it never comes, although its time has",
+    file: "src/core/Session.ts",
+    from: "now >= Inbound.releaseAt(next) ?",
+    to: "now >= Infinity ?"
+  },
+  {
+    name: "a full disk is forgotten",
+    breaks: "what waited for room is never written",
+    file: inbound,
+    from: ": [{ ...session, inbound: { ...inbound, retryAt: undefined } }, commit(inbound.committing)]",
+    to: ": [{ ...session, inbound: { ...inbound, retryAt: undefined } }, []]"
+  },
+  {
+    name: "differences are not repaired",
+    breaks: "after the restore of a backup, nodes that claim the same stay different",
+    file: "src/core/session/Repair.ts",
+    from: "if (now < dueAt(session)) return [session, []]",
+    to: "if (now < Infinity) return [session, []]"
+  },
+  {
+    name: "an existing node is asked from one origin's mark",
+    breaks: "what it passes on of other origins is skipped",
+    file: exchange,
+    from: "needed: isFresh ? Hlc.zero : markFor(local.clock, clock, peer, options.self),",
+    to: "needed: VectorClock.get(local.clock, peer),"
+  },
+  {
+    name: "an existing node is believed about others",
+    breaks: "we claim what it may never have had",
+    file: exchange,
+    from: "const through = data.more ? VectorClock.empty : claim(next)",
+    to: "const through = data.more ? VectorClock.empty : VectorClock.merge(claim(next), next.reported)"
+  }
+]
