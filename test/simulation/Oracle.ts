@@ -88,12 +88,14 @@ export class Ledger {
  */
 export const checkSafety = (
   name: string,
-  { state, rows }: MemoryDisk,
+  { nodeId, state, rows }: MemoryDisk,
   ledger: Ledger,
   restored: ReadonlySet<string>
 ): void => {
   for (const operation of ledger.operations) {
     if (restored.has(operation.hlc.node)) continue
+    if (operation.hlc.node === nodeId && !VectorClock.covers(state.clock, operation.hlc))
+      broken(`${name} does not claim what it has acknowledged: ${operation.op_id}`)
     if (VectorClock.covers(state.clock, operation.hlc) && !holds(rows, operation)) {
       // What beats it may be a part of the history that was lost.
       if (ledger.operations.some((other) => restored.has(other.hlc.node) && beats(other, operation))) continue

@@ -81,6 +81,16 @@ export const simulate = (scenario: Scenario): Outcome => {
       (operation) => restored.has(operation.hlc.node) && !nodes.some(({ disk }) => Oracle.holds(disk.rows, operation))
     )
 
+  // After every commit, however short its state lasts.
+  const committed = nodes.map(({ disk }) => disk.state)
+  world.afterStep = () => {
+    for (const [index, { disk }] of nodes.entries()) {
+      if (disk.state === committed[index]) continue
+      committed[index] = disk.state
+      check(index)
+    }
+  }
+
   const main = Effect.gen(function* () {
     const network = yield* MemoryNetwork
     const pairs = hosts.flatMap((one, index) => hosts.slice(index + 1).map((other) => [one, other] as const))
@@ -105,8 +115,8 @@ export const simulate = (scenario: Scenario): Outcome => {
       if (!node.isUp) return false
       const others = hosts.filter((host) => host !== node.host)
       yield* Effect.forEach(others, (other) => network.part(node.host, other))
-      yield* node.kill(power)
       if (power > 0) grown[nodes.indexOf(node)] = new Set()
+      yield* node.kill(power)
       yield* Effect.forkScoped(Effect.andThen(world.sleep(downFor), wake(node)))
       return true
     })

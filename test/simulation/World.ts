@@ -25,6 +25,8 @@ export class World implements EffectScheduler.Scheduler {
   /** Virtual time, in ms. */
   now = epoch
   steps = 0
+  /** Is called after each step of a fiber. What it throws ends the run. */
+  afterStep: () => void = () => {}
   private readonly chance: () => number
   private readonly tasks: Array<() => void> = []
   private readonly sleepers: Array<Sleeper> = []
@@ -140,5 +142,6 @@ export class World implements EffectScheduler.Scheduler {
     if (last !== undefined && index < this.tasks.length) this.tasks[index] = last
     this.steps++
     task?.()
+    this.afterStep()
   }
 }

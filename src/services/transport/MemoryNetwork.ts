@@ -24,8 +24,8 @@ export interface Terms {
   readonly maxRecvBytes: number
 }
 
-/** The time that a frame takes from one host to another. */
-export type Delay = (from: string, to: string) => Effect.Effect<void>
+/** The time that something takes from one host to another. */
+export type Delay = (from: string, to: string, item: Incoming) => Effect.Effect<void>
 
 /** Serves one connection; it is closed when this ends. */
 export type Serve = (connection: Connection) => Effect.Effect<void, never, Scope.Scope>
@@ -76,7 +76,7 @@ const make = Effect.fnUntraced(function* (delay: Delay | undefined) {
     if (door === undefined) return yield* unreachable(to, "nobody listens at this address and port")
     const from = { host: terms.host, port: nextPort++ }
     const { dialler, server, lose } = yield* connect(terms, from, door.terms, to, (sender, receiver, incoming) =>
-      delay === undefined ? Effect.succeed(incoming) : slowWay(incoming, delay(sender, receiver), courier)
+      delay === undefined ? Effect.succeed(incoming) : slowWay(incoming, (item) => delay(sender, receiver, item), courier)
     )
     const link = { pair, lose }
     links.add(link)
@@ -126,13 +126,13 @@ const randomBytes = Effect.fnUntraced(function* (length: number) {
 /** A queue whose items a courier carries to `incoming`, one after the other. */
 const slowWay = Effect.fnUntraced(function* (
   incoming: Queue.Queue<Incoming, PeerClosed>,
-  delay: Effect.Effect<void>,
+  delay: (item: Incoming) => Effect.Effect<void>,
   run: (courier: Effect.Effect<void>) => void
 ) {
   const underway = yield* Queue.bounded<Incoming, PeerClosed>(queuedFrames)
   run(
     Queue.take(underway).pipe(
-      Effect.tap(() => delay),
+      Effect.tap(delay),
       Effect.flatMap((item) => Queue.offer(incoming, item)),
       Effect.forever,
       Effect.catch((over) => Effect.sync(() => void Queue.failCauseUnsafe(incoming, Cause.fail(over))))
