@@ -35,8 +35,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "forget the clock at a restart",
     breaks: "a clock that was set back issues a reading below one that it has issued",
     file: engine,
-    from: "yield* clock.witness(State.highWater(state))",
-    to: "yield* clock.witness(Hlc.zero)"
+    from: "yield* clock.witness(yield* resumed(State.highWater(state)))",
+    to: "yield* clock.witness(yield* resumed(Hlc.zero))"
   },
   {
     name: "never claim what we wrote",

@@ -208,7 +208,9 @@ for (const { name, make } of places) {
         assert.deepStrictEqual(store.openedAt, at(1_000, 1))
         assert.strictEqual((yield* store.snapshot).version, 0)
         const [next] = yield* store.append([draft("r9")])
-        assert.deepStrictEqual(next?.hlc, { ...at(9_000, 6), node: store.nodeId })
+        // How far beyond is left to chance: a backup does not know what was issued after it.
+        assert.strictEqual(next?.hlc.wall, 9_000)
+        assert.isAbove(next?.hlc.counter ?? 0, 5)
       })
     )
 

@@ -133,7 +133,11 @@ export class SimulatedNode {
         row_id: RowId.make(row),
         data: emptyObject
       } as const
-      return Effect.map(this.life.store.append([draft]), ([operation]) => operation)
+      // By the clock of this node, whoever asks it to write.
+      return this.life.store.append([draft]).pipe(
+        Effect.provideService(EffectClock.Clock, this.clock),
+        Effect.map(([operation]) => operation)
+      )
     })
   }
 }

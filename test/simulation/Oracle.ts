@@ -63,13 +63,13 @@ export class Ledger {
   private readonly byHlc = new Map<string, string>()
   private readonly last = new Map<NodeId, Hlc.Reading>()
 
-  /** Notes what a node acknowledged. No reading is issued twice, nor out of order. */
-  add(operation: Operation): void {
+  /** Notes what a node acknowledged. No reading is issued twice, nor out of order where the order is known. */
+  add(operation: Operation, hasForgotten = false): void {
     const text = Hlc.toText(operation.hlc)
     if (this.byHlc.has(text)) broken(`the reading ${text} was issued twice`)
     this.byHlc.set(text, operation.op_id)
     const last = this.last.get(operation.hlc.node)
-    if (last !== undefined && !Hlc.isAfter(operation.hlc, last))
+    if (!hasForgotten && last !== undefined && !Hlc.isAfter(operation.hlc, last))
       broken(`the reading ${text} was issued after a later one`)
     this.last.set(operation.hlc.node, operation.hlc)
     this.operations.push(operation)

@@ -131,7 +131,7 @@ export const simulate = (scenario: Scenario): Outcome => {
               Effect.succeed(undefined)
           )
           if (Exit.isSuccess(written) && written.value !== undefined) {
-            ledger.add(written.value)
+            ledger.add(written.value, restored.has(written.value.hlc.node))
             note(`  acknowledged ${written.value.op_id} ${Hlc.toText(written.value.hlc)}`)
           } else note("  not acknowledged")
           return
@@ -178,7 +178,10 @@ export const simulate = (scenario: Scenario): Outcome => {
         case "ClockDrift": {
           const node = nodes[happening.node]
           if (node === undefined) return
-          if (happening._tag === "ClockJump") node.offset = happening.offset
+          if (restored.has(node.host)) {
+            // Nothing can tell it what it has issued before.
+            if (happening._tag === "ClockJump") node.offset = Math.max(happening.offset, node.latest - world.now)
+          } else if (happening._tag === "ClockJump") node.offset = happening.offset
           else node.rate = happening.rate
           return
         }
@@ -194,7 +197,7 @@ export const simulate = (scenario: Scenario): Outcome => {
           if (!(yield* goDown(node, 0, happening.downFor))) return
           node.disk = MemoryDisk.copy(backup)
           // Its clock is not behind what it has issued: who restores a backup and sets the clock back has no way to know.
-          node.offset = Math.max(0, node.offset)
+          node.offset = Math.max(0, node.latest - world.now)
           node.rate = 0
           grown[happening.node] = new Set()
           restored.add(node.host)

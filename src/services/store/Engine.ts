@@ -7,7 +7,7 @@
  *   commit fails. A write that has begun to commit is not interrupted.
  * - A commit is published after it is made, in the order of versions, each version once.
  */
-import { Effect, HashMap, PubSub, Semaphore, Stream } from "effect"
+import { Effect, HashMap, PubSub, Random, Semaphore, Stream } from "effect"
 import * as Hlc from "../../core/Hlc.ts"
 import type { Kind, Operation } from "../../core/Operation.ts"
 import type { RangeRequest } from "../../core/Reconcile.ts"
@@ -25,6 +25,16 @@ const publishedCommits = 1_024
 /** What an audit reads at a time, between which others read and write. */
 const audited = { maxBytes: 1024 * 1024, maxOperations: 500 } as const
 
+/**
+ * Where the clock goes on from `high`. After the restore of a backup, readings beyond it may have been issued already, at a wall
+ * time that is still to come here: a leap by chance keeps us from issuing one of them again. Once the wall time is there, it
+ * leaves no trace.
+ */
+const resumed = (high: Hlc.Reading) =>
+  high.wall === 0
+    ? Effect.succeed(high)
+    : Effect.map(Random.nextIntBetween(0, 2 ** 24), (leap) => ({ wall: high.wall, counter: high.counter + leap }))
+
 /** The store over `backend`. */
 export const make = Effect.fnUntraced(function* (backend: Backend) {
   const clock = yield* Clock
@@ -36,7 +46,7 @@ export const make = Effect.fnUntraced(function* (backend: Backend) {
   let version = 0
   let state = backend.opened
   let audit: Audit.Audit | undefined
-  yield* clock.witness(State.highWater(state))
+  yield* clock.witness(yield* resumed(State.highWater(state)))
 
   const snapshot = (): Snapshot => ({ version, clock: state.clock, tops: state.tops, digest: state.digest })
 
