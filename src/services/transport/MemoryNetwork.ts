@@ -76,7 +76,9 @@ const make = Effect.fnUntraced(function* (delay: Delay | undefined) {
     if (door === undefined) return yield* unreachable(to, "nobody listens at this address and port")
     const from = { host: terms.host, port: nextPort++ }
     const { dialler, server, lose } = yield* connect(terms, from, door.terms, to, (sender, receiver, incoming) =>
-      delay === undefined ? Effect.succeed(incoming) : slowWay(incoming, (item) => delay(sender, receiver, item), courier)
+      delay === undefined
+        ? Effect.succeed(incoming)
+        : slowWay(incoming, (item) => delay(sender, receiver, item), courier)
     )
     const link = { pair, lose }
     links.add(link)
