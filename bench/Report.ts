@@ -54,6 +54,8 @@ export interface Options {
   readonly quick: boolean
   /** Of several things that are measured alike, only these, separated by commas. */
   readonly only?: string | undefined
+  /** How often S2 measures, when it is to be another number than usual. */
+  readonly rounds?: number | undefined
   /** Says how far it is. */
   readonly tell: (line: string) => void
 }

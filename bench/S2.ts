@@ -34,8 +34,9 @@ interface Cell {
 }
 
 /** Measures all projects, or those whose adapter file `only` names, separated by commas. */
-export const run = async ({ quick: isQuick, tell, only }: Options): Promise<Report> => {
-  const sizes = isQuick ? quick : full
+export const run = async ({ quick: isQuick, tell, only, rounds }: Options): Promise<Report> => {
+  const usual = isQuick ? quick : full
+  const sizes = { ...usual, rounds: rounds ?? usual.rounds }
   const chosen = only?.split(",") ?? names
   const all: Array<Measured> = []
   for (const name of chosen) {

@@ -1,7 +1,7 @@
 /**
  * Runs benchmarks, prints a table of each, and keeps the results.
  *
- *   npm run bench -- [S1 … S10] [--quick] [--only NAME,NAME] [--out DIR]
+ *   npm run bench -- [S1 … S10] [--quick] [--only NAME,NAME] [--rounds N] [--out DIR]
  *   npm run bench -- --gate
  *
  * Without names, all of them. `--gate` runs the quick form of those that baseline.json names, and exits 1 when one is worse
@@ -17,7 +17,7 @@ const all = ["S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10"]
 
 const usage = (problem: string): never => {
   console.error(
-    `${problem}\nusage: npm run bench -- [${all.join(" ")}] [--quick] [--only NAME,NAME] [--out DIR] | --gate`
+    `${problem}\nusage: npm run bench -- [${all.join(" ")}] [--quick] [--only NAME,NAME] [--rounds N] [--out DIR] | --gate`
   )
   process.exit(2)
 }
@@ -30,6 +30,7 @@ const parsed = () => {
         quick: { type: "boolean", default: false },
         gate: { type: "boolean", default: false },
         only: { type: "string" },
+        rounds: { type: "string" },
         out: { type: "string" }
       }
     })
@@ -83,7 +84,12 @@ if (out !== undefined) mkdirSync(out, { recursive: true })
 const chosen = positionals.length === 0 ? all : positionals.map((id) => id.toUpperCase())
 let unmet = 0
 for (const id of chosen) {
-  const report = await measure(id, { quick: values.quick, only: values.only, tell })
+  const report = await measure(id, {
+    quick: values.quick,
+    only: values.only,
+    rounds: values.rounds === undefined ? undefined : Number(values.rounds),
+    tell
+  })
   console.log(`\n${table(report)}`)
   unmet += report.goals.filter(({ met }) => !met).length
   if (out !== undefined) save(report, pathToFileURL(`${out}/`))

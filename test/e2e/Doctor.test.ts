@@ -357,7 +357,7 @@ describe("doctor", () => {
     for (const name of ["sync.db", "sync.db-wal"]) copyFileSync(join(server.home, name), join(copy, name))
     const log = server.log
     const finding = (await doctor(copy, { FERAL_SYNC_PEERS: server.address })).of("peer")
-    failure(finding, new RegExp(`another node uses the id ${server.id} too`), /fresh FERAL_HOME/)
+    failure(finding, new RegExp(`another node uses the id ${server.id} too`), /feral-sync identity new/)
     assert.strictEqual(server.log, log)
   })
 
