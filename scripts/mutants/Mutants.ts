@@ -112,8 +112,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "nothing is passed on",
     breaks: "nodes that meet through others alone never become equal",
     file: outbound,
-    from: "const due = now + (node === self ? 0 : times.relay)",
-    to: "const due = node === self ? now : Infinity"
+    from: "const { due, latest } = node === self ? { due: now, latest: now } : relayAt(now)",
+    to: "const { due, latest } = node === self ? { due: now, latest: now } : { due: Infinity, latest: Infinity }"
   },
   {
     name: "claims are taken while operations are held back",

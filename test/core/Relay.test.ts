@@ -60,4 +60,27 @@ describe("what a third party writes", () => {
     assert.strictEqual(sent(), 20)
     assert.deepStrictEqual(VectorClock.get(right.clock, x), at(start + 40))
   })
+
+  it("waits while the peer has not acknowledged what it was sent, and not for ever", () => {
+    let now = start
+    const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
+    const link = new Link(left, right, () => now)
+    for (let turn = 0; turn < 20; turn++) while (link.deliver(0) || link.deliver(1)) continue
+    // The peer is busy: it takes nothing of what comes.
+    const own = write(a, at(start + 1), "own")
+    left.apply({ operations: [own], through: VectorClock.fromEntries([[a, own.hlc]]), quarantined: [] })
+    link.notify(0)
+    const theirs = write(x, at(start + 2), "theirs")
+    left.apply({ operations: [theirs], through: VectorClock.fromEntries([[x, theirs.hlc]]), quarantined: [] })
+    link.notify(0)
+    const sentAfter = (ms: number) => {
+      for (const end = now + ms; now < end;) {
+        now += 10
+        link.tick(0)
+      }
+      return link.ends[0].sentOperations
+    }
+    assert.strictEqual(sentAfter(4_000), 1)
+    assert.strictEqual(sentAfter(2_000), 2)
+  })
 })

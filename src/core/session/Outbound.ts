@@ -50,6 +50,7 @@ const allDirty = ({ local, known }: Session, now: number): Pick<Outbound, "dirty
   dirty: HashMap.map(VectorClock.difference(local.tops, known), (_, node) => ({
     from: VectorClock.get(known, node),
     due: now,
+    latest: now,
     beatsOwn: true
   })),
   seen: local.version
@@ -61,7 +62,7 @@ export const pump = (session: Session, now: number): Step => {
   if (session.phase !== "open" || outbound.reading !== undefined || !hasCredit(outbound)) return [session, []]
   const from: Array<readonly [NodeId, Hlc.Reading]> = []
   for (const [node, dirty] of HashMap.entries(outbound.dirty)) {
-    if (dirty.due <= now && from.length < originsPerRead) from.push([node, dirty.from])
+    if (dueOf(outbound, dirty) <= now && from.length < originsPerRead) from.push([node, dirty.from])
   }
   if (from.length === 0 && outbound.seen >= local.version && !isClaimDue(session)) return [session, []]
   const request: DeltaRequest = {
@@ -185,12 +186,13 @@ const addTouched = (
       const has = VectorClock.get(known, node)
       if (!Hlc.isAfter(greatest, has)) continue
       const from = Hlc.latest(has, Hlc.predecessor(least))
-      const due = now + (node === self ? 0 : times.relay)
-      const origin = Option.getOrElse(HashMap.get(dirty, node), (): Dirty => ({ from, due, beatsOwn: false }))
+      const { due, latest } = node === self ? { due: now, latest: now } : relayAt(now)
+      const origin = Option.getOrElse(HashMap.get(dirty, node), (): Dirty => ({ from, due, latest, beatsOwn: false }))
       HashMap.set(dirty, node, {
         ...origin,
         from: Hlc.isAfter(origin.from, from) ? from : origin.from,
-        due: Math.min(origin.due, due)
+        due: Math.min(origin.due, due),
+        latest: Math.min(origin.latest, latest)
       })
     }
     for (const node of winners) {
@@ -228,8 +230,7 @@ export const learn = (session: Session, clock: VectorClock.VectorClock, now: num
           const has = VectorClock.get(known, node)
           if (!Hlc.isAfter(VectorClock.get(local.tops, node), has)) HashMap.remove(origins, node)
           else if (Hlc.isAfter(has, origin.from)) {
-            const due = node === options.self ? origin.due : Math.max(origin.due, now + times.relay)
-            HashMap.set(origins, node, { ...origin, from: has, due })
+            HashMap.set(origins, node, { ...origin, from: has, ...(node === options.self ? {} : relayAt(now)) })
           }
         }
       })
@@ -254,10 +255,19 @@ export const counted = (outbound: Outbound, bytes: number, operations: number): 
   unackedBytes: outbound.unackedBytes + bytes
 })
 
+/** When operations of third parties that have come now are passed on (ms). */
+const relayAt = (now: number): Pick<Dirty, "due" | "latest"> => ({
+  due: now + times.relay,
+  latest: now + times.relayBusy
+})
+
+const dueOf = ({ unacked }: Outbound, { due, latest }: Dirty): number =>
+  unacked.length === 0 ? due : Math.max(due, latest)
+
 /** When the next dirty origin is due (ms). */
 export const dueAt = ({ outbound, phase }: Session): number => {
   let at = Infinity
   if (phase !== "open" || outbound.reading !== undefined || !hasCredit(outbound)) return at
-  for (const { due } of HashMap.values(outbound.dirty)) at = Math.min(at, due)
+  for (const dirty of HashMap.values(outbound.dirty)) at = Math.min(at, dueOf(outbound, dirty))
   return at
 }

@@ -21,6 +21,8 @@ export const times = {
   timeout: 40_000,
   /** How long an operation of a third party waits for news that the peer has it from elsewhere. */
   relay: 300,
+  /** How long it waits at most while the peer has not acknowledged what it was sent: in a crowd, news comes late. */
+  relayBusy: 5_000,
   /** How long progress made elsewhere waits before it is told, so that many commits make one message. */
   tell: 100,
   /** Until a commit that was not possible is tried again: this, and twice as long each time. */
@@ -69,10 +71,14 @@ export interface Options {
   readonly maxDriftMs: number
 }
 
-/** An origin that holds something the peer may lack: beyond `from`, to be sent at `due` (ms) or later. */
+/**
+ * An origin that holds something the peer may lack: beyond `from`, to be sent at `due` (ms), or later while the peer is busy with
+ * what it was sent before, but not later than `latest`.
+ */
 export interface Dirty {
   readonly from: Reading
   readonly due: number
+  readonly latest: number
   /** Whether one of its operations may have won over one of ours, which the peer may therefore never see. */
   readonly beatsOwn: boolean
 }
