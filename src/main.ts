@@ -25,7 +25,7 @@ const isThere = (directory: string): boolean => {
 // New objects get a small space of a constant size, and the heap grows by half before it is collected. V8 reads both flags
 // each time it decides.
 setFlagsFromString("--semi-space-growth-factor=1")
-setFlagsFromString("--heap-growing-percent=60")
+setFlagsFromString("--heap-growing-percent=50")
 
 const caches = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache")
 const ours = join(caches, "feral-sync")
