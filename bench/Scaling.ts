@@ -37,7 +37,7 @@ interface Traffic {
 }
 
 const measure = (count: number, shape: Shape) => {
-  const world = new World(1)
+  const world = new World(1, 100_000_000)
   const dials = dialsOf(count, shape)
   const nodes = dials.map(
     (own, n) =>
@@ -129,6 +129,7 @@ for (const count of [2, 5, 10, 20, 50, 100, 200].filter((count) => count <= most
     const result = measure(count, shape)
     console.log(JSON.stringify(result))
     results.push(result)
+    // The largest take minutes: what is known by then is kept.
+    writeFileSync(new URL("results/scaling.json", import.meta.url), `${JSON.stringify(results, null, 2)}\n`)
   }
 }
-writeFileSync(new URL("results/scaling.json", import.meta.url), `${JSON.stringify(results, null, 2)}\n`)

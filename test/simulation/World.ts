@@ -18,7 +18,7 @@ interface Sleeper {
 }
 
 /** Steps without time going on: then something runs in circles. */
-const maxStepsPerInstant = 300_000
+const maxStepsPerInstant = 50_000
 
 export class World implements EffectScheduler.Scheduler {
   readonly executionMode = "sync"
@@ -32,9 +32,12 @@ export class World implements EffectScheduler.Scheduler {
   private readonly sleepers: Array<Sleeper> = []
   private order = 0
   private trace = 0
+  private readonly maxSteps: number
 
-  constructor(seed: number) {
+  /** `maxSteps` is for worlds that are larger than most. */
+  constructor(seed: number, maxSteps: number = maxStepsPerInstant) {
     this.chance = seeded(seed)
+    this.maxSteps = maxSteps
   }
 
   /** A number from 0 to 1. */
@@ -121,7 +124,7 @@ export class World implements EffectScheduler.Scheduler {
     for (let exit = fiber.pollUnsafe(); ; exit = fiber.pollUnsafe()) {
       if (exit !== undefined) return exit
       if (this.tasks.length > 0) {
-        if (++inThisInstant > maxStepsPerInstant) throw new Error("something runs in circles, without time going on")
+        if (++inThisInstant > this.maxSteps) throw new Error("something runs in circles, without time going on")
         this.runOne()
         continue
       }
