@@ -83,4 +83,32 @@ describe("what a third party writes", () => {
     assert.strictEqual(sentAfter(4_000), 1)
     assert.strictEqual(sentAfter(2_000), 2)
   })
+
+  it("keeps back no claim for ever: when the peer has got it from elsewhere, all others are told", () => {
+    let now = start
+    const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
+    const link = new Link(left, right, () => now)
+    const settle = () => {
+      for (let turn = 0; turn < 20; turn++) while (link.deliver(0) || link.deliver(1)) continue
+    }
+    settle()
+    const theirs = write(x, at(start + 2), "theirs")
+    const through = VectorClock.fromEntries([[x, theirs.hlc]])
+    left.apply({ operations: [theirs], through, quarantined: [] })
+    link.notify(0)
+    // A claim without an operation: what it is about was beaten long ago.
+    const y = node("y")
+    left.apply({ operations: [], through: VectorClock.fromEntries([[y, at(start + 1)]]), quarantined: [] })
+    link.notify(0)
+    right.apply({ operations: [theirs], through, quarantined: [] })
+    link.notify(1)
+    for (let passed = 0; passed < 2_000; passed += 10) {
+      now += 10
+      link.tick(0)
+      link.tick(1)
+      settle()
+    }
+    assert.strictEqual(link.ends[0].sentOperations, 0)
+    assert.deepStrictEqual(VectorClock.get(right.clock, y), at(start + 1))
+  })
 })

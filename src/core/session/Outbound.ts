@@ -64,7 +64,8 @@ export const pump = (session: Session, now: number): Step => {
   for (const [node, dirty] of HashMap.entries(outbound.dirty)) {
     if (dueOf(outbound, dirty) <= now && from.length < originsPerRead) from.push([node, dirty.from])
   }
-  if (from.length === 0 && outbound.seen >= local.version && !isClaimDue(session)) return [session, []]
+  const isQuiet = outbound.seen >= local.version && !isClaimDue(session) && !isClaimFree(session)
+  if (from.length === 0 && isQuiet) return [session, []]
   const request: DeltaRequest = {
     from,
     since: outbound.seen,
@@ -77,6 +78,9 @@ export const pump = (session: Session, now: number): Step => {
 /** Whether a frame without operations is owed: the first one, and one that ends an open round. */
 const isClaimDue = ({ outbound }: Session): boolean =>
   HashMap.isEmpty(outbound.dirty) && (outbound.fresh || !outbound.complete)
+
+/** Whether claims were kept back, and nothing keeps them back any more: the peer had the rest from elsewhere. */
+const isClaimFree = ({ outbound }: Session): boolean => HashMap.isEmpty(outbound.dirty) && outbound.unclaimed
 
 /** Sends what was read, and goes on. */
 export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, now: number): Step => {
@@ -98,7 +102,13 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
     now
   )
   const complete = HashMap.isEmpty(dirty)
-  const outbound: Outbound = { ...session.outbound, dirty, seen: current.local.version, reading: undefined }
+  const outbound: Outbound = {
+    ...session.outbound,
+    dirty,
+    seen: current.local.version,
+    reading: undefined,
+    unclaimed: !complete
+  }
   const through = claims({ ...current, outbound })
   const isNews = changes.length > 0 || !HashMap.isEmpty(through) || (complete && isClaimDue({ ...current, outbound }))
   if (!isNews) return pump({ ...current, outbound }, now)

@@ -99,6 +99,8 @@ export interface Outbound {
   /** What the peer was told that it may claim. */
   readonly offered: VectorClock.VectorClock
   /** Frames that are not acknowledged yet, and their bytes together. */
+  /** Whether something was dirty when claims were looked at last: then some may have been kept back. */
+  readonly unclaimed: boolean
   readonly unacked: ReadonlyArray<{ readonly seq: number; readonly bytes: number; readonly operations: number }>
   readonly unackedBytes: number
 }
@@ -318,6 +320,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
     fresh: true,
     complete: false,
     offered: VectorClock.empty,
+    unclaimed: false,
     unacked: [],
     unackedBytes: 0
   },
