@@ -22,7 +22,7 @@ const rows = read.all() as unknown as ReadonlyArray<Array<SQLInputValue>>
 source.close()
 
 const db = new DatabaseSync(to)
-db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768")
+db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384")
 db.exec("PRAGMA wal_autocheckpoint = 4096")
 for (const statement of schema) db.exec(statement)
 const began = performance.now()

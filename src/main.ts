@@ -9,7 +9,7 @@ import { existsSync, mkdirSync } from "node:fs"
 import { enableCompileCache } from "node:module"
 import { homedir } from "node:os"
 import { join } from "node:path"
-import { setFlagsFromString } from "node:v8"
+import { growWithLoad, keepSmall } from "./Heap.ts"
 
 /** Whether the directory is there, or could be made. Its parent is not made: a user without a home has no cache. */
 const isThere = (directory: string): boolean => {
@@ -21,11 +21,7 @@ const isThere = (directory: string): boolean => {
   }
 }
 
-// What is live is some 40 MB, but on a machine with much memory V8 collects so rarely that a node grows to many times that.
-// New objects get a small space of a constant size, and the heap grows by half before it is collected. V8 reads both flags
-// each time it decides.
-setFlagsFromString("--semi-space-growth-factor=1")
-setFlagsFromString("--heap-growing-percent=50")
+keepSmall()
 
 const caches = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache")
 const ours = join(caches, "feral-sync")
@@ -36,6 +32,8 @@ const [NodeRuntime, { Exit }, { run }] = await Promise.all([
   import("effect"),
   import("./cli/Cli.ts")
 ])
+
+growWithLoad()
 
 NodeRuntime.runMain(run(process.argv.slice(2)), {
   disableErrorReporting: true,

@@ -67,12 +67,15 @@ const hash = (texts: ReadonlyArray<string>): Digest => {
   let high = 0x9e3779b9
   let low = 0x85ebca6b
   for (const text of texts) {
-    for (let index = 0; index <= text.length; index++) {
-      const unit = index < text.length ? text.charCodeAt(index) : 0
+    for (let index = 0; index < text.length; index++) {
+      const unit = text.charCodeAt(index)
       high = Math.imul(high ^ unit, 0x01000193)
       low = Math.imul(low ^ unit, 0x5bd1e995)
       low ^= low >>> 15
     }
+    high = Math.imul(high, 0x01000193)
+    low = Math.imul(low, 0x5bd1e995)
+    low ^= low >>> 15
   }
   high = mix(high ^ Math.imul(low, 0x27d4eb2f))
   low = mix(low ^ Math.imul(high, 0x165667b1))

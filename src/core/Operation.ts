@@ -48,7 +48,7 @@ export interface Operation extends Schema.Schema.Type<typeof Operation> {}
 export const OperationOrder: Order.Order<Operation> = Order.mapInput(Hlc.HlcOrder, (operation) => operation.hlc)
 
 /** An operation as it travels: exactly these eight keys; others are ignored. */
-const WireOperation = Schema.Struct({
+export const WireOperation = Schema.Struct({
   op_id: OpId,
   table: Kind,
   op_type: OpType,

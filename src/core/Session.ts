@@ -99,7 +99,7 @@ export const deadline = (session: Session): number => {
         pingAt(session),
         session.heardAt + times.timeout,
         session.inbound.tellAt ?? Infinity,
-        session.inbound.retryAt ?? Infinity,
+        session.inbound.commitAt ?? Infinity,
         Outbound.dueAt(session),
         Repair.dueAt(session),
         Inbound.releaseAt(session)
@@ -119,8 +119,8 @@ const onTick = (session: Session, now: number): Step => {
     return fail(session, "timeout", new PeerTimeout({ waitedFor: "sign of life", seconds: times.timeout / 1000 }))
   }
   const pinged: Step = now >= pingAt(session) ? [{ ...session, pingedAt: now }, [{ _tag: "Ping" }]] : [session, []]
-  const retried = andThen(pinged, (next) => Inbound.retry(next, now))
-  const told = andThen(retried, (next) =>
+  const committed = andThen(pinged, (next) => Inbound.commit(next, now))
+  const told = andThen(committed, (next) =>
     now >= (next.inbound.tellAt ?? Infinity) ? Inbound.tell(next, Option.none()) : [next, []]
   )
   const released = andThen(told, (next) =>

@@ -1,8 +1,15 @@
-/** A replica whose disk takes nothing for a while: it goes on serving, and nothing is lost, sent twice or kept without bound. */
+/**
+ * What came in and is not committed yet. Frames share a commit. A replica whose disk takes nothing for a while goes on serving,
+ * and nothing is lost, sent twice or kept without bound.
+ */
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary } from "effect"
+import { Arbitrary, Option, Result } from "effect"
+import { CanonicalJson } from "../../src/core/Json.ts"
+import { toWire } from "../../src/core/Operation.ts"
 import * as Session from "../../src/core/Session.ts"
-import { creditFrames, times } from "../../src/core/session/State.ts"
+import { commitFrames, commitSize, creditFrames, times } from "../../src/core/session/State.ts"
+import * as VectorClock from "../../src/core/VectorClock.ts"
+import * as Wire from "../../src/core/Wire.ts"
 import { integer, runs } from "../support/Generators.ts"
 import { NaiveReplica } from "../support/NaiveReplica.ts"
 import { Link, node, write } from "../support/Network.ts"
@@ -86,5 +93,70 @@ describe("a commit that has to wait", () => {
     }
     link.event(1, { _tag: "Received", now: clock.now, text: frame(creditFrames) })
     assert.include(link.ends[1].failure?.message, "it sends more than was acknowledged")
+  })
+})
+
+describe("frames that come together", () => {
+  /** A link that is level, and a way to have the server get frames of one operation each, without a tick. */
+  const waiting = () => {
+    const { clock, link } = linked([0, 0])
+    settle([link], clock)
+    const receiver = link.ends[1]
+    const first = link.ends[0].session.outbound.seq
+    const commits = receiver.commits.length
+    link.ends[0].inbox.length = 0
+    const receive = (n: number, filling = 0) => {
+      const operation = {
+        ...write(a, { wall: n + 1, counter: 0 }, `row ${n}`),
+        data: CanonicalJson.make(`{"content":"${"x".repeat(filling)}"}`)
+      }
+      const frame = { seq: first + n, more: true, fresh: false, through: VectorClock.empty }
+      const text = Wire.encodeData(frame, [toWire(operation)])
+      link.event(1, { _tag: "Received", now: clock.now, text })
+    }
+    /** What it has acknowledged. */
+    const acked = () =>
+      link.ends[0].inbox.flatMap((text) => {
+        const message = Result.getOrThrow(Wire.decode(text))
+        return message.type === "sync_ack" ? Option.toArray(message.seq).map((seq) => seq - first) : []
+      })
+    return { clock, link, receive, acked, commits: () => receiver.commits.length - commits, rows: receiver.replica }
+  }
+
+  it("make one commit and one acknowledgement", () => {
+    const { link, receive, acked, commits, rows } = waiting()
+    for (let n = 0; n < 5; n++) receive(n)
+    assert.strictEqual(commits(), 0)
+    link.tick(1)
+    assert.strictEqual(commits(), 1)
+    assert.strictEqual(rows.state.size, 5)
+    assert.deepStrictEqual(acked(), [4])
+  })
+
+  it("are not gathered for long", () => {
+    const { clock, receive, acked, commits } = waiting()
+    receive(0)
+    clock.now += times.gather - 1
+    receive(1)
+    assert.strictEqual(commits(), 0)
+    clock.now += 1
+    receive(2)
+    assert.strictEqual(commits(), 1)
+    assert.deepStrictEqual(acked(), [2])
+  })
+
+  it("are not gathered when they are many", () => {
+    const { receive, acked } = waiting()
+    for (let n = 0; n < 2 * commitFrames + 1; n++) receive(n)
+    assert.deepStrictEqual(acked(), [commitFrames - 1, 2 * commitFrames - 1])
+  })
+
+  it("are not gathered when they are large", () => {
+    const { link, receive, acked } = waiting()
+    for (let n = 0; n < 6; n++) receive(n, commitSize / 4)
+    // Three and a part of the fourth make up the size.
+    assert.deepStrictEqual(acked(), [2])
+    link.tick(1)
+    assert.deepStrictEqual(acked(), [2, 5])
   })
 })

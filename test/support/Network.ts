@@ -151,11 +151,13 @@ export class Link {
     this.carry(index, Session.step(this.ends[index].session, event))
   }
 
-  /** Delivers the oldest frame that waits at an end. */
+  /** Delivers the oldest frame that waits at an end. After the last one comes what is due, as in the service. */
   deliver(index: 0 | 1): boolean {
-    const text = this.ends[index].inbox.shift()
+    const end = this.ends[index]
+    const text = end.inbox.shift()
     if (text === undefined) return false
     this.event(index, { _tag: "Received", now: this.now(), text })
+    if (end.inbox.length === 0 && Session.deadline(end.session) <= this.now()) this.tick(index)
     return true
   }
 

@@ -12,12 +12,14 @@ import { ClockDrift, ProtocolViolation } from "../Failure.ts"
 import * as Hlc from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { Operation } from "../Operation.ts"
-import { originsAfter, type Snapshot } from "../Replica.ts"
+import { type Batch, originsAfter, type Snapshot } from "../Replica.ts"
 import * as VectorClock from "../VectorClock.ts"
 import * as Wire from "../Wire.ts"
 import { acknowledge, learn } from "./Outbound.ts"
 import {
   type Action,
+  commitFrames,
+  commitSize,
   creditFrames,
   emptyFrames,
   type Frame,
@@ -46,8 +48,8 @@ export const onData = (session: Session, data: Wire.Data, size: number, now: num
   if (originsAfter(options.self, session.local, { operations, through }) > Wire.limits.origins) return tooManyOrigins
   const quarantined = peer === undefined ? [] : data.malformed.map((malformed) => ({ peer, ...malformed }))
   const frame: Frame = { seq: data.seq, more: data.more, batch: { operations, through, quarantined }, size }
-  const committing = [...inbound.committing, frame]
-  if (committing.length > creditFrames || committing.reduce((sum, { size }) => sum + size, 0) > waitingSize) {
+  const waiting = [...inbound.waiting, frame]
+  if (waiting.length > creditFrames || sizeOf(waiting) > waitingSize) {
     return new ProtocolViolation({ detail: "it sends more than was acknowledged" })
   }
   const next: Session = {
@@ -55,35 +57,56 @@ export const onData = (session: Session, data: Wire.Data, size: number, now: num
     inbound: {
       ...inbound,
       seq: inbound.seq + 1,
-      committing,
+      waiting,
+      commitAt: inbound.taken > 0 ? undefined : (inbound.commitAt ?? now),
       held,
       stale,
       empties
     }
   }
-  const commits = inbound.committing.length === 0 ? commit(committing) : []
-  return [next, [...warnings(inbound.held, held, now, options.maxDriftMs), ...commits]]
+  const [after, commits] = isGathered(next, now) ? commit(next, now) : [next, []]
+  return [after, [...warnings(inbound.held, held, now, options.maxDriftMs), ...commits]]
 }
 
-/** Asks for the commit of the oldest frame. */
-const commit = (committing: Inbound["committing"]): ReadonlyArray<Action> =>
-  committing.slice(0, 1).map(({ batch }) => ({ _tag: "Commit", batch }))
+const sizeOf = (frames: ReadonlyArray<Frame>): number => frames.reduce((sum, { size }) => sum + size, 0)
+
+/** Whether enough has come for a commit, or it was gathered for long enough. */
+const isGathered = ({ inbound: { waiting, commitAt = Infinity } }: Session, now: number): boolean =>
+  now >= commitAt + times.gather ||
+  (now >= commitAt && (waiting.length >= commitFrames || sizeOf(waiting) >= commitSize))
+
+/**
+ * Asks for the commit of the oldest frames, if it is time. Until a tick comes, which it does when nothing else is to be done,
+ * frames that have arrived already join those that wait.
+ */
+export const commit = (session: Session, now: number): Step => {
+  const { inbound } = session
+  const [first, ...more] = inbound.waiting
+  if (first === undefined || now < (inbound.commitAt ?? Infinity)) return [session, []]
+  const frames = [first]
+  for (const frame of more) {
+    if (frames.length >= commitFrames || sizeOf(frames) + frame.size > commitSize) break
+    frames.push(frame)
+  }
+  const batch: Batch =
+    frames.length === 1
+      ? first.batch
+      : {
+          operations: frames.flatMap(({ batch }) => batch.operations),
+          through: frames.reduce((sum, { batch }) => VectorClock.merge(sum, batch.through), VectorClock.empty),
+          quarantined: frames.flatMap(({ batch }) => batch.quarantined)
+        }
+  return [
+    { ...session, inbound: { ...inbound, taken: frames.length, commitAt: undefined } },
+    [{ _tag: "Commit", batch }]
+  ]
+}
 
 /** Nothing could be written: what came waits, and as it is not acknowledged, the peer soon sends no more. */
 export const onUncommitted = (session: Session, now: number): Session => {
-  const { retryAfter } = session.inbound
-  return {
-    ...session,
-    inbound: { ...session.inbound, retryAt: now + retryAfter, retryAfter: Math.min(2 * retryAfter, times.retry.cap) }
-  }
-}
-
-/** Tries again to commit, when it is time. */
-export const retry = (session: Session, now: number): Step => {
   const { inbound } = session
-  return now < (inbound.retryAt ?? Infinity)
-    ? [session, []]
-    : [{ ...session, inbound: { ...inbound, retryAt: undefined } }, commit(inbound.committing)]
+  const retryAfter = Math.min(2 * inbound.retryAfter, times.retry.cap)
+  return { ...session, inbound: { ...inbound, taken: 0, commitAt: now + inbound.retryAfter, retryAfter } }
 }
 
 /** The warning that is due when the first operation is held back. */
@@ -122,24 +145,27 @@ const holdBack = (
   return { operations: taken, held }
 }
 
-/** A frame is committed: acknowledges it, and goes on to the next. */
+/** What was taken is committed: acknowledges it. What came meanwhile is next. */
 export const onCommitted = (session: Session, snapshot: Snapshot, now: number): Step => {
-  const [frame, ...committing] = session.inbound.committing
-  if (frame === undefined) return [session, []]
-  const [told, actions] = tell(
+  const { inbound } = session
+  const last = inbound.waiting[inbound.taken - 1]
+  if (last === undefined) return [session, []]
+  const waiting = inbound.waiting.slice(inbound.taken)
+  return tell(
     {
       ...compareDigest(withLocal(session, snapshot, now), now),
       inbound: {
-        ...session.inbound,
-        committing,
+        ...inbound,
+        waiting,
+        taken: 0,
+        commitAt: waiting.length > 0 ? now : undefined,
         retryAfter: times.retry.first,
-        complete: !frame.more,
+        complete: !last.more,
         lastSyncAt: now
       }
     },
-    Option.some(frame.seq)
+    Option.some(last.seq)
   )
-  return [told, [...actions, ...commit(committing)]]
 }
 
 /** Tells the peer how far we are: in answer to its frame `seq`, or of our own accord. */

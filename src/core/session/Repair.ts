@@ -47,8 +47,7 @@ export const dueAt = (session: Session): number => {
 /** When a dialogue should begin: not while anything is under way that may explain a difference. */
 const beginAt = (session: Session): number => {
   const { repair, peer, options, outbound, inbound, diverged } = session
-  if (peer === undefined || !isLevel(session) || outbound.unacked.length + inbound.committing.length > 0)
-    return Infinity
+  if (peer === undefined || !isLevel(session) || outbound.unacked.length + inbound.waiting.length > 0) return Infinity
   if (repair.isWanted) return (repair.beganAt ?? -Infinity) + times.repairAgain
   if (!diverged || byCodePoint(options.self, peer) > 0 || repair.attempts >= bounds.attempts) return Infinity
   return repair.attempts === 0

@@ -23,6 +23,8 @@ export const times = {
   relay: 300,
   /** How long it waits at most while the peer has not acknowledged what it was sent: in a crowd, news comes late. */
   relayBusy: 5_000,
+  /** How long frames are gathered for one commit at most, while more of them come all the time. */
+  gather: 10,
   /** How long progress made elsewhere waits before it is told, so that many commits make one message. */
   tell: 100,
   /** Until a commit that was not possible is tried again: this, and twice as long each time. */
@@ -34,6 +36,13 @@ export const times = {
   /** Between two dialogues in any case. */
   repairAgain: 5_000
 } as const
+
+/**
+ * Characters of frames that are committed together, and their number: enough to share what a commit costs, and few enough that
+ * it does not keep others waiting.
+ */
+export const commitSize = 1024 * 1024
+export const commitFrames = 16
 
 /** Characters of frames that wait to be committed: the credit, and the largest frame besides. */
 export const waitingSize = 16 * 1024 * 1024
@@ -118,10 +127,12 @@ export interface Frame {
 export interface Inbound {
   /** The number of the next frame. */
   readonly seq: number
-  /** Frames that are to be committed, oldest first; the commit of the first one is under way, or waits for `retryAt`. */
-  readonly committing: ReadonlyArray<Frame>
-  /** When a commit that was not possible is tried again (ms), and how long the next wait is. */
-  readonly retryAt: number | undefined
+  /** Frames that are to be committed, oldest first, and how many of them the commit that is under way has taken. */
+  readonly waiting: ReadonlyArray<Frame>
+  readonly taken: number
+  /** When the next commit may begin (ms); none while one is under way, or nothing waits. */
+  readonly commitAt: number | undefined
+  /** How long it waits after one that was not possible. */
   readonly retryAfter: number
   /** First reading of each origin that is ahead of time. While there is one, nothing can be claimed. */
   readonly held: HashMap.HashMap<NodeId, Reading>
@@ -326,8 +337,9 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
   },
   inbound: {
     seq: 0,
-    committing: [],
-    retryAt: undefined,
+    waiting: [],
+    taken: 0,
+    commitAt: undefined,
     retryAfter: times.retry.first,
     held: HashMap.empty(),
     stale: false,

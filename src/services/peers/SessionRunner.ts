@@ -3,8 +3,10 @@
  * `core/legacy/Exchange.ts`), and carries out what that asks for. It decides nothing about the protocol.
  */
 import { Effect, Fiber, Latch, Option, Queue, Result, type Scope, Stream } from "effect"
+import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
 import { PeerClosed, PeerTimeout, type SessionFailure } from "../../core/Failure.ts"
 import type { NodeId } from "../../core/NodeId.ts"
+import { WireOperation } from "../../core/Operation.ts"
 import type { Snapshot } from "../../core/Replica.ts"
 import type * as Session from "../../core/Session.ts"
 import { times } from "../../core/session/State.ts"
@@ -12,6 +14,9 @@ import { Clock } from "../Clock.ts"
 import type { StoreUnavailable } from "../Failure.ts"
 import { Store } from "../Store.ts"
 import type { Connection, Incoming } from "../Transport.ts"
+
+// Every operation that comes in is checked with it: compiled, that takes half the time.
+SchemaJITCompiler.enable(WireOperation.ast)
 
 /** What comes to a running session, besides the passing of time. */
 type Input =
@@ -216,8 +221,10 @@ export const start = Effect.fnUntraced(function* <S>(
 
   /** The next thing that happens: an input, or the passing of time. */
   const next = Effect.fnUntraced(function* (): Effect.fn.Return<Session.Event | PeerClosed> {
-    const ready = yield* Queue.poll(inbox)
     const wait = Math.min(machine.deadline(state) - (yield* clock.now), longestWait)
+    // What has arrived at the socket by now comes before what is due.
+    if (wait <= 0 && Queue.sizeUnsafe(inbox) === 0) yield* Effect.yieldNowWith(1)
+    const ready = yield* Queue.poll(inbox)
     const input = Option.isSome(ready) || wait <= 0 ? ready : yield* Queue.take(inbox).pipe(Effect.timeoutOption(wait))
     const now = yield* clock.now
     if (Option.isNone(input)) return { _tag: "Tick", now }
@@ -241,7 +248,11 @@ export const start = Effect.fnUntraced(function* <S>(
     let closed = yield* carry(first)
     while (closed === undefined) {
       const event = yield* next()
-      if (event instanceof PeerClosed) return yield* event
+      if (event instanceof PeerClosed) {
+        // What came before is still taken.
+        yield* carry(machine.step(state, { _tag: "Tick", now: yield* clock.now }))
+        return yield* event
+      }
       closed = yield* carry(machine.step(state, event))
     }
     // What was queued before the close, the reason above all, still goes out.

@@ -90,7 +90,7 @@ const pragmas = [
   "synchronous = FULL",
   // On macOS alone: there a plain sync stops at the cache of the disk.
   "fullfsync = ON",
-  "cache_size = -32768",
+  "cache_size = -16384",
   // Fewer checkpoints write each page of the index less often. The log is cut back to this size when it was longer.
   "wal_autocheckpoint = 4096",
   "journal_size_limit = 67108864"

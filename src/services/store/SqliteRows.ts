@@ -2,6 +2,7 @@
  * Rows of `sync.db` as values, and back. What cannot be read was not written by this program: the file is corrupt.
  */
 import { Effect, Schema } from "effect"
+import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
 import { CanonicalJson } from "../../core/Json.ts"
 import { twinOf } from "../../core/Merge.ts"
 import { NodeId } from "../../core/NodeId.ts"
@@ -43,7 +44,9 @@ const MetaRow = Schema.Struct({
 })
 
 const decode = <Row>(row: Schema.Decoder<Row>) => {
-  const decodeRows = Schema.decodeUnknownEffect(Schema.Array(row))
+  const rows = Schema.Array(row)
+  SchemaJITCompiler.enable(rows.ast)
+  const decodeRows = Schema.decodeUnknownEffect(rows)
   return (rows: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<Row>, StoreUnavailable> =>
     Effect.mapError(
       decodeRows(rows),

@@ -53,7 +53,10 @@ const ours: Form = {
 const serverOf = (link: Link): Server => ({
   replica: link.ends[1].replica,
   happen: (event) => link.event(1, event),
-  receive: (text) => link.event(1, { _tag: "Received", now, text }),
+  receive: (text) => {
+    link.ends[1].inbox.push(text)
+    link.deliver(1)
+  },
   failure: () => link.ends[1].failure
 })
 
