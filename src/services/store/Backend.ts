@@ -3,7 +3,7 @@
  *
  * `Engine.ts` makes a store of it, and calls `commit`, `held` and `beyond` one at a time.
  */
-import type { Effect, Option } from "effect"
+import { Data, type Effect, type Option } from "effect"
 import type { Reading } from "../../core/Hlc.ts"
 import { type NodeId, utf8Length } from "../../core/NodeId.ts"
 import type { Kind, Operation } from "../../core/Operation.ts"
@@ -28,6 +28,9 @@ export interface Page {
   readonly exhausted: boolean
 }
 
+/** A slot that a commit takes for free is not: nothing was written. */
+export class SlotTaken extends Data.TaggedError("SlotTaken") {}
+
 export interface Backend {
   readonly nodeId: NodeId
   /** The state that was committed last when the backend was opened. */
@@ -38,7 +41,7 @@ export interface Backend {
    * Writes all of it or nothing. When it is `synced`, it survives a loss of power from then on, together with everything
    * before it; else it survives the end of the process.
    */
-  commit(commit: Commit, synced: boolean): Effect.Effect<void, StoreUnavailable>
+  commit(commit: Commit, synced: boolean): Effect.Effect<void, StoreUnavailable | SlotTaken>
   /** Operations of `origin` after `reading`. Operations that share a reading are never split between two pages. */
   beyond(origin: NodeId, reading: Reading, room: Room): Effect.Effect<Page, StoreUnavailable>
   /** Operations of a range of rows, in their order. */

@@ -50,11 +50,28 @@ export const make = Effect.fnUntraced(function* (backend: Backend) {
 
   const snapshot = (): Snapshot => ({ version, clock: state.clock, tops: state.tops, digest: state.digest })
 
+  /**
+   * Whether the slots of the last batch were all free. Then those of the next are taken to be, as they are while a history comes in
+   * for the first time, and only looked at when the backend finds that one is not.
+   */
+  let wereFree = false
+
+  const write = Effect.fnUntraced(function* (batch: Batch, synced: boolean) {
+    const save = (commit: State.Commit) =>
+      State.isLasting(commit) ? Effect.as(backend.commit(commit, synced), commit) : Effect.succeed(commit)
+    const look = Effect.gen(function* () {
+      const held = yield* backend.held(batch.operations)
+      wereFree = held.size === 0
+      return yield* Effect.catchTag(save(State.plan(state, held, batch)), "SlotTaken", Effect.die)
+    })
+    return yield* wereFree
+      ? Effect.catchTag(save(State.plan(state, State.nothingHeld, batch)), "SlotTaken", () => look)
+      : look
+  })
+
   const commit = Effect.fnUntraced(function* (batch: Batch, synced: boolean) {
-    const held = yield* backend.held(batch.operations)
-    const commit = State.plan(state, held, batch)
-    if (State.isLasting(commit)) yield* backend.commit(commit, synced)
-    else if (commit.wins.size === 0) return commit
+    const commit = yield* write(batch, synced)
+    if (!State.isLasting(commit) && commit.wins.size === 0) return commit
     state = commit.state
     version++
     if (audit !== undefined) audit = Audit.amend(audit, commit)
@@ -126,7 +143,9 @@ export const make = Effect.fnUntraced(function* (backend: Backend) {
     const { state: correct, wrong, moved } = Audit.correct(audit, state, nodeId)
     if (wrong.length > 0) {
       const nothing = { writes: [], replaced: [], quarantined: [], wins: new Map(), conflicts: 0 }
-      yield* Effect.uninterruptible(backend.commit({ ...nothing, state: correct, moved }, true))
+      yield* backend
+        .commit({ ...nothing, state: correct, moved }, true)
+        .pipe(Effect.catchTag("SlotTaken", Effect.die), Effect.uninterruptible)
       state = correct
       version++
       yield* PubSub.publish(commits, { version, operations: [] })

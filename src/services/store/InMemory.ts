@@ -10,7 +10,7 @@ import type { Kind, Operation } from "../../core/Operation.ts"
 import { contains, PositionOrder, positionOf, type RangeRequest } from "../../core/Reconcile.ts"
 import * as Search from "../../core/Search.ts"
 import { StoreUnavailable } from "../Failure.ts"
-import { type Backend, pageLength, type Room, rowsEnough, sizeOf } from "./Backend.ts"
+import { type Backend, pageLength, type Room, rowsEnough, sizeOf, SlotTaken } from "./Backend.ts"
 import * as Engine from "./Engine.ts"
 import * as MemoryDisk from "./MemoryDisk.ts"
 
@@ -81,10 +81,12 @@ export const make = Effect.fnUntraced(function* ({ disk = MemoryDisk.make(), nod
     opened: disk.state,
     held,
     commit: (commit, synced) =>
-      Effect.suspend(() =>
+      Effect.suspend((): Effect.Effect<void, StoreUnavailable | SlotTaken> =>
         disk.isFull
           ? Effect.fail(new StoreUnavailable({ reason: "disk full", detail: "the disk in memory is full" }))
-          : Effect.sync(() => MemoryDisk.write(disk, commit, synced))
+          : MemoryDisk.write(disk, commit, synced)
+            ? Effect.void
+            : new SlotTaken()
       ),
     beyond,
     range,

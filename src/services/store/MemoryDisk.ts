@@ -58,8 +58,11 @@ export const copy = ({ nodeId, state, quarantine, rows, history }: MemoryDisk): 
   history: new Map(Array.from(history, ([node, operations]) => [node, [...operations]]))
 })
 
-/** Writes a commit. */
-export const write = (disk: MemoryDisk, commit: State.Commit, synced: boolean): void => {
+/** Writes a commit. Gives false, and writes nothing, when a slot holds what the commit does not replace. */
+export const write = (disk: MemoryDisk, commit: State.Commit, synced: boolean): boolean => {
+  const replaced = new Set(commit.replaced.map(Merge.slotOf))
+  const slots = commit.writes.map(Merge.slotOf)
+  if (slots.some((slot) => disk.rows.has(slot) && !replaced.has(slot))) return false
   const undo: Undo = {
     state: disk.state,
     quarantine: disk.quarantine,
@@ -72,6 +75,7 @@ export const write = (disk: MemoryDisk, commit: State.Commit, synced: boolean): 
   disk.quarantine = [...disk.quarantine, ...commit.quarantined].slice(-State.quarantineLimits.rows)
   if (synced) disk.unsynced.length = 0
   else if (disk.unsynced.push(undo) > maxUnsynced) disk.unsynced.shift()
+  return true
 }
 
 /**

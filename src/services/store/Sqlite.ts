@@ -12,15 +12,16 @@
  * - **Private.** The files can be read and written by their owner alone.
  * - Every failure of the database is a `StoreUnavailable` that says what is wrong, and leaves the store as it was.
  */
-import { Effect, FileSystem, Option } from "effect"
+import { Effect, FileSystem, Option, Predicate } from "effect"
 import type { Connection } from "effect/sql/SqlConnection"
+import type { SqlError } from "effect/sql/SqlError"
 import type { Reading } from "../../core/Hlc.ts"
 import * as Merge from "../../core/Merge.ts"
 import { NodeId } from "../../core/NodeId.ts"
 import type { Kind } from "../../core/Operation.ts"
 import type { RangeRequest } from "../../core/Reconcile.ts"
 import { StoreUnavailable } from "../Failure.ts"
-import { type Backend, envelopeBytes, pageLength, type Room, rowsEnough } from "./Backend.ts"
+import { type Backend, envelopeBytes, pageLength, type Room, rowsEnough, SlotTaken } from "./Backend.ts"
 import * as Engine from "./Engine.ts"
 import { type Client, connect, databaseIn, makePrivate, open, type Options, transaction } from "./SqliteFile.ts"
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
@@ -35,8 +36,8 @@ const insertBlock = 50
 
 const columns = "kind, row_id, twin, origin, wall, counter, op_id, op_type, data, timestamp"
 const insert = (rows: number) =>
-  // FAIL never fires, for the slots are free by now; but unlike REPLACE it needs no journal of the statement, which costs
-  // a third of the speed.
+  // A slot that is taken fails the transaction. Unlike REPLACE, and like nothing else but ROLLBACK, FAIL needs no journal of the
+  // statement, which costs a third of the speed.
   `INSERT OR FAIL INTO operations (${columns}) VALUES ${Array(rows).fill("(?,?,?,?,?,?,?,?,?,?)").join()}`
 
 /** After every other text: its first character is the last of Unicode. */
@@ -85,7 +86,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
     if (level !== synchronous) yield* sql.unsafe(`PRAGMA synchronous = ${level}`)
     synchronous = level
     yield* transaction(sql, (connection) => writeCommit(connection, commit))
-  }, Unavailable.mapped)
+  }, Effect.mapError(failureOfCommit))
 
   /** What an operation of the last page took: more sizes than a page of such has need not be looked at. */
   let typicalBytes = 512
@@ -186,6 +187,11 @@ const copySnapshot = Effect.fnUntraced(function* (file: string, destination: str
   yield* reader.unsafe("SELECT node_id FROM meta")
   yield* reader.backup(destination)
 }, Effect.uninterruptible)
+
+const failureOfCommit = (error: SqlError | StoreUnavailable) =>
+  Predicate.isTagged(error, "SqlError") && error.reason._tag === "UniqueViolation"
+    ? new SlotTaken()
+    : Unavailable.fromCause(error)
 
 /** The statements of a commit. */
 const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit: Commit) {

@@ -52,6 +52,7 @@ export const countNames = ["notes", "knowledge", "episodes", "execution_log", "t
 
 /** The operations held in some slots. */
 export type Held = ReadonlyMap<Merge.Slot, Operation>
+export const nothingHeld: Held = new Map()
 
 /** What committing `batch` does to a store in the state `before`, which holds `held` in the slots of its operations. */
 export const plan = (before: State, held: Held, { operations, through, quarantined }: Batch): Commit => {
