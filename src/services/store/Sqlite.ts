@@ -15,6 +15,7 @@
 import { Effect, FileSystem, Option, Predicate } from "effect"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
+import { statSync } from "node:fs"
 import type { Reading } from "../../core/Hlc.ts"
 import * as Merge from "../../core/Merge.ts"
 import { NodeId } from "../../core/NodeId.ts"
@@ -59,8 +60,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
   const fs = yield* FileSystem.FileSystem
   const file = databaseIn(home)
+  // Before every commit, and so without the hop to another thread that an asynchronous look takes.
   const identityOf = (path: string) =>
-    Effect.map(fs.stat(path), ({ dev, ino }) => `${dev}:${Option.getOrElse(ino, () => 0n)}`)
+    Effect.try(() => statSync(path, { bigint: true })).pipe(Effect.map(({ dev, ino }) => `${dev}:${ino}`))
   const opened = yield* Unavailable.mapped(identityOf(file))
   const { nodeId, state } = yield* Rows.state(
     yield* Unavailable.mapped(sql`SELECT *, (SELECT count(*) FROM quarantine) AS quarantine FROM meta`),
