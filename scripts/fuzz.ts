@@ -9,30 +9,24 @@ import { Effect, Exit, Result } from "effect"
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { parseArgs } from "node:util"
 import * as Fuzz from "../test/fuzz/Fuzz.ts"
 import { targets } from "../test/fuzz/Targets.ts"
+import { options, refuse } from "./Options.ts"
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: "string", default: "60" },
-    seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 32)) },
-    target: { type: "string" },
-    replay: { type: "string" }
-  }
-})
-
-const usage = (problem: string): never => {
-  console.error(`${problem}\nnpm run fuzz -- [--seconds N] [--seed S] [--target ${names}] [--replay FILE]`)
-  process.exit(2)
-}
 const names = targets.map(({ name }) => name).join("|")
+const usage = `npm run fuzz -- [--seconds N] [--seed S] [--target ${names}] [--replay FILE]`
+const values = options(usage, {
+  seconds: { type: "string", default: "60" },
+  seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 32)) },
+  target: { type: "string" },
+  replay: { type: "string" }
+})
 const number = (name: string, text: string): number => {
   const value = Number(text)
-  return text !== "" && Number.isFinite(value) && value >= 0 ? value : usage(`--${name} takes a number`)
+  return text !== "" && Number.isFinite(value) && value >= 0 ? value : refuse(`--${name} takes a number`, usage)
 }
 const chosen = targets.filter(({ name }) => values.target === undefined || name === values.target)
-if (chosen.length === 0) usage(`there is no target ${values.target}`)
+if (chosen.length === 0) refuse(`there is no target ${values.target}`, usage)
 const seed = number("seed", values.seed)
 const seconds = number("seconds", values.seconds) / chosen.length
 
@@ -79,7 +73,7 @@ const fuzz = Effect.fnUntraced(function* (target: Fuzz.Target) {
 const program = Effect.gen(function* () {
   const [first] = chosen
   if (values.replay !== undefined) {
-    if (first === undefined || values.target === undefined) return usage("--replay needs --target")
+    if (first === undefined || values.target === undefined) return refuse("--replay needs --target", usage)
     return yield* replay(first, values.replay)
   }
   say(`seed ${seed}, ${seconds.toFixed(1)} s for each of ${chosen.map(({ name }) => name).join(", ")}`)

@@ -9,30 +9,17 @@ import { spawn } from "node:child_process"
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { parseArgs } from "node:util"
 import { type Mutant, mutants } from "./mutants/Mutants.ts"
+import { options, refuse } from "./Options.ts"
 
-const usage = (problem: string): never => {
-  console.error(`${problem}\nusage: npm run mutants -- [--seeds N] [--only TEXT] [--json]`)
-  process.exit(2)
-}
-
-const parsed = () => {
-  try {
-    return parseArgs({
-      options: {
-        seeds: { type: "string", default: "400" },
-        only: { type: "string", default: "" },
-        json: { type: "boolean", default: false }
-      }
-    }).values
-  } catch (error) {
-    return usage(error instanceof Error ? error.message : String(error))
-  }
-}
-const values = parsed()
+const usage = "npm run mutants -- [--seeds N] [--only TEXT] [--json]"
+const values = options(usage, {
+  seeds: { type: "string", default: "400" },
+  only: { type: "string", default: "" },
+  json: { type: "boolean", default: false }
+})
 const seeds = Number(values.seeds)
-if (!(seeds >= 1)) usage("--seeds takes a number")
+if (!(seeds >= 1)) refuse("--seeds takes a number", usage)
 
 /** Longer than the seeds take, for a mutant that runs in circles. */
 const patience = 300_000
@@ -88,7 +75,7 @@ const hunt = (mutant: Mutant): Promise<Caught> =>
   })
 
 const chosen = mutants.filter(({ name }) => name.includes(values.only))
-if (chosen.length === 0) usage(`no mutant is called ${values.only}`)
+if (chosen.length === 0) refuse(`no mutant is called ${values.only}`, usage)
 const waiting = [...chosen]
 const caught: Array<Caught> = []
 const hunter = async () => {

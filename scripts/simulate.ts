@@ -7,29 +7,26 @@
  */
 import { Effect, Result } from "effect"
 import { availableParallelism } from "node:os"
-import { parseArgs } from "node:util"
 import { type Scenario, scenarioOf } from "../test/simulation/Scenario.ts"
 import { shrink } from "../test/simulation/Shrink.ts"
 import { type Outcome, simulate } from "../test/simulation/Simulation.ts"
+import { options, refuse } from "./Options.ts"
 import { play } from "./simulate/Players.ts"
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: "string", default: "1000" },
-    seed: { type: "string", default: "1" },
-    nodes: { type: "string" },
-    workers: { type: "string", default: String(Math.min(64, availableParallelism())) },
-    trace: { type: "boolean", default: false },
-    json: { type: "boolean", default: false }
-  }
+const usage = "npm run simulate -- [--seeds N] [--seed S] [--nodes N] [--workers N] [--trace] [--json]"
+const values = options(usage, {
+  seeds: { type: "string", default: "1000" },
+  seed: { type: "string", default: "1" },
+  nodes: { type: "string" },
+  workers: { type: "string", default: String(Math.min(64, availableParallelism())) },
+  trace: { type: "boolean", default: false },
+  json: { type: "boolean", default: false }
 })
 
 const number = (name: string, text: string, least: number, most: number): number => {
   const value = Number(text)
   if (/^\d+$/.test(text) && value >= least && value <= most) return value
-  console.error(`--${name} takes a whole number from ${least} to ${most}`)
-  console.error("npm run simulate -- [--seeds N] [--seed S] [--nodes N] [--workers N] [--trace] [--json]")
-  process.exit(2)
+  return refuse(`--${name} takes a whole number from ${least} to ${most}`, usage)
 }
 const from = number("seed", values.seed, 0, 2 ** 32 - 1)
 const count = number("seeds", values.seeds, 1, 2 ** 32 - from)

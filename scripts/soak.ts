@@ -8,26 +8,23 @@
  */
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { parseArgs } from "node:util"
 import { converged, type Node, Nodes } from "../test/support/Nodes.ts"
 import { ask } from "../test/support/Request.ts"
 import { seeded } from "../test/support/Seeded.ts"
+import { options, refuse } from "./Options.ts"
 import { svg } from "./soak/Chart.ts"
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "20" },
-    nodes: { type: "string", default: "8" },
-    seed: { type: "string", default: "1" },
-    out: { type: "string", default: "soak.svg" }
-  }
+const usage = "npm run soak -- --minutes M [--nodes 2..32] [--seed S] [--out FILE]"
+const values = options(usage, {
+  minutes: { type: "string", default: "20" },
+  nodes: { type: "string", default: "8" },
+  seed: { type: "string", default: "1" },
+  out: { type: "string", default: "soak.svg" }
 })
 const minutes = Number(values.minutes)
 const count = Number(values.nodes)
-if (!(minutes > 0) || !(count >= 2 && count <= 32)) {
-  console.error("usage: npm run soak -- --minutes M [--nodes 2..32] [--seed S] [--out FILE]")
-  process.exit(2)
-}
+if (!(minutes > 0)) refuse("--minutes takes a number above 0", usage)
+if (!(count >= 2 && count <= 32)) refuse("--nodes takes a number from 2 to 32", usage)
 
 /** What one node uses at one moment. */
 interface Sample {

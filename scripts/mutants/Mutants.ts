@@ -21,8 +21,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "publish before commit",
     breaks: "what could not be written is told, and claimed by the next commit",
     file: engine,
-    from: "if (State.isLasting(commit)) yield* backend.commit(commit, synced)",
-    to: "if (State.isLasting(commit)) { state = commit.state; version++; yield* backend.commit(commit, synced) }"
+    from: "Effect.as(backend.commit(commit, synced), commit)",
+    to: "Effect.as(Effect.suspend(() => { state = commit.state; version++; return backend.commit(commit, synced) }), commit)"
   },
   {
     name: "acknowledge before the disk has it",
@@ -140,8 +140,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "a full disk is forgotten",
     breaks: "what waited for room is never written",
     file: inbound,
-    from: ": [{ ...session, inbound: { ...inbound, retryAt: undefined } }, commit(inbound.committing)]",
-    to: ": [{ ...session, inbound: { ...inbound, retryAt: undefined } }, []]"
+    from: "taken: 0, commitAt: now + inbound.retryAfter, retryAfter }",
+    to: "waiting: [], taken: 0, commitAt: now + inbound.retryAfter, retryAfter }"
   },
   {
     name: "differences are not repaired",

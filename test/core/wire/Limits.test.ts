@@ -54,7 +54,8 @@ const serverOf = (link: Link): Server => ({
   replica: link.ends[1].replica,
   happen: (event) => link.event(1, event),
   receive: (text) => {
-    link.ends[1].inbox.push(text)
+    // In place of what the other end has sent.
+    link.ends[1].inbox.splice(0, Infinity, text)
     link.deliver(1)
   },
   failure: () => link.ends[1].failure
