@@ -141,7 +141,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     breaks: "what waited for room is never written",
     file: inbound,
     from: "taken: 0, commitAt: now + inbound.retryAfter, retryAfter }",
-    to: "waiting: [], taken: 0, commitAt: now + inbound.retryAfter, retryAfter }"
+    to: "waiting: [], taken: 0, commitAt: undefined, retryAfter }"
   },
   {
     name: "differences are not repaired",
