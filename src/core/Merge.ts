@@ -102,6 +102,8 @@ export interface Merged {
   readonly digest: Digest.Digest
   /** How many operations claimed an HLC that another content had. */
   readonly conflicts: number
+  /** How many have no effect by their rule, whatever their slots hold. */
+  readonly ignored: number
   /** Whose operations won over whose in this batch: winning origin to losing ones, where they differ. */
   readonly wins: Wins
 }
@@ -114,6 +116,7 @@ export const mergeBatch = (current: (slot: Slot) => Operation | undefined, opera
   const writes = new Map<Slot, Operation>()
   let digest = Digest.empty
   let conflicts = 0
+  let ignored = 0
   const wins = new Map<NodeId, Set<NodeId>>()
   for (const operation of operations) {
     const slot = slotOf(operation)
@@ -124,12 +127,13 @@ export const mergeBatch = (current: (slot: Slot) => Operation | undefined, opera
       if (outcome === "applied") addWin(wins, operation, held)
       if (outcome === "superseded") addWin(wins, held, operation)
     }
+    if (outcome === "ignored") ignored++
     if (outcome !== "applied") continue
     writes.set(slot, operation)
     digest = Digest.add(digest, Digest.ofOperation(operation))
     if (held !== undefined) digest = Digest.subtract(digest, Digest.ofOperation(held))
   }
-  return { writes, digest, conflicts, wins }
+  return { writes, digest, conflicts, ignored, wins }
 }
 
 const addWin = (wins: Map<NodeId, Set<NodeId>>, winner: Operation, loser: Operation): void => {

@@ -135,6 +135,16 @@ for (const { name, make } of places) {
       })
     )
 
+    it.effect("also when the one has no effect by its rule, and everything before it was new", () =>
+      Effect.gen(function* () {
+        const store = yield* fresh
+        const operation = write(a, at(1), "r", "episodes")
+        yield* store.apply(batch([operation]))
+        const { conflicts } = yield* store.apply(batch([{ ...operation, op_type: "delete" }]))
+        assert.strictEqual(conflicts, 1)
+      })
+    )
+
     it.effect("`through` moves the clock, and only forward; operations alone do not move it", () =>
       Effect.gen(function* () {
         const store = yield* fresh

@@ -64,9 +64,10 @@ export const make = Effect.fnUntraced(function* (backend: Backend) {
       wereFree = held.size === 0
       return yield* Effect.catchTag(save(State.plan(state, held, batch)), "SlotTaken", Effect.die)
     })
-    return yield* wereFree
-      ? Effect.catchTag(save(State.plan(state, State.nothingHeld, batch)), "SlotTaken", () => look)
-      : look
+    if (!wereFree) return yield* look
+    const hoped = State.plan(state, State.nothingHeld, batch)
+    // The backend finds out about the slots that are written, and about no others.
+    return yield* hoped.ignored > 0 ? look : Effect.catchTag(save(hoped), "SlotTaken", () => look)
   })
 
   const commit = Effect.fnUntraced(function* (batch: Batch, synced: boolean) {
@@ -142,7 +143,7 @@ export const make = Effect.fnUntraced(function* (backend: Backend) {
     const { rows } = audit
     const { state: correct, wrong, moved } = Audit.correct(audit, state, nodeId)
     if (wrong.length > 0) {
-      const nothing = { writes: [], replaced: [], quarantined: [], wins: new Map(), conflicts: 0 }
+      const nothing = { writes: [], replaced: [], quarantined: [], wins: new Map(), conflicts: 0, ignored: 0 }
       yield* backend
         .commit({ ...nothing, state: correct, moved }, true)
         .pipe(Effect.catchTag("SlotTaken", Effect.die), Effect.uninterruptible)

@@ -45,6 +45,7 @@ export interface Commit {
   readonly quarantined: ReadonlyArray<Quarantined>
   readonly wins: Merge.Wins
   readonly conflicts: number
+  readonly ignored: number
 }
 
 /** What is counted by looking at rows. */
@@ -56,7 +57,7 @@ export const nothingHeld: Held = new Map()
 
 /** What committing `batch` does to a store in the state `before`, which holds `held` in the slots of its operations. */
 export const plan = (before: State, held: Held, { operations, through, quarantined }: Batch): Commit => {
-  const { writes, digest, wins, conflicts } = Merge.mergeBatch((slot) => held.get(slot), operations)
+  const { writes, digest, wins, conflicts, ignored } = Merge.mergeBatch((slot) => held.get(slot), operations)
   const ahead = VectorClock.difference(through, before.clock)
   const higher = VectorClock.difference(greatest(operations), before.tops)
   const kept = quarantined.slice(-quarantineLimits.rows).map(cut)
@@ -77,7 +78,8 @@ export const plan = (before: State, held: Held, { operations, through, quarantin
     moved: new Set([...HashMap.keys(ahead), ...HashMap.keys(higher)]),
     quarantined: kept,
     wins,
-    conflicts
+    conflicts,
+    ignored
   }
 }
 
