@@ -1,15 +1,11 @@
 /**
- * How V8 uses memory. What is live in a node is some 40 MB, but on a machine with much memory V8 collects so rarely that a node
- * grows to many times that. V8 reads both flags each time it decides, so that they can be set while it runs.
+ * How V8 uses memory. What is live in a node is some 35 MB, but on a machine with much memory V8 collects so rarely that a node
+ * grows to many times that, and it keeps what a transfer has needed for ever. V8 reads its flags each time it decides, so that
+ * they can be set while it runs.
  */
 import { PerformanceObserver } from "node:perf_hooks"
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8"
-
-/**
- * New objects get at most this much (bytes): two halves, of which one is in use. With less, what a transfer has under way is
- * taken for what will stay: it is copied, and collected late, at a third more processor time. More is hardly faster.
- */
-const youngBytes = 2 * 8 * 1024 * 1024
+import { runInNewContext } from "node:vm"
 
 /** Keeps the heap small: lets it grow by half before it is collected, and the space for new objects not at all. */
 export const keepSmall = (): void => {
@@ -17,22 +13,50 @@ export const keepSmall = (): void => {
   setFlagsFromString("--semi-space-growth-factor=1")
 }
 
+/**
+ * New objects get at most this much (bytes): two halves, of which one is in use. With less, what a transfer has under way is
+ * taken for what will stay: it is copied, and collected late, at a third more processor time. More is hardly faster.
+ */
+const youngBytes = 2 * 8 * 1024 * 1024
+
 /** Collections in a second from which on the space for new objects is too small. */
-const often = 40
+const often = 80
+
+/** Time without a collection after which nothing much happens (ms). */
+const quiet = 3_000
+
+/** What must have come to the process (bytes), for a collection of everything to be worth its 70 ms. */
+const worthwhile = 16 * 1024 * 1024
 
 /**
- * Lets the space for new objects grow while there is much to be done. To be called when everything is loaded: loading fills it
- * with what stays anyway.
+ * Lets the space for new objects grow while there is much to be done, and gives memory back afterwards. To be called when
+ * everything is loaded: loading fills that space with what stays anyway.
  */
 export const growWithLoad = (): void => {
+  const collect = collector()
   let recent: ReadonlyArray<number> = []
+  let settled = 0
+  const settle = setTimeout(() => {
+    if (process.memoryUsage.rss() - settled < worthwhile) return
+    collect({ type: "major", flavor: "last-resort" })
+    settled = process.memoryUsage.rss()
+  }, quiet).unref()
   const observer = new PerformanceObserver((list) => {
     recent = [...recent, ...list.getEntries().map(({ startTime }) => startTime)].slice(-often)
     const isBusy = recent.length === often && performance.now() - (recent[0] ?? 0) < 1_000
     setFlagsFromString(`--semi-space-growth-factor=${isBusy && youngSize() < youngBytes ? 2 : 1}`)
+    settle.refresh()
   })
   observer.observe({ entryTypes: ["gc"] })
 }
 
 const youngSize = (): number =>
   getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space")?.space_size ?? youngBytes
+
+/** The function that node has with `--expose-gc`, without that it is given. */
+const collector = (): NonNullable<typeof globalThis.gc> => {
+  setFlagsFromString("--expose-gc")
+  const collect: NonNullable<typeof globalThis.gc> = runInNewContext("gc")
+  setFlagsFromString("--no-expose-gc")
+  return collect
+}
