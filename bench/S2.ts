@@ -89,7 +89,7 @@ export const run = async ({ quick: isQuick, tell, only, rounds }: Options): Prom
 const firstSyncOf = ({ figures }: Measured, items: number): number | undefined => {
   const times = figures.filter((figure) => isTime(figure) && figure.workload === "first sync" && figure.items === items)
   const [only, ...more] = times
-  return only === undefined || more.length > 0 ? undefined : median(only.values)
+  return only === undefined || only.values.length === 0 || more.length > 0 ? undefined : median(only.values)
 }
 
 const isTime = ({ measure }: Figure) => measure === "time"

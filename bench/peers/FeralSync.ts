@@ -62,7 +62,7 @@ export const open = async (directory: string): Promise<Replica> => {
       await Effect.runPromise(Queue.offer(sightings, { _tag: "Listed", address: { host: "127.0.0.1", port } }))
       const isLive = async () =>
         (await Effect.runPromise(peers.status)).some(({ state, lag_ops }) => state === "live" && lag_ops === 0)
-      while (!(await isLive()) || (await counted()) < count) await new Promise((resolve) => setTimeout(resolve, 1))
+      while ((await counted()) < count || !(await isLive())) await new Promise((resolve) => setTimeout(resolve, 1))
     },
     count: counted,
     onNote: (seen) => {
