@@ -6,6 +6,7 @@ export default defineConfig({
   test: {
     pool: "forks",
     maxWorkers: 2,
+    reporters: ["default", "./test/support/LeftOut.ts"],
     projects: [
       {
         extends: true,

@@ -8,6 +8,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync }
 import { join } from "node:path"
 import type { CertificateFacts, KeyFacts } from "../../src/services/tls/Description.ts"
 import { type Finished, freshHome, Nodes, run, until } from "../support/Nodes.ts"
+import { needs } from "../support/Needs.ts"
 
 interface Made {
   readonly directory: string
@@ -86,7 +87,7 @@ const meet = async (one: Made, other: Made): Promise<void> => {
   await Promise.all([server.stop(), dialler.stop()])
 }
 
-describe("tls", { timeout: 60_000 }, () => {
+describe.skipIf(needs("openssl"))("tls", { timeout: 60_000 }, () => {
   it("init: a CA and a certificate for this machine, for this user alone, and the lines to paste", async () => {
     const { code, stdout, stderr } = await cli("init")
     assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })

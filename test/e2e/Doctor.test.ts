@@ -21,6 +21,7 @@ import type { Finding } from "../../src/services/Doctor.ts"
 import type { PeerStatus } from "../../src/services/Status.ts"
 import { directory, issue } from "../support/Certificates.ts"
 import { LegacyPeer } from "../support/LegacyPeer.ts"
+import { needs } from "../support/Needs.ts"
 import { type Env, freshHome, type Node, Nodes, run, until } from "../support/Nodes.ts"
 
 const passphrase = "correct horse battery staple"
@@ -125,7 +126,7 @@ const files = (home: string): Record<string, string> =>
     })
   )
 
-describe("doctor", () => {
+describe.skipIf(needs("openssl"))("doctor", () => {
   it("makes nothing on a fresh machine, and finds nothing wrong", async () => {
     const home = fresh()
     const { code, findings } = await doctor(home)
@@ -268,7 +269,7 @@ describe("doctor", () => {
     failure(of("peer"), /passphrase mismatch/, /one where it is not set made its own/)
   })
 
-  it("the variable is unset on an existing FERAL node", async () => {
+  it.skipIf(needs("websockets", "zeroconf"))("the variable is unset on an existing FERAL node", async () => {
     const peer = new LegacyPeer("newest", ["--passphrase", "", "--no-mdns"])
     clean.push(() => peer.dispose())
     await peer.start()
@@ -280,7 +281,7 @@ describe("doctor", () => {
     await saysTheSame(node, (await doctor(node.home, env)).of("peer"))
   })
 
-  it("an existing FERAL node, by policy", async () => {
+  it.skipIf(needs("websockets", "zeroconf"))("an existing FERAL node, by policy", async () => {
     const peer = new LegacyPeer("early", ["--passphrase", passphrase, "--no-mdns"])
     clean.push(() => peer.dispose())
     await peer.start()

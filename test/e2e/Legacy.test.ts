@@ -6,6 +6,7 @@ import { Effect, Exit, Scope } from "effect"
 import type { Note } from "../../src/core/Row.ts"
 import { directory, recipe } from "../support/Certificates.ts"
 import { LegacyPeer } from "../support/LegacyPeer.ts"
+import { needs } from "../support/Needs.ts"
 import { type Env, type Node, Nodes, until } from "../support/Nodes.ts"
 
 const passphrase = "correct horse battery staple"
@@ -46,7 +47,7 @@ const logHolds = (peer: LegacyPeer, count: number, timeoutMs = 30_000) =>
     timeoutMs
   )
 
-describe("existing FERAL nodes", () => {
+describe.skipIf(needs("websockets", "zeroconf", "openssl"))("existing FERAL nodes", () => {
   for (const generation of ["early", "newest"] as const) {
     it(`a node of the ${generation} generation is dialled, and both sides hold everything`, async () => {
       const scopes = generation === "newest" ? ["--scopes", "family"] : []

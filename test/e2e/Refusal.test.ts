@@ -6,6 +6,7 @@ import { Effect, Scope, Exit } from "effect"
 import type { TlsFiles } from "../../src/services/Config.ts"
 import type { PeerStatus } from "../../src/services/Status.ts"
 import { directory, issue, recipe } from "../support/Certificates.ts"
+import { needs } from "../support/Needs.ts"
 import { type Env, type Node, Nodes, until } from "../support/Nodes.ts"
 
 const scope = Effect.runSync(Scope.make())
@@ -74,7 +75,7 @@ const pair = async (serverEnv: Env, diallerEnv: Env): Promise<readonly [Node, No
   return [dialler, server]
 }
 
-describe("who is let in", () => {
+describe.skipIf(needs("openssl"))("who is let in", () => {
   it("certificates of the openssl recipe, with client certificates required", async () => {
     const required = tls(ours, { FERAL_SYNC_REQUIRE_CLIENT_CERT: "true" })
     const [dialler, server] = await pair(required, required)

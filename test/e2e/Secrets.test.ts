@@ -13,6 +13,7 @@ import * as Probe from "../../src/services/doctor/Probe.ts"
 import { Transport } from "../../src/services/Transport.ts"
 import { directory, issue } from "../support/Certificates.ts"
 import { LegacyPeer } from "../support/LegacyPeer.ts"
+import { needs } from "../support/Needs.ts"
 import { type Env, type Finished, type Node, Nodes, run, until } from "../support/Nodes.ts"
 import { settings } from "../support/Settings.ts"
 
@@ -188,7 +189,7 @@ const shakeHands = (port: number, text: string): Promise<ReadonlyArray<string>> 
   return Effect.runPromise(Effect.scoped(shake)).then(() => said)
 }
 
-describe("secrets show nowhere", () => {
+describe.skipIf(needs("openssl", "websockets", "zeroconf"))("secrets show nowhere", () => {
   it("the search finds what it is to find", () => {
     keepPassphrase("passphrase", passphrase)
     assert.strictEqual(Buffer.from(deriveKey(passphrase)).toString("base64url").length, 43)

@@ -1,26 +1,6 @@
 /** What nodes on a network know of each other, and how long it takes. */
-import { execFileSync } from "node:child_process"
 import type { Host } from "./Namespaces.ts"
 import { type Node, until } from "./Nodes.ts"
-
-/**
- * Whether something is missing that tests of whole networks take: root, and programs. Where everything has to be tested, nothing
- * may be missing.
- */
-export const needs = (...programs: ReadonlyArray<string>): boolean => {
-  const isThere = (program: string) => {
-    try {
-      return execFileSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }) !== ""
-    } catch {
-      return false
-    }
-  }
-  const missing = process.getuid?.() === 0 ? ["ip", ...programs].filter((program) => !isThere(program)) : ["root"]
-  if (missing.length === 0) return false
-  if (process.env["CI"] !== undefined) throw new Error(`tests of whole networks lack ${missing.join(", ")}`)
-  console.warn(`tests of whole networks are left out: they take ${missing.join(", ")}`)
-  return true
-}
 
 /** Shows a measured figure. */
 export const figure = (what: string, value: number, unit = "ms"): void =>

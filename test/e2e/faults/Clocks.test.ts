@@ -5,6 +5,7 @@
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import type { Note } from "../../../src/core/Row.ts"
 import { fakeTime } from "../../support/FakeTime.ts"
+import { needs } from "../../support/Needs.ts"
 import { converged, Nodes, until } from "../../support/Nodes.ts"
 
 let nodes: Nodes
@@ -15,7 +16,7 @@ afterEach(() => nodes.dispose())
 
 const seconds = { "10m": 600, "365d": 365 * 86_400 } as const
 
-describe("a clock that is wrong", () => {
+describe.skipIf(needs("faketime"))("a clock that is wrong", () => {
   for (const by of ["10m", "365d"] as const) {
     it(`+${by}: its writes wait until their time has come, and those of others pass`, async () => {
       const a = await nodes.make().start()

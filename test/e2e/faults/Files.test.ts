@@ -20,6 +20,7 @@ import type { Note } from "../../../src/core/Row.ts"
 import { converged, Node, Nodes, run, until } from "../../support/Nodes.ts"
 import { beside } from "../../support/SqliteFiles.ts"
 import { write } from "../../support/Writer.ts"
+import { needs } from "../../support/Needs.ts"
 
 let nodes: Nodes
 beforeEach(() => {
@@ -34,34 +35,38 @@ const refusal = async (node: Node, ...args: ReadonlyArray<string>) => {
 }
 
 describe("files that go bad", () => {
-  it("a file system that is read-only: nothing is acknowledged, and all goes on when it is writable again", async () => {
-    const root = mkdtempSync(join(tmpdir(), "feral-mount-"))
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64m", "tmpfs", root])
-    const a = new Node(join(root, "home"), {})
-    try {
-      await a.start()
-      await a.cli("note", "add", "before")
-      await a.stop()
-      execFileSync("mount", ["-o", "remount,ro", root])
-      for (const command of [["note", "add", "in vain"], ["start"]]) {
-        const failed = await refusal(a, ...command)
-        assert.strictEqual(failed._tag, "StoreUnavailable")
-        assert.include(failed.message, "read-only")
+  it.skipIf(needs("root"))(
+    "a file system that is read-only: nothing is acknowledged, and all goes on when it is writable again",
+    async () => {
+      const root = mkdtempSync(join(tmpdir(), "feral-mount-"))
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=64m", "tmpfs", root])
+      const a = new Node(join(root, "home"), {})
+      try {
+        await a.start()
+        await a.cli("note", "add", "before")
+        await a.stop()
+        execFileSync("mount", ["-o", "remount,ro", root])
+        for (const command of [["note", "add", "in vain"], ["start"]]) {
+          const failed = await refusal(a, ...command)
+          assert.strictEqual(failed._tag, "StoreUnavailable")
+          assert.include(failed.message, "read-only")
+        }
+        execFileSync("mount", ["-o", "remount,rw", root])
+        await a.start()
+        await a.cli("note", "add", "after")
+        const notes = await a.cli<ReadonlyArray<Note>>("note", "list")
+        assert.deepStrictEqual(
+          notes.map(({ content }) => content),
+          ["before", "after"]
+        )
+      } finally {
+        await a.stop("SIGKILL")
+        execFileSync("umount", ["--lazy", root])
+        rmSync(root, { recursive: true, force: true })
       }
-      execFileSync("mount", ["-o", "remount,rw", root])
-      await a.start()
-      await a.cli("note", "add", "after")
-      const notes = await a.cli<ReadonlyArray<Note>>("note", "list")
-      assert.deepStrictEqual(
-        notes.map(({ content }) => content),
-        ["before", "after"]
-      )
-    } finally {
-      await a.stop("SIGKILL")
-      execFileSync("umount", ["--lazy", root])
-      rmSync(root, { recursive: true, force: true })
-    }
-  }, 60_000)
+    },
+    60_000
+  )
 
   it("a corrupted page is found, named, and never served to others; a new file takes everything back", async () => {
     const a = await nodes.make().start()

@@ -1,10 +1,11 @@
 /** Nodes on one network: how soon they know each other, how quiet they are, and how their end is noticed. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { Lab, type Lan } from "../../support/Namespaces.ts"
+import { needs } from "../../support/Needs.ts"
 import { type Node, until } from "../../support/Nodes.ts"
-import { figure, howLong, mutual, needs, packetsOf } from "../../support/Discovered.ts"
+import { figure, howLong, mutual, packetsOf } from "../../support/Discovered.ts"
 
-describe.skipIf(needs("nft"))("nodes on a network", () => {
+describe.skipIf(needs("root", "ip", "nft"))("nodes on a network", () => {
   let lab: Lab
   let lan: Lan
   const nodes: Array<Node> = []

@@ -1,8 +1,9 @@
 /** Networks that people have: cables, filters, loss, several interfaces, one family of addresses only. */
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { cpSync } from "node:fs"
-import { figure, howLong, mutual, needs } from "../../support/Discovered.ts"
+import { figure, howLong, mutual } from "../../support/Discovered.ts"
 import { Lab, type Lan } from "../../support/Namespaces.ts"
+import { needs } from "../../support/Needs.ts"
 import { type Node, until } from "../../support/Nodes.ts"
 
 const started = (...nodes: ReadonlyArray<Node>) => Promise.all(nodes.map((node) => node.start()))
@@ -10,7 +11,7 @@ const started = (...nodes: ReadonlyArray<Node>) => Promise.all(nodes.map((node) 
 const discovery = (node: Node, what: string, isGood: (status: Awaited<ReturnType<Node["status"]>>) => boolean) =>
   until(what, () => node.status(), isGood, 30_000)
 
-describe.skipIf(needs("nft"))("networks that people have", () => {
+describe.skipIf(needs("root", "ip", "nft"))("networks that people have", () => {
   let lab: Lab
   let lan: Lan
   beforeEach(async () => {

@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { figure, howLong, mutual, needs } from "../../support/Discovered.ts"
+import { figure, howLong, mutual } from "../../support/Discovered.ts"
 import { type Host, Lab, type Lan, type Program } from "../../support/Namespaces.ts"
+import { needs } from "../../support/Needs.ts"
 import { type Node, until } from "../../support/Nodes.ts"
 
 /** A message bus for one host, which Avahi and its tools meet on. */
@@ -39,7 +40,7 @@ const says = (program: Program, what: string, fits: (line: string) => boolean, t
     timeoutMs
   )
 
-describe.skipIf(needs("avahi-daemon", "avahi-browse", "dbus-daemon", "/usr/bin/python3"))(
+describe.skipIf(needs("root", "ip", "avahi-daemon", "avahi-browse", "dbus-daemon", "python3", "zeroconf"))(
   "among other implementations",
   () => {
     const scratch = mkdtempSync(join(tmpdir(), "feral-sync-bus-"))

@@ -1,13 +1,14 @@
 /** Links that lose, delay, part without a word, or keep half of a connection. */
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
-import { figure, howLong, mutual, needs } from "../../support/Discovered.ts"
+import { figure, howLong, mutual } from "../../support/Discovered.ts"
 import { Lab, type Lan } from "../../support/Namespaces.ts"
+import { needs } from "../../support/Needs.ts"
 import { converged, until } from "../../support/Nodes.ts"
 
 /** The full form is for those who have the time. */
 const full = process.env["FERAL_FAULTS"] === "full"
 
-describe.skipIf(needs("python3"))("links that are bad", () => {
+describe.skipIf(needs("root", "ip", "python3"))("links that are bad", () => {
   let lab: Lab
   let lan: Lan
   beforeEach(async () => {
