@@ -5,6 +5,8 @@
 import { Effect } from "effect"
 import { CliOutput } from "effect/cli"
 
+export { oneLine } from "../core/Printable.ts"
+
 /** Writes to stdout, and waits until it has left. When nobody reads any more (`| head`), the command is over, and done. */
 export const write = (text: string): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
@@ -34,13 +36,6 @@ export const writeJson = (value: unknown): Effect.Effect<void> => writeLine(JSON
 export const lineWidth = (): number => (process.stdout.isTTY ? process.stdout.columns : Infinity)
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" })
-
-/** Text in one line: ends of lines show as `⏎`, and nothing in it steers the terminal. */
-export const oneLine = (text: string): string =>
-  text
-    .replace(/\r?\n/g, "⏎")
-    .replace(/\t/g, " ")
-    .replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, "\ufffd")
 
 /** A path as a shell takes it. */
 export const quoted = (path: string): string => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)
