@@ -2,6 +2,7 @@
  * Where a node can be dialled, and its text form `host:port`, with IPv6 in brackets (RFC 3986 section 3.2.2).
  */
 import { Result } from "effect"
+import { NetAddress } from "effect/net"
 
 /** IPv6 addresses without brackets, link-local ones with their scope. */
 export interface Address {
@@ -30,14 +31,91 @@ export const networkOf = (host: string): string => {
     .join(":")}::/64`
 }
 
-const pattern = /^(?:\[((?=[^\]]*:)[0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([\p{L}\p{N}_.-]+)):(\d{1,5})$/u
+/** The port of a node when none is given. */
+export const defaultPort = 9090
 
-/** Reads `host:port`. Fails with what is wrong. */
-export const parseAddress = (text: string): Result.Result<Address, string> => {
-  const match = pattern.exec(text.trim())
-  const host = match?.[1] ?? match?.[2]
-  const port = Number(match?.[3])
-  if (host === undefined) return Result.fail(`${JSON.stringify(text)} is not host:port (IPv6 as [::1]:9090)`)
-  if (port < 1 || port > 65_535) return Result.fail(`${port} is not a port (1 to 65535)`)
-  return Result.succeed({ host, port })
+/**
+ * Reads the address of a peer as people write it. The port may be left out, and a zone may stand behind `%` or, as in URLs,
+ * behind `%25`. Fails with the slip and, where it can be guessed, with what was meant.
+ */
+export const parseAddress = (text: string): Result.Result<Address, string> => read(text, 4)
+
+/** `guesses`: how many slips in one text are mended to say what was meant. */
+const read = (text: string, guesses: number): Result.Result<Address, string> => {
+  const trimmed = text.trim()
+  const slip = slips.find(({ pattern }) => trimmed.search(pattern) !== -1)
+  if (slip !== undefined) return fail(trimmed, slip.says, meant(guesses, trimmed.replace(slip.pattern, slip.instead)))
+  const inBrackets = /^\[([^\]]*)\](?::(.*))?$/s.exec(trimmed)
+  if (inBrackets === null && trimmed.split(":").length > 2) {
+    // Four or five digits at the end are a port, most likely, where what is left is an address.
+    const withPort = trimmed.replace(/^(.*):(\d{4,5})$/, "[$1]:$2")
+    const guess = meant(guesses, withPort) ?? meant(guesses, `[${trimmed}]`)
+    return fail(trimmed, "needs brackets around its IPv6 address, as in [::1]:9090", guess)
+  }
+  const bare = /^([^:]*)(?::(.*))?$/s.exec(trimmed)
+  const [, name = "", portText] = inBrackets ?? bare ?? []
+  if (name === "") return fail(trimmed, "has no host: write HOST:PORT")
+  if (portText === "") return fail(trimmed, "has no port after the colon: write HOST:PORT", meant(guesses, name))
+  const port = portText === undefined ? defaultPort : /^\d{1,5}$/.test(portText) ? Number(portText) : 0
+  if (port < 1 || port > 65_535) return Result.fail(`${portText} is not a port (1 to 65535)`)
+  if (inBrackets !== null && !name.includes(":"))
+    return fail(trimmed, "has brackets, which only IPv6 needs", meant(guesses, name))
+  const host = parseHost(name)
+  if (Result.isSuccess(host)) return Result.succeed({ host: host.success, port })
+  if (bare !== null && portText === undefined && /^\d+$/.test(name))
+    return fail(trimmed, "is a port without a host: write HOST:PORT")
+  return Result.fail(host.failure)
 }
+
+/**
+ * Reads a host name, an IPv4 address, or an IPv6 address without brackets. Something that ends in a number is an IPv4
+ * address or nothing: resolvers do not take it for a name.
+ */
+export const parseHost = (text: string): Result.Result<string, string> => {
+  if (text.includes(":")) {
+    const [, address = "", zone] = /^([^%]*)(?:%(.*))?$/s.exec(text) ?? []
+    if (!isIPv6(address)) return fail(text, "is not an IPv6 address")
+    if (zone === undefined) return Result.succeed(address)
+    const name = zone.replace(/^(?:25)+(?=.)/s, "")
+    return /^[\w.-]+$/.test(name)
+      ? Result.succeed(`${address}%${name}`)
+      : fail(text, "has no name of an interface after the %, as in fe80::1%eth0")
+  }
+  if (/(^|\.)\d+\.?$/.test(text)) {
+    return Result.isSuccess(NetAddress.ipv4FromString(text))
+      ? Result.succeed(text)
+      : fail(text, "is not an IPv4 address: it has four numbers from 0 to 255, without leading zeros")
+  }
+  return /^(?=.{1,253}$)[\p{L}\p{N}_-]+(\.[\p{L}\p{N}_-]+)*\.?$/u.test(text)
+    ? Result.succeed(text)
+    : fail(text, "is not host:port (IPv6 as [::1]:9090)")
+}
+
+/** The interface that a link-local address names. */
+export const zoneOf = ({ host }: Address): string | undefined => /%(.*)$/.exec(host)?.[1]
+
+/** What people write around an address. Each is found before those below it. */
+const slips: ReadonlyArray<{ readonly pattern: RegExp; readonly instead: string; readonly says: string }> = [
+  { pattern: /^[a-z][a-z0-9+.-]*:\/\//i, instead: "", says: "is a URL: leave out what stands before the host" },
+  { pattern: /[/?#].*$/s, instead: "", says: "has a path: leave out what stands after the port" },
+  { pattern: /\s*;\s*/g, instead: ",", says: "has a semicolon: separate peers with commas" },
+  { pattern: /\s+(?=:)|(?<=:)\s+/g, instead: "", says: "has a space beside a colon: leave it out" },
+  { pattern: /\s+/g, instead: ",", says: "has a space: separate peers with commas" },
+  { pattern: /^[^@]*@/, instead: "", says: "names a user: a peer has none" },
+  { pattern: /^["']+|["']+$/g, instead: "", says: "has quotes in it: leave them out" }
+]
+
+const isIPv6 = (text: string): boolean => Result.isSuccess(NetAddress.ipv6FromString(text.replace(/%.*$/s, "")))
+
+/** What was meant, if it can be read. */
+const meant = (guesses: number, list: string): string | undefined => {
+  if (guesses === 0) return undefined
+  const entries = list.split(",").filter((entry) => entry !== "")
+  const parsed = entries.map((entry) => read(entry, guesses - 1))
+  return entries.length > 0 && parsed.every(Result.isSuccess)
+    ? parsed.map(({ success }) => formatAddress(success)).join(",")
+    : undefined
+}
+
+const fail = (text: string, says: string, instead?: string): Result.Result<never, string> =>
+  Result.fail(`${JSON.stringify(text)} ${says}${instead === undefined ? "" : `; write ${instead}`}`)

@@ -94,7 +94,7 @@ describe("failures", () => {
   })
 
   it("a configuration that is wrong, with all problems at once", async () => {
-    const env = { FERAL_SYNC_PEERS: "a", FERAL_SYNC_PASSPHRASE: "", FERAL_SYNC_TLS_KEY: "/key.pem" }
+    const env = { FERAL_SYNC_PEERS: "a:b", FERAL_SYNC_PASSPHRASE: "", FERAL_SYNC_TLS_KEY: "/key.pem" }
     const error = await failure(2, ["start", "--port", "x"], env)
     assert.strictEqual(error._tag, "ConfigInvalid")
     for (const name of ["--port", "FERAL_SYNC_PEERS", "FERAL_SYNC_PASSPHRASE", "FERAL_SYNC_TLS_CERT"]) {

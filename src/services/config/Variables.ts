@@ -6,10 +6,11 @@
  * difference matters.
  */
 import { Duration, Option, Redacted, Result } from "effect"
+import { readdirSync } from "node:fs"
 import { isIP } from "node:net"
-import { homedir } from "node:os"
+import { homedir, networkInterfaces } from "node:os"
 import { join, resolve } from "node:path"
-import { type Address, formatAddress, parseAddress } from "../../core/Address.ts"
+import { type Address, defaultPort, formatAddress, parseAddress, parseHost, zoneOf } from "../../core/Address.ts"
 import type { Settings, TlsFiles } from "../Config.ts"
 
 export interface Problem {
@@ -71,7 +72,7 @@ export const defaultHome = () => join(homedir(), ".feral")
 export const defaults = (): Settings => ({
   home: defaultHome(),
   host: undefined,
-  port: 9090,
+  port: defaultPort,
   passphrase: Option.none(),
   peers: [],
   tls: Option.none(),
@@ -217,13 +218,38 @@ const oneOf =
     return word === undefined ? Result.fail(`${quote(text)} is none of ${words.join(", ")}`) : Result.succeed(word)
   }
 
-/** An address of an interface or a name; IPv6 with or without brackets. */
+/** An address of this machine or a name; IPv6 with or without brackets. */
 const host = (text: string): Result.Result<string | undefined, string> => {
   const bare = text.replace(/^\[(.*)\]$/, "$1")
-  if (isIP(bare) !== 0) return Result.succeed(bare)
-  return /^[\p{L}\p{N}_.-]+$/u.test(text)
-    ? Result.succeed(text)
-    : Result.fail(`${quote(text)} is not an address or a host name, without port (the port is FERAL_SYNC_PORT)`)
+  const parsed = parseHost(bare)
+  if (Result.isSuccess(parsed)) return parsed
+  const withPort = Result.isSuccess(parseAddress(text)) && /:\d+$/.test(text)
+  return Result.fail(
+    withPort || !/^[\d.]+$|:.*:/.test(text)
+      ? `${quote(text)} is not an address or a host name, without port (the port is FERAL_SYNC_PORT)`
+      : parsed.failure
+  )
+}
+
+/** An address whose zone, if it names one, is an interface of this machine. */
+const inZone = (address: Address): Result.Result<Address, string> => {
+  const zone = zoneOf(address)
+  // A number is the index of an interface.
+  if (zone === undefined || /^\d+$/.test(zone)) return Result.succeed(address)
+  const interfaces = interfaceNames()
+  return interfaces.includes(zone)
+    ? Result.succeed(address)
+    : Result.fail(`${quote(zone)} is not an interface of this machine, which has ${interfaces.join(", ")}`)
+}
+
+/** All interfaces; where they can be listed, also those that are down. */
+const interfaceNames = (): ReadonlyArray<string> => {
+  const up = Object.keys(networkInterfaces())
+  try {
+    return [...new Set([...up, ...readdirSync("/sys/class/net")])]
+  } catch {
+    return up
+  }
 }
 
 const list = (text: string): ReadonlyArray<string> =>
@@ -245,7 +271,8 @@ const each = <A>(
   return Result.succeed([...new Map(values.map((value) => [key(value), value])).values()])
 }
 
-const peers = (text: string): Result.Result<ReadonlyArray<Address>, string> => each(text, parseAddress, formatAddress)
+const peers = (text: string): Result.Result<ReadonlyArray<Address>, string> =>
+  each(text, (entry) => Result.flatMap(parseAddress(entry), inZone), formatAddress)
 
 const interfaces = (text: string) =>
   each(
