@@ -1,6 +1,7 @@
 /**
  * `note`: things to remember.
  */
+import { Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as Fields from "./Fields.ts"
 import * as Listing from "./Listing.ts"
@@ -66,12 +67,11 @@ const list = Command.make("list", {}, () =>
   ])
 )
 
-/** `tags` is JSON text, of any node: what is no list of words is shown as it is. */
+const decodeTags = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Schema.String)))
+
+/** `tags` is JSON text, of any node: what is not a list of words is shown as it is. */
 const tagsOf = (tags: string): string =>
-  tags
-    .replace(/^\[|\]$/g, "")
-    .replaceAll('"', "")
-    .replaceAll(",", ", ")
+  Option.match(decodeTags(tags), { onNone: () => tags, onSome: (words) => words.join(", ") })
 
 export const command = Command.make("note").pipe(
   Command.withDescription("Notes: things to remember. The last change wins, on every node."),

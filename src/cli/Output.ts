@@ -57,10 +57,13 @@ export const truncate = (text: string, width: number): string => {
 export const pad = (text: string, width: number): string =>
   text + " ".repeat(Math.max(0, width - CliOutput.displayWidth(text)))
 
-/** `3 min ago`; a date when it is long ago. Both in milliseconds since the epoch. */
+/**
+ * `3 min ago`; a date when it is long ago. Both in milliseconds since the epoch. A time that is still to come was taken by
+ * another clock, or by ours before it was set: within a minute it is now, else it is given as it stands.
+ */
 export const ago = (then: number, now: number): string => {
   const seconds = Math.round((now - then) / 1000)
-  if (seconds < -1) return `in ${duration(-seconds)}`
+  if (seconds < -60) return `${new Date(then).toISOString().slice(0, 16).replace("T", " ")} UTC`
   if (seconds < 5) return "just now"
   return seconds < 30 * day ? `${duration(seconds)} ago` : new Date(then).toISOString().slice(0, 10)
 }

@@ -4,6 +4,8 @@
 import { Clock, Effect } from "effect"
 import { Command } from "effect/cli"
 import { formatAddress } from "../core/Address.ts"
+import * as ClockOffset from "../core/ClockOffset.ts"
+import { clockNextStep } from "../core/Failure.ts"
 import { nextSteps } from "../services/Failure.ts"
 import type { NodeStatus, PeerStatus } from "../services/Status.ts"
 import { notice } from "../services/tls/Expiry.ts"
@@ -94,6 +96,9 @@ const expiry = (until: number, now: number): string => {
     : `expires in ${duration((until - now) / 1000)}, on ${date}: ${step}`
 }
 
+/** From this offset on, a clock is worth a word (ms). */
+const worthMentioning = 30_000
+
 const columns = (now: number): ReadonlyArray<Table.Column<PeerStatus>> => [
   { title: "PEER", text: ({ node_id }) => node_id ?? "unknown" },
   { title: "ADDRESS", text: ({ address, port }) => formatAddress({ host: address, port }), whole: true },
@@ -103,7 +108,7 @@ const columns = (now: number): ReadonlyArray<Table.Column<PeerStatus>> => [
   { title: "BEHIND", text: ({ lag_ops }) => (lag_ops === null ? "-" : `${lag_ops}`), whole: true },
   {
     title: "CLOCK",
-    text: ({ clock_offset_ms: offset }) => (offset === null ? "-" : `${offset > 0 ? "+" : ""}${offset} ms`),
+    text: ({ clock_offset_ms: offset }) => (offset === null ? "-" : ClockOffset.signed(offset)),
     whole: true
   },
   {
@@ -121,9 +126,15 @@ const peerTable = (peers: ReadonlyArray<PeerStatus>, now: number): ReadonlyArray
       ? []
       : [`${formatAddress({ host: address, port })}: ${oneLine(error.message)} [${error._tag}]`]
   )
+  const clocks = peers.flatMap(({ address, port, clock_offset_ms: offset }) => {
+    if (offset === null || Math.abs(offset) < worthMentioning) return []
+    const apart = `${ClockOffset.amount(offset)} ${offset > 0 ? "ahead of" : "behind"} ours`
+    return [`${formatAddress({ host: address, port })}: its clock is ${apart}: ${clockNextStep(offset)}`]
+  })
+  const notes = [...troubles, ...clocks]
   return [
     Table.header(layout),
     ...peers.map((peer) => Table.row(layout, peer)),
-    ...(troubles.length === 0 ? [] : ["", ...troubles])
+    ...(notes.length === 0 ? [] : ["", ...notes])
   ]
 }

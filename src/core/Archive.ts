@@ -5,6 +5,7 @@
  * and `readOperation` gives back every operation that `Operation.toWire` wrote.
  */
 import { Result, Schema } from "effect"
+import * as ClockOffset from "./ClockOffset.ts"
 import { parse } from "./Json.ts"
 import { type NodeId, utf8Length } from "./NodeId.ts"
 import * as Operation from "./Operation.ts"
@@ -54,7 +55,7 @@ export const readOperation = (
       if (size > bytes) return Result.fail(`an operation of ${size} bytes is over the limit of ${bytes}`)
       const ahead = operation.hlc.wall - now
       return ahead > driftMs
-        ? Result.fail(`its clock is ${Math.round(ahead / 1000)} s ahead of ours (allowed: ${driftMs / 1000} s)`)
+        ? Result.fail(`its clock is ${ClockOffset.amount(ahead)} ahead of ours (allowed: ${driftMs / 1000} s)`)
         : Result.succeed(operation)
     })
   )

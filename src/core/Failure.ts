@@ -3,10 +3,12 @@
  * words that an operator reads in the log, in `peers` and in `doctor`.
  */
 import { Schema } from "effect"
+import * as ClockOffset from "./ClockOffset.ts"
 
 /** The next step of each failure that has one: its message ends with these words. */
 export const nextSteps = {
   ClockDrift: "set the clocks of both machines, for example with NTP",
+  ClockZone: "one side has the wrong time zone or daylight saving time: check it on both machines",
   ProtocolViolation: "check that both run compatible versions",
   FrameTooLarge: "raise FERAL_SYNC_MAX_RECV_BYTES on the receiving node",
   PassphraseUnset: "set FERAL_SYNC_PASSPHRASE there to the same value as here",
@@ -21,6 +23,10 @@ export const nextSteps = {
   Diverged: "they are compared and repaired by themselves; feral-sync verify does so now"
 } as const
 
+/** What to do about two clocks that are so far apart (ms). */
+export const clockNextStep = (offset: number): string =>
+  ClockOffset.zoneDifference(offset) === undefined ? nextSteps.ClockDrift : nextSteps.ClockZone
+
 /** A clock reading lies further in the future than the drift bound allows. Times in milliseconds. */
 export class ClockDrift extends Schema.TaggedError<ClockDrift>()("ClockDrift", {
   remote: Schema.Number,
@@ -28,8 +34,8 @@ export class ClockDrift extends Schema.TaggedError<ClockDrift>()("ClockDrift", {
   limit: Schema.Number
 }) {
   override get message(): string {
-    const ahead = Math.round((this.remote - this.local) / 1000)
-    return `a clock is ${ahead} s ahead of ours (allowed: ${this.limit / 1000} s): ${nextSteps.ClockDrift}`
+    const ahead = this.remote - this.local
+    return `a clock is ${ClockOffset.amount(ahead)} ahead of ours (allowed: ${this.limit / 1000} s): ${clockNextStep(ahead)}`
   }
 }
 

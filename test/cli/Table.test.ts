@@ -86,7 +86,9 @@ describe("Table", () => {
     const now = 1_700_000_000_000
     for (const [seconds, expected] of [
       [0, "just now"],
-      [-60, "in 1 min"],
+      [-60, "just now"],
+      [-61, "2023-11-14 22:14 UTC"],
+      [-3540, "2023-11-14 23:12 UTC"],
       [59, "59 s ago"],
       [150, "2 min ago"],
       [7300, "2 h ago"],

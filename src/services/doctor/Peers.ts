@@ -8,7 +8,8 @@ import { Clock, Effect, FileSystem, Layer, Option, Result } from "effect"
 import { lookup } from "node:dns/promises"
 import { networkInterfaces } from "node:os"
 import { type Address, formatAddress } from "../../core/Address.ts"
-import { ClockDrift, nextSteps, PeerTimeout, SelfConnection } from "../../core/Failure.ts"
+import * as ClockOffset from "../../core/ClockOffset.ts"
+import { ClockDrift, clockNextStep, PeerTimeout, SelfConnection } from "../../core/Failure.ts"
 import { Config, type Settings } from "../Config.ts"
 import type { NodeStatus, PeerStatus } from "../Status.ts"
 import { Transport } from "../Transport.ts"
@@ -75,7 +76,7 @@ const terms = (tls: PeerStatus["tls"], protocol: PeerStatus["protocol"], offset:
     `TLS ${tls ?? "unknown"}`,
     "the passphrase is the same",
     protocol === 1 ? "existing FERAL node" : "form 2 of the wire",
-    ...(offset === null ? [] : [`its clock ${offset >= 0 ? "+" : ""}${offset} ms`])
+    ...(offset === null ? [] : [`its clock ${ClockOffset.signed(offset)}`])
   ].join(", ")
 
 /** Whom the running node does not show, or everybody when there is none. */
@@ -156,10 +157,10 @@ export const clock = Effect.fnUntraced(function* (peers: ReadonlyArray<Finding>,
       fromFailure("clock", new ClockDrift({ remote: now + offset, local: now, limit: maxDriftMs }), facts, address)
     ]
   }
-  const apart = `${Math.round(Math.abs(offset) / 1000)} s ${offset > 0 ? "ahead of" : "behind"} ours`
-  if (-offset > maxDriftMs) return [failed("clock", `${address}: its clock is ${apart}`, nextSteps.ClockDrift, facts)]
+  const apart = `${ClockOffset.amount(offset)} ${offset > 0 ? "ahead of" : "behind"} ours`
+  if (-offset > maxDriftMs) return [failed("clock", `${address}: its clock is ${apart}`, clockNextStep(offset), facts)]
   if (Math.abs(offset) > maxDriftMs / 10) {
-    return [warning("clock", `${address}: its clock is ${apart}`, nextSteps.ClockDrift, facts)]
+    return [warning("clock", `${address}: its clock is ${apart}`, clockNextStep(offset), facts)]
   }
   return [
     ok("clock", `within ${Math.abs(offset)} ms of ${offsets.length} peer${offsets.length === 1 ? "" : "s"}`, facts)

@@ -208,7 +208,12 @@ const connected = ({ connection, running }: Entry, now: number, driftLimit: numb
   const { peer, state, lag, offset, lastSyncAt, held, diverged } = running.view()
   const trouble = running.trouble()
   const [poison] = HashMap.values(held)
-  const drift = poison === undefined ? null : new ClockDrift({ remote: poison.wall, local: now, limit: driftLimit })
+  // The clock of the peer tells more than its operations, which were written a while ago.
+  const ahead = offset !== undefined && offset > driftLimit ? now + offset : poison?.wall
+  const drift =
+    poison === undefined || ahead === undefined
+      ? null
+      : new ClockDrift({ remote: ahead, local: now, limit: driftLimit })
   return {
     node_id: peer ?? null,
     protocol: connection.form,
