@@ -1,42 +1,22 @@
 #!/usr/bin/env node
 /**
- * The program: runs the command line, and ends with its exit code.
+ * The program: checks that this Node can run it, and starts the command line.
  *
- * Most of the time of a short command goes into compiling the same modules again: the compiled form is kept, in the cache
- * directory of the user (nobody else can put anything there), and imports begin only after that is arranged.
+ * Nothing else may be imported here. An old Node must be able to read this file and the modules that it names, or it would fail
+ * with a syntax error before it can say what it lacks.
  */
-import { existsSync, mkdirSync } from "node:fs"
-import { enableCompileCache } from "node:module"
-import { homedir } from "node:os"
-import { join } from "node:path"
-import { growWithLoad, keepSmall } from "./Heap.ts"
+const needed = { major: 22, minor: 19 }
 
-/** Whether the directory is there, or could be made. Its parent is not made: a user without a home has no cache. */
-const isThere = (directory: string): boolean => {
-  try {
-    mkdirSync(directory, { mode: 0o700 })
-    return true
-  } catch {
-    return existsSync(directory)
-  }
+const current = process.versions.node
+const [major = 0, minor = 0] = current.split(".").map(Number)
+
+if (major > needed.major || (major === needed.major && minor >= needed.minor)) {
+  void import("./cli/Program.ts")
+} else {
+  const message = `feral-sync needs Node ${needed.major}.${needed.minor} or later; this is ${current}: install a newer Node`
+  const isJson = process.argv.includes("--json")
+  process.stderr.write(`${isJson ? JSON.stringify({ _tag: "NodeTooOld", message }) : message}\n`)
+  process.exitCode = 2
 }
 
-keepSmall()
-
-const caches = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache")
-const ours = join(caches, "feral-sync")
-if (isThere(caches) && isThere(ours)) enableCompileCache(ours)
-
-const [NodeRuntime, { Exit }, { run }] = await Promise.all([
-  import("@effect/platform-node/NodeRuntime"),
-  import("effect"),
-  import("./cli/Cli.ts")
-])
-
-growWithLoad()
-
-NodeRuntime.runMain(run(process.argv.slice(2)), {
-  disableErrorReporting: true,
-  // A signal that a command does not expect cuts it off: 130, as shells have it.
-  teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) ? Number(exit.value) : Number(process.exitCode ?? 130))
-})
+export {}

@@ -1,0 +1,41 @@
+/**
+ * The program: runs the command line, and ends with its exit code.
+ *
+ * Most of the time of a short command goes into compiling the same modules again: the compiled form is kept, in the cache
+ * directory of the user (nobody else can put anything there), and imports begin only after that is arranged.
+ */
+import { existsSync, mkdirSync } from "node:fs"
+import { enableCompileCache } from "node:module"
+import { homedir } from "node:os"
+import { join } from "node:path"
+import { growWithLoad, keepSmall } from "../Heap.ts"
+
+/** Whether the directory is there, or could be made. Its parent is not made: a user without a home has no cache. */
+const isThere = (directory: string): boolean => {
+  try {
+    mkdirSync(directory, { mode: 0o700 })
+    return true
+  } catch {
+    return existsSync(directory)
+  }
+}
+
+keepSmall()
+
+const caches = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache")
+const ours = join(caches, "feral-sync")
+if (isThere(caches) && isThere(ours)) enableCompileCache(ours)
+
+const [NodeRuntime, { Exit }, { run }] = await Promise.all([
+  import("@effect/platform-node/NodeRuntime"),
+  import("effect"),
+  import("./Cli.ts")
+])
+
+growWithLoad()
+
+NodeRuntime.runMain(run(process.argv.slice(2)), {
+  disableErrorReporting: true,
+  // A signal that a command does not expect cuts it off: 130, as shells have it.
+  teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) ? Number(exit.value) : Number(process.exitCode ?? 130))
+})
