@@ -17,6 +17,7 @@ export const nextSteps = {
   PeerTimeout: "check the network between the two, and that the node there is alive",
   PassphraseMismatch: "make FERAL_SYNC_PASSPHRASE the same on both nodes; one where it is not set made its own",
   RateLimited: "make FERAL_SYNC_PASSPHRASE the same on all nodes; the connection is then made by itself",
+  AskedToWait: "the node tries again by itself; if this goes on, compare FERAL_SYNC_PASSPHRASE on both nodes",
   LegacyKeptOut: "set it to tls or on to let them in",
   LegacyExposed: "give both nodes certificates of one CA, or set FERAL_SYNC_LEGACY=on to allow it",
   NoScopeGranted: "grant a scope there, and set FERAL_SYNC_LEGACY_SCOPE here to its name",
@@ -76,12 +77,13 @@ export class PassphraseUnset extends Schema.TaggedError<PassphraseUnset>()("Pass
   }
 }
 
-/** Two nodes claim one identity. */
+/** Two nodes claim one identity. `by` is who said so, where it was not found out here. */
 export class DuplicateNodeId extends Schema.TaggedError<DuplicateNodeId>()("DuplicateNodeId", {
-  nodeId: Schema.String
+  nodeId: Schema.String,
+  by: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
-    return `another node uses the id ${this.nodeId} too: a data directory was copied; ${nextSteps.DuplicateNodeId}`
+    return `${this.by === undefined ? "" : `${this.by} says: `}another node uses the id ${this.nodeId} too: a data directory was copied; ${nextSteps.DuplicateNodeId}`
   }
 }
 
@@ -111,12 +113,18 @@ export class LegacyRefused extends Schema.TaggedError<LegacyRefused>()("LegacyRe
   }
 }
 
-/** Too many wrong proofs came from our address: the peer looks at no other one for a while. */
+/**
+ * Too many wrong proofs came from an address: no other one is looked at for a while. `by` is who asks us to wait, where we are
+ * the one that waits: it has proved nothing, so its word is no news of any passphrase.
+ */
 export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
-  retryAfterSeconds: Schema.Number
+  retryAfterSeconds: Schema.Number,
+  by: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
-    return `too many wrong passphrases from this address, the next one is looked at in ${this.retryAfterSeconds} s: ${nextSteps.RateLimited}`
+    return this.by === undefined
+      ? `too many wrong passphrases from this address, the next one is looked at in ${this.retryAfterSeconds} s: ${nextSteps.RateLimited}`
+      : `${this.by} asks to wait ${this.retryAfterSeconds} s before the next attempt: ${nextSteps.AskedToWait}`
   }
 }
 

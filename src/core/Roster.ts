@@ -11,14 +11,24 @@
  *   left over, and when there are local writes, but at most once per second. It is not waited for, and its connections are no
  *   rivals.
  * - A failed dial is tried again after a delay that doubles up to a cap, with jitter, and starts afresh after a connection
- *   that lasted a good minute. A refusal (passphrase, certificate) starts at a longer delay: someone has to mend it.
+ *   that lasted a good minute. A refusal (passphrase, certificate) starts at a longer delay: someone has to mend it. What a
+ *   side does before it has proved itself delays its own address alone, by at most a minute; the other addresses are tried.
  *
  * Time and randomness come in with the events. `deadline` says when the next `Tick` is wanted.
  */
-import type { Address } from "./Address.ts"
+import { type Address, formatAddress } from "./Address.ts"
 import { byCodePoint, type NodeId } from "./NodeId.ts"
-import { addressOf, type Candidate, includesAddress, isWanted, listed, mdnsKey, staticKey } from "./roster/Candidate.ts"
-import { afterEnd, type Ending } from "./roster/Redial.ts"
+import {
+  addressOf,
+  type Candidate,
+  dueAt,
+  includesAddress,
+  isWanted,
+  listed,
+  mdnsKey,
+  staticKey
+} from "./roster/Candidate.ts"
+import { afterAttempt, afterEnd, type Ending } from "./roster/Redial.ts"
 import { type Link, loserOf } from "./roster/Rivals.ts"
 
 /** Times in milliseconds. */
@@ -89,6 +99,8 @@ export type Event =
       readonly now: number
       readonly link: number
       readonly key: string | undefined
+      /** The address that was dialled. */
+      readonly address?: Address
       readonly ending: Ending
       readonly random: number
       /** How long the other side asked us to stay away (ms). */
@@ -154,7 +166,7 @@ export const deadline = (roster: Roster): number => {
     roster.static === "waiting" && !hasMdnsPeer(roster) ? roster.aloneSince + roster.options.mdnsTimeout : Infinity
   for (const candidate of roster.candidates.values()) {
     if (isWanted(candidate, roster.options.self, roster.candidates.values(), roster.links.values()))
-      at = Math.min(at, candidate.dialAt)
+      at = Math.min(at, dueAt(candidate))
   }
   return at
 }
@@ -175,6 +187,9 @@ const appear = (roster: Roster, { node, addresses, protocol, now }: Extract<Even
     source: "mdns",
     node,
     addresses,
+    attempts: new Map(
+      [...(known?.attempts ?? [])].filter(([text]) => addresses.some((a) => formatAddress(a) === text))
+    ),
     dialling: known?.dialling ?? false,
     dialAt: now + wait,
     failures: 0,
@@ -256,9 +271,7 @@ const ended = (roster: Roster, event: Extract<Event, { _tag: "Ended" }>): Step =
 }
 
 const end = (roster: Roster, event: Extract<Event, { _tag: "Ended" }>): Roster => {
-  const { link, key, ending, random, now, retryAfter = 0 } = event
-  // Those who were told the same time do not all come back at the same moment.
-  const asked = retryAfter === 0 ? now : now + retryAfter + random * times.spread
+  const { link, key, address, ending, random, now, retryAfter = 0 } = event
   const lost = roster.links.get(link)
   const without = withoutLink(roster, link)
   // A peer that came in is dialled like one that was lost, when it is a candidate too.
@@ -266,10 +279,17 @@ const end = (roster: Roster, event: Extract<Event, { _tag: "Ended" }>): Roster =
     (candidate) => candidate.key === key || (lost !== undefined && candidate.node === lost.node)
   )
   const wasGood = lost !== undefined && now - lost.since >= times.good
+  // Those who were told the same time do not all come back at the same moment.
+  const asked = retryAfter === 0 ? 0 : retryAfter + random * times.spread
   return dialled.reduce((next, candidate) => {
     const idle = candidate.key === key ? { ...candidate, dialling: false } : candidate
+    const at = address ?? addressOf(candidate)
+    if (lost === undefined && at !== undefined && (ending === "lost" || ending === "refused")) {
+      const attempts = afterAttempt(candidate, at, ending, asked, random, now)
+      return withCandidate(next, { ...idle, attempts, failures: candidate.failures + 1 })
+    }
     const after = afterEnd(roster.options.interval, idle, ending, wasGood, random, now)
-    return withCandidate(next, { ...idle, ...after, dialAt: Math.max(after.dialAt, asked) })
+    return withCandidate(next, { ...idle, ...after, attempts: new Map() })
   }, without)
 }
 
@@ -281,7 +301,7 @@ const dialDue = (roster: Roster, now: number, before: ReadonlyArray<Action> = []
     const address = addressOf(candidate)
     if (
       address === undefined ||
-      candidate.dialAt > now ||
+      dueAt(candidate) > now ||
       !isWanted(candidate, next.options.self, next.candidates.values(), next.links.values())
     )
       continue

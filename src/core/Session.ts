@@ -267,7 +267,13 @@ const refused = (session: Session, refusal: Wire.Refusal): Step => {
 }
 
 /** The longest wait that a peer may ask of us, and the one when it names none (seconds). */
-const retryAfter = { most: 3_600, unnamed: 60 } as const
+const retryAfter = { most: 60, unnamed: 60 } as const
+
+/** Characters of a refusal that are shown. */
+const quotedText = 200
+
+/** The words of the other side, as they can be shown: without control characters. */
+const quote = (text: string): string => text.replace(/\p{C}+/gu, " ").slice(0, quotedText)
 
 const failureOf = (refusal: Wire.Refusal, by: string, self: string): SessionFailure => {
   const { reason, message } = refusal
@@ -275,15 +281,16 @@ const failureOf = (refusal: Wire.Refusal, by: string, self: string): SessionFail
     case "invalid_passphrase":
       return new PassphraseMismatch({ by })
     case "duplicate_node_id":
-      return new DuplicateNodeId({ nodeId: self })
+      return new DuplicateNodeId({ nodeId: self, by })
     case "rate_limited":
       return new RateLimited({
-        retryAfterSeconds: Math.min(refusal.retryAfter ?? retryAfter.unnamed, retryAfter.most)
+        retryAfterSeconds: Math.min(refusal.retryAfter ?? retryAfter.unnamed, retryAfter.most),
+        by
       })
     case "timeout":
       return new PeerTimeout({ waitedFor: `sign of life from us, says ${by},`, seconds: times.timeout / 1000 })
     default:
-      return new ProtocolViolation({ detail: `${by} says: ${message === "" ? reason : message}` })
+      return new ProtocolViolation({ detail: `${by} says: ${quote(message === "" ? reason : message)}` })
   }
 }
 

@@ -86,7 +86,7 @@ const make = Effect.fnUntraced(function* () {
     const ending = Result.match(result, { onSuccess: (ending) => ending, onFailure: endingOf })
     const retryAfter =
       Result.isFailure(result) && result.failure._tag === "RateLimited" ? result.failure.retryAfterSeconds * 1000 : 0
-    yield* Queue.offer(inputs, { _tag: "Ended", link, key: key_, ending, random, retryAfter })
+    yield* Queue.offer(inputs, { _tag: "Ended", link, key: key_, address, ending, random, retryAfter })
   })
 
   /** Under which name the failures of somebody who came in are kept: that of the node, where it is one that we would dial. */

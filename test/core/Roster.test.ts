@@ -245,6 +245,37 @@ describe("Roster", () => {
     assert.deepStrictEqual(dials(), ["10.0.0.1", "10.0.0.2"])
   })
 
+  it("what an address did before it proved itself delays that address, by a minute at most, and no other", () => {
+    for (const [ending, retryAfter] of [
+      ["refused", 0],
+      ["refused", 3_600_000],
+      ["lost", 0],
+      ["lost", 3_600_000]
+    ] as const) {
+      const { event, dials, roster } = world()
+      const [bad, good] = [at("10.0.0.1"), at("10.0.0.2")]
+      const key = `mdns ${higher}`
+      event({ _tag: "Appeared", node: higher, addresses: [bad, good], protocol: 2, now: 0 })
+      const refuse = (address: Address, now: number) =>
+        event({ _tag: "Ended", link: 1, key, address, ending, random: 0.99, now, retryAfter })
+      assert.deepStrictEqual(dials(), ["10.0.0.1"])
+      refuse(bad, 0)
+      assert.deepStrictEqual(dials(), ["10.0.0.2"], "at once")
+      refuse(good, 0)
+      let now = 0
+      for (let n = 0; n < 20; n++) {
+        const due = Roster.deadline(roster())
+        assert.isAtMost(due - now, 60_000)
+        now = due
+        event(tick(now))
+        for (const dialled of dials()) refuse(at(dialled), now)
+      }
+      // Seen anew at the same addresses and one more: what was asked of the old ones still holds.
+      event({ _tag: "Appeared", node: higher, addresses: [bad, good, at("10.0.0.3")], protocol: 2, now })
+      assert.deepStrictEqual(dials(), ["10.0.0.3"])
+    }
+  })
+
   it("an existing FERAL node is synced every interval, at once when something is left, and soon after local writes", () => {
     const { event, dials, roster } = world()
     event({ _tag: "Appeared", node: lower, addresses: [at("10.0.0.1")], protocol: 1, now: 0 })

@@ -1,7 +1,7 @@
 /**
  * Whole nodes over a network in memory and under virtual time, as they are but for sockets and files.
  */
-import { Context, Effect, Layer, Option, Redacted, type Scope } from "effect"
+import { Context, Effect, Layer, Option, Redacted, type Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { Address } from "../../src/core/Address.ts"
 import { emptyObject } from "../../src/core/Json.ts"
@@ -9,7 +9,7 @@ import { NodeId } from "../../src/core/NodeId.ts"
 import { Kind, OpId, RowId } from "../../src/core/Operation.ts"
 import { Clock } from "../../src/services/Clock.ts"
 import { Config } from "../../src/services/Config.ts"
-import { Discovery } from "../../src/services/Discovery.ts"
+import { Discovery, type Sighting } from "../../src/services/Discovery.ts"
 import { Passphrase } from "../../src/services/Passphrase.ts"
 import { Peers } from "../../src/services/Peers.ts"
 import type { PeerStatus } from "../../src/services/Status.ts"
@@ -47,6 +47,8 @@ interface Options {
   readonly id?: string
   readonly port?: number
   readonly legacy?: "on"
+  /** What discovery shows, instead of the list of those to dial. */
+  readonly sightings?: ReadonlyArray<Sighting>
 }
 
 /** Starts a node on a host of the network. */
@@ -80,7 +82,9 @@ const startOver = Effect.fnUntraced(function* (
   const node = Peers.layer.pipe(
     Layer.provideMerge(
       Layer.mergeAll(
-        Discovery.layerStatic(dials),
+        options.sightings === undefined
+          ? Discovery.layerStatic(dials)
+          : Discovery.layerTest(Stream.concat(Stream.fromIterable(options.sightings), Stream.never)),
         transport,
         passphrase(options.secret ?? "secret"),
         Store.layerMemory({ nodeId: NodeId.make(options.id ?? host) })

@@ -14,8 +14,10 @@ export interface Candidate {
   readonly source: Source
   /** Announced by mDNS; for a static entry known once it has answered. */
   readonly node: NodeId | undefined
-  /** Best first; each dial takes the next one. */
+  /** Best first; each dial takes the one that may be tried soonest. */
   readonly addresses: ReadonlyArray<Address>
+  /** The tries of each address (by its text) that came to nothing. An attempt at one address delays no other. */
+  readonly attempts: ReadonlyMap<string, Attempt>
   readonly dialling: boolean
   /** When to dial next (ms); never for an address that is our own. */
   readonly dialAt: number
@@ -23,6 +25,12 @@ export interface Candidate {
   readonly failures: number
   /** When the last exchange with an existing FERAL node was over (ms); none with a node that speaks form 2. */
   readonly exchangedAt: number | undefined
+}
+
+/** Tries of one address in a row that ended before the peer proved itself, and when the next one may be made (ms). */
+export interface Attempt {
+  readonly failures: number
+  readonly nextAt: number
 }
 
 export const mdnsKey = (node: NodeId): string => `mdns ${node}`
@@ -34,15 +42,30 @@ export const listed = (address: Address, now: number): Candidate => ({
   source: "static",
   node: undefined,
   addresses: [address],
+  attempts: new Map(),
   dialling: false,
   dialAt: now,
   failures: 0,
   exchangedAt: undefined
 })
 
-/** The address that is dialled now, or next. */
-export const addressOf = ({ addresses, failures }: Candidate): Address | undefined =>
-  addresses[failures % addresses.length]
+/** The address that is dialled now, or next: the one that may be tried soonest, of several the best. */
+export const addressOf = (candidate: Candidate): Address | undefined =>
+  candidate.addresses.reduce<Address | undefined>(
+    (best, address) =>
+      best === undefined || nextAtOf(candidate, address) < nextAtOf(candidate, best) ? address : best,
+    undefined
+  )
+
+/** When an address may be dialled (ms). */
+const nextAtOf = ({ attempts }: Candidate, address: Address): number =>
+  attempts.get(formatAddress(address))?.nextAt ?? -Infinity
+
+/** When a candidate is dialled next (ms), as far as its addresses allow. */
+export const dueAt = (candidate: Candidate): number => {
+  const address = addressOf(candidate)
+  return address === undefined ? Infinity : Math.max(candidate.dialAt, nextAtOf(candidate, address))
+}
 
 /** Whether a candidate should be dialled at all: neither its node nor its address is connected or being dialled. */
 export const isWanted = (

@@ -1,16 +1,38 @@
 /**
  * When to dial again after a connection ended or a dial failed: after a delay that doubles up to a cap, with jitter. A refusal
  * starts at a longer delay: someone has to mend it.
+ *
+ * A machine that has not proved itself may be anyone's. Whatever it says, it delays the next try of its own address alone,
+ * and that by at most a minute.
  */
-import type { Candidate } from "./Candidate.ts"
+import { type Address, formatAddress } from "../Address.ts"
+import type { Attempt, Candidate } from "./Candidate.ts"
 
 /** Delays in milliseconds. */
 export const delays = {
   retry: { first: 250, cap: 30_000 },
-  // More than twice the longest wait of a rate limit, so that who is refused for its passphrase leaves room for others of its
-  // address.
-  refused: { first: 5_000, cap: 150_000 }
+  // Its lower half is above the longest wait of a rate limit, so that a node with a wrong passphrase leaves room for others of
+  // its address.
+  refused: { first: 5_000, cap: 60_000 },
+  /** The longest wait that a side without a proof can bring about. */
+  unproved: 60_000
 } as const
+
+/** The tries of an address after one more that ended before the peer proved itself. `asked` is the wait that it asked for. */
+export const afterAttempt = (
+  { attempts }: Candidate,
+  address: Address,
+  ending: "lost" | "refused",
+  asked: number,
+  random: number,
+  now: number
+): ReadonlyMap<string, Attempt> => {
+  const key = formatAddress(address)
+  const failures = (attempts.get(key)?.failures ?? 0) + 1
+  const { first, cap } = ending === "refused" ? delays.refused : delays.retry
+  const wait = Math.min(delays.unproved, Math.max(backoff({ first, cap }, failures, random), asked))
+  return new Map(attempts).set(key, { failures, nextAt: now + wait })
+}
 
 /** How a dial or a connection ended. */
 export type Ending =

@@ -80,10 +80,15 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
   ) {
     const nonce = connection.nonces.dialler
     if (key_ !== undefined) dialled.set(nonce, false)
-    const isLoop = () => {
-      if (key_ !== undefined) return dialled.get(nonce) === true
-      if (dialled.has(nonce)) dialled.set(nonce, true)
-      return dialled.has(nonce)
+    const isLoop = () => dialled.get(nonce) === true
+    // The proof of a dialler with our id and our nonce held: nobody but ourselves can have given it. Known before the dialler
+    // hears of it; a nonce alone can be passed on by anybody.
+    const noticeLoop = ([, actions]: Session.Step) => {
+      const isOurs = actions.some(
+        (action) =>
+          action._tag === "Close" && action.failure?._tag === "DuplicateNodeId" && action.failure.by === undefined
+      )
+      if (key_ === undefined && isOurs && dialled.has(nonce)) dialled.set(nonce, true)
     }
     const options: Session.Options = {
       role: key_ === undefined ? "server" : "dialler",
@@ -100,7 +105,15 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
     }
     const running = yield* SessionRunner.start(
       connection,
-      guard({ ...Session, begin: (local, now) => Session.open(Session.initial(options, local, now)) }),
+      guard({
+        ...Session,
+        begin: (local, now) => Session.open(Session.initial(options, local, now)),
+        step: (state, event) => {
+          const step = Session.step(state, event)
+          noticeLoop(step)
+          return step
+        }
+      }),
       {
         established: (peer) => {
           met.add(peer)
