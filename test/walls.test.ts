@@ -104,12 +104,13 @@ const tree: Record<string, ReadonlyArray<readonly [line: string, rule: string | 
     [`export * as sql from "effect/sql"`, imports],
     [`export { main } from "../../main.ts"`, imports]
   ],
-  "src/services/Tls.ts": [
+  "src/services/Tls.ts": [[`export { connect } from "node:tls"`, imports]],
+  "src/services/tls/Endpoint.ts": [
     [`export * as tls from "node:tls"`, undefined],
     [`export * as ws from "ws"`, imports],
     [`export * as mdns from "multicast-dns"`, imports],
     [`export * as sql from "effect/sql"`, imports],
-    [`export { main } from "../main.ts"`, imports]
+    [`export { main } from "../../main.ts"`, imports]
   ],
   "src/services/store/Sqlite.ts": [
     [`export * as driver from "@effect/sql-sqlite-node"`, undefined],

@@ -3,7 +3,7 @@
  */
 import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
-import { text as textOf } from "node:stream/consumers"
+import { buffer as bytesOf } from "node:stream/consumers"
 import * as Config from "../services/Config.ts"
 import { flagOf, type Variable, variables } from "../services/config/Variables.ts"
 import * as Logging from "../services/Logging.ts"
@@ -94,9 +94,9 @@ function stopped<A, E, R>(node: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> 
 }
 
 const readPassphrase = Effect.fnUntraced(function* (file: string) {
-  const { fromFile, fromText } = yield* Effect.promise(() => import("../services/Passphrase.ts"))
+  const { fromFile, fromBytes } = yield* Effect.promise(() => import("../services/Passphrase.ts"))
   return file === "-"
-    ? yield* fromText("stdin", yield* Effect.promise(() => textOf(process.stdin)))
+    ? yield* fromBytes("stdin", yield* Effect.promise(() => bytesOf(process.stdin)))
     : yield* fromFile(file)
 })
 

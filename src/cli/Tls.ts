@@ -199,7 +199,7 @@ const described = (item: Description.CertificateFacts | Description.KeyFacts, no
       `${item.file}: a private key`,
       entry("Key", item.key),
       entry("Belongs to", owner),
-      entry("Mode", item.mode.endsWith("00") ? item.mode : `${item.mode}: others can read it; chmod 600 ${item.file}`)
+      entry("Mode", item.exposed === null ? item.mode : `${item.mode}: others can read it; ${item.exposed}`)
     ]
   }
   const until = item.valid_until * 1000

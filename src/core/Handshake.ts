@@ -19,8 +19,11 @@ export const nonceLength = 32
 const salt = "feral-sync/2 passphrase"
 const cost = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1024 * 1024 } as const
 
-/** The 32-byte key of a passphrase. Takes about 0.1 s and 32 MiB: derive it once. */
-export const deriveKey = (passphrase: string): Uint8Array => scryptSync(passphrase, salt, 32, cost)
+/**
+ * The 32-byte key of a passphrase. Takes about 0.1 s and 32 MiB: derive it once. Unicode can spell one text in several ways,
+ * and keyboards and files differ in it: all spellings have the key of the composed form (NFC).
+ */
+export const deriveKey = (passphrase: string): Uint8Array => scryptSync(passphrase.normalize("NFC"), salt, 32, cost)
 
 /** Which end of a connection: the one that dialled, or the one that was dialled. */
 export type Role = "dialler" | "server"

@@ -58,6 +58,9 @@ export const TlsReason = Schema.Literals([
   "untrusted",
   "expired",
   "not yet valid",
+  "wrong purpose",
+  "invalid certificate",
+  "revoked",
   "client certificate required",
   "protocol",
   "plain peer"
@@ -81,6 +84,10 @@ export const tlsNextSteps: Record<TlsReason, string> = {
   untrusted: "sign both certificates with the same CA, or use no TLS variables on both nodes",
   expired: "sign a new certificate with the same CA",
   "not yet valid": "check the clocks of both machines, or wait until the certificate is valid",
+  "wrong purpose":
+    "sign that certificate again with extendedKeyUsage=serverAuth,clientAuth (feral-sync tls issue does)",
+  "invalid certificate": "run feral-sync doctor on the node of that certificate: it names the fault and the way out",
+  revoked: "sign a new certificate with the same CA",
   "client certificate required":
     "set FERAL_SYNC_TLS_CERT, _KEY and _CA on the node that dials, with a certificate of this CA",
   protocol: "check that a feral-sync node listens at this address and port",

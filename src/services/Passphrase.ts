@@ -6,9 +6,10 @@
  * file.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { Context, Effect, FileSystem, Layer, Option, type PlatformError, Redacted, Schema } from "effect"
+import { Context, Effect, FileSystem, Layer, Option, type PlatformError, Redacted, Result, Schema } from "effect"
 import { randomBytes } from "node:crypto"
 import { deriveKey } from "../core/Handshake.ts"
+import * as PlainText from "../core/PlainText.ts"
 import { Config } from "./Config.ts"
 import type { StoreUnavailable } from "./Failure.ts"
 import * as Home from "./Home.ts"
@@ -82,13 +83,26 @@ const kept = Effect.fnUntraced(function* (file: string) {
 /** The passphrase in a file, without the end of its line. */
 export const fromFile = Effect.fn("Passphrase.fromFile")(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
-  const text = yield* fs.readFileString(file).pipe(Effect.mapError(unreadable(file)))
-  return yield* fromText(file, text)
+  const bytes = yield* fs.readFile(file).pipe(Effect.mapError(unreadable(file)))
+  const passphrase = yield* fromBytes(file, bytes)
+  const { type, mode } = yield* fs.stat(file).pipe(Effect.mapError(unreadable(file)))
+  if (type === "File" && (mode & 0o077) !== 0 && process.getuid !== undefined) {
+    const shown = `0${(mode & 0o777).toString(8)}`
+    yield* Effect.logWarning("others can read the passphrase: give the file, or its mount, the mode 0400").pipe(
+      Effect.annotateLogs({ file, mode: shown })
+    )
+  }
+  return passphrase
 })
 
-/** The passphrase in a text that came from `source`, without the end of its line. */
-export const fromText = Effect.fnUntraced(function* (source: string, text: string) {
-  const passphrase = text.replace(/\r?\n$/, "")
+/** The passphrase in the bytes that came from `source`, without the end of its line. */
+export const fromBytes = Effect.fnUntraced(function* (source: string, bytes: Uint8Array) {
+  const decoded = PlainText.decode(bytes)
+  if (Result.isFailure(decoded)) {
+    const { problem, nextStep } = decoded.failure
+    return yield* new PassphraseInvalid({ source, problem: `${problem}: ${nextStep}` })
+  }
+  const passphrase = decoded.success.replace(/\r?\n$/, "")
   if (passphrase.trim() !== "") return Redacted.make(passphrase)
   return yield* new PassphraseInvalid({ source, problem: "holds no passphrase: write one there, or do without it" })
 })
@@ -104,3 +118,11 @@ const unreadable = (source: string) => (cause: PlatformError.PlatformError) =>
           : `it cannot be read (${cause.reason.message})`,
     cause
   })
+
+/** What looks like a slip in a passphrase that can be used all the same, in words that do not show it. */
+export const slipIn = (passphrase: Redacted.Redacted<string>): string | undefined => {
+  const text = Redacted.value(passphrase)
+  if (/^\s/.test(text)) return "begins with white space"
+  if (/\s$/.test(text)) return "ends with white space"
+  return /^(?:"[^]*"|'[^]*'|`[^]*`|\u201c[^]*\u201d|\u2018[^]*\u2019)$/.test(text) ? "stands in quotes" : undefined
+}

@@ -11,16 +11,18 @@
  * dialler learns only after its handshake what the server thinks of its certificate.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { Context, type Duration, Effect, Layer, Option, Redacted, Ref, type Scope } from "effect"
+import { Context, type Duration, Effect, Layer, Redacted, Ref, type Scope } from "effect"
+import type { X509Certificate } from "node:crypto"
 import type { Socket } from "node:net"
-import { connect, createSecureContext, createServer, type SecureContextOptions, type TLSSocket } from "node:tls"
 import { exporter } from "../core/Handshake.ts"
-import { Config, type Settings } from "./Config.ts"
+import { Config } from "./Config.ts"
 import { PeerUnreachable, TlsHandshakeFailed, TlsMaterialInvalid, type TlsReason } from "./Failure.ts"
 import { codeOf, type Diagnosis, diagnose } from "./tls/Diagnosis.ts"
+import * as Endpoint from "./tls/Endpoint.ts"
 import * as Expiry from "./tls/Expiry.ts"
 import * as Material from "./tls/Material.ts"
 import * as Renewal from "./tls/Renewal.ts"
+import * as Verdict from "./tls/Verdict.ts"
 import { type Address, formatAddress } from "../core/Address.ts"
 
 /** One encrypted channel. */
@@ -74,7 +76,7 @@ export class Tls extends Context.Service<
 const make = Effect.fnUntraced(function* (options: Options) {
   const settings = yield* Config
   // Every channel takes the material that is current when it begins.
-  const current = yield* Renewal.keep({ files: settings.tls, load: load(settings), ...options })
+  const current = yield* Renewal.keep({ files: settings.tls, load: Material.load(settings), ...options })
   const { mode } = yield* Ref.get(current)
 
   const accept = Effect.fn("Tls.accept")(function* (socket: Socket, remote: Address) {
@@ -84,16 +86,15 @@ const make = Effect.fnUntraced(function* (options: Options) {
       if (socket.destroyed) {
         return resume(Effect.fail(refusal(remote, diagnose({ code: "ECONNRESET" }), "client", material, undefined)))
       }
-      // A server for this one connection: its events can be of no other, and it costs less than the handshake.
-      const server = createServer({ ...secure(material), requestCert: certain, rejectUnauthorized: certain })
+      const server = Endpoint.server(material, certain)
       server.once("secureConnection", (channel) => resume(Effect.succeed(channelOf(channel))))
       server.once("tlsClientError", (error, channel) => {
         // A chain that does not lead to the CA shows here alone; the error is then nothing but the end of the socket.
         const verdict = channel.authorizationError
-        const found = diagnose(verdict ? { code: String(verdict) } : error)
-        resume(Effect.fail(refusal(remote, found, "client", material, error)))
+        const cause = verdict ? { code: String(verdict) } : error
+        resume(Effect.fail(refusal(remote, diagnose(cause), "client", material, cause)))
       })
-      server.emit("connection", socket)
+      Endpoint.take(server, socket)
     })
   })
 
@@ -101,17 +102,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     const material = yield* Ref.get(current)
     const socket = yield* Effect.acquireRelease(
       Effect.try({
-        try: () =>
-          connect({
-            ...secure(material),
-            // Only a certificate of a CA says anything. Without one, a server that demands one gives a clear answer.
-            ...(mode === "auto" ? { cert: undefined, key: undefined } : {}),
-            host: address.host,
-            port: address.port,
-            checkServerIdentity: () => undefined,
-            // The verdict is read below, so that an untrusted server can be told.
-            rejectUnauthorized: false
-          }),
+        try: () => Endpoint.client(material, { host: address.host, port: address.port }),
         catch: (error) => failure(address, error, material)
       }),
       (socket) => Effect.sync(() => socket.destroy())
@@ -122,8 +113,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
       socket.once("close", () => resume(Effect.fail(failure(address, { code: "ECONNRESET" }, material))))
     })
     if (mode === "ca" && !socket.authorized) {
-      const found = diagnose({ code: String(socket.authorizationError) })
-      const error = refusal(address, found, "server", material, socket.authorizationError, socket)
+      const cause = { code: String(socket.authorizationError) }
+      const certificate = socket.getPeerX509Certificate()
+      const theirs = certificate && { certificate, problem: yield* problemOf(certificate, "server", cause) }
+      const error = refusal(address, diagnose(cause), "server", material, cause, theirs)
       yield* Effect.callback<void>((resume) => {
         socket.once("close", () => resume(Effect.void))
         socket.resume().end(farewell(error.reason))
@@ -138,7 +131,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
     // A server of our CA that hangs up before it says a word: that is all a dialler sees of a refused certificate when
     // the server sends no alert, as Node's does not.
     if (mode === "auto" || !/^(ECONNRESET|EPIPE)$/.test(codeOf(error))) return failure(address, error, material)
-    const detail = `it closed the connection right after the handshake, so most likely it does not trust our certificate: ${material.own}`
+    const detail =
+      "it closed the connection right after the handshake: most likely its CA did not issue our certificate, " +
+      `or its clock is wrong: ${material.own}`
     return new TlsHandshakeFailed({ address: formatAddress(address), reason: "untrusted", detail, cause: error })
   })
 
@@ -152,48 +147,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   })
 })
 
-/** The material, after OpenSSL took it: it refuses keys that are too weak, which parsing does not show. */
-const load = Effect.fnUntraced(function* (settings: Settings) {
-  const material = yield* Material.load(settings)
-  yield* Effect.try({
-    try: () => createSecureContext(secure(material)),
-    catch: (cause) => {
-      const file = Option.match(settings.tls, { onSome: ({ cert }) => cert, onNone: () => settings.home })
-      return new TlsMaterialInvalid({
-        file,
-        problem: `OpenSSL does not take it (${diagnose(cause).detail}): make a new one`,
-        cause
-      })
-    }
-  })
-  return material
-})
-
-/**
- * In TLS 1.2, two channels through a man in the middle can be given one exporter value when the key exchange is RSA and the
- * extended master secret was not negotiated, which Node cannot tell us. Mode `ca` verifies the server, and takes ephemeral
- * elliptic-curve exchanges alone; mode `auto`, where everything hangs on the exporter, takes TLS 1.3 alone.
- */
-const secure = (material: Material.Material): SecureContextOptions => ({
-  cert: material.cert,
-  key: Redacted.value(material.key),
-  minVersion: material.mode === "auto" ? "TLSv1.3" : "TLSv1.2",
-  ciphers: [
-    "TLS_AES_128_GCM_SHA256",
-    "TLS_AES_256_GCM_SHA384",
-    "TLS_CHACHA20_POLY1305_SHA256",
-    "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "ECDHE-RSA-AES128-GCM-SHA256",
-    "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "ECDHE-RSA-AES256-GCM-SHA384",
-    "ECDHE-ECDSA-CHACHA20-POLY1305",
-    "ECDHE-RSA-CHACHA20-POLY1305"
-  ].join(":"),
-  // With these, the authorities of the system are not asked.
-  ...Option.match(material.ca, { onNone: () => ({}), onSome: (ca) => ({ ca }) })
-})
-
-const channelOf = (socket: TLSSocket): Channel => {
+const channelOf = (socket: Endpoint.TLSSocket): Channel => {
   // Nothing else is done about errors: each is followed by the close that the reader of the socket sees.
   let fault: unknown
   socket.on("error", (error) => (fault ??= error))
@@ -209,6 +163,13 @@ const failure = (address: Address, error: unknown, material: Material.Material) 
     : new PeerUnreachable({ address: formatAddress(address), detail: found.detail, cause: error })
 }
 
+/** What is wrong with a certificate that a peer shows, if the certificate alone says it. */
+const problemOf = (certificate: X509Certificate, as: "server" | "client", cause: { readonly code: string }) =>
+  Effect.map(
+    Verdict.explain([{ file: "", certificate }], { as, code: cause.code, cause: new Error(cause.code) }),
+    ({ problem }) => problem
+  )
+
 /** The failed handshake with `role`, with the certificates that it was about. */
 const refusal = (
   address: Address,
@@ -216,20 +177,24 @@ const refusal = (
   role: "client" | "server",
   material: Material.Material,
   cause: unknown,
-  socket?: TLSSocket
+  theirs?: { readonly certificate: X509Certificate; readonly problem: string | undefined }
 ) => {
   const reason = found._tag === "Tls" ? found.reason : "protocol"
-  const theirs = socket?.getPeerX509Certificate()
-  const shown = theirs === undefined ? "" : `: ${Material.describe(theirs)}`
+  const isByPeer = found._tag === "Tls" && found.by === "peer"
+  const shown = theirs === undefined ? "" : `: ${Material.describe(theirs.certificate)}`
   const fits = (...reasons: ReadonlyArray<TlsReason>) => reasons.includes(reason)
   let detail = found.detail
-  if (found._tag === "Tls" && found.by === "peer" && fits("untrusted", "expired")) {
+  if (isByPeer && fits("untrusted", "expired", "wrong purpose", "invalid certificate", "revoked")) {
     detail = `it does not accept our certificate: ${material.own} (${found.detail})`
   } else if (fits("untrusted")) {
-    detail = `the certificate of the ${role} does not lead to our CA (${material.authorities})${shown}`
+    detail = `the certificate of the ${role} was not issued by our CA (${material.authorities})${shown}`
   } else if (fits("expired", "not yet valid")) {
     detail = `by the clock of this machine the certificate of the ${role} is ${reason}${shown}`
-    if (theirs !== undefined) detail += `, valid from ${theirs.validFrom} to ${theirs.validTo}`
+    if (theirs !== undefined) {
+      detail += `, valid from ${theirs.certificate.validFrom} to ${theirs.certificate.validTo}`
+    }
+  } else if (fits("wrong purpose", "invalid certificate", "revoked")) {
+    detail = theirs?.problem ?? `OpenSSL refuses the certificate of the ${role} (${codeOf(cause) || found.detail})`
   } else if (fits("client certificate required")) {
     detail = role === "client" ? "it showed no certificate" : "the server demands a certificate of its CA"
   } else if (fits("plain peer")) {

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import * as Handshake from "../../src/core/Handshake.ts"
+import { runs } from "../support/Generators.ts"
 
 const key = Handshake.deriveKey("correct horse battery staple")
 const transcript: Handshake.Transcript = {
@@ -15,6 +16,33 @@ describe("Handshake", () => {
     assert.strictEqual(key.length, 32)
     assert.deepStrictEqual(Handshake.deriveKey("correct horse battery staple"), key)
     assert.notDeepEqual(Handshake.deriveKey("correct horse battery stapler"), key)
+  })
+
+  const spelled = Schema.Array(
+    Schema.Literals(["e", "\u0301", "\u0308", "n", "\u0303", "\u00e9", "\uac01", "\u1100", "\u212b", "x"])
+  )
+  it.prop(
+    "every spelling of a text in Unicode proves the same passphrase",
+    [spelled],
+    ([parts]) => {
+      const text = `pass ${parts.join("")}`
+      const [composed, decomposed] = [text.normalize("NFC"), text.normalize("NFD")]
+      const proof = Handshake.prove(Handshake.deriveKey(decomposed), "dialler", transcript)
+      assert.isTrue(Handshake.verify(Handshake.deriveKey(composed), "dialler", transcript, proof))
+      assert.isTrue(Handshake.verify(Handshake.deriveKey(text), "dialler", transcript, proof))
+    },
+    runs(10)
+  )
+
+  it("letters that only look alike are another passphrase", () => {
+    // Latin and Cyrillic a; full width and plain; a ligature and its letters.
+    for (const [one, other] of [
+      ["a", "\u0430"],
+      ["\uff41", "a"],
+      ["\ufb01", "fi"]
+    ] as const) {
+      assert.notDeepEqual(Handshake.deriveKey(one), Handshake.deriveKey(other))
+    }
   })
 
   it("a proof holds for its own transcript", () => {

@@ -164,6 +164,16 @@ describe("doctor: data directory and ports", () => {
       says(of("passphrase"), "warning", /others can read/, /^chmod 600 /)
       assert.strictEqual((yield* Effect.promise(() => stat(file))).mode & 0o777, 0o644)
       assert.notInclude(JSON.stringify(all), "very secret indeed")
+      yield* Effect.promise(() => chmod(file, 0o600))
+      for (const [text, words] of [
+        ["secret \n", /ends with white space/],
+        ['"secret"', /stands in quotes/]
+      ] as const) {
+        yield* Effect.promise(() => writeFile(file, text))
+        says((yield* examine(home)).of("passphrase"), "warning", words, /every node has it like this/)
+      }
+      yield* Effect.promise(() => writeFile(file, Buffer.from("secret", "utf16le")))
+      says((yield* examine(home)).of("passphrase"), "failed", /NUL bytes/, /correct the file/)
       yield* Effect.promise(() => writeFile(file, "\n"))
       says((yield* examine(home)).of("passphrase"), "failed", /holds no passphrase/, /FERAL_SYNC_PASSPHRASE/)
     })

@@ -118,6 +118,46 @@ describe("Passphrase", () => {
     )
   )
 
+  it.live("a file in another encoding is refused, with what to do", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        yield* fs.makeDirectory(home)
+        const file = join(home, "given")
+        for (const [bytes, problem] of [
+          [Buffer.from("\ufeffsecret", "utf16le"), /the text is UTF-16: save it as UTF-8/],
+          [Buffer.from("secret", "utf16le"), /holds NUL bytes, .*: save it as UTF-8/],
+          [Buffer.from("caf\xe9", "latin1"), /the text is not UTF-8: save it as UTF-8/]
+        ] as const) {
+          yield* fs.writeFile(file, bytes)
+          const error = yield* Effect.flip(PassphraseModule.fromFile(file))
+          assert.match(error.message, problem)
+          assert.notInclude(error.message, "secret")
+        }
+        yield* fs.writeFile(file, Buffer.from("\ufeffsecret\n"))
+        assert.strictEqual(Redacted.value(yield* PassphraseModule.fromFile(file)), "secret")
+      })
+    )
+  )
+
+  it("what looks like a slip is named, and not shown", () => {
+    for (const [text, slip] of [
+      ["secret", undefined],
+      ["two words", undefined],
+      ['say "hello"', undefined],
+      ["don't", undefined],
+      ["secret ", "ends with white space"],
+      ["secret\r", "ends with white space"],
+      ["secret\u00a0", "ends with white space"],
+      [" secret", "begins with white space"],
+      ['"secret"', "stands in quotes"],
+      ["'secret'", "stands in quotes"],
+      ["\u201csecret\u201d", "stands in quotes"]
+    ] as const) {
+      assert.strictEqual(PassphraseModule.slipIn(Redacted.make(text)), slip, text)
+    }
+  })
+
   it.live("the key is derived from the passphrase, once", () =>
     within((home) =>
       Effect.gen(function* () {

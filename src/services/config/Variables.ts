@@ -158,6 +158,10 @@ export const parse = ({ values, passphrase }: Input): Result.Result<Settings, Re
       problem: "an empty passphrase never lets anyone in: give one, or unset the variable to have one made"
     })
   }
+  // Node puts this character in the place of bytes that are not UTF-8: another passphrase than the one that was meant.
+  if (Option.isSome(passphrase) && Redacted.value(passphrase.value).includes("\ufffd")) {
+    problems.push({ variable: passphraseVariable, problem: "the text is not UTF-8: give it as UTF-8" })
+  }
   return problems.length === 0 ? Result.succeed(settings) : Result.fail(problems)
 }
 

@@ -22,16 +22,17 @@ const ofCa = (settings: Settings) =>
     const facts = { mode: "ca", cert: files.cert, key: files.key, ca: files.ca }
     const loaded = yield* Effect.result(Material.load(settings))
     if (loaded._tag === "Failure") return [ofFailure(loaded.failure, facts)]
-    const { own, authorities, lifetimes } = loaded.success
+    const { own, authorities, lifetimes, warnings } = loaded.success
     const end = Expiry.firstEnd(lifetimes)
     const validTo = end === undefined ? "" : new Date(end).toISOString()
     const named = { ...facts, certificate: own, authorities, valid_to: validTo }
-    const findings = Expiry.findings(lifetimes, yield* Clock.currentTimeMillis)
-    return findings.length === 0
-      ? [ok(check, `${own}; valid until ${validTo}`, named)]
-      : findings.map(({ status, message, next_step }) =>
-          (status === "failed" ? failed : warning)(check, message, next_step, named)
-        )
+    const findings = Expiry.findings(lifetimes, yield* Clock.currentTimeMillis).map(({ status, message, next_step }) =>
+      (status === "failed" ? failed : warning)(check, message, next_step, named)
+    )
+    for (const { file, problem, nextStep } of warnings) {
+      findings.push(warning(check, `${file}: ${problem}`, nextStep, named))
+    }
+    return findings.length === 0 ? [ok(check, `${own}; valid until ${validTo}`, named)] : findings
   })
 
 /** The certificate that a node makes for itself. */
@@ -49,7 +50,6 @@ const own = Effect.fnUntraced(function* (settings: Settings) {
 
 /** The problem of a file ends with what to do about it. */
 const ofFailure = ({ file, problem }: TlsMaterialInvalid, facts: Finding["facts"]): Finding => {
-  const [, what = problem, nextStep = "check FERAL_SYNC_TLS_CERT, _KEY and _CA"] =
-    /^(.*): ([^:]+)$/s.exec(problem) ?? []
+  const [, what = problem, nextStep = "check FERAL_SYNC_TLS_CERT, _KEY and _CA"] = /^(.*): (.+)$/s.exec(problem) ?? []
   return failed(check, `${file}: ${what}`, nextStep, facts)
 }

@@ -38,7 +38,8 @@ const shown = ({ host, port, mdns, tls, legacy, peers }: Config.Settings): Findi
 export const passphrase = Effect.fnUntraced(function* (settings: Config.Settings) {
   const none = Option.none<Redacted.Redacted<string>>()
   if (Option.isSome(settings.passphrase)) {
-    const finding = ok("passphrase", "set by the configuration", { source: "configuration" })
+    const facts = { source: "configuration" }
+    const finding = slip(settings.passphrase.value, facts) ?? ok("passphrase", "set by the configuration", facts)
     return { findings: [finding], passphrase: settings.passphrase }
   }
   const fs = yield* FileSystem.FileSystem
@@ -60,6 +61,14 @@ export const passphrase = Effect.fnUntraced(function* (settings: Config.Settings
   const where = `FERAL_SYNC_PASSPHRASE is not set: this node uses the one that it made, in ${file}`
   const finding = isOpen
     ? warning("passphrase", `others can read ${file}`, `chmod 600 ${file}`, facts)
-    : ok("passphrase", `${where}; the other nodes need the same`, facts)
+    : (slip(read.success, facts) ?? ok("passphrase", `${where}; the other nodes need the same`, facts))
   return { findings: [finding], passphrase: Option.some(read.success) }
 })
+
+/** What looks like a slip: other nodes may have it without. */
+const slip = (passphrase: Redacted.Redacted<string>, facts: Finding["facts"]): Finding | undefined => {
+  const found = Passphrase.slipIn(passphrase)
+  if (found === undefined) return undefined
+  const nextStep = "check that this is meant, and that every node has it like this"
+  return warning("passphrase", `the passphrase ${found}`, nextStep, facts)
+}

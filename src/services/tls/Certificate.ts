@@ -146,3 +146,60 @@ const algorithmOf = ({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject) => 
   const namedCurve = curves[asymmetricKeyDetails?.namedCurve ?? ""]
   return asymmetricKeyType === "ec" && namedCurve !== undefined ? { ...onP256, namedCurve } : undefined
 }
+
+/** What a certificate says of itself that Node does not tell. */
+export interface Details {
+  /** Whether it has no extensions at all, as one of version 1. */
+  readonly isBare: boolean
+  readonly isCa: boolean
+  /** How many CAs may come between it and the certificate of a node. */
+  readonly pathLength: number | undefined
+  readonly keyUsages: ReadonlyArray<string> | undefined
+  readonly hasNameConstraints: boolean
+  /** Critical extensions that OpenSSL does not know. */
+  readonly unknownCritical: ReadonlyArray<string>
+}
+
+export const noDetails: Details = {
+  isBare: false,
+  isCa: true,
+  pathLength: undefined,
+  keyUsages: undefined,
+  hasNameConstraints: false,
+  unknownCritical: []
+}
+
+/** Those that OpenSSL handles when they are critical: X509_supported_extension. */
+const handled = new Set(
+  ["15", "16", "17", "18", "19", "30", "32", "33", "35", "36", "37", "54"]
+    .map((last) => `2.5.29.${last}`)
+    .concat("2.16.840.1.113730.1.1", "1.3.6.1.5.5.7.1.7", "1.3.6.1.5.5.7.1.8", "1.3.6.1.5.5.7.1.14")
+)
+
+const usageNames = [
+  "digitalSignature",
+  "nonRepudiation",
+  "keyEncipherment",
+  "dataEncipherment",
+  "keyAgreement",
+  "keyCertSign",
+  "cRLSign"
+]
+
+/** Reads the extensions of a certificate. One that cannot be read has none of interest. */
+export const details = Effect.fnUntraced(function* (certificate: X509Certificate) {
+  const x509 = yield* loaded
+  return yield* Effect.try(() => {
+    const { extensions } = new x509.X509Certificate(certificate.raw)
+    const constraints = extensions.find((extension) => extension instanceof x509.BasicConstraintsExtension)
+    const usages = extensions.find((extension) => extension instanceof x509.KeyUsagesExtension)?.usages
+    return {
+      isBare: extensions.length === 0,
+      isCa: constraints?.ca === true,
+      pathLength: constraints?.pathLength,
+      keyUsages: usages === undefined ? undefined : usageNames.filter((_, bit) => (usages & (1 << bit)) !== 0),
+      hasNameConstraints: extensions.some(({ type }) => type === "2.5.29.30"),
+      unknownCritical: extensions.filter(({ critical, type }) => critical && !handled.has(type)).map(({ type }) => type)
+    } satisfies Details
+  }).pipe(Effect.orElseSucceed(() => noDetails))
+})

@@ -1,7 +1,7 @@
 /**
  * What is in a PEM file, in plain facts: its certificates, then its key. Nothing secret is among them.
  */
-import { Effect, FileSystem } from "effect"
+import { Effect, FileSystem, Option } from "effect"
 import type { KeyObject, X509Certificate } from "node:crypto"
 import { notice } from "./Expiry.ts"
 import { oneLine } from "./Material.ts"
@@ -32,6 +32,8 @@ export interface KeyFacts {
   readonly type: "key"
   readonly key: string
   readonly mode: string
+  /** What to do when others can read it. */
+  readonly exposed: string | null
   readonly certificate_files: ReadonlyArray<string>
 }
 
@@ -40,14 +42,15 @@ interface Content {
   readonly certificates: ReadonlyArray<X509Certificate>
   readonly key: KeyObject | undefined
   readonly mode: number
+  readonly exposed: string | null
 }
 
 /** What the files hold, and which of it belongs together. */
 export const read = Effect.fn("Description.read")(function* (files: ReadonlyArray<string>, now: number) {
   const contents = yield* Effect.forEach(files, content)
-  return contents.flatMap(({ file, certificates, key, mode }): ReadonlyArray<CertificateFacts | KeyFacts> => [
+  return contents.flatMap(({ file, certificates, key, mode, exposed }): ReadonlyArray<CertificateFacts | KeyFacts> => [
     ...certificates.map((certificate) => certificateFacts(file, certificate, contents, now)),
-    ...(key === undefined ? [] : [keyFacts(file, key, mode, contents)])
+    ...(key === undefined ? [] : [keyFacts(file, key, { mode, exposed }, contents)])
   ])
 })
 
@@ -59,7 +62,8 @@ const content = Effect.fnUntraced(function* (file: string) {
   // A file without a key has to have a certificate.
   const certificates =
     key === undefined || Pem.hasCertificate(text) ? yield* Pem.certificates(file, text) : ([] as const)
-  return { file, certificates, key, mode } satisfies Content
+  const exposed = Option.match(yield* Pem.exposure(file), { onNone: () => null, onSome: ({ nextStep }) => nextStep })
+  return { file, certificates, key, mode, exposed } satisfies Content
 })
 
 const certificateFacts = (
@@ -88,11 +92,17 @@ const certificateFacts = (
   }
 }
 
-const keyFacts = (file: string, key: KeyObject, mode: number, contents: ReadonlyArray<Content>): KeyFacts => ({
+const keyFacts = (
+  file: string,
+  key: KeyObject,
+  { mode, exposed }: Pick<Content, "mode" | "exposed">,
+  contents: ReadonlyArray<Content>
+): KeyFacts => ({
   file,
   type: "key",
   key: kindOf(key),
   mode: `0${(mode & 0o777).toString(8).padStart(3, "0")}`,
+  exposed,
   certificate_files: contents
     .filter(({ certificates }) => certificates.some((certificate) => certificate.checkPrivateKey(key)))
     .map((found) => found.file)

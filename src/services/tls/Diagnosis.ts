@@ -29,24 +29,31 @@ export const diagnose = (error: unknown): Diagnosis => {
 const alerts: ReadonlyArray<{ readonly pattern: RegExp; readonly reason: TlsReason }> = [
   { pattern: /ALERT_CERTIFICATE_REQUIRED$/, reason: "client certificate required" },
   { pattern: /ALERT_CERTIFICATE_EXPIRED$/, reason: "expired" },
-  {
-    pattern:
-      /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN|UNSUPPORTED_CERTIFICATE|CERTIFICATE_REVOKED|ACCESS_DENIED)$/,
-    reason: "untrusted"
-  },
+  { pattern: /ALERT_CERTIFICATE_REVOKED$/, reason: "revoked" },
+  // What OpenSSL answers to a certificate that is not for this use.
+  { pattern: /ALERT_UNSUPPORTED_CERTIFICATE$/, reason: "wrong purpose" },
+  // Among others, what OpenSSL answers to one that is not yet valid, or has a weak signature.
+  { pattern: /ALERT_BAD_CERTIFICATE$/, reason: "invalid certificate" },
+  { pattern: /ALERT_(UNKNOWN_CA|CERTIFICATE_UNKNOWN|ACCESS_DENIED)$/, reason: "untrusted" },
   { pattern: /^ERR_SSL_.*ALERT_/, reason: "protocol" }
 ]
 
 const reasonOf = (code: string): TlsReason | undefined => {
   if (code === "CERT_HAS_EXPIRED") return "expired"
   if (code === "CERT_NOT_YET_VALID") return "not yet valid"
+  if (code === "INVALID_PURPOSE") return "wrong purpose"
+  if (code === "CERT_REVOKED") return "revoked"
+  // Node has no names for many verdicts, such as a weak signature, and calls all of them UNSPECIFIED.
+  if (/^(INVALID_(CA|NON_CA)|PATH_LENGTH_EXCEEDED|UNSPECIFIED)$|^(ERR_SSL_)?(EE|CA)_(KEY|MD)_TOO_/.test(code)) {
+    return "invalid certificate"
+  }
   if (code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE") return "client certificate required"
   // What OpenSSL says of bytes that are no TLS record: an answer in HTTP, or in anything else.
   if (/^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|HTTPS_PROXY_REQUEST)$/.test(code)) {
     return "plain peer"
   }
   if (/^(ERR_SSL_|ERR_TLS_|EPROTO$)/.test(code)) return "protocol"
-  if (/CERT|^INVALID_(CA|PURPOSE)$|^PATH_LENGTH_EXCEEDED$|_SIGNATURE/.test(code)) return "untrusted"
+  if (/CERT|_SIGNATURE/.test(code)) return "untrusted"
   return undefined
 }
 

@@ -12,22 +12,23 @@ import type { Settings, TlsFiles } from "../Config.ts"
 import { type StoreUnavailable, TlsMaterialInvalid } from "../Failure.ts"
 import * as Home from "../Home.ts"
 import * as Certificate from "./Certificate.ts"
+import * as Endpoint from "./Endpoint.ts"
 import type { Lifetime } from "./Expiry.ts"
 import * as Pem from "./Pem.ts"
+import * as Verdict from "./Verdict.ts"
 
-/** What a node shows and what it trusts. */
-export interface Material {
-  readonly mode: "ca" | "auto"
-  /** PEM: our certificate, followed by what leads to the CA, if anything does. */
-  readonly cert: string
-  readonly key: Redacted.Redacted<string>
-  /** PEM of the only authorities that are trusted; none in mode `auto`, which proves peers by the passphrase. */
-  readonly ca: Option.Option<string>
+export { describe, oneLine } from "./Verdict.ts"
+const { describe, oneLine } = Verdict
+
+/** What a node shows and what it trusts. In mode `auto` there is no CA: peers are proved by the passphrase. */
+export interface Material extends Endpoint.Credentials {
   /** Subject and issuer of our certificate, and the subjects of the authorities, for messages. */
   readonly own: string
   readonly authorities: string
   /** Of each certificate from ours to the CA; none in mode `auto`, where nobody looks at dates. */
   readonly lifetimes: ReadonlyArray<Lifetime>
+  /** What should be mended, and does not keep the material from being used. */
+  readonly warnings: ReadonlyArray<Pem.Exposure>
 }
 
 /** The material that the settings ask for. */
@@ -35,30 +36,24 @@ export const load = Effect.fn("Material.load")(function* (settings: Pick<Setting
   return yield* Option.match(settings.tls, { onSome: fromFiles, onNone: () => ownOf(settings.home) })
 })
 
-/** Subject and issuer of a certificate, in one line. */
-export const describe = (certificate: X509Certificate): string =>
-  `${oneLine(certificate.subject)}, issued by ${oneLine(certificate.issuer)}`
-
-/** A name of a certificate, in one line. */
-export const oneLine = (name: string): string => (name === "" ? "an empty name" : name.replaceAll("\n", ", "))
-
 const fromFiles = Effect.fnUntraced(function* (files: TlsFiles) {
   const now = yield* Clock.currentTimeMillis
   const [cert, key, ca] = yield* Effect.all([Pem.read(files.cert), Pem.read(files.key), Pem.read(files.ca)])
   const chain = yield* Pem.certificates(files.cert, cert)
   const authorities = yield* Pem.certificates(files.ca, ca)
-  const leaf = chain[0]
   const names = authorities.map(({ subject }) => oneLine(subject)).join("; ")
 
   const privateKey = yield* Pem.privateKey(files.key, key)
-  if (!leaf.checkPrivateKey(privateKey)) {
+  // Wherever it stands in the file.
+  const leaf = chain.find((certificate) => certificate.checkPrivateKey(privateKey))
+  if (leaf === undefined) {
     return yield* Pem.invalid(
       files.key,
       `the key does not belong to the certificate in ${files.cert}: give the one that it was made with`
     )
   }
   const path = pathOf(
-    leaf,
+    { file: files.cert, certificate: leaf },
     [
       ...authorities.map((certificate) => ({ file: files.ca, certificate })),
       ...chain.map((certificate) => ({ file: files.cert, certificate }))
@@ -82,45 +77,54 @@ const fromFiles = Effect.fnUntraced(function* (files: TlsFiles) {
     const problem = timing(certificate, now) ?? weakness(certificate)
     if (problem !== undefined) return yield* Pem.invalid(file, problem)
   }
-  // Last, for it may warn: material that cannot be used is tried again every few seconds.
-  yield* Pem.mustBePrivate(files.key)
-  return {
+  // Exactly what leads to the CA, in its order: a peer sees the same whatever else is in the files.
+  const shown = path.filter(({ certificate }, index) => index === 0 || certificate !== last)
+  const credentials: Endpoint.Credentials = {
     mode: "ca",
-    cert,
-    key: Redacted.make(key),
-    ca: Option.some(ca),
+    cert: shown.map(({ certificate }) => certificate.toString()).join(""),
+    key: Redacted.make(Pem.text(privateKey)),
+    ca: Option.some(authorities.map((certificate) => certificate.toString()).join(""))
+  }
+  yield* Endpoint.rehearse(credentials).pipe(
+    Effect.catch((refusal) =>
+      Effect.flatMap(Verdict.explain(path, refusal), ({ file, problem, nextStep }) =>
+        Effect.fail(new TlsMaterialInvalid({ file, problem: `${problem}: ${nextStep}`, cause: refusal.cause }))
+      )
+    )
+  )
+  return {
+    ...credentials,
     own: describe(leaf),
     authorities: names,
     lifetimes: path.map(({ file, certificate }) => ({
       file,
       certificate: describe(certificate),
       until: Date.parse(certificate.validTo)
-    }))
+    })),
+    warnings: yield* Pem.mustBePrivate(files.key)
   } satisfies Material
 })
 
-interface Link {
-  readonly file: string
-  readonly certificate: X509Certificate
-}
+type Link = Verdict.Link
 
 /** From our certificate to the one that nobody else signed, or as far as the others lead: each signed by the next. */
-const pathOf = (leaf: X509Certificate, others: ReadonlyArray<Link>, now: number): ReadonlyArray<Link> => {
+const pathOf = (leaf: Link, others: ReadonlyArray<Link>, now: number): readonly [Link, ...Array<Link>] => {
   const isOver = ({ certificate }: Link) => Number(timing(certificate, now) !== undefined)
   // Of several that signed it, one that is valid now and lasts longest.
   const byUse = others
     .toSorted((a, b) => Date.parse(b.certificate.validTo) - Date.parse(a.certificate.validTo))
     .toSorted((a, b) => isOver(a) - isOver(b))
-  const path: Array<Link> = []
-  let link = others.find(({ certificate }) => certificate === leaf)
-  while (link !== undefined) {
-    path.push(link)
-    const { certificate }: Link = link
+  const path: [Link, ...Array<Link>] = [leaf]
+  for (let link: Link | undefined = leaf; link !== undefined;) {
+    const certificate: X509Certificate = link.certificate
     const isTop = Pem.isSignedBy(certificate, certificate)
     const left = byUse.filter((other) =>
       path.every((known) => known.certificate.fingerprint256 !== other.certificate.fingerprint256)
     )
-    link = isTop ? undefined : left.find((other) => Pem.isSignedBy(certificate, other.certificate))
+    const signers: ReadonlyArray<Link> = left.filter((other) => Pem.isSignedBy(certificate, other.certificate))
+    // Of several with one key, the one that the certificate names.
+    link = isTop ? undefined : (signers.find((other) => certificate.checkIssued(other.certificate)) ?? signers[0])
+    if (link !== undefined) path.push(link)
   }
   return path
 }
@@ -145,7 +149,8 @@ const ownOf = Effect.fnUntraced(function* (home: string) {
     ca: Option.none(),
     own: describe(pair.certificate),
     authorities: "none",
-    lifetimes: []
+    lifetimes: [],
+    warnings: []
   } satisfies Material
 })
 

@@ -2,9 +2,13 @@
  * PEM files that others made: read within limits, and parsed. Whatever is wrong is a `TlsMaterialInvalid` that names the
  * file and the next step.
  */
-import { Effect, FileSystem, Option, type PlatformError } from "effect"
+import { Effect, FileSystem, Option, type PlatformError, Result } from "effect"
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
+import { constants } from "node:fs"
+import { access } from "node:fs/promises"
+import * as PlainText from "../../core/PlainText.ts"
 import { TlsMaterialInvalid } from "../Failure.ts"
+import { codeOf } from "./Diagnosis.ts"
 
 /** A file of certificates is a few kilobytes; a bundle of all public authorities is a quarter of this. */
 const maxBytes = 1024 * 1024
@@ -16,25 +20,62 @@ export const read = Effect.fnUntraced(function* (file: string) {
   if (type === "Directory") return yield* invalid(file, "this is a directory: give the path of a PEM file in it")
   if (type !== "File") return yield* invalid(file, "this is no regular file: give the path of a PEM file")
   if (size > maxBytes) return yield* invalid(file, "this is too large for a PEM file: check the path")
-  return yield* fs.readFileString(file).pipe(Effect.mapError(unusable(file)))
+  const bytes = yield* fs.readFile(file).pipe(Effect.mapError(unusable(file)))
+  // PEM in another encoding than UTF-8 has no line that begins a block. Text of any encoding may stand around the blocks.
+  const decoded = PlainText.decode(bytes)
+  if (Result.isSuccess(decoded)) return decoded.success
+  if (Buffer.from(bytes).includes("-----BEGIN ")) return Buffer.from(bytes).toString("latin1")
+  return yield* invalid(file, `${decoded.failure.problem}: ${decoded.failure.nextStep}`)
 })
 
-/**
- * Refuses a key that this user owns and others can read, as sshd does with its own: whoever could read it has it, and
- * `chmod` is all it takes. A file of another owner (a mounted secret) has the mode that its owner wants.
- */
-export const mustBePrivate = Effect.fnUntraced(function* (file: string) {
+/** A secret that others can read. */
+export interface Exposure {
+  readonly file: string
+  readonly problem: string
+  readonly nextStep: string
+  /** Whether this user can mend it. */
+  readonly isOurs: boolean
+}
+
+/** Whether others can read a private key, and who can mend that. */
+export const exposure = Effect.fnUntraced(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
   const { mode, uid } = yield* fs.stat(file).pipe(Effect.mapError(unusable(file)))
-  if ((mode & 0o077) === 0) return
-  const shown = `others can read the private key (mode 0${(mode & 0o777).toString(8)})`
-  if (Option.getOrUndefined(uid) === process.getuid?.()) return yield* invalid(file, `${shown}: chmod 600 ${file}`)
-  yield* Effect.logWarning(`${shown}: take the right to read it from them`).pipe(Effect.annotateLogs({ file }))
+  // Where users have no numbers, modes mean nothing.
+  if ((mode & 0o077) === 0 || process.getuid === undefined) return Option.none<Exposure>()
+  const problem = `others can read the private key (mode 0${(mode & 0o777).toString(8)})`
+  if (yield* isUnchangeable(file)) {
+    const nextStep = "mount it with mode 0400 for the user of this node"
+    return Option.some<Exposure>({ file, problem: `${problem} on a read-only file system`, nextStep, isOurs: false })
+  }
+  const isOurs = Option.getOrUndefined(uid) === process.getuid()
+  const nextStep = isOurs ? `chmod 600 ${file}` : "have its owner take that right from them (chmod go=)"
+  return Option.some<Exposure>({ file, problem, nextStep, isOurs })
+})
+
+/** Whether not even the owner of a file could change its mode. */
+const isUnchangeable = (file: string) =>
+  Effect.promise(() =>
+    access(file, constants.W_OK).then(
+      () => false,
+      (error: unknown) => ["EROFS", "EPERM"].includes(codeOf(error))
+    )
+  )
+
+/**
+ * Refuses a key that others can read when this user can mend that, as sshd does with its own. What this user cannot change (a
+ * secret that another user or a read-only file system provides) is a warning.
+ */
+export const mustBePrivate = Effect.fnUntraced(function* (file: string) {
+  const found = yield* exposure(file)
+  if (Option.isNone(found)) return []
+  const { problem, nextStep, isOurs } = found.value
+  return isOurs ? yield* invalid(file, `${problem}: ${nextStep}`) : [found.value]
 })
 
 const certificateBlock =
   /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g
-const keyBlock = /-----BEGIN (\w+ )?PRIVATE KEY-----/
+const keyBlock = /-----BEGIN (\w+ )?PRIVATE KEY-----[^]*?(?:-----END \1PRIVATE KEY-----|$)/
 
 /** Whether there is a private key in the text. */
 export const hasKey = (text: string): boolean => keyBlock.test(text)
@@ -42,9 +83,9 @@ export const hasKey = (text: string): boolean => keyBlock.test(text)
 /** Whether there is a certificate in the text. */
 export const hasCertificate = (text: string): boolean => text.match(certificateBlock) !== null
 
-/** Whether the other certificate is the issuer, by name and by signature. */
+/** Whether the other certificate signed it, by name and by signature. Whether it may is for OpenSSL to say. */
 export const isSignedBy = (certificate: X509Certificate, by: X509Certificate): boolean =>
-  certificate.checkIssued(by) && certificate.verify(by.publicKey)
+  certificate.issuer === by.subject && certificate.verify(by.publicKey)
 
 /** Every certificate of a file, in its order. */
 export const certificates = Effect.fnUntraced(function* (file: string, text: string) {
@@ -85,14 +126,15 @@ export const privateKey = Effect.fnUntraced(function* (
         : "no PEM private key in this file: give one that has a BEGIN PRIVATE KEY line"
     )
   }
-  if (/BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED/.test(text)) {
+  const block = keyBlock.exec(text)?.[0] ?? text
+  if (/BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED/.test(block)) {
     return yield* invalid(
       file,
       `the key is encrypted: store it without a passphrase (openssl pkey -in ${file} -out NEW)`
     )
   }
   return yield* Effect.try({
-    try: () => createPrivateKey(text),
+    try: () => createPrivateKey(block),
     catch: (cause) =>
       new TlsMaterialInvalid({
         file,
@@ -101,6 +143,9 @@ export const privateKey = Effect.fnUntraced(function* (
       })
   })
 })
+
+/** The one form in which a key is handed on, whatever the form of its file. */
+export const text = (key: KeyObject): string => key.export({ type: "pkcs8", format: "pem" }).toString()
 
 export const invalid = (file: string, problem: string) => Effect.fail(new TlsMaterialInvalid({ file, problem }))
 

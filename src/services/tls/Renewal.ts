@@ -23,7 +23,7 @@ export const keep = Effect.fn("Renewal.keep")(function* ({ files, load, lookEver
   const paths = Option.match(files, { onNone: () => [], onSome: ({ cert, key, ca }) => [cert, key, ca] })
   // Looked at before it is read: what changes in between is read again.
   const first = yield* Changes.look(paths)
-  const current = yield* Ref.make(yield* load)
+  const current = yield* Ref.make(yield* Effect.tap(load, warn))
   if (paths.length === 0) return current
 
   let reported: string | undefined
@@ -33,6 +33,7 @@ export const keep = Effect.fn("Renewal.keep")(function* ({ files, load, lookEver
     yield* Effect.logInfo("certificates were read again: new connections use them").pipe(
       Effect.annotateLogs({ certificate: material.own, ca: material.authorities })
     )
+    yield* warn(material)
     yield* Expiry.tell(material.lifetimes, yield* Clock.currentTimeMillis)
     return true
   })
@@ -62,3 +63,12 @@ export const keep = Effect.fn("Renewal.keep")(function* ({ files, load, lookEver
   )
   return current
 })
+
+/** Says what should be mended, and does not keep the material from being used. */
+const warn = ({ warnings }: Material) =>
+  Effect.forEach(
+    warnings,
+    ({ file, problem, nextStep }) =>
+      Effect.logWarning(problem).pipe(Effect.annotateLogs({ file, next_step: nextStep })),
+    { discard: true }
+  )

@@ -17,7 +17,9 @@ export const headers = {
   form: "feral-sync",
   nonce: "feral-sync-nonce",
   /** Sent by a dialler that hangs up because it does not trust the server: why. */
-  refused: "feral-sync-refused"
+  refused: "feral-sync-refused",
+  /** The same more exactly, in words that nodes of earlier versions do not know. */
+  verdict: "feral-sync-verdict"
 } as const
 
 /** Bytes of the head of a request; ours has about 400. */
@@ -43,16 +45,19 @@ export const nonceOf = (fields: IncomingMessage["headers"]): string | undefined 
 }
 
 /** The request of a dialler that hangs up, with the reason. */
-export const farewell = (reason: TlsReason): string =>
-  [`GET ${path} HTTP/1.1`, "Host: feral-sync", "Connection: close", `${headers.refused}: ${reason}`, "", ""].join(
-    "\r\n"
-  )
+export const farewell = (reason: TlsReason): string => {
+  const known = isOfFirst(reason) ? reason : "untrusted"
+  const fields = [`${headers.refused}: ${known}`, `${headers.verdict}: ${reason}`]
+  return [`GET ${path} HTTP/1.1`, "Host: feral-sync", "Connection: close", ...fields, "", ""].join("\r\n")
+}
+
+const isOfFirst = (reason: TlsReason): boolean => !["wrong purpose", "invalid certificate", "revoked"].includes(reason)
 
 /** Waits for the request. The caller owns the socket. */
 export const request = (socket: Socket): Effect.Effect<Request, Dropped | Distrusted> =>
   serve<Request, Distrusted>(socket, {
     onRequest: (message, resume) => {
-      const told = isReason(message.headers[headers.refused])
+      const told = isReason(message.headers[headers.verdict]) ?? isReason(message.headers[headers.refused])
       if (told !== undefined) resume(Effect.fail(new Distrusted({ reason: told })))
       return pathOf(message) === path
         ? { status: 426, body: "This is the sync port of a feral-sync node: it speaks WebSocket.\n" }

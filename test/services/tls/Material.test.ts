@@ -1,12 +1,18 @@
 /** What keeps a node from starting: each problem with its file and the next step. */
 import { assert, describe, layer } from "@effect/vitest"
-import { Effect, type Scope } from "effect"
-import { chmod, chown, copyFile, writeFile } from "node:fs/promises"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Effect, Logger, References, type Scope } from "effect"
+import { execFileSync } from "node:child_process"
+import { chmod, chown, copyFile, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { TlsFiles } from "../../../src/services/Config.ts"
 import type { TlsMaterialInvalid } from "../../../src/services/Failure.ts"
+import * as CertificatesCheck from "../../../src/services/doctor/Certificates.ts"
 import type { Tls } from "../../../src/services/Tls.ts"
 import * as Certificates from "../../support/Certificates.ts"
+import { needs } from "../../support/Needs.ts"
+import { settings } from "../../support/Settings.ts"
 import { alsoTrusting, ca, joined, live, load, Shelf } from "../../support/TlsNodes.ts"
 
 const refused = Effect.fnUntraced(function* (
@@ -69,7 +75,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("the st
       Effect.gen(function* () {
         for (const [kind, problem] of [
           ["rsa:1024", /too weak \(1024 bits\): make one/],
-          ["ec -pkeyopt ec_paramgen_curve:prime192v1", /OpenSSL does not take it .*: make a new one/]
+          ["ec -pkeyopt ec_paramgen_curve:prime192v1", /curve prime192v1, which TLS does not support: make a key/]
         ] as const) {
           const line = `req -x509 -newkey ${kind} -nodes -days 9 -keyout weak-key.pem -out weak.pem -subj /CN=weak`
           yield* Certificates.run(shelf.directory, "openssl", ...line.split(" "))
@@ -99,6 +105,47 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("the st
         yield* copied(shelf.a.key, key, 0o644)
         yield* Effect.promise(() => chown(key, 65534, 65534))
         yield* load(shelf.directory, ca({ ...shelf.a, key }))
+      })
+    )
+  )
+
+  it.effect.skipIf(needs("root"))(
+    ...live("warns of a key that others can read, on a file system that is read-only", (shelf) =>
+      Effect.gen(function* () {
+        const mount = yield* Effect.acquireRelease(
+          Effect.promise(async () => {
+            const root = await mkdtemp(join(tmpdir(), "feral-mount-"))
+            execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", root])
+            return root
+          }),
+          (root) =>
+            Effect.promise(async () => {
+              execFileSync("umount", ["--lazy", root])
+              await rm(root, { recursive: true })
+            })
+        )
+        const key = join(mount, "key.pem")
+        const files = ca({ ...shelf.a, key })
+        for (const mode of [0o644, 0o640, 0o444]) {
+          yield* copied(shelf.a.key, key, mode)
+          execFileSync("mount", ["-o", "remount,ro", mount])
+          const logged: Array<string> = []
+          const logger = Logger.make(({ message }) => void logged.push(String(message)))
+          yield* load(shelf.directory, files).pipe(
+            Effect.provide(Logger.layer([logger])),
+            Effect.provideService(References.MinimumLogLevel, "Warn")
+          )
+          assert.match(logged.join(), /others can read the private key \(mode 0\d{3}\) on a read-only file system/)
+          yield* joined(files, ca(shelf.a))
+          const [finding] = yield* CertificatesCheck.examine(settings(shelf.directory, files)).pipe(
+            Effect.provide(NodeFileSystem.layer)
+          )
+          assert.deepInclude(finding, {
+            status: "warning",
+            next_step: "mount it with mode 0400 for the user of this node"
+          })
+          execFileSync("mount", ["-o", "remount,rw", mount])
+        }
       })
     )
   )
