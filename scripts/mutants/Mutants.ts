@@ -151,6 +151,27 @@ export const mutants: ReadonlyArray<Mutant> = [
     to: "if (now < Infinity) return [session, []]"
   },
   {
+    name: "rows that no clock covers are not compared",
+    breaks: "what one side lacks of a lost node's rows stays away",
+    file: inbound,
+    from: "? withDiverged({ ...session, suspicion: undefined }, true, now)",
+    to: "? session"
+  },
+  {
+    name: "what both hold without a claim is sent again",
+    breaks: "equal nodes send rows when they meet",
+    file: outbound,
+    from: "!HashMap.has(theirs, node) || !isSameHolding(holdingOf(theirs, node), holdingOf(holdings, node))",
+    to: "node !== undefined || theirs !== holdings"
+  },
+  {
+    name: "what is replaced stays in the sum of its origin",
+    breaks: "equal nodes send rows when they meet",
+    file: merge,
+    from: "    losing.rows--\n",
+    to: ""
+  },
+  {
     name: "an existing node is asked from one origin's mark",
     breaks: "what it passes on of other origins is skipped",
     file: exchange,

@@ -100,6 +100,8 @@ export interface Merged {
   readonly writes: ReadonlyMap<Slot, Operation>
   /** What has to be added to the digest. */
   readonly digest: Digest.Digest
+  /** The same for each origin that lost or gained rows, with the change of their number. */
+  readonly holdings: ReadonlyMap<NodeId, { readonly rows: number; readonly digest: Digest.Digest }>
   /** How many operations claimed an HLC that another content had. */
   readonly conflicts: number
   /** How many have no effect by their rule, whatever their slots hold. */
@@ -114,6 +116,7 @@ export type Wins = ReadonlyMap<NodeId, ReadonlySet<NodeId>>
 /** Merges `operations` into a state that holds `current(slot)`. */
 export const mergeBatch = (current: (slot: Slot) => Operation | undefined, operations: Iterable<Operation>): Merged => {
   const writes = new Map<Slot, Operation>()
+  const holdings = new Map<NodeId, { rows: number; digest: Digest.Digest }>()
   let digest = Digest.empty
   let conflicts = 0
   let ignored = 0
@@ -130,10 +133,30 @@ export const mergeBatch = (current: (slot: Slot) => Operation | undefined, opera
     if (outcome === "ignored") ignored++
     if (outcome !== "applied") continue
     writes.set(slot, operation)
-    digest = Digest.add(digest, Digest.ofOperation(operation))
-    if (held !== undefined) digest = Digest.subtract(digest, Digest.ofOperation(held))
+    const fingerprint = Digest.ofOperation(operation)
+    digest = Digest.add(digest, fingerprint)
+    const gaining = holdingOf(holdings, operation)
+    gaining.rows++
+    gaining.digest = Digest.add(gaining.digest, fingerprint)
+    if (held === undefined) continue
+    const replaced = Digest.ofOperation(held)
+    digest = Digest.subtract(digest, replaced)
+    const losing = holdingOf(holdings, held)
+    losing.rows--
+    losing.digest = Digest.subtract(losing.digest, replaced)
   }
-  return { writes, digest, conflicts, ignored, wins }
+  return { writes, digest, holdings, conflicts, ignored, wins }
+}
+
+const holdingOf = (
+  holdings: Map<NodeId, { rows: number; digest: Digest.Digest }>,
+  { hlc: { node } }: Operation
+): { rows: number; digest: Digest.Digest } => {
+  const known = holdings.get(node)
+  if (known !== undefined) return known
+  const fresh = { rows: 0, digest: Digest.empty }
+  holdings.set(node, fresh)
+  return fresh
 }
 
 const addWin = (wins: Map<NodeId, Set<NodeId>>, winner: Operation, loser: Operation): void => {

@@ -1,13 +1,41 @@
 /**
  * What the session protocol needs to know about the state of a replica, as plain values.
  */
-import { HashMap, type Option } from "effect"
-import type { Digest } from "./Digest.ts"
+import { HashMap, Option } from "effect"
+import * as Digest from "./Digest.ts"
 import type { Reading } from "./Hlc.ts"
 import type { Wins } from "./Merge.ts"
 import type { NodeId } from "./NodeId.ts"
 import type { Operation } from "./Operation.ts"
 import * as VectorClock from "./VectorClock.ts"
+
+/** The rows of one origin, tombstones included: how many, and their digest. */
+export interface Holding {
+  readonly rows: number
+  readonly digest: Digest.Digest
+}
+
+/** The rows of each origin that has any. Two replicas with equal holdings of an origin hold the same rows of it. */
+export type Holdings = HashMap.HashMap<NodeId, Holding>
+
+export const noHoldings: Holdings = HashMap.empty()
+export const noRows: Holding = { rows: 0, digest: Digest.empty }
+
+export const holdingOf = (holdings: Holdings, node: NodeId): Holding =>
+  Option.getOrElse(HashMap.get(holdings, node), () => noRows)
+
+export const isSameHolding = (a: Holding, b: Holding): boolean => a.rows === b.rows && Digest.equals(a.digest, b.digest)
+
+/** `holdings` after `changes` were added to them. An origin that has no rows left leaves them. */
+export const addHoldings = (holdings: Holdings, changes: Iterable<readonly [NodeId, Holding]>): Holdings =>
+  HashMap.mutate(holdings, (sums) => {
+    for (const [node, { rows, digest }] of changes) {
+      const before = holdingOf(sums, node)
+      const after = { rows: before.rows + rows, digest: Digest.add(before.digest, digest) }
+      if (isSameHolding(after, noRows)) HashMap.remove(sums, node)
+      else HashMap.set(sums, node, after)
+    }
+  })
 
 /** The state of a replica at one moment. */
 export interface Snapshot {
@@ -17,7 +45,9 @@ export interface Snapshot {
   readonly clock: VectorClock.VectorClock
   /** The greatest reading held of each origin: beyond `clock` while a peer's round is not complete. */
   readonly tops: VectorClock.VectorClock
-  readonly digest: Digest
+  /** The digest of all rows. */
+  readonly digest: Digest.Digest
+  readonly holdings: Holdings
 }
 
 /** What commits have written: the readings of each origin, and whose operations won over whose. */

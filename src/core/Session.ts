@@ -14,7 +14,6 @@
  * wanted. Two sessions that are fed each other's frames in order end with equal clocks and equal states.
  */
 import { HashMap, Option, Redacted, Result } from "effect"
-import * as Digest from "./Digest.ts"
 import {
   DuplicateNodeId,
   PassphraseMismatch,
@@ -30,14 +29,15 @@ import * as Repair from "./session/Repair.ts"
 import {
   type Action,
   andThen,
+  digestsOf,
   type Event,
   type Session,
-  settledDigest,
   type Step,
   times,
   type View,
   withLocal
 } from "./session/State.ts"
+import { holdingOf, type Holdings, type Snapshot } from "./Replica.ts"
 import * as VectorClock from "./VectorClock.ts"
 import * as Wire from "./Wire.ts"
 
@@ -100,6 +100,7 @@ export const deadline = (session: Session): number => {
         session.heardAt + times.timeout,
         session.inbound.tellAt ?? Infinity,
         session.inbound.commitAt ?? Infinity,
+        session.suspicion?.at ?? Infinity,
         Outbound.dueAt(session),
         Repair.dueAt(session),
         Inbound.releaseAt(session)
@@ -119,7 +120,7 @@ const onTick = (session: Session, now: number): Step => {
     return fail(session, "timeout", new PeerTimeout({ waitedFor: "sign of life", seconds: times.timeout / 1000 }))
   }
   const pinged: Step = now >= pingAt(session) ? [{ ...session, pingedAt: now }, [{ _tag: "Ping" }]] : [session, []]
-  const committed = andThen(pinged, (next) => Inbound.commit(next, now))
+  const committed = andThen(pinged, (next) => Inbound.commit(Inbound.compareDigest(next, now), now))
   const told = andThen(committed, (next) =>
     now >= (next.inbound.tellAt ?? Infinity) ? Inbound.tell(next, Option.none()) : [next, []]
   )
@@ -192,10 +193,11 @@ const greeted = (session: Session, message: Wire.Hello, now: number): Session =>
     {
       ...session,
       known: message.clock,
+      uncovered: message.uncovered,
       offset: message.time - now,
       repair: { ...session.repair, isSpoken: message.features.includes(Repair.feature) }
     },
-    message.digest,
+    message,
     now
   )
 
@@ -233,12 +235,21 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number): Action 
       ? Handshake.prove(Redacted.value(options.key), options.role, transcript(session, options.role, peer ?? ""))
       : "",
     // A digest is the digest of a clock: none goes with a clock that is not ours.
-    digest: VectorClock.includes(clock, local.clock) ? Option.map(settledDigest(local), Digest.toText) : Option.none(),
+    ...(VectorClock.includes(clock, local.clock) ? digestsOf(local) : { digest: Option.none(), rows: Option.none() }),
+    uncovered: uncoveredOf(local),
     features: options.isProbe === true ? [Wire.probe] : [Repair.feature],
     time: now
   })
   return { _tag: "Send", text, operations: 0 }
 }
+
+/** What we hold of the origins of which we have rows beyond our clock: as many of them as a greeting tells of. */
+const uncoveredOf = ({ clock, tops, holdings }: Snapshot): Holdings =>
+  HashMap.fromIterable(
+    [...HashMap.keys(VectorClock.difference(tops, clock))]
+      .slice(0, Wire.limits.uncovered)
+      .map((node) => [node, holdingOf(holdings, node)] as const)
+  )
 
 /**
  * The clock of a greeting. After a restore, peers may know more of our own history than we do: whom we meet for the first time

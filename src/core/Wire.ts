@@ -12,6 +12,7 @@ import { parse } from "./Json.ts"
 import { NodeId, utf8Length } from "./NodeId.ts"
 import * as Operation from "./Operation.ts"
 import type { Part, Position } from "./Reconcile.ts"
+import type { Holdings } from "./Replica.ts"
 import * as VectorClock from "./VectorClock.ts"
 
 /** What a peer may ask us to hold at once. Bytes are limited by the transport, before a frame gets here. */
@@ -23,6 +24,8 @@ export const limits = {
   /** Bytes of a greeting, the one frame that is read of somebody who has not proved himself: room for as many origins. */
   greetingBytes: 10_000 * 300,
   features: 32,
+  /** Origins whose rows a greeting sums up. */
+  uncovered: 1_000,
   rangesPerFrame: 8_192,
   /** Characters of a reason, message or proof. */
   text: 1_000,
@@ -54,8 +57,12 @@ export interface Hello {
   readonly clock: VectorClock.VectorClock
   /** HMAC proof of the passphrase; empty in a request inside a session. */
   readonly proof: string
-  /** The digest of the state at `clock`; none while rounds are incomplete. */
+  /** The digest of the state at `clock`; none while more is held than `clock` covers. */
   readonly digest: Option.Option<string>
+  /** The digest of all rows, where it is not that of `clock`. */
+  readonly rows: Option.Option<string>
+  /** What is held of the origins of which there are rows beyond `clock`. */
+  readonly uncovered: Holdings
   readonly features: ReadonlyArray<string>
   /** The sender's wall time in ms. */
   readonly time: number
@@ -90,6 +97,7 @@ export interface Ack {
   /** Entries of the sender's clock that changed since it last told. */
   readonly clock: VectorClock.VectorClock
   readonly digest: Option.Option<string>
+  readonly rows: Option.Option<string>
   /** Origins whose operations are held back for their clock, with the first reading held. */
   readonly held: VectorClock.VectorClock
 }
@@ -121,12 +129,18 @@ export type Message = Hello | Data | Ack | Ranges | Refusal
 const ShortText = Schema.String.check(Schema.isMaxLength(limits.text))
 const ClockRecord = Schema.Record(Schema.String, Schema.String)
 
+const DigestText = Schema.String.check(Schema.isPattern(/^[0-9a-f]{16}$/))
+/** By origin: the number of its rows, and their digest. */
+const HoldingsRecord = Schema.Record(NodeId, Schema.Tuple([Schema.Natural, DigestText]))
+
 const HelloWire = Schema.Struct({
   type: Schema.Literals(["sync_request", "sync_response"]),
   node_id: NodeId,
   vector_clock: ClockRecord,
   proof: Schema.optionalKey(ShortText),
   digest: Schema.optionalKey(ShortText),
+  rows: Schema.optionalKey(DigestText),
+  uncovered: Schema.optionalKey(HoldingsRecord),
   features: Schema.optionalKey(Schema.Array(ShortText).check(Schema.isMaxLength(limits.features))),
   time: Schema.optionalKey(Schema.Finite)
 })
@@ -143,6 +157,7 @@ const AckWire = Schema.Struct({
   seq: Schema.optionalKey(Schema.Natural),
   vector_clock: ClockRecord,
   digest: Schema.optionalKey(ShortText),
+  rows: Schema.optionalKey(DigestText),
   held: Schema.optionalKey(ClockRecord)
 })
 const PositionWire = Schema.Tuple([ShortText, ShortText, ShortText])
@@ -154,7 +169,7 @@ const RangesWire = Schema.Struct({
       after: Schema.optionalKey(PositionWire),
       until: Schema.optionalKey(PositionWire),
       count: Schema.Natural,
-      digest: Schema.String.check(Schema.isPattern(/^[0-9a-f]{16}$/)),
+      digest: DigestText,
       settle: Schema.optionalKey(Schema.Boolean)
     })
   ).check(Schema.isMaxLength(limits.rangesPerFrame))
@@ -194,6 +209,12 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
         clock,
         proof: wire.proof ?? "",
         digest: Option.fromUndefinedOr(wire.digest),
+        rows: Option.fromUndefinedOr(wire.rows),
+        uncovered: HashMap.fromIterable(
+          Object.entries(wire.uncovered ?? {}).flatMap(([node, [rows, digest]]) =>
+            isNodeId(node) ? [[node, { rows, digest: Digest.fromText(digest) }] as const] : []
+          )
+        ),
         features: wire.features ?? [],
         time: wire.time ?? 0
       }))
@@ -213,6 +234,7 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
           seq: Option.fromUndefinedOr(wire.seq),
           clock,
           digest: Option.fromUndefinedOr(wire.digest),
+          rows: Option.fromUndefinedOr(wire.rows),
           held
         }))
       )
@@ -269,6 +291,8 @@ export const encode = (message: Message): string => {
         vector_clock: VectorClock.toRecord(message.clock),
         ...(message.proof === "" ? {} : { proof: message.proof }),
         digest: Option.getOrUndefined(message.digest),
+        rows: Option.getOrUndefined(message.rows),
+        ...(HashMap.isEmpty(message.uncovered) ? {} : { uncovered: holdingsToWire(message.uncovered) }),
         features: message.features,
         time: message.time
       })
@@ -280,6 +304,7 @@ export const encode = (message: Message): string => {
         seq: Option.getOrUndefined(message.seq),
         vector_clock: VectorClock.toRecord(message.clock),
         digest: Option.getOrUndefined(message.digest),
+        rows: Option.getOrUndefined(message.rows),
         ...(HashMap.isEmpty(message.held) ? {} : { held: VectorClock.toRecord(message.held) })
       })
     case "sync_ranges":
@@ -293,6 +318,11 @@ export const encode = (message: Message): string => {
       })
   }
 }
+
+const holdingsToWire = (holdings: Holdings) =>
+  Object.fromEntries(
+    Array.from(HashMap.entries(holdings), ([node, { rows, digest }]) => [node, [rows, Digest.toText(digest)]])
+  )
 
 /** A `sync_data` frame around operations that are texts already. */
 export const encodeData = (

@@ -1,6 +1,6 @@
 /** What somebody without the passphrase can try against the handshake, message by message. */
 import { assert, describe, it } from "@effect/vitest"
-import { Option, Redacted } from "effect"
+import { HashMap, Option, Redacted } from "effect"
 import * as Handshake from "../../src/core/Handshake.ts"
 import * as Session from "../../src/core/Session.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
@@ -79,6 +79,8 @@ const hello = (type: Wire.Hello["type"], nodeId = attacker, proof = ""): string 
     clock: VectorClock.empty,
     proof,
     digest: Option.none(),
+    rows: Option.none(),
+    uncovered: HashMap.empty(),
     features: [],
     time: now
   })
@@ -170,6 +172,7 @@ describe("the handshake under attack", () => {
           seq: Option.some(0),
           clock: VectorClock.empty,
           digest: Option.none(),
+          rows: Option.none(),
           held: VectorClock.empty
         }),
         "ProtocolViolation"

@@ -150,6 +150,7 @@ describe("Repair", () => {
         seq: Option.none(),
         clock: claim,
         digest: Option.some("0123456789abcdef"),
+        rows: Option.none(),
         held: VectorClock.empty
       }
       link.event(0, { _tag: "Received", now: clock.now, text: Wire.encode(lie) })

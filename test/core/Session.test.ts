@@ -272,6 +272,8 @@ describe("Session", () => {
         clock: claim,
         proof: text,
         digest: Option.some("00"),
+        rows: Option.none(),
+        uncovered: HashMap.empty(),
         features: [],
         time: clock.now
       })
@@ -294,6 +296,7 @@ describe("Session", () => {
             seq: Option.some(seq % 9),
             clock: claim,
             digest: Option.none(),
+            rows: Option.none(),
             held: claim
           }),
         () => Wire.encode({ type: "sync_error", reason: "invalid_passphrase", message: "" }),

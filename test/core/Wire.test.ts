@@ -29,6 +29,8 @@ describe("Wire", () => {
           clock,
           proof: "proof",
           digest: flag ? Option.some("00ff") : Option.none(),
+          rows: flag ? Option.none() : Option.some("0123456789abcdef"),
+          uncovered: HashMap.map(other, ({ counter }) => ({ rows: counter, digest: { high: seq % 2 ** 32, low: 7 } })),
           features: ["x"],
           time: seq
         },
@@ -38,6 +40,7 @@ describe("Wire", () => {
           seq: flag ? Option.some(seq) : Option.none(),
           clock,
           digest: Option.none(),
+          rows: flag ? Option.some("00000000000000ff") : Option.none(),
           held: other
         },
         { type: "sync_error", reason: "protocol", message: "why" }

@@ -6,6 +6,7 @@ import type { Address } from "../../src/core/Address.ts"
 import { emptyObject } from "../../src/core/Json.ts"
 import { NodeId } from "../../src/core/NodeId.ts"
 import { Kind, OpId, type Operation, RowId } from "../../src/core/Operation.ts"
+import * as VectorClock from "../../src/core/VectorClock.ts"
 import { Clock } from "../../src/services/Clock.ts"
 import { Config } from "../../src/services/Config.ts"
 import { Discovery } from "../../src/services/Discovery.ts"
@@ -120,6 +121,15 @@ export class SimulatedNode {
       this.disk = { ...MemoryDisk.copy(this.disk), isFull, backups }
       return this.stop()
     })
+  }
+
+  /** Takes in operations of anybody, and claims nothing for it. */
+  import(operations: ReadonlyArray<Operation>): Effect.Effect<boolean, StoreUnavailable> {
+    return Effect.suspend(() =>
+      this.life === undefined
+        ? Effect.succeed(false)
+        : Effect.as(this.life.store.apply({ operations, through: VectorClock.empty, quarantined: [] }), true)
+    )
   }
 
   /** A local write; fails when the node is down as well. */

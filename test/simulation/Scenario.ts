@@ -30,6 +30,8 @@ export type Happening =
   /** The clock of a node runs this much too fast. */
   | { readonly _tag: "ClockDrift"; readonly node: number; readonly rate: number }
   | { readonly _tag: "Backup"; readonly node: number }
+  /** Some of what a node wrote that is no more is imported: every `step`-th of its operations. */
+  | { readonly _tag: "Import"; readonly node: number; readonly lost: number; readonly step: number }
   /** The process dies, and an earlier backup takes the place of the database. */
   | { readonly _tag: "Restore"; readonly node: number; readonly downFor: number }
   | { readonly _tag: "OldWrite"; readonly node: number; readonly row: number }
@@ -101,6 +103,7 @@ export const scenarioOf = (seed: number, wanted: { readonly nodes?: number | und
     if (kind < 0.89) return { _tag: "FullDisk", node: node(), lasts: span() }
     if (kind < 0.93) return { _tag: "ClockJump", node: node(), offset: Math.floor((random() - 0.5) * 2_400_000) }
     if (kind < 0.95) return { _tag: "ClockDrift", node: node(), rate: (random() - 0.5) * 0.02 }
+    if (kind < 0.965) return { _tag: "Import", node: node(), lost: below(2), step: 1 + below(3) }
     if (kind < 0.98) return { _tag: "Backup", node: node() }
     return { _tag: "Restore", node: node(), downFor: span() }
   }

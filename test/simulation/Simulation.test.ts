@@ -30,6 +30,7 @@ describe("the scenarios", () => {
       ClockDrift: true,
       Backup: true,
       Restore: true,
+      Import: true,
       OldWrite: true,
       OldRestart: true,
       OldGarbage: true

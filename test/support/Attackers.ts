@@ -1,5 +1,5 @@
 /** Peers that do what no node does: they speak the protocol by hand, with the passphrase or without it. */
-import { Deferred, Effect, Option, Queue, Redacted } from "effect"
+import { HashMap, Deferred, Effect, Option, Queue, Redacted } from "effect"
 import { connect, type TLSSocket } from "node:tls"
 import { WebSocket } from "ws"
 import type { Address } from "../../src/core/Address.ts"
@@ -32,6 +32,8 @@ export const greeting = (
     clock,
     proof: Handshake.prove(key, "dialler", { nonces, binding: Redacted.value(binding), dialler: id, server: "" }),
     digest: Option.none(),
+    rows: Option.none(),
+    uncovered: HashMap.empty(),
     features: [],
     time: 0
   })
@@ -83,6 +85,7 @@ export const liar = Effect.fnUntraced(function* (host: string, to: Address, key:
           seq: Option.some(seq),
           clock,
           digest: Option.none(),
+          rows: Option.none(),
           held: VectorClock.empty
         })
       )

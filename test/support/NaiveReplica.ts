@@ -7,7 +7,14 @@ import * as Hlc from "../../src/core/Hlc.ts"
 import * as Merge from "../../src/core/Merge.ts"
 import type { NodeId } from "../../src/core/NodeId.ts"
 import type { Operation } from "../../src/core/Operation.ts"
-import type { Batch, Delta, DeltaRequest, Snapshot } from "../../src/core/Replica.ts"
+import {
+  addHoldings,
+  type Batch,
+  type Delta,
+  type DeltaRequest,
+  noHoldings,
+  type Snapshot
+} from "../../src/core/Replica.ts"
 import * as Reconcile from "../../src/core/Reconcile.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
 
@@ -42,7 +49,12 @@ export class NaiveReplica {
   snapshot(): Snapshot {
     let digest = Digest.empty
     for (const operation of this.state.values()) digest = Digest.add(digest, Digest.ofOperation(operation))
-    return { version: this.version, clock: this.clock, tops: this.tops, digest }
+    const rows = Array.from(this.state.values(), (operation) => [operation.hlc.node, operation] as const)
+    const holdings = addHoldings(
+      noHoldings,
+      rows.map(([node, operation]) => [node, { rows: 1, digest: Digest.ofOperation(operation) }])
+    )
+    return { version: this.version, clock: this.clock, tops: this.tops, digest, holdings }
   }
 
   delta({ from, since, maxBytes, maxOperations }: DeltaRequest): Delta {

@@ -22,10 +22,11 @@ import {
   commitSize,
   creditFrames,
   emptyFrames,
+  digestsOf,
   type Frame,
   type Inbound,
+  isSettled,
   type Session,
-  settledDigest,
   type Step,
   times,
   waitingSize,
@@ -153,7 +154,7 @@ export const onCommitted = (session: Session, snapshot: Snapshot, now: number): 
   const waiting = inbound.waiting.slice(inbound.taken)
   return tell(
     {
-      ...compareDigest(withLocal(session, snapshot, now), now),
+      ...compareDigest(withLocal(withoutEcho(session, snapshot), snapshot, now), now),
       inbound: {
         ...inbound,
         waiting,
@@ -168,6 +169,17 @@ export const onCommitted = (session: Session, snapshot: Snapshot, now: number): 
   )
 }
 
+/**
+ * What the peer has sent is not sent back, also where no clock says that the peer has it: a commit that directly follows the last one
+ * that was looked at has written nothing else.
+ */
+const withoutEcho = (session: Session, { version }: Snapshot): Session => {
+  const { outbound, local } = session
+  return outbound.reading === undefined && outbound.seen === local.version && version === local.version + 1
+    ? { ...session, outbound: { ...outbound, seen: version } }
+    : session
+}
+
 /** Tells the peer how far we are: in answer to its frame `seq`, or of our own accord. */
 export const tell = (session: Session, seq: Option.Option<number>): Step => {
   const { local, announced, inbound } = session
@@ -179,8 +191,7 @@ export const tell = (session: Session, seq: Option.Option<number>): Step => {
     inbound: { ...inbound, tellAt: undefined }
   }
   if (Option.isNone(seq) && HashMap.isEmpty(clock) && !session.isDigestDue) return [told, []]
-  const digest = Option.map(settledDigest(local), Digest.toText)
-  const text = Wire.encode({ type: "sync_ack", seq, clock, digest, held: inbound.held })
+  const text = Wire.encode({ type: "sync_ack", seq, clock, ...digestsOf(local), held: inbound.held })
   return [told, [{ _tag: "Send", text, operations: 0 }]]
 }
 
@@ -190,22 +201,50 @@ export const onAck = (session: Session, ack: Wire.Ack, now: number): Session | P
     return new ProtocolViolation({ detail: "it acknowledges a frame that was never sent" })
   }
   const told = Option.match(ack.seq, { onNone: () => session, onSome: (seq) => acknowledge(session, seq) })
-  return hear(learn(told, ack.clock, now), ack.digest, now)
+  return hear(learn(told, ack.clock, now), ack, now)
 }
 
 /** The peer told its digest. */
-export const hear = (session: Session, digest: Option.Option<string>, now: number): Session => {
-  const heard = Option.map(digest, (digest) => ({ clock: session.known, digest }))
+export const hear = (session: Session, { digest, rows }: Pick<Wire.Ack, "digest" | "rows">, now: number): Session => {
+  const heard = Option.map(
+    Option.orElse(digest, () => rows),
+    (text) => ({
+      clock: session.known,
+      digest: text,
+      isSettled: Option.isSome(digest)
+    })
+  )
   return compareDigest({ ...session, heard: Option.getOrUndefined(heard) }, now)
 }
 
-/** Compares digests when both sides claim the same: equal clocks must mean equal states. */
+/**
+ * Compares digests when both sides claim the same. Where the clocks cover all rows, equal clocks mean equal rows. Where they do
+ * not, rows may be under way that no clock tells of: a difference counts when it lasts while nothing is under way.
+ */
 export const compareDigest = (session: Session, now: number): Session => {
-  const { heard, local, repair, inbound } = session
-  const ours = settledDigest(local)
-  if (heard === undefined || Option.isNone(ours)) return session
-  if (VectorClock.compare(heard.clock, local.clock) !== "equal") return session
-  const diverged = Digest.toText(ours.value) !== heard.digest
+  const { heard, local, suspicion } = session
+  if (heard === undefined || VectorClock.compare(heard.clock, local.clock) !== "equal") {
+    return suspicion === undefined ? session : { ...session, suspicion: undefined }
+  }
+  const ours = Digest.toText(local.digest)
+  const theirs = heard.digest
+  if (ours === theirs || session.diverged || (heard.isSettled && isSettled(local))) {
+    return withDiverged({ ...session, suspicion: undefined }, ours !== theirs, now)
+  }
+  const isSame = suspicion?.ours === ours && suspicion.theirs === theirs
+  if (!isSame) return { ...session, suspicion: { ours, theirs, at: now + times.uncovered } }
+  if (now < suspicion.at) return session
+  return isQuiet(session)
+    ? withDiverged({ ...session, suspicion: undefined }, true, now)
+    : { ...session, suspicion: { ours, theirs, at: now + times.uncovered } }
+}
+
+/** Whether no operation is under way that is known of. */
+const isQuiet = ({ inbound, outbound }: Session): boolean =>
+  inbound.complete && inbound.waiting.length + outbound.unacked.length === 0 && HashMap.isEmpty(outbound.dirty)
+
+const withDiverged = (session: Session, diverged: boolean, now: number): Session => {
+  const { repair, inbound } = session
   if (diverged === session.diverged) return session
   return {
     ...session,

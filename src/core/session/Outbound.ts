@@ -17,7 +17,15 @@ import { HashMap, Option } from "effect"
 import * as Hlc from "../Hlc.ts"
 import type { Wins } from "../Merge.ts"
 import type { NodeId } from "../NodeId.ts"
-import type { Delta, DeltaRequest, Touched } from "../Replica.ts"
+import {
+  type Delta,
+  type DeltaRequest,
+  holdingOf,
+  type Holdings,
+  isSameHolding,
+  type Snapshot,
+  type Touched
+} from "../Replica.ts"
 import * as VectorClock from "../VectorClock.ts"
 import * as Wire from "../Wire.ts"
 import {
@@ -46,15 +54,27 @@ export const restart = (session: Session, now: number): Session => ({
   }
 })
 
-const allDirty = ({ local, known }: Session, now: number): Pick<Outbound, "dirty" | "seen"> => ({
-  dirty: HashMap.map(VectorClock.difference(local.tops, known), (_, node) => ({
-    from: VectorClock.get(known, node),
-    due: now,
-    latest: now,
-    beatsOwn: true
-  })),
+/**
+ * Everything that the peer may lack. Of an origin of which it holds the same rows as we do it lacks none, whatever the clocks say:
+ * what it has replaced since it told so is beaten.
+ */
+const allDirty = ({ local, known, uncovered }: Session, now: number): Pick<Outbound, "dirty" | "seen"> => ({
+  dirty: HashMap.map(
+    HashMap.filter(VectorClock.difference(local.tops, known), isLacking(local, uncovered)),
+    (_, node) => ({
+      from: VectorClock.get(known, node),
+      due: now,
+      latest: now,
+      beatsOwn: true
+    })
+  ),
   seen: local.version
 })
+
+const isLacking =
+  ({ holdings }: Snapshot, theirs: Holdings) =>
+  (_: Hlc.Reading, node: NodeId): boolean =>
+    !HashMap.has(theirs, node) || !isSameHolding(holdingOf(theirs, node), holdingOf(holdings, node))
 
 /** Reads on, when there is something to do and credit to do it. */
 export const pump = (session: Session, now: number): Step => {

@@ -8,9 +8,10 @@ import type { Role } from "../Handshake.ts"
 import type { Reading } from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { Range, RangePage, RangeRequest, Split, Summary } from "../Reconcile.ts"
-import type { Batch, Delta, DeltaRequest, Snapshot } from "../Replica.ts"
+import type { Batch, Delta, DeltaRequest, Holdings, Snapshot } from "../Replica.ts"
+import { noHoldings } from "../Replica.ts"
 import * as VectorClock from "../VectorClock.ts"
-import type { ToldRange } from "../Wire.ts"
+import type { Ack, ToldRange } from "../Wire.ts"
 
 /** Times of the protocol, in milliseconds. */
 export const times = {
@@ -31,6 +32,8 @@ export const times = {
   retry: { first: 1_000, cap: 30_000 },
   /** Between two pieces of rows that are compared, so that other work goes on. */
   slice: 4,
+  /** How long a difference between rows that no clock covers must last: nothing tells what is still under way. */
+  uncovered: 3_000,
   /** Between two dialogues about the same difference: this, and twice as long each time. */
   repair: 30_000,
   /** Between two dialogues in any case. */
@@ -182,6 +185,21 @@ export interface Repair {
   readonly due: number
 }
 
+/** The digest of all rows of the peer, with its clock at that moment. */
+export interface Heard {
+  readonly clock: VectorClock.VectorClock
+  readonly digest: string
+  /** Whether the clock covers all these rows: then equal clocks mean equal digests at once. */
+  readonly isSettled: boolean
+}
+
+/** Two digests that differ, and since when that is more than an accident of timing (ms). */
+export interface Suspicion {
+  readonly ours: string
+  readonly theirs: string
+  readonly at: number
+}
+
 export interface Session {
   readonly options: Options
   readonly phase: "opening" | "open" | "closed"
@@ -199,7 +217,11 @@ export interface Session {
   /** How far the peer's wall time is ahead of ours (ms). */
   readonly offset: number | undefined
   /** The digest that the peer told last, with its clock at that moment. */
-  readonly heard: { readonly clock: VectorClock.VectorClock; readonly digest: string } | undefined
+  readonly heard: Heard | undefined
+  /** What the peer holds of the origins of which it has rows beyond its clock, as its greeting told. */
+  readonly uncovered: Holdings
+  /** A difference that counts when it lasts. */
+  readonly suspicion: Suspicion | undefined
   /** Whether the peer has to hear our digest, though our clock has not moved. */
   readonly isDigestDue: boolean
   /** Whether the peer had another digest at the same clock. */
@@ -305,6 +327,8 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
   announced: VectorClock.empty,
   offset: undefined,
   heard: undefined,
+  uncovered: noHoldings,
+  suspicion: undefined,
   isDigestDue: false,
   diverged: false,
   repair: {
@@ -357,16 +381,22 @@ export const withLocal = (session: Session, local: Snapshot, now: number): Sessi
     : {
         ...session,
         local,
-        isDigestDue: session.isDigestDue || isRepaired(session.local, local),
+        isDigestDue: session.isDigestDue || isChangedUnderClock(session.local, local),
         inbound: { ...session.inbound, tellAt: session.inbound.tellAt ?? now + times.tell }
       }
 
-/** Whether rows have changed that the clock had covered before. */
-const isRepaired = (before: Snapshot, after: Snapshot): boolean =>
-  !Digest.equals(before.digest, after.digest) &&
-  VectorClock.includes(before.clock, after.clock) &&
-  VectorClock.includes(after.clock, after.tops)
+/** Whether rows have changed while the clock has not: rows that it had covered before, or that it does not cover. */
+const isChangedUnderClock = (before: Snapshot, after: Snapshot): boolean =>
+  !Digest.equals(before.digest, after.digest) && VectorClock.includes(before.clock, after.clock)
 
-/** Our digest, once everything that we hold is covered by our clock. */
-export const settledDigest = ({ clock, tops, digest }: Snapshot): Option.Option<Snapshot["digest"]> =>
-  VectorClock.includes(clock, tops) ? Option.some(digest) : Option.none()
+/** Whether everything that is held is covered by the clock. */
+export const isSettled = ({ clock, tops }: Snapshot): boolean => VectorClock.includes(clock, tops)
+
+/**
+ * What a message tells of our rows: the digest that belongs to our clock, or that of all rows, where there are some that the clock
+ * does not cover.
+ */
+export const digestsOf = (local: Snapshot): Pick<Ack, "digest" | "rows"> => {
+  const text = Option.some(Digest.toText(local.digest))
+  return isSettled(local) ? { digest: text, rows: Option.none() } : { digest: Option.none(), rows: text }
+}

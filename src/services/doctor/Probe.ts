@@ -85,7 +85,7 @@ export const probe = Effect.fn("Probe.probe")(function* (
   return { nodeId: peer, protocol, tls, offset: undefined }
 })
 
-const nothing: Snapshot = { version: 0, clock: HashMap.empty(), tops: HashMap.empty(), digest: Digest.empty }
+const nothing: Snapshot = { version: 0, clock: HashMap.empty(), tops: HashMap.empty(), digest: Digest.empty, holdings: HashMap.empty() }
 
 /** Speaks until the handshake is done, and then hangs up. */
 const converse = Effect.fnUntraced(function* <S>(

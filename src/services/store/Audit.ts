@@ -4,10 +4,12 @@
  *
  * Guarantee: when all rows went by, the sums are those of the rows that the store holds at that moment.
  */
+import { HashMap } from "effect"
 import * as Digest from "../../core/Digest.ts"
 import * as Hlc from "../../core/Hlc.ts"
 import type { NodeId } from "../../core/NodeId.ts"
 import type { Operation } from "../../core/Operation.ts"
+import * as Replica from "../../core/Replica.ts"
 import * as Reconcile from "../../core/Reconcile.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
 import * as State from "./State.ts"
@@ -20,6 +22,7 @@ export interface Audit {
   readonly counts: State.State["counts"]
   /** The greatest reading of each origin among the rows. */
   readonly tops: VectorClock.VectorClock
+  readonly holdings: Replica.Holdings
 }
 
 export const begin: Audit = {
@@ -27,7 +30,8 @@ export const begin: Audit = {
   rows: 0,
   digest: Digest.empty,
   counts: State.empty.counts,
-  tops: VectorClock.empty
+  tops: VectorClock.empty,
+  holdings: Replica.noHoldings
 }
 
 /** After the next rows. */
@@ -62,28 +66,51 @@ export const correct = (
   const isOwnAhead = Hlc.isAfter(own, VectorClock.get(kept.clock, self))
   const moved = new Set(Array.from(higher, ([node]) => node))
   if (moved.size > 0 || isOwnAhead) wrong.push("the clock was behind the rows")
+  const misjudged = differing(audit.holdings, kept.holdings)
+  if (misjudged.length > 0) wrong.push("the kept sums by origin were not those of the rows")
+  for (const node of misjudged) moved.add(node)
   if (isOwnAhead) moved.add(self)
   const clock = isOwnAhead ? VectorClock.advance(kept.clock, self, own) : kept.clock
   return {
-    state: { clock, tops: VectorClock.merge(kept.tops, higher), digest: audit.digest, counts },
+    state: {
+      clock,
+      tops: VectorClock.merge(kept.tops, higher),
+      digest: audit.digest,
+      holdings: audit.holdings,
+      counts
+    },
     wrong,
     moved
   }
 }
 
+/** The origins whose rows are not those that were kept of them. */
+const differing = (a: Replica.Holdings, b: Replica.Holdings): ReadonlyArray<NodeId> =>
+  [...new Set([...HashMap.keys(a), ...HashMap.keys(b)])].filter(
+    (node) => !Replica.isSameHolding(Replica.holdingOf(a, node), Replica.holdingOf(b, node))
+  )
+
 const sum = (audit: Audit, writes: ReadonlyArray<Operation>, replaced: ReadonlyArray<Operation>): Audit => {
   let { digest, tops } = audit
+  const changes: Array<readonly [NodeId, Replica.Holding]> = []
   for (const operation of writes) {
-    digest = Digest.add(digest, Digest.ofOperation(operation))
+    const fingerprint = Digest.ofOperation(operation)
+    digest = Digest.add(digest, fingerprint)
     const { node, wall, counter } = operation.hlc
     tops = VectorClock.advance(tops, node, { wall, counter })
+    changes.push([node, { rows: 1, digest: fingerprint }])
   }
-  for (const operation of replaced) digest = Digest.subtract(digest, Digest.ofOperation(operation))
+  for (const operation of replaced) {
+    const fingerprint = Digest.ofOperation(operation)
+    digest = Digest.subtract(digest, fingerprint)
+    changes.push([operation.hlc.node, { rows: -1, digest: Digest.subtract(Digest.empty, fingerprint) }])
+  }
   return {
     ...audit,
     rows: audit.rows + writes.length - replaced.length,
     digest,
     tops,
+    holdings: Replica.addHoldings(audit.holdings, changes),
     counts: State.recount(audit.counts, writes, replaced, 0)
   }
 }

@@ -48,7 +48,13 @@ export const make = Effect.fnUntraced(function* (backend: Backend) {
   let audit: Audit.Audit | undefined
   yield* clock.witness(yield* resumed(State.highWater(state)))
 
-  const snapshot = (): Snapshot => ({ version, clock: state.clock, tops: state.tops, digest: state.digest })
+  const snapshot = (): Snapshot => ({
+    version,
+    clock: state.clock,
+    tops: state.tops,
+    digest: state.digest,
+    holdings: state.holdings
+  })
 
   /**
    * Whether the slots of the last batch were all free. Then those of the next are taken to be, as they are while a history comes in

@@ -209,8 +209,9 @@ const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit:
   }
   if (moved.size > 0) {
     yield* run(
-      `INSERT OR REPLACE INTO clock (origin, wall, counter, top_wall, top_counter)
-        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)`,
+      `INSERT OR REPLACE INTO clock (origin, wall, counter, top_wall, top_counter, held_rows, held_high, held_low)
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
+        FROM json_each(?)`,
       [JSON.stringify(Array.from(moved, (node) => Rows.clockEntry(state, node)))]
     )
   }

@@ -9,6 +9,7 @@ import { randomBytes } from "node:crypto"
 import { join } from "node:path"
 import { NodeId } from "../../core/NodeId.ts"
 import { StoreUnavailable } from "../Failure.ts"
+import * as SqliteHoldings from "./SqliteHoldings.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 import * as Unavailable from "./Unavailable.ts"
 
@@ -53,7 +54,7 @@ export const open = Effect.fnUntraced(function* ({ home, readOnly = false, lockW
     const sql = yield* connect({ filename: file, readonly: true })
     yield* sql.unsafe(busyTimeout)
     const version = yield* versionOf(sql)
-    return version === SqliteSchema.current ? sql : yield* wrongVersion(version)
+    return version >= 1 && version <= SqliteSchema.current ? sql : yield* wrongVersion(version)
   }
   yield* fs.makeDirectory(home, { recursive: true, mode: 0o700 })
   yield* fs.access(home, { readable: true, writable: true })
@@ -73,10 +74,11 @@ export const open = Effect.fnUntraced(function* ({ home, readOnly = false, lockW
   if (version > SqliteSchema.current) return yield* wrongVersion(version)
   if (version < SqliteSchema.current) {
     yield* transaction(sql, (connection) =>
-      Effect.andThen(
-        SqliteSchema.migrate(connection, version),
-        connection.execute(`INSERT OR IGNORE INTO meta (id, node_id) VALUES (1, ?)`, [freshNodeId()], undefined)
-      )
+      Effect.gen(function* () {
+        yield* SqliteSchema.migrate(connection, version)
+        yield* connection.execute(`INSERT OR IGNORE INTO meta (id, node_id) VALUES (1, ?)`, [freshNodeId()], undefined)
+        if (version > 0 && version < SqliteSchema.withHoldings) yield* SqliteHoldings.write(connection)
+      })
     )
   }
   return sql

@@ -7,6 +7,7 @@ import { CanonicalJson } from "../../core/Json.ts"
 import { twinOf } from "../../core/Merge.ts"
 import { NodeId } from "../../core/NodeId.ts"
 import { Kind, OpId, type Operation, OpType, RowId } from "../../core/Operation.ts"
+import * as Replica from "../../core/Replica.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
 import { StoreUnavailable } from "../Failure.ts"
 import type { State } from "./State.ts"
@@ -29,7 +30,11 @@ const ClockRow = Schema.Struct({
   wall: Schema.Natural,
   counter: Schema.Natural,
   top_wall: Schema.Natural,
-  top_counter: Schema.Natural
+  top_counter: Schema.Natural,
+  // A file that was not brought up to date, because it is only read, has none of these.
+  held_rows: Schema.optionalKey(Schema.Natural),
+  held_high: Schema.optionalKey(Schema.Natural),
+  held_low: Schema.optionalKey(Schema.Natural)
 })
 const MetaRow = Schema.Struct({
   node_id: NodeId,
@@ -85,10 +90,11 @@ export const parameters = (operation: Operation): ReadonlyArray<string | number>
 }
 
 /** The row of `clock` for one origin. */
-export const clockEntry = ({ clock, tops }: State, node: NodeId): ReadonlyArray<string | number> => {
+export const clockEntry = ({ clock, tops, holdings }: State, node: NodeId): ReadonlyArray<string | number> => {
   const claim = VectorClock.get(clock, node)
   const top = VectorClock.get(tops, node)
-  return [node, claim.wall, claim.counter, top.wall, top.counter]
+  const { rows, digest } = Replica.holdingOf(holdings, node)
+  return [node, claim.wall, claim.counter, top.wall, top.counter, rows, digest.high, digest.low]
 }
 
 /** The identity and the state that a file holds, from all its rows of `meta` and `clock`. */
@@ -103,6 +109,13 @@ export const state = Effect.fnUntraced(function* (metaRows: ReadonlyArray<unknow
       entries.map(({ origin, top_wall, top_counter }) => [origin, { wall: top_wall, counter: top_counter }])
     ),
     digest: { high: digest_high, low: digest_low },
+    holdings: Replica.addHoldings(
+      Replica.noHoldings,
+      entries.map(({ origin, held_rows: rows = 0, held_high: high = 0, held_low: low = 0 }) => [
+        origin,
+        { rows, digest: { high, low } }
+      ])
+    ),
     counts: { notes, knowledge, episodes, execution_log, tombstones, quarantine }
   }
   return { nodeId: node_id, state }

@@ -3,7 +3,8 @@
  *
  * `operations` is the state and the log in one: the winning operation of each slot. A row that is replaced gets a new
  * `seq`, so that `seq` is the order of arrival. `clock` holds what the store claims of each origin, and the greatest reading
- * that it ever took; the greatest of all these is the high-water mark of the node's own clock. `meta` is one row. The views
+ * that it ever took; the greatest of all these is the high-water mark of the node's own clock; and the number and digest of the
+ * rows that it holds of each origin. `meta` is one row. The views
  * are for people with `sqlite3`: they show what `core/Row.ts` reads, with the same defaults.
  *
  * The version of a file is its `user_version`: the number of migrations it has had. Migrations are only ever added.
@@ -100,7 +101,15 @@ const first = [
   ])
 ]
 
-const migrations: ReadonlyArray<ReadonlyArray<string>> = [first]
+/** What is held of each origin. `SqliteFile.ts` adds it up when a file gets these columns. */
+const holdings = ["rows", "high", "low"].map(
+  (name) => `ALTER TABLE clock ADD COLUMN held_${name} INTEGER NOT NULL DEFAULT 0`
+)
+
+const migrations: ReadonlyArray<ReadonlyArray<string>> = [first, holdings]
+
+/** The first version whose files know what they hold of each origin. */
+export const withHoldings = 2
 
 /** The version of a file that had every migration. */
 export const current = migrations.length

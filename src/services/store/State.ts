@@ -10,6 +10,7 @@ import * as Hlc from "../../core/Hlc.ts"
 import * as Merge from "../../core/Merge.ts"
 import type { NodeId } from "../../core/NodeId.ts"
 import type { Operation } from "../../core/Operation.ts"
+import * as Replica from "../../core/Replica.ts"
 import type { Batch, Quarantined } from "../../core/Replica.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
 import type { Counts } from "../Store.ts"
@@ -19,6 +20,7 @@ export interface State {
   readonly clock: VectorClock.VectorClock
   readonly tops: VectorClock.VectorClock
   readonly digest: Digest.Digest
+  readonly holdings: Replica.Holdings
   readonly counts: Counts
 }
 
@@ -27,6 +29,7 @@ export const empty: State = {
   clock: VectorClock.empty,
   tops: VectorClock.empty,
   digest: Digest.empty,
+  holdings: Replica.noHoldings,
   counts: { notes: 0, knowledge: 0, episodes: 0, execution_log: 0, tombstones: 0, quarantine: 0 }
 }
 
@@ -40,7 +43,7 @@ export interface Commit {
   /** The operations that take their slots, in commit order, and those that leave them. */
   readonly writes: ReadonlyArray<Operation>
   readonly replaced: ReadonlyArray<Operation>
-  /** The origins whose entry in `clock` or `tops` moved. */
+  /** The origins whose entry in `clock`, `tops` or `holdings` changed. */
   readonly moved: ReadonlySet<NodeId>
   readonly quarantined: ReadonlyArray<Quarantined>
   readonly wins: Merge.Wins
@@ -57,7 +60,7 @@ export const nothingHeld: Held = new Map()
 
 /** What committing `batch` does to a store in the state `before`, which holds `held` in the slots of its operations. */
 export const plan = (before: State, held: Held, { operations, through, quarantined }: Batch): Commit => {
-  const { writes, digest, wins, conflicts, ignored } = Merge.mergeBatch((slot) => held.get(slot), operations)
+  const { writes, digest, holdings, wins, conflicts, ignored } = Merge.mergeBatch((slot) => held.get(slot), operations)
   const ahead = VectorClock.difference(through, before.clock)
   const higher = VectorClock.difference(greatest(operations), before.tops)
   const kept = quarantined.slice(-quarantineLimits.rows).map(cut)
@@ -71,11 +74,12 @@ export const plan = (before: State, held: Held, { operations, through, quarantin
       clock: VectorClock.merge(before.clock, ahead),
       tops: VectorClock.merge(before.tops, higher),
       digest: Digest.add(before.digest, digest),
+      holdings: Replica.addHoldings(before.holdings, holdings),
       counts: recount(before.counts, writes.values(), replaced, kept.length)
     },
     writes: Array.from(writes.values()),
     replaced,
-    moved: new Set([...HashMap.keys(ahead), ...HashMap.keys(higher)]),
+    moved: new Set([...HashMap.keys(ahead), ...HashMap.keys(higher), ...holdings.keys()]),
     quarantined: kept,
     wins,
     conflicts,

@@ -6,6 +6,7 @@ import { Arbitrary, Effect, HashMap, Option } from "effect"
 import * as Hlc from "../../../src/core/Hlc.ts"
 import * as Merge from "../../../src/core/Merge.ts"
 import { Kind, type Operation, toWire } from "../../../src/core/Operation.ts"
+import * as Replica from "../../../src/core/Replica.ts"
 import * as VectorClock from "../../../src/core/VectorClock.ts"
 import type { DeltaRequest } from "../../../src/services/Store.ts"
 import { element, integer, operation, runs, vectorClock, wideOperation } from "../../support/Generators.ts"
@@ -77,6 +78,13 @@ const check = Effect.fnUntraced(function* (place: Place, batches: Batches) {
           assert.strictEqual(VectorClock.compare(snapshot.clock, claimed), "equal")
           const tops = VectorClock.fromEntries(all.map(({ hlc }) => [hlc.node, hlc]))
           assert.strictEqual(VectorClock.compare(snapshot.tops, tops), "equal")
+          const origins = new Set(Array.from(state.values(), ({ hlc }) => hlc.node))
+          assert.deepStrictEqual(new Set(HashMap.keys(snapshot.holdings)), origins)
+          for (const origin of origins) {
+            const own = new Map([...state].filter(([, { hlc }]) => hlc.node === origin))
+            const expected = { rows: own.size, digest: digestOf(own) }
+            assert.deepStrictEqual(Replica.holdingOf(snapshot.holdings, origin), expected)
+          }
 
           const counts: Record<string, number> = { ...(yield* store.counts) }
           for (const kind of Merge.kinds) {

@@ -6,6 +6,7 @@ import { chmod, mkdir, readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Kind } from "../../../src/core/Operation.ts"
+import * as VectorClock from "../../../src/core/VectorClock.ts"
 import { draft } from "../../support/Drafts.ts"
 import { digestOf } from "../../support/MergeModel.ts"
 import { node, write } from "../../support/Network.ts"
@@ -111,6 +112,30 @@ describe("Store in SQLite", () => {
       assert.strictEqual((yield* reader.snapshot).version, 0)
       yield* writer.append([draft("r3")])
       assert.lengthOf(yield* reader.list(notes, { limit: 9 }), 2)
+    })
+  )
+
+  it.effect("a file of the first version gets the sums of its rows by origin, and can be read before it has them", () =>
+    Effect.gen(function* () {
+      const { home } = yield* onDisk
+      const before = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const store = yield* open({ home })
+          yield* store.append([draft("r1"), draft("r2"), draft("r1", "again")])
+          yield* store.apply(batch([write(a, at(1), "r3"), write(a, at(2), "r2")], {}))
+          return yield* store.snapshot
+        })
+      )
+      beside(home, (db) => {
+        for (const name of ["rows", "high", "low"]) db.exec(`ALTER TABLE clock DROP COLUMN held_${name}`)
+        db.exec("PRAGMA user_version = 1")
+      })
+      const read = yield* Effect.scoped(Effect.flatMap(open({ home, readOnly: true }), (store) => store.snapshot))
+      assert.deepStrictEqual(read.digest, before.digest)
+      assert.strictEqual(VectorClock.compare(read.tops, before.tops), "equal")
+      const store = yield* open({ home })
+      assert.deepStrictEqual(new Map((yield* store.snapshot).holdings), new Map(before.holdings))
+      assert.deepStrictEqual((yield* store.audit).corrected, [])
     })
   )
 
