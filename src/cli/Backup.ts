@@ -6,6 +6,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, FileSystem, Layer } from "effect"
 import { Argument, Command } from "effect/cli"
+import { commandLine } from "../services/Invocation.ts"
 import * as Config from "../services/Config.ts"
 import { FileUnusable } from "../services/Failure.ts"
 import { sized } from "../services/Home.ts"
@@ -51,7 +52,7 @@ const copy = Effect.fnUntraced(function* (home: string, file: string, temporary:
   yield* store.backup(temporary)
   const problems = yield* SqliteIntegrity.copy(temporary)
   if (problems.length > 0) {
-    const problem = `the copy is damaged, as is the database (${problems.join("; ")}): see feral-sync verify`
+    const problem = `the copy is damaged, as is the database (${problems.join("; ")}): see ${commandLine("verify", home)}`
     return yield* new FileUnusable({ file, problem })
   }
   const { notes, knowledge, episodes, execution_log, tombstones } = yield* store.counts

@@ -3,6 +3,7 @@
  */
 import { Effect, Schema } from "effect"
 import { Command } from "effect/cli"
+import { inThisForm } from "../services/Invocation.ts"
 import type { Finding } from "../services/doctor/Finding.ts"
 import * as Globals from "./Globals.ts"
 import { counted, oneLine, writeJson, writeLine } from "./Output.ts"
@@ -45,8 +46,8 @@ export const command = Command.make(
 const marks: Record<Finding["status"], string> = { ok: "✓", warning: "!", failed: "✗", skipped: "-" }
 
 const lines = ({ check, status, message, next_step: nextStep }: Finding): string => {
-  const [first = "", ...more] = message.split("\n").map(oneLine)
-  const indented = [...more, ...(nextStep === null ? [] : [`→ ${oneLine(nextStep)}`])]
+  const [first = "", ...more] = message.split("\n").map((line) => inThisForm(oneLine(line)))
+  const indented = [...more, ...(nextStep === null ? [] : [`→ ${inThisForm(oneLine(nextStep))}`])]
   return [`${marks[status]} ${check}: ${first}`, ...indented.map((line) => `    ${line}`)].join("\n")
 }
 

@@ -2,6 +2,7 @@
  * `episode`: things that happened.
  */
 import { Command } from "effect/cli"
+import { commandLine } from "../services/Invocation.ts"
 import * as Fields from "./Fields.ts"
 import * as Listing from "./Listing.ts"
 import { ago } from "./Output.ts"
@@ -42,7 +43,7 @@ const list = Command.make("list", {}, () =>
       { title: "TYPE", text: ({ event_type }) => event_type },
       { title: "SUMMARY", text: ({ summary, detail }) => (detail === "" ? summary : `${summary} (${detail})`) }
     ],
-    whenEmpty: "No episodes yet. Record one: feral-sync episode add --session s1 --type talk --summary TEXT"
+    whenEmpty: `No episodes yet. Record one: ${commandLine("episode add --session s1 --type talk --summary TEXT")}`
   })
 ).pipe(Command.withDescription("List the episodes"), Command.withExamples([{ command: "feral-sync episode list" }]))
 

@@ -2,6 +2,7 @@
  * `fact`: statements about the world.
  */
 import { Command } from "effect/cli"
+import { commandLine } from "../services/Invocation.ts"
 import type { FactInput } from "../services/Memory.ts"
 import * as Fields from "./Fields.ts"
 import * as Listing from "./Listing.ts"
@@ -60,7 +61,7 @@ const list = Command.make("list", {}, () =>
       { title: "PREDICATE", text: ({ predicate }) => predicate },
       { title: "OBJECT", text: ({ object }) => object }
     ],
-    whenEmpty: "No facts yet. State one: feral-sync fact set kitchen temperature 21"
+    whenEmpty: `No facts yet. State one: ${commandLine("fact set kitchen temperature 21")}`
   })
 ).pipe(Command.withDescription("List the facts"), Command.withExamples([{ command: "feral-sync fact list" }]))
 

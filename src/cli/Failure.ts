@@ -3,17 +3,19 @@
  */
 import { Cause, Effect, Predicate, Schema } from "effect"
 import { CliOutput } from "effect/cli"
+import { commandLine, inThisForm } from "../services/Invocation.ts"
 import { oneLine, writeError } from "./Output.ts"
+import * as Usage from "./Usage.ts"
 
 /** A command needs a running node, and there is none. */
 export class NodeNotRunning extends Schema.TaggedError<NodeNotRunning>()("NodeNotRunning", { home: Schema.String }) {
   override get message(): string {
-    return `no node is running for ${this.home}: start one with "feral-sync start"`
+    return `no node is running for ${this.home}: start one with "${commandLine("start", this.home)}"`
   }
 }
 
 /** What was typed is not what the command takes. */
-export interface Usage {
+export interface Wrong {
   readonly _tag: "Usage"
   readonly message: string
 }
@@ -24,7 +26,12 @@ const wrongConfiguration = new Set(["ConfigInvalid", "PassphraseInvalid", "TlsMa
 export const report = Effect.fnUntraced(function* (error: unknown, isJson: boolean) {
   const { _tag, message } = described(error)
   // One line for machines whatever it says; for people the lines of a list stay lines.
-  const text = isJson ? JSON.stringify({ _tag, message }) : `feral-sync: ${message.split("\n").map(oneLine).join("\n")}`
+  const text = isJson
+    ? JSON.stringify({ _tag, message })
+    : `feral-sync: ${message
+        .split("\n")
+        .map((line) => inThisForm(oneLine(line)))
+        .join("\n")}`
   yield* writeError(text)
   return wrongConfiguration.has(_tag) ? 2 : 1
 })
@@ -60,19 +67,20 @@ export const presenter = (isJson: boolean, args: ReadonlyArray<string>): CliOutp
     switch (event._tag) {
       case "InvalidInvocation": {
         const text = event.errors.some(({ _tag }) => _tag === "UnrecognizedOption") ? dashedText(args) : undefined
-        const messages = new Set(event.errors.map(({ message }) => message.trim().replace(/\s*\n\s*/g, " ")))
         const said =
           text === undefined
-            ? [...messages].join("; ")
+            ? Usage.problems(event, args).join("; ")
             : `${JSON.stringify(text)} starts with a dash: write it after "--" (note add -- "-5 degrees") or after "=" (--summary="-5 degrees")`
-        const message = `${said}; see "${event.commandPath.join(" ")} --help"`
-        return Effect.asVoid(report({ _tag: "Usage", message } satisfies Usage, isJson))
+        const message = `${said}; see "${inThisForm(event.commandPath.join(" "))} --help"`
+        return Effect.asVoid(report({ _tag: "Usage", message } satisfies Wrong, isJson))
       }
       case "Help":
-        if (event.reason === "Requested") return CliOutput.defaultPresenter.present(event)
+        if (event.reason === "Requested") return CliOutput.defaultPresenter.present(Usage.inThisForm(event))
         return isJson
           ? Effect.asVoid(report({ _tag: "Usage", message: `${event.commandPath.join(" ")} needs a command` }, true))
-          : Effect.flatMap(CliOutput.Formatter, ({ formatHelpDoc }) => writeError(formatHelpDoc(event.helpDoc)))
+          : Effect.flatMap(CliOutput.Formatter, ({ formatHelpDoc }) =>
+              writeError(formatHelpDoc(Usage.inThisForm(event).helpDoc))
+            )
       case "Version":
         return CliOutput.defaultPresenter.present(event)
     }

@@ -9,7 +9,7 @@ export const text = (name: string, description: string) =>
   Argument.String(name).pipe(
     Argument.filter(
       (value) => value !== "",
-      () => "Expected some text, and it is empty"
+      () => "text that is not empty"
     ),
     Argument.withDescription(description)
   )
@@ -18,7 +18,7 @@ export const textFlag = (name: string, metavar: string, description: string) =>
   Flag.String(name).pipe(
     Flag.filter(
       (value) => value !== "",
-      () => "Expected some text, and it is empty"
+      () => "text that is not empty"
     ),
     Flag.withMetavar(metavar),
     Flag.withDescription(description)
@@ -32,7 +32,11 @@ export const id = Argument.String("id").pipe(Argument.withDescription("The id of
 
 /** A number that a predicate accepts. */
 export const number = (name: string, metavar: string, isValid: (value: number) => boolean, expected: string) =>
-  Flag.Finite(name).pipe(
-    Flag.filter(isValid, () => `Expected ${expected}`),
+  Flag.String(name).pipe(
+    Flag.filter(
+      (text) => /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(text) && isValid(Number(text)),
+      () => expected
+    ),
+    Flag.map(Number),
     Flag.withMetavar(metavar)
   )

@@ -8,6 +8,7 @@ import * as NodeStream from "@effect/platform-node/NodeStream"
 import { Effect, Result, Schema, Stream } from "effect"
 import { Argument, Command } from "effect/cli"
 import { createReadStream } from "node:fs"
+import { commandLine } from "../services/Invocation.ts"
 import { readHeader } from "../core/Archive.ts"
 import { utf8Length } from "../core/NodeId.ts"
 import { batch } from "../services/Archive.ts"
@@ -64,7 +65,7 @@ export const command = Command.make(
       if (!hasHeader) {
         const header = line.problem === undefined ? readHeader(line.text) : Result.fail(line.problem)
         if (Result.isFailure(header)) {
-          const problem = `it cannot be imported (${header.failure}): give a file that feral-sync export made`
+          const problem = `it cannot be imported (${header.failure}): give a file that ${commandLine("export")} made`
           return yield* new FileUnusable({ file, problem })
         }
         hasHeader = true
@@ -81,7 +82,7 @@ export const command = Command.make(
     yield* Stream.runForEach(bytesOf(file), (bytes) => Effect.forEach(lines.push(bytes), next, { discard: true }))
     yield* Effect.forEach(lines.end(), next, { discard: true })
     if (!hasHeader) {
-      return yield* new FileUnusable({ file, problem: "it is empty: give a file that feral-sync export made" })
+      return yield* new FileUnusable({ file, problem: `it is empty: give a file that ${commandLine("export")} made` })
     }
     yield* flush()
     refused.sort((a, b) => a.line - b.line)

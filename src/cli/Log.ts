@@ -3,6 +3,7 @@
  */
 import { Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
+import { commandLine } from "../services/Invocation.ts"
 import * as Fields from "./Fields.ts"
 import * as Listing from "./Listing.ts"
 import { ago } from "./Output.ts"
@@ -21,14 +22,14 @@ const append = Command.make(
       Flag.String("args").pipe(
         Flag.filter(
           (text) => Option.isSome(decodeJson(text)),
-          () => `Expected JSON, like '{"a":1}'`
+          () => `JSON, like '{"a":1}'`
         ),
         Flag.withMetavar("JSON"),
         Flag.withDescription("The arguments, as JSON (default: {})")
       )
     ),
     latency: Fields.maybe(
-      Fields.number("latency-ms", "N", (value) => value >= 0, "milliseconds, 0 or more (default: 0)")
+      Fields.number("latency-ms", "N", (value) => value >= 0, "a number of milliseconds, 0 or more (default: 0)")
     )
   },
   ({ session, skill, endpoint, status, args, latency }) =>
@@ -64,7 +65,7 @@ const list = Command.make("list", {}, () =>
       { title: "ENDPOINT", text: ({ endpoint_id }) => endpoint_id },
       { title: "ARGS", text: ({ args }) => args }
     ],
-    whenEmpty: "The log is empty. Append an entry: feral-sync log append --session S --skill K --endpoint E --status ok"
+    whenEmpty: `The log is empty. Append an entry: ${commandLine("log append --session S --skill K --endpoint E --status ok")}`
   })
 ).pipe(Command.withDescription("List the log"), Command.withExamples([{ command: "feral-sync log list" }]))
 

@@ -3,6 +3,7 @@
  */
 import { Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
+import { commandLine } from "../services/Invocation.ts"
 import * as Fields from "./Fields.ts"
 import * as Listing from "./Listing.ts"
 import { ago } from "./Output.ts"
@@ -57,7 +58,7 @@ const list = Command.make("list", {}, () =>
         text: ({ content, importance }) => (importance === "normal" ? content : `[${importance}] ${content}`)
       }
     ],
-    whenEmpty: 'No notes yet. Write one: feral-sync note add "water the plants" --tag home'
+    whenEmpty: `No notes yet. Write one: ${commandLine('note add "water the plants" --tag home')}`
   })
 ).pipe(
   Command.withDescription("List the notes"),

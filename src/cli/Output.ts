@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import { CliOutput } from "effect/cli"
 
 export { oneLine } from "../core/Printable.ts"
+export { quoted } from "../services/Invocation.ts"
 
 /** Writes to stdout, and waits until it has left. When nobody reads any more (`| head`), the command is over, and done. */
 export const write = (text: string): Effect.Effect<void> =>
@@ -36,9 +37,6 @@ export const writeJson = (value: unknown): Effect.Effect<void> => writeLine(JSON
 export const lineWidth = (): number => (process.stdout.isTTY ? process.stdout.columns : Infinity)
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" })
-
-/** A path as a shell takes it. */
-export const quoted = (path: string): string => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)
 
 /** The beginning of a text, at most `width` cells wide. */
 export const truncate = (text: string, width: number): string => {

@@ -2,6 +2,7 @@
  * A node that runs, with all that it needs: loaded by `start` alone, for it is much.
  */
 import { Context, Effect, Layer, Option } from "effect"
+import { commandLine } from "../services/Invocation.ts"
 import * as FeralSync from "../FeralSync.ts"
 import { Api } from "../services/Api.ts"
 import { type Settings, strangers } from "../services/Config.ts"
@@ -58,6 +59,6 @@ const welcome = ({ home, host }: Settings, { nodeId, port, apiPort, passphrase }
     "",
     "The next node needs the same passphrase:",
     `  show it here      cat ${quoted(file)}`,
-    "  give it there     feral-sync start --passphrase-file -     (paste it, Enter, Ctrl-D)"
+    `  give it there     ${commandLine("start --passphrase-file -")}     (paste it, Enter, Ctrl-D)`
   ]
 }

@@ -3,6 +3,7 @@
  */
 import { Clock, Effect } from "effect"
 import { Command } from "effect/cli"
+import { commandLine, inThisForm } from "../services/Invocation.ts"
 import { formatAddress } from "../core/Address.ts"
 import * as ClockOffset from "../core/ClockOffset.ts"
 import { clockNextStep } from "../core/Failure.ts"
@@ -51,7 +52,7 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
   const entry = (title: string, text: string) => `${title.padEnd(12)}${text}`
   const running =
     status.port === null
-      ? ['not running: start it with "feral-sync start"']
+      ? [`not running: start it with "${commandLine("start", home)}"`]
       : [`running for ${duration(status.uptime_seconds)}, on port ${status.port}`]
   const lines = [
     entry("Node", `${oneLine(status.node_id)} (feral-sync ${status.version})`),
@@ -89,7 +90,7 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
 /** Until when the certificates are valid, and what to do when that is soon. */
 const expiry = (until: number, now: number): string => {
   const date = new Date(until).toISOString().slice(0, 10)
-  const step = 'sign a new one ("feral-sync tls issue")'
+  const step = `sign a new one ("${commandLine("tls issue")}")`
   if (now >= until) return `expired on ${date}: peers refuse this node; ${step}`
   return until - now > notice
     ? `valid until ${date}`
@@ -124,7 +125,7 @@ const peerTable = (peers: ReadonlyArray<PeerStatus>, now: number): ReadonlyArray
   const troubles = peers.flatMap(({ address, port, state, last_error: error }) =>
     error === null || state === "live"
       ? []
-      : [`${formatAddress({ host: address, port })}: ${oneLine(error.message)} [${error._tag}]`]
+      : [`${formatAddress({ host: address, port })}: ${inThisForm(oneLine(error.message))} [${error._tag}]`]
   )
   const clocks = peers.flatMap(({ address, port, clock_offset_ms: offset }) => {
     if (offset === null || Math.abs(offset) < worthMentioning) return []

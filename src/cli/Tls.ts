@@ -6,6 +6,7 @@ import { Argument, Command, Flag } from "effect/cli"
 import { existsSync, statSync } from "node:fs"
 import { isIPv6 } from "node:net"
 import { dirname, join, resolve } from "node:path"
+import { commandLine } from "../services/Invocation.ts"
 import * as Config from "../services/Config.ts"
 import * as Description from "../services/tls/Description.ts"
 import * as Issuer from "../services/tls/Issuer.ts"
@@ -19,7 +20,7 @@ const { fileNames } = Issuer
 const name = Flag.String("name").pipe(
   Flag.filterMap(
     (text) => Result.getSuccess(Issuer.parseName(text)),
-    () => "Expected a host name or an IP address"
+    () => "a host name or an IP address"
   ),
   Flag.withMetavar("NAME"),
   Flag.withDescription("A name or an address of the node; may be given several times")
@@ -61,7 +62,7 @@ const init = Command.make(
         ...exports(directory),
         "",
         "For the next node, sign a certificate here, and copy it there with the lines that this prints:",
-        `  feral-sync tls issue --ca ${quoted(directory)} --name NAME-OF-THE-NEXT-NODE`
+        `  ${commandLine(`tls issue --ca ${quoted(directory)} --name NAME-OF-THE-NEXT-NODE`)}`
       ].join("\n")
     )
   })
@@ -140,8 +141,7 @@ const show = Command.make(
     const found = yield* Description.read(settings?.files ?? files.map((file) => resolve(file)), now)
     if (yield* Globals.Json) yield* writeJson(found)
     else {
-      const none =
-        "No certificates are configured: the node makes its own when it first starts, or see feral-sync tls init."
+      const none = `No certificates are configured: the node makes its own when it first starts, or see ${commandLine("tls init --help")}`
       yield* writeLine(found.length === 0 ? none : found.map((item) => described(item, now).join("\n")).join("\n\n"))
     }
     // What the node would say of them at its start.

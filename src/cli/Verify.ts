@@ -7,6 +7,7 @@ import type { Compared } from "../services/Status.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
 import { counted, oneLine, writeJson, writeLine } from "./Output.ts"
+import { commandLine } from "../services/Invocation.ts"
 
 /** Something is wrong, was shown, and could not be repaired. */
 class VerificationFailed extends Schema.TaggedError<VerificationFailed>()("VerificationFailed", {
@@ -19,7 +20,7 @@ class VerificationFailed extends Schema.TaggedError<VerificationFailed>()("Verif
 
 const damaged =
   "the database is damaged: stop the node, put a backup in the place of sync.db (or remove it), and start; what it lacks comes back from the peers"
-const differing = "the rows of a peer differ still: run feral-sync verify on that node, and then here again"
+const differing = `the rows of a peer still differ: run "${commandLine("verify")}" on that node, and then here again`
 
 export const command = Command.make(
   "verify",

@@ -2,7 +2,7 @@
  * Where a node can be dialled, and its text form `host:port`, with IPv6 in brackets (RFC 3986 section 3.2.2).
  */
 import { Result } from "effect"
-import { NetAddress } from "effect/net"
+import * as NetAddress from "effect/net/NetAddress"
 
 /** IPv6 addresses without brackets, link-local ones with their scope. */
 export interface Address {

@@ -8,7 +8,7 @@
  * tags), separators of lines and paragraphs, and halves of surrogate pairs. U+200C and U+200D belong to the spelling of
  * Persian and of emoji, and the signs over Arabic and Syriac numbers are visible: those stay.
  */
-const steering = /[[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]--[\u200c\u200d\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2]]/gv
+const steering = /[[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]--[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u200c\u200d]]/gv
 
 /** Each such character as JSON escapes it: `\u001b`. Inside a JSON string the value stays the same. */
 export const escapeControls = (text: string): string => text.replace(steering, escaped)

@@ -5,6 +5,7 @@
 import { Cause, Formatter, Layer, Logger, type LogLevel, References } from "effect"
 import { escapeControls } from "../core/Printable.ts"
 import type { Settings } from "./Config.ts"
+import { inThisForm } from "./Invocation.ts"
 
 /** The logger of the settings, in place of Effect's own. */
 export const layer = ({ log, logLevel }: Pick<Settings, "log" | "logLevel">): Layer.Layer<never> =>
@@ -22,7 +23,7 @@ const levels: Record<Settings["logLevel"], LogLevel.LogLevel> = {
 
 /** `12:34:56.789 INFO  peer connected  peer=… address=…` */
 const pretty = Logger.make<unknown, string>(({ cause, date, fiber, logLevel, message }) => {
-  const words = (Array.isArray(message) ? message : [message]).map(text).join(" ")
+  const words = inThisForm((Array.isArray(message) ? message : [message]).map(text).join(" "))
   const annotations = Object.entries(fiber.getRef(References.CurrentLogAnnotations))
   const facts = annotations.map(([key, value]) => `${key}=${quoted(text(value))}`).join(" ")
   const line = `${date.toTimeString().slice(0, 8)} ${logLevel.toUpperCase().padEnd(5)} ${words}`

@@ -9,6 +9,7 @@ import type { NodeStatus } from "../Status.ts"
 import * as SqliteCheck from "../store/SqliteCheck.ts"
 import { version } from "../Version.ts"
 import { failed, fromFailure, ok, skipped, warning } from "./Finding.ts"
+import { commandLine } from "../Invocation.ts"
 
 /** How long a running node may take to say how it is. */
 const answerWithin = "3 seconds"
@@ -89,6 +90,6 @@ export const database = Effect.fnUntraced(function* (home: string, isInUse: bool
             )
           : isChecked
             ? ok(check, `sound, ${Home.sized(bytes)}`, facts)
-            : warning(check, `${Home.sized(bytes)}, too large to be read now`, "feral-sync verify", facts)
+            : warning(check, `${Home.sized(bytes)}, too large to be read now`, commandLine("verify", home), facts)
   return { findings: [finding], nodeId }
 })

@@ -4,6 +4,7 @@
  * The last two weeks of a certificate are warned about once a day, and its end is said when it comes.
  */
 import { Clock, Effect } from "effect"
+import { commandLine } from "../Invocation.ts"
 
 /** How long one certificate is good for, of those that our membership of the CA rests on. */
 export interface Lifetime {
@@ -35,7 +36,7 @@ export const firstEnd = (lifetimes: ReadonlyArray<Lifetime>): number | undefined
 export const findings = (lifetimes: ReadonlyArray<Lifetime>, now: number): ReadonlyArray<Finding> =>
   lifetimes.flatMap(({ file, certificate, until }): ReadonlyArray<Finding> => {
     const date = new Date(until).toISOString().slice(0, 10)
-    const next_step = "sign a new certificate (feral-sync tls issue) and put it in place: it is read without a restart"
+    const next_step = `sign a new certificate (${commandLine("tls issue")}) and put it in place: it is read without a restart`
     if (now >= until) {
       const message = `${file}: the certificate (${certificate}) expired on ${date}: peers refuse this node`
       return [{ status: "failed", file, message, next_step }]

@@ -14,6 +14,7 @@ import * as Home from "../Home.ts"
 import * as Certificate from "./Certificate.ts"
 import { describe } from "./Material.ts"
 import * as Pem from "./Pem.ts"
+import { commandLine } from "../Invocation.ts"
 
 export const fileNames = { ca: "ca-cert.pem", caKey: "ca-key.pem", cert: "peer-cert.pem", key: "peer-key.pem" } as const
 
@@ -134,7 +135,7 @@ const readAuthority = Effect.fnUntraced(function* (ca: string, caKey: string) {
 const unfit = (certificate: X509Certificate, now: number): string | undefined => {
   if (!certificate.ca) return `this certificate (${describe(certificate)}) is none of a CA: give that of the CA`
   if (Date.parse(certificate.validTo) > now) return undefined
-  return `the CA expired on ${certificate.validTo}: make a new one (feral-sync tls init)`
+  return `the CA expired on ${certificate.validTo}: make a new one (${commandLine("tls init")})`
 }
 
 /** Clocks differ a little: what was signed just now is valid on all of them. */

@@ -16,6 +16,7 @@ import * as Endpoint from "./Endpoint.ts"
 import type { Lifetime } from "./Expiry.ts"
 import * as Pem from "./Pem.ts"
 import * as Verdict from "./Verdict.ts"
+import { commandLine } from "../Invocation.ts"
 
 export { describe, oneLine } from "./Verdict.ts"
 const { describe, oneLine } = Verdict
@@ -197,7 +198,7 @@ const day = 24 * 60 * 60 * 1000
 const timing = (certificate: X509Certificate, now: number): string | undefined => {
   const { validFrom, validTo } = certificate
   if (now > Date.parse(validTo))
-    return `the certificate (${describe(certificate)}) expired on ${validTo}: sign a new one (feral-sync tls issue)`
+    return `the certificate (${describe(certificate)}) expired on ${validTo}: sign a new one (${commandLine("tls issue")})`
   if (now < Date.parse(validFrom))
     return `the certificate (${describe(certificate)}) is valid only from ${validFrom}: check the clock of this machine`
   return undefined

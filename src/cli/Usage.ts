@@ -1,0 +1,83 @@
+/**
+ * What is wrong with a command line, in our words: all that is missing at once, and what was meant where it can be guessed.
+ */
+import type { CliOutput } from "effect/cli"
+import * as Invocation from "../services/Invocation.ts"
+
+type Invalid = CliOutput.Presenter.InvalidInvocation
+type Problem = Invalid["errors"][number]
+
+/** The problems of an invocation, each once. */
+export const problems = (event: Invalid, args: ReadonlyArray<string>): ReadonlyArray<string> => [
+  ...new Set(event.errors.map((error) => problem(error, event, args)))
+]
+
+const problem = (error: Problem, { commandPath, helpDoc }: Invalid, args: ReadonlyArray<string>): string => {
+  switch (error._tag) {
+    case "MissingOption":
+    case "MissingArgument":
+      return missing(error, helpDoc, args)
+    case "InvalidValue":
+      return `${error.kind === "flag" ? `--${error.option}` : error.option} must be ${error.expected.replace(/ \(default.*\)$/, "")}, not ${JSON.stringify(error.value)}`
+    case "UnexpectedArgument":
+      return unexpected(error.arguments, commandPath, helpDoc.args?.length ?? 0, args)
+    case "UnrecognizedOption":
+      return `Unknown flag ${error.option}${meant(error.suggestions)}`
+    case "UnknownSubcommand":
+      return `Unknown command ${JSON.stringify(error.subcommand)}${meant(error.suggestions)}`
+    default:
+      return error.message.trim().replace(/\s*\n\s*/g, " ")
+  }
+}
+
+const meant = ([first]: ReadonlyArray<string>): string => (first === undefined ? "" : `. Did you mean this? ${first}`)
+
+/** The parser stops at the first that is missing. Arguments come in order: all that follow one that is missing are, too. */
+const missing = (
+  error: Extract<Problem, { readonly _tag: "MissingOption" | "MissingArgument" }>,
+  { flags, args: positional = [] }: Invalid["helpDoc"],
+  args: ReadonlyArray<string>
+): string => {
+  const isGiven = (name: string) => args.some((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`))
+  const absent = flags.filter(({ name, required }) => required && !isGiven(name)).map(({ name }) => `--${name}`)
+  const from = error._tag === "MissingArgument" ? positional.findIndex(({ name }) => name === error.argument) : -1
+  const texts =
+    from === -1
+      ? []
+      : positional
+          .slice(from)
+          .filter(({ required }) => required)
+          .map(({ name }) => name)
+  const listed = [listOf("argument", texts), listOf("flag", absent)].filter((part) => part !== "")
+  return listed.length === 0 ? error.message : listed.join("; ")
+}
+
+const listOf = (what: string, names: ReadonlyArray<string>): string =>
+  names.length === 0 ? "" : `Missing required ${what}${names.length === 1 ? "" : "s"}: ${names.join(", ")}`
+
+/** Words too many are a text without quotes, most likely. The command as it was meant is shown where no flag is in between. */
+const unexpected = (
+  words: ReadonlyArray<string>,
+  commandPath: ReadonlyArray<string>,
+  taken: number,
+  args: ReadonlyArray<string>
+): string => {
+  const what = `Unexpected ${words.length === 1 ? "argument" : "arguments"} ${words.map((word) => JSON.stringify(word)).join(", ")}`
+  if (taken === 0) return `${what}: this command takes none`
+  const names = commandPath.slice(1)
+  const typed = args.filter((arg) => arg !== "--json")
+  const given = typed.slice(names.length)
+  const isPlain = names.every((name, index) => typed[index] === name) && !given.some((arg) => arg.startsWith("-"))
+  if (!isPlain) return `${what}: put a text of several words in quotes`
+  const text = given.slice(taken - 1).join(" ")
+  const before = [...names, ...given.slice(0, taken - 1).map(Invocation.quoted)].join(" ")
+  return `${what}: put the text in quotes, as in ${Invocation.commandLine(`${before} ${Invocation.quoted(text)}`)}`
+}
+
+/** Help, with its examples and its usage in the form in which this program was started. */
+export const inThisForm = <E extends CliOutput.Presenter.Help>(event: E): E => {
+  const { helpDoc } = event
+  const examples = helpDoc.examples?.map((example) => ({ ...example, command: Invocation.inThisForm(example.command) }))
+  const usage = Invocation.inThisForm(helpDoc.usage)
+  return { ...event, helpDoc: { ...helpDoc, usage, ...(examples === undefined ? {} : { examples }) } }
+}

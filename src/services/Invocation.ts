@@ -1,0 +1,50 @@
+/**
+ * How this program was started, so that every command that a message names can be pasted as it stands: a clone has no
+ * `feral-sync` on its path.
+ */
+import { homedir } from "node:os"
+import { basename, relative, resolve } from "node:path"
+
+export interface Start {
+  /** The file that Node runs, as it was given to it. */
+  readonly script: string | undefined
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly directory: string
+}
+
+/** The words that start this program. A program that embeds a node names the installed command. */
+export const programOf = ({ script, environment, directory }: Start): string => {
+  if (script === undefined || !/^main\.[jt]s$/.test(basename(script))) {
+    const isLocal = environment["npm_command"] === "exec" && script !== undefined && basename(script) === "feral-sync"
+    return isLocal ? "npx feral-sync" : "feral-sync"
+  }
+  if (/[/\\]node_modules[/\\]/.test(script)) return "feral-sync"
+  const npmScript = environment["npm_lifecycle_event"]
+  if (npmScript === "feral-sync" || npmScript === "start") return "npm run -s feral-sync --"
+  const near = relative(directory, script)
+  return `node ${quoted(near.startsWith("..") || near === "" ? script : near)}`
+}
+
+/** The command line of a command: `commandLine("start --port 0")`. With a data directory, when it is not the usual one. */
+export const commandLine = (words: string, home?: string): string => {
+  const { argv, env } = process
+  const program = programOf({ script: argv[1], environment: env, directory: process.cwd() })
+  return `${program} ${words}${home === undefined || home === usualHome() ? "" : ` --home ${quoted(home)}`}`
+}
+
+/**
+ * The same for a text that names commands as they are once installed: what failures say, and examples. Whatever is shown to
+ * people passes through here.
+ */
+export const inThisForm = (text: string): string => text.replace(named, (_, words: string) => commandLine(words))
+
+const named =
+  /\bferal-sync (start|status|peers|doctor|tls|note|fact|episode|log|search|export|import|backup|verify|identity)\b/g
+
+/** A path as a shell takes it. */
+export const quoted = (path: string): string =>
+  /^[\w./:@%+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
+
+/** The data directory of a command that names none. */
+const usualHome = (): string =>
+  resolve((process.env["FERAL_HOME"]?.trim() || "~/.feral").replace(/^~(?=$|\/)/, homedir()))
