@@ -122,8 +122,8 @@ const columns = (now: number): ReadonlyArray<Table.Column<PeerStatus>> => [
 /** The peers, and below them what keeps some from syncing, in full: it holds the next step. */
 const peerTable = (peers: ReadonlyArray<PeerStatus>, now: number): ReadonlyArray<string> => {
   const layout = Table.layout(columns(now), peers, lineWidth())
-  const troubles = peers.flatMap(({ address, port, state, last_error: error }) =>
-    error === null || state === "live"
+  const troubles = peers.flatMap(({ address, port, last_error: error }) =>
+    error === null
       ? []
       : [`${formatAddress({ host: address, port })}: ${inThisForm(oneLine(error.message))} [${error._tag}]`]
   )

@@ -6,7 +6,7 @@
  */
 import { Result, Schema } from "effect"
 import * as ClockOffset from "./ClockOffset.ts"
-import { parse } from "./Json.ts"
+import { parse, parseExact } from "./Json.ts"
 import { type NodeId, utf8Length } from "./NodeId.ts"
 import * as Operation from "./Operation.ts"
 import * as VectorClock from "./VectorClock.ts"
@@ -48,7 +48,7 @@ export const readOperation = (
   text: string,
   { bytes, driftMs, now }: Limits
 ): Result.Result<Operation.Operation, string> =>
-  Result.flatMap(parse(text, Operation.maxDataDepth + 1), Operation.fromWire).pipe(
+  Result.flatMap(parseExact(text, Operation.maxDataDepth + 1), Operation.fromWire).pipe(
     Result.flatMap((operation) => {
       // What is written shorter than its canonical text may be too large for every peer all the same.
       const size = utf8Length(Operation.toWire(operation))

@@ -6,6 +6,7 @@
  * that could forge a collision could as well write what they please.
  */
 import * as Hlc from "./Hlc.ts"
+import { withDoubles } from "./Json.ts"
 import type { Operation } from "./Operation.ts"
 
 /** Two lanes of 32 bits, each 0 to 2^32 - 1. */
@@ -40,7 +41,8 @@ export const equals = (a: Digest, b: Digest): boolean => a.high === b.high && a.
 
 /**
  * The content of an operation, without its HLC, as one text. Ids hold no control characters, so a NUL separates. An
- * `update` means what an `insert` means, and a relay of an older generation turns one into the other.
+ * `update` means what an `insert` means, and a relay of an older generation turns one into the other. Numbers count as the
+ * doubles that they are to an older version of this program, which keeps no more of them.
  */
 export const content = (operation: Operation): string => fieldsOf(operation).join("\0")
 
@@ -50,7 +52,7 @@ const fieldsOf = ({ op_id, table, op_type, row_id, data, timestamp }: Operation)
   op_type === "delete" ? "delete" : "insert",
   op_id,
   `${timestamp}`,
-  data
+  withDoubles(data)
 ]
 
 /** The fingerprint of one row: of its operation's HLC and content, with a NUL between. */

@@ -21,6 +21,12 @@ export const nextSteps = {
   LegacyKeptOut: "set it to tls or on to let them in",
   LegacyExposed: "give both nodes certificates of one CA, or set FERAL_SYNC_LEGACY=on to allow it",
   NoScopeGranted: "grant a scope there, and set FERAL_SYNC_LEGACY_SCOPE here to its name",
+  PeerIdentityRequired:
+    "turn that requirement off there: feral-sync has no peer identity, and cannot join such a network",
+  PeerGrantInvalid: "remove the grant for this node there: feral-sync shows none",
+  PeerRefused: "see the log of that node for the reason",
+  Quarantined: "write the row again on the node that it comes from",
+  RowsTooLarge: "split these rows into smaller ones",
   Diverged: "they are compared and repaired by themselves; feral-sync verify does so now"
 } as const
 
@@ -128,6 +134,34 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
   }
 }
 
+/** An existing FERAL node lets in only nodes that it knows by an identity of its own making. */
+export class PeerIdentityRequired extends Schema.TaggedError<PeerIdentityRequired>()("PeerIdentityRequired", {
+  by: Schema.String
+}) {
+  override get message(): string {
+    return `${this.by} lets in only nodes with a registered peer identity: ${nextSteps.PeerIdentityRequired}`
+  }
+}
+
+/** An existing FERAL node expects a grant of this node that we do not hold. */
+export class PeerGrantInvalid extends Schema.TaggedError<PeerGrantInvalid>()("PeerGrantInvalid", {
+  by: Schema.String
+}) {
+  override get message(): string {
+    return `${this.by} expects a peer grant that this node does not hold: ${nextSteps.PeerGrantInvalid}`
+  }
+}
+
+/** An existing FERAL node refuses us, in words of its own. */
+export class PeerRefused extends Schema.TaggedError<PeerRefused>()("PeerRefused", {
+  by: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `${this.by} refuses the connection (${JSON.stringify(this.reason)}): ${nextSteps.PeerRefused}`
+  }
+}
+
 /** The peer ended the session in good order. */
 export class PeerClosed extends Schema.TaggedError<PeerClosed>()("PeerClosed", {
   code: Schema.Number,
@@ -150,4 +184,7 @@ export type SessionFailure =
   | PeerTimeout
   | LegacyRefused
   | RateLimited
+  | PeerIdentityRequired
+  | PeerGrantInvalid
+  | PeerRefused
   | PeerClosed

@@ -4,6 +4,10 @@
  * Object keys stand in one fixed order (integer-like keys ascending, then the others by code unit), numbers and strings in
  * the form of ECMA-262 `JSON.stringify`: a number beyond the range of doubles is `null`. The idea is that of RFC 8785; only
  * the place of integer-like keys differs.
+ *
+ * Two kinds of numbers would lose something as doubles: integers with more digits than a double holds, and -0.0. `parseExact`
+ * keeps them as their text, and `canonical` writes that text. `withDoubles` gives the text as it is without them: what a
+ * replica that reads every number as a double makes of it.
  */
 import { Option, Predicate, Result, Schema } from "effect"
 
@@ -36,6 +40,70 @@ export const parse = (text: string, maxDepth: number): Result.Result<unknown, st
   })
 }
 
+/** The same, with numbers that a double would change kept as their text (`JSON.rawJSON`), for what is passed on. */
+export const parseExact = (text: string, maxDepth: number): Result.Result<unknown, string> => {
+  if (!mayBeExact.test(text)) return parse(text, maxDepth)
+  const shape = shapeOf(text, maxDepth)
+  if (shape === "deep") return Result.fail(`JSON nested more than ${maxDepth} deep`)
+  return Result.try({
+    try: (): unknown => (shape === "plain" ? JSON.parse(text, keepExact) : parseEscapedKeys(text, keepExact)),
+    catch: () => "not JSON"
+  })
+}
+
+/** Whether this is a number that `parseExact` kept as its text. */
+export const isExactNumber = (value: unknown): value is { readonly rawJSON: string } => JSON.isRawJSON(value)
+
+/** The number as a double, when it is one that was kept as its text; any other value as it is. */
+export const asDouble = (value: unknown): unknown => (isExactNumber(value) ? Number(value.rawJSON) : value)
+
+/** Canonical JSON text with every number as a double. Texts that are equal after this say the same to every replica. */
+export const withDoubles = (text: CanonicalJson): string => {
+  if (!mayBeExact.test(text)) return text
+  const parts: Array<string> = []
+  let copied = 0
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index)
+    if (unit === quote) index = endOfString(text, index)
+    else if (isOfNumber(unit) && unit !== plus) {
+      const start = index
+      while (isOfNumber(text.charCodeAt(index + 1))) index++
+      const source = text.slice(start, index + 1)
+      // `true`, `false` and `null` hold an e, and no digit.
+      if (exactText(source) === undefined) continue
+      parts.push(text.slice(copied, start), JSON.stringify(Number(source)))
+      copied = index + 1
+    }
+  }
+  return copied === 0 ? text : parts.join("") + text.slice(copied)
+}
+
+/** Found in every text that holds a number which a double would change, and in few others. */
+const mayBeExact = /\d{16}|-0/
+
+/** Digits of the longest integer that is kept: Python reads no longer one. A longer one becomes what it is as a double. */
+const maxDigits = 4_300
+
+/** The text of a number that a double would change; none for all others. */
+const exactText = (source: string): string | undefined => {
+  if (/^-0(?:\.0*)?(?:[eE][-+]?\d+)?$/.test(source)) return "-0.0"
+  if (source.length <= 15 || source.length > maxDigits || !/^-?\d+$/.test(source)) return undefined
+  return String(Number(source)) === source ? undefined : source
+}
+
+const keepExact = (_key: string, value: unknown, context?: { readonly source?: string }): unknown => {
+  const exact = typeof value === "number" && context?.source !== undefined ? exactText(context.source) : undefined
+  return exact === undefined ? value : JSON.rawJSON(exact)
+}
+
+/** ECMA-262, not yet in the types of TypeScript. */
+declare global {
+  interface JSON {
+    rawJSON(text: string): { readonly rawJSON: string }
+    isRawJSON(value: unknown): boolean
+  }
+}
+
 /**
  * What has to be known before `JSON.parse`, which would build every level: whether brackets are nested more than `maxDepth`
  * deep, and whether a key is written with an escape. A scan without allocation.
@@ -57,7 +125,7 @@ export const shapeOf = (text: string, maxDepth: number): "plain" | "deep" | "esc
 }
 
 /** Reads the text with every key replaced by a number of its own, and then puts the keys back. Throws as `JSON.parse` does. */
-const parseEscapedKeys = (text: string): unknown => {
+const parseEscapedKeys = (text: string, reviver?: typeof keepExact): unknown => {
   const numbers = new Map<string, number>()
   const keys: Array<string> = []
   const parts: Array<string> = []
@@ -74,20 +142,84 @@ const parseEscapedKeys = (text: string): unknown => {
     }
     start = text.indexOf('"', end + 1)
   }
-  return withKeys(JSON.parse(parts.join("") + text.slice(copied)), keys)
+  return withKeys(JSON.parse(parts.join("") + text.slice(copied), reviver), keys)
 }
 
 const withKeys = (value: unknown, keys: ReadonlyArray<string>): unknown => {
-  if (!Predicate.isObjectOrArray(value)) return value
+  if (!Predicate.isObjectOrArray(value) || isExactNumber(value)) return value
   if (Array.isArray(value)) return value.map((item) => withKeys(item, keys))
   return Object.fromEntries(
     Object.entries(value).map(([number, item]) => [keys[Number(number.slice(1))] ?? "", withKeys(item, keys)])
   )
 }
 
+/** A piece of a text: from `start` up to and without `end`. */
+export interface Extent {
+  readonly start: number
+  readonly end: number
+}
+
+/**
+ * Finds where the value ends that begins at `start`, by its brackets and strings alone: also when what is in them is not JSON,
+ * however deep. None where the brackets are never closed. Takes no recursion and allocates nothing.
+ */
+export const endOfValue = (text: string, start: number): number | undefined => {
+  let depth = 0
+  for (let index = start; index < text.length; index++) {
+    const unit = text.charCodeAt(index)
+    if (unit === quote) {
+      index = endOfString(text, index)
+      if (index >= text.length) return undefined
+    } else if (unit === openBrace || unit === openBracket) depth++
+    else if (unit === closeBrace || unit === closeBracket) {
+      // The bracket that closes what is around this value.
+      if (depth === 0) return index
+      depth--
+    } else if (unit === comma && depth === 0) return index
+    else continue
+    if (depth === 0 && unit !== quote) return index + 1
+  }
+  return depth === 0 ? text.length : undefined
+}
+
+/** The index of the next unit that is not white space. */
+export const skipSpace = (text: string, start: number): number => {
+  let index = start
+  while (isSpace(text.charCodeAt(index))) index++
+  return index
+}
+
+/** The members of the object that a text holds, each value as an extent; none when the text is not one object. */
+export const membersOf = (text: string): ReadonlyMap<string, Extent> | undefined => {
+  const members = new Map<string, Extent>()
+  let index = skipSpace(text, 0)
+  if (text.charCodeAt(index) !== openBrace) return undefined
+  index = skipSpace(text, index + 1)
+  if (text.charCodeAt(index) !== closeBrace) {
+    for (;;) {
+      if (text.charCodeAt(index) !== quote) return undefined
+      const end = endOfString(text, index)
+      const key = Result.getOrElse(parse(text.slice(index, end + 1), 0), () => undefined)
+      const at = skipSpace(text, end + 1)
+      if (typeof key !== "string" || text.charCodeAt(at) !== colon) return undefined
+      const start = skipSpace(text, at + 1)
+      const over = endOfValue(text, start)
+      if (over === undefined || over === start) return undefined
+      members.set(key, { start, end: over })
+      index = skipSpace(text, over)
+      if (text.charCodeAt(index) === closeBrace) break
+      if (text.charCodeAt(index) !== comma) return undefined
+      index = skipSpace(text, index + 1)
+    }
+  }
+  return skipSpace(text, index + 1) === text.length ? members : undefined
+}
+
 const quote = 0x22
+const comma = 0x2c
 const backslash = 0x5c
 const colon = 0x3a
+const plus = 0x2b
 const openBracket = 0x5b
 const closeBracket = 0x5d
 const openBrace = 0x7b
@@ -110,6 +242,10 @@ const isKey = (text: string, end: number): boolean => {
   return text.charCodeAt(next) === colon
 }
 
+/** Whether a code unit may stand in a number. */
+const isOfNumber = (unit: number): boolean =>
+  (unit >= 0x30 && unit <= 0x39) || unit === 0x2d || unit === 0x2e || unit === plus || unit === 0x65 || unit === 0x45
+
 const isSpace = (unit: number): boolean => unit === 0x20 || (unit >= 0x09 && unit <= 0x0d)
 
 const hasEscape = (text: string, start: number, end: number): boolean => {
@@ -118,7 +254,7 @@ const hasEscape = (text: string, start: number, end: number): boolean => {
 }
 
 const isNestedWithin = (value: unknown, depth: number): boolean => {
-  if (!Predicate.isObjectOrArray(value)) return true
+  if (!Predicate.isObjectOrArray(value) || isExactNumber(value)) return true
   if (depth === 0) return false
   if (Array.isArray(value)) return value.every((item) => isNestedWithin(item, depth - 1))
   for (const key in value) if (!isNestedWithin(value[key], depth - 1)) return false
@@ -127,7 +263,7 @@ const isNestedWithin = (value: unknown, depth: number): boolean => {
 
 /** Whether the keys stand in order already, as they do in all that comes from a node of this kind: then nothing is copied. */
 const isSorted = (value: unknown): boolean => {
-  if (!Predicate.isObjectOrArray(value)) return true
+  if (!Predicate.isObjectOrArray(value) || isExactNumber(value)) return true
   if (Array.isArray(value)) return value.every(isSorted)
   let previous = ""
   for (const key in value) {
@@ -139,7 +275,7 @@ const isSorted = (value: unknown): boolean => {
 
 /** A copy with the keys in order. `fromEntries` makes a property even of `__proto__`. */
 const sorted = (value: unknown): unknown => {
-  if (!Predicate.isObjectOrArray(value)) return value
+  if (!Predicate.isObjectOrArray(value) || isExactNumber(value)) return value
   if (Array.isArray(value)) return value.map(sorted)
   const keys = Object.keys(value).sort()
   return Object.fromEntries(keys.map((key) => [key, sorted(value[key])]))

@@ -19,6 +19,7 @@
 import { Order } from "effect"
 import * as Digest from "./Digest.ts"
 import * as Hlc from "./Hlc.ts"
+import { withDoubles } from "./Json.ts"
 import { byCodePoint, type NodeId } from "./NodeId.ts"
 import { type Operation } from "./Operation.ts"
 
@@ -84,9 +85,17 @@ export const resolve = (current: Operation | undefined, incoming: Operation): Ou
   if (rule === "grow-only" && incoming.op_type === "delete") return "ignored"
   if (current === undefined) return "applied"
   const order = PrecedenceOrder(incoming, current)
-  if (order === 0) return "known"
+  if (order === 0) return isMoreExact(incoming, current) ? "applied" : "known"
   return (rule === "grow-only" ? order < 0 : order > 0) ? "applied" : "superseded"
 }
+
+/**
+ * Whether the numbers of `incoming` have digits that an older version took from those of `current`, where the two are the same
+ * operation otherwise. Their fingerprints are equal, so which of them is held shows in no digest.
+ */
+const isMoreExact = ({ data: incoming }: Operation, { data: current }: Operation): boolean =>
+  incoming !== current &&
+  (current === withDoubles(current) || (incoming !== withDoubles(incoming) && incoming < current))
 
 /** Whether two operations claim one HLC with different contents. */
 export const isConflict = (current: Operation | undefined, incoming: Operation): boolean =>

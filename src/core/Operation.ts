@@ -6,7 +6,7 @@
  */
 import { Option, Order, Predicate, Result, Schema } from "effect"
 import * as Hlc from "./Hlc.ts"
-import { canonical, CanonicalJson } from "./Json.ts"
+import { asDouble, canonical, CanonicalJson, isExactNumber } from "./Json.ts"
 import { isPlainText, NodeId } from "./NodeId.ts"
 
 /** Nesting that the `data` of an operation may have. */
@@ -64,14 +64,14 @@ const decodeWire = Schema.decodeUnknownResult(WireOperation)
 /** The operation in a decoded JSON value, or the reason why it is none. `data` is `null` on some deletes. */
 export const fromWire = (value: unknown): Result.Result<Operation, string> =>
   Result.flatMap(
-    Result.mapError(decodeWire(value), (error) => error.message),
+    Result.mapError(decodeWire(withPlainTime(value)), (error) => error.message),
     ({ op_id, table, op_type, row_id, data, hlc, origin_node, timestamp }) => {
       const position = Option.getOrUndefined(Hlc.parseReading(hlc))
       if (position === undefined) return Result.fail("hlc is not <wall_ms>:<counter>:<node_id>")
       if (Hlc.ReadingOrder(position.reading, Hlc.zero) === 0) return Result.fail("hlc is before all time")
       if (position.node !== origin_node) return Result.fail("hlc and origin_node name different nodes")
       const content = data ?? {}
-      if (!Predicate.isObject(content)) return Result.fail("data is not an object")
+      if (!Predicate.isObject(content) || isExactNumber(content)) return Result.fail("data is not an object")
       if ("id" in content && content.id !== row_id) return Result.fail("data.id is not row_id")
       return Option.match(canonical(content, maxDataDepth), {
         onNone: () => Result.fail(`data is nested more than ${maxDataDepth} deep`),
@@ -88,6 +88,12 @@ export const fromWire = (value: unknown): Result.Result<Operation, string> =>
       })
     }
   )
+
+/** Digits are kept in `data` alone. */
+const withPlainTime = (value: unknown): unknown =>
+  Predicate.hasProperty(value, "timestamp") && isExactNumber(value.timestamp)
+    ? { ...value, timestamp: asDouble(value.timestamp) }
+    : value
 
 /** The wire text of an operation. `data` is already JSON and goes in as it is. */
 export const toWire = ({ op_id, table, op_type, row_id, data, hlc, timestamp }: Operation): string => {

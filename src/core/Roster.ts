@@ -164,8 +164,9 @@ export const step = (roster: Roster, event: Event): Step => {
 export const deadline = (roster: Roster): number => {
   let at =
     roster.static === "waiting" && !hasMdnsPeer(roster) ? roster.aloneSince + roster.options.mdnsTimeout : Infinity
-  for (const candidate of roster.candidates.values()) {
-    if (isWanted(candidate, roster.options.self, roster.candidates.values(), roster.links.values()))
+  const candidates = [...roster.candidates.values()]
+  for (const candidate of candidates) {
+    if (isWanted(candidate, roster.options.self, candidates, roster.links.values()))
       at = Math.min(at, dueAt(candidate))
   }
   return at
@@ -302,7 +303,7 @@ const dialDue = (roster: Roster, now: number, before: ReadonlyArray<Action> = []
     if (
       address === undefined ||
       dueAt(candidate) > now ||
-      !isWanted(candidate, next.options.self, next.candidates.values(), next.links.values())
+      !isWanted(candidate, next.options.self, [...next.candidates.values()], next.links.values())
     )
       continue
     next = withCandidate(next, { ...candidate, dialling: true })

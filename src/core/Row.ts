@@ -7,7 +7,7 @@
  */
 import { Predicate, Result, Schema } from "effect"
 import * as Hlc from "./Hlc.ts"
-import { parse } from "./Json.ts"
+import { parse, parseExact } from "./Json.ts"
 import { NodeId } from "./NodeId.ts"
 import { maxDataDepth, type Operation } from "./Operation.ts"
 
@@ -133,6 +133,12 @@ export const executionFromOperation = (operation: Operation): Execution => {
 /** The columns in the data of an operation, as they came; none when the data is no object. */
 export const columnsOf = ({ data }: Operation): Columns => {
   const value = Result.getOrElse(parse(data, maxDataDepth), () => undefined)
+  return Predicate.isObject(value) ? { ...value } : {}
+}
+
+/** The same with all digits of the numbers, for a row that is written again. */
+export const exactColumnsOf = ({ data }: Operation): Columns => {
+  const value = Result.getOrElse(parseExact(data, maxDataDepth), () => undefined)
   return Predicate.isObject(value) ? { ...value } : {}
 }
 

@@ -8,7 +8,7 @@
 import { HashMap, Option, Result, Schema } from "effect"
 import * as Digest from "./Digest.ts"
 import { ProtocolViolation } from "./Failure.ts"
-import { parse } from "./Json.ts"
+import { parseExact } from "./Json.ts"
 import { NodeId, utf8Length } from "./NodeId.ts"
 import * as Operation from "./Operation.ts"
 import type { Part, Position } from "./Reconcile.ts"
@@ -190,7 +190,7 @@ const violation = (detail: string) => new ProtocolViolation({ detail })
 
 /** Reads a frame. */
 export const decode = (text: string): Result.Result<Message, ProtocolViolation> =>
-  Result.mapError(parse(text, limits.depth), violation).pipe(
+  Result.mapError(parseExact(text, limits.depth), violation).pipe(
     Result.flatMap((value) =>
       Result.mapError(decodeMessage(value), (error) =>
         violation(`not a message: ${error.message.slice(0, limits.text)}`)

@@ -83,9 +83,13 @@ export class OldNode {
     }
     const decoded = LegacyWire.decode(text)
     if (decoded._tag === "Success" && decoded.success.type === "sync_data") {
-      for (const operation of decoded.success.operations) {
-        this.received++
-        this.write(operation)
+      for (let rest: LegacyWire.Changes | undefined = decoded.success.changes; rest !== undefined;) {
+        const piece: LegacyWire.Piece = LegacyWire.readChanges(rest)
+        for (const { operation } of piece.operations) {
+          this.received++
+          this.write(operation)
+        }
+        rest = piece.rest
       }
     }
     return this.isNewest && frame.more === true

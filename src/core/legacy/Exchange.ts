@@ -6,55 +6,57 @@
  * is what the old nodes do not say:
  *
  * - **They ask with one mark for all origins.** An early node sends what is after *our mark for its own id*, whatever the origin.
- *   So that it skips nothing, we report for its id the lowest of our marks over the origins where it is ahead of us.
- * - **Their clock does not show what they hold.** It is empty after a restart. On the first contact, and when the clock has shrunk,
- *   we ask for everything.
- * - **Their word about third origins proves nothing.** What they relay is merged, but only the mark of the peer's own origin moves.
+ * - **Their clock does not show what they hold.** It is empty after a restart. `Memory.ts` says what we ask with.
+ * - **Their word about third origins proves nothing.** What they relay is merged, but only the mark of the peer's own origin moves,
+ *   and with the newest only over what came.
  * - **The newest drop what carries no scope that they granted**, and say nothing. When a clock shows that nothing was taken, the
  *   status says so, and one operation at a time is offered until it is.
  * - **They take little at a time.** An early node takes one frame under 1 MiB; the rest goes in the next exchange.
+ * - **An early node takes what came last for the newest.** Where what we sent lost against what it sent in the same exchange, it gets
+ *   the winner back, once.
  */
-import { HashMap, Redacted, Result } from "effect"
+import { Redacted, Result } from "effect"
 import {
+  DuplicateNodeId,
   PassphraseMismatch,
   PassphraseUnset,
   PeerTimeout,
   ProtocolViolation,
-  RateLimited,
-  type SessionFailure
+  RateLimited
 } from "../Failure.ts"
 import { isSamePassphrase } from "../Handshake.ts"
-import * as Hlc from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
-import { originsAfter, type Snapshot } from "../Replica.ts"
-import { warnings } from "../session/Inbound.ts"
-import { type Action, emptyFrames, type Event } from "../session/State.ts"
+import type { Snapshot } from "../Replica.ts"
+import type { Event } from "../session/State.ts"
 import * as VectorClock from "../VectorClock.ts"
 import { closeCodes, limits } from "../Wire.ts"
+import * as Memory from "./Memory.ts"
+import * as Receiving from "./Receiving.ts"
+import { failureOf } from "./Refusal.ts"
 import * as Sending from "./Sending.ts"
-import { claim, deadline, done, end, type Exchange, markFor, send, type Step, tookNothing } from "./State.ts"
+import { deadline, done, end, everything, type Exchange, send, type Step } from "./State.ts"
 import * as Wire from "./Wire.ts"
 
-export { deadline, initial, isUnfinished, markFor, remember, view } from "./State.ts"
-export type { Exchange, Memory, Options, Step } from "./State.ts"
+export type { Memory } from "./Memory.ts"
+export { deadline, initial, isUnfinished, remember, view } from "./State.ts"
+export type { Exchange, Options, Remembered, Step } from "./State.ts"
 
 /** The first step: the dialler speaks first. */
 export const open = (exchange: Exchange): Step => {
-  const { options, local } = exchange
+  const { options, local, since } = exchange
+  const { self, expected, passphrase } = options
   if (options.role === "server") return [exchange, []]
   // Who will answer, and what it will report, is not known yet: what it reported last time is the best guess.
-  const memory = options.expected === undefined ? undefined : options.memories.get(options.expected)
+  const memory = expected === undefined ? undefined : options.memories.get(expected)
   const asked =
-    memory === undefined || options.expected === undefined
-      ? Hlc.zero
-      : markFor(local.clock, memory.clock, options.expected, options.self)
-  const clock =
-    options.expected === undefined ? VectorClock.empty : VectorClock.withEntry(local.clock, options.expected, asked)
+    expected === undefined
+      ? everything
+      : Memory.ask(memory, local.clock, memory?.clock ?? VectorClock.empty, expected, self, since)
   const text = Wire.encode({
     type: "sync_request",
-    nodeId: options.self,
-    clock,
-    passphrase: Redacted.value(options.passphrase)
+    nodeId: self,
+    clock: asked.clock,
+    passphrase: Redacted.value(passphrase)
   })
   return [{ ...exchange, asked }, [send(text)]]
 }
@@ -104,7 +106,7 @@ const onMessage = (exchange: Exchange, message: Wire.Message, now: number): Step
   const { options, phase } = exchange
   switch (message.type) {
     case "sync_error":
-      return end(exchange, failureOf(message, exchange.peer ?? options.remote))
+      return end(exchange, failureOf(message, exchange.peer ?? options.remote, options.self))
     case "sync_request":
       return phase === "greeting" && options.role === "server"
         ? onRequest(exchange, message, now)
@@ -114,7 +116,7 @@ const onMessage = (exchange: Exchange, message: Wire.Message, now: number): Step
         ? onResponse(exchange, message, now)
         : unexpected(exchange, message)
     case "sync_data":
-      return phase === "receiving" ? onData(exchange, message, now) : unexpected(exchange, message)
+      return phase === "receiving" ? Receiving.onData(exchange, message, now) : unexpected(exchange, message)
   }
 }
 
@@ -122,7 +124,7 @@ const unexpected = (exchange: Exchange, { type }: Wire.Message): Step =>
   end(exchange, new ProtocolViolation({ detail: `${type} out of turn` }))
 
 const onRequest = (exchange: Exchange, request: Wire.Request, now: number): Step => {
-  const { options, local } = exchange
+  const { options } = exchange
   if (!isSamePassphrase(Redacted.value(options.passphrase), request.passphrase)) {
     const failure =
       request.passphrase === ""
@@ -134,88 +136,56 @@ const onRequest = (exchange: Exchange, request: Wire.Request, now: number): Step
       Wire.encode({ type: "sync_error", message: "Invalid passphrase", reason: "invalid_passphrase" })
     )
   }
-  const [met, established] = meet(exchange, request.nodeId, request.clock, now)
-  const clock = VectorClock.withEntry(local.clock, request.nodeId, met.needed)
+  if (request.nodeId === options.self) return duplicate(exchange)
+  const met = meet(exchange, request.nodeId, request.clock, now)
   return [
     { ...met, asked: met.needed, phase: "receiving" },
-    [send(Wire.encode({ type: "sync_response", nodeId: options.self, clock })), established]
+    [
+      send(Wire.encode({ type: "sync_response", nodeId: options.self, clock: met.needed.clock })),
+      { _tag: "Established", peer: request.nodeId }
+    ]
   ]
 }
 
 const onResponse = (exchange: Exchange, response: Wire.Response, now: number): Step => {
-  const [met, established] = meet(exchange, response.nodeId, response.clock, now)
-  // Asked as somebody else's: then the mark that we reported was not one for this node.
-  const asked = exchange.options.expected === response.nodeId ? met.asked : Hlc.zero
-  const [sending, actions] = Sending.start({ ...met, asked }, now)
-  return [sending, [established, ...actions]]
+  const { expected, self } = exchange.options
+  if (response.nodeId === self) return duplicate(exchange)
+  const met = meet(exchange, response.nodeId, response.clock, now)
+  // Asked as somebody else: what was reported was not meant for this node, so it is asked once more.
+  const isOther = expected !== undefined && expected !== response.nodeId
+  const asked = isOther ? { ...met.asked, isWhole: false } : met.asked
+  const [sending, actions] = Sending.start({ ...met, asked, needed: isOther ? everything : met.needed }, now)
+  return [sending, [{ _tag: "Established", peer: response.nodeId }, ...actions]]
 }
+
+const duplicate = (exchange: Exchange): Step => end(exchange, new DuplicateNodeId({ nodeId: exchange.options.self }))
 
 /** Notes who is there. */
-const meet = (
-  exchange: Exchange,
-  peer: NodeId,
-  clock: VectorClock.VectorClock,
-  now: number
-): readonly [Exchange, Action] => {
+const meet = (exchange: Exchange, peer: NodeId, clock: VectorClock.VectorClock, now: number): Exchange => {
   const { options, local } = exchange
-  const memory = options.memories.get(peer)
-  const isFresh = memory === undefined || !VectorClock.includes(clock, memory.clock)
-  return [
-    {
-      ...exchange,
-      since: now,
-      peer,
-      reported: clock,
-      known: clock,
-      needed: isFresh ? Hlc.zero : markFor(local.clock, clock, peer, options.self),
-      isNewest: memory?.isNewest ?? false,
-      takesNothing: memory !== undefined && tookNothing(memory, clock)
-    },
-    { _tag: "Established", peer }
-  ]
-}
-
-const onData = (exchange: Exchange, data: Wire.Data, now: number): Step => {
-  const { options, peer } = exchange
-  const empties = data.operations.length + data.malformed.length === 0 ? exchange.empties + 1 : 0
-  if (empties > emptyFrames) {
-    return end(exchange, new ProtocolViolation({ detail: `${empties} empty frames in a row` }))
-  }
-  let held = exchange.held
-  let ownTop = exchange.ownTop
-  const operations = data.operations.filter(({ hlc }) => {
-    if (hlc.node === peer) ownTop = Hlc.latest(ownTop, hlc)
-    if (Hlc.isDrifting(hlc, now, options.maxDriftMs) && !HashMap.has(held, hlc.node)) {
-      held = HashMap.set(held, hlc.node, { wall: hlc.wall, counter: hlc.counter })
-    }
-    return !HashMap.has(held, hlc.node)
-  })
-  const next: Exchange = {
+  const found = options.memories.get(peer)
+  const memory = found ?? Memory.none
+  return {
     ...exchange,
     since: now,
-    held,
-    ownTop,
-    isNewest: exchange.isNewest || data.isNewest,
-    received: exchange.received + operations.length,
-    empties,
-    known: VectorClock.merge(exchange.known, VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))),
-    committing: [...exchange.committing, { last: !data.more }]
+    peer,
+    memory,
+    reported: clock,
+    known: clock,
+    needed: Memory.ask(found, local.clock, clock, peer, options.self, now),
+    isNewest: memory.isNewest,
+    takesNothing: Memory.tookNothing(memory, clock),
+    tooLarge: memory.tooLarge,
+    returns: new Map(memory.returns.map((operation) => [Receiving.rowOf(operation), operation])),
+    sentRows: memory.sentRows,
+    quarantined: memory.quarantined
   }
-  const through = data.more ? VectorClock.empty : claim(next)
-  if (originsAfter(options.self, exchange.local, { operations, through }) > limits.origins) {
-    return end(exchange, new ProtocolViolation({ detail: `more than ${limits.origins} origins in all` }))
-  }
-  const quarantined = peer === undefined ? [] : data.malformed.map((malformed) => ({ peer, ...malformed }))
-  const commit: Action = { _tag: "Commit", batch: { operations, through, quarantined } }
-  return [next, [...warnings(exchange.held, held, now, options.maxDriftMs), commit]]
 }
 
 const onCommitted = (exchange: Exchange, local: Snapshot, now: number): Step => {
-  const [frame, ...committing] = exchange.committing
-  if (frame === undefined) return [exchange, []]
-  const next = { ...exchange, local, committing, since: now }
-  if (!frame.last) return [next, []]
-  return exchange.options.role === "dialler" ? done(next) : Sending.start(next, now)
+  const [next, actions] = Receiving.onCommitted(exchange, local, now)
+  if (actions.length > 0 || next.taking !== undefined || !next.isAllReceived) return [next, actions]
+  return next.options.role === "dialler" ? done(next) : Sending.start(next, now)
 }
 
 /** Its passphrase is not even looked at. */
@@ -223,10 +193,4 @@ const tooMany = (exchange: Exchange, seconds: number): Step => {
   const message = `Too many attempts with a wrong passphrase: wait ${seconds} s`
   const text = Wire.encode({ type: "sync_error", message, reason: "rate_limited" })
   return end(exchange, new RateLimited({ retryAfterSeconds: seconds }), text)
-}
-
-const failureOf = ({ message, reason }: Wire.Refusal, by: string): SessionFailure => {
-  if (reason === "passphrase_unset") return new PassphraseUnset({ by })
-  if (reason === "invalid_passphrase" || /passphrase/i.test(message)) return new PassphraseMismatch({ by })
-  return new ProtocolViolation({ detail: `${by} says: ${message === "" ? reason : message}` })
 }

@@ -1,14 +1,18 @@
 /**
  * What an existing FERAL node is sent in an exchange: all that it does not show to have, in frames that its generation can take.
  *
- * The newest take any number of frames. An early node takes one; what does not fit waits for the next exchange.
+ * The newest take any number of frames. An early node takes one; what does not fit waits for the next exchange. A row that is
+ * larger than all that a node takes is passed over and named, and the others go.
  */
 import { HashMap } from "effect"
 import * as Hlc from "../Hlc.ts"
+import * as Merge from "../Merge.ts"
 import { utf8Length } from "../NodeId.ts"
+import type { Operation } from "../Operation.ts"
 import type { Delta, DeltaRequest } from "../Replica.ts"
 import type { Action } from "../session/State.ts"
 import * as VectorClock from "../VectorClock.ts"
+import * as Memory from "./Memory.ts"
 import { done, type Exchange, type Step } from "./State.ts"
 import * as Wire from "./Wire.ts"
 
@@ -23,7 +27,7 @@ export const start = (exchange: Exchange, now: number): Step => {
 
 const readOn = (exchange: Exchange, now: number): Step => {
   const { cursors, local, isNewest, takesNothing, options } = exchange
-  if (cursors.length === 0) return sendFrame(exchange, [], false, now)
+  if (cursors.length === 0) return sendFrame(exchange, [], 0, false, now)
   const request: DeltaRequest = {
     from: cursors,
     since: local.version,
@@ -37,39 +41,110 @@ const readOn = (exchange: Exchange, now: number): Step => {
 export const onDelta = (exchange: Exchange, { operations, exhausted }: Delta, now: number): Step => {
   const { options, isNewest, cursors } = exchange
   const limit = isNewest ? options.maxFrameBytes - 256 : Wire.maxFrameBytes
+  const largest = isNewest ? Wire.maxNewestBytes : Wire.maxFrameBytes
   const changes: Array<string> = []
+  const sent: Array<Operation> = []
+  const tooLarge = new Map(exchange.tooLarge)
   let bytes = 0
+  let passed = 0
   for (const operation of operations) {
-    const text = Wire.operationText(operation, isNewest ? options.scope : undefined)
+    const row = Merge.slotOf(operation)
+    const text = Wire.operationText(operation, isNewest ? (options.scopes.get(row) ?? options.scope) : undefined)
     const size = utf8Length(text) + 1
-    if (bytes + size > limit && (changes.length > 0 || !isNewest)) break
-    changes.push(text)
-    bytes += size
+    if (size > largest) {
+      const { table, row_id } = operation
+      tooLarge.delete(row)
+      tooLarge.set(row, { table, row_id, bytes: size, limit: largest })
+    } else {
+      if (bytes + size > limit && changes.length > 0) break
+      changes.push(text)
+      sent.push(operation)
+      tooLarge.delete(row)
+      bytes += size
+    }
+    passed++
   }
-  const sent = operations.slice(0, changes.length)
-  const isCut = sent.length < operations.length
-  const last = new Map(sent.map(({ hlc }) => [hlc.node, hlc]))
-  const first = operations[sent.length]
+  const gone = operations.slice(0, passed)
+  const isCut = passed < operations.length
+  const last = new Map(gone.map(({ hlc }) => [hlc.node, hlc]))
+  const first = operations[passed]
   const rest = cursors.flatMap(([node, from], index) => {
     const isDone = isCut ? cursors.findIndex(([origin]) => origin === first?.hlc.node) > index : index < exhausted
     return isDone ? [] : [[node, Hlc.latest(from, last.get(node) ?? from)] as const]
   })
-  const known = VectorClock.merge(exchange.known, VectorClock.fromEntries(sent.map(({ hlc }) => [hlc.node, hlc])))
-  const isLeft = rest.length > 0 && !exchange.takesNothing
-  return sendFrame({ ...exchange, known, cursors: rest, reading: undefined }, changes, isLeft, now)
+  const next = {
+    ...exchange,
+    ...noteSent(exchange, sent),
+    tooLarge: new Map([...tooLarge].slice(-Memory.kept.tooLarge)),
+    cursors: rest,
+    reading: undefined
+  }
+  // All of it was too large: what comes after it is not held up.
+  if (changes.length === 0 && passed > 0 && rest.length > 0) return readOn(next, now)
+  return sendFrame(next, changes, bytes, rest.length > 0 && !exchange.takesNothing, now)
 }
 
-const sendFrame = (exchange: Exchange, changes: ReadonlyArray<string>, isLeft: boolean, now: number): Step => {
-  const { isNewest, options, seq } = exchange
-  const text = isNewest ? Wire.numberedFrame(changes, seq, isLeft) : Wire.onlyFrame(changes)
-  const action: Action = { _tag: "Send", text, operations: changes.length }
-  const next = { ...exchange, seq: seq + 1, sent: exchange.sent + changes.length, since: now }
-  if (isLeft && isNewest && changes.length > 0) {
+/** What is known of the peer once it was sent these. */
+const noteSent = (
+  { known, sentNews, sentRows, memory, isNewest }: Exchange,
+  sent: ReadonlyArray<Operation>
+): Pick<Exchange, "known" | "sentNews" | "sentRows"> => {
+  const news = sent.filter(({ hlc }) => !VectorClock.covers(memory.shown, hlc))
+  return {
+    known: VectorClock.merge(known, clockOf(sent)),
+    sentNews: VectorClock.merge(sentNews, clockOf(news)),
+    sentRows: isNewest ? sentRows : new Map([...sentRows, ...sent.map((one) => [Merge.slotOf(one), one] as const)])
+  }
+}
+
+const clockOf = (operations: ReadonlyArray<Operation>): VectorClock.VectorClock =>
+  VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))
+
+const sendFrame = (
+  before: Exchange,
+  changes: ReadonlyArray<string>,
+  bytes: number,
+  isLeft: boolean,
+  now: number
+): Step => {
+  const [exchange, texts] = withReturns(before, changes, bytes)
+  const { isNewest, options, seq, counts } = exchange
+  const text = isNewest ? Wire.numberedFrame(texts, seq, isLeft) : Wire.onlyFrame(texts)
+  const action: Action = { _tag: "Send", text, operations: texts.length }
+  const next = { ...exchange, seq: seq + 1, counts: { ...counts, sent: counts.sent + texts.length }, since: now }
+  if (isLeft && isNewest && texts.length > 0) {
     const [after, actions] = readOn(next, now)
     return [after, [action, ...actions]]
   }
-  const finished = { ...next, isLeft: isLeft && changes.length > 0 }
+  const finished = { ...next, isLeft: isLeft && texts.length > 0 }
   if (options.role === "dialler") return [{ ...finished, phase: "receiving" }, [action]]
   const [closed, actions] = done(finished)
   return [closed, [action, ...actions]]
+}
+
+/** Sends back what won over what an early node was sent before, last of all: what comes last is what it keeps. */
+const withReturns = (
+  exchange: Exchange,
+  changes: ReadonlyArray<string>,
+  bytes: number
+): readonly [Exchange, ReadonlyArray<string>] => {
+  if (exchange.returns.size === 0) return [exchange, changes]
+  const returns = new Map(exchange.returns)
+  const sentRows = new Map(exchange.sentRows)
+  const texts = [...changes]
+  let size = bytes
+  for (const [row, operation] of exchange.returns) {
+    // Something newer goes out in its place.
+    const isBeaten = Merge.resolve(exchange.sentRows.get(row), operation) === "superseded"
+    const text = Wire.operationText(operation, undefined)
+    const more = utf8Length(text) + 1
+    if (!isBeaten && !exchange.isNewest && more <= Wire.maxFrameBytes) {
+      if (size + more > Wire.maxFrameBytes) break
+      texts.push(text)
+      sentRows.set(row, operation)
+      size += more
+    }
+    returns.delete(row)
+  }
+  return [{ ...exchange, returns, sentRows }, texts]
 }

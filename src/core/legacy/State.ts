@@ -1,27 +1,19 @@
 /**
- * The state of an exchange with an existing FERAL node (`Exchange.ts`): what it knows of the other side, what it remembers of it
- * from one exchange to the next, and which mark to ask it with.
+ * The state of an exchange with an existing FERAL node (`Exchange.ts`): what it knows of the other side, and what of that is
+ * remembered for the next one.
  */
 import { HashMap, Option, type Redacted } from "effect"
 import type { SessionFailure } from "../Failure.ts"
 import type { Role } from "../Handshake.ts"
 import * as Hlc from "../Hlc.ts"
+import type { Slot } from "../Merge.ts"
 import type { NodeId } from "../NodeId.ts"
+import type { Operation } from "../Operation.ts"
 import type { DeltaRequest, Snapshot } from "../Replica.ts"
 import type { Action, View } from "../session/State.ts"
 import * as VectorClock from "../VectorClock.ts"
-
-/** What we remember of an old node from one exchange to the next. */
-export interface Memory {
-  /** Its clock, as it last reported it. */
-  readonly clock: VectorClock.VectorClock
-  /** Whether it has shown that it is of the newest generation. */
-  readonly isNewest: boolean
-  /** What it was sent last time, by origin; empty while we did not know how to label it. */
-  readonly sent: VectorClock.VectorClock
-  /** Whether it took nothing of that: no scope is granted to us. From then on one operation is offered at a time. */
-  readonly takesNothing: boolean
-}
+import * as Memory from "./Memory.ts"
+import type { Changes, Data } from "./Wire.ts"
 
 export interface Options {
   readonly role: Role
@@ -31,9 +23,11 @@ export interface Options {
   readonly remote: string
   /** Who is expected to answer, where that is known. */
   readonly expected: NodeId | undefined
-  readonly memories: ReadonlyMap<NodeId, Memory>
+  readonly memories: ReadonlyMap<NodeId, Memory.Memory>
   /** The scope that operations for the newest nodes are labelled with. */
   readonly scope: string | undefined
+  /** The scopes under which rows came, where they are others. */
+  readonly scopes: ReadonlyMap<Slot, string>
   readonly maxFrameBytes: number
   readonly maxDriftMs: number
 }
@@ -48,33 +42,56 @@ export interface Exchange {
   readonly since: number
   readonly peer: NodeId | undefined
   readonly local: Snapshot
+  /** What is remembered of it. */
+  readonly memory: Memory.Memory
   /** The peer's clock as it reported it, and with all that it sent or was sent. */
   readonly reported: VectorClock.VectorClock
   readonly known: VectorClock.VectorClock
-  /** The mark that we reported for the peer's own id, and the one that we should have. */
-  readonly asked: Hlc.Reading
-  readonly needed: Hlc.Reading
+  /** What the peer was asked with, and what it should have been asked with. */
+  readonly asked: Memory.Question
+  readonly needed: Memory.Question
   readonly isNewest: boolean
   readonly takesNothing: boolean
   /** Whether what was sent was sent in the way that the newest understand. */
   readonly isLabelled: boolean
   readonly held: HashMap.HashMap<NodeId, Hlc.Reading>
-  /** The greatest reading of the peer's own that it sent. */
-  readonly ownTop: Hlc.Reading
-  /** Frames that are being committed. The last one ends what the peer sends. */
-  readonly committing: ReadonlyArray<{ readonly last: boolean }>
+  /** The greatest timestamp of each origin that it sent. */
+  readonly received: VectorClock.VectorClock
+  /** The frame that is being committed piece by piece, and those that wait. */
+  readonly taking: { readonly rest: Changes | undefined; readonly more: boolean } | undefined
+  readonly waiting: ReadonlyArray<Data>
+  /** Whether the last piece of the last frame is committed. */
+  readonly isAllReceived: boolean
   readonly reading: DeltaRequest | undefined
   readonly cursors: ReadonlyArray<readonly [NodeId, Hlc.Reading]>
   readonly seq: number
-  readonly sent: number
-  readonly received: number
-  /** Frames in a row that carried nothing. */
-  readonly empties: number
+  /** What was sent that it had never shown to have. */
+  readonly sentNews: VectorClock.VectorClock
+  /** What was sent to an early node, by row. */
+  readonly sentRows: ReadonlyMap<Slot, Operation>
+  readonly tooLarge: ReadonlyMap<Slot, Memory.TooLarge>
+  /** What is to be sent back. */
+  readonly returns: ReadonlyMap<Slot, Operation>
+  /** The scope of each row that it sent, with the timestamp of the operation that had it. */
+  readonly labels: ReadonlyMap<Slot, { readonly scope: string; readonly hlc: Hlc.Hlc }>
+  readonly scopes: ReadonlySet<string>
+  readonly quarantined: ReadonlySet<string>
+  readonly counts: {
+    readonly sent: number
+    readonly received: number
+    /** Characters of the frames of operations that came. */
+    readonly characters: number
+    /** Frames in a row that carried nothing. */
+    readonly empties: number
+  }
   /** Whether something is left for another exchange. */
   readonly isLeft: boolean
 }
 
 export type Step = readonly [Exchange, ReadonlyArray<Action>]
+
+/** Asks for everything, and claims nothing. */
+export const everything: Memory.Question = { clock: VectorClock.empty, isWhole: true }
 
 /** An exchange before anything happened. */
 export const initial = (options: Options, local: Snapshot, now: number): Exchange => ({
@@ -83,72 +100,107 @@ export const initial = (options: Options, local: Snapshot, now: number): Exchang
   since: now,
   peer: undefined,
   local,
+  memory: Memory.none,
   reported: VectorClock.empty,
   known: VectorClock.empty,
-  asked: Hlc.zero,
-  needed: Hlc.zero,
+  asked: everything,
+  needed: everything,
   isNewest: false,
   takesNothing: false,
   isLabelled: false,
   held: HashMap.empty(),
-  ownTop: Hlc.zero,
-  committing: [],
+  received: VectorClock.empty,
+  taking: undefined,
+  waiting: [],
+  isAllReceived: false,
   reading: undefined,
   cursors: [],
   seq: 0,
-  sent: 0,
-  received: 0,
-  empties: 0,
+  sentNews: VectorClock.empty,
+  sentRows: new Map(),
+  tooLarge: new Map(),
+  returns: new Map(),
+  labels: new Map(),
+  scopes: new Set(),
+  quarantined: new Set(),
+  counts: { sent: 0, received: 0, characters: 0, empties: 0 },
   isLeft: false
 })
-
-/**
- * The mark to report to a node for its own id: the lowest of our marks over the origins where it is ahead of us; its own mark
- * where it is ahead nowhere.
- */
-export const markFor = (
-  ours: VectorClock.VectorClock,
-  theirs: VectorClock.VectorClock,
-  peer: NodeId,
-  self: NodeId
-): Hlc.Reading => {
-  let lowest: Hlc.Reading | undefined
-  for (const [node, reading] of HashMap.entries(theirs)) {
-    const mark = VectorClock.get(ours, node)
-    if (node === self || !Hlc.isAfter(reading, mark)) continue
-    if (lowest === undefined || Hlc.isAfter(lowest, mark)) lowest = mark
-  }
-  return lowest ?? VectorClock.get(theirs, peer)
-}
 
 /** When a `Tick` is wanted at the latest (ms). */
 export const deadline = ({ phase, since }: Exchange): number =>
   phase === "closed" ? Infinity : since + (phase === "greeting" ? patience.greeting : patience.data)
 
-/** What may be claimed when the peer has sent everything after the mark that it was asked with: its own history. */
-export const claim = ({ peer, asked, local, reported, ownTop, held }: Exchange): VectorClock.VectorClock => {
+/**
+ * What may be claimed when the peer has sent everything after the mark that it was asked with: its own history. The newest hold
+ * rows back, and do not say so: of theirs, only what came.
+ */
+export const claim = ({
+  peer,
+  asked,
+  local,
+  reported,
+  received,
+  isNewest,
+  held
+}: Exchange): VectorClock.VectorClock => {
   if (peer === undefined || !HashMap.isEmpty(held)) return VectorClock.empty
-  if (Hlc.isAfter(asked, VectorClock.get(local.clock, peer))) return VectorClock.empty
-  const { wall, counter } = Hlc.latest(VectorClock.get(reported, peer), ownTop)
+  if (Hlc.isAfter(VectorClock.get(asked.clock, peer), VectorClock.get(local.clock, peer))) return VectorClock.empty
+  const ownTop = VectorClock.get(received, peer)
+  const { wall, counter } = isNewest ? ownTop : Hlc.latest(VectorClock.get(reported, peer), ownTop)
   return VectorClock.fromEntries([[peer, { wall, counter }]])
 }
 
-/** Whether a node, by the clock that it reports now, took nothing of what it was sent last time. */
-export const tookNothing = ({ sent, clock, takesNothing }: Memory, reported: VectorClock.VectorClock): boolean =>
-  HashMap.isEmpty(sent)
-    ? takesNothing
-    : HashMap.every(sent, (_, node) => !Hlc.isAfter(VectorClock.get(reported, node), VectorClock.get(clock, node)))
+/** Whether the peer has sent all that it had: it was asked for no less than was needed, and all of it could be taken. */
+const isComplete = ({ peer, asked, needed, held }: Exchange): boolean =>
+  peer !== undefined &&
+  HashMap.isEmpty(held) &&
+  !Hlc.isAfter(VectorClock.get(asked.clock, peer), VectorClock.get(needed.clock, peer)) &&
+  (asked.isWhole || !needed.isWhole)
 
-/** What to remember of the peer; none when it was not met. */
-export const remember = (exchange: Exchange): Option.Option<readonly [NodeId, Memory]> => {
-  const { peer, reported, isNewest, isLabelled, takesNothing, known } = exchange
-  if (peer === undefined) return Option.none()
-  const sent = isLabelled ? VectorClock.difference(known, reported) : VectorClock.empty
-  return Option.some([peer, { clock: reported, isNewest, takesNothing, sent }])
+/** What is remembered of the peer, and the scopes of the rows that it sent. */
+export interface Remembered {
+  readonly peer: NodeId
+  readonly memory: Memory.Memory
+  readonly labels: Exchange["labels"]
 }
 
-/** Whether to go on at once: something is left to send, or we asked with too high a mark. */
-export const isUnfinished = ({ isLeft, asked, needed }: Exchange): boolean => isLeft || Hlc.isAfter(asked, needed)
+/** What to remember of the peer; none when it was not met. */
+export const remember = (exchange: Exchange, now: number): Option.Option<Remembered> => {
+  const { peer, memory, reported, received, asked, counts, labels, scopes } = exchange
+  if (peer === undefined) return Option.none()
+  const isDone = isComplete(exchange)
+  const isWhole = isDone && asked.isWhole
+  return Option.some({
+    peer,
+    labels,
+    memory: {
+      clock: reported,
+      complete: isDone ? reported : memory.complete,
+      received: isDone ? VectorClock.merge(memory.received, received) : memory.received,
+      shown: [reported, received].reduce(VectorClock.merge, memory.shown),
+      isNewest: exchange.isNewest,
+      sent: exchange.isLabelled ? exchange.sentNews : VectorClock.empty,
+      takesNothing: exchange.takesNothing,
+      scopes: new Set([...memory.scopes, ...scopes].slice(0, Memory.kept.scopes)),
+      hasNewScope: isWhole ? false : memory.hasNewScope || hasNewScope(exchange),
+      wholeAt: isWhole ? now : memory.wholeAt,
+      wholeSize: isWhole ? counts.characters : memory.wholeSize,
+      tooLarge: exchange.tooLarge,
+      returns: [...exchange.returns.values()],
+      sentRows: isDone ? new Map() : exchange.sentRows,
+      quarantined: new Set([...exchange.quarantined].slice(-Memory.kept.quarantined))
+    }
+  })
+}
+
+/** Whether the peer used a scope that it never used before: it may have granted it after it had withheld rows of it. */
+const hasNewScope = ({ memory, scopes }: Exchange): boolean =>
+  memory.scopes.size < Memory.kept.scopes && [...scopes].some((scope) => !memory.scopes.has(scope))
+
+/** Whether to go on at once: something is left to send, or was not asked for. */
+export const isUnfinished = (exchange: Exchange): boolean =>
+  exchange.isLeft || exchange.returns.size > 0 || (HashMap.isEmpty(exchange.held) && !isComplete(exchange))
 
 /** How an exchange is, for `status`. */
 export const view = ({ phase, peer, since, held }: Exchange): View => ({

@@ -2,23 +2,30 @@
  * The messages of form 1: what existing FERAL nodes speak.
  *
  * Reading is lenient, as far as safety allows: unknown keys are ignored, clock entries that make no sense are left out, an
- * operation that cannot be read is set aside with its reason. Writing is strict: an operation goes out with exactly the eight keys that
- * the oldest nodes know.
+ * operation that cannot be read is set aside with its reason. Python writes and reads what is not JSON (`NaN`, `Infinity`, any depth),
+ * so an operation is found in its frame by brackets and strings, and what is in it concerns no other. Writing is strict: an
+ * operation goes out with exactly the eight keys that the oldest nodes know.
+ *
+ * An existing node may send all that it has in one frame. It is read piece by piece, so that no more than a piece of it is ever held
+ * as values.
  */
 import { Option, Predicate, Result, Schema } from "effect"
 import { ProtocolViolation } from "../Failure.ts"
 import * as Hlc from "../Hlc.ts"
-import { canonical, CanonicalJson, parse } from "../Json.ts"
+import { canonical, CanonicalJson, endOfValue, membersOf, parse, parseExact, skipSpace } from "../Json.ts"
 import { NodeId } from "../NodeId.ts"
 import * as Operation from "../Operation.ts"
 import * as VectorClock from "../VectorClock.ts"
 import { type Malformed, limits } from "../Wire.ts"
 
-/** Operations in one frame: an old node sends all that it has in one. */
-const operationsPerFrame = 250_000
+/** What is read of a frame at a time: operations, and characters of them. */
+const piece = { operations: 2_000, characters: 1024 * 1024 } as const
 
 /** Bytes of a frame that the oldest nodes still take. One mebibyte is their limit; this leaves room for the envelope. */
 export const maxFrameBytes = 1024 * 1024 - 16 * 1024
+
+/** Bytes of the largest operation that the newest nodes take: 8 MiB in a frame, less the envelope. */
+export const maxNewestBytes = 8 * 1024 * 1024 - 16 * 1024
 
 /** The first message of the dialler. */
 export interface Request {
@@ -35,13 +42,32 @@ export interface Response {
   readonly clock: VectorClock.VectorClock
 }
 
-/** Operations. Only the newest nodes number their frames and label operations with a scope. */
+/** Operations, to be read with `readChanges`. Only the newest nodes number their frames. */
 export interface Data {
   readonly type: "sync_data"
-  readonly operations: ReadonlyArray<Operation.Operation>
-  readonly malformed: ReadonlyArray<Malformed>
+  readonly changes: Changes
   readonly more: boolean
-  readonly isNewest: boolean
+  readonly isNumbered: boolean
+}
+
+/** The operations of a frame that are still to be read: the text of the frame, and where the next one begins. */
+export interface Changes {
+  readonly text: string
+  readonly at: number
+}
+
+/** A piece of the operations of a frame. */
+export interface Piece {
+  readonly operations: ReadonlyArray<Labelled>
+  readonly malformed: ReadonlyArray<Malformed>
+  /** What is left; none after the last one. */
+  readonly rest: Changes | undefined
+}
+
+/** An operation, and the scope that the newest nodes label it with. */
+export interface Labelled {
+  readonly operation: Operation.Operation
+  readonly scope: string | undefined
 }
 
 /** A refusal. */
@@ -64,12 +90,6 @@ const MessageWire = Schema.Union([
   }),
   Schema.Struct({ type: Schema.Literal("sync_response"), node_id: NodeId, vector_clock: ClockWire }),
   Schema.Struct({
-    type: Schema.Literal("sync_data"),
-    changes: Schema.Array(Schema.Unknown).check(Schema.isMaxLength(operationsPerFrame)),
-    seq: Schema.optionalKey(Schema.Unknown),
-    more: Schema.optionalKey(Schema.Unknown)
-  }),
-  Schema.Struct({
     type: Schema.Literal("sync_error"),
     message: Schema.optionalKey(Schema.Unknown),
     reason: Schema.optionalKey(Schema.Unknown)
@@ -82,15 +102,67 @@ const isNodeId = Schema.is(NodeId)
 const violation = (detail: string) => new ProtocolViolation({ detail })
 
 /** Reads a frame. */
-export const decode = (text: string): Result.Result<Message, ProtocolViolation> =>
-  Result.mapError(parse(text, limits.depth), violation).pipe(
-    Result.flatMap((value) =>
-      Result.mapError(decodeMessage(value), (error) =>
-        violation(`not a message: ${error.message.slice(0, limits.text)}`)
-      )
-    ),
-    Result.flatMap(fromWire)
-  )
+export const decode = (text: string): Result.Result<Message, ProtocolViolation> => {
+  const members = membersOf(text)
+  if (members === undefined) return Result.fail(violation("not JSON"))
+  const values: Record<string, unknown> = {}
+  for (const [key, { start, end }] of members) {
+    if (key === "changes") continue
+    const value = parse(text.slice(start, end), limits.depth)
+    // An unknown key is ignored, whatever it holds; a known one is missed below.
+    if (Result.isSuccess(value)) Object.defineProperty(values, key, { value: value.success, enumerable: true })
+  }
+  if (values["type"] !== "sync_data") {
+    return Result.mapError(decodeMessage(values), (error) =>
+      violation(`not a message: ${error.message.slice(0, limits.text)}`)
+    ).pipe(Result.flatMap(fromWire))
+  }
+  const changes = members.get("changes")
+  if (changes === undefined || text[changes.start] !== "[") return Result.fail(violation("sync_data without changes"))
+  return Result.succeed({
+    type: "sync_data",
+    changes: { text, at: changes.start + 1 },
+    more: values["more"] === true,
+    isNumbered: members.has("seq") || members.has("more")
+  })
+}
+
+/** Reads the next operations of a frame. An operation that cannot be read is none of the others' business. */
+export const readChanges = ({ text, at }: Changes): Piece => {
+  const operations: Array<Labelled> = []
+  const malformed: Array<Malformed> = []
+  let index = at
+  for (let count = 0; count < piece.operations && index - at < piece.characters; count++) {
+    const start = skipSpace(text, index)
+    const end = endOfValue(text, start)
+    // The brackets of the frame were matched when it was decoded.
+    if (end === undefined || end === start) return { operations, malformed, rest: undefined }
+    const source = text.slice(start, end)
+    const read = readOperation(source)
+    if (Result.isSuccess(read)) operations.push(read.success)
+    else malformed.push({ reason: read.failure, text: source.slice(0, limits.quarantinedText) })
+    index = skipSpace(text, end)
+    if (text[index] !== ",") return { operations, malformed, rest: undefined }
+    index++
+  }
+  return { operations, malformed, rest: { text, at: index } }
+}
+
+const readOperation = (source: string): Result.Result<Labelled, string> => {
+  const value = parseExact(source, Operation.maxDataDepth + 1)
+  if (Result.isFailure(value)) {
+    return Result.fail(
+      notFinite.test(source) ? "it holds NaN or Infinity, which are not JSON and cannot be kept" : value.failure
+    )
+  }
+  return Result.map(Operation.fromWire(value.success), (operation) => ({
+    operation,
+    scope: Predicate.hasProperty(value.success, "scope") ? shortText(value.success.scope) : undefined
+  }))
+}
+
+/** What Python's `json` writes for numbers that JSON does not have. */
+const notFinite = /[[:,\s]-?(?:NaN|Infinity)\s*[\],}]/
 
 const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> => {
   switch (wire.type) {
@@ -103,18 +175,6 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
       }))
     case "sync_response":
       return Result.map(readClock(wire.vector_clock), (clock) => ({ type: wire.type, nodeId: wire.node_id, clock }))
-    case "sync_data": {
-      const operations: Array<Operation.Operation> = []
-      const malformed: Array<Malformed> = []
-      for (const change of wire.changes) {
-        const read = Operation.fromWire(change)
-        if (Result.isSuccess(read)) operations.push(read.success)
-        else malformed.push({ reason: read.failure, text: JSON.stringify(change).slice(0, limits.quarantinedText) })
-      }
-      const isNewest =
-        "seq" in wire || "more" in wire || wire.changes.some((change) => Predicate.hasProperty(change, "scope"))
-      return Result.succeed({ type: wire.type, operations, malformed, more: wire.more === true, isNewest })
-    }
     case "sync_error":
       return Result.succeed({ type: wire.type, message: shortText(wire.message), reason: shortText(wire.reason) })
   }
@@ -171,7 +231,7 @@ export const operationText = (operation: Operation.Operation, scope: string | un
 
 const withTextTags = (data: CanonicalJson): CanonicalJson => {
   if (!data.includes('"tags":[')) return data
-  const value = Result.getOrElse(parse(data, Operation.maxDataDepth), () => undefined)
+  const value = Result.getOrElse(parseExact(data, Operation.maxDataDepth), () => undefined)
   if (!Predicate.isObject(value) || !Array.isArray(value["tags"])) return data
   return Option.getOrElse(
     canonical({ ...value, tags: JSON.stringify(value["tags"]) }, Operation.maxDataDepth),

@@ -71,11 +71,11 @@ export const dueAt = (candidate: Candidate): number => {
 export const isWanted = (
   candidate: Candidate,
   self: NodeId,
-  candidates: Iterable<Candidate>,
+  candidates: ReadonlyArray<Candidate>,
   links: Iterable<Link>
 ): boolean => {
   const { key, dialling, node } = candidate
-  if (dialling || node === self) return false
+  if (dialling || node === self || isAlias(candidate, candidates)) return false
   const address = addressOf(candidate)
   const isSame = (other: Candidate) => {
     const theirs = addressOf(other)
@@ -85,6 +85,18 @@ export const isWanted = (
   for (const other of candidates) if (other.key !== key && other.dialling && isSame(other)) return false
   if (node !== undefined) for (const link of links) if (link.node === node) return false
   return true
+}
+
+/**
+ * Whether an announced name has led to another node, which is known by its own name as well: an existing FERAL node that was
+ * restarted under a new id, and never withdrew the old one.
+ */
+export const isAlias = ({ key, source, node }: Candidate, candidates: Iterable<Candidate>): boolean => {
+  if (source !== "mdns" || node === undefined || key === mdnsKey(node)) return false
+  for (const other of candidates) {
+    if (other.key === mdnsKey(node) || (other.source === "static" && other.node === node)) return true
+  }
+  return false
 }
 
 export const includesAddress = (addresses: ReadonlyArray<Address>, address: Address): boolean =>

@@ -75,6 +75,7 @@ export const probe = Effect.fn("Probe.probe")(function* (
     ...common,
     passphrase: self.passphrase,
     memories: new Map(),
+    scopes: new Map(),
     scope: Option.getOrUndefined(settings.legacyScope)
   }
   const machine = {

@@ -103,7 +103,7 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
   const editNote = Effect.fn("Memory.notes.edit")(
     function* (id: string, content: string) {
       const note = yield* find("notes", id)
-      return yield* write("notes", "update", id, { ...Row.columnsOf(note), id, content })
+      return yield* write("notes", "update", id, { ...Row.exactColumnsOf(note), id, content })
     },
     (edit) => editing.withPermit(edit)
   )

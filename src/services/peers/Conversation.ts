@@ -4,10 +4,11 @@
  */
 import { Context, Effect, Option } from "effect"
 import { formatAddress } from "../../core/Address.ts"
-import { type ClockDrift, SelfConnection } from "../../core/Failure.ts"
+import { type ClockDrift, nextSteps, SelfConnection } from "../../core/Failure.ts"
 import * as Exchange from "../../core/legacy/Exchange.ts"
 import * as Policy from "../../core/legacy/Policy.ts"
 import type { NodeId } from "../../core/NodeId.ts"
+import type { Quarantined } from "../../core/Replica.ts"
 import * as Session from "../../core/Session.ts"
 import { Clock } from "../Clock.ts"
 import { Config } from "../Config.ts"
@@ -121,7 +122,8 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
           if (met.size > metNodes && first !== undefined) met.delete(first)
           return Effect.andThen(proved, established(link, connection, key_, peer))
         },
-        warned: (warning) => warned(connection, warning)
+        warned: (warning) => warned(connection, warning),
+        quarantined: (operations) => quarantined(connection, operations)
       }
     )
     table.entries.set(link, { key: key_, connection, running })
@@ -149,6 +151,7 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
     const remote = formatAddress(connection.remote)
     const refusal = Policy.refusal(settings.legacy, connection.tls, remote)
     if (refusal !== undefined) return yield* refusal
+    const scope = Option.getOrUndefined(settings.legacyScope)
     const options: Exchange.Options = {
       role: key_ === undefined ? "server" : "dialler",
       self: store.nodeId,
@@ -156,7 +159,8 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
       remote,
       expected,
       memories: table.memories,
-      scope: Option.getOrUndefined(settings.legacyScope),
+      scopes: table.scopes,
+      scope,
       maxFrameBytes: settings.maxFrameBytes,
       maxDriftMs: settings.maxClockDriftMs
     }
@@ -165,16 +169,25 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
       guard({ ...Exchange, begin: (local, now) => Exchange.open(Exchange.initial(options, local, now)) }),
       {
         established: (peer) => Effect.andThen(proved, established(link, connection, key_, peer)),
-        warned: (warning) => warned(connection, warning)
+        warned: (warning) => warned(connection, warning),
+        quarantined: (operations) => quarantined(connection, operations)
       }
     )
     table.entries.set(link, { key: key_, connection, running })
     yield* running.done.pipe(Effect.ensuring(Effect.sync(() => table.entries.delete(link))))
     const state = running.state()
-    const met = Option.getOrUndefined(Exchange.remember(state))
-    if (met !== undefined) PeerTable.noteExchange(table, ...met, connection, yield* clock.now)
+    const now = yield* clock.now
+    const met = Option.getOrUndefined(Exchange.remember(state, now))
+    if (met !== undefined) {
+      const news = PeerTable.noteExchange(table, met, { connection, isDialled: key_ !== undefined, at: now }, scope)
+      for (const { table: kind, row_id, bytes, limit } of news) {
+        yield* Effect.logWarning(`a row is too large for an existing FERAL node: ${nextSteps.RowsTooLarge}`).pipe(
+          Effect.annotateLogs({ peer: met.peer, address: remote, row: `${kind} ${row_id}`, bytes, limit })
+        )
+      }
+    }
     yield* Effect.logDebug("exchanged").pipe(
-      Effect.annotateLogs({ address: remote, peer: state.peer, sent: state.sent, received: state.received })
+      Effect.annotateLogs({ address: remote, peer: state.peer, ...state.counts })
     )
     return Exchange.isUnfinished(state) ? ("unfinished" as const) : ("exchanged" as const)
   })
@@ -187,6 +200,20 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
       Effect.logWarning(warning._tag === "ClockDrift" ? PeerTable.heldBack(warning) : PeerTable.waiting(warning)).pipe(
         Effect.annotateLogs({ address: formatAddress(remote), error: warning._tag })
       )
+    )
+
+  /** Once for each reason and machine: all of them are in the quarantine. */
+  const quarantined = ({ remote }: Connection, operations: ReadonlyArray<Quarantined>) =>
+    Effect.forEach(
+      new Map(operations.map((operation) => [operation.reason, operation])).values(),
+      ({ peer, reason }) =>
+        warnings.pass(
+          `quarantined ${remote.host} ${reason}`,
+          Effect.logWarning(`an operation of a peer cannot be read and is kept apart: ${nextSteps.Quarantined}`).pipe(
+            Effect.annotateLogs({ peer, address: formatAddress(remote), reason: reason.slice(0, 200) })
+          )
+        ),
+      { discard: true }
     )
 
   const established = Effect.fnUntraced(function* (

@@ -2,12 +2,14 @@
  * What is known of each peer beside the roster: its running session, its last failure. Read by `status`.
  */
 import { HashMap } from "effect"
-import type { Address } from "../../core/Address.ts"
-import { ClockDrift, nextSteps } from "../../core/Failure.ts"
-import type { Memory } from "../../core/legacy/Exchange.ts"
+import { type Address, formatAddress } from "../../core/Address.ts"
+import { ClockDrift, nextSteps, PeerTimeout } from "../../core/Failure.ts"
+import type { Memory, Remembered } from "../../core/legacy/Exchange.ts"
+import type { TooLarge } from "../../core/legacy/Memory.ts"
+import type { Slot } from "../../core/Merge.ts"
 import type { NodeId } from "../../core/NodeId.ts"
 import type * as Roster from "../../core/Roster.ts"
-import { mdnsKey } from "../../core/roster/Candidate.ts"
+import { isAlias, mdnsKey } from "../../core/roster/Candidate.ts"
 import type { StoreUnavailable } from "../Failure.ts"
 import type { PeerStatus } from "../Status.ts"
 import type { Connection } from "../Transport.ts"
@@ -37,9 +39,18 @@ export interface PeerTable {
   readonly failures: Map<string, Failed & { readonly address: Address }>
   /** Since when discovered peers that took no leave are gone (ms). */
   readonly silent: Map<NodeId, number>
-  /** What is remembered of existing FERAL nodes, and when they were last met (ms). */
+  /** What is remembered of existing FERAL nodes, and how they were last met. */
   readonly memories: Map<NodeId, Memory>
-  readonly exchanged: Map<NodeId, { readonly connection: Connection; readonly at: number }>
+  readonly exchanged: Map<NodeId, Met>
+  /** The scopes under which rows came from existing FERAL nodes, where they are not the configured one. */
+  readonly scopes: Map<Slot, string>
+}
+
+/** An exchange with an existing FERAL node, at a time (ms). */
+export interface Met {
+  readonly connection: Pick<Connection, "remote" | "tls">
+  readonly isDialled: boolean
+  readonly at: number
 }
 
 export const make = (): PeerTable => ({
@@ -47,28 +58,50 @@ export const make = (): PeerTable => ({
   failures: new Map(),
   silent: new Map(),
   memories: new Map(),
-  exchanged: new Map()
+  exchanged: new Map(),
+  scopes: new Map()
 })
 
 /** Old nodes that are remembered: they often take a new id when they restart. The one that was met longest ago goes first. */
 const oldNodesKept = 256
 
-/** Notes what an exchange with an existing FERAL node has taught. */
+/** Rows whose scope is remembered. The one that came longest ago goes first. */
+const scopesKept = 100_000
+
+/** An existing FERAL node is missed after this many intervals without an exchange, and after this time (ms). */
+const missedAfter = { intervals: 3, least: 90_000 } as const
+
+/** Notes what an exchange with an existing FERAL node has taught. Returns the rows that are now known to be too large for it. */
 export const noteExchange = (
-  { memories, exchanged }: PeerTable,
-  node: NodeId,
-  memory: Memory,
-  connection: Connection,
-  at: number
-): void => {
-  for (const map of [memories, exchanged]) map.delete(node)
-  memories.set(node, memory)
-  exchanged.set(node, { connection, at })
-  for (const map of [memories, exchanged]) {
-    for (const oldest of map.keys()) {
-      if (map.size <= oldNodesKept) break
-      map.delete(oldest)
-    }
+  { memories, exchanged, scopes }: PeerTable,
+  { peer, memory, labels }: Remembered,
+  met: Met,
+  scope: string | undefined
+): ReadonlyArray<TooLarge> => {
+  const known = memories.get(peer)?.tooLarge
+  const news = [...memory.tooLarge].flatMap(([row, one]) => (known?.has(row) === true ? [] : [one]))
+  for (const map of [memories, exchanged]) map.delete(peer)
+  // Another node answers at this address: the one that did so before was restarted, and took a new id.
+  for (const [node, { connection, isDialled }] of exchanged) {
+    const isSame = formatAddress(connection.remote) === formatAddress(met.connection.remote)
+    if (isDialled && met.isDialled && isSame) exchanged.delete(node)
+  }
+  memories.set(peer, memory)
+  exchanged.set(peer, met)
+  for (const [row, label] of labels) {
+    scopes.delete(row)
+    if (label.scope !== scope) scopes.set(row, label.scope)
+  }
+  for (const map of [memories, exchanged]) drop(map, oldNodesKept)
+  drop(scopes, scopesKept)
+  return news
+}
+
+/** Drops the oldest entries of a map that holds more than it should. */
+const drop = <Key>(map: Map<Key, unknown>, kept: number): void => {
+  for (const oldest of map.keys()) {
+    if (map.size <= kept) break
+    map.delete(oldest)
   }
 }
 
@@ -84,11 +117,15 @@ export const noteFailure = (table: PeerTable, key: string, address: Address, fai
     if (table.failures.size <= visitors.kept) break
     table.failures.delete(oldest)
   }
-  // The addresses of a peer take turns: each has its own message, and none is news.
+  // The addresses of a peer take turns: each has its own message, and none is news. Who comes in comes from another port each time.
   const isSame =
-    before?._tag === failed._tag && (before.message === failed.message || before.address.host !== address.host)
+    before?._tag === failed._tag &&
+    (before.address.host !== address.host || withoutPort(before) === withoutPort({ ...failed, address }))
   return !isSame || failed.at - before.at > visitors.shownFor
 }
+
+const withoutPort = ({ message, address }: Pick<Failed, "message"> & { readonly address: Address }): string =>
+  message.replaceAll(formatAddress(address), address.host)
 
 /** Notes that a discovered peer fell silent, so that it is missed for a while. */
 export const noteSilence = ({ silent }: PeerTable, node: NodeId, at: number): void => {
@@ -110,6 +147,7 @@ export const statuses = (
   const rows: Array<PeerStatus> = []
   const shown = new Set<number>()
   for (const candidate of roster.candidates.values()) {
+    if (isAlias(candidate, roster.candidates.values())) continue
     const [link, entry] =
       [...table.entries].find(
         ([, { key, running }]) =>
@@ -125,8 +163,8 @@ export const statuses = (
       source: candidate.source,
       state: failed === undefined ? "connecting" : failed.isRefusal ? "refused" : "backoff",
       last_error: failed === undefined ? null : { _tag: failed._tag, message: failed.message },
-      ...(failed === undefined ? between(table, candidate.node) : {}),
-      ...(entry === undefined ? {} : connected(entry, now, driftLimit)),
+      ...(failed === undefined ? between(table, candidate.node, roster, now) : {}),
+      ...(entry === undefined ? {} : connected(table, entry, now, driftLimit)),
       address: address.host,
       port: address.port
     })
@@ -134,15 +172,15 @@ export const statuses = (
   for (const [link, entry] of table.entries) {
     if (shown.has(link) || entry.running.view().peer === undefined) continue
     const { host, port } = entry.connection.remote
-    rows.push({ ...unconnected, ...connected(entry, now, driftLimit), source: "inbound", address: host, port })
+    rows.push({ ...unconnected, ...connected(table, entry, now, driftLimit), source: "inbound", address: host, port })
   }
   const named = new Set(rows.map(({ node_id }) => node_id))
-  for (const [node, { connection }] of table.exchanged) {
-    if (named.has(node)) continue
+  for (const [node, { connection, at }] of table.exchanged) {
+    if (named.has(node) || now - at > missedFrom(roster) + visitors.shownFor) continue
     const { host, port } = connection.remote
     rows.push({
       ...unconnected,
-      ...between(table, node),
+      ...between(table, node, roster, now),
       node_id: node,
       source: "inbound",
       address: host,
@@ -175,23 +213,46 @@ const refusedOrLost = ({ address, _tag, message }: Failed & { readonly address: 
 })
 
 /** How an existing FERAL node is between two exchanges. */
-const between = ({ exchanged, memories }: PeerTable, node: NodeId | undefined): Partial<PeerStatus> => {
+const between = (
+  { exchanged, memories }: PeerTable,
+  node: NodeId | undefined,
+  roster: Roster.Roster,
+  now: number
+): Partial<PeerStatus> => {
   const last = node === undefined ? undefined : exchanged.get(node)
   if (node === undefined || last === undefined) return {}
+  const seconds = Math.round((now - last.at) / 1000)
+  const missed = now - last.at > missedFrom(roster) ? new PeerTimeout({ waitedFor: "exchange", seconds }) : undefined
   return {
-    state: "live",
+    state: missed === undefined ? "live" : "backoff",
     protocol: 1,
     tls: last.connection.tls,
     last_sync_at: last.at / 1000,
-    last_error:
-      memories.get(node)?.takesNothing === true
-        ? {
-            _tag: "NoScopeGranted",
-            message: `it takes nothing from us: ${nextSteps.NoScopeGranted}`
-          }
-        : null
+    last_error: missed === undefined ? noticeOf(memories.get(node)) : { _tag: missed._tag, message: missed.message }
   }
 }
+
+const missedFrom = ({ options }: Roster.Roster): number =>
+  Math.max(missedAfter.least, missedAfter.intervals * options.interval)
+
+/** What an existing FERAL node does not take of what it is sent. */
+const noticeOf = (memory: Memory | undefined): PeerStatus["last_error"] => {
+  if (memory?.takesNothing === true) {
+    return { _tag: "NoScopeGranted", message: `it takes nothing from us: ${nextSteps.NoScopeGranted}` }
+  }
+  const [first] = memory?.tooLarge.values() ?? []
+  if (memory === undefined || first === undefined) return null
+  const { table, row_id, bytes, limit } = first
+  const count = memory.tooLarge.size
+  const many = count === 1 ? "1 row is" : `${count} rows are`
+  const which = `${table} ${row_id}, ${megabytes(bytes)}${count === 1 ? "" : ", and others"}`
+  return {
+    _tag: "RowsTooLarge",
+    message: `${many} larger than the ${megabytes(limit)} that this existing FERAL node accepts (${which}): ${nextSteps.RowsTooLarge}`
+  }
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`
 
 const unconnected = {
   node_id: null,
@@ -204,7 +265,7 @@ const unconnected = {
   last_error: null
 } as const satisfies Partial<PeerStatus>
 
-const connected = ({ connection, running }: Entry, now: number, driftLimit: number) => {
+const connected = (table: PeerTable, { connection, running }: Entry, now: number, driftLimit: number) => {
   const { peer, state, lag, offset, lastSyncAt, held, diverged } = running.view()
   const trouble = running.trouble()
   const [poison] = HashMap.values(held)
@@ -232,6 +293,8 @@ const connected = ({ connection, running }: Entry, now: number, driftLimit: numb
                 _tag: "Diverged",
                 message: `both sides claim the same history and hold different rows: ${nextSteps.Diverged}`
               }
-            : null
+            : connection.form === 1 && peer !== undefined
+              ? noticeOf(table.memories.get(peer))
+              : null
   }
 }

@@ -7,7 +7,7 @@ import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
 import { PeerClosed, PeerTimeout, type SessionFailure } from "../../core/Failure.ts"
 import type { NodeId } from "../../core/NodeId.ts"
 import { WireOperation } from "../../core/Operation.ts"
-import type { Snapshot } from "../../core/Replica.ts"
+import type { Quarantined, Snapshot } from "../../core/Replica.ts"
 import type * as Session from "../../core/Session.ts"
 import { times } from "../../core/session/State.ts"
 import { Clock } from "../Clock.ts"
@@ -47,6 +47,8 @@ export interface Machine<S> {
 export interface Host {
   established(peer: NodeId): Effect.Effect<void>
   warned(warning: Extract<Session.Action, { _tag: "Warn" }>["warning"] | StoreUnavailable): Effect.Effect<void>
+  /** Something that came cannot be read. It is in the quarantine. */
+  quarantined(operations: ReadonlyArray<Quarantined>): Effect.Effect<void>
 }
 
 /** A session that runs. */
@@ -203,6 +205,7 @@ export const start = Effect.fnUntraced(function* <S>(
           } else {
             if (trouble !== undefined) yield* Effect.logInfo("the database can be written again")
             trouble = undefined
+            if (action.batch.quarantined.length > 0) yield* host.quarantined(action.batch.quarantined)
           }
           const [next, more] = machine.step(
             state,

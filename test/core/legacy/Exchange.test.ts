@@ -3,6 +3,7 @@ import { Option, Redacted, Schema } from "effect"
 import type { SessionFailure } from "../../../src/core/Failure.ts"
 import * as Hlc from "../../../src/core/Hlc.ts"
 import * as Exchange from "../../../src/core/legacy/Exchange.ts"
+import * as Memory from "../../../src/core/legacy/Memory.ts"
 import * as LegacyWire from "../../../src/core/legacy/Wire.ts"
 import type { NodeId } from "../../../src/core/NodeId.ts"
 import type { Operation } from "../../../src/core/Operation.ts"
@@ -19,6 +20,7 @@ const third = node("third")
 class Ours {
   readonly replica: NaiveReplica
   readonly memories = new Map<NodeId, Exchange.Memory>()
+  readonly scopes = new Map<string, string>()
   now = 1_000_000
 
   constructor(id: NodeId) {
@@ -40,6 +42,7 @@ class Ours {
           remote: "10.0.0.1:9090",
           expected,
           memories: this.memories,
+          scopes: this.scopes,
           scope: undefined,
           maxFrameBytes: 262_144,
           maxDriftMs: 300_000,
@@ -94,8 +97,10 @@ class Talk {
       } else if (action._tag === "Close") this.failure = action.failure
     }
     if (this.closed) {
-      const memory = Option.getOrUndefined(Exchange.remember(this.exchange))
-      if (memory !== undefined) this.ours.memories.set(...memory)
+      const met = Option.getOrUndefined(Exchange.remember(this.exchange, now))
+      if (met === undefined || this.failure !== undefined) return
+      this.ours.memories.set(met.peer, met.memory)
+      for (const [row, { scope }] of met.labels) this.ours.scopes.set(row, scope)
     }
   }
 }
@@ -167,6 +172,8 @@ for (const isNewest of [false, true]) {
         assert.include(rowsOf(ours), "late")
         peer.write(write(third, { wall: 3, counter: 0 }, "later"))
         peer.write(write(old, { wall: 200, counter: 0 }, "own 2"))
+        // No clock shows the second one: it comes when everything is asked for again.
+        ours.now += Memory.upkeep.least
         meet(ours, peer)
         assert.includeMembers([...rowsOf(ours)], ["late", "later", "own 2"])
         // Only the peer's own history is claimed on its word.
@@ -184,7 +191,31 @@ for (const isNewest of [false, true]) {
         meet(ours, peer)
         assert.include(rowsOf(ours), "held before the restart")
         meet(ours, peer)
-        assert.strictEqual(meet(ours, peer)[0], 0)
+        assert.deepStrictEqual(meet(ours, peer), [0, 0])
+      })
+
+      it(`${name}: a quiet node that relays is asked for what is new, and for everything only now and then`, () => {
+        const [ours, peer] = [new Ours(us), new OldNode(old, isNewest)]
+        ours.write({ wall: 1, counter: 0 }, "ours")
+        for (let n = 2; n <= 500; n++) peer.write(write(third, { wall: n, counter: 0 }, `theirs-${n}`))
+        meet(ours, peer)
+        meet(ours, peer)
+        for (const isRestarted of [false, true]) {
+          if (isRestarted) {
+            peer.restart()
+            meet(ours, peer)
+            meet(ours, peer)
+          }
+          ours.now += Memory.upkeep.least
+          assert.deepStrictEqual(meet(ours, peer), [0, 0], isRestarted ? "after a restart" : "")
+        }
+        // All of it once more, when that costs no more than the upkeep.
+        ours.now += 3_600_000
+        assert.strictEqual(meet(ours, peer)[1], 499)
+        assert.deepStrictEqual(meet(ours, peer), [0, 0])
+        peer.write(write(node("fourth"), { wall: 501, counter: 0 }, "new"))
+        meet(ours, peer)
+        assert.include(rowsOf(ours), "new")
       })
     }
 
@@ -305,8 +336,14 @@ describe("an exchange", () => {
       ['{"type":"sync_error","reason":"passphrase_unset"}', "PassphraseUnset"],
       [
         '{"type":"sync_error","message":"peer identity required","reason":"peer_identity_required"}',
-        "ProtocolViolation"
-      ]
+        "PeerIdentityRequired"
+      ],
+      ['{"type":"sync_error","message":"Peer identity required"}', "PeerIdentityRequired"],
+      ['{"type":"sync_error","message":"no","reason":"invalid_peer_grant"}', "PeerGrantInvalid"],
+      ['{"type":"sync_error","message":"Duplicate node id"}', "DuplicateNodeId"],
+      ['{"type":"sync_error","message":"Passphrase unset"}', "PassphraseUnset"],
+      ['{"type":"sync_response","node_id":"us","vector_clock":{}}', "DuplicateNodeId"],
+      ['{"type":"sync_error","message":"on holiday","reason":"closed"}', "PeerRefused"]
     ] as const) {
       const talk = new Ours(us).start("dialler", old)
       talk.receive(frame)
@@ -368,7 +405,10 @@ describe("an exchange", () => {
             serve(mine, peer)
         }
       }
-      for (const mine of ours) for (const peer of peers) dial(mine, peer)
+      for (const mine of ours) {
+        mine.now += 3_600_000
+        for (const peer of peers) dial(mine, peer)
+      }
       for (const mine of ours) for (const peer of peers) dial(mine, peer)
       for (const mine of ours) {
         for (const { row_id } of written) assert.include(rowsOf(mine), row_id)

@@ -49,6 +49,7 @@ describe("conversations with existing FERAL nodes", () => {
         remote: "old",
         expected: undefined,
         memories: new Map(),
+        scopes: new Map(),
         scope: recorded.scope,
         maxFrameBytes: 262_144,
         maxDriftMs: 300_000

@@ -70,6 +70,7 @@ const exchange = (): Server => {
     remote: "old",
     expected: undefined,
     memories: new Map(),
+    scopes: new Map(),
     scope: undefined,
     maxFrameBytes: 262_144,
     maxDriftMs: 300_000
