@@ -40,6 +40,11 @@ export const flags = {
   FERAL_SYNC_MAX_CLOCK_DRIFT_MS: option("FERAL_SYNC_MAX_CLOCK_DRIFT_MS", "MS", "How far ahead a clock may be; 300000"),
   FERAL_SYNC_MAX_FRAME_BYTES: option("FERAL_SYNC_MAX_FRAME_BYTES", "BYTES", "What we send in one frame; 262144"),
   FERAL_SYNC_MAX_RECV_BYTES: option("FERAL_SYNC_MAX_RECV_BYTES", "BYTES", "What we accept in one; 8388608"),
+  FERAL_SYNC_LEGACY_MAX_RECV_BYTES: option(
+    "FERAL_SYNC_LEGACY_MAX_RECV_BYTES",
+    "BYTES",
+    "What we accept in one from an existing FERAL node; 134217728"
+  ),
   FERAL_SYNC_API_PORT: option("FERAL_SYNC_API_PORT", "PORT", "Dashboard and API on 127.0.0.1, 0 for none; 9091"),
   FERAL_SYNC_LOG: option("FERAL_SYNC_LOG", "PRETTY|JSON", "How to log, on stderr; pretty"),
   FERAL_SYNC_LOG_LEVEL: option("FERAL_SYNC_LOG_LEVEL", "LEVEL", "debug, info, warn or error; info"),

@@ -162,12 +162,15 @@ export class PeerRefused extends Schema.TaggedError<PeerRefused>()("PeerRefused"
   }
 }
 
-/** The peer ended the session in good order. */
+/** The connection is over, by the wish of one side. */
 export class PeerClosed extends Schema.TaggedError<PeerClosed>()("PeerClosed", {
   code: Schema.Number,
-  reason: Schema.String
+  reason: Schema.String,
+  /** Set where this node closed the connection, for what the peer did. */
+  byUs: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message(): string {
+    if (this.byUs === true) return `this node closed the connection (${this.code}): ${this.reason}`
     return `the peer closed the connection (${this.code}${this.reason === "" ? "" : `: ${this.reason}`})`
   }
 }

@@ -42,7 +42,7 @@ export const parse = (text: string, maxDepth: number): Result.Result<unknown, st
 
 /** The same, with numbers that a double would change kept as their text (`JSON.rawJSON`), for what is passed on. */
 export const parseExact = (text: string, maxDepth: number): Result.Result<unknown, string> => {
-  if (!mayBeExact.test(text)) return parse(text, maxDepth)
+  if (!mayBeExact(text)) return parse(text, maxDepth)
   const shape = shapeOf(text, maxDepth)
   if (shape === "deep") return Result.fail(`JSON nested more than ${maxDepth} deep`)
   return Result.try({
@@ -59,27 +59,39 @@ export const asDouble = (value: unknown): unknown => (isExactNumber(value) ? Num
 
 /** Canonical JSON text with every number as a double. Texts that are equal after this say the same to every replica. */
 export const withDoubles = (text: CanonicalJson): string => {
-  if (!mayBeExact.test(text)) return text
-  const parts: Array<string> = []
+  let done = ""
   let copied = 0
+  eachLongNumber(text, (start, end) => {
+    const source = text.slice(start, end)
+    if (exactText(source) === undefined) return
+    done += text.slice(copied, start) + JSON.stringify(Number(source))
+    copied = end
+  })
+  return copied === 0 ? text : done + text.slice(copied)
+}
+
+/**
+ * Calls `found` with the extent of each number outside strings that may be one which a double would change: a long integer, or a
+ * zero with a sign. A scan without allocation: what has no such number is only looked at.
+ */
+const eachLongNumber = (text: string, found: (start: number, end: number) => void): void => {
   for (let index = 0; index < text.length; index++) {
     const unit = text.charCodeAt(index)
     if (unit === quote) index = endOfString(text, index)
-    else if (isOfNumber(unit) && unit !== plus) {
+    else if (isDigit(unit) || unit === minus) {
       const start = index
       while (isOfNumber(text.charCodeAt(index + 1))) index++
-      const source = text.slice(start, index + 1)
-      // `true`, `false` and `null` hold an e, and no digit.
-      if (exactText(source) === undefined) continue
-      parts.push(text.slice(copied, start), JSON.stringify(Number(source)))
-      copied = index + 1
+      const isZero = unit === minus && text.charCodeAt(start + 1) === zero
+      if (isZero || index - start >= 15) found(start, index + 1)
     }
   }
-  return copied === 0 ? text : parts.join("") + text.slice(copied)
 }
 
-/** Found in every text that holds a number which a double would change, and in few others. */
-const mayBeExact = /\d{16}|-0/
+const mayBeExact = (text: string): boolean => {
+  let isFound = false
+  eachLongNumber(text, () => (isFound = true))
+  return isFound
+}
 
 /** Digits of the longest integer that is kept: Python reads no longer one. A longer one becomes what it is as a double. */
 const maxDigits = 4_300
@@ -220,6 +232,9 @@ const comma = 0x2c
 const backslash = 0x5c
 const colon = 0x3a
 const plus = 0x2b
+const minus = 0x2d
+const dot = 0x2e
+const zero = 0x30
 const openBracket = 0x5b
 const closeBracket = 0x5d
 const openBrace = 0x7b
@@ -242,9 +257,11 @@ const isKey = (text: string, end: number): boolean => {
   return text.charCodeAt(next) === colon
 }
 
-/** Whether a code unit may stand in a number. */
+const isDigit = (unit: number): boolean => unit >= zero && unit <= 0x39
+
+/** Whether a code unit may stand in a number, after its first one. */
 const isOfNumber = (unit: number): boolean =>
-  (unit >= 0x30 && unit <= 0x39) || unit === 0x2d || unit === 0x2e || unit === plus || unit === 0x65 || unit === 0x45
+  isDigit(unit) || unit === dot || unit === minus || unit === plus || unit === 0x65 || unit === 0x45
 
 const isSpace = (unit: number): boolean => unit === 0x20 || (unit >= 0x09 && unit <= 0x0d)
 

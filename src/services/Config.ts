@@ -35,6 +35,8 @@ export interface Settings {
   readonly maxClockDriftMs: number
   readonly maxFrameBytes: number
   readonly maxRecvBytes: number
+  /** Bytes of the largest frame that an existing FERAL node may send which has proved itself: all that it has is in one. */
+  readonly legacyMaxRecvBytes: number
   readonly apiPort: number
   readonly log: "pretty" | "json"
   readonly logLevel: "debug" | "info" | "warn" | "error"

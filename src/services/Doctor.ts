@@ -17,6 +17,7 @@ import * as Mdns from "./discovery/Mdns.ts"
 import * as Certificates from "./doctor/Certificates.ts"
 import * as Configuration from "./doctor/Configuration.ts"
 import * as DataDirectory from "./doctor/DataDirectory.ts"
+import * as ExistingNodes from "./doctor/ExistingNodes.ts"
 import { failed, type Finding, skipped } from "./doctor/Finding.ts"
 import * as Multicast from "./doctor/Multicast.ts"
 import * as Peers from "./doctor/Peers.ts"
@@ -111,6 +112,7 @@ const examine = Effect.fn("Doctor.examine")(function* (
   const { value } = settings
   const { passphrase } = yield* look("passphrase", Configuration.passphrase(value), { passphrase: Option.none() })
   yield* look("certificates", findings(Certificates.examine(value)), {})
+  yield* look("existing FERAL nodes", findings(ExistingNodes.examine(value)), {})
   yield* look("sync port", findings(Ports.examine(value, status)), {})
   const { seen } = yield* look(
     "multicast",

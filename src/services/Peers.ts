@@ -240,16 +240,17 @@ const inputOf = (sighting: Exclude<Sighting, { readonly _tag: "Duplicated" }>): 
 }
 
 /** How a failure looks to the roster. */
-const endingOf = ({ _tag }: Failure): Roster.Ending => {
-  switch (_tag) {
+const endingOf = (failure: Failure): Roster.Ending => {
+  switch (failure._tag) {
     case "SelfConnection":
       return "self"
     case "PeerUnreachable":
     case "PeerTimeout":
-    case "PeerClosed":
     case "StoreUnavailable":
     case "ClockDrift":
       return "lost"
+    case "PeerClosed":
+      return failure.byUs === true ? "refused" : "lost"
     default:
       return "refused"
   }

@@ -18,6 +18,7 @@ export const settings = (home: string, changes: Partial<Settings> = {}): Setting
   legacyScope: Option.none(),
   maxClockDriftMs: 300_000,
   maxFrameBytes: 262_144,
+  legacyMaxRecvBytes: 128 * 1024 * 1024,
   maxRecvBytes: 8 * 1024 * 1024,
   apiPort: 0,
   log: "pretty",

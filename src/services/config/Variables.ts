@@ -37,6 +37,7 @@ export const variables = [
   "FERAL_SYNC_MAX_CLOCK_DRIFT_MS",
   "FERAL_SYNC_MAX_FRAME_BYTES",
   "FERAL_SYNC_MAX_RECV_BYTES",
+  "FERAL_SYNC_LEGACY_MAX_RECV_BYTES",
   "FERAL_SYNC_API_PORT",
   "FERAL_SYNC_LOG",
   "FERAL_SYNC_LOG_LEVEL"
@@ -86,6 +87,7 @@ export const defaults = (): Settings => ({
   maxClockDriftMs: 300_000,
   maxFrameBytes: 256 * 1024,
   maxRecvBytes: 8 * 1024 * 1024,
+  legacyMaxRecvBytes: 128 * 1024 * 1024,
   apiPort: 9091,
   log: "pretty",
   logLevel: "info"
@@ -133,6 +135,11 @@ export const parse = ({ values, passphrase }: Input): Result.Result<Settings, Re
       "FERAL_SYNC_MAX_RECV_BYTES",
       Math.max(byDefault.maxRecvBytes, maxFrameBytes),
       integer(4096, maxBytes)
+    ),
+    legacyMaxRecvBytes: read(
+      "FERAL_SYNC_LEGACY_MAX_RECV_BYTES",
+      byDefault.legacyMaxRecvBytes,
+      integer(1024 * 1024, 512 * 1024 * 1024 - 1024)
     ),
     apiPort: read("FERAL_SYNC_API_PORT", byDefault.apiPort, port),
     log: read("FERAL_SYNC_LOG", byDefault.log, oneOf("pretty", "json")),

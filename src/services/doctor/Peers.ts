@@ -68,7 +68,9 @@ const ofRow = (peer: PeerStatus): Finding => {
       : warning(check, `${remote}: the running node is dialling it`, "look again in a few seconds", facts)
   }
   const finding = fromFailure(check, last_error, facts, remote)
-  return last_error._tag === "SelfConnection" || last_error._tag === "RowsTooLarge" ? { ...finding, status: "warning" } : finding
+  return last_error._tag === "SelfConnection" || last_error._tag === "RowsTooLarge"
+    ? { ...finding, status: "warning" }
+    : finding
 }
 
 const terms = (tls: PeerStatus["tls"], protocol: PeerStatus["protocol"], offset: number | null): string =>

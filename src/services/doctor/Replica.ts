@@ -3,6 +3,7 @@
  */
 import { Effect, FileSystem, Option, Schedule } from "effect"
 import * as Client from "../api/Client.ts"
+import { nextSteps } from "../../core/Failure.ts"
 import { StoreUnavailable } from "../Failure.ts"
 import * as Home from "../Home.ts"
 import type { NodeStatus } from "../Status.ts"
@@ -74,7 +75,7 @@ export const database = Effect.fnUntraced(function* (home: string, isInUse: bool
   if (Option.isNone(looked.success)) {
     return { findings: [skipped(check, "there is none yet: the first start makes it")], nodeId: undefined }
   }
-  const { bytes, version, current, nodeId, damage, isChecked } = looked.success.value
+  const { bytes, version, current, nodeId, quarantine, damage, isChecked } = looked.success.value
   const facts = { bytes, version, node_id: nodeId ?? null }
   const finding =
     damage.length > 0
@@ -91,5 +92,16 @@ export const database = Effect.fnUntraced(function* (home: string, isInUse: bool
           : isChecked
             ? ok(check, `sound, ${Home.sized(bytes)}`, facts)
             : warning(check, `${Home.sized(bytes)}, too large to be read now`, commandLine("verify", home), facts)
-  return { findings: [finding], nodeId }
+  return { findings: [finding, ...ofQuarantine(quarantine)], nodeId }
 })
+
+/** Operations of peers that are kept apart. */
+const ofQuarantine = ({ count, latest }: SqliteCheck.Report["quarantine"]) => {
+  if (count === 0) return []
+  const many = count === 1 ? "1 operation of a peer" : `${count} operations of peers`
+  return [
+    warning("quarantine", `${many} could not be read; the latest: ${latest.slice(0, 200)}`, nextSteps.Quarantined, {
+      quarantine: count
+    })
+  ]
+}

@@ -14,6 +14,8 @@ export interface Report {
   /** The version that this feral-sync writes. */
   readonly current: number
   readonly nodeId: NodeId | undefined
+  /** Operations that could not be read: how many are kept, and the peer and the reason of the latest. */
+  readonly quarantine: { readonly count: number; readonly latest: string }
   /** What SQLite finds wrong; nothing when it was not asked. */
   readonly damage: ReadonlyArray<string>
   readonly isChecked: boolean
@@ -56,12 +58,18 @@ export const inspect = Effect.fn("SqliteCheck.inspect")(
     const isChecked = bytes <= checkedBytes
     const damage = isChecked ? yield* decodeDamage(yield* sql`PRAGMA quick_check(5)`) : []
     const known = version >= 1 && version <= SqliteSchema.current
-    const meta = known ? yield* decodeMeta(yield* sql`SELECT node_id FROM meta`) : []
+    const meta = known
+      ? yield* decodeMeta(
+          yield* sql`SELECT node_id, (SELECT count(*) FROM quarantine) AS quarantine,
+            (SELECT peer || ': ' || reason FROM quarantine ORDER BY id DESC LIMIT 1) AS latest FROM meta`
+        )
+      : []
     return Option.some<Report>({
       bytes,
       version,
       current: SqliteSchema.current,
       nodeId: meta[0]?.node_id,
+      quarantine: { count: meta[0]?.quarantine ?? 0, latest: meta[0]?.latest ?? "" },
       damage: damage.map(({ quick_check }) => quick_check).filter((line) => line !== "ok"),
       isChecked
     })
@@ -71,4 +79,6 @@ export const inspect = Effect.fn("SqliteCheck.inspect")(
 )
 
 const decodeDamage = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ quick_check: Schema.String })))
-const decodeMeta = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ node_id: NodeId })))
+const decodeMeta = Schema.decodeUnknownEffect(
+  Schema.Array(Schema.Struct({ node_id: NodeId, quarantine: Schema.Natural, latest: Schema.NullOr(Schema.String) }))
+)

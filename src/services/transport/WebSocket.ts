@@ -5,7 +5,7 @@
  * A connection is returned only when TCP, TLS and the upgrade are done, all within one time limit. On the side that was
  * dialled, that limit goes on until the dialler has proved itself.
  */
-import { type Duration, Effect, Exit, Latch, Redacted, Result, Scope } from "effect"
+import { Clock, type Duration, Effect, Exit, Latch, Redacted, Result, Scope } from "effect"
 import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
 import { WebSocket, WebSocketServer } from "ws"
@@ -18,6 +18,7 @@ import { diagnose } from "../tls/Diagnosis.ts"
 import type { Connection, Host } from "../Transport.ts"
 import { type Address, formatAddress } from "../../core/Address.ts"
 import * as Listener from "./Listener.ts"
+import * as Recent from "./Recent.ts"
 import * as Throttle from "./Throttle.ts"
 import * as Upgrade from "./Upgrade.ts"
 import * as WebSocketConnection from "./WebSocketConnection.ts"
@@ -27,8 +28,12 @@ export interface Options {
   readonly handshakeWithin?: Duration.Input
 }
 
-/** The largest frame that an existing FERAL node sends, in bytes. */
+/** The largest frame of an existing FERAL node that is read before it has proved itself, in bytes. */
 const oldFrameBytes = 16 * 1024 * 1024
+
+/** How long an address is dialled without TLS that has answered so, until TLS is tried again (ms); and how many are remembered. */
+const plainFor = 3_600_000
+const addressesKept = 256
 
 /** Pieces in which one frame may come, as its sender cuts it up and as the network does. */
 const pieces = { maxFragments: 1_024, maxBufferedChunks: 64 * 1024 } as const
@@ -49,8 +54,13 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
     closeTimeout: WebSocketConnection.closeWithin,
     autoPong: false
   }
-  // An existing FERAL node sends all that it has in one frame.
+  // An existing FERAL node sends all that it has in one frame. One that we dial is one that we were told of, or that a
+  // certificate vouches for; one that comes has to have shown the passphrase from its address before.
   const oldLimits = { ...limits, maxPayload: Math.max(settings.maxRecvBytes, oldFrameBytes) }
+  const provenLimits = { ...limits, maxPayload: Math.max(settings.legacyMaxRecvBytes, oldLimits.maxPayload) }
+  const proven = Recent.make<string>(addressesKept)
+  /** Addresses that have no TLS, and until when they are dialled without it. */
+  const plain = Recent.make<string>(addressesKept)
   const letsOldIn = (tls: Connection["tls"]) => Policy.refusal(settings.legacy, tls, "") === undefined
 
   const dial = Effect.fn("Transport.dial")(function* (address: Address) {
@@ -67,11 +77,20 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
     // A scope id is for this machine alone: it has no place in a Host header.
     const url = `ws://${formatAddress({ ...address, host: address.host.replace(/%.*$/, "") })}${Upgrade.path}`
     if (!URL.canParse(url)) return yield* unreachable(address, "this is no address")
+    const now = yield* Clock.currentTimeMillis
+    const key = formatAddress(address)
+    // Each try with TLS is an error in the log of such a node.
+    if ((plain.get(key) ?? 0) > now && letsOldIn("none")) {
+      return yield* Effect.tapError(dialPlain(address, url), () => Effect.sync(() => plain.delete(key)))
+    }
     const channel = yield* Effect.result(tls.dial(address, Upgrade.farewell))
     if (Result.isFailure(channel)) {
       const { failure } = channel
       const isPlain = failure._tag === "TlsHandshakeFailed" && failure.reason === "plain peer"
-      return yield* isPlain && letsOldIn("none") ? dialPlain(address, url) : failure
+      if (!isPlain || !letsOldIn("none")) return yield* failure
+      const connection = yield* dialPlain(address, url)
+      plain.set(key, now + plainFor)
+      return connection
     }
     return yield* dialTls(address, url, channel.success)
   })
@@ -80,7 +99,7 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
   const dialPlain = Effect.fnUntraced(function* (address: Address, url: string) {
     const lost = (cause: unknown) => Effect.fail(unreachable(address, diagnose(cause).detail))
     const socket = yield* Effect.callback<WebSocket, PeerUnreachable>((resume) => {
-      const opening = new WebSocket(url, oldLimits)
+      const opening = new WebSocket(url, provenLimits)
       opening.on("error", (cause) => resume(lost(cause)))
       opening.on("open", () => {
         opening.pause()
@@ -117,7 +136,7 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
       if (channel.socket.destroyed) return lost(cutOff)
       channel.socket.once("close", () => lost(cutOff))
       const socket = new WebSocket(url, {
-        ...(letsOldIn(tls.mode) ? oldLimits : limits),
+        ...(!letsOldIn(tls.mode) ? limits : tls.mode === "ca" ? provenLimits : oldLimits),
         createConnection: () => channel.socket,
         headers: { [Upgrade.headers.form]: "2", [Upgrade.headers.nonce]: nonce },
         generateMask
@@ -138,7 +157,8 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
   const listen = Effect.fn("Transport.listen")(function* (host: Host) {
     const serverOf = (limits: typeof oldLimits) =>
       new WebSocketServer({ ...limits, noServer: true, clientTracking: false, handleProtocols: () => false })
-    const [upgrades, oldUpgrades] = [serverOf(limits), serverOf(oldLimits)]
+    const [upgrades, strangeUpgrades, provenUpgrades] = [serverOf(limits), serverOf(oldLimits), serverOf(provenLimits)]
+    const oldUpgrades = ({ host }: Address) => (proven.has(host) ? provenUpgrades : strangeUpgrades)
     const reports = Throttle.make(reportEvery)
 
     const report = (remote: Address, error: TlsHandshakeFailed) =>
@@ -161,7 +181,7 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
       const dialler = Upgrade.nonceOf(request.message.headers)
       const nonces = dialler && { dialler, server: randomBytes(nonceLength).toString("base64url") }
       const socket = yield* accept(
-        nonces || !letsOldIn(tls.mode) ? upgrades : oldUpgrades,
+        nonces || !letsOldIn(tls.mode) ? upgrades : oldUpgrades(remote),
         request,
         nonces ? [`${Upgrade.headers.form}: 2`, `${Upgrade.headers.nonce}: ${nonces.server}`] : []
       )
@@ -182,10 +202,14 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
       const request = yield* Effect.catchTag(Upgrade.request(raw), "Distrusted", () =>
         Effect.fail(new Upgrade.Dropped({ reason: "a farewell without TLS" }))
       )
-      const socket = yield* accept(oldUpgrades, request, [])
+      const socket = yield* accept(oldUpgrades(remote), request, [])
       const facts = { remote, nonces: undefined, binding: noBinding, tls: "none" } as const
       return yield* WebSocketConnection.make(socket, request.socket, facts)
     })
+
+    const noteProven = ({ form, remote }: Connection) => {
+      if (form === 1) proven.set(remote.host, 1)
+    }
 
     /** Answers with 101 and these headers, or sends the dialler away. */
     const accept = (upgrades: WebSocketServer, request: Upgrade.Request, headers: ReadonlyArray<string>) =>
@@ -210,7 +234,14 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
       port: settings.port,
       within: handshakeWithin,
       admit,
-      serve: (connection, proved) => host.serve(connection, proved)
+      serve: (connection, proved) =>
+        host.serve(
+          connection,
+          Effect.andThen(
+            Effect.sync(() => noteProven(connection)),
+            proved
+          )
+        )
     })
   })
 

@@ -102,7 +102,7 @@ export const make = Effect.fnUntraced(function* (
     if (waited === undefined) return
     waited += chunk.length
     if (waited <= limits.greetingBytes || closing) return
-    fault = new PeerClosed({ code: 1009, reason: "the peer sent a greeting over our limit" })
+    fault = new PeerClosed({ code: 1009, reason: "the peer sent a greeting over our limit", byUs: true })
     shut(1009, "a greeting over the limit")
     socket.pause()
   }
@@ -124,7 +124,9 @@ export const make = Effect.fnUntraced(function* (
   socket.on("pong", () => deliver({ _tag: "Alive" }))
   socket.on("error", (error) => {
     if (codeOf(error) === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") {
-      fault = new PeerClosed({ code: 1009, reason: "the peer sent a frame over our limit" })
+      const variable = nonces === undefined ? "FERAL_SYNC_LEGACY_MAX_RECV_BYTES" : "FERAL_SYNC_MAX_RECV_BYTES"
+      const reason = `the peer sent a frame over our limit: raise ${variable} on this node`
+      fault = new PeerClosed({ code: 1009, reason, byUs: true })
     }
   })
   socket.on("close", (code, reason) => finish(code, reason.toString("utf8")))

@@ -364,6 +364,141 @@ describe("an exchange", () => {
     assert.isUndefined(talk.failure)
   })
 
+  it("rows that were withheld come once they are granted, and are not claimed before", () => {
+    class Scoped extends OldNode {
+      readonly granted = new Set<string>()
+      override lackedBy(peer: NodeId, reported: VectorClock.VectorClock) {
+        return super.lackedBy(peer, reported).filter(({ table }) => this.granted.has(table))
+      }
+    }
+    for (const meet of [dial, serve]) {
+      const [ours, peer] = [new Ours(us), new Scoped(old, true)]
+      for (let wall = 1; wall <= 5; wall++) peer.write(write(old, { wall, counter: 0 }, `early-${wall}`))
+      meet(ours, peer)
+      meet(ours, peer)
+      assert.isTrue(VectorClock.compare(ours.replica.clock, VectorClock.empty) === "equal", "nothing came")
+      peer.granted.add("notes")
+      meet(ours, peer)
+      assert.strictEqual(rowsOf(ours).length, 5)
+      // Between others that came, in another scope: no clock shows them.
+      peer.write(write(old, { wall: 6, counter: 0 }, "withheld", "knowledge"))
+      peer.write(write(old, { wall: 7, counter: 0 }, "note"))
+      meet(ours, peer)
+      assert.notInclude(rowsOf(ours), "withheld")
+      peer.granted.add("knowledge")
+      ours.now += 30_000
+      meet(ours, peer)
+      assert.include(rowsOf(ours), "withheld")
+    }
+  })
+
+  it("what a restarted node sends is not taken for what it was sent", () => {
+    const [ours, peer] = [new Ours(us), new OldNode(old, true)]
+    ours.write({ wall: 1, counter: 0 }, "ours")
+    for (let wall = 1; wall <= 3; wall++) peer.write(write(old, { wall, counter: 0 }, `theirs-${wall}`))
+    for (let wall = 4; wall <= 6; wall++) peer.write(write(third, { wall, counter: 0 }, `third-${wall}`))
+    for (const meet of [dial, serve, dial, serve]) {
+      meet(ours, peer, { scope: "family" })
+      peer.restart()
+      for (let round = 0; round < 3; round++) meet(ours, peer, { scope: "family" })
+      assert.isFalse(ours.memories.get(old)?.takesNothing)
+    }
+  })
+
+  for (const [generation, isNewest, size] of [
+    ["an early", false, 1_100_000],
+    ["a newest", true, 8_400_000]
+  ] as const) {
+    it(`a row that is too large for ${generation} node is passed over and named, until a smaller one is in its place`, () => {
+      const [ours, peer] = [new Ours(us), new OldNode(old, isNewest)]
+      peer.write(write(old, { wall: 1, counter: 0 }, "theirs"))
+      dial(ours, peer)
+      const large = (wall: number, row: string): void =>
+        ours.replica.append([
+          {
+            ...write(us, { wall, counter: 0 }, row),
+            data: JSON.stringify({ id: row, x: "x".repeat(size) }) as Operation["data"]
+          }
+        ])
+      ours.write({ wall: 2, counter: 0 }, "first")
+      large(3, "large")
+      ours.write({ wall: 4, counter: 0 }, "between")
+      large(5, "large, too")
+      large(6, "large and last")
+      dial(ours, peer)
+      const sent = [...peer.log.values()].map(({ row_id }) => row_id)
+      assert.sameMembers(sent, ["theirs", "first", "between"])
+      const named = [...(ours.memories.get(old)?.tooLarge.values() ?? [])].map(({ row_id }) => row_id)
+      assert.sameMembers(named, ["large", "large, too", "large and last"])
+      assert.deepStrictEqual(peer.complaints, [])
+      for (const row of ["large", "large, too", "large and last"]) ours.write({ wall: 7, counter: 0 }, row)
+      dial(ours, peer)
+      assert.strictEqual(ours.memories.get(old)?.tooLarge.size, 0)
+    })
+  }
+
+  it("an early node that holds our older edit in place of its newer one gets that back, once", () => {
+    class ByArrival extends OldNode {
+      readonly rows = new Map<string, Operation>()
+      override write(operation: Operation): void {
+        super.write(operation)
+        this.rows.set(operation.row_id, operation)
+      }
+    }
+    const [ours, peer] = [new Ours(us), new ByArrival(old)]
+    for (const row of ["theirs wins", "ours wins", "deleted"]) ours.write({ wall: 10, counter: 0 }, row)
+    peer.write(write(old, { wall: 20, counter: 0 }, "theirs wins"))
+    peer.write(write(old, { wall: 5, counter: 0 }, "ours wins"))
+    peer.write(write(old, { wall: 20, counter: 1 }, "deleted", "notes", "delete"))
+    dial(ours, peer)
+    for (const held of ours.replica.state.values()) {
+      const theirs = peer.rows.get(held.row_id)
+      assert.deepStrictEqual(theirs?.hlc, held.hlc, held.row_id)
+    }
+    const { received } = peer
+    dial(ours, peer)
+    assert.strictEqual(peer.received, received, "nothing is sent back twice")
+  })
+
+  it("a row that came under another scope goes out under that one", () => {
+    class Labelling extends OldNode {
+      override data(operations: ReadonlyArray<Operation>): ReadonlyArray<string> {
+        const texts = operations.map((one) => LegacyWire.operationText(one, `of ${one.row_id}`))
+        return [LegacyWire.numberedFrame(texts, 0, false)]
+      }
+    }
+    const [ours, peer] = [new Ours(us), new Labelling(old, true)]
+    peer.write(write(old, { wall: 1, counter: 0 }, "work"))
+    dial(ours, peer, { scope: "family" })
+    ours.write({ wall: 2, counter: 0 }, "work", "notes", "update")
+    ours.write({ wall: 3, counter: 0 }, "new")
+    const talk = ours.start("dialler", old, { scope: "family" })
+    talk.take()
+    talk.receive(peer.greeting("sync_response"))
+    const [frame] = talk.take()
+    const { changes } = JSON.parse(frame ?? "") as {
+      readonly changes: ReadonlyArray<{ readonly row_id: string; readonly scope: string }>
+    }
+    assert.deepStrictEqual(
+      changes.map(({ row_id, scope }) => [row_id, scope]),
+      [
+        ["work", "of work"],
+        ["new", "family"]
+      ]
+    )
+  })
+
+  it("what cannot be read is set aside once, however often it comes", () => {
+    const [ours, peer] = [new Ours(us), new OldNode(old)]
+    peer.broken.push('{"op_id":"x","data":NaN}')
+    for (let round = 0; round < 4; round++) {
+      peer.restart()
+      ours.now += 60_000
+      dial(ours, peer)
+    }
+    assert.strictEqual(ours.replica.quarantined, 1)
+  })
+
   const script = Schema.Array(Schema.Tuple([Schema.Natural, Schema.Natural])).check(Schema.isMaxLength(60))
   it.prop(
     "whatever old nodes write, relay, restart and exchange, ours end with every operation that any of them accepted",
