@@ -8,6 +8,8 @@ import * as NetAddress from "effect/net/NetAddress"
 export interface Address {
   readonly host: string
   readonly port: number
+  /** The user has said that it speaks without TLS, as an existing FERAL node does. */
+  readonly plain?: true
 }
 
 /** `host:port`, or `[host]:port` for IPv6. */

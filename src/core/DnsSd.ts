@@ -103,7 +103,11 @@ const receive = (
     return settle({ responder, browser }, now, actions)
   }
   const [responder, actions] = Responder.heard(state.responder, link, packet, from, now, random)
-  return settle({ responder, browser: Browser.heard(state.browser, link, packet, now, random) }, now, actions)
+  return settle(
+    { responder, browser: Browser.heard(state.browser, link, packet, from.address, now, random) },
+    now,
+    actions
+  )
 }
 
 /** Does everything that is due. */

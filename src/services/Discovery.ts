@@ -18,6 +18,8 @@ export type Sighting =
       readonly nodeId: NodeId
       /** Best first. */
       readonly addresses: ReadonlyArray<Address>
+      /** The hosts among them from which it announces itself; the others may be anybody's. */
+      readonly near?: ReadonlyArray<string>
       /** The wire forms that it says it speaks: 2 for ours, 1 for existing FERAL nodes. */
       readonly protocol: 1 | 2
     }

@@ -70,8 +70,8 @@ const make = Effect.fnUntraced(function* () {
   const inputs = yield* Queue.bounded<Input>(256)
   const dials = yield* FiberMap.make<string>()
 
-  const { call, answer } = yield* Conversation.make(table, (link, node, key, form) =>
-    Queue.offer(inputs, { _tag: "Established", link, node, key, form })
+  const { call, answer } = yield* Conversation.make(table, (link, node, key, host, form) =>
+    Queue.offer(inputs, { _tag: "Established", link, node, key, host, form })
   )
 
   /** Notes how a connection or a dial ended, and tells the roster. */
@@ -91,9 +91,9 @@ const make = Effect.fnUntraced(function* () {
 
   /** Under which name the failures of somebody who came in are kept: that of the node, where it is one that we would dial. */
   const nameOf = (link: number, address: Address) => {
-    const node = roster.links.get(link)?.node
+    const node = Roster.nodeOf(roster, link)
     const key = node === undefined ? undefined : mdnsKey(node)
-    return key !== undefined && roster.candidates.has(key) ? key : PeerTable.visitorKey(address.host)
+    return key !== undefined && Roster.candidateOf(roster, key) !== undefined ? key : PeerTable.visitorKey(address.host)
   }
 
   const report = Effect.fnUntraced(function* (name: string, address: Address, failure: Failure) {
@@ -145,7 +145,7 @@ const make = Effect.fnUntraced(function* () {
     roster = next
     for (const action of actions) {
       if (action._tag === "Dial") {
-        const expected = roster.candidates.get(action.key)?.node
+        const expected = Roster.candidateOf(roster, action.key)?.node
         yield* FiberMap.run(dials, action.key, attempt(action.key, action.address, expected))
       } else if (action._tag === "Reconfirm") {
         yield* discovery.reconfirm(action.node)
@@ -226,6 +226,7 @@ const inputOf = (sighting: Exclude<Sighting, { readonly _tag: "Duplicated" }>): 
         _tag: "Appeared",
         node: sighting.nodeId,
         addresses: sighting.addresses,
+        near: sighting.near ?? [],
         protocol: sighting.protocol
       }
     case "Vanished":

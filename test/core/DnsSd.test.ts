@@ -368,10 +368,10 @@ describe("DnsSd: sightings", () => {
 
   it("addresses are best first: the same subnet, IPv4, IPv6, link-local", () => {
     const machine = settled()
-    const addresses = ["FE80::2", "fd00::2", "169.254.0.2", "192.168.7.2", "10.0.0.2"]
+    const addresses = ["FE80::2", "fd00::2", "192.168.7.2", "10.0.0.2"]
     machine.told(link, ...records.all("you", 2), ...addresses.map((address) => records.address("feral-you", address)))
     assert.deepStrictEqual(machine.takeSeen(), [
-      "10000 Appeared you p1 10.0.0.2:9090 192.168.7.2:9090 fd00::2:9090 169.254.0.2:9090 fe80::2%eth0:9090"
+      "10000 Appeared you p1 10.0.0.2:9090 192.168.7.2:9090 fd00::2:9090 fe80::2%eth0:9090"
     ])
   })
 

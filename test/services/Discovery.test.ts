@@ -104,7 +104,7 @@ describe("Discovery", () => {
       const seen = yield* sightings.pipe(Stream.take(2), Stream.runCollect)
       assert.deepStrictEqual(
         [...seen],
-        addresses.map((address) => ({ _tag: "Listed" as const, address }))
+        addresses.map((address): Sighting => ({ _tag: "Listed", address }))
       )
       assert.isFalse(discovery.mdns)
     })

@@ -19,7 +19,9 @@ export const linkAt = (scope: string, address: string, prefix = 0, others: Reado
   scope,
   address,
   prefix,
-  addresses: [address, ...others]
+  addresses: [address, ...others],
+  networks: [],
+  own: []
 })
 
 export interface Sent {

@@ -116,10 +116,17 @@ export const overheard = (browser: Browser, key: string, query: Packet, now: num
 }
 
 /** Takes in a response. */
-export const heard = (browser: Browser, key: string, response: Packet, now: number, random: number): Browser => {
+export const heard = (
+  browser: Browser,
+  key: string,
+  response: Packet,
+  from: string,
+  now: number,
+  random: number
+): Browser => {
   const link = browser.ears.get(key)?.link
   if (link === undefined) return browser
-  const hearing = { self: browser.self, link, now, chance: random, askAt: soon(now, random) }
+  const hearing = { self: browser.self, link, from, now, chance: random, askAt: soon(now, random) }
   return withCache(browser, Cache.hear(browser.cache, hearing, [...response.answers, ...response.additionals]))
 }
 

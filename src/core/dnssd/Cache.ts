@@ -2,21 +2,26 @@
  * What we have heard of other nodes.
  *
  * Only what belongs to an instance of our service is kept: an instance when a pointer names it, its SRV and TXT records, and
- * the addresses of the host that its SRV record names. There are at most `maxInstances`; the one unheard of for the longest
- * time makes room, and first those that cannot be dialled. Links know nothing of each other.
+ * the addresses of the host that its SRV record names. There are at most `maxInstances`. Where they are too many, room is made by
+ * the sender that has the most: of its instances goes the one unheard of for the longest time, and first those that cannot be
+ * dialled. So one that makes up many pushes out none but its own. Links know nothing of each other.
  */
 import { isUsable, type Link, maxAddresses } from "./Link.ts"
 import * as Life from "./Life.ts"
 import { isName, nameKey, type ResourceRecord } from "./Record.ts"
 import { isInstance, type Self, serviceType, type Text, textOf } from "./Service.ts"
 
-export const maxInstances = 1024
+export const maxInstances = 512
+/** Ports below are those of services of the system: no node of ours listens there, unless it is set up so. */
+const firstPort = 1024
 /** Records of one packet that are looked at. */
 const maxRecords = 512
 
 export interface Instance {
   readonly name: string
   readonly link: string
+  /** Who has announced it last. */
+  readonly from: string
   readonly pointer: Life.Life
   readonly service: Service | undefined
   readonly text: (Text & { readonly life: Life.Life }) | undefined
@@ -40,6 +45,8 @@ export interface Host {
   readonly name: string
   readonly link: string
   readonly addresses: ReadonlyMap<string, Life.Life>
+  /** Addresses among them that were announced from there. */
+  readonly near: ReadonlyArray<string>
 }
 
 export interface Cache {
@@ -63,6 +70,8 @@ export const isResolved = (cache: Cache, instance: Instance): boolean =>
 export interface Hearing {
   readonly self: Self
   readonly link: Link
+  /** The address of the sender. */
+  readonly from: string
   readonly now: number
   /** For the lives of the records. */
   readonly chance: number
@@ -80,7 +89,12 @@ export const hear = (cache: Cache, hearing: Hearing, records: ReadonlyArray<Reso
     isInstance(name) ||
     (type.startsWith("A") && cache.hosts.has(keyOf(hearing.link.key, name)))
   if (!heard.some(concerns)) return cache
-  const draft: Draft = { instances: new Map(cache.instances), hosts: new Map(cache.hosts), named: new Set() }
+  const draft: Draft = {
+    instances: new Map(cache.instances),
+    hosts: new Map(cache.hosts),
+    named: new Set(),
+    counts: undefined
+  }
   let isNews = false
   // What names comes before what is named.
   for (const record of heard) {
@@ -162,11 +176,13 @@ interface Draft {
   readonly hosts: Map<string, Host>
   /** The instances that the packet names. */
   readonly named: Set<string>
+  /** How many instances each sender has; counted when somebody has to make room. */
+  counts: Map<string, number> | undefined
 }
 
 type Of<Type extends ResourceRecord["type"]> = Extract<ResourceRecord, { readonly type: Type }>
 
-const hearPointer = (draft: Draft, { link, now, chance }: Hearing, { name, target, ttl }: Of<"PTR">): boolean => {
+const hearPointer = (draft: Draft, { link, from, now, chance }: Hearing, { name, target, ttl }: Of<"PTR">): boolean => {
   if (nameKey(name) !== serviceType || !isInstance(target)) return false
   const key = keyOf(link.key, target)
   const known = draft.instances.get(key)
@@ -177,6 +193,7 @@ const hearPointer = (draft: Draft, { link, now, chance }: Hearing, { name, targe
   if (known === undefined && draft.instances.size >= maxInstances) makeRoom(draft)
   draft.named.add(key)
   const missing = { service: undefined, text: undefined, asked: 0, askAt: Infinity, isGivenUp: false }
+  if (known?.from !== from) tally(draft, known?.from, from)
   // Deleted first, so that it comes last.
   draft.instances.delete(key)
   draft.instances.set(key, {
@@ -184,12 +201,13 @@ const hearPointer = (draft: Draft, { link, now, chance }: Hearing, { name, targe
     ...missing,
     ...known,
     name: target,
+    from,
     pointer: Life.begin(ttl, now, chance)
   })
   return true
 }
 
-const hearInstance = (draft: Draft, { link, now, chance }: Hearing, record: ResourceRecord): boolean => {
+const hearInstance = (draft: Draft, { self, link, now, chance }: Hearing, record: ResourceRecord): boolean => {
   const key = keyOf(link.key, record.name)
   const known = draft.instances.get(key)
   if (known === undefined) return false
@@ -202,13 +220,14 @@ const hearInstance = (draft: Draft, { link, now, chance }: Hearing, record: Reso
     }
     return true
   }
-  if (record.type !== "SRV" || record.port === 0) return false
+  if (record.type !== "SRV" || (record.port < firstPort && record.port !== self.port)) return false
   const { port, target: host } = record
   const { service } = known
   if (life !== undefined) {
     const hostKey = keyOf(link.key, host)
     draft.instances.set(key, { ...known, service: { port, host, hostKey, life } })
-    if (!draft.hosts.has(hostKey)) draft.hosts.set(hostKey, { name: host, link: link.key, addresses: new Map() })
+    if (!draft.hosts.has(hostKey))
+      draft.hosts.set(hostKey, { name: host, link: link.key, addresses: new Map(), near: [] })
   } else if (service?.port === port && nameKey(service.host) === nameKey(host)) {
     draft.instances.set(key, { ...known, service: { ...service, life: Life.end(service.life, now) } })
   }
@@ -217,7 +236,7 @@ const hearInstance = (draft: Draft, { link, now, chance }: Hearing, record: Reso
 
 const hearAddresses = (
   draft: Draft,
-  { link, now, chance }: Hearing,
+  { link, from, now, chance }: Hearing,
   records: ReadonlyArray<ResourceRecord>,
   type: "A" | "AAAA"
 ): boolean => {
@@ -243,20 +262,47 @@ const hearAddresses = (
       const known = addresses.get(address)
       if (record.ttl === 0) {
         if (known !== undefined) addresses.set(address, Life.end(known, now))
-      } else if (isUsable(link, address) && (known !== undefined || addresses.size < maxAddresses * 2)) {
+      } else if (isUsable(link, address, from) && (known !== undefined || addresses.size < maxAddresses * 2)) {
         addresses.set(address, Life.begin(record.ttl, now, chance))
       }
     }
-    draft.hosts.set(key, { ...host, addresses })
+    const sender = from.replace(/%.*$/, "").toLowerCase()
+    const isNear = set.some(({ address, ttl }) => ttl > 0 && address.toLowerCase() === sender)
+    const near = isNear && !host.near.includes(sender) ? [...host.near, sender] : host.near
+    draft.hosts.set(key, { ...host, addresses, near: near.filter((address) => addresses.has(address)) })
   }
   return isNews
 }
 
-/** Takes one instance out: the oldest of those that cannot be dialled, or else the oldest. */
+/** Takes out one instance of the sender that has the most: the oldest that cannot be dialled, or else the oldest. */
 const makeRoom = (draft: Draft): void => {
-  const idle = draft.instances.entries().find(([, instance]) => !isResolved(draft, instance))
-  const [key] = idle ?? draft.instances.entries().next().value ?? []
-  if (key !== undefined) draft.instances.delete(key)
+  draft.counts ??= countsOf(draft.instances)
+  let crowd: string | undefined
+  for (const [from, count] of draft.counts) if (count > (draft.counts.get(crowd ?? "") ?? 0)) crowd = from
+  let oldest: string | undefined
+  for (const [key, instance] of draft.instances) {
+    if (instance.from !== crowd) continue
+    oldest ??= key
+    if (isResolved(draft, instance)) continue
+    oldest = key
+    break
+  }
+  if (oldest === undefined) return
+  draft.instances.delete(oldest)
+  tally(draft, crowd, undefined)
+}
+
+const countsOf = (instances: ReadonlyMap<string, Instance>): Map<string, number> => {
+  const counts = new Map<string, number>()
+  for (const { from } of instances.values()) counts.set(from, (counts.get(from) ?? 0) + 1)
+  return counts
+}
+
+/** An instance goes from one sender to another one. */
+const tally = ({ counts }: Draft, before: string | undefined, after: string | undefined): void => {
+  if (counts === undefined) return
+  if (before !== undefined) counts.set(before, (counts.get(before) ?? 0) - 1)
+  if (after !== undefined) counts.set(after, (counts.get(after) ?? 0) + 1)
 }
 
 /** The hosts that an instance names. */

@@ -2,8 +2,13 @@
  * The links that a node speaks mDNS on: one for each network interface and family of addresses, and which addresses are good on
  * it.
  *
- * Addresses of loopback stay on loopback: no packet of another link can make a node dial itself.
+ * What others announce is dialled only where a neighbour can be: on a network of the interface, or in a range that is never routed
+ * on the internet. Addresses of loopback stay on loopback, and our own are believed to ourselves alone (two nodes on one host): no
+ * packet of another host can make a node dial what listens here, or a stranger on the internet.
  */
+import { Option, Result } from "effect"
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
 import type { Address } from "../Address.ts"
 
 /** An address of an interface, as the operating system lists it. */
@@ -26,6 +31,10 @@ export interface Link {
   readonly prefix: number
   /** What is announced on this link, at most `maxAddresses`. */
   readonly addresses: ReadonlyArray<string>
+  /** Networks of the interface that are in no private range, as `address/prefix`. */
+  readonly networks: ReadonlyArray<string>
+  /** All addresses of this host, on any interface. */
+  readonly own: ReadonlyArray<string>
 }
 
 /** Addresses of one node on one link. */
@@ -39,8 +48,9 @@ export const maxAddresses = 8
 export const linksOf = (
   interfaces: Readonly<Record<string, ReadonlyArray<NetworkAddress> | undefined>>,
   wanted: ReadonlyArray<string>
-): ReadonlyArray<Link> =>
-  Object.entries(interfaces).flatMap(([scope, listed = []]) => {
+): ReadonlyArray<Link> => {
+  const own = Object.values(interfaces).flatMap((listed = []) => listed.map(({ address }) => withoutScope(address)))
+  return Object.entries(interfaces).flatMap(([scope, listed = []]) => {
     const used = listed
       .map((entry) => ({ ...entry, address: withoutScope(entry.address) }))
       .filter(({ address, internal }) =>
@@ -52,10 +62,12 @@ export const linksOf = (
     // Multicast DNS over IPv6 is spoken from link-local addresses (RFC 6762 section 11).
     const from = ipv6.find(({ address }) => isLinkLocal(address)) ?? ipv6[0]
     const links: Array<Link> = []
-    const common = { scope, addresses }
+    const common = { scope, addresses, networks: used.flatMap(publicNetworkOf), own }
     if (ipv4 !== undefined) {
       const { address, netmask } = ipv4
-      links.push({ ...common, key: `${scope} ${address}`, family: "IPv4", address, prefix: prefixOf(netmask) })
+      const mask = NetAddress.ipFromString(netmask)
+      const prefix = Result.isSuccess(mask) ? prefixOf(mask.success) : 32
+      links.push({ ...common, key: `${scope} ${address}`, family: "IPv4", address, prefix })
     }
     if (from !== undefined) {
       const { address } = from
@@ -63,6 +75,7 @@ export const linksOf = (
     }
     return links
   })
+}
 
 /**
  * The link that a packet came on, told by its sender: a socket may receive what arrives on any interface. What is sent to the
@@ -88,13 +101,45 @@ export const isNeighbour = (link: Link, address: string): boolean =>
 export const isOwn = (links: ReadonlyArray<Link>, address: string): boolean =>
   links.some(({ addresses }) => addresses.includes(withoutScope(address)))
 
-/** Whether an address that is announced on a link can be dialled there. */
-export const isUsable = (link: Link, address: string): boolean => {
-  const ipv4 = numberOf(address)
-  if (isLoopback(address)) return isLoopback(link.address)
-  // 0.0.0.0/8 is no host; from 224.0.0.0 on there are groups.
-  if (ipv4 !== undefined) return ipv4 >= 0x01000000 && ipv4 < 0xe0000000
-  return address.includes(":") && !/^(::|ff)/i.test(address)
+/**
+ * Whether an address that `from` announces on a link can be dialled: it is that of a neighbour, and not our own unless we announce
+ * it ourselves. The system drops what comes from the network under an address of ours.
+ */
+export const isUsable = (link: Link, address: string, from: string): boolean => {
+  const ip = Option.getOrUndefined(Result.getSuccess(NetAddress.ipFromString(address)))
+  if (ip === undefined) return false
+  if (NetAddress.isLoopback(ip)) return isLoopback(link.address)
+  if (isOurs(link, address) && !isOurs(link, from)) return false
+  return isPrivate(ip) || networksOf(link).some((network) => IpNetwork.contains(network, ip))
+}
+
+/**
+ * Ranges that are not routed on the internet: reflectors carry mDNS between such networks. 169.254/16 is not one of them: where an
+ * interface has no address there, such addresses are those of services of a cloud.
+ */
+const isPrivate = (ip: NetAddress.IpAddress): boolean =>
+  NetAddress.isIpv4Address(ip)
+    ? NetAddress.isPrivate(ip) || IpNetwork.contains(sharedSpace, ip)
+    : NetAddress.isUniqueLocal(ip) || NetAddress.isLinkLocal(ip)
+
+/** Between a provider and its customers (RFC 6598), and between the nodes of overlay networks. */
+const sharedSpace = IpNetwork.fromStringUnsafe("100.64.0.0/10")
+
+const networksOf = ({ networks }: Link): ReadonlyArray<IpNetwork.IpNetwork> =>
+  networks.flatMap((text) => Option.toArray(Result.getSuccess(IpNetwork.fromString(text))))
+
+const isOurs = ({ own, addresses }: Link, address: string): boolean => {
+  const plain = withoutScope(address)
+  return own.includes(plain) || addresses.includes(plain)
+}
+
+/** The network of an address of ours, where it is in no private range. */
+const publicNetworkOf = ({ address, netmask }: NetworkAddress): ReadonlyArray<string> => {
+  const ip = Option.getOrUndefined(Result.getSuccess(NetAddress.ipFromString(address)))
+  const mask = Option.getOrUndefined(Result.getSuccess(NetAddress.ipFromString(netmask)))
+  if (ip === undefined || mask === undefined || isPrivate(ip) || NetAddress.isLoopback(ip)) return []
+  const network = IpNetwork.fromAddress(ip, prefixOf(mask))
+  return Option.toArray(Option.map(Result.getSuccess(network), IpNetwork.format))
 }
 
 /** How good an address is; less is better. */
@@ -135,4 +180,9 @@ const numberOf = (address: string): number | undefined => {
   return bytes.some((byte) => byte > 255) ? undefined : bytes.reduce((sum, byte) => sum * 256 + byte, 0)
 }
 
-const prefixOf = (netmask: string): number => (numberOf(netmask) ?? 0).toString(2).replace(/0+$/, "").length
+/** Bits that are set in a mask. */
+const prefixOf = (mask: NetAddress.IpAddress): number =>
+  [...(NetAddress.isIpv4Address(mask) ? NetAddress.ipv4ToOctets(mask) : NetAddress.ipv6ToOctets(mask))].reduce(
+    (sum, octet) => sum + octet.toString(2).replaceAll("0", "").length,
+    0
+  )

@@ -14,6 +14,8 @@ import { nodeOf } from "./Service.ts"
 export interface Peer {
   /** Best first. */
   readonly addresses: ReadonlyArray<Address>
+  /** The hosts among them from which it announces itself; left out where there is none. */
+  readonly near?: ReadonlyArray<string>
   readonly protocol: 1 | 2
 }
 
@@ -23,6 +25,7 @@ export type Sighting =
   | { readonly _tag: "Vanished"; readonly nodeId: NodeId; readonly isGoodbye: boolean }
 
 interface Ranked extends Address {
+  readonly isNear: boolean
   readonly rank: number
 }
 
@@ -87,6 +90,7 @@ const find = ({ name, service, text, isGivenUp }: Instance, host: Host, link: Li
   if (node === undefined) return undefined
   const addresses = Array.from(host.addresses.keys(), (address) => ({
     ...dialled(link, address, service.port),
+    isNear: host.near.includes(address),
     rank: rank(link, address)
   }))
   return { node, protocol: text?.protocol ?? 1, addresses }
@@ -128,15 +132,21 @@ const peerOf = (found: ReadonlyArray<NonNullable<Entry["found"]>>): Peer | undef
   if (found.length === 0) return undefined
   const addresses = found
     .flatMap(({ addresses }) => addresses)
-    .sort((a, b) => a.rank - b.rank || byCodePoint(a.host, b.host) || a.port - b.port)
+    // Where a node announces itself, it is; what else is named could be anybody's.
+    .sort(
+      (a, b) => Number(b.isNear) - Number(a.isNear) || a.rank - b.rank || byCodePoint(a.host, b.host) || a.port - b.port
+    )
   const distinct = new Map(addresses.map(({ host, port }) => [`${host} ${port}`, { host, port }]))
+  const near = [...new Set(addresses.filter(({ isNear }) => isNear).map(({ host }) => host))]
   return {
     addresses: [...distinct.values()].slice(0, maxAddresses),
+    ...(near.length === 0 ? {} : { near }),
     protocol: found.some(({ protocol }) => protocol === 2) ? 2 : 1
   }
 }
 
 const isSamePeer = (a: Peer, b: Peer): boolean =>
   a.protocol === b.protocol &&
+  a.near?.join() === b.near?.join() &&
   a.addresses.length === b.addresses.length &&
   a.addresses.every(({ host, port }, index) => host === b.addresses[index]?.host && port === b.addresses[index]?.port)

@@ -5,8 +5,7 @@
  * A machine that has not proved itself may be anyone's. Whatever it says, it delays the next try of its own address alone,
  * and that by at most a minute.
  */
-import { type Address, formatAddress } from "../Address.ts"
-import type { Attempt, Candidate } from "./Candidate.ts"
+import type { Candidate } from "./Candidate.ts"
 
 /** Delays in milliseconds. */
 export const delays = {
@@ -18,21 +17,15 @@ export const delays = {
   unproved: 60_000
 } as const
 
-/** The tries of an address after one more that ended before the peer proved itself. `asked` is the wait that it asked for. */
-export const afterAttempt = (
-  { attempts }: Candidate,
-  address: Address,
-  ending: "lost" | "refused",
-  asked: number,
-  random: number,
-  now: number
-): ReadonlyMap<string, Attempt> => {
-  const key = formatAddress(address)
-  const failures = (attempts.get(key)?.failures ?? 0) + 1
-  const { first, cap } = ending === "refused" ? delays.refused : delays.retry
-  const wait = Math.min(delays.unproved, Math.max(backoff({ first, cap }, failures, random), asked))
-  return new Map(attempts).set(key, { failures, nextAt: now + wait })
-}
+/**
+ * How long an address is let alone after one more try that ended before the peer proved itself: the `failures`th in a row. `asked`
+ * is the wait that it asked for.
+ */
+export const afterAttempt = (ending: "lost" | "refused", failures: number, asked: number, random: number): number =>
+  Math.min(
+    delays.unproved,
+    Math.max(backoff(ending === "refused" ? delays.refused : delays.retry, failures, random), asked)
+  )
 
 /** How a dial or a connection ended. */
 export type Ending =

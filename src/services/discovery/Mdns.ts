@@ -11,6 +11,7 @@ import type { NodeId } from "../../core/NodeId.ts"
 import type { Announcement, Discovery } from "../Discovery.ts"
 import { MdnsUnavailable } from "../Failure.ts"
 import * as Carrier from "./Carrier.ts"
+import * as Intake from "./Intake.ts"
 import * as Packets from "./Packets.ts"
 
 export interface Options {
@@ -28,11 +29,14 @@ const queuedDoubts = 64
 const socketWithin = "2 seconds"
 
 /** The network of this machine. */
-export const networkOf = ({ interfaces, port = 5353 }: Options): Carrier.Network => ({
-  port,
-  links: linksNow(interfaces),
-  open: (link, handlers) => open(link, port, handlers)
-})
+export const networkOf = ({ interfaces, port = 5353 }: Options): Carrier.Network => {
+  const intake = Intake.make()
+  return {
+    port,
+    links: linksNow(interfaces),
+    open: (link, handlers) => open(link, port, handlers, intake)
+  }
+}
 
 export const make = Effect.fnUntraced(function* ({ reconcileEvery = "5 seconds", ...options }: Options) {
   const network = networkOf(options)
@@ -66,7 +70,12 @@ const linksNow = Effect.fnUntraced(function* (wanted: ReadonlyArray<string>) {
 })
 
 /** Opens the socket of a link: done when it is bound and a member of the group. */
-const open = (link: Link, port: number, handlers: Carrier.Handlers): Effect.Effect<Carrier.Socket, MdnsUnavailable> =>
+const open = (
+  link: Link,
+  port: number,
+  handlers: Carrier.Handlers,
+  intake: Intake.Intake
+): Effect.Effect<Carrier.Socket, MdnsUnavailable> =>
   Effect.callback<Carrier.Socket, MdnsUnavailable>((resume) => {
     const { group, options } = familyOf(link)
     const made = Result.try({
@@ -81,13 +90,15 @@ const open = (link: Link, port: number, handlers: Carrier.Handlers): Effect.Effe
       resume(Effect.andThen(closing(mdns), Effect.fail(unavailable(link.key, error))))
     }
     mdns.on("error", fail)
-    // A packet that cannot be decoded shows here too: it passes. What the system refuses does not.
     mdns.on("warning", (error) => {
       if ("syscall" in error) fail(error)
     })
-    mdns.on("packet", (decoded: Packets.Decoded, from: { readonly address: string; readonly port: number }) => {
-      const packet = Packets.packetFrom(decoded)
-      if (packet !== undefined) handlers.packet(packet, { address: from.address, port: from.port })
+    // The library would decode every packet that comes.
+    options.socket.removeAllListeners("message")
+    options.socket.on("message", (bytes, { address, port }) => {
+      if (!intake.takes(address, performance.now())) return
+      const packet = Packets.decode(bytes)
+      if (packet !== undefined) handlers.packet(packet, { address, port })
     })
     mdns.once("ready", () => {
       isOpen = true

@@ -3,6 +3,7 @@
  * and what is left is safe to compare, to remember and to write again.
  */
 import dnsPacket from "dns-packet"
+import { Option, Result } from "effect"
 import { isUtf8 } from "node:buffer"
 import { isIPv4, isIPv6 } from "node:net"
 import { isName, type Packet, type Question, type ResourceRecord, type UniqueType } from "../../core/dnssd/Record.ts"
@@ -46,6 +47,12 @@ export const packetFrom = (decoded: Decoded): Packet | undefined => {
     additionals: entriesOf(decoded.additionals).flatMap(recordFrom)
   }
 }
+
+/** Reads bytes. Nothing for what is no packet. */
+export const decode = (bytes: Buffer): Packet | undefined =>
+  Option.getOrUndefined(
+    Option.flatMapNullishOr(Result.getSuccess(Result.try(() => dnsPacket.decode(bytes))), packetFrom)
+  )
 
 /** The bytes of a packet. */
 export const encode = ({ kind, id, isTruncated, ...sections }: Packet): Uint8Array => {

@@ -22,7 +22,13 @@ import * as PeerTable from "./PeerTable.ts"
 import * as SessionRunner from "./SessionRunner.ts"
 
 /** Tells that a handshake is done. `key` is the candidate that was dialled; none for a connection that came in. */
-export type OnEstablished = (link: number, node: NodeId, key: string | undefined, form: 1 | 2) => Effect.Effect<unknown>
+export type OnEstablished = (
+  link: number,
+  node: NodeId,
+  key: string | undefined,
+  host: string,
+  form: 1 | 2
+) => Effect.Effect<unknown>
 
 type Guard = <S>(machine: SessionRunner.Machine<S>) => SessionRunner.Machine<S>
 
@@ -228,7 +234,7 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
     yield* log("peer connected").pipe(
       Effect.annotateLogs({ peer, address: formatAddress(connection.remote), form: connection.form })
     )
-    yield* onEstablished(link, peer, key_, connection.form)
+    yield* onEstablished(link, peer, key_, connection.remote.host, connection.form)
   })
 
   return { call, answer }

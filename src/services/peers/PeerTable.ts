@@ -8,8 +8,8 @@ import type { Memory, Remembered } from "../../core/legacy/Exchange.ts"
 import type { TooLarge } from "../../core/legacy/Memory.ts"
 import type { Slot } from "../../core/Merge.ts"
 import type { NodeId } from "../../core/NodeId.ts"
-import type * as Roster from "../../core/Roster.ts"
-import { isAlias, mdnsKey } from "../../core/roster/Candidate.ts"
+import * as Roster from "../../core/Roster.ts"
+import { mdnsKey } from "../../core/roster/Candidate.ts"
 import type { StoreUnavailable } from "../Failure.ts"
 import type { PeerStatus } from "../Status.ts"
 import type { Connection } from "../Transport.ts"
@@ -146,8 +146,8 @@ export const statuses = (
 ): ReadonlyArray<PeerStatus> => {
   const rows: Array<PeerStatus> = []
   const shown = new Set<number>()
-  for (const candidate of roster.candidates.values()) {
-    if (isAlias(candidate, roster.candidates.values())) continue
+  for (const candidate of Roster.candidatesOf(roster)) {
+    if (Roster.isAlias(roster, candidate)) continue
     const [link, entry] =
       [...table.entries].find(
         ([, { key, running }]) =>

@@ -32,11 +32,13 @@ const interfaces = {
 }
 
 const links = (wanted: ReadonlyArray<string>) => linksOf(interfaces, wanted)
+/** Without what is the same on all of them. */
+const bare = (wanted: ReadonlyArray<string>) => links(wanted).map((link): Link => ({ ...link, networks: [], own: [] }))
 
 describe("linksOf", () => {
   it("without wishes: every interface but loopback, once for each family, with all its addresses", () => {
     const eth0 = ["192.168.1.5", "192.168.1.6", "fe80::5"]
-    assert.deepStrictEqual(links([]), [
+    assert.deepStrictEqual(bare([]), [
       linkAt("eth0", "192.168.1.5", 24, eth0.slice(1)),
       { ...linkAt("eth0", "fe80::5"), addresses: eth0 },
       linkAt("wlan0", "10.20.30.40", 20),
@@ -46,7 +48,7 @@ describe("linksOf", () => {
 
   it("with wishes: the interfaces and families that hold them, loopback too, announcing nothing but them", () => {
     const shown = (wanted: ReadonlyArray<string>) => links(wanted).map(({ key, addresses }) => [key, ...addresses])
-    assert.deepStrictEqual(links(["127.0.0.1"]), [linkAt("lo", "127.0.0.1", 8)])
+    assert.deepStrictEqual(bare(["127.0.0.1"]), [linkAt("lo", "127.0.0.1", 8)])
     assert.deepStrictEqual(shown(["192.168.1.6"]), [["eth0 192.168.1.6", "192.168.1.6"]])
     for (const wish of ["fe80::5", "FE80::5%eth0"]) assert.deepStrictEqual(shown([wish]), [["eth0 fe80::5", "fe80::5"]])
     assert.deepStrictEqual(shown(["192.168.1.6", "fe80::5%eth0"]), [
@@ -115,25 +117,63 @@ describe("addresses", () => {
   const [eth0, lo] = [...links(["192.168.1.5"]), ...links(["127.0.0.1"])]
   if (eth0 === undefined || lo === undefined) throw new Error("no links")
 
-  it("are usable where they can be dialled", () => {
-    for (const good of ["192.168.1.7", "8.8.8.8", "223.255.255.255", "1.0.0.0", "fe80::1", "2001:db8::1", "fd00::1"]) {
-      assert.isTrue(isUsable(eth0, good), good)
-    }
-    for (const bad of [
-      "127.0.0.1",
-      "::1",
-      "::",
-      "0.0.0.0",
-      "224.0.0.0",
-      "ff02::fb",
-      "",
-      "x",
-      "1.2.3.256",
-      "::1.2.3.4"
-    ]) {
-      assert.isFalse(isUsable(eth0, bad), bad)
-    }
-    assert.isTrue(isUsable(lo, "127.0.0.1") && isUsable(lo, "::1"))
+  const neighbour = "192.168.1.9"
+  const table: ReadonlyArray<readonly [string, string, boolean]> = [
+    // The link, and private ranges, which reflectors may join.
+    ["192.168.1.7", neighbour, true],
+    ["192.168.77.7", neighbour, true],
+    ["10.0.0.1", neighbour, true],
+    ["172.31.255.1", neighbour, true],
+    ["100.64.0.1", neighbour, true],
+    ["fe80::1", neighbour, true],
+    ["fd00::1", neighbour, true],
+    // The internet, and what is next to those ranges.
+    ["8.8.8.8", neighbour, false],
+    ["8.8.8.8", "8.8.8.8", false],
+    ["223.255.255.255", neighbour, false],
+    ["172.32.0.1", neighbour, false],
+    ["100.128.0.1", neighbour, false],
+    ["169.254.169.254", neighbour, false],
+    ["2001:db8::1", neighbour, false],
+    ["::ffff:10.0.0.1", neighbour, false],
+    // What is here: our addresses on any interface, unless we announce them, as another node on this host does.
+    ["192.168.1.5", neighbour, false],
+    ["10.20.30.40", neighbour, false],
+    ["fe80::5", neighbour, false],
+    ["192.168.1.5", "192.168.1.6", true],
+    ["127.0.0.1", neighbour, false],
+    ["127.0.0.1", "192.168.1.5", false],
+    ["::1", neighbour, false],
+    // No host.
+    ...["::", "0.0.0.0", "224.0.0.0", "255.255.255.255", "ff02::fb", "", "x", "1.2.3.256", "::1.2.3.4"].map(
+      (address) => [address, neighbour, false] as const
+    )
+  ]
+  for (const [address, from, isGood] of table) {
+    it(`${address || "nothing"} of ${from} ${isGood ? "is" : "is not"} dialled`, () => {
+      assert.strictEqual(isUsable(eth0, address, from), isGood)
+    })
+  }
+
+  it("of loopback are dialled where mDNS is bound to loopback", () => {
+    for (const address of ["127.0.0.1", "127.0.0.7", "::1"]) assert.isTrue(isUsable(lo, address, "127.0.0.1"))
+  })
+
+  it("that are public are dialled on the networks of the interface alone", () => {
+    const [link] = linksOf(
+      {
+        eth0: [
+          address("203.0.113.5", "255.255.255.128"),
+          address("169.254.3.4", "255.255.0.0"),
+          address("2001:db8:0:7::5", "ffff:ffff:ffff:ffff::")
+        ]
+      },
+      []
+    )
+    if (link === undefined) throw new Error("no link")
+    for (const good of ["203.0.113.6", "169.254.9.9", "2001:db8:0:7::9"])
+      assert.isTrue(isUsable(link, good, good), good)
+    for (const bad of ["203.0.113.128", "2001:db8:0:8::9"]) assert.isFalse(isUsable(link, bad, bad), bad)
   })
 
   it("are dialled with their scope where they have one", () => {

@@ -194,7 +194,7 @@ describe("Carrier", () => {
           packetOf("response", {
             answers: [
               { ...common, type: "PTR", name: serviceType, target: name },
-              { ...common, type: "SRV", name, port: 1, target },
+              { ...common, type: "SRV", name, port: 4001, target },
               { ...common, type: "TXT", name, strings: [] },
               { ...common, type: "A", name: target, address: "10.0.0.2" }
             ]
@@ -246,7 +246,7 @@ describe("Carrier", () => {
       const common = { ttl: 120, flush: false }
       const answers: Packet["answers"] = [
         { ...common, type: "PTR", name: serviceType, target: name },
-        { ...common, type: "SRV", name, port: 1, target },
+        { ...common, type: "SRV", name, port: 4001, target },
         { ...common, type: "TXT", name, strings: ["node_id=you"] },
         { ...common, type: "A", name: target, address: "10.0.0.2" }
       ]

@@ -86,7 +86,11 @@ describe("Discovery.layerMdns", () => {
         const other = yield* start({ nodeId: b, port: 2222 }, onLoopback({ port }))
         const seen = yield* Effect.all([one.next("Appeared"), other.next("Appeared")], { concurrency: 2 })
         assert.isBelow(performance.now() - since, 3000)
-        const at = (port: number) => ({ addresses: [{ host: "127.0.0.1", port }], protocol: 2 as const })
+        const at = (port: number) => ({
+          addresses: [{ host: "127.0.0.1", port }],
+          near: ["127.0.0.1"],
+          protocol: 2 as const
+        })
         assert.deepStrictEqual(seen, [
           { _tag: "Appeared", nodeId: b, ...at(2222) },
           { _tag: "Appeared", nodeId: a, ...at(1111) }
@@ -136,7 +140,7 @@ describe("Discovery.layerMdns", () => {
       Effect.gen(function* () {
         const port = yield* freePort
         const id = freshId()
-        const node = yield* start({ nodeId: freshId(), port: 1 }, onLoopback({ port }))
+        const node = yield* start({ nodeId: freshId(), port: 4001 }, onLoopback({ port }))
         yield* node.next("Available")
         const other = yield* sniffer(port)
         const [name, target] = [`feral-${id}.${serviceType}`, `${id}.local`]
@@ -158,9 +162,9 @@ describe("Discovery.layerMdns", () => {
         const port = yield* freePort
         const shapes = [`host.${freshId()}.`, "é".repeat(64), ` \\ "${randomUUID()}" :: `, "x".repeat(128)]
         const ids = shapes.map((id) => NodeId.make(id))
-        const watcher = yield* start({ nodeId: freshId(), port: 1 }, onLoopback({ port }))
+        const watcher = yield* start({ nodeId: freshId(), port: 4001 }, onLoopback({ port }))
         yield* watcher.next("Available")
-        for (const [index, nodeId] of ids.entries()) yield* start({ nodeId, port: 1000 + index }, onLoopback({ port }))
+        for (const [index, nodeId] of ids.entries()) yield* start({ nodeId, port: 2000 + index }, onLoopback({ port }))
         const seen = yield* Effect.forEach(ids, () => watcher.next("Appeared"))
         assert.deepStrictEqual(seen.map(({ nodeId }) => nodeId).sort(), ids.toSorted())
       })
@@ -195,7 +199,7 @@ describe("Discovery.layerMdns", () => {
     within(
       Effect.gen(function* () {
         const port = yield* freePort
-        const node = yield* start({ nodeId: freshId(), port: 1 }, onLoopback({ port }))
+        const node = yield* start({ nodeId: freshId(), port: 4001 }, onLoopback({ port }))
         yield* node.next("Available")
         const sender = yield* socketOn(port, { reuseAddr: true })
         sender.setMulticastInterface("127.0.0.1")
@@ -205,7 +209,7 @@ describe("Discovery.layerMdns", () => {
           yield* Effect.callback<void>((resume) => sender.send(junk, port, "224.0.0.251", () => resume(Effect.void)))
         }
         const peer = freshId()
-        yield* start({ nodeId: peer, port: 2 }, onLoopback({ port }))
+        yield* start({ nodeId: peer, port: 4002 }, onLoopback({ port }))
         yield* node.next("Appeared", ({ nodeId }) => nodeId === peer)
       })
     )
@@ -215,7 +219,7 @@ describe("Discovery.layerMdns", () => {
     within(
       Effect.gen(function* () {
         const since = performance.now()
-        const node = yield* start({ nodeId: freshId(), port: 1 }, onLoopback({ interfaces: ["192.0.2.1"] }))
+        const node = yield* start({ nodeId: freshId(), port: 4001 }, onLoopback({ interfaces: ["192.0.2.1"] }))
         const { error } = yield* node.next("Unavailable")
         assert.isBelow(performance.now() - since, 1000)
         assert.include(error.message, "no network interface has the address 192.0.2.1")
@@ -229,7 +233,7 @@ describe("Discovery.layerMdns", () => {
         const port = yield* freePort
         const taken = yield* Scope.make()
         yield* Scope.provide(socketOn(port), taken)
-        const node = yield* start({ nodeId: freshId(), port: 1 }, onLoopback({ port }))
+        const node = yield* start({ nodeId: freshId(), port: 4001 }, onLoopback({ port }))
         const { error } = yield* node.next("Unavailable")
         assert.include(error.detail, "EADDRINUSE")
         yield* Scope.close(taken, Exit.void)
@@ -248,7 +252,7 @@ describe("Discovery.layerMdns", () => {
           import { Discovery } from "${module}"
           const program = Effect.gen(function* () {
             const discovery = yield* Discovery
-            const sightings = yield* discovery.sightings({ nodeId: "test", port: 1 })
+            const sightings = yield* discovery.sightings({ nodeId: "test", port: 4001 })
             yield* sightings.pipe(Stream.take(1), Stream.runForEach(({ _tag }) => Effect.sync(() => console.log(_tag))))
           })
           const layer = Discovery.layerMdns({ interfaces: ["127.0.0.1"], port: ${port} })

@@ -1,0 +1,29 @@
+/**
+ * Who came last and has not been dialled yet. Half of the dials of a lane go to the newest, half to who has waited longest: so a
+ * node that comes after a flood of made-up ones does not wait until the last of those was dialled.
+ *
+ * A bounded number is remembered, the ones that came last.
+ */
+export type Newcomers =
+  | {
+      readonly key: string
+      readonly cameAt: number
+      readonly before: Newcomers
+      readonly depth: number
+    }
+  | undefined
+
+const most = 256
+
+/** Adds the newest. */
+export const add = (newcomers: Newcomers, key: string, cameAt: number): Newcomers => {
+  const depth = (newcomers?.depth ?? 0) + 1
+  return depth > most ? { key, cameAt, before: undefined, depth: 1 } : { key, cameAt, before: newcomers, depth }
+}
+
+/** The newest who still are what `isNew` says. */
+export const from = (newcomers: Newcomers, isNew: (key: string, cameAt: number) => boolean): Newcomers => {
+  let top = newcomers
+  while (top !== undefined && !isNew(top.key, top.cameAt)) top = top.before
+  return top
+}

@@ -1,0 +1,39 @@
+/**
+ * How many packets are read: so many of each sender, and so many in all. What is over is dropped before it is decoded, as a network
+ * drops packets; whatever matters in multicast DNS is said again.
+ *
+ * A node says a few packets when it comes and one in a while after that, so the limits are far above what a network of honest
+ * nodes needs, and far below what would keep this one busy. One sender that floods uses up its own share alone.
+ */
+import * as Pace from "../../core/Pace.ts"
+
+export const limits = {
+  /** Packets of one sender. Where all nodes are on one host, as in tests, they are one sender. */
+  sender: { burst: 256, every: 10 },
+  all: { burst: 1_024, every: 2.5 },
+  /** Senders that are remembered. */
+  senders: 1_024
+} as const
+
+export interface Intake {
+  /** Whether a packet that came at `now` (ms) is read. */
+  takes(sender: string, now: number): boolean
+}
+
+export const make = (): Intake => {
+  /** The one that was heard of longest ago is the first. */
+  const senders = new Map<string, number>()
+  let all: number = Pace.fresh
+  return {
+    takes: (sender, now) => {
+      const pace = senders.get(sender) ?? Pace.fresh
+      if (Pace.readyAt(pace, limits.sender) > now || Pace.readyAt(all, limits.all) > now) return false
+      all = Pace.after(all, limits.all, now)
+      senders.delete(sender)
+      const oldest = senders.keys().next()
+      if (senders.size >= limits.senders && !oldest.done) senders.delete(oldest.value)
+      senders.set(sender, Pace.after(pace, limits.sender, now))
+      return true
+    }
+  }
+}
