@@ -27,6 +27,8 @@ export const nextSteps = {
   PeerRefused: "see the log of that node for the reason",
   Quarantined: "write the row again on the node that it comes from",
   RowsTooLarge: "split these rows into smaller ones",
+  DeferredByPeer: "stop this node and run feral-sync identity new --reissue",
+  OriginsLeftOut: "look at feral-sync origins list; if they are made up, stop that node",
   Diverged: "they are compared and repaired by themselves; feral-sync verify does so now"
 } as const
 
@@ -43,6 +45,28 @@ export class ClockDrift extends Schema.TaggedError<ClockDrift>()("ClockDrift", {
   override get message(): string {
     const ahead = this.remote - this.local
     return `a clock is ${ClockOffset.amount(ahead)} ahead of ours (allowed: ${this.limit / 1000} s): ${clockNextStep(ahead)}`
+  }
+}
+
+/** A peer does not take what this node writes, for it lies in the future. Times in milliseconds. */
+export class DeferredByPeer extends Schema.TaggedError<DeferredByPeer>()("DeferredByPeer", {
+  wall: Schema.Number,
+  local: Schema.Number
+}) {
+  override get message(): string {
+    const ahead = Math.round((this.wall - this.local) / 1000)
+    return ahead > 0
+      ? `the peer does not take what this node wrote: its timestamps are ${ahead} s ahead of the clock here: ${nextSteps.DeferredByPeer}`
+      : `the peer does not take what this node wrote: the clock there is behind: ${nextSteps.ClockDrift}`
+  }
+}
+
+/** A peer brings more new origins than are taken at once. They are left out for now; all else goes on. */
+export class OriginsLeftOut extends Schema.TaggedError<OriginsLeftOut>()("OriginsLeftOut", {
+  count: Schema.Number
+}) {
+  override get message(): string {
+    return `the peer names ${this.count} new origins more than are taken at once, and they wait: ${nextSteps.OriginsLeftOut}`
   }
 }
 

@@ -13,7 +13,7 @@
  * `step` never throws, for any event in any state. Time comes in with the events; `deadline` says when the next `Tick` is
  * wanted. Two sessions that are fed each other's frames in order end with equal clocks and equal states.
  */
-import { HashMap, Option, Redacted, Result } from "effect"
+import { HashMap, HashSet, Option, Redacted, Result } from "effect"
 import {
   DuplicateNodeId,
   PassphraseMismatch,
@@ -59,7 +59,10 @@ export const step = (session: Session, event: Event): Step => {
 const react = (session: Session, event: Event): Step => {
   switch (event._tag) {
     case "Received":
-      return withinOrigins(session, onFrame({ ...session, heardAt: event.now }, event.text, event.now))
+      return withinOrigins(
+        session,
+        onFrame({ ...session, heardAt: event.now }, event.text, event.now, event.newOrigins)
+      )
     case "Alive":
       return [{ ...session, heardAt: event.now }, []]
     case "Limited":
@@ -133,21 +136,22 @@ const onTick = (session: Session, now: number): Step => {
   )
 }
 
-const onFrame = (session: Session, text: string, now: number): Step => {
+const onFrame = (session: Session, text: string, now: number, newOrigins = Infinity): Step => {
   if (session.phase === "opening" && text.length > Wire.limits.greetingBytes) {
     return fail(session, "too_large", new ProtocolViolation({ detail: `a greeting of ${text.length} characters` }))
   }
   return Result.match(Wire.decode(text), {
     onFailure: (failure) => fail(session, "protocol", failure),
     onSuccess: (message) =>
-      session.phase === "open" ? onMessage(session, message, text.length, now) : onOpening(session, message, now)
+      session.phase === "open"
+        ? onMessage(session, message, text.length, now, newOrigins)
+        : onOpening(session, message, now)
   })
 }
 
 /** Each message is limited in the origins that it names; what many of them have named together is limited here. */
 const withinOrigins = (before: Session, taken: Step): Step => {
-  const [{ known, inbound }] = taken
-  return HashMap.size(known) <= Wire.limits.origins && HashMap.size(inbound.held) <= Wire.limits.origins
+  return HashMap.size(taken[0].inbound.held) <= Wire.limits.origins
     ? taken
     : fail(before, "protocol", Inbound.tooManyOrigins)
 }
@@ -201,14 +205,14 @@ const greeted = (session: Session, message: Wire.Hello, now: number): Session =>
     now
   )
 
-const onMessage = (session: Session, message: Wire.Message, size: number, now: number): Step => {
+const onMessage = (session: Session, message: Wire.Message, size: number, now: number, newOrigins: number): Step => {
   switch (message.type) {
     case "sync_request":
       return Outbound.pump(Outbound.restart(greeted(session, message, now), now), now)
     case "sync_response":
       return fail(session, "protocol", new ProtocolViolation({ detail: "a second sync_response" }))
     case "sync_data": {
-      const taken = Inbound.onData(session, message, size, now)
+      const taken = Inbound.onData(session, message, size, now, newOrigins)
       return taken instanceof ProtocolViolation ? fail(session, "protocol", taken) : taken
     }
     case "sync_ack": {
@@ -334,6 +338,8 @@ export const view = (session: Session): View => ({
   offset: session.offset,
   lastSyncAt: session.inbound.lastSyncAt,
   held: session.inbound.held,
+  deferredOwn: session.outbound.deferredOwn,
+  leftOut: HashSet.size(session.inbound.leftOut),
   diverged: session.diverged,
   repair: session.repair.isSpoken ? { isLevel: Repair.isLevel(session), activeAt: session.repair.activeAt } : undefined
 })

@@ -210,6 +210,8 @@ export const view = ({ phase, peer, since, held }: Exchange): View => ({
   offset: undefined,
   lastSyncAt: phase === "closed" ? since : undefined,
   held,
+  leftOut: 0,
+  deferredOwn: undefined,
   diverged: false,
   repair: undefined
 })

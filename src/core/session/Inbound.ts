@@ -6,9 +6,9 @@
  * superseded operations that we therefore never saw. When its time has come, the peer is asked to start its pump again
  * from what we claim.
  */
-import { HashMap, Option } from "effect"
+import { HashMap, HashSet, Option } from "effect"
 import * as Digest from "../Digest.ts"
-import { ClockDrift, ProtocolViolation } from "../Failure.ts"
+import { ClockDrift, OriginsLeftOut, ProtocolViolation } from "../Failure.ts"
 import * as Hlc from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { Operation } from "../Operation.ts"
@@ -26,6 +26,7 @@ import {
   type Frame,
   type Inbound,
   isSettled,
+  leftOutWait,
   type Session,
   type Step,
   times,
@@ -34,7 +35,13 @@ import {
 } from "./State.ts"
 
 /** Takes a frame of operations, of `size` characters. Fails with what is wrong about it. */
-export const onData = (session: Session, data: Wire.Data, size: number, now: number): Step | ProtocolViolation => {
+export const onData = (
+  session: Session,
+  data: Wire.Data,
+  size: number,
+  now: number,
+  newOrigins: number
+): Step | ProtocolViolation => {
   const { inbound, peer, options } = session
   if (data.seq !== inbound.seq) {
     return new ProtocolViolation({ detail: `frame ${data.seq} came where ${inbound.seq} was due` })
@@ -43,10 +50,12 @@ export const onData = (session: Session, data: Wire.Data, size: number, now: num
   const empties = isEmpty ? inbound.empties + 1 : 0
   if (empties > emptyFrames) return new ProtocolViolation({ detail: `${empties} empty frames in a row` })
 
-  const { operations, held } = holdBack(data, data.fresh ? HashMap.empty() : inbound.held, now, options.maxDriftMs)
+  const sifted = withinAllowance(session, data, newOrigins)
+  const { brought, leftOut } = sifted
+  const { operations, held } = holdBack(sifted, data.fresh ? HashMap.empty() : inbound.held, now, options.maxDriftMs)
   const stale = inbound.stale && !data.fresh
-  const through = stale || !HashMap.isEmpty(held) ? VectorClock.empty : data.through
-  if (originsAfter(options.self, session.local, { operations, through }) > Wire.limits.origins) return tooManyOrigins
+  const isPartial = stale || !HashMap.isEmpty(held) || HashSet.size(leftOut) > 0
+  const through = isPartial ? VectorClock.empty : sifted.through
   const quarantined = peer === undefined ? [] : data.malformed.map((malformed) => ({ peer, ...malformed }))
   const frame: Frame = { seq: data.seq, more: data.more, batch: { operations, through, quarantined }, size }
   const waiting = [...inbound.waiting, frame]
@@ -54,19 +63,72 @@ export const onData = (session: Session, data: Wire.Data, size: number, now: num
     return new ProtocolViolation({ detail: "it sends more than was acknowledged" })
   }
   const next: Session = {
-    ...learn(session, data.through, now),
+    ...learn(session, sifted.through, now),
     inbound: {
       ...inbound,
       seq: inbound.seq + 1,
       waiting,
       commitAt: inbound.taken > 0 ? undefined : (inbound.commitAt ?? now),
       held,
+      brought,
+      leftOut,
+      askAgainAt:
+        HashSet.size(leftOut) === 0 ? Infinity : Math.min(inbound.askAgainAt, now + waitFor(HashSet.size(leftOut))),
       stale,
       empties
     }
   }
   const [after, commits] = isGathered(next, now) ? commit(next, now) : [next, []]
-  return [after, [...warnings(inbound.held, held, now, options.maxDriftMs), ...commits]]
+  const news: ReadonlyArray<Action> = [
+    ...warnings(inbound.held, held, now, options.maxDriftMs),
+    ...(HashSet.size(brought) > HashSet.size(inbound.brought)
+      ? [{ _tag: "Brought" as const, origins: HashSet.size(brought) - HashSet.size(inbound.brought) }]
+      : []),
+    ...(HashSet.size(leftOut) > 0 && HashSet.size(inbound.leftOut) === 0
+      ? [{ _tag: "Warn" as const, warning: new OriginsLeftOut({ count: HashSet.size(leftOut) }) }]
+      : [])
+  ]
+  return [after, [...news, ...commits]]
+}
+
+const waitFor = (origins: number): number =>
+  Math.min(Math.max(leftOutWait.least, origins * leftOutWait.each), leftOutWait.most)
+
+/**
+ * What a frame says of origins that are known, and of as many new ones as may be taken. A claim about an origin of which no operation
+ * was seen is worth nothing, and can be left out: the origin is then asked for as before. An operation that is left out is asked
+ * for later, and until then nothing is claimed, for it may have superseded others.
+ */
+const withinAllowance = (
+  { inbound, local, options }: Session,
+  data: Wire.Data,
+  newOrigins: number
+): Pick<Wire.Data, "operations" | "through"> & Pick<Inbound, "brought" | "leftOut"> => {
+  const isInStore = (node: NodeId) =>
+    node === options.self || HashMap.has(local.clock, node) || HashMap.has(local.tops, node)
+  const originsTaken = (brought: Inbound["brought"]) =>
+    originsAfter(options.self, local, { operations: [], through: VectorClock.empty }) +
+    HashSet.size(HashSet.filter(brought, (node) => !isInStore(node)))
+  let { brought } = inbound
+  let leftOut = data.fresh ? HashSet.empty<NodeId>() : inbound.leftOut
+  // Counted when it matters: most frames name no new origin.
+  let room: number | undefined
+  const isTaken = (node: NodeId): boolean => {
+    if (isInStore(node) || HashSet.has(brought, node)) return true
+    room ??= Math.min(newOrigins, Wire.limits.origins - originsTaken(inbound.brought))
+    if (room < 1) return false
+    room--
+    brought = HashSet.add(brought, node)
+    return true
+  }
+  const operations = data.operations.filter(({ hlc: { node } }) => {
+    // Once left out, an origin stays out until it is asked for anew: what comes later must not come first.
+    const isIn = !HashSet.has(leftOut, node) && isTaken(node)
+    if (!isIn && HashSet.size(leftOut) < Wire.limits.origins) leftOut = HashSet.add(leftOut, node)
+    return isIn
+  })
+  const through = HashMap.filter(data.through, (_, node) => isTaken(node))
+  return { operations, through, brought, leftOut }
 }
 
 const sizeOf = (frames: ReadonlyArray<Frame>): number => frames.reduce((sum, { size }) => sum + size, 0)
@@ -127,7 +189,7 @@ export const tooManyOrigins = new ProtocolViolation({ detail: `more than ${Wire.
 
 /** Splits a frame into what can be taken now and what has to wait. */
 const holdBack = (
-  { operations, through }: Wire.Data,
+  { operations, through }: Pick<Wire.Data, "operations" | "through">,
   before: Inbound["held"],
   now: number,
   maxDrift: number
@@ -200,7 +262,11 @@ export const onAck = (session: Session, ack: Wire.Ack, now: number): Session | P
   if (Option.exists(ack.seq, (seq) => seq >= session.outbound.seq)) {
     return new ProtocolViolation({ detail: "it acknowledges a frame that was never sent" })
   }
-  const told = Option.match(ack.seq, { onNone: () => session, onSome: (seq) => acknowledge(session, seq) })
+  const heard: Session = {
+    ...session,
+    outbound: { ...session.outbound, deferredOwn: Option.getOrUndefined(HashMap.get(ack.held, session.options.self)) }
+  }
+  const told = Option.match(ack.seq, { onNone: () => heard, onSome: (seq) => acknowledge(heard, seq) })
   return hear(learn(told, ack.clock, now), ack, now)
 }
 
@@ -260,12 +326,13 @@ const withDiverged = (session: Session, diverged: boolean, now: number): Session
 export const releaseAt = ({ inbound, options }: Session): number => {
   if (inbound.stale) return Infinity
   let at = Infinity
+  if (HashSet.size(inbound.leftOut) > 0) at = inbound.askAgainAt
   for (const reading of HashMap.values(inbound.held)) at = Math.min(at, reading.wall - options.maxDriftMs)
   return at
 }
 
 /** The time has come: asks the peer to start over from what we claim. */
 export const release = (session: Session, hello: Action): Step => [
-  { ...session, inbound: { ...session.inbound, stale: true, complete: false } },
+  { ...session, inbound: { ...session.inbound, stale: true, complete: false, askAgainAt: Infinity } },
   [hello]
 ]

@@ -248,8 +248,9 @@ const beaters = (self: NodeId, wins: Wins, dirty: Outbound["dirty"]): ReadonlySe
  * The peer told what it has: what it has need not be sent. While it goes on to get the operations of a third party from
  * somebody else, what it still lacks of them waits anew.
  */
-export const learn = (session: Session, clock: VectorClock.VectorClock, now: number): Session => {
+export const learn = (session: Session, told: VectorClock.VectorClock, now: number): Session => {
   const { outbound, local, options } = session
+  const clock = withinOrigins(session, told)
   const known = VectorClock.merge(session.known, clock)
   const dirty = HashMap.isEmpty(outbound.dirty)
     ? outbound.dirty
@@ -266,6 +267,12 @@ export const learn = (session: Session, clock: VectorClock.VectorClock, now: num
       })
   return { ...session, known, outbound: { ...outbound, dirty } }
 }
+
+/** What a peer has of origins that nobody else knows need not be remembered: it is told by many entries, and bounded. */
+const withinOrigins = ({ known, local }: Session, clock: VectorClock.VectorClock): VectorClock.VectorClock =>
+  HashMap.size(known) + HashMap.size(clock) <= Wire.limits.origins
+    ? clock
+    : HashMap.filter(clock, (_, node) => HashMap.has(known, node) || HashMap.has(local.tops, node))
 
 /** The peer has committed our frames up to `seq`. */
 export const acknowledge = (session: Session, seq: number): Session => {

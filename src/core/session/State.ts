@@ -1,9 +1,9 @@
 /**
  * The state of a session, what can happen to it, and what it asks for.
  */
-import { HashMap, Option, type Redacted } from "effect"
+import { HashMap, HashSet, Option, type Redacted } from "effect"
 import * as Digest from "../Digest.ts"
-import type { ClockDrift, SessionFailure } from "../Failure.ts"
+import type { ClockDrift, OriginsLeftOut, SessionFailure } from "../Failure.ts"
 import type { Role } from "../Handshake.ts"
 import type { Reading } from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
@@ -56,6 +56,9 @@ export const creditBytes = 4 * 1024 * 1024
 /** Frames that may be under way without an acknowledgement. */
 export const creditFrames = 256
 
+/** How long new origins that were left out wait at least, and at most, and the time for each of them (ms). */
+export const leftOutWait = { least: 60_000, most: 3_600_000, each: 100 } as const
+
 /** Frames in a row that carry nothing, which a peer may send. */
 export const emptyFrames = 16
 
@@ -106,6 +109,8 @@ export interface Outbound {
   readonly seq: number
   /** Whether the next frame is the first since the pump (re)started. */
   readonly fresh: boolean
+  /** The first timestamp of ours that the peer holds back, as it told last. */
+  readonly deferredOwn: Reading | undefined
   /** Whether the last frame left nothing to send. */
   readonly complete: boolean
   /** What the peer was told that it may claim. */
@@ -139,6 +144,12 @@ export interface Inbound {
   readonly retryAfter: number
   /** First reading of each origin that is ahead of time. While there is one, nothing can be claimed. */
   readonly held: HashMap.HashMap<NodeId, Reading>
+  /** Origins that the peer was the first to name, and that were taken. */
+  readonly brought: HashSet.HashSet<NodeId>
+  /** New origins whose operations were not taken. While there are some, nothing can be claimed. */
+  readonly leftOut: HashSet.HashSet<NodeId>
+  /** When the peer is asked for them again (ms). */
+  readonly askAgainAt: number
   /** We asked for a restart, and what still comes belongs to the pump before it. */
   readonly stale: boolean
   readonly empties: number
@@ -233,7 +244,8 @@ export interface Session {
 
 /** What can happen. `now` is the local wall time in ms. */
 export type Event =
-  | { readonly _tag: "Received"; readonly now: number; readonly text: string }
+  /** `newOrigins` is how many origins that are not known yet may be taken; as many as there may be, without it. */
+  | { readonly _tag: "Received"; readonly now: number; readonly text: string; readonly newOrigins?: number }
   | { readonly _tag: "Alive"; readonly now: number }
   /** Instead of a frame: too many wrong proofs came from where the peer is, and none is looked at for `wait` ms. */
   | { readonly _tag: "Limited"; readonly now: number; readonly wait: number }
@@ -274,7 +286,9 @@ export type Action =
   /** The peer claims the same history and holds other rows; or does so no more. */
   | { readonly _tag: "Diverged"; readonly peer: NodeId; readonly diverged: boolean }
   /** Something that an operator should know of, while the session goes on. */
-  | { readonly _tag: "Warn"; readonly warning: ClockDrift }
+  | { readonly _tag: "Warn"; readonly warning: ClockDrift | OriginsLeftOut }
+  /** So many origins were taken that were not known before. */
+  | { readonly _tag: "Brought"; readonly origins: number }
   /** The end. Without a failure it was our wish. */
   | {
       readonly _tag: "Close"
@@ -294,6 +308,10 @@ export interface View {
   readonly lastSyncAt: number | undefined
   /** First reading of each origin that is ahead of time. */
   readonly held: HashMap.HashMap<NodeId, Reading>
+  /** The first timestamp of ours that the peer does not take, because it is ahead of the clock there. */
+  readonly deferredOwn: Reading | undefined
+  /** New origins of the peer that wait to be taken. */
+  readonly leftOut: number
   readonly diverged: boolean
   /** How the comparison of rows goes; none with a peer that takes no part in it. */
   readonly repair:
@@ -353,6 +371,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
     reading: undefined,
     seq: 0,
     fresh: true,
+    deferredOwn: undefined,
     complete: false,
     offered: VectorClock.empty,
     unclaimed: false,
@@ -366,6 +385,9 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
     commitAt: undefined,
     retryAfter: times.retry.first,
     held: HashMap.empty(),
+    brought: HashSet.empty(),
+    leftOut: HashSet.empty(),
+    askAgainAt: Infinity,
     stale: false,
     empties: 0,
     complete: false,

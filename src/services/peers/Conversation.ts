@@ -4,7 +4,7 @@
  */
 import { Context, Effect, Option } from "effect"
 import { formatAddress } from "../../core/Address.ts"
-import { type ClockDrift, nextSteps, SelfConnection } from "../../core/Failure.ts"
+import { type ClockDrift, nextSteps, type OriginsLeftOut, SelfConnection } from "../../core/Failure.ts"
 import * as Exchange from "../../core/legacy/Exchange.ts"
 import * as Policy from "../../core/legacy/Policy.ts"
 import type { NodeId } from "../../core/NodeId.ts"
@@ -18,6 +18,7 @@ import { Store } from "../Store.ts"
 import type { Connection } from "../Transport.ts"
 import * as Throttle from "../transport/Throttle.ts"
 import * as Attempts from "./Attempts.ts"
+import * as NewOrigins from "./NewOrigins.ts"
 import * as PeerTable from "./PeerTable.ts"
 import * as SessionRunner from "./SessionRunner.ts"
 
@@ -46,6 +47,7 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
   const passphrase = yield* Passphrase
   const key = yield* passphrase.key
   const attempts = yield* Attempts.make
+  const newOrigins = NewOrigins.make()
   const context = Context.make(Store, store).pipe(Context.add(Clock, clock))
   const warnings = Throttle.make(warnEvery)
   /** Whom we have met since the store was opened. */
@@ -110,9 +112,10 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
       maxFrameBytes: settings.maxFrameBytes,
       maxDriftMs: settings.maxClockDriftMs
     }
+    const guardNew: Guard = (machine) => newOrigins.guard(guard(machine), connection.remote)
     const running = yield* SessionRunner.start(
       connection,
-      guard({
+      guardNew({
         ...Session,
         begin: (local, now) => Session.open(Session.initial(options, local, now)),
         step: (state, event) => {
@@ -199,11 +202,11 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
   })
 
   /** A session that begins again finds out the same again. */
-  const warned = ({ remote }: Connection, warning: ClockDrift | StoreUnavailable) =>
+  const warned = ({ remote }: Connection, warning: ClockDrift | OriginsLeftOut | StoreUnavailable) =>
     warnings.pass(
       // The database is the same for all of them.
       warning._tag === "StoreUnavailable" ? `${warning._tag} ${warning.reason}` : `${warning._tag} ${remote.host}`,
-      Effect.logWarning(warning._tag === "ClockDrift" ? PeerTable.heldBack(warning) : PeerTable.waiting(warning)).pipe(
+      Effect.logWarning(PeerTable.wordsOf(warning)).pipe(
         Effect.annotateLogs({ address: formatAddress(remote), error: warning._tag })
       )
     )

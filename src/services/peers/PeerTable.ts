@@ -3,7 +3,7 @@
  */
 import { HashMap } from "effect"
 import { type Address, formatAddress } from "../../core/Address.ts"
-import { ClockDrift, nextSteps, PeerTimeout } from "../../core/Failure.ts"
+import { ClockDrift, DeferredByPeer, nextSteps, OriginsLeftOut, PeerTimeout } from "../../core/Failure.ts"
 import type { Memory, Remembered } from "../../core/legacy/Exchange.ts"
 import type { TooLarge } from "../../core/legacy/Memory.ts"
 import type { Slot } from "../../core/Merge.ts"
@@ -202,6 +202,18 @@ export const statuses = (
 /** What is said of a peer some of whose operations wait for their time. */
 export const heldBack = (drift: ClockDrift): string => `operations of the peer are held back: ${drift.message}`
 
+/** What is said of the warnings of a session. */
+export const wordsOf = (warning: ClockDrift | OriginsLeftOut | StoreUnavailable): string => {
+  switch (warning._tag) {
+    case "ClockDrift":
+      return heldBack(warning)
+    case "OriginsLeftOut":
+      return warning.message
+    case "StoreUnavailable":
+      return waiting(warning)
+  }
+}
+
 /** What is said of a database that takes nothing for now. */
 export const waiting = (trouble: StoreUnavailable): string => `what peers send waits: ${trouble.message}`
 
@@ -253,6 +265,7 @@ const noticeOf = (memory: Memory | undefined): PeerStatus["last_error"] => {
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`
+const withTag = ({ _tag, message }: DeferredByPeer | OriginsLeftOut) => ({ _tag, message })
 
 const unconnected = {
   node_id: null,
@@ -266,7 +279,7 @@ const unconnected = {
 } as const satisfies Partial<PeerStatus>
 
 const connected = (table: PeerTable, { connection, running }: Entry, now: number, driftLimit: number) => {
-  const { peer, state, lag, offset, lastSyncAt, held, diverged } = running.view()
+  const { peer, state, lag, offset, lastSyncAt, held, leftOut, deferredOwn, diverged } = running.view()
   const trouble = running.trouble()
   const [poison] = HashMap.values(held)
   // The clock of the peer tells more than its operations, which were written a while ago.
@@ -286,15 +299,19 @@ const connected = (table: PeerTable, { connection, running }: Entry, now: number
     last_error:
       trouble !== undefined
         ? { _tag: trouble._tag, message: waiting(trouble) }
-        : drift !== null
-          ? { _tag: drift._tag, message: heldBack(drift) }
-          : diverged
-            ? {
-                _tag: "Diverged",
-                message: `both sides claim the same history and hold different rows: ${nextSteps.Diverged}`
-              }
-            : connection.form === 1 && peer !== undefined
-              ? noticeOf(table.memories.get(peer))
-              : null
+        : deferredOwn !== undefined
+          ? withTag(new DeferredByPeer({ wall: deferredOwn.wall, local: now }))
+          : drift !== null
+            ? { _tag: drift._tag, message: heldBack(drift) }
+            : leftOut > 0
+              ? withTag(new OriginsLeftOut({ count: leftOut }))
+              : diverged
+                ? {
+                    _tag: "Diverged",
+                    message: `both sides claim the same history and hold different rows: ${nextSteps.Diverged}`
+                  }
+                : connection.form === 1 && peer !== undefined
+                  ? noticeOf(table.memories.get(peer))
+                  : null
   }
 }

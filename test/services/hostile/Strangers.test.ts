@@ -9,6 +9,7 @@ import type { Address } from "../../../src/core/Address.ts"
 import * as Digest from "../../../src/core/Digest.ts"
 import * as Hlc from "../../../src/core/Hlc.ts"
 import { NodeId } from "../../../src/core/NodeId.ts"
+import { noHoldings } from "../../../src/core/Replica.ts"
 import * as Session from "../../../src/core/Session.ts"
 import * as VectorClock from "../../../src/core/VectorClock.ts"
 import { closeCodes } from "../../../src/core/Wire.ts"
@@ -108,7 +109,7 @@ describe("what a stranger says", () => {
           maxFrameBytes: 4_096,
           maxDriftMs: 300_000
         },
-        { version: 0, clock: VectorClock.empty, tops: VectorClock.empty, digest: Digest.empty },
+        { version: 0, clock: VectorClock.empty, tops: VectorClock.empty, digest: Digest.empty, holdings: noHoldings },
         0
       )
       const [after, actions] = Session.step(Session.open(session)[0], { _tag: "Received", now: 1, text })

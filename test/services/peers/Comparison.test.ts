@@ -31,6 +31,8 @@ const compared = Effect.fnUntraced(function* (course: Course, isSpoken = true) {
       offset: 0,
       lastSyncAt: undefined,
       held: HashMap.empty(),
+      leftOut: 0,
+      deferredOwn: undefined,
       diverged,
       repair: isSpoken
         ? { isLevel, activeAt: activeAt === undefined ? undefined : (asked ?? now) + activeAt }

@@ -1,0 +1,44 @@
+/**
+ * How many new origins the machines of a network address may bring: members are believed about what others wrote, and one that
+ * makes up origins must not fill the clocks of all. The allowance belongs to the address, for ids cost nothing, and grows again.
+ */
+import type { Address } from "../../core/Address.ts"
+import type { Machine } from "./SessionRunner.ts"
+
+/** How many origins may come at once, and how many more for each second that passes. */
+const allowance = { burst: 2_000, perSecond: 10 } as const
+
+/** Addresses that are remembered. The one that used its allowance longest ago is forgotten first. */
+const remembered = 1_024
+
+export interface NewOrigins {
+  /** The machine of a session with a peer at `remote`. */
+  guard<S>(machine: Machine<S>, remote: Address): Machine<S>
+}
+
+export const make = (): NewOrigins => {
+  const used = new Map<string, { readonly left: number; readonly at: number }>()
+  const leftOf = (host: string, now: number): number => {
+    const before = used.get(host)
+    if (before === undefined) return allowance.burst
+    return Math.min(allowance.burst, before.left + (Math.max(0, now - before.at) / 1_000) * allowance.perSecond)
+  }
+  return {
+    guard: (machine, { host }) => ({
+      ...machine,
+      step: (state, event) => {
+        if (event._tag !== "Received") return machine.step(state, event)
+        const left = leftOf(host, event.now)
+        const step = machine.step(state, { ...event, newOrigins: Math.floor(left) })
+        for (const action of step[1]) {
+          if (action._tag !== "Brought") continue
+          used.delete(host)
+          used.set(host, { left: left - action.origins, at: event.now })
+          const [oldest] = used.keys()
+          if (used.size > remembered && oldest !== undefined) used.delete(oldest)
+        }
+        return step
+      }
+    })
+  }
+}
