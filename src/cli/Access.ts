@@ -7,7 +7,7 @@
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, Layer, Option, Schedule } from "effect"
-import { existsSync } from "node:fs"
+import { existsSync, statSync } from "node:fs"
 import type { Archive } from "../services/Archive.ts"
 import * as Config from "../services/Config.ts"
 import type { ConfigInvalid, StoreUnavailable } from "../services/Failure.ts"
@@ -15,8 +15,9 @@ import * as Home from "../services/Home.ts"
 import type { Memory } from "../services/Memory.ts"
 import type { NodeStatus, PeerStatus } from "../services/Status.ts"
 import type { Verification } from "../services/Verification.ts"
-import { NodeNotRunning } from "./Failure.ts"
+import { HomeNotFound, NodeNotRunning } from "./Failure.ts"
 import * as Globals from "./Globals.ts"
+import { writeError } from "./Output.ts"
 
 export interface Access {
   readonly home: string
@@ -28,13 +29,22 @@ export interface Access {
   readonly peers: Effect.Effect<ReadonlyArray<PeerStatus>, StoreUnavailable | NodeNotRunning>
 }
 
-/** To read, or to write: what is only read is not locked. */
-export type Purpose = "read" | "write"
+/**
+ * What a command needs: to read, without a lock; to write to what belongs to the rows that are there, like their index; or to
+ * write new rows. Only the last makes a data directory that is not there.
+ */
+export type Purpose = "read" | "maintain" | "write"
+
+/** How a command gets at a data directory. Tests have their own. */
+export const Opener = Context.Reference("feral-sync/cli/Access/Opener", {
+  defaultValue: () => ({ open: (home: string, purpose: Purpose) => attempt(home, purpose) })
+})
 
 /** Opens the way to the memory; it is closed with the scope. */
 export const open = Effect.fn("Access.open")(function* (purpose: Purpose) {
   const home = yield* Config.loadHome(yield* Globals.Home)
-  return yield* Effect.suspend(() => attempt(home, purpose)).pipe(
+  const opener = yield* Opener
+  return yield* Effect.suspend(() => opener.open(home, purpose)).pipe(
     Effect.retry({
       while: (error) => error._tag === "StoreUnavailable" && error.reason === "locked",
       schedule: Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "5 seconds" }))
@@ -45,10 +55,34 @@ export const open = Effect.fn("Access.open")(function* (purpose: Purpose) {
 const attempt = Effect.fnUntraced(function* (home: string, purpose: Purpose) {
   const node = yield* running(home)
   if (Option.isSome(node)) return node.value
-  if (purpose === "write") return yield* direct(home, false)
-  // A database that is not there yet, or is of an older version, is made or changed, also to read.
+  if (purpose === "write") {
+    const isNew = yield* isMissing(home)
+    const access = yield* direct(home, false)
+    if (isNew && !(yield* Globals.Json)) yield* writeError(`Made a new node in ${home}`)
+    return access
+  }
+  yield* exists(home)
+  if (purpose === "maintain") return yield* direct(home, false)
+  // A database of an older version is changed, also to read.
   return yield* Effect.catchTag(direct(home, true), "StoreUnavailable", () => direct(home, false))
 })
+
+/** Whether no database is there. What cannot be looked at is met again by opening it, which says what is wrong. */
+const isMissing = (home: string) => Effect.sync(() => isAbsent(Home.paths(home).database))
+
+/** Fails when there is nothing to read. Nothing is made. */
+export const exists = Effect.fnUntraced(function* (home: string) {
+  if (yield* isMissing(home)) return yield* new HomeNotFound({ home, isEmpty: existsSync(home) })
+})
+
+const isAbsent = (path: string): boolean => {
+  try {
+    statSync(path)
+    return false
+  } catch (error) {
+    return Home.codeOf(error) === "ENOENT"
+  }
+}
 
 /** The node that runs there. What is needed to talk to it is loaded only when there may be one. */
 const running = Effect.fnUntraced(function* (home: string) {

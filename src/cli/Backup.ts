@@ -10,6 +10,8 @@ import { commandLine } from "../services/Invocation.ts"
 import * as Config from "../services/Config.ts"
 import { FileUnusable } from "../services/Failure.ts"
 import { sized } from "../services/Home.ts"
+import * as Access from "./Access.ts"
+import { WrongUsage } from "./Failure.ts"
 import * as Globals from "./Globals.ts"
 import * as NewFile from "./NewFile.ts"
 import { counted, quoted, writeJson, writeLine } from "./Output.ts"
@@ -17,10 +19,16 @@ import * as Progress from "./Progress.ts"
 
 export const command = Command.make(
   "backup",
-  { file: Argument.String("file").pipe(Argument.withDescription("The file to make")) },
+  { file: Argument.String("file").pipe(Argument.withDescription("The file to make; not standard output")) },
   Effect.fnUntraced(function* ({ file }) {
+    if (file === "-") {
+      return yield* new WrongUsage({
+        message: "backup cannot write to standard output: give the name of a new file (./- for a file named -)"
+      })
+    }
     const isJson = yield* Globals.Json
     const home = yield* Config.loadHome(yield* Globals.Home)
+    yield* Access.exists(home)
     const progress = yield* Progress.make(isJson)
     const backup = yield* NewFile.make(file, (temporary) =>
       Effect.raceFirst(copy(home, file, temporary), watched(temporary, progress))
@@ -49,7 +57,9 @@ const copy = Effect.fnUntraced(function* (home: string, file: string, temporary:
   )
   const layer = Store.layerSqlite({ home, readOnly: true }).pipe(Layer.provide([Clock.layer, NodeFileSystem.layer]))
   const store = Context.get(yield* Layer.build(layer), Store)
-  yield* store.backup(temporary)
+  yield* Effect.mapError(store.backup(temporary), (error) =>
+    error.reason === "disk full" ? new FileUnusable({ file, problem: NewFile.diskFull, cause: error }) : error
+  )
   const problems = yield* SqliteIntegrity.copy(temporary)
   if (problems.length > 0) {
     const problem = `the copy is damaged, as is the database (${problems.join("; ")}): see ${commandLine("verify", home)}`

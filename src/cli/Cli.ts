@@ -2,21 +2,24 @@
  * The command line: all commands, and what becomes of their results. The program never fails: it gives an exit code.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Cause, Effect } from "effect"
-import { CliConfig, CliOutput, Command, GlobalFlag } from "effect/cli"
+import { Cause, Console, Effect } from "effect"
+import { CliConfig, CliOutput, Command, Completions, GlobalFlag } from "effect/cli"
 import { layerQuiet } from "../services/Logging.ts"
+import { inThisForm } from "../services/Invocation.ts"
 import { version } from "../services/Version.ts"
+import * as Arguments from "./Arguments.ts"
 import * as Backup from "./Backup.ts"
 import * as Doctor from "./Doctor.ts"
 import * as Episode from "./Episode.ts"
 import * as Export from "./Export.ts"
 import * as Fact from "./Fact.ts"
-import { presenter, report, reportDefect } from "./Failure.ts"
+import { presenter, report, reportDefect, WrongUsage } from "./Failure.ts"
 import * as Globals from "./Globals.ts"
 import * as Identity from "./Identity.ts"
 import * as Import from "./Import.ts"
 import * as Log from "./Log.ts"
 import * as Note from "./Note.ts"
+import { OutputFailed, write } from "./Output.ts"
 import * as Search from "./Search.ts"
 import * as Start from "./Start.ts"
 import * as Status from "./Status.ts"
@@ -24,7 +27,11 @@ import * as Tls from "./Tls.ts"
 import * as Verify from "./Verify.ts"
 
 const feralSync = Command.make("feral-sync").pipe(
-  Command.withDescription("Replicates the memory of agents between machines: local first, no server, no cloud."),
+  Command.withDescription(
+    "Replicates the memory of agents between machines: local first, no server, no cloud. " +
+      "A word that begins with a dash is text unless it is a flag of the command, or looks like a misspelt one. " +
+      "After -- everything is text. - reads the text from standard input."
+  ),
   Command.withExamples([
     { command: "feral-sync start", description: "Run a node" },
     {
@@ -53,21 +60,59 @@ const feralSync = Command.make("feral-sync").pipe(
   Command.withGlobalFlags([Globals.Home, Globals.Json])
 )
 
+const builtIns = [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] as const
+
+const grammar: Arguments.Grammar = {
+  command: Completions.fromCommand(feralSync),
+  globals: [
+    { name: "home", aliases: [], takesValue: true },
+    { name: "json", aliases: [], takesValue: false }
+  ],
+  actions: [
+    { name: "help", aliases: ["h"], takesValue: false },
+    { name: "version", aliases: ["v"], takesValue: false },
+    { name: "completions", aliases: [], takesValue: true }
+  ]
+}
+
+/** The words for the parser, once it is clear what each of them is. */
+const read = (args: ReadonlyArray<string>, isJson: boolean): Effect.Effect<ReadonlyArray<string>, WrongUsage> => {
+  if (Arguments.hasForeignBytes(args)) {
+    return Effect.fail(new WrongUsage({ message: "an argument is not UTF-8: convert it first, with iconv -t UTF-8" }))
+  }
+  const read = Arguments.read(grammar, args)
+  if (read._tag === "Wrong") {
+    return Effect.fail(new WrongUsage({ message: `${read.problem}; see "${inThisForm(read.path.join(" "))} --help"` }))
+  }
+  return isJson && read.words.some((word) => word.startsWith("--completions="))
+    ? Effect.fail(new WrongUsage({ message: "--completions prints a script: leave out --json" }))
+    : Effect.succeed(read.words)
+}
+
 /** Runs the command that `args` name. Gives the exit code. */
 export const run = (args: ReadonlyArray<string>): Effect.Effect<number> => {
   const isJson = Globals.isJson(args)
-  return Command.runWith(feralSync, { version })(args).pipe(
+  // What the library prints by itself, like help, leaves the way all output does.
+  const printed: Array<string> = []
+  const collecting: Console.Console = Object.assign(Object.create(console), {
+    log: (...texts: ReadonlyArray<unknown>) => void printed.push(`${texts.join(" ")}\n`)
+  })
+  return read(args, isJson).pipe(
+    Effect.flatMap(Command.runWith(feralSync, { version })),
+    Effect.andThen(Effect.suspend(() => (printed.length === 0 ? Effect.void : write(printed.join(""))))),
     Effect.as(0),
     // What was typed is wrong, and the presenter has said so.
     Effect.catchTag("ShowHelp", () => Effect.succeed(2)),
     Effect.catch((error) => report(error, isJson)),
-    Effect.catchCause((cause) =>
-      Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause) : reportDefect(cause, isJson)
-    ),
-    Effect.provideService(CliOutput.Presenter, presenter(isJson, args)),
-    Effect.provideService(CliConfig.CliConfig, {
-      builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions]
+    Effect.catchCause((cause) => {
+      if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
+      // What may not fail has output as well: help, and the findings of `doctor`.
+      const defect = Cause.squash(cause)
+      return defect instanceof OutputFailed ? report(defect, isJson) : reportDefect(cause, isJson)
     }),
+    Effect.provideService(CliOutput.Presenter, presenter(isJson, args)),
+    Effect.provideService(CliConfig.CliConfig, { builtIns }),
+    Effect.provideService(Console.Console, collecting),
     Effect.provide([NodeServices.layer, layerQuiet(isJson)])
   )
 }

@@ -25,7 +25,7 @@ export const command = Command.make(
     const overrides = yield* Start.overrides(given)
     const findings = yield* Effect.gen(function* () {
       const doctor = yield* Doctor
-      return yield* doctor.examine((finding) => (isJson ? Effect.void : writeLine(lines(finding))))
+      return yield* doctor.examine((finding) => (isJson ? Effect.void : Effect.orDie(writeLine(lines(finding)))))
     }).pipe(Effect.provide(Doctor.layer({ overrides, environment: Object.keys(process.env) })))
     const failed = findings.filter(({ status }) => status === "failed").length
     if (isJson) yield* writeJson(findings)

@@ -1,9 +1,11 @@
 /**
  * `episode`: things that happened.
  */
+import { Effect } from "effect"
 import { Command } from "effect/cli"
 import { commandLine } from "../services/Invocation.ts"
 import * as Fields from "./Fields.ts"
+import * as Input from "./Input.ts"
 import * as Listing from "./Listing.ts"
 import { ago } from "./Output.ts"
 import * as Writing from "./Writing.ts"
@@ -13,23 +15,27 @@ const add = Command.make(
   {
     session: Fields.textFlag("session", "S", "The session in which it happened"),
     type: Fields.textFlag("type", "T", "The type of the event"),
-    summary: Fields.textFlag("summary", "TEXT", "What happened"),
-    detail: Fields.maybe(Fields.textFlag("detail", "TEXT", "More about it"))
+    summary: Fields.textFlag("summary", "TEXT", "What happened; - reads standard input"),
+    detail: Fields.maybe(Fields.textFlag("detail", "TEXT", "More about it; - reads standard input"))
   },
-  ({ session, type, summary, detail }) =>
-    Writing.run("Recorded episode", ({ episodes }) =>
-      episodes.record({
-        session_id: session,
-        event_type: type,
-        summary,
-        ...(detail === undefined ? {} : { detail })
-      })
+  ({ session, type, summary: givenSummary, detail: givenDetail }) =>
+    Effect.flatMap(
+      Input.resolve({ "--summary": givenSummary, "--detail": givenDetail }),
+      ({ "--summary": summary, "--detail": detail }) =>
+        Writing.run("Recorded episode", ({ episodes }) =>
+          episodes.record({
+            session_id: session,
+            event_type: type,
+            summary,
+            ...(detail === undefined ? {} : { detail })
+          })
+        )
     )
 ).pipe(
   Command.withDescription("Record an episode. Episodes are never changed or deleted."),
   Command.withExamples([
     { command: 'feral-sync episode add --session s1 --type talk --summary "we spoke about tea"' },
-    { command: 'feral-sync episode add --session s1 --type talk --summary="- a dash" --detail "long story"' }
+    { command: "feral-sync episode add --session s1 --type talk --summary tea --detail - < story.txt" }
   ])
 )
 

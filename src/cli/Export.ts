@@ -5,6 +5,7 @@ import { Effect, FileSystem, type PlatformError } from "effect"
 import { Argument, Command } from "effect/cli"
 import type { Archive, Page } from "../services/Archive.ts"
 import * as Access from "./Access.ts"
+import { WrongUsage } from "./Failure.ts"
 import * as Globals from "./Globals.ts"
 import * as NewFile from "./NewFile.ts"
 import { counted, quoted, write, writeJson, writeLine } from "./Output.ts"
@@ -15,6 +16,11 @@ export const command = Command.make(
   { file: Argument.String("file").pipe(Argument.withDescription("The file to make; - writes to stdout")) },
   Effect.fnUntraced(function* ({ file }) {
     const isJson = yield* Globals.Json
+    if (file === "-" && isJson) {
+      return yield* new WrongUsage({
+        message: "export - writes its lines to standard output: leave out --json, or give the name of a file"
+      })
+    }
     const { archive } = yield* Access.open("read")
     const source = yield* archive
     if (file === "-") return yield* Effect.asVoid(send(source, isJson, write))

@@ -1,10 +1,12 @@
 /**
  * `fact`: statements about the world.
  */
+import { Effect } from "effect"
 import { Command } from "effect/cli"
 import { commandLine } from "../services/Invocation.ts"
 import type { FactInput } from "../services/Memory.ts"
 import * as Fields from "./Fields.ts"
+import * as Input from "./Input.ts"
 import * as Listing from "./Listing.ts"
 import { ago } from "./Output.ts"
 import * as Writing from "./Writing.ts"
@@ -12,32 +14,36 @@ import * as Writing from "./Writing.ts"
 const statement = {
   subject: Fields.text("subject", "What the fact is about"),
   predicate: Fields.text("predicate", "What is said about it"),
-  object: Fields.text("object", "The value"),
+  object: Fields.text("object", "The value; - reads standard input"),
   confidence: Fields.maybe(
     Fields.number("confidence", "C", (value) => value >= 0 && value <= 1, "a number from 0 to 1 (default: 1)")
   )
 }
 
-const input = ({
+const resolved = ({
+  object,
   confidence,
   ...rest
-}: Omit<FactInput, "confidence"> & { readonly confidence: number | undefined }): FactInput => ({
-  ...rest,
-  ...(confidence === undefined ? {} : { confidence })
-})
+}: Omit<FactInput, "confidence"> & { readonly confidence: number | undefined }) =>
+  Effect.map(Input.resolve({ object }), (read): FactInput => ({
+    ...rest,
+    ...read,
+    ...(confidence === undefined ? {} : { confidence })
+  }))
 
-const set = Command.make("set", statement, (fact) =>
-  Writing.run("Set fact", ({ facts }) => facts.set(input(fact)))
+const set = Command.make("set", statement, (given) =>
+  Effect.flatMap(resolved(given), (fact) => Writing.run("Set fact", ({ facts }) => facts.set(fact)))
 ).pipe(
   Command.withDescription("State a fact: it replaces what any node stated before about this subject and predicate"),
   Command.withExamples([
     { command: "feral-sync fact set kitchen temperature 21 --confidence 0.9" },
-    { command: 'feral-sync fact set cellar temperature -- "-5 degrees"' }
+    { command: 'feral-sync fact set cellar temperature "-5 degrees"' },
+    { command: "feral-sync fact set readme text - < README.md", description: "The object from standard input" }
   ])
 )
 
-const add = Command.make("add", statement, (fact) =>
-  Writing.run("Added fact", ({ facts }) => facts.add(input(fact)))
+const add = Command.make("add", statement, (given) =>
+  Effect.flatMap(resolved(given), (fact) => Writing.run("Added fact", ({ facts }) => facts.add(fact)))
 ).pipe(
   Command.withDescription("State a fact beside those that are there"),
   Command.withExamples([{ command: "feral-sync fact add ada likes tea" }])

@@ -4,7 +4,7 @@
 import { Cause, Effect, Predicate, Schema } from "effect"
 import { CliOutput } from "effect/cli"
 import { commandLine, inThisForm } from "../services/Invocation.ts"
-import { oneLine, writeError } from "./Output.ts"
+import { oneLine, writeError, writeJson } from "./Output.ts"
 import * as Usage from "./Usage.ts"
 
 /** A command needs a running node, and there is none. */
@@ -14,11 +14,22 @@ export class NodeNotRunning extends Schema.TaggedError<NodeNotRunning>()("NodeNo
   }
 }
 
-/** What was typed is not what the command takes. */
-export interface Wrong {
-  readonly _tag: "Usage"
-  readonly message: string
+/** There is no data directory to read. */
+export class HomeNotFound extends Schema.TaggedError<HomeNotFound>()("HomeNotFound", {
+  home: Schema.String,
+  /** Whether the directory is there, and no node has used it. */
+  isEmpty: Schema.Boolean
+}) {
+  override get message(): string {
+    const what = this.isEmpty
+      ? `no node has used the data directory ${this.home} yet`
+      : `no data directory at ${this.home}`
+    return `${what}: check --home and FERAL_HOME, or start a node there with "feral-sync start"`
+  }
 }
+
+/** What was typed is not what the command takes. */
+export class WrongUsage extends Schema.TaggedError<WrongUsage>()("Usage", { message: Schema.String }) {}
 
 const wrongConfiguration = new Set(["ConfigInvalid", "PassphraseInvalid", "TlsMaterialInvalid", "Usage"])
 
@@ -53,36 +64,31 @@ const described = (error: unknown): { readonly _tag: string; readonly message: s
   return { _tag: tag, message }
 }
 
-/** The argument that was meant as text, most likely: it starts with a dash, and no flag looks like it. */
-const dashedText = (args: ReadonlyArray<string>): string | undefined => {
-  const end = args.indexOf("--")
-  return args
-    .slice(0, end === -1 ? args.length : end)
-    .find((arg) => arg.startsWith("-") && !/^--?[a-z][a-z-]*(=|$)/i.test(arg))
-}
+const plain = CliOutput.defaultFormatter({ colors: false })
 
 /** What the parser of the command line has to say, in our words. */
 export const presenter = (isJson: boolean, args: ReadonlyArray<string>): CliOutput.Presenter => ({
   present: (event) => {
     switch (event._tag) {
       case "InvalidInvocation": {
-        const text = event.errors.some(({ _tag }) => _tag === "UnrecognizedOption") ? dashedText(args) : undefined
-        const said =
-          text === undefined
-            ? Usage.problems(event, args).join("; ")
-            : `${JSON.stringify(text)} starts with a dash: write it after "--" (note add -- "-5 degrees") or after "=" (--summary="-5 degrees")`
-        const message = `${said}; see "${inThisForm(event.commandPath.join(" "))} --help"`
-        return Effect.asVoid(report({ _tag: "Usage", message } satisfies Wrong, isJson))
+        const message = `${Usage.problems(event, args).join("; ")}; see "${inThisForm(event.commandPath.join(" "))} --help"`
+        return Effect.asVoid(report(new WrongUsage({ message }), isJson))
       }
-      case "Help":
-        if (event.reason === "Requested") return CliOutput.defaultPresenter.present(Usage.inThisForm(event))
+      case "Help": {
+        const shown = Usage.inThisForm(event)
+        if (event.reason === "Requested") {
+          return isJson
+            ? Effect.orDie(writeJson({ help: plain.formatHelpDoc(shown.helpDoc) }))
+            : CliOutput.defaultPresenter.present(shown)
+        }
         return isJson
-          ? Effect.asVoid(report({ _tag: "Usage", message: `${event.commandPath.join(" ")} needs a command` }, true))
-          : Effect.flatMap(CliOutput.Formatter, ({ formatHelpDoc }) =>
-              writeError(formatHelpDoc(Usage.inThisForm(event).helpDoc))
-            )
+          ? Effect.asVoid(report(new WrongUsage({ message: `${event.commandPath.join(" ")} needs a command` }), true))
+          : Effect.flatMap(CliOutput.Formatter, ({ formatHelpDoc }) => writeError(formatHelpDoc(shown.helpDoc)))
+      }
       case "Version":
-        return CliOutput.defaultPresenter.present(event)
+        return isJson
+          ? Effect.orDie(writeJson({ name: event.name, version: event.version }))
+          : CliOutput.defaultPresenter.present(event)
     }
   }
 })

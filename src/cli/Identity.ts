@@ -6,6 +6,7 @@ import { Effect, FileSystem } from "effect"
 import { Command } from "effect/cli"
 import * as Config from "../services/Config.ts"
 import { unusable } from "../services/Home.ts"
+import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
 import { writeJson, writeLine } from "./Output.ts"
 
@@ -14,6 +15,7 @@ const renew = Command.make(
   {},
   Effect.fnUntraced(function* () {
     const home = yield* Config.loadHome(yield* Globals.Home)
+    yield* Access.exists(home)
     const [SqliteIdentity, Material] = yield* Effect.promise(() =>
       Promise.all([import("../services/store/SqliteIdentity.ts"), import("../services/tls/Material.ts")])
     )

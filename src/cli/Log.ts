@@ -1,15 +1,19 @@
 /**
  * `log`: which skills ran, and how it went.
  */
-import { Option, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { commandLine } from "../services/Invocation.ts"
+import { ExecutionArgs } from "../services/Memory.ts"
+import { WrongUsage } from "./Failure.ts"
 import * as Fields from "./Fields.ts"
+import * as Input from "./Input.ts"
 import * as Listing from "./Listing.ts"
 import { ago } from "./Output.ts"
 import * as Writing from "./Writing.ts"
 
-const decodeJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
+const decodeArgs = Schema.decodeUnknownOption(Schema.fromJsonString(ExecutionArgs))
+const expected = `a JSON object, like '{"a":1}'`
 
 const append = Command.make(
   "append",
@@ -21,19 +25,23 @@ const append = Command.make(
     args: Fields.maybe(
       Flag.String("args").pipe(
         Flag.filter(
-          (text) => Option.isSome(decodeJson(text)),
-          () => `JSON, like '{"a":1}'`
+          (text) => text === Input.mark || Option.isSome(decodeArgs(text)),
+          () => expected
         ),
         Flag.withMetavar("JSON"),
-        Flag.withDescription("The arguments, as JSON (default: {})")
+        Flag.withDescription("The arguments, as a JSON object (default: {}); - reads standard input")
       )
     ),
     latency: Fields.maybe(
       Fields.number("latency-ms", "N", (value) => value >= 0, "a number of milliseconds, 0 or more (default: 0)")
     )
   },
-  ({ session, skill, endpoint, status, args, latency }) =>
-    Writing.run("Logged", ({ executionLog }) =>
+  Effect.fnUntraced(function* ({ session, skill, endpoint, status, args: given, latency }) {
+    const { "--args": text } = yield* Input.resolve({ "--args": given })
+    const args = text === undefined ? undefined : Option.getOrUndefined(decodeArgs(text))
+    if (text !== undefined && args === undefined)
+      return yield* new WrongUsage({ message: `--args: expected ${expected}` })
+    yield* Writing.run("Logged", ({ executionLog }) =>
       executionLog.append({
         session_id: session,
         skill_id: skill,
@@ -43,6 +51,7 @@ const append = Command.make(
         ...(latency === undefined ? {} : { latency_ms: latency })
       })
     )
+  })
 ).pipe(
   Command.withDescription("Append an entry. Entries are never changed or deleted."),
   Command.withExamples([
@@ -63,7 +72,7 @@ const list = Command.make("list", {}, () =>
       { title: "SESSION", text: ({ session_id }) => session_id },
       { title: "SKILL", text: ({ skill_id }) => skill_id },
       { title: "ENDPOINT", text: ({ endpoint_id }) => endpoint_id },
-      { title: "ARGS", text: ({ args }) => args }
+      { title: "ARGS", text: ({ args }) => JSON.stringify(args) }
     ],
     whenEmpty: `The log is empty. Append an entry: ${commandLine("log append --session S --skill K --endpoint E --status ok")}`
   })

@@ -3,8 +3,12 @@
  * is never replaced.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { Effect, FileSystem, PlatformError, type Scope } from "effect"
+import { Effect, FileSystem, Option, PlatformError, type Scope } from "effect"
 import { FileUnusable } from "../services/Failure.ts"
+import { codeOf } from "../services/Home.ts"
+
+/** What SQLite puts beside a file while it writes to it. */
+const companions = ["", "-journal", "-wal", "-shm"]
 
 /** Makes `file` of what `fill` writes to another name beside it. Others cannot read it. */
 export const make = <A, E, R>(
@@ -14,10 +18,12 @@ export const make = <A, E, R>(
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const exists = new FileUnusable({ file, problem: "it exists already: choose another name, or remove it" })
-    if (yield* fs.exists(file)) return yield* exists
+    const found = yield* Effect.option(fs.stat(file))
+    if (Option.isSome(found))
+      return yield* found.value.type === "File" ? exists : new FileUnusable({ file, problem: notPlain })
     const temporary = `${file}.${process.pid}.tmp`
-    yield* Effect.scoped(fs.open(temporary, { flag: "wx", mode: 0o600 }))
-    yield* Effect.addFinalizer(() => Effect.ignore(fs.remove(temporary, { force: true })))
+    const remove = Effect.forEach(companions, (end) => Effect.ignore(fs.remove(`${temporary}${end}`, { force: true })))
+    yield* Effect.acquireRelease(Effect.scoped(fs.open(temporary, { flag: "wx", mode: 0o600 })), () => remove)
     const made = yield* Effect.scoped(fill(temporary))
     yield* Effect.scoped(Effect.flatMap(fs.open(temporary, { flag: "r+" }), (handle) => handle.sync))
     // A link is never made over what exists. Where files cannot have two names, looking before has to do.
@@ -33,11 +39,23 @@ export const make = <A, E, R>(
     Effect.provide(NodeFileSystem.layer)
   )
 
+const notPlain = "it exists and is not a regular file: give the name of a new file"
+
+export const diskFull = "it cannot be written (disk full): free some space, or choose another place"
+
 const unwritable = (file: string, { reason, message }: PlatformError.PlatformError) =>
   new FileUnusable({
     file,
-    problem:
-      reason._tag === "NotFound"
-        ? "its directory is not there: make it first"
-        : `it cannot be written (${message}): choose another place`
+    problem: problems[codeOf(reason.cause)] ?? `it cannot be written (${message}): choose another place`
   })
+
+const problems: Readonly<Record<string, string>> = {
+  ENOENT: "its directory is not there: make it first",
+  ENOTDIR: "its directory is not there: make it first",
+  ENOSPC: diskFull,
+  EDQUOT: "it cannot be written (disk quota exceeded): free some space, or choose another place",
+  EFBIG: "it cannot be written (file too large for this file system): choose another place",
+  EROFS: "it cannot be written (read-only file system): choose another place",
+  EACCES: "it cannot be written (permission denied): choose another place",
+  EPERM: "it cannot be written (permission denied): choose another place"
+}

@@ -1,10 +1,11 @@
 /**
  * `note`: things to remember.
  */
-import { Option, Schema } from "effect"
+import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
 import { commandLine } from "../services/Invocation.ts"
 import * as Fields from "./Fields.ts"
+import * as Input from "./Input.ts"
 import * as Listing from "./Listing.ts"
 import { ago } from "./Output.ts"
 import * as Writing from "./Writing.ts"
@@ -12,7 +13,7 @@ import * as Writing from "./Writing.ts"
 const add = Command.make(
   "add",
   {
-    text: Fields.text("text", "What to remember"),
+    text: Fields.text("text", "What to remember; - reads standard input"),
     tag: Flag.String("tag").pipe(
       Flag.withMetavar("TAG"),
       Flag.withDescription("A tag; may be given several times"),
@@ -20,20 +21,27 @@ const add = Command.make(
     ),
     importance: Fields.maybe(Fields.textFlag("importance", "WORD", "How important it is (default: normal)"))
   },
-  ({ text, tag, importance }) =>
-    Writing.run("Added note", ({ notes }) =>
-      notes.put({ content: text, tags: tag, ...(importance === undefined ? {} : { importance }) })
+  ({ tag, importance, ...given }) =>
+    Effect.flatMap(Input.resolve(given), ({ text }) =>
+      Writing.run("Added note", ({ notes }) =>
+        notes.put({ content: text, tags: tag, ...(importance === undefined ? {} : { importance }) })
+      )
     )
 ).pipe(
   Command.withDescription("Write a note"),
   Command.withExamples([
     { command: 'feral-sync note add "water the plants" --tag home --tag garden' },
-    { command: 'feral-sync note add --importance high -- "- a text that starts with a dash"' }
+    { command: 'feral-sync note add "- buy bread with Anna"' },
+    { command: "feral-sync note add - < letter.txt", description: "The text from standard input" },
+    { command: "feral-sync note add -- --tag", description: "After -- everything is text" }
   ])
 )
 
-const edit = Command.make("edit", { id: Fields.id, text: Fields.text("text", "The new text") }, ({ id, text }) =>
-  Writing.run("Changed note", ({ notes }) => notes.edit(id, text))
+const edit = Command.make(
+  "edit",
+  { id: Fields.id, text: Fields.text("text", "The new text; - reads standard input") },
+  ({ id, ...given }) =>
+    Effect.flatMap(Input.resolve(given), ({ text }) => Writing.run("Changed note", ({ notes }) => notes.edit(id, text)))
 ).pipe(
   Command.withDescription("Replace the text of a note; its tags and importance stay"),
   Command.withExamples([{ command: 'feral-sync note edit 0198c0de-… "water the plants twice"' }])
@@ -52,7 +60,7 @@ const list = Command.make("list", {}, () =>
     columns: (now) => [
       { title: "ID", text: ({ id }) => id, whole: true },
       { title: "CHANGED", text: ({ updated_at }) => ago(updated_at * 1000, now), whole: true },
-      { title: "TAGS", text: ({ tags }) => tagsOf(tags) },
+      { title: "TAGS", text: ({ tags }) => tags.join(", ") },
       {
         title: "TEXT",
         text: ({ content, importance }) => (importance === "normal" ? content : `[${importance}] ${content}`)
@@ -67,12 +75,6 @@ const list = Command.make("list", {}, () =>
     { command: "feral-sync note list --json | jq -r '.[].content'" }
   ])
 )
-
-const decodeTags = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Schema.String)))
-
-/** `tags` is JSON text, of any node: what is not a list of words is shown as it is. */
-const tagsOf = (tags: string): string =>
-  Option.match(decodeTags(tags), { onNone: () => tags, onSome: (words) => words.join(", ") })
 
 export const command = Command.make("note").pipe(
   Command.withDescription("Notes: things to remember. The last change wins, on every node."),

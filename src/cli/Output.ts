@@ -2,36 +2,38 @@
  * What a command prints. On stdout, its result and nothing else: one JSON value, or text for people. On stderr, what went
  * wrong.
  */
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { CliOutput } from "effect/cli"
+import { StandardStreams } from "../services/StandardStreams.ts"
+
+/** Standard output takes nothing more: the result is not complete. */
+export class OutputFailed extends Schema.TaggedError<OutputFailed>()("OutputFailed", { detail: Schema.String }) {
+  override get message(): string {
+    return `standard output cannot be written (${this.detail}): its content is not complete. Changes that the command made are kept; send the output elsewhere`
+  }
+}
 
 export { oneLine } from "../core/Printable.ts"
 export { quoted } from "../services/Invocation.ts"
 
 /** Writes to stdout, and waits until it has left. When nobody reads any more (`| head`), the command is over, and done. */
-export const write = (text: string): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
-    const { stdout } = process
-    const isOver = () => {
+export const write = (text: string): Effect.Effect<void, OutputFailed> =>
+  Effect.flatMap(StandardStreams, ({ output }) =>
+    Effect.catch(output(text), (error) => {
+      if (!error.isReaderGone) return Effect.fail(new OutputFailed({ detail: error.detail }))
       process.exitCode = 0
-      resume(Effect.interrupt)
-    }
-    stdout.once("error", isOver)
-    stdout.write(text, (error) => {
-      // The event of an error comes after this call: the listener has to stay for it.
-      if (error !== null && error !== undefined) return isOver()
-      stdout.off("error", isOver)
-      resume(Effect.void)
+      return Effect.interrupt
     })
-  })
+  )
 
-export const writeLine = (text: string): Effect.Effect<void> => write(`${text}\n`)
+export const writeLine = (text: string): Effect.Effect<void, OutputFailed> => write(`${text}\n`)
 
+/** Writes to stderr. There is no place to say that this failed. */
 export const writeError = (text: string): Effect.Effect<void> =>
-  Effect.sync(() => void process.stderr.write(`${text}\n`))
+  Effect.flatMap(StandardStreams, ({ error }) => Effect.ignore(error(`${text}\n`)))
 
 /** One JSON value on one line. */
-export const writeJson = (value: unknown): Effect.Effect<void> => writeLine(JSON.stringify(value))
+export const writeJson = (value: unknown): Effect.Effect<void, OutputFailed> => writeLine(JSON.stringify(value))
 
 /** How wide a line may be: as wide as the terminal; as wide as it gets where there is none. */
 export const lineWidth = (): number => (process.stdout.isTTY ? process.stdout.columns : Infinity)

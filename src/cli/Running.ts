@@ -8,9 +8,10 @@ import { Api } from "../services/Api.ts"
 import { type Settings, strangers } from "../services/Config.ts"
 import { Passphrase } from "../services/Passphrase.ts"
 import { Peers } from "../services/Peers.ts"
+import { StandardStreams } from "../services/StandardStreams.ts"
 import { Store } from "../services/Store.ts"
 import { version } from "../services/Version.ts"
-import { quoted, writeJson, writeLine } from "./Output.ts"
+import { quoted } from "./Output.ts"
 
 /** Runs the node, says so when it is ready, and goes on until it is interrupted. */
 export const run = Effect.fn("Running.run")(function* (settings: Settings, isJson: boolean) {
@@ -30,9 +31,16 @@ export const run = Effect.fn("Running.run")(function* (settings: Settings, isJso
       Effect.annotateLogs({ file: Option.getOrElse(passphrase.file, () => "") })
     )
   }
-  yield* isJson
-    ? writeJson({ node_id: nodeId, port, api_port: api.port, home: settings.home })
-    : writeLine(welcome(settings, { nodeId, port, apiPort: api.port, passphrase }).join("\n"))
+  const ready = isJson
+    ? JSON.stringify({ node_id: nodeId, port, api_port: api.port, home: settings.home })
+    : welcome(settings, { nodeId, port, apiPort: api.port, passphrase }).join("\n")
+  // A node is not about its output: it goes on without, also when the reader has left.
+  const { output } = yield* StandardStreams
+  yield* Effect.catch(output(`${ready}\n`), ({ detail }) =>
+    Effect.logWarning("standard output cannot be written: the node goes on without it").pipe(
+      Effect.annotateLogs({ cause: detail })
+    )
+  )
   return yield* Effect.never
 }, Effect.scoped)
 
@@ -50,7 +58,7 @@ const welcome = ({ home, host }: Settings, { nodeId, port, apiPort, passphrase }
     `  node        ${nodeId}`,
     `  home        ${home}`,
     `  port        ${port}, ${host === undefined ? "on all interfaces" : `on ${host}`}`,
-    `  dashboard   ${apiPort === null ? "off" : `http://127.0.0.1:${apiPort}`}`,
+    `  status      ${apiPort === null ? "no local port" : `http://127.0.0.1:${apiPort}/status`}`,
     `  passphrase  ${file === undefined ? "as configured" : `in ${file}`}${passphrase.isNew ? " (made just now)" : ""}`
   ]
   if (!passphrase.isNew || file === undefined) return lines

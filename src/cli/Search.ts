@@ -24,8 +24,8 @@ export const command = Command.make(
     ).pipe(Flag.withDescription("How many rows to show at most"), Flag.withDefault(20))
   },
   Effect.fnUntraced(function* ({ query, limit }) {
-    // To write: the index is brought up to date first.
-    const { memory } = yield* Access.open("write")
+    // The index is brought up to date first.
+    const { memory } = yield* Access.open("maintain")
     const found = yield* memory.search({ query, limit })
     if (yield* Globals.Json) return yield* writeJson(found)
     if (found.length === 0) return yield* writeLine("Nothing has all these words. Fewer of them find more.")

@@ -45,7 +45,7 @@ export const flags = {
     "BYTES",
     "What we accept in one from an existing FERAL node; 134217728"
   ),
-  FERAL_SYNC_API_PORT: option("FERAL_SYNC_API_PORT", "PORT", "Dashboard and API on 127.0.0.1, 0 for none; 9091"),
+  FERAL_SYNC_API_PORT: option("FERAL_SYNC_API_PORT", "PORT", "Status over HTTP on 127.0.0.1, 0 for none; 9091"),
   FERAL_SYNC_LOG: option("FERAL_SYNC_LOG", "PRETTY|JSON", "How to log, on stderr; pretty"),
   FERAL_SYNC_LOG_LEVEL: option("FERAL_SYNC_LOG_LEVEL", "LEVEL", "debug, info, warn or error; info"),
   passphraseFile: Fields.maybe(

@@ -73,13 +73,17 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
   if (counts.quarantine > 0) {
     lines.push(entry("Quarantine", `${counted(counts.quarantine, "entry", "entries")} from peers could not be read`))
   }
+  if (status.log_lines_lost !== undefined) {
+    const lost = counted(status.log_lines_lost, "line")
+    lines.push(entry("Log", `${lost} could not be written: check where standard error of the node goes`))
+  }
   if (!isRunning) return lines
-  const api = status.api_port === null ? "off" : `http://127.0.0.1:${status.api_port}`
+  const api = status.api_port === null ? "off" : `http://127.0.0.1:${status.api_port}/status`
   const statics = { waiting: "waiting for mDNS first", active: "in use", none: "none" }[discovery.static]
   lines.push(
     entry("Security", `TLS ${status.tls}, existing FERAL nodes: ${status.legacy}`),
     ...(status.tls_expires_at === undefined ? [] : [entry("Certificate", expiry(status.tls_expires_at * 1000, now))]),
-    entry("Dashboard", api),
+    entry("Local API", api),
     entry("Discovery", `mDNS ${discovery.mdns}, static peers: ${statics}`),
     entry("Peers", peers.length === 0 ? "none yet" : counted(peers.length, "peer")),
     ...(peers.length === 0 ? [] : ["", ...peerTable(peers, now)])

@@ -28,7 +28,7 @@ export const command = Command.make(
   Effect.fnUntraced(function* () {
     const isJson = yield* Globals.Json
     const say = (text: string) => (isJson ? Effect.void : writeLine(text))
-    const { verification, isRunning } = yield* Access.open("write")
+    const { verification, isRunning } = yield* Access.open("maintain")
     yield* say("Looking through the database …")
     const database = yield* verification.damage
     if (database.length > 0) {

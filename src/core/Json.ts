@@ -227,6 +227,34 @@ export const membersOf = (text: string): ReadonlyMap<string, Extent> | undefined
   return skipSpace(text, index + 1) === text.length ? members : undefined
 }
 
+/** Whether every text in a value is well-formed, keys among them: no half of a surrogate pair. */
+export const isWellFormed = (value: unknown): boolean => {
+  if (Predicate.isString(value)) return value.isWellFormed()
+  if (!Predicate.isObjectOrArray(value) || isExactNumber(value)) return true
+  if (Array.isArray(value)) return value.every(isWellFormed)
+  return Object.entries(value).every(([key, item]) => key.isWellFormed() && isWellFormed(item))
+}
+
+/** The value with U+FFFD for each half of a surrogate pair. The same value when there is none. */
+export const wellFormed = (value: unknown): unknown => {
+  if (isWellFormed(value)) return value
+  if (Predicate.isString(value)) return value.toWellFormed()
+  if (!Predicate.isObjectOrArray(value) || isExactNumber(value)) return value
+  if (Array.isArray(value)) return value.map(wellFormed)
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key.toWellFormed(), wellFormed(item)]))
+}
+
+/**
+ * Canonical text with U+FFFD for each half of a surrogate pair. In canonical text such a half, and nothing else, is written
+ * with an escape of four digits that begins with `d`.
+ */
+export const wellFormedText = (text: CanonicalJson): CanonicalJson =>
+  text.includes("\\ud")
+    ? CanonicalJson.make(
+        text.replace(/\\(?:u(d[0-9a-f]{3})|.)/g, (escape, half?: string) => (half === undefined ? escape : "\ufffd"))
+      )
+    : text
+
 const quote = 0x22
 const comma = 0x2c
 const backslash = 0x5c

@@ -7,17 +7,17 @@
  */
 import { Predicate, Result, Schema } from "effect"
 import * as Hlc from "./Hlc.ts"
-import { parse, parseExact } from "./Json.ts"
+import { parse, parseExact, wellFormed } from "./Json.ts"
 import { NodeId } from "./NodeId.ts"
 import { maxDataDepth, type Operation } from "./Operation.ts"
 
 const provenance = { updated_at: Schema.Finite, origin_node: NodeId, hlc: Schema.String }
 
-/** A note. `tags` is the text of a JSON array of strings. */
+/** A note. */
 export const Note = Schema.Struct({
   id: Schema.String,
   content: Schema.String,
-  tags: Schema.String,
+  tags: Schema.Array(Schema.String),
   importance: Schema.String,
   source: Schema.String,
   created_at: Schema.Finite,
@@ -54,13 +54,13 @@ export const Episode = Schema.Struct({
 })
 export interface Episode extends Schema.Schema.Type<typeof Episode> {}
 
-/** One run of a skill. `args` is JSON text. */
+/** One run of a skill. `args` are as they were given; a stored value that is neither an object nor a list is under `value`. */
 export const Execution = Schema.Struct({
   id: Schema.String,
   session_id: Schema.String,
   skill_id: Schema.String,
   endpoint_id: Schema.String,
-  args: Schema.String,
+  args: Schema.Union([Schema.Record(Schema.String, Schema.Unknown), Schema.Array(Schema.Unknown)]),
   result_status: Schema.String,
   result_summary: Schema.String,
   latency_ms: Schema.Finite,
@@ -75,7 +75,7 @@ export const noteFromOperation = (operation: Operation): Note => {
   return {
     id: operation.row_id,
     content: text(columns.content, ""),
-    tags: json(columns.tags, "[]"),
+    tags: tags(columns.tags),
     importance: text(columns.importance, "normal"),
     source: text(columns.source, "user"),
     ...originOf(operation, columns)
@@ -107,9 +107,9 @@ export const episodeFromOperation = (operation: Operation): Episode => {
     summary: text(columns.summary, ""),
     detail: text(columns.detail, ""),
     importance: number(columns.importance, 0.5),
-    ...(emotions === undefined ? {} : { emotions }),
-    ...(location === undefined ? {} : { location }),
-    ...(participants === undefined ? {} : { participants }),
+    ...(emotions === undefined ? {} : { emotions: wellFormed(emotions) }),
+    ...(location === undefined ? {} : { location: wellFormed(location) }),
+    ...(participants === undefined ? {} : { participants: wellFormed(participants) }),
     ...originOf(operation, columns)
   }
 }
@@ -122,7 +122,7 @@ export const executionFromOperation = (operation: Operation): Execution => {
     session_id: text(columns.session_id, ""),
     skill_id: text(columns.skill_id, ""),
     endpoint_id: text(columns.endpoint_id, ""),
-    args: json(columns.args, "{}"),
+    args: args(columns.args),
     result_status: text(columns.result_status, ""),
     result_summary: text(columns.result_summary, ""),
     latency_ms: number(columns.latency_ms, 0),
@@ -154,10 +154,28 @@ const originOf = ({ hlc, timestamp }: Operation, { created_at }: Columns) => ({
   hlc: Hlc.toText(hlc)
 })
 
-const text = (value: unknown, byDefault: string): string => (Predicate.isString(value) ? value : byDefault)
+/** Half a surrogate pair is no character: other programs cannot take it, so it shows as U+FFFD. */
+const text = (value: unknown, byDefault: string): string =>
+  Predicate.isString(value) ? value.toWellFormed() : byDefault
 
 const number = (value: unknown, byDefault: number): number => (Number.isFinite(value) ? Number(value) : byDefault)
 
-/** A text that holds JSON. Some write the JSON itself. */
-const json = (value: unknown, byDefault: string): string =>
-  Predicate.isObjectOrArray(value) ? JSON.stringify(value) : text(value, byDefault)
+/** What a text of JSON says; a text that is none stands for itself. */
+const fromText = (text: string): unknown => Result.getOrElse(parse(text, maxDataDepth), () => text)
+
+/** The texts of a list, which some write as a text of JSON. What is no list is one tag, so that nothing is left out. */
+const tags = (column: unknown): ReadonlyArray<string> => {
+  if (column === "") return []
+  const value = wellFormed(Predicate.isString(column) ? fromText(column) : column)
+  if (Array.isArray(value)) return value.map((item) => text(item, JSON.stringify(item)))
+  if (Predicate.isString(column)) return [text(column, "")]
+  return Predicate.isObject(value) ? [JSON.stringify(value)] : []
+}
+
+const args = (column: unknown): Execution["args"] => {
+  if (column === "") return {}
+  const value = wellFormed(Predicate.isString(column) ? fromText(column) : column)
+  if (Array.isArray(value)) return value
+  if (Predicate.isObject(value)) return value
+  return Predicate.isString(column) ? { value } : {}
+}

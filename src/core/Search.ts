@@ -61,7 +61,7 @@ const parts = (operation: Operation): ReadonlyArray<string> | undefined => {
   switch (operation.table) {
     case "notes": {
       const { content, tags } = Row.noteFromOperation(operation)
-      return [content, tags === "[]" ? "" : tags]
+      return [content, tags.join(" ")]
     }
     case "knowledge": {
       const { subject, predicate, object } = Row.factFromOperation(operation)

@@ -1,5 +1,5 @@
 /**
- * The local HTTP interface of a running node, for the CLI and the dashboard. See `api/Contract.ts` for what it offers and
+ * The local HTTP interface of a running node, for the CLI. See `api/Contract.ts` for what it offers and
  * `api/Server.ts` for where.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"

@@ -145,6 +145,13 @@ export class OperationTooLarge extends Schema.TaggedError<OperationTooLarge>()("
   }
 }
 
+/** A text that is to be written is not well-formed: no other program could read it. */
+export class TextMalformed extends Schema.TaggedError<TextMalformed>()("TextMalformed", { field: Schema.String }) {
+  override get message(): string {
+    return `${this.field} is not well-formed text: it holds half of a surrogate pair. Cut texts between characters, or replace such halves (toWellFormed)`
+  }
+}
+
 /** A file that was named for a backup, an export or an import cannot be used. */
 export class FileUnusable extends Schema.TaggedError<FileUnusable>()("FileUnusable", {
   file: Schema.String,

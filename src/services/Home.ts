@@ -128,8 +128,9 @@ export const unusable =
     return new StoreUnavailable({ reason: "other", detail: `${path}: ${reason.message}`, cause })
   }
 
-const codeOf = (error: unknown): unknown =>
-  typeof error === "object" && error !== null && "code" in error ? error.code : undefined
+/** The code that the system gave for an error; empty when there is none. */
+export const codeOf = (error: unknown): string =>
+  typeof error === "object" && error !== null && "code" in error ? String(error.code) : ""
 
 /** A size of a file, in the unit that fits. */
 export const sized = (bytes: number): string =>

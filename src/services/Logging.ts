@@ -2,17 +2,41 @@
  * Where logs go: to stderr, from the configured level on, one event a line, for people or for machines. Secrets are
  * redacted values, which print as such; control characters in what others sent cannot steer a terminal.
  */
-import { Cause, Formatter, Layer, Logger, type LogLevel, References } from "effect"
+import { Cause, Effect, Formatter, Layer, Logger, type LogLevel, References } from "effect"
 import { escapeControls } from "../core/Printable.ts"
 import type { Settings } from "./Config.ts"
 import { inThisForm } from "./Invocation.ts"
+import { type Lost, LogSink } from "./LogSink.ts"
 
 /** The logger of the settings, in place of Effect's own. */
-export const layer = ({ log, logLevel }: Pick<Settings, "log" | "logLevel">): Layer.Layer<never> =>
-  Layer.mergeAll(
-    Logger.layer([Logger.withConsoleError(log === "json" ? Logger.formatJson : pretty)]),
-    Layer.succeed(References.MinimumLogLevel, levels[logLevel])
+export const layer = ({ log, logLevel }: Pick<Settings, "log" | "logLevel">): Layer.Layer<never> => {
+  const [format, notice] = log === "json" ? [Logger.formatJson, lostAsJson] : [pretty, lostAsText]
+  return Layer.mergeAll(
+    Logger.layer([toSink(format, notice)]),
+    Layer.succeed(References.MinimumLogLevel, levels[logLevel]),
+    // What was lost is told at the end at the latest.
+    Layer.effectDiscard(
+      Effect.flatMap(LogSink, (sink) => Effect.addFinalizer(() => Effect.sync(() => sink.flush(notice))))
+    )
   )
+}
+
+const toSink = (format: Logger.Logger<unknown, string>, notice: (lost: Lost) => string) =>
+  Logger.make<unknown, void>((event) => event.fiber.getRef(LogSink).push(format.log(event), notice))
+
+const lostLines = "some log lines could not be written"
+
+const lostAsJson = ({ lines, cause }: Lost): string =>
+  JSON.stringify({
+    message: lostLines,
+    level: "WARN",
+    timestamp: new Date().toISOString(),
+    annotations: { lines, cause },
+    spans: {}
+  })
+
+const lostAsText = ({ lines, cause }: Lost): string =>
+  `${new Date().toTimeString().slice(0, 8)} WARN  ${lostLines}  lines=${lines} cause=${quoted(escapeControls(cause))}`
 
 const levels: Record<Settings["logLevel"], LogLevel.LogLevel> = {
   debug: "Debug",

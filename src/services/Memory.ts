@@ -4,7 +4,7 @@
  */
 import { Context, type Effect, Layer, Schema, type Stream } from "effect"
 import { Episode, type Execution, Fact, Note } from "../core/Row.ts"
-import type { OperationTooLarge, RowNotFound, StoreUnavailable } from "./Failure.ts"
+import type { OperationTooLarge, RowNotFound, StoreUnavailable, TextMalformed } from "./Failure.ts"
 import * as OverStore from "./memory/OverStore.ts"
 import type { Change } from "./Store.ts"
 import { Uuid } from "./Uuid.ts"
@@ -49,13 +49,16 @@ export const EpisodeInput = Schema.Struct({
 })
 export interface EpisodeInput extends Schema.Schema.Type<typeof EpisodeInput> {}
 
-/** One run of a skill. `args` is JSON text. */
+/** What a skill was called with: a JSON object, or a list. */
+export const ExecutionArgs = Schema.Union([Schema.Record(Schema.String, Schema.Unknown), Schema.Array(Schema.Unknown)])
+
+/** One run of a skill. */
 export const ExecutionInput = Schema.Struct({
   session_id: Schema.String,
   skill_id: Schema.String,
   endpoint_id: Schema.String,
   result_status: Schema.String,
-  args: Schema.optionalKey(Schema.String),
+  args: Schema.optionalKey(ExecutionArgs),
   result_summary: Schema.optionalKey(Schema.String),
   latency_ms: Schema.optionalKey(Schema.Finite)
 })
@@ -78,8 +81,8 @@ export const Match = Schema.Union([
 ])
 export type Match = typeof Match.Type
 
-type Write = Effect.Effect<Written, StoreUnavailable | OperationTooLarge>
-type Change_ = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | RowNotFound>
+type Write = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | TextMalformed>
+type Change_ = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | TextMalformed | RowNotFound>
 type Rows<Row> = Effect.Effect<ReadonlyArray<Row>, StoreUnavailable>
 
 export class Memory extends Context.Service<

@@ -46,7 +46,7 @@ export interface AuditedRows extends Schema.Schema.Type<typeof AuditedRows> {}
 
 /**
  * The node as a whole. `tls_expires_at`, in Unix seconds, is when the first certificate ends that it depends on; a node
- * without a CA depends on none.
+ * without a CA depends on none. `log_lines_lost` is there when some could not be written.
  */
 export const NodeStatus = Schema.Struct({
   node_id: Schema.String,
@@ -67,6 +67,7 @@ export const NodeStatus = Schema.Struct({
     tombstones: Schema.Natural,
     quarantine: Schema.Natural
   }),
+  log_lines_lost: Schema.optionalKey(Schema.Natural),
   discovery: Schema.Struct({
     mdns: Schema.Literals(["on", "off", "unavailable"]),
     static: Schema.Literals(["waiting", "active", "none"])

@@ -123,7 +123,7 @@ describe("with running nodes", () => {
       const found = await node.cli<ReadonlyArray<Record<string, unknown>>>("search", "plant")
       assert.deepStrictEqual(found.map(({ kind }) => kind).toSorted(), ["knowledge", "notes"])
       const [note] = await node.cli<ReadonlyArray<Record<string, unknown>>>("search", "PLANTS gard", "--limit", "1")
-      assert.deepInclude(note, { kind: "notes", content: "water the plants", tags: '["garden"]' })
+      assert.deepInclude(note, { kind: "notes", content: "water the plants", tags: ["garden"] })
       assert.containsAllKeys(note, ["id", "snippet", "updated_at", "origin_node", "hlc"])
       assert.deepStrictEqual(await node.cli("search", '"* OR ('), [])
     }

@@ -8,6 +8,7 @@ import {
   copyFileSync,
   cpSync,
   existsSync,
+  mkdirSync,
   openSync,
   readdirSync,
   rmSync,
@@ -44,7 +45,7 @@ describe("backup", () => {
     assert.deepInclude(made, { file, node_id: node.id, bytes: size })
     assert.strictEqual(mode & 0o777, 0o600)
     const restored = nodes.make()
-    await restored.cli("note", "list")
+    mkdirSync(restored.home)
     copyFileSync(file, join(restored.home, "sync.db"))
     const held = beside(restored.home, (db) => db.prepare("SELECT id FROM notes").all())
     assert.isTrue(held.some(({ id }) => id === early.id))
@@ -55,10 +56,7 @@ describe("backup", () => {
     const nowhere = await refusal("backup", join(dirname(node.home), "no", "x.db"), "--home", node.home)
     assert.include(nowhere.message, "its directory is not there")
     const nothing = join(dirname(node.home), "nothing.db")
-    assert.strictEqual(
-      (await refusal("backup", nothing, "--home", join(dirname(file), "empty")))._tag,
-      "StoreUnavailable"
-    )
+    assert.strictEqual((await refusal("backup", nothing, "--home", join(dirname(file), "empty")))._tag, "HomeNotFound")
     assert.deepStrictEqual(
       readdirSync(dirname(file)).filter((name) => name.endsWith("tmp") || name.startsWith("nothing")),
       []

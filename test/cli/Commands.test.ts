@@ -2,6 +2,7 @@
  * Every command as a process of its own, on a real database and without a running node.
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { existsSync } from "node:fs"
 import type { Episode, Execution, Fact, Note } from "../../src/core/Row.ts"
 import type { NodeStatus } from "../../src/services/Status.ts"
 import { freshHome, run } from "../support/Nodes.ts"
@@ -39,6 +40,11 @@ const hlc = /^\d+:\d+:[0-9a-f]{16}$/
 
 describe("commands without a node", () => {
   it("note: add, edit, delete, list", async () => {
+    const missing = await run(["note", "list", "--json", "--home", home])
+    assert.deepInclude(missing, { code: 1, stdout: "" })
+    assert.strictEqual((JSON.parse(missing.stderr) as { _tag: string })._tag, "HomeNotFound")
+    assert.isFalse(existsSync(home))
+    await json("fact", "delete", (await json<Written>("fact", "add", "s", "p", "o")).id)
     assert.include(await human("note", "list"), "feral-sync note add")
     assert.deepStrictEqual(await json("note", "list"), [])
 
@@ -62,7 +68,7 @@ describe("commands without a node", () => {
       id: added.id,
       hlc: added.hlc,
       content: text,
-      tags: '["a","b c"]',
+      tags: ["a", "b c"],
       importance: "high",
       source: "user"
     })
@@ -72,7 +78,7 @@ describe("commands without a node", () => {
     assert.strictEqual(edited.id, added.id)
     assert.deepInclude((await json<ReadonlyArray<Note>>("note", "list"))[0], {
       content: "--json",
-      tags: '["a","b c"]',
+      tags: ["a", "b c"],
       hlc: edited.hlc,
       created_at: note?.created_at ?? 0
     })
@@ -166,8 +172,8 @@ describe("commands without a node", () => {
       ...provenance
     ])
     assert.deepInclude(entry, { id: appended.id, skill_id: "search", endpoint_id: "here", latency_ms: 12.5 })
-    assert.deepStrictEqual(JSON.parse(entry?.args ?? ""), { q: "tea" })
-    assert.deepInclude(other, { args: "{}", latency_ms: 0, result_summary: "" })
+    assert.deepStrictEqual(entry?.args, { q: "tea" })
+    assert.deepInclude(other, { args: {}, latency_ms: 0, result_summary: "" })
     assert.match(await human("log", "list"), /ok +12.5 ms +s1 +search +here/)
   })
 
@@ -182,14 +188,14 @@ describe("commands without a node", () => {
       tls: "auto",
       legacy: "tls",
       uptime_seconds: 0,
-      counts: { notes: 0, knowledge: 1, episodes: 2, execution_log: 2, tombstones: 2, quarantine: 0 },
+      counts: { notes: 0, knowledge: 1, episodes: 2, execution_log: 2, tombstones: 3, quarantine: 0 },
       discovery: { mdns: "off", static: "none" },
       peers: []
     })
     const text = await human("status")
     assert.include(text, node_id)
     assert.include(text, "not running")
-    assert.include(text, "1 fact, 2 episodes, 2 log entries, 2 deleted")
+    assert.include(text, "1 fact, 2 episodes, 2 log entries, 3 deleted")
 
     const peers = await run(["peers", "--json"], { FERAL_HOME: home })
     assert.deepInclude(peers, { code: 1, stdout: "" })

@@ -50,7 +50,14 @@ describe("usage", () => {
     [["log", "append"], /--session, --skill, --endpoint, --status/],
     [["search", "x", "--limit", "many"], /--limit must be a whole number from 1 to 1000, not "many"/],
     [["note", "add", "a", "--tga", "x"], /--tga.*note add --help/],
-    [["note", "add", "- a list"], /after "--"/],
+    [["note", "add", "a", "--tgas", "x"], /--tgas is not a flag .*Did you mean --tag\?.*put -- before it/],
+    [["note", "list", "-json"], /Did you mean --json\?/],
+    [["note", "list", "--colour"], /--colour is not a flag of feral-sync note list/],
+    [["note", "add", "a", "--confidence", "1"], /--confidence is not a flag/],
+    [["note", "add", "a", "--help"], /--help stands alone/],
+    [["note", "add", "a", "--tag", "--importance", "high"], /--tag/],
+    [["note", "- h"], /"- h" is not a command/],
+    [["episode", "add", "--session", "s", "--type", "t", "--summary", "-", "--detail", "-"], /only one of/],
     [["fact", "set", "s", "p"], /object/],
     [["fact", "set", "s", "p", "o", "--confidence", "1.01"], /from 0 to 1/],
     [["fact", "add", "s", "p", "o", "--confidence", "-0.5"], /from 0 to 1/],
@@ -87,6 +94,7 @@ describe("usage", () => {
 
 describe("failures", () => {
   it("a row that is not there", async () => {
+    assert.strictEqual((await run(["note", "add", "x", "--home", home])).code, 0)
     const error = await failure(1, ["note", "edit", "nothing", "x"])
     assert.strictEqual(error._tag, "RowNotFound")
     assert.strictEqual(await words(1, ["note", "edit", "nothing", "x"]), `feral-sync: ${error.message}\n`)

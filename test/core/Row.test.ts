@@ -22,8 +22,8 @@ const kinds = [
   {
     schema: Row.Note,
     read: Row.noteFromOperation,
-    defaults: { content: "", tags: "[]", importance: "normal", source: "user" },
-    full: { content: "c", tags: '["t"]', importance: "high", source: "agent" }
+    defaults: { content: "", tags: [], importance: "normal", source: "user" },
+    full: { content: "c", tags: ["t"], importance: "high", source: "agent" }
   },
   {
     schema: Row.Fact,
@@ -53,7 +53,7 @@ const kinds = [
       session_id: "",
       skill_id: "",
       endpoint_id: "",
-      args: "{}",
+      args: {},
       result_status: "",
       result_summary: "",
       latency_ms: 0
@@ -62,7 +62,7 @@ const kinds = [
       session_id: "s",
       skill_id: "k",
       endpoint_id: "e",
-      args: "[1]",
+      args: [1],
       result_status: "ok",
       result_summary: "fine",
       latency_ms: 12
@@ -82,7 +82,7 @@ for (const { schema, read, defaults, full } of kinds) {
     it("gives defaults for what is missing, of another type, or no object at all", () => {
       const row = { id: "r", ...defaults, created_at: 1_600_000_000.5, ...origin }
       const wrong = Object.fromEntries(
-        Object.entries({ ...defaults, created_at: 0 }).map(([key, value]) => [key, typeof value === "string" ? 1 : "1"])
+        Object.entries({ ...defaults, created_at: 0 }).map(([key, value]) => [key, typeof value === "number" ? "1" : 1])
       )
       for (const data of [
         "{}",
@@ -120,7 +120,42 @@ for (const { schema, read, defaults, full } of kinds) {
 
 describe("texts that hold JSON", () => {
   it("may be written as the JSON itself", () => {
-    assert.strictEqual(Row.noteFromOperation(holding('{"tags":["a",{"b":1}]}')).tags, '["a",{"b":1}]')
-    assert.strictEqual(Row.executionFromOperation(holding('{"args":{"a":[1]}}')).args, '{"a":[1]}')
+    assert.deepStrictEqual(Row.noteFromOperation(holding('{"tags":["a",{"b":1}]}')).tags, ["a", '{"b":1}'])
+    assert.deepStrictEqual(Row.executionFromOperation(holding('{"args":{"a":[1]}}')).args, { a: [1] })
   })
+
+  const tags: ReadonlyArray<readonly [stored: unknown, shown: ReadonlyArray<string>]> = [
+    ['["a","b c","\\"q\\""]', ["a", "b c", '"q"']],
+    ["[]", []],
+    ["", []],
+    ["home, garden", ["home, garden"]],
+    ['["unfinished', ['["unfinished']],
+    ["5", ["5"]],
+    ['{"a":1}', ['{"a":1}']],
+    ['[1,null,"x"]', ["1", "null", "x"]],
+    ['["half \\ud83d"]', ["half \ufffd"]],
+    [7, []]
+  ]
+  for (const [stored, shown] of tags) {
+    it(`tags ${JSON.stringify(stored)}`, () => {
+      assert.deepStrictEqual(Row.noteFromOperation(holding(JSON.stringify({ tags: stored }))).tags, shown)
+    })
+  }
+
+  const args: ReadonlyArray<readonly [stored: unknown, shown: object]> = [
+    ['{"a":[1]}', { a: [1] }],
+    ["[1]", [1]],
+    ["{}", {}],
+    ["", {}],
+    ["5", { value: 5 }],
+    ["tea", { value: "tea" }],
+    ["null", { value: null }],
+    ['{"half":"\\ud83d"}', { half: "\ufffd" }],
+    [7, {}]
+  ]
+  for (const [stored, shown] of args) {
+    it(`args ${JSON.stringify(stored)}`, () => {
+      assert.deepStrictEqual<unknown>(Row.executionFromOperation(holding(JSON.stringify({ args: stored }))).args, shown)
+    })
+  }
 })

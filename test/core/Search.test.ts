@@ -31,7 +31,7 @@ describe("Search", () => {
         ...write(node("a"), { wall: 1, counter: 0 }, "r", kind, op_type),
         data: JSON.stringify(data) as never
       })
-    assert.strictEqual(of("notes", { content: "a\0b", tags: '["t"]', source: "no" }), 'a b\n["t"]')
+    assert.strictEqual(of("notes", { content: "a\0b", tags: '["t"]', source: "no" }), "a b\nt")
     assert.strictEqual(of("knowledge", { subject: "s", predicate: "p", object: "o" }), "s\np\no")
     assert.strictEqual(of("episodes", { summary: "s", detail: "d", event_type: "no" }), "s\nd")
     assert.isUndefined(of("execution_log", { args: "x" }))

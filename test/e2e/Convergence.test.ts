@@ -38,7 +38,7 @@ describe("convergence", () => {
     }
     const [row] = await b.cli<ReadonlyArray<Note>>("note", "list")
     assert.strictEqual(row?.origin_node, a.id)
-    assert.deepInclude(row, { id: note.id, hlc: note.hlc, content: "from a", tags: '["x","y"]' })
+    assert.deepInclude(row, { id: note.id, hlc: note.hlc, content: "from a", tags: ["x", "y"] })
   })
 
   it("static peers are used at once when mDNS is off", async () => {

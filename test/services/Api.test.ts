@@ -119,7 +119,7 @@ describe("Api", () => {
           skill_id: "k",
           endpoint_id: "e",
           result_status: "ok",
-          args: '{"a":1}',
+          args: { a: 1 },
           latency_ms: 1.5
         })
 
@@ -128,7 +128,7 @@ describe("Api", () => {
         assert.deepStrictEqual(yield* memory.episodes.list(), yield* local.episodes.list())
         assert.deepStrictEqual(yield* memory.executionLog.list(), yield* local.executionLog.list())
         const [row] = yield* memory.notes.list()
-        assert.deepInclude(row, { id: note.id, content: "changed", tags: '["a","b"]', importance: "high" })
+        assert.deepInclude(row, { id: note.id, content: "changed", tags: ["a", "b"], importance: "high" })
         assert.strictEqual((yield* memory.facts.list())[0]?.object, "grey")
       })
     )

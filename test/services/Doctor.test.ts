@@ -194,7 +194,7 @@ describe("doctor: data directory and ports", () => {
       const directory = yield* Certificates.directory
       const { of } = yield* examine(directory, { FERAL_SYNC_PORT: port, FERAL_SYNC_API_PORT: port })
       says(of("sync port"), "failed", /another program uses the port/, /FERAL_SYNC_PORT/)
-      says(of("dashboard port"), "warning", /is taken/, /FERAL_SYNC_API_PORT/)
+      says(of("API port"), "warning", /is taken/, /FERAL_SYNC_API_PORT/)
     })
   )
 })

@@ -1,15 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Console, Effect, Redacted } from "effect"
+import { Effect, Redacted } from "effect"
 import * as Logging from "../../src/services/Logging.ts"
+import { LogSink } from "../../src/services/LogSink.ts"
 
-/** What is written to stderr; anything on stdout fails. */
+/** The events that are logged. */
 const written = <A, E>(program: Effect.Effect<A, E>) =>
   Effect.suspend(() => {
     const lines: Array<string> = []
-    const stdout = () => assert.fail("a log on stdout")
-    const error = (...args: ReadonlyArray<unknown>) => void lines.push(args.join(" "))
-    const fake: Console.Console = Object.assign(Object.create(console), { log: stdout, info: stdout, error })
-    return Effect.as(Effect.provideService(program, Console.Console, fake), lines)
+    const sink: LogSink = {
+      push: (event) => void lines.push(event),
+      flush: () => undefined,
+      lost: () => ({ lines: 0, cause: "" })
+    }
+    return Effect.as(Effect.provideService(program, LogSink, sink), lines)
   })
 
 const event = Effect.logInfo("peer connected").pipe(

@@ -62,14 +62,16 @@ describe("Memory", () => {
       }
       const provenance = { created_at, updated_at: created_at, origin_node: "here" }
       const { notes, knowledge, episodes, execution_log } = written
-      assert.deepStrictEqual<unknown>(yield* memory.notes.list(), [{ ...columns.notes, ...provenance, ...notes }])
+      assert.deepStrictEqual<unknown>(yield* memory.notes.list(), [
+        { ...columns.notes, tags: [], ...provenance, ...notes }
+      ])
       assert.deepStrictEqual<unknown>(yield* memory.facts.list(), [
         { ...columns.knowledge, ...provenance, ...knowledge }
       ])
       assert.deepStrictEqual<unknown>(yield* memory.episodes.list(), [
         { ...columns.episodes, ...provenance, ...episodes }
       ])
-      const executions = [{ ...columns.execution_log, ...provenance, ...execution_log }]
+      const executions = [{ ...columns.execution_log, args: {}, ...provenance, ...execution_log }]
       assert.deepStrictEqual<unknown>(yield* memory.executionLog.list(), executions)
     }).pipe(Effect.provide(memory))
   )
@@ -79,15 +81,15 @@ describe("Memory", () => {
       const memory = yield* Memory
       yield* memory.notes.put({ content: "c", tags: ["a", 'b"'], importance: "high", source: "agent" })
       const [note] = yield* memory.notes.list()
-      assert.deepInclude(note, { content: "c", tags: '["a","b\\""]', importance: "high", source: "agent" })
+      assert.deepInclude(note, { content: "c", tags: ["a", 'b"'], importance: "high", source: "agent" })
       yield* memory.facts.add({ subject: "s", predicate: "p", object: "o", confidence: 0.25, source: "x" })
       assert.deepInclude((yield* memory.facts.list())[0], { confidence: 0.25, source: "x" })
       yield* memory.episodes.record({ session_id: "s", event_type: "t", summary: "u", detail: "d", importance: 0 })
       assert.deepInclude((yield* memory.episodes.list())[0], { detail: "d", importance: 0 })
       const run = { session_id: "s", skill_id: "k", endpoint_id: "e", result_status: "ok" }
-      yield* memory.executionLog.append({ ...run, args: "[1]", result_summary: "r", latency_ms: 12.5 })
+      yield* memory.executionLog.append({ ...run, args: [1], result_summary: "r", latency_ms: 12.5 })
       const [execution] = yield* memory.executionLog.list()
-      assert.deepInclude(execution, { args: "[1]", result_summary: "r", latency_ms: 12.5 })
+      assert.deepInclude(execution, { args: [1], result_summary: "r", latency_ms: 12.5 })
     }).pipe(Effect.provide(memory))
   )
 

@@ -12,7 +12,16 @@
 import { Option, Predicate, Result, Schema } from "effect"
 import { ProtocolViolation } from "../Failure.ts"
 import * as Hlc from "../Hlc.ts"
-import { canonical, CanonicalJson, endOfValue, membersOf, parse, parseExact, skipSpace } from "../Json.ts"
+import {
+  canonical,
+  CanonicalJson,
+  endOfValue,
+  membersOf,
+  parse,
+  parseExact,
+  skipSpace,
+  wellFormedText
+} from "../Json.ts"
 import { NodeId } from "../NodeId.ts"
 import * as Operation from "../Operation.ts"
 import * as VectorClock from "../VectorClock.ts"
@@ -217,14 +226,14 @@ export const encode = (message: Request | Response | Refusal): string => {
 }
 
 /**
- * An operation as an old node takes it: every write is an `insert`, `tags` is a text. With a scope only for nodes that know
- * of scopes.
+ * An operation as an old node takes it: every write is an `insert`, `tags` is a text, and half a surrogate pair, which its
+ * database cannot store, is U+FFFD. With a scope only for nodes that know of scopes.
  */
 export const operationText = (operation: Operation.Operation, scope: string | undefined): string => {
   const text = Operation.toWire({
     ...operation,
     op_type: operation.op_type === "delete" ? "delete" : "insert",
-    data: withTextTags(operation.data)
+    data: withTextTags(wellFormedText(operation.data))
   })
   return scope === undefined ? text : `${text.slice(0, -1)},"scope":${JSON.stringify(scope)}}`
 }

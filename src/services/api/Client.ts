@@ -9,7 +9,7 @@ import { Context, Effect, Layer, Option, Stream } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import type { Archive } from "../Archive.ts"
-import { OperationTooLarge, RowNotFound, StoreUnavailable } from "../Failure.ts"
+import { OperationTooLarge, RowNotFound, StoreUnavailable, TextMalformed } from "../Failure.ts"
 import * as Home from "../Home.ts"
 import { Memory, type Page } from "../Memory.ts"
 import type { NodeStatus, PeerStatus } from "../Status.ts"
@@ -120,10 +120,13 @@ const make = Effect.gen(function* () {
 /** Rows in one request: entries may be large. */
 const pageSize = 250
 
-type Known = StoreUnavailable | RowNotFound | OperationTooLarge
+type Known = StoreUnavailable | RowNotFound | OperationTooLarge | TextMalformed
 
 const isKnown = <E>(error: E): error is Extract<E, Known> =>
-  error instanceof StoreUnavailable || error instanceof RowNotFound || error instanceof OperationTooLarge
+  error instanceof StoreUnavailable ||
+  error instanceof RowNotFound ||
+  error instanceof OperationTooLarge ||
+  error instanceof TextMalformed
 
 /** The failures of the node as they are; everything else is a node that does not answer as it should. */
 const answered = <A, E>(

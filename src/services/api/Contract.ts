@@ -2,7 +2,8 @@
  * The local HTTP interface of a running node, as data: server and client are both derived from it.
  *
  * Lists are paged: at most `maxPage` rows for one request, in the order of their ids, after the id `after`. Errors are JSON
- * with `_tag`; the status codes are 404 for `RowNotFound`, 413 for `OperationTooLarge` and 503 for `StoreUnavailable`.
+ * with `_tag`; the status codes are 404 for `RowNotFound`, 413 for `OperationTooLarge`, 422 for
+ * `TextMalformed` and 503 for `StoreUnavailable`.
  */
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
@@ -18,6 +19,7 @@ export const maxPage = 1000
 
 const Unavailable = Failure.StoreUnavailable.pipe(HttpApiSchema.status(503))
 const TooLarge = Failure.OperationTooLarge.pipe(HttpApiSchema.status(413))
+const Malformed = Failure.TextMalformed.pipe(HttpApiSchema.status(422))
 const NotFound = Failure.RowNotFound.pipe(HttpApiSchema.status(404))
 
 const query = {
@@ -85,37 +87,65 @@ export const events = HttpApiGroup.make("events", { topLevel: true }).add(
 export const notes = HttpApiGroup.make("notes")
   .add(
     HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Note), error: Unavailable }),
-    HttpApiEndpoint.post("put", "/", { payload: NoteInput, success: Written, error: [Unavailable, TooLarge] }),
+    HttpApiEndpoint.post("put", "/", {
+      payload: NoteInput,
+      success: Written,
+      error: [Unavailable, TooLarge, Malformed]
+    }),
     HttpApiEndpoint.patch("edit", "/", {
       query: byId,
       payload: Schema.Struct({ content: Schema.String }),
       success: Written,
-      error: [Unavailable, TooLarge, NotFound]
+      error: [Unavailable, TooLarge, Malformed, NotFound]
     }),
-    HttpApiEndpoint.delete("delete", "/", { query: byId, success: Written, error: [Unavailable, TooLarge, NotFound] })
+    HttpApiEndpoint.delete("delete", "/", {
+      query: byId,
+      success: Written,
+      error: [Unavailable, TooLarge, Malformed, NotFound]
+    })
   )
   .prefix("/notes")
 
 export const facts = HttpApiGroup.make("facts")
   .add(
     HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Fact), error: Unavailable }),
-    HttpApiEndpoint.put("set", "/", { payload: FactInput, success: Written, error: [Unavailable, TooLarge] }),
-    HttpApiEndpoint.post("add", "/", { payload: FactInput, success: Written, error: [Unavailable, TooLarge] }),
-    HttpApiEndpoint.delete("delete", "/", { query: byId, success: Written, error: [Unavailable, TooLarge, NotFound] })
+    HttpApiEndpoint.put("set", "/", {
+      payload: FactInput,
+      success: Written,
+      error: [Unavailable, TooLarge, Malformed]
+    }),
+    HttpApiEndpoint.post("add", "/", {
+      payload: FactInput,
+      success: Written,
+      error: [Unavailable, TooLarge, Malformed]
+    }),
+    HttpApiEndpoint.delete("delete", "/", {
+      query: byId,
+      success: Written,
+      error: [Unavailable, TooLarge, Malformed, NotFound]
+    })
   )
   .prefix("/facts")
 
 export const episodes = HttpApiGroup.make("episodes")
   .add(
     HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Episode), error: Unavailable }),
-    HttpApiEndpoint.post("record", "/", { payload: EpisodeInput, success: Written, error: [Unavailable, TooLarge] })
+    HttpApiEndpoint.post("record", "/", {
+      payload: EpisodeInput,
+      success: Written,
+      error: [Unavailable, TooLarge, Malformed]
+    })
   )
   .prefix("/episodes")
 
 export const log = HttpApiGroup.make("log")
   .add(
     HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Execution), error: Unavailable }),
-    HttpApiEndpoint.post("append", "/", { payload: ExecutionInput, success: Written, error: [Unavailable, TooLarge] })
+    HttpApiEndpoint.post("append", "/", {
+      payload: ExecutionInput,
+      success: Written,
+      error: [Unavailable, TooLarge, Malformed]
+    })
   )
   .prefix("/log")
 

@@ -3,6 +3,7 @@
  */
 import { Clock, Effect } from "effect"
 import { Config } from "../Config.ts"
+import { LogSink } from "../LogSink.ts"
 import { Peers } from "../Peers.ts"
 import type { NodeStatus } from "../Status.ts"
 import { Store } from "../Store.ts"
@@ -16,11 +17,13 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
   const store = yield* Store
   const peers = yield* Peers
   const transport = yield* Transport
+  const log = yield* LogSink
   const started = yield* Clock.currentTimeMillis
   return Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const tlsExpiresAt = yield* transport.tlsExpiresAt
     const { node_id, vector_clock, digest, counts } = yield* ReplicaState.read(store)
+    const { lines: lost } = log.lost()
     return {
       node_id,
       version,
@@ -33,6 +36,7 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
       vector_clock,
       digest,
       counts,
+      ...(lost === 0 ? {} : { log_lines_lost: lost }),
       discovery: yield* peers.discovery,
       peers: yield* peers.status
     } satisfies NodeStatus

@@ -47,7 +47,7 @@ export const loopback = Effect.fn("Server.loopback")(
   },
   Effect.catchTag("ServeError", (error) =>
     Effect.as(
-      unable("its port cannot be had, so there is no dashboard: set FERAL_SYNC_API_PORT (0 for none)", error),
+      unable("its port cannot be had, so status has no HTTP port: set FERAL_SYNC_API_PORT (0 for none)", error),
       null
     )
   )

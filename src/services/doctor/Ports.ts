@@ -20,7 +20,7 @@ export const examine = Effect.fnUntraced(function* (
     const own = ok(check, `${port}, of the running node`, { port })
     if (settings.apiPort === 0 || api_port !== null) return [own]
     const nextStep = "stop what uses it, or set FERAL_SYNC_API_PORT (0 is off)"
-    return [own, warning("dashboard port", `the running node could not take ${settings.apiPort}`, nextStep)]
+    return [own, warning("API port", `the running node could not take ${settings.apiPort}`, nextStep)]
   }
   const { host, port, apiPort } = settings
   const facts = { host: host ?? null, port }
@@ -34,7 +34,7 @@ export const examine = Effect.fnUntraced(function* (
   const apiTaken = yield* take("127.0.0.1", apiPort)
   if (apiTaken === undefined) return findings
   const nextStep = "stop what uses it, or set FERAL_SYNC_API_PORT (0 is off); a node runs without it"
-  return [...findings, warning("dashboard port", `127.0.0.1:${apiPort} is taken`, nextStep, { port: apiPort })]
+  return [...findings, warning("API port", `127.0.0.1:${apiPort} is taken`, nextStep, { port: apiPort })]
 })
 
 /** Takes a port for a moment. Gives the reason why it cannot be had. */

@@ -4,13 +4,13 @@
 import { Clock, Effect, Option, Semaphore } from "effect"
 import { createHash } from "node:crypto"
 import * as Hlc from "../../core/Hlc.ts"
-import { canonical, emptyObject } from "../../core/Json.ts"
+import { canonical, emptyObject, isWellFormed, wellFormedText } from "../../core/Json.ts"
 import type { KnownKind } from "../../core/Merge.ts"
 import { utf8Length } from "../../core/NodeId.ts"
 import { Kind, maxDataDepth, OpId, type Operation, type OpType, RowId, toWire } from "../../core/Operation.ts"
 import * as Row from "../../core/Row.ts"
 import * as Search from "../../core/Search.ts"
-import { OperationTooLarge, RowNotFound } from "../Failure.ts"
+import { OperationTooLarge, RowNotFound, TextMalformed } from "../Failure.ts"
 import type {
   EpisodeInput,
   ExecutionInput,
@@ -60,6 +60,12 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
     return { id, hlc: operation === undefined ? "" : Hlc.toText(operation.hlc) } satisfies Written
   })
 
+  /** What is written here must be well-formed text, at any depth: the first field that is not fails the write. */
+  const check = (input: object): Effect.Effect<void, TextMalformed> => {
+    const malformed = Object.entries(input).find(([, value]) => !isWellFormed(value))
+    return malformed === undefined ? Effect.void : Effect.fail(new TextMalformed({ field: malformed[0] }))
+  }
+
   /** The row, unless it is missing or deleted. */
   const find = Effect.fnUntraced(function* (kind: KnownKind, id: string) {
     const row = Option.getOrUndefined(yield* store.get(Kind.make(kind), id))
@@ -89,6 +95,7 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
   const now = Effect.map(Clock.currentTimeMillis, (millis) => millis / 1000)
 
   const putNote = Effect.fn("Memory.notes.put")(function* (input: NoteInput) {
+    yield* check(input)
     const id = yield* uuid.next
     return yield* write("notes", "insert", id, {
       id,
@@ -102,13 +109,17 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
 
   const editNote = Effect.fn("Memory.notes.edit")(
     function* (id: string, content: string) {
+      yield* check({ content })
       const note = yield* find("notes", id)
-      return yield* write("notes", "update", id, { ...Row.exactColumnsOf(note), id, content })
+      // Its other columns may be of a node that does not look at its texts.
+      const columns = Row.exactColumnsOf({ ...note, data: wellFormedText(note.data) })
+      return yield* write("notes", "update", id, { ...columns, id, content })
     },
     (edit) => editing.withPermit(edit)
   )
 
   const stateFact = Effect.fnUntraced(function* (id: string, input: FactInput) {
+    yield* check(input)
     return yield* write("knowledge", "insert", id, {
       id,
       subject: input.subject,
@@ -121,6 +132,7 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
   })
 
   const recordEpisode = Effect.fn("Memory.episodes.record")(function* (input: EpisodeInput) {
+    yield* check(input)
     const id = yield* uuid.next
     return yield* write("episodes", "insert", id, {
       id,
@@ -134,13 +146,14 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
   })
 
   const appendExecution = Effect.fn("Memory.executionLog.append")(function* (input: ExecutionInput) {
+    yield* check(input)
     const id = yield* uuid.next
     return yield* write("execution_log", "insert", id, {
       id,
       session_id: input.session_id,
       skill_id: input.skill_id,
       endpoint_id: input.endpoint_id,
-      args: input.args ?? "{}",
+      args: JSON.stringify(input.args ?? {}),
       result_status: input.result_status,
       result_summary: input.result_summary ?? "",
       latency_ms: input.latency_ms ?? 0,

@@ -27,6 +27,7 @@ import * as Engine from "./Engine.ts"
 import { type Client, connect, databaseIn, makePrivate, open, type Options, transaction } from "./SqliteFile.ts"
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
 import * as Rows from "./SqliteRows.ts"
+import * as SqliteSchema from "./SqliteSchema.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
 import type { Commit } from "./State.ts"
 import { quarantineLimits } from "./State.ts"
@@ -206,6 +207,13 @@ const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit:
   for (let start = 0; start < writes.length; start += insertBlock) {
     const block = writes.slice(start, start + insertBlock)
     yield* run(insert(block.length), block.flatMap(Rows.parameters))
+  }
+  for (const operation of writes) {
+    const shown = SqliteSchema.shownOf(operation.data)
+    if (shown === undefined) continue
+    const { table, row_id } = operation
+    const slot = [table, row_id, Merge.twinOf(operation)]
+    yield* run("UPDATE operations SET shown = ? WHERE kind = ? AND row_id = ? AND twin = ?", [shown, ...slot])
   }
   if (moved.size > 0) {
     yield* run(

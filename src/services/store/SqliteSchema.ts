@@ -9,7 +9,8 @@
  *
  * The version of a file is its `user_version`: the number of migrations it has had. Migrations are only ever added.
  */
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
+import { CanonicalJson, wellFormedText } from "../../core/Json.ts"
 import type { Connection } from "effect/sql/SqlConnection"
 
 /** What the views need of SQLite is in every release since 3.9, so that old tools can open the file. */
@@ -27,10 +28,52 @@ const number = (key: string, byDefault: string) =>
 
 const any = (key: string) => `json_extract(data, '$.${key}') AS ${key}`
 
-const view = (kind: string, columns: ReadonlyArray<string>) =>
+const view = (kind: string, columns: ReadonlyArray<string>, rows: string) =>
   `CREATE VIEW ${kind} AS SELECT row_id AS id, ${columns.join(", ")}, ${number("created_at", "timestamp")}, ` +
   `wall / 1000.0 AS updated_at, origin AS origin_node, wall || ':' || counter || ':' || origin AS hlc ` +
-  `FROM operations WHERE kind = '${kind}' AND op_type <> 'delete'`
+  `FROM ${rows} WHERE kind = '${kind}' AND op_type <> 'delete'`
+
+const views = (rows: string): ReadonlyArray<string> => [
+  view("notes", [text("content", ""), json("tags", "[]"), text("importance", "normal"), text("source", "user")], rows),
+  view(
+    "knowledge",
+    [
+      text("subject", ""),
+      text("predicate", ""),
+      text("object", ""),
+      number("confidence", "1.0"),
+      text("source", "user")
+    ],
+    rows
+  ),
+  view(
+    "episodes",
+    [
+      text("session_id", ""),
+      text("event_type", ""),
+      text("summary", ""),
+      text("detail", ""),
+      number("importance", "0.5"),
+      any("emotions"),
+      any("location"),
+      any("participants")
+    ],
+    rows
+  ),
+  view(
+    "execution_log",
+    [
+      text("session_id", ""),
+      text("skill_id", ""),
+      text("endpoint_id", ""),
+      json("args", "{}"),
+      text("result_status", ""),
+      text("result_summary", ""),
+      number("latency_ms", "0")
+    ],
+    rows
+  )
+]
 
 const first = [
   `CREATE TABLE operations (
@@ -72,33 +115,7 @@ const first = [
     reason TEXT NOT NULL,
     text TEXT NOT NULL
   )`,
-  view("notes", [text("content", ""), json("tags", "[]"), text("importance", "normal"), text("source", "user")]),
-  view("knowledge", [
-    text("subject", ""),
-    text("predicate", ""),
-    text("object", ""),
-    number("confidence", "1.0"),
-    text("source", "user")
-  ]),
-  view("episodes", [
-    text("session_id", ""),
-    text("event_type", ""),
-    text("summary", ""),
-    text("detail", ""),
-    number("importance", "0.5"),
-    any("emotions"),
-    any("location"),
-    any("participants")
-  ]),
-  view("execution_log", [
-    text("session_id", ""),
-    text("skill_id", ""),
-    text("endpoint_id", ""),
-    json("args", "{}"),
-    text("result_status", ""),
-    text("result_summary", ""),
-    number("latency_ms", "0")
-  ])
+  ...views("operations")
 ]
 
 /** What is held of each origin. `SqliteFile.ts` adds it up when a file gets these columns. */
@@ -106,16 +123,60 @@ const holdings = ["rows", "high", "low"].map(
   (name) => `ALTER TABLE clock ADD COLUMN held_${name} INTEGER NOT NULL DEFAULT 0`
 )
 
-const migrations: ReadonlyArray<ReadonlyArray<string>> = [first, holdings]
-
 /** The first version whose files know what they hold of each origin. */
 export const withHoldings = 2
+
+/**
+ * `shown` is the data of the few rows whose own holds half a surrogate pair, with U+FFFD in its place: SQLite would give such a
+ * text as bytes that are not UTF-8, and a reader like Python's fails for every row of the view.
+ */
+const shownData = [
+  `ALTER TABLE operations ADD COLUMN shown TEXT`,
+  ...["notes", "knowledge", "episodes", "execution_log"].map((kind) => `DROP VIEW ${kind}`),
+  ...views(
+    "(SELECT kind, row_id, origin, wall, counter, op_type, timestamp, coalesce(shown, data) AS data FROM operations)"
+  )
+]
+
+const migrations: ReadonlyArray<ReadonlyArray<string>> = [first, holdings, shownData]
+
+/** The first version whose views show well-formed text. */
+const withShown = 3
 
 /** The version of a file that had every migration. */
 export const current = migrations.length
 
+/** What the views show of some data, where it is not the data itself. */
+export const shownOf = (data: CanonicalJson): string | undefined => {
+  const shown = wellFormedText(data)
+  return shown === data ? undefined : shown
+}
+
 /** Brings a file of version `from` up to date, inside the caller's transaction. */
 export const migrate = Effect.fnUntraced(function* (connection: Connection, from: number) {
   for (const statement of migrations.slice(from).flat()) yield* connection.execute(statement, [], undefined)
+  if (from > 0 && from < withShown) yield* showAll(connection)
   yield* connection.execute(`PRAGMA user_version = ${current}`, [], undefined)
 })
+
+/** Fills `shown` for the rows of an older file. */
+const showAll = Effect.fnUntraced(function* (connection: Connection) {
+  let after = 0
+  for (;;) {
+    const [row] = yield* decodeData(
+      yield* connection.execute(
+        String.raw`SELECT seq, data FROM operations WHERE seq > ? AND instr(data, '\ud') > 0 ORDER BY seq LIMIT 1`,
+        [after],
+        undefined
+      )
+    )
+    if (row === undefined) return
+    const shown = shownOf(row.data)
+    if (shown !== undefined) {
+      yield* connection.execute("UPDATE operations SET shown = ? WHERE seq = ?", [shown, row.seq], undefined)
+    }
+    after = row.seq
+  }
+})
+
+const decodeData = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ seq: Schema.Natural, data: CanonicalJson })))

@@ -2,12 +2,11 @@
  * A file system without room: what must wait waits, what can go on goes on, and all is well by itself when there is room.
  */
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
-import { execFileSync } from "node:child_process"
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync } from "node:fs"
 import { join } from "node:path"
 import type { Note } from "../../../src/core/Row.ts"
 import { converged, Node, Nodes, run, until } from "../../support/Nodes.ts"
+import { fill, SmallDisk } from "../../support/SmallDisk.ts"
 import { write } from "../../support/Writer.ts"
 import { needs } from "../../support/Needs.ts"
 
@@ -17,24 +16,12 @@ beforeEach(() => {
 })
 afterEach(() => nodes.dispose())
 
-/** Takes all the room that there is. */
-const fill = (file: string): void => {
-  writeFileSync(file, "")
-  for (let size = 1024 * 1024; size >= 512; size /= 2) {
-    try {
-      for (;;) appendFileSync(file, Buffer.alloc(size, 1))
-    } catch (error) {
-      assert.propertyVal(error, "code", "ENOSPC")
-    }
-  }
-}
-
 const large = (name: string) => `${name} ${"x".repeat(100_000)}`
 
 describe.skipIf(needs("root"))("a disk that is full", () => {
   it("keeps nothing but what was acknowledged, reads and serves, and takes the rest when there is room", async () => {
-    const root = mkdtempSync(join(tmpdir(), "feral-mount-"))
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=48m", "tmpfs", root])
+    const disk = new SmallDisk("48m")
+    const { root } = disk
     const a = new Node(join(root, "home"), {})
     try {
       await a.start()
@@ -83,8 +70,7 @@ describe.skipIf(needs("root"))("a disk that is full", () => {
       assert.include(a.log, "the database can be written again")
     } finally {
       await a.stop("SIGKILL")
-      execFileSync("umount", ["--lazy", root])
-      rmSync(root, { recursive: true, force: true })
+      disk.remove()
     }
   }, 180_000)
 })

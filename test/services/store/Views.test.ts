@@ -1,8 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Option } from "effect"
+import { execFileSync } from "node:child_process"
+import { join } from "node:path"
+import type { DatabaseSync } from "node:sqlite"
 import { canonical } from "../../../src/core/Json.ts"
 import { Kind, type Operation } from "../../../src/core/Operation.ts"
 import * as Row from "../../../src/core/Row.ts"
+import { needs } from "../../support/Needs.ts"
 import { element, integer, oneOf, runs } from "../../support/Generators.ts"
 import { node, write } from "../../support/Network.ts"
 import { beside, open } from "../../support/SqliteFiles.ts"
@@ -18,7 +22,7 @@ describe("views", () => {
     execution_log: Row.executionFromOperation
   }
   const names = [...new Set(Object.values(readers).flatMap((read) => Object.keys(read(write(a, at(1), "r")))))]
-  const texts = element("", "x", "it's", '"', "\u{1f600}", "[1]", "7")
+  const texts = element("", "x", "it's", '"', "\u{1f600}", "[1]", "7", "half \ud83d", "\udc00")
   const Value = oneOf<unknown>(
     texts,
     element(0, 1.5, -3),
@@ -53,13 +57,72 @@ describe("views", () => {
             const rows = yield* store.list(Kind.make(kind), { limit: 100 })
             const shown = beside(home, (db) => db.prepare(`SELECT * FROM ${kind} ORDER BY id`).all())
             assert.deepStrictEqual(
-              shown.map((row) => ({ ...row })),
+              shown.map((row) => ({ ...row, ...inSql("", parsed(row)) })),
               rows.map((row) => ({ ...inSql(kind), ...inSql(kind, readers[kind](row)) }))
             )
           }
         })
       ),
     runs(150)
+  )
+
+  /** The columns that a view shows as text of JSON, as readers of rows show them. */
+  const parsed = ({ tags, args }: Record<string, unknown>) => {
+    const of = (columns: object) => ({
+      ...write(a, at(1), "r"),
+      data: Option.getOrThrow(canonical(columns, 9))
+    })
+    if (tags !== undefined) return { tags: Row.noteFromOperation(of({ tags })).tags }
+    return args === undefined ? {} : { args: Row.executionFromOperation(of({ args })).args }
+  }
+
+  it.effect("hold half a surrogate pair as U+FFFD, in an older file too, and the operation keeps its bytes", () =>
+    Effect.gen(function* () {
+      const { home } = yield* onDisk
+      const data = (columns: object) => Option.getOrThrow(canonical(columns, 9))
+      const operations = [
+        { ...write(a, at(1), "n", "notes"), data: data({ content: "half \ud83d", tags: "[]" }) },
+        { ...write(a, at(2), "w", "notes"), data: data({ content: "whole \u{1f600} \\ud83d", tags: "[]" }) },
+        { ...write(a, at(3), "k", "knowledge"), data: data({ subject: "\udc00", predicate: "p", object: "o" }) },
+        { ...write(a, at(4), "e", "episodes"), data: data({ summary: "s", emotions: ["\ud800"] }) },
+        { ...write(a, at(5), "l", "execution_log"), data: data({ args: { "\udfff": "x" } }) }
+      ]
+      const views =
+        "SELECT content FROM notes UNION ALL SELECT subject FROM knowledge " +
+        "UNION ALL SELECT emotions FROM episodes UNION ALL SELECT args FROM execution_log"
+      const expected = ["half \ufffd", "whole \u{1f600} \\ud83d", "\ufffd", '["\ufffd"]', '{"\ufffd":"x"}']
+      const texts = (db: DatabaseSync) =>
+        db
+          .prepare(views)
+          .all()
+          .map((row) => Object.values(row)[0])
+      yield* Effect.scoped(Effect.flatMap(open({ home }), (store) => store.apply(batch(operations))))
+      assert.deepStrictEqual(beside(home, texts), expected)
+      // As the version before made it.
+      beside(home, (db) => {
+        for (const kind of ["notes", "knowledge", "episodes", "execution_log"]) {
+          db.exec(`DROP VIEW ${kind}; CREATE VIEW ${kind} AS SELECT 1 AS one`)
+        }
+        db.exec("ALTER TABLE operations DROP COLUMN shown; PRAGMA user_version = 2")
+      })
+      const kept = yield* Effect.scoped(
+        Effect.flatMap(open({ home }), (store) => store.list(Kind.make("notes"), { limit: 9 }))
+      )
+      assert.deepStrictEqual(beside(home, texts), expected)
+      assert.strictEqual(kept[0]?.data, operations[0]?.data)
+
+      if (needs("python3")) return
+      const script = `import sqlite3, sys
+for row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(ascii(row[0]))`
+      const read = execFileSync("/usr/bin/python3", ["-c", script, join(home, "sync.db"), views], { encoding: "utf8" })
+      assert.deepStrictEqual(read.trimEnd().split("\n"), [
+        "'half \\ufffd'",
+        "'whole \\U0001f600 \\\\ud83d'",
+        "'\\ufffd'",
+        "'[\"\\ufffd\"]'",
+        '\'{"\\ufffd":"x"}\''
+      ])
+    })
   )
 
   /** A row as SQL shows it: no column is ever missing, JSON is text, truth is a number. */

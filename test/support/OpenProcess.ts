@@ -1,0 +1,35 @@
+/**
+ * The program with standard streams that a test chooses.
+ */
+import { type ChildProcess, spawn, type StdioOptions } from "node:child_process"
+import { closeSync, openSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import type { Env } from "./Nodes.ts"
+
+const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
+const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FERAL_")))
+
+/** Starts the program; `output` and `error` are files, or pipes when they are left out. */
+export const open = (
+  args: ReadonlyArray<string>,
+  { output, error, env = {} }: { readonly output?: string; readonly error?: string; readonly env?: Env } = {}
+): ChildProcess => {
+  const files = [output, error].map((file) => (file === undefined ? "pipe" : openSync(file, "a")))
+  const stdio: StdioOptions = ["ignore", ...files]
+  const child = spawn(process.execPath, [main, ...args], { env: { ...clean, ...env }, stdio })
+  for (const file of files) if (typeof file === "number") closeSync(file)
+  return child
+}
+
+/** Runs it to its end. What went to a file is not in the answer. */
+export const runInto = (
+  output: string,
+  args: ReadonlyArray<string>,
+  env: Env = {}
+): Promise<{ readonly code: number | null; readonly stderr: string }> =>
+  new Promise((resolve) => {
+    const child = open(args, { output, env })
+    let stderr = ""
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text))
+    child.once("close", (code) => resolve({ code, stderr }))
+  })
