@@ -18,6 +18,8 @@ export interface Operation {
 export interface Dump {
   readonly log: ReadonlyArray<Operation>
   readonly rows: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  /** The data of each row as the peer writes it. */
+  readonly texts: Readonly<Record<string, Readonly<Record<string, string>>>>
 }
 export interface Exchanged {
   readonly event: "exchange"
@@ -26,6 +28,8 @@ export interface Exchanged {
   readonly received_ops: number
   readonly frames_in: number
   readonly largest_frame_in: number
+  /** Of all messages of the exchange, in both directions. */
+  readonly bytes: number
   readonly ok: boolean
   readonly error: string | null
 }
@@ -89,8 +93,17 @@ export class LegacyPeer {
     return this.ask({ cmd: op_type === "delete" ? "delete" : "write", table, row_id, data, op_type }, "written")
   }
 
-  bulk(count: number, table = "notes"): Promise<Event> {
-    return this.ask({ cmd: "bulk", count, table }, "written")
+  /** Writes a row in a scope of its own (newest), or with something in it that Python writes and JSON does not know. */
+  writeOdd(row_id: string, data: object, more: { readonly scope?: string; readonly odd?: string }): Promise<Event> {
+    return this.ask({ cmd: "write", table: "notes", row_id, data, ...more }, "written")
+  }
+
+  grant(scope: string): Promise<Event> {
+    return this.ask({ cmd: "grant", scope }, "granted")
+  }
+
+  bulk(count: number, table = "notes", size = 0): Promise<Event> {
+    return this.ask({ cmd: "bulk", count, table, size }, "written")
   }
 
   inject(op: object): void {

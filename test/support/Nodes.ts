@@ -126,11 +126,11 @@ export class Node {
     return JSON.parse(stdout) as A
   }
 
-  /** Writes notes into the database of a node that does not run; each batch has ids of its own. */
-  async seed(count: number, width = 300, batch = 0): Promise<void> {
+  /** Writes notes into the database of a node that does not run, of `least` characters or more; each batch has ids of its own. */
+  async seed(count: number, width = 300, batch = 0, least = 0): Promise<void> {
     const drafts = Array.from({ length: count }, (_, n): Draft => {
       const id = `${basename(dirname(this.home))}-${batch}-${n}`
-      const data = { id, content: `note ${n} ${"x".repeat(n % width)}`, tags: "[]", created_at: n }
+      const data = { id, content: `note ${n} ${"x".repeat(least + (n % width))}`, tags: "[]", created_at: n }
       return {
         op_id: OpId.make(`op-${id}`),
         table: Kind.make("notes"),

@@ -165,6 +165,7 @@ const meet = (exchange: Exchange, peer: NodeId, clock: VectorClock.VectorClock, 
   const { options, local } = exchange
   const found = options.memories.get(peer)
   const memory = found ?? Memory.none
+  const late = options.late.get(peer) ?? new Map()
   return {
     ...exchange,
     since: now,
@@ -176,7 +177,8 @@ const meet = (exchange: Exchange, peer: NodeId, clock: VectorClock.VectorClock, 
     isNewest: memory.isNewest,
     takesNothing: Memory.tookNothing(memory, clock),
     tooLarge: memory.tooLarge,
-    returns: new Map(memory.returns.map((operation) => [Receiving.rowOf(operation), operation])),
+    returns: new Map([...memory.returns.map((one) => [Receiving.rowOf(one), one] as const), ...late]),
+    late,
     sentRows: memory.sentRows,
     quarantined: memory.quarantined
   }

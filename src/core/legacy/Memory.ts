@@ -99,7 +99,7 @@ export const ask = (
   if (memory === undefined || isWholeDue(memory, theirs, peer, now)) {
     // Its word about other origins proves nothing: what it may have sent of them is asked for again as well.
     const { received } = memory ?? none
-    const clock = HashMap.filter(ours, (_, node) => node !== peer && !HashMap.has(received, node))
+    const clock = HashMap.filter(ours, (_, node) => node === self || (node !== peer && !HashMap.has(received, node)))
     return { clock, isWhole: true }
   }
   if (memory.isNewest) {

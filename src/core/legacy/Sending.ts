@@ -41,7 +41,7 @@ const readOn = (exchange: Exchange, now: number): Step => {
 export const onDelta = (exchange: Exchange, { operations, exhausted }: Delta, now: number): Step => {
   const { options, isNewest, cursors } = exchange
   const limit = isNewest ? options.maxFrameBytes - 256 : Wire.maxFrameBytes
-  const largest = isNewest ? Wire.maxNewestBytes : Wire.maxFrameBytes
+  const largest = largestFor(exchange)
   const changes: Array<string> = []
   const sent: Array<Operation> = []
   const tooLarge = new Map(exchange.tooLarge)
@@ -49,7 +49,7 @@ export const onDelta = (exchange: Exchange, { operations, exhausted }: Delta, no
   let passed = 0
   for (const operation of operations) {
     const row = Merge.slotOf(operation)
-    const text = Wire.operationText(operation, isNewest ? (options.scopes.get(row) ?? options.scope) : undefined)
+    const text = textFor(exchange, row, operation)
     const size = utf8Length(text) + 1
     if (size > largest) {
       const { table, row_id } = operation
@@ -122,13 +122,18 @@ const sendFrame = (
   return [closed, [action, ...actions]]
 }
 
-/** Sends back what won over what an early node was sent before, last of all: what comes last is what it keeps. */
+/**
+ * Sends what the clock of the peer does not ask for: what won over what an early node was sent before, and what came here late. Last
+ * of all: what comes last is what an early node keeps.
+ */
 const withReturns = (
   exchange: Exchange,
   changes: ReadonlyArray<string>,
   bytes: number
 ): readonly [Exchange, ReadonlyArray<string>] => {
-  if (exchange.returns.size === 0) return [exchange, changes]
+  const { isNewest, options } = exchange
+  if (exchange.returns.size === 0 || (isNewest && exchange.takesNothing)) return [exchange, changes]
+  const limit = isNewest ? options.maxFrameBytes - 256 : Wire.maxFrameBytes
   const returns = new Map(exchange.returns)
   const sentRows = new Map(exchange.sentRows)
   const texts = [...changes]
@@ -136,15 +141,20 @@ const withReturns = (
   for (const [row, operation] of exchange.returns) {
     // Something newer goes out in its place.
     const isBeaten = Merge.resolve(exchange.sentRows.get(row), operation) === "superseded"
-    const text = Wire.operationText(operation, undefined)
+    const text = textFor(exchange, row, operation)
     const more = utf8Length(text) + 1
-    if (!isBeaten && !exchange.isNewest && more <= Wire.maxFrameBytes) {
-      if (size + more > Wire.maxFrameBytes) break
+    if (!isBeaten && more <= largestFor(exchange)) {
+      if (size + more > limit && texts.length > 0) break
       texts.push(text)
-      sentRows.set(row, operation)
+      if (!isNewest) sentRows.set(row, operation)
       size += more
     }
     returns.delete(row)
   }
   return [{ ...exchange, returns, sentRows }, texts]
 }
+
+const largestFor = ({ isNewest }: Exchange): number => (isNewest ? Wire.maxNewestBytes : Wire.maxFrameBytes)
+
+const textFor = ({ isNewest, options }: Exchange, row: Merge.Slot, operation: Operation): string =>
+  Wire.operationText(operation, isNewest ? (options.scopes.get(row) ?? options.scope) : undefined)

@@ -28,6 +28,8 @@ export interface Options {
   readonly scope: string | undefined
   /** The scopes under which rows came, where they are others. */
   readonly scopes: ReadonlyMap<Slot, string>
+  /** Operations, by node and row, that came here after the clock of that node had passed them: it shows to have them, and does not. */
+  readonly late: ReadonlyMap<NodeId, ReadonlyMap<Slot, Operation>>
   readonly maxFrameBytes: number
   readonly maxDriftMs: number
 }
@@ -70,8 +72,9 @@ export interface Exchange {
   /** What was sent to an early node, by row. */
   readonly sentRows: ReadonlyMap<Slot, Operation>
   readonly tooLarge: ReadonlyMap<Slot, Memory.TooLarge>
-  /** What is to be sent back. */
+  /** What is to be sent whatever its clock says: winners over what it was sent before, and what came late. */
   readonly returns: ReadonlyMap<Slot, Operation>
+  readonly late: ReadonlyMap<Slot, Operation>
   /** The scope of each row that it sent, with the timestamp of the operation that had it. */
   readonly labels: ReadonlyMap<Slot, { readonly scope: string; readonly hlc: Hlc.Hlc }>
   readonly scopes: ReadonlySet<string>
@@ -120,6 +123,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Exchang
   sentRows: new Map(),
   tooLarge: new Map(),
   returns: new Map(),
+  late: new Map(),
   labels: new Map(),
   scopes: new Set(),
   quarantined: new Set(),
@@ -163,6 +167,8 @@ export interface Remembered {
   readonly peer: NodeId
   readonly memory: Memory.Memory
   readonly labels: Exchange["labels"]
+  /** What came late and is taken care of. */
+  readonly late: Exchange["late"]
 }
 
 /** What to remember of the peer; none when it was not met. */
@@ -174,6 +180,7 @@ export const remember = (exchange: Exchange, now: number): Option.Option<Remembe
   return Option.some({
     peer,
     labels,
+    late: exchange.late,
     memory: {
       clock: reported,
       complete: isDone ? reported : memory.complete,
@@ -200,7 +207,9 @@ const hasNewScope = ({ memory, scopes }: Exchange): boolean =>
 
 /** Whether to go on at once: something is left to send, or was not asked for. */
 export const isUnfinished = (exchange: Exchange): boolean =>
-  exchange.isLeft || exchange.returns.size > 0 || (HashMap.isEmpty(exchange.held) && !isComplete(exchange))
+  exchange.isLeft ||
+  (exchange.returns.size > 0 && !exchange.takesNothing) ||
+  (HashMap.isEmpty(exchange.held) && !isComplete(exchange))
 
 /** How an exchange is, for `status`. */
 export const view = ({ phase, peer, since, held }: Exchange): View => ({

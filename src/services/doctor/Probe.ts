@@ -76,6 +76,7 @@ export const probe = Effect.fn("Probe.probe")(function* (
     passphrase: self.passphrase,
     memories: new Map(),
     scopes: new Map(),
+    late: new Map(),
     scope: Option.getOrUndefined(settings.legacyScope)
   }
   const machine = {

@@ -2,7 +2,7 @@
  * What goes on over one connection, from the first frame to the last: a session with a node of ours, or an exchange with an
  * existing FERAL node. Keeps the table of who is connected up to date.
  */
-import { Context, Effect, Option } from "effect"
+import { Context, Effect, Option, Stream } from "effect"
 import { formatAddress } from "../../core/Address.ts"
 import { type ClockDrift, nextSteps, type OriginsLeftOut, SelfConnection } from "../../core/Failure.ts"
 import * as Exchange from "../../core/legacy/Exchange.ts"
@@ -54,6 +54,11 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
   const met = new Set<NodeId>()
   /** The nonces of our own dials that are under way, and whether we met them as server: then we have dialled ourselves. */
   const dialled = new Map<string, boolean>()
+
+  yield* store.changes.pipe(
+    Stream.runForEach(({ operations }) => Effect.sync(() => PeerTable.noteChange(table, operations))),
+    Effect.forkScoped({ startImmediately: true })
+  )
 
   /** Serves a connection that we dialled until it ends, in its scope. Returns how it ended, when that was in good order. */
   const call = (link: number, connection: Connection, key_: string, expected: NodeId | undefined) =>
@@ -169,6 +174,7 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
       expected,
       memories: table.memories,
       scopes: table.scopes,
+      late: table.late,
       scope,
       maxFrameBytes: settings.maxFrameBytes,
       maxDriftMs: settings.maxClockDriftMs

@@ -6,7 +6,9 @@ import { type Address, formatAddress } from "../../core/Address.ts"
 import { ClockDrift, DeferredByPeer, nextSteps, OriginsLeftOut, PeerTimeout } from "../../core/Failure.ts"
 import type { Memory, Remembered } from "../../core/legacy/Exchange.ts"
 import type { TooLarge } from "../../core/legacy/Memory.ts"
-import type { Slot } from "../../core/Merge.ts"
+import { type Slot, slotOf } from "../../core/Merge.ts"
+import type { Operation } from "../../core/Operation.ts"
+import * as VectorClock from "../../core/VectorClock.ts"
 import type { NodeId } from "../../core/NodeId.ts"
 import * as Roster from "../../core/Roster.ts"
 import { mdnsKey } from "../../core/roster/Candidate.ts"
@@ -44,6 +46,8 @@ export interface PeerTable {
   readonly exchanged: Map<NodeId, Met>
   /** The scopes under which rows came from existing FERAL nodes, where they are not the configured one. */
   readonly scopes: Map<Slot, string>
+  /** What existing FERAL nodes lack although their clocks say otherwise: it came here late. */
+  readonly late: Map<NodeId, Map<Slot, Operation>>
 }
 
 /** An exchange with an existing FERAL node, at a time (ms). */
@@ -59,7 +63,8 @@ export const make = (): PeerTable => ({
   silent: new Map(),
   memories: new Map(),
   exchanged: new Map(),
-  scopes: new Map()
+  scopes: new Map(),
+  late: new Map()
 })
 
 /** Old nodes that are remembered: they often take a new id when they restart. The one that was met longest ago goes first. */
@@ -68,13 +73,16 @@ const oldNodesKept = 256
 /** Rows whose scope is remembered. The one that came longest ago goes first. */
 const scopesKept = 100_000
 
+/** Operations that came late and are kept for one node. Those that came first go first. */
+const lateKept = 10_000
+
 /** An existing FERAL node is missed after this many intervals without an exchange, and after this time (ms). */
 const missedAfter = { intervals: 3, least: 90_000 } as const
 
 /** Notes what an exchange with an existing FERAL node has taught. Returns the rows that are now known to be too large for it. */
 export const noteExchange = (
-  { memories, exchanged, scopes }: PeerTable,
-  { peer, memory, labels }: Remembered,
+  { memories, exchanged, scopes, late }: PeerTable,
+  { peer, memory, labels, late: taken }: Remembered,
   met: Met,
   scope: string | undefined
 ): ReadonlyArray<TooLarge> => {
@@ -92,9 +100,25 @@ export const noteExchange = (
     scopes.delete(row)
     if (label.scope !== scope) scopes.set(row, label.scope)
   }
-  for (const map of [memories, exchanged]) drop(map, oldNodesKept)
+  const waiting = late.get(peer)
+  for (const [row, operation] of taken) if (waiting?.get(row) === operation) waiting.delete(row)
+  for (const map of [memories, exchanged, late]) drop(map, oldNodesKept)
   drop(scopes, scopesKept)
   return news
+}
+
+/** Notes what was written: some of it came after the clocks of existing FERAL nodes had passed it. */
+export const noteChange = ({ memories, late }: PeerTable, operations: ReadonlyArray<Operation>): void => {
+  for (const [peer, { shown }] of memories) {
+    const waiting = late.get(peer) ?? new Map<Slot, Operation>()
+    for (const operation of operations) {
+      const row = slotOf(operation)
+      waiting.delete(row)
+      if (operation.hlc.node !== peer && VectorClock.covers(shown, operation.hlc)) waiting.set(row, operation)
+    }
+    drop(waiting, lateKept)
+    late.set(peer, waiting)
+  }
 }
 
 /** Drops the oldest entries of a map that holds more than it should. */

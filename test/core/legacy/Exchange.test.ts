@@ -21,6 +21,7 @@ class Ours {
   readonly replica: NaiveReplica
   readonly memories = new Map<NodeId, Exchange.Memory>()
   readonly scopes = new Map<string, string>()
+  readonly late = new Map<NodeId, Map<string, Operation>>()
   now = 1_000_000
 
   constructor(id: NodeId) {
@@ -43,6 +44,7 @@ class Ours {
           expected,
           memories: this.memories,
           scopes: this.scopes,
+          late: this.late,
           scope: undefined,
           maxFrameBytes: 262_144,
           maxDriftMs: 300_000,
@@ -487,6 +489,31 @@ describe("an exchange", () => {
       ]
     )
   })
+
+  for (const isNewest of [false, true]) {
+    it(`what came here after the clock of ${isNewest ? "a newest" : "an early"} node had passed it is sent all the same`, () => {
+      for (const meet of [dial, serve]) {
+        const [ours, peer] = [new Ours(us), new OldNode(old, isNewest)]
+        ours.replica.apply({
+          operations: [write(third, { wall: 9, counter: 0 }, "later")],
+          through: VectorClock.empty,
+          quarantined: []
+        })
+        meet(ours, peer)
+        meet(ours, peer)
+        const late = write(third, { wall: 5, counter: 0 }, "late")
+        ours.replica.apply({ operations: [late], through: VectorClock.empty, quarantined: [] })
+        ours.late.set(old, new Map([["row", late]]))
+        assert.strictEqual(meet(ours, peer)[0], 1)
+        assert.include(
+          [...peer.log.values()].map(({ row_id }) => String(row_id)),
+          "late"
+        )
+        ours.late.clear()
+        assert.strictEqual(meet(ours, peer)[0], 0)
+      }
+    })
+  }
 
   it("what cannot be read is set aside once, however often it comes", () => {
     const [ours, peer] = [new Ours(us), new OldNode(old)]

@@ -50,6 +50,7 @@ describe("conversations with existing FERAL nodes", () => {
         expected: undefined,
         memories: new Map(),
         scopes: new Map(),
+        late: new Map(),
         scope: recorded.scope,
         maxFrameBytes: 262_144,
         maxDriftMs: 300_000

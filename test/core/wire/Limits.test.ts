@@ -69,6 +69,7 @@ const exchange = (): Server => {
     expected: undefined,
     memories: new Map(),
     scopes: new Map(),
+    late: new Map(),
     scope: undefined,
     maxFrameBytes: 262_144,
     maxDriftMs: 300_000

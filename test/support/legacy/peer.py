@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
 import secrets
 import signal
@@ -29,7 +30,28 @@ Op = dict[str, Any]
 
 
 def emit(event: str, **facts: Any) -> None:
-    print(json.dumps({"event": event, **facts}), flush=True)
+    print(json.dumps({"event": event, **finite(facts)}), flush=True)
+
+
+def finite(value: Any) -> Any:
+    """What the test reads is JSON, also where this node holds what is not."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    return [finite(item) for item in value] if isinstance(value, list) else value
+
+
+def nested(depth: int) -> Any:
+    value: Any = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+# What Python keeps in a row and writes with its json module, and JSON has no word for, or no room.
+ODD = {"nan": math.nan, "infinity": [1, math.inf], "-infinity": -math.inf, "deep": nested(100),
+       "digits": 12345678901234567891, "-0.0": -0.0}
 
 
 def parse_hlc(text: str) -> tuple[int, int, str]:
@@ -75,14 +97,14 @@ class Log:
             self.clock[origin] = hlc
         self.wall, self.counter = max((self.wall, self.counter), parse_hlc(hlc)[:2])
 
-    def write(self, table: str, row_id: str, data: Any, op_type: str) -> Op:
+    def write(self, table: str, row_id: str, data: Any, op_type: str, scope: str = "family") -> Op:
         hlc = self.tick()
         op = {
             "op_id": secrets.token_hex(16), "table": table, "op_type": op_type, "row_id": row_id, "data": data,
             "hlc": hlc, "origin_node": self.node_id, "timestamp": self.wall / 1000,
         }
         if self.newest:
-            op["scope"] = "family"
+            op["scope"] = scope
         self.take(op)
         return op
 
@@ -101,8 +123,11 @@ class Log:
 
     def take(self, op: Op) -> None:
         self.advance(op["origin_node"], op["hlc"])
-        if op["op_id"] not in self.ops:
+        is_new = op["op_id"] not in self.ops
+        if is_new:
             self.ops[op["op_id"]] = op
+        # The early generation applies whatever arrives, in the order of arrival, and again when it arrives again.
+        if is_new or not self.newest:
             self.materialise(op)
 
     def apply(self, changes: list[Op], scopes: set[str]) -> int:
@@ -166,14 +191,24 @@ class Node:
 
     # Messages
 
-    async def send_data(self, socket: Any, ops: list[Op]) -> int:
+    async def send(self, socket: Any, facts: dict[str, Any], message: Any) -> None:
+        text = json.dumps(message)
+        facts["bytes"] += len(text)
+        await socket.send(text)
+
+    async def receive(self, socket: Any, facts: dict[str, Any], limit: float | None) -> Any:
+        text = await asyncio.wait_for(socket.recv(), limit)
+        facts["bytes"] += len(text)
+        return json.loads(text)
+
+    async def send_data(self, socket: Any, facts: dict[str, Any], ops: list[Op]) -> int:
         if not self.newest:
-            await socket.send(json.dumps({"type": "sync_data", "changes": ops}))
+            await self.send(socket, facts, {"type": "sync_data", "changes": ops})
             return 1
         frames = [ops[start:start + 100] for start in range(0, len(ops), 100)] or [[]]
         for seq, changes in enumerate(frames):
             more = seq < len(frames) - 1
-            await socket.send(json.dumps({"type": "sync_data", "seq": seq, "more": more, "changes": changes}))
+            await self.send(socket, facts, {"type": "sync_data", "seq": seq, "more": more, "changes": changes})
         return len(frames)
 
     async def receive_data(self, socket: Any, facts: dict[str, Any], limit: float | None) -> None:
@@ -185,6 +220,7 @@ class Node:
             if message["type"] != "sync_data":
                 raise RuntimeError(f"{message['type']} where sync_data was due")
             facts["frames_in"] += 1
+            facts["bytes"] += len(text)
             facts["largest_frame_in"] = max(facts["largest_frame_in"], len(text.encode()))
             facts["received_ops"] += self.log.apply(message["changes"], self.scopes)
             if self.args.apply_rate:
@@ -194,22 +230,22 @@ class Node:
 
     def facts(self, role: str) -> dict[str, Any]:
         return {"role": role, "peer_node": None, "sent_ops": 0, "received_ops": 0, "frames_in": 0, "frames_out": 0,
-                "largest_frame_in": 0, "ok": False, "error": None}
+                "largest_frame_in": 0, "bytes": 0, "ok": False, "error": None}
 
     async def serve(self, socket: Any) -> None:
         facts = self.facts("server")
         try:
-            request = json.loads(await asyncio.wait_for(socket.recv(), 10 if self.newest else None))
+            request = await self.receive(socket, facts, 10 if self.newest else None)
             facts["peer_node"] = request["node_id"]
-            refusal = self.refusal(request.get("passphrase", ""))
+            refusal = self.refusal(request.get("passphrase", ""), request["node_id"])
             if refusal:
-                await socket.send(json.dumps(refusal))
+                await self.send(socket, facts, refusal)
                 raise RuntimeError(refusal["message"])
-            await socket.send(json.dumps(
-                {"type": "sync_response", "node_id": self.log.node_id, "vector_clock": self.log.clock}))
+            await self.send(socket, facts,
+                            {"type": "sync_response", "node_id": self.log.node_id, "vector_clock": self.log.clock})
             await self.receive_data(socket, facts, None)
             ops = self.log.lacked_by(request["node_id"], request["vector_clock"], self.scopes)
-            facts["frames_out"] = await self.send_data(socket, ops)
+            facts["frames_out"] = await self.send_data(socket, facts, ops)
             facts["sent_ops"] = len(ops)
             facts["ok"] = True
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
@@ -222,8 +258,12 @@ class Node:
             await asyncio.sleep(0.05)
             socket.transport.close()
 
-    def refusal(self, passphrase: str) -> dict[str, str] | None:
+    def refusal(self, passphrase: str, peer: str) -> dict[str, str] | None:
         ours = self.args.passphrase
+        if self.args.require_identity:
+            return {"type": "sync_error", "message": "Peer identity required", "reason": "peer_identity_required"}
+        if peer == self.log.node_id:
+            return {"type": "sync_error", "message": "Duplicate node id"}
         if ours == "":
             if not self.newest:
                 return None
@@ -251,14 +291,14 @@ class Node:
         url = f"{'wss' if context else 'ws'}://{address}/sync"
         limit = (8 if self.newest else 1) * MIB
         async with websockets.connect(url, ssl=context, max_size=limit, open_timeout=5, close_timeout=1) as socket:
-            await socket.send(json.dumps({"type": "sync_request", "node_id": self.log.node_id,
-                                          "vector_clock": self.log.clock, "passphrase": self.args.passphrase}))
-            response = json.loads(await asyncio.wait_for(socket.recv(), 5))
+            await self.send(socket, facts, {"type": "sync_request", "node_id": self.log.node_id,
+                                            "vector_clock": self.log.clock, "passphrase": self.args.passphrase})
+            response = await self.receive(socket, facts, 5)
             if response["type"] != "sync_response":
                 raise RuntimeError(response.get("message", response["type"]))
             facts["peer_node"] = response["node_id"]
             ops = self.log.lacked_by(response["node_id"], response["vector_clock"], self.scopes)
-            facts["frames_out"] = await self.send_data(socket, ops)
+            facts["frames_out"] = await self.send_data(socket, facts, ops)
             facts["sent_ops"] = len(ops)
             await self.receive_data(socket, facts, 5)
 
@@ -301,19 +341,28 @@ class Node:
         kind = command["cmd"]
         if kind in ("write", "delete"):
             op_type = "delete" if kind == "delete" else command.get("op_type", "insert")
-            op = self.log.write(command["table"], command["row_id"], command.get("data", {}), op_type)
+            data = command.get("data", {})
+            if "odd" in command:
+                data = {**data, "odd": ODD[command["odd"]]}
+            op = self.log.write(command["table"], command["row_id"], data, op_type, command.get("scope", "family"))
             self.log.save()
             emit("written", op=op)
         elif kind == "bulk":
             for index in range(command["count"]):
                 row = f"bulk-{index}"
-                self.log.write(command["table"], row, {"id": row, "content": f"note {index}", "tags": "[]"}, "insert")
+                content = f"note {index}".ljust(command.get("size", 0), ".")
+                self.log.write(command["table"], row, {"id": row, "content": content, "tags": "[]"}, "insert")
             self.log.save()
             emit("written", op=None)
         elif kind == "inject":
             self.log.ops[command["op"]["op_id"]] = command["op"]
         elif kind == "dump":
-            emit("dump", log=list(self.log.ops.values()), rows=self.log.rows, vector_clock=self.log.clock)
+            # As texts as well: not every number is read as it is written.
+            texts = {table: {row: json.dumps(data) for row, data in rows.items()} for table, rows in self.log.rows.items()}
+            emit("dump", log=list(self.log.ops.values()), rows=self.log.rows, texts=texts, vector_clock=self.log.clock)
+        elif kind == "grant":
+            self.scopes.add(command["scope"])
+            emit("granted", scope=command["scope"])
         elif kind == "sync":
             await self.dial(command["peer"])
             emit("synced", peer=command["peer"])
@@ -367,6 +416,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tls-ca")
     parser.add_argument("--require-client-cert", action="store_true")
     parser.add_argument("--scopes", help="scopes that are granted (newest)")
+    parser.add_argument("--require-identity", action="store_true", help="lets in nobody without a peer identity")
     parser.add_argument("--close-frame", action=argparse.BooleanOptionalAction, default=False)
     parser.add_argument("--apply-rate", type=float, default=0, help="operations per second")
     return parser.parse_args()
