@@ -36,7 +36,9 @@ export interface Replacements {
 }
 
 /** The database in the data directory. */
-const sqlite = Layer.unwrap(Effect.map(Config, ({ home }) => Store.layerSqlite({ home })))
+const sqlite = Layer.unwrap(
+  Effect.map(Config, ({ home, maxClockDriftMs }) => Store.layerSqlite({ home, maxAheadMs: maxClockDriftMs }))
+)
 
 /** mDNS, unless it is switched off. */
 const mdns = Layer.unwrap(

@@ -111,9 +111,14 @@ const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
     ])
   )
   if (!readOnly) yield* Effect.provide(Home.prepare(home), NodeFileSystem.layer)
+  // A variable that is wrong keeps nobody from writing.
+  const maxAheadMs = yield* Config.load().pipe(
+    Effect.map(({ maxClockDriftMs }) => maxClockDriftMs),
+    Effect.orElseSucceed(() => undefined)
+  )
   const context = yield* Layer.build(
     Memory.layer.pipe(
-      Layer.provideMerge(Store.layerSqlite({ home, readOnly, lockWait: 0 })),
+      Layer.provideMerge(Store.layerSqlite({ home, readOnly, lockWait: 0, maxAheadMs })),
       Layer.provide([Clock.layer, NodeFileSystem.layer])
     )
   )

@@ -22,6 +22,9 @@ const damaged =
   "the database is damaged: stop the node, put a backup in the place of sync.db (or remove it), and start; what it lacks comes back from the peers"
 const differing = `the rows of a peer still differ: run "${commandLine("verify")}" on that node, and then here again`
 
+const deferring =
+  "operations are deferred until their time has come: feral-sync peers names the node; set its clock, and run feral-sync identity new --reissue there"
+
 export const command = Command.make(
   "verify",
   {},
@@ -50,9 +53,10 @@ export const command = Command.make(
           ? "- no peer is connected: nothing was compared"
           : "- the node does not run, so no peer was compared: start it, and verify again"
     )
-    const ok = peers.every(({ result }) => result !== "differs")
+    const isDeferred = peers.some(({ result }) => result === "deferred")
+    const ok = !isDeferred && peers.every(({ result }) => result !== "differs")
     if (isJson) yield* writeJson({ ok, database, rows, digest, corrected, peers })
-    if (!ok) return yield* new VerificationFailed({ problem: differing })
+    if (!ok) return yield* new VerificationFailed({ problem: isDeferred ? deferring : differing })
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
@@ -72,6 +76,8 @@ const line = ({ node_id, result, rows_repaired: repaired }: Compared): string =>
       return `✗ ${node_id} holds other rows`
     case "behind":
       return `- ${node_id} could not be compared: operations are under way between us`
+    case "deferred":
+      return `✗ ${node_id} and this node defer operations that are ahead of their clocks`
     case "not comparable":
       return `- ${node_id} knows no comparison of rows`
   }

@@ -107,7 +107,15 @@ export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFail
 }
 
 /** Why the database cannot be used. */
-export const StoreReason = Schema.Literals(["disk full", "read-only", "corrupt", "locked", "not found", "other"])
+export const StoreReason = Schema.Literals([
+  "disk full",
+  "read-only",
+  "corrupt",
+  "locked",
+  "not found",
+  "clock ahead",
+  "other"
+])
 export type StoreReason = typeof StoreReason.Type
 
 /** The database cannot be used. */
@@ -132,6 +140,8 @@ const storeNextSteps: Record<StoreReason, string> = {
   corrupt: "restore a backup; what it lacks comes back from the peers",
   locked: "another process uses this data directory; stop it, or use another FERAL_HOME",
   "not found": "check FERAL_HOME",
+  "clock ahead":
+    "check the clock of this machine; if it is right, stop the node and run feral-sync identity new --reissue (or raise FERAL_SYNC_MAX_CLOCK_DRIFT_MS)",
   other: "check the data directory and the log"
 }
 

@@ -27,11 +27,11 @@ export interface PeerStatus extends Schema.Schema.Type<typeof PeerStatus> {}
 
 /**
  * A peer, after its rows were compared with ours. `behind`: one of the two lacks operations that are under way;
- * `not comparable`: it knows no comparison of rows. `rows_repaired` counts the rows that changed here.
+ * `deferred`: one of the two does not take what is ahead of its clock; `not comparable`: it knows no comparison of rows. `rows_repaired` counts the rows that changed here.
  */
 export const Compared = Schema.Struct({
   node_id: Schema.String,
-  result: Schema.Literals(["equal", "repaired", "differs", "behind", "not comparable"]),
+  result: Schema.Literals(["equal", "repaired", "differs", "behind", "deferred", "not comparable"]),
   rows_repaired: Schema.Natural
 })
 export interface Compared extends Schema.Schema.Type<typeof Compared> {}

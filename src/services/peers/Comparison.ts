@@ -1,7 +1,7 @@
 /**
  * Compares the rows of this node with those of every connected peer, and waits until what differs was repaired.
  */
-import { Effect, Ref, type Scope, Stream } from "effect"
+import { Effect, HashMap, Ref, type Scope, Stream } from "effect"
 import type { NodeId } from "../../core/NodeId.ts"
 import type { View } from "../../core/session/State.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
@@ -53,6 +53,8 @@ export const all = Effect.fnUntraced(function* (entries: ReadonlyArray<Connected
       result,
       rows_repaired
     })
+    const { held, deferredOwn } = running.view()
+    if (!HashMap.isEmpty(held) || deferredOwn !== undefined) return answer("deferred")
     if (running.view().repair === undefined) return answer("not comparable")
     if (!(yield* until(({ repair }) => repair === undefined || repair.isLevel, patience.level))) return answer("behind")
     const asked = yield* clock.now

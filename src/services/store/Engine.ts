@@ -13,6 +13,7 @@ import type { Kind, Operation } from "../../core/Operation.ts"
 import type { RangeRequest } from "../../core/Reconcile.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
 import { Clock } from "../Clock.ts"
+import { StoreUnavailable } from "../Failure.ts"
 import type { Applied, Audited, Batch, Change, Delta, DeltaRequest, Draft, Snapshot, Store } from "../Store.ts"
 import * as Audit from "./Audit.ts"
 import type { Backend } from "./Backend.ts"
@@ -36,7 +37,7 @@ const resumed = (high: Hlc.Reading) =>
     : Effect.map(Random.nextIntBetween(0, 2 ** 24), (leap) => ({ wall: high.wall, counter: high.counter + leap }))
 
 /** The store over `backend`. */
-export const make = Effect.fnUntraced(function* (backend: Backend) {
+export const make = Effect.fnUntraced(function* (backend: Backend, maxAheadMs = Infinity) {
   const clock = yield* Clock
   const lock = yield* Semaphore.make(1)
   const recent = RecentCommits.make()
@@ -93,6 +94,12 @@ export const make = Effect.fnUntraced(function* (backend: Backend) {
   })
 
   const issue = Effect.fnUntraced(function* (drafts: ReadonlyArray<Draft>) {
+    // No other node would take such an operation before its time, nor what comes after it.
+    const ahead = (yield* clock.reading).wall - (yield* clock.now)
+    if (ahead > maxAheadMs) {
+      const detail = `the last timestamp of this node is ${Math.round(ahead / 1000)} s ahead of the clock of this machine`
+      return yield* new StoreUnavailable({ reason: "clock ahead", detail })
+    }
     const operations: Array<Operation> = []
     let last = Hlc.zero
     for (const { op_id, table, op_type, row_id, data } of drafts) {

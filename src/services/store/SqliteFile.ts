@@ -20,6 +20,8 @@ export interface Options {
   readonly readOnly?: boolean | undefined
   /** How long to wait for another writer to go away, in milliseconds; 3,000 by default. */
   readonly lockWait?: number | undefined
+  /** How far ahead of the wall clock a local write may be (ms); as far as it comes, without it. */
+  readonly maxAheadMs?: number | undefined
 }
 
 export type Client = SqliteClient.SqliteClient

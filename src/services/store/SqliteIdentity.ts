@@ -10,17 +10,24 @@ import { Effect, FileSystem, Schema } from "effect"
 import { NodeId } from "../../core/NodeId.ts"
 import { StoreUnavailable } from "../Failure.ts"
 import { databaseIn, freshNodeId, open, transaction } from "./SqliteFile.ts"
+import * as SqliteReissue from "./SqliteReissue.ts"
 import * as Unavailable from "./Unavailable.ts"
 
 /** The identity that a replica had, and the one that it has from now on. */
 export interface Renewed {
   readonly before: NodeId
   readonly nodeId: NodeId
+  /** The rows that were written anew, at the present. */
+  readonly reissued: number
 }
 
-/** Changes the identity of the replica in `home`, which no node may be using. */
+/**
+ * Changes the identity of the replica in `home`, which no node may be using. With `reissueAt` (ms), what the replica itself wrote at a
+ * time that is later than that is written anew by the new identity, at that time: no other node takes such operations before their
+ * time, so the new ones take their place. A node that has taken one all the same keeps it, with the same content.
+ */
 export const renew = Effect.fn("SqliteIdentity.renew")(
-  function* (home: string) {
+  function* (home: string, reissueAt?: number) {
     const fs = yield* FileSystem.FileSystem
     const file = databaseIn(home)
     if (!(yield* fs.exists(file))) {
@@ -28,15 +35,17 @@ export const renew = Effect.fn("SqliteIdentity.renew")(
     }
     const sql = yield* open({ home, lockWait: 0 })
     const nodeId = freshNodeId()
-    const before = yield* transaction(
+    const { before, reissued } = yield* transaction(
       sql,
       Effect.fnUntraced(function* (connection) {
         const [meta] = yield* decodeMeta(yield* connection.execute("SELECT node_id FROM meta", [], undefined))
         yield* connection.execute("UPDATE meta SET node_id = ?", [nodeId], undefined)
-        return meta.node_id
+        const reissued =
+          reissueAt === undefined ? 0 : yield* SqliteReissue.write(connection, meta.node_id, nodeId, reissueAt)
+        return { before: meta.node_id, reissued }
       })
     )
-    return { before, nodeId } satisfies Renewed
+    return { before, nodeId, reissued } satisfies Renewed
   },
   Effect.scoped,
   Unavailable.opening,

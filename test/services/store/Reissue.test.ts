@@ -1,0 +1,77 @@
+/** A node whose clock was far ahead for a write, and the way out. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as TestClock from "effect/testing/TestClock"
+import * as VectorClock from "../../../src/core/VectorClock.ts"
+import { StoreUnavailable } from "../../../src/services/Failure.ts"
+import * as SqliteIdentity from "../../../src/services/store/SqliteIdentity.ts"
+import { draft } from "../../support/Drafts.ts"
+import { node, write } from "../../support/Network.ts"
+import { open } from "../../support/SqliteFiles.ts"
+import { at, batch, described, everything, onDisk } from "../../support/Stores.ts"
+
+const now = 1_800_000_000_000
+const year = 365 * 86_400_000
+
+describe("a clock that was a year ahead", () => {
+  it.effect(
+    "keeps the node from writing until it is told what to do, and loses nothing when its rows are written anew",
+    () =>
+      Effect.gen(function* () {
+        const { home } = yield* onDisk
+        const maxAheadMs = 300_000
+        const before = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const store = yield* open({ home, maxAheadMs })
+            yield* TestClock.setTime(now)
+            yield* store.append([draft("past", "first"), draft("edited", "first")])
+            yield* store.apply(batch([write(node("b"), at(5), "of another")], { b: at(5) }))
+            yield* TestClock.setTime(now + year)
+            yield* store.append([
+              draft("edited", "second"),
+              draft("deleted", "", "notes", "delete"),
+              draft("plan", "x", "plans")
+            ])
+            yield* TestClock.setTime(now + 1_000)
+            const refused = yield* Effect.flip(store.append([draft("later")]))
+            assert.instanceOf(refused, StoreUnavailable)
+            assert.strictEqual(refused.reason, "clock ahead")
+            assert.match(refused.message, /identity new --reissue/)
+            return yield* described(store)
+          })
+        )
+        const renewed = yield* SqliteIdentity.renew(home, now + 1_000)
+        assert.strictEqual(renewed.reissued, 3)
+        const store = yield* open({ home, maxAheadMs })
+        const after = yield* everything(store)
+        const contents = (rows: typeof after) =>
+          rows.map(({ table, row_id, op_type, data }) => `${table} ${row_id} ${op_type} ${data}`)
+        assert.deepStrictEqual(contents(after).sort(), contents([...before.state.values()]).sort())
+        for (const { hlc } of after) assert.isAtMost(hlc.wall, now + 1_000)
+        assert.deepStrictEqual(yield* store.counts, before.counts)
+        const { clock, tops } = yield* store.snapshot
+        assert.strictEqual(VectorClock.get(clock, renewed.before).wall, now)
+        assert.isTrue(VectorClock.includes(clock, tops))
+        assert.deepStrictEqual((yield* store.audit).corrected, [])
+        const [next] = yield* store.append([draft("later")])
+        assert.strictEqual(next?.hlc.node, renewed.nodeId)
+        assert.strictEqual(next?.hlc.wall, now + 1_000)
+      })
+  )
+
+  it.effect("an identity that is made anew without it leaves every row as it is", () =>
+    Effect.gen(function* () {
+      const { home } = yield* onDisk
+      const before = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const store = yield* open({ home })
+          yield* TestClock.setTime(now)
+          yield* store.append([draft("r1")])
+          return yield* everything(store)
+        })
+      )
+      assert.strictEqual((yield* SqliteIdentity.renew(home)).reissued, 0)
+      assert.deepStrictEqual(yield* everything(yield* open({ home })), before)
+    })
+  )
+})
