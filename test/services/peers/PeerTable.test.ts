@@ -1,0 +1,105 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Remembered } from "../../../src/core/legacy/Exchange.ts"
+import * as Memory from "../../../src/core/legacy/Memory.ts"
+import { slotOf } from "../../../src/core/Merge.ts"
+import type { NodeId } from "../../../src/core/NodeId.ts"
+import * as Roster from "../../../src/core/Roster.ts"
+import * as VectorClock from "../../../src/core/VectorClock.ts"
+import { PassphraseUnset } from "../../../src/core/Failure.ts"
+import * as PeerTable from "../../../src/services/peers/PeerTable.ts"
+import { node, write } from "../../support/Network.ts"
+
+const [roster] = Roster.initial({ self: node("us"), mdns: true, mdnsTimeout: 30_000, interval: 30_000, peers: [] }, 0)
+
+const address = (port: number) => ({ host: "10.0.0.7", port })
+
+const met = (
+  table: PeerTable.PeerTable,
+  peer: NodeId,
+  at: number,
+  {
+    memory = {},
+    port = 9090,
+    isDialled = true,
+    labels = new Map(),
+    late = new Map()
+  }: {
+    readonly memory?: Partial<Memory.Memory>
+    readonly port?: number
+    readonly isDialled?: boolean
+    readonly labels?: Remembered["labels"]
+    readonly late?: Remembered["late"]
+  } = {}
+) =>
+  PeerTable.noteExchange(
+    table,
+    { peer, memory: { ...Memory.none, ...memory }, labels, late },
+    { connection: { remote: address(port), tls: "none" }, isDialled, at },
+    undefined
+  )
+
+const shown = (table: PeerTable.PeerTable, now: number) =>
+  PeerTable.statuses(table, roster, now, 300_000).map(
+    ({ node_id, state, last_error }) => `${node_id} ${state} ${last_error?._tag ?? "well"}`
+  )
+
+describe("existing FERAL nodes in the table", () => {
+  it("one that took a new id at its address leaves no other behind", () => {
+    const table = PeerTable.make()
+    for (const name of ["first", "second", "third"]) met(table, node(name), 1_000)
+    assert.deepStrictEqual(shown(table, 2_000), ["third live well"])
+  })
+
+  it("one that comes no more is missed, and then forgotten", () => {
+    const table = PeerTable.make()
+    met(table, node("first"), 0, { port: 50_000, isDialled: false })
+    met(table, node("second"), 100_000, { port: 50_001, isDialled: false })
+    assert.deepStrictEqual(shown(table, 80_000), ["first live well", "second live well"])
+    assert.deepStrictEqual(shown(table, 100_000), ["first backoff PeerTimeout", "second live well"])
+    assert.deepStrictEqual(shown(table, 400_000), ["second backoff PeerTimeout"])
+    assert.deepStrictEqual(shown(table, 1_000_000), [])
+  })
+
+  it("what one does not take is said, in words that name the row", () => {
+    const table = PeerTable.make()
+    const tooLarge = new Map([["row", { table: "notes", row_id: "01a2", bytes: 3 * 1024 * 1024, limit: 1024 * 1024 }]])
+    assert.strictEqual(met(table, node("old"), 0, { memory: { tooLarge } }).length, 1)
+    assert.strictEqual(met(table, node("old"), 0, { memory: { tooLarge } }).length, 0, "no news")
+    const [status] = PeerTable.statuses(table, roster, 0, 300_000)
+    assert.strictEqual(
+      status?.last_error?.message,
+      "1 row is larger than the 1.0 MiB that this existing FERAL node accepts (notes 01a2, 3.0 MiB): split these rows into smaller ones"
+    )
+    met(table, node("old"), 0, { memory: { takesNothing: true } })
+    assert.deepStrictEqual(shown(table, 0), ["old live NoScopeGranted"])
+  })
+
+  it("the failure of one that comes from another port each time is news once", () => {
+    const table = PeerTable.make()
+    const fail = (port: number, at: number) => {
+      const { _tag, message } = new PassphraseUnset({ by: `10.0.0.7:${port}` })
+      return PeerTable.noteFailure(table, "from 10.0.0.7", address(port), { _tag, message, at, isRefusal: true })
+    }
+    const news = Array.from({ length: 50 }, (_, round) => fail(50_000 + round, round * 30_000))
+    assert.deepStrictEqual(news.indexOf(true), 0)
+    assert.deepStrictEqual(news.lastIndexOf(true), 0)
+    assert.isTrue(fail(60_000, 10_000_000), "and again after a long while")
+  })
+
+  it("what came after the clock of one had passed it waits for it, until something newer is in its place", () => {
+    const table = PeerTable.make()
+    const third = node("third")
+    met(table, node("old"), 0, { memory: { shown: VectorClock.fromEntries([[third, { wall: 9, counter: 0 }]]) } })
+    const late = write(third, { wall: 5, counter: 0 }, "late")
+    const waiting = () => [...(table.late.get(node("old"))?.values() ?? [])].map(({ row_id }) => String(row_id))
+    PeerTable.noteChange(table, [late, write(third, { wall: 10, counter: 0 }, "in time")])
+    assert.deepStrictEqual(waiting(), ["late"])
+    PeerTable.noteChange(table, [write(node("old"), { wall: 5, counter: 0 }, "its own")])
+    assert.deepStrictEqual(waiting(), ["late"])
+    PeerTable.noteChange(table, [write(third, { wall: 11, counter: 0 }, "late")])
+    assert.deepStrictEqual(waiting(), [])
+    PeerTable.noteChange(table, [late])
+    met(table, node("old"), 0, { late: new Map([[slotOf(late), late]]) })
+    assert.deepStrictEqual(waiting(), [], "it was sent")
+  })
+})
