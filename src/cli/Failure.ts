@@ -4,7 +4,8 @@
 import { Cause, Effect, Predicate, Schema } from "effect"
 import { CliOutput } from "effect/cli"
 import { commandLine, inThisForm } from "../services/Invocation.ts"
-import { oneLine, writeError, writeJson } from "./Output.ts"
+import { escapeControls } from "../core/Printable.ts"
+import { json, oneLine, writeError, writeJson } from "./Output.ts"
 import * as Usage from "./Usage.ts"
 
 /** A command needs a running node, and there is none. */
@@ -38,7 +39,7 @@ export const report = Effect.fnUntraced(function* (error: unknown, isJson: boole
   const { _tag, message } = described(error)
   // One line for machines whatever it says; for people the lines of a list stay lines.
   const text = isJson
-    ? JSON.stringify({ _tag, message })
+    ? json({ _tag, message })
     : `feral-sync: ${message
         .split("\n")
         .map((line) => inThisForm(oneLine(line)))
@@ -52,8 +53,8 @@ export const reportDefect = Effect.fnUntraced(function* (cause: Cause.Cause<neve
   const detail = Cause.pretty(cause)
   yield* writeError(
     isJson
-      ? JSON.stringify({ _tag: "Defect", message: `this should not happen: ${detail}` })
-      : `feral-sync: this should not happen:\n${detail}`
+      ? json({ _tag: "Defect", message: `this should not happen: ${detail}` })
+      : `feral-sync: this should not happen:\n${detail.split("\n").map(escapeControls).join("\n")}`
   )
   return 1
 })

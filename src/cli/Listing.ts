@@ -6,7 +6,7 @@ import type { StoreUnavailable } from "../services/Failure.ts"
 import type { Memory, Page } from "../services/Memory.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
-import { lineWidth, write, writeLine } from "./Output.ts"
+import { json, lineWidth, write, writeLine } from "./Output.ts"
 import * as Table from "./Table.ts"
 
 /** Rows that are read at once. */
@@ -41,7 +41,7 @@ const printJson = Effect.fnUntraced(function* <Row, E>(pages: Stream.Stream<Read
   let separator = "["
   yield* Stream.runForEach(pages, (rows) => {
     if (rows.length === 0) return Effect.void
-    const text = `${separator}\n${rows.map((row) => JSON.stringify(row)).join(",\n")}`
+    const text = `${separator}\n${rows.map((row) => json(row)).join(",\n")}`
     separator = ","
     return write(text)
   })

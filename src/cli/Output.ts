@@ -4,6 +4,7 @@
  */
 import { Effect, Schema } from "effect"
 import { CliOutput } from "effect/cli"
+import { escapeControls } from "../core/Printable.ts"
 import { StandardStreams } from "../services/StandardStreams.ts"
 
 /** Standard output takes nothing more: the result is not complete. */
@@ -33,7 +34,10 @@ export const writeError = (text: string): Effect.Effect<void> =>
   Effect.flatMap(StandardStreams, ({ error }) => Effect.ignore(error(`${text}\n`)))
 
 /** One JSON value on one line. */
-export const writeJson = (value: unknown): Effect.Effect<void, OutputFailed> => writeLine(JSON.stringify(value))
+export const writeJson = (value: unknown): Effect.Effect<void, OutputFailed> => writeLine(json(value))
+
+/** The text of a JSON value on one line. What others wrote in it cannot steer a terminal: escaped, it is still the same value. */
+export const json = (value: unknown): string => escapeControls(JSON.stringify(value))
 
 /** How wide a line may be: as wide as the terminal; as wide as it gets where there is none. */
 export const lineWidth = (): number => (process.stdout.isTTY ? process.stdout.columns : Infinity)

@@ -2,6 +2,8 @@
  * A node that runs, with all that it needs: loaded by `start` alone, for it is much.
  */
 import { Context, Effect, Layer, Option } from "effect"
+import { formatAddress } from "../core/Address.ts"
+import * as Policy from "../core/legacy/Policy.ts"
 import { commandLine } from "../services/Invocation.ts"
 import * as FeralSync from "../FeralSync.ts"
 import { Api } from "../services/Api.ts"
@@ -19,6 +21,18 @@ export const run = Effect.fn("Running.run")(function* (settings: Settings, isJso
     yield* Effect.logWarning("this variable means nothing to feral-sync: is it misspelt?").pipe(
       Effect.annotateLogs({ name })
     )
+  }
+  for (const address of settings.peers.filter(({ plain }) => plain === true)) {
+    const rules = { ...settings, mode: Option.isSome(settings.tls) ? "ca" : "auto" } as const
+    yield* Policy.isDialledPlain(rules, address)
+      ? Effect.logWarning("dialled without TLS: the passphrase and the memory travel in clear").pipe(
+          Effect.annotateLogs({ address: formatAddress(address) })
+        )
+      : Effect.logWarning(
+          rules.mode === "ca"
+            ? "not dialled without TLS, because a CA is set: leave out plain://, or the CA"
+            : "not dialled without TLS: set FERAL_SYNC_LEGACY=on to allow it, or leave out plain://"
+        ).pipe(Effect.annotateLogs({ address: formatAddress(address) }))
   }
   const node = yield* Layer.build(Api.layer.pipe(Layer.provideMerge(FeralSync.layer(settings))))
   const { nodeId } = Context.get(node, Store)

@@ -38,9 +38,14 @@ export const defaultPort = 9090
 
 /**
  * Reads the address of a peer as people write it. The port may be left out, and a zone may stand behind `%` or, as in URLs,
- * behind `%25`. Fails with the slip and, where it can be guessed, with what was meant.
+ * behind `%25`. `plain://` before it says that it is an existing FERAL node without TLS. Fails with the slip and, where it can be guessed, with what was meant.
  */
-export const parseAddress = (text: string): Result.Result<Address, string> => read(text, 4)
+export const parseAddress = (text: string): Result.Result<Address, string> => {
+  const [, plain] = /^\s*plain:\/\/(.*)$/is.exec(text) ?? []
+  return plain === undefined
+    ? read(text, 4)
+    : Result.map(read(plain, 4), (address): Address => ({ ...address, plain: true }))
+}
 
 /** `guesses`: how many slips in one text are mended to say what was meant. */
 const read = (text: string, guesses: number): Result.Result<Address, string> => {

@@ -20,6 +20,7 @@ export const nextSteps = {
   AskedToWait: "the node tries again by itself; if this goes on, compare FERAL_SYNC_PASSPHRASE on both nodes",
   LegacyKeptOut: "set it to tls or on to let them in",
   LegacyExposed: "give both nodes certificates of one CA, or set FERAL_SYNC_LEGACY=on to allow it",
+  LegacyUnnamed: "write plain://HOST:PORT in FERAL_SYNC_PEERS to allow it",
   NoScopeGranted: "grant a scope there, and set FERAL_SYNC_LEGACY_SCOPE here to its name",
   PeerIdentityRequired:
     "turn that requirement off there: feral-sync has no peer identity, and cannot join such a network",

@@ -10,7 +10,8 @@ import { type Lost, LogSink } from "./LogSink.ts"
 
 /** The logger of the settings, in place of Effect's own. */
 export const layer = ({ log, logLevel }: Pick<Settings, "log" | "logLevel">): Layer.Layer<never> => {
-  const [format, notice] = log === "json" ? [Logger.formatJson, lostAsJson] : [pretty, lostAsText]
+  const [format, notice] =
+    log === "json" ? [Logger.map(Logger.formatJson, escapeControls), lostAsJson] : [pretty, lostAsText]
   return Layer.mergeAll(
     Logger.layer([toSink(format, notice)]),
     Layer.succeed(References.MinimumLogLevel, levels[logLevel]),

@@ -273,7 +273,7 @@ describe.skipIf(needs("openssl"))("doctor", () => {
     const peer = new LegacyPeer("newest", ["--passphrase", "", "--no-mdns"])
     clean.push(() => peer.dispose())
     await peer.start()
-    const env = { FERAL_SYNC_LEGACY: "on", FERAL_SYNC_PEERS: `127.0.0.1:${peer.port}` }
+    const env = { FERAL_SYNC_LEGACY: "on", FERAL_SYNC_PEERS: `plain://127.0.0.1:${peer.port}` }
     const finding = (await doctor(fresh(), env)).of("peer")
     failure(finding, /127\.0\.0\.1:\d+ has no passphrase$/, /set FERAL_SYNC_PASSPHRASE there to the same value as here/)
     const node = await nodes.make(env).start()
@@ -287,10 +287,13 @@ describe.skipIf(needs("openssl"))("doctor", () => {
     await peer.start()
     const env = { FERAL_SYNC_PEERS: `127.0.0.1:${peer.port}` }
     failure((await doctor(fresh(), env)).of("peer"), /existing FERAL nodes without TLS/, /FERAL_SYNC_LEGACY=on/)
-    const allowed = (await doctor(fresh(), { ...env, FERAL_SYNC_LEGACY: "on" })).of("peer")
+    const unnamed = (await doctor(fresh(), { ...env, FERAL_SYNC_LEGACY: "on" })).of("peer")
+    failure(unnamed, /existing FERAL nodes and nothing vouches for it/, /plain:\/\/HOST:PORT in FERAL_SYNC_PEERS/)
+    const named = { FERAL_SYNC_LEGACY: "on", FERAL_SYNC_PEERS: `plain://127.0.0.1:${peer.port}` }
+    const allowed = (await doctor(fresh(), named)).of("peer")
     assert.deepInclude(allowed, { status: "ok" })
     assert.deepInclude(allowed.facts, { protocol: 1, tls: "none" })
-    const wrong = { ...env, FERAL_SYNC_LEGACY: "on", FERAL_SYNC_PASSPHRASE: "another" }
+    const wrong = { ...named, FERAL_SYNC_PASSPHRASE: "another" }
     failure((await doctor(fresh(), wrong)).of("peer"), /passphrase mismatch, found by 127/, /FERAL_SYNC_PASSPHRASE/)
     assert.strictEqual((await peer.dump()).log.length, 0)
   })

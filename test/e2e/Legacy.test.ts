@@ -54,13 +54,18 @@ describe.skipIf(needs("websockets", "zeroconf", "openssl"))("existing FERAL node
       const peer = await legacy(generation, ...scopes).start()
       await peer.write("notes", "theirs", { id: "theirs", ...note("from an old node") })
       const node = await nodes
-        .make({ ...open, FERAL_SYNC_LEGACY_SCOPE: "family", FERAL_SYNC_PEERS: `127.0.0.1:${peer.port}` })
+        .make({ ...open, FERAL_SYNC_LEGACY_SCOPE: "family", FERAL_SYNC_PEERS: `plain://127.0.0.1:${peer.port}` })
         .start()
       await node.cli("note", "add", "from ours")
       await holds(node, 2)
       await logHolds(peer, 2)
-      const [status] = (await node.status()).peers
-      assert.deepInclude(status, { node_id: peer.id, protocol: 1, state: "live", tls: "none", last_error: null })
+      // The rows are there before the exchange is over.
+      const { peers: shown } = await until(
+        "the exchange is over",
+        () => node.status(),
+        ({ peers: [first] }) => first?.state === "live"
+      )
+      assert.deepInclude(shown[0], { node_id: peer.id, protocol: 1, state: "live", tls: "none", last_error: null })
       // Both have shown their clocks: further exchanges carry nothing.
       const before = peer.exchanges.length
       await until(
@@ -94,7 +99,7 @@ describe.skipIf(needs("websockets", "zeroconf", "openssl"))("existing FERAL node
   it("a history of 50,000 operations goes to an early node in frames that it takes, and comes back from it", async () => {
     // Without a file for its log: it would be written after every exchange.
     const peer = await legacy("early", "--state", "").start()
-    const node = nodes.make({ ...open, FERAL_SYNC_PEERS: `127.0.0.1:${peer.port}` })
+    const node = nodes.make({ ...open, FERAL_SYNC_PEERS: `plain://127.0.0.1:${peer.port}` })
     await node.seed(50_000, 1)
     await node.start()
     await until(
@@ -106,13 +111,13 @@ describe.skipIf(needs("websockets", "zeroconf", "openssl"))("existing FERAL node
     assert.isAtLeast(peer.exchanges.length, 10)
     assert.isTrue(peer.exchanges.every(({ largest_frame_in }) => largest_frame_in < 1024 * 1024))
     // Another node of ours gets all of it from the old one, in the single frame that it sends: it stays below the 16 MiB that we take.
-    const other = await nodes.make({ ...open, FERAL_SYNC_PEERS: `127.0.0.1:${peer.port}` }).start()
+    const other = await nodes.make({ ...open, FERAL_SYNC_PEERS: `plain://127.0.0.1:${peer.port}` }).start()
     await holds(other, 50_000, 60_000)
   }, 180_000)
 
   it("a restart of the old node in the middle loses nothing", async () => {
     const peer = await legacy("early").start()
-    const node = await nodes.make({ ...open, FERAL_SYNC_PEERS: `127.0.0.1:${peer.port}` }).start()
+    const node = await nodes.make({ ...open, FERAL_SYNC_PEERS: `plain://127.0.0.1:${peer.port}` }).start()
     await peer.write("notes", "before", { id: "before", ...note("before") })
     await node.cli("note", "add", "ours")
     await holds(node, 2)
@@ -139,14 +144,14 @@ describe.skipIf(needs("websockets", "zeroconf", "openssl"))("existing FERAL node
       timestamp: 1
     })
     await peer.write("notes", "b", { id: "b", ...note("b") })
-    const node = await nodes.make({ ...open, FERAL_SYNC_PEERS: `127.0.0.1:${peer.port}` }).start()
+    const node = await nodes.make({ ...open, FERAL_SYNC_PEERS: `plain://127.0.0.1:${peer.port}` }).start()
     const { counts } = await holds(node, 2)
     assert.strictEqual(counts.quarantine, 1)
   })
 
   it("a wrong passphrase is refused at both ends", async () => {
     const peer = await legacy("early", "--passphrase", "another").start()
-    const node = await nodes.make({ ...open, FERAL_SYNC_PEERS: `127.0.0.1:${peer.port}` }).start()
+    const node = await nodes.make({ ...open, FERAL_SYNC_PEERS: `plain://127.0.0.1:${peer.port}` }).start()
     await until(
       "the mismatch is shown",
       () => node.status(),
@@ -236,8 +241,10 @@ describe.skipIf(needs("websockets", "zeroconf", "openssl"))("existing FERAL node
         return peer.start()
       })
     )
+    // What is found is dialled in clear where it is named as plain, and nowhere else.
+    const named = { FERAL_SYNC_PEERS: olds.map(({ port }) => `plain://127.0.0.1:${port}`).join(",") }
     const ours = await Promise.all(
-      [0, 1].map(() => nodes.make({ ...open, ...mdns, FERAL_SYNC_LEGACY_SCOPE: "family" }).start())
+      [0, 1].map(() => nodes.make({ ...open, ...mdns, ...named, FERAL_SYNC_LEGACY_SCOPE: "family" }).start())
     )
     // Writes everywhere, while one after the other is cut off and comes back: the network loses a member in every round.
     for (let n = 0; n < 6; n++) {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Session from "../../src/core/Failure.ts"
-import { refusal } from "../../src/core/legacy/Policy.ts"
+import { refusalOfComer, refusalOfDialled } from "../../src/core/legacy/Policy.ts"
 import * as Failure from "../../src/services/Failure.ts"
 
 describe("Failure", () => {
@@ -19,7 +19,10 @@ describe("Failure", () => {
       (reason) => new Failure.TlsHandshakeFailed({ address: "10.0.0.5:9090", reason, detail: "CN=a; b: c" })
     ),
     ...Failure.StoreReason.literals.map((reason) => new Failure.StoreUnavailable({ reason, detail: "x; y: z" })),
-    ...(["off", "tls"] as const).map((policy) => refusal(policy, "none", "10.0.0.5:9090"))
+    ...(["off", "tls"] as const).map((legacy) =>
+      refusalOfComer({ legacy, mode: "auto", requireClientCert: false }, "none", "10.0.0.5:9090")
+    ),
+    refusalOfDialled({ legacy: "on", mode: "auto", requireClientCert: false }, "none", { host: "10.0.0.5", port: 9090 })
   ]
 
   it("each message is what is wrong, followed by the next step", () => {

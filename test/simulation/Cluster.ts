@@ -79,7 +79,7 @@ export class SimulatedNode {
       const layer = Peers.layer.pipe(
         Layer.provideMerge(
           Layer.mergeAll(
-            Discovery.layerStatic(this.dials),
+            Discovery.layerStatic(this.dials.map((address) => ({ ...address, plain: true as const }))),
             Transport.layerMemory({ host: this.host, port: 1 }),
             secret,
             Store.layerMemory({ nodeId: NodeId.make(this.host), disk: this.disk })

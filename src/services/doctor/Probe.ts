@@ -45,7 +45,8 @@ export const probe = Effect.fn("Probe.probe")(function* (
   address: Address
 ): Effect.fn.Return<Met, Failure, Transport | Scope.Scope> {
   const remote = formatAddress(address)
-  const connection = yield* dial(yield* Transport, settings, address)
+  const transport = yield* Transport
+  const connection = yield* dial(transport, settings, address)
   const limits = { maxFrameBytes: settings.maxFrameBytes, maxDriftMs: settings.maxClockDriftMs }
   const common = { ...limits, role: "dialler", self: self.nodeId, remote, expected: undefined } as const
   const { form: protocol, tls, nonces, binding } = connection
@@ -66,7 +67,7 @@ export const probe = Effect.fn("Probe.probe")(function* (
     const { peer, offset } = yield* converse(connection, machine)
     return { nodeId: peer, protocol, tls, offset }
   }
-  const refusal = Policy.refusal(settings.legacy, tls, remote)
+  const refusal = Policy.refusalOfDialled({ ...settings, mode: transport.tls }, tls, address)
   if (refusal !== undefined) {
     yield* connection.close(1000, "")
     return yield* refusal
@@ -87,7 +88,13 @@ export const probe = Effect.fn("Probe.probe")(function* (
   return { nodeId: peer, protocol, tls, offset: undefined }
 })
 
-const nothing: Snapshot = { version: 0, clock: HashMap.empty(), tops: HashMap.empty(), digest: Digest.empty, holdings: HashMap.empty() }
+const nothing: Snapshot = {
+  version: 0,
+  clock: HashMap.empty(),
+  tops: HashMap.empty(),
+  digest: Digest.empty,
+  holdings: HashMap.empty()
+}
 
 /** Speaks until the handshake is done, and then hangs up. */
 const converse = Effect.fnUntraced(function* <S>(

@@ -163,7 +163,11 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
     proved: Effect.Effect<void>
   ) {
     const remote = formatAddress(connection.remote)
-    const refusal = Policy.refusal(settings.legacy, connection.tls, remote)
+    const rules = { ...settings, mode: Option.isSome(settings.tls) ? "ca" : "auto" } as const
+    const refusal =
+      key_ === undefined
+        ? Policy.refusalOfComer(rules, connection.tls, remote)
+        : Policy.refusalOfDialled(rules, connection.tls, connection.remote)
     if (refusal !== undefined) return yield* refusal
     const scope = Option.getOrUndefined(settings.legacyScope)
     const options: Exchange.Options = {

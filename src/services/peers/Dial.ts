@@ -2,19 +2,25 @@
  * Dials a peer. One that speaks no TLS is an existing FERAL node: what matters then is what our policy says about those.
  */
 import { Effect } from "effect"
-import { type Address, formatAddress } from "../../core/Address.ts"
+import type { Address } from "../../core/Address.ts"
 import * as Policy from "../../core/legacy/Policy.ts"
 import type { Settings } from "../Config.ts"
 import type { Transport } from "../Transport.ts"
 
 /** A connection, which lives in the scope of the caller. */
-export const dial = (transport: Transport["Service"], { legacy }: Pick<Settings, "legacy">, address: Address) =>
+export const dial = (
+  transport: Transport["Service"],
+  settings: Pick<Settings, "legacy" | "requireClientCert">,
+  address: Address
+) =>
   transport
     .dial(address)
     .pipe(
       Effect.catchTag("TlsHandshakeFailed", (failure) =>
         Effect.fail(
-          (failure.reason === "plain peer" && Policy.refusal(legacy, "none", formatAddress(address))) || failure
+          (failure.reason === "plain peer" &&
+            Policy.refusalOfDialled({ ...settings, mode: transport.tls }, "none", address)) ||
+            failure
         )
       )
     )

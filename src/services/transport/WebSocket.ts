@@ -5,7 +5,7 @@
  * A connection is returned only when TCP, TLS and the upgrade are done, all within one time limit. On the side that was
  * dialled, that limit goes on until the dialler has proved itself.
  */
-import { Clock, type Duration, Effect, Exit, Latch, Redacted, Result, Scope } from "effect"
+import { type Duration, Effect, Exit, Latch, Redacted, Result, Scope } from "effect"
 import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
 import { WebSocket, WebSocketServer } from "ws"
@@ -31,8 +31,7 @@ export interface Options {
 /** The largest frame of an existing FERAL node that is read before it has proved itself, in bytes. */
 const oldFrameBytes = 16 * 1024 * 1024
 
-/** How long an address is dialled without TLS that has answered so, until TLS is tried again (ms); and how many are remembered. */
-const plainFor = 3_600_000
+/** Addresses from which an existing FERAL node has proved itself: how many are remembered. */
 const addressesKept = 256
 
 /** Pieces in which one frame may come, as its sender cuts it up and as the network does. */
@@ -59,9 +58,8 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
   const oldLimits = { ...limits, maxPayload: Math.max(settings.maxRecvBytes, oldFrameBytes) }
   const provenLimits = { ...limits, maxPayload: Math.max(settings.legacyMaxRecvBytes, oldLimits.maxPayload) }
   const proven = Recent.make<string>(addressesKept)
-  /** Addresses that have no TLS, and until when they are dialled without it. */
-  const plain = Recent.make<string>(addressesKept)
-  const letsOldIn = (tls: Connection["tls"]) => Policy.refusal(settings.legacy, tls, "") === undefined
+  const rules = { ...settings, mode: tls.mode }
+  const letsOldIn = (tls: Connection["tls"]) => Policy.refusalOfComer(rules, tls, "") === undefined
 
   const dial = Effect.fn("Transport.dial")(function* (address: Address) {
     // What a failed attempt has opened is closed with it, not only with the scope of the caller.
@@ -77,21 +75,10 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
     // A scope id is for this machine alone: it has no place in a Host header.
     const url = `ws://${formatAddress({ ...address, host: address.host.replace(/%.*$/, "") })}${Upgrade.path}`
     if (!URL.canParse(url)) return yield* unreachable(address, "this is no address")
-    const now = yield* Clock.currentTimeMillis
-    const key = formatAddress(address)
-    // Each try with TLS is an error in the log of such a node.
-    if ((plain.get(key) ?? 0) > now && letsOldIn("none")) {
-      return yield* Effect.tapError(dialPlain(address, url), () => Effect.sync(() => plain.delete(key)))
-    }
+    // Named so by the user: TLS is not tried, for each such try is an error in the log of such a node.
+    if (Policy.isDialledPlain(rules, address)) return yield* dialPlain(address, url)
     const channel = yield* Effect.result(tls.dial(address, Upgrade.farewell))
-    if (Result.isFailure(channel)) {
-      const { failure } = channel
-      const isPlain = failure._tag === "TlsHandshakeFailed" && failure.reason === "plain peer"
-      if (!isPlain || !letsOldIn("none")) return yield* failure
-      const connection = yield* dialPlain(address, url)
-      plain.set(key, now + plainFor)
-      return connection
-    }
+    if (Result.isFailure(channel)) return yield* channel.failure
     return yield* dialTls(address, url, channel.success)
   })
 
@@ -191,7 +178,7 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
 
     /** An existing FERAL node without TLS, where the policy lets it in. */
     const admitPlain = Effect.fnUntraced(function* (raw: Socket, remote: Address) {
-      const refusal = Policy.refusal(settings.legacy, "none", formatAddress(remote))
+      const refusal = Policy.refusalOfComer(rules, "none", formatAddress(remote))
       if (refusal !== undefined) {
         const asked = yield* Latch.make(false)
         yield* Effect.forkScoped(
