@@ -53,6 +53,7 @@ export const open = Effect.fn("Access.open")(function* (purpose: Purpose) {
 })
 
 const attempt = Effect.fnUntraced(function* (home: string, purpose: Purpose) {
+  yield* Home.mustBePossible(home)
   const node = yield* running(home)
   if (Option.isSome(node)) return node.value
   if (purpose === "write") {
@@ -62,6 +63,8 @@ const attempt = Effect.fnUntraced(function* (home: string, purpose: Purpose) {
     return access
   }
   yield* exists(home)
+  // A backup, or the directory of another user: what is there can be read.
+  if (!Home.isWritable(home)) return yield* direct(home, true)
   if (purpose === "maintain") return yield* direct(home, false)
   // A database of an older version is changed, also to read.
   return yield* Effect.catchTag(direct(home, true), "StoreUnavailable", () => direct(home, false))

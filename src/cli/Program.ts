@@ -6,9 +6,9 @@
  */
 import { existsSync, mkdirSync } from "node:fs"
 import { enableCompileCache } from "node:module"
-import { homedir } from "node:os"
 import { join } from "node:path"
 import { growWithLoad, keepSmall } from "../Heap.ts"
+import { userHome } from "../services/UserHome.ts"
 
 /** Whether the directory is there, or could be made. Its parent is not made: a user without a home has no cache. */
 const isThere = (directory: string): boolean => {
@@ -22,9 +22,18 @@ const isThere = (directory: string): boolean => {
 
 keepSmall()
 
-const caches = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache")
-const ours = join(caches, "feral-sync")
-if (isThere(caches) && isThere(ours)) enableCompileCache(ours)
+const home = userHome()
+const caches = process.env["XDG_CACHE_HOME"] || (home === undefined ? undefined : join(home, ".cache"))
+const ours = caches === undefined ? undefined : join(caches, "feral-sync")
+if (caches !== undefined && ours !== undefined && isThere(caches) && isThere(ours)) enableCompileCache(ours)
+
+// A terminal that is closed and Ctrl-\ end a command as SIGTERM does: it lets go of what it holds. Until something listens
+// to that, there is nothing to let go of.
+for (const signal of ["SIGHUP", "SIGQUIT"] as const) {
+  process.on(signal, () => {
+    if (!process.emit("SIGTERM")) process.exit(130)
+  })
+}
 
 const [NodeRuntime, { Exit }, { run }] = await Promise.all([
   import("@effect/platform-node/NodeRuntime"),

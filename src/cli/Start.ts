@@ -79,7 +79,9 @@ export const command = Command.make(
     return yield* run(settings, yield* Globals.Json).pipe(Effect.provide(Logging.layer(settings)))
   }, stopped)
 ).pipe(
-  Command.withDescription("Run a node until SIGINT or SIGTERM. A flag wins over the variable of its name."),
+  Command.withDescription(
+    "Run a node until SIGINT, SIGTERM, SIGHUP or SIGQUIT. A flag wins over the variable of its name."
+  ),
   Command.withShortDescription("Run a node"),
   Command.withExamples([
     { command: "feral-sync start" },

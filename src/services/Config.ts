@@ -57,7 +57,10 @@ export class Config extends Context.Service<Config, Settings>()("feral-sync/serv
     )
 
   /** Complete settings: those given, and the defaults for the rest. Nothing is read from the environment. */
-  static readonly make = (settings: Partial<Settings> = {}): Settings => ({ ...Variables.defaults(), ...settings })
+  static readonly make = (settings: Partial<Settings> = {}): Settings => {
+    const home = settings.home ?? Result.getOrThrowWith(Variables.defaultHome(), homeless)
+    return { ...Variables.defaults(), ...settings, home }
+  }
 }
 
 /** Reads and validates everything. Fails once, with every problem. */
@@ -84,7 +87,9 @@ export const load = Effect.fn("Config.load")(function* (overrides: Overrides = {
 export const loadHome = Effect.fn("Config.loadHome")(function* (override?: string) {
   const text = override ?? (yield* read("FERAL_HOME"))
   if (override?.trim() === "") return yield* invalid("--home", noValue)
-  if (text === undefined || text.trim() === "") return Variables.defaultHome()
+  if (text === undefined || text.trim() === "") {
+    return yield* Effect.fromResult(Result.mapError(Variables.defaultHome(), homeless))
+  }
   const parsed = Variables.path(text.trim())
   if (Result.isSuccess(parsed)) return parsed.success
   return yield* invalid(override === undefined ? "FERAL_HOME" : "--home", parsed.failure)
@@ -95,6 +100,8 @@ export const strangers = (names: Iterable<string>): ReadonlyArray<string> => {
   const known = new Set<string>([...Variables.variables, Variables.passphraseVariable])
   return [...names].filter((name) => name.startsWith("FERAL_SYNC_") && !known.has(name)).sort()
 }
+
+const homeless = (problem: string) => new ConfigInvalid({ problems: [{ variable: "FERAL_HOME", problem }] })
 
 const noValue = "has no value: give one, or leave the flag out"
 

@@ -2,9 +2,10 @@
  * The data directory: where things are in it, and that nobody else can look into it, whatever the mask of the process.
  */
 import { Effect, FileSystem, Option, type PlatformError } from "effect"
-import { homedir } from "node:os"
-import { join } from "node:path"
+import { accessSync, constants, readlinkSync, statSync } from "node:fs"
+import { join, sep } from "node:path"
 import { StoreUnavailable } from "./Failure.ts"
+import { userHome } from "./UserHome.ts"
 
 /** The files of a data directory. */
 export interface Paths {
@@ -57,12 +58,60 @@ export const exposed = Effect.fn("Home.exposed")(function* (home: string) {
   return found.flat()
 })
 
-const isEverybodys = (directory: string, mode: number) => (mode & 0o1000) !== 0 || directory === homedir()
+const isEverybodys = (directory: string, mode: number) => (mode & 0o1000) !== 0 || directory === userHome()
+
+/**
+ * Fails when nothing can make a path a data directory: a file or a link is in the way. A path that is not there yet is fine, and
+ * so is a link to a directory.
+ */
+export const mustBePossible = Effect.fn("Home.mustBePossible")(function* (home: string) {
+  const obstacle = obstacleTo(home)
+  if (obstacle !== undefined) return yield* new StoreUnavailable({ reason: "not found", detail: obstacle })
+})
+
+const obstacleTo = (home: string): string | undefined => {
+  const parts = home.split(sep)
+  // From the top: the first of its parts that is in the way.
+  for (let length = 2; length <= parts.length; length++) {
+    const path = parts.slice(0, length).join(sep)
+    try {
+      if (statSync(path).isDirectory()) continue
+      return path === home ? `${home} is a file, not a directory` : `${home} cannot be there: ${path} is a file`
+    } catch (error) {
+      if (codeOf(error) === "ELOOP") return `${path} is a symbolic link that leads back to itself`
+      const target = linkedFrom(path)
+      if (target !== undefined) return `${path} is a symbolic link to ${target}, which does not exist`
+      // It is not there, or cannot be looked at: then nothing below it can be.
+      return undefined
+    }
+  }
+  return undefined
+}
+
+/** Where a symbolic link leads to. */
+const linkedFrom = (path: string): string | undefined => {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether this user can make and change files in a directory. */
+export const isWritable = (directory: string): boolean => {
+  try {
+    accessSync(directory, constants.W_OK | constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** Makes sure that the directory is there, and that it and the secrets in it are for this user alone. */
 export const prepare = Effect.fn("Home.prepare")(function* (home: string) {
   const fs = yield* FileSystem.FileSystem
   const wrong = Effect.mapError(unusable(home))
+  yield* mustBePossible(home)
   if (!(yield* fs.exists(home).pipe(wrong))) {
     yield* fs.makeDirectory(home, { recursive: true, mode: 0o700 }).pipe(
       // The mask of the process may have taken more away than others' rights.

@@ -1,6 +1,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Logger, References, type Scope } from "effect"
+import { symlinkSync, writeFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { join } from "node:path"
 import * as Home from "../../src/services/Home.ts"
@@ -132,6 +133,49 @@ describe("Home", () => {
           assert.strictEqual(error._tag, "StoreUnavailable")
           assert.include(error.message, home)
         }
+      })
+    )
+  )
+
+  for (const [name, make, words] of [
+    [
+      "a link that leads nowhere",
+      (at: string) => symlinkSync("missing", at),
+      /is a symbolic link to missing, which does/
+    ],
+    [
+      "a link that leads to itself",
+      (at: string) => symlinkSync(at, at),
+      /is a symbolic link that leads back to itself/
+    ],
+    ["a file", (at: string) => writeFileSync(at, ""), /is a file, not a directory/],
+    ["a link to a file", (at: string) => symlinkSync("/etc/passwd", at), /is a file, not a directory/]
+  ] as const) {
+    it.live(`${name} is no data directory, and neither is what is below it`, () =>
+      within((directory) =>
+        Effect.gen(function* () {
+          const at = join(directory, "home")
+          make(at)
+          const error = yield* Effect.flip(Home.prepare(at))
+          assert.deepInclude(error, { _tag: "StoreUnavailable", reason: "not found" })
+          assert.match(error.message, words)
+          const below = yield* Effect.flip(Home.prepare(join(at, "a", "b")))
+          assert.deepInclude(below, { _tag: "StoreUnavailable", reason: "not found" })
+          assert.include(below.message, at)
+        })
+      )
+    )
+  }
+
+  it.live("a link to a directory is a data directory", () =>
+    within((directory) =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        yield* fs.makeDirectory(join(directory, "real"), { mode: 0o700 })
+        symlinkSync("real", join(directory, "home"))
+        yield* Home.prepare(join(directory, "home"))
+        yield* Home.prepare(join(directory, "home", "below"))
+        assert.strictEqual(yield* modeOf(join(directory, "real", "below")), 0o700)
       })
     )
   )

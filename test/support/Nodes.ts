@@ -37,12 +37,18 @@ export interface Finished {
   readonly stderr: string
 }
 
-/** Runs one command of the CLI to its end, with `input` on its stdin. */
-export const run = (args: ReadonlyArray<string>, env: Env = {}, input = ""): Promise<Finished> =>
+/** Runs one command of the CLI to its end, with `input` on its stdin. `enter` goes before the command, and becomes it. */
+export const run = (
+  args: ReadonlyArray<string>,
+  env: Env = {},
+  input = "",
+  enter: ReadonlyArray<string> = []
+): Promise<Finished> =>
   new Promise((resolve) => {
+    const [file = process.execPath, ...before] = [...enter, process.execPath, main, ...args]
     const child = execFile(
-      process.execPath,
-      [main, ...args],
+      file,
+      before,
       { env: { ...clean, ...env }, maxBuffer: 256 * 1024 * 1024 },
       (error, stdout, stderr) =>
         resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : 1, stdout, stderr })

@@ -8,6 +8,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Context, Effect, Layer, Option, Stream } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
+import { existsSync } from "node:fs"
 import type { Archive } from "../Archive.ts"
 import { OperationTooLarge, RowNotFound, StoreUnavailable, TextMalformed } from "../Failure.ts"
 import * as Home from "../Home.ts"
@@ -31,7 +32,9 @@ export class Client extends Context.Service<
 
 /** The client of the node that runs on a data directory; none when no node answers there. */
 export const connect = Effect.fn("Client.connect")(function* (home: string) {
-  const socketPath = yield* Effect.orDie(Socket.reachable(Home.paths(home).socket))
+  const { socket } = Home.paths(home)
+  if (!existsSync(socket)) return Option.none()
+  const socketPath = yield* Socket.reachable(socket)
   if (!(yield* Socket.answers(socketPath))) return Option.none()
   const http = yield* Layer.build(NodeHttpClient.layerNodeHttpOptions({ socketPath, keepAlive: true }))
   return Option.some(yield* Effect.provide(make, http))

@@ -8,10 +8,11 @@
 import { Duration, Option, Redacted, Result } from "effect"
 import { readdirSync } from "node:fs"
 import { isIP } from "node:net"
-import { homedir, networkInterfaces } from "node:os"
+import { networkInterfaces } from "node:os"
 import { join, resolve } from "node:path"
 import { type Address, defaultPort, formatAddress, parseAddress, parseHost, zoneOf } from "../../core/Address.ts"
 import type { Settings, TlsFiles } from "../Config.ts"
+import { userHome } from "../UserHome.ts"
 
 export interface Problem {
   readonly variable: string
@@ -67,11 +68,15 @@ export interface Input {
 }
 
 /** The data directory when nothing says otherwise. */
-export const defaultHome = () => join(homedir(), ".feral")
+export const defaultHome = (): Result.Result<string, string> => {
+  const home = userHome()
+  return home === undefined
+    ? Result.fail("is not set, and this user has no home directory: set FERAL_HOME to the data directory")
+    : Result.succeed(join(home, ".feral"))
+}
 
-/** What each setting is when it is not given. */
-export const defaults = (): Settings => ({
-  home: defaultHome(),
+/** What each setting is when it is not given. A user without a home directory has no default for `home`. */
+export const defaults = (): Omit<Settings, "home"> => ({
   host: undefined,
   port: defaultPort,
   passphrase: Option.none(),
@@ -114,8 +119,16 @@ export const parse = ({ values, passphrase }: Input): Result.Result<Settings, Re
   const requireClientCert = read("FERAL_SYNC_REQUIRE_CLIENT_CERT", byDefault.requireClientCert, boolean)
   const maxFrameBytes = read("FERAL_SYNC_MAX_FRAME_BYTES", byDefault.maxFrameBytes, integer(4096, maxBytes))
   const recv = given("FERAL_SYNC_MAX_RECV_BYTES")
+  const homeByDefault = defaultHome()
+  if (Result.isFailure(homeByDefault) && given("FERAL_HOME") === undefined) {
+    problems.push({ variable: "FERAL_HOME", problem: homeByDefault.failure })
+  }
   const settings: Settings = {
-    home: read("FERAL_HOME", byDefault.home, path),
+    home: read(
+      "FERAL_HOME",
+      Result.getOrElse(homeByDefault, () => ""),
+      path
+    ),
     host: read("FERAL_SYNC_HOST", byDefault.host, host),
     port: read("FERAL_SYNC_PORT", byDefault.port, port),
     passphrase,
@@ -173,10 +186,15 @@ export const parse = ({ values, passphrase }: Input): Result.Result<Settings, Re
 }
 
 /** An absolute path; `~` is the home directory of the user. */
-export const path = (text: string): Result.Result<string, string> =>
-  text.includes("\0")
-    ? Result.fail("a path holds no null character")
-    : Result.succeed(resolve(text.replace(/^~(?=$|\/)/, homedir())))
+export const path = (text: string): Result.Result<string, string> => {
+  if (text.includes("\0")) return Result.fail("a path holds no null character")
+  const home = userHome()
+  const isInHome = /^~(?=$|\/)/.test(text)
+  if (!isInHome) return Result.succeed(resolve(text))
+  return home === undefined
+    ? Result.fail("this user has no home directory: write the path without ~")
+    : Result.succeed(resolve(join(home, text.slice(1))))
+}
 
 const tlsVariables = ["FERAL_SYNC_TLS_CERT", "FERAL_SYNC_TLS_KEY", "FERAL_SYNC_TLS_CA"] as const
 

@@ -19,6 +19,8 @@ export const examine = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ReadonlyArray<Finding>, never, FileSystem.FileSystem> {
   const fs = yield* FileSystem.FileSystem
   const facts = { home }
+  const possible = yield* Effect.result(Home.mustBePossible(home))
+  if (possible._tag === "Failure") return [fromFailure(check, possible.failure, facts)]
   const found = yield* Effect.result(fs.stat(home))
   if (found._tag === "Failure") {
     if (found.failure.reason._tag !== "NotFound") {

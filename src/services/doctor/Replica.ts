@@ -20,7 +20,11 @@ export const node = Effect.fnUntraced(function* (home: string) {
   const check = "node"
   const fs = yield* FileSystem.FileSystem
   const { socket } = Home.paths(home)
-  const client = yield* Client.connect(home)
+  const connected = yield* Effect.result(Client.connect(home))
+  if (connected._tag === "Failure") {
+    return { status: Option.none(), isInUse: true, findings: [fromFailure(check, connected.failure)] }
+  }
+  const client = connected.success
   if (Option.isSome(client)) {
     const asked = yield* Effect.result(client.value.status.pipe(Effect.timeout(answerWithin)))
     if (asked._tag === "Failure") {

@@ -24,7 +24,7 @@ import type { RangeRequest } from "../../core/Reconcile.ts"
 import { StoreUnavailable } from "../Failure.ts"
 import { type Backend, envelopeBytes, pageLength, type Room, rowsEnough, SlotTaken } from "./Backend.ts"
 import * as Engine from "./Engine.ts"
-import { type Client, connect, databaseIn, makePrivate, open, type Options, transaction } from "./SqliteFile.ts"
+import { type Client, connect, databaseIn, makePrivate, open, type Options, toRead, transaction } from "./SqliteFile.ts"
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
 import * as Rows from "./SqliteRows.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
@@ -58,13 +58,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   return yield* Engine.make(yield* backend(sql, options), options.maxAheadMs)
 })
 
-const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
+const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = false }: Options) {
   const fs = yield* FileSystem.FileSystem
   const file = databaseIn(home)
   // Before every commit, and so without the hop to another thread that an asynchronous look takes.
   const identityOf = (path: string) =>
     Effect.try(() => statSync(path, { bigint: true })).pipe(Effect.map(({ dev, ino }) => `${dev}:${ino}`))
   const opened = yield* Unavailable.mapped(identityOf(file))
+  const readable = readOnly ? yield* Unavailable.mapped(toRead(file)) : file
   const { nodeId, state } = yield* Rows.state(
     yield* Unavailable.mapped(sql`SELECT *, (SELECT count(*) FROM quarantine) AS quarantine FROM meta`),
     yield* Unavailable.mapped(sql`SELECT * FROM clock`)
@@ -149,7 +150,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
     return yield* Rows.operations(rows)
   }, Unavailable.mapped)
 
-  const find = yield* SqliteSearch.make(sql, (body) => transaction(sql, body))
+  const find = yield* SqliteSearch.make(sql, (body) => transaction(sql, body), readOnly)
   const search = (words: ReadonlyArray<string>, limit: number) => Unavailable.mapped(find(words, limit))
 
   const backup = Effect.fnUntraced(function* (destination: string) {
@@ -157,13 +158,13 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home }: Options) {
     if ((yield* identityOf(destination)) === opened) {
       return yield* new StoreUnavailable({ reason: "other", detail: `${destination} is the database itself` })
     }
-    yield* Effect.scoped(copySnapshot(file, destination))
+    yield* Effect.scoped(copySnapshot(readable, destination))
   }, Unavailable.mapped)
 
   const quarantine = Unavailable.mapped(
     Effect.flatMap(sql`SELECT peer, reason, text FROM quarantine ORDER BY id`, Rows.quarantined)
   )
-  const damage = SqliteIntegrity.live(file)
+  const damage = SqliteIntegrity.live(readable)
   return {
     nodeId,
     opened: state,

@@ -4,7 +4,7 @@
 import { Effect, FileSystem, Option, Schema } from "effect"
 import { join } from "node:path"
 import { NodeId } from "../../core/NodeId.ts"
-import { busyTimeout, connect, databaseIn, versionOf } from "./SqliteFile.ts"
+import { asItStands, busyTimeout, connect, databaseIn, toRead, versionOf } from "./SqliteFile.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 import * as Unavailable from "./Unavailable.ts"
 
@@ -51,7 +51,7 @@ export const inspect = Effect.fn("SqliteCheck.inspect")(
     const bytes = Number((yield* fs.stat(file)).size)
     // Reading makes files beside a database that is in WAL mode, but where it cannot change.
     const isAtRest = !isInUse && !(yield* fs.exists(`${file}-wal`))
-    const url = isAtRest ? `file:${encodeURI(file).replace(/[?#]/g, encodeURIComponent)}?immutable=1` : file
+    const url = isAtRest ? asItStands(file) : yield* toRead(file)
     const sql = yield* connect({ filename: url, readonly: true })
     yield* sql.unsafe(busyTimeout)
     const version = yield* versionOf(sql)

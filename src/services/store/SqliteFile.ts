@@ -6,9 +6,10 @@ import { Effect, FileSystem, Schedule, Schema } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import type { Connection } from "effect/sql/SqlConnection"
 import { randomBytes } from "node:crypto"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { NodeId } from "../../core/NodeId.ts"
 import { StoreUnavailable } from "../Failure.ts"
+import { isWritable } from "../Home.ts"
 import * as SqliteHoldings from "./SqliteHoldings.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 import * as Unavailable from "./Unavailable.ts"
@@ -53,7 +54,7 @@ export const open = Effect.fnUntraced(function* ({ home, readOnly = false, lockW
   const file = databaseIn(home)
   if (readOnly) {
     yield* fs.access(file)
-    const sql = yield* connect({ filename: file, readonly: true })
+    const sql = yield* connect({ filename: yield* toRead(file), readonly: true })
     yield* sql.unsafe(busyTimeout)
     const version = yield* versionOf(sql)
     return version >= 1 && version <= SqliteSchema.current ? sql : yield* wrongVersion(version)
@@ -85,6 +86,28 @@ export const open = Effect.fnUntraced(function* ({ home, readOnly = false, lockW
   }
   return sql
 }, Unavailable.opening)
+
+/**
+ * The name by which a database is opened to read it. SQLite makes files beside one in WAL mode, also to read. Where this user
+ * cannot make files, the database is read as it stands (`immutable`), if it was closed: then all of it is in one file.
+ */
+export const toRead = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  if (isWritable(dirname(file))) return file
+  const log = yield* fs.stat(`${file}-wal`).pipe(
+    Effect.map(({ size }) => Number(size)),
+    Effect.catch((error) => (error.reason._tag === "NotFound" ? Effect.succeed(0) : Effect.fail(error)))
+  )
+  if (log === 0) return asItStands(file)
+  // Its index shows the log, also to those who cannot write.
+  if (yield* fs.exists(`${file}-shm`)) return file
+  const detail = `${file}-wal holds rows that are not in sync.db yet: copy the directory to a place that can be written, and use --home`
+  return yield* new StoreUnavailable({ reason: "read-only", detail })
+})
+
+/** A file that nothing changes while it is read. */
+export const asItStands = (file: string): string =>
+  `file:${encodeURI(file).replace(/[?#]/g, encodeURIComponent)}?immutable=1`
 
 /** Waiting blocks the whole process. Other writers should not be, and readers do not block. */
 export const busyTimeout = "PRAGMA busy_timeout = 1000"

@@ -19,18 +19,18 @@ import * as Rows from "./SqliteRows.ts"
 /** How much one transaction takes in: others wait for it. */
 const slice = { operations: 1_000, bytes: 4 * 1024 * 1024, atLeastOne: true }
 
-const tables = [
-  `CREATE VIRTUAL TABLE IF NOT EXISTS search USING fts5(
+const tables = (schema: "main" | "temp") => [
+  `CREATE VIRTUAL TABLE IF NOT EXISTS ${schema}.search USING fts5(
     words, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 0'
   )`,
-  `CREATE TABLE IF NOT EXISTS search_rows (
+  `CREATE TABLE IF NOT EXISTS ${schema}.search_rows (
     kind TEXT NOT NULL,
     row_id TEXT NOT NULL,
     seq INTEGER NOT NULL,
     PRIMARY KEY (kind, row_id)
   ) WITHOUT ROWID`,
-  `CREATE TABLE IF NOT EXISTS search_mark (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL)`,
-  `INSERT OR IGNORE INTO search_mark (id, seq) VALUES (1, 0)`
+  `CREATE TABLE IF NOT EXISTS ${schema}.search_mark (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL)`,
+  `INSERT OR IGNORE INTO ${schema}.search_mark (id, seq) VALUES (1, 0)`
 ]
 
 const kinds = Search.kinds.map((kind) => `'${kind}'`).join()
@@ -41,21 +41,29 @@ const decodeSizes = Schema.decodeUnknownEffect(
 
 type Transaction = <A, E>(body: (connection: Connection) => Effect.Effect<A, E>) => Effect.Effect<A, E | SqlError>
 
-/** Searches the file that `sql` has open; `transaction` writes to it. */
-export const make = Effect.fnUntraced(function* (sql: SqliteClient, transaction: Transaction) {
+/**
+ * Searches the file that `sql` has open; `transaction` writes to it. Of a file that is only read, an index that is behind is made
+ * anew in memory: what is found is complete there too.
+ */
+export const make = Effect.fnUntraced(function* (sql: SqliteClient, transaction: Transaction, readOnly = false) {
   const indexing = yield* Semaphore.make(1)
   let isMade = false
 
   const prepare = Effect.fnUntraced(function* () {
     if (isMade) return
+    if (readOnly && (yield* isCurrent(sql))) return
+    if (readOnly) yield* sql`PRAGMA temp_store = MEMORY`
     yield* transaction((connection) =>
-      Effect.forEach(tables, (table) => connection.execute(table, [], undefined), { discard: true })
+      Effect.forEach(tables(readOnly ? "temp" : "main"), (table) => connection.execute(table, [], undefined), {
+        discard: true
+      })
     )
     isMade = true
   })
 
   const catchUp = Effect.fnUntraced(function* () {
     yield* prepare()
+    if (!isMade) return
     while (yield* transaction(indexSlice)) yield* Effect.yieldNow
   })
 
@@ -71,6 +79,14 @@ export const make = Effect.fnUntraced(function* (sql: SqliteClient, transaction:
       ORDER BY wall DESC, counter DESC, origin DESC`
     return yield* Rows.operations(rows)
   })
+})
+
+/** Whether the index in the file has everything. */
+const isCurrent = Effect.fnUntraced(function* (sql: SqliteClient) {
+  const made = yield* sql`SELECT 1 FROM sqlite_schema WHERE name = 'search_mark'`
+  if (made.length === 0) return false
+  const behind = yield* sql`SELECT 1 FROM operations WHERE seq > (SELECT seq FROM search_mark) LIMIT 1`
+  return behind.length === 0
 })
 
 /** Takes the next operations into the index. Gives whether there may be more. */
