@@ -40,8 +40,8 @@ describe.skipIf(needs("root", "setpriv"))("a user that the system does not know,
     const [homeless, tilde, byVariable, byHome] = await Promise.all([
       ask(["note", "list", "--json"]),
       ask(["note", "list", "--home", "~/data"]),
-      ask(["note", "add", "works"], { FERAL_HOME: join(home, "data") }),
-      ask(["note", "add", "works"], { HOME: home })
+      ask(["note", "add", "works", "--json"], { FERAL_HOME: join(home, "data") }),
+      ask(["note", "add", "works", "--json"], { HOME: home })
     ])
     assert.strictEqual(homeless.code, 2)
     assert.deepInclude(JSON.parse(homeless.stderr), { _tag: "ConfigInvalid" })
