@@ -43,6 +43,7 @@ export const read = ({ command: root, globals, actions }: Grammar, args: Readonl
   const bare: Array<string> = []
   const operands: Array<string> = []
   let action: string | undefined
+  /** Whether a flag is there that stands beside no action: one of the command, or another action. */
   let hasOwnFlags = false
   /** A word with a dash among the operands. */
   let dashed: string | undefined
@@ -57,8 +58,10 @@ export const read = ({ command: root, globals, actions }: Grammar, args: Readonl
     }
     const flag = named(known(), word)
     if (flag !== undefined) {
-      if (actions.some(({ name }) => name === flag.name)) action = word
-      else if (!globals.some(({ name }) => name === flag.name)) hasOwnFlags = true
+      if (actions.some(({ name }) => name === flag.name)) {
+        hasOwnFlags ||= action !== undefined
+        action = word
+      } else if (!globals.some(({ name }) => name === flag.name)) hasOwnFlags = true
       const next = args[index + 1]
       if (!flag.takesValue || word.includes("=")) flags.push(word)
       else if (next === undefined || next === "--" || named(known(), next) !== undefined) bare.push(word)

@@ -45,7 +45,7 @@ describe("commands without a node", () => {
     assert.strictEqual((JSON.parse(missing.stderr) as { _tag: string })._tag, "HomeNotFound")
     assert.isFalse(existsSync(home))
     await json("fact", "delete", (await json<Written>("fact", "add", "s", "p", "o")).id)
-    assert.include(await human("note", "list"), "feral-sync note add")
+    assert.include(await human("note", "list"), "note add")
     assert.deepStrictEqual(await json("note", "list"), [])
 
     const text = "erste Zeile ü\n\tzweite 🙂 \"quoted\" \\ '$HOME'\n"
@@ -93,7 +93,7 @@ describe("commands without a node", () => {
   })
 
   it("fact: set, add, delete, list", async () => {
-    assert.include(await human("fact", "list"), "feral-sync fact set")
+    assert.include(await human("fact", "list"), "fact set")
     const first = await json<Written>("fact", "set", "sky", "is", "blue")
     const second = await json<Written>("fact", "set", "--confidence", "0.25", "sky", "is", "grey")
     assert.strictEqual(second.id, first.id)
@@ -127,7 +127,7 @@ describe("commands without a node", () => {
   })
 
   it("episode: add, list", async () => {
-    assert.include(await human("episode", "list"), "feral-sync episode add")
+    assert.include(await human("episode", "list"), "episode add")
     const args = ["--session", "s1", "--type", "talk", "--summary=- a dash"]
     const added = await json<Written>("episode", "add", ...args, "--detail", "more\nlines")
     assert.match(await human("episode", "add", ...args), /^Recorded episode /)
@@ -154,7 +154,7 @@ describe("commands without a node", () => {
   })
 
   it("log: append, list", async () => {
-    assert.include(await human("log", "list"), "feral-sync log append")
+    assert.include(await human("log", "list"), "log append")
     const args = ["--session", "s1", "--skill", "search", "--endpoint", "here", "--status", "ok"]
     const appended = await json<Written>("log", "append", ...args, "--args", '{"q": "tea"}', "--latency-ms", "12.5")
     assert.match(await human("log", "append", ...args), /^Logged /)
