@@ -20,6 +20,9 @@ const isThere = (directory: string): boolean => {
   }
 }
 
+// Without a listener, this signal opens the inspector: a port on which any user of this machine runs code in the node.
+process.on("SIGUSR1", () => {})
+
 keepSmall()
 
 const home = userHome()

@@ -123,6 +123,7 @@ export const prepare = Effect.fn("Home.prepare")(function* (home: string) {
   if (type !== "Directory") {
     return yield* new StoreUnavailable({ reason: "other", detail: `${home} is not a directory` })
   }
+  for (const path of [home, paths(home).database, paths(home).passphrase]) yield* refuseForeign(path)
   if ((mode & 0o077) !== 0 && isEverybodys(home, mode)) {
     yield* Effect.logWarning(
       "others can enter the data directory, and it is not for feral-sync alone: give it one of its own (FERAL_HOME)"
@@ -144,6 +145,19 @@ export const prepare = Effect.fn("Home.prepare")(function* (home: string) {
       Effect.annotateLogs({ files: left.join(", ") })
     )
   }
+})
+
+/** Refuses what belongs to another user, who could read or replace it. Root owns what containers mount. */
+const refuseForeign = Effect.fnUntraced(function* (path: string) {
+  const fs = yield* FileSystem.FileSystem
+  const user = process.getuid?.()
+  const info = yield* Effect.option(fs.stat(path))
+  const owner = Option.flatMap(info, ({ uid }) => uid)
+  if (user === undefined || !Option.exists(owner, (uid) => uid !== user && uid !== 0)) return
+  return yield* new StoreUnavailable({
+    reason: "other",
+    detail: `${path} belongs to another user: use a data directory of your own (--home, FERAL_HOME), or chown it`
+  })
 })
 
 /** Writes all of a file or nothing of it, for this user's eyes only. */

@@ -49,6 +49,15 @@ describe("start", () => {
     })
   }
 
+  it("SIGUSR1 opens no inspector, and the node goes on", async () => {
+    const node = await nodes.make().start()
+    process.kill(node.pid, "SIGUSR1")
+    await node.cli("note", "add", "still here")
+    const { counts } = await node.status()
+    assert.strictEqual(counts.notes, 1)
+    assert.notInclude(node.log, "Debugger listening")
+  })
+
   it("with --json, says one line on stdout when it is ready, and logs to stderr", async () => {
     const { home, remove } = freshHome()
     const { code, stdout, stderr } = await startAndStop(["--json", "--home", home], { env: { FERAL_SYNC_LOG: "json" } })

@@ -27,6 +27,25 @@ const modeOf = (path: string) =>
   })
 
 describe("Home", () => {
+  for (const name of [".", "sync.db", "passphrase"]) {
+    it.live.skipIf(process.getuid?.() !== 0)(`${name} of another user is refused, also behind a link`, () =>
+      within((directory) =>
+        Effect.gen(function* () {
+          const fs = yield* FileSystem.FileSystem
+          const [home, elsewhere] = [join(directory, "home"), join(directory, "elsewhere")]
+          yield* Effect.forEach([home, elsewhere], (made) => fs.makeDirectory(made, { mode: 0o700 }))
+          const foreign = join(elsewhere, name)
+          if (name !== ".") yield* fs.writeFileString(foreign, "of another user")
+          yield* fs.chown(foreign, 65_534, 65_534)
+          const used = name === "." ? join(directory, "link") : home
+          yield* fs.symlink(foreign, name === "." ? used : join(home, name))
+          const failure = yield* Effect.flip(Home.prepare(used))
+          assert.match(failure.message, /belongs to another user: use a data directory of your own/)
+        })
+      )
+    )
+  }
+
   it.live("a directory that is made is for its user alone, and nothing is said", () =>
     within((directory, logged) =>
       Effect.gen(function* () {
@@ -74,17 +93,17 @@ describe("Home", () => {
     )
   )
 
-  it.live.skipIf(process.getuid?.() !== 0)("what belongs to another user is left alone, with a warning", () =>
+  it.live.skipIf(process.getuid?.() !== 0)("a key that belongs to another user is left alone, with a warning", () =>
     within((directory, logged) =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
-        const file = join(directory, "passphrase")
+        const file = join(directory, "tls-key.pem")
         yield* fs.writeFileString(file, "secret")
         yield* fs.chmod(file, 0o644)
         yield* fs.chown(file, 65534, 65534)
         yield* Home.prepare(directory)
         assert.strictEqual(yield* modeOf(file), 0o644)
-        assert.match(logged.join(), /chmod go= as their owner.*passphrase/)
+        assert.match(logged.join(), /chmod go= as their owner.*tls-key/)
       })
     )
   )
