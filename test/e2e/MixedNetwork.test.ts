@@ -144,6 +144,16 @@ describe("a mixed network", () => {
     await newest.grant("work")
     await until("what was withheld comes", () => contents(b), isHere("withheld"), 45_000)
 
+    const { last_error: named } = await until(
+      "the large row is named",
+      async () => (await a.status()).peers.find(({ node_id }) => node_id === "early") ?? { last_error: null },
+      ({ last_error }) => last_error?._tag === "RowsTooLarge",
+      30_000
+    )
+    assert.match(named?.message ?? "", /1 row is larger than .*\(notes .*split these rows/)
+    assert.match((await run(["peers", "--home", a.home], a.env)).stdout, /RowsTooLarge/)
+    assert.match(a.log, /a row is too large for an existing FERAL node/)
+
     // Our older edit does not overwrite its newer one.
     const [{ id: edited } = { id: "" }] = await a
       .cli<ReadonlyArray<Note>>("note", "list")
@@ -184,12 +194,7 @@ describe("a mixed network", () => {
 
     const status = await a.status()
     assert.isAtLeast(status.counts.quarantine, unread.length)
-    const named = status.peers.find(({ node_id }) => node_id === "early")?.last_error
-    assert.strictEqual(named?._tag, "RowsTooLarge")
-    assert.match(named?.message ?? "", /1 row is larger than .* notes .*split these rows/)
-    const text = (await run(["peers", "--home", a.home], a.env)).stdout
-    assert.match(text, /RowsTooLarge/)
-    assert.strictEqual(a.log.split("an operation of a peer cannot be read").length - 1 > 0, true)
+    assert.match(a.log, /an operation of a peer cannot be read/)
     assert.notInclude(await errorsOf(a), "NoScopeGranted")
     const doctor = JSON.parse((await run(["doctor", "--json", "--home", a.home], a.env)).stdout) as ReadonlyArray<{
       readonly check: string
