@@ -32,7 +32,13 @@ export class HomeNotFound extends Schema.TaggedError<HomeNotFound>()("HomeNotFou
 /** What was typed is not what the command takes. */
 export class WrongUsage extends Schema.TaggedError<WrongUsage>()("Usage", { message: Schema.String }) {}
 
-const wrongConfiguration = new Set(["ConfigInvalid", "PassphraseInvalid", "TlsMaterialInvalid", "Usage"])
+const wrongConfiguration = new Set([
+  "ConfigInvalid",
+  "PassphraseInvalid",
+  "TlsMaterialInvalid",
+  "InputInvalid",
+  "Usage"
+])
 
 /** Says what went wrong, and gives the exit code. */
 export const report = Effect.fnUntraced(function* (error: unknown, isJson: boolean) {

@@ -4,6 +4,7 @@
  */
 import { Schema } from "effect"
 import * as Session from "../core/Failure.ts"
+import { kinds } from "../core/Merge.ts"
 
 /** The configuration is wrong. Every problem is listed, not just the first. */
 export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>()("ConfigInvalid", {
@@ -159,6 +160,23 @@ export class OperationTooLarge extends Schema.TaggedError<OperationTooLarge>()("
 export class TextMalformed extends Schema.TaggedError<TextMalformed>()("TextMalformed", { field: Schema.String }) {
   override get message(): string {
     return `${this.field} is not well-formed text: it holds half of a surrogate pair. Cut texts between characters, or replace such halves (toWellFormed)`
+  }
+}
+
+/** What was given to be written is not as it should be. Every problem is listed; a field within another is named by its path. */
+export class InputInvalid extends Schema.TaggedError<InputInvalid>()("InputInvalid", {
+  problems: Schema.Array(Schema.Struct({ field: Schema.String, problem: Schema.String }))
+}) {
+  override get message(): string {
+    const said = this.problems.map(({ field, problem }) => `${field === "" ? "the input" : field} ${problem}`)
+    return `nothing was written (${said.join("; ")}): correct this and write it again`
+  }
+}
+
+/** A local write names a kind that this version does not know. Operations of such kinds are only passed on. */
+export class KindUnknown extends Schema.TaggedError<KindUnknown>()("KindUnknown", { kind: Schema.String }) {
+  override get message(): string {
+    return `nothing was written (${JSON.stringify(this.kind)} is not a known kind): use ${kinds.join(", ")}`
   }
 }
 

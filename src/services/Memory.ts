@@ -4,10 +4,13 @@
  */
 import { Context, type Effect, Layer, Schema, type Stream } from "effect"
 import { Episode, type Execution, Fact, Note } from "../core/Row.ts"
-import type { OperationTooLarge, RowNotFound, StoreUnavailable, TextMalformed } from "./Failure.ts"
+import type { InputInvalid, OperationTooLarge, RowNotFound, StoreUnavailable, TextMalformed } from "./Failure.ts"
+import type { EpisodeInput, ExecutionInput, FactInput, NoteInput, SearchInput } from "./memory/Inputs.ts"
 import * as OverStore from "./memory/OverStore.ts"
 import type { Change } from "./Store.ts"
 import { Uuid } from "./Uuid.ts"
+
+export { EpisodeInput, ExecutionArgs, ExecutionInput, FactInput, NoteInput, SearchInput } from "./memory/Inputs.ts"
 
 /** What a write returns: the row's id and the HLC of the operation, as text. */
 export const Written = Schema.Struct({ id: Schema.String, hlc: Schema.String })
@@ -20,57 +23,6 @@ export const Page = Schema.Struct({
 })
 export interface Page extends Schema.Schema.Type<typeof Page> {}
 
-/** A new note. */
-export const NoteInput = Schema.Struct({
-  content: Schema.String,
-  tags: Schema.optionalKey(Schema.Array(Schema.String)),
-  importance: Schema.optionalKey(Schema.String),
-  source: Schema.optionalKey(Schema.String)
-})
-export interface NoteInput extends Schema.Schema.Type<typeof NoteInput> {}
-
-/** A statement: subject, predicate, object. */
-export const FactInput = Schema.Struct({
-  subject: Schema.String,
-  predicate: Schema.String,
-  object: Schema.String,
-  confidence: Schema.optionalKey(Schema.Finite),
-  source: Schema.optionalKey(Schema.String)
-})
-export interface FactInput extends Schema.Schema.Type<typeof FactInput> {}
-
-/** Something that happened. */
-export const EpisodeInput = Schema.Struct({
-  session_id: Schema.String,
-  event_type: Schema.String,
-  summary: Schema.String,
-  detail: Schema.optionalKey(Schema.String),
-  importance: Schema.optionalKey(Schema.Finite)
-})
-export interface EpisodeInput extends Schema.Schema.Type<typeof EpisodeInput> {}
-
-/** What a skill was called with: a JSON object, or a list. */
-export const ExecutionArgs = Schema.Union([Schema.Record(Schema.String, Schema.Unknown), Schema.Array(Schema.Unknown)])
-
-/** One run of a skill. */
-export const ExecutionInput = Schema.Struct({
-  session_id: Schema.String,
-  skill_id: Schema.String,
-  endpoint_id: Schema.String,
-  result_status: Schema.String,
-  args: Schema.optionalKey(ExecutionArgs),
-  result_summary: Schema.optionalKey(Schema.String),
-  latency_ms: Schema.optionalKey(Schema.Finite)
-})
-export interface ExecutionInput extends Schema.Schema.Type<typeof ExecutionInput> {}
-
-/** What to look for: plain words, of which a row must have all, the last one as a beginning. At most `limit` rows (default: 20). */
-export const SearchInput = Schema.Struct({
-  query: Schema.String.check(Schema.isMaxLength(4_000)),
-  limit: Schema.optionalKey(Schema.Natural)
-})
-export interface SearchInput extends Schema.Schema.Type<typeof SearchInput> {}
-
 const found = { snippet: Schema.String }
 
 /** A row that was found, with the part of its text where it was. */
@@ -81,8 +33,10 @@ export const Match = Schema.Union([
 ])
 export type Match = typeof Match.Type
 
-type Write = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | TextMalformed>
-type Change_ = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | TextMalformed | RowNotFound>
+type Refused = OperationTooLarge | TextMalformed
+type Write = Effect.Effect<Written, StoreUnavailable | Refused | InputInvalid>
+type Change_ = Effect.Effect<Written, StoreUnavailable | Refused | RowNotFound>
+type Edit = Effect.Effect<Written, StoreUnavailable | Refused | RowNotFound | InputInvalid>
 type Rows<Row> = Effect.Effect<ReadonlyArray<Row>, StoreUnavailable>
 
 export class Memory extends Context.Service<
@@ -92,7 +46,7 @@ export class Memory extends Context.Service<
       /** Writes a new note. */
       put(input: NoteInput): Write
       /** Replaces the content of a note; tags, importance and the rest stay as they are. */
-      edit(id: string, content: string): Change_
+      edit(id: string, content: string): Edit
       /** Deletes a note everywhere. */
       delete(id: string): Change_
       list(page?: Page): Rows<Note>

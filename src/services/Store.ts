@@ -18,7 +18,7 @@ import type { Kind, Operation } from "../core/Operation.ts"
 import type { RangePage, RangeRequest } from "../core/Reconcile.ts"
 import type { Batch, Delta, DeltaRequest, Quarantined, Snapshot } from "../core/Replica.ts"
 import type { VectorClock } from "../core/VectorClock.ts"
-import type { StoreUnavailable } from "./Failure.ts"
+import type { KindUnknown, StoreUnavailable } from "./Failure.ts"
 import * as InMemory from "./store/InMemory.ts"
 import * as Sqlite from "./store/Sqlite.ts"
 
@@ -66,8 +66,11 @@ export class Store extends Context.Service<
     readonly nodeId: NodeId
     /** How far our own history went when this store was opened. */
     readonly openedAt: Reading
-    /** Writes locally: gives each draft the next HLC, commits all of them, publishes. Returns them in order. */
-    append(drafts: ReadonlyArray<Draft>): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
+    /**
+     * Writes locally: gives each draft the next HLC, commits all of them, publishes. Returns them in order. All of them are
+     * refused when one is of a kind that this version does not know.
+     */
+    append(drafts: ReadonlyArray<Draft>): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable | KindUnknown>
     /** Merges what a peer sent and moves the clock to what it covers, in one transaction. */
     apply(batch: Batch): Effect.Effect<Applied, StoreUnavailable>
     /** Reads the next piece of what lies beyond the given readings. */

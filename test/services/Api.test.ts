@@ -16,41 +16,7 @@ import { NodeStatus, type PeerStatus } from "../../src/services/Status.ts"
 import { Store } from "../../src/services/Store.ts"
 import { Transport } from "../../src/services/Transport.ts"
 import { version } from "../../src/services/Version.ts"
-
-const peer: PeerStatus = {
-  node_id: "other",
-  address: "127.0.0.1",
-  port: 1,
-  source: "static",
-  protocol: 2,
-  state: "live",
-  tls: "auto",
-  lag_ops: 0,
-  clock_offset_ms: -3,
-  last_sync_at: 1.5,
-  last_error: { _tag: "PeerUnreachable", message: "gone" }
-}
-
-const surroundings = Layer.mergeAll(
-  Layer.succeed(
-    Peers,
-    Peers.of({
-      port: 4242,
-      status: Effect.succeed([peer]),
-      compare: Effect.succeed([{ node_id: "n", result: "equal", rows_repaired: 0 }]),
-      discovery: Effect.succeed({ mdns: "unavailable", static: "active" })
-    })
-  ),
-  Layer.succeed(
-    Transport,
-    Transport.of({
-      tls: "auto",
-      tlsExpiresAt: Effect.succeed(Date.UTC(2030, 0, 1)),
-      listen: () => Effect.never,
-      dial: () => Effect.never
-    })
-  )
-)
+import { peer, surroundings } from "../support/Surroundings.ts"
 
 /** A node that is nothing but a memory and its interface. It ends with the scope. */
 const start = (settings: Partial<Settings>, memory?: Layer.Layer<Memory, never, Store>) =>

@@ -7,6 +7,7 @@ import * as Digest from "../../src/core/Digest.ts"
 import * as Hlc from "../../src/core/Hlc.ts"
 import { Kind } from "../../src/core/Operation.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
+import { KindUnknown } from "../../src/services/Failure.ts"
 import { draft } from "../support/Drafts.ts"
 import { node, write } from "../support/Network.ts"
 import { at, batch, clockOf, described, everything, places } from "../support/Stores.ts"
@@ -55,6 +56,19 @@ for (const { name, make } of places) {
         assert.deepStrictEqual(yield* store.append([]), [])
         assert.strictEqual((yield* store.snapshot).version, 2)
       })
+    )
+
+    it.effect.each(["diary", "Notes", "NOTES", "notes ", "constructor", "toString"])(
+      "refuses a local write of the kind %j, and what came with it",
+      (kind) =>
+        Effect.gen(function* () {
+          const store = yield* fresh
+          const refused = yield* Effect.flip(store.append([draft("r1"), draft("r2", "x", kind)]))
+          assert.instanceOf(refused, KindUnknown)
+          assert.match(refused.message, /use notes, knowledge, episodes, execution_log$/)
+          assert.deepStrictEqual(yield* everything(store), [])
+          assert.strictEqual((yield* store.snapshot).version, 0)
+        })
     )
 
     it.effect("issues nothing at or below a reading that it took or claims", () =>

@@ -82,7 +82,8 @@ export class SimulatedNode {
             Discovery.layerStatic(this.dials.map((address) => ({ ...address, plain: true as const }))),
             Transport.layerMemory({ host: this.host, port: 1 }),
             secret,
-            Store.layerMemory({ nodeId: NodeId.make(this.host), disk: this.disk })
+            // Kinds that this version does not know are written by nodes of later versions: each of these is one.
+            Store.layerMemory({ nodeId: NodeId.make(this.host), disk: this.disk, isKnown: () => true })
           )
         ),
         Layer.provideMerge(Clock.layer),
@@ -145,6 +146,7 @@ export class SimulatedNode {
       } as const
       // By the clock of this node, whoever asks it to write.
       return this.life.store.append([draft]).pipe(
+        Effect.catchTag("KindUnknown", Effect.die),
         Effect.provideService(EffectClock.Clock, this.clock),
         Effect.map(([operation]) => operation)
       )

@@ -21,6 +21,6 @@ const layer = Store.layerSqlite({ home: process.argv[2] ?? "", lockWait: 0 }).pi
 NodeRuntime.runMain(
   program.pipe(
     Effect.provide(layer),
-    Effect.catch(({ reason }) => Console.log(reason))
+    Effect.catchTag("StoreUnavailable", ({ reason }) => Console.log(reason))
   )
 )

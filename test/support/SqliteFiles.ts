@@ -3,7 +3,7 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { StoreUnavailable } from "../../src/services/Failure.ts"
+import { type KindUnknown, StoreUnavailable } from "../../src/services/Failure.ts"
 import { Store } from "../../src/services/Store.ts"
 import { opened } from "./Stores.ts"
 
@@ -18,7 +18,7 @@ export const beside = <A>(home: string, use: (db: DatabaseSync) => A): A => {
 }
 
 /** The reason why an effect failed. */
-export const reasonOf = <A, R>(effect: Effect.Effect<A, StoreUnavailable, R>) =>
+export const reasonOf = <A, R>(effect: Effect.Effect<A, StoreUnavailable | KindUnknown, R>) =>
   Effect.map(Effect.flip(effect), (error) => {
     assert.instanceOf(error, StoreUnavailable)
     return error.reason

@@ -10,7 +10,7 @@ import { HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { existsSync } from "node:fs"
 import type { Archive } from "../Archive.ts"
-import { OperationTooLarge, RowNotFound, StoreUnavailable, TextMalformed } from "../Failure.ts"
+import { InputInvalid, OperationTooLarge, RowNotFound, StoreUnavailable, TextMalformed } from "../Failure.ts"
 import * as Home from "../Home.ts"
 import { Memory, type Page } from "../Memory.ts"
 import type { NodeStatus, PeerStatus } from "../Status.ts"
@@ -123,13 +123,14 @@ const make = Effect.gen(function* () {
 /** Rows in one request: entries may be large. */
 const pageSize = 250
 
-type Known = StoreUnavailable | RowNotFound | OperationTooLarge | TextMalformed
+type Known = StoreUnavailable | RowNotFound | OperationTooLarge | TextMalformed | InputInvalid
 
 const isKnown = <E>(error: E): error is Extract<E, Known> =>
   error instanceof StoreUnavailable ||
   error instanceof RowNotFound ||
   error instanceof OperationTooLarge ||
-  error instanceof TextMalformed
+  error instanceof TextMalformed ||
+  error instanceof InputInvalid
 
 /** The failures of the node as they are; everything else is a node that does not answer as it should. */
 const answered = <A, E>(

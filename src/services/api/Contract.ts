@@ -2,7 +2,7 @@
  * The local HTTP interface of a running node, as data: server and client are both derived from it.
  *
  * Lists are paged: at most `maxPage` rows for one request, in the order of their ids, after the id `after`. Errors are JSON
- * with `_tag`; the status codes are 404 for `RowNotFound`, 413 for `OperationTooLarge`, 422 for
+ * with `_tag`; the status codes are 400 for `InputInvalid`, 404 for `RowNotFound`, 413 for `OperationTooLarge`, 422 for
  * `TextMalformed` and 503 for `StoreUnavailable`.
  */
 import { Schema } from "effect"
@@ -11,7 +11,7 @@ import { Operation } from "../../core/Operation.ts"
 import * as Row from "../../core/Row.ts"
 import * as Archive from "../Archive.ts"
 import * as Failure from "../Failure.ts"
-import { EpisodeInput, ExecutionInput, FactInput, Match, NoteInput, SearchInput, Written } from "../Memory.ts"
+import { Match, SearchInput, Written } from "../Memory.ts"
 import { AuditedRows, Compared, NodeStatus, PeerStatus } from "../Status.ts"
 
 /** Rows in one answer, at most. */
@@ -21,6 +21,11 @@ const Unavailable = Failure.StoreUnavailable.pipe(HttpApiSchema.status(503))
 const TooLarge = Failure.OperationTooLarge.pipe(HttpApiSchema.status(413))
 const Malformed = Failure.TextMalformed.pipe(HttpApiSchema.status(422))
 const NotFound = Failure.RowNotFound.pipe(HttpApiSchema.status(404))
+
+const Invalid = Failure.InputInvalid.pipe(HttpApiSchema.status(400))
+
+/** The input of a write as it came. `Memory` decodes it, so that a wrong one is the same failure here as in a program. */
+const Input = Schema.Unknown
 
 const query = {
   after: Schema.optionalKey(Schema.String),
@@ -88,15 +93,15 @@ export const notes = HttpApiGroup.make("notes")
   .add(
     HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Note), error: Unavailable }),
     HttpApiEndpoint.post("put", "/", {
-      payload: NoteInput,
+      payload: Input,
       success: Written,
-      error: [Unavailable, TooLarge, Malformed]
+      error: [Unavailable, TooLarge, Malformed, Invalid]
     }),
     HttpApiEndpoint.patch("edit", "/", {
       query: byId,
-      payload: Schema.Struct({ content: Schema.String }),
+      payload: Input,
       success: Written,
-      error: [Unavailable, TooLarge, Malformed, NotFound]
+      error: [Unavailable, TooLarge, Malformed, NotFound, Invalid]
     }),
     HttpApiEndpoint.delete("delete", "/", {
       query: byId,
@@ -110,14 +115,14 @@ export const facts = HttpApiGroup.make("facts")
   .add(
     HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Fact), error: Unavailable }),
     HttpApiEndpoint.put("set", "/", {
-      payload: FactInput,
+      payload: Input,
       success: Written,
-      error: [Unavailable, TooLarge, Malformed]
+      error: [Unavailable, TooLarge, Malformed, Invalid]
     }),
     HttpApiEndpoint.post("add", "/", {
-      payload: FactInput,
+      payload: Input,
       success: Written,
-      error: [Unavailable, TooLarge, Malformed]
+      error: [Unavailable, TooLarge, Malformed, Invalid]
     }),
     HttpApiEndpoint.delete("delete", "/", {
       query: byId,
@@ -131,9 +136,9 @@ export const episodes = HttpApiGroup.make("episodes")
   .add(
     HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Episode), error: Unavailable }),
     HttpApiEndpoint.post("record", "/", {
-      payload: EpisodeInput,
+      payload: Input,
       success: Written,
-      error: [Unavailable, TooLarge, Malformed]
+      error: [Unavailable, TooLarge, Malformed, Invalid]
     })
   )
   .prefix("/episodes")
@@ -142,9 +147,9 @@ export const log = HttpApiGroup.make("log")
   .add(
     HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Execution), error: Unavailable }),
     HttpApiEndpoint.post("append", "/", {
-      payload: ExecutionInput,
+      payload: Input,
       success: Written,
-      error: [Unavailable, TooLarge, Malformed]
+      error: [Unavailable, TooLarge, Malformed, Invalid]
     })
   )
   .prefix("/log")

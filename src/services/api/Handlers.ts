@@ -8,6 +8,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import * as Archive from "../Archive.ts"
 import { Config } from "../Config.ts"
 import { Memory } from "../Memory.ts"
+import * as Inputs from "../memory/Inputs.ts"
 import { Peers } from "../Peers.ts"
 import { Store } from "../Store.ts"
 import * as Verification from "../Verification.ts"
@@ -74,8 +75,9 @@ const notes = HttpApiBuilder.group(
     const { notes } = yield* Memory
     return handlers.handleAll({
       list: ({ query }) => notes.list(page(query)),
-      put: ({ payload }) => notes.put(payload),
-      edit: ({ query, payload }) => notes.edit(query.id, payload.content),
+      put: ({ payload }) => Effect.flatMap(Inputs.decodeNote(payload), notes.put),
+      edit: ({ query, payload }) =>
+        Effect.flatMap(Inputs.decodeNoteChange(payload), ({ content }) => notes.edit(query.id, content)),
       delete: ({ query }) => notes.delete(query.id)
     })
   })
@@ -88,8 +90,8 @@ const facts = HttpApiBuilder.group(
     const { facts } = yield* Memory
     return handlers.handleAll({
       list: ({ query }) => facts.list(page(query)),
-      set: ({ payload }) => facts.set(payload),
-      add: ({ payload }) => facts.add(payload),
+      set: ({ payload }) => Effect.flatMap(Inputs.decodeFact(payload), facts.set),
+      add: ({ payload }) => Effect.flatMap(Inputs.decodeFact(payload), facts.add),
       delete: ({ query }) => facts.delete(query.id)
     })
   })
@@ -102,7 +104,7 @@ const episodes = HttpApiBuilder.group(
     const { episodes } = yield* Memory
     return handlers.handleAll({
       list: ({ query }) => episodes.list(page(query)),
-      record: ({ payload }) => episodes.record(payload)
+      record: ({ payload }) => Effect.flatMap(Inputs.decodeEpisode(payload), episodes.record)
     })
   })
 )
@@ -114,7 +116,7 @@ const log = HttpApiBuilder.group(
     const { executionLog } = yield* Memory
     return handlers.handleAll({
       list: ({ query }) => executionLog.list(page(query)),
-      append: ({ payload }) => executionLog.append(payload)
+      append: ({ payload }) => Effect.flatMap(Inputs.decodeExecution(payload), executionLog.append)
     })
   })
 )

@@ -23,6 +23,7 @@ import type {
   Written
 } from "../Memory.ts"
 import { Store } from "../Store.ts"
+import * as Inputs from "./Inputs.ts"
 import { Uuid } from "../Uuid.ts"
 
 /** Limits of what can be written. */
@@ -56,7 +57,7 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
       toWire({ ...draft, hlc: { ...longest, node: store.nodeId }, timestamp: longest.wall / 1000 })
     )
     if (bytes > maxOperationBytes) return yield* new OperationTooLarge({ bytes, limit: maxOperationBytes })
-    const [operation] = yield* store.append([draft])
+    const [operation] = yield* Effect.catchTag(store.append([draft]), "KindUnknown", Effect.die)
     return { id, hlc: operation === undefined ? "" : Hlc.toText(operation.hlc) } satisfies Written
   })
 
@@ -94,7 +95,8 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
 
   const now = Effect.map(Clock.currentTimeMillis, (millis) => millis / 1000)
 
-  const putNote = Effect.fn("Memory.notes.put")(function* (input: NoteInput) {
+  const putNote = Effect.fn("Memory.notes.put")(function* (given: NoteInput) {
+    const input = yield* Inputs.decodeNote(given)
     yield* check(input)
     const id = yield* uuid.next
     return yield* write("notes", "insert", id, {
@@ -108,7 +110,8 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
   })
 
   const editNote = Effect.fn("Memory.notes.edit")(
-    function* (id: string, content: string) {
+    function* (id: string, text: string) {
+      const { content } = yield* Inputs.decodeNoteChange({ content: text })
       yield* check({ content })
       const note = yield* find("notes", id)
       // Its other columns may be of a node that does not look at its texts.
@@ -131,7 +134,8 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
     })
   })
 
-  const recordEpisode = Effect.fn("Memory.episodes.record")(function* (input: EpisodeInput) {
+  const recordEpisode = Effect.fn("Memory.episodes.record")(function* (given: EpisodeInput) {
+    const input = yield* Inputs.decodeEpisode(given)
     yield* check(input)
     const id = yield* uuid.next
     return yield* write("episodes", "insert", id, {
@@ -145,7 +149,8 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
     })
   })
 
-  const appendExecution = Effect.fn("Memory.executionLog.append")(function* (input: ExecutionInput) {
+  const appendExecution = Effect.fn("Memory.executionLog.append")(function* (given: ExecutionInput) {
+    const input = yield* Inputs.decodeExecution(given)
     yield* check(input)
     const id = yield* uuid.next
     return yield* write("execution_log", "insert", id, {
@@ -178,8 +183,14 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
       list: list("notes", Row.noteFromOperation)
     },
     facts: {
-      set: Effect.fn("Memory.facts.set")((input: FactInput) => stateFact(statementId(input), input)),
-      add: Effect.fn("Memory.facts.add")((input: FactInput) => Effect.flatMap(uuid.next, (id) => stateFact(id, input))),
+      set: Effect.fn("Memory.facts.set")(function* (given: FactInput) {
+        const input = yield* Inputs.decodeFact(given)
+        return yield* stateFact(statementId(input), input)
+      }),
+      add: Effect.fn("Memory.facts.add")(function* (given: FactInput) {
+        const input = yield* Inputs.decodeFact(given)
+        return yield* stateFact(yield* uuid.next, input)
+      }),
       delete: Effect.fn("Memory.facts.delete")((id: string) => remove("knowledge", id)),
       list: list("knowledge", Row.factFromOperation)
     },

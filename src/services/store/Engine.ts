@@ -9,11 +9,12 @@
  */
 import { Effect, HashMap, PubSub, Random, Semaphore, Stream } from "effect"
 import * as Hlc from "../../core/Hlc.ts"
+import { ruleOf } from "../../core/Merge.ts"
 import type { Kind, Operation } from "../../core/Operation.ts"
 import type { RangeRequest } from "../../core/Reconcile.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
 import { Clock } from "../Clock.ts"
-import { StoreUnavailable } from "../Failure.ts"
+import { KindUnknown, StoreUnavailable } from "../Failure.ts"
 import type { Applied, Audited, Batch, Change, Delta, DeltaRequest, Draft, Snapshot, Store } from "../Store.ts"
 import * as Audit from "./Audit.ts"
 import type { Backend } from "./Backend.ts"
@@ -36,8 +37,20 @@ const resumed = (high: Hlc.Reading) =>
     ? Effect.succeed(high)
     : Effect.map(Random.nextIntBetween(0, 2 ** 24), (leap) => ({ wall: high.wall, counter: high.counter + leap }))
 
+export interface Options {
+  /** Whether a local write may be of this kind; by default, whether this version has a rule for it. */
+  readonly isKnown?: ((kind: Kind) => boolean) | undefined
+  /** How far ahead of the wall clock a reading may be issued (ms); by default any time. */
+  readonly maxAheadMs?: number | undefined
+}
+
+const hasRule = (kind: Kind): boolean => ruleOf(kind) !== "opaque"
+
 /** The store over `backend`. */
-export const make = Effect.fnUntraced(function* (backend: Backend, maxAheadMs = Infinity) {
+export const make = Effect.fnUntraced(function* (
+  backend: Backend,
+  { isKnown = hasRule, maxAheadMs = Infinity }: Options = {}
+) {
   const clock = yield* Clock
   const lock = yield* Semaphore.make(1)
   const recent = RecentCommits.make()
@@ -90,6 +103,9 @@ export const make = Effect.fnUntraced(function* (backend: Backend, maxAheadMs = 
 
   const append = Effect.fn("Store.append")(function* (drafts: ReadonlyArray<Draft>) {
     if (drafts.length === 0) return []
+    // What no rule is known for could never be read again. From peers it is taken, and passed on.
+    const unknown = drafts.find(({ table }) => !isKnown(table))
+    if (unknown !== undefined) return yield* new KindUnknown({ kind: unknown.table })
     return yield* lock.withPermit(issue(drafts))
   })
 

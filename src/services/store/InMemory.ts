@@ -14,14 +14,14 @@ import { type Backend, pageLength, type Room, rowsEnough, sizeOf, SlotTaken } fr
 import * as Engine from "./Engine.ts"
 import * as MemoryDisk from "./MemoryDisk.ts"
 
-export interface Options {
+export interface Options extends Engine.Options {
   /** The identity of a fresh disk; by default one drawn from `Random`. */
   readonly nodeId?: NodeId | undefined
   /** What was committed before, and where to commit to; by default an empty disk. One layer at a time may use it. */
   readonly disk?: MemoryDisk.MemoryDisk | undefined
 }
 
-export const make = Effect.fnUntraced(function* ({ disk = MemoryDisk.make(), nodeId: wanted }: Options = {}) {
+export const make = Effect.fnUntraced(function* ({ disk = MemoryDisk.make(), nodeId: wanted, isKnown }: Options = {}) {
   const nodeId = disk.nodeId ?? wanted ?? (yield* randomNodeId)
   disk.nodeId = nodeId
 
@@ -98,7 +98,7 @@ export const make = Effect.fnUntraced(function* ({ disk = MemoryDisk.make(), nod
     damage: Effect.succeed([]),
     backup: (file) => Effect.sync(() => void disk.backups.set(file, MemoryDisk.copy(disk)))
   }
-  return yield* Engine.make(backend)
+  return yield* Engine.make(backend, { isKnown })
 })
 
 const randomNodeId = Effect.map(

@@ -55,7 +55,7 @@ export type { Options } from "./SqliteFile.ts"
 
 export const make = Effect.fnUntraced(function* (options: Options) {
   const sql = yield* open(options)
-  return yield* Engine.make(yield* backend(sql, options), options.maxAheadMs)
+  return yield* Engine.make(yield* backend(sql, options), { maxAheadMs: options.maxAheadMs })
 })
 
 const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = false }: Options) {

@@ -1,0 +1,208 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { Effect, FileSystem, Layer, Option } from "effect"
+import { request } from "node:http"
+import * as Client from "../../../src/services/api/Client.ts"
+import { Api } from "../../../src/services/Api.ts"
+import { Clock } from "../../../src/services/Clock.ts"
+import { Config } from "../../../src/services/Config.ts"
+import { InputInvalid } from "../../../src/services/Failure.ts"
+import { Memory } from "../../../src/services/Memory.ts"
+import * as Inputs from "../../../src/services/memory/Inputs.ts"
+import { Store } from "../../../src/services/Store.ts"
+import { freshHome, run } from "../../support/Nodes.ts"
+import { surroundings } from "../../support/Surroundings.ts"
+
+const episode = { session_id: "s", event_type: "t", summary: "u" }
+const execution = { session_id: "s", skill_id: "k", endpoint_id: "e", result_status: "ok" }
+const stated = { subject: "sky", predicate: "is", object: "blue" }
+
+type Write = "notes" | "facts" | "episodes" | "log"
+
+/** What is wrong, the input, the fields that are named, and the command that gives the same input, if there is one. */
+const wrong: ReadonlyArray<readonly [string, Write, unknown, ReadonlyArray<string>, ReadonlyArray<string>?]> = [
+  ["a note without text", "notes", { content: "" }, ["content"], ["note", "add", ""]],
+  ["a note of white space", "notes", { content: " \n\t\u00a0" }, ["content"], ["note", "add", " \n\t\u00a0"]],
+  ["a note with a wrong key", "notes", { contents: "x" }, ["contents", "content"]],
+  ["a note with one key too many", "notes", { content: "x", tag: ["a"] }, ["tag"]],
+  [
+    "an importance that is none",
+    "notes",
+    { content: "x", importance: "very" },
+    ["importance"],
+    ["note", "add", "x", "--importance", "very"]
+  ],
+  ["tags that are one text", "notes", { content: "x", tags: "a" }, ["tags"]],
+  ["a tag of white space", "notes", { content: "x", tags: ["a", " "] }, ["tags.1"], ["note", "add", "x", "--tag", " "]],
+  ["no note at all", "notes", null, [""]],
+  [
+    "a confidence of 7",
+    "facts",
+    { ...stated, confidence: 7 },
+    ["confidence"],
+    ["fact", "set", "sky", "is", "blue", "--confidence", "7"]
+  ],
+  [
+    "a confidence below 0",
+    "facts",
+    { ...stated, confidence: -0.1 },
+    ["confidence"],
+    ["fact", "add", "sky", "is", "blue", "--confidence=-0.1"]
+  ],
+  [
+    "a confidence in words",
+    "facts",
+    { ...stated, confidence: "sure" },
+    ["confidence"],
+    ["fact", "add", "sky", "is", "blue", "--confidence", "sure"]
+  ],
+  ["an empty subject", "facts", { ...stated, subject: "" }, ["subject"], ["fact", "set", "", "is", "blue"]],
+  ["an object of white space", "facts", { ...stated, object: "  " }, ["object"], ["fact", "set", "sky", "is", "  "]],
+  [
+    "an episode without a summary",
+    "episodes",
+    { ...episode, summary: " " },
+    ["summary"],
+    ["episode", "add", "--session", "s", "--type", "t", "--summary", " "]
+  ],
+  ["an importance of 2", "episodes", { ...episode, importance: 2 }, ["importance"]],
+  [
+    "arguments that are not JSON",
+    "log",
+    { ...execution, args: "{a}" },
+    ["args"],
+    ["log", "append", "--session", "s", "--skill", "k", "--endpoint", "e", "--status", "ok", "--args", "{a}"]
+  ],
+  [
+    "a time below 0",
+    "log",
+    { ...execution, latency_ms: -1 },
+    ["latency_ms"],
+    ["log", "append", "--session", "s", "--skill", "k", "--endpoint", "e", "--status", "ok", "--latency-ms=-1"]
+  ]
+]
+
+/** Calls the library as a program without types does. */
+const write = (memory: Memory["Service"], to: Write, input: unknown): Effect.Effect<unknown, unknown> => {
+  const untyped: Record<Write, (input: never) => Effect.Effect<unknown, unknown>> = {
+    notes: memory.notes.put,
+    facts: memory.facts.set,
+    episodes: memory.episodes.record,
+    log: memory.executionLog.append
+  }
+  return untyped[to](input as never)
+}
+
+const nothing = Effect.fnUntraced(function* (memory: Memory["Service"]) {
+  const lists = yield* Effect.all([
+    memory.notes.list(),
+    memory.facts.list(),
+    memory.episodes.list(),
+    memory.executionLog.list()
+  ])
+  assert.deepStrictEqual(lists, [[], [], [], []])
+})
+
+const local = Memory.layer.pipe(Layer.provide(Store.layerMemory()), Layer.provide(Clock.layer))
+
+describe("inputs of the library", () => {
+  it.effect.each(wrong)("%s is refused", ([, to, input, fields]) =>
+    Effect.gen(function* () {
+      const memory = yield* Memory
+      const error = yield* Effect.flip(write(memory, to, input))
+      assert.instanceOf(error, InputInvalid)
+      assert.deepStrictEqual(
+        error.problems.map(({ field }) => field),
+        fields
+      )
+      assert.match(error.message, /^nothing was written \(.+\): correct this and write it again$/)
+      yield* nothing(memory)
+    }).pipe(Effect.provide(local))
+  )
+
+  it.effect("an edit to nothing is refused, and leaves the note as it was", () =>
+    Effect.gen(function* () {
+      const { notes } = yield* Memory
+      const { id } = yield* notes.put({ content: "x" })
+      assert.instanceOf(yield* Effect.flip(notes.edit(id, " ")), InputInvalid)
+      assert.strictEqual((yield* notes.list())[0]?.content, "x")
+    }).pipe(Effect.provide(local))
+  )
+
+  it.effect.each([{ content: "- a dash" }, { content: "0", tags: [], importance: "low", source: "me" }])(
+    "%j is taken",
+    (input) => Effect.asVoid(Inputs.decodeNote(input))
+  )
+})
+
+/** Sends a body to the socket of a node. */
+const post = (socketPath: string, to: Write, body: string) =>
+  Effect.callback<{ readonly status: number | undefined; readonly body: string }, Error>((resume) => {
+    const sent = request(
+      {
+        socketPath,
+        host: "localhost",
+        path: `/${to}/`,
+        method: "POST",
+        headers: { "content-type": "application/json" }
+      },
+      (response) => {
+        let body = ""
+        response.setEncoding("utf8").on("data", (text: string) => (body += text))
+        response.on("end", () => resume(Effect.succeed({ status: response.statusCode, body })))
+      }
+    )
+    sent.on("error", (error) => resume(Effect.fail(error))).end(body)
+  })
+
+/** A node that is nothing but a memory and its interface. */
+const node = (home: string) =>
+  Api.layer.pipe(
+    Layer.provideMerge(Memory.layer),
+    Layer.provide(Store.layerMemory()),
+    Layer.provide(Clock.layer),
+    Layer.provide(surroundings),
+    Layer.provide(Layer.succeed(Config, Config.make({ apiPort: 0, home })))
+  )
+
+describe("inputs of the local interface", () => {
+  it.live("each is refused as in the library, over HTTP and through the client", () =>
+    Effect.gen(function* () {
+      const home = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
+      yield* Layer.build(node(home))
+      const { memory } = Option.getOrThrow(yield* Client.connect(home))
+      for (const [, to, input, fields] of wrong) {
+        const { status, body } = yield* post(`${home}/feral-sync.sock`, to, JSON.stringify(input))
+        assert.strictEqual(status, 400, body)
+        const answer = JSON.parse(body)
+        assert.strictEqual(answer._tag, "InputInvalid")
+        assert.deepStrictEqual(
+          answer.problems.map(({ field }: { readonly field: string }) => field),
+          fields
+        )
+        const error = yield* Effect.flip(write(memory, to, input))
+        assert.instanceOf(error, InputInvalid)
+        assert.deepStrictEqual(error.problems, answer.problems)
+      }
+      yield* nothing(memory)
+    }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
+  )
+})
+
+describe("inputs of the command line", () => {
+  let home: string
+  let remove: () => void
+  beforeAll(() => {
+    ;({ home, remove } = freshHome())
+  })
+  afterAll(() => remove())
+
+  it.each(wrong.flatMap(([what, , , , args]) => (args === undefined ? [] : [{ what, args }])))(
+    "$what is refused",
+    async ({ args }) => {
+      const { code, stdout, stderr } = await run(["--json", ...args], { FERAL_HOME: home })
+      assert.deepStrictEqual({ code, stdout }, { code: 2, stdout: "" })
+      assert.oneOf(JSON.parse(stderr)._tag, ["InputInvalid", "Usage"])
+    }
+  )
+})

@@ -1,0 +1,40 @@
+/** What the local interface asks beside the memory: peers and a transport that say the same always. */
+import { Effect, Layer } from "effect"
+import { Peers } from "../../src/services/Peers.ts"
+import type { PeerStatus } from "../../src/services/Status.ts"
+import { Transport } from "../../src/services/Transport.ts"
+
+export const peer: PeerStatus = {
+  node_id: "other",
+  address: "127.0.0.1",
+  port: 1,
+  source: "static",
+  protocol: 2,
+  state: "live",
+  tls: "auto",
+  lag_ops: 0,
+  clock_offset_ms: -3,
+  last_sync_at: 1.5,
+  last_error: { _tag: "PeerUnreachable", message: "gone" }
+}
+
+export const surroundings = Layer.mergeAll(
+  Layer.succeed(
+    Peers,
+    Peers.of({
+      port: 4242,
+      status: Effect.succeed([peer]),
+      compare: Effect.succeed([{ node_id: "n", result: "equal", rows_repaired: 0 }]),
+      discovery: Effect.succeed({ mdns: "unavailable", static: "active" })
+    })
+  ),
+  Layer.succeed(
+    Transport,
+    Transport.of({
+      tls: "auto",
+      tlsExpiresAt: Effect.succeed(Date.UTC(2030, 0, 1)),
+      listen: () => Effect.never,
+      dial: () => Effect.never
+    })
+  )
+)
