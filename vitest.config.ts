@@ -13,7 +13,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/e2e/**"],
+          exclude: ["test/e2e/**", "test/package/**"],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 }
         }
@@ -55,6 +55,17 @@ export default defineConfig({
           fileParallelism: false,
           maxWorkers: 1,
           sequence: { groupOrder: 3 }
+        }
+      },
+      {
+        // The package as people install it, which takes the registry.
+        extends: true,
+        test: {
+          name: "package",
+          include: ["test/package/*.test.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          sequence: { groupOrder: 4 }
         }
       }
     ]

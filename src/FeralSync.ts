@@ -9,9 +9,11 @@
  * program.pipe(Effect.provide(FeralSync.layer({ home: "./data" })), NodeRuntime.runMain)
  * ```
  *
- * The node runs as long as the layer lives: it listens, announces itself, dials, and withdraws when the scope closes.
+ * The node runs as long as the layer lives: it listens, announces itself, dials, and withdraws when the scope closes. It answers on
+ * the socket in its data directory meanwhile, so that the command line works on it as on any other node.
  */
 import { Effect, Layer } from "effect"
+import { Api } from "./services/Api.ts"
 import { Clock } from "./services/Clock.ts"
 import { Config, type Settings } from "./services/Config.ts"
 import { Discovery } from "./services/Discovery.ts"
@@ -23,16 +25,20 @@ import { Store } from "./services/Store.ts"
 import { Transport } from "./services/Transport.ts"
 
 /** What a node provides. */
-export type Node = Config | Clock | Store | Memory | Discovery | Transport | Passphrase | Peers
+export type Node = Config | Clock | Store | Memory | Discovery | Transport | Passphrase | Peers | Api
 
 /** What can keep a node from starting. */
 export type StartFailure = ListenFailed | StoreUnavailable | TlsMaterialInvalid | PassphraseInvalid
 
-/** Layers to use in place of the node's own. */
+/** What a program may set. Where its log goes is the business of the program itself; see `Logging`. */
+export type NodeSettings = Partial<Omit<Settings, "log" | "logLevel">>
+
+/** Layers to use in place of the node's own. With a store and a transport of its own, a node uses no data directory. */
 export interface Replacements {
   readonly store?: Layer.Layer<Store, StoreUnavailable, Config | Clock>
   readonly discovery?: Layer.Layer<Discovery, never, Config>
   readonly transport?: Layer.Layer<Transport, TlsMaterialInvalid, Config>
+  readonly passphrase?: Layer.Layer<Passphrase, PassphraseInvalid | StoreUnavailable, Config>
 }
 
 /** The database in the data directory. */
@@ -47,22 +53,27 @@ const mdns = Layer.unwrap(
   )
 )
 
-/** A node with these settings; what is not given has the default of the README's table. */
-export const layer = (
-  settings: Partial<Settings> = {},
-  replacements: Replacements = {}
-): Layer.Layer<Node, StartFailure> =>
-  layerConfigured(replacements).pipe(Layer.provideMerge(Layer.succeed(Config, Config.make(settings))))
+/**
+ * A node with these settings. What is not given has the default of the README's table, but for `apiPort`: a program asks for
+ * that port if it wants one.
+ */
+export const layer = (settings: NodeSettings = {}, replacements: Replacements = {}): Layer.Layer<Node, StartFailure> =>
+  layerConfigured(replacements).pipe(
+    Layer.provideMerge(Layer.succeed(Config, Config.make({ apiPort: 0, ...settings })))
+  )
 
 /** A node with the settings of the `Config` that it is given. */
-export const layerConfigured = ({
-  store = sqlite,
-  discovery = mdns,
-  transport = Transport.layerWebSocket
-}: Replacements = {}): Layer.Layer<Exclude<Node, Config>, StartFailure, Config> =>
-  Peers.layer.pipe(
+export const layerConfigured = (
+  replacements: Replacements = {}
+): Layer.Layer<Exclude<Node, Config>, StartFailure, Config> => {
+  const { store = sqlite, discovery = mdns, transport = Transport.layerWebSocket } = replacements
+  const isInMemory = replacements.store !== undefined && replacements.transport !== undefined
+  const passphrase = replacements.passphrase ?? (isInMemory ? Passphrase.layerMemory : Passphrase.layer)
+  return (isInMemory ? Api.layerPort : Api.layer).pipe(
+    Layer.provideMerge(Peers.layer),
     Layer.provideMerge(Layer.mergeAll(Memory.layer, discovery, transport)),
     // The data directory is made before anything is put into it.
     Layer.provideMerge(store),
-    Layer.provideMerge(Layer.merge(Clock.layer, Passphrase.layer))
+    Layer.provideMerge(Layer.merge(Clock.layer, passphrase))
   )
+}

@@ -34,7 +34,7 @@ export const run = Effect.fn("Running.run")(function* (settings: Settings, isJso
             : "not dialled without TLS: set FERAL_SYNC_LEGACY=on to allow it, or leave out plain://"
         ).pipe(Effect.annotateLogs({ address: formatAddress(address) }))
   }
-  const node = yield* Layer.build(Api.layer.pipe(Layer.provideMerge(FeralSync.layer(settings))))
+  const node = yield* Layer.build(FeralSync.layer(settings))
   const { nodeId } = Context.get(node, Store)
   const { port } = Context.get(node, Peers)
   const api = Context.get(node, Api)

@@ -23,21 +23,31 @@ export class Api extends Context.Service<
     readonly hasSocket: boolean
   }
 >()("feral-sync/services/Api") {
-  /** Serves until the scope closes. */
-  static readonly layer: Layer.Layer<Api, StoreUnavailable, Config | Memory | Store | Peers | Transport> = Layer.effect(
+  /** Serves on the socket in the data directory, and on the port, until the scope closes. */
+  static readonly layer: Layer.Layer<Api, StoreUnavailable, Needed> = Layer.effect(
     Api,
-    Effect.suspend(() => make())
+    Effect.suspend(() => make(true))
+  ).pipe(Layer.provide(NodeFileSystem.layer))
+
+  /** Serves on the port alone: for a node without a data directory. */
+  static readonly layerPort: Layer.Layer<Api, StoreUnavailable, Needed> = Layer.effect(
+    Api,
+    Effect.suspend(() => make(false))
   ).pipe(Layer.provide(NodeFileSystem.layer))
 }
 
-const make = Effect.fnUntraced(function* () {
+type Needed = Config | Memory | Store | Peers | Transport
+
+const make = Effect.fnUntraced(function* (isOnSocket: boolean) {
   const settings = yield* Config
   // `status` shows the port, which is known only when it is taken.
   const taken = yield* Ref.make<number | null>(null)
   const open = yield* Handlers.makePublic(Ref.get(taken))
   const port = settings.apiPort === 0 ? null : yield* Server.loopback(settings.apiPort, open)
   yield* Ref.set(taken, port)
+  if (!isOnSocket) return Api.of({ port, hasSocket: false })
   const app = yield* Handlers.make(Ref.get(taken))
+  yield* Home.ensure(settings.home)
   const hasSocket = yield* Server.local(Home.paths(settings.home).socket, app)
   return Api.of({ port, hasSocket })
 })

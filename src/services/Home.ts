@@ -160,6 +160,12 @@ const refuseForeign = Effect.fnUntraced(function* (path: string) {
   })
 })
 
+/** Prepares the directory if it is not there. One that is there was prepared when the node started. */
+export const ensure = Effect.fn("Home.ensure")(function* (home: string) {
+  const fs = yield* FileSystem.FileSystem
+  if (!(yield* fs.exists(home).pipe(Effect.mapError(unusable(home))))) yield* prepare(home)
+})
+
 /** Writes all of a file or nothing of it, for this user's eyes only. */
 export const writeSecret = Effect.fn("Home.writeSecret")(function* (path: string, content: string) {
   const fs = yield* FileSystem.FileSystem

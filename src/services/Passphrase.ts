@@ -38,21 +38,47 @@ export class Passphrase extends Context.Service<
     readonly key: Effect.Effect<Redacted.Redacted<Uint8Array>>
   }
 >()("feral-sync/services/Passphrase") {
-  /** Makes the data directory if it is not there. */
+  /** Makes the data directory if it is not there, and keeps a passphrase that it makes in it. */
   static readonly layer: Layer.Layer<Passphrase, PassphraseInvalid | StoreUnavailable, Config> = Layer.effect(
     Passphrase,
-    Effect.suspend(() => make())
+    Effect.gen(function* () {
+      yield* Home.prepare((yield* Config).home)
+      return yield* make((home) => kept(Home.paths(home).passphrase))
+    })
+  ).pipe(Layer.provide(NodeFileSystem.layer))
+
+  /** Keeps nothing: without a configured passphrase, each node has one of its own, and meets no other. */
+  static readonly layerMemory: Layer.Layer<Passphrase, PassphraseInvalid | StoreUnavailable, Config> = Layer.effect(
+    Passphrase,
+    Effect.suspend(() =>
+      make(() => Effect.sync(() => ({ passphrase: Redacted.make(random()), isNew: true, file: undefined })))
+    )
   ).pipe(Layer.provide(NodeFileSystem.layer))
 }
 
-const make = Effect.fnUntraced(function* () {
+interface Found {
+  readonly passphrase: Redacted.Redacted<string>
+  readonly isNew: boolean
+  readonly file: string | undefined
+}
+
+const make = Effect.fnUntraced(function* <E, R>(otherwise: (home: string) => Effect.Effect<Found, E, R>) {
   const settings = yield* Config
-  yield* Home.prepare(settings.home)
-  const file = Home.paths(settings.home).passphrase
-  const { passphrase, isNew } = Option.isSome(settings.passphrase)
-    ? { passphrase: settings.passphrase.value, isNew: false }
-    : yield* kept(file)
-  if (Redacted.value(passphrase) === "") {
+  const { passphrase, isNew, file } = Option.isSome(settings.passphrase)
+    ? { passphrase: settings.passphrase.value, isNew: false, file: undefined }
+    : yield* otherwise(settings.home)
+  const text = yield* Effect.try({
+    try: () => Redacted.value(passphrase),
+    // A secret is known only to the copy of Effect that redacted it.
+    catch: (cause) =>
+      new PassphraseInvalid({
+        source: "passphrase",
+        problem:
+          "it was redacted by another copy of effect than that of feral-sync: install one version of effect for both (npm ls effect)",
+        cause
+      })
+  })
+  if (text === "") {
     return yield* new PassphraseInvalid({
       source: "FERAL_SYNC_PASSPHRASE",
       problem: "an empty passphrase never lets anyone in"
@@ -61,23 +87,23 @@ const make = Effect.fnUntraced(function* () {
   return Passphrase.of({
     passphrase,
     isNew,
-    file: Option.isSome(settings.passphrase) ? Option.none() : Option.some(file),
-    key: yield* Effect.cached(
-      Effect.sync(() => Redacted.make(deriveKey(Redacted.value(passphrase)), { label: "passphrase key" }))
-    )
+    file: Option.fromUndefinedOr(file),
+    key: yield* Effect.cached(Effect.sync(() => Redacted.make(deriveKey(text), { label: "passphrase key" })))
   })
 })
+
+const random = () => randomBytes(32).toString("base64url")
 
 /** The passphrase in the file, which is written if it is not there. */
 const kept = Effect.fnUntraced(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
   const isThere = yield* fs.exists(file).pipe(Effect.mapError(Home.unusable(file)))
   if (!isThere) {
-    const passphrase = randomBytes(32).toString("base64url")
+    const passphrase = random()
     yield* Home.writeSecret(file, `${passphrase}\n`)
-    return { passphrase: Redacted.make(passphrase), isNew: true }
+    return { passphrase: Redacted.make(passphrase), isNew: true, file } satisfies Found
   }
-  return { passphrase: yield* fromFile(file), isNew: false }
+  return { passphrase: yield* fromFile(file), isNew: false, file } satisfies Found
 })
 
 /** The passphrase in a file, without the end of its line. */

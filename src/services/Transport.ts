@@ -1,12 +1,12 @@
 /**
  * Connections between nodes: frames of text over an encrypted channel, with backpressure both ways.
  */
-import { Context, type Effect, Layer, type Queue, type Redacted, type Scope } from "effect"
+import { Context, type Duration, type Effect, Layer, type Queue, type Redacted, type Scope } from "effect"
 import type { LegacyRefused, PeerClosed } from "../core/Failure.ts"
 import type { Config } from "./Config.ts"
 import type { Address } from "../core/Address.ts"
 import type { ListenFailed, PeerUnreachable, TlsHandshakeFailed, TlsMaterialInvalid } from "./Failure.ts"
-import { type Options as TlsOptions, Tls } from "./Tls.ts"
+import { Tls } from "./Tls.ts"
 import * as InMemory from "./transport/InMemory.ts"
 import * as WebSocket from "./transport/WebSocket.ts"
 
@@ -51,6 +51,14 @@ export interface Host {
   refused(remote: Address, error: TlsHandshakeFailed | LegacyRefused): Effect.Effect<void>
 }
 
+/** Here, so that the types of this service do not lead to those of Node, which a program may not have. */
+export interface WebSocketOptions {
+  /** How long TCP, TLS and the upgrade may take together, and at the end that was dialled the proof as well. */
+  readonly handshakeWithin?: Duration.Input
+  /** How often the files of the certificates are looked at; every 2 seconds by default. */
+  readonly lookEvery?: Duration.Input
+}
+
 export class Transport extends Context.Service<
   Transport,
   {
@@ -65,12 +73,16 @@ export class Transport extends Context.Service<
 >()("feral-sync/services/Transport") {
   /** Real sockets. */
   static readonly layerWebSocketWith = (
-    options: WebSocket.Options & TlsOptions
+    options: WebSocketOptions
   ): Layer.Layer<Transport, TlsMaterialInvalid, Config> =>
     Layer.effect(Transport, WebSocket.make(options)).pipe(Layer.provide(Tls.layerWith(options)))
 
   static readonly layerWebSocket: Layer.Layer<Transport, TlsMaterialInvalid, Config> = Transport.layerWebSocketWith({})
 
-  /** A host of a network inside this process. */
-  static readonly layerMemory = (options: InMemory.Options) => Layer.effect(Transport, InMemory.make(options))
+  /**
+   * A host of a network inside this process: of the `MemoryNetwork` that is provided, or else of one that all such hosts share.
+   * Nothing is opened, and nothing encrypted.
+   */
+  static readonly layerMemory = (options: InMemory.Options): Layer.Layer<Transport> =>
+    Layer.effect(Transport, InMemory.make(options))
 }

@@ -159,7 +159,10 @@ describe("Memory", () => {
       assert.strictEqual(first.id, createHash("sha256").update("sky\0is").digest("hex").slice(0, 32))
       assert.strictEqual(second.id, first.id)
       assert.notStrictEqual(second.hlc, first.hlc)
-      assert.notStrictEqual((yield* memory.facts.set({ subject: "sk", predicate: "yis", object: "white" })).id, first.id)
+      assert.notStrictEqual(
+        (yield* memory.facts.set({ subject: "sk", predicate: "yis", object: "white" })).id,
+        first.id
+      )
       yield* memory.facts.add(fact("red"))
       const objects = (yield* memory.facts.list()).map(({ object }) => object).sort()
       assert.deepStrictEqual(objects, ["grey", "red", "white"])

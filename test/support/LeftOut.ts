@@ -5,8 +5,8 @@ import { missing } from "./Needs.ts"
 export default class LeftOut implements Reporter {
   onTestRunEnd(modules: ReadonlyArray<TestModule>): void {
     const count = modules.reduce((sum, module) => sum + [...module.children.allTests("skipped")].length, 0)
-    const wants = missing()
-    if (count > 0 && wants !== undefined) {
+    const wants = count > 0 ? missing() : undefined
+    if (wants !== undefined) {
       console.log(`${count} tests were left out: they need ${wants}. To run all of them: sudo .ci/run`)
     }
   }

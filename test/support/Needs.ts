@@ -20,6 +20,10 @@ const requirements = {
   nft: { package: "nftables", isThere: program("nft") },
   openssl: { package: "openssl", isThere: program("openssl") },
   python3: { package: "python3", isThere: program("/usr/bin/python3") },
+  registry: {
+    package: undefined,
+    isThere: () => succeeds("npm", "ping", "--fetch-timeout=20000", "--fetch-retries=1")
+  },
   setpriv: { package: "util-linux", isThere: program("setpriv") },
   websockets: { package: "python3-websockets", isThere: python("websockets") },
   zeroconf: { package: "python3-zeroconf", isThere: python("zeroconf") }
@@ -46,6 +50,7 @@ export const missing = (): string | undefined => {
   const packages = names.flatMap((name) => requirements[name].package ?? [])
   const wants = [
     ...(names.includes("root") ? ["root"] : []),
+    ...(names.includes("registry") ? ["the registry of npm"] : []),
     ...(packages.length > 0 ? [`the Debian packages ${packages.join(", ")}`] : [])
   ]
   return wants.length === 0 ? undefined : wants.join(" and ")

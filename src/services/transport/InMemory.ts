@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import type { Address } from "../../core/Address.ts"
 import type { Host } from "../Transport.ts"
-import { MemoryNetwork } from "./MemoryNetwork.ts"
+import * as MemoryNetwork from "./MemoryNetwork.ts"
 
 export interface Options {
   /** The name of this host in the network. */
@@ -21,7 +21,7 @@ export const make = Effect.fnUntraced(function* ({
   form = 2,
   maxRecvBytes = 8 * 1024 * 1024
 }: Options) {
-  const network = yield* MemoryNetwork
+  const network = yield* MemoryNetwork.ofProcess
   const terms = { host, form, maxRecvBytes }
 
   const listen = Effect.fn("Transport.listen")(function* (host: Host) {

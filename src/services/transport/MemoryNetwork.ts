@@ -5,7 +5,7 @@
  * Connections keep the contract of `Transport`: bounded both ways, in order, ended once, with every frame delivered that was
  * sent before a close. There is no time and no randomness here but Effect's own: a run can be repeated.
  */
-import { Cause, Context, Deferred, Effect, Exit, FiberSet, Layer, Queue, Random, Redacted, type Scope } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, FiberSet, Layer, Queue, Random, Redacted, Scope } from "effect"
 import { PeerClosed } from "../../core/Failure.ts"
 import { nonceLength } from "../../core/Handshake.ts"
 import { ListenFailed, PeerUnreachable } from "../Failure.ts"
@@ -49,6 +49,17 @@ export class MemoryNetwork extends Context.Service<
   /** A network in which each frame takes the time that `delay` takes, in order; without it, none. */
   static readonly layerSlow = (delay?: Delay) => Layer.effect(MemoryNetwork, make(delay))
 }
+
+/** The network of this process, made when it is first asked for. It lives as long as the process. */
+let shared: MemoryNetwork["Service"] | undefined
+
+/** The network that is provided, or else the one that all hosts of this process share. */
+export const ofProcess = Effect.gen(function* () {
+  const provided = Context.getOrUndefined(yield* Effect.context<never>(), MemoryNetwork)
+  if (provided !== undefined) return provided
+  shared ??= yield* Effect.provideService(make(undefined), Scope.Scope, Scope.makeUnsafe())
+  return shared
+})
 
 const make = Effect.fnUntraced(function* (delay: Delay | undefined) {
   const courier = yield* FiberSet.makeRuntime()

@@ -1,0 +1,53 @@
+import { assert, describe, it } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as library from "../../src/index.ts"
+import { blocksOf } from "../support/DocBlocks.ts"
+
+const root = fileURLToPath(new URL("../../", import.meta.url))
+const document = "docs/embedding.md"
+
+describe(document, () => {
+  it("every block of code compiles as a program of its own", { timeout: 120_000 }, () => {
+    const blocks = blocksOf(document)
+    assert.isAtLeast(blocks.length, 6)
+    // Inside the repository: there the packages are found.
+    const directory = mkdtempSync(join(root, "node_modules", ".docs-"))
+    try {
+      for (const [index, code] of blocks.entries()) writeFileSync(join(directory, `block${index + 1}.ts`), code)
+      const paths = { "feral-sync": [join(root, "src/index.ts")] }
+      writeFileSync(
+        join(directory, "tsconfig.json"),
+        JSON.stringify({
+          extends: join(root, "tsconfig.json"),
+          compilerOptions: { paths },
+          include: ["*.ts"],
+          exclude: []
+        })
+      )
+      const tsc = join(root, "node_modules/typescript/bin/tsc")
+      const { status, stdout } = spawnSync(process.execPath, [tsc, "-p", directory], { encoding: "utf8" })
+      assert.strictEqual(stdout, "")
+      assert.strictEqual(status, 0)
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
+  })
+
+  it("every export that the text names is there", () => {
+    const text = readFileSync(join(root, document), "utf8")
+    const named = [...text.matchAll(/`([A-Z][A-Za-z]+)(?:\.([a-z][A-Za-z]+))?/g)]
+    assert.isAtLeast(named.length, 40)
+    const exports: Record<string, unknown> = library
+    for (const [, name = "", member] of named) {
+      assert.property(exports, name, `${name} is not exported`)
+      const value = exports[name]
+      if (member === undefined || /^[a-z]/.test(name)) continue
+      const has = (typeof value === "object" || typeof value === "function") && value !== null && member in value
+      // A member of a service is not a value of its tag: it is checked by the blocks.
+      assert.isTrue(has || (name === "Store" && member === "append"), `${name}.${member} is not there`)
+    }
+  })
+})
