@@ -120,7 +120,7 @@ export const make = Effect.gen(function* () {
       "for servers only",
       "server.pem",
       {},
-      /serverAuth only .*both server and client: .*feral-sync tls issue --ca/
+      /serverAuth only .*both server and client: .* tls issue --ca/
     ),
     shape("for clients only", "client.pem", {}, /clientAuth only .*: sign one with extendedKeyUsage/),
     shape("for mail", "mail.pem", {}, /emailProtection only .*: sign one/),
