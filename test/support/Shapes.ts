@@ -116,12 +116,7 @@ export const make = Effect.gen(function* () {
   const shapes: ReadonlyArray<Shape> = [
     shape("for server and client", "good.pem"),
     shape("without a purpose", "none.pem"),
-    shape(
-      "for servers only",
-      "server.pem",
-      {},
-      /serverAuth only .*both server and client: .* tls issue --ca/
-    ),
+    shape("for servers only", "server.pem", {}, /serverAuth only .*both server and client: .* tls issue --ca/),
     shape("for clients only", "client.pem", {}, /clientAuth only .*: sign one with extendedKeyUsage/),
     shape("for mail", "mail.pem", {}, /emailProtection only .*: sign one/),
     shape("for any purpose", "any.pem", {}, /anyExtendedKeyUsage only .*: sign one/),
