@@ -41,7 +41,7 @@ export const command = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Copy the database to a file, also while a node runs. To restore: stop the node, put the file in the place of sync.db, remove sync.db-wal and sync.db-shm, start. What it lacks comes back from the peers. Never replaces a file."
+    "Copy the database to a file, also while a node runs. To restore it: stop the node, run feral-sync restore FILE, start. What it lacks comes back from the peers. Never replaces a file."
   ),
   Command.withShortDescription("Copy the database to a file, also while a node runs"),
   Command.withExamples([{ command: "feral-sync backup feral-$(date +%F).db" }])

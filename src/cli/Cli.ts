@@ -20,6 +20,7 @@ import * as Import from "./Import.ts"
 import * as Log from "./Log.ts"
 import * as Note from "./Note.ts"
 import { OutputFailed, write } from "./Output.ts"
+import * as Restore from "./Restore.ts"
 import * as Search from "./Search.ts"
 import * as Start from "./Start.ts"
 import * as Status from "./Status.ts"
@@ -54,6 +55,7 @@ const feralSync = Command.make("feral-sync").pipe(
     Export.command,
     Import.command,
     Backup.command,
+    Restore.command,
     Verify.command,
     Identity.command
   ]),

@@ -3,6 +3,7 @@
  */
 import { Effect, FileSystem, type PlatformError } from "effect"
 import { Argument, Command } from "effect/cli"
+import * as Archived from "../core/Archive.ts"
 import type { Archive, Page } from "../services/Archive.ts"
 import * as Access from "./Access.ts"
 import { WrongUsage } from "./Failure.ts"
@@ -48,16 +49,17 @@ const send = Effect.fnUntraced(function* <E, R>(
 ) {
   const progress = yield* Progress.make(isJson)
   yield* append(`${yield* header}\n`)
-  let sent = 0
+  let sum = Archived.emptySum
   let next: Page["after"] = null
   do {
     const { lines, after }: Page = yield* page(next)
     if (lines.length > 0) yield* append(`${lines.join("\n")}\n`)
-    sent += lines.length
+    sum = lines.reduce(Archived.add, sum)
     next = after
-    yield* progress(`${counted(sent, "operation")} exported`)
+    yield* progress(`${counted(sum.operations, "operation")} exported`)
   } while (next !== null)
-  return sent
+  yield* append(`${Archived.end(sum)}\n`)
+  return sum.operations
 })
 
 type Append = (text: string) => Effect.Effect<void, PlatformError.PlatformError>

@@ -5,11 +5,11 @@
  * keep the others out. What is held in memory is a batch of lines.
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"
-import { Effect, Result, Schema, Stream } from "effect"
+import { Effect, Option, Result, Schema, Stream } from "effect"
 import { Argument, Command } from "effect/cli"
 import { createReadStream } from "node:fs"
 import { commandLine } from "../services/Invocation.ts"
-import { readHeader } from "../core/Archive.ts"
+import * as Archived from "../core/Archive.ts"
 import { utf8Length } from "../core/NodeId.ts"
 import { batch } from "../services/Archive.ts"
 import * as Config from "../services/Config.ts"
@@ -30,6 +30,20 @@ class LinesRefused extends Schema.TaggedError<LinesRefused>()("LinesRefused", { 
   }
 }
 
+/** The export was cut or changed since it was made. What could be read of it was taken. */
+class ExportIncomplete extends Schema.TaggedError<ExportIncomplete>()("ExportIncomplete", {
+  file: Schema.String,
+  shortcoming: Schema.Literals(["incomplete", "changed"]),
+  read: Schema.Natural,
+  of: Schema.Natural
+}) {
+  override get message(): string {
+    return this.shortcoming === "incomplete"
+      ? `${this.file} is incomplete: ${this.read} of ${counted(this.of, "row")}; these were taken: export again, or copy the file again`
+      : `${this.file} was changed after it was exported; its rows were taken: compare it with the original`
+  }
+}
+
 export const command = Command.make(
   "import",
   { file: Argument.String("file").pipe(Argument.withDescription("An export; - reads from stdin")) },
@@ -42,6 +56,9 @@ export const command = Command.make(
     const lines = Lines.make(maxRecvBytes)
     const refused: Array<{ readonly line: number; readonly reason: string }> = []
     let hasHeader = false
+    let rows = Option.none<number>()
+    let sum = Archived.emptySum
+    let end = Option.none<Archived.Sum>()
     let read = 0
     let applied = 0
     let refusals = 0
@@ -63,15 +80,22 @@ export const command = Command.make(
     })
     const next = Effect.fnUntraced(function* (line: Lines.Line) {
       if (!hasHeader) {
-        const header = line.problem === undefined ? readHeader(line.text) : Result.fail(line.problem)
+        const header = line.problem === undefined ? Archived.readHeader(line.text) : Result.fail(line.problem)
         if (Result.isFailure(header)) {
           const problem = `it cannot be imported (${header.failure}): give a file that ${commandLine("export")} made`
           return yield* new FileUnusable({ file, problem })
         }
         hasHeader = true
+        rows = header.success
+        return
+      }
+      const last = line.problem === undefined ? Archived.readEnd(line.text) : Option.none()
+      if (Option.isSome(last)) {
+        end = last
         return
       }
       read++
+      sum = Archived.add(sum, line.text)
       if (line.problem !== undefined) return refuse(line.number, line.problem)
       const bytes = utf8Length(line.text)
       if (pending.length >= batch.lines || pendingBytes + bytes > batch.bytes) yield* flush()
@@ -87,13 +111,27 @@ export const command = Command.make(
     yield* flush()
     refused.sort((a, b) => a.line - b.line)
     const ignored = read - applied - refusals
-    if (isJson) yield* writeJson({ read, applied, ignored, refused, refused_count: refusals })
+    const shortcoming = Archived.shortcoming(rows, sum, end)
+    const complete = Option.isNone(rows) ? null : shortcoming === undefined
+    if (isJson) yield* writeJson({ read, applied, ignored, refused, refused_count: refusals, complete })
     else {
       for (const { line, reason } of refused) yield* writeError(`line ${line}: ${oneLine(reason)}`)
       if (refusals > refused.length) yield* writeError(`and ${refusals - refused.length} more`)
       yield* writeLine(`Read ${counted(read, "operation")}: ${applied} new, ${ignored} known, ${refusals} refused`)
+      if (complete === null)
+        yield* writeError(
+          "this export has no last line that shows whether it is complete: an earlier feral-sync made it"
+        )
     }
+    // Lines that were spoilt make the sum wrong as well, and say more.
     if (refusals > 0) return yield* new LinesRefused({ count: refusals })
+    if (shortcoming !== undefined) {
+      const of = Option.match(end, {
+        onNone: () => Option.getOrElse(rows, () => read),
+        onSome: ({ operations }) => operations
+      })
+      return yield* new ExportIncomplete({ file, shortcoming, read, of })
+    }
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(

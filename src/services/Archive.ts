@@ -50,7 +50,9 @@ export const make = Effect.fnUntraced(function* ({
   const store = yield* Store
 
   const header = Effect.gen(function* () {
-    return Lines.header(store.nodeId, yield* Clock.currentTimeMillis, yield* store.vectorClock)
+    const { clock, holdings } = yield* store.snapshot
+    const rows = Array.from(HashMap.values(holdings)).reduce((sum, { rows }) => sum + rows, 0)
+    return Lines.header(store.nodeId, yield* Clock.currentTimeMillis, clock, rows)
   })
 
   const page = Effect.fn("Archive.page")(function* (after: Position | null) {

@@ -12,8 +12,9 @@ afterAll(() => nodes.dispose())
 let source: Node
 let file: string
 
-/** The lines of an export; the first is the header. */
-const lines = (): ReadonlyArray<string> => readFileSync(file, "utf8").trimEnd().split("\n")
+/** The lines of an export; the first is the header. Without the last one, which adds them up. */
+const linesOf = (text: string): ReadonlyArray<string> => text.trimEnd().split("\n").slice(0, -1)
+const lines = (): ReadonlyArray<string> => linesOf(readFileSync(file, "utf8"))
 
 const digestOf = async (node: Node) => (await node.cli<{ readonly digest: string }>("status")).digest
 
@@ -43,7 +44,7 @@ describe("export", () => {
     assert.strictEqual(operations.filter((line) => line.includes('"op_type":"delete"')).length, 1)
     assert.strictEqual(statSync(file).mode & 0o777, 0o600)
     const { stdout } = await run(["export", "-", "--home", source.home])
-    assert.deepStrictEqual(stdout.trimEnd().split("\n").slice(1), operations)
+    assert.deepStrictEqual(linesOf(stdout).slice(1), operations)
   })
 
   it("never replaces a file, and leaves nothing behind", async () => {
@@ -85,6 +86,29 @@ describe("import", () => {
     assert.strictEqual(await digestOf(target), await digestOf(source))
   })
 
+  it("says that an export is incomplete, or was changed, and takes what is there", async () => {
+    const [header = "", ...operations] = lines()
+    const end = readFileSync(file, "utf8").trimEnd().split("\n").at(-1) ?? ""
+    const old = header.replace(/"rows":\d+,?/, "")
+    const table = [
+      { text: [header, ...operations, end], code: 0, complete: true, said: /^$/ },
+      { text: [header, ...operations.toReversed(), end], code: 0, complete: true, said: /^$/ },
+      { text: [header, ...operations], code: 1, complete: false, said: /incomplete: 4 of 4 rows/ },
+      { text: [header, ...operations.slice(0, 2)], code: 1, complete: false, said: /incomplete: 2 of 4 rows/ },
+      { text: [header, ...operations.slice(1), end], code: 1, complete: false, said: /incomplete: 3 of 4 rows/ },
+      { text: [header], code: 1, complete: false, said: /incomplete: 0 of 4 rows/ },
+      { text: [header, ...operations, operations[0], end], code: 1, complete: false, said: /changed/ },
+      { text: [old, ...operations], code: 0, complete: null, said: /^$/ }
+    ]
+    for (const { text, code, complete, said } of table) {
+      const target = nodes.make()
+      const result = await run(["import", "-", "--json", "--home", target.home], {}, `${text.join("\n")}\n`)
+      assert.strictEqual(result.code, code, text.join("\n"))
+      assert.strictEqual((JSON.parse(result.stdout) as { complete: unknown }).complete, complete)
+      assert.match(result.stderr, said)
+    }
+  }, 60_000)
+
   it("takes nothing of a file that is no export", async () => {
     const target = nodes.make()
     const other = join(source.home, "other")
@@ -118,7 +142,7 @@ describe("with running nodes", () => {
       (found) => found === digest
     )
     const { stdout } = await run(["export", "-", "--home", other.home])
-    assert.deepStrictEqual(stdout.trimEnd().split("\n").slice(1), lines().slice(1))
+    assert.deepStrictEqual(linesOf(stdout).slice(1), lines().slice(1))
     for (const node of [source, target, other]) {
       const found = await node.cli<ReadonlyArray<Record<string, unknown>>>("search", "plant")
       assert.deepStrictEqual(found.map(({ kind }) => kind).toSorted(), ["knowledge", "notes"])

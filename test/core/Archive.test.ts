@@ -17,7 +17,7 @@ describe("Archive", () => {
         assert.notInclude(line, "\n")
         assert.deepStrictEqual(Result.getOrThrow(Archive.readOperation(line, open)), one)
       }
-      const header = Archive.header(id, time, clock)
+      const header = Archive.header(id, time, clock, 7)
       assert.notInclude(header, "\n")
       assert.isTrue(Result.isSuccess(Archive.readHeader(header)))
     },

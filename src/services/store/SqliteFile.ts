@@ -2,7 +2,7 @@
  * The file of a database: how it is opened, made current, locked, and kept from others.
  */
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
-import { Effect, FileSystem, Schedule, Schema } from "effect"
+import { Clock, Effect, FileSystem, Option, Schedule, Schema } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import type { Connection } from "effect/sql/SqlConnection"
 import { randomBytes } from "node:crypto"
@@ -54,6 +54,9 @@ export const open = Effect.fnUntraced(function* ({ home, readOnly = false, lockW
   const file = databaseIn(home)
   if (readOnly) {
     yield* fs.access(file)
+    if (yield* hasForeignLog(fs, file)) {
+      return yield* new StoreUnavailable({ reason: "other", detail: `${file}-wal belongs to another database` })
+    }
     const sql = yield* connect({ filename: yield* toRead(file), readonly: true })
     yield* sql.unsafe(busyTimeout)
     const version = yield* versionOf(sql)
@@ -70,6 +73,7 @@ export const open = Effect.fnUntraced(function* ({ home, readOnly = false, lockW
     schedule: Schedule.spaced("50 millis"),
     times: Math.ceil(lockWait / 50)
   })
+  yield* setForeignLogAside(fs, file)
   const sql = yield* connect({ filename: file })
   yield* sql.unsafe(busyTimeout)
   for (const pragma of pragmas) yield* sql.unsafe(`PRAGMA ${pragma}`)
@@ -108,6 +112,29 @@ export const toRead = Effect.fnUntraced(function* (file: string) {
 /** A file that nothing changes while it is read. */
 export const asItStands = (file: string): string =>
   `file:${encodeURI(file).replace(/[?#]/g, encodeURIComponent)}?immutable=1`
+
+/**
+ * Whether the log beside a database is of another one: a node's database is in WAL mode from its first write on, and a backup is not,
+ * so a log beside such a file was there before the file was. SQLite would replay it, and damage the file.
+ */
+const hasForeignLog = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, file: string) {
+  if (!(yield* fs.exists(`${file}-wal`)) || (yield* fs.stat(`${file}-wal`)).size === 0n) return false
+  const header = yield* Effect.scoped(Effect.flatMap(fs.open(file, { flag: "r" }), (handle) => handle.readAlloc(100)))
+  // The bytes 18 and 19 are the versions of the format to write and to read: 2 is WAL.
+  return Option.exists(header, (bytes) => bytes[18] === 1 && bytes[19] === 1)
+})
+
+const setForeignLogAside = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, file: string) {
+  if (!(yield* hasForeignLog(fs, file))) return
+  const stamp = new Date(yield* Clock.currentTimeMillis).toISOString().replace(/[:.]/g, "-")
+  for (const suffix of ["-wal", "-shm"]) {
+    if (!(yield* fs.exists(`${file}${suffix}`))) continue
+    yield* fs.rename(`${file}${suffix}`, `${file}${suffix}.of-another-database-${stamp}`)
+  }
+  yield* Effect.logWarning("a log beside the database belonged to another one: it was set aside").pipe(
+    Effect.annotateLogs({ file: `${file}-wal.of-another-database-${stamp}` })
+  )
+})
 
 /** Waiting blocks the whole process. Other writers should not be, and readers do not block. */
 export const busyTimeout = "PRAGMA busy_timeout = 1000"

@@ -1,0 +1,31 @@
+/**
+ * `restore`: puts a backup in the place of the database.
+ */
+import { Effect } from "effect"
+import { Argument, Command } from "effect/cli"
+import * as Config from "../services/Config.ts"
+import * as Globals from "./Globals.ts"
+import { quoted, writeJson, writeLine } from "./Output.ts"
+
+export const command = Command.make(
+  "restore",
+  { file: Argument.String("file").pipe(Argument.withDescription("A file that feral-sync backup made")) },
+  Effect.fnUntraced(function* ({ file }) {
+    const home = yield* Config.loadHome(yield* Globals.Home)
+    const { restore } = yield* Effect.promise(() => import("../services/store/SqliteRestore.ts"))
+    const { kept } = yield* restore(home, file)
+    yield* (yield* Globals.Json)
+      ? writeJson({ file, kept: kept ?? null })
+      : writeLine(
+          `Restored ${quoted(file)}.` +
+            (kept === undefined ? "" : ` The database that was there is ${quoted(kept)} now.`) +
+            " What the backup lacks comes back from the peers."
+        )
+  })
+).pipe(
+  Command.withDescription(
+    "Put a backup in the place of the database. The node must not run. The backup is checked first, and the old database is kept under another name."
+  ),
+  Command.withShortDescription("Put a backup in the place of the database"),
+  Command.withExamples([{ command: "feral-sync restore feral-2026-11-28.db" }])
+)
