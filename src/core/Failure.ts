@@ -29,7 +29,7 @@ export const nextSteps = {
   Quarantined: "write the row again on the node that it comes from",
   RowsTooLarge: "split these rows into smaller ones",
   DeferredByPeer: "stop this node and run feral-sync identity new --reissue",
-  OriginsLeftOut: "look at feral-sync origins list; if they are made up, stop that node",
+  OriginsLeftOut: "they are taken bit by bit; if their ids are made up, stop that node",
   Diverged: "they are compared and repaired by themselves; feral-sync verify does so now"
 } as const
 
