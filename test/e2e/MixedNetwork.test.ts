@@ -7,6 +7,7 @@
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import type { Note } from "../../src/core/Row.ts"
 import { type Exchanged, LegacyPeer } from "../support/LegacyPeer.ts"
+import { needs } from "../support/Needs.ts"
 import { type Env, type Node, Nodes, run, until } from "../support/Nodes.ts"
 
 const isFull = process.env["FERAL_FAULTS"] === "full"
@@ -32,7 +33,7 @@ const existing = (generation: "early" | "newest", ...args: ReadonlyArray<string>
 
 const dialling = (...to: ReadonlyArray<{ readonly port: number }>): Env => ({
   ...open,
-  FERAL_SYNC_PEERS: to.map(({ port }) => `127.0.0.1:${port}`).join()
+  FERAL_SYNC_PEERS: to.map(({ port }) => `plain://127.0.0.1:${port}`).join()
 })
 
 const note = (id: string, content = id) => ({ id, content, tags: "[]", importance: "normal", source: "user" })
@@ -79,7 +80,7 @@ const quiet = async (peer: LegacyPeer, count: number, timeoutMs = 60_000): Promi
 /** Bytes a minute of exchanges that take so many bytes together, at the default interval of 30 s, between so many pairs. */
 const perMinute = (bytes: number, exchanges: number, pairs: number): number => (bytes / exchanges) * 2 * pairs
 
-describe("a mixed network", () => {
+describe.skipIf(needs("websockets", "zeroconf"))("a mixed network", () => {
   it("ours, an early node, ours: all of it goes through, and then nothing more, also after a restart of the quiet one", async () => {
     const rows = isFull ? 50_000 : 5_000
     const early = await existing("early").start()
@@ -231,7 +232,7 @@ describe("a mixed network", () => {
     peers.push(twin)
     await twin.start()
     await a.stop()
-    await a.start({ FERAL_SYNC_PEERS: `127.0.0.1:${twin.port}` })
+    await a.start({ FERAL_SYNC_PEERS: `plain://127.0.0.1:${twin.port}` })
     await until(
       "the twin is named",
       () => errorsOf(a),
