@@ -3,7 +3,7 @@
  * words put off the next try of its own address, by at most a minute, and change nothing else.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, HashMap, Redacted, type Scope } from "effect"
+import { Effect, Redacted, type Scope } from "effect"
 import { createServer } from "node:net"
 import type { Address } from "../../../src/core/Address.ts"
 import * as Digest from "../../../src/core/Digest.ts"
