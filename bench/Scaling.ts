@@ -75,13 +75,13 @@ const measure = (count: number, shape: Shape) => {
   const result = Effect.gen(function* () {
     yield* Effect.forEach(nodes, (node) => node.start())
     // Everybody has written something, so that clocks have as many entries as there are nodes.
-    for (const [n, node] of nodes.entries()) yield* node.write("notes", `row-${n}`, false)
+    for (const [n, node] of nodes.entries()) yield* node.write("notes", `row-${n}`, false, false)
     const forming = yield* until(isEqual)
     yield* world.sleep(30_000)
     const formed = since()
     yield* world.sleep(60_000)
     const atRest = since()
-    yield* nodes[0]?.write("notes", "one more", false) ?? Effect.succeed(undefined)
+    yield* nodes[0]?.write("notes", "one more", false, false) ?? Effect.succeed(undefined)
     const spread = yield* until(isEqual)
     yield* world.sleep(5_000)
     const write = since()

@@ -10,6 +10,7 @@ export interface Mutant {
   readonly to: string
 }
 
+const deferral = "src/core/session/Deferral.ts"
 const engine = "src/services/store/Engine.ts"
 const merge = "src/core/Merge.ts"
 const outbound = "src/core/session/Outbound.ts"
@@ -17,6 +18,34 @@ const inbound = "src/core/session/Inbound.ts"
 const exchange = "src/core/legacy/Exchange.ts"
 
 export const mutants: ReadonlyArray<Mutant> = [
+  {
+    name: "claim past what was left out",
+    breaks: "a node claims a row that was too large for it, and never gets it when the limit is raised",
+    file: outbound,
+    from: "const clock = Deferral.claimable(deferral, local.clock)",
+    to: "const clock = local.clock"
+  },
+  {
+    name: "claim what was left out itself",
+    breaks: "a node claims a row that was too large for it",
+    file: deferral,
+    from: "capped = VectorClock.withEntry(capped, node, Hlc.predecessor(reading))",
+    to: "capped = VectorClock.withEntry(capped, node, reading)"
+  },
+  {
+    name: "stop at what is too large",
+    breaks: "what follows a row that is too large never arrives",
+    file: "src/core/Wire.ts",
+    from: "      tooLarge.push({ operation, bytes: size })\n      continue",
+    to: "      tooLarge.push({ operation, bytes: size })\n      break"
+  },
+  {
+    name: "trust the hash without looking",
+    breaks: "nodes of different clocks take themselves for equal",
+    file: "src/core/Session.ts",
+    from: "const isSame = Handshake.hashOfClock(announced) === message.clockHash",
+    to: "const isSame = message.clockHash !== undefined"
+  },
   {
     name: "publish before commit",
     breaks: "what could not be written is told, and claimed by the next commit",

@@ -20,6 +20,7 @@ class VerificationFailed extends Schema.TaggedError<VerificationFailed>()("Verif
 
 const damaged =
   "the database is damaged: stop the node, put a backup in the place of sync.db (or remove it), and start; what it lacks comes back from the peers"
+const leftOut = "rows are larger than a node accepts: raise FERAL_SYNC_MAX_RECV_BYTES on the node that is named"
 const differing = `the rows of a peer still differ: run "${commandLine("verify")}" on that node, and then here again`
 
 const deferring =
@@ -54,9 +55,13 @@ export const command = Command.make(
           : "- the node does not run, so no peer was compared: start it, and verify again"
     )
     const isDeferred = peers.some(({ result }) => result === "deferred")
-    const ok = !isDeferred && peers.every(({ result }) => result !== "differs")
+    const isLeftOut = ({ result, reason }: Compared) => result === "behind" && reason !== undefined
+    const ok = !isDeferred && peers.every((peer) => peer.result !== "differs" && !isLeftOut(peer))
     if (isJson) yield* writeJson({ ok, database, rows, digest, corrected, peers })
-    if (!ok) return yield* new VerificationFailed({ problem: isDeferred ? deferring : differing })
+    if (!ok) {
+      const problem = isDeferred ? deferring : peers.some(isLeftOut) ? leftOut : differing
+      return yield* new VerificationFailed({ problem })
+    }
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
@@ -66,7 +71,7 @@ export const command = Command.make(
   Command.withExamples([{ command: "feral-sync verify" }, { command: "feral-sync verify --json | jq .ok" }])
 )
 
-const line = ({ node_id, result, rows_repaired: repaired }: Compared): string => {
+const line = ({ node_id, result, rows_repaired: repaired, reason }: Compared): string => {
   switch (result) {
     case "equal":
       return `✓ ${node_id} holds the same`
@@ -75,6 +80,7 @@ const line = ({ node_id, result, rows_repaired: repaired }: Compared): string =>
     case "differs":
       return `✗ ${node_id} holds other rows`
     case "behind":
+      if (reason !== undefined) return `✗ ${node_id} does not hold the same: ${oneLine(reason)}`
       return `- ${node_id} could not be compared: operations are under way between us`
     case "deferred":
       return `✗ ${node_id} and this node defer operations that are ahead of their clocks`

@@ -10,7 +10,7 @@ export const nextSteps = {
   ClockDrift: "set the clocks of both machines, for example with NTP",
   ClockZone: "one side has the wrong time zone or daylight saving time: check it on both machines",
   ProtocolViolation: "check that both run compatible versions",
-  FrameTooLarge: "raise FERAL_SYNC_MAX_RECV_BYTES on the receiving node",
+  FrameTooLarge: "raise FERAL_SYNC_MAX_RECV_BYTES there; larger rows are left out from now on",
   PassphraseUnset: "set FERAL_SYNC_PASSPHRASE there to the same value as here",
   DuplicateNodeId: "stop one of the two and run feral-sync identity new for it",
   SelfConnection: "it can be taken out of FERAL_SYNC_PEERS",
@@ -80,15 +80,35 @@ export class ProtocolViolation extends Schema.TaggedError<ProtocolViolation>()("
   }
 }
 
-/** A frame is larger than the receiver accepts. Sizes in bytes. */
+/** The peer closed because a frame is larger than it accepts. Bytes of the largest one that was under way. */
 export class FrameTooLarge extends Schema.TaggedError<FrameTooLarge>()("FrameTooLarge", {
-  bytes: Schema.Number,
-  limit: Schema.Number
+  peer: Schema.String,
+  bytes: Schema.Number
 }) {
   override get message(): string {
-    return `a frame of ${this.bytes} bytes is over the limit of ${this.limit}: ${nextSteps.FrameTooLarge}`
+    return `${this.peer} does not accept a frame of ${sizeOf(this.bytes)}: ${nextSteps.FrameTooLarge}`
   }
 }
+
+/** Rows are larger than one side accepts: they stay where they are, and all others go on. The first of them are named. */
+export class RowsTooLarge extends Schema.TaggedError<RowsTooLarge>()("RowsTooLarge", {
+  peer: Schema.String,
+  where: Schema.Literals(["here", "there"]),
+  count: Schema.Number,
+  rows: Schema.Array(Schema.Struct({ table: Schema.String, row_id: Schema.String, bytes: Schema.Number }))
+}) {
+  override get message(): string {
+    const named = this.rows.slice(0, 3).map(({ table, row_id, bytes }) => `${table} ${row_id}, ${sizeOf(bytes)}`)
+    const rows = [...named, ...(this.count > named.length ? [`${this.count - named.length} more`] : [])].join("; ")
+    const subject = this.count === 1 ? "1 row is larger" : `${this.count} rows are larger`
+    return this.where === "there"
+      ? `${subject} than ${this.peer} accepts: ${rows}; raise FERAL_SYNC_MAX_RECV_BYTES there`
+      : `${subject} than this node accepts from ${this.peer}: ${rows}; raise FERAL_SYNC_MAX_RECV_BYTES here`
+  }
+}
+
+const sizeOf = (bytes: number): string =>
+  bytes < 1_000_000 ? `${(bytes / 1_000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`
 
 /** The passphrases of the two nodes differ. `by` is the node that noticed. */
 export class PassphraseMismatch extends Schema.TaggedError<PassphraseMismatch>()("PassphraseMismatch", {

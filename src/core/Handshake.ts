@@ -8,7 +8,9 @@
  *
  * Sources: scrypt (RFC 7914), HMAC (RFC 2104), TLS exporters (RFC 8446 section 7.5) as channel binding (RFC 9266).
  */
-import { createHmac, scryptSync, timingSafeEqual } from "node:crypto"
+import { HashMap } from "effect"
+import { createHash, createHmac, scryptSync, timingSafeEqual } from "node:crypto"
+import type { VectorClock } from "./VectorClock.ts"
 
 /** The label of the TLS exporter that binds a proof to its channel, and the length of its value in bytes. */
 export const exporter = { label: "EXPORTER-feral-sync", length: 32 } as const
@@ -57,6 +59,12 @@ export const verify = (key: Uint8Array, role: Role, transcript: Transcript, proo
   const expected = new TextEncoder().encode(prove(key, role, transcript))
   const given = new TextEncoder().encode(proof)
   return given.length === expected.length && timingSafeEqual(given, expected)
+}
+
+/** The hash of a vector clock: equal for equal clocks, 16 bytes, base64url. */
+export const hashOfClock = (clock: VectorClock): string => {
+  const lines = Array.from(HashMap.entries(clock), ([node, { wall, counter }]) => `${node}\0${wall}:${counter}\n`)
+  return createHash("sha256").update(lines.sort().join("")).digest().subarray(0, 16).toString("base64url")
 }
 
 /** Whether two passphrases are the same. Takes the same time wherever they differ. */

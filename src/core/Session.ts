@@ -17,12 +17,15 @@ import { HashMap, HashSet, Option, Redacted, Result } from "effect"
 import {
   DuplicateNodeId,
   PassphraseMismatch,
+  PeerClosed,
   PeerTimeout,
   ProtocolViolation,
   RateLimited,
   type SessionFailure
 } from "./Failure.ts"
 import * as Handshake from "./Handshake.ts"
+import * as Deferral from "./session/Deferral.ts"
+import { type NodeId, utf8Length } from "./NodeId.ts"
 import * as Inbound from "./session/Inbound.ts"
 import * as Outbound from "./session/Outbound.ts"
 import * as Repair from "./session/Repair.ts"
@@ -30,14 +33,16 @@ import {
   type Action,
   andThen,
   digestsOf,
+  envelopeBytes,
   type Event,
   type Session,
   type Step,
+  takesOf,
   times,
   type View,
   withLocal
 } from "./session/State.ts"
-import { holdingOf, type Holdings, type Snapshot } from "./Replica.ts"
+import { holdingOf, type Holdings, noHoldings, type Snapshot } from "./Replica.ts"
 import * as VectorClock from "./VectorClock.ts"
 import * as Wire from "./Wire.ts"
 
@@ -45,7 +50,7 @@ export { initial, type Action, type Event, type Options, type Session, type Step
 
 /** The first step of a connection: the dialler speaks first. */
 export const open = (session: Session): Step =>
-  session.options.role === "dialler" ? [session, [hello(session, "sync_request", session.openedAt)]] : [session, []]
+  session.options.role === "dialler" ? [session, hello(session, "sync_request", session.openedAt)] : [session, []]
 
 /** What happens next. */
 export const step = (session: Session, event: Event): Step => {
@@ -96,6 +101,7 @@ export const deadline = (session: Session): number => {
     case "closed":
       return Infinity
     case "opening":
+    case "greeting":
       return session.openedAt + times.handshake
     case "open":
       return Math.min(
@@ -114,7 +120,7 @@ export const deadline = (session: Session): number => {
 const pingAt = ({ heardAt, pingedAt }: Session): number => Math.max(heardAt, pingedAt) + times.ping
 
 const onTick = (session: Session, now: number): Step => {
-  if (session.phase === "opening") {
+  if (session.phase !== "open") {
     return now < session.openedAt + times.handshake
       ? [session, []]
       : fail(session, "timeout", new PeerTimeout({ waitedFor: "handshake", seconds: times.handshake / 1000 }))
@@ -137,7 +143,8 @@ const onTick = (session: Session, now: number): Step => {
 }
 
 const onFrame = (session: Session, text: string, now: number, newOrigins = Infinity): Step => {
-  if (session.phase === "opening" && text.length > Wire.limits.greetingBytes) {
+  const limit = session.options.revision === 2 ? Wire.limits.proofBytes : Wire.limits.greetingBytes
+  if (session.phase === "opening" && text.length > limit) {
     return fail(session, "too_large", new ProtocolViolation({ detail: `a greeting of ${text.length} characters` }))
   }
   return Result.match(Wire.decode(text), {
@@ -145,7 +152,9 @@ const onFrame = (session: Session, text: string, now: number, newOrigins = Infin
     onSuccess: (message) =>
       session.phase === "open"
         ? onMessage(session, message, text.length, now, newOrigins)
-        : onOpening(session, message, now)
+        : session.phase === "greeting"
+          ? onGreeting(session, message, now)
+          : onOpening(session, message, now)
   })
 }
 
@@ -163,41 +172,88 @@ const onOpening = (session: Session, message: Wire.Message, now: number): Step =
   if (message.type !== (options.role === "dialler" ? "sync_response" : "sync_request")) {
     return fail(session, "protocol", new ProtocolViolation({ detail: `${message.type} before the handshake` }))
   }
+  const { nodeId } = message
+  if (nodeId === undefined)
+    return fail(session, "protocol", new ProtocolViolation({ detail: "a greeting without an id" }))
   const theirRole = options.role === "dialler" ? "server" : "dialler"
   const isProved = Handshake.verify(
     Redacted.value(options.key),
     theirRole,
-    transcript(session, theirRole, message.nodeId),
+    transcript(session, theirRole, nodeId),
     message.proof
   )
   if (!isProved) return fail(session, "invalid_passphrase", new PassphraseMismatch({ by: "this node" }))
   // Whoever only looks is answered and not met, so that it takes the place of no other connection, under any id.
   if (options.role === "server" && message.features.includes(Wire.probe)) {
-    return andThen([session, [hello({ ...session, peer: message.nodeId }, "sync_response", now)]], (next) =>
+    return andThen([session, hello({ ...session, peer: nodeId }, "sync_response", now)], (next) =>
       close(next, 1000, "", undefined)
     )
   }
-  if (message.nodeId === options.self) {
-    return fail(session, "duplicate_node_id", new DuplicateNodeId({ nodeId: message.nodeId }))
+  if (nodeId === options.self) {
+    return fail(session, "duplicate_node_id", new DuplicateNodeId({ nodeId }))
   }
-  const met: Session = { ...greeted(session, message, now), phase: "open", peer: message.nodeId }
-  const answer: ReadonlyArray<Action> = options.role === "server" ? [hello(met, "sync_response", now)] : []
-  return andThen(
-    [
-      { ...Outbound.restart(met, now), announced: clockToTell(met) },
-      [...answer, { _tag: "Established", peer: message.nodeId }]
-    ],
-    (next) => Outbound.pump(next, now)
-  )
+  const takes = options.assumed?.(nodeId) ?? session.takes
+  const met: Session = { ...session, phase: "greeting", peer: nodeId, takes }
+  const announced = clockToTell(met)
+  const answer = options.role === "server" ? hello(met, "sync_response", now) : []
+  const proved: Step = [{ ...met, announced }, [...answer, { _tag: "Established", peer: nodeId }]]
+  // Where proofs come first, the dialler tells its state once it knows that of the server.
+  if (options.revision === 2 && options.role === "server") return proved
+  return andThen(proved, (next) => onHello(next, message, now))
+}
+
+/** Both proofs hold, and the clock of the peer is still to come: it, or the hash of ours where the two are the same. */
+const onGreeting = (session: Session, message: Wire.Message, now: number): Step => {
+  if (message.type === "sync_error") return refused(session, message)
+  if (message.type !== "sync_request") {
+    return fail(session, "protocol", new ProtocolViolation({ detail: `${message.type} before the clocks` }))
+  }
+  return onHello(session, message, now)
+}
+
+/** What the peer holds: its clock, or the hash of it. */
+const onHello = (session: Session, message: Wire.Hello, now: number): Step => {
+  const { clock, clockHash } = message
+  if (clock === undefined) return clockHash === undefined ? withoutClock(session) : onHash(session, message, now)
+  const begun = VectorClock.merge(session.begun, clock)
+  if (HashMap.size(begun) > Wire.limits.origins) return fail(session, "protocol", Inbound.tooManyOrigins)
+  if (message.more === true) return [{ ...session, begun }, []]
+  const heard = greeted({ ...session, begun: VectorClock.empty }, message, begun, now)
+  // The dialler has told its clock when it saw that the hashes differ. Now it is the server's turn.
+  const isAnswerDue =
+    session.phase === "greeting" && session.options.revision === 2 && session.options.role === "server"
+  const answer = isAnswerDue ? hello(heard, "sync_request", now) : []
+  const open: Session = { ...heard, phase: "open", announced: isAnswerDue ? clockToTell(heard) : heard.announced }
+  return andThen([Outbound.restart(open, now), answer], (next) => Outbound.pump(next, now))
+}
+
+const withoutClock = (session: Session): Step =>
+  fail(session, "protocol", new ProtocolViolation({ detail: "neither a clock nor the hash of one" }))
+
+/** Compares the hashes of the clocks. Where they are the same, nothing more has to be said. */
+const onHash = (session: Session, message: Wire.Hello, now: number): Step => {
+  const { options, announced, phase } = session
+  if (phase !== "greeting" || options.revision !== 2) return withoutClock(session)
+  const isSame = Handshake.hashOfClock(announced) === message.clockHash
+  if (!isSame && options.role === "server") {
+    return fail(session, "protocol", new ProtocolViolation({ detail: "the hash of another clock than ours" }))
+  }
+  const heard = greeted(session, message, isSame ? announced : VectorClock.empty, now)
+  if (!isSame) return [heard, hello(heard, "sync_request", now)]
+  const answer = options.role === "dialler" ? hello(heard, "sync_request", now, message.clockHash) : []
+  const level = Outbound.level({ ...heard, phase: "open" }, now)
+  const inbound = { ...level.inbound, complete: true, lastSyncAt: now }
+  return andThen([{ ...level, inbound }, answer], (next) => Outbound.pump(next, now))
 }
 
 /** What a greeting tells: the peer's clock, which replaces what we knew, its digest and its time. */
-const greeted = (session: Session, message: Wire.Hello, now: number): Session =>
+const greeted = (session: Session, message: Wire.Hello, known: VectorClock.VectorClock, now: number): Session =>
   Inbound.hear(
     {
       ...session,
-      known: message.clock,
+      known,
       uncovered: message.uncovered,
+      takes: message.takes ?? session.takes,
       offset: message.time - now,
       repair: { ...session.repair, isSpoken: message.features.includes(Repair.feature) }
     },
@@ -208,7 +264,7 @@ const greeted = (session: Session, message: Wire.Hello, now: number): Session =>
 const onMessage = (session: Session, message: Wire.Message, size: number, now: number, newOrigins: number): Step => {
   switch (message.type) {
     case "sync_request":
-      return Outbound.pump(Outbound.restart(greeted(session, message, now), now), now)
+      return onHello(session, message, now)
     case "sync_response":
       return fail(session, "protocol", new ProtocolViolation({ detail: "a second sync_response" }))
     case "sync_data": {
@@ -219,6 +275,11 @@ const onMessage = (session: Session, message: Wire.Message, size: number, now: n
       const told = Inbound.onAck(session, message, now)
       return told instanceof ProtocolViolation ? fail(session, "protocol", told) : Outbound.pump(told, now)
     }
+    case "sync_deferred": {
+      const warning = Deferral.named(session.peer ?? session.options.remote, "here", message)
+      const warn: ReadonlyArray<Action> = warning === undefined ? [] : [{ _tag: "Warn", warning }]
+      return [{ ...session, inbound: { ...session.inbound, deferred: message } }, warn]
+    }
     case "sync_ranges":
       return [Repair.onRanges(session, message, now), []]
     case "sync_error":
@@ -226,34 +287,68 @@ const onMessage = (session: Session, message: Wire.Message, size: number, now: n
   }
 }
 
-/** Our greeting. The server's answer is the first in which both node ids are known. */
-const hello = (session: Session, type: Wire.Hello["type"], now: number): Action => {
+/**
+ * Our greeting. The server's answer is the first in which both node ids are known. To a side that has not proved itself it
+ * says nothing but the proof, where both sides can begin like that.
+ */
+const hello = (session: Session, type: Wire.Hello["type"], now: number, clockHash?: string): ReadonlyArray<Action> => {
   const { options, local, phase, peer } = session
   const isFirst = phase === "opening" || type === "sync_response"
-  const clock = isFirst ? clockToTell(session) : local.clock
-  const text = Wire.encode({
+  const isHashed = options.revision === 2 && (clockHash !== undefined || isFirst)
+  const features = options.isProbe === true ? [Wire.probe] : []
+  const proof = isFirst
+    ? Handshake.prove(Redacted.value(options.key), options.role, transcript(session, options.role, peer ?? ""))
+    : ""
+  const first = {
     type,
     nodeId: options.self,
-    clock,
-    proof: isFirst
-      ? Handshake.prove(Redacted.value(options.key), options.role, transcript(session, options.role, peer ?? ""))
-      : "",
+    clock: undefined,
+    proof,
+    digest: Option.none(),
+    rows: Option.none(),
+    uncovered: noHoldings,
+    features,
+    time: 0
+  } as const
+  if (options.revision === 2 && isFirst && options.role === "dialler") return [sendHello(first)]
+  const clock = phase === "open" ? local.clock : clockToTell(session)
+  // Until the peer has told what it takes, it is taken to take as little as can be configured.
+  const room = options.revision !== 2 ? Infinity : isHashed && clockHash === undefined ? 2_000 : session.takes.frame / 4
+  const uncovered = uncoveredOf(local, room)
+  const told: Wire.Hello = {
+    ...first,
+    nodeId: options.revision === 2 && !isFirst ? undefined : options.self,
     // A digest is the digest of a clock: none goes with a clock that is not ours.
-    ...(VectorClock.includes(clock, local.clock) ? digestsOf(local) : { digest: Option.none(), rows: Option.none() }),
-    uncovered: uncoveredOf(local),
-    features: options.isProbe === true ? [Wire.probe] : [Repair.feature],
-    time: now
-  })
-  return { _tag: "Send", text, operations: 0 }
+    ...(VectorClock.includes(clock, local.clock) ? digestsOf(local) : {}),
+    uncovered,
+    features: options.isProbe === true ? features : [Repair.feature],
+    time: now,
+    ...(options.revision === 2 ? { takes: takesOf(options) } : {})
+  }
+  if (isHashed) {
+    // What does not fit here goes with the clock, which is asked for by a hash that no clock has.
+    const isWhole = HashMap.size(uncovered) === HashMap.size(uncoveredOf(local, Infinity))
+    return [sendHello({ ...told, clockHash: clockHash ?? (isWhole ? Handshake.hashOfClock(clock) : "-") })]
+  }
+  if (options.revision !== 2) return [sendHello({ ...told, clock })]
+  const parts = Wire.partsOf(clock, session.takes.frame - room - 2 * envelopeBytes)
+  return parts.map((clock, index) =>
+    sendHello(index < parts.length - 1 ? { ...told, clock, uncovered: noHoldings, more: true } : { ...told, clock })
+  )
 }
 
-/** What we hold of the origins of which we have rows beyond our clock: as many of them as a greeting tells of. */
-const uncoveredOf = ({ clock, tops, holdings }: Snapshot): Holdings =>
-  HashMap.fromIterable(
+const sendHello = (hello: Wire.Hello): Action => ({ _tag: "Send", text: Wire.encode(hello), operations: 0 })
+/** What we hold of the origins of which we have rows beyond our clock: as many of them as a greeting tells of, in `room` bytes. */
+const uncoveredOf = ({ clock, tops, holdings }: Snapshot, room: number): Holdings => {
+  let bytes = 0
+  const fits = (node: NodeId) => (bytes += utf8Length(JSON.stringify(node)) + 40) <= room
+  return HashMap.fromIterable(
     [...HashMap.keys(VectorClock.difference(tops, clock))]
       .slice(0, Wire.limits.uncovered)
+      .filter(fits)
       .map((node) => [node, holdingOf(holdings, node)] as const)
   )
+}
 
 /**
  * The clock of a greeting. After a restore, peers may know more of our own history than we do: whom we meet for the first time
@@ -304,6 +399,8 @@ const failureOf = (refusal: Wire.Refusal, by: string, self: string): SessionFail
       })
     case "timeout":
       return new PeerTimeout({ waitedFor: `sign of life from us, says ${by},`, seconds: times.timeout / 1000 })
+    case "too_large":
+      return new PeerClosed({ code: Wire.closeCodes.too_large, reason: "a frame over its limit" })
     default:
       return new ProtocolViolation({ detail: `${by} says: ${quote(message === "" ? reason : message)}` })
   }
@@ -333,7 +430,8 @@ export const view = (session: Session): View => ({
   state: isCaughtUp(session) ? "live" : session.phase === "open" ? "syncing" : "connecting",
   lag:
     isCaughtUp(session) || HashMap.isEmpty(session.outbound.dirty)
-      ? session.outbound.unacked.reduce((sum, frame) => sum + frame.operations, 0)
+      ? session.outbound.unacked.reduce((sum, frame) => sum + frame.operations, 0) +
+        Deferral.countOf(session.outbound.deferral)
       : undefined,
   offset: session.offset,
   lastSyncAt: session.inbound.lastSyncAt,
@@ -341,8 +439,24 @@ export const view = (session: Session): View => ({
   deferredOwn: session.outbound.deferredOwn,
   leftOut: HashSet.size(session.inbound.leftOut),
   diverged: session.diverged,
+  tooLarge: tooLargeOf(session),
   repair: session.repair.isSpoken ? { isLevel: Repair.isLevel(session), activeAt: session.repair.activeAt } : undefined
 })
+
+const tooLargeOf = ({ peer, options, outbound, inbound }: Session) => {
+  const name = peer ?? options.remote
+  return (
+    Deferral.named(name, "there", Deferral.toWire(outbound.deferral)) ??
+    (inbound.deferred && Deferral.named(name, "here", inbound.deferred))
+  )
+}
+
+/** The bytes of the largest frame that is under way, and how many operations it has. */
+export const largestFrame = ({ outbound }: Session): { readonly bytes: number; readonly operations: number } =>
+  outbound.unacked.reduce((largest, frame) => (frame.bytes > largest.bytes ? frame : largest), {
+    bytes: 0,
+    operations: 0
+  })
 
 const isCaughtUp = ({ phase, inbound, outbound }: Session): boolean =>
   phase === "open" && inbound.complete && !outbound.fresh && HashMap.isEmpty(outbound.dirty)

@@ -8,6 +8,7 @@
 import { HashMap, Option, Result, Schema } from "effect"
 import * as Digest from "./Digest.ts"
 import { ProtocolViolation } from "./Failure.ts"
+import type { Reading } from "./Hlc.ts"
 import { parseExact } from "./Json.ts"
 import { NodeId, utf8Length } from "./NodeId.ts"
 import * as Operation from "./Operation.ts"
@@ -23,6 +24,10 @@ export const limits = {
   origins: 10_000,
   /** Bytes of a greeting, the one frame that is read of somebody who has not proved himself: room for as many origins. */
   greetingBytes: 10_000 * 300,
+  /** The same of a side that proves itself before it tells its clock. */
+  proofBytes: 65_536,
+  /** Rows that are named because they are too large. */
+  deferredRows: 256,
   features: 32,
   /** Origins whose rows a greeting sums up. */
   uncovered: 1_000,
@@ -50,11 +55,26 @@ export type Reason = keyof typeof closeCodes
 /** The feature of a dialler that only wants to know whether both sides would let each other in. */
 export const probe = "probe"
 
+/** What a side takes, in bytes: of a frame, and of the text of one operation. */
+export interface Takes {
+  readonly frame: number
+  readonly operation: number
+}
+
+/** What a side takes that does not tell. */
+export const defaultTakes: Takes = { frame: 8 * 1024 * 1024, operation: 8 * 1024 * 1024 - 1_024 }
+
 /** Who is there and what it has: the first message of each side. A request inside a session restarts the pump. */
 export interface Hello {
   readonly type: "sync_request" | "sync_response"
-  readonly nodeId: NodeId
-  readonly clock: VectorClock.VectorClock
+  /** None in a request inside a session. */
+  readonly nodeId: NodeId | undefined
+  /** None in a greeting that names the hash of the clock instead, or nothing but the proof. */
+  readonly clock: VectorClock.VectorClock | undefined
+  readonly clockHash?: string | undefined
+  /** Whether the clock goes on in the next message. */
+  readonly more?: boolean
+  readonly takes?: Takes | undefined
   /** HMAC proof of the passphrase; empty in a request inside a session. */
   readonly proof: string
   /** The digest of the state at `clock`; none while more is held than `clock` covers. */
@@ -115,6 +135,13 @@ export interface ToldRange extends Part {
   readonly settle: boolean
 }
 
+/** The rows that the sender leaves out because they are larger than the receiver takes: how many, and some of them. */
+export interface Deferred {
+  readonly type: "sync_deferred"
+  readonly count: number
+  readonly rows: ReadonlyArray<{ readonly table: string; readonly row_id: string; readonly bytes: number }>
+}
+
 /** A refusal. */
 export interface Refusal {
   readonly type: "sync_error"
@@ -124,7 +151,7 @@ export interface Refusal {
   readonly retryAfter?: number | undefined
 }
 
-export type Message = Hello | Data | Ack | Ranges | Refusal
+export type Message = Hello | Data | Ack | Ranges | Deferred | Refusal
 
 const ShortText = Schema.String.check(Schema.isMaxLength(limits.text))
 const ClockRecord = Schema.Record(Schema.String, Schema.String)
@@ -135,8 +162,11 @@ const HoldingsRecord = Schema.Record(NodeId, Schema.Tuple([Schema.Natural, Diges
 
 const HelloWire = Schema.Struct({
   type: Schema.Literals(["sync_request", "sync_response"]),
-  node_id: NodeId,
-  vector_clock: ClockRecord,
+  node_id: Schema.optionalKey(NodeId),
+  vector_clock: Schema.optionalKey(ClockRecord),
+  clock_hash: Schema.optionalKey(ShortText),
+  more: Schema.optionalKey(Schema.Boolean),
+  takes: Schema.optionalKey(Schema.Struct({ frame: Schema.Natural, operation: Schema.Natural })),
   proof: Schema.optionalKey(ShortText),
   digest: Schema.optionalKey(ShortText),
   rows: Schema.optionalKey(DigestText),
@@ -174,13 +204,20 @@ const RangesWire = Schema.Struct({
     })
   ).check(Schema.isMaxLength(limits.rangesPerFrame))
 })
+const DeferredWire = Schema.Struct({
+  type: Schema.Literal("sync_deferred"),
+  count: Schema.Natural,
+  rows: Schema.Array(Schema.Struct({ table: Operation.Kind, row_id: Operation.RowId, bytes: Schema.Natural })).check(
+    Schema.isMaxLength(limits.deferredRows)
+  )
+})
 const RefusalWire = Schema.Struct({
   type: Schema.Literal("sync_error"),
   reason: Schema.optionalKey(ShortText),
   message: Schema.optionalKey(ShortText),
   retry_after: Schema.optionalKey(Schema.Natural)
 })
-const MessageWire = Schema.Union([HelloWire, DataWire, AckWire, RangesWire, RefusalWire])
+const MessageWire = Schema.Union([HelloWire, DataWire, AckWire, RangesWire, DeferredWire, RefusalWire])
 type MessageWire = typeof MessageWire.Type
 
 const decodeMessage = Schema.decodeUnknownResult(MessageWire)
@@ -203,21 +240,27 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
   switch (wire.type) {
     case "sync_request":
     case "sync_response":
-      return Result.map(readClock(wire.vector_clock), (clock) => ({
-        type: wire.type,
-        nodeId: wire.node_id,
-        clock,
-        proof: wire.proof ?? "",
-        digest: Option.fromUndefinedOr(wire.digest),
-        rows: Option.fromUndefinedOr(wire.rows),
-        uncovered: HashMap.fromIterable(
-          Object.entries(wire.uncovered ?? {}).flatMap(([node, [rows, digest]]) =>
-            isNodeId(node) ? [[node, { rows, digest: Digest.fromText(digest) }] as const] : []
-          )
-        ),
-        features: wire.features ?? [],
-        time: wire.time ?? 0
-      }))
+      return Result.map(
+        wire.vector_clock === undefined ? Result.succeed(undefined) : readClock(wire.vector_clock),
+        (clock) => ({
+          type: wire.type,
+          nodeId: wire.node_id,
+          clock,
+          clockHash: wire.clock_hash,
+          more: wire.more ?? false,
+          takes: wire.takes,
+          proof: wire.proof ?? "",
+          digest: Option.fromUndefinedOr(wire.digest),
+          rows: Option.fromUndefinedOr(wire.rows),
+          uncovered: HashMap.fromIterable(
+            Object.entries(wire.uncovered ?? {}).flatMap(([node, [rows, digest]]) =>
+              isNodeId(node) ? [[node, { rows, digest: Digest.fromText(digest) }] as const] : []
+            )
+          ),
+          features: wire.features ?? [],
+          time: wire.time ?? 0
+        })
+      )
     case "sync_data":
       return Result.map(readClock(wire.through ?? {}), (through) => ({
         type: wire.type,
@@ -238,6 +281,8 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
           held
         }))
       )
+    case "sync_deferred":
+      return Result.succeed(wire)
     case "sync_ranges":
       return Result.succeed({
         type: wire.type,
@@ -288,13 +333,16 @@ export const encode = (message: Message): string => {
       return JSON.stringify({
         type: message.type,
         node_id: message.nodeId,
-        vector_clock: VectorClock.toRecord(message.clock),
+        vector_clock: message.clock && VectorClock.toRecord(message.clock),
+        clock_hash: message.clockHash,
+        ...(message.more === true ? { more: true } : {}),
+        takes: message.takes,
         ...(message.proof === "" ? {} : { proof: message.proof }),
         digest: Option.getOrUndefined(message.digest),
         rows: Option.getOrUndefined(message.rows),
         ...(HashMap.isEmpty(message.uncovered) ? {} : { uncovered: holdingsToWire(message.uncovered) }),
-        features: message.features,
-        time: message.time
+        ...(message.clock === undefined && message.features.length === 0 ? {} : { features: message.features }),
+        ...(message.time === 0 ? {} : { time: message.time })
       })
     case "sync_data":
       return encodeData(message, message.operations.map(Operation.toWire))
@@ -307,6 +355,8 @@ export const encode = (message: Message): string => {
         rows: Option.getOrUndefined(message.rows),
         ...(HashMap.isEmpty(message.held) ? {} : { held: VectorClock.toRecord(message.held) })
       })
+    case "sync_deferred":
+      return JSON.stringify(message)
     case "sync_ranges":
       return encodeRanges(message.round, message.ranges.map(rangeToWire))
     case "sync_error":
@@ -350,20 +400,51 @@ export const encodeRanges = (round: number, ranges: ReadonlyArray<string>): stri
 
 /**
  * The operations that fit into a frame of about `maxBytes` bytes, as texts: a leading part, and at least one of them however
- * large it is.
+ * large it is. Those that are larger than `maxOperation` are left out. `taken` counts both.
  */
 export const fill = (
   operations: ReadonlyArray<Operation.Operation>,
-  maxBytes: number
-): { readonly changes: ReadonlyArray<string>; readonly bytes: number } => {
+  maxBytes: number,
+  maxOperation: number
+): Filled => {
   const changes: Array<string> = []
+  const tooLarge: Array<{ readonly operation: Operation.Operation; readonly bytes: number }> = []
   let bytes = 0
   for (const operation of operations) {
     const text = Operation.toWire(operation)
     const size = utf8Length(text) + 1
+    if (size > maxOperation) {
+      tooLarge.push({ operation, bytes: size })
+      continue
+    }
     if (changes.length > 0 && bytes + size > maxBytes) break
     changes.push(text)
     bytes += size
   }
-  return { changes, bytes }
+  return { changes, bytes, tooLarge, taken: changes.length + tooLarge.length }
+}
+
+export interface Filled {
+  readonly changes: ReadonlyArray<string>
+  readonly bytes: number
+  readonly tooLarge: ReadonlyArray<{ readonly operation: Operation.Operation; readonly bytes: number }>
+  readonly taken: number
+}
+
+/** Cuts a clock into parts whose wire text has about `maxBytes` bytes each; at least one entry in each, and one part at least. */
+export const partsOf = (clock: VectorClock.VectorClock, maxBytes: number): ReadonlyArray<VectorClock.VectorClock> => {
+  const parts: Array<Array<readonly [NodeId, Reading]>> = [[]]
+  let bytes = 0
+  for (const [node, reading] of HashMap.entries(clock)) {
+    // The id stands there twice, and may have to be escaped.
+    const size = 2 * utf8Length(JSON.stringify(node)) + 40
+    let part = parts.at(-1) ?? []
+    if (part.length > 0 && bytes + size > maxBytes) {
+      parts.push((part = []))
+      bytes = 0
+    }
+    part.push([node, reading])
+    bytes += size
+  }
+  return parts.length === 1 ? [clock] : parts.map(VectorClock.fromEntries)
 }

@@ -32,7 +32,9 @@ export interface PeerStatus extends Schema.Schema.Type<typeof PeerStatus> {}
 export const Compared = Schema.Struct({
   node_id: Schema.String,
   result: Schema.Literals(["equal", "repaired", "differs", "behind", "deferred", "not comparable"]),
-  rows_repaired: Schema.Natural
+  rows_repaired: Schema.Natural,
+  /** Why it stays like that. */
+  reason: Schema.optionalKey(Schema.String)
 })
 export interface Compared extends Schema.Schema.Type<typeof Compared> {}
 

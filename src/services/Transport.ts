@@ -22,6 +22,8 @@ export interface Connection {
   readonly remote: Address
   /** 2 when both sides showed it in the upgrade, else 1. */
   readonly form: 1 | 2
+  /** How both sides begin form 2: with their clocks (1), or with their proofs (2). */
+  readonly revision: 1 | 2
   /** The nonces of the upgrade (form 2), base64url. */
   readonly nonces: { readonly dialler: string; readonly server: string }
   /** 32 bytes that both ends of this very channel can derive and nobody else: the TLS exporter (RFC 9266). */

@@ -138,7 +138,7 @@ describe("Wire", () => {
       refuses(JSON.stringify({ ...hello, vector_clock: { a: text } }), /clock entry/)
     }
     const decoded = Result.getOrThrow(Wire.decode(JSON.stringify({ ...hello, vector_clock: { a: "0:0:" } })))
-    assert.isTrue(decoded.type === "sync_request" && HashMap.isEmpty(decoded.clock))
+    assert.isTrue(decoded.type === "sync_request" && decoded.clock !== undefined && HashMap.isEmpty(decoded.clock))
   })
 
   it.prop(
@@ -146,7 +146,8 @@ describe("Wire", () => {
     [operations, Schema.Natural],
     ([operations, size]) => {
       const maxBytes = size % 5_000
-      const { changes, bytes } = Wire.fill(operations, maxBytes)
+      const { changes, bytes, taken } = Wire.fill(operations, maxBytes, Infinity)
+      assert.strictEqual(taken, changes.length)
       assert.deepStrictEqual(changes, operations.slice(0, changes.length).map(Operation.toWire))
       assert.strictEqual(bytes, Buffer.byteLength(changes.join(",")) + (changes.length > 0 ? 1 : 0))
       if (operations.length > 0) assert.isAtLeast(changes.length, 1)
@@ -155,6 +156,40 @@ describe("Wire", () => {
       if (next !== undefined) assert.isAbove(bytes + Buffer.byteLength(Operation.toWire(next)) + 1, maxBytes)
     },
     { arbitrary: { runs: 2_000 } }
+  )
+
+  it.prop(
+    "what is larger than the other side takes is left out of a frame, and nothing else is",
+    [operations, Schema.Natural, Schema.Natural],
+    ([operations, size, most]) => {
+      const maxOperation = most % 600
+      const { changes, tooLarge, taken } = Wire.fill(operations, size % 5_000, maxOperation)
+      const isLarge = (operation: Operation.Operation) =>
+        Buffer.byteLength(Operation.toWire(operation)) + 1 > maxOperation
+      const seen = operations.slice(0, taken)
+      assert.deepStrictEqual(changes, seen.filter((operation) => !isLarge(operation)).map(Operation.toWire))
+      assert.deepStrictEqual(
+        tooLarge.map(({ operation }) => operation),
+        seen.filter(isLarge)
+      )
+      assert.isTrue(taken === operations.length || changes.length > 0)
+    },
+    { arbitrary: { runs: 1_000 } }
+  )
+
+  it.prop(
+    "a clock is cut into parts that fit, and that make it up",
+    [vectorClock, Schema.Natural],
+    ([clock, size]) => {
+      const maxBytes = 400 + (size % 2_000)
+      const parts = Wire.partsOf(clock, maxBytes)
+      assert.strictEqual(VectorClock.compare(parts.reduce(VectorClock.merge, VectorClock.empty), clock), "equal")
+      for (const part of parts) {
+        const bytes = Buffer.byteLength(JSON.stringify(VectorClock.toRecord(part)))
+        assert.isTrue(bytes <= maxBytes || HashMap.size(part) <= 1)
+      }
+    },
+    { arbitrary: { runs: 1_000 } }
   )
 
   it("knows nothing of an absent origin", () => {

@@ -3,7 +3,7 @@
  */
 import { Clock as EffectClock, Context, Effect, Exit, Layer, Option, Redacted, Scope } from "effect"
 import type { Address } from "../../src/core/Address.ts"
-import { emptyObject } from "../../src/core/Json.ts"
+import { CanonicalJson, emptyObject } from "../../src/core/Json.ts"
 import { NodeId } from "../../src/core/NodeId.ts"
 import { Kind, OpId, type Operation, RowId } from "../../src/core/Operation.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
@@ -17,7 +17,7 @@ import { Store } from "../../src/services/Store.ts"
 import * as MemoryDisk from "../../src/services/store/MemoryDisk.ts"
 import { Transport } from "../../src/services/Transport.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
-import type { Kind as KindName } from "./Scenario.ts"
+import { type Kind as KindName, largeContent } from "./Scenario.ts"
 import { epoch, type World } from "./World.ts"
 
 export const passphrase = "the passphrase of the simulation"
@@ -49,7 +49,11 @@ export class SimulatedNode {
   private life: { readonly scope: Scope.Closeable; readonly store: Store["Service"] } | undefined
   private written = 0
 
-  constructor(world: World, host: string, dials: ReadonlyArray<Address>) {
+  private readonly limit: { readonly maxRecvBytes?: number }
+
+  /** `maxRecvBytes`: the largest frame that it takes, where that is not the default. */
+  constructor(world: World, host: string, dials: ReadonlyArray<Address>, maxRecvBytes?: number) {
+    this.limit = maxRecvBytes === undefined ? {} : { maxRecvBytes }
     this.world = world
     this.host = host
     this.dials = dials
@@ -80,14 +84,14 @@ export class SimulatedNode {
         Layer.provideMerge(
           Layer.mergeAll(
             Discovery.layerStatic(this.dials.map((address) => ({ ...address, plain: true as const }))),
-            Transport.layerMemory({ host: this.host, port: 1 }),
+            Transport.layerMemory({ host: this.host, port: 1, ...this.limit }),
             secret,
             // Kinds that this version does not know are written by nodes of later versions: each of these is one.
             Store.layerMemory({ nodeId: NodeId.make(this.host), disk: this.disk, isKnown: () => true })
           )
         ),
         Layer.provideMerge(Clock.layer),
-        Layer.provideMerge(Layer.succeed(Config, Config.make({ mdns: false, legacy: "on" }))),
+        Layer.provideMerge(Layer.succeed(Config, Config.make({ mdns: false, legacy: "on", ...this.limit }))),
         Layer.fresh
       )
       const scope = Scope.makeUnsafe()
@@ -134,7 +138,12 @@ export class SimulatedNode {
   }
 
   /** A local write; fails when the node is down as well. */
-  write(kind: KindName, row: string, isDelete: boolean): Effect.Effect<Operation | undefined, StoreUnavailable> {
+  write(
+    kind: KindName,
+    row: string,
+    isDelete: boolean,
+    isLarge: boolean
+  ): Effect.Effect<Operation | undefined, StoreUnavailable> {
     return Effect.suspend(() => {
       if (this.life === undefined) return Effect.succeed(undefined)
       const draft = {
@@ -142,7 +151,7 @@ export class SimulatedNode {
         table: Kind.make(kind),
         op_type: isDelete ? "delete" : "insert",
         row_id: RowId.make(row),
-        data: emptyObject
+        data: isLarge ? CanonicalJson.make(`{"content":"${"x".repeat(largeContent)}"}`) : emptyObject
       } as const
       // By the clock of this node, whoever asks it to write.
       return this.life.store.append([draft]).pipe(

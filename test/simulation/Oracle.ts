@@ -10,9 +10,13 @@ import type { NodeId } from "../../src/core/NodeId.ts"
 import type { Operation } from "../../src/core/Operation.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
 import type { MemoryDisk } from "../../src/services/store/MemoryDisk.ts"
+import { largeContent } from "./Scenario.ts"
 
 /** How far ahead of the clock of a node an operation may be (ms): what a node has that is configured by nobody. */
 const maxDrift = 300_000
+
+/** Whether a node with a small limit cannot take an operation. */
+const isLarge = ({ data }: Operation): boolean => data.length >= largeContent
 
 /** A promise that was broken. */
 export class Broken extends Error {}
@@ -97,6 +101,8 @@ export const checkSafety = (
     if (operation.hlc.node === nodeId && !VectorClock.covers(state.clock, operation.hlc))
       broken(`${name} does not claim what it has acknowledged: ${operation.op_id}`)
     if (VectorClock.covers(state.clock, operation.hlc) && !holds(rows, operation)) {
+      // What beats it may be too large to come here, or anywhere on the way here. It is claimed by nobody who lacks it.
+      if (!isLarge(operation) && ledger.operations.some((other) => isLarge(other) && beats(other, operation))) continue
       // What beats it may be a part of the history that was lost.
       if (ledger.operations.some((other) => restored.has(other.hlc.node) && beats(other, operation))) continue
       broken(
@@ -144,6 +150,34 @@ export const areEqual = (disks: ReadonlyArray<MemoryDisk>): boolean => {
       Digest.toText(state.digest) === Digest.toText(first.state.digest) &&
       VectorClock.compare(state.clock, first.state.clock) === "equal"
   )
+}
+
+/**
+ * What must hold where some nodes take small frames only, once everything that could be exchanged was: a row that fits is
+ * everywhere; one that does not is wherever a way leads on which it fits, from a node that holds it.
+ */
+export const checkDelivered = (
+  disks: ReadonlyArray<MemoryDisk>,
+  ledger: Ledger,
+  dials: ReadonlyArray<readonly [from: number, to: number]>,
+  small: ReadonlyArray<number>
+): void => {
+  const naive = mergeOf([...ledger.operations, ...disks.flatMap((disk) => [...disk.rows.values()])])
+  for (const [slot, winner] of naive) {
+    const reached = new Set(disks.keys().filter((index) => disks[index]?.rows.get(slot)?.op_id === winner.op_id))
+    const takes = (index: number) => !isLarge(winner) || !small.includes(index)
+    for (let before = -1; before < reached.size;) {
+      before = reached.size
+      for (const [one, other] of dials.flatMap(([from, to]) => [[from, to] as const, [to, from] as const])) {
+        if (reached.has(one) && takes(other)) reached.add(other)
+      }
+    }
+    if (reached.size === 0) broken(`nobody holds ${winner.op_id}`)
+    for (const index of reached) {
+      const held = disks[index]?.rows.get(slot)
+      if (held?.op_id !== winner.op_id) broken(`node ${index} holds ${held?.op_id ?? "nothing"}, not ${winner.op_id}`)
+    }
+  }
 }
 
 /** What must hold once everything that could be exchanged was. */

@@ -13,6 +13,8 @@ export type Happening =
       readonly kind: Kind
       readonly row: number
       readonly isDelete: boolean
+      /** More than a node with a small limit takes. */
+      readonly isLarge?: boolean
     }
   /** The process dies at once; with `power`, so does what was not synced. */
   | { readonly _tag: "Crash"; readonly node: number; readonly power: boolean; readonly downFor: number }
@@ -55,7 +57,13 @@ export interface Scenario {
   /** How long a frame is under way: up to this, in ms. */
   readonly latency: number
   readonly happenings: ReadonlyArray<Timed>
+  /** The nodes, by index, that take small frames only. */
+  readonly small?: ReadonlyArray<number>
 }
+
+/** Bytes of a frame that a node with a small limit takes, and of the content of a row that is too large for it. */
+export const smallFrame = 4_096
+export const largeContent = 6_000
 
 export const scenarioOf = (seed: number, wanted: { readonly nodes?: number | undefined } = {}): Scenario => {
   const random = seeded(seed ^ 0x5eed)
@@ -108,7 +116,7 @@ export const scenarioOf = (seed: number, wanted: { readonly nodes?: number | und
     return { _tag: "Restore", node: node(), downFor: span() }
   }
 
-  return {
+  const scenario: Scenario = {
     seed,
     nodes,
     old,
@@ -121,6 +129,16 @@ export const scenarioOf = (seed: number, wanted: { readonly nodes?: number | und
       after: chance(0.4) ? 0 : Math.floor(random() ** 2 * 20_000),
       happening: happening()
     }))
+  }
+  if (old.length > 0 || !chance(0.25)) return scenario
+  return {
+    ...scenario,
+    small: Array.from({ length: nodes }, (_, index) => index).filter(() => chance(0.4)),
+    happenings: scenario.happenings.map((timed) =>
+      timed.happening._tag === "Write" && !timed.happening.isDelete && chance(0.3)
+        ? { ...timed, happening: { ...timed.happening, isLarge: true } }
+        : timed
+    )
   }
 }
 

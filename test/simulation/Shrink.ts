@@ -62,6 +62,9 @@ export const without = (scenario: Scenario, host: number): Scenario => {
     nodes: host < nodes ? nodes - 1 : nodes,
     old: old.filter((_, index) => nodes + index !== host),
     dials: [...dials.values()],
+    ...(scenario.small && {
+      small: scenario.small.filter((index) => index !== host).map((index) => (index > host ? index - 1 : index))
+    }),
     happenings
   }
 }

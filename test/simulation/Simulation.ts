@@ -14,7 +14,7 @@ import { OldNode } from "../support/OldNode.ts"
 import { addressOf, passphrase, SimulatedNode } from "./Cluster.ts"
 import * as OldPeer from "./OldPeer.ts"
 import * as Oracle from "./Oracle.ts"
-import { type Happening, type Scenario, told } from "./Scenario.ts"
+import { type Happening, type Scenario, smallFrame, told } from "./Scenario.ts"
 import { epoch, World } from "./World.ts"
 
 export interface Outcome {
@@ -54,7 +54,12 @@ export const simulate = (scenario: Scenario): Outcome => {
   const dialsOf = (index: number) =>
     scenario.dials.filter(([from]) => from === index).map(([, to]) => addressOf(hosts[to] ?? ""))
   const nodes = Array.from({ length: scenario.nodes }, (_, index) => {
-    return new SimulatedNode(world, `n${index}`, dialsOf(index))
+    return new SimulatedNode(
+      world,
+      `n${index}`,
+      dialsOf(index),
+      scenario.small?.includes(index) === true ? smallFrame : undefined
+    )
   })
   const old = scenario.old.map((isNewest, index) => new OldNode(NodeId.make(`old${index}`), isNewest))
   const grown = nodes.map((): ReadonlySet<Merge.Slot> => new Set())
@@ -141,8 +146,12 @@ export const simulate = (scenario: Scenario): Outcome => {
         case "Write": {
           const node = nodes[happening.node]
           const written = yield* Effect.exit(
-            node?.write(happening.kind, `${happening.kind}-${happening.row}`, happening.isDelete) ??
-              Effect.succeed(undefined)
+            node?.write(
+              happening.kind,
+              `${happening.kind}-${happening.row}`,
+              happening.isDelete,
+              happening.isLarge === true
+            ) ?? Effect.succeed(undefined)
           )
           if (Exit.isSuccess(written) && written.value !== undefined) {
             ledger.add(written.value, restored.has(written.value.hlc.node))
@@ -268,21 +277,42 @@ export const simulate = (scenario: Scenario): Outcome => {
     }
     yield* rewire
     const deadline = world.now + patience
+    const { small } = scenario
+    const checkEnd = () =>
+      small === undefined
+        ? Oracle.checkConverged(
+            nodes.map(({ disk }) => disk),
+            ledger
+          )
+        : Oracle.checkDelivered(
+            nodes.map(({ disk }) => disk),
+            ledger,
+            scenario.dials,
+            small
+          )
+    const isDelivered = () => {
+      try {
+        checkEnd()
+        return true
+      } catch (error) {
+        if (error instanceof Oracle.Broken) return false
+        throw error
+      }
+    }
     const isDone = () =>
-      Oracle.areEqual(nodes.map(({ disk }) => disk)) &&
-      nodes.every(({ disk }) => ledger.operations.every((operation) => Oracle.holds(disk.rows, operation)))
+      small === undefined
+        ? Oracle.areEqual(nodes.map(({ disk }) => disk)) &&
+          nodes.every(({ disk }) => ledger.operations.every((operation) => Oracle.holds(disk.rows, operation)))
+        : isDelivered()
     while (!isDone() && world.now < deadline) {
       yield* world.sleep(5_000)
       for (const index of nodes.keys()) check(index)
     }
     note(isDone() ? "all nodes are equal" : "the nodes do not become equal")
-    Oracle.checkConverged(
-      nodes.map(({ disk }) => disk),
-      ledger
-    )
+    checkEnd()
     // Nodes that are equal have nothing to send each other when they meet again. What existing FERAL nodes send is theirs; and at the
     // first meeting after its start, a node asks for what it may have forgotten itself.
-    if (old.length === 0) {
+    if (old.length === 0 && small === undefined) {
       for (let meeting = 0; meeting < 2; meeting++) {
         yield* Effect.forEach(pairs, ([one, other]) => network.cut(one, other))
         rowsCarried = 0

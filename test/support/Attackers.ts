@@ -16,7 +16,7 @@ import { nextText } from "./Transports.ts"
 /** A connection in memory from a host that is no node. It lives in the scope. */
 export const reach = Effect.fnUntraced(function* (host: string, to: Address, form: 1 | 2 = 2) {
   const network = yield* MemoryNetwork
-  return yield* network.dial({ host, form, maxRecvBytes: 64 * 1024 * 1024 }, to)
+  return yield* network.dial({ host, form, revision: 1, maxRecvBytes: 64 * 1024 * 1024 }, to)
 })
 
 /** The greeting of a dialler on this connection, with a proof by `key`. */

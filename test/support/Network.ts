@@ -57,7 +57,9 @@ export class Link {
     server: NaiveReplica,
     now: () => number,
     options: Partial<Session.Options> = {},
-    keys: { readonly 0?: Uint8Array; readonly 1?: Uint8Array } = {}
+    keys: { readonly 0?: Uint8Array; readonly 1?: Uint8Array } = {},
+    /** What is not the same for both ends. */
+    each: readonly [Partial<Session.Options>, Partial<Session.Options>] = [{}, {}]
   ) {
     this.now = now
     const end = (replica: NaiveReplica, role: "dialler" | "server"): End => ({
@@ -75,7 +77,9 @@ export class Link {
           met: new Set(),
           maxFrameBytes: 4_096,
           maxDriftMs: 300_000,
-          ...options
+          revision: 2,
+          ...options,
+          ...each[role === "dialler" ? 0 : 1]
         },
         replica.snapshot(),
         now()

@@ -15,7 +15,8 @@ import type { Operation } from "../Operation.ts"
 import { type Batch, originsAfter, type Snapshot } from "../Replica.ts"
 import * as VectorClock from "../VectorClock.ts"
 import * as Wire from "../Wire.ts"
-import { acknowledge, learn } from "./Outbound.ts"
+import * as Deferral from "./Deferral.ts"
+import { acknowledge, learn, withDeferral } from "./Outbound.ts"
 import {
   type Action,
   commitFrames,
@@ -23,6 +24,7 @@ import {
   creditFrames,
   emptyFrames,
   digestsOf,
+  envelopeBytes,
   type Frame,
   type Inbound,
   isSettled,
@@ -50,6 +52,7 @@ export const onData = (
   const empties = isEmpty ? inbound.empties + 1 : 0
   if (empties > emptyFrames) return new ProtocolViolation({ detail: `${empties} empty frames in a row` })
 
+  const before = withDeferral(session, Deferral.meet(session.outbound.deferral, data.operations))
   const sifted = withinAllowance(session, data, newOrigins)
   const { brought, leftOut } = sifted
   const { operations, held } = holdBack(sifted, data.fresh ? HashMap.empty() : inbound.held, now, options.maxDriftMs)
@@ -63,7 +66,7 @@ export const onData = (
     return new ProtocolViolation({ detail: "it sends more than was acknowledged" })
   }
   const next: Session = {
-    ...learn(session, sifted.through, now),
+    ...learn(before, sifted.through, now),
     inbound: {
       ...inbound,
       seq: inbound.seq + 1,
@@ -245,12 +248,16 @@ const withoutEcho = (session: Session, { version }: Snapshot): Session => {
 /** Tells the peer how far we are: in answer to its frame `seq`, or of our own accord. */
 export const tell = (session: Session, seq: Option.Option<number>): Step => {
   const { local, announced, inbound } = session
-  const clock = VectorClock.difference(local.clock, announced)
+  // What does not fit in one frame is told in the next.
+  const [clock = VectorClock.empty, ...more] = Wire.partsOf(
+    VectorClock.difference(local.clock, announced),
+    session.takes.frame - 2 * envelopeBytes
+  )
   const told: Session = {
     ...session,
     announced: VectorClock.merge(announced, clock),
     isDigestDue: false,
-    inbound: { ...inbound, tellAt: undefined }
+    inbound: { ...inbound, tellAt: more.length > 0 ? session.heardAt : undefined }
   }
   if (Option.isNone(seq) && HashMap.isEmpty(clock) && !session.isDigestDue) return [told, []]
   const text = Wire.encode({ type: "sync_ack", seq, clock, ...digestsOf(local), held: inbound.held })
@@ -332,7 +339,7 @@ export const releaseAt = ({ inbound, options }: Session): number => {
 }
 
 /** The time has come: asks the peer to start over from what we claim. */
-export const release = (session: Session, hello: Action): Step => [
+export const release = (session: Session, hellos: ReadonlyArray<Action>): Step => [
   { ...session, inbound: { ...session.inbound, stale: true, complete: false, askAgainAt: Infinity } },
-  [hello]
+  hellos
 ]

@@ -28,11 +28,14 @@ import {
 } from "../Replica.ts"
 import * as VectorClock from "../VectorClock.ts"
 import * as Wire from "../Wire.ts"
+import * as Deferral from "./Deferral.ts"
 import {
   type Action,
+  andThen,
   creditBytes,
   creditFrames,
   type Dirty,
+  envelopeBytes,
   originsPerRead,
   type Outbound,
   type Session,
@@ -54,11 +57,22 @@ export const restart = (session: Session, now: number): Session => ({
   }
 })
 
+/** Both sides claim the same: there is nothing to be said, unless we hold something beyond that. */
+export const level = (session: Session, now: number): Session => {
+  const restarted = restart(session, now)
+  return HashMap.isEmpty(restarted.outbound.dirty)
+    ? { ...restarted, outbound: { ...restarted.outbound, fresh: false, complete: true } }
+    : restarted
+}
+
 /**
  * Everything that the peer may lack. Of an origin of which it holds the same rows as we do it lacks none, whatever the clocks say:
  * what it has replaced since it told so is beaten.
  */
-const allDirty = ({ local, known, uncovered }: Session, now: number): Pick<Outbound, "dirty" | "seen"> => ({
+const allDirty = (
+  { local, known, uncovered }: Session,
+  now: number
+): Pick<Outbound, "dirty" | "seen" | "deferral"> => ({
   dirty: HashMap.map(
     HashMap.filter(VectorClock.difference(local.tops, known), isLacking(local, uncovered)),
     (_, node) => ({
@@ -68,7 +82,9 @@ const allDirty = ({ local, known, uncovered }: Session, now: number): Pick<Outbo
       beatsOwn: true
     })
   ),
-  seen: local.version
+  seen: local.version,
+  // It is found again.
+  deferral: Deferral.none
 })
 
 const isLacking =
@@ -78,7 +94,7 @@ const isLacking =
 
 /** Reads on, when there is something to do and credit to do it. */
 export const pump = (session: Session, now: number): Step => {
-  const { outbound, local, options } = session
+  const { outbound, local } = session
   if (session.phase !== "open" || outbound.reading !== undefined || !hasCredit(outbound)) return [session, []]
   const from: Array<readonly [NodeId, Hlc.Reading]> = []
   for (const [node, dirty] of HashMap.entries(outbound.dirty)) {
@@ -89,7 +105,7 @@ export const pump = (session: Session, now: number): Step => {
   const request: DeltaRequest = {
     from,
     since: outbound.seen,
-    maxBytes: options.maxFrameBytes,
+    maxBytes: frameBytes(session),
     maxOperations: Wire.limits.operationsPerFrame
   }
   return [{ ...session, outbound: { ...outbound, reading: request } }, [{ _tag: "Read", request }]]
@@ -112,8 +128,9 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
   }
   // Leave room for the envelope, which holds the claims.
   const unsent = delta.operations.filter((operation) => !VectorClock.covers(session.known, operation.hlc))
-  const { changes, bytes } = Wire.fill(unsent, session.options.maxFrameBytes - envelopeBytes)
-  const [last, cut] = [unsent[changes.length - 1], unsent[changes.length]]
+  const room = frameBytes(session) - envelopeBytes
+  const { changes, bytes, taken, tooLarge } = Wire.fill(unsent, room, session.takes.operation)
+  const [last, cut] = [unsent[taken - 1], unsent[taken]]
   const dirty = addTouched(
     moveCursors(session.outbound.dirty, request, delta, last?.hlc, cut?.hlc),
     delta.touched.value,
@@ -122,16 +139,21 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
     now
   )
   const complete = HashMap.isEmpty(dirty)
-  const outbound: Outbound = {
+  const found: Outbound = {
     ...session.outbound,
     dirty,
     seen: current.local.version,
     reading: undefined,
-    unclaimed: !complete
+    deferral: Deferral.add(Deferral.meet(session.outbound.deferral, unsent), tooLarge)
   }
-  const through = claims({ ...current, outbound })
+  // What does not fit is claimed in the next frame.
+  const [through = VectorClock.empty, ...left] = Wire.partsOf(
+    claims({ ...current, outbound: found }),
+    room - bytes + 512
+  )
+  const outbound: Outbound = { ...found, unclaimed: !complete || left.length > 0 }
   const isNews = changes.length > 0 || !HashMap.isEmpty(through) || (complete && isClaimDue({ ...current, outbound }))
-  if (!isNews) return pump({ ...current, outbound }, now)
+  if (!isNews) return andThen(tellDeferral({ ...current, outbound }), (next) => pump(next, now))
 
   const text = Wire.encodeData({ seq: outbound.seq, more: !complete, fresh: outbound.fresh, through }, changes)
   const sent: Session = {
@@ -145,25 +167,43 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
     }
   }
   const send: Action = { _tag: "Send", text, operations: changes.length }
-  const [after, more] = pump(sent, now)
-  return [after, [send, ...more]]
+  return andThen(andThen([sent, [send]], tellDeferral), (next) => pump(next, now))
 }
 
-/** Room for the envelope of a frame of operations. */
-export const envelopeBytes = 1_024
+/** Once a round is complete: names what was left out, to the peer and to whoever operates this node. */
+const tellDeferral = (session: Session): Step => {
+  const { outbound, peer, options } = session
+  if (outbound.deferral === outbound.deferralTold || !HashMap.isEmpty(outbound.dirty)) return [session, []]
+  const told: Session = { ...session, outbound: { ...outbound, deferralTold: outbound.deferral } }
+  if (Deferral.countOf(outbound.deferral) + Deferral.countOf(outbound.deferralTold) === 0) return [told, []]
+  const message = Deferral.toWire(outbound.deferral)
+  const warning = Deferral.named(peer ?? options.remote, "there", message)
+  return [
+    told,
+    [
+      ...(warning === undefined ? [] : [{ _tag: "Warn", warning } as const]),
+      ...(options.revision === 2 ? [{ _tag: "Send", text: Wire.encode(message), operations: 0 } as const] : [])
+    ]
+  ]
+}
+
+/** Bytes of a frame that we send: what both sides allow. */
+export const frameBytes = ({ options, takes }: Session): number => Math.min(options.maxFrameBytes, takes.frame)
 
 /** What the peer may claim, and was not told yet. */
 const claims = ({
-  outbound: { dirty, offered },
-  local: { clock },
+  outbound: { dirty, offered, deferral },
+  local,
   known,
   options: { self }
 }: Session): VectorClock.VectorClock => {
+  const clock = Deferral.claimable(deferral, local.clock)
   if (HashMap.isEmpty(dirty)) return VectorClock.difference(VectorClock.difference(clock, offered), known)
   const own = VectorClock.get(clock, self)
   return HashMap.has(dirty, self) ||
     HashMap.some(dirty, ({ beatsOwn }) => beatsOwn) ||
-    VectorClock.covers(offered, { ...own, node: self })
+    VectorClock.covers(offered, { ...own, node: self }) ||
+    VectorClock.covers(known, { ...own, node: self })
     ? VectorClock.empty
     : VectorClock.advance(VectorClock.empty, self, own)
 }
@@ -265,8 +305,14 @@ export const learn = (session: Session, told: VectorClock.VectorClock, now: numb
           }
         }
       })
-  return { ...session, known, outbound: { ...outbound, dirty } }
+  return withDeferral({ ...session, known, outbound: { ...outbound, dirty } }, Deferral.cover(outbound.deferral, known))
 }
+
+/** With less that is left out: what was kept back for it can be claimed. */
+export const withDeferral = (session: Session, deferral: Deferral.Deferral): Session =>
+  deferral === session.outbound.deferral
+    ? session
+    : { ...session, outbound: { ...session.outbound, deferral, unclaimed: true } }
 
 /** What a peer has of origins that nobody else knows need not be remembered: it is told by many entries, and bounded. */
 const withinOrigins = ({ known, local }: Session, clock: VectorClock.VectorClock): VectorClock.VectorClock =>

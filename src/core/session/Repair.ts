@@ -15,8 +15,9 @@ import { byCodePoint } from "../NodeId.ts"
 import * as Reconcile from "../Reconcile.ts"
 import * as VectorClock from "../VectorClock.ts"
 import * as Wire from "../Wire.ts"
-import { counted, envelopeBytes, hasCredit } from "./Outbound.ts"
-import { type Action, type Repair, type Session, type Step, times } from "./State.ts"
+import * as Deferral from "./Deferral.ts"
+import { counted, frameBytes, hasCredit } from "./Outbound.ts"
+import { type Action, envelopeBytes, type Repair, type Session, type Step, times } from "./State.ts"
 
 /** What both sides name in `features` to take part. */
 export const feature = "repair"
@@ -159,13 +160,13 @@ const compare = (repair: Repair, { operations, exhausted }: Reconcile.RangePage)
 
 /** Tells what there is to tell, in as many frames as it takes; the parts of one split, with which a dialogue begins, in one. */
 const tell = (session: Session): Step => {
-  const { repair, options } = session
+  const { repair } = session
   const round = repair.round + 1
   const frames: Array<Array<string>> = []
   let frame: Array<string> = []
   let bytes = 0
   for (const text of repair.told.map(Wire.rangeToWire)) {
-    const isFull = bytes + text.length > options.maxFrameBytes - envelopeBytes && frame.length >= Reconcile.fanOut
+    const isFull = bytes + text.length > frameBytes(session) - envelopeBytes && frame.length >= Reconcile.fanOut
     if (isFull || frames.length === 0) {
       frames.push((frame = []))
       bytes = 0
@@ -181,19 +182,21 @@ const tell = (session: Session): Step => {
 
 /** Sends what was read of the first range that is settled. */
 const send = (session: Session, { operations, exhausted }: Reconcile.RangePage): Step => {
-  const { repair, outbound, options } = session
+  const { repair, outbound, takes } = session
   const [range, ...settling] = repair.settling
   if (range === undefined) return [session, []]
-  const { changes, bytes } = Wire.fill(operations, options.maxFrameBytes - envelopeBytes)
-  const last = operations[changes.length - 1]
-  const isDone = last === undefined || (exhausted && changes.length === operations.length)
+  const room = frameBytes(session) - envelopeBytes
+  const { changes, bytes, taken, tooLarge } = Wire.fill(operations, room, takes.operation)
+  const last = operations[taken - 1]
+  const isDone = last === undefined || (exhausted && taken === operations.length)
   const left = isDone ? settling : [{ ...range, after: Reconcile.positionOf(last) }, ...settling]
-  const next: Session = { ...session, repair: { ...repair, settling: left } }
-  if (last === undefined) return [next, []]
+  const deferral = Deferral.add(outbound.deferral, tooLarge)
+  const next: Session = { ...session, outbound: { ...outbound, deferral }, repair: { ...repair, settling: left } }
+  if (changes.length === 0) return [next, []]
   const frame = { seq: outbound.seq, more: !outbound.complete, fresh: false, through: VectorClock.empty }
   const text = Wire.encodeData(frame, changes)
   return [
-    { ...next, outbound: counted(outbound, bytes, changes.length) },
+    { ...next, outbound: counted(next.outbound, bytes, changes.length) },
     [{ _tag: "Send", text, operations: changes.length }]
   ]
 }

@@ -3,7 +3,7 @@
  */
 import { HashMap, HashSet, Option, type Redacted } from "effect"
 import * as Digest from "../Digest.ts"
-import type { ClockDrift, OriginsLeftOut, SessionFailure } from "../Failure.ts"
+import type { ClockDrift, OriginsLeftOut, RowsTooLarge, SessionFailure } from "../Failure.ts"
 import type { Role } from "../Handshake.ts"
 import type { Reading } from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
@@ -11,7 +11,8 @@ import type { Range, RangePage, RangeRequest, Split, Summary } from "../Reconcil
 import type { Batch, Delta, DeltaRequest, Holdings, Snapshot } from "../Replica.ts"
 import { noHoldings } from "../Replica.ts"
 import * as VectorClock from "../VectorClock.ts"
-import type { Ack, ToldRange } from "../Wire.ts"
+import { type Ack, type Deferred, defaultTakes, type Takes, type ToldRange } from "../Wire.ts"
+import * as Deferral from "./Deferral.ts"
 
 /** Times of the protocol, in milliseconds. */
 export const times = {
@@ -84,7 +85,25 @@ export interface Options {
   readonly met: ReadonlySet<NodeId>
   readonly maxFrameBytes: number
   readonly maxDriftMs: number
+  /**
+   * How both sides begin, as the upgrade showed: 1 (the default) with their clocks, as nodes did before they could tell; 2 with
+   * their proofs, the hash of the clock after it, and the clock itself only if the hashes differ.
+   */
+  readonly revision?: 1 | 2
+  /** Bytes of a frame that we take. */
+  readonly maxRecvBytes?: number
+  /** What a peer that does not tell is known to take. */
+  readonly assumed?: (peer: NodeId) => Takes | undefined
 }
+
+/** What we take. */
+export const takesOf = ({ maxRecvBytes = defaultTakes.frame }: Options): Takes => ({
+  frame: maxRecvBytes,
+  operation: maxRecvBytes - envelopeBytes
+})
+
+/** Room for the envelope of a frame of operations. */
+export const envelopeBytes = 1_024
 
 /**
  * An origin that holds something the peer may lack: beyond `from`, to be sent at `due` (ms), or later while the peer is busy with
@@ -116,8 +135,11 @@ export interface Outbound {
   /** What the peer was told that it may claim. */
   readonly offered: VectorClock.VectorClock
   /** Frames that are not acknowledged yet, and their bytes together. */
-  /** Whether something was dirty when claims were looked at last: then some may have been kept back. */
+  /** Whether something was dirty when claims were looked at last, or not all claims fitted: some may have been kept back. */
   readonly unclaimed: boolean
+  /** What the peer cannot take, and what it was told of that. */
+  readonly deferral: Deferral.Deferral
+  readonly deferralTold: Deferral.Deferral
   readonly unacked: ReadonlyArray<{ readonly seq: number; readonly bytes: number; readonly operations: number }>
   readonly unackedBytes: number
 }
@@ -153,6 +175,8 @@ export interface Inbound {
   /** We asked for a restart, and what still comes belongs to the pump before it. */
   readonly stale: boolean
   readonly empties: number
+  /** What the peer leaves out because it is too large for us. */
+  readonly deferred: Deferred | undefined
   /** Whether the peer's round is complete. */
   readonly complete: boolean
   /** When the last frame was committed (ms). */
@@ -213,7 +237,8 @@ export interface Suspicion {
 
 export interface Session {
   readonly options: Options
-  readonly phase: "opening" | "open" | "closed"
+  /** From `greeting` on the peer has proved itself; from `open` on its clock is known. */
+  readonly phase: "opening" | "greeting" | "open" | "closed"
   readonly openedAt: number
   /** When the peer last gave a sign of life, and when we last asked for one (ms). */
   readonly heardAt: number
@@ -225,6 +250,10 @@ export interface Session {
   readonly known: VectorClock.VectorClock
   /** Our clock as far as the peer was told. */
   readonly announced: VectorClock.VectorClock
+  /** The first parts of a clock of which the last one is still to come. */
+  readonly begun: VectorClock.VectorClock
+  /** What the peer takes. */
+  readonly takes: Takes
   /** How far the peer's wall time is ahead of ours (ms). */
   readonly offset: number | undefined
   /** The digest that the peer told last, with its clock at that moment. */
@@ -286,7 +315,7 @@ export type Action =
   /** The peer claims the same history and holds other rows; or does so no more. */
   | { readonly _tag: "Diverged"; readonly peer: NodeId; readonly diverged: boolean }
   /** Something that an operator should know of, while the session goes on. */
-  | { readonly _tag: "Warn"; readonly warning: ClockDrift | OriginsLeftOut }
+  | { readonly _tag: "Warn"; readonly warning: ClockDrift | OriginsLeftOut | RowsTooLarge }
   /** So many origins were taken that were not known before. */
   | { readonly _tag: "Brought"; readonly origins: number }
   /** The end. Without a failure it was our wish. */
@@ -313,6 +342,8 @@ export interface View {
   /** New origins of the peer that wait to be taken. */
   readonly leftOut: number
   readonly diverged: boolean
+  /** Rows that one side cannot take. */
+  readonly tooLarge?: RowsTooLarge | undefined
   /** How the comparison of rows goes; none with a peer that takes no part in it. */
   readonly repair:
     | {
@@ -343,6 +374,8 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
   local,
   known: VectorClock.empty,
   announced: VectorClock.empty,
+  begun: VectorClock.empty,
+  takes: defaultTakes,
   offset: undefined,
   heard: undefined,
   uncovered: noHoldings,
@@ -375,6 +408,8 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
     complete: false,
     offered: VectorClock.empty,
     unclaimed: false,
+    deferral: Deferral.none,
+    deferralTold: Deferral.none,
     unacked: [],
     unackedBytes: 0
   },
@@ -390,6 +425,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
     askAgainAt: Infinity,
     stale: false,
     empties: 0,
+    deferred: undefined,
     complete: false,
     lastSyncAt: undefined,
     tellAt: undefined

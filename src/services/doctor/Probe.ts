@@ -58,6 +58,8 @@ export const probe = Effect.fn("Probe.probe")(function* (
       binding,
       openedAt: Hlc.zero,
       met: new Set<NodeId>(),
+      revision: connection.revision,
+      maxRecvBytes: settings.maxRecvBytes,
       isProbe: true
     }
     const machine = {

@@ -48,13 +48,14 @@ export const all = Effect.fnUntraced(function* (entries: ReadonlyArray<Connected
         yield* Effect.sleep(every)
       }
     })
-    const answer = (result: Compared["result"], rows_repaired = 0): Compared => ({
-      node_id: peer,
-      result,
-      rows_repaired
-    })
-    const { held, deferredOwn } = running.view()
+    const answer = (result: Compared["result"], rows_repaired = 0): Compared => {
+      const { tooLarge } = running.view()
+      return { node_id: peer, result, rows_repaired, ...(tooLarge && { reason: tooLarge.message }) }
+    }
+    const { held, deferredOwn, tooLarge } = running.view()
     if (!HashMap.isEmpty(held) || deferredOwn !== undefined) return answer("deferred")
+    // What one side cannot take does not come, however long we wait.
+    if (tooLarge !== undefined) return answer("behind")
     if (running.view().repair === undefined) return answer("not comparable")
     if (!(yield* until(({ repair }) => repair === undefined || repair.isLevel, patience.level))) return answer("behind")
     const asked = yield* clock.now

@@ -4,12 +4,22 @@
  */
 import { Context, Effect, Option, Stream } from "effect"
 import { formatAddress } from "../../core/Address.ts"
-import { type ClockDrift, nextSteps, type OriginsLeftOut, SelfConnection } from "../../core/Failure.ts"
+import {
+  type ClockDrift,
+  FrameTooLarge,
+  nextSteps,
+  type OriginsLeftOut,
+  type PeerClosed,
+  type RowsTooLarge,
+  SelfConnection
+} from "../../core/Failure.ts"
 import * as Exchange from "../../core/legacy/Exchange.ts"
 import * as Policy from "../../core/legacy/Policy.ts"
 import type { NodeId } from "../../core/NodeId.ts"
 import type { Quarantined } from "../../core/Replica.ts"
 import * as Session from "../../core/Session.ts"
+import { envelopeBytes } from "../../core/session/State.ts"
+import { closeCodes, type Takes } from "../../core/Wire.ts"
 import { Clock } from "../Clock.ts"
 import { Config } from "../Config.ts"
 import type { StoreUnavailable } from "../Failure.ts"
@@ -36,6 +46,12 @@ type Guard = <S>(machine: SessionRunner.Machine<S>) => SessionRunner.Machine<S>
 /** Nodes that we remember to have met. One that is forgotten is asked once more for what we wrote. */
 const metNodes = 10_000
 
+/** The code with which a WebSocket is closed because of a message that is too large. */
+const messageTooBig = 1009
+
+/** The smallest frame that a peer can be set to accept. */
+const leastFrame = 4_096
+
 /** How often the same warning about the same machine is logged (ms). */
 const warnEvery = 3_600_000
 
@@ -52,6 +68,21 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
   const warnings = Throttle.make(warnEvery)
   /** Whom we have met since the store was opened. */
   const met = new Set<NodeId>()
+  /** What peers take that did not tell, and closed because of a frame of ours. The one that was learned first is forgotten first. */
+  const assumed = new Map<NodeId, Takes>()
+  const learnLimit = ({ code, byUs }: PeerClosed, state: Session.Session): FrameTooLarge | undefined => {
+    const { peer, takes } = state
+    const { bytes, operations } = Session.largestFrame(state)
+    if (peer === undefined || bytes === 0 || byUs === true || (code !== messageTooBig && code !== closeCodes.too_large))
+      return undefined
+    // One operation alone shows how much is too much; of a frame of many, a half is tried next.
+    const frame = Math.max(leastFrame, Math.min(takes.frame, operations === 1 ? bytes - 1 : Math.floor(bytes / 2)))
+    assumed.delete(peer)
+    assumed.set(peer, { frame, operation: operations === 1 ? frame : Math.max(1, frame - envelopeBytes) })
+    const [first] = assumed.keys()
+    if (assumed.size > metNodes && first !== undefined) assumed.delete(first)
+    return new FrameTooLarge({ peer, bytes })
+  }
   /** The nonces of our own dials that are under way, and whether we met them as server: then we have dialled ourselves. */
   const dialled = new Map<string, boolean>()
 
@@ -115,7 +146,10 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
       openedAt: store.openedAt,
       met,
       maxFrameBytes: settings.maxFrameBytes,
-      maxDriftMs: settings.maxClockDriftMs
+      maxDriftMs: settings.maxClockDriftMs,
+      revision: connection.revision,
+      maxRecvBytes: settings.maxRecvBytes,
+      assumed: (peer) => assumed.get(peer)
     }
     const guardNew: Guard = (machine) => newOrigins.guard(guard(machine), connection.remote)
     const running = yield* SessionRunner.start(
@@ -142,6 +176,7 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
     )
     table.entries.set(link, { key: key_, connection, running })
     yield* running.done.pipe(
+      Effect.catchTag("PeerClosed", (closed) => Effect.fail(learnLimit(closed, running.state()) ?? closed)),
       Effect.catchTag("DuplicateNodeId", (failure) => Effect.fail(isLoop() ? new SelfConnection() : failure)),
       Effect.ensuring(
         Effect.sync(() => {
@@ -212,10 +247,14 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
   })
 
   /** A session that begins again finds out the same again. */
-  const warned = ({ remote }: Connection, warning: ClockDrift | OriginsLeftOut | StoreUnavailable) =>
+  const warned = ({ remote }: Connection, warning: ClockDrift | OriginsLeftOut | RowsTooLarge | StoreUnavailable) =>
     warnings.pass(
       // The database is the same for all of them.
-      warning._tag === "StoreUnavailable" ? `${warning._tag} ${warning.reason}` : `${warning._tag} ${remote.host}`,
+      warning._tag === "StoreUnavailable"
+        ? `${warning._tag} ${warning.reason}`
+        : warning._tag === "RowsTooLarge"
+          ? warning.message
+          : `${warning._tag} ${remote.host}`,
       Effect.logWarning(PeerTable.wordsOf(warning)).pipe(
         Effect.annotateLogs({ address: formatAddress(remote), error: warning._tag })
       )

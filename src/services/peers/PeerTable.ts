@@ -3,7 +3,14 @@
  */
 import { HashMap } from "effect"
 import { type Address, formatAddress } from "../../core/Address.ts"
-import { ClockDrift, DeferredByPeer, nextSteps, OriginsLeftOut, PeerTimeout } from "../../core/Failure.ts"
+import {
+  ClockDrift,
+  DeferredByPeer,
+  nextSteps,
+  OriginsLeftOut,
+  PeerTimeout,
+  type RowsTooLarge
+} from "../../core/Failure.ts"
 import type { Memory, Remembered } from "../../core/legacy/Exchange.ts"
 import type { TooLarge } from "../../core/legacy/Memory.ts"
 import { type Slot, slotOf } from "../../core/Merge.ts"
@@ -227,11 +234,12 @@ export const statuses = (
 export const heldBack = (drift: ClockDrift): string => `operations of the peer are held back: ${drift.message}`
 
 /** What is said of the warnings of a session. */
-export const wordsOf = (warning: ClockDrift | OriginsLeftOut | StoreUnavailable): string => {
+export const wordsOf = (warning: ClockDrift | OriginsLeftOut | RowsTooLarge | StoreUnavailable): string => {
   switch (warning._tag) {
     case "ClockDrift":
       return heldBack(warning)
     case "OriginsLeftOut":
+    case "RowsTooLarge":
       return warning.message
     case "StoreUnavailable":
       return waiting(warning)
@@ -289,7 +297,7 @@ const noticeOf = (memory: Memory | undefined): PeerStatus["last_error"] => {
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`
-const withTag = ({ _tag, message }: DeferredByPeer | OriginsLeftOut) => ({ _tag, message })
+const withTag = ({ _tag, message }: DeferredByPeer | OriginsLeftOut | RowsTooLarge) => ({ _tag, message })
 
 const unconnected = {
   node_id: null,
@@ -303,7 +311,7 @@ const unconnected = {
 } as const satisfies Partial<PeerStatus>
 
 const connected = (table: PeerTable, { connection, running }: Entry, now: number, driftLimit: number) => {
-  const { peer, state, lag, offset, lastSyncAt, held, leftOut, deferredOwn, diverged } = running.view()
+  const { peer, state, lag, offset, lastSyncAt, held, leftOut, deferredOwn, diverged, tooLarge } = running.view()
   const trouble = running.trouble()
   const [poison] = HashMap.values(held)
   // The clock of the peer tells more than its operations, which were written a while ago.
@@ -329,13 +337,15 @@ const connected = (table: PeerTable, { connection, running }: Entry, now: number
             ? { _tag: drift._tag, message: heldBack(drift) }
             : leftOut > 0
               ? withTag(new OriginsLeftOut({ count: leftOut }))
-              : diverged
-                ? {
-                    _tag: "Diverged",
-                    message: `both sides claim the same history and hold different rows: ${nextSteps.Diverged}`
-                  }
-                : connection.form === 1 && peer !== undefined
-                  ? noticeOf(table.memories.get(peer))
-                  : null
+              : tooLarge !== undefined
+                ? withTag(tooLarge)
+                : diverged
+                  ? {
+                      _tag: "Diverged",
+                      message: `both sides claim the same history and hold different rows: ${nextSteps.Diverged}`
+                    }
+                  : connection.form === 1 && peer !== undefined
+                    ? noticeOf(table.memories.get(peer))
+                    : null
   }
 }

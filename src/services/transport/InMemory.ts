@@ -11,6 +11,8 @@ export interface Options {
   readonly port?: number
   /** The wire form that this host speaks; 2 by default. */
   readonly form?: 1 | 2
+  /** The way of beginning form 2 that it knows; 2 by default. */
+  readonly revision?: 1 | 2
   /** Bytes of the largest frame that this host takes; 8 MiB by default. */
   readonly maxRecvBytes?: number
 }
@@ -19,10 +21,11 @@ export const make = Effect.fnUntraced(function* ({
   host,
   port = 0,
   form = 2,
+  revision = 2,
   maxRecvBytes = 8 * 1024 * 1024
 }: Options) {
   const network = yield* MemoryNetwork.ofProcess
-  const terms = { host, form, maxRecvBytes }
+  const terms = { host, form, revision, maxRecvBytes }
 
   const listen = Effect.fn("Transport.listen")(function* (host: Host) {
     return { port: yield* network.listen(terms, port, (connection) => host.serve(connection, Effect.void)) }

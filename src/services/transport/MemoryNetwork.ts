@@ -20,6 +20,8 @@ export interface Terms {
   readonly host: string
   /** The wire form that it speaks. */
   readonly form: 1 | 2
+  /** The way of beginning form 2 that it knows; 2 by default. */
+  readonly revision?: 1 | 2
   /** Bytes of the largest frame that it takes. */
   readonly maxRecvBytes: number
 }
@@ -199,6 +201,7 @@ const connect = Effect.fnUntraced(function* (dialling: Terms, from: Address, ser
   ): Connection => ({
     remote,
     form,
+    revision: dialling.revision === 1 || serving.revision === 1 ? 1 : 2,
     nonces,
     binding,
     tls: "auto",

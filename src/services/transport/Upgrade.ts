@@ -16,6 +16,8 @@ export const path = "/sync"
 export const headers = {
   form: "feral-sync",
   nonce: "feral-sync-nonce",
+  /** The latest way of beginning that a side knows; the lower one of both is used, 1 where none is named. */
+  revision: "feral-sync-revision",
   /** Sent by a dialler that hangs up because it does not trust the server: why. */
   refused: "feral-sync-refused",
   /** The same more exactly, in words that nodes of earlier versions do not know. */
@@ -42,6 +44,13 @@ export class Distrusted extends Data.TaggedError("Distrusted")<{ readonly reason
 export const nonceOf = (fields: IncomingMessage["headers"]): string | undefined => {
   const nonce = fields[headers.nonce]
   return fields[headers.form] === "2" && typeof nonce === "string" && /^[\w-]{43}$/.test(nonce) ? nonce : undefined
+}
+
+/** The way of beginning that this node knows, and what both sides know. */
+export const revision = 2
+export const revisionOf = (fields: IncomingMessage["headers"]): 1 | 2 => {
+  const named = fields[headers.revision]
+  return typeof named === "string" && /^[1-9]\d{0,3}$/.test(named) && Number(named) >= revision ? 2 : 1
 }
 
 /** The request of a dialler that hangs up, with the reason. */

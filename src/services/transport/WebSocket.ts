@@ -97,6 +97,7 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
     return yield* WebSocketConnection.make(socket, undefined, {
       remote: address,
       nonces: undefined,
+      revision: 1,
       binding: noBinding,
       tls: "none"
     })
@@ -104,10 +105,11 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
 
   const dialTls = Effect.fnUntraced(function* (address: Address, url: string, channel: Channel) {
     const nonce = randomBytes(nonceLength).toString("base64url")
-    const { socket, answer } = yield* upgrade(address, url, channel, nonce)
+    const { socket, answer, revision } = yield* upgrade(address, url, channel, nonce)
     return yield* WebSocketConnection.make(socket, channel.socket, {
       remote: address,
       nonces: answer === undefined ? undefined : { dialler: nonce, server: answer },
+      revision,
       binding: channel.binding,
       tls: tls.mode
     })
@@ -125,19 +127,27 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
       const socket = new WebSocket(url, {
         ...(!letsOldIn(tls.mode) ? limits : tls.mode === "ca" ? provenLimits : oldLimits),
         createConnection: () => channel.socket,
-        headers: { [Upgrade.headers.form]: "2", [Upgrade.headers.nonce]: nonce },
+        headers: {
+          [Upgrade.headers.form]: "2",
+          [Upgrade.headers.nonce]: nonce,
+          [Upgrade.headers.revision]: `${Upgrade.revision}`
+        },
         generateMask
       })
       let answer: string | undefined
+      let revision: 1 | 2 = 1
       socket.on("error", lost)
       socket.on("unexpected-response", (request, { statusCode }) => {
         request.destroy()
         resume(unreachable(address, `it answered with HTTP status ${statusCode}`))
       })
-      socket.on("upgrade", ({ headers }) => (answer = Upgrade.nonceOf(headers)))
+      socket.on("upgrade", ({ headers }) => {
+        answer = Upgrade.nonceOf(headers)
+        revision = Upgrade.revisionOf(headers)
+      })
       socket.on("open", () => {
         socket.pause()
-        resume(Effect.succeed({ socket, answer }))
+        resume(Effect.succeed({ socket, answer, revision }))
       })
     })
 
@@ -166,13 +176,20 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
         })
       )
       const dialler = Upgrade.nonceOf(request.message.headers)
+      const revision = Upgrade.revisionOf(request.message.headers)
       const nonces = dialler && { dialler, server: randomBytes(nonceLength).toString("base64url") }
       const socket = yield* accept(
         nonces || !letsOldIn(tls.mode) ? upgrades : oldUpgrades(remote),
         request,
-        nonces ? [`${Upgrade.headers.form}: 2`, `${Upgrade.headers.nonce}: ${nonces.server}`] : []
+        nonces
+          ? [
+              `${Upgrade.headers.form}: 2`,
+              `${Upgrade.headers.nonce}: ${nonces.server}`,
+              ...(revision === 2 ? [`${Upgrade.headers.revision}: ${Upgrade.revision}`] : [])
+            ]
+          : []
       )
-      const facts = { remote, nonces: nonces || undefined, binding: channel.binding, tls: tls.mode }
+      const facts = { remote, nonces: nonces || undefined, revision, binding: channel.binding, tls: tls.mode }
       return yield* WebSocketConnection.make(socket, request.socket, facts)
     })
 
@@ -190,7 +207,7 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
         Effect.fail(new Upgrade.Dropped({ reason: "a farewell without TLS" }))
       )
       const socket = yield* accept(oldUpgrades(remote), request, [])
-      const facts = { remote, nonces: undefined, binding: noBinding, tls: "none" } as const
+      const facts = { remote, nonces: undefined, revision: 1, binding: noBinding, tls: "none" } as const
       return yield* WebSocketConnection.make(socket, request.socket, facts)
     })
 
@@ -255,6 +272,7 @@ interface Upgraded {
   readonly socket: WebSocket
   /** The nonce of a server that speaks form 2. */
   readonly answer: string | undefined
+  readonly revision: 1 | 2
 }
 
 /** A mask keeps proxies from misreading frames. Inside TLS none can read them, and a mask of zeros costs no time. */
