@@ -242,7 +242,8 @@ const onHash = (session: Session, message: Wire.Hello, now: number): Step => {
   if (!isSame) return [heard, hello(heard, "sync_request", now)]
   const answer = options.role === "dialler" ? hello(heard, "sync_request", now, message.clockHash) : []
   const level = Outbound.level({ ...heard, phase: "open" }, now)
-  const inbound = { ...level.inbound, complete: true, lastSyncAt: now }
+  const isAll = Option.isSome(message.digest)
+  const inbound = isAll ? { ...level.inbound, complete: true, lastSyncAt: now } : level.inbound
   return andThen([{ ...level, inbound }, answer], (next) => Outbound.pump(next, now))
 }
 

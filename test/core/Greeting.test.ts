@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HashMap } from "effect"
 import * as Handshake from "../../src/core/Handshake.ts"
+import * as Hlc from "../../src/core/Hlc.ts"
 import * as Session from "../../src/core/Session.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
 import * as Wire from "../../src/core/Wire.ts"
@@ -71,6 +72,23 @@ describe("equal replicas", () => {
       assertConverged([left, right])
     })
   }
+})
+
+describe("a replica that tells less than it has", () => {
+  it("as it asks for its own history: the other side is not live before it has the rest", () => {
+    const clock = { now: epoch + 1_000_000 }
+    const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
+    right.append([write(b, { wall: epoch, counter: 0 }, "written since it was opened")])
+    const link = new Link(left, right, () => clock.now, { openedAt: Hlc.zero })
+    for (let turn = 0; turn < 20; turn++) {
+      for (const index of [0, 1] as const) link.deliver(index)
+      const isThere = left.state.size === 1
+      if (Session.view(link.ends[0].session).state === "live") assert.isTrue(isThere)
+    }
+    settle([link], clock)
+    assertConverged([left, right])
+    for (const { session } of link.ends) assert.strictEqual(Session.view(session).state, "live")
+  })
 })
 
 describe("before both proofs hold", () => {

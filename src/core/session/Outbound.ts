@@ -36,6 +36,7 @@ import {
   creditFrames,
   type Dirty,
   envelopeBytes,
+  isSettled,
   originsPerRead,
   type Outbound,
   type Session,
@@ -57,10 +58,14 @@ export const restart = (session: Session, now: number): Session => ({
   }
 })
 
-/** Both sides claim the same: there is nothing to be said, unless we hold something beyond that. */
+/**
+ * The peer has what we told to have. There is nothing more to be said, unless we hold something beyond that: then the peer, which
+ * has heard no digest that belongs to the clock, waits for our first frame.
+ */
 export const level = (session: Session, now: number): Session => {
   const restarted = restart(session, now)
-  return HashMap.isEmpty(restarted.outbound.dirty)
+  const isAll = VectorClock.includes(session.announced, session.local.clock) && isSettled(session.local)
+  return isAll && HashMap.isEmpty(restarted.outbound.dirty)
     ? { ...restarted, outbound: { ...restarted.outbound, fresh: false, complete: true } }
     : restarted
 }
