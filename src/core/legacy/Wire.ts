@@ -144,8 +144,8 @@ export const readChanges = ({ text, at }: Changes): Piece => {
   for (let count = 0; count < piece.operations && index - at < piece.characters; count++) {
     const start = skipSpace(text, index)
     const end = endOfValue(text, start)
-    // The brackets of the frame were matched when it was decoded.
-    if (end === undefined || end === start) return { operations, malformed, rest: undefined }
+    // The brackets of the frame were matched when it was decoded: this is its end, or nothing between two commas.
+    if (end === undefined || (end === start && text[start] !== ",")) return { operations, malformed, rest: undefined }
     const source = text.slice(start, end)
     const read = readOperation(source)
     if (Result.isSuccess(read)) operations.push(read.success)

@@ -60,6 +60,12 @@ describe("a frame of an existing node", () => {
     assert.deepStrictEqual(read('{"type":"sync_data","changes":[]}').rows, [])
   })
 
+  it("is read on after nothing between two commas", () => {
+    const { rows, reasons } = read(`{"type":"sync_data","changes":[${good(1)}, ,${good(2)},,${good(3)}]}`)
+    assert.deepStrictEqual(rows, ["row-1", "row-2", "row-3"])
+    assert.strictEqual(reasons.length, 2)
+  })
+
   it("that is no object, or has no list of operations, is refused", () => {
     for (const text of [
       "",
