@@ -73,7 +73,10 @@ export const simulate = (scenario: Scenario): Outcome => {
 
   const delay = (from: string, to: string, item: Incoming) =>
     Effect.gen(function* () {
-      if (item._tag === "Frame") rowsCarried += item.text.split('"op_id"').length - 1
+      if (item._tag === "Frame") {
+        const origins = Array.from(item.text.matchAll(/"origin_node":"([^"]*)"/g), ([, origin]) => origin)
+        rowsCarried += origins.filter((origin) => origin !== to).length
+      }
       if (scenario.latency > 0) yield* world.sleep(Math.floor(world.random() * scenario.latency))
       for (;;) {
         const until = Math.max(stalled.get(from) ?? 0, stalled.get(to) ?? 0)
@@ -310,8 +313,8 @@ export const simulate = (scenario: Scenario): Outcome => {
     }
     note(isDone() ? "all nodes are equal" : "the nodes do not become equal")
     checkEnd()
-    // Nodes that are equal have nothing to send each other when they meet again. What existing FERAL nodes send is theirs; and at the
-    // first meeting after its start, a node asks for what it may have forgotten itself.
+    // Nodes that are equal have nothing to send each other when they meet again. What existing FERAL nodes send is theirs; and a
+    // node that does not know whom it dials asks for what it has written itself since its start: a restore may have taken it.
     if (old.length === 0 && small === undefined) {
       for (let meeting = 0; meeting < 2; meeting++) {
         yield* Effect.forEach(pairs, ([one, other]) => network.cut(one, other))
