@@ -184,7 +184,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     breaks: "what one side lacks of a lost node's rows stays away",
     file: inbound,
     from: "? withDiverged({ ...session, suspicion: undefined }, true, now)",
-    to: "? session"
+    to: "? { ...session, suspicion: undefined }"
   },
   {
     name: "what both hold without a claim is sent again",
