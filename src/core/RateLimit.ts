@@ -16,7 +16,7 @@ export const limits = {
   /** Failures without a wait. */
   free: 5,
   first: 1_000,
-  cap: 25_000,
+  cap: 60_000,
   /** After this time without a failure a network is forgotten. */
   memory: 900_000,
   /** Networks that are remembered. */

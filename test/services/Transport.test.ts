@@ -46,7 +46,7 @@ const contract = (name: string, world: Effect.Effect<World, unknown, Scope.Scope
         Effect.fnUntraced(function* (world) {
           const { dialler, server } = yield* meet(world)
           const texts = Array.from({ length: 2000 }, (_, index) =>
-            index % 500 === 0 ? `${index} ${"ß".repeat(512 * 1024)}` : index % 7 === 0 ? "" : `${index} é`
+            index % 500 === 1 ? `${index} ${"ß".repeat(512 * 1024)}` : index % 7 === 0 ? "" : `${index} é`
           )
           const exchange = (from: typeof dialler, to: typeof dialler) =>
             Effect.gen(function* () {
@@ -72,6 +72,9 @@ const contract = (name: string, world: Effect.Effect<World, unknown, Scope.Scope
             [dialler, server],
             [server, dialler]
           ] as const) {
+            // The first frame is a greeting, and small.
+            yield* from.send("first")
+            assert.strictEqual(yield* nextText(to), "first")
             const body = "x".repeat(256 * 1024)
             let sent = 0
             let stalled = Option.none<Fiber.Fiber<void, unknown>>()
@@ -97,6 +100,8 @@ const contract = (name: string, world: Effect.Effect<World, unknown, Scope.Scope
       within(
         Effect.fnUntraced(function* (world) {
           const { dialler, server } = yield* meet(world)
+          yield* dialler.send("first")
+          assert.strictEqual(yield* nextText(server), "first")
           const body = "x".repeat(1024 * 1024)
           const sender = yield* Effect.forkChild(Effect.flip(Effect.forever(dialler.send(body))))
           assert.isTrue(Option.isNone(yield* Effect.timeoutOption(Fiber.await(sender), "500 millis")))

@@ -101,8 +101,8 @@ export const checkSafety = (
     if (operation.hlc.node === nodeId && !VectorClock.covers(state.clock, operation.hlc))
       broken(`${name} does not claim what it has acknowledged: ${operation.op_id}`)
     if (VectorClock.covers(state.clock, operation.hlc) && !holds(rows, operation)) {
-      // What beats it may be too large to come here, or anywhere on the way here. It is claimed by nobody who lacks it.
-      if (!isLarge(operation) && ledger.operations.some((other) => isLarge(other) && beats(other, operation))) continue
+      // What beats it may be too large to come here, or anywhere on the way here: that one is claimed by nobody who lacks it.
+      if (ledger.operations.some((other) => isLarge(other) && beats(other, operation))) continue
       // What beats it may be a part of the history that was lost.
       if (ledger.operations.some((other) => restored.has(other.hlc.node) && beats(other, operation))) continue
       broken(

@@ -4,7 +4,7 @@
 import { Context, Effect, Layer, Option, Redacted, type Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { Address } from "../../src/core/Address.ts"
-import { emptyObject } from "../../src/core/Json.ts"
+import { CanonicalJson, emptyObject } from "../../src/core/Json.ts"
 import { NodeId } from "../../src/core/NodeId.ts"
 import { Kind, OpId, RowId } from "../../src/core/Operation.ts"
 import { Clock } from "../../src/services/Clock.ts"
@@ -38,7 +38,7 @@ export interface Running {
   readonly port: number
   readonly store: Store["Service"]
   readonly status: Effect.Effect<ReadonlyArray<PeerStatus>>
-  readonly write: (row: string) => Effect.Effect<void>
+  readonly write: (row: string, content?: string) => Effect.Effect<void>
   readonly rows: Effect.Effect<ReadonlyArray<string>>
 }
 
@@ -47,6 +47,10 @@ interface Options {
   readonly id?: string
   readonly port?: number
   readonly legacy?: "on"
+  /** The way of beginning that it knows. */
+  readonly revision?: 1 | 2
+  /** Bytes of a frame that it takes. */
+  readonly maxRecvBytes?: number
   /** What discovery shows, instead of the list of those to dial. */
   readonly sightings?: ReadonlyArray<Sighting>
 }
@@ -55,7 +59,7 @@ interface Options {
 export const start = (host: string, dials: ReadonlyArray<Address>, options: Options = {}) =>
   Effect.flatMap(MemoryNetwork, (network) =>
     startOver(
-      Transport.layerMemory({ host, port: options.port ?? 1 }).pipe(
+      Transport.layerMemory({ host, port: options.port ?? 1, ...limitsOf(options) }).pipe(
         Layer.provide(Layer.succeed(MemoryNetwork, network))
       ),
       host,
@@ -63,6 +67,11 @@ export const start = (host: string, dials: ReadonlyArray<Address>, options: Opti
       options
     )
   )
+
+const limitsOf = ({ revision, maxRecvBytes }: Options) => ({
+  ...(revision !== undefined && { revision }),
+  ...(maxRecvBytes !== undefined && { maxRecvBytes })
+})
 
 /** Starts a node on a port of this machine. */
 export const startOnSocket = Effect.fnUntraced(function* (
@@ -91,7 +100,16 @@ const startOver = Effect.fnUntraced(function* (
       )
     ),
     Layer.provideMerge(Clock.layer),
-    Layer.provideMerge(Layer.succeed(Config, Config.make({ mdns: false, legacy: options.legacy ?? "tls" }))),
+    Layer.provideMerge(
+      Layer.succeed(
+        Config,
+        Config.make({
+          mdns: false,
+          legacy: options.legacy ?? "tls",
+          ...(options.maxRecvBytes !== undefined && { maxRecvBytes: options.maxRecvBytes })
+        })
+      )
+    ),
     Layer.fresh
   )
   const context = yield* Layer.build(node).pipe(Effect.orDie)
@@ -102,7 +120,7 @@ const startOver = Effect.fnUntraced(function* (
     port: Context.get(context, Peers).port,
     store,
     status: Context.get(context, Peers).status,
-    write: (row) =>
+    write: (row, content) =>
       store
         .append([
           {
@@ -110,7 +128,7 @@ const startOver = Effect.fnUntraced(function* (
             table: Kind.make("notes"),
             op_type: "insert",
             row_id: RowId.make(row),
-            data: emptyObject
+            data: content === undefined ? emptyObject : CanonicalJson.make(JSON.stringify({ content }))
           }
         ])
         .pipe(Effect.orDie, Effect.asVoid),

@@ -10,9 +10,10 @@ import type { Candidate } from "./Candidate.ts"
 /** Delays in milliseconds. */
 export const delays = {
   retry: { first: 250, cap: 30_000 },
-  // Its lower half is above the longest wait of a rate limit, so that a node with a wrong passphrase leaves room for others of
-  // its address.
   refused: { first: 5_000, cap: 60_000 },
+  // A node that is told to wait lets those of its address go first that have failed less often: `each` for every failure. So one
+  // with a wrong passphrase does not keep the others out.
+  yielding: { each: 1_000, cap: 15_000 },
   /** The longest wait that a side without a proof can bring about. */
   unproved: 60_000
 } as const
@@ -24,7 +25,10 @@ export const delays = {
 export const afterAttempt = (ending: "lost" | "refused", failures: number, asked: number, random: number): number =>
   Math.min(
     delays.unproved,
-    Math.max(backoff(ending === "refused" ? delays.refused : delays.retry, failures, random), asked)
+    Math.max(
+      backoff(ending === "refused" ? delays.refused : delays.retry, failures, random),
+      asked === 0 ? 0 : Math.ceil(asked) + Math.min(delays.yielding.cap, (failures - 1) * delays.yielding.each)
+    )
   )
 
 /** How a dial or a connection ended. */
@@ -69,9 +73,9 @@ export const afterEnd = (
   }
 }
 
-/** The delay before try `failures + 1`: doubling, capped, and spread over its upper half. */
+/** The delay before try `failures + 1`: doubling, capped, and spread over its upper half. Whole milliseconds, as clocks count. */
 export const backoff = (
   { first, cap }: { readonly first: number; readonly cap: number },
   failures: number,
   random: number
-): number => Math.min(cap, first * 2 ** Math.max(0, failures - 1)) * (0.5 + random / 2)
+): number => Math.ceil(Math.min(cap, first * 2 ** Math.max(0, failures - 1)) * (0.5 + random / 2))

@@ -35,11 +35,11 @@ const json = (value: object): string => JSON.stringify(value)
 
 const ours: Form = {
   stranger: () => {
-    const link = new Link(new NaiveReplica(node("them")), new NaiveReplica(node("us")), () => now)
+    const link = new Link(new NaiveReplica(node("them")), new NaiveReplica(node("us")), () => now, { revision: 1 })
     return serverOf(link)
   },
   peer: () => {
-    const link = new Link(new NaiveReplica(node("them")), new NaiveReplica(node("us")), () => now)
+    const link = new Link(new NaiveReplica(node("them")), new NaiveReplica(node("us")), () => now, { revision: 1 })
     link.deliver(1)
     assert.isTrue(link.ends[1].established)
     return serverOf(link)
