@@ -11,6 +11,7 @@ import type { Operation } from "../../core/Operation.ts"
 import * as Replica from "../../core/Replica.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
 import * as Rows from "./SqliteRows.ts"
+import * as SqliteSchema from "./SqliteSchema.ts"
 
 /** Returns the number of rows that were written anew. */
 export const write = Effect.fnUntraced(function* (connection: Connection, before: NodeId, nodeId: NodeId, now: number) {
@@ -29,9 +30,9 @@ export const write = Effect.fnUntraced(function* (connection: Connection, before
   yield* run("DELETE FROM operations WHERE origin = ? AND wall > ?", [before, now])
   for (const operation of anew) {
     yield* run(
-      `INSERT INTO operations (kind, row_id, twin, origin, wall, counter, op_id, op_type, data, timestamp)
-        VALUES (?,?,?,?,?,?,?,?,?,?)`,
-      Rows.parameters(operation)
+      `INSERT INTO operations (kind, row_id, twin, origin, wall, counter, op_id, op_type, data, timestamp, shown)
+        VALUES (?,?,?,?,?,?,?,?,?,?,?)`,
+      [...Rows.parameters(operation), SqliteSchema.shownOf(operation.data) ?? null]
     )
   }
   const rows = yield* run("SELECT *, 0 AS quarantine FROM meta", [])

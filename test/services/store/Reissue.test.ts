@@ -1,13 +1,14 @@
 /** A node whose clock was far ahead for a write, and the way out. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import * as TestClock from "effect/testing/TestClock"
+import { canonical } from "../../../src/core/Json.ts"
 import * as VectorClock from "../../../src/core/VectorClock.ts"
 import { StoreUnavailable } from "../../../src/services/Failure.ts"
 import * as SqliteIdentity from "../../../src/services/store/SqliteIdentity.ts"
 import { draft } from "../../support/Drafts.ts"
 import { node, write } from "../../support/Network.ts"
-import { open } from "../../support/SqliteFiles.ts"
+import { beside, open } from "../../support/SqliteFiles.ts"
 import { at, batch, described, everything, onDisk } from "../../support/Stores.ts"
 
 const now = 1_800_000_000_000
@@ -30,7 +31,7 @@ describe("a clock that was a year ahead", () => {
             yield* store.append([
               draft("edited", "second"),
               draft("deleted", "", "notes", "delete"),
-              draft("plan", "x", "plans")
+              draft("seen", "x", "episodes")
             ])
             yield* TestClock.setTime(now + 1_000)
             const refused = yield* Effect.flip(store.append([draft("later")]))
@@ -57,6 +58,27 @@ describe("a clock that was a year ahead", () => {
         assert.strictEqual(next?.hlc.node, renewed.nodeId)
         assert.strictEqual(next?.hlc.wall, now + 1_000)
       })
+  )
+
+  it.effect("shows a row with half a character as well-formed text, also when it was written anew", () =>
+    Effect.gen(function* () {
+      const { home } = yield* onDisk
+      const shown = () =>
+        beside(home, (db) =>
+          db
+            .prepare("SELECT content FROM notes")
+            .all()
+            .map((row) => ({ ...row }))
+        )
+      const { nodeId } = yield* Effect.scoped(open({ home }))
+      const data = Option.getOrThrow(canonical({ content: "half \ud83d" }, 4))
+      const late = { ...write(nodeId, { wall: now + year, counter: 0 }, "half"), data }
+      yield* Effect.scoped(Effect.flatMap(open({ home }), (store) => store.apply(batch([late]))))
+      const before = shown()
+      assert.deepStrictEqual(before, [{ content: "half \ufffd" }])
+      assert.strictEqual((yield* SqliteIdentity.renew(home, now)).reissued, 1)
+      assert.deepStrictEqual(shown(), before)
+    })
   )
 
   it.effect("an identity that is made anew without it leaves every row as it is", () =>

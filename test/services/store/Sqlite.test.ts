@@ -128,6 +128,10 @@ describe("Store in SQLite", () => {
       )
       beside(home, (db) => {
         for (const name of ["rows", "high", "low"]) db.exec(`ALTER TABLE clock DROP COLUMN held_${name}`)
+        for (const kind of ["notes", "knowledge", "episodes", "execution_log"]) {
+          db.exec(`DROP VIEW ${kind}; CREATE VIEW ${kind} AS SELECT 1 AS one`)
+        }
+        db.exec("ALTER TABLE operations DROP COLUMN shown")
         db.exec("PRAGMA user_version = 1")
       })
       const read = yield* Effect.scoped(Effect.flatMap(open({ home, readOnly: true }), (store) => store.snapshot))
