@@ -19,6 +19,7 @@ import { Config, type Settings } from "./services/Config.ts"
 import { Discovery } from "./services/Discovery.ts"
 import type { ListenFailed, StoreUnavailable, TlsMaterialInvalid } from "./services/Failure.ts"
 import { Memory } from "./services/Memory.ts"
+import * as Preflight from "./services/Preflight.ts"
 import { Passphrase, type PassphraseInvalid } from "./services/Passphrase.ts"
 import { Peers } from "./services/Peers.ts"
 import { Store } from "./services/Store.ts"
@@ -72,8 +73,10 @@ export const layerConfigured = (
   return (isInMemory ? Api.layerPort : Api.layer).pipe(
     Layer.provideMerge(Peers.layer),
     Layer.provideMerge(Layer.mergeAll(Memory.layer, discovery, transport)),
-    // The data directory is made before anything is put into it.
+    // A passphrase is made only by the node that holds the lock of the store.
+    Layer.provideMerge(passphrase),
     Layer.provideMerge(store),
-    Layer.provideMerge(Layer.merge(Clock.layer, passphrase))
+    Layer.provideMerge(Clock.layer),
+    Layer.provide(replacements.transport === undefined && !isInMemory ? Preflight.layer : Layer.empty)
   )
 }

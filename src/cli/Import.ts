@@ -14,6 +14,7 @@ import { utf8Length } from "../core/NodeId.ts"
 import { batch } from "../services/Archive.ts"
 import * as Config from "../services/Config.ts"
 import { FileUnusable } from "../services/Failure.ts"
+import { elsewhere, explain } from "../services/FileError.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
 import * as Lines from "./Lines.ts"
@@ -147,10 +148,12 @@ export const command = Command.make(
 const bytesOf = (file: string) =>
   NodeStream.fromReadable<Uint8Array, FileUnusable>({
     evaluate: () => (file === "-" ? process.stdin : createReadStream(file)),
-    onError: (error) =>
-      new FileUnusable({
-        file,
-        problem: `it cannot be read (${error instanceof Error ? error.message : String(error)}): check the name`
-      }),
+    onError: (error) => {
+      const { problem, nextStep } = explain(error, file, elsewhere.file) ?? {
+        problem: error instanceof Error ? error.message : String(error),
+        nextStep: "check the name"
+      }
+      return new FileUnusable({ file, problem: `it cannot be read (${problem}): ${nextStep}` })
+    },
     chunkSize: 4
   })

@@ -5,6 +5,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, FileSystem, Option, PlatformError, type Scope } from "effect"
 import { FileUnusable } from "../services/Failure.ts"
+import { elsewhere, explain } from "../services/FileError.ts"
 import { codeOf } from "../services/Home.ts"
 
 /** What SQLite puts beside a file while it writes to it. */
@@ -43,11 +44,14 @@ const notPlain = "it exists and is not a regular file: give the name of a new fi
 
 export const diskFull = "it cannot be written (disk full): free some space, or choose another place"
 
-const unwritable = (file: string, { reason, message }: PlatformError.PlatformError) =>
-  new FileUnusable({
-    file,
-    problem: problems[codeOf(reason.cause)] ?? `it cannot be written (${message}): choose another place`
-  })
+const unwritable = (file: string, error: PlatformError.PlatformError) => {
+  const { problem, nextStep } = explain(error, file, elsewhere.file) ?? {
+    problem: error.message,
+    nextStep: "choose another place"
+  }
+  const known = problems[codeOf(error.reason.cause)]
+  return new FileUnusable({ file, problem: known ?? `it cannot be written (${problem}): ${nextStep}` })
+}
 
 const problems: Readonly<Record<string, string>> = {
   ENOENT: "its directory is not there: make it first",

@@ -14,6 +14,7 @@ import { StandardStreams } from "../services/StandardStreams.ts"
 import { Store } from "../services/Store.ts"
 import { version } from "../services/Version.ts"
 import { quoted } from "./Output.ts"
+import * as Starting from "./Starting.ts"
 
 /** Runs the node, says so when it is ready, and goes on until it is interrupted. */
 export const run = Effect.fn("Running.run")(function* (settings: Settings, isJson: boolean) {
@@ -34,7 +35,9 @@ export const run = Effect.fn("Running.run")(function* (settings: Settings, isJso
             : "not dialled without TLS: set FERAL_SYNC_LEGACY=on to allow it, or leave out plain://"
         ).pipe(Effect.annotateLogs({ address: formatAddress(address) }))
   }
-  const node = yield* Layer.build(FeralSync.layer(settings))
+  const node = yield* Layer.build(FeralSync.layer(settings)).pipe(
+    Effect.catch((error) => Effect.flatMap(Starting.explained(error, settings), Effect.fail))
+  )
   const { nodeId } = Context.get(node, Store)
   const { port } = Context.get(node, Peers)
   const api = Context.get(node, Api)

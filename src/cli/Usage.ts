@@ -18,6 +18,7 @@ const problem = (error: Problem, { commandPath, helpDoc }: Invalid, args: Readon
     case "MissingArgument":
       return missing(error, helpDoc, args)
     case "InvalidValue":
+      if (/^\d+ occurrences$/.test(error.value)) return `--${error.option} is given more than once: give it once`
       return `${error.kind === "flag" ? `--${error.option}` : error.option} must be ${error.expected.replace(/ \(default.*\)$/, "")}, not ${JSON.stringify(error.value)}`
     case "UnexpectedArgument":
       return unexpected(error.arguments, commandPath, helpDoc.args?.length ?? 0, args)

@@ -100,10 +100,12 @@ export const tlsNextSteps: Record<TlsReason, string> = {
 export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFailed", {
   address: Schema.String,
   detail: Schema.String,
+  /** What to do about this cause. */
+  nextStep: Schema.optionalKey(Schema.String),
   cause: Schema.optionalKey(Schema.Defect())
 }) {
   override get message(): string {
-    return `cannot listen on ${this.address} (${this.detail}): ${nextSteps.ListenFailed}`
+    return `cannot listen on ${this.address} (${this.detail}): ${this.nextStep ?? nextSteps.ListenFailed}`
   }
 }
 
@@ -123,10 +125,13 @@ export type StoreReason = typeof StoreReason.Type
 export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
   reason: StoreReason,
   detail: Schema.String,
+  /** What to do, where more is known than the reason. */
+  nextStep: Schema.optionalKey(Schema.String),
   cause: Schema.optionalKey(Schema.Defect())
 }) {
   override get message(): string {
-    return `the database cannot be used: ${this.reason} (${this.detail}); ${storeNextSteps[this.reason]}`
+    const problem = this.reason === "other" ? this.detail : `${this.reason} (${this.detail})`
+    return `the database cannot be used: ${problem}; ${this.nextStep ?? storeNextSteps[this.reason]}`
   }
 
   /** Whether the same may be possible later, with the same file. */
@@ -191,13 +196,22 @@ export class FileUnusable extends Schema.TaggedError<FileUnusable>()("FileUnusab
   }
 }
 
+const rowWords: { readonly [kind: string]: { readonly one: string; readonly list: string } } = {
+  notes: { one: "note", list: "note list" },
+  knowledge: { one: "fact", list: "fact list" },
+  episodes: { one: "episode", list: "episode list" },
+  execution_log: { one: "log entry", list: "log list" }
+}
+
 /** There is no such row. */
 export class RowNotFound extends Schema.TaggedError<RowNotFound>()("RowNotFound", {
   kind: Schema.String,
   id: Schema.String
 }) {
   override get message(): string {
-    return `there is no ${this.kind} row with the id ${this.id}: list them to see the ids`
+    const { one, list } = rowWords[this.kind] ?? { one: "row", list: undefined }
+    const step = list === undefined ? "check the id" : `see the ids with feral-sync ${list}`
+    return `no ${one} has the id ${JSON.stringify(this.id)}: ${step}`
   }
 }
 
@@ -215,8 +229,11 @@ const everyNextStep: ReadonlyArray<string> = [Session.nextSteps, nextSteps, tlsN
   .sort((a, b) => b.length - a.length)
 
 /** The message of any failure, of a session too, in two: what is wrong, and the next step that it ends with, if it has one. */
-export const inTwo = (message: string): { readonly problem: string; readonly nextStep: string | undefined } => {
-  const nextStep = everyNextStep.find((step) => message.endsWith(step))
+export const inTwo = (
+  message: string,
+  known?: string
+): { readonly problem: string; readonly nextStep: string | undefined } => {
+  const nextStep = known ?? everyNextStep.find((step) => message.endsWith(step))
   if (nextStep === undefined) return { problem: message, nextStep }
   return { problem: message.slice(0, -nextStep.length).replace(/[:;] $/, ""), nextStep }
 }

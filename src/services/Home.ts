@@ -6,6 +6,7 @@ import { accessSync, constants, readlinkSync, statSync } from "node:fs"
 import { join, sep } from "node:path"
 import { StoreUnavailable } from "./Failure.ts"
 import { userHome } from "./UserHome.ts"
+import * as FileError from "./FileError.ts"
 
 /** The files of a data directory. */
 export interface Paths {
@@ -113,7 +114,7 @@ export const prepare = Effect.fn("Home.prepare")(function* (home: string) {
   const wrong = Effect.mapError(unusable(home))
   yield* mustBePossible(home)
   if (!(yield* fs.exists(home).pipe(wrong))) {
-    yield* fs.makeDirectory(home, { recursive: true, mode: 0o700 }).pipe(
+    yield* FileError.makeDirectories(home).pipe(
       // The mask of the process may have taken more away than others' rights.
       Effect.andThen(fs.chmod(home, 0o700)),
       wrong
@@ -121,7 +122,8 @@ export const prepare = Effect.fn("Home.prepare")(function* (home: string) {
   }
   const { type, mode } = yield* fs.stat(home).pipe(wrong)
   if (type !== "Directory") {
-    return yield* new StoreUnavailable({ reason: "other", detail: `${home} is not a directory` })
+    const nextStep = "use a directory: --home DIR, or FERAL_HOME"
+    return yield* new StoreUnavailable({ reason: "other", detail: `${home} is a file, not a directory`, nextStep })
   }
   for (const path of [home, paths(home).database, paths(home).passphrase]) yield* refuseForeign(path)
   if ((mode & 0o077) !== 0 && isEverybodys(home, mode)) {
@@ -184,17 +186,12 @@ export const writeSecret = Effect.fn("Home.writeSecret")(function* (path: string
 export const unusable =
   (path: string) =>
   (cause: PlatformError.PlatformError): StoreUnavailable => {
-    const { reason } = cause
-    const code = codeOf(reason.cause)
-    if (reason._tag === "PermissionDenied" || code === "EROFS") {
-      return new StoreUnavailable({ reason: "read-only", detail: `this user may not write ${path}`, cause })
+    const explained = FileError.explain(cause, path)
+    if (explained === undefined) {
+      return new StoreUnavailable({ reason: "other", detail: `${path}: ${cause.reason.message}`, cause })
     }
-    if (code === "ENOSPC" || code === "EDQUOT")
-      return new StoreUnavailable({ reason: "disk full", detail: path, cause })
-    if (reason._tag === "AlreadyExists" || code === "ENOTDIR") {
-      return new StoreUnavailable({ reason: "other", detail: `a file is in the way of ${path}`, cause })
-    }
-    return new StoreUnavailable({ reason: "other", detail: `${path}: ${reason.message}`, cause })
+    const { reason, problem: detail, nextStep } = explained
+    return new StoreUnavailable({ reason, detail, nextStep, cause })
   }
 
 /** The code that the system gave for an error; empty when there is none. */

@@ -2,8 +2,8 @@
  * How this program was started, so that every command that a message names can be pasted as it stands: a clone has no
  * `feral-sync` on its path.
  */
-import { homedir } from "node:os"
 import { basename, relative, resolve } from "node:path"
+import { userHome } from "./UserHome.ts"
 
 export interface Start {
   /** The file that Node runs, as it was given to it. */
@@ -39,7 +39,7 @@ export const commandLine = (words: string, home?: string): string => {
 export const inThisForm = (text: string): string => text.replace(named, (_, words: string) => commandLine(words))
 
 const named =
-  /\bferal-sync (start|status|peers|doctor|tls|note|fact|episode|log|search|export|import|backup|verify|identity)\b/g
+  /\bferal-sync (start|status|peers|doctor|tls|note|fact|episode|log|search|export|import|backup|restore|verify|identity)\b/g
 
 /** A path as a shell takes it. */
 export const quoted = (path: string): string =>
@@ -47,4 +47,4 @@ export const quoted = (path: string): string =>
 
 /** The data directory of a command that names none. */
 const usualHome = (): string =>
-  resolve((process.env["FERAL_HOME"]?.trim() || "~/.feral").replace(/^~(?=$|\/)/, homedir()))
+  resolve((process.env["FERAL_HOME"]?.trim() || "~/.feral").replace(/^~(?=$|\/)/, userHome() ?? "~"))

@@ -12,6 +12,7 @@ import { deriveKey } from "../core/Handshake.ts"
 import * as PlainText from "../core/PlainText.ts"
 import { Config } from "./Config.ts"
 import type { StoreUnavailable } from "./Failure.ts"
+import { explain } from "./FileError.ts"
 import * as Home from "./Home.ts"
 
 /** There is a passphrase, and it cannot be used. */
@@ -141,7 +142,7 @@ const unreadable = (source: string) => (cause: PlatformError.PlatformError) =>
         ? "there is no such file"
         : cause.reason._tag === "PermissionDenied"
           ? "this user may not read it"
-          : `it cannot be read (${cause.reason.message})`,
+          : `it cannot be read (${explain(cause, source)?.problem ?? cause.reason.message})`,
     cause
   })
 

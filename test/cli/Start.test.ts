@@ -9,7 +9,7 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Note } from "../../src/core/Row.ts"
 import type { NodeStatus } from "../../src/services/Status.ts"
-import { freshHome, type Node, Nodes, run } from "../support/Nodes.ts"
+import { freshHome, type Node, Nodes, run, until } from "../support/Nodes.ts"
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
 const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FERAL_")))
@@ -135,8 +135,61 @@ describe("start", () => {
     })
     assert.strictEqual(code, 1)
     assert.include(stderr, "ListenFailed")
-    assert.include(stderr, "FERAL_SYNC_PORT")
+    // This test is the other program: it has no data directory.
+    assert.match(stderr, /another program uses the port/)
+    assert.match(stderr, /start --home \S+ --port 0 --api-port 0 --passphrase-file/)
+    assert.isFalse(existsSync(home))
     await new Promise((resolve) => server.close(resolve))
+    remove()
+  })
+})
+
+describe("a start that fails leaves nothing behind", () => {
+  const ways: ReadonlyArray<readonly [args: ReadonlyArray<string>, code: number, says: RegExp]> = [
+    [
+      ["--host", "203.0.113.5"],
+      1,
+      /this machine does not have the address\): set FERAL_SYNC_HOST to an address of this/
+    ],
+    [["--host", "999.1.1.1"], 2, /is not an IPv4 address/],
+    [["--tls-cert", "/none", "--tls-key", "/none", "--tls-ca", "/none"], 2, /there is no such file/],
+    [["--peers", "a;b"], 2, /has a semicolon: separate peers with commas; write a:9090,b:9090/],
+    [["--port", "x"], 2, /is not a port/],
+    [["--passphrase-file", "/none"], 2, /there is no such file/]
+  ]
+  for (const [args, code, says] of ways) {
+    it(args.join(" "), async () => {
+      const { home, remove } = freshHome()
+      const ended = await run(["start", "--mdns", "off", "--api-port", "0", "--home", home, ...args, ...port(args)], {})
+      assert.deepInclude(ended, { code, stdout: "" })
+      assert.match(ended.stderr, says)
+      assert.isFalse(existsSync(home))
+      remove()
+    })
+  }
+  const port = (args: ReadonlyArray<string>) => (args.includes("--port") ? [] : ["--port", "0"])
+
+  it("and the line that it prints starts a second node", async () => {
+    const first = await nodes.make().start({ FERAL_SYNC_PASSPHRASE: undefined })
+    const { home, remove } = freshHome()
+    const env = { FERAL_SYNC_HOST: "127.0.0.1", FERAL_SYNC_MDNS: "off" }
+    const { stderr } = await run(["start", "--port", `${first.port}`, "--home", home], env)
+    assert.include(stderr, `another node uses the port: process ${first.pid}`)
+    const file = join(first.home, "passphrase")
+    assert.include(stderr, `start --home ${home} --port 0 --api-port 0 --passphrase-file ${file}`)
+    const second = await nodes
+      .make()
+      .start({ FERAL_SYNC_PASSPHRASE: undefined }, ["--passphrase-file", file, "--peers", first.address])
+    await until(
+      "both are connected",
+      () => second.status(),
+      ({ peers }) => peers.some(({ state }) => state === "live")
+    )
+    const again = await run(["start", "--port", `${first.port}`, "--home", first.home], env)
+    assert.match(
+      again.stderr,
+      new RegExp(`locked \\(a node already runs for .*process ${first.pid}, port ${first.port}`)
+    )
     remove()
   })
 })

@@ -44,6 +44,7 @@ describe("usage", () => {
     [["note", "add", ""], /empty/],
     [["note", "add", "a", "b"], /Unexpected .*"b": put the text in quotes, as in .* note add 'a b'/],
     [["note", "add", "a", "b", "--tag", "t"], /Unexpected .*"b": put a text of several words in quotes/],
+    [["search", "x", "--limit", "1", "--limit", "2"], /--limit is given more than once/],
     [["note", "list", "a"], /Unexpected .*"a": this command takes none/],
     [["fact", "add", "a"], /Missing required arguments: predicate, object/],
     [["episode", "add", "--type=t"], /Missing required flags: --session, --summary;/],

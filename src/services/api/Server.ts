@@ -45,12 +45,13 @@ export const loopback = Effect.fn("Server.loopback")(
     yield* server.serve(guarded(app))
     return server.address._tag === "InetAddressV4" ? server.address.port : null
   },
-  Effect.catchTag("ServeError", (error) =>
-    Effect.as(
-      unable("its port cannot be had, so status has no HTTP port: set FERAL_SYNC_API_PORT (0 for none)", error),
-      null
+  (effect, port) =>
+    Effect.catchTag(effect, "ServeError", (error) =>
+      Effect.as(
+        unable(`port ${port} cannot be used, so status has no HTTP port: set FERAL_SYNC_API_PORT (0 for none)`, error),
+        null
+      )
     )
-  )
 )
 
 const unable = (what: string, { cause }: { readonly cause?: unknown }) =>

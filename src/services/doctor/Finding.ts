@@ -53,10 +53,10 @@ export const skipped = (check: string, message: string, facts: Facts = {}): Find
 /** A failure in the words that the log and `peers` have for it. `about` says of whom they speak. */
 export const fromFailure = (
   check: string,
-  { _tag, message }: { readonly _tag: string; readonly message: string },
+  { _tag, message, nextStep: known }: { readonly _tag: string; readonly message: string; readonly nextStep?: string },
   facts: Facts = {},
   about = ""
 ): Finding => {
-  const { problem, nextStep } = inTwo(message)
+  const { problem, nextStep } = inTwo(message, known)
   return failed(check, about === "" ? problem : `${about}: ${problem}`, nextStep ?? null, { ...facts, error: _tag })
 }

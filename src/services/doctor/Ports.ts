@@ -3,10 +3,9 @@
  */
 import { Effect, Option } from "effect"
 import type { Settings } from "../Config.ts"
-import { ListenFailed } from "../Failure.ts"
+import type { ListenFailed } from "../Failure.ts"
 import type { NodeStatus } from "../Status.ts"
-import * as Listener from "../transport/Listener.ts"
-import { Dropped } from "../transport/Upgrade.ts"
+import * as Preflight from "../Preflight.ts"
 import { type Finding, fromFailure, ok, warning } from "./Finding.ts"
 
 const check = "sync port"
@@ -37,16 +36,9 @@ export const examine = Effect.fnUntraced(function* (
   return [...findings, warning("API port", `127.0.0.1:${apiPort} is taken`, nextStep, { port: apiPort })]
 })
 
-/** Takes a port for a moment. Gives the reason why it cannot be had. */
+/** The reason why a port cannot be had. */
 const take = (host: string | undefined, port: number): Effect.Effect<ListenFailed | undefined> =>
-  Listener.open({
-    host,
-    port,
-    within: "1 second",
-    admit: () => Effect.fail(new Dropped({ reason: "only looking" })),
-    serve: () => Effect.void
-  }).pipe(
-    Effect.scoped,
+  Preflight.take({ host, port }).pipe(
     Effect.as(undefined),
     Effect.catch((error) => Effect.succeed(error))
   )

@@ -48,7 +48,17 @@ export const inspect = Effect.fn("SqliteCheck.inspect")(
     const fs = yield* FileSystem.FileSystem
     const file = databaseIn(home)
     if (!(yield* fs.exists(file))) return Option.none<Report>()
-    const bytes = Number((yield* fs.stat(file)).size)
+    // What was written last is in the log until it is moved into the file.
+    const sizes = yield* Effect.forEach([file, `${file}-wal`], (path) =>
+      fs.stat(path).pipe(
+        Effect.map(({ size }) => Number(size)),
+        Effect.catchIf(
+          ({ reason }) => reason._tag === "NotFound",
+          () => Effect.succeed(0)
+        )
+      )
+    )
+    const bytes = sizes.reduce((sum, size) => sum + size, 0)
     // Reading makes files beside a database that is in WAL mode, but where it cannot change.
     const isAtRest = !isInUse && !(yield* fs.exists(`${file}-wal`))
     const url = isAtRest ? asItStands(file) : yield* toRead(file)

@@ -10,6 +10,7 @@ import { dirname, join } from "node:path"
 import { NodeId } from "../../core/NodeId.ts"
 import { StoreUnavailable } from "../Failure.ts"
 import { isWritable } from "../Home.ts"
+import * as FileError from "../FileError.ts"
 import * as SqliteHoldings from "./SqliteHoldings.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 import * as Unavailable from "./Unavailable.ts"
@@ -62,7 +63,7 @@ export const open = Effect.fnUntraced(function* ({ home, readOnly = false, lockW
     const version = yield* versionOf(sql)
     return version >= 1 && version <= SqliteSchema.current ? sql : yield* wrongVersion(version)
   }
-  yield* fs.makeDirectory(home, { recursive: true, mode: 0o700 })
+  yield* FileError.makeDirectories(home)
   yield* fs.access(home, { readable: true, writable: true })
   const lock = join(home, "lock")
   yield* makePrivate(fs, lock)

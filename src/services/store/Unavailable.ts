@@ -3,6 +3,7 @@
  */
 import { Effect, Predicate } from "effect"
 import { type StoreReason, StoreUnavailable } from "../Failure.ts"
+import * as FileError from "../FileError.ts"
 
 /** The failure that `cause` stands for, wherever in its chain of causes the real reason is. */
 export const fromCause = (cause: unknown): StoreUnavailable =>
@@ -16,7 +17,13 @@ export const mapped = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A
 export const opening = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, StoreUnavailable, R> =>
   Effect.catchDefect(mapped(effect), (defect) => Effect.fail(fromCause(defect)))
 
-const explain = (cause: unknown): { readonly reason: StoreReason; readonly detail: string } => {
+interface Explained {
+  readonly reason: StoreReason
+  readonly detail: string
+  readonly nextStep?: string
+}
+
+const explain = (cause: unknown): Explained => {
   let detail = String(cause)
   // SqlError and PlatformError hold a reason, which holds the error of SQLite or Node. Five levels are plenty.
   for (let level = 0, error = cause; level < 5 && Predicate.isObject(error); level++) {
@@ -26,7 +33,11 @@ const explain = (cause: unknown): { readonly reason: StoreReason; readonly detai
       return { reason: sqliteReasons[error.errcode & 0xff] ?? "other", detail }
     }
     if (Predicate.hasProperty(error, "syscall") && Predicate.hasProperty(error, "code")) {
-      return { reason: systemReasons[String(error.code)] ?? "other", detail }
+      const path =
+        Predicate.hasProperty(error, "path") && Predicate.isString(error.path) ? error.path : "the data directory"
+      const explained = FileError.explain(error, path)
+      if (explained === undefined) return { reason: "other", detail }
+      return { reason: explained.reason, detail: explained.problem, nextStep: explained.nextStep }
     }
     error = Predicate.hasProperty(error, "reason")
       ? error.reason
@@ -47,15 +58,4 @@ const sqliteReasons: { readonly [code: number]: StoreReason } = {
   13: "disk full", // SQLITE_FULL
   14: "not found", // SQLITE_CANTOPEN
   26: "corrupt" // SQLITE_NOTADB
-}
-
-const systemReasons: { readonly [code: string]: StoreReason } = {
-  EACCES: "read-only",
-  EDQUOT: "disk full",
-  EEXIST: "not found",
-  ENOENT: "not found",
-  ENOSPC: "disk full",
-  ENOTDIR: "not found",
-  EPERM: "read-only",
-  EROFS: "read-only"
 }

@@ -15,6 +15,7 @@ import * as Certificate from "./Certificate.ts"
 import { describe } from "./Material.ts"
 import * as Pem from "./Pem.ts"
 import { commandLine } from "../Invocation.ts"
+import * as FileError from "../FileError.ts"
 
 export const fileNames = { ca: "ca-cert.pem", caKey: "ca-key.pem", cert: "peer-cert.pem", key: "peer-key.pem" } as const
 
@@ -164,7 +165,7 @@ const makeDirectory = Effect.fnUntraced(function* (directory: string) {
   const fs = yield* FileSystem.FileSystem
   const wrong = Effect.mapError(Pem.unusable(directory))
   if (yield* fs.exists(directory).pipe(wrong)) return
-  yield* fs.makeDirectory(directory, { recursive: true, mode: 0o700 }).pipe(wrong)
+  yield* FileError.makeDirectories(directory).pipe(wrong)
 })
 
 const write = (file: string, content: string) =>

@@ -129,14 +129,29 @@ const remoteOf = ({ remoteAddress, remotePort }: Socket): Address | undefined =>
     : { host: remoteAddress.replace(/^::ffff:(?=\d+\.)/i, ""), port: remotePort }
 
 const listenFailed = ({ host, port }: Pick<Door<unknown>, "host" | "port">, cause: unknown) => {
-  const code = codeOf(cause)
-  const detail =
-    code === "EADDRINUSE"
-      ? "another program uses the port"
-      : code === "EACCES"
-        ? "this user may not use the port"
-        : code === "EADDRNOTAVAIL"
-          ? "no interface has this address"
-          : diagnose(cause).detail
-  return new ListenFailed({ address: formatAddress({ host: host ?? "*", port }), detail, cause })
+  const address = formatAddress({ host: host ?? "*", port })
+  const known = listenErrors[codeOf(cause)]
+  if (known === undefined) return new ListenFailed({ address, detail: diagnose(cause).detail, cause })
+  return new ListenFailed({ address, ...known, cause })
+}
+
+const notOurs = {
+  detail: "this machine does not have the address",
+  nextStep: "set FERAL_SYNC_HOST to an address of this machine, or leave it out to listen on all"
+}
+
+const listenErrors: { readonly [code: string]: { readonly detail: string; readonly nextStep: string } } = {
+  EADDRINUSE: {
+    detail: "another program uses the port",
+    nextStep: "stop it, or set FERAL_SYNC_PORT (0 takes any free one)"
+  },
+  EACCES: {
+    detail: "this user may not use a port below 1024",
+    nextStep: "set FERAL_SYNC_PORT to one from 1024 up, like 9090"
+  },
+  EADDRNOTAVAIL: notOurs,
+  // A zone that names no interface.
+  EINVAL: notOurs,
+  ENOTFOUND: { ...notOurs, detail: "the name is not known" },
+  EAI_AGAIN: { ...notOurs, detail: "the name cannot be looked up now" }
 }

@@ -1,0 +1,94 @@
+/**
+ * What keeps a node from starting beside another one on the same machine, in words that lead on: which node or program is in
+ * the way, and the one line that starts a second node.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Effect, FileSystem, Option, Result } from "effect"
+import { basename } from "node:path"
+import { connect } from "../services/api/Client.ts"
+import type { Settings } from "../services/Config.ts"
+import { defaultHome } from "../services/config/Variables.ts"
+import { ListenFailed, StoreUnavailable } from "../services/Failure.ts"
+import { codeOf } from "../services/FileError.ts"
+import * as Home from "../services/Home.ts"
+import { commandLine, quoted } from "../services/Invocation.ts"
+import * as PortOwner from "../services/PortOwner.ts"
+
+/** The same failure, with what is in the way. */
+export const explained = Effect.fnUntraced(function* <E>(error: E, settings: Settings) {
+  if (error instanceof StoreUnavailable && error.reason === "locked") return yield* locked(error, settings)
+  if (error instanceof ListenFailed && codeOf(error) === "EADDRINUSE") return yield* taken(error, settings)
+  return error
+})
+
+/** The data directory is in use: by a node, or by another command. */
+const locked = Effect.fnUntraced(function* (error: StoreUnavailable, { home }: Settings) {
+  const { reason } = error
+  const port = yield* portOf(home)
+  if (port === undefined) {
+    const detail = `another command is at work in ${home}`
+    return new StoreUnavailable({ reason, detail, nextStep: "wait until it is done, and try again" })
+  }
+  const owner = PortOwner.of(port)
+  const detail = `a node already runs for ${home}: ${owner === undefined ? "" : `process ${owner.pid}, `}port ${port}`
+  const nextStep = `see it with ${commandLine("status", home)}, or use another data directory (--home DIR)`
+  return new StoreUnavailable({ reason, detail, nextStep })
+})
+
+/** The port is in use: by another node of this machine, or by another program. */
+const taken = Effect.fnUntraced(function* (error: ListenFailed, settings: Settings) {
+  const owner = PortOwner.of(settings.port)
+  const other = yield* nodeOn(settings.port, owner)
+  if (other?.home === settings.home)
+    return yield* locked(new StoreUnavailable({ reason: "locked", detail: "" }), settings)
+  const name = owner?.words
+    .slice(0, 3)
+    .map((word) => basename(word))
+    .join(" ")
+  const detail = [
+    other === undefined ? "another program uses the port" : "another node uses the port",
+    ...(owner === undefined ? [] : [`process ${owner.pid}, ${name}`])
+  ].join(": ")
+  const nextStep = `stop it, or start a second node beside it: ${secondNode(settings, other)}`
+  return new ListenFailed({ address: error.address, detail, nextStep })
+})
+
+/** The one line that starts a node beside another one. It needs a port, an API port and a home of its own, and one passphrase. */
+const secondNode = ({ home, passphrase }: Settings, other: Other | undefined): string => {
+  const file = Option.isSome(passphrase) ? undefined : (other?.passphraseFile ?? "FILE-WITH-ITS-PASSPHRASE")
+  const given = file === undefined ? "" : ` --passphrase-file ${quoted(file)}`
+  return commandLine(`start --home ${quoted(home)} --port 0 --api-port 0${given}`)
+}
+
+interface Other {
+  readonly home: string
+  readonly passphraseFile: string | undefined
+}
+
+/** The node that listens on a port, if its data directory is the usual one or stands in its command line. */
+const nodeOn = Effect.fnUntraced(function* (port: number, owner: PortOwner.Owner | undefined) {
+  const words = owner?.words ?? []
+  const at = words.findIndex((word) => word === "--home" || word.startsWith("--home="))
+  const named = at === -1 ? undefined : words[at] === "--home" ? words[at + 1] : words[at]?.slice("--home=".length)
+  for (const home of [named, process.env["FERAL_HOME"], Result.getOrUndefined(defaultHome())]) {
+    if (home === undefined || home === "" || (yield* portOf(home)) !== port) continue
+    const { passphrase } = Home.paths(home)
+    const fs = yield* FileSystem.FileSystem
+    const isThere = yield* Effect.orElseSucceed(fs.exists(passphrase), () => false)
+    return { home, passphraseFile: isThere ? passphrase : undefined } satisfies Other
+  }
+  return undefined
+}, Effect.provide(NodeFileSystem.layer))
+
+/** The port of the node that answers in a data directory. */
+const portOf = (home: string): Effect.Effect<number | undefined> =>
+  connect(home).pipe(
+    Effect.flatMap(
+      Option.match({
+        onNone: () => Effect.succeed(undefined),
+        onSome: ({ status }) => Effect.map(status, ({ port }) => port ?? undefined)
+      })
+    ),
+    Effect.scoped,
+    Effect.catchCause(() => Effect.succeed(undefined))
+  )
