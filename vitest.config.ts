@@ -1,6 +1,11 @@
 import { defineConfig } from "vitest/config"
 
-const processes = ["test/e2e/faults/*.test.ts", "test/e2e/Refusal.test.ts", "test/e2e/Siege.test.ts"]
+const processes = [
+  "test/cli/*.test.ts",
+  "test/e2e/faults/*.test.ts",
+  "test/e2e/Refusal.test.ts",
+  "test/e2e/Siege.test.ts"
+]
 
 export default defineConfig({
   test: {
@@ -13,7 +18,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/e2e/**", "test/package/**"],
+          exclude: ["test/cli/**", "test/e2e/**", "test/package/**"],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 }
         }
