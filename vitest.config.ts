@@ -68,6 +68,8 @@ export default defineConfig({
         test: {
           name: "package",
           include: ["test/package/*.test.ts"],
+          // Two installations at a time.
+          maxConcurrency: 2,
           testTimeout: 300_000,
           hookTimeout: 300_000,
           sequence: { groupOrder: 4 }

@@ -7,22 +7,27 @@ export { Clock } from "./services/Clock.ts"
 export { Config, type Overrides, type Settings, type TlsFiles } from "./services/Config.ts"
 export { Discovery, type Announcement, type Sighting } from "./services/Discovery.ts"
 export * as Failure from "./services/Failure.ts"
+// By their own names too: the types that TypeScript infers of what uses them have to be written down by those.
 export {
   ConfigInvalid,
+  FileUnusable,
   InputInvalid,
   KindUnknown,
   ListenFailed,
   MdnsUnavailable,
   OperationTooLarge,
   PeerUnreachable,
+  PeersNotDiscovered,
   RowNotFound,
   StoreUnavailable,
+  TextMalformed,
   TlsHandshakeFailed,
   TlsMaterialInvalid
 } from "./services/Failure.ts"
 export * as Logging from "./services/Logging.ts"
 export {
   EpisodeInput,
+  ExecutionArgs,
   ExecutionInput,
   FactInput,
   Match,
@@ -54,6 +59,25 @@ export { MemoryNetwork } from "./services/transport/MemoryNetwork.ts"
 export * as Address from "./core/Address.ts"
 export * as Digest from "./core/Digest.ts"
 export * as SessionFailure from "./core/Failure.ts"
+export {
+  ClockDrift,
+  DeferredByPeer,
+  DuplicateNodeId,
+  FrameTooLarge,
+  LegacyRefused,
+  OriginsLeftOut,
+  PassphraseMismatch,
+  PassphraseUnset,
+  PeerClosed,
+  PeerGrantInvalid,
+  PeerIdentityRequired,
+  PeerRefused,
+  PeerTimeout,
+  ProtocolViolation,
+  RateLimited,
+  RowsTooLarge,
+  SelfConnection
+} from "./core/Failure.ts"
 export * as Handshake from "./core/Handshake.ts"
 export * as Hlc from "./core/Hlc.ts"
 export * as Json from "./core/Json.ts"
@@ -64,6 +88,7 @@ export * as Reconcile from "./core/Reconcile.ts"
 export * as Replica from "./core/Replica.ts"
 export * as Roster from "./core/Roster.ts"
 export * as Row from "./core/Row.ts"
+export { Episode, Execution, Fact, Note } from "./core/Row.ts"
 export * as Session from "./core/Session.ts"
 export * as VectorClock from "./core/VectorClock.ts"
 export * as Wire from "./core/Wire.ts"

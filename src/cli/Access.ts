@@ -10,10 +10,11 @@ import { Context, Effect, Layer, Option, Schedule } from "effect"
 import { existsSync, statSync } from "node:fs"
 import type { Archive } from "../services/Archive.ts"
 import * as Config from "../services/Config.ts"
-import type { ConfigInvalid, StoreUnavailable } from "../services/Failure.ts"
+import { type ConfigInvalid, StoreUnavailable } from "../services/Failure.ts"
 import * as Home from "../services/Home.ts"
 import type { Memory } from "../services/Memory.ts"
 import type { NodeStatus, PeerStatus } from "../services/Status.ts"
+import * as LockHolder from "../services/store/LockHolder.ts"
 import type { Verification } from "../services/Verification.ts"
 import { HomeNotFound, NodeNotRunning } from "./Failure.ts"
 import * as Globals from "./Globals.ts"
@@ -48,8 +49,18 @@ export const open = Effect.fn("Access.open")(function* (purpose: Purpose) {
     Effect.retry({
       while: (error) => error._tag === "StoreUnavailable" && error.reason === "locked",
       schedule: Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "5 seconds" }))
-    })
+    }),
+    Effect.catchTag("StoreUnavailable", (error) =>
+      error.reason === "locked" ? heldBy(home, error) : Effect.fail(error)
+    )
   )
+})
+
+/** The same failure, which names the process that is in the way. */
+const heldBy = Effect.fnUntraced(function* (home: string, { cause }: StoreUnavailable) {
+  const holder = LockHolder.describe(yield* LockHolder.find(home))
+  const detail = `${holder} holds ${home} and does not answer`
+  return yield* new StoreUnavailable({ reason: "locked", detail, cause })
 })
 
 const attempt = Effect.fnUntraced(function* (home: string, purpose: Purpose) {
@@ -133,9 +144,12 @@ const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
       Effect.provideService(Store, Context.get(context, Store))
     ),
     verification: Verification.make(Context.get(context, Store)),
-    status: Effect.flatMap(Config.load(), ReplicaState.stopped).pipe(
-      Effect.provideService(Store, Context.get(context, Store))
-    ),
+    status: Effect.gen(function* () {
+      const status = yield* ReplicaState.stopped(yield* Config.load())
+      // What is open for writing here is held by this process.
+      const holder = readOnly ? Option.getOrUndefined(yield* LockHolder.find(home)) : undefined
+      return holder === undefined ? status : { ...status, held_by: holder }
+    }).pipe(Effect.provideService(Store, Context.get(context, Store))),
     peers: Effect.fail(new NodeNotRunning({ home }))
   } satisfies Access
 })

@@ -1,7 +1,7 @@
 /**
  * `status` and `peers`: how the node is, and how it gets on with the others.
  */
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Option } from "effect"
 import { Command } from "effect/cli"
 import { commandLine, inThisForm } from "../services/Invocation.ts"
 import { formatAddress } from "../core/Address.ts"
@@ -9,6 +9,7 @@ import * as ClockOffset from "../core/ClockOffset.ts"
 import { clockNextStep } from "../core/Failure.ts"
 import { nextSteps } from "../services/Failure.ts"
 import type { NodeStatus, PeerStatus } from "../services/Status.ts"
+import * as LockHolder from "../services/store/LockHolder.ts"
 import { notice } from "../services/tls/Expiry.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
@@ -52,7 +53,11 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
   const entry = (title: string, text: string) => `${title.padEnd(12)}${text}`
   const running =
     status.port === null
-      ? [`not running: start it with "${commandLine("start", home)}"`]
+      ? [
+          status.held_by === undefined
+            ? `not running: start it with "${commandLine("start", home)}"`
+            : `in use, and not answering: held by ${oneLine(LockHolder.describe(Option.some(status.held_by)))}`
+        ]
       : [`running for ${duration(status.uptime_seconds)}, on port ${status.port}`]
   const lines = [
     entry("Node", `${oneLine(status.node_id)} (feral-sync ${status.version})`),

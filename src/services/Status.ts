@@ -48,7 +48,8 @@ export interface AuditedRows extends Schema.Schema.Type<typeof AuditedRows> {}
 
 /**
  * The node as a whole. `tls_expires_at`, in Unix seconds, is when the first certificate ends that it depends on; a node
- * without a CA depends on none. `log_lines_lost` is there when some could not be written.
+ * without a CA depends on none. `log_lines_lost` is there when some could not be written. `held_by` is
+ * the process that has the data directory and does not answer, where the system shows it.
  */
 export const NodeStatus = Schema.Struct({
   node_id: Schema.String,
@@ -70,6 +71,7 @@ export const NodeStatus = Schema.Struct({
     quarantine: Schema.Natural
   }),
   log_lines_lost: Schema.optionalKey(Schema.Natural),
+  held_by: Schema.optionalKey(Schema.Struct({ pid: Schema.Natural, command: Schema.String })),
   discovery: Schema.Struct({
     mdns: Schema.Literals(["on", "off", "unavailable"]),
     static: Schema.Literals(["waiting", "active", "none"])

@@ -3,11 +3,15 @@ import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import * as SessionFailure from "../../src/core/Failure.ts"
 import * as library from "../../src/index.ts"
+import * as Failure from "../../src/services/Failure.ts"
 import { blocksOf } from "../support/DocBlocks.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 const document = "docs/embedding.md"
+
+const isError = (value: object) => "prototype" in value && value.prototype instanceof Error
 
 describe(document, () => {
   it("every block of code compiles as a program of its own", { timeout: 120_000 }, () => {
@@ -49,5 +53,13 @@ describe(document, () => {
       // A member of a service is not a value of its tag: it is checked by the blocks.
       assert.isTrue(has || (name === "Store" && member === "append"), `${name}.${member} is not there`)
     }
+  })
+
+  it("every failure is exported by its own name", () => {
+    const failures = { ...SessionFailure, ...Failure }
+    const classes = Object.entries(failures).filter(([, value]) => typeof value === "function" && isError(value))
+    assert.isAtLeast(classes.length, 30)
+    const exports: Record<string, unknown> = library
+    for (const [name, value] of classes) assert.strictEqual(exports[name], value, name)
   })
 })

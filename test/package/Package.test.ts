@@ -12,10 +12,13 @@ import { blocksOf } from "../support/DocBlocks.ts"
 import { needs } from "../support/Needs.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
-const versions = ["10.9.9", "11.21.2"]
+
 /** The package with nothing but the Node of this platform. */
 const oldNode = `node-${process.platform}-${process.arch}`
 const registry = process.env["npm_config_registry"] ?? "https://registry.npmjs.org/"
+
+/** An older npm, and the one of this machine. */
+const versions = ["10.9.9", "of this machine"]
 
 let work: string
 let tarball: string
@@ -52,9 +55,10 @@ const must = async (ended: Promise<Ended>): Promise<Ended> => {
   return { code, stdout, stderr }
 }
 
-const npmOf = (version: string) => join(work, `npm-${version}`, "node_modules/npm/bin/npm-cli.js")
 const npm = (version: string, cwd: string, ...args: ReadonlyArray<string>) =>
-  run(process.execPath, [npmOf(version), ...args], cwd)
+  version === versions[1]
+    ? run("npm", args, cwd)
+    : run(process.execPath, [join(work, "npm/node_modules/npm/bin/npm-cli.js"), ...args], cwd)
 
 const project = (name: string, dependencies: Record<string, string> = {}): string => {
   const directory = join(work, name)
@@ -96,73 +100,86 @@ const commands = async (bin: string, home: string) => {
   )
 }
 
+const empty = new Map<string, Promise<string>>()
+
+/** The project that has nothing but the package: installed by each npm once, and not changed after that. */
+const emptyProject = (version: string): Promise<string> => {
+  const installed = empty.get(version) ?? installEmpty(version)
+  empty.set(version, installed)
+  return installed
+}
+
+const installEmpty = async (version: string): Promise<string> => {
+  const directory = project(`empty ${version}`)
+  const { stderr } = await must(npm(version, directory, "install", tarball))
+  assert.notMatch(stderr, /install-scripts|allow-scripts/)
+  return directory
+}
+
 const binOf = (directory: string) => join(directory, "node_modules/.bin/feral-sync")
 
 beforeAll(async () => {
   work = mkdtempSync(join(tmpdir(), "feral-sync-package-"))
-  const pack = must(run("npm", ["pack", "--silent", "--pack-destination", work], root))
   await Promise.all([
-    pack,
-    ...versions.map((version) => {
-      const directory = project(`npm-${version}`)
-      return must(run("npm", ["install", "--silent", `npm@${version}`], directory))
-    })
+    must(run("npm", ["pack", "--silent", "--pack-destination", work], root)),
+    must(run("npm", ["install", "--silent", `npm@${versions[0]}`], project("npm")))
   ])
   tarball = join(work, readdirSync(work).find((file) => file.endsWith(".tgz")) ?? "no tarball")
 }, 300_000)
 
 afterAll(() => must(run("rm", ["-rf", work], tmpdir())))
 
-describe.skipIf(needs("registry")).each(versions)("the package, installed by npm %s", (version) => {
-  it("globally", async () => {
-    const prefix = join(work, `global-${version}`)
-    const { stderr } = await must(npm(version, work, "install", "--global", "--prefix", prefix, tarball))
-    assert.notMatch(stderr, /install-scripts|allow-scripts/)
-    await commands(join(prefix, "bin/feral-sync"), join(work, `home-global-${version}`))
-  })
+describe.skipIf(needs("registry")).each(versions)(
+  "the package, installed by npm %s",
+  { concurrent: true },
+  (version) => {
+    it("globally", async () => {
+      const prefix = join(work, `global ${version}`)
+      const { stderr } = await must(npm(version, work, "install", "--global", "--prefix", prefix, tarball))
+      assert.notMatch(stderr, /install-scripts|allow-scripts/)
+      await commands(join(prefix, "bin/feral-sync"), join(work, `home ${version}`))
+    })
 
-  it("in an empty project, where a program shares its Effect", async () => {
-    const directory = project(`empty-${version}`)
-    const { stderr } = await must(npm(version, directory, "install", tarball))
-    assert.notMatch(stderr, /install-scripts|allow-scripts/)
-    await commands(binOf(directory), join(directory, "home"))
-    assert.isFalse(existsSync(join(directory, "node_modules/feral-sync/node_modules/effect")))
-    await runs(directory, program("effect", `, passphrase: Option.some(Redacted.make("a passphrase"))`), "program")
-  })
+    it("in an empty project, where a program shares its Effect", async () => {
+      const directory = await emptyProject(version)
+      await commands(binOf(directory), join(directory, "home"))
+      assert.isFalse(existsSync(join(directory, "node_modules/feral-sync/node_modules/effect")))
+      await runs(directory, program("effect", `, passphrase: Option.some(Redacted.make("a passphrase"))`), "program")
+    })
 
-  it("beside Effect 3, with Effect 4 under another name for the program", async () => {
-    const directory = project(`effect3-${version}`, { effect: "^3.0.0" })
-    await must(npm(version, directory, "install", tarball, "effect4@npm:effect@~4.1"))
-    await commands(binOf(directory), join(directory, "home"))
-    await runs(directory, program("effect4"), "program")
-  })
+    it("beside Effect 3, with Effect 4 under another name for the program", async () => {
+      const directory = project(`effect3 ${version}`, { effect: "^3.0.0" })
+      await must(npm(version, directory, "install", tarball, "effect4@npm:effect@~4.1"))
+      await commands(binOf(directory), join(directory, "home"))
+      await runs(directory, program("effect4"), "program")
+    })
 
-  it("beside another Effect 4, which cannot read each other's secrets and says so", async () => {
-    const directory = project(`effect4-${version}`, { effect: "4.0.6" })
-    await must(npm(version, directory, "install", tarball))
-    await commands(binOf(directory), join(directory, "home"))
-    await runs(directory, program("effect"), "program")
-    writeFileSync(
-      join(directory, "secret.mjs"),
-      program("effect", `, passphrase: Option.some(Redacted.make("a passphrase"))`)
-    )
-    const { code, stderr } = await run(process.execPath, ["secret.mjs", join(directory, "secret")], directory)
-    assert.notStrictEqual(code, 0)
-    assert.include(stderr, "install one version of effect for both (npm ls effect)")
-  })
-})
+    it("beside another Effect 4, which cannot read each other's secrets and says so", async () => {
+      const directory = project(`effect4 ${version}`, { effect: "4.0.6" })
+      await must(npm(version, directory, "install", tarball))
+      await commands(binOf(directory), join(directory, "home"))
+      await runs(directory, program("effect"), "program")
+      writeFileSync(
+        join(directory, "secret.mjs"),
+        program("effect", `, passphrase: Option.some(Redacted.make("a passphrase"))`)
+      )
+      const { code, stderr } = await run(process.execPath, ["secret.mjs", join(directory, "secret")], directory)
+      assert.notStrictEqual(code, 0)
+      assert.include(stderr, "install one version of effect for both (npm ls effect)")
+    })
+  }
+)
 
-describe.skipIf(needs("registry"))("the package", () => {
-  const directory = () => join(work, `empty-${versions[0]}`)
-
-  it("brings no script that npm runs at an install", () => {
-    const { scripts } = JSON.parse(readFileSync(join(directory(), "node_modules/feral-sync/package.json"), "utf8"))
+describe.skipIf(needs("registry"))("the package", { concurrent: true }, () => {
+  it("brings no script that npm runs at an install", async () => {
+    const manifest = join(await emptyProject(versions[0] ?? ""), "node_modules/feral-sync/package.json")
+    const { scripts } = JSON.parse(readFileSync(manifest, "utf8"))
     for (const name of ["preinstall", "install", "postinstall", "prepare"]) assert.notProperty(scripts, name)
   })
 
   it("has types that hold without the types of Node, also for a library that exports what it makes", async () => {
-    const types = project("types")
-    await must(npm(versions[0] ?? "", types, "install", tarball))
+    const types = join(await emptyProject(versions[0] ?? ""), "types")
+    mkdirSync(types)
     writeFileSync(join(types, "all.ts"), `export * from "feral-sync"\n`)
     for (const [index, code] of blocksOf("docs/embedding.md").entries()) {
       // These need nothing but the two packages.
@@ -181,11 +198,9 @@ describe.skipIf(needs("registry"))("the package", () => {
   it("says on an old Node which one it needs", async () => {
     const old = project("old")
     await must(npm(versions[0] ?? "", old, "install", `${oldNode}@20`))
-    const { code, stdout, stderr } = await run(
-      join(old, "node_modules", oldNode, "bin/node"),
-      [join(directory(), "node_modules/feral-sync/dist/main.js"), "note", "list"],
-      old
-    )
+    const main = join(await emptyProject(versions[0] ?? ""), "node_modules/feral-sync/dist/main.js")
+    const node = join(old, "node_modules", oldNode, "bin/node")
+    const { code, stdout, stderr } = await run(node, [main, "note", "list"], old)
     assert.deepStrictEqual({ code, stdout }, { code: 2, stdout: "" })
     assert.match(stderr, /^feral-sync needs Node 22\.19 or later; this is 20\.\d+\.\d+: install a newer Node\n$/)
   })
