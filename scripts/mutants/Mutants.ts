@@ -15,7 +15,6 @@ const engine = "src/services/store/Engine.ts"
 const merge = "src/core/Merge.ts"
 const outbound = "src/core/session/Outbound.ts"
 const inbound = "src/core/session/Inbound.ts"
-const exchange = "src/core/legacy/Exchange.ts"
 
 export const mutants: ReadonlyArray<Mutant> = [
   {
@@ -33,11 +32,11 @@ export const mutants: ReadonlyArray<Mutant> = [
     to: "capped = VectorClock.withEntry(capped, node, reading)"
   },
   {
-    name: "stop at what is too large",
-    breaks: "what follows a row that is too large never arrives",
-    file: "src/core/Wire.ts",
-    from: "      tooLarge.push({ operation, bytes: size })\n      continue",
-    to: "      tooLarge.push({ operation, bytes: size })\n      break"
+    name: "send what is too large",
+    breaks: "the other side closes each time, and nothing that follows ever arrives",
+    file: outbound,
+    from: "Wire.fill(unsent, room, session.takes.operation)",
+    to: "Wire.fill(unsent, room, Infinity)"
   },
   {
     name: "trust the hash without looking",
@@ -120,7 +119,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "the digest keeps what was replaced",
     breaks: "equal nodes have different digests",
     file: merge,
-    from: "if (held !== undefined) digest = Digest.subtract(digest, Digest.ofOperation(held))",
+    from: "    digest = Digest.subtract(digest, replaced)\n",
     to: ""
   },
   {
@@ -148,8 +147,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "claims are taken while operations are held back",
     breaks: "what was held back is claimed, and never sent again",
     file: inbound,
-    from: "const through = stale || !HashMap.isEmpty(held) ? VectorClock.empty : data.through",
-    to: "const through = data.through"
+    from: "const isPartial = stale || !HashMap.isEmpty(held) || HashSet.size(leftOut) > 0",
+    to: "const isPartial = HashSet.size(leftOut) > 0"
   },
   {
     name: "operations from the future are taken at once",
@@ -201,17 +200,10 @@ export const mutants: ReadonlyArray<Mutant> = [
     to: ""
   },
   {
-    name: "an existing node is asked from one origin's mark",
-    breaks: "what it passes on of other origins is skipped",
-    file: exchange,
-    from: "needed: isFresh ? Hlc.zero : markFor(local.clock, clock, peer, options.self),",
-    to: "needed: VectorClock.get(local.clock, peer),"
-  },
-  {
     name: "an existing node is believed about others",
     breaks: "we claim what it may never have had",
-    file: exchange,
-    from: "const through = data.more ? VectorClock.empty : claim(next)",
-    to: "const through = data.more ? VectorClock.empty : VectorClock.merge(claim(next), next.reported)"
+    file: "src/core/legacy/Receiving.ts",
+    from: "? claim(next) : VectorClock.empty",
+    to: "? VectorClock.merge(claim(next), next.reported) : VectorClock.empty"
   }
 ]

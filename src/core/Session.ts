@@ -238,7 +238,14 @@ const onHash = (session: Session, message: Wire.Hello, now: number): Step => {
   if (!isSame && options.role === "server") {
     return fail(session, "protocol", new ProtocolViolation({ detail: "the hash of another clock than ours" }))
   }
-  const heard = greeted(session, message, isSame ? announced : VectorClock.empty, now)
+  // A digest belongs to a clock, and that is still to come when it is another one than ours.
+  const known = isSame ? announced : VectorClock.empty
+  const heard = greeted(
+    session,
+    isSame ? message : { ...message, digest: Option.none(), rows: Option.none() },
+    known,
+    now
+  )
   if (!isSame) return [heard, hello(heard, "sync_request", now)]
   const answer = options.role === "dialler" ? hello(heard, "sync_request", now, message.clockHash) : []
   const level = Outbound.level({ ...heard, phase: "open" }, now)

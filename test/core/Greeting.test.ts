@@ -164,6 +164,18 @@ describe("replicas of different clocks", () => {
     assertConverged([left, right])
   })
 
+  it("one that holds nothing yet takes no other digest for that of its own clock", () => {
+    const clock = { now: epoch + 1_000_000 }
+    for (const isEmptyFirst of [true, false]) {
+      const [full] = equal(3)
+      const none = new NaiveReplica(b)
+      const link = isEmptyFirst ? new Link(none, full, () => clock.now) : new Link(full, none, () => clock.now)
+      settle([link], clock)
+      assertConverged([full, none])
+      for (const { divergences } of link.ends) assert.strictEqual(divergences, 0)
+    }
+  })
+
   it("the hash of another clock than the server told ends the session", () => {
     const [left, right] = equal(1)
     const link = new Link(left, right, () => epoch)
