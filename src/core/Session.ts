@@ -77,7 +77,7 @@ const react = (session: Session, event: Event): Step => {
     case "Delta":
       return Outbound.onDelta(session, event.request, event.delta, event.now)
     case "Committed":
-      return andThen(Inbound.onCommitted(session, event.snapshot, event.now), (next) => Outbound.pump(next, event.now))
+      return andThen(Inbound.onCommitted(session, event, event.now), (next) => Outbound.pump(next, event.now))
     case "Uncommitted":
       return [Inbound.onUncommitted(session, event.now), []]
     case "Changed":

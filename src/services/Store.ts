@@ -30,6 +30,8 @@ export type Draft = Pick<Operation, "op_id" | "table" | "op_type" | "row_id" | "
 /** A commit: how a batch was taken. */
 export interface Applied {
   readonly snapshot: Snapshot
+  /** Whether anything has changed: rows, clock or quarantine. `snapshot` has a version of its own then. */
+  readonly hasChanged: boolean
   /** The operations that changed a row. */
   readonly applied: number
   /** Operations that claimed an HLC which another content already had. */

@@ -320,7 +320,7 @@ describe("Session", () => {
             link.tick(side)
             break
           case 4:
-            link.event(side, { _tag: "Committed", now, snapshot: right.snapshot() })
+            link.event(side, { _tag: "Committed", now, snapshot: right.snapshot(), hasChanged: n % 2 === 0 })
             break
           case 5: {
             const request = { from: [], since: n % 3, maxBytes: 1, maxOperations: 1 }
@@ -424,7 +424,7 @@ describe("Session", () => {
     const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
     left.append(Array.from({ length: 2_000 }, (_, n) => write(a, { wall: n + 1, counter: 0 }, `row-${n}`)))
     const link = new Link(left, right, () => clock.now, { maxFrameBytes: 1_500 })
-    while (link.ends[0].session.phase === "opening") {
+    while (link.ends[0].session.phase !== "open") {
       link.deliver(1)
       link.deliver(0)
     }

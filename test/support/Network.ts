@@ -7,6 +7,7 @@ import type * as Hlc from "../../src/core/Hlc.ts"
 import { NodeId } from "../../src/core/NodeId.ts"
 import { emptyObject } from "../../src/core/Json.ts"
 import { Kind, OpId, RowId, type Operation } from "../../src/core/Operation.ts"
+import type { Batch } from "../../src/core/Replica.ts"
 import * as Session from "../../src/core/Session.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
 import { NaiveReplica } from "./NaiveReplica.ts"
@@ -47,6 +48,13 @@ export const write = (
   hlc: { ...reading, node: origin },
   timestamp: reading.wall / 1000
 })
+
+const commit = ({ isFull, replica }: End, batch: Batch, now: number): Session.Event => {
+  if (isFull) return { _tag: "Uncommitted", now }
+  const { version } = replica
+  const snapshot = replica.apply(batch)
+  return { _tag: "Committed", now, snapshot, hasChanged: snapshot.version > version }
+}
 
 export class Link {
   readonly ends: readonly [End, End]
@@ -120,12 +128,7 @@ export class Link {
           break
         case "Commit":
           end.commits.push(this.now())
-          this.event(
-            index,
-            end.isFull
-              ? { _tag: "Uncommitted", now: this.now() }
-              : { _tag: "Committed", now: this.now(), snapshot: end.replica.apply(action.batch) }
-          )
+          this.event(index, commit(end, action.batch, this.now()))
           break
         case "Scan":
           this.event(index, {

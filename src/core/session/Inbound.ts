@@ -25,6 +25,7 @@ import {
   emptyFrames,
   digestsOf,
   envelopeBytes,
+  type Event,
   type Frame,
   type Inbound,
   isSettled,
@@ -211,15 +212,18 @@ const holdBack = (
   return { operations: taken, held }
 }
 
+/** What the answer to a commit tells. */
+type Committed = Pick<Extract<Event, { readonly _tag: "Committed" }>, "snapshot" | "hasChanged">
+
 /** What was taken is committed: acknowledges it. What came meanwhile is next. */
-export const onCommitted = (session: Session, snapshot: Snapshot, now: number): Step => {
+export const onCommitted = (session: Session, committed: Committed, now: number): Step => {
   const { inbound } = session
   const last = inbound.waiting[inbound.taken - 1]
   if (last === undefined) return [session, []]
   const waiting = inbound.waiting.slice(inbound.taken)
   return tell(
     {
-      ...compareDigest(withLocal(withoutEcho(session, snapshot), snapshot, now), now),
+      ...compareDigest(withLocal(withoutEcho(session, committed), committed.snapshot, now), now),
       inbound: {
         ...inbound,
         waiting,
@@ -236,11 +240,12 @@ export const onCommitted = (session: Session, snapshot: Snapshot, now: number): 
 
 /**
  * What the peer has sent is not sent back, also where no clock says that the peer has it: a commit that directly follows the last one
- * that was looked at has written nothing else.
+ * that was looked at has written nothing else. A commit that changed nothing has no version of its own: the next version is another's.
  */
-const withoutEcho = (session: Session, { version }: Snapshot): Session => {
+const withoutEcho = (session: Session, { snapshot: { version }, hasChanged }: Committed): Session => {
   const { outbound, local } = session
-  return outbound.reading === undefined && outbound.seen === local.version && version === local.version + 1
+  const isNext = hasChanged && version === local.version + 1
+  return outbound.reading === undefined && outbound.seen === local.version && isNext
     ? { ...session, outbound: { ...outbound, seen: version } }
     : session
 }

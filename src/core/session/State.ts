@@ -280,8 +280,13 @@ export type Event =
   | { readonly _tag: "Limited"; readonly now: number; readonly wait: number }
   /** The answer to the `Read` with this request. */
   | { readonly _tag: "Delta"; readonly now: number; readonly request: DeltaRequest; readonly delta: Delta }
-  /** The answer to `Commit`. */
-  | { readonly _tag: "Committed"; readonly now: number; readonly snapshot: Snapshot }
+  /** The answer to `Commit`. `hasChanged`: whether it changed anything, so that `snapshot.version` is its own. */
+  | {
+      readonly _tag: "Committed"
+      readonly now: number
+      readonly snapshot: Snapshot
+      readonly hasChanged: boolean
+    }
   /** The other answer to `Commit`: nothing was written, and it may be possible later. */
   | { readonly _tag: "Uncommitted"; readonly now: number }
   /** The answer to the `Scan` with this request; none when the rows cannot be read. */

@@ -211,7 +211,7 @@ export const start = Effect.fnUntraced(function* <S>(
             state,
             Result.isFailure(applied)
               ? { _tag: "Uncommitted", now }
-              : { _tag: "Committed", now, snapshot: applied.success.snapshot }
+              : { _tag: "Committed", now, snapshot: applied.success.snapshot, hasChanged: applied.success.hasChanged }
           )
           state = next
           pending.push(...more)

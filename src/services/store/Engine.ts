@@ -135,8 +135,9 @@ export const make = Effect.fnUntraced(function* (
     for (const { hlc } of batch.operations) high = Hlc.latest(high, hlc)
     for (const reading of HashMap.values(batch.through)) high = Hlc.latest(high, reading)
     yield* clock.witness({ wall: high.wall, counter: high.counter })
+    const before = version
     const { writes, conflicts } = yield* commit(batch, false)
-    return { snapshot: snapshot(), applied: writes.length, conflicts } satisfies Applied
+    return { snapshot: snapshot(), hasChanged: version > before, applied: writes.length, conflicts } satisfies Applied
   })
 
   const delta = Effect.fn("Store.delta")((request: DeltaRequest) =>

@@ -95,7 +95,14 @@ class Talk {
         const delta = replica.delta(action.request)
         this.carry(Exchange.step(this.exchange, { _tag: "Delta", now, request: action.request, delta }))
       } else if (action._tag === "Commit") {
-        this.carry(Exchange.step(this.exchange, { _tag: "Committed", now, snapshot: replica.apply(action.batch) }))
+        this.carry(
+          Exchange.step(this.exchange, {
+            _tag: "Committed",
+            now,
+            snapshot: replica.apply(action.batch),
+            hasChanged: true
+          })
+        )
       } else if (action._tag === "Close") this.failure = action.failure
     }
     if (this.closed) {

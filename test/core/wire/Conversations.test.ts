@@ -65,7 +65,14 @@ describe("conversations with existing FERAL nodes", () => {
           if (action._tag === "Send") sent.push(JSON.parse(action.text))
           else if (action._tag === "Close") ending = action.failure?._tag ?? "closed"
           else if (action._tag === "Commit") {
-            carry(Exchange.step(exchange, { _tag: "Committed", now, snapshot: replica.apply(action.batch) }))
+            carry(
+              Exchange.step(exchange, {
+                _tag: "Committed",
+                now,
+                snapshot: replica.apply(action.batch),
+                hasChanged: true
+              })
+            )
           } else if (action._tag === "Read") {
             const { request } = action
             carry(Exchange.step(exchange, { _tag: "Delta", now, request, delta: replica.delta(request) }))

@@ -81,7 +81,7 @@ const exchange = (): Server => {
     for (const action of actions) {
       if (action._tag === "Close") failure = action.failure
       if (action._tag !== "Commit") continue
-      carry(Exchange.step(state, { _tag: "Committed", now, snapshot: replica.apply(action.batch) }))
+      carry(Exchange.step(state, { _tag: "Committed", now, snapshot: replica.apply(action.batch), hasChanged: true }))
     }
   }
   return {

@@ -58,7 +58,8 @@ const play = (role: "dialler" | "server") => {
       if (action._tag === "Close") assert.fail(action.failure?.message ?? "it was closed")
       if (action._tag === "Read")
         happen({ _tag: "Delta", now, request: action.request, delta: replica.delta(action.request) })
-      if (action._tag === "Commit") happen({ _tag: "Committed", now, snapshot: replica.apply(action.batch) })
+      if (action._tag === "Commit")
+        happen({ _tag: "Committed", now, snapshot: replica.apply(action.batch), hasChanged: true })
       if (action._tag === "Scan") {
         happen({ _tag: "Scanned", now, request: action.request, page: Option.some(replica.range(action.request)) })
       }
