@@ -67,7 +67,9 @@ const isEverybodys = (directory: string, mode: number) => (mode & 0o1000) !== 0 
  */
 export const mustBePossible = Effect.fn("Home.mustBePossible")(function* (home: string) {
   const obstacle = obstacleTo(home)
-  if (obstacle !== undefined) return yield* new StoreUnavailable({ reason: "not found", detail: obstacle })
+  if (obstacle === undefined) return
+  const nextStep = "use a directory: --home DIR, or FERAL_HOME"
+  return yield* new StoreUnavailable({ reason: "other", detail: obstacle, nextStep })
 })
 
 const obstacleTo = (home: string): string | undefined => {
@@ -120,11 +122,7 @@ export const prepare = Effect.fn("Home.prepare")(function* (home: string) {
       wrong
     )
   }
-  const { type, mode } = yield* fs.stat(home).pipe(wrong)
-  if (type !== "Directory") {
-    const nextStep = "use a directory: --home DIR, or FERAL_HOME"
-    return yield* new StoreUnavailable({ reason: "other", detail: `${home} is a file, not a directory`, nextStep })
-  }
+  const { mode } = yield* fs.stat(home).pipe(wrong)
   for (const path of [home, paths(home).database, paths(home).passphrase]) yield* refuseForeign(path)
   if ((mode & 0o077) !== 0 && isEverybodys(home, mode)) {
     yield* Effect.logWarning(
