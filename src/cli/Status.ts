@@ -109,11 +109,20 @@ const expiry = (until: number, now: number): string => {
 /** From this offset on, a clock is worth a word (ms). */
 const worthMentioning = 30_000
 
+/** A peer that was connected and is lost says since when, unless one side does not let the other in. */
+const stateOf =
+  (now: number) =>
+  ({ state, last_seen_at: seenAt }: PeerStatus): string =>
+    seenAt === undefined || state === "refused" ? state : `not seen for ${duration(Math.max(0, now / 1000 - seenAt))}`
+
 const columns = (now: number): ReadonlyArray<Table.Column<PeerStatus>> => [
-  { title: "PEER", text: ({ node_id }) => node_id ?? "unknown" },
+  {
+    title: "PEER",
+    text: ({ node_id, source }) => node_id ?? (source === "inbound" ? "not identified" : "not reached yet")
+  },
   { title: "ADDRESS", text: ({ address, port }) => formatAddress({ host: address, port }), whole: true },
   { title: "FOUND BY", text: ({ source }) => source, whole: true },
-  { title: "STATE", text: ({ state }) => state, whole: true },
+  { title: "STATE", text: stateOf(now), whole: true },
   { title: "TLS", text: ({ tls }) => tls ?? "-", whole: true },
   { title: "BEHIND", text: ({ lag_ops }) => (lag_ops === null ? "-" : `${lag_ops}`), whole: true },
   {

@@ -4,6 +4,7 @@
  */
 import { Schema } from "effect"
 import * as Session from "../core/Failure.ts"
+import { commandLine } from "./Invocation.ts"
 import { kinds } from "../core/Merge.ts"
 
 /** The configuration is wrong. Every problem is listed, not just the first. */
@@ -210,7 +211,7 @@ export class RowNotFound extends Schema.TaggedError<RowNotFound>()("RowNotFound"
 }) {
   override get message(): string {
     const { one, list } = rowWords[this.kind] ?? { one: "row", list: undefined }
-    const step = list === undefined ? "check the id" : `see the ids with feral-sync ${list}`
+    const step = list === undefined ? "check the id" : `see the ids with ${commandLine(list)}`
     return `no ${one} has the id ${JSON.stringify(this.id)}: ${step}`
   }
 }

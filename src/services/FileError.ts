@@ -50,7 +50,7 @@ const table: { readonly [code: string]: (path: string, instead: string) => Expla
   ENOENT: (path) => ({ reason: "not found", problem: `there is no ${path}`, nextStep: "check the path" }),
   ENOTDIR: (path, instead) => ({
     reason: "not found",
-    problem: `${path} cannot be used: ${fileIn(path)} is a file, not a directory`,
+    problem: `a file is in the way of ${path}: ${fileIn(path)} is not a directory`,
     nextStep: `check the path, or ${instead}`
   }),
   EEXIST: (path, instead) => ({

@@ -89,11 +89,12 @@ const make = Effect.fnUntraced(function* () {
     yield* Queue.offer(inputs, { _tag: "Ended", link, key: key_, address, ending, random, retryAfter })
   })
 
-  /** Under which name the failures of somebody who came in are kept: that of the node, where it is one that we would dial. */
+  /** Under which name the failures of a client are kept: that of the node where it is known, else that of its host. */
   const nameOf = (link: number, address: Address) => {
     const node = Roster.nodeOf(roster, link)
     const key = node === undefined ? undefined : mdnsKey(node)
-    return key !== undefined && Roster.candidateOf(roster, key) !== undefined ? key : PeerTable.visitorKey(address.host)
+    if (key !== undefined && Roster.candidateOf(roster, key) !== undefined) return key
+    return node !== undefined && table.lost.has(node) ? PeerTable.peerKey(node) : PeerTable.visitorKey(address.host)
   }
 
   const report = Effect.fnUntraced(function* (name: string, address: Address, failure: Failure) {

@@ -9,7 +9,10 @@ export const LastError = Schema.Struct({ _tag: Schema.String, message: Schema.St
 export const PeerState = Schema.Literals(["connecting", "syncing", "live", "backoff", "refused"])
 export type PeerState = typeof PeerState.Type
 
-/** One peer. `last_sync_at` is in Unix seconds; `clock_offset_ms` is positive when the peer's clock is ahead. */
+/**
+ * One peer. Times are in Unix seconds; `clock_offset_ms` is positive when the peer's clock is ahead. `last_seen_at` is there
+ * when the peer was connected before, and is not now.
+ */
 export const PeerStatus = Schema.Struct({
   node_id: Schema.NullOr(Schema.String),
   address: Schema.String,
@@ -21,6 +24,7 @@ export const PeerStatus = Schema.Struct({
   lag_ops: Schema.NullOr(Schema.Natural),
   clock_offset_ms: Schema.NullOr(Schema.Int),
   last_sync_at: Schema.NullOr(Schema.Finite),
+  last_seen_at: Schema.optionalKey(Schema.Finite),
   last_error: Schema.NullOr(LastError)
 })
 export interface PeerStatus extends Schema.Schema.Type<typeof PeerStatus> {}

@@ -34,7 +34,7 @@ describe("FileError", () => {
 
   it("names the file that stands in for a directory", () => {
     const file = join(import.meta.filename, "below", "deeper")
-    const says = `${file} cannot be used: ${import.meta.filename} is a file, not a directory`
+    const says = `a file is in the way of ${file}: ${import.meta.filename} is not a directory`
     assert.strictEqual(explain(error("ENOTDIR"), file)?.problem, says)
   })
 

@@ -42,6 +42,43 @@ describe("Peers", () => {
     )
   )
 
+  it.effect("a peer that is lost keeps its id, its address and its last sync, on both sides", () =>
+    world(
+      Effect.gen(function* () {
+        const network = yield* MemoryNetwork
+        const [a, b] = [yield* start("a", []), yield* start("b", [at("a")])]
+        yield* pass("1 seconds")
+        yield* b.write("synced")
+        yield* pass("10 seconds")
+        assert.notProperty((yield* a.status)[0], "last_seen_at")
+        assert.isAbove((yield* a.status)[0]?.last_sync_at ?? 0, 0)
+        const syncedAt = new Map<Running, number | null | undefined>()
+        for (const node of [a, b]) syncedAt.set(node, (yield* node.status)[0]?.last_sync_at)
+        yield* network.part("a", "b")
+        yield* pass("10 minutes")
+        for (const [node, node_id, source] of [
+          [a, "b", "inbound"],
+          [b, "a", "static"]
+        ] as const) {
+          const [peer, ...more] = yield* node.status
+          assert.deepStrictEqual(more, [])
+          assert.deepInclude(peer, { node_id, source, state: "backoff" })
+          assert.strictEqual(peer?.last_sync_at, syncedAt.get(node))
+          assert.isAtLeast(peer?.last_seen_at ?? 0, 11)
+          assert.isBelow(peer?.last_seen_at ?? Infinity, 200)
+        }
+        yield* network.heal("a", "b")
+        yield* pass("1 minutes")
+        for (const node of [a, b]) {
+          const [peer, ...more] = yield* node.status
+          assert.deepStrictEqual(more, [])
+          assert.deepInclude(peer, { state: "live", last_error: null })
+          assert.notProperty(peer, "last_seen_at")
+        }
+      })
+    )
+  )
+
   it.effect("two nodes that dial each other at once keep one connection", () =>
     world(
       Effect.gen(function* () {

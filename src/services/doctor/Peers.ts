@@ -59,9 +59,14 @@ export const examine = Effect.fnUntraced(function* (
 
 /** How a peer is, as the running node says. */
 const ofRow = (peer: PeerStatus): Finding => {
-  const { node_id, address, port, source, protocol, state, tls, clock_offset_ms, last_error } = peer
+  const { node_id, address, port, source, protocol, state, tls, clock_offset_ms, last_error, last_seen_at } = peer
   const remote = formatAddress({ host: address, port })
   const facts = { address: remote, node_id, source, protocol, tls, clock_offset_ms, state }
+  if (last_seen_at !== undefined && source === "inbound" && state !== "refused") {
+    const since = new Date(last_seen_at * 1000).toISOString().slice(0, 16).replace("T", " ")
+    const step = "if it should be connected: check that the node there runs, and that it reaches this one"
+    return warning(check, `${node_id} is not connected since ${since} UTC, and connects by itself`, step, facts)
+  }
   if (last_error === null) {
     return state === "live" || state === "syncing"
       ? ok(check, `${remote}: ${node_id} is ${state}, ${terms(tls, protocol, clock_offset_ms)}`, facts)
@@ -75,7 +80,7 @@ const ofRow = (peer: PeerStatus): Finding => {
 
 const terms = (tls: PeerStatus["tls"], protocol: PeerStatus["protocol"], offset: number | null): string =>
   [
-    `TLS ${tls ?? "unknown"}`,
+    `TLS ${tls ?? "not agreed yet"}`,
     "the passphrase is the same",
     protocol === 1 ? "existing FERAL node" : "form 2 of the wire",
     ...(offset === null ? [] : [`its clock ${ClockOffset.signed(offset)}`])

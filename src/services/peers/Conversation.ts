@@ -179,9 +179,9 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
       Effect.catchTag("PeerClosed", (closed) => Effect.fail(learnLimit(closed, running.state()) ?? closed)),
       Effect.catchTag("DuplicateNodeId", (failure) => Effect.fail(isLoop() ? new SelfConnection() : failure)),
       Effect.ensuring(
-        Effect.sync(() => {
+        Effect.map(clock.now, (now) => {
           if (key_ !== undefined) dialled.delete(nonce)
-          table.entries.delete(link)
+          PeerTable.remove(table, link, now)
         })
       )
     )

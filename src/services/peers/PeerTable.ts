@@ -48,6 +48,8 @@ export interface PeerTable {
   readonly failures: Map<string, Failed & { readonly address: Address }>
   /** Since when discovered peers that took no leave are gone (ms). */
   readonly silent: Map<NodeId, number>
+  /** Peers that were connected, and are not now. The one that was lost longest ago comes first. */
+  readonly lost: Map<NodeId, Lost>
   /** What is remembered of existing FERAL nodes, and how they were last met. */
   readonly memories: Map<NodeId, Memory>
   readonly exchanged: Map<NodeId, Met>
@@ -64,10 +66,19 @@ export interface Met {
   readonly at: number
 }
 
+/** A peer as it was when its connection ended (ms). */
+export interface Lost {
+  readonly remote: Address
+  readonly isDialled: boolean
+  readonly lastSyncAt: number | undefined
+  readonly seenAt: number
+}
+
 export const make = (): PeerTable => ({
   entries: new Map(),
   failures: new Map(),
   silent: new Map(),
+  lost: new Map(),
   memories: new Map(),
   exchanged: new Map(),
   scopes: new Map(),
@@ -128,6 +139,27 @@ export const noteChange = ({ memories, late }: PeerTable, operations: ReadonlyAr
   }
 }
 
+/** Peers that are remembered when they are lost, and for how long they are shown (ms). */
+const lostPeers = { kept: 256, shownFor: 7 * 86_400_000 } as const
+
+/** Takes a connection out of the table. Its peer keeps its name, and the time of its last sync. */
+export const remove = ({ entries, lost }: PeerTable, link: number, now: number): void => {
+  const entry = entries.get(link)
+  entries.delete(link)
+  const { peer, lastSyncAt } = entry?.running.view() ?? {}
+  if (entry === undefined || peer === undefined || entry.connection.form === 1) return
+  const { remote } = entry.connection
+  const isDialled = entry.key !== undefined
+  // Another node answers at this address: the one that did so before has a new id.
+  for (const [node, other] of lost) {
+    if (isDialled && other.isDialled && formatAddress(other.remote) === formatAddress(remote)) lost.delete(node)
+  }
+  const known = lost.get(peer)
+  lost.delete(peer)
+  lost.set(peer, { remote, isDialled, lastSyncAt: lastSyncAt ?? known?.lastSyncAt, seenAt: now })
+  drop(lost, lostPeers.kept)
+}
+
 /** Drops the oldest entries of a map that holds more than it should. */
 const drop = <Key>(map: Map<Key, unknown>, kept: number): void => {
   for (const oldest of map.keys()) {
@@ -138,6 +170,9 @@ const drop = <Key>(map: Map<Key, unknown>, kept: number): void => {
 
 /** The key of failures of those who came from a host. */
 export const visitorKey = (host: string): string => `from ${host}`
+
+/** The key of failures of a peer that came in. */
+export const peerKey = (node: NodeId): string => `peer ${node}`
 
 /** Notes a failure. Returns whether it is news: another one than the last of this peer, or the first for a long while. */
 export const noteFailure = (table: PeerTable, key: string, address: Address, failed: Failed): boolean => {
@@ -194,6 +229,7 @@ export const statuses = (
       source: candidate.source,
       state: failed === undefined ? "connecting" : failed.isRefusal ? "refused" : "backoff",
       last_error: failed === undefined ? null : { _tag: failed._tag, message: failed.message },
+      ...(candidate.node === undefined || entry !== undefined ? {} : lastOf(table, candidate.node)),
       ...(failed === undefined ? between(table, candidate.node, roster, now) : {}),
       ...(entry === undefined ? {} : connected(table, entry, now, driftLimit)),
       address: address.host,
@@ -221,11 +257,26 @@ export const statuses = (
   for (const [node, at] of table.silent) {
     const failed = table.failures.get(mdnsKey(node))
     if (failed === undefined || now - at > visitors.shownFor || rows.some(({ node_id }) => node_id === node)) continue
-    rows.push({ ...refusedOrLost(failed), node_id: node, source: "mdns", state: "backoff" })
+    rows.push({ ...refusedOrLost(failed), ...lastOf(table, node), node_id: node, source: "mdns", state: "backoff" })
+  }
+  const seen = new Set(rows.map(({ node_id }) => node_id))
+  for (const [node, { remote, isDialled, seenAt }] of table.lost) {
+    if (seen.has(node) || now - seenAt > lostPeers.shownFor) continue
+    const failed = table.failures.get(peerKey(node)) ?? table.failures.get(mdnsKey(node))
+    rows.push({
+      ...unconnected,
+      ...lastOf(table, node),
+      node_id: node,
+      source: isDialled ? "mdns" : "inbound",
+      state: failed?.isRefusal === true ? "refused" : "backoff",
+      address: remote.host,
+      port: remote.port,
+      last_error: failed === undefined ? null : { _tag: failed._tag, message: failed.message }
+    })
   }
   for (const [key, failed] of table.failures) {
     if (!key.startsWith("from ") || now - failed.at > visitors.shownFor) continue
-    rows.push({ ...refusedOrLost(failed), source: "inbound", state: "refused" })
+    rows.push({ ...refusedOrLost(failed), source: "inbound", state: failed.isRefusal ? "refused" : "backoff" })
   }
   return rows
 }
@@ -255,6 +306,17 @@ const refusedOrLost = ({ address, _tag, message }: Failed & { readonly address: 
   port: address.port,
   last_error: { _tag, message }
 })
+
+/** What stays of a peer when its connection is lost. */
+const lastOf = ({ lost }: PeerTable, node: NodeId): Partial<PeerStatus> => {
+  const last = lost.get(node)
+  if (last === undefined) return {}
+  return {
+    protocol: 2,
+    last_sync_at: last.lastSyncAt === undefined ? null : last.lastSyncAt / 1000,
+    last_seen_at: last.seenAt / 1000
+  }
+}
 
 /** How an existing FERAL node is between two exchanges. */
 const between = (

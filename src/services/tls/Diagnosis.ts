@@ -78,6 +78,6 @@ const network: Record<string, string> = {
 /** OpenSSL's own words without the source position that surrounds them, or the first line of the message. */
 const words = (error: unknown): string => {
   if (Predicate.hasProperty(error, "reason") && typeof error.reason === "string") return error.reason
-  if (error instanceof Error) return error.message.split("\n", 1)[0] ?? "unknown"
-  return "unknown"
+  if (error instanceof Error) return error.message.split("\n", 1)[0] ?? "no reason given"
+  return "no reason given"
 }
