@@ -13,7 +13,8 @@ import { counted, writeJson, writeLine } from "./Output.ts"
 const renew = Command.make(
   "new",
   {
-    reissue: Flag.Boolean("reissue").pipe(
+    reissue: Globals.Switch("reissue").pipe(
+      Flag.withDefault(false),
       Flag.withDescription("Write anew, at the present, what this node wrote while its clock was ahead")
     )
   },

@@ -120,7 +120,7 @@ describe("identity new", () => {
         () => node.status(),
         ({ peers }) => peers.some(({ last_error }) => last_error?._tag === "DuplicateNodeId")
       )
-      assert.isTrue(peers.some(({ last_error }) => last_error?.message.includes("feral-sync identity new")))
+      assert.isTrue(peers.some(({ last_error }) => last_error?.message.includes(" identity new")))
       assert.isFalse(peers.some(({ node_id, state }) => node_id === a.id && state === "live"))
     }
     assert.strictEqual((await refusal("identity", "new", "--home", b.home)).message.includes("locked"), true)
