@@ -180,8 +180,9 @@ const make = Effect.fnUntraced(function* () {
           )
         }
         if (sighting._tag === "Unavailable") yield* Effect.logWarning(sighting.error.message)
-        if (sighting._tag === "Vanished" && !sighting.isGoodbye) {
-          PeerTable.noteSilence(table, sighting.nodeId, yield* clock.now)
+        if (sighting._tag === "Vanished") {
+          const note = sighting.isGoodbye ? PeerTable.noteGoodbye : PeerTable.noteSilence
+          note(table, sighting.nodeId, yield* clock.now)
         }
         yield* Queue.offer(inputs, inputOf(sighting))
       })

@@ -50,6 +50,8 @@ export interface PeerTable {
   readonly silent: Map<NodeId, number>
   /** Peers that were connected, and are not now. The one that was lost longest ago comes first. */
   readonly lost: Map<NodeId, Lost>
+  /** When discovered peers took their leave (ms): they are not lost. */
+  readonly left: Map<NodeId, number>
   /** What is remembered of existing FERAL nodes, and how they were last met. */
   readonly memories: Map<NodeId, Memory>
   readonly exchanged: Map<NodeId, Met>
@@ -79,6 +81,7 @@ export const make = (): PeerTable => ({
   failures: new Map(),
   silent: new Map(),
   lost: new Map(),
+  left: new Map(),
   memories: new Map(),
   exchanged: new Map(),
   scopes: new Map(),
@@ -142,12 +145,24 @@ export const noteChange = ({ memories, late }: PeerTable, operations: ReadonlyAr
 /** Peers that are remembered when they are lost, and for how long they are shown (ms). */
 const lostPeers = { kept: 256, shownFor: 7 * 86_400_000 } as const
 
+/** A peer that took its leave closes its connections within this time (ms). */
+const leavesWithin = 10_000
+
+/** Notes that a discovered peer took its leave: it is not missed. */
+export const noteGoodbye = ({ lost, left }: PeerTable, node: NodeId, at: number): void => {
+  lost.delete(node)
+  left.delete(node)
+  left.set(node, at)
+  drop(left, lostPeers.kept)
+}
+
 /** Takes a connection out of the table. Its peer keeps its name, and the time of its last sync. */
-export const remove = ({ entries, lost }: PeerTable, link: number, now: number): void => {
+export const remove = ({ entries, lost, left }: PeerTable, link: number, now: number): void => {
   const entry = entries.get(link)
   entries.delete(link)
   const { peer, lastSyncAt } = entry?.running.view() ?? {}
   if (entry === undefined || peer === undefined || entry.connection.form === 1) return
+  if (now - (left.get(peer) ?? -Infinity) < leavesWithin) return
   const { remote } = entry.connection
   const isDialled = entry.key !== undefined
   // Another node answers at this address: the one that did so before has a new id.

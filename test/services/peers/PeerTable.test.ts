@@ -43,6 +43,28 @@ const shown = (table: PeerTable.PeerTable, now: number) =>
     ({ node_id, state, last_error }) => `${node_id} ${state} ${last_error?._tag ?? "well"}`
   )
 
+describe("peers that are lost", () => {
+  const lost = (lostAt: number) => {
+    const table = PeerTable.make()
+    table.lost.set(node("b"), { remote: address(1), isDialled: false, lastSyncAt: 2_000, seenAt: lostAt })
+    return table
+  }
+
+  it("are shown with their last sync, for a week", () => {
+    const table = lost(5_000)
+    const [peer, ...more] = PeerTable.statuses(table, roster, 45_000, 300_000)
+    assert.deepStrictEqual(more, [])
+    assert.deepInclude(peer, { node_id: "b", address: "10.0.0.7", last_sync_at: 2, last_seen_at: 5, state: "backoff" })
+    assert.deepStrictEqual(PeerTable.statuses(table, roster, 8 * 86_400_000, 300_000), [])
+  })
+
+  it("are not those that took their leave", () => {
+    const table = lost(5_000)
+    PeerTable.noteGoodbye(table, node("b"), 6_000)
+    assert.deepStrictEqual(PeerTable.statuses(table, roster, 7_000, 300_000), [])
+  })
+})
+
 describe("existing FERAL nodes in the table", () => {
   it("one that took a new id at its address leaves no other behind", () => {
     const table = PeerTable.make()
