@@ -165,7 +165,9 @@ const open = Effect.gen(function* () {
     const port = yield* network.listen(them, 0, (connection) =>
       Effect.andThen(Deferred.succeed(arrived, connection), Effect.never)
     )
-    yield* network.dial(us, { host: them.host, port }).pipe(Effect.flatMap(converse), Effect.forkScoped)
+    // In form 1 the node shows its passphrase, which it does where the user has named the address so.
+    const address = { host: them.host, port, ...(form === 1 && { plain: true as const }) }
+    yield* network.dial(us, address).pipe(Effect.flatMap(converse), Effect.scoped, Effect.forkScoped)
     return { connection: yield* Deferred.await(arrived), ended }
   })
 
