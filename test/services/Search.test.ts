@@ -99,7 +99,7 @@ describe("Search, SQLite", () => {
       const store = yield* place.open
       const indexed = () => {
         const file = new DatabaseSync(join(place.home, "sync.db"), { readOnly: true })
-        const rows = file.prepare("SELECT rowid FROM search WHERE search MATCH 'old OR new'").all().length
+        const rows = file.prepare("SELECT rowid FROM words WHERE words MATCH 'old OR new'").all().length
         file.close()
         return rows
       }

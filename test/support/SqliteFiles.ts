@@ -1,6 +1,7 @@
 /** Stores in SQLite files, and the files themselves. */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
+import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { type KindUnknown, StoreUnavailable } from "../../src/services/Failure.ts"
@@ -16,6 +17,16 @@ export const beside = <A>(home: string, use: (db: DatabaseSync) => A): A => {
     db.close()
   }
 }
+
+/** The files in a directory that hold a text. */
+export const filesWith = (home: string, text: string): ReadonlyArray<string> =>
+  readdirSync(home, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && readFileSync(join(home, entry.name)).includes(text))
+    .map(({ name }) => name)
+
+/** What `pragma` says of the file of a store. */
+export const pragmaOf = (home: string, pragma: string): unknown =>
+  beside(home, (db) => Object.values(db.prepare(`PRAGMA ${pragma}`).get() ?? {})[0])
 
 /** The reason why an effect failed. */
 export const reasonOf = <A, R>(effect: Effect.Effect<A, StoreUnavailable | KindUnknown, R>) =>

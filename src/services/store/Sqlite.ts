@@ -29,6 +29,7 @@ import * as SqliteIntegrity from "./SqliteIntegrity.ts"
 import * as Rows from "./SqliteRows.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
+import * as SqliteUpkeep from "./SqliteUpkeep.ts"
 import type { Commit } from "./State.ts"
 import { quarantineLimits } from "./State.ts"
 import * as Unavailable from "./Unavailable.ts"
@@ -58,6 +59,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   return yield* Engine.make(yield* backend(sql, options), { maxAheadMs: options.maxAheadMs })
 })
 
+/** Replaced rows that a commit takes out of the index of words itself. */
+const takenOut = 8
+
 const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = false }: Options) {
   const fs = yield* FileSystem.FileSystem
   const file = databaseIn(home)
@@ -71,6 +75,8 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     yield* Unavailable.mapped(sql`SELECT * FROM clock`)
   )
   let synchronous = ""
+  const upkeep = yield* SqliteUpkeep.make(sql)
+  if (!readOnly) yield* Effect.forkScoped(upkeep.run)
 
   /** SQLite goes on writing to a file that was deleted or replaced, and nobody would ever see it. */
   const checkFile = Effect.flatMap(Unavailable.mapped(identityOf(file)), (found) =>
@@ -90,6 +96,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     if (level !== synchronous) yield* sql.unsafe(`PRAGMA synchronous = ${level}`)
     synchronous = level
     yield* transaction(sql, (connection) => writeCommit(connection, commit))
+    upkeep.committed(commit.replaced.length + commit.quarantined.length > 0)
   }, Effect.mapError(failureOfCommit))
 
   /** What an operation of the last page took: more sizes than a page of such has need not be looked at. */
@@ -204,6 +211,7 @@ const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit:
   const { writes, replaced, moved, quarantined, state } = commit
   if (replaced.length > 0) {
     yield* run(`DELETE FROM operations WHERE seq IN (SELECT o.seq FROM ${slots})`, [slotsOf(replaced)])
+    yield* SqliteSearch.takeOut(connection, takenOut)
   }
   for (let start = 0; start < writes.length; start += insertBlock) {
     const block = writes.slice(start, start + insertBlock)

@@ -13,6 +13,7 @@ import { isWritable } from "../Home.ts"
 import * as FileError from "../FileError.ts"
 import * as SqliteHoldings from "./SqliteHoldings.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
+import * as SqliteSearch from "./SqliteSearch.ts"
 import * as Unavailable from "./Unavailable.ts"
 
 export interface Options {
@@ -89,6 +90,8 @@ export const open = Effect.fnUntraced(function* ({ home, readOnly = false, lockW
       })
     )
   }
+  const earlier = yield* sql`SELECT 1 FROM sqlite_schema WHERE name = 'search_mark'`
+  if (earlier.length > 0) yield* transaction(sql, SqliteSearch.dropEarlier)
   return sql
 }, Unavailable.opening)
 
@@ -141,7 +144,11 @@ const setForeignLogAside = Effect.fnUntraced(function* (fs: FileSystem.FileSyste
 export const busyTimeout = "PRAGMA busy_timeout = 1000"
 
 const pragmas = [
+  // Of a file that is new: its free pages are given back (`SqliteUpkeep.ts`). It has to come first.
+  "auto_vacuum = INCREMENTAL",
   "journal_mode = WAL",
+  // What is deleted is overwritten, on pages that become free too: `FAST` leaves those as they are.
+  "secure_delete = ON",
   "synchronous = FULL",
   // On macOS alone: there a plain sync stops at the cache of the disk.
   "fullfsync = ON",
