@@ -6,51 +6,61 @@
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Cause, Effect, Exit, Layer, Option } from "effect"
-import { execFileSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { createPrivateKey, webcrypto, X509Certificate } from "node:crypto"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Config } from "../../src/services/Config.ts"
 import { TlsMaterialInvalid } from "../../src/services/Failure.ts"
 import { Tls } from "../../src/services/Tls.ts"
+import * as Certificate from "../../src/services/tls/Certificate.ts"
 import { directory } from "../support/Certificates.ts"
 import { settings } from "../support/Settings.ts"
 import { Broken, type Fed, type Target } from "./Fuzz.ts"
 import { afterFirstByte, ofBytes, ofLines, type Mutation } from "./Mutation.ts"
 
+const day = 24 * 60 * 60 * 1000
+
+/** What is sent to a CA to be signed. */
+const request = async (name: string) => {
+  await import("reflect-metadata")
+  const { Pkcs10CertificateRequestGenerator } = await import("@peculiar/x509")
+  const signingAlgorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" }
+  const keys = await webcrypto.subtle.generateKey(signingAlgorithm, true, ["sign", "verify"])
+  return (await Pkcs10CertificateRequestGenerator.create({ name, keys, signingAlgorithm }, webcrypto)).toString("pem")
+}
+
 /** A CA, a certificate of it and their keys: small ones, and one of every form of a key. */
-const real = (() => {
-  const cwd = mkdtempSync(join(tmpdir(), "feral-sync-"))
-  try {
-    const openssl = (line: string) => execFileSync("openssl", line.split(" "), { cwd, stdio: "ignore" })
-    const ec = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
-    openssl(`req -x509 ${ec} -days 3650 -keyout ca-key -out ca -subj /CN=CA`)
-    openssl(`req ${ec} -keyout key -out csr -subj /CN=peer`)
-    openssl("x509 -req -in csr -CA ca -CAkey ca-key -CAcreateserial -out cert -days 365")
-    openssl("ec -in key -out sec1")
-    openssl("ec -in key -aes128 -passout pass:x -out encrypted")
-    openssl("x509 -in cert -outform DER -out der")
-    return Object.fromEntries(
-      ["ca", "ca-key", "cert", "key", "sec1", "encrypted", "der", "csr"].map((name) => [
-        name,
-        readFileSync(join(cwd, name))
-      ])
-    )
-  } finally {
-    rmSync(cwd, { recursive: true, force: true })
-  }
-})()
+const real = await Effect.runPromise(
+  Effect.gen(function* () {
+    const [from, until] = [new Date(Date.now() - day), new Date(Date.now() + 365 * day)]
+    const ca = yield* Certificate.authority({ name: "CA", from, until })
+    const signer = { certificate: new X509Certificate(ca.cert), key: createPrivateKey(ca.key) }
+    const { cert, key } = yield* Certificate.issued(signer, { names: ["peer"], from, until })
+    const ofPeer = createPrivateKey(key)
+    const csr = yield* Effect.promise(() => request("CN=peer"))
+    return {
+      ca: ca.cert,
+      "ca-key": ca.key,
+      cert,
+      key,
+      sec1: ofPeer.export({ type: "sec1", format: "pem" }),
+      encrypted: ofPeer.export({ type: "sec1", format: "pem", cipher: "aes-128-cbc", passphrase: "x" }),
+      der: new X509Certificate(cert).raw,
+      csr
+    }
+  })
+)
 
 const roles = ["cert", "key", "ca"] as const
-const file = (name: string): Buffer => real[name] ?? Buffer.alloc(0)
-const inputOf = (role: number, ...parts: ReadonlyArray<string>): Uint8Array =>
+const file = (name: keyof typeof real): Buffer => Buffer.from(real[name])
+const inputOf = (role: number, ...parts: ReadonlyArray<keyof typeof real>): Uint8Array =>
   Buffer.concat([Buffer.from([role]), ...parts.map(file)])
 
 const corpus: ReadonlyArray<Uint8Array> = [
-  ...["cert", "ca", "der", "csr", "key"].map((name) => inputOf(0, name)),
+  ...(["cert", "ca", "der", "csr", "key"] as const).map((name) => inputOf(0, name)),
   inputOf(0, "cert", "ca"),
-  ...["key", "sec1", "encrypted", "ca-key", "cert"].map((name) => inputOf(1, name)),
-  ...["ca", "cert", "der", "ca-key"].map((name) => inputOf(2, name)),
+  ...(["key", "sec1", "encrypted", "ca-key", "cert"] as const).map((name) => inputOf(1, name)),
+  ...(["ca", "cert", "der", "ca-key"] as const).map((name) => inputOf(2, name)),
   inputOf(2, "ca", "cert", "ca")
 ]
 

@@ -1,6 +1,7 @@
-/** Certificates made with openssl, as users make them, and with dates that no user would choose. */
+/** Certificates made with openssl, as users make them, and quick ones, also with dates that no user would choose. */
 import { Effect } from "effect"
 import { execFile } from "node:child_process"
+import { KeyObject, webcrypto } from "node:crypto"
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -17,8 +18,6 @@ export const directory = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "feral-sync-"))),
   (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
 )
-
-const openssl = (cwd: string, line: string) => run(cwd, "openssl", ...line.split(" "))
 
 /** The three commands of the documentation, to the letter, in a directory. */
 export const recipe = Effect.fnUntraced(function* (cwd: string) {
@@ -38,29 +37,63 @@ export const recipe = Effect.fnUntraced(function* (cwd: string) {
 /** When a certificate is valid. */
 export type Validity = "now" | "past" | "future"
 
-/** A CA and one certificate of it, with small keys: quick to make. */
-export const issue = Effect.fnUntraced(function* (cwd: string, name: string, validity: Validity = "now") {
-  const key = "-newkey rsa:2048 -nodes"
-  yield* openssl(cwd, `req -x509 ${key} -days 3650 -keyout ${name}-ca-key.pem -out ${name}-ca.pem -subj /CN=CA-${name}`)
-  yield* openssl(cwd, `req ${key} -keyout ${name}-key.pem -out ${name}.csr -subj /CN=peer-${name}`)
-  const signer = `-CA ${name}-ca.pem -CAkey ${name}-ca-key.pem -CAcreateserial`
-  if (validity === "future") {
-    const lines = ["[ca]", "default_ca=x", "[x]", "database=index", "rand_serial=yes", "default_md=sha256"]
-    const more = ["policy=p", "new_certs_dir=.", "[p]", "commonName=supplied", ""]
-    yield* Effect.promise(() => writeFile(join(cwd, "ca.cnf"), [...lines, ...more].join("\n")))
-    yield* Effect.promise(() => writeFile(join(cwd, "index"), ""))
-    const dates = "-startdate 20700101000000Z -enddate 20800101000000Z"
-    const by = `-cert ${name}-ca.pem -keyfile ${name}-ca-key.pem`
-    yield* openssl(cwd, `ca -batch -notext -config ca.cnf -in ${name}.csr ${by} ${dates} -out ${name}.pem`)
-  } else {
-    yield* openssl(cwd, `x509 -req -in ${name}.csr ${signer} -out ${name}.pem -days ${validity === "now" ? 365 : -1}`)
-  }
-  return {
-    ca: join(cwd, `${name}-ca.pem`),
-    cert: join(cwd, `${name}.pem`),
-    key: join(cwd, `${name}-key.pem`)
-  } satisfies TlsFiles
-})
+/** A CA and one certificate of it, with small keys: quick to make, and without openssl. */
+export const issue = (cwd: string, name: string, validity: Validity = "now") =>
+  Effect.promise(async () => {
+    await import("reflect-metadata")
+    const x509 = await import("@peculiar/x509")
+    const [ofCa, ofPeer] = await Promise.all([newKeys(), newKeys()])
+    const subject = `CN=CA-${name}`
+    const signed = { signingKey: ofCa.privateKey, signingAlgorithm: rsa }
+    const authority = await x509.X509CertificateGenerator.create(
+      {
+        ...signed,
+        subject,
+        issuer: subject,
+        publicKey: ofCa.publicKey,
+        notBefore: inDays(-1),
+        notAfter: inDays(3650),
+        extensions: [
+          new x509.BasicConstraintsExtension(true, undefined, true),
+          await x509.SubjectKeyIdentifierExtension.create(ofCa.publicKey, false, webcrypto)
+        ]
+      },
+      webcrypto
+    )
+    const [notBefore, notAfter] = dates[validity]()
+    const peer = await x509.X509CertificateGenerator.create(
+      { ...signed, subject: `CN=peer-${name}`, issuer: subject, publicKey: ofPeer.publicKey, notBefore, notAfter },
+      webcrypto
+    )
+    const files = { ca: `${name}-ca.pem`, cert: `${name}.pem`, key: `${name}-key.pem`, caKey: `${name}-ca-key.pem` }
+    const write = (file: string, content: string) => writeFile(join(cwd, file), `${content}\n`, { mode: 0o600 })
+    await write(files.ca, authority.toString("pem"))
+    await write(files.caKey, await privateKey(ofCa))
+    await write(files.cert, peer.toString("pem"))
+    await write(files.key, await privateKey(ofPeer))
+    return {
+      ca: join(cwd, files.ca),
+      cert: join(cwd, files.cert),
+      key: join(cwd, files.key)
+    } satisfies TlsFiles
+  })
+
+const rsa = {
+  name: "RSASSA-PKCS1-v1_5",
+  hash: "SHA-256",
+  modulusLength: 2048,
+  publicExponent: new Uint8Array([1, 0, 1])
+}
+const newKeys = () => webcrypto.subtle.generateKey(rsa, true, ["sign", "verify"])
+const privateKey = async ({ privateKey: key }: webcrypto.CryptoKeyPair) =>
+  KeyObject.from(key).export({ type: "pkcs8", format: "pem" }).toString().trimEnd()
+
+const inDays = (days: number) => new Date(Date.now() + days * 24 * 60 * 60 * 1000)
+const dates: Record<Validity, () => readonly [Date, Date]> = {
+  now: () => [inDays(-1), inDays(365)],
+  past: () => [inDays(-2), inDays(-1)],
+  future: () => [new Date(Date.UTC(2070, 0)), new Date(Date.UTC(2080, 0))]
+}
 
 /** The content of such files. */
 export const contents = (files: TlsFiles) =>

@@ -19,7 +19,7 @@ const requirements = {
   ip: { package: "iproute2", isThere: program("ip") },
   nft: { package: "nftables", isThere: program("nft") },
   openssl: { package: "openssl", isThere: program("openssl") },
-  python3: { package: "python3", isThere: program("/usr/bin/python3") },
+  python3: { package: "python3", isThere: python("sqlite3") },
   registry: {
     package: undefined,
     isThere: () => succeeds("npm", "ping", "--fetch-timeout=20000", "--fetch-retries=1")

@@ -14,7 +14,6 @@ export class Shelf extends Context.Service<
   Shelf,
   {
     readonly directory: string
-    readonly recipe: TlsFiles
     readonly a: TlsFiles
     readonly b: TlsFiles
     readonly past: TlsFiles
@@ -26,11 +25,13 @@ export class Shelf extends Context.Service<
     Effect.gen(function* () {
       const directory = yield* Certificates.directory
       const issue = (name: string, validity?: Certificates.Validity) => Certificates.issue(directory, name, validity)
-      const [recipe, a, b, past, future] = yield* Effect.all(
-        [Certificates.recipe(directory), issue("a"), issue("b"), issue("past", "past"), issue("future", "future")],
-        { concurrency: 2 }
-      )
-      return { directory, recipe, a, b, past, future }
+      const [a, b, past, future] = yield* Effect.all([
+        issue("a"),
+        issue("b"),
+        issue("past", "past"),
+        issue("future", "future")
+      ])
+      return { directory, a, b, past, future }
     })
   )
 }

@@ -8,6 +8,7 @@ import { join } from "node:path"
 import * as Issuer from "../../../src/services/tls/Issuer.ts"
 import * as Certificates from "../../support/Certificates.ts"
 import { anyText, runs } from "../../support/Generators.ts"
+import { needs } from "../../support/Needs.ts"
 
 describe("names", () => {
   it("are host names and addresses", () => {
@@ -52,7 +53,7 @@ describe("names", () => {
   )
 })
 
-describe("a CA of openssl signs, whatever its key", () => {
+describe.skipIf(needs("openssl"))("a CA of openssl signs, whatever its key", () => {
   const request = (key: string) =>
     `req -x509 ${key} -nodes -days 9 -keyout ca-key.pem -out ca-cert.pem -subj /O=Ünï/CN=x`
   for (const [kind, commands] of [

@@ -3,13 +3,14 @@
  * handshake with a peer of the same CA are the same.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { assert, layer } from "@effect/vitest"
+import { assert, describe, layer } from "@effect/vitest"
 import { Context, Effect, Layer, References } from "effect"
 import { writeFile } from "node:fs/promises"
 import { basename } from "node:path"
 import type { TlsFiles } from "../../../src/services/Config.ts"
 import * as DoctorCertificates from "../../../src/services/doctor/Certificates.ts"
 import * as Certificates from "../../support/Certificates.ts"
+import { needs } from "../../support/Needs.ts"
 import { run } from "../../support/Nodes.ts"
 import { tlsClient, tlsServer } from "../../support/RawPeers.ts"
 import { settings } from "../../support/Settings.ts"
@@ -54,68 +55,70 @@ const isRefused = Effect.fnUntraced(function* (good: TlsFiles, shape: Shapes.Sha
   return received === ""
 })
 
-layer(Material.layer, { excludeTestServices: true, timeout: "120 seconds" })("material of every shape", (it) => {
-  const quietly = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.provideService(Effect.scoped(effect), References.MinimumLogLevel, "None")
+describe.skipIf(needs("openssl"))("material", () => {
+  layer(Material.layer, { excludeTestServices: true, timeout: "120 seconds" })("of every shape", (it) => {
+    const quietly = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+      Effect.provideService(Effect.scoped(effect), References.MinimumLogLevel, "None")
 
-  it.effect(
-    "start, doctor, and a real handshake agree",
-    () =>
-      Effect.gen(function* () {
-        const { good, shapes } = yield* Material
-        assert.isAtLeast(shapes.length, 40)
-        const home = yield* Certificates.directory
-        const wrong: Array<string> = []
-        const expect = (shape: Shapes.Shape, what: string, isRight: boolean, said: unknown) => {
-          if (!isRight) wrong.push(`${shape.name}: ${what}: ${String(said)}`)
-        }
-        for (const shape of shapes) {
-          const loaded = yield* Effect.result(quietly(load(home, ca(shape.files))))
-          const [finding] = yield* DoctorCertificates.examine(settings(home, ca(shape.files))).pipe(
-            Effect.provide(NodeFileSystem.layer)
-          )
-          const said = loaded._tag === "Failure" ? loaded.failure.message : "accepted"
-          if (shape.refused === undefined) {
-            expect(shape, "start", loaded._tag === "Success", said)
-            expect(shape, "doctor", finding?.status === "ok" || finding?.status === "warning", finding?.message)
-            if (loaded._tag === "Failure") continue
-            const isOfRoot = /(root|rootandmiddles|bundle|crlfca)\.pem$/.test(shape.files.ca)
-            const peer = ca(isOfRoot ? good : shape.files, true)
-            const own = ca(shape.files, true)
-            const met = yield* Effect.result(
-              quietly(Effect.andThen(joined(peer, own), joined(own, peer))).pipe(Effect.timeout("15 seconds"))
-            )
-            expect(shape, "handshake", met._tag === "Success", met._tag === "Failure" && met.failure)
-          } else {
-            expect(shape, "start", loaded._tag === "Failure" && shape.refused.test(said), said)
-            expect(shape, "doctor", finding?.status === "failed" && finding.next_step !== null, finding?.message)
-            expect(shape, "the same words", said === `${finding?.message}: ${finding?.next_step}`, finding?.message)
-            if (shape.isOurRule === true) continue
-            expect(shape, "handshake", yield* quietly(isRefused(good, shape)), "a bare end is taken")
+    it.effect(
+      "start, doctor, and a real handshake agree",
+      () =>
+        Effect.gen(function* () {
+          const { good, shapes } = yield* Material
+          assert.isAtLeast(shapes.length, 40)
+          const home = yield* Certificates.directory
+          const wrong: Array<string> = []
+          const expect = (shape: Shapes.Shape, what: string, isRight: boolean, said: unknown) => {
+            if (!isRight) wrong.push(`${shape.name}: ${what}: ${String(said)}`)
           }
-        }
-        assert.deepStrictEqual(wrong, [])
-      }),
-    120_000
-  )
+          for (const shape of shapes) {
+            const loaded = yield* Effect.result(quietly(load(home, ca(shape.files))))
+            const [finding] = yield* DoctorCertificates.examine(settings(home, ca(shape.files))).pipe(
+              Effect.provide(NodeFileSystem.layer)
+            )
+            const said = loaded._tag === "Failure" ? loaded.failure.message : "accepted"
+            if (shape.refused === undefined) {
+              expect(shape, "start", loaded._tag === "Success", said)
+              expect(shape, "doctor", finding?.status === "ok" || finding?.status === "warning", finding?.message)
+              if (loaded._tag === "Failure") continue
+              const isOfRoot = /(root|rootandmiddles|bundle|crlfca)\.pem$/.test(shape.files.ca)
+              const peer = ca(isOfRoot ? good : shape.files, true)
+              const own = ca(shape.files, true)
+              const met = yield* Effect.result(
+                quietly(Effect.andThen(joined(peer, own), joined(own, peer))).pipe(Effect.timeout("15 seconds"))
+              )
+              expect(shape, "handshake", met._tag === "Success", met._tag === "Failure" && met.failure)
+            } else {
+              expect(shape, "start", loaded._tag === "Failure" && shape.refused.test(said), said)
+              expect(shape, "doctor", finding?.status === "failed" && finding.next_step !== null, finding?.message)
+              expect(shape, "the same words", said === `${finding?.message}: ${finding?.next_step}`, finding?.message)
+              if (shape.isOurRule === true) continue
+              expect(shape, "handshake", yield* quietly(isRefused(good, shape)), "a bare end is taken")
+            }
+          }
+          assert.deepStrictEqual(wrong, [])
+        }),
+      120_000
+    )
 
-  it.effect(
-    "so does tls show",
-    () =>
-      Effect.gen(function* () {
-        const { shapes } = yield* Material
-        const shown = ["for server and client", "for servers only", "too many intermediates", "secp256k1", "UTF-16"]
-        const home = yield* Certificates.directory
-        for (const name of shown) {
-          const shape = shapes.find((shape) => shape.name === name)
-          if (shape === undefined) return assert.fail(`no shape ${name}`)
-          const { cert, key, ca } = shape.files
-          const env = { FERAL_HOME: home, FERAL_SYNC_TLS_CERT: cert, FERAL_SYNC_TLS_KEY: key, FERAL_SYNC_TLS_CA: ca }
-          const { code, stderr } = yield* Effect.promise(() => run(["tls", "show"], env))
-          assert.strictEqual(code, shape.refused === undefined ? 0 : 2, stderr)
-          assert.match(stderr, shape.refused ?? /^$/)
-        }
-      }),
-    60_000
-  )
+    it.effect(
+      "so does tls show",
+      () =>
+        Effect.gen(function* () {
+          const { shapes } = yield* Material
+          const shown = ["for server and client", "for servers only", "too many intermediates", "secp256k1", "UTF-16"]
+          const home = yield* Certificates.directory
+          for (const name of shown) {
+            const shape = shapes.find((shape) => shape.name === name)
+            if (shape === undefined) return assert.fail(`no shape ${name}`)
+            const { cert, key, ca } = shape.files
+            const env = { FERAL_HOME: home, FERAL_SYNC_TLS_CERT: cert, FERAL_SYNC_TLS_KEY: key, FERAL_SYNC_TLS_CA: ca }
+            const { code, stderr } = yield* Effect.promise(() => run(["tls", "show"], env))
+            assert.strictEqual(code, shape.refused === undefined ? 0 : 2, stderr)
+            assert.match(stderr, shape.refused ?? /^$/)
+          }
+        }),
+      60_000
+    )
+  })
 })

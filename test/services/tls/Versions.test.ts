@@ -4,6 +4,7 @@ import { Effect, Queue } from "effect"
 import { spawn } from "node:child_process"
 import { connect, getCACertificates, setDefaultCACertificates, type TlsOptions } from "node:tls"
 import * as Certificates from "../../support/Certificates.ts"
+import { needs } from "../../support/Needs.ts"
 import { tlsClient, tlsServer } from "../../support/RawPeers.ts"
 import { alsoTrusting, ca, live, quick, Shelf } from "../../support/TlsNodes.ts"
 import { reception, webSocket } from "../../support/Transports.ts"
@@ -50,7 +51,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("TLS", 
       )
     }
 
-    it.effect(
+    it.effect.skipIf(needs("openssl"))(
       ...live("that does not know our CA", (shelf) =>
         Effect.gen(function* () {
           const { at, refusals } = yield* reception(yield* webSocket(ca(shelf.a), quick))
@@ -87,7 +88,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("TLS", 
       )
     }
 
-    it.effect(
+    it.effect.skipIf(needs("openssl"))(
       ...live("that does not know our CA", (shelf) =>
         Effect.gen(function* () {
           // OpenSSL's own server says why, in an alert; Node's hangs up.
