@@ -42,23 +42,82 @@ export interface Transcript {
 }
 
 /** The proof that the side `role` knows the key: 32 bytes, base64url. */
-export const prove = (key: Uint8Array, role: Role, { nonces, binding, dialler, server }: Transcript): string => {
-  const mac = createHmac("sha256", key)
-  const fields = ["feral-sync/2 proof", role, nonces.dialler, nonces.server, binding, dialler, server]
+export const prove = (key: Uint8Array, role: Role, { nonces, binding, dialler, server }: Transcript): string =>
+  mac(key, ["feral-sync/2 proof", role, nonces.dialler, nonces.server, binding, dialler, server]).toString("base64url")
+
+/** HMAC-SHA256 over fields, each preceded by its length. */
+const mac = (key: Uint8Array, fields: ReadonlyArray<string | Uint8Array>) => {
+  const hmac = createHmac("sha256", key)
   for (const field of fields) {
     const bytes = typeof field === "string" ? new TextEncoder().encode(field) : field
     const length = new Uint8Array(4)
     new DataView(length.buffer).setUint32(0, bytes.length)
-    mac.update(length).update(bytes)
+    hmac.update(length).update(bytes)
   }
-  return mac.digest("base64url")
+  return hmac.digest()
 }
 
 /** Whether `proof` is the one that the side `role` must give. Takes the same time for every wrong proof. */
 export const verify = (key: Uint8Array, role: Role, transcript: Transcript, proof: string): boolean => {
-  const expected = new TextEncoder().encode(prove(key, role, transcript))
-  const given = new TextEncoder().encode(proof)
-  return given.length === expected.length && timingSafeEqual(given, expected)
+  return isSame(prove(key, role, transcript), proof)
+}
+
+const isSame = (expected: string, given: string): boolean => {
+  const [one, other] = [new TextEncoder().encode(expected), new TextEncoder().encode(given)]
+  return one.length === other.length && timingSafeEqual(one, other)
+}
+
+/**
+ * Tickets: how a member that was met before is recognised before it has proved itself.
+ *
+ * A node gives each member a ticket over the connection on which both have proved themselves: an id, and a secret made from it
+ * with a key that no other node has. At the next connection the member shows the id and an HMAC over the nonce and the channel,
+ * so what is shown is good for one connection. Nothing about a ticket can be computed from the passphrase alone: whoever
+ * guesses tickets learns nothing about the passphrase.
+ */
+export interface TicketChannel {
+  /** The nonce of the dialler, base64url. */
+  readonly nonce: string
+  readonly binding: Uint8Array
+}
+
+/**
+ * The key that a node makes tickets with: from the key of the passphrase, so that another passphrase ends all tickets, and from a
+ * secret that only this node has.
+ */
+export const ticketKey = (key: Uint8Array, secret: Uint8Array): Uint8Array =>
+  mac(key, ["feral-sync/2 ticket key", secret])
+
+/** The ticket of a member, as text: always the same one. */
+export const ticketOf = (ticketKey: Uint8Array, member: string): string => {
+  const id = mac(ticketKey, ["feral-sync/2 ticket id", member]).subarray(0, 16).toString("base64url")
+  return `${id}.${ticketSecret(ticketKey, id)}`
+}
+
+const ticketSecret = (ticketKey: Uint8Array, id: string): string =>
+  mac(ticketKey, ["feral-sync/2 ticket", id]).toString("base64url")
+
+/** A ticket, or what is shown of it. */
+const ticketParts = (text: string): readonly [id: string, rest: string] | undefined => {
+  const [, id, rest] = /^([\w-]{22})\.([\w-]{43})$/.exec(text) ?? []
+  return id === undefined || rest === undefined ? undefined : [id, rest]
+}
+
+export const isTicket = (text: string): boolean => ticketParts(text) !== undefined
+
+/** What the holder of a ticket shows of it on one channel. Empty when it is not a ticket. */
+export const showTicket = (ticket: string, { nonce, binding }: TicketChannel): string => {
+  const [id, secret] = ticketParts(ticket) ?? []
+  if (id === undefined || secret === undefined) return ""
+  const shown = mac(new TextEncoder().encode(secret), ["feral-sync/2 ticket shown", nonce, binding])
+  return `${id}.${shown.toString("base64url")}`
+}
+
+/** The id of the ticket that was shown on a channel; none unless the holder of one of our tickets showed it on this very channel. */
+export const recogniseTicket = (ticketKey: Uint8Array, shown: string, channel: TicketChannel): string | undefined => {
+  const [id] = ticketParts(shown) ?? []
+  if (id === undefined) return undefined
+  return isSame(showTicket(`${id}.${ticketSecret(ticketKey, id)}`, channel), shown) ? id : undefined
 }
 
 /** The hash of a vector clock: equal for equal clocks, 16 bytes, base64url. */

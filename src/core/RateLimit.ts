@@ -4,7 +4,8 @@
  * The first few failures are free, for people mistype. Each one after that makes the network wait, twice as long as the last
  * one did, up to a cap: meanwhile nothing that it offers is looked at, so nothing that it does makes the wait longer. A
  * proof that holds clears the network, and so does a good while without a failure. A member that shares its address with
- * somebody who keeps guessing is let in when it happens to come first after a wait; whom we dial ourselves is not limited.
+ * somebody who keeps guessing shows its ticket, and is counted by that; without one it is let in when it happens to come first
+ * after a wait. Whom we dial ourselves is not limited.
  *
  * Guarantees: between two successes, of all proofs of a network that were looked at within a time t, at most
  * `free + 1 + log2(cap / first) + t / cap` were wrong, plus as many again each time it is forgotten. The state holds at

@@ -196,7 +196,8 @@ const onOpening = (session: Session, message: Wire.Message, now: number): Step =
   const met: Session = { ...session, phase: "greeting", peer: nodeId, takes }
   const announced = clockToTell(met)
   const answer = options.role === "server" ? hello(met, "sync_response", now) : []
-  const proved: Step = [{ ...met, announced }, [...answer, { _tag: "Established", peer: nodeId }]]
+  const established: Action = { _tag: "Established", peer: nodeId }
+  const proved: Step = [{ ...met, announced }, [...answer, established, ...ticketed(met, message)]]
   // Where proofs come first, the dialler tells its state once it knows that of the server.
   if (options.revision === 2 && options.role === "server") return proved
   return andThen(proved, (next) => onHello(next, message, now))
@@ -208,8 +209,14 @@ const onGreeting = (session: Session, message: Wire.Message, now: number): Step 
   if (message.type !== "sync_request") {
     return fail(session, "protocol", new ProtocolViolation({ detail: `${message.type} before the clocks` }))
   }
-  return onHello(session, message, now)
+  return andThen([session, ticketed(session, message)], (next) => onHello(next, message, now))
 }
+
+/** The ticket that comes with a greeting of a peer that has proved itself. */
+const ticketed = ({ peer }: Session, { ticket }: Wire.Hello): ReadonlyArray<Action> =>
+  peer === undefined || ticket === undefined || !Handshake.isTicket(ticket)
+    ? []
+    : [{ _tag: "Ticketed", peer, ticket: Redacted.make(ticket, { label: "ticket" }) }]
 
 /** What the peer holds: its clock, or the hash of it. */
 const onHello = (session: Session, message: Wire.Hello, now: number): Step => {
@@ -331,6 +338,7 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number, clockHas
     uncovered,
     features: options.isProbe === true ? features : [Repair.feature],
     time: now,
+    ticket: phase === "greeting" ? ticketFor(session) : undefined,
     ...(options.revision === 2 ? { takes: takesOf(options) } : {})
   }
   if (isHashed) {
@@ -343,6 +351,11 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number, clockHas
   return parts.map((clock, index) =>
     sendHello(index < parts.length - 1 ? { ...told, clock, uncovered: noHoldings, more: true } : { ...told, clock })
   )
+}
+
+const ticketFor = ({ options, peer }: Session): string | undefined => {
+  const ticket = peer === undefined ? undefined : options.ticket?.(peer)
+  return ticket === undefined ? undefined : Redacted.value(ticket)
 }
 
 const sendHello = (hello: Wire.Hello): Action => ({ _tag: "Send", text: Wire.encode(hello), operations: 0 })

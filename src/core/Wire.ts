@@ -84,6 +84,8 @@ export interface Hello {
   /** What is held of the origins of which there are rows beyond `clock`. */
   readonly uncovered: Holdings
   readonly features: ReadonlyArray<string>
+  /** A ticket for the receiver; see `Handshake.ts`. */
+  readonly ticket?: string | undefined
   /** The sender's wall time in ms. */
   readonly time: number
 }
@@ -172,6 +174,7 @@ const HelloWire = Schema.Struct({
   rows: Schema.optionalKey(DigestText),
   uncovered: Schema.optionalKey(HoldingsRecord),
   features: Schema.optionalKey(Schema.Array(ShortText).check(Schema.isMaxLength(limits.features))),
+  ticket: Schema.optionalKey(ShortText),
   time: Schema.optionalKey(Schema.Finite)
 })
 const DataWire = Schema.Struct({
@@ -258,6 +261,7 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
             )
           ),
           features: wire.features ?? [],
+          ticket: wire.ticket,
           time: wire.time ?? 0
         })
       )
@@ -342,6 +346,7 @@ export const encode = (message: Message): string => {
         rows: Option.getOrUndefined(message.rows),
         ...(HashMap.isEmpty(message.uncovered) ? {} : { uncovered: holdingsToWire(message.uncovered) }),
         ...(message.clock === undefined && message.features.length === 0 ? {} : { features: message.features }),
+        ticket: message.ticket,
         ...(message.time === 0 ? {} : { time: message.time })
       })
     case "sync_data":

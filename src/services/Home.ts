@@ -15,16 +15,19 @@ export interface Paths {
   readonly socket: string
   /** The passphrase, when it was made here. */
   readonly passphrase: string
+  /** The tickets that other nodes gave to this one. */
+  readonly tickets: string
 }
 
 export const paths = (home: string): Paths => ({
   database: join(home, "sync.db"),
   socket: join(home, "feral-sync.sock"),
-  passphrase: join(home, "passphrase")
+  passphrase: join(home, "passphrase"),
+  tickets: join(home, "tickets")
 })
 
 /** The files that nobody else may read, or write. */
-const secrets = ["sync.db", "sync.db-wal", "sync.db-shm", "lock", "passphrase", "tls-key.pem"]
+const secrets = ["sync.db", "sync.db-wal", "sync.db-shm", "lock", "passphrase", "tls-key.pem", "tickets"]
 
 /** Something in a data directory that others can get at. */
 export interface Exposed {

@@ -70,8 +70,10 @@ const make = Effect.fnUntraced(function* () {
   const inputs = yield* Queue.bounded<Input>(256)
   const dials = yield* FiberMap.make<string>()
 
-  const { call, answer } = yield* Conversation.make(table, (link, node, key, host, form) =>
-    Queue.offer(inputs, { _tag: "Established", link, node, key, host, form })
+  const { call, answer, recognise, ticketFor } = yield* Conversation.make(
+    table,
+    (link, node, key, host, form) => Queue.offer(inputs, { _tag: "Established", link, node, key, host, form }),
+    transport.secret
   )
 
   /** Notes how a connection or a dial ended, and tells the roster. */
@@ -108,7 +110,7 @@ const make = Effect.fnUntraced(function* () {
   /** One attempt: from the first packet to the end of the connection. */
   const attempt = Effect.fnUntraced(function* (key_: string, address: Address, expected: NodeId | undefined) {
     const link = ++links
-    const exit = yield* dial(transport, settings, address).pipe(
+    const exit = yield* dial(transport, settings, address, ticketFor(expected, address)).pipe(
       Effect.flatMap((connection) => call(link, connection, key_, expected)),
       Effect.scoped,
       Effect.exit
@@ -123,6 +125,7 @@ const make = Effect.fnUntraced(function* () {
         const exit = yield* Effect.exit(answer(link, connection, proved))
         yield* ended(link, undefined, connection.remote, yield* resultOf(exit))
       }),
+    recognise,
     refused: (remote, failure) => report(PeerTable.visitorKey(remote.host), remote, failure)
   })
 

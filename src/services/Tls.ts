@@ -12,7 +12,7 @@
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, type Duration, Effect, Layer, Redacted, Ref, type Scope } from "effect"
-import type { X509Certificate } from "node:crypto"
+import { createHmac, type X509Certificate } from "node:crypto"
 import type { Socket } from "node:net"
 import { exporter } from "../core/Handshake.ts"
 import { Config } from "./Config.ts"
@@ -45,6 +45,8 @@ export class Tls extends Context.Service<
     readonly mode: "ca" | "auto"
     /** Subject and issuer of our certificate. */
     readonly own: Effect.Effect<string>
+    /** 32 bytes that follow from our private key, and from which nothing of it follows. They change with it at the next start. */
+    readonly secret: Redacted.Redacted<Uint8Array>
     /** When the first certificate ends that our membership of the CA rests on, in ms; none in mode `auto`. */
     readonly expiresAt: Effect.Effect<number | undefined>
     /**
@@ -77,7 +79,11 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const settings = yield* Config
   // Every channel takes the material that is current when it begins.
   const current = yield* Renewal.keep({ files: settings.tls, load: Material.load(settings), ...options })
-  const { mode } = yield* Ref.get(current)
+  const { mode, key } = yield* Ref.get(current)
+  const secret = Redacted.make(
+    new Uint8Array(createHmac("sha256", Redacted.value(key)).update("feral-sync/2 tickets").digest()),
+    { label: "ticket secret" }
+  )
 
   const accept = Effect.fn("Tls.accept")(function* (socket: Socket, remote: Address) {
     const material = yield* Ref.get(current)
@@ -139,6 +145,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
 
   return Tls.of({
     mode,
+    secret,
     own: Effect.map(Ref.get(current), ({ own }) => own),
     expiresAt: Effect.map(Ref.get(current), ({ lifetimes }) => Expiry.firstEnd(lifetimes)),
     accept,

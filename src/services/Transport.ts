@@ -3,6 +3,7 @@
  */
 import { Context, type Duration, type Effect, Layer, type Queue, type Redacted, type Scope } from "effect"
 import type { LegacyRefused, PeerClosed } from "../core/Failure.ts"
+import type { TicketChannel } from "../core/Handshake.ts"
 import type { Config } from "./Config.ts"
 import type { Address } from "../core/Address.ts"
 import type { ListenFailed, PeerUnreachable, TlsHandshakeFailed, TlsMaterialInvalid } from "./Failure.ts"
@@ -29,6 +30,8 @@ export interface Connection {
   /** 32 bytes that both ends of this very channel can derive and nobody else: the TLS exporter (RFC 9266). */
   readonly binding: Redacted.Redacted<Uint8Array>
   readonly tls: "ca" | "auto" | "none"
+  /** Of a dialler that showed a valid ticket: its id. Such a dialler was met before. */
+  readonly ticketId?: string | undefined
   /**
    * What comes in, at most 16 frames ahead; when it is full, nothing is read from the network. It fails when the connection
    * is over; 1006 is the code when the other side was lost without a close.
@@ -49,6 +52,8 @@ export interface Host {
    * side has proved that it may be here: until then it has little room, and the time of the handshake.
    */
   serve(connection: Connection, proved: Effect.Effect<void>): Effect.Effect<void, never, Scope.Scope>
+  /** The id of the ticket that a dialler shows, if it is one of ours and was shown on this channel. */
+  recognise?(shown: string, channel: TicketChannel): string | undefined
   /** Someone came who could not be let in. */
   refused(remote: Address, error: TlsHandshakeFailed | LegacyRefused): Effect.Effect<void>
 }
@@ -67,10 +72,15 @@ export class Transport extends Context.Service<
     readonly tls: "ca" | "auto"
     /** When our membership of the CA ends, in ms; none without a CA. */
     readonly tlsExpiresAt: Effect.Effect<number | undefined>
+    /** Bytes that only this host has, the same after a restart. A transport without them gives no tickets. */
+    readonly secret?: Redacted.Redacted<Uint8Array>
     /** Listens until the scope closes. Port 0 takes any free port; the port taken is returned. */
     listen(host: Host): Effect.Effect<{ readonly port: number }, ListenFailed, Scope.Scope>
-    /** Dials one address. The connection lives in the scope of the caller. */
-    dial(address: Address): Effect.Effect<Connection, PeerUnreachable | TlsHandshakeFailed, Scope.Scope>
+    /** Dials one address, and shows a ticket of the node there. The connection lives in the scope of the caller. */
+    dial(
+      address: Address,
+      ticket?: Redacted.Redacted<string>
+    ): Effect.Effect<Connection, PeerUnreachable | TlsHandshakeFailed, Scope.Scope>
   }
 >()("feral-sync/services/Transport") {
   /** Real sockets. */

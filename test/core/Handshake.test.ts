@@ -86,3 +86,57 @@ describe("Handshake", () => {
     { arbitrary: { runs: 2_000 } }
   )
 })
+
+describe("tickets", () => {
+  const own = Handshake.ticketKey(key, new Uint8Array(32).fill(1))
+  const channel: Handshake.TicketChannel = { nonce: "nonce-of-the-dialler", binding: new Uint8Array(32).fill(9) }
+  const ticket = Handshake.ticketOf(own, "member")
+  const id = ticket.slice(0, 22)
+
+  it("a member gets the same ticket each time, and another one than others", () => {
+    assert.isTrue(Handshake.isTicket(ticket))
+    assert.strictEqual(Handshake.ticketOf(own, "member"), ticket)
+    assert.notStrictEqual(Handshake.ticketOf(own, "another").slice(0, 22), id)
+  })
+
+  it("what its holder shows is recognised on that channel, and does not hold the secret", () => {
+    const shown = Handshake.showTicket(ticket, channel)
+    assert.strictEqual(Handshake.recogniseTicket(own, shown, channel), id)
+    assert.notInclude(shown, ticket.slice(23))
+  })
+
+  it("nothing else is recognised: another channel, nonce, passphrase, node, ticket, or the ticket itself", () => {
+    const shown = Handshake.showTicket(ticket, channel)
+    const cases: ReadonlyArray<readonly [string, Uint8Array, string, Handshake.TicketChannel]> = [
+      ["replayed on another channel", own, shown, { ...channel, binding: new Uint8Array(32).fill(8) }],
+      ["replayed with another nonce", own, shown, { ...channel, nonce: "another" }],
+      ["of another passphrase", Handshake.ticketKey(new Uint8Array(32), new Uint8Array(32).fill(1)), shown, channel],
+      ["of another node", Handshake.ticketKey(key, new Uint8Array(32).fill(2)), shown, channel],
+      [
+        "with the id of another member",
+        own,
+        Handshake.ticketOf(own, "another").slice(0, 22) + shown.slice(22),
+        channel
+      ],
+      ["the ticket itself", own, ticket, channel],
+      // Whoever knows the passphrase and nothing of the node makes a key of his own.
+      ["made from the passphrase alone", own, Handshake.showTicket(Handshake.ticketOf(key, "member"), channel), channel]
+    ]
+    for (const [name, ticketKey, text, on] of cases) {
+      assert.isUndefined(Handshake.recogniseTicket(ticketKey, text, on), name)
+    }
+  })
+
+  it.prop(
+    "no text is recognised, and none throws",
+    [Schema.String],
+    ([text]) => {
+      const shown = Handshake.showTicket(ticket, channel)
+      for (const other of [text, `${id}.${text}`, shown + text + "x", shown.slice(0, text.length % shown.length)]) {
+        assert.isUndefined(Handshake.recogniseTicket(own, other, channel))
+        assert.strictEqual(Handshake.showTicket(other, channel) === "", !Handshake.isTicket(other))
+      }
+    },
+    runs(1_000)
+  )
+})

@@ -169,8 +169,8 @@ const shakeHands = (port: number, text: string): Promise<ReadonlyArray<string>> 
     const real = Context.get(context, Transport)
     const recording = Transport.of({
       ...real,
-      dial: (address) =>
-        Effect.map(real.dial(address), (connection) => {
+      dial: (address, ticket) =>
+        Effect.map(real.dial(address, ticket), (connection) => {
           said.push(connection.nonces.dialler, connection.nonces.server)
           keep(`channel binding ${secrets.size}`, Redacted.value(connection.binding))
           return {

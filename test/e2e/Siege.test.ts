@@ -2,8 +2,9 @@
  * A real node under attack from every side, and a good peer that has to converge with it meanwhile.
  */
 import { afterEach, assert, beforeEach, it } from "@effect/vitest"
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { type Socket, connect as connectPlain } from "node:net"
+import { join } from "node:path"
 import { connect } from "node:tls"
 import { WebSocket } from "ws"
 import { converged, Nodes, until } from "../support/Nodes.ts"
@@ -19,8 +20,8 @@ afterEach(async () => {
 })
 
 /**
- * Attackers on addresses of their own and on that of the good peer; each comes back as soon as it is sent away. Only those who guess
- * have addresses of their own alone: of who shares one with them, chance decides when it is looked at.
+ * Attackers on addresses of their own and on that of the good peer; each comes back as soon as it is sent away. Where a kind is kept
+ * at one address, all of it is there.
  */
 class Attack {
   private readonly sockets = new Set<Socket>()
@@ -41,9 +42,9 @@ class Attack {
   }
 
   /** Keeps `count` attackers of a kind at it. */
-  keep(kind: string, count: number, over: "tcp" | "tls", onReady: (socket: Socket) => void): void {
+  keep(kind: string, count: number, over: "tcp" | "tls", onReady: (socket: Socket) => void, address?: string): void {
     for (let n = 0; n < count; n++) {
-      const localAddress = n % 4 === 0 && kind !== "guessing" ? "127.0.0.1" : `127.0.2.${1 + (n % 20)}`
+      const localAddress = address ?? (n % 4 === 0 && kind !== "guessing" ? "127.0.0.1" : `127.0.2.${1 + (n % 20)}`)
       const come = () => {
         if (this.isOver) return
         this.came[kind] = (this.came[kind] ?? 0) + 1
@@ -76,8 +77,8 @@ class Attack {
   }
 
   /** Comes as a peer does, and says something that is none of its business. */
-  greet(socket: Socket, text: string): void {
-    const headers = { "Feral-Sync": "2", "Feral-Sync-Nonce": "n".repeat(43) }
+  greet(socket: Socket, text: string, more: Readonly<Record<string, string>> = {}): void {
+    const headers = { "Feral-Sync": "2", "Feral-Sync-Nonce": "n".repeat(43), ...more }
     const peer = new WebSocket(`ws://127.0.0.1:${this.port}/sync`, { createConnection: () => socket, headers })
     peer.on("error", () => {})
     peer.on("open", () => peer.send(text))
@@ -91,6 +92,8 @@ class Attack {
     return socket
   }
 }
+
+const hello = { type: "sync_request", node_id: "evil", vector_clock: {}, proof: "A".repeat(43) }
 
 /** Resident memory of a process. */
 const residentMb = (pid: number) =>
@@ -107,7 +110,6 @@ it("a node under siege converges with a good peer, and answers its own user", { 
   attack.keep("garbage", 20, "tcp", (socket) => socket.end("\x00\xff garbage\r\n\r\n", "latin1"))
   attack.keep("pages", 20, "tls", (socket) => socket.write("GET /sync HTTP/1.1\r\nHost: x\r\n\r\n"))
   attack.keep("upgraded and silent", 20, "tls", (socket) => attack.greet(socket, ""))
-  const hello = { type: "sync_request", node_id: "evil", vector_clock: {}, proof: "A".repeat(43) }
   attack.keep("guessing", 8, "tls", (socket) => attack.greet(socket, JSON.stringify(hello)))
   await until(
     "the siege is on",
@@ -132,4 +134,38 @@ it("a node under siege converges with a good peer, and answers its own user", { 
     [good.id]
   )
   assert.isBelow(besieged.log.split("\n").length, 150)
+})
+
+it("a member that was met before comes back past guessers at its own address", { timeout: 120_000 }, async () => {
+  const besieged = await nodes.make().start()
+  attack = new Attack(besieged.port)
+  const good = await nodes.make({ FERAL_SYNC_PEERS: besieged.address }).start()
+  await until(
+    "the two have met",
+    () => Promise.resolve(existsSync(join(good.home, "tickets"))),
+    (isThere) => isThere
+  )
+  await good.stop()
+  await good.cli("note", "add", "written meanwhile")
+
+  // Some of them also show what they take for a ticket.
+  const ticket = { "Feral-Sync-Ticket": `${"A".repeat(22)}.${"A".repeat(43)}` }
+  const guess = (socket: Socket) => attack.greet(socket, JSON.stringify(hello))
+  const guessWithTicket = (socket: Socket) => attack.greet(socket, JSON.stringify(hello), ticket)
+  attack.keep("guessing", 30, "tls", guess, "127.0.0.1")
+  attack.keep("guessing with a ticket", 10, "tls", guessWithTicket, "127.0.0.1")
+  await until(
+    "the guessers are at it",
+    () => Promise.resolve({ ...attack.came }),
+    (came) => (came["guessing"] ?? 0) > 100 && (came["guessing with a ticket"] ?? 0) > 30,
+    30_000
+  )
+  // Their address has to wait, and goes on to be told so.
+  const { peers } = await besieged.status()
+  assert.isTrue(peers.every(({ state }) => state === "refused" || state === "backoff"))
+
+  await good.start()
+  const [one] = await converged([besieged, good], 10_000)
+  assert.strictEqual(one?.counts.notes, 1)
+  assert.notInclude(good.log, "RateLimited")
 })

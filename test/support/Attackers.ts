@@ -13,10 +13,11 @@ import * as Certificates from "./Certificates.ts"
 import { tlsServer } from "./RawPeers.ts"
 import { nextText } from "./Transports.ts"
 
-/** A connection in memory from a host that is no node. It lives in the scope. */
-export const reach = Effect.fnUntraced(function* (host: string, to: Address, form: 1 | 2 = 2) {
+/** A connection in memory from a host that is no node, with a ticket or none. It lives in the scope. */
+export const reach = Effect.fnUntraced(function* (host: string, to: Address, form: 1 | 2 = 2, ticket?: string) {
   const network = yield* MemoryNetwork
-  return yield* network.dial({ host, form, revision: 1, maxRecvBytes: 64 * 1024 * 1024 }, to)
+  const shown = ticket === undefined ? undefined : Redacted.make(ticket)
+  return yield* network.dial({ host, form, revision: 1, maxRecvBytes: 64 * 1024 * 1024, ticket: shown }, to)
 })
 
 /** The greeting of a dialler on this connection, with a proof by `key`. */

@@ -1,5 +1,5 @@
 /** What the local interface asks beside the memory: peers and a transport that say the same always. */
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { Peers } from "../../src/services/Peers.ts"
 import type { PeerStatus } from "../../src/services/Status.ts"
 import { Transport } from "../../src/services/Transport.ts"
@@ -32,6 +32,7 @@ export const surroundings = Layer.mergeAll(
     Transport,
     Transport.of({
       tls: "auto",
+      secret: Redacted.make(new Uint8Array(32)),
       tlsExpiresAt: Effect.succeed(Date.UTC(2030, 0, 1)),
       listen: () => Effect.never,
       dial: () => Effect.never

@@ -92,6 +92,8 @@ export interface Options {
   readonly revision?: 1 | 2
   /** Bytes of a frame that we take. */
   readonly maxRecvBytes?: number
+  /** The ticket that a peer is given once it has proved itself. */
+  readonly ticket?: (peer: NodeId) => Redacted.Redacted<string> | undefined
   /** What a peer that does not tell is known to take. */
   readonly assumed?: (peer: NodeId) => Takes | undefined
 }
@@ -317,6 +319,8 @@ export type Action =
   | { readonly _tag: "Commit"; readonly batch: Batch }
   /** The handshake is done: both sides have proved themselves. */
   | { readonly _tag: "Established"; readonly peer: NodeId }
+  /** The peer, which has proved itself, gave us a ticket for the next time. */
+  | { readonly _tag: "Ticketed"; readonly peer: NodeId; readonly ticket: Redacted.Redacted<string> }
   /** The peer claims the same history and holds other rows; or does so no more. */
   | { readonly _tag: "Diverged"; readonly peer: NodeId; readonly diverged: boolean }
   /** Something that an operator should know of, while the session goes on. */

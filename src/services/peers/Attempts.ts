@@ -2,19 +2,29 @@
  * Stands between connections that came in and the machines that read their proofs: counts the wrong ones of each network,
  * and lets no machine see another one while the network has to wait (`core/RateLimit.ts`).
  *
+ * A member that has shown its ticket is counted by its ticket, and not by its network: it does not wait for the wrong proofs of
+ * others, and its own proof does not clear them.
+ *
  * The look and the count happen in one step, so of many connections at once not one proof more is looked at. A connection that
  * has proved itself is not touched again.
  */
 import { Effect } from "effect"
-import { type Address, networkOf } from "../../core/Address.ts"
+import { networkOf } from "../../core/Address.ts"
 import type { SessionFailure } from "../../core/Failure.ts"
 import * as RateLimit from "../../core/RateLimit.ts"
 import { Clock } from "../Clock.ts"
+import type { Connection } from "../Transport.ts"
 import * as Throttle from "../transport/Throttle.ts"
 import type { Machine } from "./SessionRunner.ts"
 
 /** How often it is told that somebody has to wait, in ms. */
 const reportEvery = 60_000
+
+type From = Pick<Connection, "remote" | "ticketId">
+
+/** What the wrong proofs of a connection are counted as: no network has a space in its name. */
+const countedAs = ({ remote, ticketId }: From): string =>
+  ticketId === undefined ? networkOf(remote.host) : `ticket ${ticketId}`
 
 export const make = Effect.gen(function* () {
   const clock = yield* Clock
@@ -23,21 +33,21 @@ export const make = Effect.gen(function* () {
   let unread = 0
 
   /** The machine of a connection that came in, guarded. */
-  const guard = <S>(machine: Machine<S>, remote: Address): Machine<S> => {
-    const network = networkOf(remote.host)
+  const guard = <S>(machine: Machine<S>, connection: From): Machine<S> => {
+    const counted = countedAs(connection)
     let isProven = false
     return {
       ...machine,
       step: (state, event) => {
         if (isProven) return machine.step(state, event)
-        const wait = event._tag === "Received" ? RateLimit.waitOf(limit, network, event.now) : 0
+        const wait = event._tag === "Received" ? RateLimit.waitOf(limit, counted, event.now) : 0
         const step = machine.step(state, wait > 0 ? { _tag: "Limited", now: event.now, wait } : event)
         for (const action of step[1]) {
           if (action._tag === "Established") {
             isProven = true
-            limit = RateLimit.clear(limit, network)
+            limit = RateLimit.clear(limit, counted)
           } else if (action._tag === "Close" && isWrongProof(action.failure)) {
-            limit = RateLimit.fail(limit, network, event.now)
+            limit = RateLimit.fail(limit, counted, event.now)
           }
         }
         return step
@@ -46,9 +56,10 @@ export const make = Effect.gen(function* () {
   }
 
   /** Tells of a connection that was turned away, now and then. */
-  const report = Effect.fnUntraced(function* ({ host }: Address) {
+  const report = Effect.fnUntraced(function* (connection: From) {
+    const { host } = connection.remote
     unread++
-    const seconds = Math.ceil(RateLimit.waitOf(limit, networkOf(host), yield* clock.now) / 1000)
+    const seconds = Math.ceil(RateLimit.waitOf(limit, countedAs(connection), yield* clock.now) / 1000)
     const tell = Effect.suspend(() => {
       const facts = { address: host, seconds, unread }
       unread = 0

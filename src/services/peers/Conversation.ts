@@ -2,7 +2,7 @@
  * What goes on over one connection, from the first frame to the last: a session with a node of ours, or an exchange with an
  * existing FERAL node. Keeps the table of who is connected up to date.
  */
-import { Context, Effect, Option, Stream } from "effect"
+import { Context, Effect, Option, Redacted, Stream } from "effect"
 import { formatAddress } from "../../core/Address.ts"
 import {
   type ClockDrift,
@@ -13,6 +13,7 @@ import {
   type RowsTooLarge,
   SelfConnection
 } from "../../core/Failure.ts"
+import * as Handshake from "../../core/Handshake.ts"
 import * as Exchange from "../../core/legacy/Exchange.ts"
 import * as Policy from "../../core/legacy/Policy.ts"
 import type { NodeId } from "../../core/NodeId.ts"
@@ -31,6 +32,7 @@ import * as Attempts from "./Attempts.ts"
 import * as NewOrigins from "./NewOrigins.ts"
 import * as PeerTable from "./PeerTable.ts"
 import * as SessionRunner from "./SessionRunner.ts"
+import * as Tickets from "./Tickets.ts"
 
 /** Tells that a handshake is done. `key` is the candidate that was dialled; none for a connection that came in. */
 export type OnEstablished = (
@@ -55,14 +57,23 @@ const leastFrame = 4_096
 /** How often the same warning about the same machine is logged (ms). */
 const warnEvery = 3_600_000
 
-/** Serves connections for the node of this context. */
-export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onEstablished: OnEstablished) {
+/** Serves connections for the node of this context. `secret` is what its tickets are made from. */
+export const make = Effect.fnUntraced(function* (
+  table: PeerTable.PeerTable,
+  onEstablished: OnEstablished,
+  secret?: Redacted.Redacted<Uint8Array>
+) {
   const settings = yield* Config
   const store = yield* Store
   const clock = yield* Clock
   const passphrase = yield* Passphrase
   const key = yield* passphrase.key
   const attempts = yield* Attempts.make
+  const tickets = yield* Tickets.make
+  const ticketKey =
+    secret && Redacted.make(Handshake.ticketKey(Redacted.value(key), Redacted.value(secret)), { label: "ticket key" })
+  const recognise = (shown: string, channel: Handshake.TicketChannel) =>
+    ticketKey && Handshake.recogniseTicket(Redacted.value(ticketKey), shown, channel)
   const newOrigins = NewOrigins.make()
   const context = Context.make(Store, store).pipe(Context.add(Clock, clock))
   const warnings = Throttle.make(warnEvery)
@@ -97,8 +108,8 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
 
   /** The same for one that came in. `proved` is told when the other side has proved itself. */
   const answer = (link: number, connection: Connection, proved: Effect.Effect<void>) =>
-    serve(link, connection, undefined, undefined, (machine) => attempts.guard(machine, connection.remote), proved).pipe(
-      Effect.catchTag("RateLimited", () => Effect.as(attempts.report(connection.remote), "refused" as const))
+    serve(link, connection, undefined, undefined, (machine) => attempts.guard(machine, connection), proved).pipe(
+      Effect.catchTag("RateLimited", () => Effect.as(attempts.report(connection), "refused" as const))
     )
 
   const serve = (
@@ -149,6 +160,10 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
       maxDriftMs: settings.maxClockDriftMs,
       revision: connection.revision,
       maxRecvBytes: settings.maxRecvBytes,
+      ticket: (peer) =>
+        ticketKey !== undefined && connection.ticketId === undefined
+          ? Redacted.make(Handshake.ticketOf(Redacted.value(ticketKey), peer), { label: "ticket" })
+          : undefined,
       assumed: (peer) => assumed.get(peer)
     }
     const guardNew: Guard = (machine) => newOrigins.guard(guard(machine), connection.remote)
@@ -170,6 +185,7 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
           if (met.size > metNodes && first !== undefined) met.delete(first)
           return Effect.andThen(proved, established(link, connection, key_, peer))
         },
+        ticketed: (peer, ticket) => tickets.keep(peer, key_ === undefined ? undefined : connection.remote, ticket),
         warned: (warning) => warned(connection, warning),
         quarantined: (operations) => quarantined(connection, operations)
       }
@@ -289,5 +305,5 @@ export const make = Effect.fnUntraced(function* (table: PeerTable.PeerTable, onE
     yield* onEstablished(link, peer, key_, connection.remote.host, connection.form)
   })
 
-  return { call, answer }
+  return { call, answer, recognise, ticketFor: tickets.of }
 })

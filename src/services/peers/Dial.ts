@@ -1,7 +1,7 @@
 /**
  * Dials a peer. One that speaks no TLS is an existing FERAL node: what matters then is what our policy says about those.
  */
-import { Effect } from "effect"
+import { Effect, type Redacted } from "effect"
 import type { Address } from "../../core/Address.ts"
 import * as Policy from "../../core/legacy/Policy.ts"
 import type { Settings } from "../Config.ts"
@@ -11,10 +11,11 @@ import type { Transport } from "../Transport.ts"
 export const dial = (
   transport: Transport["Service"],
   settings: Pick<Settings, "legacy" | "requireClientCert">,
-  address: Address
+  address: Address,
+  ticket?: Redacted.Redacted<string>
 ) =>
   transport
-    .dial(address)
+    .dial(address, ticket)
     .pipe(
       Effect.catchTag("TlsHandshakeFailed", (failure) =>
         Effect.fail(

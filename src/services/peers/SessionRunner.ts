@@ -2,7 +2,7 @@
  * Runs one session over one connection: carries what happens to the state machine of its protocol (`core/Session.ts`,
  * `core/legacy/Exchange.ts`), and carries out what that asks for. It decides nothing about the protocol.
  */
-import { Effect, Fiber, Latch, Option, Queue, Result, type Scope, Stream } from "effect"
+import { Effect, Fiber, Latch, Option, Queue, type Redacted, Result, type Scope, Stream } from "effect"
 import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
 import { PeerClosed, PeerTimeout, type SessionFailure } from "../../core/Failure.ts"
 import type { NodeId } from "../../core/NodeId.ts"
@@ -46,6 +46,8 @@ export interface Machine<S> {
 /** Whoever is told what a session finds out. */
 export interface Host {
   established(peer: NodeId): Effect.Effect<void>
+  /** The peer gave us a ticket. */
+  ticketed?(peer: NodeId, ticket: Redacted.Redacted<string>): Effect.Effect<void>
   warned(warning: Extract<Session.Action, { _tag: "Warn" }>["warning"] | StoreUnavailable): Effect.Effect<void>
   /** Something that came cannot be read. It is in the quarantine. */
   quarantined(operations: ReadonlyArray<Quarantined>): Effect.Effect<void>
@@ -169,6 +171,9 @@ export const start = Effect.fnUntraced(function* <S>(
           return action
         case "Established":
           yield* host.established(action.peer)
+          break
+        case "Ticketed":
+          yield* host.ticketed?.(action.peer, action.ticket) ?? Effect.void
           break
         case "Warn":
           yield* host.warned(action.warning)

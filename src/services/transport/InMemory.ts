@@ -1,5 +1,5 @@
 /** Transport over a network inside this process: one host of it. */
-import { Effect } from "effect"
+import { Effect, Redacted } from "effect"
 import type { Address } from "../../core/Address.ts"
 import type { Host } from "../Transport.ts"
 import * as MemoryNetwork from "./MemoryNetwork.ts"
@@ -28,9 +28,14 @@ export const make = Effect.fnUntraced(function* ({
   const terms = { host, form, revision, maxRecvBytes }
 
   const listen = Effect.fn("Transport.listen")(function* (host: Host) {
-    return { port: yield* network.listen(terms, port, (connection) => host.serve(connection, Effect.void)) }
+    const serve: MemoryNetwork.Serve = (connection) => host.serve(connection, Effect.void)
+    return { port: yield* network.listen({ ...terms, recognise: host.recognise }, port, serve) }
   })
-  const dial = Effect.fn("Transport.dial")((address: Address) => network.dial(terms, address))
+  const dial = Effect.fn("Transport.dial")((address: Address, ticket?: Redacted.Redacted<string>) =>
+    network.dial({ ...terms, ticket }, address)
+  )
+  // No stranger can be in this process: the name of the host is secret enough, and the same at each run.
+  const secret = Redacted.make(new TextEncoder().encode(host))
 
-  return { tls: "auto" as const, tlsExpiresAt: Effect.succeed(undefined), listen, dial }
+  return { tls: "auto" as const, tlsExpiresAt: Effect.succeed(undefined), secret, listen, dial }
 })

@@ -13,6 +13,9 @@ import { codeOf, diagnose } from "../tls/Diagnosis.ts"
 import * as Throttle from "./Throttle.ts"
 import { Dropped } from "./Upgrade.ts"
 
+/** Asks for a place after the upgrade, among the strangers, or among the members that have shown a ticket. */
+export type Enter = (hasTicket: boolean) => Effect.Effect<void, Dropped>
+
 /** How often it is told that arrivals are refused for one limit, in ms. */
 const reportEvery = 60_000
 
@@ -21,8 +24,8 @@ export interface Door<A> {
   readonly port: number
   /** How long it may take from the first packet until somebody has proved itself. */
   readonly within: Duration.Input
-  /** Decides whether to let somebody in. The socket is closed at the latest with the scope. */
-  admit(socket: Socket, remote: Address): Effect.Effect<A, Dropped, Scope.Scope>
+  /** Decides whether to let somebody in, and asks for its place. The socket is closed at the latest with the scope. */
+  admit(socket: Socket, remote: Address, enter: Enter): Effect.Effect<A, Dropped, Scope.Scope>
   /** Serves who was let in; `proved` tells that it has proved itself. */
   serve(admitted: A, proved: Effect.Effect<void>): Effect.Effect<void, never, Scope.Scope>
 }
@@ -38,6 +41,22 @@ export const open = Effect.fnUntraced(function* <A>(door: Door<A>) {
   let admission = Admission.empty
   let arrivals = 0
 
+  const enter =
+    (id: number, remote: Address): Enter =>
+    (hasTicket) =>
+      Effect.suspend(() => {
+        const verdict = Admission.enter(admission, id, hasTicket, clock.currentTimeMillisUnsafe())
+        if (verdict._tag === "Admitted") return Effect.sync(() => take(verdict))
+        refuse(verdict.limit, remote)
+        return new Dropped({ reason: "no room for strangers" })
+      })
+
+  /** Takes a verdict over; who has to give way is gone at once. */
+  const take = (verdict: Extract<Admission.Verdict, { _tag: "Admitted" }>) => {
+    admission = verdict.admission
+    if (verdict.instead !== undefined) sockets.get(verdict.instead)?.destroy()
+  }
+
   const welcome = Effect.fnUntraced(function* (id: number, socket: Socket, remote: Address) {
     const proved = yield* Deferred.make<void>()
     const prove = Effect.sync(() => {
@@ -48,7 +67,7 @@ export const open = Effect.fnUntraced(function* <A>(door: Door<A>) {
       Effect.timeoutOrElse({ duration: door.within, orElse: () => new Dropped({ reason: "too slow" }) }),
       Effect.andThen(Effect.never)
     )
-    yield* door.admit(socket, remote).pipe(
+    yield* door.admit(socket, remote, enter(id, remote)).pipe(
       Effect.flatMap((admitted) => door.serve(admitted, prove)),
       Effect.raceFirst(tooSlow)
     )
@@ -99,8 +118,7 @@ export const open = Effect.fnUntraced(function* <A>(door: Door<A>) {
       socket.destroy()
       return refuse(verdict.limit, remote)
     }
-    admission = verdict.admission
-    if (verdict.instead !== undefined) sockets.get(verdict.instead)?.destroy()
+    take(verdict)
     sockets.set(id, socket)
     run(served(id, socket, remote))
   })

@@ -7,9 +7,9 @@
  */
 import { Cause, Context, Deferred, Effect, Exit, FiberSet, Layer, Queue, Random, Redacted, Scope } from "effect"
 import { PeerClosed } from "../../core/Failure.ts"
-import { nonceLength } from "../../core/Handshake.ts"
+import { nonceLength, showTicket } from "../../core/Handshake.ts"
 import { ListenFailed, PeerUnreachable } from "../Failure.ts"
-import type { Connection, Incoming } from "../Transport.ts"
+import type { Connection, Host, Incoming } from "../Transport.ts"
 import { type Address, formatAddress } from "../../core/Address.ts"
 
 /** Frames that wait to be taken. When there is no room, the sender waits. */
@@ -24,6 +24,9 @@ export interface Terms {
   readonly revision?: 1 | 2
   /** Bytes of the largest frame that it takes. */
   readonly maxRecvBytes: number
+  /** How it recognises a ticket, when it is dialled, and the one that it shows, when it dials. */
+  readonly recognise?: Host["recognise"] | undefined
+  readonly ticket?: Redacted.Redacted<string> | undefined
 }
 
 /** The time that something takes from one host to another. */
@@ -176,6 +179,9 @@ const connect = Effect.fnUntraced(function* (dialling: Terms, from: Address, ser
     form === 1 ? "" : Buffer.from(bytes).toString("base64url")
   )
   const nonces = { dialler: yield* nonce, server: yield* nonce }
+  const channel = { nonce: nonces.dialler, binding: Redacted.value(binding) }
+  const shown = dialling.ticket === undefined ? undefined : showTicket(Redacted.value(dialling.ticket), channel)
+  const ticketId = shown === undefined ? undefined : serving.recognise?.(shown, channel)
 
   const finish = (code: number, reason: string) =>
     Effect.sync(() => {
@@ -229,7 +235,7 @@ const connect = Effect.fnUntraced(function* (dialling: Terms, from: Address, ser
 
   return {
     dialler: end(to, toDialler, fromDialler, serving.maxRecvBytes),
-    server: end(from, toServer, fromServer, dialling.maxRecvBytes),
+    server: { ...end(from, toServer, fromServer, dialling.maxRecvBytes), ticketId },
     lose
   }
 })

@@ -18,6 +18,8 @@ export const headers = {
   nonce: "feral-sync-nonce",
   /** The latest way of beginning that a side knows; the lower one of both is used, 1 where none is named. */
   revision: "feral-sync-revision",
+  /** What a dialler shows of the ticket that the server gave it before. */
+  ticket: "feral-sync-ticket",
   /** Sent by a dialler that hangs up because it does not trust the server: why. */
   refused: "feral-sync-refused",
   /** The same more exactly, in words that nodes of earlier versions do not know. */
@@ -44,6 +46,12 @@ export class Distrusted extends Data.TaggedError("Distrusted")<{ readonly reason
 export const nonceOf = (fields: IncomingMessage["headers"]): string | undefined => {
   const nonce = fields[headers.nonce]
   return fields[headers.form] === "2" && typeof nonce === "string" && /^[\w-]{43}$/.test(nonce) ? nonce : undefined
+}
+
+/** What the dialler shows of a ticket. */
+export const ticketOf = (fields: IncomingMessage["headers"]): string | undefined => {
+  const shown = fields[headers.ticket]
+  return typeof shown === "string" ? shown : undefined
 }
 
 /** The way of beginning that this node knows, and what both sides know. */

@@ -9,7 +9,7 @@ import { type Duration, Effect, Exit, Latch, Redacted, Result, Scope } from "eff
 import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
 import { WebSocket, WebSocketServer } from "ws"
-import { nonceLength } from "../../core/Handshake.ts"
+import { nonceLength, showTicket } from "../../core/Handshake.ts"
 import * as Policy from "../../core/legacy/Policy.ts"
 import { Config } from "../Config.ts"
 import { PeerUnreachable, TlsHandshakeFailed } from "../Failure.ts"
@@ -61,17 +61,17 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
   const rules = { ...settings, mode: tls.mode }
   const letsOldIn = (tls: Connection["tls"]) => Policy.refusalOfComer(rules, tls, "") === undefined
 
-  const dial = Effect.fn("Transport.dial")(function* (address: Address) {
+  const dial = Effect.fn("Transport.dial")(function* (address: Address, ticket?: Redacted.Redacted<string>) {
     // What a failed attempt has opened is closed with it, not only with the scope of the caller.
     const scope = yield* Scope.fork(yield* Effect.scope)
-    return yield* attempt(address).pipe(
+    return yield* attempt(address, ticket).pipe(
       Effect.timeoutOrElse({ duration: handshakeWithin, orElse: () => unreachable(address, "no answer in time") }),
       Scope.provide(scope),
       Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
     )
   })
 
-  const attempt = Effect.fnUntraced(function* (address: Address) {
+  const attempt = Effect.fnUntraced(function* (address: Address, ticket: Redacted.Redacted<string> | undefined) {
     // A scope id is for this machine alone: it has no place in a Host header.
     const url = `ws://${formatAddress({ ...address, host: address.host.replace(/%.*$/, "") })}${Upgrade.path}`
     if (!URL.canParse(url)) return yield* unreachable(address, "this is no address")
@@ -79,7 +79,7 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
     if (Policy.isDialledPlain(rules, address)) return yield* dialPlain(address, url)
     const channel = yield* Effect.result(tls.dial(address, Upgrade.farewell))
     if (Result.isFailure(channel)) return yield* channel.failure
-    return yield* dialTls(address, url, channel.success)
+    return yield* dialTls(address, url, channel.success, ticket)
   })
 
   /** An existing FERAL node without TLS. */
@@ -103,9 +103,15 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
     })
   })
 
-  const dialTls = Effect.fnUntraced(function* (address: Address, url: string, channel: Channel) {
+  const dialTls = Effect.fnUntraced(function* (
+    address: Address,
+    url: string,
+    channel: Channel,
+    ticket: Redacted.Redacted<string> | undefined
+  ) {
     const nonce = randomBytes(nonceLength).toString("base64url")
-    const { socket, answer, revision } = yield* upgrade(address, url, channel, nonce)
+    const shown = ticket && showTicket(Redacted.value(ticket), { nonce, binding: Redacted.value(channel.binding) })
+    const { socket, answer, revision } = yield* upgrade(address, url, channel, nonce, shown)
     return yield* WebSocketConnection.make(socket, channel.socket, {
       remote: address,
       nonces: answer === undefined ? undefined : { dialler: nonce, server: answer },
@@ -116,7 +122,7 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
   })
 
   /** Asks for the upgrade. The socket comes back paused, so that no frame is lost before it is read. */
-  const upgrade = (address: Address, url: string, channel: Channel, nonce: string) =>
+  const upgrade = (address: Address, url: string, channel: Channel, nonce: string, ticket: string | undefined) =>
     Effect.callback<Upgraded, PeerUnreachable | TlsHandshakeFailed>((resume) => {
       // An alert can come before the request is on its way; the request then sees nothing but the end, or not even that.
       const lost = (error: unknown) =>
@@ -130,7 +136,8 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
         headers: {
           [Upgrade.headers.form]: "2",
           [Upgrade.headers.nonce]: nonce,
-          [Upgrade.headers.revision]: `${Upgrade.revision}`
+          [Upgrade.headers.revision]: `${Upgrade.revision}`,
+          ...(ticket === undefined ? {} : { [Upgrade.headers.ticket]: ticket })
         },
         generateMask
       })
@@ -165,9 +172,9 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
             .pass(`${error.reason} ${remote.host}`, host.refused(remote, error))
             .pipe(Effect.andThen(new Upgrade.Dropped({ reason: error.reason })))
 
-    const admit = Effect.fnUntraced(function* (raw: Socket, remote: Address) {
+    const admit = Effect.fnUntraced(function* (raw: Socket, remote: Address, enter: Listener.Enter) {
       const first = yield* firstByte(raw)
-      if (first !== tlsHandshake) return yield* admitPlain(raw, remote)
+      if (first !== tlsHandshake) return yield* admitPlain(raw, remote, enter)
       const channel = yield* Effect.catch(tls.accept(raw, remote), (error) => report(remote, error))
       const request = yield* Effect.catchTag(Upgrade.request(channel.socket), "Distrusted", ({ reason }) =>
         Effect.flatMap(tls.own, (own) => {
@@ -177,6 +184,10 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
       )
       const dialler = Upgrade.nonceOf(request.message.headers)
       const revision = Upgrade.revisionOf(request.message.headers)
+      const shown = Upgrade.ticketOf(request.message.headers)
+      const binding = Redacted.value(channel.binding)
+      const ticketId = dialler && shown && host.recognise?.(shown, { nonce: dialler, binding })
+      yield* enter(ticketId !== undefined && ticketId !== "")
       const nonces = dialler && { dialler, server: randomBytes(nonceLength).toString("base64url") }
       const socket = yield* accept(
         nonces || !letsOldIn(tls.mode) ? upgrades : oldUpgrades(remote),
@@ -189,12 +200,19 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
             ]
           : []
       )
-      const facts = { remote, nonces: nonces || undefined, revision, binding: channel.binding, tls: tls.mode }
+      const facts = {
+        remote,
+        nonces: nonces || undefined,
+        revision,
+        binding: channel.binding,
+        tls: tls.mode,
+        ticketId: ticketId || undefined
+      }
       return yield* WebSocketConnection.make(socket, request.socket, facts)
     })
 
     /** An existing FERAL node without TLS, where the policy lets it in. */
-    const admitPlain = Effect.fnUntraced(function* (raw: Socket, remote: Address) {
+    const admitPlain = Effect.fnUntraced(function* (raw: Socket, remote: Address, enter: Listener.Enter) {
       const refusal = Policy.refusalOfComer(rules, "none", formatAddress(remote))
       if (refusal !== undefined) {
         const asked = yield* Latch.make(false)
@@ -206,6 +224,7 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
       const request = yield* Effect.catchTag(Upgrade.request(raw), "Distrusted", () =>
         Effect.fail(new Upgrade.Dropped({ reason: "a farewell without TLS" }))
       )
+      yield* enter(false)
       const socket = yield* accept(oldUpgrades(remote), request, [])
       const facts = { remote, nonces: undefined, revision: 1, binding: noBinding, tls: "none" } as const
       return yield* WebSocketConnection.make(socket, request.socket, facts)
@@ -249,7 +268,7 @@ export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds
     })
   })
 
-  return { tls: tls.mode, tlsExpiresAt: tls.expiresAt, listen, dial }
+  return { tls: tls.mode, tlsExpiresAt: tls.expiresAt, secret: tls.secret, listen, dial }
 })
 
 /** The first byte of a TLS connection: a record of type handshake. No HTTP request begins with it. */

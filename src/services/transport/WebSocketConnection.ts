@@ -30,6 +30,7 @@ export interface Facts {
   readonly revision: Connection["revision"]
   readonly binding: Redacted.Redacted<Uint8Array>
   readonly tls: Connection["tls"]
+  readonly ticketId?: Connection["ticketId"]
 }
 
 /** The connection of a paused WebSocket, over a stream that is known where somebody came in or was dialled with TLS. */

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
+import * as Handshake from "../../../src/core/Handshake.ts"
 import { limits } from "../../../src/core/RateLimit.ts"
 import * as Wire from "../../../src/core/Wire.ts"
 import { MemoryNetwork } from "../../../src/services/transport/MemoryNetwork.ts"
@@ -12,8 +13,8 @@ import { nextText } from "../../support/Transports.ts"
 const right = keyOf("secret")
 
 /** One guess on a connection of its own. */
-const guess = (host: string, key: Uint8Array) =>
-  reach(host, at("a")).pipe(
+const guess = (host: string, key: Uint8Array, ticket?: string) =>
+  reach(host, at("a"), 2, ticket).pipe(
     Effect.flatMap((connection) => greet(connection, key)),
     Effect.scoped
   )
@@ -92,6 +93,44 @@ describe("guessing the passphrase", () => {
           yield* TestClock.adjust("5 seconds")
         }
         assert.isAtMost(looked, 60 + limits.free + 7)
+      })
+    )
+  )
+
+  it.effect("with tickets that are made up gets not one guess more, not even from who knows the passphrase", () =>
+    world(
+      Effect.gen(function* () {
+        yield* start("a", [])
+        // All that somebody can compute who guesses the passphrase, and the one that another node would give.
+        const made = (n: number) => Handshake.ticketOf(n % 2 === 0 ? right : Handshake.ticketKey(right, right), `${n}`)
+        let looked = 0
+        for (let second = 0; second < 3_600; second += 5) {
+          const { reason } = yield* guess("evil", wrong(second), made(second))
+          if (reason === "invalid_passphrase") looked++
+          yield* TestClock.adjust("5 seconds")
+        }
+        assert.isAtMost(looked, 60 + limits.free + 7)
+        assert.strictEqual((yield* guess("evil", right, made(0))).reason, "rate_limited")
+      })
+    )
+  )
+
+  it.effect("keeps no member out that was met before, from the same address", () =>
+    world(
+      Effect.gen(function* () {
+        const network = yield* MemoryNetwork
+        yield* start("a", [])
+        const member = yield* start("shared", [at("a")], { id: "member" })
+        yield* pass("1 seconds")
+        yield* network.part("a", "shared")
+        yield* network.heal("a", "shared")
+        for (let n = 0; n < 30; n++) {
+          yield* guess("shared", wrong(n))
+          yield* TestClock.adjust("200 millis")
+        }
+        // While its address has to wait, the member is back.
+        assert.strictEqual((yield* guess("shared", right)).reason, "rate_limited")
+        assert.deepInclude((yield* member.status)[0], { node_id: "a", state: "live" })
       })
     )
   )
