@@ -1,5 +1,5 @@
 /**
- * `tls`: makes a private CA and certificates, and says what a certificate is.
+ * `tls`: makes a private CA and certificates, revokes one, and says what a certificate is.
  */
 import { Clock, Effect, Option, Result } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
@@ -11,6 +11,7 @@ import * as Config from "../services/Config.ts"
 import * as Description from "../services/tls/Description.ts"
 import * as Issuer from "../services/tls/Issuer.ts"
 import * as Material from "../services/tls/Material.ts"
+import * as Renewal from "../services/tls/Renewal.ts"
 import * as Fields from "./Fields.ts"
 import * as Globals from "./Globals.ts"
 import { counted, oneLine, quoted, writeJson, writeLine } from "./Output.ts"
@@ -77,15 +78,28 @@ const init = Command.make(
   ])
 )
 
+const caFlag = Fields.maybe(
+  Fields.textFlag("ca", "DIR|FILE", "The CA: its directory, or its certificate (default: where init puts it)")
+)
+
+const caKeyFlag = Fields.maybe(
+  Fields.textFlag("ca-key", "FILE", `The key of the CA (default: ${fileNames.caKey} beside its certificate)`)
+)
+
+/** The certificate of the CA that is meant. */
+const caOf = Effect.fnUntraced(function* (given: string | undefined) {
+  const place = given === undefined ? yield* ownDirectory() : resolve(given)
+  return isDirectory(place) ? join(place, fileNames.ca) : place
+})
+
+const keyOf = (ca: string, given: string | undefined): string =>
+  given === undefined ? join(dirname(ca), fileNames.caKey) : resolve(given)
+
 const issue = Command.make(
   "issue",
   {
-    ca: Fields.maybe(
-      Fields.textFlag("ca", "DIR|FILE", "The CA: its directory, or its certificate (default: where init puts it)")
-    ),
-    caKey: Fields.maybe(
-      Fields.textFlag("ca-key", "FILE", `The key of the CA (default: ${fileNames.caKey} beside its certificate)`)
-    ),
+    ca: caFlag,
+    caKey: caKeyFlag,
     names: Flag.atLeast(name, 1),
     out: out("Where to put the files (default: a directory beside the CA, called like the node)"),
     days,
@@ -96,11 +110,10 @@ const issue = Command.make(
   },
   Effect.fnUntraced(function* ({ ca: given, caKey, names: [first, ...more], out, days, force }) {
     if (first === undefined) return
-    const place = given === undefined ? yield* ownDirectory() : resolve(given)
-    const ca = isDirectory(place) ? join(place, fileNames.ca) : place
+    const ca = yield* caOf(given)
     const issued = yield* Issuer.issue({
       ca,
-      caKey: caKey === undefined ? join(dirname(ca), fileNames.caKey) : resolve(caKey),
+      caKey: keyOf(ca, caKey),
       directory: out ?? join(dirname(ca), first),
       names: [first, ...more],
       days,
@@ -124,6 +137,54 @@ const issue = Command.make(
   Command.withExamples([
     { command: "feral-sync tls issue --name desktop --name 192.168.1.21" },
     { command: "feral-sync tls issue --ca ca-cert.pem --ca-key ca-key.pem --name desktop --out desktop" }
+  ])
+)
+
+const revoke = Command.make(
+  "revoke",
+  {
+    certificate: Argument.String("certificate").pipe(
+      Argument.withDescription("The certificate of the lost device: its file, or its serial number")
+    ),
+    ca: caFlag,
+    caKey: caKeyFlag,
+    crl: Fields.maybe(
+      Fields.textFlag("crl", "FILE", `The list of revoked certificates (default: ${fileNames.crl} beside the CA)`)
+    )
+  },
+  Effect.fnUntraced(function* ({ certificate, ca: given, caKey, crl }) {
+    const ca = yield* caOf(given)
+    const revoked = yield* Issuer.revoke({
+      ca,
+      caKey: keyOf(ca, caKey),
+      crl: crl === undefined ? join(dirname(ca), fileNames.crl) : resolve(crl),
+      which: certificate
+    })
+    if (yield* Globals.Json) {
+      const { crl, serial, subject = null, wasRevoked, count } = revoked
+      return yield* writeJson({ crl, serial, subject, was_revoked: wasRevoked, count })
+    }
+    const name = revoked.subject === undefined ? "the certificate" : revoked.subject
+    yield* writeLine(
+      [
+        `${revoked.wasRevoked ? "Revoked before: " : "Revoked "}${name}, serial number ${revoked.serial}`,
+        `${revoked.crl} lists ${counted(revoked.count, "revoked certificate")}.`,
+        "",
+        "Copy that file to every node, and set there:",
+        `  export FERAL_SYNC_TLS_CRL=${quoted(revoked.crl)}`,
+        "  export FERAL_SYNC_REQUIRE_CLIENT_CERT=true",
+        "",
+        "A node that has the variable already reads a new list by itself, and ends the connections of that device within seconds.",
+        "The device keeps what it has, and it knows the passphrase: change that too if it was stolen."
+      ].join("\n")
+    )
+  })
+).pipe(
+  Command.withDescription("Revoke the certificate of a lost device. Every node needs the list that this writes."),
+  Command.withShortDescription("Revoke the certificate of a lost device"),
+  Command.withExamples([
+    { command: "feral-sync tls revoke laptop/peer-cert.pem" },
+    { command: "feral-sync tls revoke 5f3a90c1 --ca ca-cert.pem --ca-key ca-key.pem" }
   ])
 )
 
@@ -160,7 +221,7 @@ const configured = Effect.fnUntraced(function* () {
   const home = yield* Globals.Home
   const settings = yield* Config.load({ values: home === undefined ? {} : { FERAL_HOME: home } })
   const files = Option.match(settings.tls, {
-    onSome: ({ cert, key, ca }) => [cert, key, ca],
+    onSome: Renewal.filesOf,
     onNone: () => ["tls-cert.pem", "tls-key.pem"].map((file) => join(settings.home, file)).filter(existsSync)
   })
   return { ...settings, files }
@@ -191,8 +252,17 @@ const exports = (directory: string): ReadonlyArray<string> => {
   ]
 }
 
-const described = (item: Description.CertificateFacts | Description.KeyFacts, now: number): ReadonlyArray<string> => {
+const described = (item: Description.Facts, now: number): ReadonlyArray<string> => {
   const entry = (title: string, text: string) => `  ${title.padEnd(13)}${oneLine(text)}`
+  if (item.type === "crl") {
+    const until = item.valid_until === null ? "" : ` to ${date(item.valid_until * 1000)}`
+    return [
+      `${item.file}: a list of ${counted(item.revoked.length, "revoked certificate")}`,
+      entry("Issuer", `${item.issuer} (${item.signed_by.join(", ") || "in none of these files"})`),
+      entry("Valid", `${date(item.valid_from * 1000)}${until}`),
+      ...item.revoked.map(({ serial, at }) => entry("Revoked", `${serial}, on ${date(at * 1000)}`))
+    ]
+  }
   if (item.type === "key") {
     const owner = item.certificate_files.length === 0 ? "none of these certificates" : item.certificate_files.join(", ")
     return [
@@ -221,6 +291,6 @@ const described = (item: Description.CertificateFacts | Description.KeyFacts, no
 
 export const command = Command.make("tls").pipe(
   Command.withDescription("Certificates of a private CA: nodes that have them let in only each other."),
-  Command.withShortDescription("Make certificates of a private CA, and say what one is"),
-  Command.withSubcommands([init, issue, show])
+  Command.withShortDescription("Make and revoke certificates of a private CA, and say what one is"),
+  Command.withSubcommands([init, issue, revoke, show])
 )

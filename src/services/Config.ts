@@ -14,6 +14,8 @@ export interface TlsFiles {
   readonly cert: string
   readonly key: string
   readonly ca: string
+  /** Lists of revoked certificates. */
+  readonly crl?: string | undefined
 }
 
 /** What a node needs to know. Durations and sizes are validated; paths are absolute. */

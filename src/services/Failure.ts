@@ -89,7 +89,7 @@ export const tlsNextSteps: Record<TlsReason, string> = {
   "wrong purpose":
     "sign that certificate again with extendedKeyUsage=serverAuth,clientAuth (feral-sync tls issue does)",
   "invalid certificate": "run feral-sync doctor on the node of that certificate: it names the fault and the way out",
-  revoked: "sign a new certificate with the same CA",
+  revoked: "if that device is to come back, sign a new certificate for it with the same CA",
   "client certificate required":
     "set FERAL_SYNC_TLS_CERT, _KEY and _CA on the node that dials, with a certificate of this CA",
   protocol: "check that a feral-sync node listens at this address and port",

@@ -22,12 +22,15 @@ import * as Endpoint from "./tls/Endpoint.ts"
 import * as Expiry from "./tls/Expiry.ts"
 import * as Material from "./tls/Material.ts"
 import * as Renewal from "./tls/Renewal.ts"
+import * as Revocation from "./tls/Revocation.ts"
 import * as Verdict from "./tls/Verdict.ts"
 import { type Address, formatAddress } from "../core/Address.ts"
 
 /** One encrypted channel. */
 export interface Channel {
-  readonly socket: Socket
+  readonly socket: Endpoint.TLSSocket
+  /** The certificate that the other end showed, read at once: a socket forgets it. */
+  readonly shown: X509Certificate | undefined
   /** The first error of the socket, such as an alert that came after the handshake. */
   readonly fault: () => unknown
   /** The exporter value: equal at both ends, and different for each channel. */
@@ -78,12 +81,27 @@ export class Tls extends Context.Service<
 const make = Effect.fnUntraced(function* (options: Options) {
   const settings = yield* Config
   // Every channel takes the material that is current when it begins.
-  const current = yield* Renewal.keep({ files: settings.tls, load: Material.load(settings), ...options })
+  const open = new Map<Channel, Address>()
+  const current = yield* Renewal.keep({
+    files: settings.tls,
+    load: Material.load(settings),
+    ...options,
+    onChange: (material) =>
+      Effect.forEach([...open], ([channel, address]) => expel(channel, address, material), { discard: true })
+  })
   const { mode, key } = yield* Ref.get(current)
   const secret = Redacted.make(
     new Uint8Array(createHmac("sha256", Redacted.value(key)).update("feral-sync/2 tickets").digest()),
     { label: "ticket secret" }
   )
+
+  /** Lets a channel go on, and keeps it in sight for as long as it is open. */
+  const admit = (socket: Endpoint.TLSSocket, address: Address): Channel => {
+    const channel = channelOf(socket)
+    open.set(channel, address)
+    socket.once("close", () => open.delete(channel))
+    return channel
+  }
 
   const accept = Effect.fn("Tls.accept")(function* (socket: Socket, remote: Address) {
     const material = yield* Ref.get(current)
@@ -93,7 +111,11 @@ const make = Effect.fnUntraced(function* (options: Options) {
         return resume(Effect.fail(refusal(remote, diagnose({ code: "ECONNRESET" }), "client", material, undefined)))
       }
       const server = Endpoint.server(material, certain)
-      server.once("secureConnection", (channel) => resume(Effect.succeed(channelOf(channel))))
+      server.once("secureConnection", (socket) => {
+        const channel = admit(socket, remote)
+        const revoked = revocation(channel, remote, "client", Ref.getUnsafe(current))
+        resume(revoked === undefined ? Effect.succeed(channel) : Effect.fail(revoked))
+      })
       server.once("tlsClientError", (error, channel) => {
         // A chain that does not lead to the CA shows here alone; the error is then nothing but the end of the socket.
         const verdict = channel.authorizationError
@@ -114,15 +136,16 @@ const make = Effect.fnUntraced(function* (options: Options) {
       (socket) => Effect.sync(() => socket.destroy())
     )
     const channel = yield* Effect.callback<Channel, PeerUnreachable | TlsHandshakeFailed>((resume) => {
-      socket.once("secureConnect", () => resume(Effect.succeed(channelOf(socket))))
+      socket.once("secureConnect", () => resume(Effect.succeed(admit(socket, address))))
       socket.on("error", (error) => resume(Effect.fail(failure(address, error, material))))
       socket.once("close", () => resume(Effect.fail(failure(address, { code: "ECONNRESET" }, material))))
     })
-    if (mode === "ca" && !socket.authorized) {
-      const cause = { code: String(socket.authorizationError) }
-      const certificate = socket.getPeerX509Certificate()
-      const theirs = certificate && { certificate, problem: yield* problemOf(certificate, "server", cause) }
-      const error = refusal(address, diagnose(cause), "server", material, cause, theirs)
+    const error = yield* mode === "auto"
+      ? Effect.undefined
+      : socket.authorized
+        ? Effect.succeed(revocation(channel, address, "server", yield* Ref.get(current)))
+        : distrust(channel, address, material)
+    if (error !== undefined) {
       yield* Effect.callback<void>((resume) => {
         socket.once("close", () => resume(Effect.void))
         socket.resume().end(farewell(error.reason))
@@ -139,7 +162,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     if (mode === "auto" || !/^(ECONNRESET|EPIPE)$/.test(codeOf(error))) return failure(address, error, material)
     const detail =
       "it closed the connection right after the handshake: most likely its CA did not issue our certificate, " +
-      `or its clock is wrong: ${material.own}`
+      `or has revoked it, or its clock is wrong: ${material.own}`
     return new TlsHandshakeFailed({ address: formatAddress(address), reason: "untrusted", detail, cause: error })
   })
 
@@ -159,7 +182,45 @@ const channelOf = (socket: Endpoint.TLSSocket): Channel => {
   let fault: unknown
   socket.on("error", (error) => (fault ??= error))
   const value = socket.exportKeyingMaterial(exporter.length, exporter.label, Buffer.alloc(0))
-  return { socket, binding: Redacted.make(new Uint8Array(value)), fault: () => fault }
+  const shown = socket.getPeerX509Certificate()
+  return { socket, shown, binding: Redacted.make(new Uint8Array(value)), fault: () => fault }
+}
+
+/** What OpenSSL has against a server. */
+const distrust = Effect.fnUntraced(function* (
+  { socket, shown }: Channel,
+  address: Address,
+  material: Material.Material
+) {
+  const cause = { code: String(socket.authorizationError) }
+  const theirs = shown && { certificate: shown, problem: yield* problemOf(shown, "server", cause) }
+  return refusal(address, diagnose(cause), "server", material, cause, theirs)
+})
+
+/** The refusal of a channel whose other end shows a revoked certificate; nothing when it does not. */
+const revocation = (
+  { shown }: Channel,
+  address: Address,
+  role: "client" | "server",
+  material: Material.Material
+): TlsHandshakeFailed | undefined => {
+  const certificate = Revocation.find(material.revocations, shown)
+  if (certificate === undefined) return undefined
+  const cause = { code: "CERT_REVOKED" }
+  return refusal(address, diagnose(cause), role, material, cause, {
+    certificate,
+    problem: Revocation.problemOf(certificate)
+  })
+}
+
+/** Ends a channel whose certificate was revoked since it was opened. */
+const expel = ({ socket, shown }: Channel, address: Address, { revocations }: Material.Material) => {
+  const certificate = Revocation.find(revocations, shown)
+  if (certificate === undefined) return Effect.void
+  return Effect.logWarning("the certificate of a connected peer was revoked: its connection ends").pipe(
+    Effect.annotateLogs({ address: formatAddress(address), certificate: Material.describe(certificate) }),
+    Effect.andThen(Effect.sync(() => socket.destroy()))
+  )
 }
 
 /** What the failure of a dial means. */

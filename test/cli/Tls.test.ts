@@ -6,9 +6,17 @@ import { execFileSync } from "node:child_process"
 import { createHash, X509Certificate } from "node:crypto"
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs"
 import { join } from "node:path"
-import type { CertificateFacts, KeyFacts } from "../../src/services/tls/Description.ts"
+import type { NodeStatus } from "../../src/services/Status.ts"
+import type { CertificateFacts, KeyFacts, ListFacts } from "../../src/services/tls/Description.ts"
 import { type Finished, freshHome, Nodes, run, until } from "../support/Nodes.ts"
 import { needs } from "../support/Needs.ts"
+
+interface Revoked {
+  readonly crl: string
+  readonly subject: string | null
+  readonly was_revoked: boolean
+  readonly count: number
+}
 
 interface Made {
   readonly directory: string
@@ -225,6 +233,44 @@ describe.skipIf(needs("openssl"))("tls", { timeout: 60_000 }, () => {
     const { _tag, message } = JSON.parse(stderr.trim().split("\n").at(-1) ?? "") as { _tag: string; message: string }
     assert.strictEqual(_tag, "TlsMaterialInvalid")
     assert.strictEqual(message, `${made.key}: others can read the private key (mode 0640): chmod 600 ${made.key}`)
+  })
+
+  it("revoke: two running nodes end their connection within seconds, and say why", async () => {
+    const directory = join(home, "revoked")
+    const made = await json<Made>("init", "--out", directory, "--name", "home")
+    const lost = await json<Made>("issue", "--ca", directory, "--name", "lost")
+    const spare = await json<Made>("issue", "--ca", directory, "--name", "spare")
+    const crl = join(directory, "ca-crl.pem")
+    const list = await json<Revoked>("revoke", spare.cert, "--ca", directory)
+    assert.deepInclude(list, { crl, subject: "CN=spare", was_revoked: false, count: 1 })
+
+    const keeper = await nodes.make({ ...variables(made), FERAL_SYNC_TLS_CRL: crl }).start()
+    const dialler = { FERAL_SYNC_PEERS: keeper.address, FERAL_SYNC_MDNS_TIMEOUT: "0" }
+    const other = await nodes.make({ ...variables(lost), ...dialler }).start()
+    const isLive = ({ peers }: NodeStatus) => peers.some(({ state }) => state === "live")
+    await until("the two are live", () => keeper.status(), isLive)
+    const { stdout } = await run(["tls", "revoke", lost.cert, "--ca", directory])
+    assert.match(stdout, /^Revoked CN=lost, serial number [\da-f]+\n.*ca-crl\.pem lists 2 revoked certificates\./)
+    await until(
+      "the lost device is out",
+      () => keeper.status(),
+      (status) => !isLive(status)
+    )
+    assert.match(keeper.log, /the certificate of a connected peer was revoked: its connection ends/)
+    await until(
+      "the device is told what it can be",
+      () => other.status(),
+      ({ peers }) => peers.some(({ last_error }) => /or has revoked it/.test(JSON.stringify(last_error)))
+    )
+    await Promise.all([keeper.stop(), other.stop()])
+
+    const facts = await json<ReadonlyArray<ListFacts>>("show", crl, made.ca)
+    assert.deepInclude(facts.at(-1), { type: "crl", issuer: "CN=FERAL Sync CA", signed_by: [made.ca] })
+    assert.match(
+      (await run(["tls", "show", crl])).stdout,
+      /a list of 2 revoked certificates\n[^]*Revoked +[\da-f]+, on /
+    )
+    assert.match(await refused("revoke", join(home, "nowhere.pem"), "--ca", directory), /there is no such file/)
   })
 
   it("show: what each file is, and which belong together", async () => {

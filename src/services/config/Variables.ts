@@ -28,6 +28,7 @@ export const variables = [
   "FERAL_SYNC_TLS_CERT",
   "FERAL_SYNC_TLS_KEY",
   "FERAL_SYNC_TLS_CA",
+  "FERAL_SYNC_TLS_CRL",
   "FERAL_SYNC_REQUIRE_CLIENT_CERT",
   "FERAL_SYNC_MDNS",
   "FERAL_SYNC_MDNS_INTERFACE",
@@ -133,7 +134,7 @@ export const parse = ({ values, passphrase }: Input): Result.Result<Settings, Re
     port: read("FERAL_SYNC_PORT", byDefault.port, port),
     passphrase,
     peers: read("FERAL_SYNC_PEERS", byDefault.peers, peers),
-    tls: tlsFiles([given("FERAL_SYNC_TLS_CERT"), given("FERAL_SYNC_TLS_KEY"), given("FERAL_SYNC_TLS_CA")], problems),
+    tls: tlsFiles(tlsVariables.map(given), given("FERAL_SYNC_TLS_CRL"), problems),
     requireClientCert,
     mdns: read("FERAL_SYNC_MDNS", byDefault.mdns, boolean),
     mdnsInterfaces: read("FERAL_SYNC_MDNS_INTERFACE", byDefault.mdnsInterfaces, interfaces),
@@ -172,6 +173,16 @@ export const parse = ({ values, passphrase }: Input): Result.Result<Settings, Re
       problem: "client certificates can be demanded only with a CA: set FERAL_SYNC_TLS_CERT, _KEY and _CA as well"
     })
   }
+  const crl = given("FERAL_SYNC_TLS_CRL")
+  // Without a certificate, whoever is revoked would simply come without one.
+  if (crl !== undefined && !(hasTlsFiles && requireClientCert)) {
+    problems.push({
+      variable: crl.name,
+      problem: hasTlsFiles
+        ? "a revoked certificate locks out only where one is demanded: set FERAL_SYNC_REQUIRE_CLIENT_CERT=true as well"
+        : "certificates can be revoked only with a CA: set FERAL_SYNC_TLS_CERT, _KEY and _CA as well"
+    })
+  }
   if (Option.isSome(passphrase) && Redacted.value(passphrase.value) === "") {
     problems.push({
       variable: passphraseVariable,
@@ -198,8 +209,12 @@ export const path = (text: string): Result.Result<string, string> => {
 
 const tlsVariables = ["FERAL_SYNC_TLS_CERT", "FERAL_SYNC_TLS_KEY", "FERAL_SYNC_TLS_CA"] as const
 
-/** All three files, or none. */
-const tlsFiles = (files: ReadonlyArray<Given | undefined>, problems: Array<Problem>): Option.Option<TlsFiles> => {
+/** All three files, and with them a list of revoked certificates if there is one; or none. */
+const tlsFiles = (
+  files: ReadonlyArray<Given | undefined>,
+  list: Given | undefined,
+  problems: Array<Problem>
+): Option.Option<TlsFiles> => {
   const present = files.find((file) => file !== undefined)
   if (present === undefined) return Option.none()
   for (const [index, file] of files.entries()) {
@@ -209,8 +224,9 @@ const tlsFiles = (files: ReadonlyArray<Given | undefined>, problems: Array<Probl
       problem: `is not set, but ${present.name} is: set all of FERAL_SYNC_TLS_CERT, _KEY and _CA, or none of them`
     })
   }
-  const [cert = "", key = "", ca = ""] = files.map((file) => Result.getOrElse(path(file?.text ?? ""), () => ""))
-  return Option.some({ cert, key, ca })
+  const absolute = (file: Given | undefined) => Result.getOrElse(path(file?.text ?? ""), () => "")
+  const [cert = "", key = "", ca = ""] = files.map(absolute)
+  return Option.some({ cert, key, ca, ...(list === undefined ? {} : { crl: absolute(list) }) })
 }
 
 const maxBytes = 64 * 1024 * 1024

@@ -22,10 +22,12 @@ const ofCa = (settings: Settings) =>
     const facts = { mode: "ca", cert: files.cert, key: files.key, ca: files.ca }
     const loaded = yield* Effect.result(Material.load(settings))
     if (loaded._tag === "Failure") return [ofFailure(loaded.failure, facts)]
-    const { own, authorities, lifetimes, warnings } = loaded.success
+    const { own, authorities, lifetimes, revocations, warnings } = loaded.success
     const end = Expiry.firstEnd(lifetimes)
     const validTo = end === undefined ? "" : new Date(end).toISOString()
-    const named = { ...facts, certificate: own, authorities, valid_to: validTo }
+    const revoked = revocations.reduce((sum, list) => sum + list.revoked.size, 0)
+    const listed = files.crl === undefined ? {} : { crl: files.crl, revoked }
+    const named = { ...facts, certificate: own, authorities, valid_to: validTo, ...listed }
     const findings = Expiry.findings(lifetimes, yield* Clock.currentTimeMillis).map(({ status, message, next_step }) =>
       (status === "failed" ? failed : warning)(check, message, next_step, named)
     )

@@ -83,6 +83,12 @@ export const authority = (subject: Subject) =>
     await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto)
   ])
 
+/** A CA that can sign. */
+export interface Authority {
+  readonly certificate: X509Certificate
+  readonly key: KeyObject
+}
+
 /** Why a CA cannot sign: its key is of a kind that we have no use for. */
 export interface Unsupported {
   readonly _tag: "Unsupported"
@@ -91,20 +97,13 @@ export interface Unsupported {
 
 /** A certificate for both ends of a connection, with names and addresses, signed by a CA. */
 export const issued = Effect.fnUntraced(function* (
-  ca: { readonly certificate: X509Certificate; readonly key: KeyObject },
+  ca: Authority,
   { names, from, until }: Omit<Subject, "name"> & { readonly names: readonly [string, ...Array<string>] }
 ): Effect.fn.Return<Made, Unsupported> {
-  const algorithm = algorithmOf(ca.key)
-  if (algorithm === undefined) {
-    const { asymmetricKeyType: type = "unknown", asymmetricKeyDetails: details } = ca.key
-    const kind = details?.namedCurve === undefined ? type : `${type} ${details.namedCurve}`
-    return yield* Effect.fail<Unsupported>({ _tag: "Unsupported", kind })
-  }
+  const { signingAlgorithm, signingKey } = yield* signer(ca.key)
   const x509 = yield* loaded
   const keys = yield* newKeys
   return yield* Effect.promise(async () => {
-    const der = ca.key.export({ type: "pkcs8", format: "der" })
-    const signingKey = await webcrypto.subtle.importKey("pkcs8", der, algorithm, false, ["sign"])
     const by = new x509.X509Certificate(ca.certificate.raw)
     // The recipe's CA names its key in this extension; a CA without one is named by the hash of its key.
     const identifier = by.getExtension(x509.SubjectKeyIdentifierExtension)?.keyId
@@ -115,7 +114,7 @@ export const issued = Effect.fnUntraced(function* (
         issuer: by.subjectName,
         publicKey: keys.publicKey,
         signingKey,
-        signingAlgorithm: algorithm,
+        signingAlgorithm,
         notBefore: from,
         notAfter: until,
         extensions: [
@@ -137,6 +136,21 @@ export const issued = Effect.fnUntraced(function* (
   })
 })
 
+/** How a CA signs with its key. */
+const signer = Effect.fnUntraced(function* (key: KeyObject) {
+  const signingAlgorithm = algorithmOf(key)
+  if (signingAlgorithm === undefined) {
+    const { asymmetricKeyType: type = "unknown", asymmetricKeyDetails: details } = key
+    const kind = details?.namedCurve === undefined ? type : `${type} ${details.namedCurve}`
+    return yield* Effect.fail<Unsupported>({ _tag: "Unsupported", kind })
+  }
+  const der = key.export({ type: "pkcs8", format: "der" })
+  const signingKey = yield* Effect.promise(() =>
+    webcrypto.subtle.importKey("pkcs8", der, signingAlgorithm, false, ["sign"])
+  )
+  return { signingAlgorithm, signingKey }
+})
+
 const curves: Record<string, string> = { prime256v1: "P-256", secp384r1: "P-384", secp521r1: "P-521" }
 
 /** How a key signs. */
@@ -146,6 +160,57 @@ const algorithmOf = ({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject) => 
   const namedCurve = curves[asymmetricKeyDetails?.namedCurve ?? ""]
   return asymmetricKeyType === "ec" && namedCurve !== undefined ? { ...onP256, namedCurve } : undefined
 }
+
+/** A list of revoked certificates. */
+export interface RevocationList {
+  /** Serial numbers in one form (`serial`), and when each was revoked. */
+  readonly revoked: ReadonlyMap<string, Date>
+  readonly from: Date
+  /** When the next one is due. */
+  readonly until: Date | undefined
+}
+
+/** A serial number in one form: hexadecimal digits, in lower case, without zeros before it. */
+export const serial = (text: string): string => text.toLowerCase().replace(/^0+(?=.)/, "")
+
+/** A list that a CA signs, as PEM. */
+export const signedList = Effect.fnUntraced(function* (ca: Authority, { revoked, from, until }: RevocationList) {
+  const { signingAlgorithm, signingKey } = yield* signer(ca.key)
+  const x509 = yield* loaded
+  return yield* Effect.promise(async () => {
+    const by = new x509.X509Certificate(ca.certificate.raw)
+    const list = await x509.X509CrlGenerator.create(
+      {
+        issuer: by.subjectName,
+        thisUpdate: from,
+        ...(until === undefined ? {} : { nextUpdate: until }),
+        entries: [...revoked].map(([serial, revocationDate]) => ({
+          serialNumber: serial.padStart(serial.length + (serial.length % 2), "0"),
+          revocationDate
+        })),
+        signingAlgorithm,
+        signingKey
+      },
+      webcrypto
+    )
+    return `${x509.PemConverter.encode(list.rawData, "X509 CRL")}\n`
+  })
+})
+
+/** Reads a list, as PEM. Fails with anything that is none. */
+export const readList = Effect.fnUntraced(function* (pem: string) {
+  const x509 = yield* loaded
+  return yield* Effect.try(() => {
+    const list = new x509.X509Crl(pem)
+    const isSignedBy = ({ raw }: X509Certificate) =>
+      Effect.tryPromise(() => list.verify({ publicKey: new x509.X509Certificate(raw) }, webcrypto)).pipe(
+        // A signature of a kind that is unknown here is none.
+        Effect.orElseSucceed(() => false)
+      )
+    const revoked = new Map(list.entries.map((entry) => [serial(entry.serialNumber), entry.revocationDate]))
+    return { revoked, from: list.thisUpdate, until: list.nextUpdate, issuer: list.issuer, isSignedBy }
+  })
+})
 
 /** What a certificate says of itself that Node does not tell. */
 export interface Details {

@@ -1,11 +1,12 @@
 /**
- * What is in a PEM file, in plain facts: its certificates, then its key. Nothing secret is among them.
+ * What is in a PEM file, in plain facts: its certificates, its key, its lists of revoked certificates. Nothing secret is among them.
  */
 import { Effect, FileSystem, Option } from "effect"
 import type { KeyObject, X509Certificate } from "node:crypto"
 import { notice } from "./Expiry.ts"
 import { oneLine } from "./Material.ts"
 import * as Pem from "./Pem.ts"
+import * as Revocation from "./Revocation.ts"
 
 /** A certificate. Times are Unix seconds. */
 export interface CertificateFacts {
@@ -37,10 +38,24 @@ export interface KeyFacts {
   readonly certificate_files: ReadonlyArray<string>
 }
 
+/** A list of revoked certificates. Times are Unix seconds. */
+export interface ListFacts {
+  readonly file: string
+  readonly type: "crl"
+  readonly issuer: string
+  readonly valid_from: number
+  readonly valid_until: number | null
+  readonly signed_by: ReadonlyArray<string>
+  readonly revoked: ReadonlyArray<{ readonly serial: string; readonly at: number }>
+}
+
+export type Facts = CertificateFacts | KeyFacts | ListFacts
+
 interface Content {
   readonly file: string
   readonly certificates: ReadonlyArray<X509Certificate>
   readonly key: KeyObject | undefined
+  readonly lists: Effect.Success<ReturnType<typeof Revocation.readUnsigned>>
   readonly mode: number
   readonly exposed: string | null
 }
@@ -48,10 +63,14 @@ interface Content {
 /** What the files hold, and which of it belongs together. */
 export const read = Effect.fn("Description.read")(function* (files: ReadonlyArray<string>, now: number) {
   const contents = yield* Effect.forEach(files, content)
-  return contents.flatMap(({ file, certificates, key, mode, exposed }): ReadonlyArray<CertificateFacts | KeyFacts> => [
+  const facts = contents.flatMap(({ file, certificates, key, mode, exposed }): ReadonlyArray<Facts> => [
     ...certificates.map((certificate) => certificateFacts(file, certificate, contents, now)),
     ...(key === undefined ? [] : [keyFacts(file, key, { mode, exposed }, contents)])
   ])
+  const lists = yield* Effect.forEach(contents, ({ file, lists }) =>
+    Effect.forEach(lists, (list) => listFacts(file, list, contents))
+  )
+  return [...facts, ...lists.flat()]
 })
 
 const content = Effect.fnUntraced(function* (file: string) {
@@ -59,11 +78,14 @@ const content = Effect.fnUntraced(function* (file: string) {
   const text = yield* Pem.read(file)
   const { mode } = yield* fs.stat(file).pipe(Effect.mapError(Pem.unusable(file)))
   const key = Pem.hasKey(text) ? yield* Pem.privateKey(file, text) : undefined
-  // A file without a key has to have a certificate.
+  const lists = yield* Revocation.readUnsigned(file, text)
+  // A file without a key and without a list has to have a certificate.
   const certificates =
-    key === undefined || Pem.hasCertificate(text) ? yield* Pem.certificates(file, text) : ([] as const)
+    (key === undefined && lists.length === 0) || Pem.hasCertificate(text)
+      ? yield* Pem.certificates(file, text)
+      : ([] as const)
   const exposed = Option.match(yield* Pem.exposure(file), { onNone: () => null, onSome: ({ nextStep }) => nextStep })
-  return { file, certificates, key, mode, exposed } satisfies Content
+  return { file, certificates, key, lists, mode, exposed } satisfies Content
 })
 
 const certificateFacts = (
@@ -106,6 +128,25 @@ const keyFacts = (
   certificate_files: contents
     .filter(({ certificates }) => certificates.some((certificate) => certificate.checkPrivateKey(key)))
     .map((found) => found.file)
+})
+
+const listFacts = Effect.fnUntraced(function* (
+  file: string,
+  { issuer, from, until, revoked, isSignedBy }: Content["lists"][number],
+  contents: ReadonlyArray<Content>
+) {
+  const signers = yield* Effect.filter(contents, ({ certificates }) =>
+    Effect.map(Effect.filter(certificates, isSignedBy), (found) => found.length > 0)
+  )
+  return {
+    file,
+    type: "crl",
+    issuer: oneLine(issuer),
+    valid_from: from.getTime() / 1000,
+    valid_until: until === undefined ? null : until.getTime() / 1000,
+    signed_by: signers.map((found) => found.file),
+    revoked: [...revoked].map(([serial, at]) => ({ serial, at: at.getTime() / 1000 }))
+  } satisfies ListFacts
 })
 
 const namesOf = (alternatives: string | undefined): ReadonlyArray<string> =>

@@ -12,12 +12,19 @@ import { basename, dirname, join } from "node:path"
 import { type StoreUnavailable, TlsMaterialInvalid } from "../Failure.ts"
 import * as Home from "../Home.ts"
 import * as Certificate from "./Certificate.ts"
-import { describe } from "./Material.ts"
+import { describe, oneLine } from "./Material.ts"
 import * as Pem from "./Pem.ts"
+import * as Revocation from "./Revocation.ts"
 import { commandLine } from "../Invocation.ts"
 import * as FileError from "../FileError.ts"
 
-export const fileNames = { ca: "ca-cert.pem", caKey: "ca-key.pem", cert: "peer-cert.pem", key: "peer-key.pem" } as const
+export const fileNames = {
+  ca: "ca-cert.pem",
+  caKey: "ca-key.pem",
+  cert: "peer-cert.pem",
+  key: "peer-key.pem",
+  crl: "ca-crl.pem"
+} as const
 
 /** At least one. */
 export type Names = readonly [string, ...Array<string>]
@@ -99,11 +106,7 @@ export const issue = Effect.fn("Issuer.issue")(function* ({
     names,
     from: yesterday(now),
     until: new Date(expiresAt)
-  }).pipe(
-    Effect.catch(({ kind }) =>
-      Pem.invalid(caKey, `a key of the kind ${kind} cannot sign here: use a CA with an RSA, EC or Ed25519 key`)
-    )
-  )
+  }).pipe(Effect.catch(({ kind }) => unsuited(caKey, kind)))
   yield* makeDirectory(directory)
   if (!isBesideCa) yield* write(paths.ca, authority.text)
   yield* write(paths.key, key)
@@ -118,6 +121,71 @@ export const issue = Effect.fn("Issuer.issue")(function* ({
     caExpiresAt
   } satisfies Issued
 })
+
+/** A list that names one certificate more than before. */
+export interface Revoked {
+  readonly crl: string
+  /** Serial number, in hexadecimal digits, and the subject where the certificate is at hand. */
+  readonly serial: string
+  readonly subject: string | undefined
+  /** Whether the list named it already. */
+  readonly wasRevoked: boolean
+  /** How many certificates the list names. */
+  readonly count: number
+}
+
+/** Revokes a certificate: a file, or its serial number. The list is made where there is none. */
+export const revoke = Effect.fn("Issuer.revoke")(function* ({
+  ca,
+  caKey,
+  crl,
+  which
+}: {
+  readonly ca: string
+  readonly caKey: string
+  readonly crl: string
+  readonly which: string
+}) {
+  const fs = yield* FileSystem.FileSystem
+  const authority = yield* readAuthority(ca, caKey)
+  const { serial, subject } = yield* named(which, ca, authority.certificate)
+  const isThere = yield* fs.exists(crl).pipe(Effect.mapError(Pem.unusable(crl)))
+  const lists = isThere ? yield* Revocation.read(crl, [authority.certificate]) : []
+  const revoked = new Map(lists.flatMap((list) => [...list.revoked]))
+  const now = new Date(yield* Clock.currentTimeMillis)
+  const wasRevoked = revoked.has(serial)
+  if (!wasRevoked) revoked.set(serial, now)
+  const text = yield* Certificate.signedList(authority, {
+    revoked,
+    from: now,
+    // It stands until the next revocation: nobody at home makes a list every week.
+    until: new Date(Date.parse(authority.certificate.validTo))
+  }).pipe(Effect.catch(({ kind }) => unsuited(caKey, kind)))
+  yield* write(crl, text)
+  return { crl, serial, subject, wasRevoked, count: revoked.size } satisfies Revoked
+})
+
+/** The certificate that is meant by a file or by a serial number. */
+const named = Effect.fnUntraced(function* (which: string, ca: string, authority: X509Certificate) {
+  const fs = yield* FileSystem.FileSystem
+  const isThere = yield* fs.exists(which).pipe(Effect.mapError(Pem.unusable(which)))
+  const digits = which.replaceAll(":", "")
+  if (!isThere && /^[\da-f]{2,40}$/i.test(digits)) return { serial: Certificate.serial(digits), subject: undefined }
+  const [certificate] = yield* Pem.certificates(which, yield* Pem.read(which))
+  if (!Pem.isSignedBy(certificate, authority)) {
+    return yield* Pem.invalid(
+      which,
+      `the certificate (${describe(certificate)}) was not signed by the CA in ${ca}: only its own CA can revoke it`
+    )
+  }
+  if (certificate.fingerprint256 === authority.fingerprint256) {
+    return yield* Pem.invalid(which, "this is the CA itself: give the certificate of a node")
+  }
+  return { serial: Certificate.serial(certificate.serialNumber), subject: oneLine(certificate.subject) }
+})
+
+const unsuited = (caKey: string, kind: string) =>
+  Pem.invalid(caKey, `a key of the kind ${kind} cannot sign here: use a CA with an RSA, EC or Ed25519 key`)
 
 /** The CA, if it can sign. */
 const readAuthority = Effect.fnUntraced(function* (ca: string, caKey: string) {

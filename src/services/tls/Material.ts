@@ -15,6 +15,7 @@ import * as Certificate from "./Certificate.ts"
 import * as Endpoint from "./Endpoint.ts"
 import type { Lifetime } from "./Expiry.ts"
 import * as Pem from "./Pem.ts"
+import * as Revocation from "./Revocation.ts"
 import * as Verdict from "./Verdict.ts"
 import { commandLine } from "../Invocation.ts"
 
@@ -28,6 +29,8 @@ export interface Material extends Endpoint.Credentials {
   readonly authorities: string
   /** Of each certificate from ours to the CA; none in mode `auto`, where nobody looks at dates. */
   readonly lifetimes: ReadonlyArray<Lifetime>
+  /** What says which certificates are revoked. */
+  readonly revocations: ReadonlyArray<Revocation.Revocations>
   /** What should be mended, and does not keep the material from being used. */
   readonly warnings: ReadonlyArray<Pem.Exposure>
 }
@@ -78,6 +81,14 @@ const fromFiles = Effect.fnUntraced(function* (files: TlsFiles) {
     const problem = timing(certificate, now) ?? weakness(certificate)
     if (problem !== undefined) return yield* Pem.invalid(file, problem)
   }
+  const revocations = files.crl === undefined ? [] : yield* Revocation.read(files.crl, authorities)
+  for (const { file, certificate } of path) {
+    if (Revocation.find(revocations, certificate) === undefined) continue
+    return yield* Pem.invalid(
+      file,
+      `${Revocation.problemOf(certificate)}, by ${files.crl}: sign a new one (${commandLine("tls issue")})`
+    )
+  }
   // Exactly what leads to the CA, in its order: a peer sees the same whatever else is in the files.
   const shown = path.filter(({ certificate }, index) => index === 0 || certificate !== last)
   const credentials: Endpoint.Credentials = {
@@ -102,7 +113,8 @@ const fromFiles = Effect.fnUntraced(function* (files: TlsFiles) {
       certificate: describe(certificate),
       until: Date.parse(certificate.validTo)
     })),
-    warnings: yield* Pem.mustBePrivate(files.key)
+    revocations,
+    warnings: [...(yield* Pem.mustBePrivate(files.key)), ...(yield* Revocation.warnings(revocations))]
   } satisfies Material
 })
 
@@ -151,6 +163,7 @@ const ownOf = Effect.fnUntraced(function* (home: string) {
     own: describe(pair.certificate),
     authorities: "none",
     lifetimes: [],
+    revocations: [],
     warnings: []
   } satisfies Material
 })

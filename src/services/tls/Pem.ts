@@ -83,6 +83,11 @@ export const hasKey = (text: string): boolean => keyBlock.test(text)
 /** Whether there is a certificate in the text. */
 export const hasCertificate = (text: string): boolean => text.match(certificateBlock) !== null
 
+const listBlock = /-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----/g
+
+/** Every list of revoked certificates in the text. */
+export const revocationLists = (text: string): ReadonlyArray<string> => text.match(listBlock) ?? []
+
 /** Whether the other certificate signed it, by name and by signature. Whether it may is for OpenSSL to say. */
 export const isSignedBy = (certificate: X509Certificate, by: X509Certificate): boolean =>
   certificate.issuer === by.subject && certificate.verify(by.publicKey)

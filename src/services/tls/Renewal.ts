@@ -11,16 +11,26 @@ import * as Changes from "./Changes.ts"
 import * as Expiry from "./Expiry.ts"
 import type { Material } from "./Material.ts"
 
+/** The files that a node reads. */
+export const filesOf = ({ cert, key, ca, crl }: TlsFiles): ReadonlyArray<string> => [
+  cert,
+  key,
+  ca,
+  ...(crl === undefined ? [] : [crl])
+]
+
 interface Options {
   /** None when the material is the node's own, which does not change. */
   readonly files: Option.Option<TlsFiles>
   readonly load: Effect.Effect<Material, TlsMaterialInvalid, FileSystem.FileSystem>
   readonly lookEvery?: Duration.Input
+  /** Runs when other material has come into use. */
+  readonly onChange: (material: Material) => Effect.Effect<void>
 }
 
 /** The material, current for as long as the scope is open. */
-export const keep = Effect.fn("Renewal.keep")(function* ({ files, load, lookEvery = "2 seconds" }: Options) {
-  const paths = Option.match(files, { onNone: () => [], onSome: ({ cert, key, ca }) => [cert, key, ca] })
+export const keep = Effect.fn("Renewal.keep")(function* ({ files, load, lookEvery = "2 seconds", onChange }: Options) {
+  const paths = Option.match(files, { onNone: () => [], onSome: filesOf })
   // Looked at before it is read: what changes in between is read again.
   const first = yield* Changes.look(paths)
   const current = yield* Ref.make(yield* Effect.tap(load, warn))
@@ -33,6 +43,7 @@ export const keep = Effect.fn("Renewal.keep")(function* ({ files, load, lookEver
     yield* Effect.logInfo("certificates were read again: new connections use them").pipe(
       Effect.annotateLogs({ certificate: material.own, ca: material.authorities })
     )
+    yield* onChange(material)
     yield* warn(material)
     yield* Expiry.tell(material.lifetimes, yield* Clock.currentTimeMillis)
     return true

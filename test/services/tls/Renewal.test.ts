@@ -19,7 +19,7 @@ const filesIn = (directory: string): TlsFiles => ({
 })
 
 /** Puts files in the place of others, each in one step. */
-const put = (from: TlsFiles, to: TlsFiles, which: ReadonlyArray<keyof TlsFiles> = parts) =>
+const put = (from: TlsFiles, to: TlsFiles, which: ReadonlyArray<(typeof parts)[number]> = parts) =>
   Effect.promise(async () => {
     for (const part of which) {
       await copyFile(from[part], `${to[part]}.new`)
