@@ -20,7 +20,6 @@ export {
   PeersNotDiscovered,
   RowNotFound,
   StoreUnavailable,
-  TextMalformed,
   TlsHandshakeFailed,
   TlsMaterialInvalid
 } from "./services/Failure.ts"

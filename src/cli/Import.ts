@@ -69,12 +69,15 @@ export const command = Command.make(
     const refuse = (line: number, reason: string) => {
       if (refusals++ < shown) refused.push({ line, reason })
     }
-    const flush = Effect.fnUntraced(function* () {
+    /** The last call makes all of it last. */
+    const flush = Effect.fnUntraced(function* (isLast: boolean) {
       const taking = pending
       pending = []
       pendingBytes = 0
-      if (taking.length === 0) return
-      const taken = yield* take(taking.map(({ text }) => text))
+      const taken = yield* take(
+        taking.map(({ text }) => text),
+        isLast
+      )
       applied += taken.applied
       for (const { index, reason } of taken.refused) refuse(taking[index]?.number ?? 0, reason)
       yield* progress(`${counted(read, "operation")} read`)
@@ -99,7 +102,7 @@ export const command = Command.make(
       sum = Archived.add(sum, line.text)
       if (line.problem !== undefined) return refuse(line.number, line.problem)
       const bytes = utf8Length(line.text)
-      if (pending.length >= batch.lines || pendingBytes + bytes > batch.bytes) yield* flush()
+      if (pending.length >= batch.lines || pendingBytes + bytes > batch.bytes) yield* flush(false)
       pending.push(line)
       pendingBytes += bytes
     })
@@ -109,7 +112,7 @@ export const command = Command.make(
     if (!hasHeader) {
       return yield* new FileUnusable({ file, problem: `it is empty: give a file that ${commandLine("export")} made` })
     }
-    yield* flush()
+    yield* flush(true)
     refused.sort((a, b) => a.line - b.line)
     const ignored = read - applied - refusals
     const shortcoming = Archived.shortcoming(rows, sum, end)

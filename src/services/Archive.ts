@@ -38,8 +38,11 @@ export interface Archive {
   readonly header: Effect.Effect<string, StoreUnavailable>
   /** The lines of the next rows. */
   page(after: Position | null): Effect.Effect<Page, StoreUnavailable>
-  /** Merges the operations in some lines. */
-  take(lines: ReadonlyArray<string>): Effect.Effect<Taken, StoreUnavailable>
+  /**
+   * Merges the operations in some lines. They survive a loss of power from then on, with those of the calls before. Without
+   * `isLasting` that is put off until the next call with it.
+   */
+  take(lines: ReadonlyArray<string>, isLasting?: boolean): Effect.Effect<Taken, StoreUnavailable>
 }
 
 /** The archive of the store of this node. */
@@ -69,7 +72,7 @@ export const make = Effect.fnUntraced(function* ({
     } satisfies Page
   })
 
-  const take = Effect.fn("Archive.take")(function* (lines: ReadonlyArray<string>) {
+  const take = Effect.fn("Archive.take")(function* (lines: ReadonlyArray<string>, isLasting = true) {
     const allowed = { bytes: maxRecvBytes, driftMs: maxClockDriftMs, now: yield* Clock.currentTimeMillis }
     const snapshot = yield* store.snapshot
     const refused: Array<Taken["refused"][number]> = []
@@ -90,6 +93,7 @@ export const make = Effect.fnUntraced(function* ({
       if (!isKnown(operation)) refused.push({ index, reason: `there would be more than ${limits.origins} origins` })
     }
     const { applied } = yield* store.apply({ operations, through, quarantined: [] })
+    if (isLasting) yield* store.sync
     return { applied, refused: refused.toSorted((a, b) => a.index - b.index) } satisfies Taken
   })
 

@@ -162,13 +162,6 @@ export class OperationTooLarge extends Schema.TaggedError<OperationTooLarge>()("
   }
 }
 
-/** A text that is to be written is not well-formed: no other program could read it. */
-export class TextMalformed extends Schema.TaggedError<TextMalformed>()("TextMalformed", { field: Schema.String }) {
-  override get message(): string {
-    return `${this.field} is not well-formed text: it holds half of a surrogate pair. Cut texts between characters, or replace such halves (toWellFormed)`
-  }
-}
-
 /** What was given to be written is not as it should be. Every problem is listed; a field within another is named by its path. */
 export class InputInvalid extends Schema.TaggedError<InputInvalid>()("InputInvalid", {
   problems: Schema.Array(Schema.Struct({ field: Schema.String, problem: Schema.String }))

@@ -4,7 +4,7 @@
  */
 import { Context, type Effect, Layer, Schema, type Stream } from "effect"
 import { Episode, type Execution, Fact, Note } from "../core/Row.ts"
-import type { InputInvalid, OperationTooLarge, RowNotFound, StoreUnavailable, TextMalformed } from "./Failure.ts"
+import type { InputInvalid, OperationTooLarge, RowNotFound, StoreUnavailable } from "./Failure.ts"
 import type { EpisodeInput, ExecutionInput, FactInput, NoteInput, SearchInput } from "./memory/Inputs.ts"
 import * as OverStore from "./memory/OverStore.ts"
 import type { Change } from "./Store.ts"
@@ -33,10 +33,9 @@ export const Match = Schema.Union([
 ])
 export type Match = typeof Match.Type
 
-type Refused = OperationTooLarge | TextMalformed
-type Write = Effect.Effect<Written, StoreUnavailable | Refused | InputInvalid>
-type Change_ = Effect.Effect<Written, StoreUnavailable | Refused | RowNotFound>
-type Edit = Effect.Effect<Written, StoreUnavailable | Refused | RowNotFound | InputInvalid>
+type Write = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | InputInvalid>
+type Change_ = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | RowNotFound>
+type Edit = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | RowNotFound | InputInvalid>
 type Rows<Row> = Effect.Effect<ReadonlyArray<Row>, StoreUnavailable>
 
 export class Memory extends Context.Service<

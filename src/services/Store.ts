@@ -75,6 +75,11 @@ export class Store extends Context.Service<
     append(drafts: ReadonlyArray<Draft>): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable | KindUnknown>
     /** Merges what a peer sent and moves the clock to what it covers, in one transaction. */
     apply(batch: Batch): Effect.Effect<Applied, StoreUnavailable>
+    /**
+     * Makes all that was committed until now survive a loss of power. Local writes do so anyway; what came from peers can be
+     * had from them again, what was imported cannot.
+     */
+    readonly sync: Effect.Effect<void, StoreUnavailable>
     /** Reads the next piece of what lies beyond the given readings. */
     delta(request: DeltaRequest): Effect.Effect<Delta, StoreUnavailable>
     /** Reads the next operations of a range of rows: of all kinds, tombstones included. */

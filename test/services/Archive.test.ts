@@ -5,10 +5,11 @@ import { toWire } from "../../src/core/Operation.ts"
 import { limits } from "../../src/core/Wire.ts"
 import * as Archive from "../../src/services/Archive.ts"
 import { Store } from "../../src/services/Store.ts"
+import * as MemoryDisk from "../../src/services/store/MemoryDisk.ts"
 import { draft } from "../support/Drafts.ts"
 import { operations, runs, wideOperation } from "../support/Generators.ts"
 import { node, write } from "../support/Network.ts"
-import { at, batch, described, everything, inMemory, places, type StoreService } from "../support/Stores.ts"
+import { at, batch, described, everything, inMemory, opened, places, type StoreService } from "../support/Stores.ts"
 
 const [a, b] = [node("a"), node("b")]
 const allowed = { maxClockDriftMs: 300_000, maxRecvBytes: 8 * 1024 * 1024 }
@@ -109,6 +110,25 @@ for (const { name, make } of places) {
 }
 
 describe("Archive", () => {
+  it.effect("what was taken survives a loss of power, and so does what was taken before without saying so", () =>
+    Effect.gen(function* () {
+      const disk = MemoryDisk.make()
+      const store = yield* opened(Store.layerMemory({ disk }))
+      const archive = yield* over(store)
+      const lines = (row: string) => [toWire(write(a, at(1 + disk.rows.size), row))]
+      yield* archive.take(lines("put off"), false)
+      assert.lengthOf(disk.unsynced, 1)
+      // What is known already changes nothing, and is there to stay all the same.
+      yield* archive.take(lines("put off"))
+      assert.lengthOf(disk.unsynced, 0)
+      yield* archive.take(lines("more"), false)
+      yield* archive.take([])
+      yield* archive.take(lines("at once"))
+      assert.strictEqual(MemoryDisk.losePower(disk), 0)
+      assert.strictEqual(disk.rows.size, 3)
+    })
+  )
+
   it.effect("refuses origins beyond what a peer takes, and nothing of those that are known", () =>
     Effect.gen(function* () {
       const store = yield* Effect.flatMap(inMemory, (place) => place.open)

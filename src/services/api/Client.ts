@@ -10,7 +10,7 @@ import { HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { existsSync } from "node:fs"
 import type { Archive } from "../Archive.ts"
-import { InputInvalid, OperationTooLarge, RowNotFound, StoreUnavailable, TextMalformed } from "../Failure.ts"
+import { InputInvalid, OperationTooLarge, RowNotFound, StoreUnavailable } from "../Failure.ts"
 import * as Home from "../Home.ts"
 import { Memory, type Page } from "../Memory.ts"
 import type { NodeStatus, PeerStatus } from "../Status.ts"
@@ -104,7 +104,7 @@ const make = Effect.gen(function* () {
   const archive: Archive = {
     header: answered(client.archive.header()),
     page: (after) => answered(client.archive.page({ payload: { after } })),
-    take: (lines) => answered(client.archive.take({ payload: { lines } }))
+    take: (lines, isLasting = true) => answered(client.archive.take({ payload: { lines, isLasting } }))
   }
   const verification: Verification = {
     damage: answered(client.verify.damage(), "1 hour"),
@@ -123,13 +123,12 @@ const make = Effect.gen(function* () {
 /** Rows in one request: entries may be large. */
 const pageSize = 250
 
-type Known = StoreUnavailable | RowNotFound | OperationTooLarge | TextMalformed | InputInvalid
+type Known = StoreUnavailable | RowNotFound | OperationTooLarge | InputInvalid
 
 const isKnown = <E>(error: E): error is Extract<E, Known> =>
   error instanceof StoreUnavailable ||
   error instanceof RowNotFound ||
   error instanceof OperationTooLarge ||
-  error instanceof TextMalformed ||
   error instanceof InputInvalid
 
 /** The failures of the node as they are; everything else is a node that does not answer as it should. */

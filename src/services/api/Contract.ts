@@ -2,8 +2,8 @@
  * The local HTTP interface of a running node, as data: server and client are both derived from it.
  *
  * Lists are paged: at most `maxPage` rows for one request, in the order of their ids, after the id `after`. Errors are JSON
- * with `_tag`; the status codes are 400 for `InputInvalid`, 404 for `RowNotFound`, 413 for `OperationTooLarge`, 422 for
- * `TextMalformed` and 503 for `StoreUnavailable`.
+ * with `_tag`; the status codes are 400 for `InputInvalid`, 404 for `RowNotFound`, 413 for `OperationTooLarge` and 503 for
+ * `StoreUnavailable`.
  */
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
@@ -19,7 +19,6 @@ export const maxPage = 1000
 
 const Unavailable = Failure.StoreUnavailable.pipe(HttpApiSchema.status(503))
 const TooLarge = Failure.OperationTooLarge.pipe(HttpApiSchema.status(413))
-const Malformed = Failure.TextMalformed.pipe(HttpApiSchema.status(422))
 const NotFound = Failure.RowNotFound.pipe(HttpApiSchema.status(404))
 
 const Invalid = Failure.InputInvalid.pipe(HttpApiSchema.status(400))
@@ -74,7 +73,10 @@ export const archive = HttpApiGroup.make("archive")
       error: Unavailable
     }),
     HttpApiEndpoint.post("take", "/take", {
-      payload: Schema.Struct({ lines: Schema.Array(Schema.String).check(Schema.isMaxLength(Archive.batch.lines)) }),
+      payload: Schema.Struct({
+        lines: Schema.Array(Schema.String).check(Schema.isMaxLength(Archive.batch.lines)),
+        isLasting: Schema.optionalKey(Schema.Boolean)
+      }),
       success: Archive.Taken,
       error: Unavailable
     })
@@ -95,18 +97,18 @@ export const notes = HttpApiGroup.make("notes")
     HttpApiEndpoint.post("put", "/", {
       payload: Input,
       success: Written,
-      error: [Unavailable, TooLarge, Malformed, Invalid]
+      error: [Unavailable, TooLarge, Invalid]
     }),
     HttpApiEndpoint.patch("edit", "/", {
       query: byId,
       payload: Input,
       success: Written,
-      error: [Unavailable, TooLarge, Malformed, NotFound, Invalid]
+      error: [Unavailable, TooLarge, NotFound, Invalid]
     }),
     HttpApiEndpoint.delete("delete", "/", {
       query: byId,
       success: Written,
-      error: [Unavailable, TooLarge, Malformed, NotFound]
+      error: [Unavailable, TooLarge, NotFound]
     })
   )
   .prefix("/notes")
@@ -117,17 +119,17 @@ export const facts = HttpApiGroup.make("facts")
     HttpApiEndpoint.put("set", "/", {
       payload: Input,
       success: Written,
-      error: [Unavailable, TooLarge, Malformed, Invalid]
+      error: [Unavailable, TooLarge, Invalid]
     }),
     HttpApiEndpoint.post("add", "/", {
       payload: Input,
       success: Written,
-      error: [Unavailable, TooLarge, Malformed, Invalid]
+      error: [Unavailable, TooLarge, Invalid]
     }),
     HttpApiEndpoint.delete("delete", "/", {
       query: byId,
       success: Written,
-      error: [Unavailable, TooLarge, Malformed, NotFound]
+      error: [Unavailable, TooLarge, NotFound]
     })
   )
   .prefix("/facts")
@@ -138,7 +140,7 @@ export const episodes = HttpApiGroup.make("episodes")
     HttpApiEndpoint.post("record", "/", {
       payload: Input,
       success: Written,
-      error: [Unavailable, TooLarge, Malformed, Invalid]
+      error: [Unavailable, TooLarge, Invalid]
     })
   )
   .prefix("/episodes")
@@ -149,7 +151,7 @@ export const log = HttpApiGroup.make("log")
     HttpApiEndpoint.post("append", "/", {
       payload: Input,
       success: Written,
-      error: [Unavailable, TooLarge, Malformed, Invalid]
+      error: [Unavailable, TooLarge, Invalid]
     })
   )
   .prefix("/log")

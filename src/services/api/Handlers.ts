@@ -63,7 +63,7 @@ const archive = HttpApiBuilder.group(
     return handlers.handleAll({
       header: () => archive.header,
       page: ({ payload }) => archive.page(payload.after),
-      take: ({ payload }) => archive.take(payload.lines)
+      take: ({ payload }) => archive.take(payload.lines, payload.isLasting)
     })
   })
 )

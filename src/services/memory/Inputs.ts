@@ -3,10 +3,20 @@
  * be, or a key that means nothing, fails as `InputInvalid`, with every problem in it. Nothing is dropped or mended in silence.
  */
 import { Effect, Schema, SchemaIssue } from "effect"
+import { isWellFormed } from "../../core/Json.ts"
 import { InputInvalid } from "../Failure.ts"
 
+/** No other program could read half of a surrogate pair. Keys of objects are looked at too. */
+const wellFormed = Schema.makeFilter(
+  (value: unknown) =>
+    isWellFormed(value) || "holds half of a surrogate pair: cut text between characters, or use toWellFormed"
+)
+
+/** Text that may be empty. */
+const AnyText = Schema.String.check(wellFormed)
+
 /** Text that says something: more than white space. */
-const Text = Schema.String.check(Schema.makeFilter((text) => text.trim() !== "" || "has no text"))
+const Text = AnyText.check(Schema.makeFilter((text) => text.trim() !== "" || "has no text"))
 
 /** A number from 0 to 1. */
 const Share = Schema.Finite.check(
@@ -23,7 +33,10 @@ const Importance = Schema.String.check(
 )
 
 /** What a skill was called with: a JSON object, or a list. */
-export const ExecutionArgs = Schema.Union([Schema.Record(Schema.String, Schema.Unknown), Schema.Array(Schema.Unknown)])
+export const ExecutionArgs = Schema.Union([
+  Schema.Record(Schema.String, Schema.Unknown),
+  Schema.Array(Schema.Unknown)
+]).check(wellFormed)
 
 /** A new note. `importance` is `low`, `normal` (the default) or `high`. */
 export const NoteInput = Schema.Struct({
@@ -53,7 +66,7 @@ export const EpisodeInput = Schema.Struct({
   session_id: Text,
   event_type: Text,
   summary: Text,
-  detail: Schema.optionalKey(Schema.String),
+  detail: Schema.optionalKey(AnyText),
   importance: Schema.optionalKey(Share)
 })
 export interface EpisodeInput extends Schema.Schema.Type<typeof EpisodeInput> {}
@@ -65,7 +78,7 @@ export const ExecutionInput = Schema.Struct({
   endpoint_id: Text,
   result_status: Text,
   args: Schema.optionalKey(ExecutionArgs),
-  result_summary: Schema.optionalKey(Schema.String),
+  result_summary: Schema.optionalKey(AnyText),
   latency_ms: Schema.optionalKey(
     Schema.Finite.check(Schema.makeFilter((value) => value >= 0 || `${value} is less than 0`))
   )

@@ -4,13 +4,13 @@
 import { Clock, Effect, Option, Semaphore } from "effect"
 import { createHash } from "node:crypto"
 import * as Hlc from "../../core/Hlc.ts"
-import { canonical, emptyObject, isWellFormed, wellFormedText } from "../../core/Json.ts"
+import { canonical, emptyObject, wellFormedText } from "../../core/Json.ts"
 import type { KnownKind } from "../../core/Merge.ts"
 import { utf8Length } from "../../core/NodeId.ts"
 import { Kind, maxDataDepth, OpId, type Operation, type OpType, RowId, toWire } from "../../core/Operation.ts"
 import * as Row from "../../core/Row.ts"
 import * as Search from "../../core/Search.ts"
-import { OperationTooLarge, RowNotFound, TextMalformed } from "../Failure.ts"
+import { OperationTooLarge, RowNotFound } from "../Failure.ts"
 import type {
   EpisodeInput,
   ExecutionInput,
@@ -61,12 +61,6 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
     return { id, hlc: operation === undefined ? "" : Hlc.toText(operation.hlc) } satisfies Written
   })
 
-  /** What is written here must be well-formed text, at any depth: the first field that is not fails the write. */
-  const check = (input: object): Effect.Effect<void, TextMalformed> => {
-    const malformed = Object.entries(input).find(([, value]) => !isWellFormed(value))
-    return malformed === undefined ? Effect.void : Effect.fail(new TextMalformed({ field: malformed[0] }))
-  }
-
   /** The row, unless it is missing or deleted. */
   const find = Effect.fnUntraced(function* (kind: KnownKind, id: string) {
     const row = Option.getOrUndefined(yield* store.get(Kind.make(kind), id))
@@ -97,7 +91,6 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
 
   const putNote = Effect.fn("Memory.notes.put")(function* (given: NoteInput) {
     const input = yield* Inputs.decodeNote(given)
-    yield* check(input)
     const id = yield* uuid.next
     return yield* write("notes", "insert", id, {
       id,
@@ -112,7 +105,6 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
   const editNote = Effect.fn("Memory.notes.edit")(
     function* (id: string, text: string) {
       const { content } = yield* Inputs.decodeNoteChange({ content: text })
-      yield* check({ content })
       const note = yield* find("notes", id)
       // Its other columns may be of a node that does not look at its texts.
       const columns = Row.exactColumnsOf({ ...note, data: wellFormedText(note.data) })
@@ -122,7 +114,6 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
   )
 
   const stateFact = Effect.fnUntraced(function* (id: string, input: FactInput) {
-    yield* check(input)
     return yield* write("knowledge", "insert", id, {
       id,
       subject: input.subject,
@@ -136,7 +127,6 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
 
   const recordEpisode = Effect.fn("Memory.episodes.record")(function* (given: EpisodeInput) {
     const input = yield* Inputs.decodeEpisode(given)
-    yield* check(input)
     const id = yield* uuid.next
     return yield* write("episodes", "insert", id, {
       id,
@@ -151,7 +141,6 @@ export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 
 
   const appendExecution = Effect.fn("Memory.executionLog.append")(function* (given: ExecutionInput) {
     const input = yield* Inputs.decodeExecution(given)
-    yield* check(input)
     const id = yield* uuid.next
     return yield* write("execution_log", "insert", id, {
       id,

@@ -42,6 +42,8 @@ export interface Backend {
    * before it; else it survives the end of the process.
    */
   commit(commit: Commit, synced: boolean): Effect.Effect<void, StoreUnavailable | SlotTaken>
+  /** Makes every commit until now one that survives a loss of power. */
+  readonly sync: Effect.Effect<void, StoreUnavailable>
   /** Operations of `origin` after `reading`. Operations that share a reading are never split between two pages. */
   beyond(origin: NodeId, reading: Reading, room: Room): Effect.Effect<Page, StoreUnavailable>
   /** Operations of a range of rows, in their order. */

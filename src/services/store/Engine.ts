@@ -208,6 +208,7 @@ export const make = Effect.fnUntraced(function* (
     openedAt: VectorClock.get(state.clock, nodeId),
     append,
     apply,
+    sync: lock.withPermit(backend.sync),
     delta,
     snapshot: Effect.sync(snapshot),
     vectorClock: Effect.sync(() => state.clock),

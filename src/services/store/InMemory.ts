@@ -88,6 +88,7 @@ export const make = Effect.fnUntraced(function* ({ disk = MemoryDisk.make(), nod
             ? Effect.void
             : new SlotTaken()
       ),
+    sync: Effect.sync(() => void (disk.unsynced.length = 0)),
     beyond,
     range,
     // The slot of a row of a known kind. The rows of others have no winner, and so no slot of their own.

@@ -5,7 +5,7 @@
  * - **Nothing acknowledged is lost.** A local write is synced to the disk before it is acknowledged or sent to anyone
  *   (`synchronous = FULL`). What came from peers is committed, rows and clock in one transaction, but not synced at once
  *   (`NORMAL`): a loss of power may take the last of it, clock included, and then it is asked for again. The end of the
- *   process, however sudden, takes nothing. Each sync covers everything before it, so a local write never outlives what it
+ *   process, however sudden, takes nothing. What is imported is synced before the import is done. Each sync covers everything before it, so a local write never outlives what it
  *   was based on.
  * - **One writer.** A store that writes holds an exclusive lock in a second tiny file, `lock`, from opening to closing; the
  *   system releases it when the process dies. Readers of `sync.db` are not affected.
@@ -99,6 +99,17 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     upkeep.committed(commit.replaced.length + commit.quarantined.length > 0)
   }, Effect.mapError(failureOfCommit))
 
+  // Every commit that is not in the database itself is in the log, which SQLite syncs before it empties it.
+  const sync = fs.open(`${file}-wal`, { flag: "r+" }).pipe(
+    Effect.flatMap((log) => log.sync),
+    Effect.scoped,
+    Effect.catchIf(
+      ({ reason }) => reason._tag === "NotFound",
+      () => Effect.void
+    ),
+    Unavailable.mapped
+  )
+
   /** What an operation of the last page took: more sizes than a page of such has need not be looked at. */
   let typicalBytes = 512
   const beyond = Effect.fnUntraced(function* (origin: NodeId, { wall, counter }: Reading, room: Room) {
@@ -177,6 +188,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     opened: state,
     held,
     commit,
+    sync,
     beyond,
     range,
     get,

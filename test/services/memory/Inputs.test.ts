@@ -79,7 +79,43 @@ const wrong: ReadonlyArray<readonly [string, Write, unknown, ReadonlyArray<strin
     { ...execution, latency_ms: -1 },
     ["latency_ms"],
     ["log", "append", "--session", "s", "--skill", "k", "--endpoint", "e", "--status", "ok", "--latency-ms=-1"]
-  ]
+  ],
+  ["a note with half a surrogate pair", "notes", { content: "half \ud83d" }, ["content"]],
+  [
+    "a tag with the other half",
+    "notes",
+    { content: "x", tags: ["a", "\udc00"], importance: "very" },
+    ["tags.1", "importance"]
+  ],
+  [
+    "a fact with half a surrogate pair",
+    "facts",
+    { ...stated, predicate: "\ud800", object: "\udfff" },
+    ["predicate", "object"]
+  ],
+  ["an episode with half a surrogate pair", "episodes", { ...episode, detail: "\ud83d\ud83d" }, ["detail"]],
+  [
+    "arguments with half a surrogate pair",
+    "log",
+    { ...execution, args: { a: [{ b: "\udc00" }] } },
+    ["args"],
+    [
+      "log",
+      "append",
+      "--session",
+      "s",
+      "--skill",
+      "k",
+      "--endpoint",
+      "e",
+      "--status",
+      "ok",
+      "--args",
+      '{"a":"\\ud83d"}'
+    ]
+  ],
+  ["arguments with half a surrogate pair in a key", "log", { ...execution, args: { "\ud83d": 1 } }, ["args"]],
+  ["a result with half a surrogate pair", "log", { ...execution, result_summary: "\ud83d" }, ["result_summary"]]
 ]
 
 /** Calls the library as a program without types does. */
@@ -120,11 +156,13 @@ describe("inputs of the library", () => {
     }).pipe(Effect.provide(local))
   )
 
-  it.effect("an edit to nothing is refused, and leaves the note as it was", () =>
+  it.effect("an edit to nothing, or to half a surrogate pair, is refused, and leaves the note as it was", () =>
     Effect.gen(function* () {
       const { notes } = yield* Memory
       const { id } = yield* notes.put({ content: "x" })
-      assert.instanceOf(yield* Effect.flip(notes.edit(id, " ")), InputInvalid)
+      for (const content of [" ", "half \ud83d"]) {
+        assert.instanceOf(yield* Effect.flip(notes.edit(id, content)), InputInvalid)
+      }
       assert.strictEqual((yield* notes.list())[0]?.content, "x")
     }).pipe(Effect.provide(local))
   )

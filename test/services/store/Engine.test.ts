@@ -26,6 +26,7 @@ const recording = (commit: (count: number) => Effect.Effect<void, StoreUnavailab
     held: () => Effect.succeed(new Map()),
     commit: ({ writes }, synced) =>
       Effect.suspend(() => commit(commits.push({ rows: writes.map(({ row_id }) => row_id), synced }))),
+    sync: Effect.void,
     beyond: () => Effect.succeed({ operations: [], bytes: 0, exhausted: true }),
     range: () => Effect.succeed({ operations: [], exhausted: true }),
     get: () => Effect.succeed(Option.none()),

@@ -1,12 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Option, Scope } from "effect"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Effect, Exit, Fiber, FileSystem, Option, Scope } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { chmod, mkdir, readdir, stat } from "node:fs/promises"
+import { chmod, mkdir, readdir, rename, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Kind } from "../../../src/core/Operation.ts"
 import * as VectorClock from "../../../src/core/VectorClock.ts"
+import { Clock } from "../../../src/services/Clock.ts"
+import * as Sqlite from "../../../src/services/store/Sqlite.ts"
 import { draft } from "../../support/Drafts.ts"
 import { digestOf } from "../../support/MergeModel.ts"
 import { node, write } from "../../support/Network.ts"
@@ -162,6 +165,33 @@ describe("Store in SQLite", () => {
       assert.deepStrictEqual(yield* store.get(notes, "r1"), Option.fromUndefinedOr(last))
       assert.strictEqual((yield* store.snapshot).version, version + 2)
     })
+  )
+
+  it.effect("a sync goes to the log that holds what came last, and an absent log needs none", () =>
+    Effect.gen(function* () {
+      const { home } = yield* onDisk
+      const fs = yield* FileSystem.FileSystem
+      const synced: Array<string> = []
+      const watched = FileSystem.make({
+        ...fs,
+        open: (path, options) =>
+          Effect.map(fs.open(path, options), (file) => ({
+            ...file,
+            sync: Effect.andThen(
+              file.sync,
+              Effect.sync(() => void synced.push(path))
+            )
+          }))
+      })
+      const store = yield* Sqlite.make({ home }).pipe(Effect.provideService(FileSystem.FileSystem, watched))
+      yield* store.apply(batch([write(a, at(1), "r")]))
+      synced.length = 0
+      yield* store.sync
+      assert.deepStrictEqual(synced, [join(home, "sync.db-wal")])
+      yield* Effect.promise(() => rename(join(home, "sync.db-wal"), join(home, "elsewhere")))
+      yield* store.sync
+      assert.lengthOf(synced, 1)
+    }).pipe(Effect.scoped, Effect.provide([NodeFileSystem.layer, Clock.layer]))
   )
 
   it.effect("a row that is replaced arrives anew", () =>

@@ -1,0 +1,65 @@
+/** How `import` hands a file to the node: in batches, and lasting before it says that it is done. */
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Layer, Stream } from "effect"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Lines from "../../src/core/Archive.ts"
+import { toWire } from "../../src/core/Operation.ts"
+import * as VectorClock from "../../src/core/VectorClock.ts"
+import * as Access from "../../src/cli/Access.ts"
+import { run } from "../../src/cli/Cli.ts"
+import * as Archive from "../../src/services/Archive.ts"
+import { Clock } from "../../src/services/Clock.ts"
+import { Memory } from "../../src/services/Memory.ts"
+import { StandardStreams } from "../../src/services/StandardStreams.ts"
+import { Store } from "../../src/services/Store.ts"
+import * as MemoryDisk from "../../src/services/store/MemoryDisk.ts"
+import { node, write } from "../support/Network.ts"
+import { at } from "../support/Stores.ts"
+
+const file = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "feral-sync-"))),
+  (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
+).pipe(Effect.map((directory) => join(directory, "memory.jsonl")))
+
+describe("import", () => {
+  it.live.each([0, 1, Archive.batch.lines - 1, Archive.batch.lines, Archive.batch.lines + 1, 2 * Archive.batch.lines])(
+    "%i rows are synced to the disk before it reports success",
+    (count) =>
+      Effect.gen(function* () {
+        const path = yield* file
+        const rows = Array.from({ length: count }, (_, n) => toWire(write(node("a"), at(n + 1), `r${n}`)))
+        writeFileSync(path, [Lines.header(node("a"), 0, VectorClock.empty, count), ...rows, ""].join("\n"))
+        const disk = MemoryDisk.make()
+        const context = yield* Layer.build(
+          Memory.layer.pipe(Layer.provideMerge(Store.layerMemory({ disk })), Layer.provide(Clock.layer))
+        )
+        const store = Context.get(context, Store)
+        const unused = Effect.die(new Error("not a part of this test"))
+        const opened: Effect.Success<ReturnType<typeof Access.open>> = {
+          home: "/nowhere",
+          isRunning: false,
+          memory: Context.get(context, Memory),
+          archive: Archive.make({ maxClockDriftMs: 1, maxRecvBytes: 8 * 1024 * 1024 }).pipe(
+            Effect.provideService(Store, store)
+          ),
+          verification: { damage: unused, audit: unused, compare: unused },
+          status: unused,
+          peers: unused
+        }
+        // What a loss of power would take when the result is printed.
+        let atRisk: number | undefined
+        yield* run(["import", path, "--json"]).pipe(
+          Effect.provideService(Access.Opener, { open: () => Effect.succeed(opened) }),
+          Effect.provideService(StandardStreams, {
+            output: () => Effect.sync(() => void (atRisk = disk.unsynced.length)),
+            error: () => Effect.void,
+            input: Stream.empty
+          })
+        )
+        assert.strictEqual(atRisk, 0)
+        assert.strictEqual(disk.rows.size, count)
+      }).pipe(Effect.scoped)
+  )
+})
