@@ -7,6 +7,9 @@ const processes = [
   "test/e2e/Siege.test.ts"
 ]
 
+/** Once for all of them: it is in the environment of every worker. */
+const globalSetup = "./test/support/Bundle.ts"
+
 export default defineConfig({
   test: {
     pool: "forks",
@@ -28,6 +31,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "processes",
+          globalSetup,
           include: processes,
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -40,6 +44,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "e2e",
+          globalSetup,
           include: ["test/e2e/*.test.ts"],
           exclude: processes,
           testTimeout: 60_000,
@@ -54,6 +59,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "network",
+          globalSetup,
           include: ["test/e2e/network/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 60_000,

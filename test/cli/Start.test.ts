@@ -6,12 +6,11 @@ import { spawn } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
 import type { Note } from "../../src/core/Row.ts"
 import type { NodeStatus } from "../../src/services/Status.ts"
 import { freshHome, type Node, Nodes, run, until } from "../support/Nodes.ts"
+import { main } from "../support/Program.ts"
 
-const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
 const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FERAL_")))
 const loopback = ["--host", "127.0.0.1", "--port", "0", "--api-port", "0", "--mdns", "off"]
 

@@ -5,10 +5,8 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { spawn } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { type Env, freshHome, run } from "../support/Nodes.ts"
-
-const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
+import { main } from "../support/Program.ts"
 
 let home: string
 let remove: () => void

@@ -8,14 +8,13 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { request } from "node:http"
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { canonical } from "../../src/core/Json.ts"
 import { Kind, OpId, RowId } from "../../src/core/Operation.ts"
 import { Clock } from "../../src/services/Clock.ts"
 import { type Draft, Store } from "../../src/services/Store.ts"
 import type { NodeStatus } from "../../src/services/Status.ts"
+import { main } from "./Program.ts"
 
-const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
 
 /** Every variable that a node reads, so that nothing of the caller's environment gets in. */
 const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FERAL_")))

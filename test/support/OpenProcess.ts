@@ -3,10 +3,9 @@
  */
 import { type ChildProcess, spawn, type StdioOptions } from "node:child_process"
 import { closeSync, openSync } from "node:fs"
-import { fileURLToPath } from "node:url"
 import type { Env } from "./Nodes.ts"
+import { main } from "./Program.ts"
 
-const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
 const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FERAL_")))
 
 /** Starts the program; `output` and `error` are files, or pipes when they are left out. */

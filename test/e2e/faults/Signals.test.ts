@@ -4,11 +4,10 @@ import { spawn } from "node:child_process"
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { Nodes, run, until } from "../../support/Nodes.ts"
+import { main } from "../../support/Program.ts"
 
 const signals = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"] as const
-const main = fileURLToPath(new URL("../../../src/main.ts", import.meta.url))
 
 let nodes: Nodes
 beforeEach(() => {
