@@ -15,7 +15,6 @@ import { type Draft, Store } from "../../src/services/Store.ts"
 import type { NodeStatus } from "../../src/services/Status.ts"
 import { main } from "./Program.ts"
 
-
 /** Every variable that a node reads, so that nothing of the caller's environment gets in. */
 const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FERAL_")))
 
