@@ -9,6 +9,7 @@ import { inThisForm } from "../services/Invocation.ts"
 import { version } from "../services/Version.ts"
 import * as Arguments from "./Arguments.ts"
 import * as Backup from "./Backup.ts"
+import * as Compact from "./Compact.ts"
 import * as Doctor from "./Doctor.ts"
 import * as Episode from "./Episode.ts"
 import * as Export from "./Export.ts"
@@ -56,6 +57,7 @@ const feralSync = Command.make("feral-sync").pipe(
     Import.command,
     Backup.command,
     Restore.command,
+    Compact.command,
     Verify.command,
     Identity.command
   ]),

@@ -21,6 +21,7 @@ import type { VectorClock } from "../core/VectorClock.ts"
 import type { KindUnknown, StoreUnavailable } from "./Failure.ts"
 import * as InMemory from "./store/InMemory.ts"
 import * as Sqlite from "./store/Sqlite.ts"
+import * as SqliteCompact from "./store/SqliteCompact.ts"
 
 export type { Batch, Delta, DeltaRequest, Quarantined, Snapshot, Touched } from "../core/Replica.ts"
 
@@ -124,6 +125,9 @@ export class Store extends Context.Service<
    */
   static readonly layerSqlite = (options: Sqlite.Options) =>
     Layer.effect(Store, Sqlite.make(options)).pipe(Layer.provide(NodeFileSystem.layer))
+
+  /** Writes the file in a data directory anew, without the space of deleted rows. Nothing may have it open. */
+  static readonly compact = SqliteCompact.compact
 
   /** In memory. A `disk` that is given outlives the layer; see `store/MemoryDisk.ts`. */
   static readonly layerMemory = (options?: InMemory.Options) => Layer.effect(Store, InMemory.make(options))

@@ -3,6 +3,7 @@
  * stale, as a file with a process id would be after a kill.
  */
 import { Effect, Option } from "effect"
+import { StoreUnavailable } from "../Failure.ts"
 import { readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 
@@ -57,4 +58,12 @@ export const describe = (holder: Option.Option<Holder>): string =>
   Option.match(holder, {
     onNone: () => "another process",
     onSome: ({ pid, command }) => (command === "" ? `process ${pid}` : `process ${pid} (${command})`)
+  })
+
+/** A failure because `home` is locked names the process that is in the way, and what to do. Others stay as they are. */
+export const named = (home: string, nextStep: string) =>
+  Effect.fnUntraced(function* (error: StoreUnavailable) {
+    if (error.reason !== "locked") return yield* error
+    const detail = `${describe(yield* find(home))} uses ${home}`
+    return yield* new StoreUnavailable({ reason: "locked", detail, nextStep, cause: error })
   })

@@ -15,7 +15,6 @@
 import { Effect, FileSystem, Option, Predicate } from "effect"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
-import { statSync } from "node:fs"
 import type { Reading } from "../../core/Hlc.ts"
 import * as Merge from "../../core/Merge.ts"
 import { NodeId } from "../../core/NodeId.ts"
@@ -24,7 +23,17 @@ import type { RangeRequest } from "../../core/Reconcile.ts"
 import { StoreUnavailable } from "../Failure.ts"
 import { type Backend, envelopeBytes, pageLength, type Room, rowsEnough, SlotTaken } from "./Backend.ts"
 import * as Engine from "./Engine.ts"
-import { type Client, connect, databaseIn, makePrivate, open, type Options, toRead, transaction } from "./SqliteFile.ts"
+import {
+  type Client,
+  connect,
+  databaseIn,
+  identityOf,
+  makePrivate,
+  open,
+  type Options,
+  toRead,
+  transaction
+} from "./SqliteFile.ts"
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
 import * as Rows from "./SqliteRows.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
@@ -66,9 +75,8 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
   const fs = yield* FileSystem.FileSystem
   const file = databaseIn(home)
   // Before every commit, and so without the hop to another thread that an asynchronous look takes.
-  const identityOf = (path: string) =>
-    Effect.try(() => statSync(path, { bigint: true })).pipe(Effect.map(({ dev, ino }) => `${dev}:${ino}`))
-  const opened = yield* Unavailable.mapped(identityOf(file))
+  const fileNow = Unavailable.mapped(Effect.try(() => identityOf(file)))
+  const opened = yield* fileNow
   const readable = readOnly ? yield* Unavailable.mapped(toRead(file)) : file
   const { nodeId, state } = yield* Rows.state(
     yield* Unavailable.mapped(sql`SELECT *, (SELECT count(*) FROM quarantine) AS quarantine FROM meta`),
@@ -79,7 +87,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
   if (!readOnly) yield* Effect.forkScoped(upkeep.run)
 
   /** SQLite goes on writing to a file that was deleted or replaced, and nobody would ever see it. */
-  const checkFile = Effect.flatMap(Unavailable.mapped(identityOf(file)), (found) =>
+  const checkFile = Effect.flatMap(fileNow, (found) =>
     found === opened
       ? Effect.void
       : Effect.fail(new StoreUnavailable({ reason: "not found", detail: `${file} was replaced while it was open` }))
@@ -90,11 +98,14 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     return new Map((yield* Rows.operations(rows)).map((operation) => [Merge.slotOf(operation), operation]))
   }, Unavailable.mapped)
 
-  const commit = Effect.fnUntraced(function* (commit: Commit, synced: boolean) {
-    yield* checkFile
-    const level = synced ? "FULL" : "NORMAL"
+  const setSynchronous = Effect.fnUntraced(function* (level: "FULL" | "NORMAL") {
     if (level !== synchronous) yield* sql.unsafe(`PRAGMA synchronous = ${level}`)
     synchronous = level
+  })
+
+  const commit = Effect.fnUntraced(function* (commit: Commit, synced: boolean) {
+    yield* checkFile
+    yield* setSynchronous(synced ? "FULL" : "NORMAL")
     yield* transaction(sql, (connection) => writeCommit(connection, commit))
     upkeep.committed(commit.replaced.length + commit.quarantined.length > 0)
   }, Effect.mapError(failureOfCommit))
@@ -173,7 +184,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
 
   const backup = Effect.fnUntraced(function* (destination: string) {
     yield* makePrivate(fs, destination)
-    if ((yield* identityOf(destination)) === opened) {
+    if (identityOf(destination) === opened) {
       return yield* new StoreUnavailable({ reason: "other", detail: `${destination} is the database itself` })
     }
     yield* Effect.scoped(copySnapshot(readable, destination))

@@ -4,7 +4,7 @@
 import { Effect, FileSystem, Option, Schema } from "effect"
 import { join } from "node:path"
 import { NodeId } from "../../core/NodeId.ts"
-import { asItStands, busyTimeout, connect, databaseIn, toRead, versionOf } from "./SqliteFile.ts"
+import { asItStands, busyTimeout, connect, databaseIn, refuseForeignLog, toRead, versionOf } from "./SqliteFile.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 import * as Unavailable from "./Unavailable.ts"
 
@@ -59,6 +59,7 @@ export const inspect = Effect.fn("SqliteCheck.inspect")(
       )
     )
     const bytes = sizes.reduce((sum, size) => sum + size, 0)
+    if (!isInUse) yield* refuseForeignLog(file)
     // Reading makes files beside a database that is in WAL mode, but where it cannot change.
     const isAtRest = !isInUse && !(yield* fs.exists(`${file}-wal`))
     const url = isAtRest ? asItStands(file) : yield* toRead(file)

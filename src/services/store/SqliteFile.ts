@@ -2,16 +2,19 @@
  * The file of a database: how it is opened, made current, locked, and kept from others.
  */
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
-import { Clock, Effect, FileSystem, Option, Schedule, Schema } from "effect"
+import { Effect, FileSystem, Random, Schedule, Schema } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import type { Connection } from "effect/sql/SqlConnection"
 import { randomBytes } from "node:crypto"
+import { statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { NodeId } from "../../core/NodeId.ts"
 import { StoreUnavailable } from "../Failure.ts"
 import { isWritable } from "../Home.ts"
 import * as FileError from "../FileError.ts"
 import * as SqliteHoldings from "./SqliteHoldings.ts"
+import * as SqliteLog from "./SqliteLog.ts"
+import { discard } from "./SqliteReplace.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
 import * as Unavailable from "./Unavailable.ts"
@@ -27,23 +30,55 @@ export interface Options {
   readonly maxAheadMs?: number | undefined
 }
 
-export type Client = SqliteClient.SqliteClient
+/** A database. One that is open for writing has its log marked after each transaction (`SqliteLog.ts`). */
+export interface Client extends SqliteClient.SqliteClient {
+  readonly mark?: Effect.Effect<void>
+}
 
 /**
  * Runs `body` in a transaction. The client's own `withTransaction` does not end a transaction whose COMMIT failed, and dies
  * when SQLite has rolled back by itself, as it does when the disk is full.
  */
 export const transaction = <A, E>(sql: Client, body: (connection: Connection) => Effect.Effect<A, E>) =>
-  Effect.scoped(
-    Effect.flatMap(sql.reserve, (connection) => {
-      const control = (statement: string) => connection.execute(statement, [], undefined)
-      return control("BEGIN IMMEDIATE").pipe(
-        Effect.andThen(body(connection)),
-        Effect.tap(() => control("COMMIT")),
-        Effect.onError(() => Effect.ignore(control("ROLLBACK")))
-      )
-    })
+  Effect.tap(
+    Effect.scoped(Effect.flatMap(sql.reserve, (connection) => committed(connection, body(connection)))),
+    () => sql.mark ?? Effect.void
   )
+
+const committed = <A, E>(connection: Connection, body: Effect.Effect<A, E>) => {
+  const control = (statement: string) => connection.execute(statement, [], undefined)
+  return control("BEGIN IMMEDIATE").pipe(
+    Effect.andThen(body),
+    Effect.tap(() => control("COMMIT")),
+    Effect.onError(() => Effect.ignore(control("ROLLBACK")))
+  )
+}
+
+/** Changes the mark, inside the caller's transaction. */
+const remark = Effect.fnUntraced(function* (connection: Connection) {
+  const [row] = yield* connection.execute("PRAGMA application_id", [], undefined)
+  const mark = SqliteLog.after(Number(row?.["application_id"] ?? 0), yield* Random.next)
+  yield* connection.execute(`PRAGMA application_id = ${mark}`, [], undefined)
+})
+
+/** Marks a log that was begun, or a file that was written to. It may fail: the next transaction tries again. */
+const marked = (sql: Client, marker: SqliteLog.Marker): Client => {
+  const change = Effect.fnUntraced(function* (connection: Connection) {
+    const set = (level: unknown) => connection.execute(`PRAGMA synchronous = ${String(level)}`, [], undefined)
+    const [now] = yield* connection.execute("PRAGMA synchronous", [], undefined)
+    // A mark that a loss of power takes was of a log that it took as well.
+    yield* set("NORMAL")
+    yield* Effect.replicateEffect(committed(connection, remark(connection)), 2, { discard: true }).pipe(
+      Effect.ensuring(Effect.ignore(set(now?.["synchronous"])))
+    )
+    marker.done()
+  })
+  // No transaction comes between: it would not be synced.
+  const mark = Effect.suspend(() =>
+    marker.isDue() ? Effect.ignore(Effect.scoped(Effect.flatMap(sql.reserve, change))) : Effect.void
+  )
+  return Object.assign(sql, { mark: Effect.uninterruptible(mark) })
+}
 
 /** An identity that nobody else has. */
 export const freshNodeId = () => NodeId.make(randomBytes(8).toString("hex"))
@@ -56,29 +91,47 @@ export const open = Effect.fnUntraced(function* ({ home, readOnly = false, lockW
   const file = databaseIn(home)
   if (readOnly) {
     yield* fs.access(file)
-    if (yield* hasForeignLog(fs, file)) {
-      return yield* new StoreUnavailable({ reason: "other", detail: `${file}-wal belongs to another database` })
-    }
+    yield* refuseForeignLog(file)
     const sql = yield* connect({ filename: yield* toRead(file), readonly: true })
     yield* sql.unsafe(busyTimeout)
     const version = yield* versionOf(sql)
     return version >= 1 && version <= SqliteSchema.current ? sql : yield* wrongVersion(version)
   }
+  yield* holdLock({ home, lockWait })
+  return yield* openLocked(home)
+}, Unavailable.opening)
+
+/** Makes the directory if it is missing, and holds its lock until the scope closes: nobody else writes to the database meanwhile. */
+export const holdLock = Effect.fnUntraced(function* ({ home, lockWait = 3_000 }: Pick<Options, "home" | "lockWait">) {
+  const fs = yield* FileSystem.FileSystem
   yield* FileError.makeDirectories(home)
   yield* fs.access(home, { readable: true, writable: true })
   const lock = join(home, "lock")
   yield* makePrivate(fs, lock)
-  yield* makePrivate(fs, file)
   const guard = yield* connect({ filename: lock })
   yield* Effect.retry(Unavailable.mapped(guard.unsafe("BEGIN EXCLUSIVE")), {
     while: ({ reason }) => reason === "locked",
     schedule: Schedule.spaced("50 millis"),
     times: Math.ceil(lockWait / 50)
   })
-  yield* setForeignLogAside(fs, file)
-  const sql = yield* connect({ filename: file })
+}, Unavailable.opening)
+
+/** Opens the database of `home`, whose lock the caller holds, and makes it current. */
+export const openLocked = Effect.fnUntraced(function* (home: string) {
+  const fs = yield* FileSystem.FileSystem
+  const file = databaseIn(home)
+  yield* makePrivate(fs, file)
+  yield* SqliteLog.setAside(file)
+  // Left by a process that ended before they took the place of the database.
+  for (const end of ["compacting", "restoring"]) yield* discard(`${file}.${end}`)
+  yield* Effect.acquireRelease(
+    Effect.sync(() => identityOf(file)).pipe(Effect.tap((identity) => Effect.sync(() => writing.add(identity)))),
+    (identity) => Effect.sync(() => writing.delete(identity))
+  )
+  const isNew = (yield* fs.stat(file)).size === 0n
+  const sql = marked(yield* connect({ filename: file }), yield* SqliteLog.marker(file))
   yield* sql.unsafe(busyTimeout)
-  for (const pragma of pragmas) yield* sql.unsafe(`PRAGMA ${pragma}`)
+  for (const pragma of isNew ? [givesBack, ...pragmas] : pragmas) yield* sql.unsafe(`PRAGMA ${pragma}`)
   const version = yield* versionOf(sql)
   if (version > SqliteSchema.current) return yield* wrongVersion(version)
   if (version < SqliteSchema.current) {
@@ -117,35 +170,33 @@ export const toRead = Effect.fnUntraced(function* (file: string) {
 export const asItStands = (file: string): string =>
   `file:${encodeURI(file).replace(/[?#]/g, encodeURIComponent)}?immutable=1`
 
-/**
- * Whether the log beside a database is of another one: a node's database is in WAL mode from its first write on, and a backup is not,
- * so a log beside such a file was there before the file was. SQLite would replay it, and damage the file.
- */
-const hasForeignLog = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, file: string) {
-  if (!(yield* fs.exists(`${file}-wal`)) || (yield* fs.stat(`${file}-wal`)).size === 0n) return false
-  const header = yield* Effect.scoped(Effect.flatMap(fs.open(file, { flag: "r" }), (handle) => handle.readAlloc(100)))
-  // The bytes 18 and 19 are the versions of the format to write and to read: 2 is WAL.
-  return Option.exists(header, (bytes) => bytes[18] === 1 && bytes[19] === 1)
-})
+/** The databases that this process writes to. */
+const writing = new Set<string>()
 
-const setForeignLogAside = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, file: string) {
-  if (!(yield* hasForeignLog(fs, file))) return
-  const stamp = new Date(yield* Clock.currentTimeMillis).toISOString().replace(/[:.]/g, "-")
-  for (const suffix of ["-wal", "-shm"]) {
-    if (!(yield* fs.exists(`${file}${suffix}`))) continue
-    yield* fs.rename(`${file}${suffix}`, `${file}${suffix}.of-another-database-${stamp}`)
-  }
-  yield* Effect.logWarning("a log beside the database belonged to another one: it was set aside").pipe(
-    Effect.annotateLogs({ file: `${file}-wal.of-another-database-${stamp}` })
-  )
+/** The file that a path leads to now. */
+export const identityOf = (path: string): string => {
+  const { dev, ino } = statSync(path, { bigint: true })
+  return `${dev}:${ino}`
+}
+
+/**
+ * Fails where the log beside a database is of another one. A database that this process writes to is not looked at: closing its
+ * file again would release every lock that this process has on it.
+ */
+export const refuseForeignLog = Effect.fnUntraced(function* (file: string) {
+  if (writing.has(identityOf(file)) || !SqliteLog.isForeign(file)) return
+  const detail = `${file}-wal belongs to another database`
+  const nextStep = "start the node: it sets that log aside"
+  return yield* new StoreUnavailable({ reason: "other", detail, nextStep })
 })
 
 /** Waiting blocks the whole process. Other writers should not be, and readers do not block. */
 export const busyTimeout = "PRAGMA busy_timeout = 1000"
 
+/** Free pages can be given back (`SqliteUpkeep.ts`). Of a file that is not new this takes a VACUUM (`SqliteCompact.ts`). */
+export const givesBack = "auto_vacuum = INCREMENTAL"
+
 const pragmas = [
-  // Of a file that is new: its free pages are given back (`SqliteUpkeep.ts`). It has to come first.
-  "auto_vacuum = INCREMENTAL",
   "journal_mode = WAL",
   // What is deleted is overwritten, on pages that become free too: `FAST` leaves those as they are.
   "secure_delete = ON",
@@ -173,7 +224,7 @@ export const versionOf = (sql: Client) =>
 
 const decodeVersion = Schema.decodeUnknownEffect(Schema.Tuple([Schema.Struct({ user_version: Schema.Int })]))
 
-const wrongVersion = (version: number) =>
+export const wrongVersion = (version: number) =>
   new StoreUnavailable({
     reason: "other",
     detail:

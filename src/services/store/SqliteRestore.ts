@@ -1,14 +1,19 @@
 /**
  * Puts a backup in the place of a database, and keeps what was there. A log of writes (`sync.db-wal`) belongs to one file: beside
  * another one SQLite would replay it all the same, and damage that file.
+ *
+ * The old database is not opened: it may be damaged. The lock of the data directory is held from the first look to the last rename.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { Clock, Effect, FileSystem } from "effect"
-import { open as openFile } from "node:fs/promises"
+import { Clock, Effect, FileSystem, Option } from "effect"
+import { existsSync } from "node:fs"
 import { StoreUnavailable } from "../Failure.ts"
-import { isLocked } from "./SqliteCheck.ts"
-import { databaseIn } from "./SqliteFile.ts"
+import { asItStands, connect, databaseIn, holdLock, identityOf, versionOf, wrongVersion } from "./SqliteFile.ts"
+import * as LockHolder from "./LockHolder.ts"
+import * as SqliteLog from "./SqliteLog.ts"
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
+import { discard, replace } from "./SqliteReplace.ts"
+import * as SqliteSchema from "./SqliteSchema.ts"
 import * as Unavailable from "./Unavailable.ts"
 
 /** What became of the files. `kept` is where the database is now that was there before. */
@@ -21,34 +26,56 @@ export const restore = Effect.fn("SqliteRestore.restore")(
   function* (home: string, file: string) {
     const fs = yield* FileSystem.FileSystem
     const database = databaseIn(home)
-    if (yield* isLocked(home)) {
-      return yield* new StoreUnavailable({ reason: "locked", detail: "a node or a command uses it" })
-    }
     yield* fs.access(file)
-    yield* fs.makeDirectory(home, { recursive: true, mode: 0o700 })
-    const stamp = new Date(yield* Clock.currentTimeMillis).toISOString().replace(/[:.]/g, "-")
+    yield* Effect.catch(
+      holdLock({ home, lockWait: 0 }),
+      LockHolder.named(home, "stop the node, and run feral-sync restore again")
+    )
+    if (yield* isSame(file, database)) {
+      const detail = `${file} is the database itself`
+      return yield* new StoreUnavailable({ reason: "other", detail, nextStep: "give the path of a backup" })
+    }
     const incoming = `${database}.restoring`
-    yield* fs.copyFile(file, incoming)
-    yield* fs.chmod(incoming, 0o600)
-    const remove = Effect.ignore(fs.remove(incoming, { force: true }))
-    const problems = yield* SqliteIntegrity.copy(incoming).pipe(Effect.tapError(() => remove))
-    if (problems.length > 0) {
-      yield* remove
-      return yield* new StoreUnavailable({ reason: "corrupt", detail: `${file} is damaged: ${problems.join("; ")}` })
-    }
-    yield* Effect.tryPromise(async () => {
-      const handle = await openFile(incoming, "r+")
-      await handle.sync().finally(() => handle.close())
-    })
-    const kept = `${database}.before-restore-${stamp}`
-    const wasThere = yield* fs.exists(database)
-    // The log first: without it the old file is whole, and beside the new one there must be none.
-    for (const suffix of ["-wal", "-shm", ""]) {
-      if (yield* fs.exists(`${database}${suffix}`)) yield* fs.rename(`${database}${suffix}`, `${kept}${suffix}`)
-    }
-    yield* fs.rename(incoming, database)
-    return { kept: wasThere ? kept : undefined } satisfies Restored
+    yield* discard(incoming)
+    return yield* Effect.ensuring(put(file, incoming, database), Effect.ignore(discard(incoming)))
   },
+  Effect.scoped,
   Unavailable.opening,
   Effect.provide(NodeFileSystem.layer)
 )
+
+const put = Effect.fnUntraced(function* (file: string, incoming: string, database: string) {
+  const fs = yield* FileSystem.FileSystem
+  yield* copyOf(file, incoming)
+  const stamp = new Date(yield* Clock.currentTimeMillis).toISOString().replace(/[:.]/g, "-")
+  const kept = `${database}.before-restore-${stamp}`
+  const wasThere = yield* fs.exists(database)
+  yield* replace(database, incoming, Option.some(kept))
+  return { kept: wasThere ? kept : undefined } satisfies Restored
+})
+
+/** Copies a backup to `incoming`, and makes sure that it is whole, and one file. A log beside it is a part of it. */
+const copyOf = Effect.fnUntraced(function* (file: string, incoming: string) {
+  const fs = yield* FileSystem.FileSystem
+  yield* fs.copyFile(file, incoming)
+  yield* fs.chmod(incoming, 0o600)
+  if ((yield* fs.exists(`${file}-wal`)) && !SqliteLog.isForeign(file)) {
+    yield* fs.copyFile(`${file}-wal`, `${incoming}-wal`)
+  }
+  const wrong = (reason: "corrupt" | "other", detail: string) => {
+    const nextStep = "use another backup; the database that is there was not changed"
+    return new StoreUnavailable({ reason, detail: `${file} ${detail}`, nextStep })
+  }
+  const problems = yield* Effect.catch(SqliteIntegrity.copy(incoming), (error) =>
+    error.reason === "corrupt" ? Effect.succeed([error.detail]) : Effect.fail(error)
+  )
+  if (problems.length > 0) return yield* wrong("corrupt", `is damaged: ${problems.join("; ")}`)
+  const version = yield* Effect.scoped(
+    Effect.flatMap(connect({ filename: asItStands(incoming), readonly: true }), versionOf)
+  )
+  if (version === 0) return yield* wrong("other", "is not a database of feral-sync")
+  if (version > SqliteSchema.current) return yield* wrongVersion(version)
+})
+
+const isSame = (file: string, database: string) =>
+  Effect.sync(() => existsSync(database) && identityOf(file) === identityOf(database))

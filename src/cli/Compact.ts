@@ -1,0 +1,30 @@
+/**
+ * `compact`: makes the database as small as what it holds.
+ */
+import { Effect } from "effect"
+import { Command } from "effect/cli"
+import * as Config from "../services/Config.ts"
+import { sized } from "../services/Home.ts"
+import * as Access from "./Access.ts"
+import * as Globals from "./Globals.ts"
+import { writeJson, writeLine } from "./Output.ts"
+
+export const command = Command.make(
+  "compact",
+  {},
+  Effect.fnUntraced(function* () {
+    const home = yield* Config.loadHome(yield* Globals.Home)
+    yield* Access.exists(home)
+    const { compact } = yield* Effect.promise(() => import("../services/store/SqliteCompact.ts"))
+    const { before, after } = yield* compact(home)
+    yield* (yield* Globals.Json)
+      ? writeJson({ bytes_before: before, bytes_after: after })
+      : writeLine(`Compacted sync.db: ${sized(before)} before, ${sized(after)} after.`)
+  })
+).pipe(
+  Command.withDescription(
+    "Write the database anew without the space of deleted rows. The node must not run. Needs free disk space for what the rows take. All or nothing: if it fails, the database is as it was."
+  ),
+  Command.withShortDescription("Make the database as small as what it holds"),
+  Command.withExamples([{ command: "feral-sync compact" }, { command: "feral-sync compact --json | jq .bytes_after" }])
+)
