@@ -26,15 +26,21 @@ export interface Renewed {
  * time that is later than that is written anew by the new identity, at that time: no other node takes such operations before their
  * time, so the new ones take their place. A node that has taken one all the same keeps it, with the same content.
  */
-export const renew = Effect.fn("SqliteIdentity.renew")(
-  function* (home: string, reissueAt?: number) {
+export const renew = (home: string, reissueAt?: number) =>
+  Effect.provide(
+    Effect.suspend(() => renewAs(freshNodeId(), home, reissueAt)),
+    NodeFileSystem.layer
+  )
+
+/** The same with an identity that is given, which nobody else may have. */
+export const renewAs = Effect.fn("SqliteIdentity.renew")(
+  function* (nodeId: NodeId, home: string, reissueAt: number | undefined) {
     const fs = yield* FileSystem.FileSystem
     const file = databaseIn(home)
     if (!(yield* fs.exists(file))) {
       return yield* new StoreUnavailable({ reason: "not found", detail: `there is no ${file}` })
     }
     const sql = yield* open({ home, lockWait: 0 })
-    const nodeId = freshNodeId()
     const { before, reissued } = yield* transaction(
       sql,
       Effect.fnUntraced(function* (connection) {
@@ -48,8 +54,7 @@ export const renew = Effect.fn("SqliteIdentity.renew")(
     return { before, nodeId, reissued } satisfies Renewed
   },
   Effect.scoped,
-  Unavailable.opening,
-  Effect.provide(NodeFileSystem.layer)
+  Unavailable.opening
 )
 
 const decodeMeta = Schema.decodeUnknownEffect(Schema.Tuple([Schema.Struct({ node_id: NodeId })]))

@@ -2,10 +2,11 @@
  * Writes anew what a node wrote under a clock that was ahead: under another identity, and at the present. The rows, the sums of
  * them and the clock change in one transaction, so that nothing of the time to come is left.
  */
-import { Effect } from "effect"
+import { Effect, HashMap } from "effect"
 import type { Connection } from "effect/sql/SqlConnection"
 import * as Digest from "../../core/Digest.ts"
 import * as Hlc from "../../core/Hlc.ts"
+import * as Merge from "../../core/Merge.ts"
 import type { NodeId } from "../../core/NodeId.ts"
 import type { Operation } from "../../core/Operation.ts"
 import * as Replica from "../../core/Replica.ts"
@@ -13,19 +14,40 @@ import * as VectorClock from "../../core/VectorClock.ts"
 import * as Rows from "./SqliteRows.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 
+/** How far ahead of `now` others may be, whose rows the new ones come after (ms). */
+const defaultAheadMs = 300_000
+
 /** Returns the number of rows that were written anew. */
-export const write = Effect.fnUntraced(function* (connection: Connection, before: NodeId, nodeId: NodeId, now: number) {
+export const write = Effect.fnUntraced(function* (
+  connection: Connection,
+  before: NodeId,
+  nodeId: NodeId,
+  now: number,
+  maxAheadMs = defaultAheadMs
+) {
   const run = (statement: string, parameters: ReadonlyArray<unknown>) =>
     connection.execute(statement, parameters, undefined)
+  const rows = yield* run("SELECT *, 0 AS quarantine FROM meta", [])
+  const { state } = yield* Rows.state(rows, yield* run("SELECT * FROM clock", []))
   const own = yield* Rows.operations(
     yield* run("SELECT * FROM operations WHERE origin = ? ORDER BY wall, counter, seq", [before])
   )
   const late = own.filter(({ hlc }) => hlc.wall > now)
   const kept = own.filter(({ hlc }) => hlc.wall <= now)
-  const anew = late.map((operation, counter): Operation => ({
+  // A row of the time to come may have lost its place since: the claim on it is left all the same.
+  const isAhead =
+    late.length > 0 || [state.clock, state.tops].some((clock) => VectorClock.get(clock, before).wall > now)
+  if (!isAhead) return 0
+  // What was written last here stays the last: it was written over rows of others, whose clocks may be a little ahead.
+  const others = HashMap.filter(
+    VectorClock.merge(state.clock, state.tops),
+    ({ wall }, node) => node !== before && wall <= now + maxAheadMs
+  )
+  const seen = [...HashMap.values(others)].reduce(Hlc.latest, { wall: now, counter: -1 })
+  const anew = late.map((operation, index): Operation => ({
     ...operation,
-    hlc: { wall: now, counter, node: nodeId },
-    timestamp: now / 1000
+    hlc: { wall: seen.wall, counter: seen.counter + 1 + index, node: nodeId },
+    timestamp: seen.wall / 1000
   }))
   yield* run("DELETE FROM operations WHERE origin = ? AND wall > ?", [before, now])
   for (const operation of anew) {
@@ -35,32 +57,51 @@ export const write = Effect.fnUntraced(function* (connection: Connection, before
       [...Rows.parameters(operation), SqliteSchema.shownOf(operation.data) ?? null]
     )
   }
-  const rows = yield* run("SELECT *, 0 AS quarantine FROM meta", [])
-  const { state } = yield* Rows.state(rows, yield* run("SELECT * FROM clock", []))
   const digest = Digest.subtract(Digest.add(state.digest, sumOf(anew)), sumOf(late))
   const past = kept.at(-1)?.hlc ?? Hlc.zero
   const last = anew.at(-1)?.hlc ?? Hlc.zero
   // The claim on the old name goes back to what is left of it: the others send again what they have of it.
-  const entries: ReadonlyArray<readonly [NodeId, Hlc.Reading]> = [
-    [before, { wall: past.wall, counter: past.counter }],
-    [nodeId, { wall: last.wall, counter: last.counter }]
-  ]
-  const clock = VectorClock.fromEntries(entries)
-  const holdings = Replica.addHoldings(Replica.noHoldings, [
-    [before, { rows: kept.length, digest: sumOf(kept) }],
-    [nodeId, { rows: anew.length, digest: sumOf(anew) }]
-  ])
-  if (late.length === 0) return 0
+  const mine = VectorClock.advance(
+    VectorClock.advance(VectorClock.empty, before, { wall: past.wall, counter: past.counter }),
+    nodeId,
+    { wall: last.wall, counter: last.counter }
+  )
+  const claims = VectorClock.merge(mine, claimsOfOthers(state.clock, before, late))
+  const tops = VectorClock.merge(mine, HashMap.remove(state.tops, before))
+  const holdings = HashMap.union(
+    state.holdings,
+    Replica.addHoldings(Replica.noHoldings, [
+      [before, { rows: kept.length, digest: sumOf(kept) }],
+      [nodeId, { rows: anew.length, digest: sumOf(anew) }]
+    ])
+  )
   yield* run("UPDATE meta SET digest_high = ?, digest_low = ?", [digest.high, digest.low])
-  for (const [node] of entries) {
+  yield* run("DELETE FROM clock", [])
+  for (const node of HashMap.keys(VectorClock.merge(claims, tops))) {
     yield* run(
-      `INSERT OR REPLACE INTO clock (origin, wall, counter, top_wall, top_counter, held_rows, held_high, held_low)
+      `INSERT INTO clock (origin, wall, counter, top_wall, top_counter, held_rows, held_high, held_low)
         VALUES (?,?,?,?,?,?,?,?)`,
-      Rows.clockEntry({ ...state, clock, tops: clock, holdings }, node)
+      Rows.clockEntry({ ...state, clock: claims, tops, holdings }, node)
     )
   }
   return late.length
 })
+
+/**
+ * What may be claimed of others. In a set that only grows the first one stays: what lost to a row that is now written later may have
+ * to take its place, so what came after it is asked for again.
+ */
+const claimsOfOthers = (
+  clock: VectorClock.VectorClock,
+  before: NodeId,
+  late: ReadonlyArray<Operation>
+): VectorClock.VectorClock => {
+  const first = late.find(({ table }) => Merge.ruleOf(table) === "grow-only")
+  const others = HashMap.remove(clock, before)
+  if (first === undefined) return others
+  const most = Hlc.predecessor({ wall: first.hlc.wall, counter: first.hlc.counter })
+  return HashMap.map(others, (reading) => (Hlc.isAfter(reading, most) ? most : reading))
+}
 
 const sumOf = (operations: ReadonlyArray<Operation>): Digest.Digest =>
   operations.reduce((sum, operation) => Digest.add(sum, Digest.ofOperation(operation)), Digest.empty)

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import * as TestClock from "effect/testing/TestClock"
 import { canonical } from "../../../src/core/Json.ts"
+import { Kind } from "../../../src/core/Operation.ts"
 import * as VectorClock from "../../../src/core/VectorClock.ts"
 import { StoreUnavailable } from "../../../src/services/Failure.ts"
 import * as SqliteIdentity from "../../../src/services/store/SqliteIdentity.ts"
@@ -12,6 +13,7 @@ import { beside, open } from "../../support/SqliteFiles.ts"
 import { at, batch, described, everything, onDisk } from "../../support/Stores.ts"
 
 const now = 1_800_000_000_000
+const zero = { wall: 0, counter: 0 }
 const year = 365 * 86_400_000
 
 describe("a clock that was a year ahead", () => {
@@ -78,6 +80,71 @@ describe("a clock that was a year ahead", () => {
       assert.deepStrictEqual(before, [{ content: "half \ufffd" }])
       assert.strictEqual((yield* SqliteIdentity.renew(home, now)).reissued, 1)
       assert.deepStrictEqual(shown(), before)
+    })
+  )
+
+  it.effect("is left behind also where what was written then has lost its row", () =>
+    Effect.gen(function* () {
+      const { home } = yield* onDisk
+      const maxAheadMs = 300_000
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const store = yield* open({ home, maxAheadMs })
+          yield* store.apply(batch([write(node("b"), at(5), "seen", "episodes")], { b: at(5) }))
+          yield* TestClock.setTime(now + year)
+          yield* store.append([draft("seen", "too late", "episodes")])
+        })
+      )
+      yield* TestClock.setTime(now)
+      const renewed = yield* SqliteIdentity.renew(home, now)
+      assert.strictEqual(renewed.reissued, 0)
+      const store = yield* open({ home, maxAheadMs })
+      const { clock, tops } = yield* store.snapshot
+      assert.deepStrictEqual(
+        [VectorClock.get(clock, renewed.before), VectorClock.get(tops, renewed.before)],
+        [zero, zero]
+      )
+      assert.deepStrictEqual(VectorClock.get(clock, node("b")), at(5))
+      const [next] = yield* store.append([draft("later")])
+      assert.strictEqual(next?.hlc.wall, now)
+    })
+  )
+
+  it.effect("what was written last stays the last, though the clock of another node is a little ahead", () =>
+    Effect.gen(function* () {
+      const { home } = yield* onDisk
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const store = yield* open({ home })
+          const theirs = { wall: now + 120_000, counter: 3 }
+          yield* store.apply(batch([write(node("b"), theirs, "edited")], { b: theirs }))
+          yield* TestClock.setTime(now + year)
+          yield* store.append([draft("edited", "by us, who had read it")])
+        })
+      )
+      yield* SqliteIdentity.renew(home, now)
+      const store = yield* open({ home })
+      const late = { wall: now + 120_000, counter: 3 }
+      yield* store.apply(batch([write(node("b"), late, "edited")], { b: late }))
+      assert.match(Option.getOrThrow(yield* store.get(Kind.make("notes"), "edited")).data, /who had read it/)
+    })
+  )
+
+  it.effect("what lost in a set to a row that is now written later is asked for again", () =>
+    Effect.gen(function* () {
+      const { home } = yield* onDisk
+      const theirs = { wall: now + 120_000, counter: 0 }
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const store = yield* open({ home })
+          yield* TestClock.setTime(now + 60_000)
+          yield* store.append([draft("seen", "ours", "episodes")])
+          yield* store.apply(batch([write(node("b"), theirs, "seen", "episodes")], { b: theirs }))
+        })
+      )
+      yield* SqliteIdentity.renew(home, now)
+      const { clock } = yield* (yield* open({ home })).snapshot
+      assert.isFalse(VectorClock.covers(clock, { ...theirs, node: node("b") }))
     })
   )
 
