@@ -10,6 +10,7 @@ import * as VectorClock from "../src/core/VectorClock.ts"
 import { MemoryNetwork } from "../src/services/transport/MemoryNetwork.ts"
 import { seeded } from "../test/support/Seeded.ts"
 import { addressOf, SimulatedNode } from "../test/simulation/Cluster.ts"
+import { Shelf } from "../test/simulation/SqliteDisk.ts"
 import { epoch, World } from "../test/simulation/World.ts"
 
 const latency = 5
@@ -46,8 +47,10 @@ const measure = (count: number, shape: Shape) => {
     (own, n) =>
       new SimulatedNode(
         world,
-        `n${n}`,
-        own.map((other) => addressOf(`n${other}`))
+        {},
+        n,
+        own.map((other) => addressOf(`n${other}`)),
+        new Shelf()
       )
   )
   const connections = dials.reduce((sum, own) => sum + own.length, 0)
@@ -60,7 +63,8 @@ const measure = (count: number, shape: Shape) => {
   const isEqual = () => {
     const [first] = nodes
     return nodes.every(
-      ({ disk }) => first !== undefined && VectorClock.compare(disk.state.clock, first.disk.state.clock) === "equal"
+      ({ disk }) =>
+        first !== undefined && VectorClock.compare(disk.content.state.clock, first.disk.content.state.clock) === "equal"
     )
   }
   const until = Effect.fnUntraced(function* (isSo: () => boolean) {

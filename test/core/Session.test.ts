@@ -4,7 +4,7 @@ import * as Hlc from "../../src/core/Hlc.ts"
 import * as Merge from "../../src/core/Merge.ts"
 import { type Operation, OpId } from "../../src/core/Operation.ts"
 import * as Session from "../../src/core/Session.ts"
-import { creditFrames } from "../../src/core/session/State.ts"
+import { credit } from "../../src/core/session/State.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
 import * as Wire from "../../src/core/Wire.ts"
 import { operations, runs, vectorClock } from "../support/Generators.ts"
@@ -429,7 +429,7 @@ describe("Session", () => {
       link.deliver(0)
     }
     // The server has its answer and nothing is acknowledged: the dialler stops at the number of frames it may have open.
-    assert.strictEqual(link.ends[0].session.outbound.unacked.length, creditFrames)
+    assert.strictEqual(link.ends[0].session.outbound.unacked.length, credit.frames)
     settle([link], clock)
     assert.deepStrictEqual(rows(left), rows(right))
   })

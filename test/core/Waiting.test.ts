@@ -7,7 +7,7 @@ import { Arbitrary, Option, Result } from "effect"
 import { CanonicalJson } from "../../src/core/Json.ts"
 import { toWire } from "../../src/core/Operation.ts"
 import * as Session from "../../src/core/Session.ts"
-import { commitFrames, commitSize, creditFrames, times } from "../../src/core/session/State.ts"
+import { commitFrames, commitSize, credit, times } from "../../src/core/session/State.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
 import * as Wire from "../../src/core/Wire.ts"
 import { integer, runs } from "../support/Generators.ts"
@@ -87,11 +87,11 @@ describe("a commit that has to wait", () => {
     settle([link], clock)
     const frame = (seq: number) =>
       JSON.stringify({ type: "sync_data", seq, more: true, changes: [], through: { a: `${seq + 2}:0:a` } })
-    for (let seq = 1; seq < creditFrames; seq++) {
+    for (let seq = 1; seq < credit.frames; seq++) {
       link.event(1, { _tag: "Received", now: clock.now, text: frame(seq) })
       assert.isUndefined(link.ends[1].failure, `${seq}`)
     }
-    link.event(1, { _tag: "Received", now: clock.now, text: frame(creditFrames) })
+    link.event(1, { _tag: "Received", now: clock.now, text: frame(credit.frames) })
     assert.include(link.ends[1].failure?.message, "it sends more than was acknowledged")
   })
 })

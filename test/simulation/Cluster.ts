@@ -6,6 +6,7 @@ import type { Address } from "../../src/core/Address.ts"
 import { CanonicalJson, emptyObject } from "../../src/core/Json.ts"
 import { NodeId } from "../../src/core/NodeId.ts"
 import { Kind, OpId, type Operation, RowId } from "../../src/core/Operation.ts"
+import { credit } from "../../src/core/session/State.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
 import { Clock } from "../../src/services/Clock.ts"
 import { Config } from "../../src/services/Config.ts"
@@ -13,11 +14,14 @@ import { Discovery } from "../../src/services/Discovery.ts"
 import type { StoreUnavailable } from "../../src/services/Failure.ts"
 import { Passphrase } from "../../src/services/Passphrase.ts"
 import { Peers } from "../../src/services/Peers.ts"
+import { Credit } from "../../src/services/peers/Conversation.ts"
 import { Store } from "../../src/services/Store.ts"
-import * as MemoryDisk from "../../src/services/store/MemoryDisk.ts"
 import { Transport } from "../../src/services/Transport.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
-import { type Kind as KindName, largeContent } from "./Scenario.ts"
+import { type Disk, inMemory } from "./Disk.ts"
+import * as Naive from "./Naive.ts"
+import { type Kind as KindName, largeContent, maxDrift, type Scenario, smallFrame } from "./Scenario.ts"
+import { type Shelf, SqliteDisk } from "./SqliteDisk.ts"
 import { epoch, type World } from "./World.ts"
 
 export const passphrase = "the passphrase of the simulation"
@@ -34,73 +38,126 @@ const secret: Layer.Layer<Passphrase> = Layer.succeed(
 
 export const addressOf = (host: string): Address => ({ host, port: 1 })
 
+/** What a scenario says of its nodes. */
+type Terms = Pick<Scenario, "small" | "sqlite" | "frame" | "credit" | "remembered">
+
 /** One node: its disk, which outlives its process, its clock, and the process while it runs. */
 export class SimulatedNode {
   readonly host: string
-  disk = MemoryDisk.make()
-  backup: MemoryDisk.MemoryDisk | undefined
+  nodeId: NodeId
+  disk: Disk
+  backup: Disk | undefined
   /** How far its clock is from the true time (ms), and how much faster it runs. */
   offset = 0
   rate = 0
+  private isAhead = false
   /** The latest time that its clock was seen to show. */
   latest = epoch
   private readonly world: World
   private readonly dials: ReadonlyArray<Address>
-  private life: { readonly scope: Scope.Closeable; readonly store: Store["Service"] } | undefined
+  private life:
+    { readonly scope: Scope.Closeable; readonly store: Store["Service"]; readonly peers: Peers["Service"] } | undefined
   private written = 0
+  private renewed = 0
 
-  private readonly limit: { readonly maxRecvBytes?: number }
+  private readonly terms: Terms
+  readonly isSmall: boolean
 
-  /** `maxRecvBytes`: the largest frame that it takes, where that is not the default. */
-  constructor(world: World, host: string, dials: ReadonlyArray<Address>, maxRecvBytes?: number) {
-    this.limit = maxRecvBytes === undefined ? {} : { maxRecvBytes }
+  constructor(world: World, terms: Terms, index: number, dials: ReadonlyArray<Address>, shelf: Shelf) {
     this.world = world
-    this.host = host
+    this.terms = terms
+    this.isSmall = terms.small?.includes(index) === true
+    this.host = `n${index}`
+    this.nodeId = NodeId.make(this.host)
     this.dials = dials
+    this.disk = terms.sqlite?.includes(index) === true ? shelf.fresh(this.nodeId) : inMemory(this.nodeId)
   }
 
   /** What its clock shows. */
-  private get time(): number {
+  get time(): number {
     return this.world.now + this.offset + (this.world.now - epoch) * this.rate
   }
 
   /** To be called before its clock is set: the latest time that it has shown must be known. */
   noteTime(): void {
-    this.latest = Math.max(this.latest, this.time)
+    if (!this.isAhead) this.latest = Math.max(this.latest, this.time)
+  }
+
+  /** Runs while the clock shows a year too much. */
+  ahead<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    const { offset } = this
+    return Effect.suspend(() => {
+      this.isAhead = true
+      this.offset = offset + 365 * 86_400_000
+      return Effect.ensuring(
+        effect,
+        Effect.sync(() => {
+          this.isAhead = false
+          this.offset = offset
+        })
+      )
+    })
+  }
+
+  /** Whether there is a way out of a clock that was far ahead. */
+  get canRenew(): boolean {
+    return this.disk instanceof SqliteDisk
   }
 
   get isUp(): boolean {
     return this.life !== undefined
   }
 
-  private get clock(): EffectClock.Clock {
-    return this.world.clock(() => this.time)
+  /** The store of the process that runs. */
+  get store(): Store["Service"] | undefined {
+    return this.life?.store
   }
+
+  /** What it shows of its peers. */
+  get status() {
+    return this.life?.peers.status ?? Effect.succeed([])
+  }
+
+  /** Runs by the clock of this node. */
+  readonly here = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.provideService(
+      effect,
+      EffectClock.Clock,
+      this.world.clock(() => this.time)
+    )
 
   /** Starts the process on the disk. */
   start(): Effect.Effect<void, never, MemoryNetwork> {
     return Effect.suspend(() => {
+      const { frame, credit: used = credit, remembered } = this.terms
+      const limit = this.isSmall ? { maxRecvBytes: smallFrame } : {}
+      const settings = { mdns: false, legacy: "on", ...limit, ...(frame && { maxFrameBytes: frame }) } as const
       const layer = Peers.layer.pipe(
         Layer.provideMerge(
           Layer.mergeAll(
             Discovery.layerStatic(this.dials.map((address) => ({ ...address, plain: true as const }))),
-            Transport.layerMemory({ host: this.host, port: 1, ...this.limit }),
+            Transport.layerMemory({ host: this.host, port: 1, ...limit }),
             secret,
-            // Kinds that this version does not know are written by nodes of later versions: each of these is one.
-            Store.layerMemory({ nodeId: NodeId.make(this.host), disk: this.disk, isKnown: () => true })
+            this.disk.store({
+              // Kinds that this version does not know are written by nodes of later versions: each of these is one.
+              isKnown: () => true,
+              maxAheadMs: maxDrift,
+              rememberedCommits: remembered
+            })
           )
         ),
         Layer.provideMerge(Clock.layer),
-        Layer.provideMerge(Layer.succeed(Config, Config.make({ mdns: false, legacy: "on", ...this.limit }))),
+        Layer.provideMerge(Layer.succeed(Config, Config.make(settings))),
+        Layer.provide(Layer.succeed(Credit, used)),
         Layer.fresh
       )
       const scope = Scope.makeUnsafe()
       return Layer.build(layer).pipe(
-        Effect.provideService(EffectClock.Clock, this.clock),
+        this.here,
         Scope.provide(scope),
         Effect.orDie,
         Effect.map((context) => {
-          this.life = { scope, store: Context.get(context, Store) }
+          this.life = { scope, store: Context.get(context, Store), peers: Context.get(context, Peers) }
         })
       )
     })
@@ -119,14 +176,20 @@ export class SimulatedNode {
    * The process ends at once. Whatever its fibers still do while they are wound up, they do to a disk that nobody looks at any
    * more, and to a network that they were cut off from before.
    */
-  kill(power: number): Effect.Effect<void> {
+  kill(power: number | undefined): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (power > 0) MemoryDisk.losePower(this.disk, power)
-      const { isFull, backups } = this.disk
-      this.disk = { ...MemoryDisk.copy(this.disk), isFull, backups }
+      this.disk = this.disk.crash(power)
       return this.stop()
     })
   }
+
+  /** Takes another identity, while it is down, and writes anew what it wrote at a time that is still to come. */
+  readonly renew = Effect.suspend(() => {
+    if (!(this.disk instanceof SqliteDisk) || this.isUp) return Effect.void
+    this.nodeId = NodeId.make(`${this.host}-${++this.renewed}`)
+    this.backup = undefined
+    return this.here(this.disk.reissue(this.nodeId, Math.floor(this.time)))
+  })
 
   /** Takes in operations of anybody, and claims nothing for it. */
   import(operations: ReadonlyArray<Operation>): Effect.Effect<boolean, StoreUnavailable> {
@@ -146,17 +209,22 @@ export class SimulatedNode {
   ): Effect.Effect<Operation | undefined, StoreUnavailable> {
     return Effect.suspend(() => {
       if (this.life === undefined) return Effect.succeed(undefined)
+      const text = Naive.textFor(++this.written)
       const draft = {
-        op_id: OpId.make(`${this.host}/${++this.written}`),
+        op_id: OpId.make(`${this.host}/${this.written}`),
         table: Kind.make(kind),
         op_type: isDelete ? "delete" : "insert",
         row_id: RowId.make(row),
-        data: isLarge ? CanonicalJson.make(`{"content":"${"x".repeat(largeContent)}"}`) : emptyObject
+        data: isLarge
+          ? CanonicalJson.make(`{"content":"${"x".repeat(largeContent)}"}`)
+          : isDelete
+            ? emptyObject
+            : CanonicalJson.make(`{"${Naive.columnOf[kind]}":"${text}"}`)
       } as const
       // By the clock of this node, whoever asks it to write.
       return this.life.store.append([draft]).pipe(
         Effect.catchTag("KindUnknown", Effect.die),
-        Effect.provideService(EffectClock.Clock, this.clock),
+        this.here,
         Effect.map(([operation]) => operation)
       )
     })

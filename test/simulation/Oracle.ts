@@ -9,11 +9,9 @@ import type * as Merge from "../../src/core/Merge.ts"
 import type { NodeId } from "../../src/core/NodeId.ts"
 import type { Operation } from "../../src/core/Operation.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
-import type { MemoryDisk } from "../../src/services/store/MemoryDisk.ts"
-import { largeContent } from "./Scenario.ts"
-
-/** How far ahead of the clock of a node an operation may be (ms): what a node has that is configured by nobody. */
-const maxDrift = 300_000
+import type { PeerStatus } from "../../src/services/Status.ts"
+import type { Content } from "./Disk.ts"
+import { largeContent, maxDrift } from "./Scenario.ts"
 
 /** Whether a node with a small limit cannot take an operation. */
 const isLarge = ({ data }: Operation): boolean => data.length >= largeContent
@@ -21,7 +19,7 @@ const isLarge = ({ data }: Operation): boolean => data.length >= largeContent
 /** A promise that was broken. */
 export class Broken extends Error {}
 
-const broken = (promise: string): never => {
+export const broken = (promise: string): never => {
   throw new Broken(promise)
 }
 
@@ -79,6 +77,17 @@ export class Ledger {
     this.operations.push(operation)
   }
 
+  /** What a node wrote under another name, at another time, takes the place of what it was. */
+  rename(operations: ReadonlyMap<string, Operation>): void {
+    for (const [index, { op_id }] of this.operations.entries()) {
+      const anew = operations.get(op_id)
+      if (anew === undefined) continue
+      this.operations[index] = anew
+      this.byHlc.set(Hlc.toText(anew.hlc), op_id)
+      this.last.set(anew.hlc.node, anew.hlc)
+    }
+  }
+
   /** Forgets what was destroyed with the only disk that held it. */
   forget(isLost: (operation: Operation) => boolean): void {
     const kept = this.operations.filter((operation) => !isLost(operation))
@@ -92,7 +101,7 @@ export class Ledger {
  */
 export const checkSafety = (
   name: string,
-  { nodeId, state, rows }: MemoryDisk,
+  { nodeId, state, rows }: Content,
   ledger: Ledger,
   restored: ReadonlySet<string>
 ): void => {
@@ -117,7 +126,7 @@ export const checkSafety = (
 }
 
 /** Nothing of somebody else is taken whose time is further ahead than the clock here, at its latest, allows. */
-export const checkPoison = (name: string, { rows, nodeId }: MemoryDisk, latest: number): void => {
+export const checkPoison = (name: string, { rows, nodeId }: Content, latest: number): void => {
   for (const { hlc, op_id } of rows.values()) {
     if (hlc.node !== nodeId && hlc.wall > latest + maxDrift) {
       broken(`${name} has taken ${op_id} of ${hlc.node}, ${hlc.wall - latest} ms before its time`)
@@ -129,7 +138,7 @@ export const checkPoison = (name: string, { rows, nodeId }: MemoryDisk, latest: 
 export const checkGrowth = (
   name: string,
   before: ReadonlySet<Merge.Slot>,
-  { rows }: MemoryDisk
+  { rows }: Content
 ): ReadonlySet<Merge.Slot> => {
   const now = new Set<Merge.Slot>()
   for (const [slot, operation] of rows) {
@@ -141,8 +150,50 @@ export const checkGrowth = (
   return now
 }
 
+/** Whether a node has issued a reading after `now`, which nobody takes. */
+export const isAhead = ({ nodeId, state }: Content, now: number): boolean =>
+  nodeId !== undefined && VectorClock.get(state.clock, nodeId).wall > now
+
+/** A node that wrote ahead of its clock is told so by everybody it is connected to that does not take it. */
+export const checkKnowsToBeAhead = (
+  name: string,
+  { nodeId, state: { clock } }: Content,
+  status: ReadonlyArray<PeerStatus>,
+  others: ReadonlyArray<Content>
+): void => {
+  if (nodeId === undefined) return
+  const own = { ...VectorClock.get(clock, nodeId), node: nodeId }
+  for (const { node_id, protocol, state, last_error } of status) {
+    const other = others.find((content) => content.nodeId === node_id)
+    const isConnected = protocol === 2 && (state === "live" || state === "syncing")
+    const isTaken = other === undefined || VectorClock.covers(other.state.clock, own)
+    if (isConnected && !isTaken && last_error?._tag !== "DeferredByPeer")
+      broken(`${name} is not told that ${node_id} does not take what it wrote: ${JSON.stringify(last_error)}`)
+  }
+}
+
+/** No node shows that others hold other rows, where no history was lost. */
+export const checkNotDiverged = (name: string, status: ReadonlyArray<PeerStatus>): void => {
+  const diverged = status.find(({ last_error }) => last_error?._tag === "Diverged")
+  if (diverged !== undefined) broken(`${name} says that ${diverged.node_id} holds other rows, and nothing was lost`)
+}
+
+/** A node that has taken another identity holds the same, and nothing under its old one after `now`. */
+export const checkRenewed = (
+  before: Content["rows"],
+  after: Content["rows"],
+  old: NodeId | undefined,
+  now: number
+): void => {
+  const names = ({ op_id }: Operation) => op_id
+  const [one, other] = [before, after].map((rows) => Array.from(rows.values(), names).sort().join())
+  if (one !== other) broken(`a node that was renewed holds ${other}, where it had ${one}`)
+  const late = [...after.values()].find(({ hlc }) => hlc.node === old && hlc.wall > now)
+  if (late !== undefined) broken(`a node that was renewed still holds ${late.op_id} of ${late.hlc.wall}`)
+}
+
 /** Whether all disks claim the same and hold the same. */
-export const areEqual = (disks: ReadonlyArray<MemoryDisk>): boolean => {
+export const areEqual = (disks: ReadonlyArray<Content>): boolean => {
   const [first, ...others] = disks
   return others.every(
     ({ state }) =>
@@ -157,7 +208,7 @@ export const areEqual = (disks: ReadonlyArray<MemoryDisk>): boolean => {
  * everywhere; one that does not is wherever a way leads on which it fits, from a node that holds it.
  */
 export const checkDelivered = (
-  disks: ReadonlyArray<MemoryDisk>,
+  disks: ReadonlyArray<Content>,
   ledger: Ledger,
   dials: ReadonlyArray<readonly [from: number, to: number]>,
   small: ReadonlyArray<number>
@@ -181,7 +232,7 @@ export const checkDelivered = (
 }
 
 /** What must hold once everything that could be exchanged was. */
-export const checkConverged = (disks: ReadonlyArray<MemoryDisk>, ledger: Ledger): void => {
+export const checkConverged = (disks: ReadonlyArray<Content>, ledger: Ledger): void => {
   for (const [index, { state, rows }] of disks.entries()) {
     const first = disks[0]
     if (first === undefined) return

@@ -1,6 +1,7 @@
 /**
  * What happens in a simulated network, drawn from a seed: who is there, who dials whom, what is written, and what goes wrong.
  */
+import type { Credit } from "../../src/core/session/State.ts"
 import { seeded } from "../support/Seeded.ts"
 
 export type Kind = "notes" | "knowledge" | "episodes" | "execution_log" | "dreams"
@@ -35,7 +36,15 @@ export type Happening =
   /** Some of what a node wrote that is no more is imported: every `step`-th of its operations. */
   | { readonly _tag: "Import"; readonly node: number; readonly lost: number; readonly step: number }
   /** The process dies, and an earlier backup takes the place of the database. */
-  | { readonly _tag: "Restore"; readonly node: number; readonly downFor: number }
+  | { readonly _tag: "Restore"; readonly node: number; readonly downFor: number; readonly behind?: number }
+  /** One write while the clock shows a year too much. Only where there is a way out of that: on the real database. */
+  | { readonly _tag: "YearAhead"; readonly node: number; readonly kind: Kind; readonly row: number }
+  /** A node is stopped, takes another identity, and writes anew what it wrote ahead of its clock. */
+  | { readonly _tag: "Renew"; readonly node: number; readonly downFor: number }
+  /** A user lists a kind, and searches for a word and the beginning of another. */
+  | { readonly _tag: "Look"; readonly node: number; readonly kind: Kind; readonly word: number; readonly begun: number }
+  /** A node exports, and another one imports it. A copy that is cut after that part of the lines shows. */
+  | { readonly _tag: "Export"; readonly node: number; readonly other: number; readonly cut: number }
   | { readonly _tag: "OldWrite"; readonly node: number; readonly row: number }
   | { readonly _tag: "OldRestart"; readonly node: number }
   /** From now on it sends something that is no operation among those that are. */
@@ -59,11 +68,23 @@ export interface Scenario {
   readonly happenings: ReadonlyArray<Timed>
   /** The nodes, by index, that take small frames only. */
   readonly small?: ReadonlyArray<number>
+  /** The nodes, by index, whose store is the real database. */
+  readonly sqlite?: ReadonlyArray<number>
+  /** Bytes of the frames that nodes send, what they send ahead, and commits that a store remembers, where these are not the default. */
+  readonly frame?: number
+  readonly credit?: Credit
+  readonly remembered?: number
 }
+
+/** How far ahead of the clock of a node an operation may be (ms): what a node has that is configured by nobody. */
+export const maxDrift = 300_000
 
 /** Bytes of a frame that a node with a small limit takes, and of the content of a row that is too large for it. */
 export const smallFrame = 4_096
 export const largeContent = 6_000
+
+/** How many of the seeds play the real database. */
+const sqliteShare = 0.15
 
 export const scenarioOf = (seed: number, wanted: { readonly nodes?: number | undefined } = {}): Scenario => {
   const random = seeded(seed ^ 0x5eed)
@@ -85,7 +106,21 @@ export const scenarioOf = (seed: number, wanted: { readonly nodes?: number | und
   const span = () => Math.floor(random() ** 3 * 120_000)
   const node = () => below(nodes)
 
+  const sqlite = chance(sqliteShare) ? Array.from({ length: nodes }, (_, index) => index).filter(() => chance(0.6)) : []
+  const kinds = ["notes", "notes", "knowledge", "episodes", "execution_log", "dreams"] as const
+  const anyKind = () => kinds[below(kinds.length)] ?? "notes"
+
   const happening = (): Happening => {
+    if (chance(0.08)) {
+      if (chance(0.6)) return { _tag: "Look", node: node(), kind: anyKind(), word: below(6), begun: below(8) }
+      return { _tag: "Export", node: node(), other: node(), cut: random() }
+    }
+    const ahead = sqlite[below(sqlite.length)]
+    if (ahead !== undefined && chance(0.04)) {
+      return chance(0.6)
+        ? { _tag: "YearAhead", node: ahead, kind: anyKind(), row: below(8) }
+        : { _tag: "Renew", node: ahead, downFor: span() }
+    }
     const kind = random()
     if (old.length > 0 && kind < 0.12) {
       const peer = below(old.length)
@@ -93,11 +128,10 @@ export const scenarioOf = (seed: number, wanted: { readonly nodes?: number | und
       return chance(0.8) ? { _tag: "OldWrite", node: peer, row: below(12) } : { _tag: "OldRestart", node: peer }
     }
     if (kind < 0.6) {
-      const kinds = ["notes", "notes", "knowledge", "episodes", "execution_log", "dreams"] as const
       return {
         _tag: "Write",
         node: node(),
-        kind: kinds[below(kinds.length)] ?? "notes",
+        kind: anyKind(),
         // One row of each kind is everybody's favourite.
         row: chance(0.4) ? 0 : below(8),
         isDelete: chance(0.2)
@@ -113,11 +147,16 @@ export const scenarioOf = (seed: number, wanted: { readonly nodes?: number | und
     if (kind < 0.95) return { _tag: "ClockDrift", node: node(), rate: (random() - 0.5) * 0.02 }
     if (kind < 0.965) return { _tag: "Import", node: node(), lost: below(2), step: 1 + below(3) }
     if (kind < 0.98) return { _tag: "Backup", node: node() }
-    return { _tag: "Restore", node: node(), downFor: span() }
+    return { _tag: "Restore", node: node(), downFor: span(), ...(chance(0.4) && { behind: below(1_200_000) }) }
   }
 
   const scenario: Scenario = {
     seed,
+    ...(sqlite.length > 0 && { sqlite }),
+    // Room for one operation or a few: a part of a frame is its envelope.
+    ...(chance(0.15) && { frame: 1_024 + 100 + below(600) }),
+    ...(chance(0.15) && { credit: { bytes: 100 + below(900), frames: 1 + below(4) } }),
+    ...(chance(0.2) && { remembered: 1 + below(8) }),
     nodes,
     old,
     dials: [...dials].map((pair) => {

@@ -22,6 +22,7 @@ const happeningWithout = (happening: Happening, host: number, nodes: number): Ha
     case "Partition":
       return { ...happening, side: sideWithout(happening.side, host) }
     case "Cut":
+    case "Export":
       if (happening.node === host || happening.other === host) return undefined
       return { ...happening, node: lower(happening.node, host), other: lower(happening.other, host) }
     case "OldWrite":
@@ -35,6 +36,9 @@ const happeningWithout = (happening: Happening, host: number, nodes: number): Ha
       return happening.node === host ? undefined : { ...happening, node: lower(happening.node, host) }
   }
 }
+
+const indexesWithout = (indexes: ReadonlyArray<number>, host: number): ReadonlyArray<number> =>
+  indexes.filter((index) => index !== host).map((index) => (index > host ? index - 1 : index))
 
 /** The scenario without a host. Those that one of ours joined are joined by a neighbour of it instead. */
 export const without = (scenario: Scenario, host: number): Scenario => {
@@ -62,9 +66,8 @@ export const without = (scenario: Scenario, host: number): Scenario => {
     nodes: host < nodes ? nodes - 1 : nodes,
     old: old.filter((_, index) => nodes + index !== host),
     dials: [...dials.values()],
-    ...(scenario.small && {
-      small: scenario.small.filter((index) => index !== host).map((index) => (index > host ? index - 1 : index))
-    }),
+    ...(scenario.small && { small: indexesWithout(scenario.small, host) }),
+    ...(scenario.sqlite && { sqlite: indexesWithout(scenario.sqlite, host) }),
     happenings
   }
 }
@@ -91,6 +94,10 @@ export const shrink = (scenario: Scenario, fails: (scenario: Scenario) => boolea
     for (let size = Math.ceil(before.happenings.length / 2); size > 1; size = Math.floor(size / 2)) dropHappenings(size)
     dropHappenings(1)
     if (smallest.latency > 0) isTaken({ ...smallest, latency: 0 })
+    for (const term of ["sqlite", "frame", "credit", "remembered"] as const) {
+      const { [term]: left, ...rest } = smallest
+      if (left !== undefined) isTaken(rest)
+    }
     // The last first: those before keep their places.
     for (let host = smallest.nodes + smallest.old.length - 1; host >= 0; host--) {
       if (host >= smallest.nodes || smallest.nodes > 1) isTaken(without(smallest, host))

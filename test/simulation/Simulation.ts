@@ -6,7 +6,6 @@ import * as Hlc from "../../src/core/Hlc.ts"
 import type * as Merge from "../../src/core/Merge.ts"
 import { NodeId } from "../../src/core/NodeId.ts"
 import type { Operation } from "../../src/core/Operation.ts"
-import * as MemoryDisk from "../../src/services/store/MemoryDisk.ts"
 import type { Incoming } from "../../src/services/Transport.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import { write } from "../support/Network.ts"
@@ -14,7 +13,10 @@ import { OldNode } from "../support/OldNode.ts"
 import { addressOf, passphrase, SimulatedNode } from "./Cluster.ts"
 import * as OldPeer from "./OldPeer.ts"
 import * as Oracle from "./Oracle.ts"
-import { type Happening, type Scenario, smallFrame, told } from "./Scenario.ts"
+import * as Naive from "./Naive.ts"
+import { type Happening, maxDrift, type Scenario, told } from "./Scenario.ts"
+import { Shelf } from "./SqliteDisk.ts"
+import * as User from "./User.ts"
 import { epoch, World } from "./World.ts"
 
 export interface Outcome {
@@ -53,14 +55,12 @@ export const simulate = (scenario: Scenario): Outcome => {
   ]
   const dialsOf = (index: number) =>
     scenario.dials.filter(([from]) => from === index).map(([, to]) => addressOf(hosts[to] ?? ""))
-  const nodes = Array.from({ length: scenario.nodes }, (_, index) => {
-    return new SimulatedNode(
-      world,
-      `n${index}`,
-      dialsOf(index),
-      scenario.small?.includes(index) === true ? smallFrame : undefined
-    )
-  })
+  const shelf = new Shelf()
+  const nodes = Array.from(
+    { length: scenario.nodes },
+    (_, index) => new SimulatedNode(world, scenario, index, dialsOf(index), shelf)
+  )
+  const contents = () => nodes.map(({ disk }) => disk.content)
   const old = scenario.old.map((isNewest, index) => new OldNode(NodeId.make(`old${index}`), isNewest))
   const grown = nodes.map((): ReadonlySet<Merge.Slot> => new Set())
   /** Whose disk gave way to an older one. */
@@ -88,10 +88,11 @@ export const simulate = (scenario: Scenario): Outcome => {
   const check = (index: number) => {
     const node = nodes[index]
     if (node === undefined) return
-    Oracle.checkSafety(node.host, node.disk, ledger, restored)
+    const { content } = node.disk
+    Oracle.checkSafety(node.host, content, ledger, restored)
     node.noteTime()
-    Oracle.checkPoison(node.host, node.disk, node.latest)
-    grown[index] = Oracle.checkGrowth(node.host, grown[index] ?? new Set(), node.disk)
+    Oracle.checkPoison(node.host, content, node.latest)
+    grown[index] = Oracle.checkGrowth(node.host, grown[index] ?? new Set(), content)
   }
 
   /**
@@ -100,15 +101,15 @@ export const simulate = (scenario: Scenario): Outcome => {
    */
   const forgetDestroyed = () =>
     ledger.forget(
-      (operation) => restored.has(operation.hlc.node) && !nodes.some(({ disk }) => Oracle.holds(disk.rows, operation))
+      (operation) => restored.has(operation.hlc.node) && !contents().some(({ rows }) => Oracle.holds(rows, operation))
     )
 
   // After every commit, however short its state lasts.
-  const committed = nodes.map(({ disk }) => disk.state)
+  const committed = contents()
   world.afterStep = () => {
     for (const [index, { disk }] of nodes.entries()) {
-      if (disk.state === committed[index]) continue
-      committed[index] = disk.state
+      if (disk.content === committed[index]) continue
+      committed[index] = disk.content
       check(index)
     }
   }
@@ -133,14 +134,27 @@ export const simulate = (scenario: Scenario): Outcome => {
         note(`${node.host} is up`)
         yield* rewire
       })
-    const goDown = Effect.fnUntraced(function* (node: SimulatedNode, power: number, downFor: number) {
+    const goDown = Effect.fnUntraced(function* (node: SimulatedNode, power: number | undefined, downFor: number) {
       if (!node.isUp) return false
       const others = hosts.filter((host) => host !== node.host)
       yield* Effect.forEach(others, (other) => network.part(node.host, other))
-      if (power > 0) grown[nodes.indexOf(node)] = new Set()
+      if (power !== undefined) grown[nodes.indexOf(node)] = new Set()
       yield* node.kill(power)
       yield* Effect.forkScoped(Effect.andThen(world.sleep(downFor), wake(node)))
       return true
+    })
+
+    const renew = Effect.fnUntraced(function* (node: SimulatedNode) {
+      const { nodeId, disk } = node
+      const before = disk.content.rows
+      yield* node.renew
+      if (restored.has(nodeId)) restored.add(node.nodeId)
+      const renamed = [...disk.content.rows.values()].filter(({ hlc }) => hlc.node === node.nodeId)
+      note(`${node.host} is ${node.nodeId}, and has written ${renamed.length} rows anew`)
+      Oracle.checkRenewed(before, disk.content.rows, nodeId, node.time)
+      ledger.rename(new Map(renamed.map((operation) => [operation.op_id, operation])))
+      // What it had written over in that time is gone with it.
+      ledger.forget(({ hlc }) => hlc.node === nodeId && hlc.wall > node.time)
     })
 
     const happen = Effect.fnUntraced(function* (happening: Happening) {
@@ -165,7 +179,7 @@ export const simulate = (scenario: Scenario): Outcome => {
         case "Crash": {
           const node = nodes[happening.node]
           if (node !== undefined) {
-            yield* goDown(node, happening.power ? 1 + Math.floor(world.random() * 64) : 0, happening.downFor)
+            yield* goDown(node, happening.power ? world.random() : undefined, happening.downFor)
             forgetDestroyed()
           }
           return
@@ -204,7 +218,7 @@ export const simulate = (scenario: Scenario): Outcome => {
         case "ClockDrift": {
           const node = nodes[happening.node]
           if (node === undefined) return
-          if (restored.has(node.host)) {
+          if (restored.has(node.nodeId)) {
             // Nothing can tell it what it has issued before.
             if (happening._tag === "ClockJump") node.offset = Math.max(happening.offset, node.latest - world.now)
           } else if (happening._tag === "ClockJump") node.offset = happening.offset
@@ -213,20 +227,21 @@ export const simulate = (scenario: Scenario): Outcome => {
         }
         case "Backup": {
           const node = nodes[happening.node]
-          if (node !== undefined) node.backup = MemoryDisk.copy(node.disk)
+          if (node !== undefined) node.backup = node.disk.copy()
           return
         }
         case "Restore": {
           const node = nodes[happening.node]
           const backup = node?.backup
           if (node === undefined || backup === undefined) return
-          if (!(yield* goDown(node, 0, happening.downFor))) return
-          node.disk = MemoryDisk.copy(backup)
-          // Its clock is not behind what it has issued: who restores a backup and sets the clock back has no way to know.
-          node.offset = Math.max(0, node.latest - world.now)
+          if (!(yield* goDown(node, undefined, happening.downFor))) return
+          node.disk = backup.copy()
+          // Mostly its clock is not behind what it has issued.
+          const { behind } = happening
+          node.offset = behind === undefined ? Math.max(0, node.latest - world.now) : -behind
           node.rate = 0
           grown[happening.node] = new Set()
-          restored.add(node.host)
+          restored.add(node.nodeId)
           forgetDestroyed()
           return
         }
@@ -236,6 +251,34 @@ export const simulate = (scenario: Scenario): Outcome => {
           const chosen = historyOf(happening.lost).filter((_, index) => index % happening.step === 0)
           const taken = yield* Effect.exit(node.import(chosen))
           note(Exit.isSuccess(taken) && taken.value ? `  imported ${chosen.length} operations` : "  not imported")
+          return
+        }
+        case "YearAhead": {
+          const node = nodes[happening.node]
+          if (node === undefined || !node.canRenew) return
+          const { kind, row } = happening
+          const written = yield* Effect.exit(node.ahead(node.write(kind, `${kind}-${row}`, false, false)))
+          if (Exit.isSuccess(written) && written.value !== undefined)
+            ledger.add(written.value, restored.has(node.nodeId))
+          return
+        }
+        case "Renew": {
+          const node = nodes[happening.node]
+          if (node === undefined || !node.isUp) return
+          yield* node.stop()
+          yield* renew(node)
+          yield* Effect.forkScoped(Effect.andThen(world.sleep(happening.downFor), wake(node)))
+          return
+        }
+        case "Look": {
+          const node = nodes[happening.node]
+          const [word = "", begun = ""] = [Naive.words[happening.word], Naive.words[happening.begun]?.slice(0, 3)]
+          if (node !== undefined) yield* Effect.ignore(User.look(node, happening.kind, word, begun))
+          return
+        }
+        case "Export": {
+          const [node, other] = [nodes[happening.node], nodes[happening.other]]
+          if (node !== undefined && other !== undefined) yield* Effect.ignore(User.carry(node, other, happening.cut))
           return
         }
         case "OldWrite": {
@@ -258,6 +301,12 @@ export const simulate = (scenario: Scenario): Outcome => {
       }
     })
 
+    /** Where no history was lost, nobody is told that some of it is. */
+    const checkStatus = Effect.gen(function* () {
+      if (restored.size > 0) return
+      for (const node of nodes) Oracle.checkNotDiverged(node.host, yield* node.status)
+    })
+
     yield* Effect.forEach(old, (node, index) =>
       OldPeer.run(node, hosts[scenario.nodes + index] ?? "", dialsOf(scenario.nodes + index), passphrase)
     )
@@ -267,6 +316,7 @@ export const simulate = (scenario: Scenario): Outcome => {
       for (const node of nodes) node.noteTime()
       yield* happen(happening)
       for (const index of nodes.keys()) check(index)
+      yield* checkStatus
     }
 
     note("everything works again")
@@ -279,20 +329,26 @@ export const simulate = (scenario: Scenario): Outcome => {
       yield* wake(node)
     }
     yield* rewire
+    const ahead = (ms: number) => nodes.filter((node) => Oracle.isAhead(node.disk.content, world.now + ms))
+    if (ahead(maxDrift).length > 0) {
+      // Long enough for all to meet.
+      yield* world.sleep(300_000)
+      for (const { host, disk, status } of ahead(maxDrift + 10_000)) {
+        Oracle.checkKnowsToBeAhead(host, disk.content, yield* status, contents())
+      }
+      // What is ahead by less is taken when its time has come.
+      for (const node of ahead(patience)) {
+        yield* node.stop()
+        yield* renew(node)
+        yield* wake(node)
+      }
+    }
     const deadline = world.now + patience
     const { small } = scenario
     const checkEnd = () =>
       small === undefined
-        ? Oracle.checkConverged(
-            nodes.map(({ disk }) => disk),
-            ledger
-          )
-        : Oracle.checkDelivered(
-            nodes.map(({ disk }) => disk),
-            ledger,
-            scenario.dials,
-            small
-          )
+        ? Oracle.checkConverged(contents(), ledger)
+        : Oracle.checkDelivered(contents(), ledger, scenario.dials, small)
     const isDelivered = () => {
       try {
         checkEnd()
@@ -304,12 +360,13 @@ export const simulate = (scenario: Scenario): Outcome => {
     }
     const isDone = () =>
       small === undefined
-        ? Oracle.areEqual(nodes.map(({ disk }) => disk)) &&
-          nodes.every(({ disk }) => ledger.operations.every((operation) => Oracle.holds(disk.rows, operation)))
+        ? Oracle.areEqual(contents()) &&
+          contents().every(({ rows }) => ledger.operations.every((operation) => Oracle.holds(rows, operation)))
         : isDelivered()
     while (!isDone() && world.now < deadline) {
       yield* world.sleep(5_000)
       for (const index of nodes.keys()) check(index)
+      yield* checkStatus
     }
     note(isDone() ? "all nodes are equal" : "the nodes do not become equal")
     checkEnd()
@@ -344,5 +401,7 @@ export const simulate = (scenario: Scenario): Outcome => {
     return finished(defect instanceof Oracle.Broken ? defect.message : Cause.pretty(exit.cause))
   } catch (error) {
     return finished(error instanceof Error ? error.message : String(error))
+  } finally {
+    shelf.clear()
   }
 }

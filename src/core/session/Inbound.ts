@@ -21,7 +21,7 @@ import {
   type Action,
   commitFrames,
   commitSize,
-  creditFrames,
+  credit,
   emptyFrames,
   digestsOf,
   envelopeBytes,
@@ -63,7 +63,7 @@ export const onData = (
   const quarantined = peer === undefined ? [] : data.malformed.map((malformed) => ({ peer, ...malformed }))
   const frame: Frame = { seq: data.seq, more: data.more, batch: { operations, through, quarantined }, size }
   const waiting = [...inbound.waiting, frame]
-  if (waiting.length > creditFrames || sizeOf(waiting) > waitingSize) {
+  if (waiting.length > credit.frames || sizeOf(waiting) > waitingSize) {
     return new ProtocolViolation({ detail: "it sends more than was acknowledged" })
   }
   const next: Session = {

@@ -32,8 +32,7 @@ import * as Deferral from "./Deferral.ts"
 import {
   type Action,
   andThen,
-  creditBytes,
-  creditFrames,
+  credit,
   type Dirty,
   envelopeBytes,
   isSettled,
@@ -100,7 +99,7 @@ const isLacking =
 /** Reads on, when there is something to do and credit to do it. */
 export const pump = (session: Session, now: number): Step => {
   const { outbound, local } = session
-  if (session.phase !== "open" || outbound.reading !== undefined || !hasCredit(outbound)) return [session, []]
+  if (session.phase !== "open" || outbound.reading !== undefined || !hasCredit(session)) return [session, []]
   const from: Array<readonly [NodeId, Hlc.Reading]> = []
   for (const [node, dirty] of HashMap.entries(outbound.dirty)) {
     if (dueOf(outbound, dirty) <= now && from.length < originsPerRead) from.push([node, dirty.from])
@@ -332,8 +331,10 @@ export const acknowledge = (session: Session, seq: number): Session => {
   return { ...session, outbound: { ...session.outbound, unacked, unackedBytes } }
 }
 
-export const hasCredit = ({ unacked, unackedBytes }: Outbound): boolean =>
-  unackedBytes < creditBytes && unacked.length < creditFrames
+export const hasCredit = ({ options, outbound: { unacked, unackedBytes } }: Session): boolean => {
+  const { bytes, frames } = options.credit ?? credit
+  return unackedBytes < bytes && unacked.length < frames
+}
 
 /** The sending half after it sent a frame of operations. */
 export const counted = (outbound: Outbound, bytes: number, operations: number): Outbound => ({
@@ -353,9 +354,10 @@ const dueOf = ({ unacked }: Outbound, { due, latest }: Dirty): number =>
   unacked.length === 0 ? due : Math.max(due, latest)
 
 /** When the next dirty origin is due (ms). */
-export const dueAt = ({ outbound, phase }: Session): number => {
+export const dueAt = (session: Session): number => {
+  const { outbound, phase } = session
   let at = Infinity
-  if (phase !== "open" || outbound.reading !== undefined || !hasCredit(outbound)) return at
+  if (phase !== "open" || outbound.reading !== undefined || !hasCredit(session)) return at
   for (const dirty of HashMap.values(outbound.dirty)) at = Math.min(at, dueOf(outbound, dirty))
   return at
 }

@@ -41,7 +41,7 @@ export const dueAt = (session: Session): number => {
   const { phase, repair, outbound } = session
   if (phase !== "open" || !repair.isSpoken || repair.reading !== undefined) return Infinity
   if (repair.tasks.length + repair.told.length > 0) return repair.due
-  if (repair.settling.length > 0) return hasCredit(outbound) && !outbound.fresh ? repair.due : Infinity
+  if (repair.settling.length > 0) return hasCredit(session) && !outbound.fresh ? repair.due : Infinity
   return beginAt(session)
 }
 

@@ -51,11 +51,14 @@ export const commitFrames = 16
 /** Characters of frames that wait to be committed: the credit, and the largest frame besides. */
 export const waitingSize = 16 * 1024 * 1024
 
-/** Bytes that may be under way without an acknowledgement. */
-export const creditBytes = 4 * 1024 * 1024
+/** What may be under way without an acknowledgement: bytes, and frames. */
+export interface Credit {
+  readonly bytes: number
+  readonly frames: number
+}
 
-/** Frames that may be under way without an acknowledgement. */
-export const creditFrames = 256
+/** The credit of every node, which all that receive make room for. Less of it can be used. */
+export const credit: Credit = { bytes: 4 * 1024 * 1024, frames: 256 }
 
 /** How long new origins that were left out wait at least, and at most, and the time for each of them (ms). */
 export const leftOutWait = { least: 60_000, most: 3_600_000, each: 100 } as const
@@ -94,6 +97,8 @@ export interface Options {
   readonly maxRecvBytes?: number
   /** The ticket that a peer is given once it has proved itself. */
   readonly ticket?: (peer: NodeId) => Redacted.Redacted<string> | undefined
+  /** How much of the credit is used; all of it by default. */
+  readonly credit?: Credit
   /** What a peer that does not tell is known to take. */
   readonly assumed?: (peer: NodeId) => Takes | undefined
 }

@@ -19,7 +19,7 @@ import * as Policy from "../../core/legacy/Policy.ts"
 import type { NodeId } from "../../core/NodeId.ts"
 import type { Quarantined } from "../../core/Replica.ts"
 import * as Session from "../../core/Session.ts"
-import { envelopeBytes } from "../../core/session/State.ts"
+import { credit, envelopeBytes } from "../../core/session/State.ts"
 import { closeCodes, type Takes } from "../../core/Wire.ts"
 import { Clock } from "../Clock.ts"
 import { Config } from "../Config.ts"
@@ -57,6 +57,9 @@ const leastFrame = 4_096
 /** How often the same warning about the same machine is logged (ms). */
 const warnEvery = 3_600_000
 
+/** How much of their credit sessions use. */
+export const Credit = Context.Reference("feral-sync/services/peers/Conversation/Credit", { defaultValue: () => credit })
+
 /** Serves connections for the node of this context. `secret` is what its tickets are made from. */
 export const make = Effect.fnUntraced(function* (
   table: PeerTable.PeerTable,
@@ -64,6 +67,7 @@ export const make = Effect.fnUntraced(function* (
   secret?: Redacted.Redacted<Uint8Array>
 ) {
   const settings = yield* Config
+  const used = yield* Credit
   const store = yield* Store
   const clock = yield* Clock
   const passphrase = yield* Passphrase
@@ -164,6 +168,7 @@ export const make = Effect.fnUntraced(function* (
         ticketKey !== undefined && connection.ticketId === undefined
           ? Redacted.make(Handshake.ticketOf(Redacted.value(ticketKey), peer), { label: "ticket" })
           : undefined,
+      credit: used,
       assumed: (peer) => assumed.get(peer)
     }
     const guardNew: Guard = (machine) => newOrigins.guard(guard(machine), connection.remote)

@@ -42,6 +42,8 @@ export interface Options {
   readonly isKnown?: ((kind: Kind) => boolean) | undefined
   /** How far ahead of the wall clock a reading may be issued (ms); by default any time. */
   readonly maxAheadMs?: number | undefined
+  /** Commits of which a session that did not look meanwhile can still be told what they wrote; 1,024 by default. */
+  readonly rememberedCommits?: number | undefined
 }
 
 const hasRule = (kind: Kind): boolean => ruleOf(kind) !== "opaque"
@@ -49,11 +51,11 @@ const hasRule = (kind: Kind): boolean => ruleOf(kind) !== "opaque"
 /** The store over `backend`. */
 export const make = Effect.fnUntraced(function* (
   backend: Backend,
-  { isKnown = hasRule, maxAheadMs = Infinity }: Options = {}
+  { isKnown = hasRule, maxAheadMs = Infinity, rememberedCommits }: Options = {}
 ) {
   const clock = yield* Clock
   const lock = yield* Semaphore.make(1)
-  const recent = RecentCommits.make()
+  const recent = RecentCommits.make(rememberedCommits)
   const commits = yield* Effect.acquireRelease(PubSub.sliding<Change>(publishedCommits), PubSub.shutdown)
   const { nodeId } = backend
   const auditing = yield* Semaphore.make(1)

@@ -21,7 +21,11 @@ export interface Options extends Engine.Options {
   readonly disk?: MemoryDisk.MemoryDisk | undefined
 }
 
-export const make = Effect.fnUntraced(function* ({ disk = MemoryDisk.make(), nodeId: wanted, isKnown }: Options = {}) {
+export const make = Effect.fnUntraced(function* ({
+  disk = MemoryDisk.make(),
+  nodeId: wanted,
+  ...options
+}: Options = {}) {
   const nodeId = disk.nodeId ?? wanted ?? (yield* randomNodeId)
   disk.nodeId = nodeId
 
@@ -99,7 +103,7 @@ export const make = Effect.fnUntraced(function* ({ disk = MemoryDisk.make(), nod
     damage: Effect.succeed([]),
     backup: (file) => Effect.sync(() => void disk.backups.set(file, MemoryDisk.copy(disk)))
   }
-  return yield* Engine.make(backend, { isKnown })
+  return yield* Engine.make(backend, options)
 })
 
 const randomNodeId = Effect.map(

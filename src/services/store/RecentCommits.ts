@@ -2,7 +2,7 @@
  * What the last commits have written, kept in memory: who has seen a version learns what came after it without a look at
  * the disk.
  *
- * Holds the last 1,024 commits; what is older cannot be told any more.
+ * Holds the last 1,024 commits, or as many as it is made for; what is older cannot be told any more.
  */
 import { Option } from "effect"
 import * as Hlc from "../../core/Hlc.ts"
@@ -21,19 +21,19 @@ export interface RecentCommits {
   since(version: number): Option.Option<Touched>
 }
 
-export const make = (): RecentCommits => {
+export const make = (kept: number = remembered): RecentCommits => {
   const commits: Array<Touched> = []
   let newest = 0
   return {
     push: (writes, wins) => {
       newest++
-      commits[newest % remembered] = { ranges: rangesOf(writes), wins }
+      commits[newest % kept] = { ranges: rangesOf(writes), wins }
     },
     since: (version) => {
-      if (version > newest || newest - version > remembered) return Option.none()
+      if (version > newest || newest - version > kept) return Option.none()
       const touched: Array<Touched> = []
       for (let next = version + 1; next <= newest; next++) {
-        const commit = commits[next % remembered]
+        const commit = commits[next % kept]
         if (commit !== undefined) touched.push(commit)
       }
       return Option.some(join(touched))

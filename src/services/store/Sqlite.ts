@@ -64,8 +64,12 @@ const slotsOf = (operations: Commit["writes"]) =>
 export type { Options } from "./SqliteFile.ts"
 
 export const make = Effect.fnUntraced(function* (options: Options) {
-  const sql = yield* open(options)
-  return yield* Engine.make(yield* backend(sql, options), { maxAheadMs: options.maxAheadMs })
+  return yield* over(yield* open(options), options)
+})
+
+/** The same over a database that is open already. */
+export const over = Effect.fnUntraced(function* (sql: Client, options: Options & Engine.Options) {
+  return yield* Engine.make(yield* backend(sql, options), options)
 })
 
 /** Replaced rows that a commit takes out of the index of words itself. */

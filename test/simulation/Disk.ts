@@ -1,0 +1,65 @@
+/**
+ * The disk of a simulated node: it outlives the process, and loses what was not synced when the power fails. One is in memory, the
+ * other is the SQLite store on real files (`SqliteDisk.ts`).
+ */
+import { Effect, Layer } from "effect"
+import type * as Merge from "../../src/core/Merge.ts"
+import type { NodeId } from "../../src/core/NodeId.ts"
+import type { Operation } from "../../src/core/Operation.ts"
+import type { Clock } from "../../src/services/Clock.ts"
+import type { StoreUnavailable } from "../../src/services/Failure.ts"
+import { Store } from "../../src/services/Store.ts"
+import type * as Engine from "../../src/services/store/Engine.ts"
+import * as InMemory from "../../src/services/store/InMemory.ts"
+import * as MemoryDisk from "../../src/services/store/MemoryDisk.ts"
+import type { State } from "../../src/services/store/State.ts"
+
+/** What was committed, at one moment. */
+export interface Content {
+  readonly nodeId: NodeId | undefined
+  readonly state: Pick<State, "clock" | "digest">
+  readonly rows: ReadonlyMap<Merge.Slot, Operation>
+}
+
+export interface Disk {
+  /** What is committed now. Another object after each commit. */
+  readonly content: Content
+  /** Whether nothing more can be written. */
+  isFull: boolean
+  /** The store on this disk, for one process. */
+  store(options: Engine.Options): Layer.Layer<Store, StoreUnavailable, Clock>
+  /**
+   * The disk as the next process finds it. The one that ends goes on with this one, where nobody looks any more. With `power`, from 0
+   * to 1, that much of what was not synced is lost.
+   */
+  crash(power: number | undefined): Disk
+  copy(): Disk
+}
+
+/** In memory. */
+export const inMemory = (nodeId: NodeId, disk = MemoryDisk.make()): Disk => {
+  disk.nodeId = nodeId
+  let content: Content = { nodeId, state: disk.state, rows: disk.rows }
+  return {
+    get content() {
+      if (content.state !== disk.state) content = { nodeId, state: disk.state, rows: disk.rows }
+      return content
+    },
+    get isFull() {
+      return disk.isFull
+    },
+    set isFull(isFull) {
+      disk.isFull = isFull
+    },
+    store: (options) =>
+      Layer.effect(
+        Store,
+        Effect.suspend(() => InMemory.make({ ...options, disk }))
+      ),
+    crash: (power) => {
+      if (power !== undefined) MemoryDisk.losePower(disk, 1 + Math.floor(power * MemoryDisk.maxUnsynced))
+      return inMemory(nodeId, { ...MemoryDisk.copy(disk), isFull: disk.isFull })
+    },
+    copy: () => inMemory(nodeId, MemoryDisk.copy(disk))
+  }
+}
