@@ -55,7 +55,8 @@ export const open = (session: Session): Step =>
 /** What happens next. */
 export const step = (session: Session, event: Event): Step => {
   if (session.phase === "closed") return [session, []]
-  const [next, actions] = react(session, event)
+  const [reacted, actions] = react(session, event)
+  const next = Inbound.noteArrival(reacted, event.now)
   return next.peer === undefined || next.diverged === session.diverged
     ? [next, actions]
     : [next, [...actions, { _tag: "Diverged", peer: next.peer, diverged: next.diverged }]]

@@ -122,6 +122,8 @@ export interface Ack {
   readonly rows: Option.Option<string>
   /** Origins whose operations are held back for their clock, with the first reading held. */
   readonly held: VectorClock.VectorClock
+  /** Whether the sender knows of rows that one of the two does not have yet, or cannot have. */
+  readonly underWay?: boolean
 }
 
 /** What the sender holds in some ranges of rows. Only for peers that name the feature `repair`. */
@@ -191,7 +193,8 @@ const AckWire = Schema.Struct({
   vector_clock: ClockRecord,
   digest: Schema.optionalKey(ShortText),
   rows: Schema.optionalKey(DigestText),
-  held: Schema.optionalKey(ClockRecord)
+  held: Schema.optionalKey(ClockRecord),
+  under_way: Schema.optionalKey(Schema.Boolean)
 })
 const PositionWire = Schema.Tuple([ShortText, ShortText, ShortText])
 const RangesWire = Schema.Struct({
@@ -282,7 +285,8 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
           clock,
           digest: Option.fromUndefinedOr(wire.digest),
           rows: Option.fromUndefinedOr(wire.rows),
-          held
+          held,
+          underWay: wire.under_way ?? false
         }))
       )
     case "sync_deferred":
@@ -358,7 +362,8 @@ export const encode = (message: Message): string => {
         vector_clock: VectorClock.toRecord(message.clock),
         digest: Option.getOrUndefined(message.digest),
         rows: Option.getOrUndefined(message.rows),
-        ...(HashMap.isEmpty(message.held) ? {} : { held: VectorClock.toRecord(message.held) })
+        ...(HashMap.isEmpty(message.held) ? {} : { held: VectorClock.toRecord(message.held) }),
+        ...(message.underWay === true ? { under_way: true } : {})
       })
     case "sync_deferred":
       return JSON.stringify(message)

@@ -1,6 +1,7 @@
 /** Rows that no clock covers, as an import of what a lost node wrote makes them. */
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary } from "effect"
+import { CanonicalJson } from "../../src/core/Json.ts"
 import { slotOf } from "../../src/core/Merge.ts"
 import type { Operation } from "../../src/core/Operation.ts"
 import * as Session from "../../src/core/Session.ts"
@@ -9,6 +10,9 @@ import { integer, runs } from "../support/Generators.ts"
 import { NaiveReplica } from "../support/NaiveReplica.ts"
 import { Link, node, write } from "../support/Network.ts"
 import { assertConverged, rows, settle } from "../support/Settle.ts"
+
+/** How a link is set up; `newOrigins`, `isFull` and `maxRecvBytes` are of its second end. */
+type Options = Partial<Session.Options> & { readonly newOrigins?: number; readonly isFull?: boolean }
 
 const lost = node("lost")
 
@@ -101,4 +105,81 @@ describe("rows that no clock covers", () => {
     },
     runs(200)
   )
+})
+
+describe("what is known to be under way", () => {
+  /** Ways in which rows that no clock covers stay away for a while, or for good, and nothing was lost. */
+  const ways: ReadonlyArray<
+    readonly [string, (replicas: ReturnType<typeof pair>["replicas"], now: number) => Options]
+  > = [
+    [
+      "more new origins than may be taken at once",
+      ([a]) => {
+        const origins = Array.from({ length: 40 }, (_, n) => write(node(`lost${n}`), { wall: 1, counter: 0 }, `r${n}`))
+        take(a, origins)
+        return { newOrigins: 3 }
+      }
+    ],
+    [
+      "rows of a third node that are ahead of the clock",
+      ([a], now) => {
+        take(a, [write(lost, { wall: now + 400_000, counter: 0 }, "early")])
+        return {}
+      }
+    ],
+    [
+      "rows that are too large for the other side",
+      ([a]) => {
+        const data = CanonicalJson.make(`{"content":"${"x".repeat(8_000)}"}`)
+        take(a, [{ ...write(lost, { wall: 1, counter: 0 }, "large"), data }])
+        return { maxRecvBytes: 4_096 }
+      }
+    ],
+    [
+      "a disk without room",
+      ([a]) => {
+        take(a, legacy(5))
+        return { isFull: true }
+      }
+    ],
+    [
+      "many frames, one at a time",
+      ([a]) => {
+        take(a, legacy(200))
+        return { credit: { bytes: 1, frames: 1 }, maxFrameBytes: 1_300 }
+      }
+    ]
+  ]
+
+  for (const [name, prepare] of ways) {
+    it(`${name}: neither side says that the other holds other rows`, () => {
+      const { clock, replicas } = pair()
+      const { newOrigins, isFull = false, maxRecvBytes, ...options } = prepare(replicas, clock.now)
+      const each = [{}, maxRecvBytes === undefined ? {} : { maxRecvBytes }] as const
+      const link = new Link(...replicas, () => clock.now, options, {}, each)
+      if (newOrigins !== undefined) link.newOrigins[1] = newOrigins
+      link.ends[1].isFull = isFull
+      for (let round = 0; round < 20; round++) {
+        settle([link], clock)
+        clock.now += 3_500
+        for (const index of [0, 1] as const) link.tick(index)
+        assert.deepStrictEqual(
+          link.ends.map(({ divergences }) => divergences),
+          [0, 0]
+        )
+      }
+    })
+  }
+
+  it("a difference that nothing explains is told, also after something was under way", () => {
+    const { clock, replicas, connect } = pair()
+    take(replicas[0], legacy(40))
+    const link = connect()
+    assertConverged(replicas)
+    const [slot] = [...replicas[1].state.keys()]
+    replicas[1].damage((state) => slot !== undefined && state.delete(slot))
+    for (const index of [0, 1] as const) link.notify(index)
+    settle([link], clock)
+    assert.isAbove(link.ends[0].divergences + link.ends[1].divergences, 0)
+  })
 })

@@ -59,6 +59,8 @@ const commit = ({ isFull, replica }: End, batch: Batch, now: number): Session.Ev
 export class Link {
   readonly ends: readonly [End, End]
   readonly now: () => number
+  /** How many origins that it does not know yet each end takes in one frame. */
+  readonly newOrigins: [number, number] = [Infinity, Infinity]
 
   constructor(
     dialler: NaiveReplica,
@@ -163,7 +165,7 @@ export class Link {
     const end = this.ends[index]
     const text = end.inbox.shift()
     if (text === undefined) return false
-    this.event(index, { _tag: "Received", now: this.now(), text })
+    this.event(index, { _tag: "Received", now: this.now(), text, newOrigins: this.newOrigins[index] })
     if (end.inbox.length === 0 && Session.deadline(end.session) <= this.now()) this.tick(index)
     return true
   }

@@ -258,14 +258,18 @@ export const tell = (session: Session, seq: Option.Option<number>): Step => {
     VectorClock.difference(local.clock, announced),
     session.takes.frame - 2 * envelopeBytes
   )
+  // A digest is the digest of a clock: it goes with the last part of it.
+  const digests = more.length > 0 ? { digest: Option.none(), rows: Option.none() } : digestsOf(local)
+  const underWay = isMissing(session) || (Option.isSome(digests.rows) && isUnderWay(session))
   const told: Session = {
     ...session,
     announced: VectorClock.merge(announced, clock),
-    isDigestDue: false,
+    isDigestDue: more.length > 0 && session.isDigestDue,
+    isUnderWayTold: underWay,
     inbound: { ...inbound, tellAt: more.length > 0 ? session.heardAt : undefined }
   }
   if (Option.isNone(seq) && HashMap.isEmpty(clock) && !session.isDigestDue) return [told, []]
-  const text = Wire.encode({ type: "sync_ack", seq, clock, ...digestsOf(local), held: inbound.held })
+  const text = Wire.encode({ type: "sync_ack", seq, clock, ...digests, held: inbound.held, underWay })
   return [told, [{ _tag: "Send", text, operations: 0 }]]
 }
 
@@ -283,13 +287,18 @@ export const onAck = (session: Session, ack: Wire.Ack, now: number): Session | P
 }
 
 /** The peer told its digest. */
-export const hear = (session: Session, { digest, rows }: Pick<Wire.Ack, "digest" | "rows">, now: number): Session => {
+export const hear = (
+  session: Session,
+  { digest, rows, underWay = false }: Pick<Wire.Ack, "digest" | "rows" | "underWay">,
+  now: number
+): Session => {
   const heard = Option.map(
     Option.orElse(digest, () => rows),
     (text) => ({
       clock: session.known,
       digest: text,
-      isSettled: Option.isSome(digest)
+      isSettled: Option.isSome(digest),
+      isUnderWay: underWay
     })
   )
   return compareDigest({ ...session, heard: Option.getOrUndefined(heard) }, now)
@@ -309,17 +318,36 @@ export const compareDigest = (session: Session, now: number): Session => {
   if (ours === theirs || session.diverged || (heard.isSettled && isSettled(local))) {
     return withDiverged({ ...session, suspicion: undefined }, ours !== theirs, now)
   }
+  // What one side knows to be missing explains the difference.
+  if (heard.isUnderWay || isUnderWay(session)) return { ...session, suspicion: undefined }
   const isSame = suspicion?.ours === ours && suspicion.theirs === theirs
   if (!isSame) return { ...session, suspicion: { ours, theirs, at: now + times.uncovered } }
-  if (now < suspicion.at) return session
-  return isQuiet(session)
-    ? withDiverged({ ...session, suspicion: undefined }, true, now)
-    : { ...session, suspicion: { ours, theirs, at: now + times.uncovered } }
+  return now < suspicion.at ? session : withDiverged({ ...session, suspicion: undefined }, true, now)
 }
 
-/** Whether no operation is under way that is known of. */
-const isQuiet = ({ inbound, outbound }: Session): boolean =>
-  inbound.complete && inbound.waiting.length + outbound.unacked.length === 0 && HashMap.isEmpty(outbound.dirty)
+/** Whether rows are known of that one of the two does not take, or not yet. */
+const isMissing = ({ inbound, outbound }: Session): boolean =>
+  inbound.stale ||
+  HashMap.size(inbound.held) + HashSet.size(inbound.leftOut) > 0 ||
+  Deferral.countOf(outbound.deferral) + (inbound.deferred?.count ?? 0) > 0
+
+/** Whether rows are known of that one of the two does not have, or not yet. */
+const isUnderWay = (session: Session): boolean => {
+  const { inbound, outbound } = session
+  const waiting = inbound.waiting.length + outbound.unacked.length + HashMap.size(outbound.dirty)
+  return !inbound.complete || waiting > 0 || isMissing(session)
+}
+
+/** A peer that was told that rows are under way hears when they are not any more. */
+export const noteArrival = (session: Session, now: number): Session =>
+  !session.isUnderWayTold || session.phase !== "open" || isUnderWay(session)
+    ? session
+    : {
+        ...session,
+        isUnderWayTold: false,
+        isDigestDue: true,
+        inbound: { ...session.inbound, tellAt: session.inbound.tellAt ?? now + times.tell }
+      }
 
 const withDiverged = (session: Session, diverged: boolean, now: number): Session => {
   const { repair, inbound } = session

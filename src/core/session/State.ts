@@ -233,6 +233,8 @@ export interface Heard {
   readonly digest: string
   /** Whether the clock covers all these rows: then equal clocks mean equal digests at once. */
   readonly isSettled: boolean
+  /** Whether the peer knew of rows that one of us does not have yet, or cannot have. */
+  readonly isUnderWay: boolean
 }
 
 /** Two digests that differ, and since when that is more than an accident of timing (ms). */
@@ -271,6 +273,8 @@ export interface Session {
   readonly suspicion: Suspicion | undefined
   /** Whether the peer has to hear our digest, though our clock has not moved. */
   readonly isDigestDue: boolean
+  /** Whether the peer was told that rows are under way: when they are not any more, it is told that. */
+  readonly isUnderWayTold: boolean
   /** Whether the peer had another digest at the same clock. */
   readonly diverged: boolean
   readonly repair: Repair
@@ -395,6 +399,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
   uncovered: noHoldings,
   suspicion: undefined,
   isDigestDue: false,
+  isUnderWayTold: false,
   diverged: false,
   repair: {
     isSpoken: false,
