@@ -1,9 +1,10 @@
 /**
- * Breaks a copy of the program in each way of `mutants/Mutants.ts`, and lets the simulation find out.
+ * Breaks a copy of the program in each way of `mutants/Mutants.ts`, and lets the simulation, or the test that is named there, find out.
+ * What counts is an oracle that says what is broken, or an assertion that fails. A crash does not.
  *
- *   npm run mutants -- [--seeds 400] [--only TEXT] [--json]
+ *   npm run mutants -- [--seeds 400] [--only TEXT] [--sample] [--json]
  *
- * Exits 0 when every mutant was caught.
+ * `--sample` takes a few that are found at once. Exits 0 when every mutant was caught.
  */
 import { spawn } from "node:child_process"
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
@@ -12,24 +13,34 @@ import { join } from "node:path"
 import { type Mutant, mutants } from "./mutants/Mutants.ts"
 import { options, refuse } from "./Options.ts"
 
-const usage = "npm run mutants -- [--seeds N] [--only TEXT] [--json]"
+const usage = "npm run mutants -- [--seeds N] [--only TEXT] [--sample] [--json]"
 const values = options(usage, {
   seeds: { type: "string", default: "400" },
   only: { type: "string", default: "" },
+  sample: { type: "boolean", default: false },
   json: { type: "boolean", default: false }
 })
 const seeds = Number(values.seeds)
 if (!(seeds >= 1)) refuse("--seeds takes a number", usage)
 
 /** Longer than the seeds take, for a mutant that runs in circles. */
-const patience = 300_000
+const patience = 900_000
 
-interface Caught {
+interface Found {
+  /** The seed, or the test. */
+  readonly where: string
+  /** The oracle, or the assertion. */
+  readonly by: string
+  readonly what: string
+}
+
+interface Hunted {
   readonly name: string
   readonly breaks: string
-  readonly seed: number | null
-  /** What the simulation said; none when it found nothing. */
-  readonly broken: string | null
+  /** None when it survived. */
+  readonly found: Found | null
+  /** What else came of it, which does not count. */
+  readonly note: string
   readonly seconds: number
 }
 
@@ -38,7 +49,7 @@ const root = new URL("../", import.meta.url).pathname
 /** A tree of its own with the replacement made. */
 const treeOf = ({ name, file, from, to }: Mutant): string => {
   const tree = mkdtempSync(join(tmpdir(), "feral-sync-mutant-"))
-  for (const part of ["src", "test", "scripts", "package.json"])
+  for (const part of ["src", "test", "scripts", "package.json", "tsconfig.json", "vitest.config.ts"])
     cpSync(join(root, part), join(tree, part), { recursive: true })
   symlinkSync(join(root, "node_modules"), join(tree, "node_modules"))
   const text = readFileSync(join(tree, file), "utf8")
@@ -50,49 +61,84 @@ const treeOf = ({ name, file, from, to }: Mutant): string => {
   return tree
 }
 
-const hunt = (mutant: Mutant): Promise<Caught> =>
+type Result = Pick<Hunted, "found" | "note">
+
+/** What a run of the simulation says. */
+const readHunt = (out: string): Result => {
+  const { found, crashes } = JSON.parse(out) as {
+    readonly found: { readonly seed: number; readonly oracle: string; readonly broken: string } | null
+    readonly crashes: number
+  }
+  const note = crashes > 0 ? `${crashes} seeds ended with a crash` : ""
+  return found === null
+    ? { found, note }
+    : { found: { where: `seed ${found.seed}`, by: found.oracle, what: found.broken }, note }
+}
+
+/** What a run of a test says. */
+const readTest = (out: string): Result => {
+  const { testResults } = JSON.parse(out.slice(out.indexOf("{"))) as {
+    readonly testResults: ReadonlyArray<{
+      readonly assertionResults: ReadonlyArray<{
+        readonly fullName: string
+        readonly status: string
+        readonly failureMessages: ReadonlyArray<string> | null
+      }>
+    }>
+  }
+  const failed = testResults.flatMap(({ assertionResults }) =>
+    assertionResults.filter(({ status }) => status === "failed")
+  )
+  for (const { fullName, failureMessages } of failed) {
+    const what = failureMessages?.find((message) => /AssertionError|Property failed|Counterexample/i.test(message))
+    if (what !== undefined) return { found: { where: fullName, by: "assertion", what }, note: "" }
+  }
+  return { found: null, note: failed.length > 0 ? `${failed.length} tests ended with a crash` : "" }
+}
+
+const hunt = (mutant: Mutant): Promise<Hunted> =>
   new Promise((resolve) => {
     const tree = treeOf(mutant)
     const began = performance.now()
-    const child = spawn(process.execPath, [join(tree, "scripts/mutants/Hunt.ts"), `${seeds}`], {
-      stdio: ["ignore", "pipe", "pipe"],
-      timeout: patience
-    })
+    const { name, breaks, test } = mutant
+    const args =
+      test === undefined
+        ? [join(tree, "scripts/mutants/Hunt.ts"), `${seeds}`]
+        : [join(tree, "node_modules/vitest/vitest.mjs"), "run", "--project=unit", "--reporter=json", test]
+    const child = spawn(process.execPath, args, { cwd: tree, stdio: ["ignore", "pipe", "pipe"], timeout: patience })
     let out = ""
     let errors = ""
     child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text))
     child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text))
     child.once("close", (code, signal) => {
       rmSync(tree, { recursive: true, force: true })
-      const found =
-        code === 0
-          ? (JSON.parse(out) as { readonly seed: number; readonly broken: string } | null)
-          : { seed: null, broken: signal === null ? errors.trim().slice(-200) : "it does not end" }
-      const { name, breaks } = mutant
-      const seconds = Math.round((performance.now() - began) / 100) / 10
-      resolve({ name, breaks, seed: found?.seed ?? null, broken: found?.broken ?? null, seconds })
+      const isRead = signal === null && (test === undefined ? code === 0 : out.includes("testResults"))
+      const result = isRead
+        ? (test === undefined ? readHunt : readTest)(out)
+        : { found: null, note: signal === null ? errors.trim().slice(-200) : "it does not end" }
+      resolve({ name, breaks, ...result, seconds: Math.round((performance.now() - began) / 100) / 10 })
     })
   })
 
-const chosen = mutants.filter(({ name }) => name.includes(values.only))
+const chosen = mutants.filter(({ name, isQuick }) => name.includes(values.only) && (!values.sample || isQuick === true))
 if (chosen.length === 0) refuse(`no mutant is called ${values.only}`, usage)
 const waiting = [...chosen]
-const caught: Array<Caught> = []
+const hunted: Array<Hunted> = []
+const line = (text: string): string => text.split("\n", 1)[0]?.slice(0, 120) ?? ""
 const hunter = async () => {
   for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-    const one = await hunt(mutant)
-    caught.push(one)
-    if (!values.json) {
-      console.log(
-        one.broken === null
-          ? `✗ ${one.name}: it survived ${seeds} seeds (${one.seconds} s)`
-          : `✓ ${one.name}: seed ${one.seed ?? "-"}, ${one.seconds} s: ${one.broken.split("\n", 1)[0]?.slice(0, 120)}`
-      )
-    }
+    const { found, ...one } = await hunt(mutant)
+    hunted.push({ ...one, found })
+    if (values.json) continue
+    console.log(
+      found === null
+        ? `✗ ${one.name}: it survived ${mutant.test ?? `${seeds} seeds`} (${one.seconds} s) ${one.note}`
+        : `✓ ${one.name}: ${found.where}, by ${found.by}, ${one.seconds} s: ${line(found.what)}`
+    )
   }
 }
 await Promise.all([hunter(), hunter()])
-const survivors = caught.filter(({ broken }) => broken === null)
-if (values.json) console.log(JSON.stringify(caught))
-else console.log(`\n${caught.length - survivors.length} of ${caught.length} mutants were caught`)
+const survivors = hunted.filter(({ found }) => found === null)
+if (values.json) console.log(JSON.stringify(hunted))
+else console.log(`\n${hunted.length - survivors.length} of ${hunted.length} mutants were caught`)
 process.exitCode = survivors.length === 0 ? 0 : 1

@@ -1,5 +1,6 @@
 /**
- * Plays seeds until a promise is broken, in the tree that it lies in. Prints what was found as JSON.
+ * Plays seeds until an oracle finds a promise broken, in the tree that it lies in. Prints what was found as JSON. A crash finds
+ * nothing: anybody sees it.
  *
  *   node scripts/mutants/Hunt.ts COUNT
  */
@@ -7,9 +8,11 @@ import { scenarioOf } from "../../test/simulation/Scenario.ts"
 import { simulate } from "../../test/simulation/Simulation.ts"
 
 const count = Number(process.argv[2])
-let found: { readonly seed: number; readonly broken: string } | undefined
+let crashes = 0
+let found: { readonly seed: number; readonly oracle: string; readonly broken: string } | undefined
 for (let seed = 1; seed <= count && found === undefined; seed++) {
-  const { broken } = simulate(scenarioOf(seed))
-  if (broken !== undefined) found = { seed, broken }
+  const { broken = "", oracle } = simulate(scenarioOf(seed))
+  if (oracle !== undefined) found = { seed, oracle, broken }
+  else if (broken !== "") crashes++
 }
-console.log(JSON.stringify(found ?? null))
+console.log(JSON.stringify({ found: found ?? null, crashes }))

@@ -1,4 +1,5 @@
 /** Ways to break the program that must not go unnoticed: each is one replacement in one file, and breaks one promise. */
+import { ofTheStore, ofWhatIsTold } from "./More.ts"
 
 export interface Mutant {
   readonly name: string
@@ -8,6 +9,10 @@ export interface Mutant {
   /** Stands in the file exactly once. */
   readonly from: string
   readonly to: string
+  /** The test that finds it, where that is not the simulation. */
+  readonly test?: string
+  /** Whether it is found within a few seeds, and so belongs to the sample. */
+  readonly isQuick?: boolean
 }
 
 const deferral = "src/core/session/Deferral.ts"
@@ -16,7 +21,7 @@ const merge = "src/core/Merge.ts"
 const outbound = "src/core/session/Outbound.ts"
 const inbound = "src/core/session/Inbound.ts"
 
-export const mutants: ReadonlyArray<Mutant> = [
+const ofTheSession: ReadonlyArray<Mutant> = [
   {
     name: "claim past what was left out",
     breaks: "a node claims a row that was too large for it, and never gets it when the limit is raised",
@@ -182,8 +187,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "rows that no clock covers are not compared",
     breaks: "what one side lacks of a lost node's rows stays away",
     file: inbound,
-    from: "? withDiverged({ ...session, suspicion: undefined }, true, now)",
-    to: "? { ...session, suspicion: undefined }"
+    from: "return now < suspicion.at ? session : withDiverged({ ...session, suspicion: undefined }, true, now)",
+    to: "return now < suspicion.at ? session : { ...session, suspicion: undefined }"
   },
   {
     name: "what both hold without a claim is sent again",
@@ -207,3 +212,5 @@ export const mutants: ReadonlyArray<Mutant> = [
     to: "? VectorClock.merge(claim(next), next.reported) : VectorClock.empty"
   }
 ]
+
+export const mutants: ReadonlyArray<Mutant> = [...ofTheSession, ...ofTheStore, ...ofWhatIsTold]

@@ -183,6 +183,24 @@ describe("Session", () => {
     assert.deepStrictEqual(rows(left), rows(right))
   })
 
+  it("a claim of our own history waits for what won over a winner over a part of it", () => {
+    const clock = { now: 1_000_000 }
+    const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
+    const link = new Link(left, right, () => clock.now)
+    settle([link], clock)
+    const [lost, kept] = [write(a, { wall: 1, counter: 0 }, "x"), write(a, { wall: 4, counter: 0 }, "y")]
+    // Of the one that won at first nothing is left to be sent.
+    const winners = [write(c, { wall: 2, counter: 0 }, "x"), write(node("d"), { wall: 3, counter: 0 }, "x")]
+    left.append([lost])
+    left.apply({ operations: winners, through: VectorClock.empty, quarantined: [] })
+    left.append([kept])
+    link.notify(0)
+    while (link.deliver(1)) assertPrefix([right], [lost, kept])
+    settle([link], clock)
+    assertPrefix([right], [lost, kept])
+    assert.deepStrictEqual(rows(left), rows(right))
+  })
+
   it("holds back an operation from the future, takes the others, and takes it when its time has come", () => {
     const clock = { now: 1_000_000 }
     const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]

@@ -16,11 +16,17 @@ import { largeContent, maxDrift } from "./Scenario.ts"
 /** Whether a node with a small limit cannot take an operation. */
 const isLarge = ({ data }: Operation): boolean => data.length >= largeContent
 
-/** A promise that was broken. */
-export class Broken extends Error {}
+/** A promise that was broken, and which kind of promise. */
+export class Broken extends Error {
+  readonly oracle: string
+  constructor(oracle: string, promise: string) {
+    super(promise)
+    this.oracle = oracle
+  }
+}
 
-export const broken = (promise: string): never => {
-  throw new Broken(promise)
+export const broken = (oracle: string, promise: string): never => {
+  throw new Broken(oracle, promise)
 }
 
 const isSet = ({ table }: Operation): boolean => table === "episodes" || table === "execution_log"
@@ -68,11 +74,11 @@ export class Ledger {
   /** Notes what a node acknowledged. No reading is issued twice, nor out of order where the order is known. */
   add(operation: Operation, hasForgotten = false): void {
     const text = Hlc.toText(operation.hlc)
-    if (this.byHlc.has(text)) broken(`the reading ${text} was issued twice`)
+    if (this.byHlc.has(text)) broken("ledger", `the reading ${text} was issued twice`)
     this.byHlc.set(text, operation.op_id)
     const last = this.last.get(operation.hlc.node)
     if (!hasForgotten && last !== undefined && !Hlc.isAfter(operation.hlc, last))
-      broken(`the reading ${text} was issued after a later one`)
+      broken("ledger", `the reading ${text} was issued after a later one`)
     this.last.set(operation.hlc.node, operation.hlc)
     this.operations.push(operation)
   }
@@ -108,13 +114,14 @@ export const checkSafety = (
   for (const operation of ledger.operations) {
     if (restored.has(operation.hlc.node)) continue
     if (operation.hlc.node === nodeId && !VectorClock.covers(state.clock, operation.hlc))
-      broken(`${name} does not claim what it has acknowledged: ${operation.op_id}`)
+      broken("claims", `${name} does not claim what it has acknowledged: ${operation.op_id}`)
     if (VectorClock.covers(state.clock, operation.hlc) && !holds(rows, operation)) {
       // What beats it may be too large to come here, or anywhere on the way here: that one is claimed by nobody who lacks it.
       if (ledger.operations.some((other) => isLarge(other) && beats(other, operation))) continue
       // What beats it may be a part of the history that was lost.
       if (ledger.operations.some((other) => restored.has(other.hlc.node) && beats(other, operation))) continue
       broken(
+        "claims",
         `${name} claims ${operation.hlc.node} up to ${Hlc.toText({ ...VectorClock.get(state.clock, operation.hlc.node), node: operation.hlc.node })}, and holds neither ${operation.op_id} (${Hlc.toText(operation.hlc)}, ${operation.table} ${operation.row_id}) nor what beats it`
       )
     }
@@ -122,14 +129,14 @@ export const checkSafety = (
   let digest = Digest.empty
   for (const operation of rows.values()) digest = Digest.add(digest, Digest.ofOperation(operation))
   if (Digest.toText(digest) !== Digest.toText(state.digest))
-    broken(`${name} keeps a digest that is not that of its rows`)
+    broken("digest", `${name} keeps a digest that is not that of its rows`)
 }
 
 /** Nothing of somebody else is taken whose time is further ahead than the clock here, at its latest, allows. */
 export const checkPoison = (name: string, { rows, nodeId }: Content, latest: number): void => {
   for (const { hlc, op_id } of rows.values()) {
     if (hlc.node !== nodeId && hlc.wall > latest + maxDrift) {
-      broken(`${name} has taken ${op_id} of ${hlc.node}, ${hlc.wall - latest} ms before its time`)
+      broken("clock poison", `${name} has taken ${op_id} of ${hlc.node}, ${hlc.wall - latest} ms before its time`)
     }
   }
 }
@@ -143,10 +150,10 @@ export const checkGrowth = (
   const now = new Set<Merge.Slot>()
   for (const [slot, operation] of rows) {
     if (!isSet(operation)) continue
-    if (operation.op_type === "delete") broken(`${name} has deleted ${slot.replaceAll("\0", " ")}`)
+    if (operation.op_type === "delete") broken("growth", `${name} has deleted ${slot.replaceAll("\0", " ")}`)
     now.add(slot)
   }
-  for (const slot of before) if (!now.has(slot)) broken(`${name} has lost ${slot.replaceAll("\0", " ")}`)
+  for (const slot of before) if (!now.has(slot)) broken("growth", `${name} has lost ${slot.replaceAll("\0", " ")}`)
   return now
 }
 
@@ -168,14 +175,18 @@ export const checkKnowsToBeAhead = (
     const isConnected = protocol === 2 && (state === "live" || state === "syncing")
     const isTaken = other === undefined || VectorClock.covers(other.state.clock, own)
     if (isConnected && !isTaken && last_error?._tag !== "DeferredByPeer")
-      broken(`${name} is not told that ${node_id} does not take what it wrote: ${JSON.stringify(last_error)}`)
+      broken(
+        "deferral",
+        `${name} is not told that ${node_id} does not take what it wrote: ${JSON.stringify(last_error)}`
+      )
   }
 }
 
 /** No node shows that others hold other rows, where no history was lost. */
 export const checkNotDiverged = (name: string, status: ReadonlyArray<PeerStatus>): void => {
   const diverged = status.find(({ last_error }) => last_error?._tag === "Diverged")
-  if (diverged !== undefined) broken(`${name} says that ${diverged.node_id} holds other rows, and nothing was lost`)
+  if (diverged !== undefined)
+    broken("divergence", `${name} says that ${diverged.node_id} holds other rows, and nothing was lost`)
 }
 
 /** A node that has taken another identity holds the same, and nothing under its old one after `now`. */
@@ -187,9 +198,9 @@ export const checkRenewed = (
 ): void => {
   const names = ({ op_id }: Operation) => op_id
   const [one, other] = [before, after].map((rows) => Array.from(rows.values(), names).sort().join())
-  if (one !== other) broken(`a node that was renewed holds ${other}, where it had ${one}`)
+  if (one !== other) broken("identity", `a node that was renewed holds ${other}, where it had ${one}`)
   const late = [...after.values()].find(({ hlc }) => hlc.node === old && hlc.wall > now)
-  if (late !== undefined) broken(`a node that was renewed still holds ${late.op_id} of ${late.hlc.wall}`)
+  if (late !== undefined) broken("identity", `a node that was renewed still holds ${late.op_id} of ${late.hlc.wall}`)
 }
 
 /** Whether all disks claim the same and hold the same. */
@@ -223,10 +234,11 @@ export const checkDelivered = (
         if (reached.has(one) && takes(other)) reached.add(other)
       }
     }
-    if (reached.size === 0) broken(`nobody holds ${winner.op_id}`)
+    if (reached.size === 0) broken("delivery", `nobody holds ${winner.op_id}`)
     for (const index of reached) {
       const held = disks[index]?.rows.get(slot)
-      if (held?.op_id !== winner.op_id) broken(`node ${index} holds ${held?.op_id ?? "nothing"}, not ${winner.op_id}`)
+      if (held?.op_id !== winner.op_id)
+        broken("delivery", `node ${index} holds ${held?.op_id ?? "nothing"}, not ${winner.op_id}`)
     }
   }
 }
@@ -237,19 +249,24 @@ export const checkConverged = (disks: ReadonlyArray<Content>, ledger: Ledger): v
     const first = disks[0]
     if (first === undefined) return
     for (const operation of ledger.operations) {
-      if (!holds(rows, operation)) broken(`node ${index} lacks ${operation.op_id} (${Hlc.toText(operation.hlc)})`)
+      if (!holds(rows, operation))
+        broken("convergence", `node ${index} lacks ${operation.op_id} (${Hlc.toText(operation.hlc)})`)
     }
     const naive = mergeOf([...ledger.operations, ...disks.flatMap((disk) => [...disk.rows.values()])])
     for (const slot of new Set([...naive.keys(), ...rows.keys()])) {
       if (naive.get(slot)?.op_id !== rows.get(slot)?.op_id) {
         broken(
+          "convergence",
           `node ${index} holds ${rows.get(slot)?.op_id ?? "nothing"} in ${slot.replaceAll("\0", " ")}, where the merge of all is ${naive.get(slot)?.op_id ?? "nothing"}`
         )
       }
     }
     if (VectorClock.compare(state.clock, first.state.clock) !== "equal") {
       const show = (clock: VectorClock.VectorClock) => JSON.stringify(Object.fromEntries(HashMap.toEntries(clock)))
-      broken(`nodes 0 and ${index} claim different histories: ${show(first.state.clock)} and ${show(state.clock)}`)
+      broken(
+        "convergence",
+        `nodes 0 and ${index} claim different histories: ${show(first.state.clock)} and ${show(state.clock)}`
+      )
     }
   }
 }

@@ -4,7 +4,9 @@ import { simulate } from "./Simulation.ts"
 
 describe("a simulation", () => {
   it("is the same for the same seed, to the last step", { timeout: 60_000 }, () => {
-    const onDisk = Array.from({ length: 100 }, (_, seed) => seed).filter((seed) => scenarioOf(seed).sqlite !== undefined)
+    const onDisk = Array.from({ length: 100 }, (_, seed) => seed).filter(
+      (seed) => scenarioOf(seed).sqlite !== undefined
+    )
     for (const seed of [1, 2, 3, 2 ** 32 - 1, ...onDisk.slice(0, 3)]) {
       assert.deepStrictEqual(simulate(scenarioOf(seed)), simulate(scenarioOf(seed)))
     }

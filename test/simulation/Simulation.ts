@@ -17,11 +17,13 @@ import * as Naive from "./Naive.ts"
 import { type Happening, maxDrift, type Scenario, told } from "./Scenario.ts"
 import { Shelf } from "./SqliteDisk.ts"
 import * as User from "./User.ts"
-import { epoch, World } from "./World.ts"
+import { epoch, Stuck, World } from "./World.ts"
 
 export interface Outcome {
   /** What was broken; none when all promises were kept. */
   readonly broken: string | undefined
+  /** What found that: the kind of the promise; none for a crash of the program. */
+  readonly oracle: string | undefined
   /** What happened, a line each. */
   readonly trace: ReadonlyArray<string>
   readonly fingerprint: string
@@ -379,15 +381,17 @@ export const simulate = (scenario: Scenario): Outcome => {
         yield* world.sleep(120_000)
       }
       if (rowsCarried > 0)
-        throw new Oracle.Broken(`equal nodes sent each other ${rowsCarried} rows when they met again`)
+        throw new Oracle.Broken("repetition", `equal nodes sent each other ${rowsCarried} rows when they met again`)
     }
     for (const { id, complaints } of old) {
-      if (complaints.length > 0) throw new Oracle.Broken(`${id} was sent what it cannot take: ${complaints[0]}`)
+      if (complaints.length > 0)
+        throw new Oracle.Broken("existing nodes", `${id} was sent what it cannot take: ${complaints[0]}`)
     }
   }).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(MemoryNetwork.layerSlow(delay), Logger.layer([]))))
 
-  const finished = (broken: string | undefined): Outcome => ({
-    broken,
+  const finished = (error: unknown): Outcome => ({
+    broken: error === undefined ? undefined : error instanceof Error ? error.message : String(error),
+    oracle: error instanceof Oracle.Broken ? error.oracle : error instanceof Stuck ? "progress" : undefined,
     trace,
     fingerprint: world.fingerprint,
     virtualMs: world.now - epoch,
@@ -398,9 +402,9 @@ export const simulate = (scenario: Scenario): Outcome => {
     const exit = world.run(main)
     if (Exit.isSuccess(exit)) return finished(undefined)
     const defect = Cause.squash(exit.cause)
-    return finished(defect instanceof Oracle.Broken ? defect.message : Cause.pretty(exit.cause))
+    return finished(defect instanceof Oracle.Broken ? defect : new Error(Cause.pretty(exit.cause)))
   } catch (error) {
-    return finished(error instanceof Error ? error.message : String(error))
+    return finished(error)
   } finally {
     shelf.clear()
   }

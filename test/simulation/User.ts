@@ -18,7 +18,7 @@ const pageOf = 3
 const limit = 5
 
 const same = (what: string, shown: ReadonlyArray<string>, right: ReadonlyArray<string>): void => {
-  if (shown.join() !== right.join()) broken(`${what} shows [${shown.join(", ")}], not [${right.join(", ")}]`)
+  if (shown.join() !== right.join()) broken("user", `${what} shows [${shown.join(", ")}], not [${right.join(", ")}]`)
 }
 
 /** Lists and searches. What is written meanwhile makes it worthless. */
@@ -47,7 +47,7 @@ export const look = Effect.fnUntraced(function* (node: SimulatedNode, kind: Kind
 /** What the lines of an export come to. */
 const shortcomingOf = ([header = "", ...lines]: ReadonlyArray<string>) => {
   const rows = Archived.readHeader(header)
-  if (Result.isFailure(rows)) return broken(`an export begins with ${header}`)
+  if (Result.isFailure(rows)) return broken("export", `an export begins with ${header}`)
   let sum = Archived.emptySum
   let end: Option.Option<Archived.Sum> = Option.none()
   for (const line of lines) {
@@ -84,9 +84,10 @@ export const carry = Effect.fnUntraced(
     if (out === undefined) return
     const { content, lines } = out
     const wrong = shortcomingOf(lines)
-    if (wrong !== undefined) broken(`a whole export of ${node.host} is said to be ${wrong}`)
+    if (wrong !== undefined) broken("export", `a whole export of ${node.host} is said to be ${wrong}`)
     const left = Math.max(1, Math.floor(cut * lines.length))
-    if (shortcomingOf(lines.slice(0, left)) === undefined) broken(`${left} of ${lines.length} lines pass for whole`)
+    if (shortcomingOf(lines.slice(0, left)) === undefined)
+      broken("export", `${left} of ${lines.length} lines pass for whole`)
     const rows = lines.slice(1, -1)
 
     const disk = inMemory(NodeId.make("fresh"))
@@ -95,11 +96,13 @@ export const carry = Effect.fnUntraced(
       Store
     )
     const { refused } = yield* (yield* archiveOf(fresh, Infinity, Infinity)).take(rows)
-    if (refused.length > 0) broken(`a line of an export is refused: ${refused[0]?.reason}`)
+    if (refused.length > 0) broken("export", `a line of an export is refused: ${refused[0]?.reason}`)
     for (const [slot, row] of content.rows) {
-      if (disk.content.rows.get(slot)?.op_id !== row.op_id) broken(`the export of ${node.host} lacks ${row.op_id}`)
+      if (disk.content.rows.get(slot)?.op_id !== row.op_id)
+        broken("export", `the export of ${node.host} lacks ${row.op_id}`)
     }
-    if (disk.content.rows.size !== content.rows.size) broken(`the export of ${node.host} has what the node has not`)
+    if (disk.content.rows.size !== content.rows.size)
+      broken("export", `the export of ${node.host} has what the node has not`)
 
     const { store } = other
     if (store === undefined || other.disk.isFull) return
@@ -109,7 +112,8 @@ export const carry = Effect.fnUntraced(
     const after = other.disk.content
     for (const [index, line] of rows.entries()) {
       const operation = Result.getOrThrow(Result.flatMap(parseExact(line, 64), fromWire))
-      if (!isRefused.has(index) && !holds(after.rows, operation)) broken(`${other.host} has imported no ${line}`)
+      if (!isRefused.has(index) && !holds(after.rows, operation))
+        broken("import", `${other.host} has imported no ${line}`)
     }
   },
   Effect.provideServiceEffect(Scope.Scope, Scope.make())

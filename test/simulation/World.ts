@@ -20,6 +20,9 @@ interface Sleeper {
 /** Steps without time going on: then something runs in circles. */
 const maxStepsPerInstant = 50_000
 
+/** Nothing goes on, or time does not. */
+export class Stuck extends Error {}
+
 export class World implements EffectScheduler.Scheduler {
   readonly executionMode = "sync"
   /** Virtual time, in ms. */
@@ -124,12 +127,12 @@ export class World implements EffectScheduler.Scheduler {
     for (let exit = fiber.pollUnsafe(); ; exit = fiber.pollUnsafe()) {
       if (exit !== undefined) return exit
       if (this.tasks.length > 0) {
-        if (++inThisInstant > this.maxSteps) throw new Error("something runs in circles, without time going on")
+        if (++inThisInstant > this.maxSteps) throw new Stuck("something runs in circles, without time going on")
         this.runOne()
         continue
       }
       const next = this.sleepers.shift()
-      if (next === undefined) throw new Error("everything waits, and for nothing")
+      if (next === undefined) throw new Stuck("everything waits, and for nothing")
       if (next.at > this.now) inThisInstant = 0
       this.now = next.at
       this.note(next.at)

@@ -2,8 +2,9 @@
  * The engine over a backend that is slow or fails, at the point that matters.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option, Stream } from "effect"
+import { Effect, Fiber, Layer, Option, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import * as Hlc from "../../../src/core/Hlc.ts"
 import { NodeId } from "../../../src/core/NodeId.ts"
 import { Clock } from "../../../src/services/Clock.ts"
 import { StoreUnavailable } from "../../../src/services/Failure.ts"
@@ -12,7 +13,7 @@ import * as Engine from "../../../src/services/store/Engine.ts"
 import * as State from "../../../src/services/store/State.ts"
 import { draft } from "../../support/Drafts.ts"
 import { node, write } from "../../support/Network.ts"
-import { at, batch, request } from "../../support/Stores.ts"
+import { at, batch, clockOf, request } from "../../support/Stores.ts"
 
 const a = node("a")
 const full = new StoreUnavailable({ reason: "disk full", detail: "" })
@@ -51,6 +52,21 @@ describe("Engine", () => {
         { rows: ["r3"], synced: false }
       ])
     }).pipe(Effect.provide(Clock.layer))
+  )
+
+  it.effect("two lives that begin from one backup, at a time that is still to come here, issue no reading twice", () =>
+    Effect.gen(function* () {
+      const high = at(1_000_000)
+      const opened = { ...State.empty, tops: clockOf({ here: high }) }
+      const live = Effect.gen(function* () {
+        const { backend } = recording(() => Effect.void)
+        const [operation] = yield* (yield* Engine.make({ ...backend, opened })).append([draft("r1")])
+        return operation?.hlc
+      }).pipe(Effect.scoped, Effect.provide(Layer.fresh(Clock.layer)))
+      const [one, other] = [yield* live, yield* live]
+      assert.isTrue(one !== undefined && Hlc.isAfter(one, high))
+      assert.notDeepEqual(one, other)
+    })
   )
 
   it.effect("a commit that has begun is accounted for, although its caller has gone", () =>

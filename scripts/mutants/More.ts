@@ -1,0 +1,164 @@
+/** Ways to break the database, what is told to peers, and what users see. */
+import type { Mutant } from "./Mutants.ts"
+
+const sqlite = "src/services/store/Sqlite.ts"
+const reissue = "src/services/store/SqliteReissue.ts"
+const inbound = "src/core/session/Inbound.ts"
+const outbound = "src/core/session/Outbound.ts"
+
+export const ofTheStore: ReadonlyArray<Mutant> = [
+  {
+    name: "no write is synced",
+    breaks: "a loss of power takes acknowledged writes",
+    file: sqlite,
+    from: `const level = synced ? "FULL" : "NORMAL"`,
+    to: `const level = "NORMAL"`
+  },
+  {
+    name: "the clock before the rows",
+    breaks: "a crash between two transactions leaves the claim to rows that are not there",
+    file: sqlite,
+    from: "    yield* transaction(sql, (connection) => writeCommit(connection, commit))\n",
+    to: `    yield* transaction(sql, (connection) => writeCommit(connection, { ...commit, writes: [], replaced: [] }))
+    yield* transaction(sql, (connection) => writeCommit(connection, commit))
+`
+  },
+  {
+    name: "what is replaced stays in the database",
+    breaks: "a row is there twice, or its new content not at all",
+    file: sqlite,
+    from: "if (replaced.length > 0) {",
+    to: "if (replaced.length > 1) {"
+  },
+  {
+    name: "the clock goes on from what was claimed alone",
+    breaks: "after a restart a reading is issued that is below one that was seen",
+    file: "src/services/store/State.ts",
+    from: "  for (const reading of HashMap.values(tops)) high = Hlc.latest(high, reading)\n",
+    to: "",
+    test: "test/services/store/State.test.ts"
+  },
+  {
+    name: "a restart goes on where the clock stood",
+    breaks: "after a restore behind the clock a reading is issued twice",
+    file: "src/services/store/Engine.ts",
+    from: "Effect.map(Random.nextIntBetween(0, 2 ** 24), (leap) =>",
+    to: "Effect.map(Random.nextIntBetween(0, 1), (leap) =>",
+    test: "test/services/store/Engine.test.ts"
+  },
+  {
+    name: "old commits are taken for the last ones",
+    breaks: "a session that was behind misses what was written",
+    file: "src/services/store/RecentCommits.ts",
+    from: "newest - version > kept",
+    to: "newest - version > Infinity"
+  },
+  {
+    name: "an edited row is not indexed again",
+    breaks: "a search finds no edited note",
+    file: "src/services/store/SqliteSearch.ts",
+    from: "AND seq <= ? AND kind IN (${kinds}) ORDER BY seq`",
+    to: "AND seq <= ? AND kind IN (${kinds}) AND NOT EXISTS (SELECT 1 FROM search_rows AS r WHERE r.kind = operations.kind AND r.row_id = operations.row_id) ORDER BY seq`"
+  },
+  {
+    name: "a page of a list begins with the last row of the one before",
+    breaks: "a list shows a row twice",
+    file: sqlite,
+    from: "WHERE kind = ${kind} AND row_id > ${after}",
+    to: "WHERE kind = ${kind} AND row_id >= ${after}"
+  },
+  {
+    name: "a lost place in the time to come is kept",
+    breaks: "a node that has taken a new identity still claims what nobody takes",
+    file: reissue,
+    from: "  if (!isAhead) return 0\n",
+    to: "  if (!isAhead || late.length === 0) return 0\n",
+    test: "test/services/store/Reissue.test.ts"
+  },
+  {
+    name: "what is written anew stays under the old name too",
+    breaks: "a node that has taken a new identity still holds what nobody takes",
+    file: reissue,
+    from: `yield* run("DELETE FROM operations WHERE origin = ? AND wall > ?", [before, now])`,
+    to: `yield* run("DELETE FROM operations WHERE origin = ? AND wall > ? AND op_type = 'delete'", [before, now])`,
+    test: "test/services/store/Reissue.test.ts"
+  },
+  {
+    name: "what is written anew comes before what it was written over",
+    breaks: "the last edit is lost to an earlier one",
+    file: reissue,
+    from: "hlc: { wall: seen.wall, counter: seen.counter + 1 + index, node: nodeId },",
+    to: "hlc: { wall: now, counter: index, node: nodeId },",
+    test: "test/services/store/Reissue.test.ts"
+  }
+]
+
+export const ofWhatIsTold: ReadonlyArray<Mutant> = [
+  {
+    name: "a session that is far behind takes nothing for new",
+    breaks: "what was written meanwhile is never sent",
+    file: outbound,
+    from: "outbound: { ...current.outbound, ...allDirty(current, now), reading: undefined } }, now)",
+    to: "outbound: { ...current.outbound, seen: current.local.version, reading: undefined } }, now)"
+  },
+  {
+    name: "who won over a winner is not counted",
+    breaks: "a peer claims our history without a winner over all of it",
+    file: outbound,
+    from: "node === self || found.has(node) ||",
+    to: "node === self ||",
+    test: "test/core/Session.test.ts"
+  },
+  {
+    name: "credit is not kept",
+    breaks: "more is under way than the other side has room for",
+    file: outbound,
+    from: "return unackedBytes < bytes && unacked.length < frames",
+    to: "return unackedBytes < Infinity || bytes < frames",
+    test: "test/core/Session.test.ts"
+  },
+  {
+    name: "a commit that changed nothing counts for the next one",
+    breaks: "what somebody else wrote at that moment is not sent",
+    file: inbound,
+    from: "const isNext = hasChanged && version === local.version + 1",
+    to: "const isNext = version === local.version + 1"
+  },
+  {
+    name: "a node is not told that it is ahead",
+    breaks: "a clock that was ahead isolates a node, and it does not know",
+    file: inbound,
+    from: "deferredOwn: Option.getOrUndefined(HashMap.get(ack.held, session.options.self))",
+    to: "deferredOwn: undefined"
+  },
+  {
+    name: "what is under way is taken for a loss",
+    breaks: "nodes say that others hold other rows, and nothing was lost",
+    file: inbound,
+    from: "  if (heard.isUnderWay || isUnderWay(session)) return { ...session, suspicion: undefined }\n",
+    to: ""
+  },
+  {
+    name: "any number of new origins is taken",
+    breaks: "a member that makes up origins fills the clocks of all",
+    file: inbound,
+    from: "    if (room < 1) return false\n",
+    to: "",
+    test: "test/services/hostile/Lying.test.ts"
+  },
+  {
+    name: "an export that was cut passes for whole",
+    breaks: "an import of a part says that all is there",
+    file: "src/core/Archive.ts",
+    from: "if (Option.isNone(rows)) return undefined",
+    to: "if (Option.isNone(rows) || Option.isNone(end)) return undefined"
+  },
+  {
+    name: "an early node is asked from the mark of one origin",
+    breaks: "what it has of other origins does not come until everything is asked for",
+    file: "src/core/legacy/Memory.ts",
+    from: "if (node === self || !Hlc.isAfter(reading, mark)) continue",
+    to: "if (node !== peer || !Hlc.isAfter(reading, mark)) continue",
+    test: "test/core/legacy/Memory.test.ts"
+  }
+]

@@ -1,0 +1,28 @@
+/** What a store knows without looking at its rows. */
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary } from "effect"
+import * as Hlc from "../../../src/core/Hlc.ts"
+import * as VectorClock from "../../../src/core/VectorClock.ts"
+import * as State from "../../../src/services/store/State.ts"
+import { integer } from "../../support/Generators.ts"
+import { node, write } from "../../support/Network.ts"
+
+describe("the state of a store", () => {
+  it.prop(
+    "the clock goes on after everything that was taken or claimed, whatever came of it",
+    [Arbitrary.array(Arbitrary.all([integer(0, 3), integer(1, 50), integer(0, 1)]), { minLength: 1, maxLength: 20 })],
+    ([steps]) => {
+      let state = State.empty
+      let highest = Hlc.zero
+      for (const [origin, wall, isClaim] of steps) {
+        const reading = { wall, counter: 0 }
+        const operations = isClaim === 1 ? [] : [write(node(`n${origin}`), reading, "row")]
+        const through =
+          isClaim === 1 ? VectorClock.advance(VectorClock.empty, node(`n${origin}`), reading) : VectorClock.empty
+        state = State.plan(state, State.nothingHeld, { operations, through, quarantined: [] }).state
+        highest = Hlc.latest(highest, reading)
+        assert.deepStrictEqual(State.highWater(state), highest)
+      }
+    }
+  )
+})
