@@ -390,7 +390,7 @@ export const simulate = (scenario: Scenario): Outcome => {
   }).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(MemoryNetwork.layerSlow(delay), Logger.layer([]))))
 
   const finished = (error: unknown): Outcome => ({
-    broken: error === undefined ? undefined : error instanceof Error ? error.message : String(error),
+    broken: error === undefined ? undefined : error instanceof Error ? error.message : "what was thrown is no error",
     oracle: error instanceof Oracle.Broken ? error.oracle : error instanceof Stuck ? "progress" : undefined,
     trace,
     fingerprint: world.fingerprint,
