@@ -31,10 +31,10 @@ export interface Access {
 }
 
 /**
- * What a command needs: to read, without a lock; to write to what belongs to the rows that are there, like their index; or to
- * write new rows. Only the last makes a data directory that is not there.
+ * What a command needs: to read, without a lock; to write to what belongs to the rows that are there, like their index; to
+ * change rows that are there; or to write new rows. Only the last makes a data directory that is not there.
  */
-export type Purpose = "read" | "maintain" | "write"
+export type Purpose = "read" | "maintain" | "change" | "write"
 
 /** How a command gets at a data directory. Tests have their own. */
 export const Opener = Context.Reference("feral-sync/cli/Access/Opener", {
@@ -74,6 +74,7 @@ const attempt = Effect.fnUntraced(function* (home: string, purpose: Purpose) {
     return access
   }
   yield* exists(home)
+  if (purpose === "change") return yield* direct(home, false)
   // A backup, or the directory of another user: what is there can be read.
   if (!Home.isWritable(home)) return yield* direct(home, true)
   if (purpose === "maintain") return yield* direct(home, false)

@@ -50,7 +50,7 @@ const add = Command.make("add", statement, (given) =>
 )
 
 const remove = Command.make("delete", { id: Fields.id }, ({ id }) =>
-  Writing.run("Deleted fact", ({ facts }) => facts.delete(id))
+  Writing.run("Deleted fact", ({ facts }) => facts.delete(id), "change")
 ).pipe(
   Command.withDescription("Take a fact back, on every node"),
   Command.withExamples([{ command: "feral-sync fact delete 5f3c…" }])

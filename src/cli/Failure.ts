@@ -25,7 +25,7 @@ export class HomeNotFound extends Schema.TaggedError<HomeNotFound>()("HomeNotFou
     const what = this.isEmpty
       ? `no node has used the data directory ${this.home} yet`
       : `no data directory at ${this.home}`
-    return `${what}: check --home and FERAL_HOME, or start a node there with "feral-sync start"`
+    return `${what}: check --home and FERAL_HOME, or start a node there with "${commandLine("start", this.home)}"`
   }
 }
 

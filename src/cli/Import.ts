@@ -11,7 +11,7 @@ import { createReadStream } from "node:fs"
 import { commandLine } from "../services/Invocation.ts"
 import * as Archived from "../core/Archive.ts"
 import { utf8Length } from "../core/NodeId.ts"
-import { batch } from "../services/Archive.ts"
+import { type Archive, batch } from "../services/Archive.ts"
 import * as Config from "../services/Config.ts"
 import { FileUnusable } from "../services/Failure.ts"
 import { elsewhere, explain } from "../services/FileError.ts"
@@ -51,12 +51,11 @@ export const command = Command.make(
   Effect.fnUntraced(function* ({ file }) {
     const isJson = yield* Globals.Json
     const { maxRecvBytes } = yield* Config.load()
-    const { archive } = yield* Access.open("write")
-    const { take } = yield* archive
+    // Opened when the file has shown that it is an export: what cannot be imported makes no data directory.
+    let archive: Archive | undefined
     const progress = yield* Progress.make(isJson)
     const lines = Lines.make(maxRecvBytes)
     const refused: Array<{ readonly line: number; readonly reason: string }> = []
-    let hasHeader = false
     let rows = Option.none<number>()
     let sum = Archived.emptySum
     let end = Option.none<Archived.Sum>()
@@ -70,7 +69,7 @@ export const command = Command.make(
       if (refusals++ < shown) refused.push({ line, reason })
     }
     /** The last call makes all of it last. */
-    const flush = Effect.fnUntraced(function* (isLast: boolean) {
+    const flush = Effect.fnUntraced(function* ({ take }: Archive, isLast: boolean) {
       const taking = pending
       pending = []
       pendingBytes = 0
@@ -83,13 +82,13 @@ export const command = Command.make(
       yield* progress(`${counted(read, "operation")} read`)
     })
     const next = Effect.fnUntraced(function* (line: Lines.Line) {
-      if (!hasHeader) {
+      if (archive === undefined) {
         const header = line.problem === undefined ? Archived.readHeader(line.text) : Result.fail(line.problem)
         if (Result.isFailure(header)) {
           const problem = `it cannot be imported (${header.failure}): give a file that ${commandLine("export")} made`
           return yield* new FileUnusable({ file, problem })
         }
-        hasHeader = true
+        archive = yield* (yield* Access.open("write")).archive
         rows = header.success
         return
       }
@@ -102,17 +101,17 @@ export const command = Command.make(
       sum = Archived.add(sum, line.text)
       if (line.problem !== undefined) return refuse(line.number, line.problem)
       const bytes = utf8Length(line.text)
-      if (pending.length >= batch.lines || pendingBytes + bytes > batch.bytes) yield* flush(false)
+      if (pending.length >= batch.lines || pendingBytes + bytes > batch.bytes) yield* flush(archive, false)
       pending.push(line)
       pendingBytes += bytes
     })
 
     yield* Stream.runForEach(bytesOf(file), (bytes) => Effect.forEach(lines.push(bytes), next, { discard: true }))
     yield* Effect.forEach(lines.end(), next, { discard: true })
-    if (!hasHeader) {
+    if (archive === undefined) {
       return yield* new FileUnusable({ file, problem: `it is empty: give a file that ${commandLine("export")} made` })
     }
-    yield* flush(true)
+    yield* flush(archive, true)
     refused.sort((a, b) => a.line - b.line)
     const ignored = read - applied - refusals
     const shortcoming = Archived.shortcoming(rows, sum, end)

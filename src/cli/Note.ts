@@ -41,14 +41,16 @@ const edit = Command.make(
   "edit",
   { id: Fields.id, text: Fields.text("text", "The new text; - reads standard input") },
   ({ id, ...given }) =>
-    Effect.flatMap(Input.resolve(given), ({ text }) => Writing.run("Changed note", ({ notes }) => notes.edit(id, text)))
+    Effect.flatMap(Input.resolve(given), ({ text }) =>
+      Writing.run("Changed note", ({ notes }) => notes.edit(id, text), "change")
+    )
 ).pipe(
   Command.withDescription("Replace the text of a note; its tags and importance stay"),
   Command.withExamples([{ command: 'feral-sync note edit 0198c0de-… "water the plants twice"' }])
 )
 
 const remove = Command.make("delete", { id: Fields.id }, ({ id }) =>
-  Writing.run("Deleted note", ({ notes }) => notes.delete(id))
+  Writing.run("Deleted note", ({ notes }) => notes.delete(id), "change")
 ).pipe(
   Command.withDescription("Delete a note, on every node"),
   Command.withExamples([{ command: "feral-sync note delete 0198c0de-…" }])

@@ -2,7 +2,7 @@
  * The data directory: where things are in it, and that nobody else can look into it, whatever the mask of the process.
  */
 import { Effect, FileSystem, Option, type PlatformError } from "effect"
-import { accessSync, constants, readlinkSync, statSync } from "node:fs"
+import { accessSync, constants, readdirSync, readlinkSync, statfsSync, statSync } from "node:fs"
 import { join, sep } from "node:path"
 import { StoreUnavailable } from "./Failure.ts"
 import { userHome } from "./UserHome.ts"
@@ -40,7 +40,7 @@ export interface Exposed {
 
 /**
  * What others can get at: the directory, and its secrets. A directory that others use as well (one with the sticky bit, like
- * `/tmp`, or the home directory of the user) is none of it: its files have modes of their own.
+ * `/tmp`, the home directory of the user, or one outside it with other files) is none of it: its files have modes of their own.
  */
 export const exposed = Effect.fn("Home.exposed")(function* (home: string) {
   const fs = yield* FileSystem.FileSystem
@@ -51,7 +51,7 @@ export const exposed = Effect.fn("Home.exposed")(function* (home: string) {
   const found = yield* Effect.forEach(expected, ({ path, mode }) =>
     fs.stat(path).pipe(
       Effect.map((info): ReadonlyArray<Exposed> => {
-        const isShared = info.type === "Directory" && isEverybodys(path, info.mode)
+        const isShared = info.type === "Directory" && isSharedDirectory(path, info.mode)
         if ((info.mode & 0o077) === 0 || isShared) return []
         return [{ path, mode, isOurs: Option.contains(info.uid, user) }]
       }),
@@ -62,7 +62,22 @@ export const exposed = Effect.fn("Home.exposed")(function* (home: string) {
   return found.flat()
 })
 
-const isEverybodys = (directory: string, mode: number) => (mode & 0o1000) !== 0 || directory === userHome()
+/** Whether a directory is not for feral-sync alone, so that its mode is not for us to change: `/etc`, by a slip, above all. */
+const isSharedDirectory = (directory: string, mode: number) => {
+  const user = userHome()
+  if ((mode & 0o1000) !== 0 || directory === user) return true
+  return !(user !== undefined && directory.startsWith(user + sep)) && holdsOthers(directory)
+}
+
+const ours = /^(sync\.db|lock|passphrase|tls-(key|cert)|feral-sync\.sock)|^lost\+found$/
+
+const holdsOthers = (directory: string): boolean => {
+  try {
+    return readdirSync(directory).some((name) => !ours.test(name))
+  } catch {
+    return false
+  }
+}
 
 /**
  * Fails when nothing can make a path a data directory: a file or a link is in the way. A path that is not there yet is fine, and
@@ -87,11 +102,24 @@ const obstacleTo = (home: string): string | undefined => {
       if (codeOf(error) === "ELOOP") return `${path} is a symbolic link that leads back to itself`
       const target = linkedFrom(path)
       if (target !== undefined) return `${path} is a symbolic link to ${target}, which does not exist`
+      const above = parts.slice(0, length - 1).join(sep) || sep
+      if (isOfTheKernel(above)) return `${home} cannot be made: ${above} is a file system of the kernel`
       // It is not there, or cannot be looked at: then nothing below it can be.
       return undefined
     }
   }
-  return undefined
+  return isOfTheKernel(home) ? `nothing can be made in ${home}: it is a file system of the kernel` : undefined
+}
+
+/** File systems of Linux that show what the kernel knows, by their numbers: proc, sysfs, cgroups, devpts, tracefs, debugfs. */
+const ofTheKernel = new Set([0x9fa0, 0x62656572, 0x27e0eb, 0x63677270, 0x1cd1, 0x74726163, 0x64626720])
+
+const isOfTheKernel = (directory: string): boolean => {
+  try {
+    return process.platform === "linux" && ofTheKernel.has(statfsSync(directory).type)
+  } catch {
+    return false
+  }
 }
 
 /** Where a symbolic link leads to. */
@@ -127,7 +155,7 @@ export const prepare = Effect.fn("Home.prepare")(function* (home: string) {
   }
   const { mode } = yield* fs.stat(home).pipe(wrong)
   for (const path of [home, paths(home).database, paths(home).passphrase]) yield* refuseForeign(path)
-  if ((mode & 0o077) !== 0 && isEverybodys(home, mode)) {
+  if ((mode & 0o077) !== 0 && isSharedDirectory(home, mode)) {
     yield* Effect.logWarning(
       "others can enter the data directory, and it is not for feral-sync alone: give it one of its own (FERAL_HOME)"
     ).pipe(Effect.annotateLogs({ home }))

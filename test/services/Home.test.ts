@@ -126,6 +126,21 @@ describe("Home", () => {
     )
   }
 
+  it.live("a directory with other files is left as it is, with a warning; the files of a node keep others out", () =>
+    within((directory, logged) =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        yield* fs.chmod(directory, 0o755)
+        for (const name of ["fstab", "sync.db"]) yield* fs.writeFileString(join(directory, name), "")
+        yield* fs.chmod(join(directory, "sync.db"), 0o644)
+        yield* Home.prepare(directory)
+        assert.strictEqual(yield* modeOf(directory), 0o755)
+        assert.strictEqual(yield* modeOf(join(directory, "sync.db")), 0o600)
+        assert.match(logged.join(), /not for feral-sync alone: give it one of its own/)
+      })
+    )
+  )
+
   it.live("a directory that is everybody's is left as it is, with a warning", () =>
     within((directory, logged) =>
       Effect.gen(function* () {
