@@ -11,8 +11,8 @@ export const ofTheStore: ReadonlyArray<Mutant> = [
     name: "no write is synced",
     breaks: "a loss of power takes acknowledged writes",
     file: sqlite,
-    from: `const level = synced ? "FULL" : "NORMAL"`,
-    to: `const level = "NORMAL"`
+    from: `yield* setSynchronous(synced ? "FULL" : "NORMAL")`,
+    to: `yield* setSynchronous("NORMAL")`
   },
   {
     name: "the clock before the rows",

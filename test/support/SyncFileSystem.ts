@@ -20,7 +20,7 @@ const opened = (path: string): FileSystem.File => ({
   readAlloc: (size) =>
     attempt("read", path, () => Option.some(Uint8Array.from(fs.readFileSync(path).subarray(0, Number(size))))),
   stat: unused,
-  sync: unused,
+  sync: Effect.void,
   seek: () => unused,
   read: () => unused,
   truncate: () => unused,

@@ -1,0 +1,167 @@
+/**
+ * What stands while a scenario is played: the nodes and the network between them, what was acknowledged, and how a node goes up and down.
+ */
+import { Effect } from "effect"
+import type * as Merge from "../../src/core/Merge.ts"
+import { NodeId } from "../../src/core/NodeId.ts"
+import type { Incoming } from "../../src/services/Transport.ts"
+import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
+import { OldNode } from "../support/OldNode.ts"
+import { addressOf, SimulatedNode } from "./Cluster.ts"
+import * as Oracle from "./Oracle.ts"
+import type { Scenario } from "./Scenario.ts"
+import type { Shelf } from "./SqliteDisk.ts"
+import { epoch, World } from "./World.ts"
+
+export class Stage {
+  readonly world: World
+  readonly ledger = new Oracle.Ledger()
+  readonly trace: Array<string> = []
+  readonly hosts: ReadonlyArray<string>
+  readonly nodes: ReadonlyArray<SimulatedNode>
+  readonly old: ReadonlyArray<OldNode>
+  /** What was in the sets of each node that only grow. */
+  readonly grown: Array<ReadonlySet<Merge.Slot>>
+  /** Whose disk gave way to an older one. */
+  readonly restored = new Set<string>()
+  /** Until when a host is stalled. */
+  readonly stalled = new Map<string, number>()
+  partition: { readonly side: number; readonly until: number } | undefined
+  /** Rows that were under way to others than those who wrote them. */
+  rowsCarried = 0
+  private readonly scenario: Scenario
+
+  constructor(scenario: Scenario, shelf: Shelf) {
+    this.scenario = scenario
+    this.world = new World(scenario.seed)
+    this.hosts = [
+      ...Array.from({ length: scenario.nodes }, (_, index) => `n${index}`),
+      ...scenario.old.map((_, index) => `old${index}`)
+    ]
+    this.nodes = Array.from(
+      { length: scenario.nodes },
+      (_, index) => new SimulatedNode(this.world, scenario, index, this.dialsOf(index), shelf)
+    )
+    this.old = scenario.old.map((isNewest, index) => new OldNode(NodeId.make(`old${index}`), isNewest))
+    this.grown = this.nodes.map(() => new Set())
+    // After every commit, however short its state lasts.
+    const committed = this.contents
+    this.world.afterStep = () => {
+      for (const [index, { disk }] of this.nodes.entries()) {
+        if (disk.content === committed[index]) continue
+        committed[index] = disk.content
+        this.check(index)
+      }
+    }
+  }
+
+  get contents() {
+    return this.nodes.map(({ disk }) => disk.content)
+  }
+
+  dialsOf(index: number) {
+    return this.scenario.dials.filter(([from]) => from === index).map(([, to]) => addressOf(this.hosts[to] ?? ""))
+  }
+
+  note(line: string): void {
+    this.trace.push(`${((this.world.now - epoch) / 1000).toFixed(3).padStart(9)} s  ${line}`)
+  }
+
+  /** The time that a frame is under way. */
+  readonly delay = (from: string, to: string, item: Incoming) =>
+    Effect.gen({ self: this }, function* () {
+      const { world, scenario, stalled } = this
+      if (item._tag === "Frame") {
+        const origins = Array.from(item.text.matchAll(/"origin_node":"([^"]*)"/g), ([, origin]) => origin)
+        this.rowsCarried += origins.filter((origin) => origin !== to).length
+      }
+      if (scenario.latency > 0) yield* world.sleep(Math.floor(world.random() * scenario.latency))
+      for (;;) {
+        const until = Math.max(stalled.get(from) ?? 0, stalled.get(to) ?? 0)
+        if (until <= world.now) return
+        yield* world.sleep(until - world.now)
+      }
+    })
+
+  check(index: number): void {
+    const node = this.nodes[index]
+    if (node === undefined) return
+    const { content } = node.disk
+    Oracle.checkSafety(node.host, content, this.ledger, this.restored)
+    node.noteTime()
+    Oracle.checkPoison(node.host, content, node.latest)
+    this.grown[index] = Oracle.checkGrowth(node.host, this.grown[index] ?? new Set(), content)
+  }
+
+  /** Where no history was lost, nobody is told that some of it is. */
+  readonly checkStatus = Effect.gen({ self: this }, function* () {
+    if (this.restored.size > 0) return
+    for (const node of this.nodes) Oracle.checkNotDiverged(node.host, yield* node.status)
+  })
+
+  /**
+   * An operation whose origin lost its disk, and that no other node of ours has, is gone: an existing FERAL node may have it, but
+   * sends nothing back to where it came from.
+   */
+  forgetDestroyed(): void {
+    const { contents } = this
+    this.ledger.forget(
+      (operation) =>
+        this.restored.has(operation.hlc.node) && !contents.some(({ rows }) => Oracle.holds(rows, operation))
+    )
+  }
+
+  get pairs() {
+    return this.hosts.flatMap((one, index) => this.hosts.slice(index + 1).map((other) => [one, other] as const))
+  }
+
+  private isApart(one: string, other: string): boolean {
+    const { nodes, partition, world, hosts } = this
+    if (nodes.some((node) => !node.isUp && (node.host === one || node.host === other))) return true
+    if (partition === undefined || partition.until <= world.now) return false
+    return ((partition.side >> hosts.indexOf(one)) & 1) !== ((partition.side >> hosts.indexOf(other)) & 1)
+  }
+
+  /** Brings the network into line with who is up and who can reach whom. */
+  readonly rewire = Effect.gen({ self: this }, function* () {
+    const network = yield* MemoryNetwork
+    for (const [one, other] of this.pairs) {
+      yield* this.isApart(one, other) ? network.part(one, other) : network.heal(one, other)
+    }
+  })
+
+  readonly wake = (node: SimulatedNode) =>
+    Effect.gen({ self: this }, function* () {
+      if (node.isUp) return
+      yield* node.start()
+      this.note(`${node.host} is up`)
+      yield* this.rewire
+    })
+
+  /** The process of a node dies, and comes back. Whether there was one. */
+  readonly goDown = (node: SimulatedNode, power: number | undefined, downFor: number) =>
+    Effect.gen({ self: this }, function* () {
+      if (!node.isUp) return false
+      const network = yield* MemoryNetwork
+      for (const other of this.hosts) if (other !== node.host) yield* network.part(node.host, other)
+      if (power !== undefined) this.grown[this.nodes.indexOf(node)] = new Set()
+      yield* node.kill(power)
+      yield* Effect.forkScoped(Effect.andThen(this.world.sleep(downFor), this.wake(node)))
+      return true
+    })
+
+  /** A node that is down takes another identity, and writes anew what it wrote ahead of its clock. */
+  readonly renew = (node: SimulatedNode) =>
+    Effect.gen({ self: this }, function* () {
+      const { nodeId, disk } = node
+      const before = disk.content.rows
+      yield* node.renew
+      if (this.restored.has(nodeId)) this.restored.add(node.nodeId)
+      const renamed = [...disk.content.rows.values()].filter(({ hlc }) => hlc.node === node.nodeId)
+      this.note(`${node.host} is ${node.nodeId}, and has written ${renamed.length} rows anew`)
+      Oracle.checkRenewed(before, disk.content.rows, nodeId, node.time)
+      this.ledger.rename(new Map(renamed.map((operation) => [operation.op_id, operation])))
+      // What it had written over in that time is gone with it.
+      this.ledger.forget(({ hlc }) => hlc.node === nodeId && hlc.wall > node.time)
+    })
+}
