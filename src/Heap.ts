@@ -37,9 +37,9 @@ export const growWithLoad = (): void => {
   let recent: ReadonlyArray<number> = []
   let settled = 0
   const settle = setTimeout(() => {
-    if (process.memoryUsage.rss() - settled < worthwhile) return
+    if (resident() - settled < worthwhile) return
     collect({ type: "major", flavor: "last-resort" })
-    settled = process.memoryUsage.rss()
+    settled = resident()
   }, quiet).unref()
   const observer = new PerformanceObserver((list) => {
     recent = [...recent, ...list.getEntries().map(({ startTime }) => startTime)].slice(-often)
@@ -48,6 +48,15 @@ export const growWithLoad = (): void => {
     settle.refresh()
   })
   observer.observe({ entryTypes: ["gc"] })
+}
+
+/** The memory of the process (bytes). Where `/proc` is closed to this user nobody can tell, and a node must not end of that. */
+const resident = (): number => {
+  try {
+    return process.memoryUsage.rss()
+  } catch {
+    return 0
+  }
 }
 
 const youngSize = (): number =>

@@ -4,6 +4,9 @@ import { spawn } from "node:child_process"
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { header } from "../../../src/core/Archive.ts"
+import { NodeId } from "../../../src/core/NodeId.ts"
+import * as VectorClock from "../../../src/core/VectorClock.ts"
 import { Nodes, run, until } from "../../support/Nodes.ts"
 import { main } from "../../support/Program.ts"
 
@@ -38,6 +41,7 @@ describe("signals", () => {
           stdio: ["pipe", "pipe", "pipe"]
         })
         const exited = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)))
+        child.stdin.write(`${header(NodeId.make("a"), 0, VectorClock.empty, 1)}\n`)
         await until(
           "it holds the database",
           async () => existsSync(join(home, "sync.db-wal")),

@@ -4,7 +4,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { needs } from "../../support/Needs.ts"
-import { Node, run } from "../../support/Nodes.ts"
+import { Node, run, until } from "../../support/Nodes.ts"
 
 const unset = { HOME: undefined, XDG_CACHE_HOME: undefined, XDG_RUNTIME_DIR: undefined, TMPDIR: undefined }
 const unknownUser = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"]
@@ -59,6 +59,26 @@ describe.skipIf(needs("root", "setpriv"))("a user that the system does not know,
     await running.start()
     const { stdout } = await ask(["status", "--json", "--home", running.home])
     assert.strictEqual((JSON.parse(stdout) as { node_id: string }).node_id, running.id)
+    assert.strictEqual(await running.stop(), 0)
+  }, 60_000)
+})
+
+describe("a system that does not show how much memory a process has", () => {
+  it("runs a node, which goes on after it has asked", async () => {
+    const fake = "process.memoryUsage.rss=()=>{console.error('asked in vain');throw new Error('EACCES')}"
+    const options = `--import data:text/javascript,${encodeURIComponent(fake)}`
+    running = new Node(join(root, "data"), { NODE_OPTIONS: options })
+    const node = await running.start()
+    // Reading makes garbage, and what comes after that asks.
+    await until(
+      "it has asked",
+      async () => {
+        await run(["status", "--json", "--home", node.home])
+        return node.log
+      },
+      (log) => log.includes("asked in vain")
+    )
+    assert.strictEqual((await run(["status", "--home", node.home])).code, 0)
     assert.strictEqual(await running.stop(), 0)
   }, 60_000)
 })
