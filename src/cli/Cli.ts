@@ -21,6 +21,7 @@ import * as Import from "./Import.ts"
 import * as Log from "./Log.ts"
 import * as Note from "./Note.ts"
 import { OutputFailed, write } from "./Output.ts"
+import * as Passphrase from "./Passphrase.ts"
 import * as Restore from "./Restore.ts"
 import * as Search from "./Search.ts"
 import * as Start from "./Start.ts"
@@ -48,6 +49,7 @@ const feralSync = Command.make("feral-sync").pipe(
     Status.peers,
     Doctor.command,
     Tls.command,
+    Passphrase.command,
     Note.command,
     Fact.command,
     Episode.command,

@@ -1,7 +1,7 @@
 /**
  * `start`: runs a node until it is told to stop.
  */
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { buffer as bytesOf } from "node:stream/consumers"
 import * as Config from "../services/Config.ts"
@@ -62,10 +62,11 @@ export const overrides = Effect.fnUntraced(function* ({
   ...given
 }: Partial<Record<Variable | "passphraseFile", string | undefined>>) {
   const home = yield* Globals.Home
-  const passphrase = passphraseFile === undefined ? undefined : yield* readPassphrase(passphraseFile)
+  const held = passphraseFile === undefined ? undefined : yield* readPassphrase(passphraseFile)
   const overrides: Config.Overrides = {
     values: defined({ ...given, FERAL_HOME: home }),
-    ...(passphrase === undefined ? {} : { passphrase })
+    ...(held === undefined ? {} : { passphrase: held.passphrase }),
+    ...(held === undefined || Option.isNone(held.previous) ? {} : { passphrasePrevious: held.previous.value })
   }
   return overrides
 })
@@ -100,7 +101,8 @@ function stopped<A, E, R>(node: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> 
   )
 }
 
-const readPassphrase = Effect.fnUntraced(function* (file: string) {
+/** What a file holds, or stdin with `-`. */
+export const readPassphrase = Effect.fnUntraced(function* (file: string) {
   const { fromFile, fromBytes } = yield* Effect.promise(() => import("../services/Passphrase.ts"))
   return file === "-"
     ? yield* fromBytes("stdin", yield* Effect.promise(() => bytesOf(process.stdin)))

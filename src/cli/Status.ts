@@ -88,12 +88,27 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
   lines.push(
     entry("Security", `TLS ${status.tls}, existing FERAL nodes: ${status.legacy}`),
     ...(status.tls_expires_at === undefined ? [] : [entry("Certificate", expiry(status.tls_expires_at * 1000, now))]),
+    ...(status.accepts_previous_passphrase === true ? [entry("Passphrase", previousPassphrase(peers, home))] : []),
     entry("Local API", api),
     entry("Discovery", `mDNS ${discovery.mdns}, static peers: ${statics}`),
     entry("Peers", peers.length === 0 ? "none yet" : counted(peers.length, "peer")),
     ...(peers.length === 0 ? [] : ["", ...peerTable(peers, now)])
   )
   return lines
+}
+
+/** Who still comes with the passphrase before, and what to do then. */
+const previousPassphrase = (peers: ReadonlyArray<PeerStatus>, home: string): string => {
+  const names = peers.flatMap(({ uses_previous_passphrase: uses, node_id: id, address, port }) =>
+    uses === true ? [oneLine(id ?? formatAddress({ host: address, port }))] : []
+  )
+  const met = peers.filter(({ last_sync_at: at }) => at !== null).length
+  if (names.length > 0) {
+    return `the one before is still accepted, and used by ${names.join(", ")}: give ${names.length === 1 ? "it" : "them"} the new one`
+  }
+  const seen =
+    met === 0 ? "no peer was met since the start" : `${counted(met, "peer")} met since the start, all with the new one`
+  return `the one before is still accepted; ${seen}. When all nodes have the new one: ${commandLine("passphrase drop", home)}`
 }
 
 /** Until when the certificates are valid, and what to do when that is soon. */

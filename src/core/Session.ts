@@ -177,13 +177,22 @@ const onOpening = (session: Session, message: Wire.Message, now: number): Step =
   if (nodeId === undefined)
     return fail(session, "protocol", new ProtocolViolation({ detail: "a greeting without an id" }))
   const theirRole = options.role === "dialler" ? "server" : "dialler"
-  const isProved = Handshake.verify(
-    Redacted.value(options.key),
-    theirRole,
-    transcript(session, theirRole, nodeId),
-    message.proof
-  )
-  if (!isProved) return fail(session, "invalid_passphrase", new PassphraseMismatch({ by: "this node" }))
+  const proved = withKeyOf(session, theirRole, nodeId, message.proof)
+  if (proved === undefined) return fail(session, "invalid_passphrase", new PassphraseMismatch({ by: "this node" }))
+  return onProved(proved, nodeId, message, now)
+}
+
+/** The session with the key that was proved; nothing when none was. */
+const withKeyOf = (session: Session, role: Handshake.Role, nodeId: NodeId, proof: string): Session | undefined => {
+  const { key, previousKey } = session.options
+  const about = transcript(session, role, nodeId)
+  if (Handshake.verify(Redacted.value(key), role, about, proof)) return session
+  if (previousKey === undefined || !Handshake.verify(Redacted.value(previousKey), role, about, proof)) return undefined
+  return { ...session, options: { ...session.options, key: previousKey, isPrevious: true } }
+}
+
+const onProved = (session: Session, nodeId: NodeId, message: Wire.Hello, now: number): Step => {
+  const { options } = session
   // Whoever only looks is answered and not met, so that it takes the place of no other connection, under any id.
   if (options.role === "server" && message.features.includes(Wire.probe)) {
     return andThen([session, hello({ ...session, peer: nodeId }, "sync_response", now)], (next) =>
@@ -461,6 +470,7 @@ export const view = (session: Session): View => ({
   deferredOwn: session.outbound.deferredOwn,
   leftOut: HashSet.size(session.inbound.leftOut),
   diverged: session.diverged,
+  usesPrevious: session.options.isPrevious === true,
   tooLarge: tooLargeOf(session),
   repair: session.repair.isSpoken ? { isLevel: Repair.isLevel(session), activeAt: session.repair.activeAt } : undefined
 })

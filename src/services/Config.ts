@@ -24,6 +24,8 @@ export interface Settings {
   readonly host: string | undefined
   readonly port: number
   readonly passphrase: Option.Option<Redacted.Redacted<string>>
+  /** The one before, while the passphrase is being changed. */
+  readonly passphrasePrevious: Option.Option<Redacted.Redacted<string>>
   readonly peers: ReadonlyArray<Address>
   readonly tls: Option.Option<TlsFiles>
   readonly requireClientCert: boolean
@@ -48,6 +50,7 @@ export interface Settings {
 export interface Overrides {
   readonly values?: Partial<Record<Variables.Variable, string>>
   readonly passphrase?: Redacted.Redacted<string>
+  readonly passphrasePrevious?: Redacted.Redacted<string>
 }
 
 export class Config extends Context.Service<Config, Settings>()("feral-sync/services/Config") {
@@ -79,7 +82,12 @@ export const load = Effect.fn("Config.load")(function* (overrides: Overrides = {
     values[variable] = { name, text }
   }
   const given = overrides.passphrase ?? (yield* readSecret(Variables.passphraseVariable))
-  const parsed = Variables.parse({ values, passphrase: Option.fromUndefinedOr(given) })
+  const previous = overrides.passphrasePrevious ?? (yield* readSecret(Variables.previousVariable))
+  const parsed = Variables.parse({
+    values,
+    passphrase: Option.fromUndefinedOr(given),
+    passphrasePrevious: Option.fromUndefinedOr(previous)
+  })
   const problems = [...empty, ...Result.getOrElse(Result.flip(parsed), () => [])]
   if (Result.isFailure(parsed) || problems.length > 0) return yield* new ConfigInvalid({ problems })
   return parsed.success
@@ -99,7 +107,7 @@ export const loadHome = Effect.fn("Config.loadHome")(function* (override?: strin
 
 /** Names of the environment that look like ours and mean nothing: most likely misspelt. */
 export const strangers = (names: Iterable<string>): ReadonlyArray<string> => {
-  const known = new Set<string>([...Variables.variables, Variables.passphraseVariable])
+  const known = new Set<string>([...Variables.variables, Variables.passphraseVariable, Variables.previousVariable])
   return [...names].filter((name) => name.startsWith("FERAL_SYNC_") && !known.has(name)).sort()
 }
 

@@ -39,7 +39,7 @@ export const commandLine = (words: string, home?: string): string => {
 export const inThisForm = (text: string): string => text.replace(named, (_, words: string) => commandLine(words))
 
 const named =
-  /\bferal-sync (start|status|peers|doctor|tls|note|fact|episode|log|search|export|import|backup|restore|verify|identity)\b/g
+  /\bferal-sync (start|status|peers|doctor|tls|passphrase|note|fact|episode|log|search|export|import|backup|restore|verify|identity)\b/g
 
 /** A path as a shell takes it. */
 export const quoted = (path: string): string =>

@@ -27,6 +27,12 @@ export class PassphraseInvalid extends Schema.TaggedError<PassphraseInvalid>()("
   }
 }
 
+/** A passphrase and its key. */
+export interface Secret {
+  readonly passphrase: Redacted.Redacted<string>
+  readonly key: Effect.Effect<Redacted.Redacted<Uint8Array>>
+}
+
 export class Passphrase extends Context.Service<
   Passphrase,
   {
@@ -37,6 +43,8 @@ export class Passphrase extends Context.Service<
     readonly file: Option.Option<string>
     /** The key, derived when it is first asked for, and once. */
     readonly key: Effect.Effect<Redacted.Redacted<Uint8Array>>
+    /** The passphrase before, while it is being changed: still accepted, and shown where the present one is refused. */
+    readonly previous?: Secret | undefined
   }
 >()("feral-sync/services/Passphrase") {
   /** Makes the data directory if it is not there, and keeps a passphrase that it makes in it. */
@@ -52,23 +60,57 @@ export class Passphrase extends Context.Service<
   static readonly layerMemory: Layer.Layer<Passphrase, PassphraseInvalid | StoreUnavailable, Config> = Layer.effect(
     Passphrase,
     Effect.suspend(() =>
-      make(() => Effect.sync(() => ({ passphrase: Redacted.make(random()), isNew: true, file: undefined })))
+      make(() =>
+        Effect.sync(() => ({
+          passphrase: Redacted.make(random()),
+          previous: Option.none(),
+          isNew: true,
+          file: undefined
+        }))
+      )
     )
   ).pipe(Layer.provide(NodeFileSystem.layer))
 }
 
-interface Found {
+/** What a file or standard input holds: the passphrase, and on a second line the one before. */
+export interface Held {
   readonly passphrase: Redacted.Redacted<string>
+  readonly previous: Option.Option<Redacted.Redacted<string>>
+}
+
+interface Found extends Held {
   readonly isNew: boolean
   readonly file: string | undefined
 }
 
 const make = Effect.fnUntraced(function* <E, R>(otherwise: (home: string) => Effect.Effect<Found, E, R>) {
   const settings = yield* Config
-  const { passphrase, isNew, file } = Option.isSome(settings.passphrase)
-    ? { passphrase: settings.passphrase.value, isNew: false, file: undefined }
+  const { passphrase, previous, isNew, file } = Option.isSome(settings.passphrase)
+    ? {
+        passphrase: settings.passphrase.value,
+        previous: settings.passphrasePrevious,
+        isNew: false,
+        file: undefined
+      }
     : yield* otherwise(settings.home)
-  const text = yield* Effect.try({
+  if ((yield* textOf(passphrase)) === "") {
+    return yield* new PassphraseInvalid({
+      source: "FERAL_SYNC_PASSPHRASE",
+      problem: "an empty passphrase never lets anyone in"
+    })
+  }
+  const { key } = yield* secretOf(passphrase)
+  return Passphrase.of({
+    passphrase,
+    isNew,
+    file: Option.fromUndefinedOr(file),
+    key,
+    previous: Option.isSome(previous) ? yield* secretOf(previous.value) : undefined
+  })
+})
+
+const textOf = (passphrase: Redacted.Redacted<string>) =>
+  Effect.try({
     try: () => Redacted.value(passphrase),
     // A secret is known only to the copy of Effect that redacted it.
     catch: (cause) =>
@@ -79,21 +121,15 @@ const make = Effect.fnUntraced(function* <E, R>(otherwise: (home: string) => Eff
         cause
       })
   })
-  if (text === "") {
-    return yield* new PassphraseInvalid({
-      source: "FERAL_SYNC_PASSPHRASE",
-      problem: "an empty passphrase never lets anyone in"
-    })
-  }
-  return Passphrase.of({
-    passphrase,
-    isNew,
-    file: Option.fromUndefinedOr(file),
-    key: yield* Effect.cached(Effect.sync(() => Redacted.make(deriveKey(text), { label: "passphrase key" })))
-  })
+
+/** Its key is derived when it is first asked for, and once. */
+const secretOf = Effect.fnUntraced(function* (passphrase: Redacted.Redacted<string>) {
+  const text = yield* textOf(passphrase)
+  const derived = Effect.sync(() => Redacted.make(deriveKey(text), { label: "passphrase key" }))
+  return { passphrase, key: yield* Effect.cached(derived) } satisfies Secret
 })
 
-const random = () => randomBytes(32).toString("base64url")
+export const random = () => randomBytes(32).toString("base64url")
 
 /** The passphrase in the file, which is written if it is not there. */
 const kept = Effect.fnUntraced(function* (file: string) {
@@ -102,16 +138,16 @@ const kept = Effect.fnUntraced(function* (file: string) {
   if (!isThere) {
     const passphrase = random()
     yield* Home.writeSecret(file, `${passphrase}\n`)
-    return { passphrase: Redacted.make(passphrase), isNew: true, file } satisfies Found
+    return { passphrase: Redacted.make(passphrase), previous: Option.none(), isNew: true, file } satisfies Found
   }
-  return { passphrase: yield* fromFile(file), isNew: false, file } satisfies Found
+  return { ...(yield* fromFile(file)), isNew: false, file } satisfies Found
 })
 
-/** The passphrase in a file, without the end of its line. */
+/** The passphrase in a file, and the one before. */
 export const fromFile = Effect.fn("Passphrase.fromFile")(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
   const bytes = yield* fs.readFile(file).pipe(Effect.mapError(unreadable(file)))
-  const passphrase = yield* fromBytes(file, bytes)
+  const held = yield* fromBytes(file, bytes)
   const { type, mode } = yield* fs.stat(file).pipe(Effect.mapError(unreadable(file)))
   if (type === "File" && (mode & 0o077) !== 0 && process.getuid !== undefined) {
     const shown = `0${(mode & 0o777).toString(8)}`
@@ -119,19 +155,34 @@ export const fromFile = Effect.fn("Passphrase.fromFile")(function* (file: string
       Effect.annotateLogs({ file, mode: shown })
     )
   }
-  return passphrase
+  return held
 })
 
-/** The passphrase in the bytes that came from `source`, without the end of its line. */
+/** The passphrase in the bytes that came from `source`: its first line. The second line is the passphrase before. */
 export const fromBytes = Effect.fnUntraced(function* (source: string, bytes: Uint8Array) {
   const decoded = PlainText.decode(bytes)
   if (Result.isFailure(decoded)) {
     const { problem, nextStep } = decoded.failure
     return yield* new PassphraseInvalid({ source, problem: `${problem}: ${nextStep}` })
   }
-  const passphrase = decoded.success.replace(/\r?\n$/, "")
-  if (passphrase.trim() !== "") return Redacted.make(passphrase)
-  return yield* new PassphraseInvalid({ source, problem: "holds no passphrase: write one there, or do without it" })
+  const [passphrase = "", previous, ...more] = decoded.success.replace(/\r?\n$/, "").split(/\r?\n/)
+  if (passphrase.trim() === "") {
+    return yield* new PassphraseInvalid({ source, problem: "holds no passphrase: write one there, or do without it" })
+  }
+  if (more.length > 0) {
+    return yield* new PassphraseInvalid({
+      source,
+      problem: "holds more than two lines: the first is the passphrase, the second the one before while it is changed"
+    })
+  }
+  const secret = (text: string) => Redacted.make(text)
+  return {
+    passphrase: secret(passphrase),
+    previous: Option.map(
+      Option.filter(Option.fromUndefinedOr(previous), (text) => text.trim() !== ""),
+      secret
+    )
+  } satisfies Held
 })
 
 const unreadable = (source: string) => (cause: PlatformError.PlatformError) =>

@@ -47,6 +47,8 @@ export class Peers extends Context.Service<
     readonly compare: Effect.Effect<ReadonlyArray<Compared>>
     /** How peers are looked for. */
     readonly discovery: Effect.Effect<NodeStatus["discovery"]>
+    /** Whether peers may come with the passphrase before the present one. */
+    readonly acceptsPrevious?: boolean
   }
 >()("feral-sync/services/Peers") {
   static readonly layer: Layer.Layer<Peers, ListenFailed, Config | Clock | Store | Transport | Discovery | Passphrase> =
@@ -70,7 +72,7 @@ const make = Effect.fnUntraced(function* () {
   const inputs = yield* Queue.bounded<Input>(256)
   const dials = yield* FiberMap.make<string>()
 
-  const { call, answer, recognise, ticketFor } = yield* Conversation.make(
+  const { call, answer, recognise, ticketFor, hasPrevious } = yield* Conversation.make(
     table,
     (link, node, key, host, form) => Queue.offer(inputs, { _tag: "Established", link, node, key, host, form }),
     transport.secret
@@ -110,9 +112,18 @@ const make = Effect.fnUntraced(function* () {
   /** One attempt: from the first packet to the end of the connection. */
   const attempt = Effect.fnUntraced(function* (key_: string, address: Address, expected: NodeId | undefined) {
     const link = ++links
-    const exit = yield* dial(transport, settings, address, ticketFor(expected, address)).pipe(
-      Effect.flatMap((connection) => call(link, connection, key_, expected)),
-      Effect.scoped,
+    const once = (isPrevious: boolean) =>
+      dial(transport, settings, address, ticketFor(expected, address)).pipe(
+        Effect.flatMap((connection) => call(link, connection, key_, expected, isPrevious)),
+        Effect.scoped
+      )
+    // While the passphrase is being changed, a node that does not have the new one yet takes the one before.
+    const exit = yield* once(false).pipe(
+      Effect.catchTag("PassphraseMismatch", (refused) =>
+        hasPrevious
+          ? Effect.catchTag(once(true), "PassphraseMismatch", () => Effect.fail(refused))
+          : Effect.fail(refused)
+      ),
       Effect.exit
     )
     yield* ended(link, key_, address, yield* resultOf(exit))
@@ -210,7 +221,8 @@ const make = Effect.fnUntraced(function* () {
       Effect.provideService(Clock, clock),
       Effect.provideService(Store, store)
     ),
-    discovery: Effect.sync(() => ({ mdns: roster.mdns, static: roster.static }))
+    discovery: Effect.sync(() => ({ mdns: roster.mdns, static: roster.static })),
+    acceptsPrevious: hasPrevious
   })
 })
 

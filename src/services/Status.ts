@@ -11,7 +11,8 @@ export type PeerState = typeof PeerState.Type
 
 /**
  * One peer. Times are in Unix seconds; `clock_offset_ms` is positive when the peer's clock is ahead. `last_seen_at` is there
- * when the peer was connected before, and is not now.
+ * when the peer was connected before, and is not now; `uses_previous_passphrase` when it came with the passphrase before the
+ * present one last.
  */
 export const PeerStatus = Schema.Struct({
   node_id: Schema.NullOr(Schema.String),
@@ -25,6 +26,7 @@ export const PeerStatus = Schema.Struct({
   clock_offset_ms: Schema.NullOr(Schema.Int),
   last_sync_at: Schema.NullOr(Schema.Finite),
   last_seen_at: Schema.optionalKey(Schema.Finite),
+  uses_previous_passphrase: Schema.optionalKey(Schema.Literal(true)),
   last_error: Schema.NullOr(LastError)
 })
 export interface PeerStatus extends Schema.Schema.Type<typeof PeerStatus> {}
@@ -75,6 +77,7 @@ export const NodeStatus = Schema.Struct({
     quarantine: Schema.Natural
   }),
   log_lines_lost: Schema.optionalKey(Schema.Natural),
+  accepts_previous_passphrase: Schema.optionalKey(Schema.Literal(true)),
   held_by: Schema.optionalKey(Schema.Struct({ pid: Schema.Natural, command: Schema.String })),
   discovery: Schema.Struct({
     mdns: Schema.Literals(["on", "off", "unavailable"]),

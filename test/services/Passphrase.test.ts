@@ -106,12 +106,24 @@ describe("Passphrase", () => {
           ["line\n", "line"],
           ["dos\r\n", "dos"],
           [" spaces \n", " spaces "],
-          ["two\nlines\n\n", "two\nlines\n"],
+          ["new\nold\n", "new"],
           ["pässword 🔑\n", "pässword 🔑"]
         ] as const) {
           yield* fs.writeFileString(file, text)
-          assert.strictEqual(Redacted.value(yield* PassphraseModule.fromFile(file)), expected)
+          assert.strictEqual(Redacted.value((yield* PassphraseModule.fromFile(file)).passphrase), expected)
         }
+        for (const [text, expected] of [
+          ["new\nold\n", Option.some("old")],
+          ["new\r\nold", Option.some("old")],
+          ["new\n\n", Option.none()],
+          ["new\n", Option.none()]
+        ] as const) {
+          yield* fs.writeFileString(file, text)
+          const { previous } = yield* PassphraseModule.fromFile(file)
+          assert.deepStrictEqual(Option.map(previous, Redacted.value), expected)
+        }
+        yield* fs.writeFileString(file, "one\ntwo\nthree\n")
+        assert.include((yield* Effect.flip(PassphraseModule.fromFile(file))).message, "more than two lines")
         const error = yield* Effect.flip(PassphraseModule.fromFile(join(home, "missing")))
         assert.include(error.message, "no such file")
       })
@@ -135,7 +147,7 @@ describe("Passphrase", () => {
           assert.notInclude(error.message, "secret")
         }
         yield* fs.writeFile(file, Buffer.from("\ufeffsecret\n"))
-        assert.strictEqual(Redacted.value(yield* PassphraseModule.fromFile(file)), "secret")
+        assert.strictEqual(Redacted.value((yield* PassphraseModule.fromFile(file)).passphrase), "secret")
       })
     )
   )

@@ -22,16 +22,21 @@ import { webSocket } from "./Transports.ts"
 export const keyOf = (text: string): Uint8Array => new TextEncoder().encode(text.padEnd(32))
 
 /** A passphrase whose key takes no time. */
-export const passphrase = (text: string): Layer.Layer<Passphrase> =>
+export const passphrase = (text: string, previous?: string): Layer.Layer<Passphrase> =>
   Layer.succeed(
     Passphrase,
     Passphrase.of({
-      passphrase: Redacted.make(text),
+      ...secretOf(text),
       isNew: false,
       file: Option.none(),
-      key: Effect.succeed(Redacted.make(keyOf(text)))
+      previous: previous === undefined ? undefined : secretOf(previous)
     })
   )
+
+const secretOf = (text: string) => ({
+  passphrase: Redacted.make(text),
+  key: Effect.succeed(Redacted.make(keyOf(text)))
+})
 
 export interface Running {
   readonly host: string
@@ -44,6 +49,10 @@ export interface Running {
 
 interface Options {
   readonly secret?: string
+  /** The passphrase before. */
+  readonly previous?: string
+  /** The wire that it speaks. */
+  readonly form?: 1 | 2
   readonly id?: string
   readonly port?: number
   readonly legacy?: "on"
@@ -68,7 +77,8 @@ export const start = (host: string, dials: ReadonlyArray<Address>, options: Opti
     )
   )
 
-const limitsOf = ({ revision, maxRecvBytes }: Options) => ({
+const limitsOf = ({ form, revision, maxRecvBytes }: Options) => ({
+  ...(form !== undefined && { form }),
   ...(revision !== undefined && { revision }),
   ...(maxRecvBytes !== undefined && { maxRecvBytes })
 })
@@ -95,7 +105,7 @@ const startOver = Effect.fnUntraced(function* (
           ? Discovery.layerStatic(dials)
           : Discovery.layerTest(Stream.concat(Stream.fromIterable(options.sightings), Stream.never)),
         transport,
-        passphrase(options.secret ?? "secret"),
+        passphrase(options.secret ?? "secret", options.previous),
         Store.layerMemory({ nodeId: NodeId.make(options.id ?? host) })
       )
     ),

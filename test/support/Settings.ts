@@ -7,6 +7,7 @@ export const settings = (home: string, changes: Partial<Settings> = {}): Setting
   host: "127.0.0.1",
   port: 0,
   passphrase: Option.none(),
+  passphrasePrevious: Option.none(),
   peers: [],
   tls: Option.none(),
   requireClientCert: false,

@@ -125,7 +125,10 @@ const unexpected = (exchange: Exchange, { type }: Wire.Message): Step =>
 
 const onRequest = (exchange: Exchange, request: Wire.Request, now: number): Step => {
   const { options } = exchange
-  if (!isSamePassphrase(Redacted.value(options.passphrase), request.passphrase)) {
+  const { previous } = options
+  const isCurrent = isSamePassphrase(Redacted.value(options.passphrase), request.passphrase)
+  const isPrevious = previous !== undefined && isSamePassphrase(Redacted.value(previous), request.passphrase)
+  if (!isCurrent && !isPrevious) {
     const failure =
       request.passphrase === ""
         ? new PassphraseUnset({ by: options.remote })
@@ -137,7 +140,8 @@ const onRequest = (exchange: Exchange, request: Wire.Request, now: number): Step
     )
   }
   if (request.nodeId === options.self) return duplicate(exchange)
-  const met = meet(exchange, request.nodeId, request.clock, now)
+  const shown = isCurrent ? exchange : { ...exchange, options: { ...options, isPrevious } }
+  const met = meet(shown, request.nodeId, request.clock, now)
   return [
     { ...met, asked: met.needed, phase: "receiving" },
     [

@@ -19,6 +19,10 @@ export interface Options {
   readonly role: Role
   readonly self: NodeId
   readonly passphrase: Redacted.Redacted<string>
+  /** While the passphrase is being changed: the one before, which a dialler may still show. */
+  readonly previous?: Redacted.Redacted<string> | undefined
+  /** Whether `passphrase` is the one before. */
+  readonly isPrevious?: boolean
   /** How the peer is called before its id is known. */
   readonly remote: string
   /** Who is expected to answer, where that is known. */
@@ -212,7 +216,7 @@ export const isUnfinished = (exchange: Exchange): boolean =>
   (HashMap.isEmpty(exchange.held) && !isComplete(exchange))
 
 /** How an exchange is, for `status`. */
-export const view = ({ phase, peer, since, held }: Exchange): View => ({
+export const view = ({ options, phase, peer, since, held }: Exchange): View => ({
   peer,
   state: phase === "greeting" ? "connecting" : "syncing",
   lag: undefined,
@@ -222,6 +226,7 @@ export const view = ({ phase, peer, since, held }: Exchange): View => ({
   leftOut: 0,
   deferredOwn: undefined,
   diverged: false,
+  usesPrevious: options.isPrevious === true,
   repair: undefined
 })
 

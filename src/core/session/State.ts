@@ -75,6 +75,10 @@ export interface Options {
   readonly self: NodeId
   /** The key derived from the passphrase. */
   readonly key: Redacted.Redacted<Uint8Array>
+  /** While the passphrase is being changed: the key of the one before, which a dialler may still prove. */
+  readonly previousKey?: Redacted.Redacted<Uint8Array> | undefined
+  /** Whether `key` is that of the passphrase before. */
+  readonly isPrevious?: boolean
   readonly nonces: { readonly dialler: string; readonly server: string }
   readonly binding: Redacted.Redacted<Uint8Array>
   /** How the peer is called before its id is known: its address. */
@@ -360,6 +364,8 @@ export interface View {
   /** New origins of the peer that wait to be taken. */
   readonly leftOut: number
   readonly diverged: boolean
+  /** Whether the two have proved the passphrase before the present one to each other. */
+  readonly usesPrevious?: boolean
   /** Rows that one side cannot take. */
   readonly tooLarge?: RowsTooLarge | undefined
   /** How the comparison of rows goes; none with a peer that takes no part in it. */

@@ -37,6 +37,7 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
       digest,
       counts,
       ...(lost === 0 ? {} : { log_lines_lost: lost }),
+      ...(peers.acceptsPrevious === true ? { accepts_previous_passphrase: true } : {}),
       discovery: yield* peers.discovery,
       peers: yield* peers.status
     } satisfies NodeStatus

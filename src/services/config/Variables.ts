@@ -49,6 +49,9 @@ export type Variable = (typeof variables)[number]
 /** The variable that holds the passphrase. */
 export const passphraseVariable = "FERAL_SYNC_PASSPHRASE"
 
+/** The variable that holds the one before, while it is being changed. */
+export const previousVariable = "FERAL_SYNC_PASSPHRASE_PREVIOUS"
+
 /** The flag that stands for a variable: `--api-port` for FERAL_SYNC_API_PORT. */
 export const flagOf = (variable: Variable): string =>
   variable
@@ -66,6 +69,7 @@ export interface Given {
 export interface Input {
   readonly values: Partial<Record<Variable, Given>>
   readonly passphrase: Option.Option<Redacted.Redacted<string>>
+  readonly passphrasePrevious?: Option.Option<Redacted.Redacted<string>>
 }
 
 /** The data directory when nothing says otherwise. */
@@ -81,6 +85,7 @@ export const defaults = (): Omit<Settings, "home"> => ({
   host: undefined,
   port: defaultPort,
   passphrase: Option.none(),
+  passphrasePrevious: Option.none(),
   peers: [],
   tls: Option.none(),
   requireClientCert: false,
@@ -100,7 +105,11 @@ export const defaults = (): Omit<Settings, "home"> => ({
 })
 
 /** The settings, or everything that is wrong. */
-export const parse = ({ values, passphrase }: Input): Result.Result<Settings, ReadonlyArray<Problem>> => {
+export const parse = ({
+  values,
+  passphrase,
+  passphrasePrevious = Option.none()
+}: Input): Result.Result<Settings, ReadonlyArray<Problem>> => {
   const problems: Array<Problem> = []
   const byDefault = defaults()
 
@@ -133,6 +142,8 @@ export const parse = ({ values, passphrase }: Input): Result.Result<Settings, Re
     host: read("FERAL_SYNC_HOST", byDefault.host, host),
     port: read("FERAL_SYNC_PORT", byDefault.port, port),
     passphrase,
+    // Set to nothing, it is unset.
+    passphrasePrevious: Option.filter(passphrasePrevious, (text) => Redacted.value(text) !== ""),
     peers: read("FERAL_SYNC_PEERS", byDefault.peers, peers),
     tls: tlsFiles(tlsVariables.map(given), given("FERAL_SYNC_TLS_CRL"), problems),
     requireClientCert,
@@ -189,9 +200,20 @@ export const parse = ({ values, passphrase }: Input): Result.Result<Settings, Re
       problem: "an empty passphrase never lets anyone in: give one, or unset the variable to have one made"
     })
   }
-  // Node puts this character in the place of bytes that are not UTF-8: another passphrase than the one that was meant.
-  if (Option.isSome(passphrase) && Redacted.value(passphrase.value).includes("\ufffd")) {
-    problems.push({ variable: passphraseVariable, problem: "the text is not UTF-8: give it as UTF-8" })
+  for (const [variable, secret] of [
+    [passphraseVariable, passphrase],
+    [previousVariable, passphrasePrevious]
+  ] as const) {
+    // Node puts this character in the place of bytes that are not UTF-8: another passphrase than the one that was meant.
+    if (Option.isSome(secret) && Redacted.value(secret.value).includes("\ufffd")) {
+      problems.push({ variable, problem: "the text is not UTF-8: give it as UTF-8" })
+    }
+  }
+  if (Option.isSome(settings.passphrasePrevious) && Option.isNone(passphrase)) {
+    problems.push({
+      variable: previousVariable,
+      problem: `goes with the new one in ${passphraseVariable}; where a file holds the passphrase, it is the second line of that file`
+    })
   }
   return problems.length === 0 ? Result.succeed(settings) : Result.fail(problems)
 }

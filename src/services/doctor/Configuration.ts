@@ -61,8 +61,8 @@ export const passphrase = Effect.fnUntraced(function* (settings: Config.Settings
   const where = `FERAL_SYNC_PASSPHRASE is not set: this node uses the one that it made, in ${file}`
   const finding = isOpen
     ? warning("passphrase", `others can read ${file}`, `chmod 600 ${file}`, facts)
-    : (slip(read.success, facts) ?? ok("passphrase", `${where}; the other nodes need the same`, facts))
-  return { findings: [finding], passphrase: Option.some(read.success) }
+    : (slip(read.success.passphrase, facts) ?? ok("passphrase", `${where}; the other nodes need the same`, facts))
+  return { findings: [finding], passphrase: Option.some(read.success.passphrase) }
 })
 
 /** What looks like a slip: other nodes may have it without. */

@@ -72,6 +72,8 @@ export const make = Effect.fnUntraced(function* (
   const clock = yield* Clock
   const passphrase = yield* Passphrase
   const key = yield* passphrase.key
+  const previousKey = passphrase.previous && (yield* passphrase.previous.key)
+  const previous = passphrase.previous?.passphrase
   const attempts = yield* Attempts.make
   const tickets = yield* Tickets.make
   const ticketKey =
@@ -106,9 +108,12 @@ export const make = Effect.fnUntraced(function* (
     Effect.forkScoped({ startImmediately: true })
   )
 
-  /** Serves a connection that we dialled until it ends, in its scope. Returns how it ended, when that was in good order. */
-  const call = (link: number, connection: Connection, key_: string, expected: NodeId | undefined) =>
-    serve(link, connection, key_, expected, (machine) => machine, Effect.void)
+  /**
+   * Serves a connection that we dialled until it ends, in its scope. Returns how it ended, when that was in good order.
+   * `isPrevious`: with the passphrase before.
+   */
+  const call = (link: number, connection: Connection, key_: string, expected: NodeId | undefined, isPrevious = false) =>
+    serve(link, connection, key_, expected, (machine) => machine, Effect.void, isPrevious)
 
   /** The same for one that came in. `proved` is told when the other side has proved itself. */
   const answer = (link: number, connection: Connection, proved: Effect.Effect<void>) =>
@@ -122,11 +127,12 @@ export const make = Effect.fnUntraced(function* (
     key_: string | undefined,
     expected: NodeId | undefined,
     guard: Guard,
-    proved: Effect.Effect<void>
+    proved: Effect.Effect<void>,
+    isPrevious = false
   ) =>
     (connection.form === 2
-      ? converse(link, connection, key_, expected, guard, proved)
-      : exchange(link, connection, key_, expected, guard, proved)
+      ? converse(link, connection, key_, expected, guard, proved, isPrevious)
+      : exchange(link, connection, key_, expected, guard, proved, isPrevious)
     ).pipe(Effect.provide(context))
 
   /** A session of form 2. */
@@ -136,7 +142,8 @@ export const make = Effect.fnUntraced(function* (
     key_: string | undefined,
     expected: NodeId | undefined,
     guard: Guard,
-    proved: Effect.Effect<void>
+    proved: Effect.Effect<void>,
+    isPrevious: boolean
   ) {
     const nonce = connection.nonces.dialler
     if (key_ !== undefined) dialled.set(nonce, false)
@@ -153,7 +160,9 @@ export const make = Effect.fnUntraced(function* (
     const options: Session.Options = {
       role: key_ === undefined ? "server" : "dialler",
       self: store.nodeId,
-      key,
+      key: (isPrevious ? previousKey : undefined) ?? key,
+      previousKey,
+      isPrevious,
       nonces: connection.nonces,
       binding: connection.binding,
       remote: formatAddress(connection.remote),
@@ -216,7 +225,8 @@ export const make = Effect.fnUntraced(function* (
     key_: string | undefined,
     expected: NodeId | undefined,
     guard: Guard,
-    proved: Effect.Effect<void>
+    proved: Effect.Effect<void>,
+    isPrevious: boolean
   ) {
     const remote = formatAddress(connection.remote)
     const rules = { ...settings, mode: Option.isSome(settings.tls) ? "ca" : "auto" } as const
@@ -229,7 +239,9 @@ export const make = Effect.fnUntraced(function* (
     const options: Exchange.Options = {
       role: key_ === undefined ? "server" : "dialler",
       self: store.nodeId,
-      passphrase: passphrase.passphrase,
+      passphrase: (isPrevious ? previous : undefined) ?? passphrase.passphrase,
+      previous,
+      isPrevious,
       remote,
       expected,
       memories: table.memories,
@@ -310,5 +322,5 @@ export const make = Effect.fnUntraced(function* (
     yield* onEstablished(link, peer, key_, connection.remote.host, connection.form)
   })
 
-  return { call, answer, recognise, ticketFor: tickets.of }
+  return { call, answer, recognise, ticketFor: tickets.of, hasPrevious: previousKey !== undefined }
 })

@@ -74,6 +74,7 @@ export interface Lost {
   readonly isDialled: boolean
   readonly lastSyncAt: number | undefined
   readonly seenAt: number
+  readonly usesPrevious: boolean
 }
 
 export const make = (): PeerTable => ({
@@ -160,7 +161,7 @@ export const noteGoodbye = ({ lost, left }: PeerTable, node: NodeId, at: number)
 export const remove = ({ entries, lost, left }: PeerTable, link: number, now: number): void => {
   const entry = entries.get(link)
   entries.delete(link)
-  const { peer, lastSyncAt } = entry?.running.view() ?? {}
+  const { peer, lastSyncAt, usesPrevious = false } = entry?.running.view() ?? {}
   if (entry === undefined || peer === undefined || entry.connection.form === 1) return
   if (now - (left.get(peer) ?? -Infinity) < leavesWithin) return
   const { remote } = entry.connection
@@ -171,7 +172,7 @@ export const remove = ({ entries, lost, left }: PeerTable, link: number, now: nu
   }
   const known = lost.get(peer)
   lost.delete(peer)
-  lost.set(peer, { remote, isDialled, lastSyncAt: lastSyncAt ?? known?.lastSyncAt, seenAt: now })
+  lost.set(peer, { remote, isDialled, lastSyncAt: lastSyncAt ?? known?.lastSyncAt, seenAt: now, usesPrevious })
   drop(lost, lostPeers.kept)
 }
 
@@ -322,6 +323,8 @@ const refusedOrLost = ({ address, _tag, message }: Failed & { readonly address: 
   last_error: { _tag, message }
 })
 
+const withPrevious = (usesPrevious: boolean) => (usesPrevious ? ({ uses_previous_passphrase: true } as const) : {})
+
 /** What stays of a peer when its connection is lost. */
 const lastOf = ({ lost }: PeerTable, node: NodeId): Partial<PeerStatus> => {
   const last = lost.get(node)
@@ -329,7 +332,8 @@ const lastOf = ({ lost }: PeerTable, node: NodeId): Partial<PeerStatus> => {
   return {
     protocol: 2,
     last_sync_at: last.lastSyncAt === undefined ? null : last.lastSyncAt / 1000,
-    last_seen_at: last.seenAt / 1000
+    last_seen_at: last.seenAt / 1000,
+    ...withPrevious(last.usesPrevious)
   }
 }
 
@@ -388,7 +392,8 @@ const unconnected = {
 } as const satisfies Partial<PeerStatus>
 
 const connected = (table: PeerTable, { connection, running }: Entry, now: number, driftLimit: number) => {
-  const { peer, state, lag, offset, lastSyncAt, held, leftOut, deferredOwn, diverged, tooLarge } = running.view()
+  const { peer, state, lag, offset, lastSyncAt, held, leftOut, deferredOwn, diverged, tooLarge, usesPrevious } =
+    running.view()
   const trouble = running.trouble()
   const [poison] = HashMap.values(held)
   // The clock of the peer tells more than its operations, which were written a while ago.
@@ -405,6 +410,7 @@ const connected = (table: PeerTable, { connection, running }: Entry, now: number
     lag_ops: lag ?? null,
     clock_offset_ms: offset ?? null,
     last_sync_at: lastSyncAt === undefined ? null : lastSyncAt / 1000,
+    ...withPrevious(usesPrevious === true),
     last_error:
       trouble !== undefined
         ? { _tag: trouble._tag, message: waiting(trouble) }

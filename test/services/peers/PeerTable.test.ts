@@ -46,7 +46,13 @@ const shown = (table: PeerTable.PeerTable, now: number) =>
 describe("peers that are lost", () => {
   const lost = (lostAt: number) => {
     const table = PeerTable.make()
-    table.lost.set(node("b"), { remote: address(1), isDialled: false, lastSyncAt: 2_000, seenAt: lostAt })
+    table.lost.set(node("b"), {
+      remote: address(1),
+      isDialled: false,
+      lastSyncAt: 2_000,
+      usesPrevious: false,
+      seenAt: lostAt
+    })
     return table
   }
 

@@ -1,0 +1,113 @@
+/**
+ * `passphrase`: changes the passphrase of a network while its nodes go on syncing.
+ *
+ * The file holds the new one, and on a second line the one before, for as long as some node has only that.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Effect, FileSystem, Option, Redacted } from "effect"
+import { Command } from "effect/cli"
+import * as Config from "../services/Config.ts"
+import { passphraseVariable, previousVariable } from "../services/config/Variables.ts"
+import * as Home from "../services/Home.ts"
+import { commandLine, quoted } from "../services/Invocation.ts"
+import * as Access from "./Access.ts"
+import { WrongUsage } from "./Failure.ts"
+import * as Fields from "./Fields.ts"
+import * as Globals from "./Globals.ts"
+import { writeJson, writeLine } from "./Output.ts"
+import { readPassphrase } from "./Start.ts"
+
+const service = Effect.promise(() => import("../services/Passphrase.ts"))
+
+/** The data directory, and the file in it that holds the passphrase. */
+const place = Effect.fnUntraced(function* () {
+  const home = yield* Config.loadHome(yield* Globals.Home)
+  yield* Access.exists(home)
+  if (process.env[passphraseVariable] !== undefined) {
+    return yield* new WrongUsage({
+      message:
+        `${passphraseVariable} is set, so no file holds the passphrase: put the new one into ${passphraseVariable}, ` +
+        `the one before into ${previousVariable}, and restart the node`
+    })
+  }
+  yield* Home.prepare(home)
+  return { home, file: Home.paths(home).passphrase }
+})
+
+const rotate = Command.make(
+  "rotate",
+  {
+    to: Fields.maybe(
+      Fields.textFlag("to", "FILE", "Take the new passphrase from a file, or from stdin with - (default: make one)")
+    )
+  },
+  Effect.fnUntraced(function* ({ to }) {
+    const { home, file } = yield* place()
+    const { fromFile, random } = yield* service
+    const fs = yield* FileSystem.FileSystem
+    const held = (yield* Effect.mapError(fs.exists(file), Home.unusable(file)))
+      ? Option.some(yield* fromFile(file))
+      : Option.none()
+    const next = to === undefined ? Redacted.make(random()) : (yield* readPassphrase(to)).passphrase
+    const current = Option.map(held, ({ passphrase }) => Redacted.value(passphrase))
+    const earlier = Option.flatMap(held, ({ previous }) => Option.map(previous, Redacted.value))
+    const isSame = Option.contains(current, Redacted.value(next))
+    // A node that has only the one from two changes ago would be locked out.
+    if (!isSame && Option.isSome(earlier)) {
+      return yield* new WrongUsage({
+        message: `the passphrase is being changed already: end that with "${commandLine("passphrase drop", home)}" first`
+      })
+    }
+    const before = isSame ? earlier : current
+    yield* Home.writeSecret(file, [Redacted.value(next), ...Option.toArray(before), ""].join("\n"))
+    if (yield* Globals.Json) return yield* writeJson({ file, accepts_previous: Option.isSome(before) })
+    yield* writeLine(
+      [
+        `${isSame ? "The passphrase was new already" : "A new passphrase is"} in ${file}${Option.isSome(before) ? ", with the one before" : ""}.`,
+        "",
+        "1. Restart this node. It goes on with nodes that have either of the two.",
+        "2. Give every other node the new one, and restart it:",
+        `     ssh OTHER-NODE feral-sync passphrase rotate --to - < ${quoted(file)}`,
+        `3. ${commandLine("status", home)} says which peers still come with the one before.`,
+        "4. When there are none left, on every node:",
+        `     ${commandLine("passphrase drop", home)}`,
+        "   and restart it. From then on nothing opens with the passphrase before."
+      ].join("\n")
+    )
+  }, Effect.provide(NodeFileSystem.layer))
+).pipe(
+  Command.withDescription(
+    "Change the passphrase of the network step by step. The one before is still accepted until it is dropped."
+  ),
+  Command.withShortDescription("Begin with a new passphrase, and keep the one before for a while"),
+  Command.withExamples([
+    { command: "feral-sync passphrase rotate" },
+    { command: "feral-sync passphrase rotate --to - < passphrase" }
+  ])
+)
+
+const drop = Command.make(
+  "drop",
+  {},
+  Effect.fnUntraced(function* () {
+    const { file } = yield* place()
+    const { fromFile } = yield* service
+    const { passphrase, previous } = yield* fromFile(file)
+    if (Option.isSome(previous)) yield* Home.writeSecret(file, `${Redacted.value(passphrase)}\n`)
+    yield* (yield* Globals.Json)
+      ? writeJson({ file, was_dropped: Option.isSome(previous) })
+      : writeLine(
+          Option.isSome(previous)
+            ? `The passphrase before is gone from ${file}. Restart the node: then it is no longer accepted.`
+            : `${file} holds no passphrase but the present one.`
+        )
+  }, Effect.provide(NodeFileSystem.layer))
+).pipe(
+  Command.withDescription("Drop the passphrase before, when all nodes have the new one."),
+  Command.withExamples([{ command: "feral-sync passphrase drop" }])
+)
+
+export const command = Command.make("passphrase").pipe(
+  Command.withDescription("Change the passphrase of the network without stopping all nodes at once."),
+  Command.withSubcommands([rotate, drop])
+)
