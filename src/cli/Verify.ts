@@ -3,6 +3,7 @@
  */
 import { Effect, Schema } from "effect"
 import { Command } from "effect/cli"
+import { storeNextSteps } from "../services/Failure.ts"
 import type { Compared } from "../services/Status.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
@@ -18,8 +19,7 @@ class VerificationFailed extends Schema.TaggedError<VerificationFailed>()("Verif
   }
 }
 
-const damaged =
-  "the database is damaged: stop the node, put a backup in the place of sync.db (or remove it), and start; what it lacks comes back from the peers"
+const damaged = "the database is damaged: " + storeNextSteps.corrupt
 const leftOut = "rows are larger than a node accepts: raise FERAL_SYNC_MAX_RECV_BYTES on the node that is named"
 const differing = `the rows of a peer still differ: run "${commandLine("verify")}" on that node, and then here again`
 

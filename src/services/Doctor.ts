@@ -79,30 +79,37 @@ const examine = Effect.fn("Doctor.examine")(function* (
   const look = <A extends { readonly findings: ReadonlyArray<Finding> }, R>(
     check: string,
     effect: Effect.Effect<A, never, R>,
-    otherwise: Omit<NoInfer<A>, "findings">
+    otherwise: Omit<NoInfer<A>, "findings">,
+    into: (findings: ReadonlyArray<Finding>) => Effect.Effect<void> = note
   ): Effect.Effect<Omit<A, "findings">, never, R> =>
     effect.pipe(
-      Effect.tap(({ findings }) => note(findings)),
+      Effect.tap(({ findings }) => into(findings)),
       Effect.timeoutOrElse({
         duration: limit,
         orElse: () =>
-          Effect.as(note([failed(check, "no answer in time", "look again; if it stays, see the log")]), otherwise)
+          Effect.as(into([failed(check, "no answer in time", "look again; if it stays, see the log")]), otherwise)
       }),
       Effect.catchCause((cause) =>
         Cause.hasInterruptsOnly(cause)
           ? Effect.failCause(cause)
-          : Effect.as(note([failed(check, `this should not happen: ${Cause.pretty(cause)}`, null)]), otherwise)
+          : Effect.as(into([failed(check, `this should not happen: ${Cause.pretty(cause)}`, null)]), otherwise)
       )
     )
   const findings = <R>(effect: Effect.Effect<ReadonlyArray<Finding>, never, R>) =>
     Effect.map(effect, (findings) => ({ findings }))
 
+  // A damaged database comes before everything else.
+  const held: Array<Finding> = []
+  const hold = (findings: ReadonlyArray<Finding>) => Effect.sync(() => void held.push(...findings))
+  const { status, isInUse } = yield* look("node", Replica.node(home), { status: Option.none(), isInUse: true }, hold)
+  const database = Replica.database(home, isInUse, Option.getOrUndefined(status))
+  const { nodeId, isDamaged } = yield* look("database", database, { nodeId: undefined, isDamaged: false }, hold)
+  if (isDamaged) yield* note(held.splice(held.findIndex(({ check }) => check === "database")))
   const { settings } = yield* look("configuration", Configuration.settings(overrides, environment), {
     settings: Option.none()
   })
   yield* look("data directory", findings(DataDirectory.examine(home)), {})
-  const { status, isInUse } = yield* look("node", Replica.node(home), { status: Option.none(), isInUse: true })
-  const { nodeId } = yield* look("database", Replica.database(home, isInUse), { nodeId: undefined })
+  yield* note(held)
   if (Option.isNone(settings)) {
     const message = "the configuration comes first"
     const left = ["passphrase", "certificates", "sync port", "multicast", "discovery", "peer", "clock"]

@@ -141,10 +141,11 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
   }
 }
 
-const storeNextSteps: Record<StoreReason, string> = {
+export const storeNextSteps: Record<StoreReason, string> = {
   "disk full": "free some space; nothing that was acknowledged is lost",
   "read-only": "make the data directory writable for this user",
-  corrupt: "restore a backup; what it lacks comes back from the peers",
+  corrupt:
+    "stop the node, restore a backup with feral-sync restore FILE, and start it; without a backup, move sync.db away: the peers give back what they have",
   locked: "another process uses this data directory; stop it, or use another FERAL_HOME",
   "not found": "check FERAL_HOME",
   "clock ahead":

@@ -27,6 +27,7 @@ import * as Comparison from "./peers/Comparison.ts"
 import * as Conversation from "./peers/Conversation.ts"
 import { dial } from "./peers/Dial.ts"
 import * as PeerTable from "./peers/PeerTable.ts"
+import * as SessionRunner from "./peers/SessionRunner.ts"
 import { Store } from "./Store.ts"
 import type { Compared, NodeStatus, PeerStatus } from "./Status.ts"
 import { Transport } from "./Transport.ts"
@@ -67,6 +68,8 @@ const make = Effect.fnUntraced(function* () {
 
   const table = PeerTable.make()
   let links = 0
+  /** Whether the database is damaged: nobody is dialled or let in any more. */
+  let isOver = false
 
   // Sightings are limited by discovery, connections by the transport; when it is full, they wait.
   const inputs = yield* Queue.bounded<Input>(256)
@@ -132,6 +135,7 @@ const make = Effect.fnUntraced(function* () {
   const { port } = yield* transport.listen({
     serve: (connection, proved) =>
       Effect.gen(function* () {
+        if (isOver) return yield* connection.close(closeCodes.internal_error, SessionRunner.damaged)
         const link = ++links
         const exit = yield* Effect.exit(answer(link, connection, proved))
         yield* ended(link, undefined, connection.remote, yield* resultOf(exit))
@@ -160,6 +164,7 @@ const make = Effect.fnUntraced(function* () {
     roster = next
     for (const action of actions) {
       if (action._tag === "Dial") {
+        if (isOver) continue
         const expected = Roster.candidateOf(roster, action.key)?.node
         yield* FiberMap.run(dials, action.key, attempt(action.key, action.address, expected))
       } else if (action._tag === "Reconfirm") {
@@ -205,6 +210,20 @@ const make = Effect.fnUntraced(function* () {
     Effect.forkScoped
   )
   yield* supervise().pipe(guarded("supervisor"), Effect.forkScoped)
+  yield* store.damageAwaited.pipe(
+    Effect.andThen(
+      Effect.suspend(() => {
+        isOver = true
+        const stop = (entry: PeerTable.Entry) => entry.running.stop(closeCodes.internal_error, SessionRunner.damaged)
+        return Effect.forEach(table.entries.values(), stop, { discard: true })
+      })
+    ),
+    // A dial that is under way has no session yet.
+    Effect.andThen(Effect.sleep("5 seconds")),
+    Effect.andThen(FiberMap.clear(dials)),
+    guarded("damage"),
+    Effect.forkScoped
+  )
   // Sessions of form 2 listen to the store themselves. For the others, many writes make one call.
   yield* store.changes.pipe(
     Stream.filter(({ operations }) => operations.some(({ hlc }) => hlc.node === store.nodeId)),

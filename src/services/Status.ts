@@ -55,9 +55,11 @@ export interface AuditedRows extends Schema.Schema.Type<typeof AuditedRows> {}
 /**
  * The node as a whole. `tls_expires_at`, in Unix seconds, is when the first certificate ends that it depends on; a node
  * without a CA depends on none. `log_lines_lost` is there when some could not be written. `held_by` is
- * the process that has the data directory and does not answer, where the system shows it.
+ * the process that has the data directory and does not answer, where the system shows it. `damage` is there when the database turned
+ * out to be damaged: the node does not sync any more.
  */
 export const NodeStatus = Schema.Struct({
+  damage: Schema.optionalKey(LastError),
   node_id: Schema.String,
   version: Schema.String,
   port: Schema.NullOr(Schema.Natural),

@@ -110,6 +110,12 @@ export class Store extends Context.Service<
     /** What is wrong with the file that holds the rows; nothing when the list is empty. Looks at all of it. */
     readonly damage: Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
     /**
+     * The failure that showed that the rows are damaged: if there was one, or as soon as there is one. Nothing is written from
+     * then on; what can be read still is.
+     */
+    readonly damageFound: Effect.Effect<Option.Option<StoreUnavailable>>
+    readonly damageAwaited: Effect.Effect<StoreUnavailable>
+    /**
      * Adds up all rows anew, while the store goes on, and corrects what it keeps of them where that was wrong. Should be used
      * with a store that is open for writing.
      */

@@ -100,7 +100,7 @@ describe("doctor: database", () => {
         for (let page = 4096 * 2; page < size; page += 4096) await file.write(Buffer.alloc(4000, 0x5a), 0, 4000, page)
         await file.close()
       })
-      says((yield* examine(home)).of("database"), "failed", /corrupt/, /restore a backup/)
+      says((yield* examine(home)).of("database"), "failed", /corrupt/, /restore a backup with feral-sync restore FILE/)
     })
   )
 
@@ -108,7 +108,7 @@ describe("doctor: database", () => {
     Effect.gen(function* () {
       const home = yield* replica
       yield* Effect.promise(() => writeFile(database(home), "this is a text, and a long one".repeat(1000)))
-      says((yield* examine(home)).of("database"), "failed", /corrupt/, /restore a backup/)
+      says((yield* examine(home)).of("database"), "failed", /corrupt/, /restore a backup with feral-sync restore FILE/)
     })
   )
 

@@ -22,9 +22,10 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
   return Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const tlsExpiresAt = yield* transport.tlsExpiresAt
-    const { node_id, vector_clock, digest, counts } = yield* ReplicaState.read(store)
+    const { damage, node_id, vector_clock, digest, counts } = yield* ReplicaState.read(store)
     const { lines: lost } = log.lost()
     return {
+      ...damage,
       node_id,
       version,
       port: peers.port,

@@ -11,8 +11,9 @@ import { version } from "../Version.ts"
 
 /** The status of a node that does not run: what its database holds. */
 export const stopped = Effect.fnUntraced(function* (settings: Pick<Settings, "tls" | "legacy">) {
-  const { node_id, vector_clock, digest, counts } = yield* read(yield* Store)
+  const { damage, node_id, vector_clock, digest, counts } = yield* read(yield* Store)
   return {
+    ...damage,
     node_id,
     version,
     port: null,
@@ -32,6 +33,10 @@ export const stopped = Effect.fnUntraced(function* (settings: Pick<Settings, "tl
 export const read = Effect.fnUntraced(function* (store: Store["Service"]) {
   const { clock, digest } = yield* store.snapshot
   return {
+    damage: Option.match(yield* store.damageFound, {
+      onNone: () => ({}),
+      onSome: ({ _tag, message }) => ({ damage: { _tag, message } })
+    }),
     node_id: store.nodeId,
     vector_clock: VectorClock.toRecord(clock),
     digest: Digest.toText(digest),

@@ -71,13 +71,20 @@ export const node = Effect.fnUntraced(function* (home: string) {
   }
 }, Effect.scoped)
 
-/** The database, and the identity that it holds. */
-export const database = Effect.fnUntraced(function* (home: string, isInUse: boolean) {
+/** The database, the identity that it holds, and whether it is damaged. `running` is what its node says of it. */
+export const database = Effect.fnUntraced(function* (home: string, isInUse: boolean, running: NodeStatus | undefined) {
   const check = "database"
   const looked = yield* Effect.result(SqliteCheck.inspect(home, isInUse))
-  if (looked._tag === "Failure") return { findings: [fromFailure(check, looked.failure)], nodeId: undefined }
+  if (running?.damage !== undefined) {
+    return { findings: [fromFailure(check, running.damage)], nodeId: undefined, isDamaged: true }
+  }
+  if (looked._tag === "Failure") {
+    const isDamaged = looked.failure.reason === "corrupt"
+    return { findings: [fromFailure(check, looked.failure)], nodeId: undefined, isDamaged }
+  }
   if (Option.isNone(looked.success)) {
-    return { findings: [skipped(check, "there is none yet: the first start makes it")], nodeId: undefined }
+    const finding = skipped(check, "there is none yet: the first start makes it")
+    return { findings: [finding], nodeId: undefined, isDamaged: false }
   }
   const { bytes, version, current, nodeId, quarantine, damage, isChecked } = looked.success.value
   const facts = { bytes, version, node_id: nodeId ?? null }
@@ -96,7 +103,7 @@ export const database = Effect.fnUntraced(function* (home: string, isInUse: bool
           : isChecked
             ? ok(check, `sound, ${Home.sized(bytes)}`, facts)
             : warning(check, `${Home.sized(bytes)}, too large to be read now`, commandLine("verify", home), facts)
-  return { findings: [finding, ...ofQuarantine(quarantine)], nodeId }
+  return { findings: [finding, ...ofQuarantine(quarantine)], nodeId, isDamaged: damage.length > 0 }
 })
 
 /** Operations of peers that are kept apart. */

@@ -10,6 +10,7 @@ import { WireOperation } from "../../core/Operation.ts"
 import type { Quarantined, Snapshot } from "../../core/Replica.ts"
 import type * as Session from "../../core/Session.ts"
 import { times } from "../../core/session/State.ts"
+import { closeCodes } from "../../core/Wire.ts"
 import { Clock } from "../Clock.ts"
 import type { StoreUnavailable } from "../Failure.ts"
 import { Store } from "../Store.ts"
@@ -72,6 +73,9 @@ export interface Running<S> {
  * The longest wait for one timer (ms). Timers of Node overflow at 2^31 - 1 ms, and a deadline may be years away.
  */
 const longestWait = 3_600_000
+
+/** Why a node with a damaged database closes a connection. */
+export const damaged = "the database of this node is damaged"
 
 /** Starts a session on a connection. It is over when the scope closes, at the latest. */
 export const start = Effect.fnUntraced(function* <S>(
@@ -277,7 +281,9 @@ export const start = Effect.fnUntraced(function* <S>(
     stop: (code, reason) => Effect.asVoid(Queue.offer(inbox, { _tag: "Stop", code, reason })),
     done: loop().pipe(
       Effect.tapError((failure) =>
-        failure._tag === "StoreUnavailable" ? connection.close(1011, "store unavailable") : Effect.void
+        failure._tag === "StoreUnavailable"
+          ? connection.close(closeCodes.internal_error, failure.reason === "corrupt" ? damaged : "store unavailable")
+          : Effect.void
       )
     )
   }

@@ -59,6 +59,8 @@ export interface Backend {
   /** What is wrong with where the rows are; nothing when the list is empty. */
   readonly damage: Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
   backup(file: string): Effect.Effect<void, StoreUnavailable>
+  /** What is to be done in the background while the store is open. */
+  readonly upkeep: Effect.Effect<void, StoreUnavailable>
 }
 
 /** Bytes that an operation takes on the wire, but for the texts that `sizeOf` counts: keys, kind, HLC, origin. */

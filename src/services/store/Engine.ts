@@ -18,6 +18,7 @@ import { KindUnknown, StoreUnavailable } from "../Failure.ts"
 import type { Applied, Audited, Batch, Change, Delta, DeltaRequest, Draft, Snapshot, Store } from "../Store.ts"
 import * as Audit from "./Audit.ts"
 import type { Backend } from "./Backend.ts"
+import * as Damage from "./Damage.ts"
 import * as RecentCommits from "./RecentCommits.ts"
 import * as State from "./State.ts"
 
@@ -50,10 +51,13 @@ const hasRule = (kind: Kind): boolean => ruleOf(kind) !== "opaque"
 
 /** The store over `backend`. */
 export const make = Effect.fnUntraced(function* (
-  backend: Backend,
+  given: Backend,
   { isKnown = hasRule, maxAheadMs = Infinity, rememberedCommits }: Options = {}
 ) {
   const clock = yield* Clock
+  const damage = yield* Damage.make
+  const backend = Damage.watched(given, damage)
+  yield* Effect.forkScoped(Effect.ignore(backend.upkeep))
   const lock = yield* Semaphore.make(1)
   const recent = RecentCommits.make(rememberedCommits)
   const commits = yield* Effect.acquireRelease(PubSub.sliding<Change>(publishedCommits), PubSub.shutdown)
@@ -105,6 +109,7 @@ export const make = Effect.fnUntraced(function* (
 
   const append = Effect.fn("Store.append")(function* (drafts: ReadonlyArray<Draft>) {
     if (drafts.length === 0) return []
+    yield* damage.refused
     // What no rule is known for could never be read again. From peers it is taken, and passed on.
     const unknown = drafts.find(({ table }) => !isKnown(table))
     if (unknown !== undefined) return yield* new KindUnknown({ kind: unknown.table })
@@ -130,7 +135,7 @@ export const make = Effect.fnUntraced(function* (
     return operations
   })
 
-  const apply = Effect.fn("Store.apply")((batch: Batch) => lock.withPermit(take(batch)))
+  const apply = Effect.fn("Store.apply")((batch: Batch) => Effect.andThen(damage.refused, lock.withPermit(take(batch))))
 
   const take = Effect.fnUntraced(function* (batch: Batch) {
     let high = Hlc.zero
@@ -224,6 +229,8 @@ export const make = Effect.fnUntraced(function* (
     quarantine: backend.quarantine,
     audit: auditing.withPermit(auditAll()),
     damage: backend.damage,
+    damageFound: damage.found,
+    damageAwaited: damage.awaited,
     backup: Effect.fn("Store.backup")((file: string) => backend.backup(file))
   } satisfies Store["Service"]
 })

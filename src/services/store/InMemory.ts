@@ -101,7 +101,8 @@ export const make = Effect.fnUntraced(function* ({
     search,
     quarantine: Effect.sync(() => disk.quarantine),
     damage: Effect.succeed([]),
-    backup: (file) => Effect.sync(() => void disk.backups.set(file, MemoryDisk.copy(disk)))
+    backup: (file) => Effect.sync(() => void disk.backups.set(file, MemoryDisk.copy(disk))),
+    upkeep: Effect.void
   }
   return yield* Engine.make(backend, options)
 })

@@ -88,7 +88,6 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
   )
   let synchronous = ""
   const upkeep = yield* SqliteUpkeep.make(sql)
-  if (!readOnly) yield* Effect.forkScoped(upkeep.run)
 
   /** SQLite goes on writing to a file that was deleted or replaced, and nobody would ever see it. */
   const checkFile = Effect.flatMap(fileNow, (found) =>
@@ -102,6 +101,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     return new Map((yield* Rows.operations(rows)).map((operation) => [Merge.slotOf(operation), operation]))
   }, Unavailable.mapped)
 
+  const within = <A, E>(body: (connection: Connection) => Effect.Effect<A, E>) => transaction(sql, body)
   const setSynchronous = Effect.fnUntraced(function* (level: "FULL" | "NORMAL") {
     if (level !== synchronous) yield* sql.unsafe(`PRAGMA synchronous = ${level}`)
     synchronous = level
@@ -110,7 +110,10 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
   const commit = Effect.fnUntraced(function* (commit: Commit, synced: boolean) {
     yield* checkFile
     yield* setSynchronous(synced ? "FULL" : "NORMAL")
-    yield* transaction(sql, (connection) => writeCommit(connection, commit))
+    yield* SqliteSearch.mending(
+      within,
+      within((connection) => writeCommit(connection, commit))
+    )
     upkeep.committed(commit.replaced.length + commit.quarantined.length > 0)
   }, Effect.mapError(failureOfCommit))
 
@@ -183,7 +186,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     return yield* Rows.operations(rows)
   }, Unavailable.mapped)
 
-  const find = yield* SqliteSearch.make(sql, (body) => transaction(sql, body), readOnly)
+  const find = yield* SqliteSearch.make(sql, within, readOnly)
   const search = (words: ReadonlyArray<string>, limit: number) => Unavailable.mapped(find(words, limit))
 
   const backup = Effect.fnUntraced(function* (destination: string) {
@@ -211,7 +214,8 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     search,
     quarantine,
     damage,
-    backup
+    backup,
+    upkeep: readOnly ? Effect.void : upkeep.run
   } satisfies Backend
 })
 

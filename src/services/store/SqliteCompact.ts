@@ -50,7 +50,8 @@ export const compact = Effect.fn("SqliteCompact.compact")(
 /** Writes all of an open database to `incoming`, and empties its log. */
 const write = Effect.fnUntraced(function* (sql: Client, home: string, incoming: string) {
   const fs = yield* FileSystem.FileSystem
-  while (yield* transaction(sql, (connection) => SqliteSearch.takeOut(connection, 64)));
+  const takeOut = transaction(sql, (connection) => SqliteSearch.takeOut(connection, 64))
+  while (yield* SqliteSearch.mending((body) => transaction(sql, body), takeOut));
   const [{ bytes }] = yield* decodeBytes(
     yield* sql`SELECT (page_count - freelist_count) * page_size AS bytes
       FROM pragma_page_count, pragma_freelist_count, pragma_page_size`

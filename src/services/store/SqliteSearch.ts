@@ -18,6 +18,7 @@ import type { Operation } from "../../core/Operation.ts"
 import * as Search from "../../core/Search.ts"
 import { pageLength } from "./Backend.ts"
 import * as Rows from "./SqliteRows.ts"
+import * as Unavailable from "./Unavailable.ts"
 
 /** How much one transaction takes in: others wait for it. */
 const slice = { operations: 1_000, bytes: 4 * 1024 * 1024, atLeastOne: true }
@@ -83,7 +84,7 @@ export const make = Effect.fnUntraced(function* (sql: SqliteClient, transaction:
     while (yield* transaction(indexSlice)) yield* Effect.yieldNow
   })
 
-  return Effect.fnUntraced(function* (words: ReadonlyArray<string>, limit: number) {
+  const find = Effect.fnUntraced(function* (words: ReadonlyArray<string>, limit: number) {
     yield* indexing.withPermit(catchUp())
     const query = words.map((word) => `"${word}"`).join(" ")
     if (query === "") return []
@@ -95,7 +96,14 @@ export const make = Effect.fnUntraced(function* (sql: SqliteClient, transaction:
       ORDER BY wall DESC, counter DESC, origin DESC`
     return yield* Rows.operations(rows)
   })
+
+  return (words: ReadonlyArray<string>, limit: number) =>
+    readOnly ? find(words, limit) : mending(transaction, find(words, limit))
 })
+
+/** Runs what uses the index; once more without an index, if it is damaged. That is no damage of the rows: it is made anew. */
+export const mending = <A, E, R>(transaction: Transaction, use: Effect.Effect<A, E, R>) =>
+  Effect.catchIf(use, Unavailable.isOfIndex, () => Effect.andThen(transaction(drop), use))
 
 /** Whether the file has an index. */
 const exists = (sql: SqliteClient) =>

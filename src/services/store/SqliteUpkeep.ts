@@ -8,8 +8,10 @@
  * - Pages are given back where the file has `auto_vacuum = INCREMENTAL`: an older file gets that by `feral-sync compact`.
  */
 import { Effect, Queue, Schema } from "effect"
+import type { StoreUnavailable } from "../Failure.ts"
 import { busyTimeout, type Client, transaction } from "./SqliteFile.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
+import * as Unavailable from "./Unavailable.ts"
 
 /** How long nothing must have been written before a step (ms), how long a step waits for the next, and how long after a failure. */
 export const times = { quiet: 2_000, pause: 20, retry: 60_000 } as const
@@ -26,7 +28,8 @@ const rowsPerStep = 16
 export interface Upkeep {
   /** Notes a commit, and whether it left anything to do. */
   committed(hasDeleted: boolean): void
-  readonly run: Effect.Effect<never>
+  /** Never ends, unless the file is damaged. */
+  readonly run: Effect.Effect<never, StoreUnavailable>
 }
 
 export const make = Effect.fnUntraced(function* (sql: Client): Effect.fn.Return<Upkeep> {
@@ -54,7 +57,10 @@ export const make = Effect.fnUntraced(function* (sql: Client): Effect.fn.Return<
     return true
   })
 
-  const takeOut = transaction(sql, (connection) => SqliteSearch.takeOut(connection, rowsPerStep))
+  const takeOut = SqliteSearch.mending(
+    (body) => transaction(sql, body),
+    transaction(sql, (connection) => SqliteSearch.takeOut(connection, rowsPerStep))
+  )
 
   const giveBack = Effect.gen(function* () {
     const [free] = yield* decodeFree(yield* sql`PRAGMA freelist_count`)
@@ -85,12 +91,15 @@ export const make = Effect.fnUntraced(function* (sql: Client): Effect.fn.Return<
       yield* Effect.sleep(times.retry)
     }
   }).pipe(
+    Unavailable.mapped,
     Effect.catch((error) =>
-      Effect.logDebug("the upkeep of the database failed: it is tried again", error).pipe(
-        Effect.andThen(Effect.sleep(times.retry)),
-        Effect.andThen(Queue.offer(wanted, undefined)),
-        Effect.asVoid
-      )
+      error.reason === "corrupt"
+        ? Effect.fail(error)
+        : Effect.logDebug("the upkeep of the database failed: it is tried again", error).pipe(
+            Effect.andThen(Effect.sleep(times.retry)),
+            Effect.andThen(Queue.offer(wanted, undefined)),
+            Effect.asVoid
+          )
     ),
     Effect.catchDefect((defect) => Effect.logError("the upkeep of the database ended", defect))
   )

@@ -17,6 +17,19 @@ export const mapped = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A
 export const opening = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, StoreUnavailable, R> =>
   Effect.catchDefect(mapped(effect), (defect) => Effect.fail(fromCause(defect)))
 
+/** Whether a failure is of the full-text index alone (SQLITE_CORRUPT_VTAB), which can be made anew. */
+export const isOfIndex = (cause: unknown): boolean => {
+  for (let level = 0, error = cause; level < 5 && Predicate.isObject(error); level++) {
+    if (Predicate.hasProperty(error, "errcode")) return error.errcode === 267
+    error = Predicate.hasProperty(error, "reason")
+      ? error.reason
+      : Predicate.hasProperty(error, "cause")
+        ? error.cause
+        : null
+  }
+  return false
+}
+
 interface Explained {
   readonly reason: StoreReason
   readonly detail: string

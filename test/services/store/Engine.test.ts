@@ -35,7 +35,8 @@ const recording = (commit: (count: number) => Effect.Effect<void, StoreUnavailab
     search: () => Effect.succeed([]),
     damage: Effect.succeed([]),
     quarantine: Effect.succeed([]),
-    backup: () => Effect.void
+    backup: () => Effect.void,
+    upkeep: Effect.void
   }
   return { backend, commits }
 }

@@ -1,0 +1,63 @@
+/**
+ * Whether the rows of a store turned out to be damaged. Every use of a backend is watched here, so that no caller has to.
+ *
+ * Guarantee: the first failure that shows damage is logged as an error and kept. The store writes nothing from then on, and the
+ * node ends syncing: it would pass on what is left, and take in what it cannot keep.
+ */
+import { Deferred, Effect, Option } from "effect"
+import { StoreUnavailable } from "../Failure.ts"
+import type { Backend } from "./Backend.ts"
+
+export interface Damage {
+  /** What showed it, as soon as something does. */
+  readonly awaited: Effect.Effect<StoreUnavailable>
+  /** What showed it, if anything has. */
+  readonly found: Effect.Effect<Option.Option<StoreUnavailable>>
+  /** Notes a failure that shows damage. */
+  readonly watch: <A, E, R>(
+    effect: Effect.Effect<A, E | StoreUnavailable, R>
+  ) => Effect.Effect<A, E | StoreUnavailable, R>
+  /** Fails where damage was found. */
+  readonly refused: Effect.Effect<void, StoreUnavailable>
+}
+
+export const make = Effect.gen(function* () {
+  const first = yield* Deferred.make<StoreUnavailable>()
+  let known: StoreUnavailable | undefined
+  const note = Effect.fnUntraced(function* (failure: StoreUnavailable) {
+    if (known !== undefined) return
+    known = failure
+    yield* Effect.logError(failure.message).pipe(Effect.annotateLogs({ error: failure._tag }))
+    yield* Deferred.succeed(first, failure)
+  })
+  return {
+    awaited: Deferred.await(first),
+    found: Effect.sync(() => Option.fromUndefinedOr(known)),
+    watch: (effect) =>
+      Effect.tapError(effect, (error) =>
+        error instanceof StoreUnavailable && error.reason === "corrupt" ? note(error) : Effect.void
+      ),
+    refused: Effect.suspend(() => (known === undefined ? Effect.void : Effect.fail(known)))
+  } satisfies Damage
+})
+
+/** The backend, with all that can show damage watched. A backup is not: what it fails of may be its destination. */
+export const watched = (backend: Backend, { watch }: Damage): Backend => ({
+  ...backend,
+  held: (operations) => watch(backend.held(operations)),
+  commit: (commit, synced) => watch(backend.commit(commit, synced)),
+  beyond: (origin, reading, room) => watch(backend.beyond(origin, reading, room)),
+  range: (request) => watch(backend.range(request)),
+  get: (kind, rowId) => watch(backend.get(kind, rowId)),
+  list: (kind, options) => watch(backend.list(kind, options)),
+  search: (words, limit) => watch(backend.search(words, limit)),
+  quarantine: watch(backend.quarantine),
+  damage: watch(
+    Effect.tap(backend.damage, (problems) =>
+      problems.length === 0
+        ? Effect.void
+        : Effect.ignore(watch(Effect.fail(new StoreUnavailable({ reason: "corrupt", detail: problems.join("; ") }))))
+    )
+  ),
+  upkeep: watch(backend.upkeep)
+})
