@@ -5,10 +5,11 @@
  * would be replaced in silence is refused.
  */
 import { Effect, Schema, Stream } from "effect"
+import { FileUnusable } from "../services/Failure.ts"
 import { StandardStreams } from "../services/StandardStreams.ts"
 import { WrongUsage } from "./Failure.ts"
 
-/** Standard input cannot be used as a text. */
+/** What standard input holds cannot be used as a text. */
 export class InputUnusable extends Schema.TaggedError<InputUnusable>()("InputUnusable", { problem: Schema.String }) {
   override get message(): string {
     return `standard input ${this.problem}`
@@ -50,7 +51,9 @@ const read = Effect.gen(function* () {
     return length > limit ? Effect.fail(new InputTooLarge({ limit })) : Effect.void
   }).pipe(
     Effect.catchTag("StreamFailed", ({ detail }) =>
-      Effect.fail(new InputUnusable({ problem: `cannot be read (${detail})` }))
+      Effect.fail(
+        new FileUnusable({ file: "standard input", problem: `it cannot be read (${detail}): check what writes to it` })
+      )
     )
   )
   const text = yield* Effect.try({

@@ -74,7 +74,10 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
         `${counts.tombstones} deleted`
       ].join(", ")
     ),
-    entry("Digest", `${status.digest}, of what ${counted(seen, "node")} wrote`)
+    entry(
+      "Digest",
+      `${status.digest} (written by ${counted(seen, "node")}; nodes with the same digest hold the same rows)`
+    )
   ]
   if (counts.quarantine > 0) {
     lines.push(entry("Quarantine", `${counted(counts.quarantine, "entry", "entries")} from peers could not be read`))

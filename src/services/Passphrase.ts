@@ -146,9 +146,15 @@ const kept = Effect.fnUntraced(function* (file: string) {
 /** The passphrase in a file, and the one before. */
 export const fromFile = Effect.fn("Passphrase.fromFile")(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
+  const { type, mode, uid } = yield* fs.stat(file).pipe(Effect.mapError(unreadable(file)))
+  // Its owner could read the passphrase, and replace it. Root owns what containers mount.
+  const isForeign = Option.exists(uid, (owner) => owner !== process.getuid?.() && owner !== 0)
+  if (type === "File" && process.getuid !== undefined && isForeign) {
+    const problem = "it belongs to another user, who could replace it: copy it to a file of your own, or chown it"
+    return yield* new PassphraseInvalid({ source: file, problem })
+  }
   const bytes = yield* fs.readFile(file).pipe(Effect.mapError(unreadable(file)))
   const held = yield* fromBytes(file, bytes)
-  const { type, mode } = yield* fs.stat(file).pipe(Effect.mapError(unreadable(file)))
   if (type === "File" && (mode & 0o077) !== 0 && process.getuid !== undefined) {
     const shown = `0${(mode & 0o777).toString(8)}`
     yield* Effect.logWarning("others can read the passphrase: give the file, or its mount, the mode 0400").pipe(

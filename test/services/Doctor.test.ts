@@ -16,11 +16,15 @@ import * as Mdns from "../../src/services/discovery/Mdns.ts"
 import { Discovery } from "../../src/services/Discovery.ts"
 import { Doctor, type Finding } from "../../src/services/Doctor.ts"
 import * as CertificatesCheck from "../../src/services/doctor/Certificates.ts"
+import * as Replica from "../../src/services/doctor/Replica.ts"
 import * as Peers from "../../src/services/doctor/Peers.ts"
+import { Clock } from "../../src/services/Clock.ts"
 import { MdnsUnavailable } from "../../src/services/Failure.ts"
 import { NodeId } from "../../src/core/NodeId.ts"
 import * as Certificates from "../support/Certificates.ts"
+import { draft } from "../support/Drafts.ts"
 import { run } from "../support/Nodes.ts"
+import { open as openStore } from "../support/SqliteFiles.ts"
 import { plainServer } from "../support/RawPeers.ts"
 import { settings } from "../support/Settings.ts"
 import { ok } from "../../src/services/doctor/Finding.ts"
@@ -89,6 +93,22 @@ describe("doctor: database", () => {
       assert.match(String(of("database").message), /^sound/)
       assert.deepStrictEqual(yield* Effect.promise(() => readdir(home)), before)
     })
+  )
+
+  live("its size is that of the file with its log", () =>
+    Effect.gen(function* () {
+      const home = yield* replica
+      const store = yield* openStore({ home })
+      yield* store.append(Array.from({ length: 200 }, (_, n) => draft(`r${n}`, "x".repeat(10_000))))
+      const [file, log] = yield* Effect.promise(() =>
+        Promise.all([stat(database(home)), stat(`${database(home)}-wal`)])
+      )
+      assert.isAbove(log.size, 1024 * 1024)
+      const [finding] = (yield* Replica.database(home, true, undefined).pipe(Effect.provide(NodeFileSystem.layer)))
+        .findings
+      assert.strictEqual(finding?.facts["bytes"], file.size + log.size)
+      assert.match(finding?.message ?? "", /^sound, [2-9] MiB$/)
+    }).pipe(Effect.provide(Clock.layer))
   )
 
   live("damage is found", () =>

@@ -6,6 +6,7 @@ import { deriveKey } from "../../src/core/Handshake.ts"
 import { Config, type Settings } from "../../src/services/Config.ts"
 import * as PassphraseModule from "../../src/services/Passphrase.ts"
 import { Passphrase } from "../../src/services/Passphrase.ts"
+import { needs } from "../support/Needs.ts"
 
 const within = <A, E>(test: (home: string) => Effect.Effect<A, E, FileSystem.FileSystem | Scope.Scope>) =>
   Effect.gen(function* () {
@@ -177,6 +178,24 @@ describe("Passphrase", () => {
         const first = yield* key
         assert.strictEqual(yield* key, first)
         assert.deepStrictEqual(Redacted.value(first), deriveKey("shared"))
+      })
+    )
+  )
+
+  it.live.skipIf(needs("root"))("a file of another user is refused, and one of root is not", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const file = `${home}-passphrase`
+        yield* fs.writeFileString(file, "secret")
+        yield* fs.chmod(file, 0o600)
+        assert.strictEqual(Redacted.value((yield* PassphraseModule.fromFile(file)).passphrase), "secret")
+        yield* fs.chown(file, 65_534, 65_534)
+        for (const path of [file, `${home}-link`]) {
+          if (path !== file) yield* fs.symlink(file, path)
+          const error = yield* Effect.flip(PassphraseModule.fromFile(path))
+          assert.match(error.message, /belongs to another user, .*: copy it .*chown/)
+        }
       })
     )
   )

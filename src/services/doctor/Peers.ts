@@ -82,7 +82,7 @@ const terms = (tls: PeerStatus["tls"], protocol: PeerStatus["protocol"], offset:
   [
     `TLS ${tls ?? "not agreed yet"}`,
     "the passphrase is the same",
-    protocol === 1 ? "existing FERAL node" : "form 2 of the wire",
+    protocol === 1 ? "existing FERAL node" : "feral-sync node",
     ...(offset === null ? [] : [`its clock ${ClockOffset.signed(offset)}`])
   ].join(", ")
 

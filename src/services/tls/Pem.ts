@@ -8,6 +8,7 @@ import { constants } from "node:fs"
 import { access } from "node:fs/promises"
 import * as PlainText from "../../core/PlainText.ts"
 import { TlsMaterialInvalid } from "../Failure.ts"
+import * as FileError from "../FileError.ts"
 import { codeOf } from "./Diagnosis.ts"
 
 /** A file of certificates is a few kilobytes; a bundle of all public authorities is a quarter of this. */
@@ -154,6 +155,14 @@ export const text = (key: KeyObject): string => key.export({ type: "pkcs8", form
 
 export const invalid = (file: string, problem: string) => Effect.fail(new TlsMaterialInvalid({ file, problem }))
 
+const inWords = (cause: PlatformError.PlatformError, file: string): string => {
+  const { problem, nextStep } = FileError.explain(cause, file, FileError.elsewhere.file) ?? {
+    problem: `it cannot be used (${FileError.codeOf(cause) ?? cause.reason._tag})`,
+    nextStep: "check the path"
+  }
+  return `${problem}: ${nextStep}`
+}
+
 /** What a failure of the file system means for a file. */
 export const unusable = (file: string) => (cause: PlatformError.PlatformError) =>
   new TlsMaterialInvalid({
@@ -163,6 +172,6 @@ export const unusable = (file: string) => (cause: PlatformError.PlatformError) =
         ? "there is no such file: check the path"
         : cause.reason._tag === "PermissionDenied"
           ? "this user may not read or write it: give it to the user that runs feral-sync (chown)"
-          : `it cannot be used (${cause.reason.message}): check the path`,
+          : inWords(cause, file),
     cause
   })
