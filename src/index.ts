@@ -51,7 +51,7 @@ export {
   type Quarantined,
   type Snapshot
 } from "./services/Store.ts"
-export { NodeStatus, PeerStatus } from "./services/Status.ts"
+export { Alarm, NodeStatus, PeerStatus } from "./services/Status.ts"
 export { Transport, type Connection, type Host, type Incoming, type WebSocketOptions } from "./services/Transport.ts"
 export { MemoryNetwork } from "./services/transport/MemoryNetwork.ts"
 
@@ -59,12 +59,16 @@ export * as Address from "./core/Address.ts"
 export * as Digest from "./core/Digest.ts"
 export * as SessionFailure from "./core/Failure.ts"
 export {
+  ClockAhead,
   ClockDrift,
+  ClockFast,
   DeferredByPeer,
   DuplicateNodeId,
   FrameTooLarge,
   LegacyRefused,
   OriginsLeftOut,
+  OwnOperationsForeign,
+  OwnOperationsReturned,
   PassphraseMismatch,
   PassphraseUnset,
   PeerClosed,
@@ -75,13 +79,15 @@ export {
   ProtocolViolation,
   RateLimited,
   RowsTooLarge,
-  SelfConnection
+  SelfConnection,
+  TimestampReused
 } from "./core/Failure.ts"
 export * as Handshake from "./core/Handshake.ts"
 export * as Hlc from "./core/Hlc.ts"
 export * as Json from "./core/Json.ts"
 export * as Merge from "./core/Merge.ts"
 export * as NodeId from "./core/NodeId.ts"
+export * as Oddities from "./core/Oddities.ts"
 export * as Operation from "./core/Operation.ts"
 export * as Reconcile from "./core/Reconcile.ts"
 export * as Replica from "./core/Replica.ts"

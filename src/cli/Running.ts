@@ -1,7 +1,7 @@
 /**
  * A node that runs, with all that it needs: loaded by `start` alone, for it is much.
  */
-import { Context, Effect, Layer, Option } from "effect"
+import { Context, Effect, Layer, Option, Schedule } from "effect"
 import { formatAddress } from "../core/Address.ts"
 import * as Policy from "../core/legacy/Policy.ts"
 import { commandLine } from "../services/Invocation.ts"
@@ -12,6 +12,8 @@ import { Passphrase } from "../services/Passphrase.ts"
 import { Peers } from "../services/Peers.ts"
 import { StandardStreams } from "../services/StandardStreams.ts"
 import { Store } from "../services/Store.ts"
+import * as ReplicaState from "../services/api/ReplicaState.ts"
+import * as Throttle from "../services/transport/Throttle.ts"
 import { version } from "../services/Version.ts"
 import { quoted } from "./Output.ts"
 import * as Starting from "./Starting.ts"
@@ -58,8 +60,26 @@ export const run = Effect.fn("Running.run")(function* (settings: Settings, isJso
       Effect.annotateLogs({ cause: detail })
     )
   )
-  return yield* Effect.never
+  return yield* tellAlarms(settings).pipe(
+    Effect.provideContext(node),
+    Effect.repeat(Schedule.spaced(alarmsEvery)),
+    Effect.andThen(Effect.never)
+  )
 }, Effect.scoped)
+
+/** How often it is looked for alarms, and how often the same one is logged (ms). */
+const alarmsEvery = "10 seconds"
+const alarms = Throttle.make(3_600_000)
+
+/** Logs what `status` shows first. */
+const tellAlarms = Effect.fnUntraced(function* (settings: Settings) {
+  const peers = yield* (yield* Peers).status
+  for (const { _tag, message } of yield* ReplicaState.alarms(yield* Store, settings, peers)) {
+    // It was logged when it was found.
+    if (_tag === "DuplicateNodeId") continue
+    yield* alarms.pass(_tag, Effect.logWarning(message).pipe(Effect.annotateLogs({ alarm: _tag })))
+  }
+})
 
 interface Ready {
   readonly nodeId: string

@@ -61,6 +61,9 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
       : [`running for ${duration(status.uptime_seconds)}, on port ${status.port}`]
   const lines = [
     ...(status.damage === undefined ? [] : [entry("DAMAGE", inThisForm(oneLine(status.damage.message))), ""]),
+    ...(status.alarms ?? []).map(({ level, message }) =>
+      entry(level === "alarm" ? "ALARM" : "Notice", inThisForm(oneLine(message)))
+    ),
     entry("Node", `${oneLine(status.node_id)} (feral-sync ${status.version})`),
     entry("State", running.join("")),
     entry("Home", home),

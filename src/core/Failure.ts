@@ -29,6 +29,13 @@ export const nextSteps = {
   Quarantined: "write the row again on the node that it comes from",
   RowsTooLarge: "split these rows into smaller ones",
   DeferredByPeer: "stop this node and run feral-sync identity new --reissue",
+  ClockFast: "set the clock of this machine before anything is written, for example with NTP",
+  ClockAhead:
+    "check the clock of this machine; if it is right, stop this node and run feral-sync identity new --reissue",
+  TimestampReused: "find the copied data directory and run feral-sync identity new for it",
+  OwnOperationsForeign:
+    "if a copy of this data directory runs elsewhere, run feral-sync identity new for it; else change the passphrase",
+  OwnOperationsReturned: "this is as it should be after a restore; else look for a copy of this data directory",
   OriginsLeftOut: "they are taken bit by bit; if their ids are made up, stop that node",
   Diverged: "they are compared and repaired by themselves; feral-sync verify does so now"
 } as const
@@ -59,6 +66,58 @@ export class DeferredByPeer extends Schema.TaggedError<DeferredByPeer>()("Deferr
     return ahead > 0
       ? `the peer does not take what this node wrote: its timestamps are ${ahead} s ahead of the clock here: ${nextSteps.DeferredByPeer}`
       : `the peer does not take what this node wrote: the clock there is behind: ${nextSteps.ClockDrift}`
+  }
+}
+
+/** The clock of this machine is ahead of those of most peers (ms). */
+export class ClockFast extends Schema.TaggedError<ClockFast>()("ClockFast", {
+  ahead: Schema.Number,
+  peers: Schema.Number,
+  of: Schema.Number
+}) {
+  override get message(): string {
+    const whose = this.of === 1 ? "that of the connected peer" : `those of ${this.peers} of ${this.of} connected peers`
+    return `the clock of this machine is ${ClockOffset.amount(this.ahead)} ahead of ${whose}: ${nextSteps.ClockFast}`
+  }
+}
+
+/** This node wrote under a clock that was ahead (ms): until that time has come it writes nothing, for no peer would take it. */
+export class ClockAhead extends Schema.TaggedError<ClockAhead>()("ClockAhead", { ahead: Schema.Number }) {
+  override get message(): string {
+    return `the last timestamp of this node is ${ClockOffset.amount(this.ahead)} ahead of the clock of this machine, and writes are refused: ${nextSteps.ClockAhead}`
+  }
+}
+
+/** Timestamps stand for two contents each: two nodes used one id. */
+export class TimestampReused extends Schema.TaggedError<TimestampReused>()("TimestampReused", {
+  count: Schema.Number,
+  node: Schema.String
+}) {
+  override get message(): string {
+    const many = this.count === 1 ? "1 operation" : `${this.count} operations`
+    return `${many} came with a timestamp that another content has (from ${this.node}): two nodes used one id; ${nextSteps.TimestampReused}`
+  }
+}
+
+/** Operations came under the id of this node that it never wrote. */
+export class OwnOperationsForeign extends Schema.TaggedError<OwnOperationsForeign>()("OwnOperationsForeign", {
+  count: Schema.Number,
+  first: Schema.String
+}) {
+  override get message(): string {
+    const many = this.count === 1 ? "1 operation" : `${this.count} operations`
+    return `${many} came under the id of this node, and it never wrote them (${this.first}): ${nextSteps.OwnOperationsForeign}`
+  }
+}
+
+/** Operations of this node came back from peers that its database did not have. */
+export class OwnOperationsReturned extends Schema.TaggedError<OwnOperationsReturned>()("OwnOperationsReturned", {
+  count: Schema.Number,
+  first: Schema.String
+}) {
+  override get message(): string {
+    const many = this.count === 1 ? "1 own operation" : `${this.count} own operations`
+    return `${many} came back that the database did not have (${this.first}), was a backup restored? ${nextSteps.OwnOperationsReturned}`
   }
 }
 
@@ -131,9 +190,14 @@ export class PassphraseUnset extends Schema.TaggedError<PassphraseUnset>()("Pass
 /** Two nodes claim one identity. `by` is who said so, where it was not found out here. */
 export class DuplicateNodeId extends Schema.TaggedError<DuplicateNodeId>()("DuplicateNodeId", {
   nodeId: Schema.String,
-  by: Schema.optionalKey(Schema.String)
+  by: Schema.optionalKey(Schema.String),
+  /** Where both of them were met, when neither of them is this node. */
+  at: Schema.optionalKey(Schema.Array(Schema.String))
 }) {
   override get message(): string {
+    if (this.at !== undefined) {
+      return `two nodes use the id ${this.nodeId} (${this.at.join(" and ")}): a data directory was copied; ${nextSteps.DuplicateNodeId}`
+    }
     return `${this.by === undefined ? "" : `${this.by} says: `}another node uses the id ${this.nodeId} too: a data directory was copied; ${nextSteps.DuplicateNodeId}`
   }
 }

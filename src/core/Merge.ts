@@ -111,8 +111,9 @@ export interface Merged {
   readonly digest: Digest.Digest
   /** The same for each origin that lost or gained rows, with the change of their number. */
   readonly holdings: ReadonlyMap<NodeId, { readonly rows: number; readonly digest: Digest.Digest }>
-  /** How many operations claimed an HLC that another content had. */
+  /** How many operations claimed an HLC that another content had, and which origins issued it. */
   readonly conflicts: number
+  readonly conflicting: ReadonlySet<NodeId>
   /** How many have no effect by their rule, whatever their slots hold. */
   readonly ignored: number
   /** Whose operations won over whose in this batch: winning origin to losing ones, where they differ. */
@@ -128,6 +129,7 @@ export const mergeBatch = (current: (slot: Slot) => Operation | undefined, opera
   const holdings = new Map<NodeId, { rows: number; digest: Digest.Digest }>()
   let digest = Digest.empty
   let conflicts = 0
+  const conflicting = new Set<NodeId>()
   let ignored = 0
   const wins = new Map<NodeId, Set<NodeId>>()
   for (const operation of operations) {
@@ -135,7 +137,10 @@ export const mergeBatch = (current: (slot: Slot) => Operation | undefined, opera
     const held = writes.get(slot) ?? current(slot)
     const outcome = resolve(held, operation)
     if (held !== undefined) {
-      if (isConflict(held, operation)) conflicts++
+      if (isConflict(held, operation)) {
+        conflicts++
+        conflicting.add(operation.hlc.node)
+      }
       if (outcome === "applied") addWin(wins, operation, held)
       if (outcome === "superseded") addWin(wins, held, operation)
     }
@@ -154,7 +159,7 @@ export const mergeBatch = (current: (slot: Slot) => Operation | undefined, opera
     losing.rows--
     losing.digest = Digest.subtract(losing.digest, replaced)
   }
-  return { writes, digest, holdings, conflicts, ignored, wins }
+  return { writes, digest, holdings, conflicts, conflicting, ignored, wins }
 }
 
 const holdingOf = (

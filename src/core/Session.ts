@@ -91,6 +91,8 @@ const react = (session: Session, event: Event): Step => {
       return [{ ...session, repair: { ...session.repair, isWanted: true } }, []]
     case "Tick":
       return onTick(session, event.now)
+    case "Refuse":
+      return fail(session, "duplicate_node_id", event.failure)
     case "Stop":
       return close(session, event.code, event.reason, undefined)
   }
@@ -207,7 +209,7 @@ const onProved = (session: Session, nodeId: NodeId, message: Wire.Hello, now: nu
   const announced = clockToTell(met)
   const answer = options.role === "server" ? hello(met, "sync_response", now) : []
   const established: Action = { _tag: "Established", peer: nodeId }
-  const proved: Step = [{ ...met, announced }, [...answer, established, ...ticketed(met, message)]]
+  const proved: Step = [{ ...met, announced }, [...answer, established, ...told(met, message)]]
   // Where proofs come first, the dialler tells its state once it knows that of the server.
   if (options.revision === 2 && options.role === "server") return proved
   return andThen(proved, (next) => onHello(next, message, now))
@@ -219,14 +221,19 @@ const onGreeting = (session: Session, message: Wire.Message, now: number): Step 
   if (message.type !== "sync_request") {
     return fail(session, "protocol", new ProtocolViolation({ detail: `${message.type} before the clocks` }))
   }
-  return andThen([session, ticketed(session, message)], (next) => onHello(next, message, now))
+  return andThen([session, told(session, message)], (next) => onHello(next, message, now))
 }
 
-/** The ticket that comes with a greeting of a peer that has proved itself. */
-const ticketed = ({ peer }: Session, { ticket }: Wire.Hello): ReadonlyArray<Action> =>
-  peer === undefined || ticket === undefined || !Handshake.isTicket(ticket)
-    ? []
-    : [{ _tag: "Ticketed", peer, ticket: Redacted.make(ticket, { label: "ticket" }) }]
+/** What comes with a greeting of a peer that has proved itself, and is not for this session. */
+const told = ({ peer }: Session, { ticket, instance }: Wire.Hello): ReadonlyArray<Action> => {
+  if (peer === undefined) return []
+  const actions: Array<Action> = []
+  if (ticket !== undefined && Handshake.isTicket(ticket)) {
+    actions.push({ _tag: "Ticketed", peer, ticket: Redacted.make(ticket, { label: "ticket" }) })
+  }
+  if (instance !== undefined) actions.push({ _tag: "Ran", peer, instance: instance.id, age: instance.age })
+  return actions
+}
 
 /** What the peer holds: its clock, or the hash of it. */
 const onHello = (session: Session, message: Wire.Hello, now: number): Step => {
@@ -348,7 +355,7 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number, clockHas
     uncovered,
     features: options.isProbe === true ? features : [Repair.feature],
     time: now,
-    ticket: phase === "greeting" ? ticketFor(session) : undefined,
+    ...(phase === "greeting" ? { ticket: ticketFor(session), instance: instanceOf(session, now) } : {}),
     ...(options.revision === 2 ? { takes: takesOf(options) } : {})
   }
   if (isHashed) {
@@ -363,7 +370,12 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number, clockHas
   )
 }
 
+const instanceOf = ({ options, openedAt }: Session, now: number): Wire.Hello["instance"] =>
+  options.instance && { id: options.instance.id, age: Math.max(0, Math.round(options.instance.age + now - openedAt)) }
+
+/** Who has only the passphrase before the current one gets no ticket: it may be the one that is to be locked out. */
 const ticketFor = ({ options, peer }: Session): string | undefined => {
+  if (options.isPrevious === true) return undefined
   const ticket = peer === undefined ? undefined : options.ticket?.(peer)
   return ticket === undefined ? undefined : Redacted.value(ticket)
 }
@@ -458,6 +470,7 @@ const close = (session: Session, code: number, reason: string, failure: SessionF
 /** How a session is, for `status`. */
 export const view = (session: Session): View => ({
   peer: session.peer,
+  heardAt: session.heardAt,
   state: isCaughtUp(session) ? "live" : session.phase === "open" ? "syncing" : "connecting",
   lag:
     isCaughtUp(session) || HashMap.isEmpty(session.outbound.dirty)

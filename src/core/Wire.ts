@@ -86,6 +86,8 @@ export interface Hello {
   readonly features: ReadonlyArray<string>
   /** A ticket for the receiver; see `Handshake.ts`. */
   readonly ticket?: string | undefined
+  /** Which run of the sender's store this is, and how long it has lasted (ms); see `Instances.ts`. */
+  readonly instance?: { readonly id: string; readonly age: number } | undefined
   /** The sender's wall time in ms. */
   readonly time: number
 }
@@ -177,6 +179,7 @@ const HelloWire = Schema.Struct({
   uncovered: Schema.optionalKey(HoldingsRecord),
   features: Schema.optionalKey(Schema.Array(ShortText).check(Schema.isMaxLength(limits.features))),
   ticket: Schema.optionalKey(ShortText),
+  instance: Schema.optionalKey(Schema.Struct({ id: ShortText, age: Schema.Natural })),
   time: Schema.optionalKey(Schema.Finite)
 })
 const DataWire = Schema.Struct({
@@ -265,6 +268,7 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
           ),
           features: wire.features ?? [],
           ticket: wire.ticket,
+          instance: wire.instance,
           time: wire.time ?? 0
         })
       )
@@ -351,6 +355,7 @@ export const encode = (message: Message): string => {
         ...(HashMap.isEmpty(message.uncovered) ? {} : { uncovered: holdingsToWire(message.uncovered) }),
         ...(message.clock === undefined && message.features.length === 0 ? {} : { features: message.features }),
         ticket: message.ticket,
+        instance: message.instance,
         ...(message.time === 0 ? {} : { time: message.time })
       })
     case "sync_data":

@@ -31,6 +31,10 @@ import * as SessionRunner from "./peers/SessionRunner.ts"
 import { Store } from "./Store.ts"
 import type { Compared, NodeStatus, PeerStatus } from "./Status.ts"
 import { Transport } from "./Transport.ts"
+import * as Throttle from "./transport/Throttle.ts"
+
+/** How often it is logged that the same two nodes use one id (ms). */
+const duplicatesEvery = 3_600_000
 
 type Failure = SessionFailure | PeerUnreachable | TlsHandshakeFailed | StoreUnavailable
 
@@ -67,6 +71,7 @@ const make = Effect.fnUntraced(function* () {
   const discovery = yield* Discovery
 
   const table = PeerTable.make()
+  const duplicates = Throttle.make(duplicatesEvery)
   let links = 0
   /** Whether the database is damaged: nobody is dialled or let in any more. */
   let isOver = false
@@ -75,7 +80,7 @@ const make = Effect.fnUntraced(function* () {
   const inputs = yield* Queue.bounded<Input>(256)
   const dials = yield* FiberMap.make<string>()
 
-  const { call, answer, recognise, ticketFor, hasPrevious } = yield* Conversation.make(
+  const { call, answer, drop, recognise, ticketFor, hasPrevious } = yield* Conversation.make(
     table,
     (link, node, key, host, form) => Queue.offer(inputs, { _tag: "Established", link, node, key, host, form }),
     transport.secret
@@ -109,7 +114,9 @@ const make = Effect.fnUntraced(function* () {
     const isRefusal = endingOf(failure) === "refused"
     const isNews = PeerTable.noteFailure(table, name, address, { _tag, message, at: yield* clock.now, isRefusal })
     const log = !isNews || _tag === "SelfConnection" ? Effect.logDebug : isRefusal ? Effect.logWarning : Effect.logInfo
-    yield* log(message).pipe(Effect.annotateLogs({ address: formatAddress(address), error: _tag }))
+    const tell = log(message).pipe(Effect.annotateLogs({ address: formatAddress(address), error: _tag }))
+    // Two nodes with one id take turns, and each time they are connected first.
+    yield* _tag === "DuplicateNodeId" && failure.at !== undefined ? duplicates.pass(message, tell) : tell
   })
 
   /** One attempt: from the first packet to the end of the connection. */
@@ -171,7 +178,7 @@ const make = Effect.fnUntraced(function* () {
         yield* discovery.reconfirm(action.node)
       } else {
         const entry = table.entries.get(action.link)
-        if (entry !== undefined) yield* entry.running.stop(closeCodes.duplicate_connection, "duplicate connection")
+        if (entry !== undefined) yield* drop(action.link, entry.running)
       }
     }
   })

@@ -53,7 +53,17 @@ export const AuditedRows = Schema.Struct({
 export interface AuditedRows extends Schema.Schema.Type<typeof AuditedRows> {}
 
 /**
- * The node as a whole. `tls_expires_at`, in Unix seconds, is when the first certificate ends that it depends on; a node
+ * Something that somebody has to look at before anything else. A `notice` may be as it should be.
+ */
+export const Alarm = Schema.Struct({
+  _tag: Schema.String,
+  level: Schema.Literals(["alarm", "notice"]),
+  message: Schema.String
+})
+export interface Alarm extends Schema.Schema.Type<typeof Alarm> {}
+
+/**
+ * The node as a whole. `alarms` is there when there are some, the most urgent first. `tls_expires_at`, in Unix seconds, is when the first certificate ends that it depends on; a node
  * without a CA depends on none. `log_lines_lost` is there when some could not be written. `held_by` is
  * the process that has the data directory and does not answer, where the system shows it. `damage` is there when the database turned
  * out to be damaged: the node does not sync any more.
@@ -78,6 +88,7 @@ export const NodeStatus = Schema.Struct({
     tombstones: Schema.Natural,
     quarantine: Schema.Natural
   }),
+  alarms: Schema.optionalKey(Schema.Array(Alarm)),
   log_lines_lost: Schema.optionalKey(Schema.Natural),
   accepts_previous_passphrase: Schema.optionalKey(Schema.Literal(true)),
   held_by: Schema.optionalKey(Schema.Struct({ pid: Schema.Natural, command: Schema.String })),

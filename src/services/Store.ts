@@ -14,6 +14,7 @@ import { Context, type Effect, Layer, type Option, type Stream } from "effect"
 import type { Digest } from "../core/Digest.ts"
 import type { Reading } from "../core/Hlc.ts"
 import type { NodeId } from "../core/NodeId.ts"
+import type { Oddities } from "../core/Oddities.ts"
 import type { Kind, Operation } from "../core/Operation.ts"
 import type { RangePage, RangeRequest } from "../core/Reconcile.ts"
 import type { Batch, Delta, DeltaRequest, Quarantined, Snapshot } from "../core/Replica.ts"
@@ -105,6 +106,8 @@ export class Store extends Context.Service<
     ): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
     /** The rows that have all the words of a search, the newest first; see `core/Search.ts`. The first one takes its time. */
     search(words: ReadonlyArray<string>, limit: number): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
+    /** What came from other nodes since this store was opened, and should not have. */
+    readonly oddities: Effect.Effect<Oddities>
     readonly counts: Effect.Effect<Counts, StoreUnavailable>
     readonly quarantine: Effect.Effect<ReadonlyArray<Quarantined>, StoreUnavailable>
     /** What is wrong with the file that holds the rows; nothing when the list is empty. Looks at all of it. */

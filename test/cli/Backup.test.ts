@@ -93,6 +93,13 @@ describe("backup", () => {
     await converged([a, b])
     assert.deepStrictEqual(await contents(a), ["early", "late", "next"])
     assert.deepStrictEqual(await contents(b), ["early", "late", "next"])
+    // It says what came back, and takes it for no forgery.
+    const { alarms = [] } = await a.status()
+    assert.deepStrictEqual(
+      alarms.map(({ _tag, level }) => [_tag, level]),
+      [["OwnOperationsReturned", "notice"]]
+    )
+    assert.notProperty(await b.status(), "alarms")
   }, 60_000)
 })
 

@@ -89,6 +89,8 @@ export const step = (exchange: Exchange, event: Event): Step => {
       return event.now < deadline(exchange)
         ? [exchange, []]
         : end(exchange, new PeerTimeout({ waitedFor: "answer", seconds: (event.now - exchange.since) / 1000 }))
+    case "Refuse":
+      return end(exchange, event.failure)
     case "Stop":
       return [
         { ...exchange, phase: "closed" },

@@ -218,6 +218,7 @@ export const isUnfinished = (exchange: Exchange): boolean =>
 /** How an exchange is, for `status`. */
 export const view = ({ options, phase, peer, since, held }: Exchange): View => ({
   peer,
+  heardAt: since,
   state: phase === "greeting" ? "connecting" : "syncing",
   lag: undefined,
   offset: undefined,

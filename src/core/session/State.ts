@@ -3,7 +3,7 @@
  */
 import { HashMap, HashSet, Option, type Redacted } from "effect"
 import * as Digest from "../Digest.ts"
-import type { ClockDrift, OriginsLeftOut, RowsTooLarge, SessionFailure } from "../Failure.ts"
+import type { ClockDrift, DuplicateNodeId, OriginsLeftOut, RowsTooLarge, SessionFailure } from "../Failure.ts"
 import type { Role } from "../Handshake.ts"
 import type { Reading } from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
@@ -99,6 +99,8 @@ export interface Options {
   readonly revision?: 1 | 2
   /** Bytes of a frame that we take. */
   readonly maxRecvBytes?: number
+  /** Which run of our store this is, and how long it had lasted when the session began (ms). */
+  readonly instance?: { readonly id: string; readonly age: number }
   /** The ticket that a peer is given once it has proved itself. */
   readonly ticket?: (peer: NodeId) => Redacted.Redacted<string> | undefined
   /** How much of the credit is used; all of it by default. */
@@ -316,6 +318,8 @@ export type Event =
   /** The store changed, by whatever hand. */
   | { readonly _tag: "Changed"; readonly now: number; readonly snapshot: Snapshot }
   | { readonly _tag: "Tick"; readonly now: number }
+  /** The peer is refused: another node with its id is alive. */
+  | { readonly _tag: "Refuse"; readonly now: number; readonly failure: DuplicateNodeId }
   /** We want to end the session. */
   | { readonly _tag: "Stop"; readonly now: number; readonly code: number; readonly reason: string }
 
@@ -334,6 +338,8 @@ export type Action =
   | { readonly _tag: "Established"; readonly peer: NodeId }
   /** The peer, which has proved itself, gave us a ticket for the next time. */
   | { readonly _tag: "Ticketed"; readonly peer: NodeId; readonly ticket: Redacted.Redacted<string> }
+  /** The peer said which run of its store this is, and for how long it has lasted (ms). */
+  | { readonly _tag: "Ran"; readonly peer: NodeId; readonly instance: string; readonly age: number }
   /** The peer claims the same history and holds other rows; or does so no more. */
   | { readonly _tag: "Diverged"; readonly peer: NodeId; readonly diverged: boolean }
   /** Something that an operator should know of, while the session goes on. */
@@ -351,6 +357,8 @@ export type Action =
 /** How a session is, for `status`. */
 export interface View {
   readonly peer: NodeId | undefined
+  /** When the peer last gave a sign of life (ms). */
+  readonly heardAt: number
   readonly state: "connecting" | "syncing" | "live"
   /** Operations that the peer is not known to have committed; none while it is not known what it lacks. */
   readonly lag: number | undefined

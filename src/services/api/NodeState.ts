@@ -24,6 +24,8 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
     const tlsExpiresAt = yield* transport.tlsExpiresAt
     const { damage, node_id, vector_clock, digest, counts } = yield* ReplicaState.read(store)
     const { lines: lost } = log.lost()
+    const rows = yield* peers.status
+    const alarms = yield* ReplicaState.alarms(store, settings, rows)
     return {
       ...damage,
       node_id,
@@ -37,10 +39,11 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
       vector_clock,
       digest,
       counts,
+      ...(alarms.length === 0 ? {} : { alarms }),
       ...(lost === 0 ? {} : { log_lines_lost: lost }),
       ...(peers.acceptsPrevious === true ? { accepts_previous_passphrase: true } : {}),
       discovery: yield* peers.discovery,
-      peers: yield* peers.status
+      peers: rows
     } satisfies NodeStatus
   })
 })

@@ -1,17 +1,20 @@
 /**
  * What `status` shows of a replica, whether its node runs or not.
  */
-import { Effect, Option } from "effect"
+import { Clock, Effect, Option } from "effect"
 import * as Digest from "../../core/Digest.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
 import type { Settings } from "../Config.ts"
-import type { NodeStatus } from "../Status.ts"
+import type { NodeStatus, PeerStatus } from "../Status.ts"
 import { Store } from "../Store.ts"
+import * as Alarms from "./Alarms.ts"
 import { version } from "../Version.ts"
 
 /** The status of a node that does not run: what its database holds. */
-export const stopped = Effect.fnUntraced(function* (settings: Pick<Settings, "tls" | "legacy">) {
-  const { damage, node_id, vector_clock, digest, counts } = yield* read(yield* Store)
+export const stopped = Effect.fnUntraced(function* (settings: Pick<Settings, "tls" | "legacy" | "maxClockDriftMs">) {
+  const store = yield* Store
+  const { damage, node_id, vector_clock, digest, counts } = yield* read(store)
+  const found = yield* alarms(store, settings, [])
   return {
     ...damage,
     node_id,
@@ -24,9 +27,22 @@ export const stopped = Effect.fnUntraced(function* (settings: Pick<Settings, "tl
     vector_clock,
     digest,
     counts,
+    ...(found.length === 0 ? {} : { alarms: found }),
     discovery: { mdns: "off", static: "none" },
     peers: []
   } satisfies NodeStatus
+})
+
+/** What a user has to see first. */
+export const alarms = Effect.fnUntraced(function* (
+  store: Store["Service"],
+  { maxClockDriftMs }: Pick<Settings, "maxClockDriftMs">,
+  peers: ReadonlyArray<PeerStatus>
+) {
+  const { tops } = yield* store.snapshot
+  const now = yield* Clock.currentTimeMillis
+  const { wall } = VectorClock.get(tops, store.nodeId)
+  return Alarms.of({ peers, oddities: yield* store.oddities, lastWall: wall, now, maxDriftMs: maxClockDriftMs })
 })
 
 /** What the store knows of it. */

@@ -6,10 +6,10 @@ import * as Client from "../api/Client.ts"
 import { nextSteps } from "../../core/Failure.ts"
 import { StoreUnavailable } from "../Failure.ts"
 import * as Home from "../Home.ts"
-import type { NodeStatus } from "../Status.ts"
+import type { Alarm, NodeStatus } from "../Status.ts"
 import * as SqliteCheck from "../store/SqliteCheck.ts"
 import { version } from "../Version.ts"
-import { failed, fromFailure, ok, skipped, warning } from "./Finding.ts"
+import { failed, type Finding, fromFailure, ok, skipped, warning } from "./Finding.ts"
 import { commandLine } from "../Invocation.ts"
 
 /** How long a running node may take to say how it is. */
@@ -46,7 +46,7 @@ export const node = Effect.fnUntraced(function* (home: string) {
             "start it again",
             facts
           )
-    return { status: Option.some(status), isInUse: true, findings: [finding] }
+    return { status: Option.some(status), isInUse: true, findings: [...(status.alarms ?? []).map(ofAlarm), finding] }
   }
   const locked = yield* SqliteCheck.isLocked(home).pipe(
     // A command takes the lock too, for as long as it takes.
@@ -70,6 +70,12 @@ export const node = Effect.fnUntraced(function* (home: string) {
     findings: [skipped(check, `no node runs for ${home}${left}`)]
   }
 }, Effect.scoped)
+
+/** What the node itself shows first. */
+const ofAlarm = (alarm: Alarm): Finding => {
+  const finding = fromFailure("alarm", alarm)
+  return alarm.level === "alarm" ? finding : { ...finding, status: "warning" }
+}
 
 /** The database, the identity that it holds, and whether it is damaged. `running` is what its node says of it. */
 export const database = Effect.fnUntraced(function* (home: string, isInUse: boolean, running: NodeStatus | undefined) {

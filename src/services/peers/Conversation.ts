@@ -29,6 +29,7 @@ import { Store } from "../Store.ts"
 import type { Connection } from "../Transport.ts"
 import * as Throttle from "../transport/Throttle.ts"
 import * as Attempts from "./Attempts.ts"
+import * as Copies from "./Copies.ts"
 import * as NewOrigins from "./NewOrigins.ts"
 import * as PeerTable from "./PeerTable.ts"
 import * as SessionRunner from "./SessionRunner.ts"
@@ -76,6 +77,7 @@ export const make = Effect.fnUntraced(function* (
   const previous = passphrase.previous?.passphrase
   const attempts = yield* Attempts.make
   const tickets = yield* Tickets.make
+  const copies = yield* Copies.make
   const ticketKey =
     secret && Redacted.make(Handshake.ticketKey(Redacted.value(key), Redacted.value(secret)), { label: "ticket key" })
   const recognise = (shown: string, channel: Handshake.TicketChannel) =>
@@ -157,7 +159,9 @@ export const make = Effect.fnUntraced(function* (
       )
       if (key_ === undefined && isOurs && dialled.has(nonce)) dialled.set(nonce, true)
     }
+    const instance = yield* copies.instance
     const options: Session.Options = {
+      instance,
       role: key_ === undefined ? "server" : "dialler",
       self: store.nodeId,
       key: (isPrevious ? previousKey : undefined) ?? key,
@@ -199,6 +203,15 @@ export const make = Effect.fnUntraced(function* (
           if (met.size > metNodes && first !== undefined) met.delete(first)
           return Effect.andThen(proved, established(link, connection, key_, peer))
         },
+        ran: (peer, instance, age) =>
+          copies.ran(
+            link,
+            peer,
+            { instance, age },
+            // The port from which somebody dials says nothing.
+            key_ === undefined ? connection.remote.host : formatAddress(connection.remote),
+            Effect.map(clock.now, (now) => PeerTable.alive(table, peer, now))
+          ),
         ticketed: (peer, ticket) => tickets.keep(peer, key_ === undefined ? undefined : connection.remote, ticket),
         warned: (warning) => warned(connection, warning),
         quarantined: (operations) => quarantined(connection, operations)
@@ -212,7 +225,8 @@ export const make = Effect.fnUntraced(function* (
         Effect.map(clock.now, (now) => {
           if (key_ !== undefined) dialled.delete(nonce)
           PeerTable.remove(table, link, now)
-        })
+          return Math.max(0, now - running.view().heardAt)
+        }).pipe(Effect.flatMap((silence) => copies.ended(link, silence)))
       )
     )
     return "duplicate" as const
@@ -322,5 +336,12 @@ export const make = Effect.fnUntraced(function* (
     yield* onEstablished(link, peer, key_, connection.remote.host, connection.form)
   })
 
-  return { call, answer, recognise, ticketFor: tickets.of, hasPrevious: previousKey !== undefined }
+  return {
+    call,
+    answer,
+    drop: copies.drop,
+    recognise,
+    ticketFor: tickets.of,
+    hasPrevious: previousKey !== undefined
+  }
 })

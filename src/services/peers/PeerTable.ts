@@ -176,6 +176,16 @@ export const remove = ({ entries, lost, left }: PeerTable, link: number, now: nu
   drop(lost, lostPeers.kept)
 }
 
+/** The sessions with a peer, and how long ago each last heard of it (ms). */
+export const alive = ({ entries }: PeerTable, peer: NodeId, now: number) =>
+  new Map(
+    [...entries].flatMap(([link, { running }]) => {
+      const view = running.view()
+      if (view.peer !== peer) return []
+      return [[link, { running, silence: Math.max(0, now - view.heardAt) }] as const]
+    })
+  )
+
 /** Drops the oldest entries of a map that holds more than it should. */
 const drop = <Key>(map: Map<Key, unknown>, kept: number): void => {
   for (const oldest of map.keys()) {

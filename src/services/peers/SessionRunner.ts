@@ -4,7 +4,7 @@
  */
 import { Effect, Fiber, Latch, Option, Queue, type Redacted, Result, type Scope, Stream } from "effect"
 import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
-import { PeerClosed, PeerTimeout, type SessionFailure } from "../../core/Failure.ts"
+import { type DuplicateNodeId, PeerClosed, PeerTimeout, type SessionFailure } from "../../core/Failure.ts"
 import type { NodeId } from "../../core/NodeId.ts"
 import { WireOperation } from "../../core/Operation.ts"
 import type { Quarantined, Snapshot } from "../../core/Replica.ts"
@@ -26,6 +26,7 @@ type Input =
   | { readonly _tag: "Woken" }
   | { readonly _tag: "Lost"; readonly failure: PeerClosed }
   | { readonly _tag: "Compare" }
+  | { readonly _tag: "Refuse"; readonly failure: DuplicateNodeId }
   | { readonly _tag: "Stop"; readonly code: number; readonly reason: string }
 
 /** What goes out. */
@@ -47,6 +48,8 @@ export interface Machine<S> {
 /** Whoever is told what a session finds out. */
 export interface Host {
   established(peer: NodeId): Effect.Effect<void>
+  /** The peer said which run of its store this is. Returned is why it is refused, if it is. */
+  ran?(peer: NodeId, instance: string, age: number): Effect.Effect<DuplicateNodeId | undefined>
   /** The peer gave us a ticket. */
   ticketed?(peer: NodeId, ticket: Redacted.Redacted<string>): Effect.Effect<void>
   warned(warning: Extract<Session.Action, { _tag: "Warn" }>["warning"] | StoreUnavailable): Effect.Effect<void>
@@ -63,6 +66,8 @@ export interface Running<S> {
   trouble(): StoreUnavailable | undefined
   /** Has the rows of both sides compared, once nothing is under way. */
   readonly compare: Effect.Effect<void>
+  /** Refuses the peer: another node with its id is alive. */
+  refuse(failure: DuplicateNodeId): Effect.Effect<void>
   /** Ends the session in good order. */
   stop(code: number, reason: string): Effect.Effect<void>
   /** Runs until the session ends: with success when it was our wish. */
@@ -179,6 +184,14 @@ export const start = Effect.fnUntraced(function* <S>(
         case "Ticketed":
           yield* host.ticketed?.(action.peer, action.ticket) ?? Effect.void
           break
+        case "Ran": {
+          const failure = yield* host.ran?.(action.peer, action.instance, action.age) ?? Effect.undefined
+          if (failure === undefined) break
+          const [next, more] = machine.step(state, { _tag: "Refuse", now: yield* clock.now, failure })
+          state = next
+          pending.push(...more)
+          break
+        }
         case "Warn":
           yield* host.warned(action.warning)
           break
@@ -249,6 +262,7 @@ export const start = Effect.fnUntraced(function* <S>(
         isWoken = false
         return { _tag: "Changed", now, snapshot: yield* store.snapshot }
       case "Compare":
+      case "Refuse":
       case "Stop":
         return { ...input.value, now }
       case "Lost":
@@ -278,6 +292,7 @@ export const start = Effect.fnUntraced(function* <S>(
     view: () => machine.view(state),
     trouble: () => trouble,
     compare: Effect.asVoid(Queue.offer(inbox, { _tag: "Compare" })),
+    refuse: (failure) => Effect.asVoid(Queue.offer(inbox, { _tag: "Refuse", failure })),
     stop: (code, reason) => Effect.asVoid(Queue.offer(inbox, { _tag: "Stop", code, reason })),
     done: loop().pipe(
       Effect.tapError((failure) =>

@@ -10,6 +10,8 @@
 import { Effect, HashMap, PubSub, Random, Semaphore, Stream } from "effect"
 import * as Hlc from "../../core/Hlc.ts"
 import { ruleOf } from "../../core/Merge.ts"
+import type { NodeId } from "../../core/NodeId.ts"
+import * as Oddities from "../../core/Oddities.ts"
 import type { Kind, Operation } from "../../core/Operation.ts"
 import type { RangeRequest } from "../../core/Reconcile.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
@@ -24,6 +26,9 @@ import * as State from "./State.ts"
 
 /** Commits that a subscriber may be behind. After that it loses the oldest, and sees a gap in the versions. */
 const publishedCommits = 1_024
+
+/** How far clocks may be ahead where nothing is configured (ms). */
+const usualDriftMs = 300_000
 
 /** What an audit reads at a time, between which others read and write. */
 const audited = { maxBytes: 1024 * 1024, maxOperations: 500 } as const
@@ -66,6 +71,12 @@ export const make = Effect.fnUntraced(function* (
   let version = 0
   let state = backend.opened
   let audit: Audit.Audit | undefined
+  let oddities = Oddities.none
+  const opening: Oddities.Opening = {
+    self: nodeId,
+    at: yield* clock.now,
+    maxDriftMs: Number.isFinite(maxAheadMs) ? maxAheadMs : usualDriftMs
+  }
   yield* clock.witness(yield* resumed(State.highWater(state)))
 
   const snapshot = (): Snapshot => ({
@@ -143,7 +154,9 @@ export const make = Effect.fnUntraced(function* (
     for (const reading of HashMap.values(batch.through)) high = Hlc.latest(high, reading)
     yield* clock.witness({ wall: high.wall, counter: high.counter })
     const before = version
-    const { writes, conflicts } = yield* commit(batch, false)
+    const taken = yield* commit(batch, false)
+    const { writes, conflicts } = taken
+    oddities = Oddities.add(oddities, opening, taken)
     return { snapshot: snapshot(), hasChanged: version > before, applied: writes.length, conflicts } satisfies Applied
   })
 
@@ -180,7 +193,15 @@ export const make = Effect.fnUntraced(function* (
     const { rows } = audit
     const { state: correct, wrong, moved } = Audit.correct(audit, state, nodeId)
     if (wrong.length > 0) {
-      const nothing = { writes: [], replaced: [], quarantined: [], wins: new Map(), conflicts: 0, ignored: 0 }
+      const nothing = {
+        writes: [],
+        replaced: [],
+        quarantined: [],
+        wins: new Map(),
+        conflicts: 0,
+        conflicting: new Set<NodeId>(),
+        ignored: 0
+      }
       yield* backend
         .commit({ ...nothing, state: correct, moved }, true)
         .pipe(Effect.catchTag("SlotTaken", Effect.die), Effect.uninterruptible)
@@ -225,6 +246,7 @@ export const make = Effect.fnUntraced(function* (
     get: Effect.fn("Store.get")((kind: Kind, rowId: string) => backend.get(kind, rowId)),
     list: Effect.fn("Store.list")((kind: Kind, options: Parameters<Backend["list"]>[1]) => backend.list(kind, options)),
     search: Effect.fn("Store.search")((words: ReadonlyArray<string>, limit: number) => backend.search(words, limit)),
+    oddities: Effect.sync(() => oddities),
     counts: Effect.sync(() => state.counts),
     quarantine: backend.quarantine,
     audit: auditing.withPermit(auditAll()),

@@ -48,6 +48,7 @@ export interface Commit {
   readonly quarantined: ReadonlyArray<Quarantined>
   readonly wins: Merge.Wins
   readonly conflicts: number
+  readonly conflicting: ReadonlySet<NodeId>
   readonly ignored: number
 }
 
@@ -60,7 +61,8 @@ export const nothingHeld: Held = new Map()
 
 /** What committing `batch` does to a store in the state `before`, which holds `held` in the slots of its operations. */
 export const plan = (before: State, held: Held, { operations, through, quarantined }: Batch): Commit => {
-  const { writes, digest, holdings, wins, conflicts, ignored } = Merge.mergeBatch((slot) => held.get(slot), operations)
+  const merged = Merge.mergeBatch((slot) => held.get(slot), operations)
+  const { writes, digest, holdings, wins, conflicts, conflicting, ignored } = merged
   const ahead = VectorClock.difference(through, before.clock)
   const higher = VectorClock.difference(greatest(operations), before.tops)
   const kept = quarantined.slice(-quarantineLimits.rows).map(cut)
@@ -83,6 +85,7 @@ export const plan = (before: State, held: Held, { operations, through, quarantin
     quarantined: kept,
     wins,
     conflicts,
+    conflicting,
     ignored
   }
 }

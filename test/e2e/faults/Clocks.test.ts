@@ -6,7 +6,9 @@ import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import type { Note } from "../../../src/core/Row.ts"
 import { fakeTime } from "../../support/FakeTime.ts"
 import { needs } from "../../support/Needs.ts"
-import { converged, Nodes, until } from "../../support/Nodes.ts"
+import type { Finding } from "../../../src/services/doctor/Finding.ts"
+import type { NodeStatus } from "../../../src/services/Status.ts"
+import { converged, Nodes, run, until } from "../../support/Nodes.ts"
 
 let nodes: Nodes
 beforeEach(() => {
@@ -17,6 +19,48 @@ afterEach(() => nodes.dispose())
 const seconds = { "10m": 600, "365d": 365 * 86_400 } as const
 
 describe.skipIf(needs("faketime"))("a clock that is wrong", () => {
+  it("one write under it is the first thing that status and doctor say afterwards, with the way out", async () => {
+    const a = nodes.make()
+    await a.start(fakeTime("+365d"))
+    await a.cli("note", "add", "from the future")
+    await a.stop()
+    const says = async (tag: string) => {
+      const { stdout } = await run(["status", "--home", a.home], a.env)
+      assert.match(stdout.split("\n")[0] ?? "", /^ALARM .*identity new --reissue$/)
+      const { alarms } = JSON.parse((await run(["status", "--json", "--home", a.home], a.env)).stdout) as NodeStatus
+      assert.strictEqual(alarms?.[0]?._tag, tag)
+    }
+    // While it does not run, and while it runs alone.
+    await says("ClockAhead")
+    await a.start()
+    await says("ClockAhead")
+    await until(
+      "the log says it",
+      () => Promise.resolve(a.log),
+      (log) => /WARN .*alarm=ClockAhead/.test(log)
+    )
+    // A peer says that it does not take what was written.
+    const b = await nodes.make({ FERAL_SYNC_PEERS: a.address }).start()
+    await until(
+      "the peer has told",
+      () => a.status(),
+      ({ alarms }) => alarms?.[0]?._tag === "DeferredByPeer"
+    )
+    await says("DeferredByPeer")
+    const { stdout, code } = await run(["doctor", "--json", "--home", a.home], a.env)
+    const findings = JSON.parse(stdout) as ReadonlyArray<Finding>
+    const failed = findings.filter(({ status }) => status === "failed")
+    assert.deepStrictEqual([code, failed[0]?.check, failed[0]?.facts["error"]], [1, "alarm", "DeferredByPeer"])
+    assert.include(failed[0]?.next_step, "identity new --reissue")
+
+    await a.stop()
+    await a.cli("identity", "new", "--reissue")
+    await a.start({ FERAL_SYNC_PORT: b.env["FERAL_SYNC_PEERS"]?.split(":")[1] })
+    const [one] = await converged([a, b], 60_000)
+    assert.notProperty(one, "alarms")
+    assert.strictEqual(one?.counts.notes, 1)
+  }, 120_000)
+
   for (const by of ["10m", "365d"] as const) {
     it(`+${by}: its writes wait until their time has come, and those of others pass`, async () => {
       const a = await nodes.make().start()

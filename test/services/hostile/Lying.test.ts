@@ -210,6 +210,26 @@ describe("a member that lies", () => {
       )
   )
 
+  it.effect("about what this node wrote: an operation under its own id that it never wrote is counted as foreign", () =>
+    world(
+      Effect.gen(function* () {
+        const { a, good, now } = yield* network
+        const evil = yield* liar("evil", at("a"), right)
+        yield* evil.data({ operations: [write(node("a"), { wall: now + minutes(4), counter: 0 }, "like a restore")] })
+        yield* pass("2 minutes")
+        yield* evil.data({ operations: [write(node("a"), { wall: now + minutes(6), counter: 0 }, "forged")] })
+        yield* pass("1 seconds")
+        const { cameBack, foreign } = yield* a.store.oddities
+        assert.deepStrictEqual(cameBack, { count: 1, first: "notes like a restore" })
+        assert.deepStrictEqual(foreign, { count: 1, first: "notes forged" })
+        // What it wrote itself is no news, from wherever it comes.
+        yield* assertGoesOn(a, good, 2)
+        assert.strictEqual((yield* a.store.oddities).foreign.count, 1)
+        assert.strictEqual((yield* good.store.oddities).foreign.count, 0)
+      })
+    )
+  )
+
   it.effect("about who it is, with the id of this node: both say so, and neither runs in circles", () =>
     world(
       Effect.gen(function* () {

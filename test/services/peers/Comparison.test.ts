@@ -26,6 +26,7 @@ const compared = Effect.fnUntraced(function* (course: Course, isSpoken = true) {
     const { diverged, activeAt, isLevel = true } = course(asked === undefined ? -1 : now - asked)
     return {
       peer: b,
+      heardAt: 0,
       state: "live",
       lag: 0,
       offset: 0,
