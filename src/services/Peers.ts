@@ -218,6 +218,9 @@ const make = Effect.fnUntraced(function* () {
   )
   yield* supervise().pipe(guarded("supervisor"), Effect.forkScoped)
   yield* store.damageAwaited.pipe(
+    Effect.tap(({ _tag, message }) =>
+      Effect.logError(`syncing has ended: ${message}`).pipe(Effect.annotateLogs({ error: _tag }))
+    ),
     Effect.andThen(
       Effect.suspend(() => {
         isOver = true

@@ -1,8 +1,8 @@
 /**
  * Whether the rows of a store turned out to be damaged. Every use of a backend is watched here, so that no caller has to.
  *
- * Guarantee: the first failure that shows damage is logged as an error and kept. The store writes nothing from then on, and the
- * node ends syncing: it would pass on what is left, and take in what it cannot keep.
+ * Guarantee: the first failure that shows damage is kept. The store writes nothing from then on, and the node says so and ends
+ * syncing (`Peers.ts`): it would pass on what is left, and take in what it cannot keep.
  */
 import { Deferred, Effect, Option } from "effect"
 import { StoreUnavailable } from "../Failure.ts"
@@ -27,7 +27,6 @@ export const make = Effect.gen(function* () {
   const note = Effect.fnUntraced(function* (failure: StoreUnavailable) {
     if (known !== undefined) return
     known = failure
-    yield* Effect.logError(failure.message).pipe(Effect.annotateLogs({ error: failure._tag }))
     yield* Deferred.succeed(first, failure)
   })
   return {
