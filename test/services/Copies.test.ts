@@ -30,6 +30,11 @@ describe("two nodes with one id", () => {
             row?.last_error?.message ?? "",
             /^two nodes use the id same \((one|two)(:\d+)? and (one|two)(:\d+)?\): .*identity new/
           )
+          // While the two come back and are refused, it is said all the time.
+          for (let n = 0; n < 300; n++) {
+            yield* pass("200 millis")
+            assert.include(tags(yield* third.status), "DuplicateNodeId", `${n}`)
+          }
           yield* Scope.close(scope, Exit.void)
           for (let n = 0; n < 60; n++) yield* pass("5 seconds")
           yield* one.write("alone again")

@@ -77,7 +77,9 @@ export const make = Effect.fnUntraced(function* (
   const previous = passphrase.previous?.passphrase
   const attempts = yield* Attempts.make
   const tickets = yield* Tickets.make
-  const copies = yield* Copies.make
+  const copies = yield* Copies.make((failure) =>
+    Effect.map(clock.now, (now) => PeerTable.noteCopied(table, failure, now))
+  )
   const ticketKey =
     secret && Redacted.make(Handshake.ticketKey(Redacted.value(key), Redacted.value(secret)), { label: "ticket key" })
   const recognise = (shown: string, channel: Handshake.TicketChannel) =>

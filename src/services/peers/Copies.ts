@@ -26,7 +26,8 @@ const duplicate = [closeCodes.duplicate_connection, "duplicate connection"] as c
 /** A clock that only goes forward, in ms. */
 const monotonic = Effect.map(EffectClock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 
-export const make = Effect.gen(function* () {
+/** `noted` is told each time that two nodes with one id are seen to be alive. */
+export const make = Effect.fnUntraced(function* (noted: (failure: DuplicateNodeId) => Effect.Effect<void>) {
   const began = yield* monotonic
   const own = randomUUID()
   const scope = yield* Effect.scope
@@ -73,7 +74,7 @@ export const make = Effect.gen(function* () {
     if (places.size > Instances.limits.nodes && oldest !== undefined) places.delete(oldest)
     const entries = yield* sessions
     const failure = look(node, entries, now)
-    if (failure !== undefined) yield* refuse(failure, entries, link)
+    if (failure !== undefined) yield* Effect.andThen(noted(failure), refuse(failure, entries, link))
     else if (isTwice(node, entries) && !watched.has(node)) {
       watched.add(node)
       yield* watch(node, sessions).pipe(Effect.forkIn(scope))
@@ -98,7 +99,7 @@ export const make = Effect.gen(function* () {
       if (!isTwice(node, entries)) break
       const failure = look(node, entries, yield* monotonic)
       if (failure !== undefined) {
-        yield* refuse(failure, entries)
+        yield* Effect.andThen(noted(failure), refuse(failure, entries))
         break
       }
       for (const [link, entry] of entries) {

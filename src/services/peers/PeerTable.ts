@@ -6,11 +6,13 @@ import { type Address, formatAddress } from "../../core/Address.ts"
 import {
   ClockDrift,
   DeferredByPeer,
+  type DuplicateNodeId,
   nextSteps,
   OriginsLeftOut,
   PeerTimeout,
   type RowsTooLarge
 } from "../../core/Failure.ts"
+import * as Instances from "../../core/Instances.ts"
 import type { Memory, Remembered } from "../../core/legacy/Exchange.ts"
 import type { TooLarge } from "../../core/legacy/Memory.ts"
 import { type Slot, slotOf } from "../../core/Merge.ts"
@@ -50,6 +52,8 @@ export interface PeerTable {
   readonly silent: Map<NodeId, number>
   /** Peers that were connected, and are not now. The one that was lost longest ago comes first. */
   readonly lost: Map<NodeId, Lost>
+  /** Ids that two nodes use, with what is said of them, and when they were met last (ms). */
+  readonly copied: Map<string, { readonly failure: DuplicateNodeId; readonly at: number }>
   /** When discovered peers took their leave (ms): they are not lost. */
   readonly left: Map<NodeId, number>
   /** What is remembered of existing FERAL nodes, and how they were last met. */
@@ -83,6 +87,7 @@ export const make = (): PeerTable => ({
   silent: new Map(),
   lost: new Map(),
   left: new Map(),
+  copied: new Map(),
   memories: new Map(),
   exchanged: new Map(),
   scopes: new Map(),
@@ -174,6 +179,13 @@ export const remove = ({ entries, lost, left }: PeerTable, link: number, now: nu
   lost.delete(peer)
   lost.set(peer, { remote, isDialled, lastSyncAt: lastSyncAt ?? known?.lastSyncAt, seenAt: now, usesPrevious })
   drop(lost, lostPeers.kept)
+}
+
+/** Notes that two nodes use one id: said of both while they are met, also while one of them is connected before it is refused. */
+export const noteCopied = ({ copied }: PeerTable, failure: DuplicateNodeId, at: number): void => {
+  copied.delete(failure.nodeId)
+  copied.set(failure.nodeId, { failure, at })
+  drop(copied, visitors.kept)
 }
 
 /** The sessions with a peer, and how long ago each last heard of it (ms). */
@@ -388,7 +400,10 @@ const noticeOf = (memory: Memory | undefined): PeerStatus["last_error"] => {
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`
-const withTag = ({ _tag, message }: DeferredByPeer | OriginsLeftOut | RowsTooLarge) => ({ _tag, message })
+const withTag = ({ _tag, message }: DeferredByPeer | DuplicateNodeId | OriginsLeftOut | RowsTooLarge) => ({
+  _tag,
+  message
+})
 
 const unconnected = {
   node_id: null,
@@ -405,6 +420,7 @@ const connected = (table: PeerTable, { connection, running }: Entry, now: number
   const { peer, state, lag, offset, lastSyncAt, held, leftOut, deferredOwn, diverged, tooLarge, usesPrevious } =
     running.view()
   const trouble = running.trouble()
+  const copied = peer === undefined ? undefined : table.copied.get(peer)
   const [poison] = HashMap.values(held)
   // The clock of the peer tells more than its operations, which were written a while ago.
   const ahead = offset !== undefined && offset > driftLimit ? now + offset : poison?.wall
@@ -424,21 +440,23 @@ const connected = (table: PeerTable, { connection, running }: Entry, now: number
     last_error:
       trouble !== undefined
         ? { _tag: trouble._tag, message: waiting(trouble) }
-        : deferredOwn !== undefined
-          ? withTag(new DeferredByPeer({ wall: deferredOwn.wall, local: now }))
-          : drift !== null
-            ? { _tag: drift._tag, message: heldBack(drift) }
-            : leftOut > 0
-              ? withTag(new OriginsLeftOut({ count: leftOut }))
-              : tooLarge !== undefined
-                ? withTag(tooLarge)
-                : diverged
-                  ? {
-                      _tag: "Diverged",
-                      message: `both sides claim the same history and hold different rows: ${nextSteps.Diverged}`
-                    }
-                  : connection.form === 1 && peer !== undefined
-                    ? noticeOf(table.memories.get(peer))
-                    : null
+        : copied !== undefined && now - copied.at <= Instances.limits.memory
+          ? withTag(copied.failure)
+          : deferredOwn !== undefined
+            ? withTag(new DeferredByPeer({ wall: deferredOwn.wall, local: now }))
+            : drift !== null
+              ? { _tag: drift._tag, message: heldBack(drift) }
+              : leftOut > 0
+                ? withTag(new OriginsLeftOut({ count: leftOut }))
+                : tooLarge !== undefined
+                  ? withTag(tooLarge)
+                  : diverged
+                    ? {
+                        _tag: "Diverged",
+                        message: `both sides claim the same history and hold different rows: ${nextSteps.Diverged}`
+                      }
+                    : connection.form === 1 && peer !== undefined
+                      ? noticeOf(table.memories.get(peer))
+                      : null
   }
 }
