@@ -7,7 +7,7 @@
  * `--sample` takes a few that are found at once. Exits 0 when every mutant was caught.
  */
 import { spawn } from "node:child_process"
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Mutant, mutants } from "./mutants/Mutants.ts"
@@ -77,7 +77,7 @@ const readHunt = (out: string): Result => {
 
 /** What a run of a test says. */
 const readTest = (out: string): Result => {
-  const { testResults } = JSON.parse(out.slice(out.indexOf("{"))) as {
+  const { testResults } = JSON.parse(out) as {
     readonly testResults: ReadonlyArray<{
       readonly assertionResults: ReadonlyArray<{
         readonly fullName: string
@@ -101,21 +101,31 @@ const hunt = (mutant: Mutant): Promise<Hunted> =>
     const tree = treeOf(mutant)
     const began = performance.now()
     const { name, breaks, test } = mutant
+    const report = join(tree, "report.json")
     const args =
       test === undefined
         ? [join(tree, "scripts/mutants/Hunt.ts"), `${seeds}`]
-        : [join(tree, "node_modules/vitest/vitest.mjs"), "run", "--project=unit", "--reporter=json", test]
+        : [
+            join(tree, "node_modules/vitest/vitest.mjs"),
+            "run",
+            "--project=unit",
+            "--reporter=json",
+            `--outputFile=${report}`,
+            test
+          ]
     const child = spawn(process.execPath, args, { cwd: tree, stdio: ["ignore", "pipe", "pipe"], timeout: patience })
     let out = ""
     let errors = ""
     child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text))
     child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text))
     child.once("close", (code, signal) => {
-      rmSync(tree, { recursive: true, force: true })
-      const isRead = signal === null && (test === undefined ? code === 0 : out.includes("testResults"))
+      const isRead = signal === null && (test === undefined ? code === 0 : existsSync(report))
       const result = isRead
-        ? (test === undefined ? readHunt : readTest)(out)
+        ? test === undefined
+          ? readHunt(out)
+          : readTest(readFileSync(report, "utf8"))
         : { found: null, note: signal === null ? errors.trim().slice(-200) : "it does not end" }
+      rmSync(tree, { recursive: true, force: true })
       resolve({ name, breaks, ...result, seconds: Math.round((performance.now() - began) / 100) / 10 })
     })
   })

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { HashMap, Option, Schema } from "effect"
 import * as Hlc from "../../src/core/Hlc.ts"
 import * as Merge from "../../src/core/Merge.ts"
-import { type Operation, OpId } from "../../src/core/Operation.ts"
+import { type Operation, OpId, toWire } from "../../src/core/Operation.ts"
 import * as Session from "../../src/core/Session.ts"
 import { credit } from "../../src/core/session/State.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
@@ -132,6 +132,23 @@ describe("Session", () => {
     assertConverged(replicas)
     const sent = links.flatMap((link) => link.ends).reduce((sum, end) => sum + end.sentOperations, 0)
     assert.isAtMost(sent, 4 * 40 * 3 * 1.15)
+  })
+
+  it("what is written while a commit changes nothing is sent all the same", () => {
+    const clock = { now: 1_000_000 }
+    const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
+    left.append([write(a, { wall: 1, counter: 0 }, "x")])
+    const link = new Link(left, right, () => clock.now)
+    settle([link], clock)
+    right.append([write(b, { wall: 2, counter: 0 }, "y")])
+    // The same again: the version that the commit answers with is that of the write beside it.
+    const { seq } = link.ends[1].session.inbound
+    const again = { seq, more: false, fresh: false, through: VectorClock.empty }
+    const text = Wire.encodeData(again, [toWire(write(a, { wall: 1, counter: 0 }, "x"))])
+    link.event(1, { _tag: "Received", now: clock.now, text })
+    clock.now += 1_000
+    link.tick(1)
+    assert.isTrue(link.ends[0].inbox.some((frame) => frame.includes(`"row_id":"y"`)))
   })
 
   it("a claim waits until the winner over a superseded operation has been sent", () => {

@@ -27,10 +27,11 @@ const wordsIn = (operation: Operation): ReadonlyArray<string> =>
     ? []
     : (/:"(.*)"\}$/.exec(operation.data)?.[1]?.split(/[ ,]+/) ?? [])
 
-/** The rows that have a whole word and one that begins like another, the newest first. */
-export const found = ({ rows }: Content, word: string, begun: string, limit: number): ReadonlyArray<string> =>
+/** The rows that have all words of a query, of the last one the beginning, the newest first. */
+export const found = ({ rows }: Content, query: ReadonlyArray<string>, limit: number): ReadonlyArray<string> =>
   [...rows.values()]
-    .filter((row) => wordsIn(row).includes(word) && wordsIn(row).some((one) => one.startsWith(begun)))
+    .filter((row) => query.slice(0, -1).every((word) => wordsIn(row).includes(word)))
+    .filter((row) => wordsIn(row).some((word) => word.startsWith(query.at(-1) ?? "")))
     .sort((a, b) => (isLater(a, b) ? -1 : 1))
     .slice(0, limit)
     .map(({ op_id }) => op_id)

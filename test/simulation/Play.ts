@@ -139,7 +139,7 @@ export const happen = Effect.fnUntraced(function* (stage: Stage, happening: Happ
     case "Look": {
       const node = nodes[happening.node]
       const [word = "", begun = ""] = [Naive.words[happening.word], Naive.words[happening.begun]?.slice(0, 3)]
-      if (node !== undefined) yield* Effect.ignore(User.look(node, happening.kind, word, begun))
+      if (node !== undefined) yield* User.look(node, happening.kind, word, begun)
       return
     }
     case "Export": {

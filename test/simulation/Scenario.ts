@@ -84,7 +84,7 @@ export const smallFrame = 4_096
 export const largeContent = 6_000
 
 /** How many of the seeds play the real database. */
-const sqliteShare = 0.15
+const sqliteShare = 0.2
 
 export const scenarioOf = (seed: number, wanted: { readonly nodes?: number | undefined } = {}): Scenario => {
   const random = seeded(seed ^ 0x5eed)
@@ -111,8 +111,15 @@ export const scenarioOf = (seed: number, wanted: { readonly nodes?: number | und
   const anyKind = () => kinds[below(kinds.length)] ?? "notes"
 
   const happening = (): Happening => {
-    if (chance(0.08)) {
-      if (chance(0.6)) return { _tag: "Look", node: node(), kind: anyKind(), word: below(6), begun: below(8) }
+    if (chance(sqlite.length > 0 ? 0.2 : 0.05)) {
+      if (chance(0.75))
+        return {
+          _tag: "Look",
+          node: sqlite[below(sqlite.length)] ?? node(),
+          kind: anyKind(),
+          word: below(6),
+          begun: below(8)
+        }
       return { _tag: "Export", node: node(), other: node(), cut: random() }
     }
     const ahead = sqlite[below(sqlite.length)]
@@ -156,7 +163,8 @@ export const scenarioOf = (seed: number, wanted: { readonly nodes?: number | und
     // Room for one operation or a few: a part of a frame is its envelope.
     ...(chance(0.15) && { frame: 1_024 + 100 + below(600) }),
     ...(chance(0.15) && { credit: { bytes: 100 + below(900), frames: 1 + below(4) } }),
-    ...(chance(0.2) && { remembered: 1 + below(8) }),
+    // Where little may be under way, more is committed than is remembered before a session looks again.
+    ...(chance(0.1) && { remembered: 1 + below(2), credit: { bytes: 1 + below(300), frames: 1 } }),
     nodes,
     old,
     dials: [...dials].map((pair) => {

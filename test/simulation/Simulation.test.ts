@@ -19,6 +19,31 @@ describe("a simulation", () => {
   })
 })
 
+describe("a node", () => {
+  it("gets all of more than 1,024 commits that were made while its connection stood still", { timeout: 60_000 }, () => {
+    const writes = Array.from({ length: 1_100 }, (_, row) => ({
+      after: 0,
+      happening: { _tag: "Write", node: 0, kind: "notes", row, isDelete: false } as const
+    }))
+    const { broken, operations } = simulate({
+      seed: 1,
+      nodes: 2,
+      old: [],
+      dials: [[0, 1]],
+      latency: 0,
+      credit: { bytes: 1, frames: 1 },
+      // A frame is under way when the connection stands still: from then on nothing is read.
+      happenings: [
+        { after: 5_000, happening: { _tag: "Write", node: 0, kind: "notes", row: 2_000, isDelete: false } },
+        { after: 0, happening: { _tag: "Stall", node: 1, lasts: 20_000 } },
+        ...writes
+      ]
+    })
+    assert.strictEqual(broken, undefined)
+    assert.strictEqual(operations, 1_101)
+  })
+})
+
 describe("the scenarios", () => {
   it("hold everything that can happen", () => {
     const missing: Partial<Record<Happening["_tag"], true>> = {

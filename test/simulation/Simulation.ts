@@ -10,6 +10,7 @@ import { happen } from "./Play.ts"
 import { maxDrift, type Scenario } from "./Scenario.ts"
 import { Shelf } from "./SqliteDisk.ts"
 import { Stage } from "./Stage.ts"
+import * as User from "./User.ts"
 import { epoch, Stuck } from "./World.ts"
 
 export interface Outcome {
@@ -99,6 +100,7 @@ export const simulate = (scenario: Scenario): Outcome => {
     }
     stage.note(isDone() ? "all nodes are equal" : "the nodes do not become equal")
     checkEnd()
+    for (const node of nodes) yield* User.look(node, "notes", "amber", "birch")
     // Nodes that are equal have nothing to send each other when they meet again. What existing FERAL nodes send is theirs; and a
     // node that does not know whom it dials asks for what it has written itself since its start: a restore may have taken it.
     if (old.length === 0 && small === undefined) {

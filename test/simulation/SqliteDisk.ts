@@ -8,9 +8,11 @@ import { classifySqliteError, SqlError } from "effect/sql/SqlError"
 import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { DatabaseSync } from "node:sqlite"
+import { DatabaseSync, type StatementSync } from "node:sqlite"
+import * as Digest from "../../src/core/Digest.ts"
 import * as Merge from "../../src/core/Merge.ts"
 import type { NodeId } from "../../src/core/NodeId.ts"
+import * as VectorClock from "../../src/core/VectorClock.ts"
 import { Store } from "../../src/services/Store.ts"
 import type * as Engine from "../../src/services/store/Engine.ts"
 import * as Sqlite from "../../src/services/store/Sqlite.ts"
@@ -69,6 +71,8 @@ export class SqliteDisk implements Disk {
   readonly home: string
   private readonly shelf: Shelf
   private reader: DatabaseSync | undefined
+  /** Tells whether another connection has committed something. */
+  private version: StatementSync | undefined
   private seen: unknown
   private known: Content | undefined
   /** How much of the log is synced, and which log that is. */
@@ -88,9 +92,11 @@ export class SqliteDisk implements Disk {
       reader.close()
       return this.known
     }
-    const version = this.reader.prepare("PRAGMA data_version").get()?.["data_version"]
+    const version = this.version?.get()?.["data_version"]
     if (this.known === undefined || version !== this.seen) {
-      this.known = contentOf(this.reader)
+      // Not every transaction is a commit of rows: an index is written as well.
+      const content = contentOf(this.reader)
+      if (this.known === undefined || !isSame(this.known, content)) this.known = content
       this.seen = version
     }
     return this.known
@@ -104,7 +110,12 @@ export class SqliteDisk implements Disk {
         const sql = yield* SqliteFile.open({ home, lockWait: 0 })
         const store = yield* Sqlite.over(this.watched(sql), { home, ...options })
         yield* Effect.acquireRelease(
-          Effect.sync(() => (this.reader = this.connect())),
+          Effect.sync(() => {
+            const reader = this.connect()
+            this.reader = reader
+            this.version = reader.prepare("PRAGMA data_version")
+            return reader
+          }),
           (reader) =>
             Effect.sync(() => {
               this.known = contentOf(reader)
@@ -179,6 +190,11 @@ const sizeOf = (file: string): number => (fs.existsSync(file) ? fs.statSync(file
 /** The salt of a log, which changes whenever it is begun anew: what was in it before is synced then. */
 const nameOf = (file: string): string =>
   sizeOf(file) < 24 ? "" : fs.readFileSync(file).subarray(16, 24).toString("hex")
+
+const isSame = (one: Content, other: Content): boolean =>
+  Digest.equals(one.state.digest, other.state.digest) &&
+  VectorClock.compare(one.state.clock, other.state.clock) === "equal" &&
+  one.rows.size === other.rows.size
 
 const contentOf = (db: DatabaseSync): Content => {
   db.exec("BEGIN")

@@ -7,6 +7,7 @@ import { parseExact } from "../../src/core/Json.ts"
 import * as Search from "../../src/core/Search.ts"
 import * as Archive from "../../src/services/Archive.ts"
 import { Clock } from "../../src/services/Clock.ts"
+import type { StoreUnavailable } from "../../src/services/Failure.ts"
 import { Store } from "../../src/services/Store.ts"
 import type { SimulatedNode } from "./Cluster.ts"
 import { inMemory } from "./Disk.ts"
@@ -21,8 +22,21 @@ const same = (what: string, shown: ReadonlyArray<string>, right: ReadonlyArray<s
   if (shown.join() !== right.join()) broken("user", `${what} shows [${shown.join(", ")}], not [${right.join(", ")}]`)
 }
 
+/** What a user asks for is answered, unless the disk is full or the node goes down meanwhile. */
+const asked = <A, R>(node: SimulatedNode, answer: Effect.Effect<A, StoreUnavailable, R>) => {
+  const { disk, store } = node
+  return Effect.catch(answer, (failure) =>
+    failure.reason === "disk full" || disk.isFull || store !== node.store
+      ? Effect.succeed(undefined)
+      : broken("user", `${node.host} does not answer: ${failure.message}`)
+  )
+}
+
 /** Lists and searches. What is written meanwhile makes it worthless. */
-export const look = Effect.fnUntraced(function* (node: SimulatedNode, kind: KindName, word: string, begun: string) {
+export const look = (node: SimulatedNode, kind: KindName, word: string, begun: string) =>
+  asked(node, looked(node, kind, word, begun))
+
+const looked = Effect.fnUntraced(function* (node: SimulatedNode, kind: KindName, word: string, begun: string) {
   const { store, disk } = node
   if (store === undefined) return
   const { content } = disk
@@ -35,13 +49,15 @@ export const look = Effect.fnUntraced(function* (node: SimulatedNode, kind: Kind
   }
   if (content !== disk.content) return
   same(`the list of ${kind} of ${node.host}`, all, Naive.listed(content, kind))
-  const found = yield* store.search(Search.wordsOf(`${word} ${begun}`), limit)
-  if (content !== disk.content) return
-  same(
-    `the search of ${node.host} for ${word} ${begun}`,
-    found.map(({ op_id }) => op_id),
-    Naive.found(content, word, begun, limit)
-  )
+  for (const query of [`${word} ${begun}`, ...Naive.words]) {
+    const found = yield* store.search(Search.wordsOf(query), limit)
+    if (content !== disk.content) return
+    same(
+      `the search of ${node.host} for ${query}`,
+      found.map(({ op_id }) => op_id),
+      Naive.found(content, query.split(" "), limit)
+    )
+  }
 })
 
 /** What the lines of an export come to. */
