@@ -22,6 +22,7 @@ import { Memory } from "./services/Memory.ts"
 import * as Preflight from "./services/Preflight.ts"
 import { Passphrase, type PassphraseInvalid } from "./services/Passphrase.ts"
 import { Peers } from "./services/Peers.ts"
+import { layerFile as layerRemoved } from "./services/peers/Removed.ts"
 import { layerFile as layerTickets } from "./services/peers/Tickets.ts"
 import { Store } from "./services/Store.ts"
 import { Transport } from "./services/Transport.ts"
@@ -72,7 +73,7 @@ export const layerConfigured = (
   const isInMemory = replacements.store !== undefined && replacements.transport !== undefined
   const passphrase = replacements.passphrase ?? (isInMemory ? Passphrase.layerMemory : Passphrase.layer)
   return (isInMemory ? Api.layerPort : Api.layer).pipe(
-    Layer.provideMerge(isInMemory ? Peers.layer : Layer.provide(Peers.layer, layerTickets)),
+    Layer.provideMerge(isInMemory ? Peers.layer : Layer.provide(Peers.layer, [layerTickets, layerRemoved])),
     Layer.provideMerge(Layer.mergeAll(Memory.layer, discovery, transport)),
     // A passphrase is made only by the node that holds the lock of the store.
     Layer.provideMerge(passphrase),

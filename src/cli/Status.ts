@@ -14,6 +14,7 @@ import { notice } from "../services/tls/Expiry.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
 import { ago, counted, duration, lineWidth, oneLine, writeJson, writeLine } from "./Output.ts"
+import * as Removal from "./Removal.ts"
 import * as Table from "./Table.ts"
 
 export const status = Command.make(
@@ -44,7 +45,8 @@ export const peers = Command.make(
   }, Effect.scoped)
 ).pipe(
   Command.withDescription("Show how each peer is. Needs a running node."),
-  Command.withExamples([{ command: "feral-sync peers" }])
+  Command.withExamples([{ command: "feral-sync peers" }]),
+  Command.withSubcommands([Removal.remove, Removal.readmit])
 )
 
 const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: number): ReadonlyArray<string> => {

@@ -15,6 +15,7 @@ export const nextSteps = {
   DuplicateNodeId: "stop one of the two and run feral-sync identity new for it",
   SelfConnection: "it can be taken out of FERAL_SYNC_PEERS",
   PeerTimeout: "check the network between the two, and that the node there is alive",
+  PeerRemoved: "if that was not meant, run feral-sync peers readmit with its id",
   PassphraseMismatch: "make FERAL_SYNC_PASSPHRASE the same on both nodes; one where it is not set made its own",
   RateLimited: "make FERAL_SYNC_PASSPHRASE the same on all nodes; the connection is then made by itself",
   AskedToWait: "the node tries again by itself; if this goes on, compare FERAL_SYNC_PASSPHRASE on both nodes",
@@ -187,6 +188,16 @@ export class PassphraseUnset extends Schema.TaggedError<PassphraseUnset>()("Pass
   }
 }
 
+/** A node was removed by its id. `by` is who said so, where it was not this node. */
+export class PeerRemoved extends Schema.TaggedError<PeerRemoved>()("PeerRemoved", {
+  nodeId: Schema.String,
+  by: Schema.optionalKey(Schema.String)
+}) {
+  override get message(): string {
+    return `${this.by === undefined ? "" : `${this.by} says: `}the node ${this.nodeId} was removed; ${nextSteps.PeerRemoved}${this.by === undefined ? "" : " there"}`
+  }
+}
+
 /** Two nodes claim one identity. `by` is who said so, where it was not found out here. */
 export class DuplicateNodeId extends Schema.TaggedError<DuplicateNodeId>()("DuplicateNodeId", {
   nodeId: Schema.String,
@@ -292,6 +303,7 @@ export type SessionFailure =
   | PassphraseMismatch
   | PassphraseUnset
   | DuplicateNodeId
+  | PeerRemoved
   | SelfConnection
   | PeerTimeout
   | LegacyRefused

@@ -18,6 +18,7 @@ import {
   DuplicateNodeId,
   PassphraseMismatch,
   PeerClosed,
+  PeerRemoved,
   PeerTimeout,
   ProtocolViolation,
   RateLimited,
@@ -204,6 +205,7 @@ const onProved = (session: Session, nodeId: NodeId, message: Wire.Hello, now: nu
   if (nodeId === options.self) {
     return fail(session, "duplicate_node_id", new DuplicateNodeId({ nodeId }))
   }
+  if (options.isRemoved?.(nodeId) === true) return fail(session, "removed", new PeerRemoved({ nodeId }))
   const takes = options.assumed?.(nodeId) ?? session.takes
   const met: Session = { ...session, phase: "greeting", peer: nodeId, takes }
   const announced = clockToTell(met)
@@ -433,6 +435,8 @@ const failureOf = (refusal: Wire.Refusal, by: string, self: string): SessionFail
   switch (reason) {
     case "invalid_passphrase":
       return new PassphraseMismatch({ by })
+    case "removed":
+      return new PeerRemoved({ nodeId: self, by })
     case "duplicate_node_id":
       return new DuplicateNodeId({ nodeId: self, by })
     case "rate_limited":

@@ -44,6 +44,7 @@ export const closeCodes = {
   internal_error: 1011,
   protocol: 4400,
   invalid_passphrase: 4401,
+  removed: 4403,
   duplicate_node_id: 4409,
   duplicate_connection: 4410,
   too_large: 4413,

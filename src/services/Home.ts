@@ -17,17 +17,20 @@ export interface Paths {
   readonly passphrase: string
   /** The tickets that other nodes gave to this one. */
   readonly tickets: string
+  /** The nodes that were removed, by id. */
+  readonly removed: string
 }
 
 export const paths = (home: string): Paths => ({
   database: join(home, "sync.db"),
   socket: join(home, "feral-sync.sock"),
   passphrase: join(home, "passphrase"),
-  tickets: join(home, "tickets")
+  tickets: join(home, "tickets"),
+  removed: join(home, "removed")
 })
 
 /** The files that nobody else may read, or write. */
-const secrets = ["sync.db", "sync.db-wal", "sync.db-shm", "lock", "passphrase", "tls-key.pem", "tickets"]
+const secrets = ["sync.db", "sync.db-wal", "sync.db-shm", "lock", "passphrase", "tls-key.pem", "tickets", "removed"]
 
 /** Something in a data directory that others can get at. */
 export interface Exposed {

@@ -5,7 +5,21 @@
  * dial is one fiber with one scope, from the first packet to the last; whatever happens in it ends there, is noted, and
  * leads to the next try that the roster decides on. A peer can never fail the supervisor.
  */
-import { Cause, Context, Duration, Effect, Exit, FiberMap, Layer, Option, Queue, Random, Result, Stream } from "effect"
+import {
+  Cause,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  FiberMap,
+  Layer,
+  Option,
+  Queue,
+  Random,
+  Ref,
+  Result,
+  Stream
+} from "effect"
 import { type Address, formatAddress } from "../core/Address.ts"
 import { DuplicateNodeId, PeerClosed, type SessionFailure } from "../core/Failure.ts"
 import type { NodeId } from "../core/NodeId.ts"
@@ -26,6 +40,7 @@ import type { Passphrase } from "./Passphrase.ts"
 import * as Comparison from "./peers/Comparison.ts"
 import * as Conversation from "./peers/Conversation.ts"
 import { dial } from "./peers/Dial.ts"
+import * as Removed from "./peers/Removed.ts"
 import * as PeerTable from "./peers/PeerTable.ts"
 import * as SessionRunner from "./peers/SessionRunner.ts"
 import { Store } from "./Store.ts"
@@ -80,10 +95,23 @@ const make = Effect.fnUntraced(function* () {
   const inputs = yield* Queue.bounded<Input>(256)
   const dials = yield* FiberMap.make<string>()
 
+  const removed = yield* Removed.keep(
+    Effect.fnUntraced(function* (removed: ReadonlySet<NodeId>) {
+      for (const { running } of table.entries.values()) {
+        const { peer } = running.view()
+        if (peer === undefined || !removed.has(peer)) continue
+        yield* Effect.logInfo("a peer was removed: its connection ends").pipe(Effect.annotateLogs({ peer }))
+        yield* running.stop(closeCodes.removed, "removed")
+      }
+    })
+  )
+  const isRemoved = (node: NodeId) => Ref.getUnsafe(removed).has(node)
+
   const { call, answer, drop, recognise, ticketFor, hasPrevious } = yield* Conversation.make(
     table,
     (link, node, key, host, form) => Queue.offer(inputs, { _tag: "Established", link, node, key, host, form }),
-    transport.secret
+    transport.secret,
+    isRemoved
   )
 
   /** Notes how a connection or a dial ended, and tells the roster. */
@@ -111,6 +139,8 @@ const make = Effect.fnUntraced(function* () {
 
   const report = Effect.fnUntraced(function* (name: string, address: Address, failure: Failure) {
     const { _tag, message } = failure
+    // A node that was removed is not shown either.
+    if (failure._tag === "PeerRemoved" && failure.by === undefined) return yield* Effect.logDebug(message)
     const isRefusal = endingOf(failure) === "refused"
     const isNews = PeerTable.noteFailure(table, name, address, { _tag, message, at: yield* clock.now, isRefusal })
     const log = !isNews || _tag === "SelfConnection" ? Effect.logDebug : isRefusal ? Effect.logWarning : Effect.logInfo
@@ -245,7 +275,11 @@ const make = Effect.fnUntraced(function* () {
 
   return Peers.of({
     port,
-    status: Effect.map(clock.now, (now) => PeerTable.statuses(table, roster, now, settings.maxClockDriftMs)),
+    status: Effect.map(clock.now, (now) =>
+      PeerTable.statuses(table, roster, now, settings.maxClockDriftMs).filter(
+        ({ node_id: node }) => !Array.from(Ref.getUnsafe(removed), String).includes(node ?? "")
+      )
+    ),
     compare: Effect.suspend(() => Comparison.all([...table.entries.values()])).pipe(
       Effect.provideService(Clock, clock),
       Effect.provideService(Store, store)

@@ -20,6 +20,7 @@ import {
   DuplicateNodeId,
   PassphraseMismatch,
   PassphraseUnset,
+  PeerRemoved,
   PeerTimeout,
   ProtocolViolation,
   RateLimited
@@ -142,6 +143,7 @@ const onRequest = (exchange: Exchange, request: Wire.Request, now: number): Step
     )
   }
   if (request.nodeId === options.self) return duplicate(exchange)
+  if (options.isRemoved?.(request.nodeId) === true) return removed(exchange, request.nodeId)
   const shown = isCurrent ? exchange : { ...exchange, options: { ...options, isPrevious } }
   const met = meet(shown, request.nodeId, request.clock, now)
   return [
@@ -156,12 +158,18 @@ const onRequest = (exchange: Exchange, request: Wire.Request, now: number): Step
 const onResponse = (exchange: Exchange, response: Wire.Response, now: number): Step => {
   const { expected, self } = exchange.options
   if (response.nodeId === self) return duplicate(exchange)
+  if (exchange.options.isRemoved?.(response.nodeId) === true) return removed(exchange, response.nodeId)
   const met = meet(exchange, response.nodeId, response.clock, now)
   // Asked as somebody else: what was reported was not meant for this node, so it is asked once more.
   const isOther = expected !== undefined && expected !== response.nodeId
   const asked = isOther ? { ...met.asked, isWhole: false } : met.asked
   const [sending, actions] = Sending.start({ ...met, asked, needed: isOther ? everything : met.needed }, now)
   return [sending, [{ _tag: "Established", peer: response.nodeId }, ...actions]]
+}
+
+const removed = (exchange: Exchange, nodeId: NodeId): Step => {
+  const failure = new PeerRemoved({ nodeId })
+  return end(exchange, failure, Wire.encode({ type: "sync_error", message: failure.message, reason: "removed" }))
 }
 
 const duplicate = (exchange: Exchange): Step => end(exchange, new DuplicateNodeId({ nodeId: exchange.options.self }))

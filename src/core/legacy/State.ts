@@ -23,6 +23,8 @@ export interface Options {
   readonly previous?: Redacted.Redacted<string> | undefined
   /** Whether `passphrase` is the one before. */
   readonly isPrevious?: boolean
+  /** Whether a node was removed by its id. */
+  readonly isRemoved?: (peer: NodeId) => boolean
   /** How the peer is called before its id is known. */
   readonly remote: string
   /** Who is expected to answer, where that is known. */

@@ -101,6 +101,8 @@ export interface Options {
   readonly maxRecvBytes?: number
   /** Which run of our store this is, and how long it had lasted when the session began (ms). */
   readonly instance?: { readonly id: string; readonly age: number }
+  /** Whether a node was removed by its id. */
+  readonly isRemoved?: (peer: NodeId) => boolean
   /** The ticket that a peer is given once it has proved itself. */
   readonly ticket?: (peer: NodeId) => Redacted.Redacted<string> | undefined
   /** How much of the credit is used; all of it by default. */

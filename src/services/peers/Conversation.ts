@@ -65,7 +65,8 @@ export const Credit = Context.Reference("feral-sync/services/peers/Conversation/
 export const make = Effect.fnUntraced(function* (
   table: PeerTable.PeerTable,
   onEstablished: OnEstablished,
-  secret?: Redacted.Redacted<Uint8Array>
+  secret?: Redacted.Redacted<Uint8Array>,
+  isRemoved: (peer: NodeId) => boolean = () => false
 ) {
   const settings = yield* Config
   const used = yield* Credit
@@ -169,6 +170,7 @@ export const make = Effect.fnUntraced(function* (
       key: (isPrevious ? previousKey : undefined) ?? key,
       previousKey,
       isPrevious,
+      isRemoved,
       nonces: connection.nonces,
       binding: connection.binding,
       remote: formatAddress(connection.remote),
@@ -258,6 +260,7 @@ export const make = Effect.fnUntraced(function* (
       passphrase: (isPrevious ? previous : undefined) ?? passphrase.passphrase,
       previous,
       isPrevious,
+      isRemoved,
       remote,
       expected,
       memories: table.memories,

@@ -1,0 +1,88 @@
+/**
+ * `peers remove` and `peers readmit`: whether a node is met under its id. What it takes to lock a device out is said with it.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Effect, Schema } from "effect"
+import { Argument, Command } from "effect/cli"
+import { NodeId } from "../core/NodeId.ts"
+import * as Config from "../services/Config.ts"
+import { commandLine } from "../services/Invocation.ts"
+import * as Access from "./Access.ts"
+import { WrongUsage } from "./Failure.ts"
+import * as Globals from "./Globals.ts"
+import { oneLine, writeJson, writeLine } from "./Output.ts"
+
+const node = Argument.String("node").pipe(Argument.withDescription("The id of the node, as `peers` shows it"))
+
+/** Changes the list, and says who is on it now. */
+const change = Effect.fnUntraced(function* (
+  text: string,
+  isKnown: boolean,
+  edit: (removed: Set<NodeId>, id: NodeId) => boolean
+) {
+  const home = yield* Config.loadHome(yield* Globals.Home)
+  yield* Access.exists(home)
+  const id = text.trim()
+  const Removed = yield* Effect.promise(() => import("../services/peers/Removed.ts"))
+  const removed = new Set(yield* Removed.read(home))
+  // A slip that removes nobody would look like a success.
+  if (!Schema.is(NodeId)(id) || !(isKnown || removed.has(id))) {
+    return yield* new WrongUsage({
+      message: `no node with the id ${oneLine(text)} is known here: see ${commandLine("peers", home)}`
+    })
+  }
+  const isNews = edit(removed, id)
+  if (isNews) yield* Removed.write(home, removed)
+  return { home, id, isNews, removed: [...removed] }
+}, Effect.provide(NodeFileSystem.layer))
+
+export const remove = Command.make(
+  "remove",
+  { node },
+  Effect.fnUntraced(function* ({ node }) {
+    const status = yield* Effect.flatMap(Access.open("read"), ({ status }) => status).pipe(Effect.scoped)
+    if (node.trim() === status.node_id) {
+      return yield* new WrongUsage({ message: `${node} is this node itself: give the id of another one` })
+    }
+    const isKnown = Object.keys(status.vector_clock)
+      .concat(status.peers.flatMap(({ node_id: id }) => id ?? []))
+      .includes(node.trim())
+    const { home, id, isNews, removed } = yield* change(
+      node,
+      isKnown,
+      (removed, id) => !removed.has(id) && Boolean(removed.add(id))
+    )
+    if (yield* Globals.Json) return yield* writeJson({ node_id: id, was_removed: !isNews, removed })
+    const out =
+      status.tls === "ca"
+        ? `revoke its certificate: ${commandLine("tls revoke CERT")}`
+        : `change the passphrase, and do not give it the new one: ${commandLine("passphrase rotate", home)}`
+    yield* writeLine(
+      [
+        `${isNews ? "Removed" : "Removed before:"} ${id}. This node ends its connections within seconds, and shows it no more.`,
+        "Its rows stay here, and it keeps what it has. Remove it on the other nodes as well.",
+        "",
+        "It knows the passphrase, so it can come back under another id. To lock the device out:",
+        `  ${out}`,
+        `To take this back: ${commandLine(`peers readmit ${id}`, home)}`
+      ].join("\n")
+    )
+  })
+).pipe(
+  Command.withDescription("Meet a node no more: its connections end, and it is not shown. Its rows stay."),
+  Command.withExamples([{ command: "feral-sync peers remove cc67104d01bb055f" }])
+)
+
+export const readmit = Command.make(
+  "readmit",
+  { node },
+  Effect.fnUntraced(function* ({ node }) {
+    const { id, isNews, removed } = yield* change(node, true, (removed, id) => removed.delete(id))
+    yield* (yield* Globals.Json)
+      ? writeJson({ node_id: id, was_removed: isNews, removed })
+      : writeLine(isNews ? `${id} is met again.` : `${id} was not removed.`)
+  })
+).pipe(
+  Command.withDescription("Take the removal of a node back."),
+  Command.withExamples([{ command: "feral-sync peers readmit cc67104d01bb055f" }])
+)

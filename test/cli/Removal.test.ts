@@ -1,0 +1,73 @@
+/** A node is removed while it is connected: its connection ends, it is told why, and it can be taken back. */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { Nodes, run, until } from "../support/Nodes.ts"
+
+let nodes: Nodes
+beforeAll(() => {
+  nodes = new Nodes()
+})
+afterAll(() => nodes.dispose())
+
+interface Removal {
+  readonly node_id: string
+  readonly was_removed: boolean
+  readonly removed: ReadonlyArray<string>
+}
+
+describe("peers remove", { timeout: 90_000 }, () => {
+  it("ends the connection and hides the node, over a restart as well, until it is readmitted", async () => {
+    const a = await nodes.make().start()
+    const b = await nodes.make({ FERAL_SYNC_PEERS: a.address, FERAL_SYNC_MDNS_TIMEOUT: "0" }).start()
+    const live = () =>
+      until(
+        "the two are live",
+        () => a.status(),
+        ({ peers }) => peers.some(({ state, node_id }) => state === "live" && node_id === b.id),
+        60_000
+      )
+    const refused = () =>
+      until(
+        "it is told why",
+        () => b.status(),
+        ({ peers }) => peers[0]?.last_error?._tag === "PeerRemoved",
+        30_000
+      )
+    // Whoever is cut off before it says who it is, as a node that is stopped just then, may be shown.
+    const hidden = async () => {
+      for (const { node_id, last_error } of (await a.status()).peers) {
+        assert.isNull(node_id)
+        assert.notStrictEqual(last_error?._tag, "PeerRemoved")
+      }
+    }
+    await live()
+    const { code, stdout } = await run(["peers", "remove", b.id, "--home", a.home])
+    assert.strictEqual(code, 0)
+    assert.include(stdout, `Removed ${b.id}. This node ends its connections within seconds`)
+    assert.match(stdout, /To lock the device out:\n {2}change the passphrase.*passphrase rotate/)
+    const told = await refused()
+    assert.match(told.peers[0]?.last_error?.message ?? "", /says: the node .* was removed; .*peers readmit.* there$/)
+    await hidden()
+
+    const again = await a.cli<Removal>("peers", "remove", b.id)
+    assert.deepStrictEqual(again, { node_id: b.id, was_removed: true, removed: [b.id] })
+    await a.stop()
+    await a.start({ FERAL_SYNC_PORT: `${a.port}` })
+    await b.stop()
+    await b.start()
+    await refused()
+    await hidden()
+
+    const readmitted = await a.cli<Removal>("peers", "readmit", b.id)
+    assert.deepStrictEqual(readmitted, { node_id: b.id, was_removed: true, removed: [] })
+    await b.stop()
+    await b.start()
+    await live()
+
+    const self = await run(["peers", "remove", a.id, "--home", a.home])
+    assert.strictEqual(self.code, 2)
+    assert.include(self.stderr, `${a.id} is this node itself`)
+    const strange = await run(["peers", "remove", b.id.slice(1), "--home", a.home])
+    assert.strictEqual(strange.code, 2)
+    assert.include(strange.stderr, `no node with the id ${b.id.slice(1)} is known here: see`)
+  })
+})
