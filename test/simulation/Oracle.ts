@@ -174,7 +174,9 @@ export const checkKnowsToBeAhead = (
     const other = others.find((content) => content.nodeId === node_id)
     const isConnected = protocol === 2 && (state === "live" || state === "syncing")
     const isTaken = other === undefined || VectorClock.covers(other.state.clock, own)
-    if (isConnected && !isTaken && last_error?._tag !== "DeferredByPeer")
+    // What is too large is not sent, so the peer has nothing to hold back.
+    const isTold = last_error?._tag === "DeferredByPeer" || last_error?._tag === "RowsTooLarge"
+    if (isConnected && !isTaken && !isTold)
       broken(
         "deferral",
         `${name} is not told that ${node_id} does not take what it wrote: ${JSON.stringify(last_error)}`
