@@ -18,10 +18,13 @@ export const ofTheStore: ReadonlyArray<Mutant> = [
     name: "the clock before the rows",
     breaks: "a crash between two transactions leaves the claim to rows that are not there",
     file: sqlite,
-    from: "    yield* transaction(sql, (connection) => writeCommit(connection, commit))\n",
-    to: `    yield* transaction(sql, (connection) => writeCommit(connection, { ...commit, writes: [], replaced: [] }))
-    yield* transaction(sql, (connection) => writeCommit(connection, commit))
-`
+    from: "      within((connection) => writeCommit(connection, commit))\n",
+    to: `      Effect.andThen(
+        within((connection) => writeCommit(connection, { ...commit, writes: [], replaced: [] })),
+        within((connection) => writeCommit(connection, commit))
+      )
+`,
+    isQuick: true
   },
   {
     name: "what is replaced stays in the database",
@@ -58,7 +61,8 @@ export const ofTheStore: ReadonlyArray<Mutant> = [
     breaks: "a search finds no note that was edited last",
     file: "src/services/store/SqliteSearch.ts",
     from: "yield* run(`UPDATE words_mark SET seq = ?`, [last.seq])",
-    to: "yield* run(`UPDATE words_mark SET seq = ?`, [last.seq + 1])"
+    to: "yield* run(`UPDATE words_mark SET seq = ?`, [last.seq + 1])",
+    isQuick: true
   },
   {
     name: "a page of a list begins with the last row of the one before",

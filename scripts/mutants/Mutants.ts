@@ -76,7 +76,8 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     breaks: "nobody can say to have seen it, and nodes never become equal",
     file: engine,
     from: "const through = VectorClock.advance(VectorClock.empty, nodeId, last)",
-    to: "const through = VectorClock.empty"
+    to: "const through = VectorClock.empty",
+    isQuick: true
   },
   {
     name: "a commit forgets earlier claims",
@@ -125,7 +126,8 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     breaks: "equal nodes have different digests",
     file: merge,
     from: "    digest = Digest.subtract(digest, replaced)\n",
-    to: ""
+    to: "",
+    isQuick: true
   },
   {
     name: "the mark rule is skipped",
@@ -188,7 +190,8 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     breaks: "what one side lacks of a lost node's rows stays away",
     file: inbound,
     from: "return now < suspicion.at ? session : withDiverged({ ...session, suspicion: undefined }, true, now)",
-    to: "return now < suspicion.at ? session : { ...session, suspicion: undefined }"
+    to: "return now < suspicion.at ? session : { ...session, suspicion: undefined }",
+    test: "test/core/Uncovered.test.ts"
   },
   {
     name: "what both hold without a claim is sent again",

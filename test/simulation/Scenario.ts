@@ -84,7 +84,7 @@ export const smallFrame = 4_096
 export const largeContent = 6_000
 
 /** How many of the seeds play the real database. */
-const sqliteShare = 0.2
+const sqliteShare = 0.125
 
 export const scenarioOf = (seed: number, wanted: { readonly nodes?: number | undefined } = {}): Scenario => {
   const random = seeded(seed ^ 0x5eed)
@@ -172,7 +172,7 @@ export const scenarioOf = (seed: number, wanted: { readonly nodes?: number | und
       return [from, to] as const
     }),
     latency: chance(0.3) ? 0 : Math.floor(random() ** 2 * 2_000),
-    happenings: Array.from({ length: 5 + below(60) }, () => ({
+    happenings: Array.from({ length: 5 + below(50) }, () => ({
       after: chance(0.4) ? 0 : Math.floor(random() ** 2 * 20_000),
       happening: happening()
     }))
