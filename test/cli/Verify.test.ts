@@ -120,7 +120,10 @@ describe("verify", () => {
     const verified = JSON.parse(stdout) as Verified
     assert.isFalse(verified.ok)
     assert.isAbove(verified.database.length, 0)
-    assert.match((JSON.parse(stderr) as { message: string }).message, /backup .*or remove it/)
+    assert.match(
+      (JSON.parse(stderr) as { message: string }).message,
+      /restore FILE.*without a backup, move sync.db away/
+    )
     for (const end of ["", "-wal", "-shm"]) rmSync(`${file}${end}`, { force: true })
     await a.start({ FERAL_SYNC_PORT: String(a.port) })
     await converged([a, b], 30_000)
