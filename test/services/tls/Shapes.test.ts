@@ -9,6 +9,7 @@ import { writeFile } from "node:fs/promises"
 import { basename } from "node:path"
 import type { TlsFiles } from "../../../src/services/Config.ts"
 import * as DoctorCertificates from "../../../src/services/doctor/Certificates.ts"
+import * as Description from "../../../src/services/tls/Description.ts"
 import * as Certificates from "../../support/Certificates.ts"
 import { needs } from "../../support/Needs.ts"
 import { run } from "../../support/Nodes.ts"
@@ -77,6 +78,13 @@ describe.skipIf(needs("openssl"))("material", () => {
               Effect.provide(NodeFileSystem.layer)
             )
             const said = loaded._tag === "Failure" ? loaded.failure.message : "accepted"
+            // `tls show` describes the files, and ends as the start does. What it cannot describe, the start refuses as well.
+            const { cert, key, ca: authority } = shape.files
+            const shown = yield* Effect.result(
+              Description.read([cert, key, authority], Date.now()).pipe(Effect.provide(NodeFileSystem.layer))
+            )
+            const isSame = shown._tag === "Success" || shape.refused?.test(shown.failure.message) === true
+            expect(shape, "tls show", isSame, shown._tag === "Failure" && shown.failure.message)
             if (shape.refused === undefined) {
               expect(shape, "start", loaded._tag === "Success", said)
               expect(shape, "doctor", finding?.status === "ok" || finding?.status === "warning", finding?.message)
