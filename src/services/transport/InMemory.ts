@@ -35,7 +35,7 @@ export const make = Effect.fnUntraced(function* ({
     network.dial({ ...terms, ticket }, address)
   )
   // No stranger can be in this process: the name of the host is secret enough, and the same at each run.
-  const secret = Redacted.make(new TextEncoder().encode(host))
+  const secret: Redacted.Redacted<Uint8Array> = Redacted.make(new TextEncoder().encode(host))
 
   return { tls: "auto" as const, tlsExpiresAt: Effect.succeed(undefined), secret, listen, dial }
 })
