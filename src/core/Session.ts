@@ -33,6 +33,7 @@ import * as Repair from "./session/Repair.ts"
 import {
   type Action,
   andThen,
+  at,
   digestsOf,
   envelopeBytes,
   type Event,
@@ -56,7 +57,7 @@ export const open = (session: Session): Step =>
 /** What happens next. */
 export const step = (session: Session, event: Event): Step => {
   if (session.phase === "closed") return [session, []]
-  const [reacted, actions] = react(session, event)
+  const [reacted, actions] = react(at(session, event.now), event)
   const next = Inbound.noteArrival(reacted, event.now)
   return next.peer === undefined || next.diverged === session.diverged
     ? [next, actions]

@@ -7,6 +7,7 @@
  */
 import {
   Cause,
+  Clock as EffectClock,
   Context,
   Duration,
   Effect,
@@ -189,7 +190,7 @@ const make = Effect.fnUntraced(function* () {
       interval: Duration.toMillis(settings.interval),
       peers: settings.peers
     },
-    yield* clock.now
+    yield* elapsed
   )
   let roster = first
 
@@ -216,9 +217,9 @@ const make = Effect.fnUntraced(function* () {
   const supervise = Effect.fnUntraced(function* () {
     yield* carry([first, firstActions])
     for (;;) {
-      const wait = Math.min(Math.max(0, Roster.deadline(roster) - (yield* clock.now)), 3_600_000)
+      const wait = Math.min(Math.max(0, Roster.deadline(roster) - (yield* elapsed)), 3_600_000)
       const input = yield* Queue.take(inputs).pipe(Effect.timeoutOption(wait))
-      const now = yield* clock.now
+      const now = yield* elapsed
       yield* carry(Roster.step(roster, Option.isSome(input) ? { ...input.value, now } : { _tag: "Tick", now }))
     }
   })
@@ -288,6 +289,9 @@ const make = Effect.fnUntraced(function* () {
     acceptsPrevious: hasPrevious
   })
 })
+
+/** The time that passes (ms), whatever the clock is set to: the roster knows nothing else. */
+const elapsed = Effect.map(EffectClock.monotonicTimeNanos, (nanos) => Number(nanos / 1_000_000n))
 
 /** A background loop does not end unnoticed: its defect is logged. */
 const guarded =

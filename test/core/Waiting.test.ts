@@ -160,3 +160,74 @@ describe("frames that come together", () => {
     assert.deepStrictEqual(acked(), [2, 5])
   })
 })
+
+describe("a clock that is set back by an hour", () => {
+  /** What a session waits for, and how long at most (ms). */
+  const waits: ReadonlyArray<readonly [string, (world: ReturnType<typeof linked>) => void, number]> = [
+    ["a sign of life", () => {}, times.ping],
+    [
+      "a commit that was not possible",
+      ({ link, pass }) => {
+        link.ends[1].isFull = true
+        link.ends[0].replica.append([write(a, { wall: 900_000, counter: 0 }, "x")])
+        link.notify(0)
+        pass(100_000)
+      },
+      times.retry.cap
+    ],
+    [
+      "rows of a third node, to be passed on",
+      ({ link }) => {
+        const operations = [write(node("c"), { wall: 900_000, counter: 0 }, "x")]
+        link.ends[1].replica.apply({ operations, through: VectorClock.empty, quarantined: [] })
+        link.notify(1)
+      },
+      times.relay
+    ],
+    [
+      "progress that has to be told",
+      ({ link }) => {
+        const through = VectorClock.fromEntries([[node("c"), { wall: 900_000, counter: 0 }]])
+        link.ends[1].replica.apply({ operations: [], through, quarantined: [] })
+        link.notify(1)
+      },
+      times.tell
+    ],
+    [
+      "a difference that has to last",
+      ({ link }) => {
+        const operations = [write(node("lost"), { wall: 1, counter: 0 }, "x")]
+        for (const { replica } of link.ends) replica.apply({ operations, through: VectorClock.empty, quarantined: [] })
+        link.ends[1].replica.damage((state) => state.clear())
+        for (const index of [0, 1] as const) link.notify(index)
+      },
+      times.ping
+    ]
+  ]
+
+  for (const [name, prepare, most] of waits) {
+    it(`lets a session wait no longer for ${name}`, () => {
+      const world = linked([0, 0])
+      settle([world.link], world.clock)
+      prepare(world)
+      world.clock.now -= 3_600_000
+      // The first event after it tells.
+      world.link.tick(1)
+      assert.isAtMost(Session.deadline(world.link.ends[1].session), world.clock.now + most)
+    })
+  }
+
+  it("and what it held up comes at once when there is room again", () => {
+    const { clock, replicas, link, pass } = linked([0, 0])
+    settle([link], clock)
+    link.ends[1].isFull = true
+    replicas[0].append([write(a, { wall: 900_000, counter: 0 }, "x")])
+    link.notify(0)
+    pass(20_000)
+    link.ends[1].isFull = false
+    clock.now -= 900_000
+    for (const index of [0, 1] as const) link.tick(index)
+    pass(times.retry.cap + 1_000)
+    assertConverged(replicas)
+  })
+})

@@ -63,8 +63,10 @@ export const open = (exchange: Exchange): Step => {
 }
 
 /** What happens next. */
-export const step = (exchange: Exchange, event: Event): Step => {
-  if (exchange.phase === "closed") return [exchange, []]
+export const step = (before: Exchange, event: Event): Step => {
+  if (before.phase === "closed") return [before, []]
+  // A clock that was set back makes no wait longer.
+  const exchange = event.now < before.since ? { ...before, since: event.now } : before
   switch (event._tag) {
     case "Received":
       if (exchange.phase === "greeting" && event.text.length > limits.greetingBytes) {

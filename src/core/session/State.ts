@@ -257,6 +257,8 @@ export interface Session {
   /** From `greeting` on the peer has proved itself; from `open` on its clock is known. */
   readonly phase: "opening" | "greeting" | "open" | "closed"
   readonly openedAt: number
+  /** The time of the last event (ms). */
+  readonly now: number
   /** When the peer last gave a sign of life, and when we last asked for one (ms). */
   readonly heardAt: number
   readonly pingedAt: number
@@ -402,6 +404,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
   options,
   phase: "opening",
   openedAt: now,
+  now,
   heardAt: now,
   pingedAt: now,
   peer: undefined,
@@ -492,4 +495,40 @@ export const isSettled = ({ clock, tops }: Snapshot): boolean => VectorClock.inc
 export const digestsOf = (local: Snapshot): Pick<Ack, "digest" | "rows"> => {
   const text = Option.some(Digest.toText(local.digest))
   return isSettled(local) ? { digest: text, rows: Option.none() } : { digest: Option.none(), rows: text }
+}
+
+/**
+ * The session at the time of its next event. Where the clock was set back, all that was to be done after some time is to be done after
+ * that time still.
+ */
+export const at = (session: Session, now: number): Session => {
+  const by = now - session.now
+  if (by >= 0) return by === 0 ? session : { ...session, now }
+  const moved = (time: number | undefined) => (time === undefined ? undefined : time + by)
+  const { suspicion, repair, outbound, inbound } = session
+  return {
+    ...session,
+    now,
+    openedAt: session.openedAt + by,
+    heardAt: session.heardAt + by,
+    pingedAt: session.pingedAt + by,
+    suspicion: suspicion && { ...suspicion, at: suspicion.at + by },
+    repair: {
+      ...repair,
+      beganAt: moved(repair.beganAt),
+      askedAt: moved(repair.askedAt),
+      activeAt: moved(repair.activeAt),
+      due: repair.due + by
+    },
+    outbound: {
+      ...outbound,
+      dirty: HashMap.map(outbound.dirty, (dirty) => ({ ...dirty, due: dirty.due + by, latest: dirty.latest + by }))
+    },
+    inbound: {
+      ...inbound,
+      commitAt: moved(inbound.commitAt),
+      askAgainAt: inbound.askAgainAt + by,
+      tellAt: moved(inbound.tellAt)
+    }
+  }
 }
