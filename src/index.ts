@@ -75,6 +75,7 @@ export {
   PeerGrantInvalid,
   PeerIdentityRequired,
   PeerRefused,
+  PeerRemoved,
   PeerTimeout,
   ProtocolViolation,
   RateLimited,
