@@ -149,8 +149,11 @@ export class SqliteDisk implements Disk {
 
   /** Gives the node another identity, and writes anew what it wrote at a time that is still to come. Nobody may use the disk. */
   reissue(nodeId: NodeId, now: number) {
-    this.known = undefined
-    return Effect.orDie(withFiles(SqliteIdentity.renewAs(nodeId, this.home, now)))
+    const renewed = Effect.orDie(withFiles(SqliteIdentity.renewAs(nodeId, this.home, now)))
+    return Effect.ensuring(
+      renewed,
+      Effect.sync(() => (this.known = undefined))
+    )
   }
 
   private connect(): DatabaseSync {
