@@ -146,7 +146,7 @@ const hearFiles = (name: string, { home }: Node): void => {
   for (const file of readdirSync(home)) {
     const { mode } = statSync(join(home, file))
     assert.strictEqual(mode & 0o077, 0, file)
-    if (["passphrase", "tls-key.pem", "feral-sync.sock", "tls-cert.pem"].includes(file)) continue
+    if (["passphrase", "tickets", "tls-key.pem", "feral-sync.sock", "tls-cert.pem"].includes(file)) continue
     heard.set(`${name}: ${file}`, readFileSync(join(home, file), "latin1"))
   }
 }
@@ -290,6 +290,14 @@ describe.skipIf(needs("openssl", "websockets", "zeroconf"))("secrets show nowher
           if (file === "tls-key.pem") keepPem(`key of ${home}`, join(home, file))
           if (file === "passphrase")
             keepPassphrase(`passphrase of ${home}`, readFileSync(join(home, file), "utf8").trim())
+          // What it got from the others, and shows to nobody but them.
+          if (file === "tickets") {
+            const tickets = JSON.parse(readFileSync(join(home, file), "utf8")) as ReadonlyArray<
+              readonly [string, string]
+            >
+            for (const [owner, ticket] of tickets)
+              keep(`ticket of ${home} for ${owner}`, ticket.split(".")[1] ?? ticket)
+          }
         }
       }
       assert.include(server.log, log === "json" ? '"level":"DEBUG"' : "DEBUG")
