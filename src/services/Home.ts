@@ -32,6 +32,9 @@ export const paths = (home: string): Paths => ({
 /** The files that nobody else may read, or write. */
 const secrets = ["sync.db", "sync.db-wal", "sync.db-shm", "lock", "passphrase", "tls-key.pem", "tickets", "removed"]
 
+/** What else feral-sync makes in a data directory, the socket, certificates and a CA, and what a file system has at its top. */
+const others = ["feral-sync.sock", "tls-cert.pem", "tls", "lost+found"]
+
 /** Something in a data directory that others can get at. */
 export interface Exposed {
   readonly path: string
@@ -72,11 +75,12 @@ const isSharedDirectory = (directory: string, mode: number) => {
   return !(user !== undefined && directory.startsWith(user + sep)) && holdsOthers(directory)
 }
 
-const ours = /^(sync\.db|lock|passphrase|tls-(key|cert)|feral-sync\.sock)|^lost\+found$/
+/** A draft, a log, or what was kept of one of these files has its name with an ending. */
+const isOurs = (name: string): boolean => [...secrets, ...others].some((file) => name.startsWith(file))
 
 const holdsOthers = (directory: string): boolean => {
   try {
-    return readdirSync(directory).some((name) => !ours.test(name))
+    return readdirSync(directory).some((name) => !isOurs(name))
   } catch {
     return false
   }

@@ -5,6 +5,7 @@ import { symlinkSync, writeFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { join } from "node:path"
 import * as Home from "../../src/services/Home.ts"
+import * as Material from "../../src/services/tls/Material.ts"
 
 /** Runs with a directory of its own, and gives what was logged. */
 const within = <A, E>(
@@ -125,6 +126,21 @@ describe("Home", () => {
       )
     )
   }
+
+  it.live("a directory with nothing but what a node makes there is closed, wherever it is", () =>
+    within((directory) =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        yield* fs.chmod(directory, 0o755)
+        const made = [...Object.values(Home.paths(directory)), ...Object.values(Material.ownPaths(directory))]
+        const kept = ["sync.db-wal.of-another-database-x", "sync.db.before-restore-x", "lock", "passphrase.new"]
+        for (const path of [...made, ...kept.map((name) => join(directory, name))]) yield* fs.writeFileString(path, "")
+        yield* fs.makeDirectory(join(directory, "tls"))
+        yield* Home.prepare(directory)
+        assert.strictEqual(yield* modeOf(directory), 0o700)
+      })
+    )
+  )
 
   it.live("a directory with other files is left as it is, with a warning; the files of a node keep others out", () =>
     within((directory, logged) =>
