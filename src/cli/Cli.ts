@@ -68,7 +68,8 @@ const feralSync = Command.make("feral-sync").pipe(
 
 const builtIns = [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] as const
 
-const grammar: Arguments.Grammar = {
+/** What can be typed. */
+export const grammar: Arguments.Grammar = {
   command: Completions.fromCommand(feralSync),
   globals: [
     { name: "home", aliases: [], takesValue: true },

@@ -23,8 +23,7 @@ const damaged = "the database is damaged: " + storeNextSteps.corrupt
 const leftOut = "rows are larger than a node accepts: raise FERAL_SYNC_MAX_RECV_BYTES on the node that is named"
 const differing = `the rows of a peer still differ: run "${commandLine("verify")}" on that node, and then here again`
 
-const deferring =
-  "operations are deferred until their time has come: feral-sync peers names the node; set its clock, and run feral-sync identity new --reissue there"
+const deferring = `operations are deferred until their time has come: ${commandLine("peers")} names the node; set its clock, and run ${commandLine("identity new --reissue")} there`
 
 export const command = Command.make(
   "verify",

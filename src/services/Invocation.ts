@@ -36,10 +36,11 @@ export const commandLine = (words: string, home?: string): string => {
  * The same for a text that names commands as they are once installed: what failures say, and examples. Whatever is shown to
  * people passes through here.
  */
-export const inThisForm = (text: string): string => text.replace(named, (_, words: string) => commandLine(words))
+export const inThisForm = (text: string, form: (words: string) => string = commandLine): string =>
+  text.replace(named, (_, words: string) => form(words))
 
 const named =
-  /\bferal-sync (start|status|peers|doctor|tls|passphrase|note|fact|episode|log|search|export|import|backup|restore|verify|identity)\b/g
+  /\bferal-sync (start|status|peers|doctor|tls|passphrase|note|fact|episode|log|search|export|import|backup|restore|compact|verify|identity)\b/g
 
 /** A path as a shell takes it. */
 export const quoted = (path: string): string =>

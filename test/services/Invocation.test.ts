@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { grammar } from "../../src/cli/Cli.ts"
 import { commandLine, inThisForm, programOf, quoted } from "../../src/services/Invocation.ts"
 
 const source = fileURLToPath(new URL("../../src/cli", import.meta.url))
@@ -47,6 +48,16 @@ describe("Invocation", () => {
     assert.match(commandLine("start"), / start$/)
   })
 
+  it("knows every command there is", () => {
+    const { subcommands } = grammar.command
+    assert.isAbove(subcommands.length, 15)
+    for (const { name } of subcommands)
+      assert.strictEqual(
+        inThisForm(`feral-sync ${name}`, (words) => `<${words}>`),
+        `<${name}>`
+      )
+  })
+
   it("puts every command of a text in this form, and nothing else", () => {
     const text = "feral-sync export - | gzip; feral-sync 1.0 is running, a feral-sync node"
     assert.strictEqual(inThisForm(text), text.replace("feral-sync export", commandLine("export")))
@@ -71,9 +82,11 @@ describe("Invocation", () => {
       readFileSync(join(source, file), "utf8")
         // Comments are for people who read the code.
         .replace(/\/\*[\s\S]*?\*\//g, "")
+        // What the help says is put in this form where it is shown.
+        .replace(/with(Short)?Description\(\s*("[^"]*"\s*\+?\s*)+\)/g, "")
         .split("\n")
-        // The examples of the help are put in this form where they are shown.
-        .filter((line) => inThisForm(line) !== line && !/^\s*(\{ )?(command: |\/\/)/.test(line))
+        // So are its examples. What is typed on another machine has the form that it has there.
+        .filter((line) => inThisForm(line, () => "") !== line && !/\{ command: |^\s*(command: |\/\/)|\bssh /.test(line))
         .map((line) => `${file}: ${line.trim()}`)
     )
     assert.deepStrictEqual(found, [])
