@@ -23,7 +23,7 @@ const service = Effect.promise(() => import("../services/Passphrase.ts"))
 const place = Effect.fnUntraced(function* () {
   const home = yield* Config.loadHome(yield* Globals.Home)
   yield* Access.exists(home)
-  if (process.env[passphraseVariable] !== undefined) {
+  if (yield* Config.hasPassphrase) {
     return yield* new WrongUsage({
       message:
         `${passphraseVariable} is set, so no file holds the passphrase: put the new one into ${passphraseVariable}, ` +

@@ -7,6 +7,9 @@
 import { Clock as EffectClock, Context, Effect, Layer, Ref } from "effect"
 import * as Hlc from "../core/Hlc.ts"
 
+/** The time that passes (ms), whatever the clock of the machine is set to. */
+export const monotonic = Effect.map(EffectClock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
+
 export class Clock extends Context.Service<
   Clock,
   {

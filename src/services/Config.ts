@@ -105,6 +105,11 @@ export const loadHome = Effect.fn("Config.loadHome")(function* (override?: strin
   return yield* invalid(override === undefined ? "FERAL_HOME" : "--home", parsed.failure)
 })
 
+/** Whether the environment holds the passphrase. */
+export const hasPassphrase = Effect.suspend(() =>
+  Effect.map(read(Variables.passphraseVariable), (text) => text !== undefined)
+)
+
 /** Names of the environment that look like ours and mean nothing: most likely misspelt. */
 export const strangers = (names: Iterable<string>): ReadonlyArray<string> => {
   const known = new Set<string>([...Variables.variables, Variables.passphraseVariable, Variables.previousVariable])

@@ -7,7 +7,6 @@
  */
 import {
   Cause,
-  Clock as EffectClock,
   Context,
   Duration,
   Effect,
@@ -27,7 +26,7 @@ import type { NodeId } from "../core/NodeId.ts"
 import * as Roster from "../core/Roster.ts"
 import { mdnsKey } from "../core/roster/Candidate.ts"
 import { closeCodes } from "../core/Wire.ts"
-import { Clock } from "./Clock.ts"
+import { Clock, monotonic } from "./Clock.ts"
 import { Config } from "./Config.ts"
 import { Discovery, type Sighting } from "./Discovery.ts"
 import {
@@ -106,7 +105,10 @@ const make = Effect.fnUntraced(function* () {
       }
     })
   )
-  const isRemoved = (node: NodeId) => Ref.getUnsafe(removed).has(node)
+  const isRemoved = (node: string) => {
+    const ids: ReadonlySet<string> = Ref.getUnsafe(removed)
+    return ids.has(node)
+  }
 
   const { call, answer, drop, recognise, ticketFor, hasPrevious } = yield* Conversation.make(
     table,
@@ -278,7 +280,7 @@ const make = Effect.fnUntraced(function* () {
     port,
     status: Effect.map(clock.now, (now) =>
       PeerTable.statuses(table, roster, now, settings.maxClockDriftMs).filter(
-        ({ node_id: node }) => !Array.from(Ref.getUnsafe(removed), String).includes(node ?? "")
+        ({ node_id: node }) => node === null || !isRemoved(node)
       )
     ),
     compare: Effect.suspend(() => Comparison.all([...table.entries.values()])).pipe(
@@ -290,8 +292,8 @@ const make = Effect.fnUntraced(function* () {
   })
 })
 
-/** The time that passes (ms), whatever the clock is set to: the roster knows nothing else. */
-const elapsed = Effect.map(EffectClock.monotonicTimeNanos, (nanos) => Number(nanos / 1_000_000n))
+/** The time that the roster knows, in whole ms: it passes whatever the clock is set to. */
+const elapsed = Effect.map(monotonic, Math.floor)
 
 /** A background loop does not end unnoticed: its defect is logged. */
 const guarded =

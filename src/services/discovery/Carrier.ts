@@ -6,6 +6,7 @@
  * withdraws our records and closes the sockets.
  */
 import { type Cause, Clock, Duration, Effect, Option, PubSub, Queue, Random, Result, type Scope, Stream } from "effect"
+import { monotonic } from "../Clock.ts"
 import * as DnsSd from "../../core/DnsSd.ts"
 import { type Link, linkFrom } from "../../core/dnssd/Link.ts"
 import type { Packet } from "../../core/dnssd/Record.ts"
@@ -108,7 +109,9 @@ export const run = Effect.fnUntraced(function* (
   }
 
   const useLinks = Effect.fnUntraced(function* () {
-    yield* carry(DnsSd.step(state, { _tag: "Links", links: links(), now: yield* millis, random: yield* Random.next }))
+    yield* carry(
+      DnsSd.step(state, { _tag: "Links", links: links(), now: yield* monotonic, random: yield* Random.next })
+    )
   })
 
   const show = Effect.fnUntraced(function* (error: MdnsUnavailable | undefined) {
@@ -181,18 +184,18 @@ export const run = Effect.fnUntraced(function* (
       ahead = yield* lead
       if (ahead - before > sleepOf) {
         reconcileAt = -Infinity
-        yield* carry(DnsSd.step(state, { _tag: "Resumed", now: yield* millis, random: yield* Random.next }))
+        yield* carry(DnsSd.step(state, { _tag: "Resumed", now: yield* monotonic, random: yield* Random.next }))
       }
-      if ((yield* millis) >= reconcileAt) {
+      if ((yield* monotonic) >= reconcileAt) {
         yield* reconcile()
-        reconcileAt = (yield* millis) + Duration.toMillis(reconcileEvery)
+        reconcileAt = (yield* monotonic) + Duration.toMillis(reconcileEvery)
       }
       yield* review()
       // Timers know whole milliseconds: one that ends early would end again and again.
-      const wait = Math.ceil(Math.min(DnsSd.deadline(state), reconcileAt) - (yield* millis))
+      const wait = Math.ceil(Math.min(DnsSd.deadline(state), reconcileAt) - (yield* monotonic))
       const input = yield* Queue.take(inbox).pipe(Effect.timeoutOption(Math.max(0, wait)))
       const event = Option.isNone(input) || input.value === undefined ? ({ _tag: "Tick" } as const) : input.value
-      yield* carry(DnsSd.step(state, { ...event, now: yield* millis, random: yield* Random.next }))
+      yield* carry(DnsSd.step(state, { ...event, now: yield* monotonic, random: yield* Random.next }))
     }
   })
 
@@ -224,8 +227,5 @@ export const run = Effect.fnUntraced(function* (
   return Stream.fromQueue(sightings)
 })
 
-/** Monotonic, so that a clock that is set does not make records young or old. */
-const millis = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
-
-/** How far the time of day is ahead of it. */
-const lead = Effect.zipWith(Clock.currentTimeMillis, millis, (day, counted) => day - counted)
+/** How far the time of day is ahead of the time that passes: a clock that is set does not make records young or old. */
+const lead = Effect.zipWith(Clock.currentTimeMillis, monotonic, (day, counted) => day - counted)

@@ -1,13 +1,14 @@
 /**
  * Notices two nodes with one id, which only meet through this one (`core/Instances.ts`).
  */
-import { Clock as EffectClock, Effect } from "effect"
+import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
 import { DuplicateNodeId } from "../../core/Failure.ts"
 import * as Instances from "../../core/Instances.ts"
 import { times } from "../../core/session/State.ts"
 import { closeCodes } from "../../core/Wire.ts"
 import type { NodeId } from "../../core/NodeId.ts"
+import { monotonic } from "../Clock.ts"
 import type { Running } from "./SessionRunner.ts"
 
 /** A session with a peer, as far as is needed here. */
@@ -22,9 +23,6 @@ const silentFor = times.ping + 5_000
 
 /** How a session ends for which there is another one. */
 const duplicate = [closeCodes.duplicate_connection, "duplicate connection"] as const
-
-/** A clock that only goes forward, in ms. */
-const monotonic = Effect.map(EffectClock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 
 /** `noted` is told each time that two nodes with one id are seen to be alive. */
 export const make = Effect.fnUntraced(function* (noted: (failure: DuplicateNodeId) => Effect.Effect<void>) {

@@ -8,8 +8,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, FileSystem, Layer, Option, Ref, Schema } from "effect"
 import { NodeId } from "../../core/NodeId.ts"
 import { Config } from "../Config.ts"
-import { explain } from "../FileError.ts"
-import { StoreUnavailable } from "../Failure.ts"
+import type { StoreUnavailable } from "../Failure.ts"
 import * as Home from "../Home.ts"
 import * as Changes from "../tls/Changes.ts"
 
@@ -21,8 +20,9 @@ const lookEvery = "2 seconds"
 /** Where the list is; nowhere by default. */
 export interface RemovedFile {
   readonly read: Effect.Effect<ReadonlySet<NodeId>, StoreUnavailable>
-  /** Runs when the file is another one than it was at `first`, again and again. */
+  /** What the file looks like (`tls/Changes.ts`). */
   readonly look: Effect.Effect<string>
+  /** Runs `take` each time that the file no longer looks as it did at `first`. */
   follow(first: string, take: Effect.Effect<boolean>): Effect.Effect<void>
 }
 
@@ -40,10 +40,7 @@ export const read = Effect.fn("Removed.read")(function* (home: string) {
       ({ reason }) => reason._tag === "NotFound",
       () => Effect.succeed("")
     ),
-    Effect.mapError((cause) => {
-      const { problem: detail = cause.message, reason = "other" as const, nextStep } = explain(cause, path) ?? {}
-      return new StoreUnavailable({ reason, detail, cause, ...(nextStep === undefined ? {} : { nextStep }) })
-    })
+    Effect.mapError(Home.unusable(path))
   )
   const ids = text.split("\n").filter((line) => line.trim() !== "")
   return new Set(ids.slice(0, most).filter(Schema.is(NodeId)))

@@ -4,7 +4,16 @@
 import { Effect, FileSystem, Option, Schema } from "effect"
 import { join } from "node:path"
 import { NodeId } from "../../core/NodeId.ts"
-import { asItStands, busyTimeout, connect, databaseIn, refuseForeignLog, toRead, versionOf } from "./SqliteFile.ts"
+import {
+  asItStands,
+  busyTimeout,
+  connect,
+  databaseIn,
+  refuseForeignLog,
+  sizeWithLog,
+  toRead,
+  versionOf
+} from "./SqliteFile.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 import * as Unavailable from "./Unavailable.ts"
 
@@ -48,17 +57,7 @@ export const inspect = Effect.fn("SqliteCheck.inspect")(
     const fs = yield* FileSystem.FileSystem
     const file = databaseIn(home)
     if (!(yield* fs.exists(file))) return Option.none<Report>()
-    // What was written last is in the log until it is moved into the file.
-    const sizes = yield* Effect.forEach([file, `${file}-wal`], (path) =>
-      fs.stat(path).pipe(
-        Effect.map(({ size }) => Number(size)),
-        Effect.catchIf(
-          ({ reason }) => reason._tag === "NotFound",
-          () => Effect.succeed(0)
-        )
-      )
-    )
-    const bytes = sizes.reduce((sum, size) => sum + size, 0)
+    const bytes = yield* sizeWithLog(file)
     if (!isInUse) yield* refuseForeignLog(file)
     // Reading makes files beside a database that is in WAL mode, but where it cannot change.
     const isAtRest = !isInUse && !(yield* fs.exists(`${file}-wal`))

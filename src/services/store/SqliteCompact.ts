@@ -10,7 +10,17 @@ import { statfs } from "node:fs/promises"
 import { StoreUnavailable } from "../Failure.ts"
 import { sized } from "../Home.ts"
 import * as LockHolder from "./LockHolder.ts"
-import { type Client, databaseIn, givesBack, holdLock, makePrivate, openLocked, transaction } from "./SqliteFile.ts"
+import {
+  type Client,
+  databaseIn,
+  givesBack,
+  holdLock,
+  makePrivate,
+  openLocked,
+  sizeOf,
+  sizeWithLog,
+  transaction
+} from "./SqliteFile.ts"
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
 import { discard, replace } from "./SqliteReplace.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
@@ -32,7 +42,7 @@ export const compact = Effect.fn("SqliteCompact.compact")(
       holdLock({ home, lockWait: 0 }),
       LockHolder.named(home, "stop the node, run feral-sync compact, and start it")
     )
-    const before = (yield* sizeOf(database)) + (yield* sizeOf(`${database}-wal`))
+    const before = yield* sizeWithLog(database)
     const incoming = `${database}.compacting`
     yield* Effect.gen(function* () {
       yield* Effect.scoped(Effect.flatMap(openLocked(home), (sql) => write(sql, home, incoming)))
@@ -72,17 +82,6 @@ const write = Effect.fnUntraced(function* (sql: Client, home: string, incoming: 
   const nextStep = "end the commands that read it, and run feral-sync compact again"
   return yield* new StoreUnavailable({ reason: "locked", detail: "another program reads the database", nextStep })
 })
-
-const sizeOf = (path: string) =>
-  Effect.flatMap(FileSystem.FileSystem, (fs) =>
-    fs.stat(path).pipe(
-      Effect.map(({ size }) => Number(size)),
-      Effect.catchIf(
-        ({ reason }) => reason._tag === "NotFound",
-        () => Effect.succeed(0)
-      )
-    )
-  )
 
 const decodeBytes = Schema.decodeUnknownEffect(Schema.Tuple([Schema.Struct({ bytes: Schema.Natural })]))
 const decodeCheck = Schema.decodeUnknownEffect(Schema.Tuple([Schema.Struct({ quick_check: Schema.String })]))

@@ -85,6 +85,22 @@ export const freshNodeId = () => NodeId.make(randomBytes(8).toString("hex"))
 
 export const databaseIn = (home: string) => join(home, "sync.db")
 
+/** Bytes of a file; 0 when it is not there. */
+export const sizeOf = (path: string) =>
+  Effect.flatMap(FileSystem.FileSystem, (fs) =>
+    fs.stat(path).pipe(
+      Effect.map(({ size }) => Number(size)),
+      Effect.catchIf(
+        ({ reason }) => reason._tag === "NotFound",
+        () => Effect.succeed(0)
+      )
+    )
+  )
+
+/** Bytes of a database. What was written last is in the log until it is moved into the file. */
+export const sizeWithLog = (database: string) =>
+  Effect.zipWith(sizeOf(database), sizeOf(`${database}-wal`), (file, log) => file + log)
+
 /** Opens the database, makes it current, and holds the lock, until the scope closes. */
 export const open = Effect.fnUntraced(function* ({ home, readOnly = false, lockWait = 3_000 }: Options) {
   const fs = yield* FileSystem.FileSystem

@@ -105,11 +105,14 @@ const reading = <A>(path: string, use: (read: Read) => A): A | undefined => {
   }
 }
 
+/** The time, as a part of the name of a file that is kept. */
+export const stampNow = Effect.map(Clock.currentTimeMillis, (now) => new Date(now).toISOString().replace(/[:.]/g, "-"))
+
 /** Sets a foreign log aside, under a name that says so. */
 export const setAside = Effect.fnUntraced(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
   if (!isForeign(file)) return
-  const stamp = new Date(yield* Clock.currentTimeMillis).toISOString().replace(/[:.]/g, "-")
+  const stamp = yield* stampNow
   for (const suffix of ["-wal", "-shm"]) {
     if (!(yield* fs.exists(`${file}${suffix}`))) continue
     yield* fs.rename(`${file}${suffix}`, `${file}${suffix}.of-another-database-${stamp}`)

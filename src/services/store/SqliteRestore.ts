@@ -5,7 +5,7 @@
  * The old database is not opened: it may be damaged. The lock of the data directory is held from the first look to the last rename.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { Clock, Effect, FileSystem, Option } from "effect"
+import { Effect, FileSystem, Option } from "effect"
 import { existsSync } from "node:fs"
 import { StoreUnavailable } from "../Failure.ts"
 import { asItStands, connect, databaseIn, holdLock, identityOf, versionOf, wrongVersion } from "./SqliteFile.ts"
@@ -47,8 +47,7 @@ export const restore = Effect.fn("SqliteRestore.restore")(
 const put = Effect.fnUntraced(function* (file: string, incoming: string, database: string) {
   const fs = yield* FileSystem.FileSystem
   yield* copyOf(file, incoming)
-  const stamp = new Date(yield* Clock.currentTimeMillis).toISOString().replace(/[:.]/g, "-")
-  const kept = `${database}.before-restore-${stamp}`
+  const kept = `${database}.before-restore-${yield* SqliteLog.stampNow}`
   const wasThere = yield* fs.exists(database)
   yield* replace(database, incoming, Option.some(kept))
   return { kept: wasThere ? kept : undefined } satisfies Restored
