@@ -46,6 +46,20 @@ export type OnEstablished = (
 
 type Guard = <S>(machine: SessionRunner.Machine<S>) => SessionRunner.Machine<S>
 
+/** One connection, and what is known of it before anything is said. */
+interface Meeting {
+  readonly link: number
+  readonly connection: Connection
+  /** The candidate that was dialled; none for a connection that came in. */
+  readonly key: string | undefined
+  readonly expected: NodeId | undefined
+  readonly guard: Guard
+  /** Told when the other side has proved itself. */
+  readonly proved: Effect.Effect<void>
+  /** Whether the passphrase before is proved. */
+  readonly isPrevious: boolean
+}
+
 /** Nodes that we remember to have met. One that is forgotten is asked once more for what we wrote. */
 const metNodes = 10_000
 
@@ -117,39 +131,34 @@ export const make = Effect.fnUntraced(function* (
    * Serves a connection that we dialled until it ends, in its scope. Returns how it ended, when that was in good order.
    * `isPrevious`: with the passphrase before.
    */
-  const call = (link: number, connection: Connection, key_: string, expected: NodeId | undefined, isPrevious = false) =>
-    serve(link, connection, key_, expected, (machine) => machine, Effect.void, isPrevious)
+  const call = (link: number, connection: Connection, key: string, expected: NodeId | undefined, isPrevious = false) =>
+    serve({ link, connection, key, expected, guard: (machine) => machine, proved: Effect.void, isPrevious })
 
   /** The same for one that came in. `proved` is told when the other side has proved itself. */
   const answer = (link: number, connection: Connection, proved: Effect.Effect<void>) =>
-    serve(link, connection, undefined, undefined, (machine) => attempts.guard(machine, connection), proved).pipe(
-      Effect.catchTag("RateLimited", () => Effect.as(attempts.report(connection), "refused" as const))
-    )
+    serve({
+      link,
+      connection,
+      key: undefined,
+      expected: undefined,
+      guard: (machine) => attempts.guard(machine, connection),
+      proved,
+      isPrevious: false
+    }).pipe(Effect.catchTag("RateLimited", () => Effect.as(attempts.report(connection), "refused" as const)))
 
-  const serve = (
-    link: number,
-    connection: Connection,
-    key_: string | undefined,
-    expected: NodeId | undefined,
-    guard: Guard,
-    proved: Effect.Effect<void>,
-    isPrevious = false
-  ) =>
-    (connection.form === 2
-      ? converse(link, connection, key_, expected, guard, proved, isPrevious)
-      : exchange(link, connection, key_, expected, guard, proved, isPrevious)
-    ).pipe(Effect.provide(context))
+  const serve = (meeting: Meeting) =>
+    (meeting.connection.form === 2 ? converse(meeting) : exchange(meeting)).pipe(Effect.provide(context))
 
   /** A session of form 2. */
-  const converse = Effect.fnUntraced(function* (
-    link: number,
-    connection: Connection,
-    key_: string | undefined,
-    expected: NodeId | undefined,
-    guard: Guard,
-    proved: Effect.Effect<void>,
-    isPrevious: boolean
-  ) {
+  const converse = Effect.fnUntraced(function* ({
+    link,
+    connection,
+    key: key_,
+    expected,
+    guard,
+    proved,
+    isPrevious
+  }: Meeting) {
     const nonce = connection.nonces.dialler
     if (key_ !== undefined) dialled.set(nonce, false)
     const isLoop = () => dialled.get(nonce) === true
@@ -237,15 +246,15 @@ export const make = Effect.fnUntraced(function* (
   })
 
   /** An exchange of form 1, where the policy allows it. */
-  const exchange = Effect.fnUntraced(function* (
-    link: number,
-    connection: Connection,
-    key_: string | undefined,
-    expected: NodeId | undefined,
-    guard: Guard,
-    proved: Effect.Effect<void>,
-    isPrevious: boolean
-  ) {
+  const exchange = Effect.fnUntraced(function* ({
+    link,
+    connection,
+    key: key_,
+    expected,
+    guard,
+    proved,
+    isPrevious
+  }: Meeting) {
     const remote = formatAddress(connection.remote)
     const rules = { ...settings, mode: Option.isSome(settings.tls) ? "ca" : "auto" } as const
     const refusal =
