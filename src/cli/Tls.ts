@@ -255,11 +255,10 @@ const exports = (directory: string): ReadonlyArray<string> => {
 const described = (item: Description.Facts, now: number): ReadonlyArray<string> => {
   const entry = (title: string, text: string) => `  ${title.padEnd(13)}${oneLine(text)}`
   if (item.type === "crl") {
-    const until = item.valid_until === null ? "" : ` to ${date(item.valid_until * 1000)}`
     return [
       `${item.file}: a list of ${counted(item.revoked.length, "revoked certificate")}`,
       entry("Issuer", `${item.issuer} (${item.signed_by.join(", ") || "in none of these files"})`),
-      entry("Valid", `${date(item.valid_from * 1000)}${until}`),
+      entry("Valid", `${date(item.valid_from * 1000)} to ${date(item.valid_until * 1000)}`),
       ...item.revoked.map(({ serial, at }) => entry("Revoked", `${serial}, on ${date(at * 1000)}`))
     ]
   }

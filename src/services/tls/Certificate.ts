@@ -166,8 +166,8 @@ export interface RevocationList {
   /** Serial numbers in one form (`serial`), and when each was revoked. */
   readonly revoked: ReadonlyMap<string, Date>
   readonly from: Date
-  /** When the next one is due. */
-  readonly until: Date | undefined
+  /** When the next one is due. RFC 5280 demands it, and a list without it is not read right. */
+  readonly until: Date
 }
 
 /** A serial number in one form: hexadecimal digits, in lower case, without zeros before it. */
@@ -183,7 +183,7 @@ export const signedList = Effect.fnUntraced(function* (ca: Authority, { revoked,
       {
         issuer: by.subjectName,
         thisUpdate: from,
-        ...(until === undefined ? {} : { nextUpdate: until }),
+        nextUpdate: until,
         entries: [...revoked].map(([serial, revocationDate]) => ({
           serialNumber: serial.padStart(serial.length + (serial.length % 2), "0"),
           revocationDate
@@ -197,7 +197,7 @@ export const signedList = Effect.fnUntraced(function* (ca: Authority, { revoked,
   })
 })
 
-/** Reads a list, as PEM. Fails with anything that is none. */
+/** Reads a list, as PEM. Fails with anything that is none, and without the date of the next one: its entries would be missed. */
 export const readList = Effect.fnUntraced(function* (pem: string) {
   const x509 = yield* loaded
   return yield* Effect.try(() => {
@@ -207,8 +207,10 @@ export const readList = Effect.fnUntraced(function* (pem: string) {
         // A signature of a kind that is unknown here is none.
         Effect.orElseSucceed(() => false)
       )
+    const until = list.nextUpdate
+    if (until === undefined) throw new Error("no next update")
     const revoked = new Map(list.entries.map((entry) => [serial(entry.serialNumber), entry.revocationDate]))
-    return { revoked, from: list.thisUpdate, until: list.nextUpdate, issuer: list.issuer, isSignedBy }
+    return { revoked, from: list.thisUpdate, until, issuer: list.issuer, isSignedBy }
   })
 })
 

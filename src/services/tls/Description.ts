@@ -44,7 +44,7 @@ export interface ListFacts {
   readonly type: "crl"
   readonly issuer: string
   readonly valid_from: number
-  readonly valid_until: number | null
+  readonly valid_until: number
   readonly signed_by: ReadonlyArray<string>
   readonly revoked: ReadonlyArray<{ readonly serial: string; readonly at: number }>
 }
@@ -143,7 +143,7 @@ const listFacts = Effect.fnUntraced(function* (
     type: "crl",
     issuer: oneLine(issuer),
     valid_from: from.getTime() / 1000,
-    valid_until: until === undefined ? null : until.getTime() / 1000,
+    valid_until: until.getTime() / 1000,
     signed_by: signers.map((found) => found.file),
     revoked: [...revoked].map(([serial, at]) => ({ serial, at: at.getTime() / 1000 }))
   } satisfies ListFacts

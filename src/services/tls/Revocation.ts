@@ -43,7 +43,12 @@ export const read = Effect.fn("Revocation.read")(function* (file: string, author
 export const readUnsigned = (file: string, text: string) =>
   Effect.forEach(Pem.revocationLists(text), (block) =>
     Certificate.readList(block).pipe(
-      Effect.catch(() => Pem.invalid(file, "a list of revoked certificates in this file cannot be read: copy it again"))
+      Effect.catch(() =>
+        Pem.invalid(
+          file,
+          "a list of revoked certificates in this file cannot be read: copy it again, or make one that names its next update"
+        )
+      )
     )
   )
 
@@ -69,7 +74,7 @@ const above = ({ issuerCertificate, fingerprint256 }: X509Certificate): X509Cert
 export const warnings = Effect.fnUntraced(function* (lists: ReadonlyArray<Revocations>) {
   const now = yield* Clock.currentTimeMillis
   return lists.flatMap(({ file, issuer, until }): ReadonlyArray<Pem.Exposure> => {
-    if (until === undefined || until.getTime() > now) return []
+    if (until.getTime() > now) return []
     const problem = `the list of revoked certificates of ${oneLine(issuer.subject)} ended on ${until.toISOString()}; it still counts`
     return [{ file, problem, nextStep: "get the next list from whoever keeps the CA", isOurs: false }]
   })

@@ -2,9 +2,9 @@
 import { assert, describe, layer, it as vitest } from "@effect/vitest"
 import { Effect, Layer, Option, Queue, Result, type Scope } from "effect"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { X509Certificate } from "node:crypto"
+import { createPrivateKey, webcrypto, X509Certificate } from "node:crypto"
 import { copyFile, readFile, rename, writeFile } from "node:fs/promises"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import type { TlsFiles } from "../../../src/services/Config.ts"
 import * as Variables from "../../../src/services/config/Variables.ts"
 import * as Description from "../../../src/services/tls/Description.ts"
@@ -30,6 +30,28 @@ const house = Effect.gen(function* () {
 })
 
 const filesOf = ({ cert, key, ca }: TlsFiles): TlsFiles => ({ cert, key, ca })
+
+/** A list that revokes something, and does not say until when it stands. */
+const withoutEnd = async (ca: string, file: string) => {
+  await import("reflect-metadata")
+  const x509 = await import("@peculiar/x509")
+  const onP256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" }
+  const der = createPrivateKey(await readFile(join(dirname(ca), Issuer.fileNames.caKey))).export({
+    type: "pkcs8",
+    format: "der"
+  })
+  const list = await x509.X509CrlGenerator.create(
+    {
+      issuer: new x509.X509Certificate(await readFile(ca, "utf8")).subjectName,
+      thisUpdate: new Date(),
+      entries: [{ serialNumber: "01", revocationDate: new Date() }],
+      signingAlgorithm: onP256,
+      signingKey: await webcrypto.subtle.importKey("pkcs8", der, onP256, false, ["sign"])
+    },
+    webcrypto
+  )
+  await writeFile(file, x509.PemConverter.encode(list.rawData, "X509 CRL"))
+}
 
 const serialOf = async (file: string) =>
   new X509Certificate(await readFile(file)).serialNumber.toLowerCase().replace(/^0+/, "")
@@ -151,6 +173,9 @@ layer(NodeFileSystem.layer, { excludeTestServices: true })("a revoked certificat
       const broken = "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n"
       yield* Effect.promise(() => writeFile(crl, broken))
       assert.match(yield* said(crl), /cannot be read: copy it again/)
+      // Its entries would be missed, and everyone let in.
+      yield* Effect.promise(() => withoutEnd(one.ca, crl))
+      assert.match(yield* said(crl), /cannot be read: .*make one that names its next update/)
       assert.match(
         (yield* Effect.flip(other.revoke(two.cert))).message,
         /was not signed by the CA in .*: only its own CA can revoke it/
