@@ -1,15 +1,17 @@
 import { defineConfig } from "vitest/config"
 
-const processes = [
-  "test/cli/*.test.ts",
-  "test/e2e/faults/*.test.ts",
-  "test/e2e/Refusal.test.ts",
-  "test/e2e/Siege.test.ts"
-]
-
 /** Once for all of them: it is in the environment of every worker. */
 const globalSetup = "./test/support/Bundle.ts"
 
+const seeds = ["test/simulation/Seeds*.test.ts", "test/simulation/Sample.test.ts"]
+/** Nodes of earlier FERAL versions, copies of a node: minutes, for they wait for what those do by their own clocks. */
+const slowNodes = ["test/e2e/Legacy.test.ts", "test/e2e/MixedNetwork.test.ts", "test/e2e/Copies.test.ts"]
+const siege = "test/e2e/Siege.test.ts"
+const refusal = "test/e2e/Refusal.test.ts"
+
+const realTime = { globalSetup, testTimeout: 60_000, hookTimeout: 60_000 }
+
+/** `npm test` runs the first three, `npm run test:long` the others, and `.ci/run` all of them. */
 export default defineConfig({
   test: {
     pool: "forks",
@@ -21,7 +23,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/cli/**", "test/e2e/**", "test/package/**"],
+          exclude: ["test/cli/**", "test/e2e/**", "test/package/**", ...seeds],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 }
         }
@@ -30,11 +32,9 @@ export default defineConfig({
         // Real processes, sockets and files, that find each other by configuration alone.
         extends: true,
         test: {
+          ...realTime,
           name: "processes",
-          globalSetup,
-          include: processes,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          include: ["test/cli/*.test.ts", refusal],
           sequence: { groupOrder: 1 }
         }
       },
@@ -43,29 +43,41 @@ export default defineConfig({
         // loopback interface is met by every node that listens there.
         extends: true,
         test: {
+          ...realTime,
           name: "e2e",
-          globalSetup,
           include: ["test/e2e/*.test.ts"],
-          exclude: processes,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          exclude: [refusal, siege, ...slowNodes],
           fileParallelism: false,
           maxWorkers: 1,
           sequence: { groupOrder: 2 }
         }
       },
       {
+        // Simulated networks, hundreds of them.
+        extends: true,
+        test: { name: "seeds", include: seeds, sequence: { groupOrder: 3 } }
+      },
+      {
+        // Processes that are killed and besieged, disks that are full, clocks that are wrong.
+        extends: true,
+        test: {
+          ...realTime,
+          name: "faults",
+          include: ["test/e2e/faults/*.test.ts", siege],
+          sequence: { groupOrder: 4 }
+        }
+      },
+      {
         // Networks of their own, which take root and packages of the system. By themselves: times are measured.
         extends: true,
         test: {
+          ...realTime,
           name: "network",
-          globalSetup,
-          include: ["test/e2e/network/*.test.ts"],
+          include: ["test/e2e/network/*.test.ts", ...slowNodes],
           testTimeout: 120_000,
-          hookTimeout: 60_000,
           fileParallelism: false,
           maxWorkers: 1,
-          sequence: { groupOrder: 3 }
+          sequence: { groupOrder: 5 }
         }
       },
       {
@@ -78,7 +90,7 @@ export default defineConfig({
           maxConcurrency: 2,
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          sequence: { groupOrder: 4 }
+          sequence: { groupOrder: 6 }
         }
       }
     ]

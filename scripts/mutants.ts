@@ -113,7 +113,12 @@ const hunt = (mutant: Mutant): Promise<Hunted> =>
             `--outputFile=${report}`,
             test
           ]
-    const child = spawn(process.execPath, args, { cwd: tree, stdio: ["ignore", "pipe", "pipe"], timeout: patience })
+    const child = spawn(process.execPath, args, {
+      cwd: tree,
+      env: { ...process.env, PROPERTY_RUNS: "all" },
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: patience
+    })
     let out = ""
     let errors = ""
     child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text))

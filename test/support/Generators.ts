@@ -9,8 +9,14 @@ import { NodeId, utf8Length } from "../../src/core/NodeId.ts"
 import * as Operation from "../../src/core/Operation.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
 
+/** The share of its runs that a property makes: a tenth gives a quick verdict, and `PROPERTY_RUNS=all` makes all. */
+const share = process.env["PROPERTY_RUNS"] === "all" ? 1 : 0.1
+
 /** Thousands of runs, of values up to a size that a person can still read when they are shrunk. */
-export const runs = (count: number, size = 12) => ({ timeout: 60_000, arbitrary: { runs: count, size } })
+export const runs = (count: number, size = 12) => ({
+  timeout: 60_000,
+  arbitrary: { runs: Math.max(Math.min(count, 20), Math.ceil(count * share)), size }
+})
 
 /** One of some values. */
 export const element = <const A extends ReadonlyArray<string | number | boolean>>(
