@@ -3,8 +3,9 @@
  *
  * Each time a node opens its store is an instance, with an id of its own. A data directory has one instance at a time, for its lock
  * sees to that. So two instances of one node whose lives overlap are two directories, whether they were connected here at once or in
- * turns. A restart is told apart by that: the new instance began after the old one was last heard of. What is left of an old
- * connection may be read late, so lives that overlap by less than `margin` count as a restart.
+ * turns. A restart is told apart by that: the new instance began after the old one was last alive. What an old connection still
+ * brings was under way for any time, so only an answer counts: the peer was alive when it was asked. Lives that overlap by less than
+ * `margin` count as a restart.
  *
  * Times are in milliseconds of a clock that only goes forward. What is kept is bounded.
  */
@@ -19,7 +20,7 @@ export const limits = {
   instances: 8
 } as const
 
-/** An instance: when it began, and when it was last heard of. */
+/** An instance: when it began, and when it was last known to be alive. */
 export interface Life {
   readonly instance: string
   readonly from: number

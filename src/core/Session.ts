@@ -72,7 +72,7 @@ const react = (session: Session, event: Event): Step => {
         onFrame({ ...session, heardAt: event.now }, event.text, event.now, event.newOrigins)
       )
     case "Alive":
-      return [{ ...session, heardAt: event.now }, []]
+      return [event.isAnswer ? answered({ ...session, heardAt: event.now }) : { ...session, heardAt: event.now }, []]
     case "Limited":
       return session.phase === "opening"
         ? fail(session, "rate_limited", new RateLimited({ retryAfterSeconds: Math.ceil(event.wait / 1000) }))
@@ -122,7 +122,18 @@ export const deadline = (session: Session): number => {
   }
 }
 
-const pingAt = ({ heardAt, pingedAt }: Session): number => Math.max(heardAt, pingedAt) + times.ping
+const pingAt = ({ pingedAt }: Session): number => pingedAt + times.ping
+
+const ping = (session: Session, now: number): Step => [
+  { ...session, pingedAt: now, unansweredAt: session.unansweredAt ?? now },
+  [{ _tag: "Ping" }]
+]
+
+/** The session after one of our pings was answered: not before the first of them. */
+const answered = (session: Session): Session =>
+  session.unansweredAt === undefined
+    ? session
+    : { ...session, provedAt: session.unansweredAt, unansweredAt: undefined }
 
 const onTick = (session: Session, now: number): Step => {
   if (session.phase !== "open") {
@@ -133,7 +144,7 @@ const onTick = (session: Session, now: number): Step => {
   if (now >= session.heardAt + times.timeout) {
     return fail(session, "timeout", new PeerTimeout({ waitedFor: "sign of life", seconds: times.timeout / 1000 }))
   }
-  const pinged: Step = now >= pingAt(session) ? [{ ...session, pingedAt: now }, [{ _tag: "Ping" }]] : [session, []]
+  const pinged: Step = now >= pingAt(session) ? ping(session, now) : [session, []]
   const committed = andThen(pinged, (next) => Inbound.commit(Inbound.compareDigest(next, now), now))
   const told = andThen(committed, (next) =>
     now >= (next.inbound.tellAt ?? Infinity) ? Inbound.tell(next, Option.none()) : [next, []]
@@ -476,6 +487,7 @@ const close = (session: Session, code: number, reason: string, failure: SessionF
 export const view = (session: Session): View => ({
   peer: session.peer,
   heardAt: session.heardAt,
+  provedAt: session.provedAt,
   state: isCaughtUp(session) ? "live" : session.phase === "open" ? "syncing" : "connecting",
   lag:
     isCaughtUp(session) || HashMap.isEmpty(session.outbound.dirty)

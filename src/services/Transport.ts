@@ -15,8 +15,8 @@ import * as WebSocket from "./transport/WebSocket.ts"
 export type Incoming =
   /** One message. `bytes` is its size on the wire. */
   | { readonly _tag: "Frame"; readonly text: string; readonly bytes: number }
-  /** A sign of life: the answer to a ping, or a ping of the other side. */
-  | { readonly _tag: "Alive" }
+  /** A sign of life: a ping of the other side, or the answer to one of ours. */
+  | { readonly _tag: "Alive"; readonly isAnswer?: boolean }
 
 /** One connection. It is closed when its scope closes. */
 export interface Connection {

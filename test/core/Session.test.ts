@@ -366,7 +366,7 @@ describe("Session", () => {
             link.event(side, { _tag: "Changed", now, snapshot: left.snapshot() })
             break
           case 7:
-            link.event(side, { _tag: "Alive", now })
+            link.event(side, { _tag: "Alive", now, isAnswer: true })
             break
           default:
             if (n % 10 === 0) link.event(side, { _tag: "Stop", now, code: 1001, reason: "" })

@@ -38,7 +38,7 @@ const linked = (counts: readonly [number, number]) => {
       clock.now = next
       // Both systems answer pings.
       for (const index of [0, 1] as const) {
-        link.event(index, { _tag: "Alive", now: clock.now })
+        link.event(index, { _tag: "Alive", now: clock.now, isAnswer: true })
         link.tick(index)
       }
     }

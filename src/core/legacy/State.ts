@@ -221,6 +221,7 @@ export const isUnfinished = (exchange: Exchange): boolean =>
 export const view = ({ options, phase, peer, since, held }: Exchange): View => ({
   peer,
   heardAt: since,
+  provedAt: since,
   state: phase === "greeting" ? "connecting" : "syncing",
   lag: undefined,
   offset: undefined,

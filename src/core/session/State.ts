@@ -262,6 +262,10 @@ export interface Session {
   /** When the peer last gave a sign of life, and when we last asked for one (ms). */
   readonly heardAt: number
   readonly pingedAt: number
+  /** When the first of the pings was sent that are not answered yet (ms). */
+  readonly unansweredAt: number | undefined
+  /** A time at which the peer was alive (ms): it answered a ping of then. What is heard can have been under way for long. */
+  readonly provedAt: number
   readonly peer: NodeId | undefined
   /** Our state as the store last told. */
   readonly local: Snapshot
@@ -296,7 +300,7 @@ export interface Session {
 export type Event =
   /** `newOrigins` is how many origins that are not known yet may be taken; as many as there may be, without it. */
   | { readonly _tag: "Received"; readonly now: number; readonly text: string; readonly newOrigins?: number }
-  | { readonly _tag: "Alive"; readonly now: number }
+  | { readonly _tag: "Alive"; readonly now: number; readonly isAnswer: boolean }
   /** Instead of a frame: too many wrong proofs came from where the peer is, and none is looked at for `wait` ms. */
   | { readonly _tag: "Limited"; readonly now: number; readonly wait: number }
   /** The answer to the `Read` with this request. */
@@ -363,6 +367,8 @@ export interface View {
   readonly peer: NodeId | undefined
   /** When the peer last gave a sign of life (ms). */
   readonly heardAt: number
+  /** A time at which the peer was alive for certain (ms). */
+  readonly provedAt: number
   readonly state: "connecting" | "syncing" | "live"
   /** Operations that the peer is not known to have committed; none while it is not known what it lacks. */
   readonly lag: number | undefined
@@ -407,6 +413,8 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
   now,
   heardAt: now,
   pingedAt: now,
+  unansweredAt: undefined,
+  provedAt: now,
   peer: undefined,
   local,
   known: VectorClock.empty,
@@ -512,6 +520,8 @@ export const at = (session: Session, now: number): Session => {
     openedAt: session.openedAt + by,
     heardAt: session.heardAt + by,
     pingedAt: session.pingedAt + by,
+    unansweredAt: moved(session.unansweredAt),
+    provedAt: session.provedAt + by,
     suspicion: suspicion && { ...suspicion, at: suspicion.at + by },
     repair: {
       ...repair,

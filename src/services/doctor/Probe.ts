@@ -124,7 +124,7 @@ const converse = Effect.fnUntraced(function* <S>(
       Option.isNone(incoming)
         ? { _tag: "Tick", now }
         : incoming.value._tag === "Alive"
-          ? { _tag: "Alive", now }
+          ? { _tag: "Alive", now, isAnswer: incoming.value.isAnswer === true }
           : { _tag: "Received", now, text: incoming.value.text }
     )
   }

@@ -238,8 +238,8 @@ export const make = Effect.fnUntraced(function* (
         Effect.map(clock.now, (now) => {
           if (key_ !== undefined) dialled.delete(nonce)
           PeerTable.remove(table, link, now)
-          return Math.max(0, now - running.view().heardAt)
-        }).pipe(Effect.flatMap((silence) => copies.ended(link, silence)))
+          return Math.max(0, now - running.view().provedAt)
+        }).pipe(Effect.flatMap((provedAgo) => copies.ended(link, provedAgo)))
       )
     )
     return "duplicate" as const

@@ -16,6 +16,8 @@ interface Entry {
   readonly running: Pick<Running<unknown>, "refuse" | "stop">
   /** How long ago the peer last gave a sign of life (ms). */
   readonly silence: number
+  /** How long ago the peer was alive for certain (ms). */
+  readonly provedAgo: number
 }
 
 /** A peer that is alive gives a sign of life within this time (ms). */
@@ -43,9 +45,9 @@ export const make = Effect.fnUntraced(function* (noted: (failure: DuplicateNodeI
 
   /** Takes note of who is alive now. Returned is why the sessions of a node are refused, if two of it are alive. */
   const look = (node: NodeId, entries: ReadonlyMap<number, Entry>, now: number): DuplicateNodeId | undefined => {
-    for (const [link, { silence }] of entries) {
+    for (const [link, { provedAgo }] of entries) {
       const known = running.get(link)
-      if (known?.node === node) instances = Instances.hear(instances, node, known.instance, now - silence)
+      if (known?.node === node) instances = Instances.hear(instances, node, known.instance, now - provedAgo)
     }
     if (!Instances.isCopied(instances, node, now)) return undefined
     const at = (instances.get(node) ?? []).flatMap(({ instance }) => places.get(instance) ?? []).slice(-2)
@@ -64,13 +66,14 @@ export const make = Effect.fnUntraced(function* (noted: (failure: DuplicateNodeI
     sessions: Effect.Effect<ReadonlyMap<number, Entry>>
   ) {
     const now = yield* monotonic
-    instances = Instances.begin(instances, node, { instance: told.instance, from: now - told.age, until: now })
+    const entries = yield* sessions
+    const until = now - (entries.get(link)?.provedAgo ?? 0)
+    instances = Instances.begin(instances, node, { instance: told.instance, from: now - told.age, until })
     running.set(link, { node, instance: told.instance })
     places.delete(told.instance)
     places.set(told.instance, place)
     const [oldest] = places.keys()
     if (places.size > Instances.limits.nodes && oldest !== undefined) places.delete(oldest)
-    const entries = yield* sessions
     const failure = look(node, entries, now)
     if (failure !== undefined) yield* Effect.andThen(noted(failure), refuse(failure, entries, link))
     else if (isTwice(node, entries) && !watched.has(node)) {
@@ -116,14 +119,14 @@ export const make = Effect.fnUntraced(function* (noted: (failure: DuplicateNodeI
       return Effect.void
     })
 
-  /** A session is over. Its peer was alive `silence` ms ago. */
-  const ended = (link: number, silence: number) =>
+  /** A session is over. Its peer was alive `provedAgo` ms ago. */
+  const ended = (link: number, provedAgo: number) =>
     Effect.map(monotonic, (now) => {
       const known = running.get(link)
       running.delete(link)
       kept.delete(link)
       if (known === undefined) return
-      instances = Instances.hear(instances, known.node, known.instance, now - silence)
+      instances = Instances.hear(instances, known.node, known.instance, now - provedAgo)
     })
 
   return { instance, ran, drop, ended }

@@ -188,13 +188,14 @@ export const noteCopied = ({ copied }: PeerTable, failure: DuplicateNodeId, at: 
   drop(copied, visitors.kept)
 }
 
-/** The sessions with a peer, and how long ago each last heard of it (ms). */
+/** The sessions with a peer, how long ago each last heard of it, and how long ago it was alive for certain (ms). */
 export const alive = ({ entries }: PeerTable, peer: NodeId, now: number) =>
   new Map(
     [...entries].flatMap(([link, { running }]) => {
       const view = running.view()
       if (view.peer !== peer) return []
-      return [[link, { running, silence: Math.max(0, now - view.heardAt) }] as const]
+      const since = (time: number) => Math.max(0, now - time)
+      return [[link, { running, silence: since(view.heardAt), provedAgo: since(view.provedAt) }] as const]
     })
   )
 

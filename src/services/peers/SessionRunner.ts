@@ -257,7 +257,7 @@ export const start = Effect.fnUntraced(function* <S>(
       case "Frame":
         return { _tag: "Received", now, text: input.value.text }
       case "Alive":
-        return { _tag: "Alive", now }
+        return { _tag: "Alive", now, isAnswer: input.value.isAnswer === true }
       case "Woken":
         isWoken = false
         return { _tag: "Changed", now, snapshot: yield* store.snapshot }

@@ -227,7 +227,7 @@ const connect = Effect.fnUntraced(function* (dialling: Terms, from: Address, ser
       if (Deferred.isDoneUnsafe(ended)) return Deferred.await(ended)
       // A sign of life that does not fit is not missed: there are frames to show it.
       Queue.offerUnsafe(outgoing, { _tag: "Alive" })
-      Queue.offerUnsafe(incoming, { _tag: "Alive" })
+      Queue.offerUnsafe(incoming, { _tag: "Alive", isAnswer: true })
       return Effect.void
     }),
     close: finish

@@ -124,7 +124,7 @@ export const make = Effect.fnUntraced(function* (
     if (!closing && socket.bufferedAmount <= sendBuffer) socket.pong(data)
     deliver({ _tag: "Alive" })
   })
-  socket.on("pong", () => deliver({ _tag: "Alive" }))
+  socket.on("pong", () => deliver({ _tag: "Alive", isAnswer: true }))
   socket.on("error", (error) => {
     if (codeOf(error) === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") {
       const variable = nonces === undefined ? "FERAL_SYNC_LEGACY_MAX_RECV_BYTES" : "FERAL_SYNC_MAX_RECV_BYTES"

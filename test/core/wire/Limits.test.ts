@@ -309,7 +309,7 @@ describe("limits on how long a stranger takes", () => {
     const link = new Link(new NaiveReplica(node("them")), new NaiveReplica(node("us")), () => clock.now)
     const server = serverOf(link)
     for (; clock.now < now + 10_000; clock.now += 500) {
-      server.happen({ _tag: "Alive", now: clock.now })
+      server.happen({ _tag: "Alive", now: clock.now, isAnswer: true })
       server.happen({ _tag: "Tick", now: clock.now })
       assert.strictEqual(Session.deadline(link.ends[1].session), now + 10_000)
     }
@@ -321,7 +321,7 @@ describe("limits on how long a stranger takes", () => {
   it("form 1: pings do not prolong the ten seconds of a greeting", () => {
     const server = exchange()
     for (let at = now; at < now + 10_000; at += 500) {
-      server.happen({ _tag: "Alive", now: at })
+      server.happen({ _tag: "Alive", now: at, isAnswer: true })
       server.happen({ _tag: "Tick", now: at })
     }
     assert.isUndefined(server.failure())

@@ -27,6 +27,7 @@ const compared = Effect.fnUntraced(function* (course: Course, isSpoken = true) {
     return {
       peer: b,
       heardAt: 0,
+      provedAt: 0,
       state: "live",
       lag: 0,
       offset: 0,
