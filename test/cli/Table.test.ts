@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { CliOutput } from "effect/cli"
 import { ago, duration, oneLine, truncate } from "../../src/cli/Output.ts"
 import * as Table from "../../src/cli/Table.ts"
+import { runs } from "../support/Generators.ts"
 
 interface Row {
   readonly id: string
@@ -69,7 +70,7 @@ describe("Table", () => {
         assert.notMatch(line, /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u)
       }
     },
-    { arbitrary: { runs: 2_000 } }
+    runs(2_000)
   )
 
   it("text of others cannot steer the terminal", () => {

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import { formatAddress, networkOf, parseAddress } from "../../src/core/Address.ts"
+import { runs } from "../support/Generators.ts"
 
 describe("Address", () => {
   it("reads names, IPv4 and IPv6, and writes them back", () => {
@@ -99,6 +100,6 @@ describe("Address", () => {
         assert.deepStrictEqual(parseAddress(formatAddress(parsed.success)), parsed)
       }
     },
-    { arbitrary: { runs: 3_000 } }
+    runs(3_000)
   )
 })

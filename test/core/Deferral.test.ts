@@ -8,6 +8,7 @@ import * as VectorClock from "../../src/core/VectorClock.ts"
 import { NaiveReplica } from "../support/NaiveReplica.ts"
 import { Link, node, write } from "../support/Network.ts"
 import { assertConverged, settle } from "../support/Settle.ts"
+import { runs } from "../support/Generators.ts"
 
 const a = node("a")
 const b = node("b")
@@ -141,7 +142,7 @@ describe("a row that is larger than the other side takes", () => {
       assert.strictEqual(covered.wall, first === -1 ? sizes.length : covered.wall)
       if (first !== -1) assert.isAtMost(covered.wall, first)
     },
-    { arbitrary: { runs: 200 } }
+    runs(200)
   )
 
   it("a peer that tells no limits is taken to have today's default", () => {

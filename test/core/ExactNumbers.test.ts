@@ -9,6 +9,7 @@ import { exactColumnsOf } from "../../src/core/Row.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
 import * as Wire from "../../src/core/Wire.ts"
 import { node, write } from "../support/Network.ts"
+import { runs } from "../support/Generators.ts"
 
 const exact = (text: string): CanonicalJson =>
   Option.getOrThrow(canonical(Result.getOrThrow(parseExact(text, Infinity)), Infinity))
@@ -59,7 +60,7 @@ describe("numbers that a double would change", () => {
       const text = `{"a":[${texts.join()}],"b":{${texts.map((value, at) => `"${at}":${value}`).join()}}}`
       assert.strictEqual(withDoubles(exact(text)), plain(text))
     },
-    { arbitrary: { runs: 1_000 } }
+    runs(1_000)
   )
 
   it("pass through the wire, an archive and an edit, digit for digit", () => {

@@ -83,7 +83,7 @@ describe("Handshake", () => {
       assert.isFalse(Handshake.verify(key, "dialler", transcript, proof + text + "x"))
       assert.isFalse(Handshake.verify(key, "dialler", transcript, proof.slice(0, text.length % proof.length)))
     },
-    { arbitrary: { runs: 2_000 } }
+    runs(2_000)
   )
 })
 

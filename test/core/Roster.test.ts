@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import type { Address } from "../../src/core/Address.ts"
 import { NodeId } from "../../src/core/NodeId.ts"
 import * as Roster from "../../src/core/Roster.ts"
+import { runs } from "../support/Generators.ts"
 
 const self = NodeId.make("m")
 const lower = NodeId.make("a")
@@ -353,6 +354,6 @@ describe("Roster", () => {
         assert.isAbove(Roster.deadline(roster()), now)
       }
     },
-    { arbitrary: { runs: 2_000 } }
+    runs(2_000)
   )
 })

@@ -289,7 +289,7 @@ describe("Session", () => {
       settle(links, clock, pick)
       assertConverged(replicas)
     },
-    { arbitrary: { runs: 1_000 }, timeout: 120_000 }
+    runs(1_000)
   )
 
   const anything = Schema.Tuple([Schema.Natural, Schema.Natural, Schema.Natural])

@@ -6,7 +6,7 @@ import { NodeId } from "../../src/core/NodeId.ts"
 import * as Operation from "../../src/core/Operation.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
 import * as Wire from "../../src/core/Wire.ts"
-import { anyText, operations, vectorClock, wideVectorClock } from "../support/Generators.ts"
+import { anyText, operations, runs, vectorClock, wideVectorClock } from "../support/Generators.ts"
 
 const refuses = (text: string, detail: RegExp): void => {
   const decoded = Wire.decode(text)
@@ -51,7 +51,7 @@ describe("Wire", () => {
         assert.strictEqual(decoded.type, message.type)
       }
     },
-    { arbitrary: { runs: 1_000 } }
+    runs(1_000)
   )
 
   it.prop(
@@ -78,7 +78,7 @@ describe("Wire", () => {
       ]
       for (const mutant of mutants) assert.isTrue(Result.isResult(Wire.decode(mutant ?? "")))
     },
-    { arbitrary: { runs: 3_000 } }
+    runs(3_000)
   )
 
   it("a malformed operation does not stop the others", () => {
@@ -155,7 +155,7 @@ describe("Wire", () => {
       const next = operations[changes.length]
       if (next !== undefined) assert.isAbove(bytes + Buffer.byteLength(Operation.toWire(next)) + 1, maxBytes)
     },
-    { arbitrary: { runs: 2_000 } }
+    runs(2_000)
   )
 
   it.prop(
@@ -174,7 +174,7 @@ describe("Wire", () => {
       )
       assert.isTrue(taken === operations.length || changes.length > 0)
     },
-    { arbitrary: { runs: 1_000 } }
+    runs(1_000)
   )
 
   it.prop(
@@ -189,7 +189,7 @@ describe("Wire", () => {
         assert.isTrue(bytes <= maxBytes || HashMap.size(part) <= 1)
       }
     },
-    { arbitrary: { runs: 1_000 } }
+    runs(1_000)
   )
 
   it("knows nothing of an absent origin", () => {

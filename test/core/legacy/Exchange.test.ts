@@ -11,6 +11,7 @@ import * as VectorClock from "../../../src/core/VectorClock.ts"
 import { NaiveReplica } from "../../support/NaiveReplica.ts"
 import { node, write } from "../../support/Network.ts"
 import { OldNode } from "../../support/OldNode.ts"
+import { runs } from "../../support/Generators.ts"
 
 const us = node("us")
 const old = node("old")
@@ -584,6 +585,6 @@ describe("an exchange", () => {
       }
       for (const peer of peers) assert.deepStrictEqual(peer.complaints, [])
     },
-    { arbitrary: { runs: 1_000, size: 40 } }
+    runs(1_000, 40)
   )
 })
