@@ -131,9 +131,7 @@ const ping = (session: Session, now: number): Step => [
 
 /** The session after one of our pings was answered: not before the first of them. */
 const answered = (session: Session): Session =>
-  session.unansweredAt === undefined
-    ? session
-    : { ...session, provedAt: session.unansweredAt, unansweredAt: undefined }
+  session.unansweredAt === undefined ? session : { ...session, provedAt: session.unansweredAt, unansweredAt: undefined }
 
 const onTick = (session: Session, now: number): Step => {
   if (session.phase !== "open") {
@@ -159,8 +157,7 @@ const onTick = (session: Session, now: number): Step => {
 }
 
 const onFrame = (session: Session, text: string, now: number, newOrigins = Infinity): Step => {
-  const limit = session.options.revision === 2 ? Wire.limits.proofBytes : Wire.limits.greetingBytes
-  if (session.phase === "opening" && text.length > limit) {
+  if (session.phase === "opening" && text.length > Wire.limits.greetingBytes) {
     return fail(session, "too_large", new ProtocolViolation({ detail: `a greeting of ${text.length} characters` }))
   }
   return Result.match(Wire.decode(text), {

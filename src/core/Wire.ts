@@ -22,10 +22,11 @@ export const limits = {
   depth: Operation.maxDataDepth + 4,
   operationsPerFrame: 20_000,
   origins: 10_000,
-  /** Bytes of a greeting, the one frame that is read of somebody who has not proved himself: room for as many origins. */
-  greetingBytes: 10_000 * 300,
-  /** The same of a side that proves itself before it tells its clock. */
-  proofBytes: 65_536,
+  /**
+   * Bytes of the first frame of a side that has not proved itself. The sender chooses the form and the revision, so all of them
+   * have the same limit. Where the clock comes before the proof, it is room for some 700 origins.
+   */
+  greetingBytes: 65_536,
   /** Rows that are named because they are too large. */
   deferredRows: 256,
   features: 32,

@@ -126,7 +126,7 @@ describe("before both proofs hold", () => {
       const [left, right] = equal(1)
       const link = new Link(left, right, () => epoch)
       const [text = ""] = link.ends[1].inbox
-      link.event(1, { _tag: "Received", now: epoch, text: text.padEnd(Wire.limits.proofBytes + over) })
+      link.event(1, { _tag: "Received", now: epoch, text: text.padEnd(Wire.limits.greetingBytes + over) })
       assert.strictEqual(link.ends[1].failure === undefined, over === 0)
     }
   })

@@ -99,12 +99,11 @@ export const make = Effect.fnUntraced(function* (
   yield* overflowed.await.pipe(Effect.andThen(drain), Effect.forever, Effect.forkScoped)
 
   // Whoever has said nothing yet is listened to for the length of a greeting. Nothing is read after that.
-  const greetingBytes = facts.revision === 2 ? limits.proofBytes : limits.greetingBytes
   let waited: number | undefined = 0
   const measure = (chunk: Buffer) => {
     if (waited === undefined) return
     waited += chunk.length
-    if (waited <= greetingBytes || closing) return
+    if (waited <= limits.greetingBytes || closing) return
     fault = new PeerClosed({ code: 1009, reason: "the peer sent a greeting over our limit", byUs: true })
     shut(1009, "a greeting over the limit")
     socket.pause()
