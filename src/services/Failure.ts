@@ -87,7 +87,7 @@ export const tlsNextSteps: Record<TlsReason, string> = {
   expired: "sign a new certificate with the same CA",
   "not yet valid": "check the clocks of both machines, or wait until the certificate is valid",
   "wrong purpose":
-    "sign that certificate again with extendedKeyUsage=serverAuth,clientAuth (feral-sync tls issue does)",
+    "sign that certificate again with extendedKeyUsage=serverAuth,clientAuth (feral-sync tls issue does); feral-sync doctor on its node names the fault",
   "invalid certificate": "run feral-sync doctor on the node of that certificate: it names the fault and the way out",
   revoked: "if that device is to come back, sign a new certificate for it with the same CA",
   "client certificate required":

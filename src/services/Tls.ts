@@ -192,9 +192,21 @@ const distrust = Effect.fnUntraced(function* (
   address: Address,
   material: Material.Material
 ) {
-  const cause = { code: String(socket.authorizationError) }
-  const theirs = shown && { certificate: shown, problem: yield* problemOf(shown, "server", cause) }
-  return refusal(address, diagnose(cause), "server", material, cause, theirs)
+  const code = String(socket.authorizationError)
+  const found = diagnose({ code })
+  if (shown === undefined) return refusal(address, found, "server", material, { code })
+  const { problem, isUnexplained = false } = yield* Verdict.explain([{ file: "", certificate: shown }], {
+    as: "server",
+    code,
+    cause: new Error(code)
+  })
+  // OpenSSL says the same of a certificate that is not for this use, and of one above it that is not that of a CA.
+  if (isUnexplained && found._tag === "Tls" && found.reason === "wrong purpose") {
+    const above = `the certificate (${Material.describe(shown)}) was signed with one that is not that of a CA, or not for this use`
+    const theirs = { certificate: shown, problem: above }
+    return refusal(address, { ...found, reason: "invalid certificate" }, "server", material, { code }, theirs)
+  }
+  return refusal(address, found, "server", material, { code }, { certificate: shown, problem })
 })
 
 /** The refusal of a channel whose other end shows a revoked certificate; nothing when it does not. */
@@ -230,13 +242,6 @@ const failure = (address: Address, error: unknown, material: Material.Material) 
     ? refusal(address, found, "server", material, error)
     : new PeerUnreachable({ address: formatAddress(address), detail: found.detail, cause: error })
 }
-
-/** What is wrong with a certificate that a peer shows, if the certificate alone says it. */
-const problemOf = (certificate: X509Certificate, as: "server" | "client", cause: { readonly code: string }) =>
-  Effect.map(
-    Verdict.explain([{ file: "", certificate }], { as, code: cause.code, cause: new Error(cause.code) }),
-    ({ problem }) => problem
-  )
 
 /** The failed handshake with `role`, with the certificates that it was about. */
 const refusal = (

@@ -21,6 +21,8 @@ export interface Problem {
   readonly file: string
   readonly problem: string
   readonly nextStep: string
+  /** Nothing about these certificates explains it. */
+  readonly isUnexplained?: boolean
 }
 
 const oids = { serverAuth: "1.3.6.1.5.5.7.3.1", clientAuth: "1.3.6.1.5.5.7.3.2" } as const
@@ -122,7 +124,8 @@ export const explain = Effect.fnUntraced(function* (path: readonly [Link, ...Arr
   return {
     file: leaf.file,
     problem: `OpenSSL refuses the certificate (${describe(leaf.certificate)}): ${words}`,
-    nextStep: `sign a new one, for example with ${issue}`
+    nextStep: `sign a new one, for example with ${issue}`,
+    isUnexplained: true
   } satisfies Problem
 })
 

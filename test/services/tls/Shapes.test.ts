@@ -4,10 +4,11 @@
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, layer } from "@effect/vitest"
-import { Context, Effect, Layer, References } from "effect"
+import { Context, Effect, Layer, Queue, References } from "effect"
 import { writeFile } from "node:fs/promises"
 import { basename } from "node:path"
 import type { TlsFiles } from "../../../src/services/Config.ts"
+import type { TlsReason } from "../../../src/services/Failure.ts"
 import * as DoctorCertificates from "../../../src/services/doctor/Certificates.ts"
 import * as Description from "../../../src/services/tls/Description.ts"
 import * as Certificates from "../../support/Certificates.ts"
@@ -107,6 +108,49 @@ describe.skipIf(needs("openssl"))("material", () => {
           assert.deepStrictEqual(wrong, [])
         }),
       120_000
+    )
+
+    /**
+     * The reason when a bare server shows it to a node, and when a bare client does; none where it may be shown. Node hides the
+     * certificate of a client that it refuses, so there a CA that is none cannot be told from a wrong purpose.
+     */
+    const reasons: ReadonlyArray<readonly [string, TlsReason | undefined, TlsReason | undefined]> = [
+      ["for servers only", undefined, "wrong purpose"],
+      ["for clients only", "wrong purpose", undefined],
+      ["for mail", "wrong purpose", "wrong purpose"],
+      ["for any purpose", "wrong purpose", "wrong purpose"],
+      ["an intermediate for servers only", undefined, "wrong purpose"],
+      ["signed with SHA-1", "invalid certificate", "invalid certificate"],
+      ["CA:FALSE", "invalid certificate", "wrong purpose"],
+      ["an intermediate that is no CA", "invalid certificate", "wrong purpose"],
+      ["too many intermediates", "invalid certificate", "invalid certificate"],
+      ["names that the CA does not allow", "invalid certificate", "invalid certificate"]
+    ]
+    it.effect(
+      "what is wrong with the material of a peer is told by its reason, whichever end shows it",
+      () =>
+        quietly(
+          Effect.gen(function* () {
+            const { good, shapes } = yield* Material
+            const found: Array<readonly [string, TlsReason | undefined, TlsReason | undefined]> = []
+            for (const [name] of reasons) {
+              const shape = shapes.find((shape) => shape.name === name)
+              if (shape === undefined) return assert.fail(`no shape ${name}`)
+              const shown = yield* Shapes.contents(shape.files)
+              const peer = yield* peerOf(good, shape)
+              const server = yield* tlsServer(shown, (socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"))
+              const error = yield* Effect.flip(peer.dial(server.at))
+              const asServer = error._tag === "TlsHandshakeFailed" ? error.reason : undefined
+              const { at, refusals } = yield* reception(peer)
+              const { received } = yield* tlsClient(at, { ...shown, rejectUnauthorized: false }, request)
+              const refusal = received === "" ? yield* Queue.take(refusals) : undefined
+              if (asServer !== undefined) assert.match(error.message, /\(CN=\w+, issued by CN=\w+\).*; (sign|run) /)
+              found.push([name, asServer, refusal?.reason])
+            }
+            assert.deepStrictEqual(found, reasons)
+          })
+        ),
+      60_000
     )
 
     it.effect(
