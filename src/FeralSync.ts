@@ -15,7 +15,7 @@
 import { Effect, Layer } from "effect"
 import { Api } from "./services/Api.ts"
 import { Clock } from "./services/Clock.ts"
-import { Config, type Settings } from "./services/Config.ts"
+import { Config, quotaOf, type Settings } from "./services/Config.ts"
 import { Discovery } from "./services/Discovery.ts"
 import type { ListenFailed, StoreUnavailable, TlsMaterialInvalid } from "./services/Failure.ts"
 import { Memory } from "./services/Memory.ts"
@@ -46,7 +46,9 @@ export interface Replacements {
 
 /** The database in the data directory. */
 const sqlite = Layer.unwrap(
-  Effect.map(Config, ({ home, maxClockDriftMs }) => Store.layerSqlite({ home, maxAheadMs: maxClockDriftMs }))
+  Effect.map(Config, (settings) =>
+    Store.layerSqlite({ home: settings.home, maxAheadMs: settings.maxClockDriftMs, quota: quotaOf(settings) })
+  )
 )
 
 /** mDNS, unless it is switched off. */

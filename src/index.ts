@@ -67,6 +67,7 @@ export {
   FrameTooLarge,
   LegacyRefused,
   OriginsLeftOut,
+  OverQuota,
   OwnOperationsForeign,
   OwnOperationsReturned,
   PassphraseMismatch,
@@ -79,6 +80,7 @@ export {
   PeerTimeout,
   ProtocolViolation,
   RateLimited,
+  RowsPurged,
   RowsTooLarge,
   SelfConnection,
   TimestampReused

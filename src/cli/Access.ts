@@ -127,13 +127,13 @@ const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
   )
   if (!readOnly) yield* Effect.provide(Home.prepare(home), NodeFileSystem.layer)
   // A variable that is wrong keeps nobody from writing.
-  const maxAheadMs = yield* Config.load().pipe(
-    Effect.map(({ maxClockDriftMs }) => maxClockDriftMs),
-    Effect.orElseSucceed(() => undefined)
+  const limits = yield* Config.load().pipe(
+    Effect.map((settings) => ({ maxAheadMs: settings.maxClockDriftMs, quota: Config.quotaOf(settings) })),
+    Effect.orElseSucceed(() => ({}))
   )
   const context = yield* Layer.build(
     Memory.layer.pipe(
-      Layer.provideMerge(Store.layerSqlite({ home, readOnly, lockWait: 0, maxAheadMs })),
+      Layer.provideMerge(Store.layerSqlite({ home, readOnly, lockWait: 0, ...limits })),
       Layer.provide([Clock.layer, NodeFileSystem.layer])
     )
   )

@@ -45,6 +45,26 @@ export const flags = {
     "BYTES",
     "What we accept in one from an existing FERAL node; 134217728"
   ),
+  FERAL_SYNC_MAX_OPAQUE_BYTES: option(
+    "FERAL_SYNC_MAX_OPAQUE_BYTES",
+    "BYTES",
+    "What rows of unknown kinds may take in all; 268435456"
+  ),
+  FERAL_SYNC_MAX_OPAQUE_ORIGIN_BYTES: option(
+    "FERAL_SYNC_MAX_OPAQUE_ORIGIN_BYTES",
+    "BYTES",
+    "What those that one node wrote may take; 67108864"
+  ),
+  FERAL_SYNC_MAX_PEER_RATE_BYTES: option(
+    "FERAL_SYNC_MAX_PEER_RATE_BYTES",
+    "BYTES",
+    "What is stored from one address in a second, 0 for any; 1048576"
+  ),
+  FERAL_SYNC_MAX_PEER_BURST_BYTES: option(
+    "FERAL_SYNC_MAX_PEER_BURST_BYTES",
+    "BYTES",
+    "What is stored from it at full speed before that; 1073741824"
+  ),
   FERAL_SYNC_API_PORT: option("FERAL_SYNC_API_PORT", "PORT", "Status over HTTP on 127.0.0.1, 0 for none; 9091"),
   FERAL_SYNC_LOG: option("FERAL_SYNC_LOG", "PRETTY|JSON", "How to log, on stderr; pretty"),
   FERAL_SYNC_LOG_LEVEL: option("FERAL_SYNC_LOG_LEVEL", "LEVEL", "debug, info, warn or error; info"),

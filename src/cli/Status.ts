@@ -6,8 +6,9 @@ import { Command } from "effect/cli"
 import { commandLine, inThisForm } from "../services/Invocation.ts"
 import { formatAddress } from "../core/Address.ts"
 import * as ClockOffset from "../core/ClockOffset.ts"
-import { clockNextStep } from "../core/Failure.ts"
+import { clockNextStep, nextSteps as sessionSteps } from "../core/Failure.ts"
 import { nextSteps } from "../services/Failure.ts"
+import { sized } from "../services/Home.ts"
 import type { NodeStatus, PeerStatus } from "../services/Status.ts"
 import * as LockHolder from "../services/store/LockHolder.ts"
 import { notice } from "../services/tls/Expiry.ts"
@@ -84,6 +85,7 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
       `${status.digest} (written by ${counted(seen, "node")}; nodes with the same digest hold the same rows)`
     )
   ]
+  lines.push(...opaqueLines(status, home).map((text) => entry("Unknown", text)))
   if (counts.quarantine > 0) {
     lines.push(entry("Quarantine", `${counted(counts.quarantine, "entry", "entries")} from peers could not be read`))
   }
@@ -103,6 +105,31 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
     entry("Peers", peers.length === 0 ? "none yet" : counted(peers.length, "peer")),
     ...(peers.length === 0 ? [] : ["", ...peerTable(peers, now)])
   )
+  return lines
+}
+
+/** Rows of kinds that this version does not know, those that are kept out for want of room, and those that were purged. */
+const opaqueLines = ({ opaque }: NodeStatus, home: string): ReadonlyArray<string> => {
+  if (opaque === undefined) return []
+  const { bytes, limit_bytes: limit, limit_bytes_per_origin: limitOfOne, held_back: heldBack, purged } = opaque
+  const lines: Array<string> = []
+  const of = (most: number | null) => (most === null ? "" : ` of ${sized(most)}`)
+  if (bytes > 0 || heldBack.length > 0) {
+    const [most] = opaque.origins
+    const from = most === undefined ? "" : `; most from ${oneLine(most.origin)}: ${sized(most.bytes)}${of(limitOfOne)}`
+    lines.push(`rows of unknown kinds take ${sized(bytes)}${of(limit)}${from}`)
+  }
+  if (heldBack.length > 0) {
+    const names = heldBack.slice(0, 3).map(({ origin }) => oneLine(origin))
+    const who = `${names.join(", ")}${heldBack.length > 3 ? ", …" : ""}`
+    lines.push(`rows from ${who} are held back: ${inThisForm(sessionSteps.OverQuota)}`)
+  }
+  if (purged.length > 0) {
+    const rows = purged.reduce((sum, { rows }) => sum + rows, 0)
+    lines.push(
+      `${counted(rows, "row")} purged here; nodes that still hold them have another digest: ${commandLine("verify", home)} tells`
+    )
+  }
   return lines
 }
 

@@ -20,7 +20,6 @@ class VerificationFailed extends Schema.TaggedError<VerificationFailed>()("Verif
 }
 
 const damaged = "the database is damaged: " + storeNextSteps.corrupt
-const leftOut = "rows are larger than a node accepts: raise FERAL_SYNC_MAX_RECV_BYTES on the node that is named"
 const differing = `the rows of a peer still differ: run "${commandLine("verify")}" on that node, and then here again`
 
 const deferring = `operations are deferred until their time has come: ${commandLine("peers")} names the node; set its clock, and run ${commandLine("identity new --reissue")} there`
@@ -54,11 +53,11 @@ export const command = Command.make(
           : "- the node does not run, so no peer was compared: start it, and verify again"
     )
     const isDeferred = peers.some(({ result }) => result === "deferred")
-    const isLeftOut = ({ result, reason }: Compared) => result === "behind" && reason !== undefined
-    const ok = !isDeferred && peers.every((peer) => peer.result !== "differs" && !isLeftOut(peer))
+    const leftOut = peers.find(({ result, reason }) => reason !== undefined && ["behind", "differs"].includes(result))
+    const ok = !isDeferred && leftOut === undefined && peers.every(({ result }) => result !== "differs")
     if (isJson) yield* writeJson({ ok, database, rows, digest, corrected, peers })
     if (!ok) {
-      const problem = isDeferred ? deferring : peers.some(isLeftOut) ? leftOut : differing
+      const problem = isDeferred ? deferring : (leftOut?.reason ?? differing)
       return yield* new VerificationFailed({ problem })
     }
   }, Effect.scoped)
@@ -77,7 +76,7 @@ const line = ({ node_id, result, rows_repaired: repaired, reason }: Compared): s
     case "repaired":
       return `! ${node_id} held other rows: repaired${repaired > 0 ? `, ${counted(repaired, "row")} of them here` : ""}`
     case "differs":
-      return `✗ ${node_id} holds other rows`
+      return `✗ ${node_id} holds other rows${reason === undefined ? "" : `: ${oneLine(reason)}`}`
     case "behind":
       if (reason !== undefined) return `✗ ${node_id} does not hold the same: ${oneLine(reason)}`
       return `- ${node_id} could not be compared: operations are under way between us`

@@ -37,6 +37,11 @@ export const nextSteps = {
   OwnOperationsForeign:
     "if a copy of this data directory runs elsewhere, run feral-sync identity new for it; else change the passphrase",
   OwnOperationsReturned: "this is as it should be after a restore; else look for a copy of this data directory",
+  OverQuota:
+    "upgrade this node if a newer version wrote them, raise FERAL_SYNC_MAX_OPAQUE_BYTES and FERAL_SYNC_MAX_OPAQUE_ORIGIN_BYTES, or remove such rows with feral-sync purge",
+  OverQuotaThere: "upgrade that node, raise its quota, or run feral-sync purge there",
+  RowsPurgedHere: "run the same feral-sync purge there",
+  RowsPurged: "run the same feral-sync purge on this node",
   OriginsLeftOut: "they are taken bit by bit; if their ids are made up, stop that node",
   Diverged: "they are compared and repaired by themselves; feral-sync verify does so now"
 } as const
@@ -164,6 +169,36 @@ export class RowsTooLarge extends Schema.TaggedError<RowsTooLarge>()("RowsTooLar
     return this.where === "there"
       ? `${subject} than ${this.peer} accepts: ${rows}; raise FERAL_SYNC_MAX_RECV_BYTES there`
       : `${subject} than this node accepts from ${this.peer}: ${rows}; raise FERAL_SYNC_MAX_RECV_BYTES here`
+  }
+}
+
+/** Rows of unknown kinds for which there is no room under the quota. They are kept out, and all other rows go on. */
+export class OverQuota extends Schema.TaggedError<OverQuota>()("OverQuota", {
+  peer: Schema.String,
+  where: Schema.Literals(["here", "there"]),
+  /** Whose rows they are; the first of them. */
+  origins: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const named = this.origins.slice(0, 3).join(", ")
+    const rows = `rows of unknown kinds from ${named}${this.origins.length > 3 ? ", …" : ""} are held back`
+    return this.where === "here"
+      ? `${rows}, because the quota of this node is used up: ${nextSteps.OverQuota}`
+      : `${rows} by ${this.peer}, because its quota is used up: ${nextSteps.OverQuotaThere}`
+  }
+}
+
+/** One of two nodes has purged rows that the other one holds. Nothing else is different. */
+export class RowsPurged extends Schema.TaggedError<RowsPurged>()("RowsPurged", {
+  peer: Schema.String,
+  where: Schema.Literals(["here", "there"]),
+  count: Schema.Number
+}) {
+  override get message(): string {
+    const rows = this.count === 1 ? "1 row" : `${this.count} rows`
+    return this.where === "here"
+      ? `${this.peer} holds ${rows} that this node has purged: ${nextSteps.RowsPurgedHere}`
+      : `${this.peer} has purged ${rows} that this node holds: ${nextSteps.RowsPurged}`
   }
 }
 

@@ -7,6 +7,7 @@ import type { Reading } from "./Hlc.ts"
 import type { Wins } from "./Merge.ts"
 import type { NodeId } from "./NodeId.ts"
 import type { Operation } from "./Operation.ts"
+import type { Purges } from "./Purge.ts"
 import * as VectorClock from "./VectorClock.ts"
 
 /** The rows of one origin, tombstones included: how many, and their digest. */
@@ -48,6 +49,8 @@ export interface Snapshot {
   /** The digest of all rows. */
   readonly digest: Digest.Digest
   readonly holdings: Holdings
+  /** What an operator removed from this replica, though `clock` covers it. */
+  readonly purges: Purges
 }
 
 /** What commits have written: the readings of each origin, and whose operations won over whose. */

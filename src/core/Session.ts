@@ -22,8 +22,10 @@ import {
   PeerTimeout,
   ProtocolViolation,
   RateLimited,
+  RowsPurged,
   type SessionFailure
 } from "./Failure.ts"
+import * as Digest from "./Digest.ts"
 import * as Handshake from "./Handshake.ts"
 import * as Deferral from "./session/Deferral.ts"
 import { type NodeId, utf8Length } from "./NodeId.ts"
@@ -499,6 +501,9 @@ export const view = (session: Session): View => ({
   diverged: session.diverged,
   usesPrevious: session.options.isPrevious === true,
   tooLarge: tooLargeOf(session),
+  overQuota: overQuotaOf(session),
+  purged: purgedOf(session),
+  slowedUntil: session.inbound.notBefore > session.now ? session.inbound.notBefore : undefined,
   repair: session.repair.isSpoken ? { isLevel: Repair.isLevel(session), activeAt: session.repair.activeAt } : undefined
 })
 
@@ -508,6 +513,19 @@ const tooLargeOf = ({ peer, options, outbound, inbound }: Session) => {
     Deferral.named(name, "there", Deferral.toWire(outbound.deferral)) ??
     (inbound.deferred && Deferral.named(name, "here", inbound.deferred))
   )
+}
+
+const overQuotaOf = (session: Session) =>
+  Inbound.quotaUsed(session, "here", session.inbound.overQuota) ??
+  Inbound.quotaUsed(session, "there", session.outbound.overQuota)
+
+const purgedOf = (session: Session): RowsPurged | undefined => {
+  const { peer, options, heard, local } = session
+  const here = Inbound.purgedHere(session)
+  if (here > 0) return new RowsPurged({ peer: peer ?? options.remote, where: "here", count: here })
+  const there = heard?.purged ?? 0
+  if (heard === undefined || there === 0 || heard.digest === Digest.toText(local.digest)) return undefined
+  return new RowsPurged({ peer: peer ?? options.remote, where: "there", count: there })
 }
 
 /** The bytes of the largest frame that is under way, and how many operations it has. */

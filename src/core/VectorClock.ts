@@ -34,6 +34,21 @@ export const advance = (clock: VectorClock, node: NodeId, reading: Hlc.Reading):
 export const withEntry = (clock: VectorClock, node: NodeId, reading: Hlc.Reading): VectorClock =>
   reading.wall === 0 && reading.counter === 0 ? HashMap.remove(clock, node) : HashMap.set(clock, node, reading)
 
+/** `clock` with the entry of `node` at `reading` at the latest; an origin that it has not seen gets that entry. */
+export const withEarliest = (clock: VectorClock, node: NodeId, { wall, counter }: Hlc.Reading): VectorClock =>
+  HashMap.has(clock, node) && !Hlc.isAfter(get(clock, node), { wall, counter })
+    ? clock
+    : HashMap.set(clock, node, { wall, counter })
+
+/** What of `clock` lies before the entries of `firsts`, origin by origin. */
+export const before = (clock: VectorClock, firsts: VectorClock): VectorClock => {
+  let capped = clock
+  for (const [node, reading] of HashMap.entries(firsts)) {
+    if (!Hlc.isAfter(reading, get(capped, node))) capped = withEntry(capped, node, Hlc.predecessor(reading))
+  }
+  return capped
+}
+
 /** The least clock that includes both. */
 export const merge = (a: VectorClock, b: VectorClock): VectorClock =>
   HashMap.size(a) < HashMap.size(b)

@@ -128,6 +128,10 @@ export interface Ack {
   readonly held: VectorClock.VectorClock
   /** Whether the sender knows of rows that one of the two does not have yet, or cannot have. */
   readonly underWay?: boolean
+  /** The first operation of some origins that the sender keeps out because its quota for rows of unknown kinds is used up. */
+  readonly overQuota?: VectorClock.VectorClock
+  /** How many rows of the receiver the sender has purged, where that is all in which they differ. */
+  readonly purged?: number
 }
 
 /** What the sender holds in some ranges of rows. Only for peers that name the feature `repair`. */
@@ -199,7 +203,9 @@ const AckWire = Schema.Struct({
   digest: Schema.optionalKey(ShortText),
   rows: Schema.optionalKey(DigestText),
   held: Schema.optionalKey(ClockRecord),
-  under_way: Schema.optionalKey(Schema.Boolean)
+  under_way: Schema.optionalKey(Schema.Boolean),
+  over_quota: Schema.optionalKey(ClockRecord),
+  purged: Schema.optionalKey(Schema.Natural)
 })
 const PositionWire = Schema.Tuple([ShortText, ShortText, ShortText])
 const RangesWire = Schema.Struct({
@@ -285,15 +291,19 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
       }))
     case "sync_ack":
       return Result.flatMap(readClock(wire.vector_clock), (clock) =>
-        Result.map(readClock(wire.held ?? {}), (held) => ({
-          type: wire.type,
-          seq: Option.fromUndefinedOr(wire.seq),
-          clock,
-          digest: Option.fromUndefinedOr(wire.digest),
-          rows: Option.fromUndefinedOr(wire.rows),
-          held,
-          underWay: wire.under_way ?? false
-        }))
+        Result.flatMap(readClock(wire.held ?? {}), (held) =>
+          Result.map(readClock(wire.over_quota ?? {}), (overQuota) => ({
+            type: wire.type,
+            seq: Option.fromUndefinedOr(wire.seq),
+            clock,
+            digest: Option.fromUndefinedOr(wire.digest),
+            rows: Option.fromUndefinedOr(wire.rows),
+            held,
+            underWay: wire.under_way ?? false,
+            overQuota,
+            purged: wire.purged ?? 0
+          }))
+        )
       )
     case "sync_deferred":
       return Result.succeed(wire)
@@ -370,7 +380,11 @@ export const encode = (message: Message): string => {
         digest: Option.getOrUndefined(message.digest),
         rows: Option.getOrUndefined(message.rows),
         ...(HashMap.isEmpty(message.held) ? {} : { held: VectorClock.toRecord(message.held) }),
-        ...(message.underWay === true ? { under_way: true } : {})
+        ...(message.underWay === true ? { under_way: true } : {}),
+        ...(message.overQuota === undefined || HashMap.isEmpty(message.overQuota)
+          ? {}
+          : { over_quota: VectorClock.toRecord(message.overQuota) }),
+        ...(message.purged === undefined || message.purged === 0 ? {} : { purged: message.purged })
       })
     case "sync_deferred":
       return JSON.stringify(message)

@@ -92,7 +92,7 @@ export const make = Effect.fnUntraced(function* ({
     for (const { index, operation } of isCrowded ? read : []) {
       if (!isKnown(operation)) refused.push({ index, reason: `there would be more than ${limits.origins} origins` })
     }
-    const { applied } = yield* store.apply({ operations, through, quarantined: [] })
+    const { applied } = yield* store.apply({ operations, through, quarantined: [] }, "owner")
     if (isLasting) yield* store.sync
     return { applied, refused: refused.toSorted((a, b) => a.index - b.index) } satisfies Taken
   })

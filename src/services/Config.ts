@@ -8,6 +8,7 @@ import { ConfigProvider, Context, type Duration, Effect, Layer, Option, Redacted
 import * as Variables from "./config/Variables.ts"
 import type { Address } from "../core/Address.ts"
 import { ConfigInvalid } from "./Failure.ts"
+import type { Quota } from "./store/Opaque.ts"
 
 /** PEM files of mode `ca`. */
 export interface TlsFiles {
@@ -41,6 +42,12 @@ export interface Settings {
   readonly maxRecvBytes: number
   /** Bytes of the largest frame that an existing FERAL node may send which has proved itself: all that it has is in one. */
   readonly legacyMaxRecvBytes: number
+  /** Bytes that rows of kinds which this version does not know may take: all of them, and those of one origin. */
+  readonly maxOpaqueBytes: number
+  readonly maxOpaqueOriginBytes: number
+  /** Bytes that are taken from one network address in a second over a long time, 0 for any number, and at once. */
+  readonly maxPeerRateBytes: number
+  readonly maxPeerBurstBytes: number
   readonly apiPort: number
   readonly log: "pretty" | "json"
   readonly logLevel: "debug" | "info" | "warn" | "error"
@@ -67,6 +74,12 @@ export class Config extends Context.Service<Config, Settings>()("feral-sync/serv
     return { ...Variables.defaults(), ...settings, home }
   }
 }
+
+/** What rows of unknown kinds may take. */
+export const quotaOf = ({ maxOpaqueBytes, maxOpaqueOriginBytes }: Settings): Quota => ({
+  origin: maxOpaqueOriginBytes,
+  total: maxOpaqueBytes
+})
 
 /** Reads and validates everything. Fails once, with every problem. */
 export const load = Effect.fn("Config.load")(function* (overrides: Overrides = {}) {

@@ -63,9 +63,39 @@ export const Alarm = Schema.Struct({
 export interface Alarm extends Schema.Schema.Type<typeof Alarm> {}
 
 /**
+ * Rows of kinds that this version does not know, in bytes: what they take, and may take. `origins` is who wrote them, the most first.
+ * `held_back` are the origins of which rows are kept out because there is no room, with the first timestamp that is kept out.
+ * `purged` is what was removed by hand here and may still be on other nodes.
+ */
+export const OpaqueRows = Schema.Struct({
+  bytes: Schema.Natural,
+  limit_bytes: Schema.NullOr(Schema.Natural),
+  limit_bytes_per_origin: Schema.NullOr(Schema.Natural),
+  origins: Schema.Array(Schema.Struct({ origin: Schema.String, bytes: Schema.Natural })),
+  held_back: Schema.Array(Schema.Struct({ origin: Schema.String, from: Schema.String })),
+  purged: Schema.Array(
+    Schema.Struct({
+      kind: Schema.NullOr(Schema.String),
+      origin: Schema.String,
+      rows: Schema.Natural,
+      bytes: Schema.Natural
+    })
+  )
+})
+export interface OpaqueRows extends Schema.Schema.Type<typeof OpaqueRows> {}
+
+/** What is stored of what one network address sends, in bytes: over a long time in a second, and at full speed before that. */
+export const PeerLimits = Schema.Struct({
+  bytes_per_second: Schema.NullOr(Schema.Natural),
+  burst_bytes: Schema.Natural
+})
+export interface PeerLimits extends Schema.Schema.Type<typeof PeerLimits> {}
+
+/**
  * The node as a whole. `alarms` is there when there are some, the most urgent first. `tls_expires_at`, in Unix seconds, is when the first certificate ends that it depends on; a node
  * without a CA depends on none. `log_lines_lost` is there when some could not be written. `held_by` is
- * the process that has the data directory and does not answer, where the system shows it. `damage` is there when the database turned
+ * the process that has the data directory and does not answer, where the system shows it. `opaque` and `peer_limits` are left out by an
+ * earlier version. `damage` is there when the database turned
  * out to be damaged: the node does not sync any more.
  */
 export const NodeStatus = Schema.Struct({
@@ -88,6 +118,8 @@ export const NodeStatus = Schema.Struct({
     tombstones: Schema.Natural,
     quarantine: Schema.Natural
   }),
+  opaque: Schema.optionalKey(OpaqueRows),
+  peer_limits: Schema.optionalKey(PeerLimits),
   alarms: Schema.optionalKey(Schema.Array(Alarm)),
   log_lines_lost: Schema.optionalKey(Schema.Natural),
   accepts_previous_passphrase: Schema.optionalKey(Schema.Literal(true)),

@@ -16,11 +16,13 @@ import type { Reading } from "../core/Hlc.ts"
 import type { NodeId } from "../core/NodeId.ts"
 import type { Oddities } from "../core/Oddities.ts"
 import type { Kind, Operation } from "../core/Operation.ts"
+import type { Scope } from "../core/Purge.ts"
 import type { RangePage, RangeRequest } from "../core/Reconcile.ts"
 import type { Batch, Delta, DeltaRequest, Quarantined, Snapshot } from "../core/Replica.ts"
 import type { VectorClock } from "../core/VectorClock.ts"
 import type { KindUnknown, StoreUnavailable } from "./Failure.ts"
 import * as InMemory from "./store/InMemory.ts"
+import type { Quota, Usage } from "./store/Opaque.ts"
 import * as Sqlite from "./store/Sqlite.ts"
 import * as SqliteCompact from "./store/SqliteCompact.ts"
 
@@ -38,6 +40,15 @@ export interface Applied {
   readonly applied: number
   /** Operations that claimed an HLC which another content already had. */
   readonly conflicts: number
+  /** The first operation of each origin that the quota for rows of unknown kinds keeps out. */
+  readonly overQuota: VectorClock
+}
+
+/** Rows of one origin that were removed by hand. */
+export interface Removed {
+  readonly origin: NodeId
+  readonly rows: number
+  readonly bytes: number
 }
 
 /** What all rows add up to, and what was wrong with what was kept of them. */
@@ -75,8 +86,11 @@ export class Store extends Context.Service<
      * refused when one is of a kind that this version does not know.
      */
     append(drafts: ReadonlyArray<Draft>): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable | KindUnknown>
-    /** Merges what a peer sent and moves the clock to what it covers, in one transaction. */
-    apply(batch: Batch): Effect.Effect<Applied, StoreUnavailable>
+    /**
+     * Merges what a peer sent and moves the clock to what it covers, in one transaction. What exceeds the quota for rows of unknown
+     * kinds is left out; the quota is not for what the owner brings.
+     */
+    apply(batch: Batch, by?: "peer" | "owner"): Effect.Effect<Applied, StoreUnavailable>
     /**
      * Makes all that was committed until now survive a loss of power. Local writes do so anyway; what came from peers can be
      * had from them again, what was imported cannot.
@@ -108,6 +122,13 @@ export class Store extends Context.Service<
     search(words: ReadonlyArray<string>, limit: number): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
     /** What came from other nodes since this store was opened, and should not have. */
     readonly oddities: Effect.Effect<Oddities>
+    /** What rows of unknown kinds take and may take, and the first operation of each origin that is kept out. */
+    readonly opaque: Effect.Effect<{ readonly usage: Usage; readonly quota: Quota; readonly overQuota: VectorClock }>
+    /**
+     * Removes the rows of a kind or of an origin from this replica, in small steps, each a transaction. Nothing is published of it
+     * but new versions. See `core/Purge.ts`. `isDry` only counts them.
+     */
+    purge(scope: Scope, options?: { readonly isDry?: boolean }): Effect.Effect<ReadonlyArray<Removed>, StoreUnavailable>
     readonly counts: Effect.Effect<Counts, StoreUnavailable>
     readonly quarantine: Effect.Effect<ReadonlyArray<Quarantined>, StoreUnavailable>
     /** What is wrong with the file that holds the rows; nothing when the list is empty. Looks at all of it. */

@@ -11,7 +11,7 @@ import { Store } from "../../src/services/Store.ts"
 
 const memory = Memory.layer.pipe(Layer.provide(Store.layerMemory()), Layer.provide(Clock.layer))
 
-const large = "1 row is larger than laptop accepts: notes 01a2, 3.0 MB"
+const large = "1 row is larger than laptop accepts: notes 01a2, 3.0 MB; raise FERAL_SYNC_MAX_RECV_BYTES there"
 
 /** What the peers say, the exit code, and words of what is printed and of the error. */
 const verdicts: ReadonlyArray<
@@ -52,7 +52,7 @@ const verdicts: ReadonlyArray<
     large,
     1,
     /✗ peer1 .*notes 01a2/,
-    /larger than a node accepts/
+    /raise FERAL_SYNC_MAX_RECV_BYTES/
   ],
   [
     "both",

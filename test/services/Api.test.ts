@@ -118,6 +118,15 @@ describe("Api", () => {
           legacy: "off",
           vector_clock: { [store.nodeId]: hlc },
           counts: { notes: 1, knowledge: 0, episodes: 0, execution_log: 0, tombstones: 0, quarantine: 0 },
+          opaque: {
+            bytes: 0,
+            limit_bytes: null,
+            limit_bytes_per_origin: null,
+            origins: [],
+            held_back: [],
+            purged: []
+          },
+          peer_limits: { bytes_per_second: 1024 * 1024, burst_bytes: 1024 * 1024 * 1024 },
           discovery: { mdns: "unavailable", static: "active" },
           peers: [peer]
         })

@@ -15,14 +15,20 @@ import {
   noHoldings,
   type Snapshot
 } from "../../src/core/Replica.ts"
+import * as Purge from "../../src/core/Purge.ts"
 import * as Reconcile from "../../src/core/Reconcile.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
+import * as Opaque from "../../src/services/store/Opaque.ts"
 
 export class NaiveReplica {
   readonly id: NodeId
   state: Merge.State = new Map()
   clock = VectorClock.empty
   tops = VectorClock.empty
+  purges: Purge.Purges = Purge.none
+  /** What rows of unknown kinds may take, and what did not fit into that of the last batch. */
+  quota: Opaque.Quota = Opaque.unlimited
+  overQuota = VectorClock.empty
   version = 0
   readonly log: Array<{
     readonly version: number
@@ -40,10 +46,29 @@ export class NaiveReplica {
     this.commit(operations, VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc])))
   }
 
-  apply({ operations, through, quarantined }: Batch): Snapshot {
-    this.quarantined += quarantined.length
+  apply(batch: Batch): Snapshot {
+    this.quarantined += batch.quarantined.length
+    const usage = Opaque.recount(Opaque.nothing, this.state.values(), [])
+    const { operations, through, overQuota } = Opaque.sift(usage, this.purges, this.state, batch, this.quota)
+    this.overQuota = overQuota
     this.commit(operations, through)
     return this.snapshot()
+  }
+
+  /** Removes rows by hand. */
+  purge(scope: Purge.Scope): void {
+    const run = Purge.nextRun(this.purges)
+    const isMeant = ({ table, hlc }: Operation) => ("kind" in scope ? table === scope.kind : hlc.node === scope.origin)
+    for (const operation of [...this.state.values()].filter(isMeant)) {
+      const { table, hlc } = operation
+      const part = Purge.partOf(this.purges, run, "kind" in scope ? table : undefined, hlc.node)
+      const digest = Digest.add(part.digest, Digest.ofOperation(operation))
+      const through = Hlc.latest(part.through, { wall: hlc.wall, counter: hlc.counter })
+      this.purges = Purge.withPurge(this.purges, { ...part, through, rows: part.rows + 1, digest })
+    }
+    this.damage((state) => {
+      for (const [slot, operation] of state) if (isMeant(operation)) state.delete(slot)
+    })
   }
 
   snapshot(): Snapshot {
@@ -54,7 +79,7 @@ export class NaiveReplica {
       noHoldings,
       rows.map(([node, operation]) => [node, { rows: 1, digest: Digest.ofOperation(operation) }])
     )
-    return { version: this.version, clock: this.clock, tops: this.tops, digest, holdings }
+    return { version: this.version, clock: this.clock, tops: this.tops, digest, holdings, purges: this.purges }
   }
 
   delta({ from, since, maxBytes, maxOperations }: DeltaRequest): Delta {

@@ -53,7 +53,7 @@ const commit = ({ isFull, replica }: End, batch: Batch, now: number): Session.Ev
   if (isFull) return { _tag: "Uncommitted", now }
   const { version } = replica
   const snapshot = replica.apply(batch)
-  return { _tag: "Committed", now, snapshot, hasChanged: snapshot.version > version }
+  return { _tag: "Committed", now, snapshot, hasChanged: snapshot.version > version, overQuota: replica.overQuota }
 }
 
 export class Link {

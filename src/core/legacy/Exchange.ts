@@ -27,7 +27,6 @@ import {
 } from "../Failure.ts"
 import { isSamePassphrase } from "../Handshake.ts"
 import type { NodeId } from "../NodeId.ts"
-import type { Snapshot } from "../Replica.ts"
 import type { Event } from "../session/State.ts"
 import * as VectorClock from "../VectorClock.ts"
 import { closeCodes, limits } from "../Wire.ts"
@@ -81,7 +80,7 @@ export const step = (before: Exchange, event: Event): Step => {
     case "Delta":
       return event.request === exchange.reading ? Sending.onDelta(exchange, event.delta, event.now) : [exchange, []]
     case "Committed":
-      return onCommitted(exchange, event.snapshot, event.now)
+      return onCommitted(exchange, event, event.now)
     case "Uncommitted":
       // It is for the next exchange to bring it again.
       return [
@@ -200,8 +199,8 @@ const meet = (exchange: Exchange, peer: NodeId, clock: VectorClock.VectorClock, 
   }
 }
 
-const onCommitted = (exchange: Exchange, local: Snapshot, now: number): Step => {
-  const [next, actions] = Receiving.onCommitted(exchange, local, now)
+const onCommitted = (exchange: Exchange, committed: Receiving.Committed, now: number): Step => {
+  const [next, actions] = Receiving.onCommitted(exchange, committed, now)
   if (actions.length > 0 || next.taking !== undefined || !next.isAllReceived) return [next, actions]
   return next.options.role === "dialler" ? done(next) : Sending.start(next, now)
 }

@@ -9,9 +9,9 @@ import { ProtocolViolation } from "../Failure.ts"
 import * as Hlc from "../Hlc.ts"
 import * as Merge from "../Merge.ts"
 import type { Operation } from "../Operation.ts"
-import { originsAfter, type Snapshot } from "../Replica.ts"
+import { originsAfter } from "../Replica.ts"
 import { warnings } from "../session/Inbound.ts"
-import { type Action, emptyFrames } from "../session/State.ts"
+import { type Action, emptyFrames, type Event } from "../session/State.ts"
 import * as VectorClock from "../VectorClock.ts"
 import { limits } from "../Wire.ts"
 import { claim, end, type Exchange, type Step } from "./State.ts"
@@ -33,11 +33,20 @@ export const onData = (exchange: Exchange, data: Wire.Data, now: number): Step =
   return exchange.taking === undefined ? takeFrame(next, now) : [next, []]
 }
 
+/** What the answer to a commit tells. */
+export type Committed = Pick<Extract<Event, { readonly _tag: "Committed" }>, "snapshot" | "overQuota">
+
 /** A piece is committed: on to the next one. */
-export const onCommitted = (exchange: Exchange, local: Snapshot, now: number): Step => {
+export const onCommitted = (
+  exchange: Exchange,
+  { snapshot: local, overQuota: left = VectorClock.empty }: Committed,
+  now: number
+): Step => {
   const { taking } = exchange
   if (taking === undefined) return [exchange, []]
-  const next = { ...exchange, local, since: now }
+  let { overQuota } = exchange
+  for (const [node, reading] of HashMap.entries(left)) overQuota = VectorClock.withEarliest(overQuota, node, reading)
+  const next = { ...exchange, local, overQuota, since: now }
   if (taking.rest !== undefined) return takePiece(next, taking.rest, taking.more, now)
   const over = { ...next, taking: undefined, isAllReceived: !taking.more }
   return taking.more ? takeFrame(over, now) : [over, []]
@@ -76,7 +85,7 @@ const takePiece = (exchange: Exchange, changes: Wire.Changes, more: boolean, now
     quarantined: new Set([...exchange.quarantined, ...news.map(({ key }) => key)]),
     taking: { rest, more }
   }
-  const through = rest === undefined && !more ? claim(next) : VectorClock.empty
+  const through = rest === undefined && !more ? VectorClock.before(claim(next), exchange.overQuota) : VectorClock.empty
   if (originsAfter(options.self, exchange.local, { operations, through }) > limits.origins) {
     return end(exchange, new ProtocolViolation({ detail: `more than ${limits.origins} origins in all` }))
   }

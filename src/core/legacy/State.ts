@@ -63,6 +63,8 @@ export interface Exchange {
   /** Whether what was sent was sent in the way that the newest understand. */
   readonly isLabelled: boolean
   readonly held: HashMap.HashMap<NodeId, Hlc.Reading>
+  /** The first operation of each origin that the quota for rows of unknown kinds kept out. */
+  readonly overQuota: VectorClock.VectorClock
   /** The greatest timestamp of each origin that it sent. */
   readonly received: VectorClock.VectorClock
   /** The frame that is being committed piece by piece, and those that wait. */
@@ -118,6 +120,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Exchang
   takesNothing: false,
   isLabelled: false,
   held: HashMap.empty(),
+  overQuota: VectorClock.empty,
   received: VectorClock.empty,
   taking: undefined,
   waiting: [],

@@ -5,12 +5,9 @@
  * An operation leaves the list when the peer covers it, or when another one takes its row. What is listed is bounded: beyond
  * that, the least reading of each origin is kept, for coverage, until the next start of the pump.
  */
-import { HashMap } from "effect"
 import { RowsTooLarge } from "../Failure.ts"
-import * as Hlc from "../Hlc.ts"
 import { emptyObject } from "../Json.ts"
 import * as Merge from "../Merge.ts"
-import type { NodeId } from "../NodeId.ts"
 import type { Operation } from "../Operation.ts"
 import * as VectorClock from "../VectorClock.ts"
 import type { Deferred } from "../Wire.ts"
@@ -46,11 +43,8 @@ export const add = (deferral: Deferral, left: ReadonlyArray<TooLarge>): Deferral
       rows.set(slot, { operation: { ...operation, data: emptyObject }, bytes })
       continue
     }
-    const { wall, counter, node } = operation.hlc
     unlisted++
-    if (!HashMap.has(least, node) || Hlc.isAfter(VectorClock.get(least, node), operation.hlc)) {
-      least = VectorClock.withEntry(least, node, { wall, counter })
-    }
+    least = VectorClock.withEarliest(least, operation.hlc.node, operation.hlc)
   }
   return { rows, unlisted, least }
 }
@@ -77,14 +71,10 @@ const without = (deferral: Deferral, isGone: (slot: Merge.Slot, row: TooLarge) =
 
 /** What of a clock may be claimed: no origin past the first of its operations that were left out. */
 export const claimable = ({ rows, least }: Deferral, clock: VectorClock.VectorClock): VectorClock.VectorClock => {
-  let capped = clock
-  const cap = (node: NodeId, reading: Hlc.Reading) => {
-    if (!Hlc.isAfter(reading, VectorClock.get(capped, node)))
-      capped = VectorClock.withEntry(capped, node, Hlc.predecessor(reading))
-  }
-  for (const { operation } of rows.values()) cap(operation.hlc.node, operation.hlc)
-  for (const [node, reading] of HashMap.entries(least)) cap(node, reading)
-  return capped
+  let firsts = least
+  for (const { operation } of rows.values())
+    firsts = VectorClock.withEarliest(firsts, operation.hlc.node, operation.hlc)
+  return VectorClock.before(clock, firsts)
 }
 
 /** What the peer is told of it. */

@@ -8,10 +8,11 @@
  */
 import { HashMap, HashSet, Option } from "effect"
 import * as Digest from "../Digest.ts"
-import { ClockDrift, OriginsLeftOut, ProtocolViolation } from "../Failure.ts"
+import { ClockDrift, OriginsLeftOut, OverQuota, ProtocolViolation } from "../Failure.ts"
 import * as Hlc from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { Operation } from "../Operation.ts"
+import * as Purge from "../Purge.ts"
 import { type Batch, originsAfter } from "../Replica.ts"
 import * as VectorClock from "../VectorClock.ts"
 import * as Wire from "../Wire.ts"
@@ -19,6 +20,7 @@ import * as Deferral from "./Deferral.ts"
 import { acknowledge, learn, withDeferral } from "./Outbound.ts"
 import {
   type Action,
+  andThen,
   commitFrames,
   commitSize,
   credit,
@@ -36,6 +38,9 @@ import {
   waitingSize,
   withLocal
 } from "./State.ts"
+
+/** Origins that are named, of those whose rows the quota keeps out. */
+const overQuotaTold = 16
 
 /** Takes a frame of operations, of `size` characters. Fails with what is wrong about it. */
 export const onData = (
@@ -61,7 +66,13 @@ export const onData = (
   const isPartial = stale || !HashMap.isEmpty(held) || HashSet.size(leftOut) > 0
   const through = isPartial ? VectorClock.empty : sifted.through
   const quarantined = peer === undefined ? [] : data.malformed.map((malformed) => ({ peer, ...malformed }))
-  const frame: Frame = { seq: data.seq, more: data.more, batch: { operations, through, quarantined }, size }
+  const frame: Frame = {
+    seq: data.seq,
+    more: data.more,
+    fresh: data.fresh,
+    batch: { operations, through, quarantined },
+    size
+  }
   const waiting = [...inbound.waiting, frame]
   if (waiting.length > credit.frames || sizeOf(waiting) > waitingSize) {
     return new ProtocolViolation({ detail: "it sends more than was acknowledged" })
@@ -72,7 +83,7 @@ export const onData = (
       ...inbound,
       seq: inbound.seq + 1,
       waiting,
-      commitAt: inbound.taken > 0 ? undefined : (inbound.commitAt ?? now),
+      commitAt: inbound.taken > 0 ? undefined : (inbound.commitAt ?? Math.max(now, inbound.notBefore)),
       held,
       brought,
       leftOut,
@@ -152,19 +163,19 @@ export const commit = (session: Session, now: number): Step => {
   if (first === undefined || now < (inbound.commitAt ?? Infinity)) return [session, []]
   const frames = [first]
   for (const frame of more) {
-    if (frames.length >= commitFrames || sizeOf(frames) + frame.size > commitSize) break
+    if (frame.fresh || frames.length >= commitFrames || sizeOf(frames) + frame.size > commitSize) break
     frames.push(frame)
   }
-  const batch: Batch =
-    frames.length === 1
-      ? first.batch
-      : {
-          operations: frames.flatMap(({ batch }) => batch.operations),
-          through: frames.reduce((sum, { batch }) => VectorClock.merge(sum, batch.through), VectorClock.empty),
-          quarantined: frames.flatMap(({ batch }) => batch.quarantined)
-        }
+  // What was left out is sent again when the pump of the peer starts over.
+  const overQuota = first.fresh ? VectorClock.empty : inbound.overQuota
+  const through = frames.reduce((sum, { batch }) => VectorClock.merge(sum, batch.through), VectorClock.empty)
+  const batch: Batch = {
+    operations: frames.length === 1 ? first.batch.operations : frames.flatMap(({ batch }) => batch.operations),
+    through: VectorClock.before(through, overQuota),
+    quarantined: frames.flatMap(({ batch }) => batch.quarantined)
+  }
   return [
-    { ...session, inbound: { ...inbound, taken: frames.length, commitAt: undefined } },
+    { ...session, inbound: { ...inbound, taken: frames.length, commitAt: undefined, overQuota } },
     [{ _tag: "Commit", batch }]
   ]
 }
@@ -213,7 +224,7 @@ const holdBack = (
 }
 
 /** What the answer to a commit tells. */
-type Committed = Pick<Extract<Event, { readonly _tag: "Committed" }>, "snapshot" | "hasChanged">
+type Committed = Omit<Extract<Event, { readonly _tag: "Committed" }>, "_tag" | "now">
 
 /** What was taken is committed: acknowledges it. What came meanwhile is next. */
 export const onCommitted = (session: Session, committed: Committed, now: number): Step => {
@@ -221,14 +232,23 @@ export const onCommitted = (session: Session, committed: Committed, now: number)
   const last = inbound.waiting[inbound.taken - 1]
   if (last === undefined) return [session, []]
   const waiting = inbound.waiting.slice(inbound.taken)
-  return tell(
+  let { overQuota } = inbound
+  for (const [node, reading] of HashMap.entries(committed.overQuota ?? VectorClock.empty)) {
+    overQuota = VectorClock.withEarliest(overQuota, node, reading)
+  }
+  const notBefore = committed.notBefore ?? inbound.notBefore
+  const isNews = HashMap.isEmpty(inbound.overQuota) && !HashMap.isEmpty(overQuota)
+  const warning = isNews ? quotaUsed(session, "here", overQuota) : undefined
+  const told = tell(
     {
       ...compareDigest(withLocal(withoutEcho(session, committed), committed.snapshot, now), now),
       inbound: {
         ...inbound,
+        overQuota,
+        notBefore,
         waiting,
         taken: 0,
-        commitAt: waiting.length > 0 ? now : undefined,
+        commitAt: waiting.length > 0 ? Math.max(now, notBefore) : undefined,
         retryAfter: times.retry.first,
         complete: !last.more,
         lastSyncAt: now
@@ -236,7 +256,22 @@ export const onCommitted = (session: Session, committed: Committed, now: number)
     },
     Option.some(last.seq)
   )
+  return warning === undefined ? told : andThen([session, [{ _tag: "Warn", warning }]], () => told)
 }
+
+/** As people are told of rows of unknown kinds for which there is no room, on the side that keeps them out (`here`) and on the other. */
+export const quotaUsed = (
+  { peer, options }: Pick<Session, "peer" | "options">,
+  where: "here" | "there",
+  overQuota: VectorClock.VectorClock
+): OverQuota | undefined =>
+  HashMap.isEmpty(overQuota)
+    ? undefined
+    : new OverQuota({
+        peer: peer ?? options.remote,
+        where,
+        origins: [...HashMap.keys(overQuota)].slice(0, overQuotaTold)
+      })
 
 /**
  * What the peer has sent is not sent back, also where no clock says that the peer has it: a commit that directly follows the last one
@@ -269,7 +304,18 @@ export const tell = (session: Session, seq: Option.Option<number>): Step => {
     inbound: { ...inbound, tellAt: more.length > 0 ? session.heardAt : undefined }
   }
   if (Option.isNone(seq) && HashMap.isEmpty(clock) && !session.isDigestDue) return [told, []]
-  const text = Wire.encode({ type: "sync_ack", seq, clock, ...digests, held: inbound.held, underWay })
+  const overQuota = HashMap.fromIterable([...HashMap.entries(inbound.overQuota)].slice(0, overQuotaTold))
+  const purged = purgedHere(session)
+  const text = Wire.encode({
+    type: "sync_ack",
+    seq,
+    clock,
+    ...digests,
+    held: inbound.held,
+    underWay,
+    overQuota,
+    purged
+  })
   return [told, [{ _tag: "Send", text, operations: 0 }]]
 }
 
@@ -280,7 +326,11 @@ export const onAck = (session: Session, ack: Wire.Ack, now: number): Session | P
   }
   const heard: Session = {
     ...session,
-    outbound: { ...session.outbound, deferredOwn: Option.getOrUndefined(HashMap.get(ack.held, session.options.self)) }
+    outbound: {
+      ...session.outbound,
+      deferredOwn: Option.getOrUndefined(HashMap.get(ack.held, session.options.self)),
+      overQuota: ack.overQuota ?? VectorClock.empty
+    }
   }
   const told = Option.match(ack.seq, { onNone: () => heard, onSome: (seq) => acknowledge(heard, seq) })
   return hear(learn(told, ack.clock, now), ack, now)
@@ -289,7 +339,7 @@ export const onAck = (session: Session, ack: Wire.Ack, now: number): Session | P
 /** The peer told its digest. */
 export const hear = (
   session: Session,
-  { digest, rows, underWay = false }: Pick<Wire.Ack, "digest" | "rows" | "underWay">,
+  { digest, rows, underWay = false, purged = 0 }: Pick<Wire.Ack, "digest" | "rows" | "underWay" | "purged">,
   now: number
 ): Session => {
   const heard = Option.map(
@@ -297,6 +347,7 @@ export const hear = (
     (text) => ({
       clock: session.known,
       digest: text,
+      purged,
       isSettled: Option.isSome(digest),
       isUnderWay: underWay
     })
@@ -315,8 +366,21 @@ export const compareDigest = (session: Session, now: number): Session => {
   }
   const ours = Digest.toText(local.digest)
   const theirs = heard.digest
-  if (ours === theirs || session.diverged || (heard.isSettled && isSettled(local))) {
-    return withDiverged({ ...session, suspicion: undefined }, ours !== theirs, now)
+  if (ours === theirs) return withDiverged({ ...session, suspicion: undefined }, false, now)
+  if (heard.purged > 0) return withDiverged({ ...session, suspicion: undefined }, false, now)
+  // What was purged here explains the difference. The peer is told so.
+  if (purgedHere(session) > 0) {
+    const told: Session = session.isUnderWayTold
+      ? session
+      : {
+          ...session,
+          isDigestDue: true,
+          inbound: { ...session.inbound, tellAt: session.inbound.tellAt ?? now + times.tell }
+        }
+    return withDiverged({ ...told, suspicion: undefined }, false, now)
+  }
+  if (session.diverged || (heard.isSettled && isSettled(local))) {
+    return withDiverged({ ...session, suspicion: undefined }, true, now)
   }
   // What one side knows to be missing explains the difference.
   if (heard.isUnderWay || isUnderWay(session)) return { ...session, suspicion: undefined }
@@ -325,10 +389,20 @@ export const compareDigest = (session: Session, now: number): Session => {
   return now < suspicion.at ? session : withDiverged({ ...session, suspicion: undefined }, true, now)
 }
 
+/** How many rows the peer holds that were purged here, where these are the whole difference between the two. */
+export const purgedHere = ({ heard, local }: Session): number =>
+  heard === undefined || HashMap.isEmpty(local.purges) || VectorClock.compare(heard.clock, local.clock) !== "equal"
+    ? 0
+    : heard.digest === Digest.toText(local.digest)
+      ? 0
+      : (Purge.explains(local.purges, local.digest, heard.digest) ?? 0)
+
 /** Whether rows are known of that one of the two does not take, or not yet. */
-const isMissing = ({ inbound, outbound }: Session): boolean =>
+const isMissing = (session: Session): boolean => isLeftOut(session) || purgedHere(session) > 0
+
+const isLeftOut = ({ inbound, outbound }: Session): boolean =>
   inbound.stale ||
-  HashMap.size(inbound.held) + HashSet.size(inbound.leftOut) > 0 ||
+  HashMap.size(inbound.held) + HashSet.size(inbound.leftOut) + HashMap.size(inbound.overQuota) > 0 ||
   Deferral.countOf(outbound.deferral) + (inbound.deferred?.count ?? 0) > 0
 
 /** Whether rows are known of that one of the two does not have, or not yet. */
@@ -365,14 +439,14 @@ const withDiverged = (session: Session, diverged: boolean, now: number): Session
 /** When the first operation that is held back can be taken (ms). */
 export const releaseAt = ({ inbound, options }: Session): number => {
   if (inbound.stale) return Infinity
-  let at = Infinity
-  if (HashSet.size(inbound.leftOut) > 0) at = inbound.askAgainAt
+  let at = inbound.roomAt
+  if (HashSet.size(inbound.leftOut) > 0) at = Math.min(at, inbound.askAgainAt)
   for (const reading of HashMap.values(inbound.held)) at = Math.min(at, reading.wall - options.maxDriftMs)
   return at
 }
 
 /** The time has come: asks the peer to start over from what we claim. */
 export const release = (session: Session, hellos: ReadonlyArray<Action>): Step => [
-  { ...session, inbound: { ...session.inbound, stale: true, complete: false, askAgainAt: Infinity } },
+  { ...session, inbound: { ...session.inbound, stale: true, complete: false, askAgainAt: Infinity, roomAt: Infinity } },
   hellos
 ]

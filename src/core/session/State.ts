@@ -3,7 +3,15 @@
  */
 import { HashMap, HashSet, Option, type Redacted } from "effect"
 import * as Digest from "../Digest.ts"
-import type { ClockDrift, DuplicateNodeId, OriginsLeftOut, RowsTooLarge, SessionFailure } from "../Failure.ts"
+import type {
+  ClockDrift,
+  DuplicateNodeId,
+  OriginsLeftOut,
+  OverQuota,
+  RowsPurged,
+  RowsTooLarge,
+  SessionFailure
+} from "../Failure.ts"
 import type { Role } from "../Handshake.ts"
 import type { Reading } from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
@@ -145,6 +153,8 @@ export interface Outbound {
   readonly fresh: boolean
   /** The first timestamp of ours that the peer holds back, as it told last. */
   readonly deferredOwn: Reading | undefined
+  /** The first operation of some origins that the peer keeps out because its quota is used up, as it told last. */
+  readonly overQuota: VectorClock.VectorClock
   /** Whether the last frame left nothing to send. */
   readonly complete: boolean
   /** What the peer was told that it may claim. */
@@ -163,6 +173,8 @@ export interface Outbound {
 export interface Frame {
   readonly seq: number
   readonly more: boolean
+  /** Whether it is the first since the pump of the peer (re)started. */
+  readonly fresh: boolean
   readonly batch: Batch
   /** Characters of its text. */
   readonly size: number
@@ -187,6 +199,15 @@ export interface Inbound {
   readonly leftOut: HashSet.HashSet<NodeId>
   /** When the peer is asked for them again (ms). */
   readonly askAgainAt: number
+  /**
+   * The first operation of each origin that the quota for rows of unknown kinds kept out, since the pump of the peer (re)started: the
+   * coverage of that origin ends before it. Nothing else waits for it, for such an operation replaces no row.
+   */
+  readonly overQuota: VectorClock.VectorClock
+  /** When the peer is asked for these again (ms): there is room. */
+  readonly roomAt: number
+  /** When the next commit may begin at the earliest (ms): the peer has sent more than its share. */
+  readonly notBefore: number
   /** We asked for a restart, and what still comes belongs to the pump before it. */
   readonly stale: boolean
   readonly empties: number
@@ -239,6 +260,8 @@ export interface Repair {
 export interface Heard {
   readonly clock: VectorClock.VectorClock
   readonly digest: string
+  /** How many of our rows the peer has purged, as far as it can tell. */
+  readonly purged: number
   /** Whether the clock covers all these rows: then equal clocks mean equal digests at once. */
   readonly isSettled: boolean
   /** Whether the peer knew of rows that one of us does not have yet, or cannot have. */
@@ -305,12 +328,17 @@ export type Event =
   | { readonly _tag: "Limited"; readonly now: number; readonly wait: number }
   /** The answer to the `Read` with this request. */
   | { readonly _tag: "Delta"; readonly now: number; readonly request: DeltaRequest; readonly delta: Delta }
-  /** The answer to `Commit`. `hasChanged`: whether it changed anything, so that `snapshot.version` is its own. */
+  /**
+   * The answer to `Commit`. `hasChanged`: whether it changed anything, so that `snapshot.version` is its own. `overQuota`: the first
+   * operation of each origin that was left out for want of room. `notBefore`: when the next commit may begin (ms).
+   */
   | {
       readonly _tag: "Committed"
       readonly now: number
       readonly snapshot: Snapshot
       readonly hasChanged: boolean
+      readonly overQuota?: VectorClock.VectorClock
+      readonly notBefore?: number
     }
   /** The other answer to `Commit`: nothing was written, and it may be possible later. */
   | { readonly _tag: "Uncommitted"; readonly now: number }
@@ -351,7 +379,7 @@ export type Action =
   /** The peer claims the same history and holds other rows; or does so no more. */
   | { readonly _tag: "Diverged"; readonly peer: NodeId; readonly diverged: boolean }
   /** Something that an operator should know of, while the session goes on. */
-  | { readonly _tag: "Warn"; readonly warning: ClockDrift | OriginsLeftOut | RowsTooLarge }
+  | { readonly _tag: "Warn"; readonly warning: ClockDrift | OriginsLeftOut | OverQuota | RowsTooLarge }
   /** So many origins were taken that were not known before. */
   | { readonly _tag: "Brought"; readonly origins: number }
   /** The end. Without a failure it was our wish. */
@@ -386,6 +414,12 @@ export interface View {
   readonly usesPrevious?: boolean
   /** Rows that one side cannot take. */
   readonly tooLarge?: RowsTooLarge | undefined
+  /** Rows of unknown kinds that one side keeps out because its quota is used up. */
+  readonly overQuota?: OverQuota | undefined
+  /** Rows that one side has purged and the other one holds. */
+  readonly purged?: RowsPurged | undefined
+  /** Until when what the peer sends waits, because it has sent more than its share (ms). */
+  readonly slowedUntil?: number | undefined
   /** How the comparison of rows goes; none with a peer that takes no part in it. */
   readonly repair:
     | {
@@ -451,6 +485,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
     seq: 0,
     fresh: true,
     deferredOwn: undefined,
+    overQuota: VectorClock.empty,
     complete: false,
     offered: VectorClock.empty,
     unclaimed: false,
@@ -469,6 +504,9 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
     brought: HashSet.empty(),
     leftOut: HashSet.empty(),
     askAgainAt: Infinity,
+    overQuota: VectorClock.empty,
+    roomAt: Infinity,
+    notBefore: -Infinity,
     stale: false,
     empties: 0,
     deferred: undefined,
@@ -486,19 +524,28 @@ export const withLocal = (session: Session, local: Snapshot, now: number): Sessi
         ...session,
         local,
         isDigestDue: session.isDigestDue || isChangedUnderClock(session.local, local),
-        inbound: { ...session.inbound, tellAt: session.inbound.tellAt ?? now + times.tell }
+        inbound: {
+          ...session.inbound,
+          tellAt: session.inbound.tellAt ?? now + times.tell,
+          roomAt: hasRoom(session, local) ? Math.min(session.inbound.roomAt, now) : session.inbound.roomAt
+        }
       }
+
+/** Whether there may be room again for what the quota kept out: rows were purged. */
+const hasRoom = ({ inbound, local }: Session, { purges }: Snapshot): boolean =>
+  purges !== local.purges && !HashMap.isEmpty(inbound.overQuota)
 
 /** Whether rows have changed while the clock has not: rows that it had covered before, or that it does not cover. */
 const isChangedUnderClock = (before: Snapshot, after: Snapshot): boolean =>
   !Digest.equals(before.digest, after.digest) && VectorClock.includes(before.clock, after.clock)
 
-/** Whether everything that is held is covered by the clock. */
-export const isSettled = ({ clock, tops }: Snapshot): boolean => VectorClock.includes(clock, tops)
+/** Whether everything that is held is covered by the clock, and everything that it covers is held. */
+export const isSettled = ({ clock, tops, purges }: Snapshot): boolean =>
+  HashMap.isEmpty(purges) && VectorClock.includes(clock, tops)
 
 /**
  * What a message tells of our rows: the digest that belongs to our clock, or that of all rows, where there are some that the clock
- * does not cover.
+ * does not cover, or some that were purged.
  */
 export const digestsOf = (local: Snapshot): Pick<Ack, "digest" | "rows"> => {
   const text = Option.some(Digest.toText(local.digest))
@@ -538,6 +585,8 @@ export const at = (session: Session, now: number): Session => {
       ...inbound,
       commitAt: moved(inbound.commitAt),
       askAgainAt: inbound.askAgainAt + by,
+      roomAt: inbound.roomAt + by,
+      notBefore: inbound.notBefore + by,
       tellAt: moved(inbound.tellAt)
     }
   }

@@ -22,7 +22,7 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
   return Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const tlsExpiresAt = yield* transport.tlsExpiresAt
-    const { damage, node_id, vector_clock, digest, counts } = yield* ReplicaState.read(store)
+    const { damage, node_id, vector_clock, digest, counts, opaque } = yield* ReplicaState.read(store)
     const { lines: lost } = log.lost()
     const rows = yield* peers.status
     const alarms = yield* ReplicaState.alarms(store, settings, rows)
@@ -39,6 +39,8 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
       vector_clock,
       digest,
       counts,
+      opaque,
+      peer_limits: ReplicaState.peerLimits(settings),
       ...(alarms.length === 0 ? {} : { alarms }),
       ...(lost === 0 ? {} : { log_lines_lost: lost }),
       ...(peers.acceptsPrevious === true ? { accepts_previous_passphrase: true } : {}),

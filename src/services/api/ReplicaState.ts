@@ -1,19 +1,23 @@
 /**
  * What `status` shows of a replica, whether its node runs or not.
  */
-import { Clock, Effect, Option } from "effect"
+import { Clock, Effect, HashMap, Option } from "effect"
 import * as Digest from "../../core/Digest.ts"
+import * as Hlc from "../../core/Hlc.ts"
+import * as Purge from "../../core/Purge.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
 import type { Settings } from "../Config.ts"
-import type { NodeStatus, PeerStatus } from "../Status.ts"
+import type { NodeStatus, OpaqueRows, PeerLimits, PeerStatus } from "../Status.ts"
 import { Store } from "../Store.ts"
 import * as Alarms from "./Alarms.ts"
 import { version } from "../Version.ts"
 
 /** The status of a node that does not run: what its database holds. */
-export const stopped = Effect.fnUntraced(function* (settings: Pick<Settings, "tls" | "legacy" | "maxClockDriftMs">) {
+export const stopped = Effect.fnUntraced(function* (
+  settings: Pick<Settings, "tls" | "legacy" | "maxClockDriftMs"> & PeerLimitSettings
+) {
   const store = yield* Store
-  const { damage, node_id, vector_clock, digest, counts } = yield* read(store)
+  const { damage, node_id, vector_clock, digest, counts, opaque } = yield* read(store)
   const found = yield* alarms(store, settings, [])
   return {
     ...damage,
@@ -27,6 +31,8 @@ export const stopped = Effect.fnUntraced(function* (settings: Pick<Settings, "tl
     vector_clock,
     digest,
     counts,
+    opaque,
+    peer_limits: peerLimits(settings),
     ...(found.length === 0 ? {} : { alarms: found }),
     discovery: { mdns: "off", static: "none" },
     peers: []
@@ -47,7 +53,7 @@ export const alarms = Effect.fnUntraced(function* (
 
 /** What the store knows of it. */
 export const read = Effect.fnUntraced(function* (store: Store["Service"]) {
-  const { clock, digest } = yield* store.snapshot
+  const { clock, digest, purges } = yield* store.snapshot
   return {
     damage: Option.match(yield* store.damageFound, {
       onNone: () => ({}),
@@ -56,6 +62,38 @@ export const read = Effect.fnUntraced(function* (store: Store["Service"]) {
     node_id: store.nodeId,
     vector_clock: VectorClock.toRecord(clock),
     digest: Digest.toText(digest),
-    counts: yield* store.counts
+    counts: yield* store.counts,
+    opaque: opaqueOf(yield* store.opaque, Purge.toList(purges))
   }
 })
+
+/** Origins that are named at most. */
+const named = 100
+
+const opaqueOf = (
+  { usage, quota, overQuota }: Effect.Success<Store["Service"]["opaque"]>,
+  purges: ReadonlyArray<Purge.Purge>
+): OpaqueRows => ({
+  bytes: usage.total,
+  limit_bytes: Number.isFinite(quota.total) ? quota.total : null,
+  limit_bytes_per_origin: Number.isFinite(quota.origin) ? quota.origin : null,
+  origins: Array.from(HashMap.entries(usage.origins), ([origin, bytes]) => ({ origin, bytes }))
+    .sort((a, b) => b.bytes - a.bytes)
+    .slice(0, named),
+  held_back: Array.from(HashMap.entries(overQuota), ([origin, reading]) => ({
+    origin,
+    from: Hlc.format(reading, origin)
+  })).slice(0, named),
+  purged: purges
+    .filter(({ rows }) => rows > 0)
+    .slice(-named)
+    .map(({ kind = null, origin, rows, bytes }) => ({ kind, origin, rows, bytes }))
+})
+
+/** What one network address may send. */
+export const peerLimits = ({ maxPeerRateBytes, maxPeerBurstBytes }: PeerLimitSettings): PeerLimits => ({
+  bytes_per_second: maxPeerRateBytes === 0 ? null : maxPeerRateBytes,
+  burst_bytes: maxPeerBurstBytes
+})
+
+type PeerLimitSettings = Pick<Settings, "maxPeerRateBytes" | "maxPeerBurstBytes">

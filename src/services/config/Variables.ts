@@ -40,6 +40,10 @@ export const variables = [
   "FERAL_SYNC_MAX_FRAME_BYTES",
   "FERAL_SYNC_MAX_RECV_BYTES",
   "FERAL_SYNC_LEGACY_MAX_RECV_BYTES",
+  "FERAL_SYNC_MAX_OPAQUE_BYTES",
+  "FERAL_SYNC_MAX_OPAQUE_ORIGIN_BYTES",
+  "FERAL_SYNC_MAX_PEER_RATE_BYTES",
+  "FERAL_SYNC_MAX_PEER_BURST_BYTES",
   "FERAL_SYNC_API_PORT",
   "FERAL_SYNC_LOG",
   "FERAL_SYNC_LOG_LEVEL"
@@ -99,6 +103,10 @@ export const defaults = (): Omit<Settings, "home"> => ({
   maxFrameBytes: 256 * 1024,
   maxRecvBytes: 8 * 1024 * 1024,
   legacyMaxRecvBytes: 128 * 1024 * 1024,
+  maxOpaqueBytes: 256 * 1024 * 1024,
+  maxOpaqueOriginBytes: 64 * 1024 * 1024,
+  maxPeerRateBytes: 1024 * 1024,
+  maxPeerBurstBytes: 1024 * 1024 * 1024,
   apiPort: 9091,
   log: "pretty",
   logLevel: "info"
@@ -166,6 +174,10 @@ export const parse = ({
       byDefault.legacyMaxRecvBytes,
       integer(1024 * 1024, 512 * 1024 * 1024 - 1024)
     ),
+    maxOpaqueBytes: read("FERAL_SYNC_MAX_OPAQUE_BYTES", byDefault.maxOpaqueBytes, integer(0)),
+    maxOpaqueOriginBytes: read("FERAL_SYNC_MAX_OPAQUE_ORIGIN_BYTES", byDefault.maxOpaqueOriginBytes, integer(0)),
+    maxPeerRateBytes: read("FERAL_SYNC_MAX_PEER_RATE_BYTES", byDefault.maxPeerRateBytes, integer(0)),
+    maxPeerBurstBytes: read("FERAL_SYNC_MAX_PEER_BURST_BYTES", byDefault.maxPeerBurstBytes, integer(1024 * 1024)),
     apiPort: read("FERAL_SYNC_API_PORT", byDefault.apiPort, port),
     log: read("FERAL_SYNC_LOG", byDefault.log, oneOf("pretty", "json")),
     logLevel: read("FERAL_SYNC_LOG_LEVEL", byDefault.logLevel, oneOf("debug", "info", "warn", "error"))

@@ -95,7 +95,8 @@ const nothing: Snapshot = {
   clock: HashMap.empty(),
   tops: HashMap.empty(),
   digest: Digest.empty,
-  holdings: HashMap.empty()
+  holdings: HashMap.empty(),
+  purges: HashMap.empty()
 }
 
 /** Speaks until the handshake is done, and then hangs up. */

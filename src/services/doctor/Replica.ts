@@ -46,7 +46,11 @@ export const node = Effect.fnUntraced(function* (home: string) {
             "start it again",
             facts
           )
-    return { status: Option.some(status), isInUse: true, findings: [...(status.alarms ?? []).map(ofAlarm), finding] }
+    return {
+      status: Option.some(status),
+      isInUse: true,
+      findings: [...(status.alarms ?? []).map(ofAlarm), finding, ...ofOpaque(status)]
+    }
   }
   const locked = yield* SqliteCheck.isLocked(home).pipe(
     // A command takes the lock too, for as long as it takes.
@@ -70,6 +74,29 @@ export const node = Effect.fnUntraced(function* (home: string) {
     findings: [skipped(check, `no node runs for ${home}${left}`)]
   }
 }, Effect.scoped)
+
+/** From this share of the quota on, it is worth a word. */
+const almostFull = 0.8
+
+/** Rows of unknown kinds, where they take much of their quota. */
+const ofOpaque = ({ opaque }: NodeStatus): ReadonlyArray<Finding> => {
+  if (opaque === undefined) return []
+  const check = "unknown kinds"
+  const { bytes, limit_bytes: limit, limit_bytes_per_origin: limitOfOne, origins, held_back: heldBack } = opaque
+  if (limit === null || limitOfOne === null) return []
+  const [most] = origins
+  const facts = { bytes, limit, limit_per_origin: limitOfOne, held_back: heldBack.map(({ origin }) => origin) }
+  const size = `rows of kinds that this version does not know take ${Home.sized(bytes)} of ${Home.sized(limit)}`
+  const who =
+    most === undefined ? "" : `; most are from ${most.origin}, ${Home.sized(most.bytes)} of ${Home.sized(limitOfOne)}`
+  if (heldBack.length > 0) {
+    const names = heldBack.slice(0, 3).map(({ origin }) => origin)
+    const text = `${size}, and those from ${names.join(", ")}${heldBack.length > 3 ? ", …" : ""} are held back`
+    return [warning(check, text, nextSteps.OverQuota, facts)]
+  }
+  const isFull = bytes > almostFull * limit || (most !== undefined && most.bytes > almostFull * limitOfOne)
+  return [isFull ? warning(check, `${size}${who}`, nextSteps.OverQuota, facts) : ok(check, size, facts)]
+}
 
 /** What the node itself shows first. */
 const ofAlarm = (alarm: Alarm): Finding => {

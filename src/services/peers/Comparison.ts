@@ -49,13 +49,16 @@ export const all = Effect.fnUntraced(function* (entries: ReadonlyArray<Connected
       }
     })
     const answer = (result: Compared["result"], rows_repaired = 0): Compared => {
-      const { tooLarge } = running.view()
-      return { node_id: peer, result, rows_repaired, ...(tooLarge && { reason: tooLarge.message }) }
+      const { tooLarge, overQuota, purged } = running.view()
+      const reason = tooLarge ?? overQuota ?? purged
+      return { node_id: peer, result, rows_repaired, ...(reason && { reason: reason.message }) }
     }
-    const { held, deferredOwn, tooLarge } = running.view()
+    const { held, deferredOwn, tooLarge, overQuota, purged } = running.view()
     if (!HashMap.isEmpty(held) || deferredOwn !== undefined) return answer("deferred")
     // What one side cannot take does not come, however long we wait.
-    if (tooLarge !== undefined) return answer("behind")
+    if (tooLarge !== undefined || overQuota !== undefined) return answer("behind")
+    // What one side has purged is not repaired.
+    if (purged !== undefined) return answer("differs")
     if (running.view().repair === undefined) return answer("not comparable")
     if (!(yield* until(({ repair }) => repair === undefined || repair.isLevel, patience.level))) return answer("behind")
     const asked = yield* clock.now

@@ -9,6 +9,7 @@ import {
   FrameTooLarge,
   nextSteps,
   type OriginsLeftOut,
+  type OverQuota,
   type PeerClosed,
   type RowsTooLarge,
   SelfConnection
@@ -308,12 +309,15 @@ export const make = Effect.fnUntraced(function* (
   })
 
   /** A session that begins again finds out the same again. */
-  const warned = ({ remote }: Connection, warning: ClockDrift | OriginsLeftOut | RowsTooLarge | StoreUnavailable) =>
+  const warned = (
+    { remote }: Connection,
+    warning: ClockDrift | OriginsLeftOut | OverQuota | RowsTooLarge | StoreUnavailable
+  ) =>
     warnings.pass(
       // The database is the same for all of them.
       warning._tag === "StoreUnavailable"
         ? `${warning._tag} ${warning.reason}`
-        : warning._tag === "RowsTooLarge"
+        : warning._tag === "RowsTooLarge" || warning._tag === "OverQuota"
           ? warning.message
           : `${warning._tag} ${remote.host}`,
       Effect.logWarning(PeerTable.wordsOf(warning)).pipe(

@@ -9,7 +9,9 @@ import {
   type DuplicateNodeId,
   nextSteps,
   OriginsLeftOut,
+  type OverQuota,
   PeerTimeout,
+  type RowsPurged,
   type RowsTooLarge
 } from "../../core/Failure.ts"
 import * as Instances from "../../core/Instances.ts"
@@ -324,11 +326,12 @@ export const statuses = (
 export const heldBack = (drift: ClockDrift): string => `operations of the peer are held back: ${drift.message}`
 
 /** What is said of the warnings of a session. */
-export const wordsOf = (warning: ClockDrift | OriginsLeftOut | RowsTooLarge | StoreUnavailable): string => {
+export const wordsOf = (warning: ClockDrift | OriginsLeftOut | OverQuota | RowsTooLarge | StoreUnavailable): string => {
   switch (warning._tag) {
     case "ClockDrift":
       return heldBack(warning)
     case "OriginsLeftOut":
+    case "OverQuota":
     case "RowsTooLarge":
       return warning.message
     case "StoreUnavailable":
@@ -401,7 +404,10 @@ const noticeOf = (memory: Memory | undefined): PeerStatus["last_error"] => {
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`
-const withTag = ({ _tag, message }: DeferredByPeer | DuplicateNodeId | OriginsLeftOut | RowsTooLarge) => ({
+const withTag = ({
+  _tag,
+  message
+}: DeferredByPeer | DuplicateNodeId | OriginsLeftOut | OverQuota | RowsPurged | RowsTooLarge) => ({
   _tag,
   message
 })
@@ -418,8 +424,9 @@ const unconnected = {
 } as const satisfies Partial<PeerStatus>
 
 const connected = (table: PeerTable, { connection, running }: Entry, now: number, driftLimit: number) => {
-  const { peer, state, lag, offset, lastSyncAt, held, leftOut, deferredOwn, diverged, tooLarge, usesPrevious } =
-    running.view()
+  const view = running.view()
+  const { peer, state, lag, offset, lastSyncAt, held, leftOut, deferredOwn, diverged, usesPrevious } = view
+  const notTaken = view.tooLarge ?? view.overQuota ?? view.purged
   const trouble = running.trouble()
   const copied = peer === undefined ? undefined : table.copied.get(peer)
   const [poison] = HashMap.values(held)
@@ -449,8 +456,8 @@ const connected = (table: PeerTable, { connection, running }: Entry, now: number
               ? { _tag: drift._tag, message: heldBack(drift) }
               : leftOut > 0
                 ? withTag(new OriginsLeftOut({ count: leftOut }))
-                : tooLarge !== undefined
-                  ? withTag(tooLarge)
+                : notTaken !== undefined
+                  ? withTag(notTaken)
                   : diverged
                     ? {
                         _tag: "Diverged",

@@ -233,7 +233,13 @@ export const start = Effect.fnUntraced(function* <S>(
             state,
             Result.isFailure(applied)
               ? { _tag: "Uncommitted", now }
-              : { _tag: "Committed", now, snapshot: applied.success.snapshot, hasChanged: applied.success.hasChanged }
+              : {
+                  _tag: "Committed",
+                  now,
+                  snapshot: applied.success.snapshot,
+                  hasChanged: applied.success.hasChanged,
+                  overQuota: applied.success.overQuota
+                }
           )
           state = next
           pending.push(...more)

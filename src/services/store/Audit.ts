@@ -12,6 +12,7 @@ import type { Operation } from "../../core/Operation.ts"
 import * as Replica from "../../core/Replica.ts"
 import * as Reconcile from "../../core/Reconcile.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
+import * as Opaque from "./Opaque.ts"
 import * as State from "./State.ts"
 
 export interface Audit {
@@ -23,6 +24,7 @@ export interface Audit {
   /** The greatest reading of each origin among the rows. */
   readonly tops: VectorClock.VectorClock
   readonly holdings: Replica.Holdings
+  readonly opaque: Opaque.Usage
 }
 
 export const begin: Audit = {
@@ -31,7 +33,8 @@ export const begin: Audit = {
   digest: Digest.empty,
   counts: State.empty.counts,
   tops: VectorClock.empty,
-  holdings: Replica.noHoldings
+  holdings: Replica.noHoldings,
+  opaque: Opaque.nothing
 }
 
 /** After the next rows. */
@@ -69,6 +72,11 @@ export const correct = (
   const misjudged = differing(audit.holdings, kept.holdings)
   if (misjudged.length > 0) wrong.push("the kept sums by origin were not those of the rows")
   for (const node of misjudged) moved.add(node)
+  const mismeasured = [
+    ...new Set([...HashMap.keys(audit.opaque.origins), ...HashMap.keys(kept.opaque.origins)])
+  ].filter((node) => Opaque.bytesOf(audit.opaque, node) !== Opaque.bytesOf(kept.opaque, node))
+  if (mismeasured.length > 0) wrong.push("the kept size of rows of unknown kinds was not theirs")
+  for (const node of mismeasured) moved.add(node)
   if (isOwnAhead) moved.add(self)
   const clock = isOwnAhead ? VectorClock.advance(kept.clock, self, own) : kept.clock
   return {
@@ -77,7 +85,9 @@ export const correct = (
       tops: VectorClock.merge(kept.tops, higher),
       digest: audit.digest,
       holdings: audit.holdings,
-      counts
+      counts,
+      opaque: audit.opaque,
+      purges: kept.purges
     },
     wrong,
     moved
@@ -111,6 +121,7 @@ const sum = (audit: Audit, writes: ReadonlyArray<Operation>, replaced: ReadonlyA
     digest,
     tops,
     holdings: Replica.addHoldings(audit.holdings, changes),
-    counts: State.recount(audit.counts, writes, replaced, 0)
+    counts: State.recount(audit.counts, writes, replaced, 0),
+    opaque: Opaque.recount(audit.opaque, writes, replaced)
   }
 }

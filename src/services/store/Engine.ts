@@ -13,14 +13,17 @@ import { ruleOf } from "../../core/Merge.ts"
 import type { NodeId } from "../../core/NodeId.ts"
 import * as Oddities from "../../core/Oddities.ts"
 import type { Kind, Operation } from "../../core/Operation.ts"
-import type { RangeRequest } from "../../core/Reconcile.ts"
+import * as Purge from "../../core/Purge.ts"
+import { type Position, positionOf, type RangeRequest } from "../../core/Reconcile.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
+import * as Wire from "../../core/Wire.ts"
 import { Clock } from "../Clock.ts"
 import { KindUnknown, StoreUnavailable } from "../Failure.ts"
 import type { Applied, Audited, Batch, Change, Delta, DeltaRequest, Draft, Snapshot, Store } from "../Store.ts"
 import * as Audit from "./Audit.ts"
-import type { Backend } from "./Backend.ts"
+import { type Backend, sizeOf } from "./Backend.ts"
 import * as Damage from "./Damage.ts"
+import * as Opaque from "./Opaque.ts"
 import * as RecentCommits from "./RecentCommits.ts"
 import * as State from "./State.ts"
 
@@ -50,14 +53,25 @@ export interface Options {
   readonly maxAheadMs?: number | undefined
   /** Commits of which a session that did not look meanwhile can still be told what they wrote; 1,024 by default. */
   readonly rememberedCommits?: number | undefined
+  /** What rows of unknown kinds may take; any size by default. */
+  readonly quota?: Opaque.Quota | undefined
 }
 
 const hasRule = (kind: Kind): boolean => ruleOf(kind) !== "opaque"
 
+/** How far a purge has come: among the rows of a kind, or in the history of an origin. */
+type Place = Position | Hlc.Hlc
+
+/** Rows that one step of a purge found, and where to go on, if there are more. */
+interface Step {
+  readonly operations: ReadonlyArray<Operation>
+  readonly next: Place | undefined
+}
+
 /** The store over `backend`. */
 export const make = Effect.fnUntraced(function* (
   given: Backend,
-  { isKnown = hasRule, maxAheadMs = Infinity, rememberedCommits }: Options = {}
+  { isKnown = hasRule, maxAheadMs = Infinity, rememberedCommits, quota = Opaque.unlimited }: Options = {}
 ) {
   const clock = yield* Clock
   const damage = yield* Damage.make
@@ -68,8 +82,11 @@ export const make = Effect.fnUntraced(function* (
   const commits = yield* Effect.acquireRelease(PubSub.sliding<Change>(publishedCommits), PubSub.shutdown)
   const { nodeId } = backend
   const auditing = yield* Semaphore.make(1)
+  const purging = yield* Semaphore.make(1)
   let version = 0
-  let state = backend.opened
+  let state = State.withoutOutdated(backend.opened)
+  /** The first operation of each origin that the quota keeps out, as far as it was seen since the start or the last purge. */
+  let overQuota = VectorClock.empty
   let audit: Audit.Audit | undefined
   let oddities = Oddities.none
   const opening: Oddities.Opening = {
@@ -84,7 +101,8 @@ export const make = Effect.fnUntraced(function* (
     clock: state.clock,
     tops: state.tops,
     digest: state.digest,
-    holdings: state.holdings
+    holdings: state.holdings,
+    purges: state.purges
   })
 
   /**
@@ -93,22 +111,23 @@ export const make = Effect.fnUntraced(function* (
    */
   let wereFree = false
 
-  const write = Effect.fnUntraced(function* (batch: Batch, synced: boolean) {
+  const write = Effect.fnUntraced(function* (batch: Batch, synced: boolean, quota: Opaque.Quota | undefined) {
     const save = (commit: State.Commit) =>
       State.isLasting(commit) ? Effect.as(backend.commit(commit, synced), commit) : Effect.succeed(commit)
     const look = Effect.gen(function* () {
       const held = yield* backend.held(batch.operations)
       wereFree = held.size === 0
-      return yield* Effect.catchTag(save(State.plan(state, held, batch)), "SlotTaken", Effect.die)
+      return yield* Effect.catchTag(save(State.plan(state, held, batch, quota)), "SlotTaken", Effect.die)
     })
     if (!wereFree) return yield* look
-    const hoped = State.plan(state, State.nothingHeld, batch)
+    const hoped = State.plan(state, State.nothingHeld, batch, quota)
     // The backend finds out about the slots that are written, and about no others.
-    return yield* hoped.ignored > 0 ? look : Effect.catchTag(save(hoped), "SlotTaken", () => look)
+    const isUnsure = hoped.ignored > 0 || !HashMap.isEmpty(hoped.overQuota)
+    return yield* isUnsure ? look : Effect.catchTag(save(hoped), "SlotTaken", () => look)
   })
 
-  const commit = Effect.fnUntraced(function* (batch: Batch, synced: boolean) {
-    const commit = yield* write(batch, synced)
+  const commit = Effect.fnUntraced(function* (batch: Batch, synced: boolean, quota?: Opaque.Quota) {
+    const commit = yield* write(batch, synced, quota)
     if (!State.isLasting(commit) && commit.wins.size === 0) return commit
     state = commit.state
     version++
@@ -146,18 +165,29 @@ export const make = Effect.fnUntraced(function* (
     return operations
   })
 
-  const apply = Effect.fn("Store.apply")((batch: Batch) => Effect.andThen(damage.refused, lock.withPermit(take(batch))))
+  const apply = Effect.fn("Store.apply")((batch: Batch, by: "peer" | "owner" = "peer") =>
+    Effect.andThen(damage.refused, lock.withPermit(take(batch, by === "peer" ? quota : undefined)))
+  )
 
-  const take = Effect.fnUntraced(function* (batch: Batch) {
+  const take = Effect.fnUntraced(function* (batch: Batch, quota: Opaque.Quota | undefined) {
     let high = Hlc.zero
     for (const { hlc } of batch.operations) high = Hlc.latest(high, hlc)
     for (const reading of HashMap.values(batch.through)) high = Hlc.latest(high, reading)
     yield* clock.witness({ wall: high.wall, counter: high.counter })
     const before = version
-    const taken = yield* commit(batch, false)
+    const taken = yield* commit(batch, false, quota)
     const { writes, conflicts } = taken
+    for (const [node, reading] of HashMap.entries(taken.overQuota)) {
+      if (HashMap.size(overQuota) < Wire.limits.origins) overQuota = VectorClock.withEarliest(overQuota, node, reading)
+    }
     oddities = Oddities.add(oddities, opening, taken)
-    return { snapshot: snapshot(), hasChanged: version > before, applied: writes.length, conflicts } satisfies Applied
+    return {
+      snapshot: snapshot(),
+      hasChanged: version > before,
+      applied: writes.length,
+      conflicts,
+      overQuota: taken.overQuota
+    } satisfies Applied
   })
 
   const delta = Effect.fn("Store.delta")((request: DeltaRequest) =>
@@ -200,7 +230,8 @@ export const make = Effect.fnUntraced(function* (
         wins: new Map(),
         conflicts: 0,
         conflicting: new Set<NodeId>(),
-        ignored: 0
+        ignored: 0,
+        overQuota: VectorClock.empty
       }
       yield* backend
         .commit({ ...nothing, state: correct, moved }, true)
@@ -223,6 +254,58 @@ export const make = Effect.fnUntraced(function* (
     },
     Effect.ensuring(Effect.sync(() => (audit = undefined)))
   )
+
+  /** Removes the next rows of a purge, those after `after`. */
+  const purgeNext = Effect.fnUntraced(function* (
+    run: number,
+    scope: Purge.Scope,
+    after: Place,
+    isDry: boolean
+  ): Effect.fn.Return<Step, StoreUnavailable> {
+    const { operations, exhausted } =
+      "table" in after
+        ? // No kind holds a control character.
+          yield* backend.range({ after, until: { table: `${after.table}\u0001`, row_id: "", twin: "" }, ...audited })
+        : yield* backend.beyond(after.node, after, {
+            bytes: audited.maxBytes,
+            operations: audited.maxOperations,
+            atLeastOne: true
+          })
+    if (!isDry && (operations.length > 0 || "origin" in scope)) {
+      const commit = State.purge(state, run, scope, operations)
+      yield* backend.commit(commit, false).pipe(Effect.catchTag("SlotTaken", Effect.die))
+      state = commit.state
+      version++
+      if (audit !== undefined) audit = Audit.amend(audit, commit)
+      // What was kept out may be asked for again: there is room.
+      overQuota = VectorClock.empty
+      recent.push([], new Map())
+      yield* PubSub.publish(commits, { version, operations: [] })
+    }
+    const last = operations.at(-1)
+    const next: Place | undefined =
+      exhausted || last === undefined ? undefined : "table" in after ? positionOf(last) : last.hlc
+    return { operations, next }
+  }, Effect.uninterruptible)
+
+  const purge = Effect.fnUntraced(function* (scope: Purge.Scope, isDry: boolean) {
+    yield* damage.refused
+    const run = Purge.nextRun(state.purges)
+    const removed = new Map<NodeId, { rows: number; bytes: number }>()
+    let place: Place | undefined =
+      "kind" in scope ? { table: scope.kind, row_id: "", twin: "" } : { ...Hlc.zero, node: scope.origin }
+    while (place !== undefined) {
+      const { operations, next }: Step = yield* lock.withPermit(purgeNext(run, scope, place, isDry))
+      for (const operation of operations) {
+        const sum = removed.get(operation.hlc.node) ?? { rows: 0, bytes: 0 }
+        removed.set(operation.hlc.node, { rows: sum.rows + 1, bytes: sum.bytes + sizeOf(operation) })
+      }
+      place = next
+      yield* Effect.yieldNow
+    }
+    if (!isDry) yield* lock.withPermit(backend.sync)
+    return Array.from(removed, ([origin, sum]) => ({ origin, ...sum }))
+  })
 
   const answer = ({ since }: DeltaRequest, operations: ReadonlyArray<Operation>, exhausted: number): Delta => ({
     snapshot: snapshot(),
@@ -247,6 +330,8 @@ export const make = Effect.fnUntraced(function* (
     list: Effect.fn("Store.list")((kind: Kind, options: Parameters<Backend["list"]>[1]) => backend.list(kind, options)),
     search: Effect.fn("Store.search")((words: ReadonlyArray<string>, limit: number) => backend.search(words, limit)),
     oddities: Effect.sync(() => oddities),
+    opaque: Effect.sync(() => ({ usage: state.opaque, quota, overQuota })),
+    purge: (scope, { isDry = false } = {}) => purging.withPermit(purge(scope, isDry)),
     counts: Effect.sync(() => state.counts),
     quarantine: backend.quarantine,
     audit: auditing.withPermit(auditAll()),

@@ -63,13 +63,18 @@ export const write = (disk: MemoryDisk, commit: State.Commit, synced: boolean): 
   const replaced = new Set(commit.replaced.map(Merge.slotOf))
   const slots = commit.writes.map(Merge.slotOf)
   if (slots.some((slot) => disk.rows.has(slot) && !replaced.has(slot))) return false
+  const written = new Set(slots)
+  const left = [...replaced].filter((slot) => !written.has(slot))
   const undo: Undo = {
     state: disk.state,
     quarantine: disk.quarantine,
-    slots: commit.writes.map((operation) => {
-      const slot = Merge.slotOf(operation)
-      return [slot, place(disk, slot, operation)]
-    })
+    slots: [
+      ...left.map((slot) => [slot, place(disk, slot, undefined)] as const),
+      ...commit.writes.map((operation) => {
+        const slot = Merge.slotOf(operation)
+        return [slot, place(disk, slot, operation)] as const
+      })
+    ]
   }
   disk.state = commit.state
   disk.quarantine = [...disk.quarantine, ...commit.quarantined].slice(-State.quarantineLimits.rows)

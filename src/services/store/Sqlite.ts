@@ -18,6 +18,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Reading } from "../../core/Hlc.ts"
 import * as Merge from "../../core/Merge.ts"
 import { NodeId } from "../../core/NodeId.ts"
+import * as Purge from "../../core/Purge.ts"
 import type { Kind } from "../../core/Operation.ts"
 import type { RangeRequest } from "../../core/Reconcile.ts"
 import { StoreUnavailable } from "../Failure.ts"
@@ -84,7 +85,8 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
   const readable = readOnly ? yield* Unavailable.mapped(toRead(file)) : file
   const { nodeId, state } = yield* Rows.state(
     yield* Unavailable.mapped(sql`SELECT *, (SELECT count(*) FROM quarantine) AS quarantine FROM meta`),
-    yield* Unavailable.mapped(sql`SELECT * FROM clock`)
+    yield* Unavailable.mapped(sql`SELECT * FROM clock`),
+    yield* Unavailable.mapped(SqliteSchema.purged(sql))
   )
   let synchronous = ""
   const upkeep = yield* SqliteUpkeep.make(sql)
@@ -107,13 +109,16 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     synchronous = level
   })
 
+  let purges = state.purges
   const commit = Effect.fnUntraced(function* (commit: Commit, synced: boolean) {
+    const hasPurged = commit.state.purges !== purges
     yield* checkFile
     yield* setSynchronous(synced ? "FULL" : "NORMAL")
     yield* SqliteSearch.mending(
       within,
-      within((connection) => writeCommit(connection, commit))
+      within((connection) => writeCommit(connection, commit, hasPurged))
     )
+    purges = commit.state.purges
     upkeep.committed(commit.replaced.length + commit.quarantined.length > 0)
   }, Effect.mapError(failureOfCommit))
 
@@ -236,7 +241,7 @@ const failureOfCommit = (error: SqlError | StoreUnavailable) =>
     : Unavailable.fromCause(error)
 
 /** The statements of a commit. */
-const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit: Commit) {
+const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit: Commit, hasPurged: boolean) {
   const run = (statement: string, parameters: ReadonlyArray<unknown>) =>
     connection.execute(statement, parameters, undefined)
   const { writes, replaced, moved, quarantined, state } = commit
@@ -257,8 +262,10 @@ const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit:
   }
   if (moved.size > 0) {
     yield* run(
-      `INSERT OR REPLACE INTO clock (origin, wall, counter, top_wall, top_counter, held_rows, held_high, held_low)
-        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
+      `INSERT OR REPLACE INTO clock
+          (origin, wall, counter, top_wall, top_counter, held_rows, held_high, held_low, opaque_bytes)
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+          value ->> 8
         FROM json_each(?)`,
       [JSON.stringify(Array.from(moved, (node) => Rows.clockEntry(state, node)))]
     )
@@ -270,6 +277,14 @@ const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit:
       [JSON.stringify(quarantined.map(({ peer, reason, text }) => [peer, reason, text]))]
     )
     yield* run(`DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?`, [quarantineLimits.rows])
+  }
+  if (hasPurged) {
+    yield* run("DELETE FROM purged", [])
+    yield* run(
+      `INSERT INTO purged SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+        value ->> 6, value ->> 7, value ->> 8 FROM json_each(?)`,
+      [JSON.stringify(Purge.toList(state.purges).map(Rows.purgedEntry))]
+    )
   }
   const { digest, counts } = state
   yield* run(

@@ -12,6 +12,7 @@ import { NodeId } from "../../core/NodeId.ts"
 import { StoreUnavailable } from "../Failure.ts"
 import { isWritable } from "../Home.ts"
 import * as FileError from "../FileError.ts"
+import type { Quota } from "./Opaque.ts"
 import * as SqliteHoldings from "./SqliteHoldings.ts"
 import * as SqliteLog from "./SqliteLog.ts"
 import { discard } from "./SqliteReplace.ts"
@@ -28,6 +29,8 @@ export interface Options {
   readonly lockWait?: number | undefined
   /** How far ahead of the wall clock a local write may be (ms); as far as it comes, without it. */
   readonly maxAheadMs?: number | undefined
+  /** What rows of unknown kinds may take; any size without it. */
+  readonly quota?: Quota | undefined
 }
 
 /** A database. One that is open for writing has its log marked after each transaction (`SqliteLog.ts`). */

@@ -11,6 +11,7 @@ import type { NodeId } from "../../core/NodeId.ts"
 import type { Operation } from "../../core/Operation.ts"
 import * as Replica from "../../core/Replica.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
+import * as Opaque from "./Opaque.ts"
 import * as Rows from "./SqliteRows.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 
@@ -28,7 +29,7 @@ export const write = Effect.fnUntraced(function* (
   const run = (statement: string, parameters: ReadonlyArray<unknown>) =>
     connection.execute(statement, parameters, undefined)
   const rows = yield* run("SELECT *, 0 AS quarantine FROM meta", [])
-  const { state } = yield* Rows.state(rows, yield* run("SELECT * FROM clock", []))
+  const { state } = yield* Rows.state(rows, yield* run("SELECT * FROM clock", []), [])
   const own = yield* Rows.operations(
     yield* run("SELECT * FROM operations WHERE origin = ? ORDER BY wall, counter, seq", [before])
   )
@@ -75,13 +76,14 @@ export const write = Effect.fnUntraced(function* (
       [nodeId, { rows: anew.length, digest: sumOf(anew) }]
     ])
   )
+  const opaque = Opaque.recount(state.opaque, anew, late)
   yield* run("UPDATE meta SET digest_high = ?, digest_low = ?", [digest.high, digest.low])
   yield* run("DELETE FROM clock", [])
   for (const node of HashMap.keys(VectorClock.merge(claims, tops))) {
     yield* run(
-      `INSERT INTO clock (origin, wall, counter, top_wall, top_counter, held_rows, held_high, held_low)
-        VALUES (?,?,?,?,?,?,?,?)`,
-      Rows.clockEntry({ ...state, clock: claims, tops, holdings }, node)
+      `INSERT INTO clock (origin, wall, counter, top_wall, top_counter, held_rows, held_high, held_low, opaque_bytes)
+        VALUES (?,?,?,?,?,?,?,?,?)`,
+      Rows.clockEntry({ ...state, clock: claims, tops, holdings, opaque }, node)
     )
   }
   return late.length

@@ -7,9 +7,11 @@ import { CanonicalJson } from "../../core/Json.ts"
 import { twinOf } from "../../core/Merge.ts"
 import { NodeId } from "../../core/NodeId.ts"
 import { Kind, OpId, type Operation, OpType, RowId } from "../../core/Operation.ts"
+import * as Purge from "../../core/Purge.ts"
 import * as Replica from "../../core/Replica.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
 import { StoreUnavailable } from "../Failure.ts"
+import * as Opaque from "./Opaque.ts"
 import type { State } from "./State.ts"
 
 const OperationRow = Schema.Struct({
@@ -34,7 +36,19 @@ const ClockRow = Schema.Struct({
   // A file that was not brought up to date, because it is only read, has none of these.
   held_rows: Schema.optionalKey(Schema.Natural),
   held_high: Schema.optionalKey(Schema.Natural),
-  held_low: Schema.optionalKey(Schema.Natural)
+  held_low: Schema.optionalKey(Schema.Natural),
+  opaque_bytes: Schema.optionalKey(Schema.Natural)
+})
+const PurgedRow = Schema.Struct({
+  run: Schema.Natural,
+  kind: Schema.String,
+  origin: NodeId,
+  wall: Schema.Natural,
+  counter: Schema.Natural,
+  held_rows: Schema.Natural,
+  held_bytes: Schema.Natural,
+  held_high: Schema.Natural,
+  held_low: Schema.Natural
 })
 const MetaRow = Schema.Struct({
   node_id: NodeId,
@@ -62,6 +76,7 @@ const decode = <Row>(row: Schema.Decoder<Row>) => {
 const decodeOperations = decode(OperationRow)
 const decodeMeta = decode(MetaRow)
 const decodeClock = decode(ClockRow)
+const decodePurged = decode(PurgedRow)
 
 /** Rows of the quarantine. */
 export const quarantined = decode(QuarantineRow)
@@ -90,18 +105,48 @@ export const parameters = (operation: Operation): ReadonlyArray<string | number>
 }
 
 /** The row of `clock` for one origin. */
-export const clockEntry = ({ clock, tops, holdings }: State, node: NodeId): ReadonlyArray<string | number> => {
+export const clockEntry = ({ clock, tops, holdings, opaque }: State, node: NodeId): ReadonlyArray<string | number> => {
   const claim = VectorClock.get(clock, node)
   const top = VectorClock.get(tops, node)
   const { rows, digest } = Replica.holdingOf(holdings, node)
-  return [node, claim.wall, claim.counter, top.wall, top.counter, rows, digest.high, digest.low]
+  return [
+    node,
+    claim.wall,
+    claim.counter,
+    top.wall,
+    top.counter,
+    rows,
+    digest.high,
+    digest.low,
+    Opaque.bytesOf(opaque, node)
+  ]
 }
 
-/** The identity and the state that a file holds, from all its rows of `meta` and `clock`. */
-export const state = Effect.fnUntraced(function* (metaRows: ReadonlyArray<unknown>, clockRows: ReadonlyArray<unknown>) {
+/** The rows of `purged`. */
+export const purgedEntry = ({ run, kind, origin, through, rows, bytes, digest }: Purge.Purge) => [
+  run,
+  kind ?? "",
+  origin,
+  through.wall,
+  through.counter,
+  rows,
+  bytes,
+  digest.high,
+  digest.low
+]
+
+const isKind = Schema.is(Kind)
+
+/** The identity and the state that a file holds, from all its rows of `meta`, `clock` and `purged`. */
+export const state = Effect.fnUntraced(function* (
+  metaRows: ReadonlyArray<unknown>,
+  clockRows: ReadonlyArray<unknown>,
+  purgedRows: ReadonlyArray<unknown>
+) {
   const [meta] = yield* decodeMeta(metaRows)
   if (meta === undefined) return yield* new StoreUnavailable({ reason: "corrupt", detail: "the table meta is empty" })
   const entries = yield* decodeClock(clockRows)
+  const purged = yield* decodePurged(purgedRows)
   const { node_id, digest_high, digest_low, notes, knowledge, episodes, execution_log, tombstones, quarantine } = meta
   const state: State = {
     clock: VectorClock.fromEntries(entries.map(({ origin, wall, counter }) => [origin, { wall, counter }])),
@@ -116,7 +161,22 @@ export const state = Effect.fnUntraced(function* (metaRows: ReadonlyArray<unknow
         { rows, digest: { high, low } }
       ])
     ),
-    counts: { notes, knowledge, episodes, execution_log, tombstones, quarantine }
+    counts: { notes, knowledge, episodes, execution_log, tombstones, quarantine },
+    opaque: entries.reduce(
+      (usage, { origin, opaque_bytes: bytes = 0 }) => (bytes === 0 ? usage : Opaque.withBytes(usage, origin, bytes)),
+      Opaque.nothing
+    ),
+    purges: Purge.fromList(
+      purged.map(({ run, kind, origin, wall, counter, held_rows, held_bytes, held_high, held_low }) => ({
+        run,
+        kind: isKind(kind) ? kind : undefined,
+        origin,
+        through: { wall, counter },
+        rows: held_rows,
+        bytes: held_bytes,
+        digest: { high: held_high, low: held_low }
+      }))
+    )
   }
   return { nodeId: node_id, state }
 })

@@ -4,14 +4,18 @@
  * `operations` is the state and the log in one: the winning operation of each slot. A row that is replaced gets a new
  * `seq`, so that `seq` is the order of arrival. `clock` holds what the store claims of each origin, and the greatest reading
  * that it ever took; the greatest of all these is the high-water mark of the node's own clock; and the number and digest of the
- * rows that it holds of each origin. `meta` is one row. The views
+ * rows that it holds of each origin, and the bytes of those of unknown kinds. `purged` is what was removed by hand. `meta` is one row. The views
  * are for people with `sqlite3`: they show what `core/Row.ts` reads, with the same defaults.
  *
  * The version of a file is its `user_version`: the number of migrations it has had. Migrations are only ever added.
  */
 import { Effect, Schema } from "effect"
 import { CanonicalJson, wellFormedText } from "../../core/Json.ts"
+import type { SqlClient } from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
+import { kinds } from "../../core/Merge.ts"
+import { byCodePoint } from "../../core/NodeId.ts"
+import { envelopeBytes } from "./Backend.ts"
 
 /** What the views need of SQLite is in every release since 3.9, so that old tools can open the file. */
 const text = (key: string, byDefault: string) =>
@@ -138,10 +142,36 @@ const shownData = [
   )
 ]
 
-const migrations: ReadonlyArray<ReadonlyArray<string>> = [first, holdings, shownData]
+/** What rows of unknown kinds take, by origin, and what was removed by hand. A purge of all kinds has the kind ''. */
+const quota = [
+  `ALTER TABLE clock ADD COLUMN opaque_bytes INTEGER NOT NULL DEFAULT 0`,
+  `CREATE TABLE purged (
+    run INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    wall INTEGER NOT NULL,
+    counter INTEGER NOT NULL,
+    held_rows INTEGER NOT NULL,
+    held_bytes INTEGER NOT NULL,
+    held_high INTEGER NOT NULL,
+    held_low INTEGER NOT NULL,
+    PRIMARY KEY (run, kind, origin)
+  ) WITHOUT ROWID`
+]
+
+const migrations: ReadonlyArray<ReadonlyArray<string>> = [first, holdings, shownData, quota]
 
 /** The first version whose views show well-formed text. */
 const withShown = 3
+
+/** The first version whose files know what rows of unknown kinds take. */
+const withOpaque = 4
+
+/** What was removed by hand from a file; nothing from one that was not brought up to date, because it is only read. */
+export const purged = (sql: SqlClient) =>
+  Effect.flatMap(sql`SELECT 1 FROM sqlite_schema WHERE name = 'purged'`, (found) =>
+    found.length === 0 ? Effect.succeed([]) : sql`SELECT * FROM purged`
+  )
 
 /** The version of a file that had every migration. */
 export const current = migrations.length
@@ -156,7 +186,24 @@ export const shownOf = (data: CanonicalJson): string | undefined => {
 export const migrate = Effect.fnUntraced(function* (connection: Connection, from: number) {
   for (const statement of migrations.slice(from).flat()) yield* connection.execute(statement, [], undefined)
   if (from > 0 && from < withShown) yield* showAll(connection)
+  if (from > 0 && from < withOpaque) yield* measureOpaque(connection)
   yield* connection.execute(`PRAGMA user_version = ${current}`, [], undefined)
+})
+
+/** Adds up what the rows of unknown kinds take: the rows between those of the kinds that are known, in the order of kinds. */
+const measureOpaque = Effect.fnUntraced(function* (connection: Connection) {
+  const known = [...kinds].sort(byCodePoint)
+  for (const [index, before] of ["", ...known].entries()) {
+    const next = known[index]
+    yield* connection.execute(
+      `UPDATE clock SET opaque_bytes = opaque_bytes + sums.bytes FROM (
+        SELECT origin, sum(${envelopeBytes} + octet_length(op_id) + octet_length(row_id) + octet_length(data)) AS bytes
+        FROM operations WHERE kind > ? ${next === undefined ? "" : "AND kind < ?"} GROUP BY origin
+      ) AS sums WHERE clock.origin = sums.origin`,
+      next === undefined ? [before] : [before, next],
+      undefined
+    )
+  }
 })
 
 /** Fills `shown` for the rows of an older file. */

@@ -13,7 +13,10 @@ import type { Operation } from "../../core/Operation.ts"
 import * as Replica from "../../core/Replica.ts"
 import type { Batch, Quarantined } from "../../core/Replica.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
+import * as Purge from "../../core/Purge.ts"
 import type { Counts } from "../Store.ts"
+import { sizeOf } from "./Backend.ts"
+import * as Opaque from "./Opaque.ts"
 
 /** The state of a store, but for its rows. */
 export interface State {
@@ -22,6 +25,10 @@ export interface State {
   readonly digest: Digest.Digest
   readonly holdings: Replica.Holdings
   readonly counts: Counts
+  /** What rows of unknown kinds take. */
+  readonly opaque: Opaque.Usage
+  /** What was removed by hand. */
+  readonly purges: Purge.Purges
 }
 
 /** The state of a fresh store. */
@@ -30,7 +37,9 @@ export const empty: State = {
   tops: VectorClock.empty,
   digest: Digest.empty,
   holdings: Replica.noHoldings,
-  counts: { notes: 0, knowledge: 0, episodes: 0, execution_log: 0, tombstones: 0, quarantine: 0 }
+  counts: { notes: 0, knowledge: 0, episodes: 0, execution_log: 0, tombstones: 0, quarantine: 0 },
+  opaque: Opaque.nothing,
+  purges: Purge.none
 }
 
 /** How much a quarantine holds: the newest `rows`, each text cut to `bytes`. */
@@ -50,6 +59,8 @@ export interface Commit {
   readonly conflicts: number
   readonly conflicting: ReadonlySet<NodeId>
   readonly ignored: number
+  /** The first operation of each origin that was left out because the quota is used up. */
+  readonly overQuota: VectorClock.VectorClock
 }
 
 /** What is counted by looking at rows. */
@@ -59,8 +70,13 @@ export const countNames = ["notes", "knowledge", "episodes", "execution_log", "t
 export type Held = ReadonlyMap<Merge.Slot, Operation>
 export const nothingHeld: Held = new Map()
 
-/** What committing `batch` does to a store in the state `before`, which holds `held` in the slots of its operations. */
-export const plan = (before: State, held: Held, { operations, through, quarantined }: Batch): Commit => {
+/**
+ * What committing `batch` does to a store in the state `before`, which holds `held` in the slots of its operations. Without a quota it
+ * is what the owner writes: all of it is taken.
+ */
+export const plan = (before: State, held: Held, batch: Batch, quota?: Opaque.Quota): Commit => {
+  const { quarantined } = batch
+  const { operations, through, overQuota } = Opaque.sift(before.opaque, before.purges, held, batch, quota)
   const merged = Merge.mergeBatch((slot) => held.get(slot), operations)
   const { writes, digest, holdings, wins, conflicts, conflicting, ignored } = merged
   const ahead = VectorClock.difference(through, before.clock)
@@ -77,7 +93,9 @@ export const plan = (before: State, held: Held, { operations, through, quarantin
       tops: VectorClock.merge(before.tops, higher),
       digest: Digest.add(before.digest, digest),
       holdings: Replica.addHoldings(before.holdings, holdings),
-      counts: recount(before.counts, writes.values(), replaced, kept.length)
+      counts: recount(before.counts, writes.values(), replaced, kept.length),
+      opaque: Opaque.recount(before.opaque, writes.values(), replaced),
+      purges: before.purges
     },
     writes: Array.from(writes.values()),
     replaced,
@@ -86,8 +104,69 @@ export const plan = (before: State, held: Held, { operations, through, quarantin
     wins,
     conflicts,
     conflicting,
-    ignored
+    ignored,
+    overQuota
   }
+}
+
+/** What removing rows by hand does to a store in the state `before`, as one more part of the purge `run`. */
+export const purge = (before: State, run: number, scope: Purge.Scope, removed: ReadonlyArray<Operation>): Commit => {
+  const kind = "kind" in scope ? scope.kind : undefined
+  let { purges } = before
+  let digest = Digest.empty
+  const holdings: Array<readonly [NodeId, Replica.Holding]> = []
+  if ("origin" in scope) {
+    // Also what arrives beyond the clock, or is still on its way.
+    const part = Purge.partOf(purges, run, kind, scope.origin)
+    const through = Hlc.latest(VectorClock.get(before.clock, scope.origin), VectorClock.get(before.tops, scope.origin))
+    purges = Purge.withPurge(purges, { ...part, through: Hlc.latest(part.through, through) })
+  }
+  for (const operation of removed) {
+    const { node, wall, counter } = operation.hlc
+    const fingerprint = Digest.ofOperation(operation)
+    digest = Digest.add(digest, fingerprint)
+    holdings.push([node, { rows: -1, digest: Digest.subtract(Digest.empty, fingerprint) }])
+    const part = Purge.partOf(purges, run, kind, node)
+    purges = Purge.withPurge(purges, {
+      ...part,
+      through: Hlc.latest(part.through, { wall, counter }),
+      rows: part.rows + 1,
+      bytes: part.bytes + sizeOf(operation),
+      digest: Digest.add(part.digest, fingerprint)
+    })
+  }
+  return {
+    state: {
+      ...before,
+      digest: Digest.subtract(before.digest, digest),
+      holdings: Replica.addHoldings(before.holdings, holdings),
+      counts: recount(before.counts, [], removed, 0),
+      opaque: Opaque.recount(before.opaque, [], removed),
+      purges
+    },
+    writes: [],
+    replaced: removed,
+    moved: new Set(removed.map(({ hlc: { node } }) => node)),
+    quarantined: [],
+    wins: new Map(),
+    conflicts: 0,
+    conflicting: new Set(),
+    ignored: 0,
+    overQuota: VectorClock.empty
+  }
+}
+
+/**
+ * The state of a version that knows kinds which were purged when no version here knew them: their rows are asked for again, for all
+ * replicas have to agree on the rows of a known kind.
+ */
+export const withoutOutdated = (before: State): State => {
+  const list = Purge.toList(before.purges)
+  const outdated = list.filter(({ kind }) => kind !== undefined && Merge.ruleOf(kind) !== "opaque")
+  if (outdated.length === 0) return before
+  let { clock } = before
+  for (const { origin } of outdated) clock = HashMap.remove(clock, origin)
+  return { ...before, clock, purges: Purge.fromList(list.filter((purge) => !outdated.includes(purge))) }
 }
 
 /** Whether a commit changes anything that has to be kept. */

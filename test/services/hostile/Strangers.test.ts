@@ -9,6 +9,7 @@ import type { Address } from "../../../src/core/Address.ts"
 import * as Digest from "../../../src/core/Digest.ts"
 import * as Hlc from "../../../src/core/Hlc.ts"
 import { NodeId } from "../../../src/core/NodeId.ts"
+import * as Purge from "../../../src/core/Purge.ts"
 import { noHoldings } from "../../../src/core/Replica.ts"
 import * as Session from "../../../src/core/Session.ts"
 import * as VectorClock from "../../../src/core/VectorClock.ts"
@@ -109,7 +110,14 @@ describe("what a stranger says", () => {
           maxFrameBytes: 4_096,
           maxDriftMs: 300_000
         },
-        { version: 0, clock: VectorClock.empty, tops: VectorClock.empty, digest: Digest.empty, holdings: noHoldings },
+        {
+          version: 0,
+          clock: VectorClock.empty,
+          tops: VectorClock.empty,
+          digest: Digest.empty,
+          holdings: noHoldings,
+          purges: Purge.none
+        },
         0
       )
       const [after, actions] = Session.step(Session.open(session)[0], { _tag: "Received", now: 1, text })

@@ -135,6 +135,7 @@ describe("Store in SQLite", () => {
           db.exec(`DROP VIEW ${kind}; CREATE VIEW ${kind} AS SELECT 1 AS one`)
         }
         db.exec("ALTER TABLE operations DROP COLUMN shown")
+        db.exec("ALTER TABLE clock DROP COLUMN opaque_bytes; DROP TABLE purged")
         db.exec("PRAGMA user_version = 1")
       })
       const read = yield* Effect.scoped(Effect.flatMap(open({ home, readOnly: true }), (store) => store.snapshot))

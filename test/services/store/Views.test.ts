@@ -105,7 +105,10 @@ describe("views", () => {
         for (const kind of ["notes", "knowledge", "episodes", "execution_log"]) {
           db.exec(`DROP VIEW ${kind}; CREATE VIEW ${kind} AS SELECT 1 AS one`)
         }
-        db.exec("ALTER TABLE operations DROP COLUMN shown; PRAGMA user_version = 2")
+        db.exec(
+          "ALTER TABLE operations DROP COLUMN shown; ALTER TABLE clock DROP COLUMN opaque_bytes; DROP TABLE purged"
+        )
+        db.exec("PRAGMA user_version = 2")
       })
       const kept = yield* Effect.scoped(
         Effect.flatMap(open({ home }), (store) => store.list(Kind.make("notes"), { limit: 9 }))
