@@ -1,0 +1,172 @@
+/**
+ * Breaks a copy of the program in one place at a time, by mutants that are made from its syntax, and runs the tests of that module:
+ * first those that import it, then those that import what imports it, then simulated networks.
+ *
+ *   npm run mutate -- [--files core] [--count 200] [--seed 1] [--workers 1] [--json]
+ *
+ * `--count` draws that many at random; 0 takes all. A mutant is caught when a test fails, or does not end. What survives and is not
+ * explained in `mutants/Explained.ts` is shown; exits 0 while that is at most 2 %.
+ */
+import { spawn } from "node:child_process"
+import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { basename, dirname, join, normalize } from "node:path"
+import { explained } from "./mutants/Explained.ts"
+import { type Generated, generate } from "./mutants/Generate.ts"
+import { options, refuse } from "./Options.ts"
+
+const usage = "npm run mutate -- [--files TEXT] [--count N] [--seed S] [--workers N] [--json]"
+const values = options(usage, {
+  files: { type: "string", default: "" },
+  count: { type: "string", default: "200" },
+  seed: { type: "string", default: "1" },
+  workers: { type: "string", default: "1" },
+  json: { type: "boolean", default: false }
+})
+const number = (name: string, text: string): number =>
+  /^\d{1,9}$/.test(text) ? Number(text) : refuse(`--${name} takes a whole number`, usage)
+const count = number("count", values.count)
+const workers = Math.max(1, number("workers", values.workers))
+
+/** Longer than the tests of a module take, for a mutant that runs in circles (ms). */
+const patience = 180_000
+/** Networks that are simulated for what no test of a module catches. */
+const seeds = 40
+
+const root = new URL("../", import.meta.url).pathname
+const read = (file: string): string => readFileSync(join(root, file), "utf8")
+
+/** A stream of numbers from 0 to 1 that is the same for the same seed (mulberry32). */
+const randomOf = (seed: number) => (): number => {
+  seed = (seed + 0x6d2b79f5) | 0
+  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+}
+
+const sources = globSync("src/{core,services/store}/**/*.ts", { cwd: root })
+  .filter((file) => file.includes(values.files))
+  .sort()
+const all = sources.flatMap((file) => generate(file, read(file)))
+if (all.length === 0) refuse(`no file of src/core and src/services/store has ${values.files} in its name`, usage)
+const random = randomOf(number("seed", values.seed))
+const drawn = all
+  .map((mutant) => [random(), mutant] as const)
+  .sort(([a], [b]) => a - b)
+  .map(([, mutant]) => mutant)
+  .slice(0, count === 0 ? all.length : count)
+
+/** The unit tests, with the modules of `src` that each imports. */
+const tests = globSync("test/{core,services/store}/**/*.test.ts", { cwd: root }).map((file) => {
+  const imports = [...read(file).matchAll(/from "(\.[^"]+)"/g)].map(([, path]) =>
+    normalize(join(dirname(file), path ?? ""))
+  )
+  return { file, imports }
+})
+
+/** The modules that import a module. */
+const importers = new Map<string, Set<string>>()
+for (const file of globSync("src/**/*.ts", { cwd: root }))
+  for (const [, path] of read(file).matchAll(/from "(\.[^"]+)"/g)) {
+    const imported = normalize(join(dirname(file), path ?? ""))
+    importers.set(imported, (importers.get(imported) ?? new Set()).add(file))
+  }
+
+/** The tests that are named like a module, then those that import it, then those that import what imports it. */
+const testsOf = (file: string): ReadonlyArray<ReadonlyArray<string>> => {
+  const name = basename(file, ".ts")
+  const own = tests.filter(
+    (test) => basename(test.file).startsWith(name) || test.file.includes(`/${name.toLowerCase()}/`)
+  )
+  const near = tests.filter((test) => !own.includes(test) && test.imports.includes(file))
+  const above = importers.get(file) ?? new Set()
+  const wide = tests.filter(
+    (test) => !own.includes(test) && !near.includes(test) && test.imports.some((path) => above.has(path))
+  )
+  return [own, near, wide].map((some) => some.map(({ file }) => file))
+}
+
+type Verdict = "caught" | "survived"
+
+/** Runs a program in a tree: whether it ended well within the time. */
+const ends = (tree: string, args: ReadonlyArray<string>): Promise<{ readonly isWell: boolean; readonly out: string }> =>
+  new Promise((resolve) => {
+    const child = spawn(process.execPath, args, { cwd: tree, stdio: ["ignore", "pipe", "ignore"], detached: true })
+    const timer = setTimeout(() => {
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL")
+    }, patience)
+    let out = ""
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (out = (out + text).slice(-100_000)))
+    child.once("close", (code) => {
+      clearTimeout(timer)
+      resolve({ isWell: code === 0, out })
+    })
+  })
+
+const testsEnd = (tree: string, files: ReadonlyArray<string>): Promise<boolean> =>
+  files.length === 0
+    ? Promise.resolve(true)
+    : ends(tree, [
+        "node_modules/vitest/vitest.mjs",
+        "run",
+        "--project=unit",
+        "--bail=1",
+        "--reporter=dot",
+        ...files
+      ]).then(({ isWell }) => isWell)
+
+const simulated = async (tree: string): Promise<boolean> => {
+  const { isWell, out } = await ends(tree, ["scripts/mutants/Hunt.ts", `${seeds}`])
+  return isWell && /"found":null,"crashes":0/.test(out)
+}
+
+const hunt = async (tree: string, { file, start, end, to }: Generated): Promise<Verdict> => {
+  const text = read(file)
+  writeFileSync(join(tree, file), text.slice(0, start) + to + text.slice(end))
+  try {
+    for (const files of testsOf(file)) if (!(await testsEnd(tree, files))) return "caught"
+    return (await simulated(tree)) ? "survived" : "caught"
+  } finally {
+    writeFileSync(join(tree, file), text)
+  }
+}
+
+/** The line as it stands, and what it becomes. */
+const shown = ({ file, line, from, to }: Generated): string => `${file}:${line}: ${from} → ${to}`
+const isExplained = ({ file, line, from, to }: Generated): boolean => {
+  const context = read(file).split("\n")[line - 1]?.trim() ?? ""
+  return explained.some((one) => one.file === file && context.includes(one.line) && one.from === from && one.to === to)
+}
+
+const waiting = [...drawn]
+const hunted: Array<Generated & { readonly verdict: Verdict | "explained" }> = []
+const say = (text: string): void => {
+  if (!values.json) console.log(text)
+}
+const worker = async () => {
+  const tree = mkdtempSync(join(tmpdir(), "feral-sync-mutant-"))
+  try {
+    for (const part of ["src", "test", "scripts", "package.json", "tsconfig.json", "vitest.config.ts"])
+      cpSync(join(root, part), join(tree, part), { recursive: true })
+    symlinkSync(join(root, "node_modules"), join(tree, "node_modules"))
+    for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
+      const verdict = isExplained(mutant) ? "explained" : await hunt(tree, mutant)
+      hunted.push({ ...mutant, verdict })
+      say(`${verdict === "survived" ? "✗" : "✓"} ${hunted.length}/${drawn.length} ${verdict} ${shown(mutant)}`)
+    }
+  } finally {
+    rmSync(tree, { recursive: true, force: true })
+  }
+}
+say(`${drawn.length} of ${all.length} mutants of ${sources.length} files`)
+await Promise.all(Array.from({ length: workers }, worker))
+
+const survivors = hunted.filter(({ verdict }) => verdict === "survived")
+if (values.json) console.log(JSON.stringify(hunted))
+else {
+  const explainedCount = hunted.filter(({ verdict }) => verdict === "explained").length
+  const caught = hunted.length - survivors.length - explainedCount
+  console.log(`\n${caught} caught, ${explainedCount} explained, ${survivors.length} survived of ${hunted.length}`)
+  for (const survivor of survivors) console.log(`  ${shown(survivor)}`)
+}
+process.exitCode = survivors.length <= hunted.length * 0.02 ? 0 : 1
