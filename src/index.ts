@@ -16,6 +16,7 @@ export {
   ListenFailed,
   MdnsUnavailable,
   OperationTooLarge,
+  PurgeRefused,
   PeerUnreachable,
   PeersNotDiscovered,
   RowNotFound,

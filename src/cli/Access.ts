@@ -15,6 +15,7 @@ import * as Home from "../services/Home.ts"
 import type { Memory } from "../services/Memory.ts"
 import type { NodeStatus, PeerStatus } from "../services/Status.ts"
 import * as LockHolder from "../services/store/LockHolder.ts"
+import type { Purging } from "../services/Purging.ts"
 import type { Verification } from "../services/Verification.ts"
 import { HomeNotFound, NodeNotRunning } from "./Failure.ts"
 import * as Globals from "./Globals.ts"
@@ -26,6 +27,7 @@ export interface Access {
   readonly memory: Memory["Service"]
   readonly archive: Effect.Effect<Archive, ConfigInvalid>
   readonly verification: Verification
+  readonly purging: Purging
   readonly status: Effect.Effect<NodeStatus, StoreUnavailable | ConfigInvalid>
   readonly peers: Effect.Effect<ReadonlyArray<PeerStatus>, StoreUnavailable | NodeNotRunning>
 }
@@ -103,25 +105,30 @@ const isAbsent = (path: string): boolean => {
 const running = Effect.fnUntraced(function* (home: string) {
   if (!existsSync(Home.paths(home).socket)) return Option.none<Access>()
   const Client = yield* Effect.promise(() => import("../services/api/Client.ts"))
-  return Option.map(yield* Client.connect(home), ({ memory, archive, verification, status, peers }): Access => ({
-    home,
-    isRunning: true,
-    memory,
-    archive: Effect.succeed(archive),
-    verification,
-    status,
-    peers
-  }))
+  return Option.map(
+    yield* Client.connect(home),
+    ({ memory, archive, verification, purging, status, peers }): Access => ({
+      home,
+      isRunning: true,
+      memory,
+      archive: Effect.succeed(archive),
+      verification,
+      purging,
+      status,
+      peers
+    })
+  )
 })
 
 const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
-  const [{ Store }, { Memory }, { Clock }, Archive, Verification, ReplicaState] = yield* Effect.promise(() =>
+  const [{ Store }, { Memory }, { Clock }, Archive, Verification, Purging, ReplicaState] = yield* Effect.promise(() =>
     Promise.all([
       import("../services/Store.ts"),
       import("../services/Memory.ts"),
       import("../services/Clock.ts"),
       import("../services/Archive.ts"),
       import("../services/Verification.ts"),
+      import("../services/Purging.ts"),
       import("../services/api/ReplicaState.ts")
     ])
   )
@@ -145,6 +152,7 @@ const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
       Effect.provideService(Store, Context.get(context, Store))
     ),
     verification: Verification.make(Context.get(context, Store)),
+    purging: Purging.make(Context.get(context, Store)),
     status: Effect.gen(function* () {
       const status = yield* ReplicaState.stopped(yield* Config.load())
       // What is open for writing here is held by this process.

@@ -22,6 +22,7 @@ import * as Log from "./Log.ts"
 import * as Note from "./Note.ts"
 import { OutputFailed, write } from "./Output.ts"
 import * as Passphrase from "./Passphrase.ts"
+import * as Purge from "./Purge.ts"
 import * as Restore from "./Restore.ts"
 import * as Search from "./Search.ts"
 import * as Start from "./Start.ts"
@@ -60,6 +61,7 @@ const feralSync = Command.make("feral-sync").pipe(
     Backup.command,
     Restore.command,
     Compact.command,
+    Purge.command,
     Verify.command,
     Identity.command
   ]),

@@ -180,6 +180,26 @@ export class KindUnknown extends Schema.TaggedError<KindUnknown>()("KindUnknown"
   }
 }
 
+/** What was asked to be purged cannot be. */
+export class PurgeRefused extends Schema.TaggedError<PurgeRefused>()("PurgeRefused", {
+  reason: Schema.Literals(["scope", "invalid", "known kind", "own rows"]),
+  name: Schema.String
+}) {
+  override get message(): string {
+    const name = JSON.stringify(this.name)
+    switch (this.reason) {
+      case "scope":
+        return "nothing was removed: name a kind or an origin, one of the two"
+      case "invalid":
+        return `nothing was removed (${name} is not a name of a kind or a node): give it as ${commandLine("status")} shows it`
+      case "known kind":
+        return `nothing was removed (this version knows ${name}): delete its rows one by one, or remove those of one node with ${commandLine("purge --origin NODE-ID")}`
+      case "own rows":
+        return `nothing was removed (${name} is this node itself): delete its rows one by one, or give the id of another node`
+    }
+  }
+}
+
 /** A file that was named for a backup, an export or an import cannot be used. */
 export class FileUnusable extends Schema.TaggedError<FileUnusable>()("FileUnusable", {
   file: Schema.String,

@@ -38,6 +38,7 @@ const attempt = (args: ReadonlyArray<string>) =>
       },
       archive: unused,
       verification: { damage: unused, audit: unused, compare: unused },
+      purging: { purge: () => unused },
       status: unused,
       peers: unused
     }

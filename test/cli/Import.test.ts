@@ -45,6 +45,7 @@ describe("import", () => {
             Effect.provideService(Store, store)
           ),
           verification: { damage: unused, audit: unused, compare: unused },
+          purging: { purge: () => unused },
           status: unused,
           peers: unused
         }

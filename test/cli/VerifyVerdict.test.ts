@@ -86,6 +86,7 @@ const attempt = Effect.fnUntraced(function* (
       audit: Effect.succeed({ rows: 1, digest: "0", corrected: [] }),
       compare: Effect.succeed(peers)
     },
+    purging: { purge: () => unused },
     status: unused,
     peers: unused
   }

@@ -5,15 +5,17 @@ import { renameSync } from "node:fs"
 import { request } from "node:http"
 import { connect as dial, createServer, type Socket } from "node:net"
 import { join } from "node:path"
+import * as VectorClock from "../../src/core/VectorClock.ts"
 import { Api } from "../../src/services/Api.ts"
 import * as Client from "../../src/services/api/Client.ts"
 import { Clock } from "../../src/services/Clock.ts"
 import { Config, type Settings } from "../../src/services/Config.ts"
-import { OperationTooLarge, RowNotFound, StoreUnavailable } from "../../src/services/Failure.ts"
+import { OperationTooLarge, PurgeRefused, RowNotFound, StoreUnavailable } from "../../src/services/Failure.ts"
 import { Memory } from "../../src/services/Memory.ts"
 import { NodeStatus } from "../../src/services/Status.ts"
 import { Store } from "../../src/services/Store.ts"
 import { version } from "../../src/services/Version.ts"
+import { node, write } from "../support/Network.ts"
 import { peer, surroundings } from "../support/Surroundings.ts"
 
 /** A node that is nothing but a memory and its interface. It ends with the scope. */
@@ -94,6 +96,36 @@ describe("Api", () => {
         const [row] = yield* memory.notes.list()
         assert.deepInclude(row, { id: note.id, content: "changed", tags: ["a", "b"], importance: "high" })
         assert.strictEqual((yield* memory.facts.list())[0]?.object, "grey")
+      })
+    )
+  )
+
+  it.live("rows of an unknown kind are purged through a running node, which says why it does not", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        const store = Context.get(yield* start({ home }), Store)
+        const { purging, status } = yield* connected(home)
+        const rows = [1, 2].map((wall) => write(node("rogue"), { wall, counter: 0 }, `r${wall}`, "junk"))
+        yield* store.apply({ operations: rows, through: VectorClock.empty, quarantined: [] })
+        const counted = yield* purging.purge({ kind: "junk", is_dry_run: true })
+        assert.deepStrictEqual(counted.origins, [{ origin: "rogue", rows: 2, bytes: counted.bytes }])
+        assert.strictEqual((yield* status).opaque?.bytes, counted.bytes)
+        assert.deepStrictEqual(yield* purging.purge({ kind: "junk" }), counted)
+        const { opaque } = yield* status
+        assert.strictEqual(opaque?.bytes, 0)
+        assert.deepStrictEqual(opaque?.purged, [{ kind: "junk", origin: "rogue", rows: 2, bytes: counted.bytes }])
+        for (const [request, reason] of [
+          [{ kind: "notes" }, "known kind"],
+          [{ kind: "a\nb" }, "invalid"],
+          [{ origin: store.nodeId }, "own rows"],
+          [{}, "scope"],
+          [{ kind: "junk", origin: "rogue" }, "scope"]
+        ] as const) {
+          const failure = yield* Effect.flip(purging.purge(request))
+          assert.instanceOf(failure, PurgeRefused)
+          assert.strictEqual(failure._tag === "PurgeRefused" && failure.reason, reason)
+          assert.match(failure.message, /^nothing was removed.*: /)
+        }
       })
     )
   )

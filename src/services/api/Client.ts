@@ -10,9 +10,10 @@ import { HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { existsSync } from "node:fs"
 import type { Archive } from "../Archive.ts"
-import { InputInvalid, OperationTooLarge, RowNotFound, StoreUnavailable } from "../Failure.ts"
+import { InputInvalid, OperationTooLarge, PurgeRefused, RowNotFound, StoreUnavailable } from "../Failure.ts"
 import * as Home from "../Home.ts"
 import { Memory, type Page } from "../Memory.ts"
+import type { Purging } from "../Purging.ts"
 import type { NodeStatus, PeerStatus } from "../Status.ts"
 import type { Verification } from "../Verification.ts"
 import * as Contract from "./Contract.ts"
@@ -27,6 +28,7 @@ export class Client extends Context.Service<
     readonly memory: Memory["Service"]
     readonly archive: Archive
     readonly verification: Verification
+    readonly purging: Purging
   }
 >()("feral-sync/services/api/Client") {}
 
@@ -111,25 +113,30 @@ const make = Effect.gen(function* () {
     audit: answered(client.verify.audit(), "1 hour"),
     compare: answered(client.verify.compare(), "1 hour")
   }
+  const purging: Purging = {
+    purge: (payload) => answered(client.purge({ payload }), "10 minutes")
+  }
   return Client.of({
     status: answered(client.status()),
     peers: answered(client.peers()),
     memory,
     archive,
-    verification
+    verification,
+    purging
   })
 })
 
 /** Rows in one request: entries may be large. */
 const pageSize = 250
 
-type Known = StoreUnavailable | RowNotFound | OperationTooLarge | InputInvalid
+type Known = StoreUnavailable | RowNotFound | OperationTooLarge | InputInvalid | PurgeRefused
 
 const isKnown = <E>(error: E): error is Extract<E, Known> =>
   error instanceof StoreUnavailable ||
   error instanceof RowNotFound ||
   error instanceof OperationTooLarge ||
-  error instanceof InputInvalid
+  error instanceof InputInvalid ||
+  error instanceof PurgeRefused
 
 /** The failures of the node as they are; everything else is a node that does not answer as it should. */
 const answered = <A, E>(

@@ -2,7 +2,7 @@
  * The local HTTP interface of a running node, as data: server and client are both derived from it.
  *
  * Lists are paged: at most `maxPage` rows for one request, in the order of their ids, after the id `after`. Errors are JSON
- * with `_tag`; the status codes are 400 for `InputInvalid`, 404 for `RowNotFound`, 413 for `OperationTooLarge` and 503 for
+ * with `_tag`; the status codes are 400 for `InputInvalid` and `PurgeRefused`, 404 for `RowNotFound`, 413 for `OperationTooLarge` and 503 for
  * `StoreUnavailable`.
  */
 import { Schema } from "effect"
@@ -12,6 +12,7 @@ import * as Row from "../../core/Row.ts"
 import * as Archive from "../Archive.ts"
 import * as Failure from "../Failure.ts"
 import { Match, SearchInput, Written } from "../Memory.ts"
+import * as Purging from "../Purging.ts"
 import { AuditedRows, Compared, NodeStatus, PeerStatus } from "../Status.ts"
 
 /** Rows in one answer, at most. */
@@ -21,6 +22,7 @@ const Unavailable = Failure.StoreUnavailable.pipe(HttpApiSchema.status(503))
 const TooLarge = Failure.OperationTooLarge.pipe(HttpApiSchema.status(413))
 const NotFound = Failure.RowNotFound.pipe(HttpApiSchema.status(404))
 
+const Refused = Failure.PurgeRefused.pipe(HttpApiSchema.status(400))
 const Invalid = Failure.InputInvalid.pipe(HttpApiSchema.status(400))
 
 /** The input of a write as it came. `Memory` decodes it, so that a wrong one is the same failure here as in a program. */
@@ -60,6 +62,15 @@ export const search = HttpApiGroup.make("search", { topLevel: true }).add(
     }),
     success: Schema.Array(Match),
     error: Unavailable
+  })
+)
+
+/** Removes rows of an unknown kind, or of an origin; see `Purging.ts`. */
+export const purge = HttpApiGroup.make("purge", { topLevel: true }).add(
+  HttpApiEndpoint.post("purge", "/purge", {
+    payload: Purging.Request,
+    success: Purging.Purged,
+    error: [Unavailable, Refused]
   })
 )
 
@@ -161,6 +172,7 @@ export class Contract extends HttpApi.make("feral-sync").add(
   node,
   verify,
   search,
+  purge,
   archive,
   events,
   notes,

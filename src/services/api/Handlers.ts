@@ -10,6 +10,7 @@ import { Config } from "../Config.ts"
 import { Memory } from "../Memory.ts"
 import * as Inputs from "../memory/Inputs.ts"
 import { Peers } from "../Peers.ts"
+import * as Purging from "../Purging.ts"
 import { Store } from "../Store.ts"
 import * as Verification from "../Verification.ts"
 import * as Contract from "./Contract.ts"
@@ -52,6 +53,15 @@ const search = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const memory = yield* Memory
     return handlers.handleAll({ search: ({ payload }) => memory.search(payload) })
+  })
+)
+
+const purge = HttpApiBuilder.group(
+  Contract.Contract,
+  "purge",
+  Effect.fnUntraced(function* (handlers) {
+    const { purge } = Purging.make(yield* Store)
+    return handlers.handleAll({ purge: ({ payload }) => purge(payload) })
   })
 )
 
@@ -130,7 +140,7 @@ export const make = (apiPort: Effect.Effect<number | null>) =>
           Effect.map(node(apiPort), (answers) => handlers.handleAll(answers))
         )
       ),
-      Layer.provide([verify, search, archive, events, notes, facts, episodes, log]),
+      Layer.provide([verify, search, purge, archive, events, notes, facts, episodes, log]),
       Layer.provide(NodeHttpServer.layerHttpServices)
     )
   )

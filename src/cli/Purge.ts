@@ -1,0 +1,90 @@
+/**
+ * `purge`: removes rows of an unknown kind, or of one origin, from this node, and says what that means for the other nodes.
+ */
+import { Effect } from "effect"
+import { Command, Flag } from "effect/cli"
+import { sized } from "../services/Home.ts"
+import { commandLine, quoted } from "../services/Invocation.ts"
+import type { Purged } from "../services/Purging.ts"
+import * as Access from "./Access.ts"
+import { WrongUsage } from "./Failure.ts"
+import * as Fields from "./Fields.ts"
+import * as Globals from "./Globals.ts"
+import { counted, oneLine, writeJson, writeLine } from "./Output.ts"
+
+export const command = Command.make(
+  "purge",
+  {
+    kind: Fields.maybe(
+      Fields.textFlag("kind", "KIND", "Remove the rows of a kind that this version does not know, whoever wrote them")
+    ),
+    origin: Fields.maybe(
+      Fields.textFlag("origin", "NODE-ID", "Remove all rows that a node wrote, notes and facts included")
+    ),
+    isDry: Flag.Boolean("dry-run").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription("Count the rows and remove nothing")
+    )
+  },
+  Effect.fnUntraced(function* ({ kind, origin, isDry }) {
+    if ((kind === undefined) === (origin === undefined)) {
+      return yield* new WrongUsage({ message: `name what to remove: --kind KIND or --origin NODE-ID, one of the two` })
+    }
+    const access = yield* Access.open(isDry ? "read" : "change")
+    const purged = yield* access.purging.purge({
+      ...(kind === undefined ? {} : { kind }),
+      ...(origin === undefined ? {} : { origin }),
+      is_dry_run: isDry
+    })
+    if (yield* Globals.Json) return yield* writeJson({ ...purged, is_dry_run: isDry })
+    const what = kind === undefined ? `of the node ${oneLine(origin ?? "")}` : `of the kind ${oneLine(kind)}`
+    yield* writeLine(describe(purged, { what, kind, origin, isDry }, access.home).join("\n"))
+  }, Effect.scoped)
+).pipe(
+  Command.withDescription(
+    "Remove rows from this node for good: those of a kind that this version does not know, or all rows of one origin. " +
+      "It works on this node alone, at once, with a running node and without. Look first with --dry-run. " +
+      "Peers keep what they hold and do not send it again. Run the same command on every node: until then digests differ, and status and verify say why."
+  ),
+  Command.withShortDescription("Remove rows of an unknown kind, or of one origin"),
+  Command.withExamples([
+    { command: "feral-sync purge --kind junk --dry-run", description: "Count what would be removed" },
+    { command: "feral-sync purge --kind junk" },
+    { command: "feral-sync purge --origin cc67104d01bb055f --json | jq .rows" }
+  ])
+)
+
+interface Asked {
+  readonly what: string
+  readonly kind: string | undefined
+  readonly origin: string | undefined
+  readonly isDry: boolean
+}
+
+/** Origins that are named at most. */
+const named = 10
+
+const describe = ({ rows, bytes, origins }: Purged, asked: Asked, home: string): ReadonlyArray<string> => {
+  const { what, kind, origin, isDry } = asked
+  if (rows === 0) return [`This node holds no rows ${what}.`]
+  const again = kind === undefined ? `--origin ${quoted(origin ?? "")}` : `--kind ${quoted(kind)}`
+  const list = origins
+    .slice(0, named)
+    .map((one) => `  ${oneLine(one.origin)}: ${counted(one.rows, "row")}, ${sized(one.bytes)}`)
+  const more = origins.length > named ? [`  and ${origins.length - named} more origins`] : []
+  const head = `${isDry ? "Would remove" : "Removed"} ${counted(rows, "row")} ${what}, ${sized(bytes)}, from this node`
+  if (isDry) return [`${head}:`, ...list, ...more, "", `To remove them: ${commandLine(`purge ${again}`, home)}`]
+  return [
+    `${head}:`,
+    ...list,
+    ...more,
+    "",
+    "Other nodes keep what they hold. They do not send it to this node again, and this node does not take it again.",
+    "A node that joins later does not get these rows from this node.",
+    "Run the same command on every node. Until then digests differ, and the difference is named as purged rows by:",
+    `  ${commandLine("verify", home)}`,
+    "What is written from now on is taken like before. To keep a node out, remove it and change the passphrase:",
+    `  ${commandLine("peers remove NODE-ID", home)}`,
+    `  ${commandLine("passphrase rotate", home)}`
+  ]
+}
