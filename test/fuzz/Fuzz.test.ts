@@ -12,7 +12,11 @@ describe("what reads bytes of others", () => {
       () =>
         Effect.scoped(
           Effect.gen(function* () {
-            const { inputs, outcomes } = yield* run(target, { seed: 1, seconds: 3 })
+            const { inputs, outcomes } = yield* run(target, {
+              seed: 1,
+              seconds: 60,
+              inputs: target.corpus.length + 60
+            })
             assert.isAbove(inputs, target.corpus.length)
             assert.isAbove(outcomes.size, 5)
           })

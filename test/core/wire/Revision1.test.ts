@@ -97,9 +97,10 @@ describe("revision 1", () => {
     })
   }
 
-  it("carries clocks of 10,000 origins, and what is new of them", () => {
+  // Its clock comes before the proof, in the one frame that is read of a stranger.
+  it("carries clocks of 600 origins, and what is new of them", () => {
     const clock = { now: began }
-    const operations = Array.from({ length: 10_000 }, (_, n) =>
+    const operations = Array.from({ length: 600 }, (_, n) =>
       write(NodeId.make(`origin-${n}`), { wall: n + 1, counter: 0 }, `row ${n}`)
     )
     const through = VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))
