@@ -8,7 +8,7 @@ import type { Wins } from "./Merge.ts"
 import type { NodeId } from "./NodeId.ts"
 import type { Operation } from "./Operation.ts"
 import type { Purges } from "./Purge.ts"
-import * as VectorClock from "./VectorClock.ts"
+import type * as VectorClock from "./VectorClock.ts"
 
 /** The rows of one origin, tombstones included: how many, and their digest. */
 export interface Holding {
@@ -51,7 +51,16 @@ export interface Snapshot {
   readonly holdings: Holdings
   /** What an operator removed from this replica, though `clock` covers it. */
   readonly purges: Purges
+  /** How often origins without rows were forgotten since the replica was opened. */
+  readonly forgets?: number
 }
+
+/**
+ * Whether a replica tells others how far it covers an origin: it holds rows of it. Where rows were removed by hand, of any
+ * origin: what they won over has no winner here any more, and must not be sent again.
+ */
+export const speaksOf = ({ holdings, purges }: Pick<Snapshot, "holdings" | "purges">, node: NodeId): boolean =>
+  HashMap.has(holdings, node) || !HashMap.isEmpty(purges)
 
 /** What commits have written: the readings of each origin, and whose operations won over whose. */
 export interface Touched {
@@ -97,25 +106,23 @@ export interface Batch {
 }
 
 /**
- * How many origins the replica `self` would know of after a batch, itself included. A clock of too many origins is taken by no
- * peer, so whoever makes up origins must be stopped before they are committed.
+ * Of how many origins the replica `self` would have rows after a batch, itself included. A clock of too many origins is taken by no
+ * peer, so whoever makes up origins must be stopped before they are committed. Coverage without an operation adds none.
  */
 export const originsAfter = (
   self: NodeId,
-  { clock, tops }: Snapshot,
-  { operations, through }: Pick<Batch, "operations" | "through">
+  { holdings }: Pick<Snapshot, "holdings">,
+  operations: ReadonlyArray<Operation>
 ): number => {
   const fresh = new Set<NodeId>()
   const add = (node: NodeId) => {
-    if (!HashMap.has(clock, node) && !HashMap.has(tops, node)) fresh.add(node)
+    if (!HashMap.has(holdings, node)) fresh.add(node)
   }
   add(self)
-  for (const node of HashMap.keys(through)) add(node)
   let last: NodeId | undefined
   for (const { hlc } of operations) {
     if (hlc.node !== last) add(hlc.node)
     last = hlc.node
   }
-  const known = VectorClock.includes(clock, tops) ? clock : VectorClock.merge(clock, tops)
-  return HashMap.size(known) + fresh.size
+  return HashMap.size(holdings) + fresh.size
 }

@@ -27,6 +27,7 @@ import {
 } from "./Failure.ts"
 import * as Digest from "./Digest.ts"
 import * as Handshake from "./Handshake.ts"
+import * as Coverage from "./session/Coverage.ts"
 import * as Deferral from "./session/Deferral.ts"
 import { type NodeId, utf8Length } from "./NodeId.ts"
 import * as Inbound from "./session/Inbound.ts"
@@ -252,8 +253,7 @@ const told = ({ peer }: Session, { ticket, instance }: Wire.Hello): ReadonlyArra
 const onHello = (session: Session, message: Wire.Hello, now: number): Step => {
   const { clock, clockHash } = message
   if (clock === undefined) return clockHash === undefined ? withoutClock(session) : onHash(session, message, now)
-  const begun = VectorClock.merge(session.begun, clock)
-  if (HashMap.size(begun) > Wire.limits.origins) return fail(session, "protocol", Inbound.tooManyOrigins)
+  const begun = Coverage.withinLimit(session.local, VectorClock.merge(session.begun, clock))
   if (message.more === true) return [{ ...session, begun }, []]
   const heard = greeted({ ...session, begun: VectorClock.empty }, message, begun, now)
   // The dialler has told its clock when it saw that the hashes differ. Now it is the server's turn.
@@ -356,7 +356,7 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number, clockHas
     time: 0
   } as const
   if (options.revision === 2 && isFirst && options.role === "dialler") return [sendHello(first)]
-  const clock = phase === "open" ? local.clock : clockToTell(session)
+  const clock = phase === "open" ? Coverage.told(session) : clockToTell(session)
   // Until the peer has told what it takes, it is taken to take as little as can be configured.
   const room = options.revision !== 2 ? Infinity : isHashed && clockHash === undefined ? 2_000 : session.takes.frame / 4
   const uncovered = uncoveredOf(local, room)
@@ -364,7 +364,7 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number, clockHas
     ...first,
     nodeId: options.revision === 2 && !isFirst ? undefined : options.self,
     // A digest is the digest of a clock: none goes with a clock that is not ours.
-    ...(VectorClock.includes(clock, local.clock) ? digestsOf(local) : {}),
+    ...(Coverage.isWhole(local, clock) ? digestsOf(local) : {}),
     uncovered,
     features: options.isProbe === true ? features : [Repair.feature],
     time: now,
@@ -400,6 +400,7 @@ const uncoveredOf = ({ clock, tops, holdings }: Snapshot, room: number): Holding
   const fits = (node: NodeId) => (bytes += utf8Length(JSON.stringify(node)) + 40) <= room
   return HashMap.fromIterable(
     [...HashMap.keys(VectorClock.difference(tops, clock))]
+      .filter((node) => HashMap.has(holdings, node))
       .slice(0, Wire.limits.uncovered)
       .filter(fits)
       .map((node) => [node, holdingOf(holdings, node)] as const)
@@ -410,10 +411,13 @@ const uncoveredOf = ({ clock, tops, holdings }: Snapshot, room: number): Holding
  * The clock of a greeting. After a restore, peers may know more of our own history than we do: whom we meet for the first time
  * since the store was opened is asked for all that came after that moment.
  */
-const clockToTell = ({ options, local, peer = options.expected }: Session): VectorClock.VectorClock =>
-  peer !== undefined && options.met.has(peer)
-    ? local.clock
-    : VectorClock.withEntry(local.clock, options.self, options.openedAt)
+const clockToTell = (session: Session): VectorClock.VectorClock => {
+  const { options, peer = options.expected } = session
+  const clock = Coverage.told(session)
+  return (peer !== undefined && options.met.has(peer)) || !HashMap.has(clock, options.self)
+    ? clock
+    : VectorClock.withEntry(clock, options.self, options.openedAt)
+}
 
 /** What a proof of `prover` speaks about, where `theirs` is the peer's node id. */
 const transcript = ({ options }: Session, prover: Handshake.Role, theirs: string): Handshake.Transcript => {

@@ -462,7 +462,10 @@ export interface Filled {
   readonly taken: number
 }
 
-/** Cuts a clock into parts whose wire text has about `maxBytes` bytes each; at least one entry in each, and one part at least. */
+/**
+ * Cuts a clock into parts whose wire text has about `maxBytes` bytes each, and no more entries than a message may have; at least one
+ * entry in each, and one part at least.
+ */
 export const partsOf = (clock: VectorClock.VectorClock, maxBytes: number): ReadonlyArray<VectorClock.VectorClock> => {
   const parts: Array<Array<readonly [NodeId, Reading]>> = [[]]
   let bytes = 0
@@ -470,7 +473,7 @@ export const partsOf = (clock: VectorClock.VectorClock, maxBytes: number): Reado
     // The id stands there twice, and may have to be escaped.
     const size = 2 * utf8Length(JSON.stringify(node)) + 40
     let part = parts.at(-1) ?? []
-    if (part.length > 0 && bytes + size > maxBytes) {
+    if (part.length >= limits.origins || (part.length > 0 && bytes + size > maxBytes)) {
       parts.push((part = []))
       bytes = 0
     }

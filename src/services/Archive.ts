@@ -85,7 +85,7 @@ export const make = Effect.fnUntraced(function* ({
     const through = VectorClock.empty
     const all = read.map(({ operation }) => operation)
     // A clock of more origins than that is taken by no peer: what adds to them stays out.
-    const isCrowded = originsAfter(store.nodeId, snapshot, { operations: all, through }) > limits.origins
+    const isCrowded = originsAfter(store.nodeId, snapshot, all) > limits.origins
     const isKnown = ({ hlc: { node } }: Operation) =>
       node === store.nodeId || HashMap.has(snapshot.clock, node) || HashMap.has(snapshot.tops, node)
     const operations = isCrowded ? all.filter(isKnown) : all

@@ -23,9 +23,11 @@ import type { VectorClock } from "../core/VectorClock.ts"
 import type { KindUnknown, StoreUnavailable } from "./Failure.ts"
 import * as InMemory from "./store/InMemory.ts"
 import type { Quota, Usage } from "./store/Opaque.ts"
+import type { Kept, Origin } from "./store/Origins.ts"
 import * as Sqlite from "./store/Sqlite.ts"
 import * as SqliteCompact from "./store/SqliteCompact.ts"
 
+export type { Kept, Origin } from "./store/Origins.ts"
 export type { Batch, Delta, DeltaRequest, Quarantined, Snapshot, Touched } from "../core/Replica.ts"
 
 /** A local write before it gets its place in time. */
@@ -72,6 +74,12 @@ export interface Counts {
   readonly execution_log: number
   readonly tombstones: number
   readonly quarantine: number
+}
+
+/** Origins that were forgotten, and those that stay. */
+export interface Forgotten {
+  readonly forgotten: ReadonlyArray<NodeId>
+  readonly kept: ReadonlyMap<NodeId, Kept>
 }
 
 export class Store extends Context.Service<
@@ -129,6 +137,12 @@ export class Store extends Context.Service<
      * but new versions. See `core/Purge.ts`. `isDry` only counts them.
      */
     purge(scope: Scope, options?: { readonly isDry?: boolean }): Effect.Effect<ReadonlyArray<Removed>, StoreUnavailable>
+    /** The nodes that have written something that was taken here: those with the most rows first. */
+    readonly origins: Effect.Effect<ReadonlyArray<Origin>>
+    /**
+     * Forgets origins of which no row is left, and says which of them stay and why. It costs nothing but asking peers once more.
+     */
+    forgetOrigins(origins: ReadonlyArray<NodeId>): Effect.Effect<Forgotten, StoreUnavailable>
     readonly counts: Effect.Effect<Counts, StoreUnavailable>
     readonly quarantine: Effect.Effect<ReadonlyArray<Quarantined>, StoreUnavailable>
     /** What is wrong with the file that holds the rows; nothing when the list is empty. Looks at all of it. */

@@ -87,6 +87,11 @@ describe("what a third party writes", () => {
   it("keeps back no claim for ever: when the peer has got it from elsewhere, all others are told", () => {
     let now = start
     const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
+    // Both hold it, and neither covers it.
+    const y = node("y")
+    for (const replica of [left, right]) {
+      replica.apply({ operations: [write(y, at(start), "old")], through: VectorClock.empty, quarantined: [] })
+    }
     const link = new Link(left, right, () => now)
     const settle = () => {
       for (let turn = 0; turn < 20; turn++) while (link.deliver(0) || link.deliver(1)) continue
@@ -96,8 +101,7 @@ describe("what a third party writes", () => {
     const through = VectorClock.fromEntries([[x, theirs.hlc]])
     left.apply({ operations: [theirs], through, quarantined: [] })
     link.notify(0)
-    // A claim without an operation: what it is about was beaten long ago.
-    const y = node("y")
+    // Coverage without an operation.
     left.apply({ operations: [], through: VectorClock.fromEntries([[y, at(start + 1)]]), quarantined: [] })
     link.notify(0)
     right.apply({ operations: [theirs], through, quarantined: [] })

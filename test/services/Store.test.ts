@@ -8,6 +8,8 @@ import * as Hlc from "../../src/core/Hlc.ts"
 import { Kind } from "../../src/core/Operation.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
 import { KindUnknown } from "../../src/services/Failure.ts"
+import type { Kept } from "../../src/services/Store.ts"
+import * as State from "../../src/services/store/State.ts"
 import { draft } from "../support/Drafts.ts"
 import { node, write } from "../support/Network.ts"
 import { at, batch, clockOf, described, everything, places } from "../support/Stores.ts"
@@ -77,7 +79,7 @@ for (const { name, make } of places) {
         yield* store.apply(batch([write(a, at(700), "r1"), write(a, at(900, 7), "r1", "episodes")]))
         const [first] = yield* store.append([draft("r2")])
         assert.deepStrictEqual(first?.hlc, { ...at(900, 8), node: store.nodeId })
-        yield* store.apply(batch([], { b: at(1_000) }))
+        yield* store.apply(batch([], { a: at(1_000) }))
         const [second] = yield* store.append([draft("r2")])
         assert.deepStrictEqual(second?.hlc, { ...at(1_000, 1), node: store.nodeId })
       })
@@ -162,16 +164,112 @@ for (const { name, make } of places) {
     it.effect("`through` moves the clock, and only forward; operations alone do not move it", () =>
       Effect.gen(function* () {
         const store = yield* fresh
-        yield* store.apply(batch([write(a, at(5), "r"), write(b, at(6), "r")], { a: at(4), c: at(8) }))
+        yield* store.apply(batch([write(a, at(5), "r"), write(b, at(6), "r")], { a: at(4), [store.nodeId]: at(8) }))
         const { clock, tops } = yield* store.snapshot
-        assert.strictEqual(VectorClock.compare(clock, clockOf({ a: at(4), c: at(8) })), "equal")
+        assert.strictEqual(VectorClock.compare(clock, clockOf({ a: at(4), [store.nodeId]: at(8) })), "equal")
         assert.strictEqual(VectorClock.compare(tops, clockOf({ a: at(5), b: at(6) })), "equal")
         assert.strictEqual(VectorClock.compare(yield* store.vectorClock, clock), "equal")
         yield* store.apply(batch([], { a: at(2), b: at(6) }))
         assert.strictEqual(
-          VectorClock.compare(yield* store.vectorClock, clockOf({ a: at(4), b: at(6), c: at(8) })),
+          VectorClock.compare(yield* store.vectorClock, clockOf({ a: at(4), b: at(6), [store.nodeId]: at(8) })),
           "equal"
         )
+      })
+    )
+
+    it.effect("coverage names no origin: what no operation was taken of is not known, and moves no time", () =>
+      Effect.gen(function* () {
+        const store = yield* fresh
+        const made = Object.fromEntries(Array.from({ length: 9_000 }, (_, n) => [`made-up-${n}`, at(90_000)]))
+        const { hasChanged } = yield* store.apply(batch([], made))
+        assert.isFalse(hasChanged)
+        yield* store.apply(batch([write(a, at(5), "r")], { ...made, a: at(5) }))
+        assert.strictEqual(VectorClock.compare(yield* store.vectorClock, clockOf({ a: at(5) })), "equal")
+        const [next] = yield* store.append([draft("r2")])
+        assert.isBelow(next?.hlc.wall ?? Infinity, 90_000)
+      })
+    )
+
+    it.effect("of origins whose rows all lost, the latest are remembered, also after a restart, and time goes on", () =>
+      Effect.gen(function* () {
+        const place = yield* make
+        yield* TestClock.setTime(1)
+        const losers = Array.from({ length: 3_000 }, (_, n) => node(`loser-${n}`))
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const store = yield* place.open
+            yield* store.append([draft("mine")])
+            yield* store.apply(batch([write(a, at(5), "r", "episodes")], { a: at(5) }))
+            // In a set that only grows the first one stays.
+            for (let from = 0; from < losers.length; from += 250) {
+              const some = losers.slice(from, from + 250).map((loser, n) => [loser, at(10 + from + n)] as const)
+              yield* store.apply(
+                batch(
+                  some.map(([loser, reading]) => write(loser, reading, "r", "episodes")),
+                  Object.fromEntries(some)
+                )
+              )
+            }
+            const { clock, tops } = yield* store.snapshot
+            assert.isAtMost(HashMap.size(clock), State.rowless.most + 2)
+            assert.isAtMost(HashMap.size(tops), State.rowless.most + 2)
+            assert.isTrue(HashMap.has(clock, store.nodeId) && HashMap.has(clock, a))
+            assert.isTrue(losers.slice(-State.rowless.kept).every((loser) => HashMap.has(clock, loser)))
+          })
+        )
+        const store = yield* place.open
+        assert.isAtMost(HashMap.size(yield* store.vectorClock), State.rowless.most + 2)
+        const [next] = yield* store.append([draft("later")])
+        assert.isAtLeast(next?.hlc.wall ?? 0, 10 + losers.length - 1)
+      })
+    )
+
+    it.effect("origins are forgotten on request, but for those with rows, this node, and the latest of all", () =>
+      Effect.gen(function* () {
+        const place = yield* make
+        yield* TestClock.setTime(1)
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const store = yield* place.open
+            yield* store.append([draft("mine")])
+            yield* store.apply(
+              batch(
+                [
+                  write(a, at(5), "r"),
+                  ...[b, c].map((one, n) => write(one, at(2 + n), "r")),
+                  write(node("late"), at(9), "e", "episodes", "delete")
+                ],
+                { a: at(5), b: at(2), c: at(3), late: at(9) }
+              )
+            )
+            assert.deepStrictEqual(
+              (yield* store.origins).map(({ node, rows, isSelf }) => [node as string, rows, isSelf]).sort(),
+              [
+                ["a", 1, false],
+                ["b", 0, false],
+                ["c", 0, false],
+                ["late", 0, false],
+                [store.nodeId as string, 1, true]
+              ].sort()
+            )
+            const before = yield* store.digest
+            const { forgotten, kept } = yield* store.forgetOrigins([a, b, node("late"), node("nobody"), store.nodeId])
+            assert.deepStrictEqual(forgotten, [b])
+            assert.deepStrictEqual(
+              [...kept].sort(),
+              [
+                [a, "rows"],
+                [node("late"), "latest"],
+                [node("nobody"), "unknown"],
+                [store.nodeId, "self"]
+              ].sort() as Array<[typeof a, Kept]>
+            )
+            assert.deepStrictEqual(yield* store.digest, before)
+          })
+        )
+        const store = yield* place.open
+        assert.isFalse(HashMap.has(yield* store.vectorClock, b))
+        assert.isTrue(HashMap.has(yield* store.vectorClock, c))
       })
     )
 
@@ -220,7 +318,7 @@ for (const { name, make } of places) {
             yield* store.append([draft("r1"), draft("r2", "", "episodes")])
             yield* store.apply({
               ...batch([write(a, at(2_000), "r1", "notes", "delete"), write(b, at(3), "p", "plans")], {
-                c: at(9_000, 5)
+                b: at(9_000, 5)
               }),
               quarantined: [{ peer: a, reason: "why", text: "[" }]
             })

@@ -205,15 +205,20 @@ export const checkRenewed = (
   if (late !== undefined) broken("identity", `a node that was renewed still holds ${late.op_id} of ${late.hlc.wall}`)
 }
 
+/** What a disk covers of the origins of which it has rows. Of others each node remembers what it likes. */
+const historyOf = ({ state, rows }: Content): VectorClock.VectorClock => {
+  const origins = new Set(Array.from(rows.values(), ({ hlc }) => hlc.node))
+  return HashMap.filter(state.clock, (_, node) => origins.has(node))
+}
+
 /** Whether all disks claim the same and hold the same. */
 export const areEqual = (disks: ReadonlyArray<Content>): boolean => {
   const [first, ...others] = disks
-  return others.every(
-    ({ state }) =>
-      first !== undefined &&
-      Digest.toText(state.digest) === Digest.toText(first.state.digest) &&
-      VectorClock.compare(state.clock, first.state.clock) === "equal"
-  )
+  if (first === undefined) return true
+  const digest = Digest.toText(first.state.digest)
+  if (others.some(({ state }) => Digest.toText(state.digest) !== digest)) return false
+  const history = historyOf(first)
+  return others.every((other) => VectorClock.compare(historyOf(other), history) === "equal")
 }
 
 /**
@@ -263,11 +268,12 @@ export const checkConverged = (disks: ReadonlyArray<Content>, ledger: Ledger): v
         )
       }
     }
-    if (VectorClock.compare(state.clock, first.state.clock) !== "equal") {
+    const [ours, theirs] = [historyOf(first), historyOf({ nodeId: undefined, state, rows })]
+    if (VectorClock.compare(ours, theirs) !== "equal") {
       const show = (clock: VectorClock.VectorClock) => JSON.stringify(Object.fromEntries(HashMap.toEntries(clock)))
       broken(
         "convergence",
-        `nodes 0 and ${index} claim different histories: ${show(first.state.clock)} and ${show(state.clock)}`
+        `nodes 0 and ${index} claim different histories: ${show(ours)} and ${show(theirs)}`
       )
     }
   }

@@ -36,9 +36,13 @@ export class NaiveReplica {
     readonly wins: Merge.Wins
   }> = []
   quarantined = 0
+  forgets = 0
+  /** Whether it forgets every origin without rows at once, as a store does when there are too many. */
+  private readonly isForgetful: boolean
 
-  constructor(id: NodeId) {
+  constructor(id: NodeId, isForgetful = false) {
     this.id = id
+    this.isForgetful = isForgetful
   }
 
   /** A local write. */
@@ -79,7 +83,8 @@ export class NaiveReplica {
       noHoldings,
       rows.map(([node, operation]) => [node, { rows: 1, digest: Digest.ofOperation(operation) }])
     )
-    return { version: this.version, clock: this.clock, tops: this.tops, digest, holdings, purges: this.purges }
+    const { version, clock, tops, purges, forgets } = this
+    return { version, clock, tops, digest, holdings, purges, forgets }
   }
 
   delta({ from, since, maxBytes, maxOperations }: DeltaRequest): Delta {
@@ -132,6 +137,16 @@ export class NaiveReplica {
     this.log.push({ version: this.version, operations: [], wins: new Map() })
   }
 
+  private forget(): void {
+    const isKept = (_: unknown, node: NodeId) =>
+      node === this.id || [...this.state.values()].some(({ hlc }) => hlc.node === node)
+    const [clock, tops] = [this.clock, this.tops].map((entries) => HashMap.filter(entries, isKept))
+    if (clock === undefined || tops === undefined) return
+    if (HashMap.size(clock) < HashMap.size(this.clock) || HashMap.size(tops) < HashMap.size(this.tops)) this.forgets++
+    this.clock = clock
+    this.tops = tops
+  }
+
   private commit(operations: ReadonlyArray<Operation>, through: VectorClock.VectorClock): void {
     const { writes, wins } = Merge.mergeBatch((slot) => this.state.get(slot), operations)
     const clock = VectorClock.merge(this.clock, through)
@@ -141,5 +156,6 @@ export class NaiveReplica {
     this.clock = clock
     this.tops = VectorClock.merge(this.tops, VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc])))
     this.log.push({ version: this.version, operations: [...writes.values()], wins })
+    if (this.isForgetful) this.forget()
   }
 }

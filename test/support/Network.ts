@@ -109,11 +109,20 @@ export class Link {
     this.carry(1, Session.open(this.ends[1].session))
   }
 
-  /** Carries out what a step asks for. Reads and commits are answered at once, as the service does. */
+  /**
+   * Carries out what a step asks for. Reads and commits are answered at once, and what the answers ask for comes after what was asked
+   * for before, as in the service.
+   */
   private carry(index: 0 | 1, [session, actions]: Session.Step): void {
     const end = this.ends[index]
     end.session = session
-    for (const action of actions) {
+    const pending = [...actions]
+    const answer = (event: Session.Event) => {
+      const [next, more] = Session.step(end.session, event)
+      end.session = next
+      pending.push(...more)
+    }
+    for (let action = pending.shift(); action !== undefined; action = pending.shift()) {
       switch (action._tag) {
         case "Send":
           this.ends[index === 0 ? 1 : 0].inbox.push(action.text)
@@ -121,7 +130,7 @@ export class Link {
           end.sentOperations += action.text.split('"op_id"').length - 1
           break
         case "Read":
-          this.event(index, {
+          answer({
             _tag: "Delta",
             now: this.now(),
             request: action.request,
@@ -130,10 +139,10 @@ export class Link {
           break
         case "Commit":
           end.commits.push(this.now())
-          this.event(index, commit(end, action.batch, this.now()))
+          answer(commit(end, action.batch, this.now()))
           break
         case "Scan":
-          this.event(index, {
+          answer({
             _tag: "Scanned",
             now: this.now(),
             request: action.request,

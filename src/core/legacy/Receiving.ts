@@ -5,7 +5,7 @@
  */
 import { HashMap } from "effect"
 import * as Digest from "../Digest.ts"
-import { ProtocolViolation } from "../Failure.ts"
+import { OriginsLeftOut, ProtocolViolation } from "../Failure.ts"
 import * as Hlc from "../Hlc.ts"
 import * as Merge from "../Merge.ts"
 import type { Operation } from "../Operation.ts"
@@ -71,12 +71,18 @@ const takePiece = (exchange: Exchange, changes: Wire.Changes, more: boolean, now
     }
     return !HashMap.has(held, hlc.node)
   })
-  const operations = taken.map(({ operation }) => operation)
+  // Where there are too many origins, those that are known go on.
+  const all = taken.map(({ operation }) => operation)
+  const isKnown = ({ hlc: { node } }: Operation) => node === options.self || HashMap.has(exchange.local.tops, node)
+  const isCrowded = originsAfter(options.self, exchange.local, all) > limits.origins
+  const leftOut = new Set(isCrowded ? all.filter((one) => !isKnown(one)).map(({ hlc }) => hlc.node) : [])
+  const operations = all.filter(({ hlc: { node } }) => !leftOut.has(node))
   const tops = VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))
   const news = malformed.map((one) => ({ ...one, key: Digest.toText(Digest.fingerprint(one.text)) }))
   const next: Exchange = {
     ...withLabels(exchange, read),
     held,
+    isLeavingOut: exchange.isLeavingOut || leftOut.size > 0,
     received: VectorClock.merge(exchange.received, tops),
     known: VectorClock.merge(exchange.known, tops),
     counts: { ...counts, received: counts.received + operations.length, empties },
@@ -85,16 +91,20 @@ const takePiece = (exchange: Exchange, changes: Wire.Changes, more: boolean, now
     quarantined: new Set([...exchange.quarantined, ...news.map(({ key }) => key)]),
     taking: { rest, more }
   }
-  const through = rest === undefined && !more ? VectorClock.before(claim(next), exchange.overQuota) : VectorClock.empty
-  if (originsAfter(options.self, exchange.local, { operations, through }) > limits.origins) {
-    return end(exchange, new ProtocolViolation({ detail: `more than ${limits.origins} origins in all` }))
-  }
+  const through =
+    rest === undefined && !more && !next.isLeavingOut
+      ? VectorClock.before(claim(next), exchange.overQuota)
+      : VectorClock.empty
   const quarantined =
     peer === undefined
       ? []
       : news.filter(({ key }) => !exchange.quarantined.has(key)).map(({ reason, text }) => ({ peer, reason, text }))
   const commit: Action = { _tag: "Commit", batch: { operations, through, quarantined } }
-  return [next, [...warnings(exchange.held, held, now, options.maxDriftMs), commit]]
+  const warned: ReadonlyArray<Action> =
+    leftOut.size > 0 && !exchange.isLeavingOut
+      ? [{ _tag: "Warn", warning: new OriginsLeftOut({ count: leftOut.size }) }]
+      : []
+  return [next, [...warnings(exchange.held, held, now, options.maxDriftMs), ...warned, commit]]
 }
 
 /** A row that it holds itself is none that it cannot take. */

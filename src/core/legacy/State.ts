@@ -65,6 +65,8 @@ export interface Exchange {
   readonly held: HashMap.HashMap<NodeId, Hlc.Reading>
   /** The first operation of each origin that the quota for rows of unknown kinds kept out. */
   readonly overQuota: VectorClock.VectorClock
+  /** Whether operations of new origins were not taken, because there are too many. While it is so, nothing can be claimed. */
+  readonly isLeavingOut: boolean
   /** The greatest timestamp of each origin that it sent. */
   readonly received: VectorClock.VectorClock
   /** The frame that is being committed piece by piece, and those that wait. */
@@ -121,6 +123,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Exchang
   isLabelled: false,
   held: HashMap.empty(),
   overQuota: VectorClock.empty,
+  isLeavingOut: false,
   received: VectorClock.empty,
   taking: undefined,
   waiting: [],
@@ -165,8 +168,9 @@ export const claim = ({
 }
 
 /** Whether the peer has sent all that it had: it was asked for no less than was needed, and all of it could be taken. */
-const isComplete = ({ peer, asked, needed, held }: Exchange): boolean =>
+const isComplete = ({ peer, asked, needed, held, isLeavingOut }: Exchange): boolean =>
   peer !== undefined &&
+  !isLeavingOut &&
   HashMap.isEmpty(held) &&
   !Hlc.isAfter(VectorClock.get(asked.clock, peer), VectorClock.get(needed.clock, peer)) &&
   (asked.isWhole || !needed.isWhole)
@@ -218,7 +222,7 @@ const hasNewScope = ({ memory, scopes }: Exchange): boolean =>
 export const isUnfinished = (exchange: Exchange): boolean =>
   exchange.isLeft ||
   (exchange.returns.size > 0 && !exchange.takesNothing) ||
-  (HashMap.isEmpty(exchange.held) && !isComplete(exchange))
+  (HashMap.isEmpty(exchange.held) && !exchange.isLeavingOut && !isComplete(exchange))
 
 /** How an exchange is, for `status`. */
 export const view = ({ options, phase, peer, since, held }: Exchange): View => ({

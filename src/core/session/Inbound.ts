@@ -16,6 +16,7 @@ import * as Purge from "../Purge.ts"
 import { type Batch, originsAfter } from "../Replica.ts"
 import * as VectorClock from "../VectorClock.ts"
 import * as Wire from "../Wire.ts"
+import * as Coverage from "./Coverage.ts"
 import * as Deferral from "./Deferral.ts"
 import { acknowledge, learn, withDeferral } from "./Outbound.ts"
 import {
@@ -59,12 +60,16 @@ export const onData = (
   if (empties > emptyFrames) return new ProtocolViolation({ detail: `${empties} empty frames in a row` })
 
   const before = withDeferral(session, Deferral.meet(session.outbound.deferral, data.operations))
-  const sifted = withinAllowance(session, data, newOrigins)
-  const { brought, leftOut } = sifted
-  const { operations, held } = holdBack(sifted, data.fresh ? HashMap.empty() : inbound.held, now, options.maxDriftMs)
+  const { operations: allowed, brought, leftOut, isFull } = withinAllowance(session, data, newOrigins)
+  const { operations, held } = holdBack(
+    { operations: allowed, through: data.through },
+    data.fresh ? HashMap.empty() : inbound.held,
+    now,
+    options.maxDriftMs
+  )
   const stale = inbound.stale && !data.fresh
   const isPartial = stale || !HashMap.isEmpty(held) || HashSet.size(leftOut) > 0
-  const through = isPartial ? VectorClock.empty : sifted.through
+  const through = isPartial ? VectorClock.empty : data.through
   const quarantined = peer === undefined ? [] : data.malformed.map((malformed) => ({ peer, ...malformed }))
   const frame: Frame = {
     seq: data.seq,
@@ -78,7 +83,7 @@ export const onData = (
     return new ProtocolViolation({ detail: "it sends more than was acknowledged" })
   }
   const next: Session = {
-    ...learn(before, sifted.through, now),
+    ...learn(before, data.through, now),
     inbound: {
       ...inbound,
       seq: inbound.seq + 1,
@@ -88,7 +93,7 @@ export const onData = (
       brought,
       leftOut,
       askAgainAt:
-        HashSet.size(leftOut) === 0 ? Infinity : Math.min(inbound.askAgainAt, now + waitFor(HashSet.size(leftOut))),
+        HashSet.size(leftOut) === 0 ? Infinity : Math.min(inbound.askAgainAt, now + waitFor(HashSet.size(leftOut), isFull)),
       stale,
       empties
     }
@@ -106,31 +111,35 @@ export const onData = (
   return [after, [...news, ...commits]]
 }
 
-const waitFor = (origins: number): number =>
-  Math.min(Math.max(leftOutWait.least, origins * leftOutWait.each), leftOutWait.most)
+/** Where there is no place left, asking soon would bring the same again. */
+const waitFor = (origins: number, isFull: boolean): number =>
+  isFull ? leftOutWait.most : Math.min(Math.max(leftOutWait.least, origins * leftOutWait.each), leftOutWait.most)
 
 /**
- * What a frame says of origins that are known, and of as many new ones as may be taken. A claim about an origin of which no operation
- * was seen is worth nothing, and can be left out: the origin is then asked for as before. An operation that is left out is asked
- * for later, and until then nothing is claimed, for it may have superseded others.
+ * The operations of origins that are known, and of as many new ones as may be taken. An operation that is left out is asked for
+ * later, and until then nothing is claimed, for it may have superseded others. Coverage needs no place: a store keeps none of an
+ * origin of which it never took an operation.
  */
 const withinAllowance = (
   { inbound, local, options }: Session,
   data: Wire.Data,
   newOrigins: number
-): Pick<Wire.Data, "operations" | "through"> & Pick<Inbound, "brought" | "leftOut"> => {
-  const isInStore = (node: NodeId) =>
-    node === options.self || HashMap.has(local.clock, node) || HashMap.has(local.tops, node)
+): Pick<Wire.Data, "operations"> & Pick<Inbound, "brought" | "leftOut"> & { readonly isFull: boolean } => {
+  const isInStore = (node: NodeId) => node === options.self || HashMap.has(local.tops, node)
   const originsTaken = (brought: Inbound["brought"]) =>
-    originsAfter(options.self, local, { operations: [], through: VectorClock.empty }) +
-    HashSet.size(HashSet.filter(brought, (node) => !isInStore(node)))
+    originsAfter(options.self, local, []) + HashSet.size(HashSet.filter(brought, (node) => !isInStore(node)))
   let { brought } = inbound
   let leftOut = data.fresh ? HashSet.empty<NodeId>() : inbound.leftOut
   // Counted when it matters: most frames name no new origin.
   let room: number | undefined
+  let isFull = false
   const isTaken = (node: NodeId): boolean => {
     if (isInStore(node) || HashSet.has(brought, node)) return true
-    room ??= Math.min(newOrigins, Wire.limits.origins - originsTaken(inbound.brought))
+    if (room === undefined) {
+      const places = Wire.limits.origins - originsTaken(inbound.brought)
+      isFull = places < 1
+      room = Math.min(newOrigins, places)
+    }
     if (room < 1) return false
     room--
     brought = HashSet.add(brought, node)
@@ -142,8 +151,7 @@ const withinAllowance = (
     if (!isIn && HashSet.size(leftOut) < Wire.limits.origins) leftOut = HashSet.add(leftOut, node)
     return isIn
   })
-  const through = HashMap.filter(data.through, (_, node) => isTaken(node))
-  return { operations, through, brought, leftOut }
+  return { operations, brought, leftOut, isFull }
 }
 
 const sizeOf = (frames: ReadonlyArray<Frame>): number => frames.reduce((sum, { size }) => sum + size, 0)
@@ -239,14 +247,23 @@ export const onCommitted = (session: Session, committed: Committed, now: number)
   const notBefore = committed.notBefore ?? inbound.notBefore
   const isNews = HashMap.isEmpty(inbound.overQuota) && !HashMap.isEmpty(overQuota)
   const warning = isNews ? quotaUsed(session, "here", overQuota) : undefined
+  const through = inbound.waiting
+    .slice(0, inbound.taken)
+    .reduce((sum, { batch }) => VectorClock.merge(sum, batch.through), VectorClock.empty)
+  const current = Coverage.vouch(
+    withLocal(withoutEcho(session, committed), committed.snapshot, now),
+    VectorClock.before(through, overQuota)
+  )
   const told = tell(
     {
-      ...compareDigest(withLocal(withoutEcho(session, committed), committed.snapshot, now), now),
+      ...compareDigest(current, now),
       inbound: {
         ...inbound,
         overQuota,
         notBefore,
         waiting,
+        // What the store has not kept has given its place back.
+        brought: waiting.length > 0 ? inbound.brought : HashSet.empty(),
         taken: 0,
         commitAt: waiting.length > 0 ? Math.max(now, notBefore) : undefined,
         retryAfter: times.retry.first,
@@ -290,7 +307,7 @@ export const tell = (session: Session, seq: Option.Option<number>): Step => {
   const { local, announced, inbound } = session
   // What does not fit in one frame is told in the next.
   const [clock = VectorClock.empty, ...more] = Wire.partsOf(
-    VectorClock.difference(local.clock, announced),
+    Coverage.spoken(session, VectorClock.difference(Coverage.all(session), announced)),
     session.takes.frame - 2 * envelopeBytes
   )
   // A digest is the digest of a clock: it goes with the last part of it.
@@ -361,7 +378,7 @@ export const hear = (
  */
 export const compareDigest = (session: Session, now: number): Session => {
   const { heard, local, suspicion } = session
-  if (heard === undefined || VectorClock.compare(heard.clock, local.clock) !== "equal") {
+  if (heard === undefined || !Coverage.isSame(session, heard.clock)) {
     return suspicion === undefined ? session : { ...session, suspicion: undefined }
   }
   const ours = Digest.toText(local.digest)
@@ -390,12 +407,14 @@ export const compareDigest = (session: Session, now: number): Session => {
 }
 
 /** How many rows the peer holds that were purged here, where these are the whole difference between the two. */
-export const purgedHere = ({ heard, local }: Session): number =>
-  heard === undefined || HashMap.isEmpty(local.purges) || VectorClock.compare(heard.clock, local.clock) !== "equal"
+export const purgedHere = (session: Session): number => {
+  const { heard, local } = session
+  return heard === undefined || HashMap.isEmpty(local.purges) || !Coverage.isSame(session, heard.clock)
     ? 0
     : heard.digest === Digest.toText(local.digest)
       ? 0
       : (Purge.explains(local.purges, local.digest, heard.digest) ?? 0)
+}
 
 /** Whether rows are known of that one of the two does not take, or not yet. */
 const isMissing = (session: Session): boolean => isLeftOut(session) || purgedHere(session) > 0

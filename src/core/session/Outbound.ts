@@ -28,6 +28,7 @@ import {
 } from "../Replica.ts"
 import * as VectorClock from "../VectorClock.ts"
 import * as Wire from "../Wire.ts"
+import * as Coverage from "./Coverage.ts"
 import * as Deferral from "./Deferral.ts"
 import {
   type Action,
@@ -63,7 +64,7 @@ export const restart = (session: Session, now: number): Session => ({
  */
 export const level = (session: Session, now: number): Session => {
   const restarted = restart(session, now)
-  const isAll = VectorClock.includes(session.announced, session.local.clock) && isSettled(session.local)
+  const isAll = Coverage.isWhole(session.local, session.announced) && isSettled(session.local)
   return isAll && HashMap.isEmpty(restarted.outbound.dirty)
     ? { ...restarted, outbound: { ...restarted.outbound, fresh: false, complete: true } }
     : restarted
@@ -94,7 +95,8 @@ const allDirty = (
 const isLacking =
   ({ holdings }: Snapshot, theirs: Holdings) =>
   (_: Hlc.Reading, node: NodeId): boolean =>
-    !HashMap.has(theirs, node) || !isSameHolding(holdingOf(theirs, node), holdingOf(holdings, node))
+    HashMap.has(holdings, node) &&
+    (!HashMap.has(theirs, node) || !isSameHolding(holdingOf(theirs, node), holdingOf(holdings, node)))
 
 /** Reads on, when there is something to do and credit to do it. */
 export const pump = (session: Session, now: number): Step => {
@@ -195,14 +197,15 @@ const tellDeferral = (session: Session): Step => {
 export const frameBytes = ({ options, takes }: Session): number => Math.min(options.maxFrameBytes, takes.frame)
 
 /** What the peer may claim, and was not told yet. */
-const claims = ({
-  outbound: { dirty, offered, deferral },
-  local,
-  known,
-  options: { self }
-}: Session): VectorClock.VectorClock => {
-  const clock = Deferral.claimable(deferral, local.clock)
-  if (HashMap.isEmpty(dirty)) return VectorClock.difference(VectorClock.difference(clock, offered), known)
+const claims = (session: Session): VectorClock.VectorClock => {
+  const {
+    outbound: { dirty, offered, deferral },
+    known,
+    options: { self }
+  } = session
+  const clock = Deferral.claimable(deferral, Coverage.all(session))
+  if (HashMap.isEmpty(dirty))
+    return Coverage.spoken(session, VectorClock.difference(VectorClock.difference(clock, offered), known))
   const own = VectorClock.get(clock, self)
   return HashMap.has(dirty, self) ||
     HashMap.some(dirty, ({ beatsOwn }) => beatsOwn) ||

@@ -15,6 +15,7 @@ import { byCodePoint } from "../NodeId.ts"
 import * as Reconcile from "../Reconcile.ts"
 import * as VectorClock from "../VectorClock.ts"
 import * as Wire from "../Wire.ts"
+import * as Coverage from "./Coverage.ts"
 import * as Deferral from "./Deferral.ts"
 import { counted, frameBytes, hasCredit } from "./Outbound.ts"
 import { type Action, envelopeBytes, type Repair, type Session, type Step, times } from "./State.ts"
@@ -57,8 +58,8 @@ const beginAt = (session: Session): number => {
 }
 
 /** Whether both sides claim the same, as far as is known. */
-export const isLevel = ({ known, local, outbound }: Session): boolean =>
-  HashMap.isEmpty(outbound.dirty) && VectorClock.compare(known, local.clock) === "equal"
+export const isLevel = (session: Session): boolean =>
+  HashMap.isEmpty(session.outbound.dirty) && Coverage.isSame(session, session.known)
 
 /** Does the next thing, when it is time. */
 export const work = (session: Session, now: number): Step => {

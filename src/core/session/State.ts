@@ -20,6 +20,7 @@ import type { Batch, Delta, DeltaRequest, Holdings, Snapshot } from "../Replica.
 import { noHoldings } from "../Replica.ts"
 import * as VectorClock from "../VectorClock.ts"
 import { type Ack, type Deferred, defaultTakes, type Takes, type ToldRange } from "../Wire.ts"
+import * as Coverage from "./Coverage.ts"
 import * as Deferral from "./Deferral.ts"
 
 /** Times of the protocol, in milliseconds. */
@@ -296,6 +297,8 @@ export interface Session {
   readonly known: VectorClock.VectorClock
   /** Our clock as far as the peer was told. */
   readonly announced: VectorClock.VectorClock
+  /** What is covered here and not kept: coverage of origins without rows. It ends with the session; see `Coverage.ts`. */
+  readonly vouched: VectorClock.VectorClock
   /** The first parts of a clock of which the last one is still to come. */
   readonly begun: VectorClock.VectorClock
   /** What the peer takes. */
@@ -453,6 +456,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
   local,
   known: VectorClock.empty,
   announced: VectorClock.empty,
+  vouched: VectorClock.empty,
   begun: VectorClock.empty,
   takes: defaultTakes,
   offset: undefined,
@@ -521,7 +525,7 @@ export const withLocal = (session: Session, local: Snapshot, now: number): Sessi
   local.version <= session.local.version
     ? session
     : {
-        ...session,
+        ...Coverage.remember(session, local),
         local,
         isDigestDue: session.isDigestDue || isChangedUnderClock(session.local, local),
         inbound: {
@@ -539,9 +543,9 @@ const hasRoom = ({ inbound, local }: Session, { purges }: Snapshot): boolean =>
 const isChangedUnderClock = (before: Snapshot, after: Snapshot): boolean =>
   !Digest.equals(before.digest, after.digest) && VectorClock.includes(before.clock, after.clock)
 
-/** Whether everything that is held is covered by the clock, and everything that it covers is held. */
-export const isSettled = ({ clock, tops, purges }: Snapshot): boolean =>
-  HashMap.isEmpty(purges) && VectorClock.includes(clock, tops)
+/** Whether every row is covered by the clock, and nothing that it covers was removed by hand. */
+export const isSettled = ({ clock, tops, holdings, purges }: Snapshot): boolean =>
+  HashMap.isEmpty(purges) && HashMap.every(VectorClock.difference(tops, clock), (_, node) => !HashMap.has(holdings, node))
 
 /**
  * What a message tells of our rows: the digest that belongs to our clock, or that of all rows, where there are some that the clock

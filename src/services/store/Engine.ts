@@ -24,6 +24,7 @@ import * as Audit from "./Audit.ts"
 import { type Backend, sizeOf } from "./Backend.ts"
 import * as Damage from "./Damage.ts"
 import * as Opaque from "./Opaque.ts"
+import * as Origins from "./Origins.ts"
 import * as RecentCommits from "./RecentCommits.ts"
 import * as State from "./State.ts"
 
@@ -84,7 +85,10 @@ export const make = Effect.fnUntraced(function* (
   const auditing = yield* Semaphore.make(1)
   const purging = yield* Semaphore.make(1)
   let version = 0
-  let state = State.withoutOutdated(backend.opened)
+  let forgets = 0
+  // What the file says of origins that never were leaves it with the first commit.
+  let unfounded = State.unfounded(backend.opened, nodeId)
+  let state = State.forget(State.withoutOutdated(backend.opened), unfounded)
   /** The first operation of each origin that the quota keeps out, as far as it was seen since the start or the last purge. */
   let overQuota = VectorClock.empty
   let audit: Audit.Audit | undefined
@@ -102,7 +106,8 @@ export const make = Effect.fnUntraced(function* (
     tops: state.tops,
     digest: state.digest,
     holdings: state.holdings,
-    purges: state.purges
+    purges: state.purges,
+    forgets
   })
 
   /**
@@ -112,25 +117,43 @@ export const make = Effect.fnUntraced(function* (
   let wereFree = false
 
   const write = Effect.fnUntraced(function* (batch: Batch, synced: boolean, quota: Opaque.Quota | undefined) {
-    const save = (commit: State.Commit) =>
-      State.isLasting(commit) ? Effect.as(backend.commit(commit, synced), commit) : Effect.succeed(commit)
+    const save = (planned: State.Commit) => {
+      if (!State.isLasting(planned)) return Effect.succeed(planned)
+      const commit = withUnfounded(planned)
+      return Effect.as(backend.commit(commit, synced), commit)
+    }
     const look = Effect.gen(function* () {
       const held = yield* backend.held(batch.operations)
       wereFree = held.size === 0
-      return yield* Effect.catchTag(save(State.plan(state, held, batch, quota)), "SlotTaken", Effect.die)
+      return yield* Effect.catchTag(save(State.plan(state, held, batch, nodeId, quota)), "SlotTaken", Effect.die)
     })
     if (!wereFree) return yield* look
-    const hoped = State.plan(state, State.nothingHeld, batch, quota)
+    const hoped = State.plan(state, State.nothingHeld, batch, nodeId, quota)
     // The backend finds out about the slots that are written, and about no others.
     const isUnsure = hoped.ignored > 0 || !HashMap.isEmpty(hoped.overQuota)
     return yield* isUnsure ? look : Effect.catchTag(save(hoped), "SlotTaken", () => look)
   })
 
+  const withUnfounded = (commit: State.Commit): State.Commit =>
+    unfounded.size === 0
+      ? commit
+      : {
+          ...commit,
+          forgotten: new Set([...commit.forgotten, ...unfounded].filter((node) => !commit.moved.has(node)))
+        }
+
+  /** The state after a commit that was made, with what was forgotten. */
+  const took = (commit: State.Commit) => {
+    state = commit.state
+    version++
+    if (commit.forgotten.size > 0) forgets++
+    if (State.isLasting(commit)) unfounded = State.nobody
+  }
+
   const commit = Effect.fnUntraced(function* (batch: Batch, synced: boolean, quota?: Opaque.Quota) {
     const commit = yield* write(batch, synced, quota)
     if (!State.isLasting(commit) && commit.wins.size === 0) return commit
-    state = commit.state
-    version++
+    took(commit)
     if (audit !== undefined) audit = Audit.amend(audit, commit)
     recent.push(commit.writes, commit.wins)
     yield* PubSub.publish(commits, { version, operations: commit.writes })
@@ -172,7 +195,7 @@ export const make = Effect.fnUntraced(function* (
   const take = Effect.fnUntraced(function* (batch: Batch, quota: Opaque.Quota | undefined) {
     let high = Hlc.zero
     for (const { hlc } of batch.operations) high = Hlc.latest(high, hlc)
-    for (const reading of HashMap.values(batch.through)) high = Hlc.latest(high, reading)
+    for (const reading of HashMap.values(State.evident(state, batch, nodeId))) high = Hlc.latest(high, reading)
     yield* clock.witness({ wall: high.wall, counter: high.counter })
     const before = version
     const taken = yield* commit(batch, false, quota)
@@ -215,6 +238,24 @@ export const make = Effect.fnUntraced(function* (
     return answer(request, operations, exhausted)
   })
 
+  /** Writes a state that has no other rows than the one before. */
+  const commitState = Effect.fnUntraced(function* (planned: State.Commit) {
+    const commit = withUnfounded(planned)
+    yield* backend.commit(commit, true).pipe(Effect.catchTag("SlotTaken", Effect.die))
+    took(commit)
+    recent.push([], new Map())
+    yield* PubSub.publish(commits, { version, operations: [] })
+  }, Effect.uninterruptible)
+
+  const forget = Effect.fnUntraced(function* (origins: ReadonlyArray<NodeId>) {
+    const kept = Origins.keptOf(state, nodeId, origins)
+    const forgotten = new Set(origins.filter((node) => !kept.has(node)))
+    if (forgotten.size > 0) {
+      yield* commitState({ ...State.withoutRows, state: State.forget(state, forgotten), forgotten })
+    }
+    return { forgotten: [...forgotten], kept }
+  })
+
   /** Reads the next rows of the audit; after the last ones, corrects the state. */
   const auditNext = Effect.fnUntraced(function* (before: Audit.Audit) {
     const page = yield* backend.range({ after: before.at, until: undefined, ...audited })
@@ -223,22 +264,7 @@ export const make = Effect.fnUntraced(function* (
     const { rows } = audit
     const { state: correct, wrong, moved } = Audit.correct(audit, state, nodeId)
     if (wrong.length > 0) {
-      const nothing = {
-        writes: [],
-        replaced: [],
-        quarantined: [],
-        wins: new Map(),
-        conflicts: 0,
-        conflicting: new Set<NodeId>(),
-        ignored: 0,
-        overQuota: VectorClock.empty
-      }
-      yield* backend
-        .commit({ ...nothing, state: correct, moved }, true)
-        .pipe(Effect.catchTag("SlotTaken", Effect.die), Effect.uninterruptible)
-      state = correct
-      version++
-      yield* PubSub.publish(commits, { version, operations: [] })
+      yield* commitState({ ...State.withoutRows, state: correct, moved })
     }
     return { rows, digest: state.digest, corrected: wrong } satisfies Audited
   })
@@ -272,10 +298,9 @@ export const make = Effect.fnUntraced(function* (
             atLeastOne: true
           })
     if (!isDry && (operations.length > 0 || "origin" in scope)) {
-      const commit = State.purge(state, run, scope, operations)
+      const commit = withUnfounded(State.purge(state, run, scope, operations))
       yield* backend.commit(commit, false).pipe(Effect.catchTag("SlotTaken", Effect.die))
-      state = commit.state
-      version++
+      took(commit)
       if (audit !== undefined) audit = Audit.amend(audit, commit)
       // What was kept out may be asked for again: there is room.
       overQuota = VectorClock.empty
@@ -334,6 +359,10 @@ export const make = Effect.fnUntraced(function* (
     purge: (scope, { isDry = false } = {}) => purging.withPermit(purge(scope, isDry)),
     counts: Effect.sync(() => state.counts),
     quarantine: backend.quarantine,
+    origins: Effect.sync(() => Origins.list(state, nodeId)),
+    forgetOrigins: Effect.fn("Store.forgetOrigins")((origins: ReadonlyArray<NodeId>) =>
+      Effect.andThen(damage.refused, lock.withPermit(forget(origins)))
+    ),
     audit: auditing.withPermit(auditAll()),
     damage: backend.damage,
     damageFound: damage.found,

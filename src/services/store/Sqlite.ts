@@ -244,7 +244,7 @@ const failureOfCommit = (error: SqlError | StoreUnavailable) =>
 const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit: Commit, hasPurged: boolean) {
   const run = (statement: string, parameters: ReadonlyArray<unknown>) =>
     connection.execute(statement, parameters, undefined)
-  const { writes, replaced, moved, quarantined, state } = commit
+  const { writes, replaced, moved, forgotten, quarantined, state } = commit
   if (replaced.length > 0) {
     yield* run(`DELETE FROM operations WHERE seq IN (SELECT o.seq FROM ${slots})`, [slotsOf(replaced)])
     yield* SqliteSearch.takeOut(connection, takenOut)
@@ -269,6 +269,9 @@ const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit:
         FROM json_each(?)`,
       [JSON.stringify(Array.from(moved, (node) => Rows.clockEntry(state, node)))]
     )
+  }
+  if (forgotten.size > 0) {
+    yield* run("DELETE FROM clock WHERE origin IN (SELECT value FROM json_each(?))", [JSON.stringify([...forgotten])])
   }
   if (quarantined.length > 0) {
     yield* run(

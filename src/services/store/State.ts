@@ -1,8 +1,12 @@
 /**
  * What a store knows without looking at its rows, and how a batch changes it. No I/O.
  *
- * Guarantee: the state after any batches is the same function of their operations and claims as that of the model in
- * `core/Merge.ts`, however they are split and ordered. `tops` is the greatest reading of each origin that was ever taken.
+ * Guarantee: the rows after any batches are the same function of their operations as those of the model in `core/Merge.ts`,
+ * however they are split and ordered. `tops` is the greatest reading of each origin that was ever taken.
+ *
+ * An origin is known from the first operation of it that is taken: coverage alone names none, for ids cost nothing. Of origins
+ * whose rows have all lost to others the latest are remembered, and the others forgotten (`core/session/Coverage.ts` says why
+ * that is safe). Our own origin is never forgotten, nor the greatest reading of all: no reading is issued below it.
  */
 import { HashMap } from "effect"
 import * as Digest from "../../core/Digest.ts"
@@ -52,8 +56,9 @@ export interface Commit {
   /** The operations that take their slots, in commit order, and those that leave them. */
   readonly writes: ReadonlyArray<Operation>
   readonly replaced: ReadonlyArray<Operation>
-  /** The origins whose entry in `clock`, `tops` or `holdings` changed. */
+  /** The origins whose entry in `clock`, `tops` or `holdings` changed, and those that have none any more. */
   readonly moved: ReadonlySet<NodeId>
+  readonly forgotten: ReadonlySet<NodeId>
   readonly quarantined: ReadonlyArray<Quarantined>
   readonly wins: Merge.Wins
   readonly conflicts: number
@@ -70,13 +75,81 @@ export const countNames = ["notes", "knowledge", "episodes", "execution_log", "t
 export type Held = ReadonlyMap<Merge.Slot, Operation>
 export const nothingHeld: Held = new Map()
 
+/** Origins without rows: once there are more than `most` of them, the latest are remembered. */
+export const rowless = { most: 1_000, kept: 500 } as const
+
+export const nobody: ReadonlySet<NodeId> = new Set()
+
+/** A commit that changes no row. */
+export const withoutRows: Omit<Commit, "state"> = {
+  writes: [],
+  replaced: [],
+  moved: nobody,
+  forgotten: nobody,
+  quarantined: [],
+  wins: new Map(),
+  conflicts: 0,
+  conflicting: nobody,
+  ignored: 0,
+  overQuota: VectorClock.empty
+}
+
+/** The coverage of a batch that counts: of this node itself, and of origins of which an operation was taken. */
+export const evident = (
+  { tops }: Pick<State, "tops">,
+  { operations, through }: Pick<Batch, "operations" | "through">,
+  self: NodeId
+): VectorClock.VectorClock => {
+  const fresh = HashMap.filter(through, (_, node) => node !== self && !HashMap.has(tops, node))
+  if (HashMap.isEmpty(fresh)) return through
+  const named = new Set(operations.map(({ hlc }) => hlc.node))
+  return HashMap.filter(through, (_, node) => !HashMap.has(fresh, node) || named.has(node))
+}
+
+/** Without some origins. */
+export const forget = (state: State, origins: ReadonlySet<NodeId>): State =>
+  origins.size === 0
+    ? state
+    : {
+        ...state,
+        clock: HashMap.removeMany(state.clock, origins),
+        tops: HashMap.removeMany(state.tops, origins)
+      }
+
+/** Whether an origin has to be remembered: it has rows, or had some that were removed by hand. */
+export const isNeeded = ({ holdings, purges }: State, node: NodeId): boolean =>
+  HashMap.has(holdings, node) || HashMap.has(purges, node)
+
+/** The origins without rows that can be forgotten, the one with the greatest reading first. Our own is none of them. */
+export const rowlessOf = (state: State, self: NodeId): ReadonlyArray<NodeId> =>
+  [...HashMap.entries(VectorClock.merge(state.clock, state.tops))]
+    .filter(([node]) => node !== self && !isNeeded(state, node))
+    .sort(([, a], [, b]) => Hlc.ReadingOrder(b, a))
+    .map(([node]) => node)
+
+/** The origins without rows that are too many. */
+const excess = (state: State, self: NodeId): ReadonlySet<NodeId> => {
+  const { tops, holdings, purges } = state
+  return HashMap.size(tops) - HashMap.size(holdings) - HashMap.size(purges) <= rowless.most
+    ? nobody
+    : new Set(rowlessOf(state, self).slice(rowless.kept))
+}
+
 /**
- * What committing `batch` does to a store in the state `before`, which holds `held` in the slots of its operations. Without a quota it
- * is what the owner writes: all of it is taken.
+ * What a file may say of origins and no state should: it was written while coverage alone named an origin, and may hold thousands
+ * that never were.
  */
-export const plan = (before: State, held: Held, batch: Batch, quota?: Opaque.Quota): Commit => {
+export const unfounded = (state: State, self: NodeId): ReadonlySet<NodeId> =>
+  new Set(rowlessOf(state, self).filter((node, index) => !HashMap.has(state.tops, node) || index >= rowless.most))
+
+/**
+ * What committing `batch` does to the store of `self` in the state `before`, which holds `held` in the slots of its operations.
+ * Without a quota it is what the owner writes: all of it is taken.
+ */
+export const plan = (before: State, held: Held, batch: Batch, self: NodeId, quota?: Opaque.Quota): Commit => {
   const { quarantined } = batch
-  const { operations, through, overQuota } = Opaque.sift(before.opaque, before.purges, held, batch, quota)
+  const { operations, overQuota, ...sifted } = Opaque.sift(before.opaque, before.purges, held, batch, quota)
+  const through = evident(before, { operations, through: sifted.through }, self)
   const merged = Merge.mergeBatch((slot) => held.get(slot), operations)
   const { writes, digest, holdings, wins, conflicts, conflicting, ignored } = merged
   const ahead = VectorClock.difference(through, before.clock)
@@ -87,19 +160,24 @@ export const plan = (before: State, held: Held, batch: Batch, quota?: Opaque.Quo
     const operation = held.get(slot)
     if (operation !== undefined) replaced.push(operation)
   }
+  const after: State = {
+    clock: VectorClock.merge(before.clock, ahead),
+    tops: VectorClock.merge(before.tops, higher),
+    digest: Digest.add(before.digest, digest),
+    holdings: Replica.addHoldings(before.holdings, holdings),
+    counts: recount(before.counts, writes.values(), replaced, kept.length),
+    opaque: Opaque.recount(before.opaque, writes.values(), replaced),
+    purges: before.purges
+  }
+  const forgotten = excess(after, self)
+  const moved = new Set([...HashMap.keys(ahead), ...HashMap.keys(higher), ...holdings.keys()])
+  for (const node of forgotten) moved.delete(node)
   return {
-    state: {
-      clock: VectorClock.merge(before.clock, ahead),
-      tops: VectorClock.merge(before.tops, higher),
-      digest: Digest.add(before.digest, digest),
-      holdings: Replica.addHoldings(before.holdings, holdings),
-      counts: recount(before.counts, writes.values(), replaced, kept.length),
-      opaque: Opaque.recount(before.opaque, writes.values(), replaced),
-      purges: before.purges
-    },
+    state: forget(after, forgotten),
     writes: Array.from(writes.values()),
     replaced,
-    moved: new Set([...HashMap.keys(ahead), ...HashMap.keys(higher), ...holdings.keys()]),
+    moved,
+    forgotten,
     quarantined: kept,
     wins,
     conflicts,
@@ -144,15 +222,9 @@ export const purge = (before: State, run: number, scope: Purge.Scope, removed: R
       opaque: Opaque.recount(before.opaque, [], removed),
       purges
     },
-    writes: [],
+    ...withoutRows,
     replaced: removed,
-    moved: new Set(removed.map(({ hlc: { node } }) => node)),
-    quarantined: [],
-    wins: new Map(),
-    conflicts: 0,
-    conflicting: new Set(),
-    ignored: 0,
-    overQuota: VectorClock.empty
+    moved: new Set(removed.map(({ hlc: { node } }) => node))
   }
 }
 
@@ -170,8 +242,8 @@ export const withoutOutdated = (before: State): State => {
 }
 
 /** Whether a commit changes anything that has to be kept. */
-export const isLasting = ({ writes, moved, quarantined }: Commit): boolean =>
-  writes.length + moved.size + quarantined.length > 0
+export const isLasting = ({ writes, moved, forgotten, quarantined }: Commit): boolean =>
+  writes.length + moved.size + forgotten.size + quarantined.length > 0
 
 /** The greatest reading that a state knows of: every reading ever issued or taken is at or below it. */
 export const highWater = ({ clock, tops }: State): Hlc.Reading => {

@@ -64,7 +64,7 @@ for (const { name, make } of places) {
           Stream.runDrain,
           Effect.forkChild({ startImmediately: true })
         )
-        for (let wall = 1; wall <= total; wall++) yield* store.apply(batch([], { a: at(wall) }))
+        for (let wall = 1; wall <= total; wall++) yield* store.apply(batch([], { [store.nodeId]: at(wall) }))
         yield* Deferred.succeed(gate, undefined)
         yield* Fiber.join(fiber)
         assert.isBelow(versions.length, total)

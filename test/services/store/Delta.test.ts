@@ -111,7 +111,7 @@ for (const { name, make } of places) {
     it.effect("does not tell what happened more than 1,024 commits ago", () =>
       Effect.gen(function* () {
         const store = yield* fresh
-        for (let wall = 1; wall <= 1_025; wall++) yield* store.apply(batch([], { a: at(wall) }))
+        for (let wall = 1; wall <= 1_025; wall++) yield* store.apply(batch([], { [store.nodeId]: at(wall) }))
         const told = (since: number) =>
           Effect.map(store.delta(request({}, { since })), ({ touched }) => Option.isSome(touched))
         assert.deepStrictEqual([yield* told(0), yield* told(1), yield* told(1_025)], [false, true, true])

@@ -52,12 +52,14 @@ const check = Effect.fnUntraced(function* (place: Place, batches: Batches) {
           const merged = Merge.mergeBatch((slot) => state.get(slot), operations)
           const quarantined = Array.from({ length: malformed }, () => ({ peer: store.nodeId, reason: "", text: "" }))
           const applied = yield* store.apply({ operations, through, quarantined })
-          const isNews =
-            merged.writes.size + merged.wins.size + malformed > 0 || !VectorClock.includes(claimed, through)
-
           all = [...all, ...operations]
+          // Coverage of an origin counts from its first operation on.
+          const known = new Set(all.map(({ hlc }) => hlc.node))
+          const founded = HashMap.filter(through, (_, node) => known.has(node) || node === store.nodeId)
+          const isNews =
+            merged.writes.size + merged.wins.size + malformed > 0 || !VectorClock.includes(claimed, founded)
           state = Merge.merge(state, operations)
-          claimed = VectorClock.merge(claimed, through)
+          claimed = VectorClock.merge(claimed, founded)
           quarantine += malformed
           assert.strictEqual(applied.applied, merged.writes.size)
           assert.strictEqual(applied.conflicts, merged.conflicts)

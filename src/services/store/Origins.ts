@@ -1,0 +1,61 @@
+/**
+ * The origins that a store knows, as `origins list` shows them, and which of them can be forgotten. No I/O.
+ */
+import { HashMap } from "effect"
+import * as Hlc from "../../core/Hlc.ts"
+import { byCodePoint, type NodeId } from "../../core/NodeId.ts"
+import * as Replica from "../../core/Replica.ts"
+import * as VectorClock from "../../core/VectorClock.ts"
+import * as State from "./State.ts"
+
+/** One origin: a node that has written. `coveredTo` and `latest` are readings; zero where there is none. */
+export interface Origin {
+  readonly node: NodeId
+  readonly isSelf: boolean
+  readonly rows: number
+  /** Up to where everything that it wrote is here, or what took its place. */
+  readonly coveredTo: Hlc.Reading
+  /** The greatest reading of it that was ever taken. */
+  readonly latest: Hlc.Reading
+}
+
+/** All of them: those with the most rows first. */
+export const list = ({ clock, tops, holdings }: State.State, self: NodeId): ReadonlyArray<Origin> =>
+  [...HashMap.keys(VectorClock.merge(clock, tops))]
+    .map((node) => ({
+      node,
+      isSelf: node === self,
+      rows: Replica.holdingOf(holdings, node).rows,
+      coveredTo: VectorClock.get(clock, node),
+      latest: VectorClock.get(tops, node)
+    }))
+    .sort((a, b) => b.rows - a.rows || byCodePoint(a.node, b.node))
+
+/** Why an origin stays: it is this node, it has rows, it is not known, or it has the greatest reading of all. */
+export type Kept = "self" | "rows" | "unknown" | "latest"
+
+/** Those of `origins` that stay. */
+export const keptOf = (
+  state: State.State,
+  self: NodeId,
+  origins: ReadonlyArray<NodeId>
+): ReadonlyMap<NodeId, Kept> => {
+  const { clock, tops } = state
+  const kept = new Map<NodeId, Kept>()
+  for (const node of origins) {
+    if (node === self) kept.set(node, "self")
+    else if (State.isNeeded(state, node)) kept.set(node, "rows")
+    else if (!HashMap.has(clock, node) && !HashMap.has(tops, node)) kept.set(node, "unknown")
+  }
+  // No reading may be issued below one that was seen, also after a restart: one of the greatest ones stays.
+  const gone = new Set(origins.filter((node) => !kept.has(node)))
+  const high = State.highWater(state)
+  const greatest = origins.find((node) => {
+    const { wall, counter } = Hlc.latest(VectorClock.get(clock, node), VectorClock.get(tops, node))
+    return gone.has(node) && wall === high.wall && counter === high.counter
+  })
+  if (greatest !== undefined && Hlc.isAfter(high, State.highWater(State.forget(state, gone)))) {
+    kept.set(greatest, "latest")
+  }
+  return kept
+}
