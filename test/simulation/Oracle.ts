@@ -271,10 +271,7 @@ export const checkConverged = (disks: ReadonlyArray<Content>, ledger: Ledger): v
     const [ours, theirs] = [historyOf(first), historyOf({ nodeId: undefined, state, rows })]
     if (VectorClock.compare(ours, theirs) !== "equal") {
       const show = (clock: VectorClock.VectorClock) => JSON.stringify(Object.fromEntries(HashMap.toEntries(clock)))
-      broken(
-        "convergence",
-        `nodes 0 and ${index} claim different histories: ${show(ours)} and ${show(theirs)}`
-      )
+      broken("convergence", `nodes 0 and ${index} claim different histories: ${show(ours)} and ${show(theirs)}`)
     }
   }
 }

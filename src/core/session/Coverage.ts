@@ -33,10 +33,7 @@ export const all = ({ local, vouched }: Pick<Session, "local" | "vouched">): Vec
 
 /** The part of `clock` that the peer is told: origins with rows, and those that one of the two has named in this session. */
 export const spoken = ({ local, known, announced }: Known, clock: VectorClock.VectorClock): VectorClock.VectorClock =>
-  HashMap.filter(
-    clock,
-    (_, node) => speaksOf(local, node) || HashMap.has(known, node) || HashMap.has(announced, node)
-  )
+  HashMap.filter(clock, (_, node) => speaksOf(local, node) || HashMap.has(known, node) || HashMap.has(announced, node))
 
 /** The clock of a greeting. No side takes one of more origins than the limit; what is left out is only sent again. */
 export const told = (session: Known): VectorClock.VectorClock =>

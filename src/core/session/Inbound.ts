@@ -93,7 +93,9 @@ export const onData = (
       brought,
       leftOut,
       askAgainAt:
-        HashSet.size(leftOut) === 0 ? Infinity : Math.min(inbound.askAgainAt, now + waitFor(HashSet.size(leftOut), isFull)),
+        HashSet.size(leftOut) === 0
+          ? Infinity
+          : Math.min(inbound.askAgainAt, now + waitFor(HashSet.size(leftOut), isFull)),
       stale,
       empties
     }

@@ -545,7 +545,8 @@ const isChangedUnderClock = (before: Snapshot, after: Snapshot): boolean =>
 
 /** Whether every row is covered by the clock, and nothing that it covers was removed by hand. */
 export const isSettled = ({ clock, tops, holdings, purges }: Snapshot): boolean =>
-  HashMap.isEmpty(purges) && HashMap.every(VectorClock.difference(tops, clock), (_, node) => !HashMap.has(holdings, node))
+  HashMap.isEmpty(purges) &&
+  HashMap.every(VectorClock.difference(tops, clock), (_, node) => !HashMap.has(holdings, node))
 
 /**
  * What a message tells of our rows: the digest that belongs to our clock, or that of all rows, where there are some that the clock

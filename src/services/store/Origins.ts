@@ -35,11 +35,7 @@ export const list = ({ clock, tops, holdings }: State.State, self: NodeId): Read
 export type Kept = "self" | "rows" | "unknown" | "latest"
 
 /** Those of `origins` that stay. */
-export const keptOf = (
-  state: State.State,
-  self: NodeId,
-  origins: ReadonlyArray<NodeId>
-): ReadonlyMap<NodeId, Kept> => {
+export const keptOf = (state: State.State, self: NodeId, origins: ReadonlyArray<NodeId>): ReadonlyMap<NodeId, Kept> => {
   const { clock, tops } = state
   const kept = new Map<NodeId, Kept>()
   for (const node of origins) {
