@@ -47,10 +47,10 @@ for (const { name, make } of places) {
         assert.strictEqual(first.applied, 4)
         assert.strictEqual(VectorClock.get(first.snapshot.clock, node("m")).wall, 3)
         const second = yield* store.apply(
-          batch(
-            [1, 2, 3].map((wall) => junk("n", wall)),
-            { n: at(3), o: at(9) }
-          )
+          batch([1, 2, 3].map((wall) => junk("n", wall)).concat(write(node("o"), at(9), "note of o")), {
+            n: at(3),
+            o: at(9)
+          })
         )
         assert.deepStrictEqual(VectorClock.toRecord(second.overQuota), { n: "3:0:n" })
         assert.strictEqual(VectorClock.get(second.snapshot.clock, node("o")).wall, 9)
@@ -179,7 +179,7 @@ for (const { name, make } of places) {
     it.effect("that were removed as unknown are asked for again by a version that knows their kind", () =>
       Effect.gen(function* () {
         const store = yield* (yield* make)()
-        yield* store.apply(batch([junk("m", 1)], { m: at(1), n: at(1) }))
+        yield* store.apply(batch([junk("m", 1), write(node("n"), at(1), "note")], { m: at(1), n: at(1) }))
         yield* store.purge({ kind })
         const { clock, tops, digest, holdings, purges } = yield* store.snapshot
         const known = Purge.fromList(Purge.toList(purges).map((purge) => ({ ...purge, kind: Kind.make("notes") })))
