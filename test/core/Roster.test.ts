@@ -56,6 +56,27 @@ const ended = (link: number, key: string | undefined, ending: Roster.Ending, now
 })
 
 describe("Roster", () => {
+  for (const ending of ["lost", "refused", "exchanged"] as const) {
+    it(`a node that announces itself again, where it was, is not dialled sooner for that: ${ending}`, () => {
+      /** When it is dialled, if every dial ends so. */
+      const dialled = (isRepeated: boolean): ReadonlyArray<number> => {
+        const { event, dials } = world()
+        const times: Array<number> = []
+        for (let now = 0; now <= 60_000; now += 100) {
+          event(now === 0 || isRepeated ? appeared(higher, "10.0.0.1", now) : tick(now))
+          event(tick(now))
+          for (const _ of dials()) {
+            times.push(now)
+            event(ended(times.length, `mdns ${higher}`, ending, now))
+          }
+        }
+        return times
+      }
+      assert.isAbove(dialled(false).length, 1)
+      assert.deepStrictEqual(dialled(true), dialled(false))
+    })
+  }
+
   it("who is asked to stay away stays away for as long, and not less than it would have", () => {
     for (const [retryAfter, random, before, due] of [
       [20_000, 0, 19_999, 20_000],
