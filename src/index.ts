@@ -69,6 +69,7 @@ export {
   LegacyRefused,
   OriginsLeftOut,
   OverQuota,
+  PeerSlowed,
   OwnOperationsForeign,
   OwnOperationsReturned,
   PassphraseMismatch,

@@ -42,6 +42,8 @@ export const nextSteps = {
   OverQuotaThere: "upgrade that node, raise its quota, or run feral-sync purge there",
   RowsPurgedHere: "run the same feral-sync purge there",
   RowsPurged: "run the same feral-sync purge on this node",
+  PeerSlowed:
+    "if it has that much to send, raise FERAL_SYNC_MAX_PEER_RATE_BYTES or FERAL_SYNC_MAX_PEER_BURST_BYTES; else stop that node",
   OriginsLeftOut: "they are taken bit by bit; if their ids are made up, stop that node",
   Diverged: "they are compared and repaired by themselves; feral-sync verify does so now"
 } as const
@@ -185,6 +187,13 @@ export class OverQuota extends Schema.TaggedError<OverQuota>()("OverQuota", {
     return this.where === "here"
       ? `${rows}, because the quota of this node is used up: ${nextSteps.OverQuota}`
       : `${rows} by ${this.peer}, because its quota is used up: ${nextSteps.OverQuotaThere}`
+  }
+}
+
+/** The address of a peer has sent more than its share: what it sends waits, and is taken bit by bit. */
+export class PeerSlowed extends Schema.TaggedError<PeerSlowed>()("PeerSlowed", { peer: Schema.String }) {
+  override get message(): string {
+    return `${this.peer} sends more than is stored from one address at a time, and is slowed down: ${nextSteps.PeerSlowed}`
   }
 }
 

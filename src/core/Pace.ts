@@ -17,5 +17,6 @@ export const fresh = -Infinity
 /** When the next one may happen (ms). */
 export const readyAt = (pace: number, { burst, every }: Limit): number => pace - (burst - 1) * every
 
-/** The pace after one more has happened. */
-export const after = (pace: number, { every }: Limit, now: number): number => Math.max(pace, now) + every
+/** The pace after one more has happened, or `count` more at once. */
+export const after = (pace: number, { every }: Limit, now: number, count = 1): number =>
+  Math.max(pace, now) + count * every

@@ -14,6 +14,7 @@ import { Passphrase } from "../../src/services/Passphrase.ts"
 import { Peers } from "../../src/services/Peers.ts"
 import type { PeerStatus } from "../../src/services/Status.ts"
 import { Store } from "../../src/services/Store.ts"
+import type { Quota } from "../../src/services/store/Opaque.ts"
 import { Transport } from "../../src/services/Transport.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import { webSocket } from "./Transports.ts"
@@ -60,6 +61,11 @@ interface Options {
   readonly revision?: 1 | 2
   /** Bytes of a frame that it takes. */
   readonly maxRecvBytes?: number
+  /** What rows of unknown kinds may take. */
+  readonly quota?: Quota
+  /** What one address may send, in a second and at once. */
+  readonly maxPeerRateBytes?: number
+  readonly maxPeerBurstBytes?: number
   /** What discovery shows, instead of the list of those to dial. */
   readonly sightings?: ReadonlyArray<Sighting>
 }
@@ -106,7 +112,7 @@ const startOver = Effect.fnUntraced(function* (
           : Discovery.layerTest(Stream.concat(Stream.fromIterable(options.sightings), Stream.never)),
         transport,
         passphrase(options.secret ?? "secret", options.previous),
-        Store.layerMemory({ nodeId: NodeId.make(options.id ?? host) })
+        Store.layerMemory({ nodeId: NodeId.make(options.id ?? host), quota: options.quota })
       )
     ),
     Layer.provideMerge(Clock.layer),
@@ -116,7 +122,9 @@ const startOver = Effect.fnUntraced(function* (
         Config.make({
           mdns: false,
           legacy: options.legacy ?? "tls",
-          ...(options.maxRecvBytes !== undefined && { maxRecvBytes: options.maxRecvBytes })
+          ...(options.maxRecvBytes !== undefined && { maxRecvBytes: options.maxRecvBytes }),
+          ...(options.maxPeerRateBytes !== undefined && { maxPeerRateBytes: options.maxPeerRateBytes }),
+          ...(options.maxPeerBurstBytes !== undefined && { maxPeerBurstBytes: options.maxPeerBurstBytes })
         })
       )
     ),

@@ -8,7 +8,7 @@
  */
 import { HashMap, HashSet, Option } from "effect"
 import * as Digest from "../Digest.ts"
-import { ClockDrift, OriginsLeftOut, OverQuota, ProtocolViolation } from "../Failure.ts"
+import { ClockDrift, OriginsLeftOut, OverQuota, PeerSlowed, ProtocolViolation } from "../Failure.ts"
 import * as Hlc from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { Operation } from "../Operation.ts"
@@ -42,6 +42,9 @@ import {
 
 /** Origins that are named, of those whose rows the quota keeps out. */
 const overQuotaTold = 16
+
+/** A wait that is longer than this is told (ms). */
+const worthAWord = 1_000
 
 /** Takes a frame of operations, of `size` characters. Fails with what is wrong about it. */
 export const onData = (
@@ -248,7 +251,12 @@ export const onCommitted = (session: Session, committed: Committed, now: number)
   }
   const notBefore = committed.notBefore ?? inbound.notBefore
   const isNews = HashMap.isEmpty(inbound.overQuota) && !HashMap.isEmpty(overQuota)
-  const warning = isNews ? quotaUsed(session, "here", overQuota) : undefined
+  const full = isNews ? quotaUsed(session, "here", overQuota) : undefined
+  const name = session.peer ?? session.options.remote
+  const slowed = notBefore - now > worthAWord ? new PeerSlowed({ peer: name }) : undefined
+  const warns = [full, slowed].flatMap((warning): ReadonlyArray<Action> =>
+    warning === undefined ? [] : [{ _tag: "Warn", warning }]
+  )
   const through = inbound.waiting
     .slice(0, inbound.taken)
     .reduce((sum, { batch }) => VectorClock.merge(sum, batch.through), VectorClock.empty)
@@ -275,7 +283,7 @@ export const onCommitted = (session: Session, committed: Committed, now: number)
     },
     Option.some(last.seq)
   )
-  return warning === undefined ? told : andThen([session, [{ _tag: "Warn", warning }]], () => told)
+  return warns.length === 0 ? told : andThen([session, warns], () => told)
 }
 
 /** As people are told of rows of unknown kinds for which there is no room, on the side that keeps them out (`here`) and on the other. */

@@ -8,6 +8,7 @@ import type {
   DuplicateNodeId,
   OriginsLeftOut,
   OverQuota,
+  PeerSlowed,
   RowsPurged,
   RowsTooLarge,
   SessionFailure
@@ -382,7 +383,7 @@ export type Action =
   /** The peer claims the same history and holds other rows; or does so no more. */
   | { readonly _tag: "Diverged"; readonly peer: NodeId; readonly diverged: boolean }
   /** Something that an operator should know of, while the session goes on. */
-  | { readonly _tag: "Warn"; readonly warning: ClockDrift | OriginsLeftOut | OverQuota | RowsTooLarge }
+  | { readonly _tag: "Warn"; readonly warning: ClockDrift | OriginsLeftOut | OverQuota | PeerSlowed | RowsTooLarge }
   /** So many origins were taken that were not known before. */
   | { readonly _tag: "Brought"; readonly origins: number }
   /** The end. Without a failure it was our wish. */

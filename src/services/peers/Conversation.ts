@@ -10,7 +10,8 @@ import {
   nextSteps,
   type OriginsLeftOut,
   type OverQuota,
-  type PeerClosed,
+  PeerClosed,
+  type PeerSlowed,
   type RowsTooLarge,
   SelfConnection
 } from "../../core/Failure.ts"
@@ -34,6 +35,7 @@ import * as Copies from "./Copies.ts"
 import * as NewOrigins from "./NewOrigins.ts"
 import * as PeerTable from "./PeerTable.ts"
 import * as SessionRunner from "./SessionRunner.ts"
+import * as Shares from "./Shares.ts"
 import * as Tickets from "./Tickets.ts"
 
 /** Tells that a handshake is done. `key` is the candidate that was dialled; none for a connection that came in. */
@@ -101,6 +103,7 @@ export const make = Effect.fnUntraced(function* (
   const recognise = (shown: string, channel: Handshake.TicketChannel) =>
     ticketKey && Handshake.recogniseTicket(Redacted.value(ticketKey), shown, channel)
   const newOrigins = NewOrigins.make()
+  const shares = Shares.make({ rate: settings.maxPeerRateBytes, burst: settings.maxPeerBurstBytes })
   const context = Context.make(Store, store).pipe(Context.add(Clock, clock))
   const warnings = Throttle.make(warnEvery)
   /** Whom we have met since the store was opened. */
@@ -198,7 +201,8 @@ export const make = Effect.fnUntraced(function* (
       credit: used,
       assumed: (peer) => assumed.get(peer)
     }
-    const guardNew: Guard = (machine) => newOrigins.guard(guard(machine), connection.remote)
+    const guardNew: Guard = (machine) =>
+      shares.guard(newOrigins.guard(guard(machine), connection.remote), connection.remote)
     const running = yield* SessionRunner.start(
       connection,
       guardNew({
@@ -263,6 +267,10 @@ export const make = Effect.fnUntraced(function* (
         ? Policy.refusalOfComer(rules, connection.tls, remote)
         : Policy.refusalOfDialled(rules, connection.tls, connection.remote)
     if (refusal !== undefined) return yield* refusal
+    // An exchange has no way to wait: the next one is put off.
+    if (shares.waitOf(connection.remote, yield* clock.now) > 0) {
+      return yield* new PeerClosed({ code: closeCodes.rate_limited, reason: nextSteps.PeerSlowed, byUs: true })
+    }
     const scope = Option.getOrUndefined(settings.legacyScope)
     const options: Exchange.Options = {
       role: key_ === undefined ? "server" : "dialler",
@@ -282,7 +290,10 @@ export const make = Effect.fnUntraced(function* (
     }
     const running = yield* SessionRunner.start(
       connection,
-      guard({ ...Exchange, begin: (local, now) => Exchange.open(Exchange.initial(options, local, now)) }),
+      shares.guard(
+        guard({ ...Exchange, begin: (local, now) => Exchange.open(Exchange.initial(options, local, now)) }),
+        connection.remote
+      ),
       {
         established: (peer) => Effect.andThen(proved, established(link, connection, key_, peer)),
         warned: (warning) => warned(connection, warning),
@@ -311,7 +322,7 @@ export const make = Effect.fnUntraced(function* (
   /** A session that begins again finds out the same again. */
   const warned = (
     { remote }: Connection,
-    warning: ClockDrift | OriginsLeftOut | OverQuota | RowsTooLarge | StoreUnavailable
+    warning: ClockDrift | OriginsLeftOut | OverQuota | PeerSlowed | RowsTooLarge | StoreUnavailable
   ) =>
     warnings.pass(
       // The database is the same for all of them.

@@ -10,6 +10,7 @@ import {
   nextSteps,
   OriginsLeftOut,
   type OverQuota,
+  PeerSlowed,
   PeerTimeout,
   type RowsPurged,
   type RowsTooLarge
@@ -326,12 +327,15 @@ export const statuses = (
 export const heldBack = (drift: ClockDrift): string => `operations of the peer are held back: ${drift.message}`
 
 /** What is said of the warnings of a session. */
-export const wordsOf = (warning: ClockDrift | OriginsLeftOut | OverQuota | RowsTooLarge | StoreUnavailable): string => {
+export const wordsOf = (
+  warning: ClockDrift | OriginsLeftOut | OverQuota | PeerSlowed | RowsTooLarge | StoreUnavailable
+): string => {
   switch (warning._tag) {
     case "ClockDrift":
       return heldBack(warning)
     case "OriginsLeftOut":
     case "OverQuota":
+    case "PeerSlowed":
     case "RowsTooLarge":
       return warning.message
     case "StoreUnavailable":
@@ -407,7 +411,7 @@ const megabytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)
 const withTag = ({
   _tag,
   message
-}: DeferredByPeer | DuplicateNodeId | OriginsLeftOut | OverQuota | RowsPurged | RowsTooLarge) => ({
+}: DeferredByPeer | DuplicateNodeId | OriginsLeftOut | OverQuota | PeerSlowed | RowsPurged | RowsTooLarge) => ({
   _tag,
   message
 })
@@ -426,7 +430,9 @@ const unconnected = {
 const connected = (table: PeerTable, { connection, running }: Entry, now: number, driftLimit: number) => {
   const view = running.view()
   const { peer, state, lag, offset, lastSyncAt, held, leftOut, deferredOwn, diverged, usesPrevious } = view
-  const notTaken = view.tooLarge ?? view.overQuota ?? view.purged
+  const slowed =
+    (view.slowedUntil ?? 0) > now ? new PeerSlowed({ peer: peer ?? formatAddress(connection.remote) }) : undefined
+  const notTaken = view.tooLarge ?? view.overQuota ?? slowed ?? view.purged
   const trouble = running.trouble()
   const copied = peer === undefined ? undefined : table.copied.get(peer)
   const [poison] = HashMap.values(held)
