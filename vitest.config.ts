@@ -53,6 +53,19 @@ export default defineConfig({
         }
       },
       {
+        // The package as people install it, which takes the registry. It waits much: networks are simulated beside it.
+        extends: true,
+        test: {
+          name: "package",
+          include: ["test/package/*.test.ts"],
+          // Two installations at a time.
+          maxConcurrency: 2,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          sequence: { groupOrder: 3 }
+        }
+      },
+      {
         // Simulated networks, hundreds of them.
         extends: true,
         test: { name: "seeds", include: seeds, sequence: { groupOrder: 3 } }
@@ -78,19 +91,6 @@ export default defineConfig({
           fileParallelism: false,
           maxWorkers: 1,
           sequence: { groupOrder: 5 }
-        }
-      },
-      {
-        // The package as people install it, which takes the registry.
-        extends: true,
-        test: {
-          name: "package",
-          include: ["test/package/*.test.ts"],
-          // Two installations at a time.
-          maxConcurrency: 2,
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
-          sequence: { groupOrder: 6 }
         }
       }
     ]
