@@ -15,6 +15,7 @@ import * as Home from "../services/Home.ts"
 import type { Memory } from "../services/Memory.ts"
 import type { NodeStatus, PeerStatus } from "../services/Status.ts"
 import * as LockHolder from "../services/store/LockHolder.ts"
+import type { Origins } from "../services/Origins.ts"
 import type { Purging } from "../services/Purging.ts"
 import type { Verification } from "../services/Verification.ts"
 import { HomeNotFound, NodeNotRunning } from "./Failure.ts"
@@ -28,6 +29,7 @@ export interface Access {
   readonly archive: Effect.Effect<Archive, ConfigInvalid>
   readonly verification: Verification
   readonly purging: Purging
+  readonly origins: Origins
   readonly status: Effect.Effect<NodeStatus, StoreUnavailable | ConfigInvalid>
   readonly peers: Effect.Effect<ReadonlyArray<PeerStatus>, StoreUnavailable | NodeNotRunning>
 }
@@ -107,13 +109,14 @@ const running = Effect.fnUntraced(function* (home: string) {
   const Client = yield* Effect.promise(() => import("../services/api/Client.ts"))
   return Option.map(
     yield* Client.connect(home),
-    ({ memory, archive, verification, purging, status, peers }): Access => ({
+    ({ memory, archive, verification, purging, origins, status, peers }): Access => ({
       home,
       isRunning: true,
       memory,
       archive: Effect.succeed(archive),
       verification,
       purging,
+      origins,
       status,
       peers
     })
@@ -121,17 +124,19 @@ const running = Effect.fnUntraced(function* (home: string) {
 })
 
 const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
-  const [{ Store }, { Memory }, { Clock }, Archive, Verification, Purging, ReplicaState] = yield* Effect.promise(() =>
-    Promise.all([
-      import("../services/Store.ts"),
-      import("../services/Memory.ts"),
-      import("../services/Clock.ts"),
-      import("../services/Archive.ts"),
-      import("../services/Verification.ts"),
-      import("../services/Purging.ts"),
-      import("../services/api/ReplicaState.ts")
-    ])
-  )
+  const [{ Store }, { Memory }, { Clock }, Archive, Verification, Purging, Origins, ReplicaState] =
+    yield* Effect.promise(() =>
+      Promise.all([
+        import("../services/Store.ts"),
+        import("../services/Memory.ts"),
+        import("../services/Clock.ts"),
+        import("../services/Archive.ts"),
+        import("../services/Verification.ts"),
+        import("../services/Purging.ts"),
+        import("../services/Origins.ts"),
+        import("../services/api/ReplicaState.ts")
+      ])
+    )
   if (!readOnly) yield* Effect.provide(Home.prepare(home), NodeFileSystem.layer)
   // A variable that is wrong keeps nobody from writing.
   const limits = yield* Config.load().pipe(
@@ -153,6 +158,7 @@ const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
     ),
     verification: Verification.make(Context.get(context, Store)),
     purging: Purging.make(Context.get(context, Store)),
+    origins: Origins.make(Context.get(context, Store)),
     status: Effect.gen(function* () {
       const status = yield* ReplicaState.stopped(yield* Config.load())
       // What is open for writing here is held by this process.

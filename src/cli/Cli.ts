@@ -21,6 +21,7 @@ import * as Import from "./Import.ts"
 import * as Log from "./Log.ts"
 import * as Note from "./Note.ts"
 import { OutputFailed, write } from "./Output.ts"
+import * as Origins from "./Origins.ts"
 import * as Passphrase from "./Passphrase.ts"
 import * as Purge from "./Purge.ts"
 import * as Restore from "./Restore.ts"
@@ -63,7 +64,8 @@ const feralSync = Command.make("feral-sync").pipe(
     Compact.command,
     Purge.command,
     Verify.command,
-    Identity.command
+    Identity.command,
+    Origins.command
   ]),
   Command.withGlobalFlags([Globals.Home, Globals.Json])
 )

@@ -44,7 +44,9 @@ export const nextSteps = {
   RowsPurged: "run the same feral-sync purge on this node",
   PeerSlowed:
     "if it has that much to send, raise FERAL_SYNC_MAX_PEER_RATE_BYTES or FERAL_SYNC_MAX_PEER_BURST_BYTES; else stop that node",
-  OriginsLeftOut: "they are taken bit by bit; if their ids are made up, stop that node",
+  OriginsLeftOut: "they are taken bit by bit; if their ids are made up, stop that node and change the passphrase",
+  OriginsFull:
+    "see who wrote with feral-sync origins list, change the passphrase if ids are made up, and remove their rows with feral-sync purge --origin NODE-ID",
   Diverged: "they are compared and repaired by themselves; feral-sync verify does so now"
 } as const
 
@@ -131,10 +133,21 @@ export class OwnOperationsReturned extends Schema.TaggedError<OwnOperationsRetur
 
 /** A peer brings more new origins than are taken at once. They are left out for now; all else goes on. */
 export class OriginsLeftOut extends Schema.TaggedError<OriginsLeftOut>()("OriginsLeftOut", {
-  count: Schema.Number
+  count: Schema.Number,
+  /** Some of them. */
+  origins: Schema.optionalKey(Schema.Array(Schema.String))
 }) {
   override get message(): string {
-    return `the peer names ${this.count} new origins more than are taken at once, and they wait: ${nextSteps.OriginsLeftOut}`
+    const { count, origins = [] } = this
+    const names = origins.length === 0 ? "" : ` (${origins.slice(0, 3).join(", ")}${count > 3 ? ", …" : ""})`
+    return `the peer brings ${count} new origins${names} more than are taken at once, and their rows wait: ${nextSteps.OriginsLeftOut}`
+  }
+}
+
+/** This node has rows of as many origins as there may be: those of further ones wait. */
+export class OriginsFull extends Schema.TaggedError<OriginsFull>()("OriginsFull", { count: Schema.Number }) {
+  override get message(): string {
+    return `this node has rows of ${this.count} origins, the most that there can be; rows of further origins wait: ${nextSteps.OriginsFull}`
   }
 }
 

@@ -501,7 +501,7 @@ export const view = (session: Session): View => ({
   lastSyncAt: session.inbound.lastSyncAt,
   held: session.inbound.held,
   deferredOwn: session.outbound.deferredOwn,
-  leftOut: HashSet.size(session.inbound.leftOut),
+  leftOut: HashSet.isEmpty(session.inbound.leftOut) ? undefined : Inbound.leftOutOf(session.inbound.leftOut),
   diverged: session.diverged,
   usesPrevious: session.options.isPrevious === true,
   tooLarge: tooLargeOf(session),

@@ -181,6 +181,38 @@ export class KindUnknown extends Schema.TaggedError<KindUnknown>()("KindUnknown"
 }
 
 /** What was asked to be purged cannot be. */
+/** Origins cannot be forgotten: some of them have to stay. */
+export class OriginsKept extends Schema.TaggedError<OriginsKept>()("OriginsKept", {
+  kept: Schema.Array(
+    Schema.Struct({
+      origin: Schema.String,
+      reason: Schema.Literals(["self", "rows", "purged", "unknown", "latest"])
+    })
+  )
+}) {
+  override get message(): string {
+    const [first, ...more] = this.kept
+    const others = more.length === 0 ? "" : ` (and ${more.length} more have to stay)`
+    return `nothing was forgotten: ${first === undefined ? "" : keptBecause(first)}${others}`
+  }
+}
+
+const keptBecause = ({ origin, reason }: OriginsKept["kept"][number]): string => {
+  const name = JSON.stringify(origin)
+  switch (reason) {
+    case "self":
+      return `${name} is this node itself: leave it out`
+    case "rows":
+      return `${name} still has rows here: leave it out, or remove its rows first with ${commandLine("purge --origin NODE-ID")}`
+    case "purged":
+      return `rows of ${name} were purged here, and would come back: leave it out`
+    case "unknown":
+      return `no origin ${name} is known here: see ${commandLine("origins list")}`
+    case "latest":
+      return `${name} has the latest timestamp that this node has seen: write something, for example a note, and try again`
+  }
+}
+
 export class PurgeRefused extends Schema.TaggedError<PurgeRefused>()("PurgeRefused", {
   reason: Schema.Literals(["scope", "invalid", "known kind", "own rows"]),
   name: Schema.String

@@ -140,7 +140,7 @@ export class Store extends Context.Service<
     /** The nodes that have written something that was taken here: those with the most rows first. */
     readonly origins: Effect.Effect<ReadonlyArray<Origin>>
     /**
-     * Forgets origins of which no row is left, and says which of them stay and why. It costs nothing but asking peers once more.
+     * Forgets origins of which no row is left. Where some of them have to stay, none is forgotten, and it is said why.
      */
     forgetOrigins(origins: ReadonlyArray<NodeId>): Effect.Effect<Forgotten, StoreUnavailable>
     readonly counts: Effect.Effect<Counts, StoreUnavailable>

@@ -39,6 +39,7 @@ const attempt = (args: ReadonlyArray<string>) =>
       archive: unused,
       verification: { damage: unused, audit: unused, compare: unused },
       purging: { purge: () => unused },
+      origins: { list: unused, forget: () => unused },
       status: unused,
       peers: unused
     }

@@ -46,6 +46,7 @@ describe("import", () => {
           ),
           verification: { damage: unused, audit: unused, compare: unused },
           purging: { purge: () => unused },
+          origins: { list: unused, forget: () => unused },
           status: unused,
           peers: unused
         }

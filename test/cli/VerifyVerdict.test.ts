@@ -87,6 +87,7 @@ const attempt = Effect.fnUntraced(function* (
       compare: Effect.succeed(peers)
     },
     purging: { purge: () => unused },
+    origins: { list: unused, forget: () => unused },
     status: unused,
     peers: unused
   }

@@ -102,7 +102,7 @@ const takePiece = (exchange: Exchange, changes: Wire.Changes, more: boolean, now
   const commit: Action = { _tag: "Commit", batch: { operations, through, quarantined } }
   const warned: ReadonlyArray<Action> =
     leftOut.size > 0 && !exchange.isLeavingOut
-      ? [{ _tag: "Warn", warning: new OriginsLeftOut({ count: leftOut.size }) }]
+      ? [{ _tag: "Warn", warning: new OriginsLeftOut({ count: leftOut.size, origins: [...leftOut].slice(0, 3) }) }]
       : []
   return [next, [...warnings(exchange.held, held, now, options.maxDriftMs), ...warned, commit]]
 }

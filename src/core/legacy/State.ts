@@ -234,7 +234,7 @@ export const view = ({ options, phase, peer, since, held }: Exchange): View => (
   offset: undefined,
   lastSyncAt: phase === "closed" ? since : undefined,
   held,
-  leftOut: 0,
+  leftOut: undefined,
   deferredOwn: undefined,
   diverged: false,
   usesPrevious: options.isPrevious === true,

@@ -43,7 +43,8 @@ export const told = (session: Known): VectorClock.VectorClock =>
 export const withinLimit = (local: Snapshot, clock: VectorClock.VectorClock): VectorClock.VectorClock => {
   if (HashMap.size(clock) <= limits.origins) return clock
   const entries = [...HashMap.entries(clock)]
-  const [ours, others] = [true, false].map((isOurs) => entries.filter(([node]) => speaksOf(local, node) === isOurs))
+  const isHeld = (node: NodeId) => HashMap.has(local.holdings, node)
+  const [ours, others] = [true, false].map((isOurs) => entries.filter(([node]) => isHeld(node) === isOurs))
   return VectorClock.fromEntries([...(ours ?? []), ...(others ?? [])].slice(0, limits.origins))
 }
 

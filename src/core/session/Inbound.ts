@@ -110,11 +110,15 @@ export const onData = (
       ? [{ _tag: "Brought" as const, origins: HashSet.size(brought) - HashSet.size(inbound.brought) }]
       : []),
     ...(HashSet.size(leftOut) > 0 && HashSet.size(inbound.leftOut) === 0
-      ? [{ _tag: "Warn" as const, warning: new OriginsLeftOut({ count: HashSet.size(leftOut) }) }]
+      ? [{ _tag: "Warn" as const, warning: leftOutOf(leftOut) }]
       : [])
   ]
   return [after, [...news, ...commits]]
 }
+
+/** What is said of origins that are left out. */
+export const leftOutOf = (origins: Inbound["leftOut"]): OriginsLeftOut =>
+  new OriginsLeftOut({ count: HashSet.size(origins), origins: [...origins].slice(0, 3) })
 
 /** Where there is no place left, asking soon would bring the same again. */
 const waitFor = (origins: number, isFull: boolean): number =>

@@ -412,7 +412,7 @@ export interface View {
   /** The first timestamp of ours that the peer does not take, because it is ahead of the clock there. */
   readonly deferredOwn: Reading | undefined
   /** New origins of the peer that wait to be taken. */
-  readonly leftOut: number
+  readonly leftOut: OriginsLeftOut | undefined
   readonly diverged: boolean
   /** Whether the two have proved the passphrase before the present one to each other. */
   readonly usesPrevious?: boolean

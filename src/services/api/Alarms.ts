@@ -5,16 +5,20 @@ import {
   ClockAhead,
   ClockFast,
   nextSteps,
+  OriginsFull,
   OwnOperationsForeign,
   OwnOperationsReturned,
   TimestampReused
 } from "../../core/Failure.ts"
+import { limits } from "../../core/Wire.ts"
 import type { Oddities } from "../../core/Oddities.ts"
 import type { Alarm, PeerStatus } from "../Status.ts"
 
 export interface Seen {
   readonly peers: ReadonlyArray<PeerStatus>
   readonly oddities: Oddities
+  /** The origins of which there are rows. */
+  readonly origins: number
   /** The last timestamp of this node, and the time of this machine (ms). */
   readonly lastWall: number
   readonly now: number
@@ -22,13 +26,15 @@ export interface Seen {
 }
 
 /** The alarms, the most urgent first. */
-export const of = ({ peers, oddities, lastWall, now, maxDriftMs }: Seen): ReadonlyArray<Alarm> => {
+export const of = ({ peers, oddities, origins, lastWall, now, maxDriftMs }: Seen): ReadonlyArray<Alarm> => {
   const { cameBack, foreign, twice } = oddities
   return [
     ...ofClock(peers, lastWall - now, maxDriftMs),
     ...told(peers, "DuplicateNodeId"),
     ...(foreign.count > 0 ? [alarm(new OwnOperationsForeign(foreign))] : []),
     ...(twice.count > 0 ? [alarm(new TimestampReused({ count: twice.count, node: twice.first }))] : []),
+    ...(origins >= limits.origins - 1 ? [alarm(new OriginsFull({ count: origins }))] : []),
+    ...told(peers, "OriginsLeftOut"),
     ...(cameBack.count > 0 ? [{ ...alarm(new OwnOperationsReturned(cameBack)), level: "notice" as const }] : [])
   ]
 }

@@ -10,9 +10,17 @@ import { HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { existsSync } from "node:fs"
 import type { Archive } from "../Archive.ts"
-import { InputInvalid, OperationTooLarge, PurgeRefused, RowNotFound, StoreUnavailable } from "../Failure.ts"
+import {
+  InputInvalid,
+  OperationTooLarge,
+  OriginsKept,
+  PurgeRefused,
+  RowNotFound,
+  StoreUnavailable
+} from "../Failure.ts"
 import * as Home from "../Home.ts"
 import { Memory, type Page } from "../Memory.ts"
+import type { Origins } from "../Origins.ts"
 import type { Purging } from "../Purging.ts"
 import type { NodeStatus, PeerStatus } from "../Status.ts"
 import type { Verification } from "../Verification.ts"
@@ -29,6 +37,7 @@ export class Client extends Context.Service<
     readonly archive: Archive
     readonly verification: Verification
     readonly purging: Purging
+    readonly origins: Origins
   }
 >()("feral-sync/services/api/Client") {}
 
@@ -116,27 +125,33 @@ const make = Effect.gen(function* () {
   const purging: Purging = {
     purge: (payload) => answered(client.purge({ payload }), "10 minutes")
   }
+  const origins: Origins = {
+    list: answered(client.origins.list()),
+    forget: (payload) => answered(client.origins.forget({ payload }))
+  }
   return Client.of({
     status: answered(client.status()),
     peers: answered(client.peers()),
     memory,
     archive,
     verification,
-    purging
+    purging,
+    origins
   })
 })
 
 /** Rows in one request: entries may be large. */
 const pageSize = 250
 
-type Known = StoreUnavailable | RowNotFound | OperationTooLarge | InputInvalid | PurgeRefused
+type Known = StoreUnavailable | RowNotFound | OperationTooLarge | InputInvalid | PurgeRefused | OriginsKept
 
 const isKnown = <E>(error: E): error is Extract<E, Known> =>
   error instanceof StoreUnavailable ||
   error instanceof RowNotFound ||
   error instanceof OperationTooLarge ||
   error instanceof InputInvalid ||
-  error instanceof PurgeRefused
+  error instanceof PurgeRefused ||
+  error instanceof OriginsKept
 
 /** The failures of the node as they are; everything else is a node that does not answer as it should. */
 const answered = <A, E>(

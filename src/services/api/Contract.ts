@@ -2,7 +2,7 @@
  * The local HTTP interface of a running node, as data: server and client are both derived from it.
  *
  * Lists are paged: at most `maxPage` rows for one request, in the order of their ids, after the id `after`. Errors are JSON
- * with `_tag`; the status codes are 400 for `InputInvalid` and `PurgeRefused`, 404 for `RowNotFound`, 413 for `OperationTooLarge` and 503 for
+ * with `_tag`; the status codes are 400 for `InputInvalid`, `PurgeRefused` and `OriginsKept`, 404 for `RowNotFound`, 413 for `OperationTooLarge` and 503 for
  * `StoreUnavailable`.
  */
 import { Schema } from "effect"
@@ -13,6 +13,7 @@ import * as Archive from "../Archive.ts"
 import * as Failure from "../Failure.ts"
 import { Match, SearchInput, Written } from "../Memory.ts"
 import * as Purging from "../Purging.ts"
+import * as Origins from "../Origins.ts"
 import { AuditedRows, Compared, NodeStatus, PeerStatus } from "../Status.ts"
 
 /** Rows in one answer, at most. */
@@ -22,6 +23,7 @@ const Unavailable = Failure.StoreUnavailable.pipe(HttpApiSchema.status(503))
 const TooLarge = Failure.OperationTooLarge.pipe(HttpApiSchema.status(413))
 const NotFound = Failure.RowNotFound.pipe(HttpApiSchema.status(404))
 
+const Kept = Failure.OriginsKept.pipe(HttpApiSchema.status(400))
 const Refused = Failure.PurgeRefused.pipe(HttpApiSchema.status(400))
 const Invalid = Failure.InputInvalid.pipe(HttpApiSchema.status(400))
 
@@ -73,6 +75,18 @@ export const purge = HttpApiGroup.make("purge", { topLevel: true }).add(
     error: [Unavailable, Refused]
   })
 )
+
+/** The nodes that have written something; see `Origins.ts`. */
+export const origins = HttpApiGroup.make("origins")
+  .add(
+    HttpApiEndpoint.get("list", "/", { success: Schema.Array(Origins.OriginStatus), error: Unavailable }),
+    HttpApiEndpoint.post("forget", "/forget", {
+      payload: Origins.Request,
+      success: Origins.Forgotten,
+      error: [Unavailable, Kept]
+    })
+  )
+  .prefix("/origins")
 
 /** All of it as lines, out and in; see `Archive.ts`. */
 export const archive = HttpApiGroup.make("archive")
@@ -173,6 +187,7 @@ export class Contract extends HttpApi.make("feral-sync").add(
   verify,
   search,
   purge,
+  origins,
   archive,
   events,
   notes,

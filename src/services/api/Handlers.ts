@@ -10,6 +10,7 @@ import { Config } from "../Config.ts"
 import { Memory } from "../Memory.ts"
 import * as Inputs from "../memory/Inputs.ts"
 import { Peers } from "../Peers.ts"
+import * as Origins from "../Origins.ts"
 import * as Purging from "../Purging.ts"
 import { Store } from "../Store.ts"
 import * as Verification from "../Verification.ts"
@@ -62,6 +63,15 @@ const purge = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const { purge } = Purging.make(yield* Store)
     return handlers.handleAll({ purge: ({ payload }) => purge(payload) })
+  })
+)
+
+const origins = HttpApiBuilder.group(
+  Contract.Contract,
+  "origins",
+  Effect.fnUntraced(function* (handlers) {
+    const { list, forget } = Origins.make(yield* Store, (yield* Peers).status)
+    return handlers.handleAll({ list: () => list, forget: ({ payload }) => forget(payload) })
   })
 )
 
@@ -140,7 +150,7 @@ export const make = (apiPort: Effect.Effect<number | null>) =>
           Effect.map(node(apiPort), (answers) => handlers.handleAll(answers))
         )
       ),
-      Layer.provide([verify, search, purge, archive, events, notes, facts, episodes, log]),
+      Layer.provide([verify, search, purge, origins, archive, events, notes, facts, episodes, log]),
       Layer.provide(NodeHttpServer.layerHttpServices)
     )
   )

@@ -45,10 +45,17 @@ export const alarms = Effect.fnUntraced(function* (
   { maxClockDriftMs }: Pick<Settings, "maxClockDriftMs">,
   peers: ReadonlyArray<PeerStatus>
 ) {
-  const { tops } = yield* store.snapshot
+  const { tops, holdings } = yield* store.snapshot
   const now = yield* Clock.currentTimeMillis
   const { wall } = VectorClock.get(tops, store.nodeId)
-  return Alarms.of({ peers, oddities: yield* store.oddities, lastWall: wall, now, maxDriftMs: maxClockDriftMs })
+  return Alarms.of({
+    peers,
+    oddities: yield* store.oddities,
+    origins: HashMap.size(holdings),
+    lastWall: wall,
+    now,
+    maxDriftMs: maxClockDriftMs
+  })
 })
 
 /** What the store knows of it. */

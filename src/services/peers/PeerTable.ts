@@ -460,8 +460,8 @@ const connected = (table: PeerTable, { connection, running }: Entry, now: number
             ? withTag(new DeferredByPeer({ wall: deferredOwn.wall, local: now }))
             : drift !== null
               ? { _tag: drift._tag, message: heldBack(drift) }
-              : leftOut > 0
-                ? withTag(new OriginsLeftOut({ count: leftOut }))
+              : leftOut !== undefined
+                ? withTag(leftOut)
                 : notTaken !== undefined
                   ? withTag(notTaken)
                   : diverged

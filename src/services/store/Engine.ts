@@ -249,7 +249,7 @@ export const make = Effect.fnUntraced(function* (
 
   const forget = Effect.fnUntraced(function* (origins: ReadonlyArray<NodeId>) {
     const kept = Origins.keptOf(state, nodeId, origins)
-    const forgotten = new Set(origins.filter((node) => !kept.has(node)))
+    const forgotten = kept.size > 0 ? State.nobody : new Set(origins)
     if (forgotten.size > 0) {
       yield* commitState({ ...State.withoutRows, state: State.forget(state, forgotten), forgotten })
     }

@@ -31,16 +31,17 @@ export const list = ({ clock, tops, holdings }: State.State, self: NodeId): Read
     }))
     .sort((a, b) => b.rows - a.rows || byCodePoint(a.node, b.node))
 
-/** Why an origin stays: it is this node, it has rows, it is not known, or it has the greatest reading of all. */
-export type Kept = "self" | "rows" | "unknown" | "latest"
+/** Why an origin stays: it is this node, it has rows, some were purged, it is not known, or it has the greatest reading of all. */
+export type Kept = "self" | "rows" | "purged" | "unknown" | "latest"
 
 /** Those of `origins` that stay. */
 export const keptOf = (state: State.State, self: NodeId, origins: ReadonlyArray<NodeId>): ReadonlyMap<NodeId, Kept> => {
-  const { clock, tops } = state
+  const { clock, tops, holdings, purges } = state
   const kept = new Map<NodeId, Kept>()
   for (const node of origins) {
     if (node === self) kept.set(node, "self")
-    else if (State.isNeeded(state, node)) kept.set(node, "rows")
+    else if (HashMap.has(holdings, node)) kept.set(node, "rows")
+    else if (HashMap.has(purges, node)) kept.set(node, "purged")
     else if (!HashMap.has(clock, node) && !HashMap.has(tops, node)) kept.set(node, "unknown")
   }
   // No reading may be issued below one that was seen, also after a restart: one of the greatest ones stays.

@@ -1,13 +1,13 @@
 /** What a user sees first, and in which order. */
 import { assert, describe, it } from "@effect/vitest"
-import { DeferredByPeer, DuplicateNodeId, nextSteps } from "../../../src/core/Failure.ts"
+import { DeferredByPeer, DuplicateNodeId, nextSteps, OriginsLeftOut } from "../../../src/core/Failure.ts"
 import * as Oddities from "../../../src/core/Oddities.ts"
 import * as Alarms from "../../../src/services/api/Alarms.ts"
 import type { PeerStatus } from "../../../src/services/Status.ts"
 import { peer } from "../../support/Surroundings.ts"
 
 const now = 1_000_000_000
-const calm: Alarms.Seen = { peers: [], oddities: Oddities.none, lastWall: now, now, maxDriftMs: 300_000 }
+const calm: Alarms.Seen = { peers: [], oddities: Oddities.none, origins: 2, lastWall: now, now, maxDriftMs: 300_000 }
 const saying = ({ _tag, message }: { readonly _tag: string; readonly message: string }): PeerStatus => ({
   ...peer,
   last_error: { _tag, message }
@@ -20,6 +20,7 @@ const tags = (seen: Partial<Alarms.Seen>) => Alarms.of({ ...calm, ...seen }).map
 describe("alarms", () => {
   const deferred = saying(new DeferredByPeer({ wall: now + 1_000_000, local: now }))
   const duplicate = saying(new DuplicateNodeId({ nodeId: "n", at: ["a", "b"] }))
+  const leftOut = saying(new OriginsLeftOut({ count: 3, origins: ["o1", "o2", "o3"] }))
   const cases: ReadonlyArray<readonly [string, Partial<Alarms.Seen>, ReadonlyArray<string>]> = [
     ["nothing", {}, []],
     ["a peer that cannot be reached", { peers: [peer] }, []],
@@ -31,6 +32,8 @@ describe("alarms", () => {
     ["two nodes with one id, told twice", { peers: [duplicate, duplicate] }, ["DuplicateNodeId"]],
     ["own operations of somebody else", { oddities: { ...Oddities.none, foreign: some } }, ["OwnOperationsForeign"]],
     ["own operations that came back", { oddities: { ...Oddities.none, cameBack: some } }, ["OwnOperationsReturned"]],
+    ["as many origins as there can be", { origins: 9_999 }, ["OriginsFull"]],
+    ["origins that a peer brings and that wait", { peers: [leftOut] }, ["OriginsLeftOut"]],
     ["timestamps used twice", { oddities: { ...Oddities.none, twice: some } }, ["TimestampReused"]],
     [
       "all at once",

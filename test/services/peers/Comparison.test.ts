@@ -33,7 +33,7 @@ const compared = Effect.fnUntraced(function* (course: Course, isSpoken = true) {
       offset: 0,
       lastSyncAt: undefined,
       held: HashMap.empty(),
-      leftOut: 0,
+      leftOut: undefined,
       deferredOwn: undefined,
       diverged,
       repair: isSpoken
