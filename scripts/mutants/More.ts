@@ -152,6 +152,37 @@ export const ofWhatIsTold: ReadonlyArray<Mutant> = [
     test: "test/services/hostile/Lying.test.ts"
   },
   {
+    name: "what a peer acknowledges is taken for an agreement",
+    breaks: "a deletion counts as known to all while some do not have it",
+    file: "src/core/session/Agreement.ts",
+    from: "agreed: isAgreed ? local.clock : undefined",
+    to: "agreed: local.clock",
+    isQuick: true
+  },
+  {
+    name: "equal clocks are taken for equal rows",
+    breaks: "who was restored counts as one who has what it lost",
+    file: "src/core/session/Agreement.ts",
+    from: "    heard.digest === Digest.toText(local.digest) &&\n",
+    to: "",
+    test: "test/core/Agreement.test.ts"
+  },
+  {
+    name: "who was never met does not count",
+    breaks: "a deletion counts as known to all while an origin that only others have met does not have it",
+    file: "src/core/Stability.ts",
+    from: "known?.agreed ?? VectorClock.empty",
+    to: "known?.agreed ?? clock"
+  },
+  {
+    name: "an agreement outlives the loss of what was agreed on",
+    breaks: "a node whose backup was restored counts as one who has what it lost",
+    file: "src/core/Acknowledgement.ts",
+    from: "agreed: agreed ?? VectorClock.meet(before?.agreed ?? VectorClock.empty, clock)",
+    to: "agreed: agreed ?? before?.agreed ?? VectorClock.empty",
+    test: "test/core/Stability.test.ts"
+  },
+  {
     name: "an export that was cut passes for whole",
     breaks: "an import of a part says that all is there",
     file: "src/core/Archive.ts",

@@ -124,7 +124,7 @@ const running = Effect.fnUntraced(function* (home: string) {
 })
 
 const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
-  const [{ Store }, { Memory }, { Clock }, Archive, Verification, Purging, Origins, ReplicaState] =
+  const [{ Store }, { Memory }, { Clock }, Archive, Verification, Purging, Origins, ReplicaState, Removed] =
     yield* Effect.promise(() =>
       Promise.all([
         import("../services/Store.ts"),
@@ -134,10 +134,13 @@ const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
         import("../services/Verification.ts"),
         import("../services/Purging.ts"),
         import("../services/Origins.ts"),
-        import("../services/api/ReplicaState.ts")
+        import("../services/api/ReplicaState.ts"),
+        import("../services/peers/Removed.ts")
       ])
     )
   if (!readOnly) yield* Effect.provide(Home.prepare(home), NodeFileSystem.layer)
+  // A list that cannot be read keeps nobody from looking: without it, more nodes count.
+  const removedIn = (home: string) => Effect.orElseSucceed(Removed.read(home), () => new Set<never>())
   // A variable that is wrong keeps nobody from writing.
   const limits = yield* Config.load().pipe(
     Effect.map((settings) => ({ maxAheadMs: settings.maxClockDriftMs, quota: Config.quotaOf(settings) })),
@@ -160,11 +163,11 @@ const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
     purging: Purging.make(Context.get(context, Store)),
     origins: Origins.make(Context.get(context, Store)),
     status: Effect.gen(function* () {
-      const status = yield* ReplicaState.stopped(yield* Config.load())
+      const status = yield* ReplicaState.stopped(yield* Config.load(), yield* removedIn(home))
       // What is open for writing here is held by this process.
       const holder = readOnly ? Option.getOrUndefined(yield* LockHolder.find(home)) : undefined
       return holder === undefined ? status : { ...status, held_by: holder }
-    }).pipe(Effect.provideService(Store, Context.get(context, Store))),
+    }).pipe(Effect.provideService(Store, Context.get(context, Store)), Effect.provide(NodeFileSystem.layer)),
     peers: Effect.fail(new NodeNotRunning({ home }))
   } satisfies Access
 })

@@ -46,6 +46,7 @@ export const remove = Command.make(
     }
     const isKnown = Object.keys(status.vector_clock)
       .concat(status.peers.flatMap(({ node_id: id }) => id ?? []))
+      .concat(status.tombstones?.waiting_for.map(({ node_id: id }) => id) ?? [])
       .includes(node.trim())
     const { home, id, isNews, removed } = yield* change(
       node,

@@ -86,6 +86,11 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
     )
   ]
   lines.push(...opaqueLines(status, home).map((text) => entry("Unknown", text)))
+  if (status.tombstones !== undefined) {
+    lines.push(
+      ...tombstones(status.tombstones, home, now).map((line, index) => entry(index > 0 ? "" : "Tombstones", line))
+    )
+  }
   if (counts.quarantine > 0) {
     lines.push(entry("Quarantine", `${counted(counts.quarantine, "entry", "entries")} from peers could not be read`))
   }
@@ -131,6 +136,32 @@ const opaqueLines = ({ opaque }: NodeStatus, home: string): ReadonlyArray<string
     )
   }
   return lines
+}
+
+/** Nodes that are named in one line. */
+const namedNodes = 3
+
+/** How many deletions every other node has, and what the rest waits for. */
+const tombstones = (
+  { held, stable, waiting, waiting_for: nodes }: NonNullable<NodeStatus["tombstones"]>,
+  home: string,
+  now: number
+): ReadonlyArray<string> => {
+  const have = stable === held ? "every known node has them" : `every known node has ${stable} of them`
+  const first = `${counted(held, "deletion")} kept; ${have}`
+  const [longest] = nodes
+  if (stable === held || longest === undefined) return [first]
+  const names = nodes
+    .slice(0, namedNodes)
+    .map(
+      ({ node_id: id, last_seen_at: seen }) =>
+        `${oneLine(id)} (${seen === null ? "never met" : `last seen ${ago(seen * 1000, now)}`})`
+    )
+  const more = waiting > names.length ? ` and ${waiting - names.length} more` : ""
+  return [
+    `${first}; waiting for ${names.join(", ")}${more}`,
+    `start what is off; what is gone for good: ${commandLine(`peers remove ${oneLine(longest.node_id)}`, home)}`
+  ]
 }
 
 /** Who still comes with the passphrase before, and what to do then. */

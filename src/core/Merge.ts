@@ -44,6 +44,10 @@ export const ruleOf = (kind: string): Rule => {
   }
 }
 
+/** Whether an operation says that its row is deleted, and nothing more. */
+export const isTombstone = ({ table, op_type }: Pick<Operation, "table" | "op_type">): boolean =>
+  op_type === "delete" && ruleOf(table) === "last-writer-wins"
+
 /** Where an operation is kept: kind, row, and for kinds that are kept whole the operation's HLC. */
 export type Slot = string
 

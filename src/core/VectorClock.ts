@@ -2,8 +2,8 @@
  * Vector clock: for every origin, how far into its history a node has seen.
  *
  * A clock is an immutable map from origin to reading; an origin that is absent stands at `Hlc.zero`. Clocks form a
- * join-semilattice under `merge`: associative, commutative, idempotent, with `empty` as identity, and `includes` as its
- * partial order. `advance` and `merge` never move an entry back.
+ * lattice under `merge` and `meet`: both associative, commutative, idempotent, with `empty` as the identity of `merge`, and `includes` as
+ * its partial order. `advance` and `merge` never move an entry back.
  *
  * Sources: Fidge (1988), Mattern (1989); used as a version vector (Parker et al., 1983).
  */
@@ -56,6 +56,18 @@ export const merge = (a: VectorClock, b: VectorClock): VectorClock =>
     : HashMap.mutate(a, (clock) => {
         for (const [node, reading] of HashMap.entries(b)) raise(clock, node, reading)
       })
+
+/** The greatest clock that both include. */
+export const meet = (a: VectorClock, b: VectorClock): VectorClock => {
+  if (HashMap.size(a) > HashMap.size(b)) return meet(b, a)
+  if (a === b || includes(b, a)) return a
+  return fromEntries(
+    Array.from(HashMap.entries(a), ([node, reading]) => {
+      const other = get(b, node)
+      return [node, Hlc.isAfter(reading, other) ? other : reading] as const
+    })
+  )
+}
 
 /** Whether `clock` has seen `hlc`. */
 export const covers = (clock: VectorClock, hlc: Hlc.Hlc): boolean => !Hlc.isAfter(hlc, get(clock, hlc.node))

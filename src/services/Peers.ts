@@ -67,6 +67,8 @@ export class Peers extends Context.Service<
     readonly compare: Effect.Effect<ReadonlyArray<Compared>>
     /** How peers are looked for. */
     readonly discovery: Effect.Effect<NodeStatus["discovery"]>
+    /** The nodes that were removed. */
+    readonly removed?: Effect.Effect<ReadonlySet<NodeId>>
     /** Whether peers may come with the passphrase before the present one. */
     readonly acceptsPrevious?: boolean
   }
@@ -288,6 +290,7 @@ const make = Effect.fnUntraced(function* () {
       Effect.provideService(Store, store)
     ),
     discovery: Effect.sync(() => ({ mdns: roster.mdns, static: roster.static })),
+    removed: Ref.get(removed),
     acceptsPrevious: hasPrevious
   })
 })

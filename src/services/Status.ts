@@ -92,6 +92,24 @@ export const PeerLimits = Schema.Struct({
 export interface PeerLimits extends Schema.Schema.Type<typeof PeerLimits> {}
 
 /**
+ * The rows that are kept to say that something was deleted. `stable`: every other node that counts has them (`core/Stability.ts`).
+ * `waiting_for` are nodes that have not agreed to all that this node claims; of very many, the first. Times are in Unix seconds.
+ */
+export const Tombstones = Schema.Struct({
+  held: Schema.Natural,
+  stable: Schema.Natural,
+  waiting: Schema.Natural,
+  waiting_for: Schema.Array(
+    Schema.Struct({
+      node_id: Schema.String,
+      agreed_at: Schema.NullOr(Schema.Finite),
+      last_seen_at: Schema.NullOr(Schema.Finite)
+    })
+  )
+})
+export interface Tombstones extends Schema.Schema.Type<typeof Tombstones> {}
+
+/**
  * The node as a whole. `alarms` is there when there are some, the most urgent first. `tls_expires_at`, in Unix seconds, is when the first certificate ends that it depends on; a node
  * without a CA depends on none. `log_lines_lost` is there when some could not be written. `held_by` is
  * the process that has the data directory and does not answer, where the system shows it. `opaque` and `peer_limits` are left out by an
@@ -120,6 +138,7 @@ export const NodeStatus = Schema.Struct({
   }),
   opaque: Schema.optionalKey(OpaqueRows),
   peer_limits: Schema.optionalKey(PeerLimits),
+  tombstones: Schema.optionalKey(Tombstones),
   alarms: Schema.optionalKey(Schema.Array(Alarm)),
   log_lines_lost: Schema.optionalKey(Schema.Natural),
   accepts_previous_passphrase: Schema.optionalKey(Schema.Literal(true)),

@@ -11,6 +11,7 @@
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, type Effect, Layer, type Option, type Stream } from "effect"
+import type { Acknowledgement, Report } from "../core/Acknowledgement.ts"
 import type { Digest } from "../core/Digest.ts"
 import type { Reading } from "../core/Hlc.ts"
 import type { NodeId } from "../core/NodeId.ts"
@@ -145,6 +146,12 @@ export class Store extends Context.Service<
     forgetOrigins(origins: ReadonlyArray<NodeId>): Effect.Effect<Forgotten, StoreUnavailable>
     readonly counts: Effect.Effect<Counts, StoreUnavailable>
     readonly quarantine: Effect.Effect<ReadonlyArray<Quarantined>, StoreUnavailable>
+    /** Takes what a session shows of its peer: what that has acknowledged, and whether its rows are the same as ours. */
+    acknowledge(report: Report): Effect.Effect<void>
+    /** Which other nodes have acknowledged which clock, and when. See `core/Acknowledgement.ts`. */
+    readonly acknowledgements: Effect.Effect<ReadonlyArray<Acknowledgement>>
+    /** How many tombstones a clock covers. */
+    tombstones(covered: VectorClock): Effect.Effect<number, StoreUnavailable>
     /** What is wrong with the file that holds the rows; nothing when the list is empty. Looks at all of it. */
     readonly damage: Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
     /**

@@ -189,6 +189,8 @@ describe("commands without a node", () => {
       legacy: "tls",
       uptime_seconds: 0,
       counts: { notes: 0, knowledge: 1, episodes: 2, execution_log: 2, tombstones: 3, quarantine: 0 },
+      // Nobody else has ever been met.
+      tombstones: { held: 3, stable: 3, waiting: 0, waiting_for: [] },
       discovery: { mdns: "off", static: "none" },
       peers: []
     })
@@ -196,6 +198,7 @@ describe("commands without a node", () => {
     assert.include(text, node_id)
     assert.include(text, "not running")
     assert.include(text, "1 fact, 2 episodes, 2 log entries, 3 deleted")
+    assert.include(text, "3 deletions kept; every known node has them")
 
     const peers = await run(["peers", "--json"], { FERAL_HOME: home })
     assert.deepInclude(peers, { code: 1, stdout: "" })

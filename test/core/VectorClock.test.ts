@@ -90,6 +90,24 @@ describe("VectorClock as a join-semilattice", () => {
   )
 
   it.prop(
+    "meet is the greatest lower bound, commutative, associative and idempotent",
+    [clock, clock, clock],
+    ([a, b, c]) => {
+      const { includes, meet, merge } = VectorClock
+      const both = meet(a, b)
+      assert.isTrue(includes(a, both) && includes(b, both))
+      assert.strictEqual(includes(both, c), includes(a, c) && includes(b, c))
+      assertSame(both, meet(b, a))
+      assertSame(meet(both, c), meet(a, meet(b, c)))
+      assertSame(meet(a, a), a)
+      assertSame(meet(a, merge(a, b)), a)
+      assertSame(merge(a, both), a)
+      assertSame(meet(a, VectorClock.empty), VectorClock.empty)
+    },
+    runs(4000)
+  )
+
+  it.prop(
     "compare says what includes says, from both sides",
     [vectorClock, oneOf(vectorClock, wideVectorClock)],
     ([a, b]) => {

@@ -184,6 +184,29 @@ export const checkKnowsToBeAhead = (
   }
 }
 
+/**
+ * What a node takes for stable is held by every other node that counts for it. One whose disk was restored, or lost what was not synced,
+ * is no longer what it was when it agreed: until it is met again nobody can know.
+ */
+export const checkStable = (
+  name: string,
+  stable: VectorClock.VectorClock,
+  known: Iterable<NodeId>,
+  { rows }: Content,
+  others: ReadonlyArray<Content>,
+  isForgetful: (node: string) => boolean
+): void => {
+  if (HashMap.isEmpty(stable)) return
+  const counted = new Set<string>(known)
+  for (const operation of rows.values()) {
+    if (!VectorClock.covers(stable, operation.hlc)) continue
+    for (const { nodeId, rows: theirs } of others) {
+      if (nodeId === undefined || !counted.has(nodeId) || isForgetful(nodeId) || holds(theirs, operation)) continue
+      broken("stability", `${name} takes ${operation.op_id} for stable, and ${nodeId} does not hold it`)
+    }
+  }
+}
+
 /** No node shows that others hold other rows, where no history was lost. */
 export const checkNotDiverged = (name: string, status: ReadonlyArray<PeerStatus>): void => {
   const diverged = status.find(({ last_error }) => last_error?._tag === "Diverged")

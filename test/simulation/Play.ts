@@ -109,6 +109,7 @@ export const happen = Effect.fnUntraced(function* (stage: Stage, happening: Happ
       node.rate = 0
       grown[happening.node] = new Set()
       restored.add(node.nodeId)
+      stage.forgetful.add(node.nodeId)
       stage.forgetDestroyed()
       return
     }

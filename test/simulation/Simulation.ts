@@ -47,6 +47,7 @@ export const simulate = (scenario: Scenario): Outcome => {
       yield* happen(stage, happening)
       for (const index of nodes.keys()) stage.check(index)
       yield* stage.checkStatus
+      yield* stage.checkStable
     }
 
     stage.note("everything works again")
@@ -97,9 +98,11 @@ export const simulate = (scenario: Scenario): Outcome => {
       yield* world.sleep(5_000)
       for (const index of nodes.keys()) stage.check(index)
       yield* stage.checkStatus
+      yield* stage.checkStable
     }
     stage.note(isDone() ? "all nodes are equal" : "the nodes do not become equal")
     checkEnd()
+    yield* stage.checkStable
     for (const node of nodes) yield* User.look(node, "notes", "amber", "birch")
     // Nodes that are equal have nothing to send each other when they meet again. What existing FERAL nodes send is theirs; and a
     // node that does not know whom it dials asks for what it has written itself since its start: a restore may have taken it.

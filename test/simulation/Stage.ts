@@ -1,9 +1,10 @@
 /**
  * What stands while a scenario is played: the nodes and the network between them, what was acknowledged, and how a node goes up and down.
  */
-import { Effect } from "effect"
+import { Effect, HashMap } from "effect"
 import type * as Merge from "../../src/core/Merge.ts"
 import { NodeId } from "../../src/core/NodeId.ts"
+import * as Stability from "../../src/core/Stability.ts"
 import type { Incoming } from "../../src/services/Transport.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import { OldNode } from "../support/OldNode.ts"
@@ -24,6 +25,8 @@ export class Stage {
   readonly grown: Array<ReadonlySet<Merge.Slot>>
   /** Whose disk gave way to an older one. */
   readonly restored = new Set<string>()
+  /** Who has lost what was not synced, or more. */
+  readonly forgetful = new Set<string>()
   /** Until when a host is stalled. */
   readonly stalled = new Map<string, number>()
   partition: { readonly side: number; readonly until: number } | undefined
@@ -102,6 +105,20 @@ export class Stage {
     for (const node of this.nodes) Oracle.checkNotDiverged(node.host, yield* node.status)
   })
 
+  /** What every node takes for stable is so. */
+  readonly checkStable = Effect.gen({ self: this }, function* () {
+    const { contents } = this
+    for (const { host, store, disk } of this.nodes) {
+      if (store === undefined) continue
+      const { clock, tops } = yield* store.snapshot
+      const acknowledgements = yield* store.acknowledgements
+      const stability = Stability.of({ self: store.nodeId, clock, tops, acknowledgements, removed: new Set() })
+      const known = [...HashMap.keys(clock), ...HashMap.keys(tops), ...acknowledgements.map(({ node }) => node)]
+      const isForgetful = (node: string) => this.forgetful.has(node)
+      Oracle.checkStable(host, stability.clock, known, disk.content, contents, isForgetful)
+    }
+  })
+
   /**
    * An operation whose origin lost its disk, and that no other node of ours has, is gone: an existing FERAL node may have it, but
    * sends nothing back to where it came from.
@@ -147,6 +164,7 @@ export class Stage {
       if (!node.isUp) return false
       const network = yield* MemoryNetwork
       for (const other of this.hosts) if (other !== node.host) yield* network.part(node.host, other)
+      if (power !== undefined) this.forgetful.add(node.nodeId)
       if (power !== undefined) this.grown[this.nodes.indexOf(node)] = new Set()
       yield* node.kill(power)
       yield* Effect.forkScoped(Effect.andThen(this.world.sleep(downFor), this.wake(node)))
@@ -160,6 +178,7 @@ export class Stage {
       const before = disk.content.rows
       yield* node.renew
       if (this.restored.has(nodeId)) this.restored.add(node.nodeId)
+      if (this.forgetful.has(nodeId)) this.forgetful.add(node.nodeId)
       const renamed = [...disk.content.rows.values()].filter(({ hlc }) => hlc.node === node.nodeId)
       this.note(`${node.host} is ${node.nodeId}, and has written ${renamed.length} rows anew`)
       Oracle.checkRenewed(before, disk.content.rows, nodeId, node.time)

@@ -2,6 +2,7 @@
  * What `status` shows of a running node, put together from the services that know it.
  */
 import { Clock, Effect } from "effect"
+import type { NodeId } from "../../core/NodeId.ts"
 import { Config } from "../Config.ts"
 import { LogSink } from "../LogSink.ts"
 import { Peers } from "../Peers.ts"
@@ -10,6 +11,7 @@ import { Store } from "../Store.ts"
 import { Transport } from "../Transport.ts"
 import { version } from "../Version.ts"
 import * as ReplicaState from "./ReplicaState.ts"
+import * as TombstoneState from "./TombstoneState.ts"
 
 /** The status of a running node, which counts its uptime from now on. `apiPort` is asked for each time. */
 export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<number | null>) {
@@ -25,6 +27,9 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
     const { damage, node_id, vector_clock, digest, counts, opaque } = yield* ReplicaState.read(store)
     const { lines: lost } = log.lost()
     const rows = yield* peers.status
+    const connected = rows.flatMap(({ node_id: id, state }) => (id !== null && state === "live" ? [id] : []))
+    const removed = yield* peers.removed ?? Effect.succeed(new Set<NodeId>())
+    const tombstones = yield* TombstoneState.read(store, removed, new Set(connected), now)
     const alarms = yield* ReplicaState.alarms(store, settings, rows)
     return {
       ...damage,
@@ -41,6 +46,7 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
       counts,
       opaque,
       peer_limits: ReplicaState.peerLimits(settings),
+      ...tombstones,
       ...(alarms.length === 0 ? {} : { alarms }),
       ...(lost === 0 ? {} : { log_lines_lost: lost }),
       ...(peers.acceptsPrevious === true ? { accepts_previous_passphrase: true } : {}),

@@ -5,16 +5,19 @@ import { Clock, Effect, HashMap, Option } from "effect"
 import * as Digest from "../../core/Digest.ts"
 import * as Hlc from "../../core/Hlc.ts"
 import * as Purge from "../../core/Purge.ts"
+import type { NodeId } from "../../core/NodeId.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
 import type { Settings } from "../Config.ts"
 import type { NodeStatus, OpaqueRows, PeerLimits, PeerStatus } from "../Status.ts"
 import { Store } from "../Store.ts"
 import * as Alarms from "./Alarms.ts"
+import * as TombstoneState from "./TombstoneState.ts"
 import { version } from "../Version.ts"
 
 /** The status of a node that does not run: what its database holds. */
 export const stopped = Effect.fnUntraced(function* (
-  settings: Pick<Settings, "tls" | "legacy" | "maxClockDriftMs"> & PeerLimitSettings
+  settings: Pick<Settings, "tls" | "legacy" | "maxClockDriftMs"> & PeerLimitSettings,
+  removed: ReadonlySet<NodeId>
 ) {
   const store = yield* Store
   const { damage, node_id, vector_clock, digest, counts, opaque } = yield* read(store)
@@ -33,6 +36,7 @@ export const stopped = Effect.fnUntraced(function* (
     counts,
     opaque,
     peer_limits: peerLimits(settings),
+    ...(yield* TombstoneState.read(store, removed, new Set(), yield* Clock.currentTimeMillis)),
     ...(found.length === 0 ? {} : { alarms: found }),
     discovery: { mdns: "off", static: "none" },
     peers: []

@@ -21,7 +21,9 @@ import * as Policy from "../../core/legacy/Policy.ts"
 import type { NodeId } from "../../core/NodeId.ts"
 import type { Quarantined } from "../../core/Replica.ts"
 import * as Session from "../../core/Session.ts"
+import * as Agreement from "../../core/session/Agreement.ts"
 import { credit, envelopeBytes } from "../../core/session/State.ts"
+import * as VectorClock from "../../core/VectorClock.ts"
 import { closeCodes, type Takes } from "../../core/Wire.ts"
 import { Clock } from "../Clock.ts"
 import { Config } from "../Config.ts"
@@ -201,6 +203,9 @@ export const make = Effect.fnUntraced(function* (
       credit: used,
       assumed: (peer) => assumed.get(peer)
     }
+    /** The state of the session, and the one whose report was taken last. */
+    let latest: Session.Session | undefined
+    let reported: Session.Session | undefined
     const guardNew: Guard = (machine) =>
       shares.guard(newOrigins.guard(guard(machine), connection.remote), connection.remote)
     const running = yield* SessionRunner.start(
@@ -211,6 +216,7 @@ export const make = Effect.fnUntraced(function* (
         step: (state, event) => {
           const step = Session.step(state, event)
           noticeLoop(step)
+          latest = step[0]
           return step
         }
       }),
@@ -230,6 +236,11 @@ export const make = Effect.fnUntraced(function* (
             key_ === undefined ? connection.remote.host : formatAddress(connection.remote),
             Effect.map(clock.now, (now) => PeerTable.alive(table, peer, now))
           ),
+        carried: () => {
+          const report = latest && Agreement.news(reported, latest)
+          reported = latest
+          return report && store.acknowledge(report)
+        },
         ticketed: (peer, ticket) => tickets.keep(peer, key_ === undefined ? undefined : connection.remote, ticket),
         warned: (warning) => warned(connection, warning),
         quarantined: (operations) => quarantined(connection, operations)
@@ -295,7 +306,15 @@ export const make = Effect.fnUntraced(function* (
         connection.remote
       ),
       {
-        established: (peer) => Effect.andThen(proved, established(link, connection, key_, peer)),
+        established: (peer) =>
+          Effect.andThen(
+            proved,
+            // It says what it has seen, which is not what it holds.
+            Effect.andThen(
+              store.acknowledge({ node: peer, clock: VectorClock.empty, agreed: undefined }),
+              established(link, connection, key_, peer)
+            )
+          ),
         warned: (warning) => warned(connection, warning),
         quarantined: (operations) => quarantined(connection, operations)
       }

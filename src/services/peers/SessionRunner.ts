@@ -53,6 +53,8 @@ export interface Host {
   /** The peer gave us a ticket. */
   ticketed?(peer: NodeId, ticket: Redacted.Redacted<string>): Effect.Effect<void>
   warned(warning: Extract<Session.Action, { _tag: "Warn" }>["warning"] | StoreUnavailable): Effect.Effect<void>
+  /** A step was carried out. Returned is what is to be done about it, if anything. */
+  carried?(): Effect.Effect<void> | undefined
   /** Something that came cannot be read. It is in the quarantine. */
   quarantined(operations: ReadonlyArray<Quarantined>): Effect.Effect<void>
 }
@@ -286,6 +288,8 @@ export const start = Effect.fnUntraced(function* <S>(
         return yield* event
       }
       closed = yield* carry(machine.step(state, event))
+      const due = host.carried?.()
+      if (due !== undefined) yield* due
     }
     // What was queued before the close, the reason above all, still goes out.
     yield* Fiber.await(writer).pipe(Effect.timeoutOption("2 seconds"))

@@ -4,11 +4,13 @@
  * `Engine.ts` makes a store of it, and calls `commit`, `held` and `beyond` one at a time.
  */
 import { Data, type Effect, type Option } from "effect"
+import type { Acknowledgement } from "../../core/Acknowledgement.ts"
 import type { Reading } from "../../core/Hlc.ts"
 import { type NodeId, utf8Length } from "../../core/NodeId.ts"
 import type { Kind, Operation } from "../../core/Operation.ts"
 import type { RangePage, RangeRequest } from "../../core/Reconcile.ts"
 import type { Quarantined } from "../../core/Replica.ts"
+import type { VectorClock } from "../../core/VectorClock.ts"
 import type { StoreUnavailable } from "../Failure.ts"
 import type { Commit, Held, State } from "./State.ts"
 
@@ -58,6 +60,12 @@ export interface Backend {
   readonly quarantine: Effect.Effect<ReadonlyArray<Quarantined>, StoreUnavailable>
   /** What is wrong with where the rows are; nothing when the list is empty. */
   readonly damage: Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
+  /** What other nodes had acknowledged when the backend was opened. */
+  readonly acknowledged: ReadonlyArray<Acknowledgement>
+  /** Writes acknowledgements over those of the same nodes, after all commits until now. */
+  acknowledge(news: ReadonlyArray<Acknowledgement>): Effect.Effect<void, StoreUnavailable>
+  /** How many tombstones a clock covers. */
+  tombstones(covered: VectorClock): Effect.Effect<number, StoreUnavailable>
   backup(file: string): Effect.Effect<void, StoreUnavailable>
   /** What is to be done in the background while the store is open. */
   readonly upkeep: Effect.Effect<void, StoreUnavailable>

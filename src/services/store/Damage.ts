@@ -51,6 +51,8 @@ export const watched = (backend: Backend, { watch }: Damage): Backend => ({
   list: (kind, options) => watch(backend.list(kind, options)),
   search: (words, limit) => watch(backend.search(words, limit)),
   quarantine: watch(backend.quarantine),
+  acknowledge: (news) => watch(backend.acknowledge(news)),
+  tombstones: (covered) => watch(backend.tombstones(covered)),
   damage: watch(
     Effect.tap(backend.damage, (problems) =>
       problems.length === 0

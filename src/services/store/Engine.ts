@@ -20,6 +20,7 @@ import * as Wire from "../../core/Wire.ts"
 import { Clock } from "../Clock.ts"
 import { KindUnknown, StoreUnavailable } from "../Failure.ts"
 import type { Applied, Audited, Batch, Change, Delta, DeltaRequest, Draft, Snapshot, Store } from "../Store.ts"
+import * as Acknowledged from "./Acknowledged.ts"
 import * as Audit from "./Audit.ts"
 import { type Backend, sizeOf } from "./Backend.ts"
 import * as Damage from "./Damage.ts"
@@ -78,6 +79,7 @@ export const make = Effect.fnUntraced(function* (
   const damage = yield* Damage.make
   const backend = Damage.watched(given, damage)
   yield* Effect.forkScoped(Effect.ignore(backend.upkeep))
+  const acknowledged = yield* Acknowledged.make(backend)
   const lock = yield* Semaphore.make(1)
   const recent = RecentCommits.make(rememberedCommits)
   const commits = yield* Effect.acquireRelease(PubSub.sliding<Change>(publishedCommits), PubSub.shutdown)
@@ -358,6 +360,9 @@ export const make = Effect.fnUntraced(function* (
     opaque: Effect.sync(() => ({ usage: state.opaque, quota, overQuota })),
     purge: (scope, { isDry = false } = {}) => purging.withPermit(purge(scope, isDry)),
     counts: Effect.sync(() => state.counts),
+    acknowledge: acknowledged.note,
+    acknowledgements: acknowledged.all,
+    tombstones: Effect.fn("Store.tombstones")((covered: VectorClock.VectorClock) => backend.tombstones(covered)),
     quarantine: backend.quarantine,
     origins: Effect.sync(() => Origins.list(state, nodeId)),
     forgetOrigins: Effect.fn("Store.forgetOrigins")((origins: ReadonlyArray<NodeId>) =>

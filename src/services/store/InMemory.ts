@@ -9,6 +9,7 @@ import { byCodePoint, NodeId } from "../../core/NodeId.ts"
 import type { Kind, Operation } from "../../core/Operation.ts"
 import { contains, PositionOrder, positionOf, type RangeRequest } from "../../core/Reconcile.ts"
 import * as Search from "../../core/Search.ts"
+import * as VectorClock from "../../core/VectorClock.ts"
 import { StoreUnavailable } from "../Failure.ts"
 import { type Backend, pageLength, type Room, rowsEnough, sizeOf, SlotTaken } from "./Backend.ts"
 import * as Engine from "./Engine.ts"
@@ -101,6 +102,15 @@ export const make = Effect.fnUntraced(function* ({
     search,
     quarantine: Effect.sync(() => disk.quarantine),
     damage: Effect.succeed([]),
+    acknowledged: Array.from(disk.acknowledged.values()),
+    acknowledge: (news) => Effect.sync(() => MemoryDisk.acknowledge(disk, news)),
+    tombstones: (covered) =>
+      Effect.sync(() => {
+        let count = 0
+        for (const row of disk.rows.values())
+          if (Merge.isTombstone(row) && VectorClock.covers(covered, row.hlc)) count++
+        return count
+      }),
     backup: (file) => Effect.sync(() => void disk.backups.set(file, MemoryDisk.copy(disk))),
     upkeep: Effect.void
   }

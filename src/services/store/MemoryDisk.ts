@@ -4,6 +4,7 @@
  *
  * As on a disk, the last commits are lost with the power when they were not synced: see `losePower`.
  */
+import type { Acknowledgement, Acknowledgements } from "../../core/Acknowledgement.ts"
 import * as Hlc from "../../core/Hlc.ts"
 import * as Merge from "../../core/Merge.ts"
 import type { NodeId } from "../../core/NodeId.ts"
@@ -16,6 +17,8 @@ export interface MemoryDisk {
   nodeId: NodeId | undefined
   state: State.State
   quarantine: ReadonlyArray<Quarantined>
+  /** What other nodes have acknowledged. */
+  acknowledged: Acknowledgements
   readonly rows: Map<Merge.Slot, Operation>
   /** The same rows by origin, in the order of their readings. */
   readonly history: Map<NodeId, Array<Operation>>
@@ -29,6 +32,7 @@ export interface MemoryDisk {
 
 interface Undo {
   readonly state: State.State
+  readonly acknowledged: Acknowledgements
   readonly quarantine: ReadonlyArray<Quarantined>
   readonly slots: ReadonlyArray<readonly [Merge.Slot, Operation | undefined]>
 }
@@ -41,6 +45,7 @@ export const make = (): MemoryDisk => ({
   nodeId: undefined,
   state: State.empty,
   quarantine: [],
+  acknowledged: new Map(),
   rows: new Map(),
   history: new Map(),
   unsynced: [],
@@ -49,11 +54,12 @@ export const make = (): MemoryDisk => ({
 })
 
 /** A disk with the same contents. */
-export const copy = ({ nodeId, state, quarantine, rows, history }: MemoryDisk): MemoryDisk => ({
+export const copy = ({ nodeId, state, quarantine, acknowledged, rows, history }: MemoryDisk): MemoryDisk => ({
   ...make(),
   nodeId,
   state,
   quarantine,
+  acknowledged,
   rows: new Map(rows),
   history: new Map(Array.from(history, ([node, operations]) => [node, [...operations]]))
 })
@@ -67,6 +73,7 @@ export const write = (disk: MemoryDisk, commit: State.Commit, synced: boolean): 
   const left = [...replaced].filter((slot) => !written.has(slot))
   const undo: Undo = {
     state: disk.state,
+    acknowledged: disk.acknowledged,
     quarantine: disk.quarantine,
     slots: [
       ...left.map((slot) => [slot, place(disk, slot, undefined)] as const),
@@ -83,6 +90,11 @@ export const write = (disk: MemoryDisk, commit: State.Commit, synced: boolean): 
   return true
 }
 
+/** Writes acknowledgements over those of the same nodes. */
+export const acknowledge = (disk: MemoryDisk, news: ReadonlyArray<Acknowledgement>): void => {
+  disk.acknowledged = new Map([...disk.acknowledged, ...news.map((one) => [one.node, one] as const)])
+}
+
 /**
  * What a loss of power does to a disk that no layer uses: its last `commits` commits are gone, as far as they were not
  * synced. Returns how many were lost.
@@ -94,6 +106,7 @@ export const losePower = (disk: MemoryDisk, commits: number = maxUnsynced): numb
     if (undo === undefined) break
     for (const [slot, before] of undo.slots) place(disk, slot, before)
     disk.state = undo.state
+    disk.acknowledged = undo.acknowledged
     disk.quarantine = undo.quarantine
     lost++
   }

@@ -35,6 +35,7 @@ import {
   toRead,
   transaction
 } from "./SqliteFile.ts"
+import * as SqliteAcknowledged from "./SqliteAcknowledged.ts"
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
 import * as Rows from "./SqliteRows.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
@@ -88,6 +89,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     yield* Unavailable.mapped(sql`SELECT * FROM clock`),
     yield* Unavailable.mapped(SqliteSchema.purged(sql))
   )
+  const acknowledged = yield* Unavailable.mapped(SqliteAcknowledged.read(sql))
   let synchronous = ""
   const upkeep = yield* SqliteUpkeep.make(sql)
 
@@ -219,6 +221,9 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     search,
     quarantine,
     damage,
+    acknowledged,
+    acknowledge: (news) => Unavailable.mapped(within((connection) => SqliteAcknowledged.write(connection, news))),
+    tombstones: (covered) => Unavailable.mapped(SqliteAcknowledged.count(sql, covered)),
     backup,
     upkeep: readOnly ? Effect.void : upkeep.run
   } satisfies Backend

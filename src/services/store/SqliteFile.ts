@@ -13,6 +13,7 @@ import { StoreUnavailable } from "../Failure.ts"
 import { isWritable } from "../Home.ts"
 import * as FileError from "../FileError.ts"
 import type { Quota } from "./Opaque.ts"
+import * as SqliteAcknowledged from "./SqliteAcknowledged.ts"
 import * as SqliteHoldings from "./SqliteHoldings.ts"
 import * as SqliteLog from "./SqliteLog.ts"
 import { discard } from "./SqliteReplace.ts"
@@ -162,6 +163,8 @@ export const openLocked = Effect.fnUntraced(function* (home: string) {
       })
     )
   }
+  const missing = yield* SqliteAcknowledged.missing(sql)
+  if (missing.length > 0) yield* transaction(sql, (connection) => SqliteAcknowledged.prepare(connection, missing))
   const earlier = yield* sql`SELECT 1 FROM sqlite_schema WHERE name = 'search_mark'`
   if (earlier.length > 0) yield* transaction(sql, SqliteSearch.dropEarlier)
   return sql

@@ -34,6 +34,9 @@ const recording = (commit: (count: number) => Effect.Effect<void, StoreUnavailab
     list: () => Effect.succeed([]),
     search: () => Effect.succeed([]),
     damage: Effect.succeed([]),
+    acknowledged: [],
+    acknowledge: () => Effect.void,
+    tombstones: () => Effect.succeed(0),
     quarantine: Effect.succeed([]),
     backup: () => Effect.void,
     upkeep: Effect.void

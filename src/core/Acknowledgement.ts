@@ -1,0 +1,62 @@
+/**
+ * What other nodes are known to hold: the clock that each of them acknowledged, and the clock at which its rows were last the same
+ * as ours.
+ *
+ * Guarantees:
+ * - `clock` is what the node said last that it has committed. It goes back when the node says less, as after a restore.
+ * - `agreed` never goes beyond `clock`, and moves on only when the clocks and the digests of both nodes are equal.
+ * - What is forgotten, or not written in time, makes both smaller. They are never made larger by a restart.
+ */
+import { HashMap } from "effect"
+import type { Hlc } from "./Hlc.ts"
+import type { NodeId } from "./NodeId.ts"
+import * as VectorClock from "./VectorClock.ts"
+
+export interface Acknowledgement {
+  readonly node: NodeId
+  /** What it has committed: of every operation that this covers, it holds that one or one that wins over it. */
+  readonly clock: VectorClock.VectorClock
+  /** When it was last heard of (ms). */
+  readonly seenAt: number
+  /** The clock at which its rows were last the same as ours, and when that was (ms); never, without a time. */
+  readonly agreed: VectorClock.VectorClock
+  readonly agreedAt: number | undefined
+}
+
+/** What a session shows of its peer at one moment. */
+export interface Report {
+  readonly node: NodeId
+  readonly clock: VectorClock.VectorClock
+  /** The clock of both, when their rows are the same. */
+  readonly agreed: VectorClock.VectorClock | undefined
+}
+
+/** The acknowledgements of other nodes, by node. */
+export type Acknowledgements = ReadonlyMap<NodeId, Acknowledgement>
+
+/** Nodes that are remembered. Where there are more, nothing can be said of all of them (`Stability.ts`). */
+export const limit = 10_000
+
+/** What is known of a node after a report, from what was known before. */
+export const after = (
+  before: Acknowledgement | undefined,
+  { node, clock, agreed }: Report,
+  now: number
+): Acknowledgement => ({
+  node,
+  clock,
+  seenAt: now,
+  agreed: agreed ?? VectorClock.meet(before?.agreed ?? VectorClock.empty, clock),
+  agreedAt: agreed === undefined ? before?.agreedAt : now
+})
+
+/** The nodes that have acknowledged an operation, or one that wins over it. */
+export const holdersOf = (acknowledgements: Iterable<Acknowledgement>, hlc: Hlc): ReadonlyArray<NodeId> =>
+  Array.from(acknowledgements).flatMap(({ node, clock }) => (VectorClock.covers(clock, hlc) ? [node] : []))
+
+/** Whether anything but the time is the same. */
+export const isSame = (a: Acknowledgement, b: Acknowledgement): boolean =>
+  isEqual(a.clock, b.clock) && isEqual(a.agreed, b.agreed) && (a.agreedAt === undefined) === (b.agreedAt === undefined)
+
+const isEqual = (a: VectorClock.VectorClock, b: VectorClock.VectorClock): boolean =>
+  a === b || (HashMap.size(a) === HashMap.size(b) && VectorClock.compare(a, b) === "equal")

@@ -1,0 +1,83 @@
+/**
+ * Which operations are causally stable: every other node that counts has them, and nothing that loses to them can come from those
+ * nodes any more. What is stable could be left out of all of them at once. A tombstone is of no more use to them then.
+ *
+ * **Which nodes count.** Every origin of an operation or of a claim, and every node that was ever met, whether it wrote something or
+ * not. A node that was removed does not count, nor does this node itself. An origin that was forgotten by hand counts only if it was met.
+ *
+ * **What is stable.** Each node that counts has *agreed* at a clock: its clock and ours were equal there, and so were the digests of
+ * all rows (`Acknowledgement.ts`). The stable clock is the least of all these clocks and of our own, origin by origin.
+ *
+ * **Why that is right.** Let `t` be an operation that the stable clock covers, and `m` a node that counts.
+ *
+ * 1. *`m` has `t`.* When `m` agreed, both clocks covered `t`, so both claimed to hold `t` or a winner over it. Clocks alone may claim too
+ *    much: a node whose disk was restored claims what it has lost. Digests were equal too, so the rows were the same.
+ * 2. *`m` writes nothing that loses to `t` from then on.* A node issues no timestamp at or below one that it has seen.
+ * 3. *Nothing that `m` wrote before and that loses to `t` is still to come.* `m` claimed all its own operations when it agreed, and we
+ *    claimed the same: we have had each of them, or a winner over it. The same holds for what `m` had of others.
+ * 4. *So nobody who counts holds an operation that loses to `t` in its slot, nor will.* The rows were the same, the slot of `t` held `t` or
+ *    a winner, and what holds a slot only gives way to winners.
+ *
+ * **What it does not say.** A node that does not count may hold what loses to `t`: one that was removed, a copy that only a third node
+ * has met, a backup that is restored later, an export. So to collect a tombstone that is stable is safe only with a rule for what comes
+ * from there. `docs/tombstones.md` says which.
+ *
+ * Sources: Wuu and Bernstein, "Efficient Solutions to the Replicated Log and Dictionary Problems" (1984); Baquero, Almeida, Shoker,
+ * "Making Operation-Based CRDTs Operation-Based" (2014), for causal stability.
+ */
+import { HashMap, Order } from "effect"
+import * as Acknowledgement from "./Acknowledgement.ts"
+import { byCodePoint, type NodeId } from "./NodeId.ts"
+import * as VectorClock from "./VectorClock.ts"
+
+/** What the decision is made from. */
+export interface Known {
+  readonly self: NodeId
+  /** Our clock, and the greatest timestamp that we hold of each origin. */
+  readonly clock: VectorClock.VectorClock
+  readonly tops: VectorClock.VectorClock
+  readonly acknowledgements: ReadonlyArray<Acknowledgement.Acknowledgement>
+  readonly removed: ReadonlySet<NodeId>
+}
+
+/** A node that has not agreed to all that we claim. */
+export interface Waiting {
+  readonly node: NodeId
+  /** When it last agreed, and when it last gave a sign of life: was heard of, or wrote (ms). */
+  readonly agreedAt: number | undefined
+  readonly seenAt: number | undefined
+}
+
+export interface Stability {
+  /** Every operation that it covers is stable. */
+  readonly clock: VectorClock.VectorClock
+  /** Who keeps the rest from being stable: first those who have never agreed, then those who agreed longest ago. */
+  readonly waiting: ReadonlyArray<Waiting>
+  /** Whether there are more nodes than can be remembered: then nothing is stable. */
+  readonly isOverfull: boolean
+}
+
+export const of = ({ self, clock, tops, acknowledgements, removed }: Known): Stability => {
+  const byNode = new Map(acknowledgements.map((acknowledgement) => [acknowledgement.node, acknowledgement]))
+  const nodes = new Set([...HashMap.keys(clock), ...HashMap.keys(tops), ...byNode.keys()])
+  const isOverfull = byNode.size >= Acknowledgement.limit
+  let stable = isOverfull ? VectorClock.empty : clock
+  const waiting: Array<Waiting> = []
+  for (const node of nodes) {
+    if (node === self || removed.has(node)) continue
+    const known = byNode.get(node)
+    const agreed = known?.agreed ?? VectorClock.empty
+    stable = VectorClock.meet(stable, agreed)
+    if (VectorClock.includes(agreed, clock)) continue
+    const { wall } = VectorClock.get(tops, node)
+    const seenAt = Math.max(known?.seenAt ?? 0, wall)
+    waiting.push({ node, agreedAt: known?.agreedAt, seenAt: seenAt === 0 ? undefined : seenAt })
+  }
+  return { clock: stable, waiting: waiting.sort(WaitingOrder), isOverfull }
+}
+
+const WaitingOrder: Order.Order<Waiting> = Order.combineAll([
+  Order.mapInput(Order.Number, ({ agreedAt }: Waiting) => agreedAt ?? -1),
+  Order.mapInput(Order.Number, ({ seenAt }: Waiting) => seenAt ?? -1),
+  Order.mapInput(byCodePoint, ({ node }: Waiting) => node)
+])

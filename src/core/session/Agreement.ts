@@ -1,0 +1,27 @@
+/**
+ * What an open session shows of what its peer holds (`core/Acknowledgement.ts`). Needs nothing from the peer but what it says anyway, and
+ * so works with nodes of every version of form 2.
+ */
+import type { Report } from "../Acknowledgement.ts"
+import * as Digest from "../Digest.ts"
+import * as VectorClock from "../VectorClock.ts"
+import { isSettled, type Session } from "./State.ts"
+
+/** The report of a session; none before the peer has told its clock. */
+export const reportOf = ({ phase, peer, known, heard, local }: Session): Report | undefined => {
+  if (phase !== "open" || peer === undefined) return undefined
+  const isAgreed =
+    heard?.isSettled === true &&
+    isSettled(local) &&
+    heard.digest === Digest.toText(local.digest) &&
+    VectorClock.compare(heard.clock, local.clock) === "equal"
+  return { node: peer, clock: known, agreed: isAgreed ? local.clock : undefined }
+}
+
+/** The report of `after`, where it may be another one than that of `before`. */
+export const news = (before: Session | undefined, after: Session): Report | undefined => {
+  const isTold = before?.phase !== after.phase || before.known !== after.known || before.heard !== after.heard
+  if (!isTold && before.local.version === after.local.version) return undefined
+  const report = reportOf(after)
+  return isTold || report?.agreed !== undefined ? report : undefined
+}

@@ -1,0 +1,56 @@
+/**
+ * What other nodes have acknowledged, kept with the rows: it survives a restart, and a backup holds what was true of its rows.
+ *
+ * Guarantees:
+ * - What is asked is up to date. What is on the disk is a few seconds behind at most, and complete after an orderly stop.
+ * - It is written after the rows that it speaks of. A loss of power that takes those takes it as well.
+ */
+import { Effect, Queue } from "effect"
+import * as Acknowledgement from "../../core/Acknowledgement.ts"
+import type { NodeId } from "../../core/NodeId.ts"
+import { Clock } from "../Clock.ts"
+import type { Backend } from "./Backend.ts"
+
+/** How long news waits, so that many make one write, and how old the time of a node on the disk may be (ms). */
+export const times = { save: 5_000, seen: 3_600_000 } as const
+
+export const make = Effect.fnUntraced(function* (backend: Backend) {
+  const clock = yield* Clock
+  const saved = new Map(backend.acknowledged.map((acknowledgement) => [acknowledgement.node, acknowledgement]))
+  const known = new Map(saved)
+  const unsaved = new Set<NodeId>()
+  const wanted = yield* Queue.sliding<void>(1)
+
+  const save = Effect.suspend(() => {
+    const news = [...unsaved].flatMap((node) => known.get(node) ?? [])
+    unsaved.clear()
+    if (news.length === 0) return Effect.void
+    return backend.acknowledge(news).pipe(
+      Effect.tap(() => Effect.sync(() => news.forEach((one) => saved.set(one.node, one)))),
+      Effect.catch((error) => {
+        for (const { node } of news) unsaved.add(node)
+        return Effect.logDebug("what peers have acknowledged could not be written: it is tried again", error)
+      })
+    )
+  })
+  yield* Effect.addFinalizer(() => save)
+  yield* Effect.forkScoped(
+    Effect.forever(Queue.take(wanted).pipe(Effect.andThen(Effect.sleep(times.save)), Effect.andThen(save)))
+  )
+
+  return {
+    /** Takes what a session shows. */
+    note: Effect.fnUntraced(function* (report: Acknowledgement.Report) {
+      const { node } = report
+      if (!known.has(node) && known.size >= Acknowledgement.limit) return
+      const next = Acknowledgement.after(known.get(node), report, yield* clock.now)
+      known.set(node, next)
+      const before = saved.get(node)
+      if (before !== undefined && Acknowledgement.isSame(before, next) && next.seenAt < before.seenAt + times.seen)
+        return
+      unsaved.add(node)
+      Queue.offerUnsafe(wanted, undefined)
+    }),
+    all: Effect.sync(() => Array.from(known.values()))
+  }
+})

@@ -1,0 +1,112 @@
+/**
+ * What other nodes have acknowledged, in the file of the rows, and the tombstones among them.
+ *
+ * The table and the index change nothing that an earlier version of this program reads or writes: such a version opens the file, and
+ * keeps the index up to date without knowing it. So they are made where they are missing, and the file keeps its version.
+ */
+import { Effect, HashMap, Result, Schema } from "effect"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { Connection } from "effect/sql/SqlConnection"
+import type { Acknowledgement } from "../../core/Acknowledgement.ts"
+import { kinds, ruleOf } from "../../core/Merge.ts"
+import { NodeId } from "../../core/NodeId.ts"
+import * as VectorClock from "../../core/VectorClock.ts"
+import { StoreUnavailable } from "../Failure.ts"
+
+/** The kinds whose deletions leave tombstones. */
+const deletable = kinds.filter((kind) => ruleOf(kind) === "last-writer-wins").map((kind) => `'${kind}'`)
+
+const isTombstone = `op_type = 'delete' AND kind IN (${deletable.join(", ")})`
+
+/** What has to be there, by name. */
+const parts = {
+  acknowledged: `CREATE TABLE acknowledged (
+    node TEXT PRIMARY KEY,
+    clock TEXT NOT NULL,
+    seen_at REAL NOT NULL,
+    agreed TEXT NOT NULL,
+    agreed_at REAL
+  ) WITHOUT ROWID`,
+  tombstones: `CREATE INDEX tombstones ON operations (origin, wall, counter, kind, op_type) WHERE ${isTombstone}`
+} as const
+
+/** The statements that make what is missing. */
+export const missing = Effect.fnUntraced(function* (sql: SqlClient) {
+  const rows = yield* sql`SELECT name FROM sqlite_schema WHERE name IN ('acknowledged', 'tombstones')`
+  const there = new Set(rows.map(({ name }) => name))
+  return Object.entries(parts).flatMap(([name, statement]) => (there.has(name) ? [] : [statement]))
+})
+
+/** Makes what is missing, inside the caller's transaction. */
+export const prepare = (connection: Connection, statements: ReadonlyArray<string>) =>
+  Effect.forEach(statements, (statement) => connection.execute(statement, [], undefined), { discard: true })
+
+/** What the file holds; nothing when it is only read and has no such table. */
+export const read = Effect.fnUntraced(function* (sql: SqlClient) {
+  const found = yield* sql`SELECT 1 FROM sqlite_schema WHERE name = 'acknowledged'`
+  const rows = yield* decodeRows(found.length === 0 ? [] : yield* sql`SELECT * FROM acknowledged`)
+  return yield* Effect.forEach(rows, ({ node, clock, seen_at, agreed, agreed_at }) =>
+    Effect.all({ clock: clockOf(clock), agreed: clockOf(agreed) }).pipe(
+      Effect.map((clocks): Acknowledgement => ({
+        node,
+        ...clocks,
+        seenAt: seen_at,
+        agreedAt: agreed_at ?? undefined
+      }))
+    )
+  )
+})
+
+/** Writes acknowledgements over those of the same nodes, inside the caller's transaction. */
+export const write = (connection: Connection, acknowledgements: ReadonlyArray<Acknowledgement>) =>
+  Effect.forEach(
+    acknowledgements,
+    ({ node, clock, seenAt, agreed, agreedAt }) =>
+      connection.execute(
+        "INSERT OR REPLACE INTO acknowledged (node, clock, seen_at, agreed, agreed_at) VALUES (?,?,?,?,?)",
+        [node, textOf(clock), seenAt, textOf(agreed), agreedAt ?? null],
+        undefined
+      ),
+    { discard: true }
+  )
+
+/** How many tombstones a clock covers. A file that is only read may have no index: then all its rows are looked at. */
+export const count = Effect.fnUntraced(function* (sql: SqlClient, clock: VectorClock.VectorClock) {
+  const entries = Array.from(HashMap.entries(clock), ([node, { wall, counter }]) => [node, wall, counter])
+  const [row] = yield* decodeCount(
+    yield* sql.unsafe(
+      `SELECT coalesce(sum((SELECT count(*) FROM operations
+          WHERE origin = entry.value ->> 0 AND (wall, counter) <= (entry.value ->> 1, entry.value ->> 2)
+            AND ${isTombstone})), 0) AS count
+        FROM json_each(?) AS entry`,
+      [JSON.stringify(entries)]
+    )
+  )
+  return row.count
+})
+
+const textOf = (clock: VectorClock.VectorClock): string => JSON.stringify(VectorClock.toRecord(clock))
+
+const clockOf = (record: {
+  readonly [node: string]: string
+}): Effect.Effect<VectorClock.VectorClock, StoreUnavailable> =>
+  Result.match(VectorClock.fromRecord(record, Schema.is(NodeId)), {
+    onFailure: (node) => Effect.fail(corrupt(`${node} in the table acknowledged is no clock entry`)),
+    onSuccess: Effect.succeed
+  })
+
+const corrupt = (detail: string) => new StoreUnavailable({ reason: "corrupt", detail })
+
+const Clock = Schema.fromJsonString(Schema.Record(Schema.String, Schema.String))
+const Rows = Schema.Array(
+  Schema.Struct({
+    node: NodeId,
+    clock: Clock,
+    seen_at: Schema.Finite,
+    agreed: Clock,
+    agreed_at: Schema.NullOr(Schema.Finite)
+  })
+)
+const decode = Schema.decodeUnknownEffect(Rows)
+const decodeRows = (rows: ReadonlyArray<unknown>) => Effect.mapError(decode(rows), ({ message }) => corrupt(message))
+const decodeCount = Schema.decodeUnknownEffect(Schema.Tuple([Schema.Struct({ count: Schema.Natural })]))
