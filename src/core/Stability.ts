@@ -19,8 +19,8 @@
  *    a winner, and what holds a slot only gives way to winners.
  *
  * **What it does not say.** A node that does not count may hold what loses to `t`: one that was removed, a copy that only a third node
- * has met, a backup that is restored later, an export. So to collect a tombstone that is stable is safe only with a rule for what comes
- * from there. `docs/tombstones.md` says which.
+ * has met, a backup that is restored later, an export. One that counts may lose what it had not synced when its power failed. So to collect a tombstone that is stable is safe only
+ * with a rule for what comes from there: see `docs/tombstones.md`.
  *
  * Sources: Wuu and Bernstein, "Efficient Solutions to the Replicated Log and Dictionary Problems" (1984); Baquero, Almeida, Shoker,
  * "Making Operation-Based CRDTs Operation-Based" (2014), for causal stability.

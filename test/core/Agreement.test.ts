@@ -45,6 +45,23 @@ describe("Agreement", () => {
     })
   }
 
+  it("who took the last rows learns that both agree when it writes itself, or when they meet again", () => {
+    for (const isMetAgain of [false, true]) {
+      const { clock, left, right, link } = linked()
+      const first = link()
+      settle([first], clock)
+      left.append([write(a, { wall: 100, counter: 0 }, "late")])
+      settle([first], clock)
+      assert.isDefined(Agreement.reportOf(first.ends[0].session)?.agreed)
+      assert.isUndefined(Agreement.reportOf(first.ends[1].session)?.agreed)
+      if (!isMetAgain) right.append([write(b, { wall: 101, counter: 0 }, "answer")])
+      const last = isMetAgain ? link() : first
+      settle([last], clock)
+      const agreed = Agreement.reportOf(last.ends[1].session)?.agreed ?? VectorClock.empty
+      assert.strictEqual(VectorClock.compare(agreed, left.clock), "equal")
+    }
+  })
+
   it("what was acknowledged is no agreement while rows differ, and is one when they were repaired", () => {
     const { clock, left, right, link, reports } = linked()
     settle([link()], clock)
