@@ -1,5 +1,14 @@
 /** All attacks, by name. */
 import type { Attack } from "./Attack.ts"
 import { greetings } from "./Greetings.ts"
+import { keptApart } from "./KeptApart.ts"
+import { mdnsFlood } from "./MdnsFlood.ts"
+import { scanner } from "./Scanner.ts"
 
-export const attacks: ReadonlyArray<Attack> = [greetings]
+export const attacks: ReadonlyArray<Attack> = [
+  greetings,
+  keptApart,
+  mdnsFlood,
+  // Each on a line of its own.
+  scanner
+]

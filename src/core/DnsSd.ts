@@ -20,18 +20,22 @@ export interface DnsSd {
   readonly browser: Browser.Browser
 }
 
+/** A packet that came on a link. `isDirect` says that its sender does not use the port of multicast DNS. */
+export interface Arrival {
+  readonly link: string
+  readonly packet: Packet
+  readonly from: Responder.Asker
+  readonly isDirect: boolean
+}
+
 /** `random` is in [0, 1). */
 export type Event = { readonly now: number; readonly random: number } & (
   | /** The links that there are from now on. */
-    { readonly _tag: "Links"; readonly links: ReadonlyArray<Link> }
-    /** A packet came on a link. `isDirect` says that its sender does not use the port of multicast DNS. */
-  | {
-      readonly _tag: "Packet"
-      readonly link: string
-      readonly packet: Packet
-      readonly from: Responder.Asker
-      readonly isDirect: boolean
-    }
+    {
+      readonly _tag: "Links"
+      readonly links: ReadonlyArray<Link>
+    } /** Packets came, in this order. Many at once cost less than one after the other. */
+  | { readonly _tag: "Packets"; readonly packets: ReadonlyArray<Arrival> }
   /** The machine was asleep, or something like it: nobody knows what others have heard of us meanwhile. */
   | { readonly _tag: "Resumed" }
   /** A node was not found where it says it is. */
@@ -61,8 +65,8 @@ export const step = (state: DnsSd, event: Event): Step => {
         },
         now
       )
-    case "Packet":
-      return receive(state, event)
+    case "Packets":
+      return receive(state, event.packets, now, random)
     case "Resumed":
       return settle(
         {
@@ -85,29 +89,36 @@ export const goodbye = ({ responder }: DnsSd): ReadonlyArray<Responder.Send> => 
 export const deadline = ({ responder, browser }: DnsSd): number =>
   Math.min(Responder.deadline(responder), Browser.deadline(browser))
 
-const receive = (
-  state: DnsSd,
-  { link, packet, from, isDirect, now, random }: Extract<Event, { readonly _tag: "Packet" }>
-): Step => {
-  if (isDirect) {
-    // Responses come from the port of multicast DNS, always (RFC 6762 section 6).
-    if (packet.kind === "response") return settle(state, now)
-    const [responder, sends] = Responder.askedBy(state.responder, link, packet, from, now)
-    return settle({ ...state, responder }, now, sends)
+const receive = (before: DnsSd, packets: ReadonlyArray<Arrival>, now: number, random: number): Step => {
+  let { responder, browser } = before
+  const actions: Array<Action> = []
+  let responses: Array<Browser.Response> = []
+  const takeIn = () => {
+    browser = Browser.heard(browser, responses, now, random)
+    responses = []
   }
-  if (packet.kind === "query") {
-    const [responder, actions] = Responder.asked(state.responder, link, packet, from, now, random)
-    const browser = Responder.isFromUs(state.responder, from)
-      ? state.browser
-      : Browser.overheard(state.browser, link, packet, now)
-    return settle({ responder, browser }, now, actions)
+  for (const { link, packet, from, isDirect } of packets) {
+    if (packet.kind === "response") {
+      // Responses come from the port of multicast DNS, always (RFC 6762 section 6).
+      if (isDirect) continue
+      const [next, sends] = Responder.heard(responder, link, packet, from, now, random)
+      responder = next
+      actions.push(...sends)
+      responses.push({ key: link, packet, from: from.address })
+    } else if (isDirect) {
+      const [next, sends] = Responder.askedBy(responder, link, packet, from, now)
+      responder = next
+      actions.push(...sends)
+    } else {
+      takeIn()
+      if (!Responder.isFromUs(responder, from)) browser = Browser.overheard(browser, link, packet, now)
+      const [next, sends] = Responder.asked(responder, link, packet, from, now, random)
+      responder = next
+      actions.push(...sends)
+    }
   }
-  const [responder, actions] = Responder.heard(state.responder, link, packet, from, now, random)
-  return settle(
-    { responder, browser: Browser.heard(state.browser, link, packet, from.address, now, random) },
-    now,
-    actions
-  )
+  takeIn()
+  return settle({ responder, browser }, now, actions)
 }
 
 /** Does everything that is due. */

@@ -101,7 +101,7 @@ describe("DnsSd, among strangers", () => {
       for (const { packet, on, isAlone, sender, wait, random } of strokes) {
         machine.random = () => random
         const from = { address: sender, port: isAlone ? 4000 : 5353 }
-        machine.event({ _tag: "Packet", link: on, packet, from, isDirect: isAlone })
+        machine.event({ _tag: "Packets", packets: [{ link: on, packet, from, isDirect: isAlone }] })
         assert.isAbove(DnsSd.deadline(machine.state), machine.now)
         machine.until(machine.now + wait)
         for (const { packet } of machine.takeSent()) assertSound(packet)

@@ -69,7 +69,8 @@ export class Machine {
   /** A packet comes from a neighbour. */
   hears(link: Link, packet: Partial<Packet>, from: Asker = neighbour): void {
     const isDirect = from.port !== neighbour.port
-    this.event({ _tag: "Packet", link: link.key, packet: packetOf(packet.kind ?? "query", packet), from, isDirect })
+    const arrival = { link: link.key, packet: packetOf(packet.kind ?? "query", packet), from, isDirect }
+    this.event({ _tag: "Packets", packets: [arrival] })
   }
 
   /** A response comes in. */

@@ -115,19 +115,27 @@ export const overheard = (browser: Browser, key: string, query: Packet, now: num
   return { ...spared, ears: new Map(spared.ears).set(key, browsed(ear, now)) }
 }
 
-/** Takes in a response. */
-export const heard = (
-  browser: Browser,
-  key: string,
-  response: Packet,
-  from: string,
-  now: number,
-  random: number
-): Browser => {
-  const link = browser.ears.get(key)?.link
-  if (link === undefined) return browser
-  const hearing = { self: browser.self, link, from, now, chance: random, askAt: soon(now, random) }
-  return withCache(browser, Cache.hear(browser.cache, hearing, [...response.answers, ...response.additionals]))
+/** A response, the link on which it came, and the address of its sender. */
+export interface Response {
+  readonly key: string
+  readonly packet: Packet
+  readonly from: string
+}
+
+/** Takes in responses, in this order. */
+export const heard = (browser: Browser, responses: ReadonlyArray<Response>, now: number, random: number): Browser => {
+  const { self, ears } = browser
+  const cache = Cache.hear(
+    browser.cache,
+    responses.flatMap(({ key, packet, from }) => {
+      const link = ears.get(key)?.link
+      if (link === undefined) return []
+      const hearing = { self, link, from, now, chance: random, askAt: soon(now, random) }
+      return [[hearing, [...packet.answers, ...packet.additionals]] as const]
+    })
+  )
+  if (cache === browser.cache) return browser
+  return { ...browser, cache, plan: Cache.planAfter(browser.plan, browser.cache, cache) }
 }
 
 /** Forgets what has ended, asks what is due, and says who has come and gone. */

@@ -79,23 +79,46 @@ export interface Hearing {
   readonly askAt: number
 }
 
-/** Takes in the records of a response. The same cache comes back when none of them concerns us. */
-export const hear = (cache: Cache, hearing: Hearing, records: ReadonlyArray<ResourceRecord>): Cache => {
-  const own = [nameKey(hearing.self.instance), nameKey(hearing.self.host)]
-  const isOwn = (name: string) => own.includes(nameKey(name))
-  const heard = records.slice(0, maxRecords).filter(({ name }) => isName(name) && !isOwn(name))
-  const concerns = ({ type, name }: ResourceRecord) =>
-    nameKey(name) === serviceType ||
-    isInstance(name) ||
-    (type.startsWith("A") && cache.hosts.has(keyOf(hearing.link.key, name)))
-  if (!heard.some(concerns)) return cache
-  const draft: Draft = {
-    instances: new Map(cache.instances),
-    hosts: new Map(cache.hosts),
-    named: new Set(),
-    counts: undefined
-  }
+/** Takes in the records of responses. The same cache comes back when none of them concerns us. */
+export const hear = (
+  cache: Cache,
+  responses: ReadonlyArray<readonly [Hearing, ReadonlyArray<ResourceRecord>]>
+): Cache => {
+  let draft: Draft | undefined
   let isNews = false
+  for (const [hearing, records] of responses) {
+    const own = [nameKey(hearing.self.instance), nameKey(hearing.self.host)]
+    const isOwn = (name: string) => own.includes(nameKey(name))
+    const heard = records.slice(0, maxRecords).filter(({ name }) => isName(name) && !isOwn(name))
+    const { hosts } = draft ?? cache
+    const concerns = ({ type, name }: ResourceRecord) =>
+      nameKey(name) === serviceType ||
+      isInstance(name) ||
+      (type.startsWith("A") && hosts.has(keyOf(hearing.link.key, name)))
+    if (!heard.some(concerns)) continue
+    draft ??= {
+      instances: new Map(cache.instances),
+      hosts: new Map(cache.hosts),
+      named: new Set(),
+      counts: undefined,
+      leaving: new Map()
+    }
+    if (hearOne(draft, hearing, heard, isOwn)) isNews = true
+  }
+  if (draft === undefined || !isNews) return cache
+  const { instances, hosts } = draft
+  return { instances, hosts: hosts.size > instances.size ? namedHosts(draft) : hosts }
+}
+
+/** Takes in the records of one response; whether any of them is news. */
+const hearOne = (
+  draft: Draft,
+  hearing: Hearing,
+  heard: ReadonlyArray<ResourceRecord>,
+  isOwn: (name: string) => boolean
+): boolean => {
+  let isNews = false
+  draft.named.clear()
   // What names comes before what is named.
   for (const record of heard) {
     if (record.type !== "PTR" || !isName(record.target) || isOwn(record.target)) continue
@@ -106,14 +129,12 @@ export const hear = (cache: Cache, hearing: Hearing, records: ReadonlyArray<Reso
     if (hearInstance(draft, hearing, record)) isNews = true
   }
   for (const type of ["A", "AAAA"] as const) if (hearAddresses(draft, hearing, heard, type)) isNews = true
-  if (!isNews) return cache
   for (const key of draft.named) {
     const instance = draft.instances.get(key)
     if (instance === undefined || instance.askAt < Infinity || isResolved(draft, instance)) continue
     draft.instances.set(key, { ...instance, asked: 0, askAt: hearing.askAt })
   }
-  const { instances, hosts } = draft
-  return { instances, hosts: hosts.size > instances.size ? namedHosts(draft) : hosts }
+  return isNews
 }
 
 /** Without what has had its time, and without hosts that nobody names. */
@@ -151,9 +172,15 @@ export interface Plan {
   readonly askAt: ReadonlyMap<string, number>
 }
 
-export const planOf = ({ instances, hosts }: Cache): Plan => {
-  let endAt = Infinity
-  const askAt = new Map<string, number>()
+export const planOf = (cache: Cache): Plan => planAfter({ endAt: Infinity, askAt: new Map() }, empty, cache)
+
+/**
+ * The plan after a cache has become another one, at the cost of what is new in it. What is no longer in it stays planned: then
+ * nothing is due at that time, and the plan is made anew.
+ */
+export const planAfter = (plan: Plan, before: Cache, { instances, hosts }: Cache): Plan => {
+  let { endAt } = plan
+  const askAt = new Map(plan.askAt)
   const ask = (link: string, at: number) => {
     if (at < (askAt.get(link) ?? Infinity)) askAt.set(link, at)
   }
@@ -161,13 +188,18 @@ export const planOf = ({ instances, hosts }: Cache): Plan => {
     if (life.until < endAt) endAt = life.until
     ask(link, Life.refreshAt(life))
   }
-  for (const { link, pointer, service, text, askAt: at } of instances.values()) {
+  for (const [key, instance] of instances) {
+    if (before.instances.get(key) === instance) continue
+    const { link, pointer, service, text, askAt: at } = instance
     ask(link, at)
     live(link, pointer)
     if (service !== undefined) live(link, service.life)
     if (text !== undefined) live(link, text.life)
   }
-  for (const { link, addresses } of hosts.values()) for (const life of addresses.values()) live(link, life)
+  for (const [key, host] of hosts) {
+    if (before.hosts.get(key) === host) continue
+    for (const life of host.addresses.values()) live(host.link, life)
+  }
   return { endAt, askAt }
 }
 
@@ -178,6 +210,8 @@ interface Draft {
   readonly named: Set<string>
   /** How many instances each sender has; counted when somebody has to make room. */
   counts: Map<string, number> | undefined
+  /** By sender, its instances as they were when it had to make room; the one to go first is the last. */
+  readonly leaving: Map<string, Array<readonly [string, Instance]>>
 }
 
 type Of<Type extends ResourceRecord["type"]> = Extract<ResourceRecord, { readonly type: Type }>
@@ -279,17 +313,30 @@ const makeRoom = (draft: Draft): void => {
   draft.counts ??= countsOf(draft.instances)
   let crowd: string | undefined
   for (const [from, count] of draft.counts) if (count > (draft.counts.get(crowd ?? "") ?? 0)) crowd = from
-  let oldest: string | undefined
-  for (const [key, instance] of draft.instances) {
-    if (instance.from !== crowd) continue
-    oldest ??= key
-    if (isResolved(draft, instance)) continue
-    oldest = key
-    break
-  }
+  if (crowd === undefined) return
+  const oldest = leave(draft, crowd) ?? leave(draft, crowd)
   if (oldest === undefined) return
   draft.instances.delete(oldest)
   tally(draft, crowd, undefined)
+}
+
+/** The instance of a sender that goes next. What has changed since they were put in order stays; when none is left, they are again. */
+const leave = (draft: Draft, from: string): string | undefined => {
+  const order = draft.leaving.get(from) ?? leavingOf(draft, from)
+  draft.leaving.set(from, order)
+  for (;;) {
+    const next = order.pop()
+    if (next === undefined) break
+    if (draft.instances.get(next[0]) === next[1]) return next[0]
+  }
+  draft.leaving.delete(from)
+  return undefined
+}
+
+const leavingOf = (draft: Draft, from: string): Array<readonly [string, Instance]> => {
+  const own = [...draft.instances].filter(([, instance]) => instance.from === from)
+  const parts = Map.groupBy(own, ([, instance]) => isResolved(draft, instance))
+  return [...(parts.get(false) ?? []), ...(parts.get(true) ?? [])].reverse()
 }
 
 const countsOf = (instances: ReadonlyMap<string, Instance>): Map<string, number> => {

@@ -41,6 +41,12 @@ export interface Network {
 const queuedPackets = 512
 const queuedSightings = 4096
 
+/** Packets that are looked at together: many at once cost less, and must not take long. */
+const packetsAtOnce = 16
+
+/** While packets come faster than this, they are gathered for as long (ms), so that a flood is read in few steps. */
+const gathering = 50
+
 /** How far the time of day may run ahead of the time that we count before we take it that the machine was asleep (ms). */
 const sleepOf = 5_000
 
@@ -57,11 +63,7 @@ interface Open {
 
 /** What comes to the loop, before it gets its time. */
 type Input =
-  Extract<DnsSd.Event, { readonly _tag: "Packet" | "Doubted" }> extends infer E
-    ? E extends unknown
-      ? Omit<E, "now" | "random">
-      : never
-    : never
+  { readonly _tag: "Packet"; readonly arrival: DnsSd.Arrival } | { readonly _tag: "Doubted"; readonly nodeId: NodeId }
 
 /** Announces a node and looks for others, until the scope closes. `doubts` tells who was not found where it says it is. */
 export const run = Effect.fnUntraced(function* (
@@ -129,7 +131,7 @@ export const run = Effect.fnUntraced(function* (
             // A socket may hear what arrives on another interface.
             if (linkFrom(links(), from.address)?.key !== link.key) return
             const isDirect = from.port !== network.port
-            Queue.offerUnsafe(inbox, { _tag: "Packet", link: link.key, packet, from, isDirect })
+            Queue.offerUnsafe(inbox, { _tag: "Packet", arrival: { link: link.key, packet, from, isDirect } })
           },
           failed: (error) => breakOff(link.key, error)
         })
@@ -177,6 +179,7 @@ export const run = Effect.fnUntraced(function* (
 
   const loop = Effect.fnUntraced(function* () {
     let reconcileAt = -Infinity
+    let heardAt = -Infinity
     let ahead = yield* lead
     for (;;) {
       // A machine that sleeps stops counting. Others may have forgotten us, and we know nothing of them.
@@ -193,9 +196,20 @@ export const run = Effect.fnUntraced(function* (
       yield* review()
       // Timers know whole milliseconds: one that ends early would end again and again.
       const wait = Math.ceil(Math.min(DnsSd.deadline(state), reconcileAt) - (yield* monotonic))
-      const input = yield* Queue.take(inbox).pipe(Effect.timeoutOption(Math.max(0, wait)))
-      const event = Option.isNone(input) || input.value === undefined ? ({ _tag: "Tick" } as const) : input.value
-      yield* carry(DnsSd.step(state, { ...event, now: yield* monotonic, random: yield* Random.next }))
+      const taken = yield* Queue.takeBetween(inbox, 1, packetsAtOnce).pipe(Effect.timeoutOption(Math.max(0, wait)))
+      const inputs = Option.getOrElse(taken, () => [])
+      const packets = inputs.flatMap((input) => (input?._tag === "Packet" ? [input.arrival] : []))
+      const now = yield* monotonic
+      // Without packets, it is the tick that is due.
+      yield* carry(DnsSd.step(state, { _tag: "Packets", packets, now, random: yield* Random.next }))
+      for (const input of inputs) {
+        if (input?._tag !== "Doubted") continue
+        yield* carry(DnsSd.step(state, { ...input, now: yield* monotonic, random: yield* Random.next }))
+      }
+      if (packets.length > 0) {
+        if (now - heardAt < gathering) yield* Effect.sleep(gathering)
+        heardAt = yield* monotonic
+      }
     }
   })
 

@@ -1,5 +1,6 @@
 /**
- * How many packets are read: so many of each sender, and so many in all. What is over is dropped before it is decoded, as a network
+ * How many packets are read: so many of each sender, and so many in all. A packet that is larger than a frame counts as the frames
+ * that it fills, for what it costs to read grows with what is in it. What is over is dropped before it is decoded, as a network
  * drops packets; whatever matters in multicast DNS is said again.
  *
  * A node says a few packets when it comes and one in a while after that, so the limits are far above what a network of honest
@@ -9,15 +10,17 @@ import * as Pace from "../../core/Pace.ts"
 
 export const limits = {
   /** Packets of one sender. Where all nodes are on one host, as in tests, they are one sender. */
-  sender: { burst: 256, every: 10 },
-  all: { burst: 1_024, every: 2.5 },
+  sender: { burst: 128, every: 50 },
+  all: { burst: 512, every: 5 },
+  /** Bytes of a frame. */
+  frame: 1_500,
   /** Senders that are remembered. */
   senders: 1_024
 } as const
 
 export interface Intake {
-  /** Whether a packet that came at `now` (ms) is read. */
-  takes(sender: string, now: number): boolean
+  /** Whether a packet of so many bytes that came at `now` (ms) is read. */
+  takes(sender: string, bytes: number, now: number): boolean
 }
 
 export const make = (): Intake => {
@@ -25,14 +28,15 @@ export const make = (): Intake => {
   const senders = new Map<string, number>()
   let all: number = Pace.fresh
   return {
-    takes: (sender, now) => {
+    takes: (sender, bytes, now) => {
+      const frames = Math.ceil(bytes / limits.frame)
       const pace = senders.get(sender) ?? Pace.fresh
       if (Pace.readyAt(pace, limits.sender) > now || Pace.readyAt(all, limits.all) > now) return false
-      all = Pace.after(all, limits.all, now)
+      all = Pace.after(all, { ...limits.all, every: limits.all.every * frames }, now)
       senders.delete(sender)
       const oldest = senders.keys().next()
       if (senders.size >= limits.senders && !oldest.done) senders.delete(oldest.value)
-      senders.set(sender, Pace.after(pace, limits.sender, now))
+      senders.set(sender, Pace.after(pace, { ...limits.sender, every: limits.sender.every * frames }, now))
       return true
     }
   }

@@ -96,7 +96,7 @@ const open = (
     // The library would decode every packet that comes.
     options.socket.removeAllListeners("message")
     options.socket.on("message", (bytes, { address, port }) => {
-      if (!intake.takes(address, performance.now())) return
+      if (!intake.takes(address, bytes.length, performance.now())) return
       const packet = Packets.decode(bytes)
       if (packet !== undefined) handlers.packet(packet, { address, port })
     })

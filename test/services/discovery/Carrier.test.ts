@@ -203,7 +203,10 @@ describe("Carrier", () => {
         )
       }
       // Long enough for all of them to be looked at, were they not dropped.
-      for (let turn = 0; turn < 10_000; turn++) yield* Effect.yieldNow
+      for (let turn = 0; turn < 400; turn++) {
+        yield* TestClock.adjust("50 millis")
+        for (let step = 0; step < 25; step++) yield* Effect.yieldNow
+      }
       const appeared = seen()
       assert.strictEqual(appeared.length, 512)
       assert.strictEqual(appeared[0], "Appeared 0")
