@@ -21,12 +21,12 @@ const apart = (saying: Saying, isLong: boolean) =>
         yield* pass("100 millis")
         if ((yield* a.status).some(({ state }) => state === "live")) live = (tenths + 1) / 10
       }
-      const [row] = yield* a.status
-      const blames = row?.last_error?.message.includes("passphrase") === true
-      if (!isLong) return { live, alone: 0, blames }
-      // At its own address alone, another node would be tried again.
+      // With that address alone, a node tries there again.
       visits.splice(0)
-      yield* start("c", [], { sightings: [appeared("d", [at("stranger")])] })
+      const c = yield* start("c", [], { sightings: [appeared("d", [at("stranger")])] })
+      yield* pass("1 seconds")
+      const blames = (yield* c.status).some(({ last_error }) => /wrong passphrase/i.test(last_error?.message ?? ""))
+      if (!isLong) return { live, alone: 0, blames }
       for (let n = 0; n < 130; n++) yield* pass("1 seconds")
       const gaps = visits.map((time, index) => (visits[index + 1] ?? Number.POSITIVE_INFINITY) - time)
       return { live, alone: (gaps[0] ?? Number.POSITIVE_INFINITY) / 1000, blames }
