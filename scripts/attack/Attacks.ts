@@ -1,11 +1,13 @@
 /** All attacks, by name. */
 import type { Attack } from "./Attack.ts"
+import { disk } from "./Disk.ts"
 import { greetings } from "./Greetings.ts"
 import { keptApart } from "./KeptApart.ts"
 import { mdnsFlood } from "./MdnsFlood.ts"
 import { scanner } from "./Scanner.ts"
 
 export const attacks: ReadonlyArray<Attack> = [
+  disk,
   greetings,
   keptApart,
   mdnsFlood,
