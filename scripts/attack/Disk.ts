@@ -55,7 +55,7 @@ const unlimited: Env = {
   FERAL_SYNC_MAX_PEER_RATE_BYTES: "0"
 }
 
-/** So small that a flood of seconds reaches them: 4 MiB of unknown kinds at full speed, then 64 KiB a second. */
+/** So small that a flood of seconds reaches them. */
 const small: Env = {
   FERAL_SYNC_MAX_OPAQUE_BYTES: `${3 * mib}`,
   FERAL_SYNC_MAX_OPAQUE_ORIGIN_BYTES: `${2 * mib}`,
@@ -115,6 +115,12 @@ export const disk: Attack = {
           now: median(under),
           // A run of seconds on a busy machine shows the machine.
           ...(short ? {} : { must: { timesBaseline: 2 } })
+        },
+        {
+          what: "the same in the first third",
+          unit: "ms",
+          baseline: median(alone),
+          now: median(under.slice(0, Math.ceil(under.length / 3)))
         },
         { what: "the slowest in 20", unit: "ms", baseline: quantile(alone, 0.95), now: quantile(under, 0.95) },
         { what: "writes of another member that arrived", unit: "", now: under.length, must: { atLeast: 1 } }

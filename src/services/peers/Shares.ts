@@ -3,7 +3,8 @@
  * more waits: it is not acknowledged, so its sender soon stops, and all others go on. Nothing is refused.
  *
  * The share belongs to the address, for ids cost nothing. Every operation counts that is handed to the store, whether it changes a row
- * or not: it takes the same work. A row of an unknown kind counts `opaqueWeight` times, for this version has no use for it yet.
+ * or not: it takes the same work. Rows of unknown kinds, for which this version has no use yet, count `opaqueWeight` times,
+ * and come at the steady rate from the start: no flood of them keeps the others waiting.
  *
  * Guarantee: within any time t (s), at most `burst + rate * t` bytes of an address are committed, and one more commit of each of its
  * connections.
@@ -17,6 +18,9 @@ import type { Machine } from "./SessionRunner.ts"
 
 /** How many times the bytes of a row of an unknown kind count. */
 export const opaqueWeight = 16
+
+/** Rows of unknown kinds that are stored at once: what the steady rate makes of so many seconds. */
+const opaqueSeconds = 2
 
 /** Addresses that are remembered. The one that sent something longest ago is forgotten first. */
 const remembered = 1_024
@@ -36,28 +40,37 @@ export interface Shares {
 
 export const make = ({ rate, burst }: Limits): Shares => {
   if (rate === 0) return { guard: (machine) => machine, waitOf: () => 0 }
-  const limit: Pace.Limit = { burst, every: 1_000 / rate }
-  const paces = new Map<string, { readonly pace: number; readonly at: number }>()
+  const every = 1_000 / rate
+  const limits = { all: { burst, every }, opaque: { burst: opaqueSeconds * rate, every } }
+  const sent = new Map<string, Sent>()
+  const nothing: Sent = { all: Pace.fresh, opaque: Pace.fresh, at: -Infinity }
   /** A clock that was set back makes no wait longer. */
-  const paceOf = (network: string, now: number): number => {
-    const before = paces.get(network)
-    return before === undefined ? Pace.fresh : before.pace + Math.min(0, now - before.at)
+  const sentFrom = (network: string, now: number): Sent => {
+    const before = sent.get(network) ?? nothing
+    const by = Math.min(0, now - before.at)
+    return { all: before.all + by, opaque: before.opaque + by, at: now }
   }
-  const readyAt = (pace: number): number => Pace.readyAt(pace, limit)
+  const readyAt = ({ all, opaque }: Sent): number =>
+    Math.max(Pace.readyAt(all, limits.all), Pace.readyAt(opaque, limits.opaque))
 
-  const charge = (network: string, bytes: number, now: number): number => {
-    const pace = Pace.after(paceOf(network, now), limit, now, bytes)
-    paces.delete(network)
-    paces.set(network, { pace, at: now })
-    const [oldest] = paces.keys()
-    if (paces.size > remembered && oldest !== undefined) paces.delete(oldest)
-    return readyAt(pace)
+  const charge = (network: string, { counted, opaque }: Weight, now: number): number => {
+    const before = sentFrom(network, now)
+    const after: Sent = {
+      all: Pace.after(before.all, limits.all, now, counted),
+      opaque: opaque === 0 ? before.opaque : Pace.after(before.opaque, limits.opaque, now, opaque),
+      at: now
+    }
+    sent.delete(network)
+    sent.set(network, after)
+    const [oldest] = sent.keys()
+    if (sent.size > remembered && oldest !== undefined) sent.delete(oldest)
+    return readyAt(after)
   }
 
   return {
     guard: (machine, remote) => {
       const network = networkOf(remote.host)
-      let committing = 0
+      let committing: Weight = { counted: 0, opaque: 0 }
       return {
         ...machine,
         step: (state, event) => {
@@ -69,16 +82,31 @@ export const make = ({ rate, burst }: Limits): Shares => {
         }
       }
     },
-    waitOf: ({ host }, now) => Math.max(0, readyAt(paceOf(networkOf(host), now)) - now)
+    waitOf: ({ host }, now) => Math.max(0, readyAt(sentFrom(networkOf(host), now)) - now)
   }
 }
 
-/** What a batch counts. Characters stand for bytes: the texts of operations are mostly ASCII. */
-export const weightOf = ({ operations }: Pick<Batch, "operations">): number => {
-  let bytes = 0
+/** The paces of an address, and when they were changed last (ms). */
+interface Sent {
+  readonly all: number
+  readonly opaque: number
+  readonly at: number
+}
+
+/** What a batch counts towards the burst, and the bytes of its rows of unknown kinds. */
+export interface Weight {
+  readonly counted: number
+  readonly opaque: number
+}
+
+/** The weight of a batch. Characters stand for bytes: the texts of operations are mostly ASCII. */
+export const weightOf = ({ operations }: Pick<Batch, "operations">): Weight => {
+  let known = 0
+  let opaque = 0
   for (const { table, data, row_id, op_id } of operations) {
     const size = envelopeBytes + data.length + row_id.length + op_id.length
-    bytes += ruleOf(table) === "opaque" ? opaqueWeight * size : size
+    if (ruleOf(table) === "opaque") opaque += size
+    else known += size
   }
-  return bytes
+  return { counted: known + opaqueWeight * opaque, opaque }
 }

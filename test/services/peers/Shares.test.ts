@@ -51,7 +51,7 @@ const session = (shares: Shares.Shares, host: string) => {
   }
 }
 
-const bytesOf = (rows: number) => Shares.weightOf(batch(rows))
+const bytesOf = (rows: number) => Shares.weightOf(batch(rows)).counted
 
 describe("the share of an address", () => {
   it.prop(
@@ -102,6 +102,17 @@ describe("the share of an address", () => {
     const shares = Shares.make({ rate: bytesOf(1), burst: bytesOf(100) })
     assert.strictEqual(session(shares, "10.0.0.1")(0, batch(20)), 0)
     assert.isAbove(session(shares, "10.0.0.2")(0, batch(20, "junk")), 200_000)
+  })
+
+  it("of rows of unknown kinds comes at the steady rate from the start, and keeps no row of a known kind waiting for long", () => {
+    const shares = Shares.make({ rate: bytesOf(10), burst: bytesOf(100_000) })
+    const member = session(shares, "10.0.0.1")
+    let now = 0
+    for (let n = 0; n < 100; n++) now = member(now, batch(10, "junk"))
+    // 1,000 rows, 10 in a second, but for those of the first two seconds.
+    assert.isAtLeast(now, 97_000)
+    assert.isAtMost(now, 101_000)
+    assert.isAtMost(member(now, batch(10)) - now, 1_100)
   })
 
   it("makes no wait longer when the clock is set back", () => {
