@@ -63,7 +63,9 @@ export const flood = async ({ port, from, key, id, kind }: Flood) => {
     }
   }
   socket.on("message", (data) => {
-    const message: { readonly type: string; readonly seq?: number } = JSON.parse(String(data))
+    const message: { readonly type?: string; readonly seq?: number } = JSON.parse(
+      Buffer.isBuffer(data) ? data.toString("utf8") : "{}"
+    )
     if (message.type === "sync_ack" && message.seq !== undefined) {
       for (const one of unacked.keys()) if (one <= message.seq) unacked.delete(one)
     }
