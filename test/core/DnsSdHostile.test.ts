@@ -6,7 +6,7 @@ import { maxInstances } from "../../src/core/dnssd/Cache.ts"
 import { maxAddresses } from "../../src/core/dnssd/Link.ts"
 import { isName, type Packet, type Question, type ResourceRecord } from "../../src/core/dnssd/Record.ts"
 import { enumeration, serviceType } from "../../src/core/dnssd/Service.ts"
-import { linkOf, Machine } from "../support/DnsSdWorld.ts"
+import { linkOf, Machine, neighbour } from "../support/DnsSdWorld.ts"
 import { anyText, element, integer, oneOf, runs } from "../support/Generators.ts"
 
 const link = linkOf(1)
@@ -180,6 +180,16 @@ describe("DnsSd, among strangers", () => {
       vanished,
       Array.from({ length: 10 }, (_, index) => `0 Vanished ${index + 1}`)
     )
+  })
+
+  it("a sender that floods pushes out only what it announced itself", () => {
+    const machine = new Machine("me", 9090, [link])
+    machine.told(link, ...whole(1))
+    const flooder = { address: "10.0.0.66", port: neighbour.port }
+    const more = Array.from({ length: 4 * maxInstances }, (_, index) => whole(2 + index))
+    for (const answers of more) machine.hears(link, { kind: "response", answers }, flooder)
+    assert.strictEqual(machine.state.browser.cache.instances.size, maxInstances)
+    assert.isFalse(machine.takeSeen().some((text) => text.endsWith("Vanished 1")))
   })
 
   it("addresses of one host are bounded", () => {
