@@ -18,10 +18,10 @@ export const ofTheStore: ReadonlyArray<Mutant> = [
     name: "the clock before the rows",
     breaks: "a crash between two transactions leaves the claim to rows that are not there",
     file: sqlite,
-    from: "      within((connection) => writeCommit(connection, commit))\n",
+    from: "      within((connection) => writeCommit(connection, commit, hasPurged))\n",
     to: `      Effect.andThen(
-        within((connection) => writeCommit(connection, { ...commit, writes: [], replaced: [] })),
-        within((connection) => writeCommit(connection, commit))
+        within((connection) => writeCommit(connection, { ...commit, writes: [], replaced: [] }, hasPurged)),
+        within((connection) => writeCommit(connection, commit, hasPurged))
       )
 `,
     isQuick: true

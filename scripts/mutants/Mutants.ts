@@ -15,7 +15,6 @@ export interface Mutant {
   readonly isQuick?: boolean
 }
 
-const deferral = "src/core/session/Deferral.ts"
 const engine = "src/services/store/Engine.ts"
 const merge = "src/core/Merge.ts"
 const outbound = "src/core/session/Outbound.ts"
@@ -26,15 +25,31 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     name: "claim past what was left out",
     breaks: "a node claims a row that was too large for it, and never gets it when the limit is raised",
     file: outbound,
-    from: "const clock = Deferral.claimable(deferral, local.clock)",
-    to: "const clock = local.clock"
+    from: "const clock = Deferral.claimable(deferral, Coverage.all(session))",
+    to: "const clock = Coverage.all(session)"
   },
   {
     name: "claim what was left out itself",
     breaks: "a node claims a row that was too large for it",
-    file: deferral,
-    from: "capped = VectorClock.withEntry(capped, node, Hlc.predecessor(reading))",
-    to: "capped = VectorClock.withEntry(capped, node, reading)"
+    file: "src/core/VectorClock.ts",
+    from: "capped = withEntry(capped, node, Hlc.predecessor(reading))",
+    to: "capped = withEntry(capped, node, reading)"
+  },
+  {
+    name: "claim what the quota keeps out",
+    breaks: "rows of an unknown kind for which there was no room never come, also when there is room",
+    file: "src/services/store/Opaque.ts",
+    from: "through: VectorClock.before(through, overQuota), overQuota }",
+    to: "through, overQuota }",
+    test: "test/core/Quota.test.ts"
+  },
+  {
+    name: "a purged row is taken again",
+    breaks: "peers give back what was removed by hand",
+    file: "src/services/store/Opaque.ts",
+    from: "if (Purge.covers(purges, operation)) return false",
+    to: "if (Purge.covers(Purge.none, operation)) return false",
+    test: "test/core/Purge.test.ts"
   },
   {
     name: "send what is too large",
@@ -133,8 +148,8 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     name: "the mark rule is skipped",
     breaks: "a peer may claim an origin before it was sent what beat it",
     file: outbound,
-    from: "if (HashMap.isEmpty(dirty)) return VectorClock.difference(VectorClock.difference(clock, offered), known)",
-    to: "if (dirty !== undefined) return VectorClock.difference(VectorClock.difference(clock, offered), known)"
+    from: "if (HashMap.isEmpty(dirty))\n",
+    to: "if (dirty !== undefined)\n"
   },
   {
     name: "what beat our own writes is not waited for",
@@ -211,8 +226,8 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     name: "an existing node is believed about others",
     breaks: "we claim what it may never have had",
     file: "src/core/legacy/Receiving.ts",
-    from: "? claim(next) : VectorClock.empty",
-    to: "? VectorClock.merge(claim(next), next.reported) : VectorClock.empty"
+    from: "VectorClock.before(claim(next), exchange.overQuota)",
+    to: "VectorClock.merge(claim(next), next.reported)"
   }
 ]
 
