@@ -44,6 +44,15 @@ describe("a node", () => {
   })
 })
 
+describe("a node that restarts while its peer cannot hear it", () => {
+  for (const seed of [1010, 1013, 1017, 1018, 1022, 1024, 1028]) {
+    it(`is no copy of itself, where the clock of the peer is set back before it hears of that (${seed})`, () => {
+      // The clock of one of two is ahead, then all clocks are set right.
+      assert.strictEqual(simulate({ ...scenarioOf(393), seed }).broken, undefined)
+    })
+  }
+})
+
 describe("the scenarios", () => {
   it("hold everything that can happen", () => {
     const missing: Partial<Record<Happening["_tag"], true>> = {

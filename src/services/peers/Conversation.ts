@@ -25,7 +25,7 @@ import * as Agreement from "../../core/session/Agreement.ts"
 import { credit, envelopeBytes } from "../../core/session/State.ts"
 import * as VectorClock from "../../core/VectorClock.ts"
 import { closeCodes, type Takes } from "../../core/Wire.ts"
-import { Clock } from "../Clock.ts"
+import { Clock, monotonic } from "../Clock.ts"
 import { Config } from "../Config.ts"
 import type { StoreUnavailable } from "../Failure.ts"
 import { Passphrase } from "../Passphrase.ts"
@@ -234,7 +234,7 @@ export const make = Effect.fnUntraced(function* (
             { instance, age },
             // The port from which somebody dials says nothing.
             key_ === undefined ? connection.remote.host : formatAddress(connection.remote),
-            Effect.map(clock.now, (now) => PeerTable.alive(table, peer, now))
+            Effect.map(monotonic, (passed) => PeerTable.alive(table, peer, passed))
           ),
         carried: () => {
           const report = latest && Agreement.news(reported, latest)
@@ -251,10 +251,10 @@ export const make = Effect.fnUntraced(function* (
       Effect.catchTag("PeerClosed", (closed) => Effect.fail(learnLimit(closed, running.state()) ?? closed)),
       Effect.catchTag("DuplicateNodeId", (failure) => Effect.fail(isLoop() ? new SelfConnection() : failure)),
       Effect.ensuring(
-        Effect.map(clock.now, (now) => {
+        Effect.map(Effect.all([clock.now, monotonic]), ([now, passed]) => {
           if (key_ !== undefined) dialled.delete(nonce)
           PeerTable.remove(table, link, now)
-          return Math.max(0, now - running.view().provedAt)
+          return Math.max(0, running.timeAt(passed) - running.view().provedAt)
         }).pipe(Effect.flatMap((provedAgo) => copies.ended(link, provedAgo)))
       )
     )

@@ -192,12 +192,12 @@ export const noteCopied = ({ copied }: PeerTable, failure: DuplicateNodeId, at: 
 }
 
 /** The sessions with a peer, how long ago each last heard of it, and how long ago it was alive for certain (ms). */
-export const alive = ({ entries }: PeerTable, peer: NodeId, now: number) =>
+export const alive = ({ entries }: PeerTable, peer: NodeId, passed: number) =>
   new Map(
     [...entries].flatMap(([link, { running }]) => {
       const view = running.view()
       if (view.peer !== peer) return []
-      const since = (time: number) => Math.max(0, now - time)
+      const since = (time: number) => Math.max(0, running.timeAt(passed) - time)
       return [[link, { running, silence: since(view.heardAt), provedAgo: since(view.provedAt) }] as const]
     })
   )

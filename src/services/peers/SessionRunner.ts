@@ -11,7 +11,7 @@ import type { Quarantined, Snapshot } from "../../core/Replica.ts"
 import type * as Session from "../../core/Session.ts"
 import { times } from "../../core/session/State.ts"
 import { closeCodes } from "../../core/Wire.ts"
-import { Clock } from "../Clock.ts"
+import { Clock, monotonic } from "../Clock.ts"
 import type { StoreUnavailable } from "../Failure.ts"
 import { Store } from "../Store.ts"
 import type { Connection, Incoming } from "../Transport.ts"
@@ -64,6 +64,11 @@ export interface Running<S> {
   /** The state of the session now. */
   state(): S
   view(): Session.View
+  /**
+   * The time in which the times of the view are (ms), at a moment of the time that only passes. The clock may have been set since the last
+   * event, and the session does not know of it yet.
+   */
+  timeAt(passed: number): number
   /** Why what the peer sends cannot be written at present. */
   trouble(): StoreUnavailable | undefined
   /** Has the rows of both sides compared, once nothing is under way. */
@@ -92,7 +97,17 @@ export const start = Effect.fnUntraced(function* <S>(
 ): Effect.fn.Return<Running<S>, never, Store | Clock | Scope.Scope> {
   const store = yield* Store
   const clock = yield* Clock
-  const first = machine.begin(yield* store.snapshot, yield* clock.now)
+  /** The time of the last event, by the clock and by the time that only passes (ms). */
+  const last: { now: number; passed: number; missed: number | undefined } = { now: 0, passed: 0, missed: undefined }
+  const present = Effect.gen(function* () {
+    const now = yield* clock.now
+    const passed = yield* monotonic
+    if (now < last.now) last.missed = last.now + passed - last.passed
+    last.now = now
+    last.passed = passed
+    return now
+  })
+  const first = machine.begin(yield* store.snapshot, yield* present)
   let state = first[0]
   let trouble: StoreUnavailable | undefined
 
@@ -189,7 +204,7 @@ export const start = Effect.fnUntraced(function* <S>(
         case "Ran": {
           const failure = yield* host.ran?.(action.peer, action.instance, action.age) ?? Effect.undefined
           if (failure === undefined) break
-          const [next, more] = machine.step(state, { _tag: "Refuse", now: yield* clock.now, failure })
+          const [next, more] = machine.step(state, { _tag: "Refuse", now: yield* present, failure })
           state = next
           pending.push(...more)
           break
@@ -199,7 +214,7 @@ export const start = Effect.fnUntraced(function* <S>(
           break
         case "Read": {
           const delta = yield* store.delta(action.request)
-          const event: Session.Event = { _tag: "Delta", now: yield* clock.now, request: action.request, delta }
+          const event: Session.Event = { _tag: "Delta", now: yield* present, request: action.request, delta }
           const [next, more] = machine.step(state, event)
           state = next
           pending.push(...more)
@@ -208,7 +223,7 @@ export const start = Effect.fnUntraced(function* <S>(
         case "Scan": {
           // Rows that cannot be read keep the session from comparing, not from syncing.
           const page = yield* Effect.option(store.range(action.request))
-          const event: Session.Event = { _tag: "Scanned", now: yield* clock.now, request: action.request, page }
+          const event: Session.Event = { _tag: "Scanned", now: yield* present, request: action.request, page }
           const [next, more] = machine.step(state, event)
           state = next
           pending.push(...more)
@@ -221,7 +236,7 @@ export const start = Effect.fnUntraced(function* <S>(
           break
         case "Commit": {
           const applied = yield* Effect.result(store.apply(action.batch))
-          const now = yield* clock.now
+          const now = yield* present
           if (Result.isFailure(applied)) {
             if (!applied.failure.mayPass) return yield* applied.failure
             if (trouble === undefined) yield* host.warned(applied.failure)
@@ -259,7 +274,7 @@ export const start = Effect.fnUntraced(function* <S>(
     if (wait <= 0 && Queue.sizeUnsafe(inbox) === 0) yield* Effect.yieldNowWith(1)
     const ready = yield* Queue.poll(inbox)
     const input = Option.isSome(ready) || wait <= 0 ? ready : yield* Queue.take(inbox).pipe(Effect.timeoutOption(wait))
-    const now = yield* clock.now
+    const now = yield* present
     if (Option.isNone(input)) return { _tag: "Tick", now }
     switch (input.value._tag) {
       case "Frame":
@@ -282,9 +297,14 @@ export const start = Effect.fnUntraced(function* <S>(
     let closed = yield* carry(first)
     while (closed === undefined) {
       const event = yield* next()
+      // The clock was set back. What has passed since the last event has passed all the same.
+      const { missed } = last
+      last.missed = undefined
+      if (missed !== undefined) closed = yield* carry(machine.step(state, { _tag: "Tick", now: missed }))
+      if (closed !== undefined) break
       if (event instanceof PeerClosed) {
         // What came before is still taken.
-        yield* carry(machine.step(state, { _tag: "Tick", now: yield* clock.now }))
+        yield* carry(machine.step(state, { _tag: "Tick", now: yield* present }))
         return yield* event
       }
       closed = yield* carry(machine.step(state, event))
@@ -300,6 +320,7 @@ export const start = Effect.fnUntraced(function* <S>(
   return {
     state: () => state,
     view: () => machine.view(state),
+    timeAt: (passed) => last.now + passed - last.passed,
     trouble: () => trouble,
     compare: Effect.asVoid(Queue.offer(inbox, { _tag: "Compare" })),
     refuse: (failure) => Effect.asVoid(Queue.offer(inbox, { _tag: "Refuse", failure })),
