@@ -164,12 +164,16 @@ export const isAhead = ({ nodeId, state }: Content, now: number): boolean =>
 /** A node that wrote ahead of its clock is told so by everybody it is connected to that does not take it. */
 export const checkKnowsToBeAhead = (
   name: string,
-  { nodeId, state: { clock } }: Content,
+  { nodeId, rows }: Content,
   status: ReadonlyArray<PeerStatus>,
   others: ReadonlyArray<Content>
 ): void => {
-  if (nodeId === undefined) return
-  const own = { ...VectorClock.get(clock, nodeId), node: nodeId }
+  // What has lost to others has no row, and is not sent.
+  const own = [...rows.values()]
+    .flatMap(({ hlc }) => (hlc.node === nodeId ? [hlc] : []))
+    .sort(Hlc.HlcOrder)
+    .at(-1)
+  if (own === undefined) return
   for (const { node_id, protocol, state, last_error } of status) {
     const other = others.find((content) => content.nodeId === node_id)
     const isConnected = protocol === 2 && (state === "live" || state === "syncing")
