@@ -231,4 +231,38 @@ const ofTheSession: ReadonlyArray<Mutant> = [
   }
 ]
 
-export const mutants: ReadonlyArray<Mutant> = [...ofTheSession, ...ofTheStore, ...ofWhatIsTold]
+const ofOrigins: ReadonlyArray<Mutant> = [
+  {
+    name: "coverage alone names an origin",
+    breaks: "one frame of a member fills the clocks of all nodes with origins that never were",
+    file: "src/services/store/State.ts",
+    from: "return HashMap.filter(through, (_, node) => !HashMap.has(fresh, node) || named.has(node))",
+    to: "return named.size >= 0 ? through : fresh"
+  },
+  {
+    name: "origins without rows are told",
+    breaks: "nodes with equal rows that remember different origins do not see that they are equal",
+    file: "src/core/session/Coverage.ts",
+    from: "(_, node) => speaksOf(local, node) || HashMap.has(known, node) || HashMap.has(announced, node)",
+    to: "(_, node) => speaksOf(local, node) || HashMap.has(known, node) || !HashMap.has(announced, node)",
+    test: "test/core/Rowless.test.ts"
+  },
+  {
+    name: "what counted in one session is never written down",
+    breaks: "coverage that came before the rows never comes again",
+    file: inbound,
+    from: "  if (HashMap.isEmpty(vouched)) return session\n",
+    to: "  if (HashMap.size(vouched) >= 0) return session\n",
+    test: "test/core/Rowless.test.ts"
+  },
+  {
+    name: "a row that comes back is not spoken of",
+    breaks: "the peer that brought it never gets the coverage of its origin",
+    file: inbound,
+    from: "const current = isSpokenAnew(session, taken) ?",
+    to: "const current = isSpokenAnew(session, session) ?",
+    test: "test/core/Rowless.test.ts"
+  }
+]
+
+export const mutants: ReadonlyArray<Mutant> = [...ofTheSession, ...ofOrigins, ...ofTheStore, ...ofWhatIsTold]

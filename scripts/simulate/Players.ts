@@ -4,6 +4,7 @@
  */
 import { Data, Effect } from "effect"
 import { Worker } from "node:worker_threads"
+import type { Wanted } from "../../test/simulation/Scenario.ts"
 import type { Outcome } from "../../test/simulation/Simulation.ts"
 
 /** A thread that ended, or that does not answer. */
@@ -12,7 +13,7 @@ export class NoAnswer extends Data.TaggedError("NoAnswer")<{ readonly seed: numb
 export interface Row {
   readonly from: number
   readonly count: number
-  readonly nodes: number | undefined
+  readonly wanted: Wanted
   readonly workers: number
 }
 
@@ -24,7 +25,7 @@ const player = Effect.acquireRelease(
   (worker) => Effect.promise(() => worker.terminate())
 )
 
-const ask = (worker: Worker, seed: number, nodes: number | undefined): Effect.Effect<Outcome, NoAnswer> =>
+const ask = (worker: Worker, seed: number, wanted: Wanted): Effect.Effect<Outcome, NoAnswer> =>
   Effect.callback<Outcome, NoAnswer>((resume) => {
     const answer = (effect: Effect.Effect<Outcome, NoAnswer>) => {
       stopListening()
@@ -35,7 +36,7 @@ const ask = (worker: Worker, seed: number, nodes: number | undefined): Effect.Ef
     const onExit = (code: number) => answer(Effect.fail(new NoAnswer({ seed, why: `its thread ended with ${code}` })))
     const stopListening = () => worker.off("message", onMessage).off("error", onError).off("exit", onExit)
     worker.on("message", onMessage).on("error", onError).on("exit", onExit)
-    worker.postMessage({ seed, nodes })
+    worker.postMessage({ seed, wanted })
     return Effect.sync(stopListening)
   }).pipe(
     Effect.timeoutOrElse({
@@ -52,7 +53,7 @@ export const play = Effect.fnUntraced(function* (row: Row, take: (seed: number, 
     const worker = yield* player
     while (next < row.from + row.count && failed === undefined) {
       const seed = next++
-      const outcome = yield* ask(worker, seed, row.nodes)
+      const outcome = yield* ask(worker, seed, row.wanted)
       take(seed, outcome)
       if (outcome.broken !== undefined) failed = Math.min(seed, failed ?? seed)
     }

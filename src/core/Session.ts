@@ -83,13 +83,21 @@ const react = (session: Session, event: Event): Step => {
     case "Delta":
       return Outbound.onDelta(session, event.request, event.delta, event.now)
     case "Committed":
-      return andThen(Inbound.onCommitted(session, event, event.now), (next) => Outbound.pump(next, event.now))
+      return andThen(Inbound.onCommitted(session, event, event.now), (next) =>
+        Outbound.pump(Inbound.settleVouched(next, event.now), event.now)
+      )
     case "Uncommitted":
       return [Inbound.onUncommitted(session, event.now), []]
     case "Changed":
       return event.snapshot.version <= session.local.version
         ? [session, []]
-        : Outbound.pump(Inbound.compareDigest(withLocal(session, event.snapshot, event.now), event.now), event.now)
+        : Outbound.pump(
+            Inbound.settleVouched(
+              Inbound.compareDigest(withLocal(session, event.snapshot, event.now), event.now),
+              event.now
+            ),
+            event.now
+          )
     case "Scanned":
       return Repair.onScanned(session, event.request, event.page, event.now)
     case "Compare":

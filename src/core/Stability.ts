@@ -3,7 +3,8 @@
  * nodes any more. What is stable could be left out of all of them at once. A tombstone is of no more use to them then.
  *
  * **Which nodes count.** Every origin of an operation or of a claim, and every node that was ever met, whether it wrote something or
- * not. A node that was removed does not count, nor does this node itself. An origin that was forgotten by hand counts only if it was met.
+ * not. A node that was removed does not count, nor does this node itself. An origin that was forgotten, by hand
+ * or because there were too many without rows, counts only if it was met.
  *
  * **What is stable.** Each node that counts has *agreed* at a clock: its clock and ours were equal there, and so were the digests of
  * all rows (`Acknowledgement.ts`). The stable clock is the least of all these clocks and of our own, origin by origin.
@@ -14,7 +15,8 @@
  *    much: a node whose disk was restored claims what it has lost. Digests were equal too, so the rows were the same.
  * 2. *`m` writes nothing that loses to `t` from then on.* A node issues no timestamp at or below one that it has seen.
  * 3. *Nothing that `m` wrote before and that loses to `t` is still to come.* `m` claimed all its own operations when it agreed, and we
- *    claimed the same: we have had each of them, or a winner over it. The same holds for what `m` had of others.
+ *    claimed the same: we have had each of them, or a winner over it. The same holds for what `m` had of others. Where no row of an
+ *    origin is left, nothing is claimed: its operations have lost to rows that both hold.
  * 4. *So nobody who counts holds an operation that loses to `t` in its slot, nor will.* The rows were the same, the slot of `t` held `t` or
  *    a winner, and what holds a slot only gives way to winners.
  *

@@ -91,6 +91,39 @@ describe("coverage of origins without rows", () => {
     assert.isFalse(links[1]?.ends.some(({ session }) => HashMap.has(session.known, node("made-up-0"))))
   })
 
+  it("is written down once a row comes, by whatever way: the peer gives it only once", () => {
+    const clock = { now: 1_000_000 }
+    const [left, right] = [new NaiveReplica(a), new NaiveReplica(b, true)]
+    // It lost before the two met.
+    take(left, write(x, at(3), "row"), write(y, at(4), "row"))
+    const link = new Link(left, right, () => clock.now)
+    settle([link], clock)
+    const frame = { type: "sync_data", seq: link.ends[1].session.inbound.seq, more: false, changes: [] }
+    link.ends[1].inbox.push(JSON.stringify({ ...frame, through: { x: "3:0:x" } }))
+    const { session } = link.ends[0]
+    link.ends[0].session = { ...session, outbound: { ...session.outbound, seq: frame.seq + 1 } }
+    settle([link], clock)
+    assert.isFalse(HashMap.has(right.clock, x))
+    assert.deepStrictEqual(VectorClock.get(link.ends[1].session.vouched, x), at(3))
+    right.apply({ operations: [write(x, at(2), "late")], through: VectorClock.empty, quarantined: [] })
+    link.notify(1)
+    settle([link], clock)
+    assert.deepStrictEqual(VectorClock.get(right.clock, x), at(3))
+  })
+
+  it("is told once the peer brings a row of it", () => {
+    const clock = { now: 1_000_000 }
+    const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
+    take(left, write(x, at(3), "row"), write(y, at(4), "row"))
+    const link = new Link(left, right, () => clock.now)
+    settle([link], clock)
+    right.apply({ operations: [write(x, at(2), "late")], through: VectorClock.empty, quarantined: [] })
+    link.notify(1)
+    settle([link], clock)
+    assertConverged([left, right])
+    assert.deepStrictEqual(VectorClock.get(right.clock, x), at(3))
+  })
+
   it("a clock of more origins than a session holds loses those of which there are no rows here, and ends no session", () => {
     const clock = VectorClock.fromEntries(
       Array.from({ length: limits.origins + 50 }, (_, n) => [node(`o${n}`), at(1)] as const)

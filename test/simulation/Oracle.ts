@@ -10,6 +10,7 @@ import type { NodeId } from "../../src/core/NodeId.ts"
 import type { Operation } from "../../src/core/Operation.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
 import type { PeerStatus } from "../../src/services/Status.ts"
+import { isClaimed } from "./Hostile.ts"
 import type { Content } from "./Disk.ts"
 import { largeContent, maxDrift } from "./Scenario.ts"
 
@@ -109,13 +110,14 @@ export const checkSafety = (
   name: string,
   { nodeId, state, rows }: Content,
   ledger: Ledger,
-  restored: ReadonlySet<string>
+  restored: ReadonlySet<string>,
+  hasLied = false
 ): void => {
   for (const operation of ledger.operations) {
     if (restored.has(operation.hlc.node)) continue
     if (operation.hlc.node === nodeId && !VectorClock.covers(state.clock, operation.hlc))
       broken("claims", `${name} does not claim what it has acknowledged: ${operation.op_id}`)
-    if (VectorClock.covers(state.clock, operation.hlc) && !holds(rows, operation)) {
+    if (!hasLied && VectorClock.covers(state.clock, operation.hlc) && !holds(rows, operation)) {
       // What beats it may be too large to come here, or anywhere on the way here: that one is claimed by nobody who lacks it.
       if (ledger.operations.some((other) => isLarge(other) && beats(other, operation))) continue
       // What beats it may be a part of the history that was lost.
@@ -130,6 +132,12 @@ export const checkSafety = (
   for (const operation of rows.values()) digest = Digest.add(digest, Digest.ofOperation(operation))
   if (Digest.toText(digest) !== Digest.toText(state.digest))
     broken("digest", `${name} keeps a digest that is not that of its rows`)
+}
+
+/** No node remembers an origin that was only ever claimed. */
+export const checkOrigins = (name: string, { state }: Content): void => {
+  const invented = [...HashMap.keys(state.clock)].find(isClaimed)
+  if (invented !== undefined) broken("origins", `${name} covers ${invented}, which never wrote anything`)
 }
 
 /** Nothing of somebody else is taken whose time is further ahead than the clock here, at its latest, allows. */

@@ -148,6 +148,16 @@ export const happen = Effect.fnUntraced(function* (stage: Stage, happening: Happ
       if (node !== undefined && other !== undefined) yield* Effect.ignore(User.carry(node, other, happening.cut))
       return
     }
+    case "Lie": {
+      const node = nodes[happening.node]
+      if (node === undefined) return
+      stage.hasLied = true
+      const written = ledger.operations.filter(({ hlc }) => hlc.wall <= world.now + 600_000)
+      const surroundings = { now: world.now, nodes: nodes.map(({ nodeId }) => nodeId), written }
+      // It may have to wait for a host that is stalled.
+      yield* Effect.forkScoped(stage.hostile.tell(node.host, happening.lie, happening.seed, surroundings))
+      return
+    }
     case "OldWrite": {
       const node = old[happening.node]
       if (node === undefined) return

@@ -45,10 +45,27 @@ export type Happening =
   | { readonly _tag: "Look"; readonly node: number; readonly kind: Kind; readonly word: number; readonly begun: number }
   /** A node exports, and another one imports it. A copy that is cut after that part of the lines shows. */
   | { readonly _tag: "Export"; readonly node: number; readonly other: number; readonly cut: number }
+  /** The hostile member tells a node something that is not so. */
+  | { readonly _tag: "Lie"; readonly node: number; readonly lie: Lie; readonly seed: number }
   | { readonly _tag: "OldWrite"; readonly node: number; readonly row: number }
   | { readonly _tag: "OldRestart"; readonly node: number }
   /** From now on it sends something that is no operation among those that are. */
   | { readonly _tag: "OldGarbage"; readonly node: number }
+
+/** What a hostile member can say, within the protocol. */
+export const lies = [
+  "claims",
+  "forgeries",
+  "forgeries with claims",
+  "contradictions",
+  "flood",
+  "far future",
+  "acknowledgements",
+  "greetings",
+  "ranges",
+  "garbage"
+] as const
+export type Lie = (typeof lies)[number]
 
 /** A happening, and the time since the one before it. */
 export interface Timed {
@@ -74,6 +91,8 @@ export interface Scenario {
   readonly frame?: number
   readonly credit?: Credit
   readonly remembered?: number
+  /** Whether a member lies: until the network works again, or until the others are equal. */
+  readonly hostile?: "until the end" | "for a while"
 }
 
 /** How far ahead of the clock of a node an operation may be (ms): what a node has that is configured by nobody. */
@@ -86,7 +105,50 @@ export const largeContent = 6_000
 /** How many of the seeds play the real database. */
 const sqliteShare = 0.125
 
-export const scenarioOf = (seed: number, wanted: { readonly nodes?: number | undefined } = {}): Scenario => {
+/** Every so many seeds have a hostile member. */
+const hostileEvery = 25
+
+export interface Wanted {
+  readonly nodes?: number | undefined
+  /** A hostile member in every seed. */
+  readonly hostile?: boolean | undefined
+}
+
+export const scenarioOf = (seed: number, { nodes, hostile = seed % hostileEvery === 7 }: Wanted = {}): Scenario =>
+  hostile ? withHostile(honest(seed, { nodes })) : honest(seed, { nodes })
+
+/**
+ * The same network with a member that lies. Existing FERAL nodes, nodes with small limits and clocks that are a year ahead have promises
+ * of their own, which a lie can break: they are left out.
+ */
+const withHostile = ({ small: _, ...scenario }: Scenario): Scenario => {
+  const { seed, nodes } = scenario
+  const random = seeded(seed ^ 0xe711)
+  const below = (end: number) => Math.floor(random() * end)
+  const isPlayed = ({ happening: { _tag } }: Timed) =>
+    !["OldWrite", "OldRestart", "OldGarbage", "YearAhead", "Renew"].includes(_tag)
+  const happenings = scenario.happenings.filter(isPlayed).map((timed): Timed => {
+    const { happening } = timed
+    if (happening._tag === "Write") return { ...timed, happening: { ...happening, isLarge: false } }
+    if (happening._tag !== "Partition") return timed
+    return { ...timed, happening: { ...happening, side: happening.side % 2 ** nodes } }
+  })
+  for (let left = 8 + below(16); left > 0; left--) {
+    happenings.splice(below(happenings.length + 1), 0, {
+      after: random() < 0.5 ? 0 : below(4_000),
+      happening: { _tag: "Lie", node: below(nodes), lie: lies[below(lies.length)] ?? "claims", seed: below(2 ** 31) }
+    })
+  }
+  return {
+    ...scenario,
+    old: [],
+    dials: scenario.dials.filter(([from, to]) => from < nodes && to < nodes),
+    happenings,
+    hostile: random() < 0.5 ? "until the end" : "for a while"
+  }
+}
+
+const honest = (seed: number, wanted: { readonly nodes?: number | undefined }): Scenario => {
   const random = seeded(seed ^ 0x5eed)
   const below = (end: number) => Math.floor(random() * end)
   const chance = (probability: number) => random() < probability

@@ -72,6 +72,7 @@ describe("the scenarios", () => {
       Renew: true,
       Look: true,
       Export: true,
+      Lie: true,
       OldWrite: true,
       OldRestart: true,
       OldGarbage: true

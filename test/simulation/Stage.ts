@@ -9,6 +9,7 @@ import type { Incoming } from "../../src/services/Transport.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import { OldNode } from "../support/OldNode.ts"
 import { addressOf, SimulatedNode } from "./Cluster.ts"
+import { Hostile } from "./Hostile.ts"
 import * as Oracle from "./Oracle.ts"
 import type { Scenario } from "./Scenario.ts"
 import type { Shelf } from "./SqliteDisk.ts"
@@ -27,6 +28,9 @@ export class Stage {
   readonly restored = new Set<string>()
   /** Who has lost what was not synced, or more. */
   readonly forgetful = new Set<string>()
+  readonly hostile = new Hostile()
+  /** Whether anything was said that is not so: then a node may claim what it does not hold, until rows are compared. */
+  hasLied = false
   /** Until when a host is stalled. */
   readonly stalled = new Map<string, number>()
   partition: { readonly side: number; readonly until: number } | undefined
@@ -90,7 +94,8 @@ export class Stage {
     const node = this.nodes[index]
     if (node === undefined) return
     const { content } = node.disk
-    Oracle.checkSafety(node.host, content, this.ledger, this.restored)
+    Oracle.checkSafety(node.host, content, this.ledger, this.restored, this.hasLied)
+    if (this.hasLied) Oracle.checkOrigins(node.host, content)
     node.noteTime()
     Oracle.checkPoison(node.host, content, node.latest)
     this.grown[index] = Oracle.checkGrowth(node.host, this.grown[index] ?? new Set(), content)
@@ -101,12 +106,14 @@ export class Stage {
    * those: they do lack it, until rows are compared.
    */
   readonly checkStatus = Effect.gen({ self: this }, function* () {
-    if (this.restored.size > 0 || this.scenario.small !== undefined) return
+    if (this.restored.size > 0 || this.hasLied || this.scenario.small !== undefined) return
     for (const node of this.nodes) Oracle.checkNotDiverged(node.host, yield* node.status)
   })
 
   /** What every node takes for stable is so. */
   readonly checkStable = Effect.gen({ self: this }, function* () {
+    // What is forged in the past of another node looks as if all had it.
+    if (this.hasLied) return
     const { contents } = this
     for (const { host, store, disk } of this.nodes) {
       if (store === undefined) continue

@@ -4,17 +4,18 @@
  */
 import type { Report } from "../Acknowledgement.ts"
 import * as Digest from "../Digest.ts"
-import * as VectorClock from "../VectorClock.ts"
+import * as Coverage from "./Coverage.ts"
 import { isSettled, type Session } from "./State.ts"
 
 /** The report of a session; none before the peer has told its clock. */
-export const reportOf = ({ phase, peer, known, heard, local }: Session): Report | undefined => {
+export const reportOf = (session: Session): Report | undefined => {
+  const { phase, peer, known, heard, local } = session
   if (phase !== "open" || peer === undefined) return undefined
   const isAgreed =
     heard?.isSettled === true &&
     isSettled(local) &&
     heard.digest === Digest.toText(local.digest) &&
-    VectorClock.compare(heard.clock, local.clock) === "equal"
+    Coverage.isSame(session, heard.clock)
   return { node: peer, clock: known, agreed: isAgreed ? local.clock : undefined }
 }
 

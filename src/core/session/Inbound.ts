@@ -13,7 +13,7 @@ import * as Hlc from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { Operation } from "../Operation.ts"
 import * as Purge from "../Purge.ts"
-import { type Batch, originsAfter } from "../Replica.ts"
+import { type Batch, originsAfter, speaksOf } from "../Replica.ts"
 import * as VectorClock from "../VectorClock.ts"
 import * as Wire from "../Wire.ts"
 import * as Coverage from "./Coverage.ts"
@@ -197,6 +197,35 @@ export const commit = (session: Session, now: number): Step => {
   ]
 }
 
+/**
+ * Has coverage written down that counted in this session alone: rows of its origin have come since, by whatever way, and the peer
+ * gives it only once.
+ */
+export const settleVouched = (session: Session, now: number): Session => {
+  const { inbound, local, vouched } = session
+  const isKnown = (_: Hlc.Reading, node: NodeId) => HashMap.has(local.holdings, node) && HashMap.has(local.tops, node)
+  if (HashMap.isEmpty(vouched)) return session
+  const claimable = VectorClock.before(vouched, inbound.overQuota)
+  const through = HashMap.filter(VectorClock.difference(claimable, local.clock), isKnown)
+  if (HashMap.isEmpty(through) || inbound.seq === 0) return session
+  const last = inbound.waiting.at(-1)
+  if (last !== undefined && VectorClock.includes(last.batch.through, through)) return session
+  // It joins what waits, or waits alone, as a part of the last frame.
+  const frame: Frame =
+    last !== undefined && inbound.taken < inbound.waiting.length
+      ? { ...last, batch: { ...last.batch, through: VectorClock.merge(last.batch.through, through) } }
+      : {
+          seq: inbound.seq - 1,
+          more: !inbound.complete,
+          fresh: false,
+          batch: { operations: [], through, quarantined: [] },
+          size: 0
+        }
+  const before = frame.size === 0 ? inbound.waiting : inbound.waiting.slice(0, -1)
+  const commitAt = inbound.taken > 0 ? undefined : (inbound.commitAt ?? now)
+  return { ...session, inbound: { ...inbound, waiting: [...before, frame], commitAt } }
+}
+
 /** Nothing could be written: what came waits, and as it is not acknowledged, the peer soon sends no more. */
 export const onUncommitted = (session: Session, now: number): Session => {
   const { inbound } = session
@@ -264,10 +293,11 @@ export const onCommitted = (session: Session, committed: Committed, now: number)
   const through = inbound.waiting
     .slice(0, inbound.taken)
     .reduce((sum, { batch }) => VectorClock.merge(sum, batch.through), VectorClock.empty)
-  const current = Coverage.vouch(
+  const taken = Coverage.vouch(
     withLocal(withoutEcho(session, committed), committed.snapshot, now),
     VectorClock.before(through, overQuota)
   )
+  const current = isSpokenAnew(session, taken) ? { ...taken, outbound: { ...taken.outbound, unclaimed: true } } : taken
   const told = tell(
     {
       ...compareDigest(current, now),
@@ -303,6 +333,22 @@ export const quotaUsed = (
         where,
         origins: [...HashMap.keys(overQuota)].slice(0, overQuotaTold)
       })
+
+/**
+ * Whether the peer brought rows of an origin that had none here, and that is covered further here than the peer was told: from now
+ * on that is told, and nothing else would be sent that says so.
+ */
+const isSpokenAnew = ({ inbound, local: before }: Session, { local, known }: Session): boolean =>
+  inbound.waiting
+    .slice(0, inbound.taken)
+    .some(({ batch }) =>
+      batch.operations.some(
+        ({ hlc: { node } }) =>
+          !speaksOf(before, node) &&
+          speaksOf(local, node) &&
+          Hlc.isAfter(VectorClock.get(local.clock, node), VectorClock.get(known, node))
+      )
+    )
 
 /**
  * What the peer has sent is not sent back, also where no clock says that the peer has it: a commit that directly follows the last one
