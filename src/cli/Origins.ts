@@ -90,11 +90,7 @@ const forget = Command.make(
   Command.withShortDescription("Forget origins of which no row is left"),
   Command.withExamples([
     { command: "feral-sync origins forget cc67104d01bb055f" },
-    {
-      command:
-        "feral-sync origins list --json | jq -r '.[] | select(.rows == 0 and .is_self == false) | .origin' | xargs feral-sync origins forget",
-      description: "Forget all of which no row is left"
-    }
+    { command: "feral-sync origins forget cc67104d01bb055f 3f2504e04f8911d3", description: "Forget several" }
   ])
 )
 

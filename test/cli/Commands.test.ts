@@ -191,6 +191,15 @@ describe("commands without a node", () => {
       counts: { notes: 0, knowledge: 1, episodes: 2, execution_log: 2, tombstones: 3, quarantine: 0 },
       // Nobody else has ever been met.
       tombstones: { held: 3, stable: 3, waiting: 0, waiting_for: [] },
+      opaque: {
+        bytes: 0,
+        limit_bytes: 268_435_456,
+        limit_bytes_per_origin: 67_108_864,
+        origins: [],
+        held_back: [],
+        purged: []
+      },
+      peer_limits: { burst_bytes: 1_073_741_824, bytes_per_second: 1_048_576 },
       discovery: { mdns: "off", static: "none" },
       peers: []
     })

@@ -236,6 +236,8 @@ describe("commands with a running node", () => {
       "vector_clock",
       "digest",
       "counts",
+      "opaque",
+      "peer_limits",
       "discovery",
       "peers"
     ])
