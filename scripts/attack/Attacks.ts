@@ -4,6 +4,7 @@ import { disk } from "./Disk.ts"
 import { greetings } from "./Greetings.ts"
 import { keptApart } from "./KeptApart.ts"
 import { mdnsFlood } from "./MdnsFlood.ts"
+import { origins } from "./Origins.ts"
 import { scanner } from "./Scanner.ts"
 
 export const attacks: ReadonlyArray<Attack> = [
@@ -11,6 +12,7 @@ export const attacks: ReadonlyArray<Attack> = [
   greetings,
   keptApart,
   mdnsFlood,
+  origins,
   // Each on a line of its own.
   scanner
 ]
