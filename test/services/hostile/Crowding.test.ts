@@ -34,14 +34,14 @@ const doubting = Effect.fnUntraced(function* (node: Node) {
 const local = (host: number) => `127.0.1.${host}`
 
 /** Waits until so many of the sockets are open, and no more. */
-const settled = (open: ReadonlySet<unknown>, wanted: number) => reached(() => open.size, wanted)
-
-const reached = (count: () => number, wanted: number) =>
-  Effect.sync(count).pipe(
-    Effect.delay("5 millis"),
-    Effect.repeat({ until: (now) => now === wanted }),
-    Effect.timeout("5 seconds")
+const settled = (open: ReadonlySet<unknown>, wanted: number) =>
+  until(
+    () => open.size,
+    (size) => size === wanted
   )
+
+const until = (count: () => number, isWanted: (count: number) => boolean) =>
+  Effect.sync(count).pipe(Effect.delay("5 millis"), Effect.repeat({ until: isWanted }), Effect.timeout("5 seconds"))
 
 const upgrade = (path: string) =>
   [`GET ${path} HTTP/1.1`, "Host: x", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]
@@ -171,7 +171,7 @@ describe("a crowd", () => {
       const dials = Array.from({ length: 3 * limits.strangersPerNetwork }, () => Effect.exit(node.dial(at)))
       yield* Effect.all(dials, { concurrency: "unbounded" })
       // Later ones may have taken the place of those who had been there for a second, and whose connections are being closed.
-      yield* reached(present, limits.strangersPerNetwork)
+      yield* until(present, (count) => count <= limits.strangersPerNetwork)
       // Those who prove themselves make room for as many again.
       yield* Effect.forEach(yield* Queue.takeAll(arrivals), ({ prove }) => prove)
       yield* node.dial(at)
