@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Happening, scenarioOf } from "./Scenario.ts"
+import { type Happening, type Lie, lies, scenarioOf } from "./Scenario.ts"
 import { simulate } from "./Simulation.ts"
 
 describe("a simulation", () => {
@@ -54,6 +54,18 @@ describe("a node that restarts while its peer cannot hear it", () => {
 })
 
 describe("the scenarios", () => {
+  it("among them are members that lie in every way that can be drawn", () => {
+    const missing = new Set<Lie>(lies)
+    let hostile = 0
+    for (let seed = 1; seed <= 500; seed++) {
+      const scenario = scenarioOf(seed)
+      if (scenario.hostile !== undefined) hostile++
+      for (const { happening } of scenario.happenings) if (happening._tag === "Lie") missing.delete(happening.lie)
+    }
+    assert.deepStrictEqual([...missing], [])
+    assert.isAtLeast(hostile, 15)
+  })
+
   it("hold everything that can happen", () => {
     const missing: Partial<Record<Happening["_tag"], true>> = {
       Write: true,
