@@ -6,7 +6,7 @@ const globalSetup = "./test/support/Bundle.ts"
 const seeds = ["test/simulation/Seeds*.test.ts", "test/simulation/Sample.test.ts"]
 /** Nodes of earlier FERAL versions, copies of a node: minutes, for they wait for what those do by their own clocks. */
 const slowNodes = ["test/e2e/Legacy.test.ts", "test/e2e/MixedNetwork.test.ts", "test/e2e/Copies.test.ts"]
-const siege = "test/e2e/Siege.test.ts"
+const attacks = ["test/e2e/Siege.test.ts", "test/e2e/Attacks.test.ts"]
 const refusal = "test/e2e/Refusal.test.ts"
 
 const realTime = { globalSetup, testTimeout: 60_000, hookTimeout: 60_000 }
@@ -46,7 +46,7 @@ export default defineConfig({
           ...realTime,
           name: "e2e",
           include: ["test/e2e/*.test.ts"],
-          exclude: [refusal, siege, ...slowNodes],
+          exclude: [refusal, ...attacks, ...slowNodes],
           fileParallelism: false,
           maxWorkers: 1,
           sequence: { groupOrder: 2 }
@@ -76,7 +76,7 @@ export default defineConfig({
         test: {
           ...realTime,
           name: "faults",
-          include: ["test/e2e/faults/*.test.ts", siege],
+          include: ["test/e2e/faults/*.test.ts", ...attacks],
           sequence: { groupOrder: 4 }
         }
       },

@@ -9,8 +9,9 @@ import { NodeId, utf8Length } from "../../src/core/NodeId.ts"
 import * as Operation from "../../src/core/Operation.ts"
 import * as VectorClock from "../../src/core/VectorClock.ts"
 
-/** The share of its runs that a property makes: a tenth gives a quick verdict, and `PROPERTY_RUNS=all` makes all. */
-const share = process.env["PROPERTY_RUNS"] === "all" ? 1 : 0.1
+/** The share of its runs that a property makes: a tenth gives a quick verdict; `PROPERTY_RUNS` is another share, or `all`. */
+const { PROPERTY_RUNS = "0.1" } = process.env
+const share = PROPERTY_RUNS === "all" ? 1 : Number(PROPERTY_RUNS)
 
 /** Thousands of runs, of values up to a size that a person can still read when they are shrunk. */
 export const runs = (count: number, size = 12) => ({
