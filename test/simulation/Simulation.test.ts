@@ -19,6 +19,37 @@ describe("a simulation", () => {
   })
 })
 
+describe("nodes whose rows differ", () => {
+  it(
+    "find out again when one of them was given more coverage after it heard of the difference",
+    { timeout: 60_000 },
+    () => {
+      const lie = (node: number, lie: Lie, seed: number) => ({ _tag: "Lie", node, lie, seed }) as const
+      const { broken } = simulate({
+        seed: 5_409,
+        nodes: 3,
+        old: [],
+        dials: [
+          [0, 1],
+          [2, 1],
+          [1, 2]
+        ],
+        latency: 0,
+        hostile: "until the end",
+        happenings: [
+          { after: 0, happening: lie(2, "flood", 1_651_973_826) },
+          { after: 7_780, happening: { _tag: "Stall", node: 2, lasts: 28_572 } },
+          { after: 25_712, happening: lie(2, "garbage", 664_773_127) },
+          { after: 0, happening: lie(1, "flood", 1_776_629_138) },
+          { after: 8_005, happening: lie(2, "garbage", 1_134_187_509) },
+          { after: 0, happening: { _tag: "Write", node: 1, kind: "notes", row: 2, isDelete: true } }
+        ]
+      })
+      assert.strictEqual(broken, undefined)
+    }
+  )
+})
+
 describe("a node", () => {
   it("gets all of more than 1,024 commits that were made while its connection stood still", { timeout: 60_000 }, () => {
     const writes = Array.from({ length: 1_100 }, (_, row) => ({

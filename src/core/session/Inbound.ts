@@ -377,10 +377,12 @@ export const tell = (session: Session, seq: Option.Option<number>): Step => {
     ...session,
     announced: VectorClock.merge(announced, clock),
     isDigestDue: more.length > 0 && session.isDigestDue,
+    digestTold: more.length > 0 ? undefined : Digest.toText(local.digest),
     isUnderWayTold: underWay,
     inbound: { ...inbound, tellAt: more.length > 0 ? session.heardAt : undefined }
   }
-  if (Option.isNone(seq) && HashMap.isEmpty(clock) && !session.isDigestDue) return [told, []]
+  if (Option.isNone(seq) && HashMap.isEmpty(clock) && !session.isDigestDue)
+    return [{ ...told, digestTold: session.digestTold }, []]
   const overQuota = HashMap.fromIterable([...HashMap.entries(inbound.overQuota)].slice(0, overQuotaTold))
   const purged = purgedHere(session)
   const text = Wire.encode({
@@ -504,7 +506,9 @@ export const noteArrival = (session: Session, now: number): Session =>
 
 const withDiverged = (session: Session, diverged: boolean, now: number): Session => {
   const { repair, inbound } = session
-  if (diverged === session.diverged) return session
+  // A peer that was told of the difference before it got more coverage has to see it anew.
+  const isSeen = !diverged || session.digestTold === Digest.toText(session.local.digest)
+  if (diverged === session.diverged && isSeen) return session
   return {
     ...session,
     diverged,

@@ -165,6 +165,7 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
   const sent: Session = {
     ...current,
     announced: VectorClock.merge(current.announced, through),
+    digestTold: HashMap.isEmpty(through) ? current.digestTold : undefined,
     outbound: {
       ...counted(outbound, bytes, changes.length),
       fresh: false,

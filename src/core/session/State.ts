@@ -314,6 +314,8 @@ export interface Session {
   readonly suspicion: Suspicion | undefined
   /** Whether the peer has to hear our digest, though our clock has not moved. */
   readonly isDigestDue: boolean
+  /** The digest that the peer was told last, where it has not been given more coverage since: then it compares no digest. */
+  readonly digestTold: string | undefined
   /** Whether the peer was told that rows are under way: when they are not any more, it is told that. */
   readonly isUnderWayTold: boolean
   /** Whether the peer had another digest at the same clock. */
@@ -465,6 +467,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
   uncovered: noHoldings,
   suspicion: undefined,
   isDigestDue: false,
+  digestTold: undefined,
   isUnderWayTold: false,
   diverged: false,
   repair: {
