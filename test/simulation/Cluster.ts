@@ -1,7 +1,7 @@
 /**
  * The nodes of a simulated network: whole ones, above a disk and a network in memory, each with a clock of its own.
  */
-import { Clock as EffectClock, Context, Effect, Exit, Layer, Option, Redacted, Scope } from "effect"
+import { Clock as EffectClock, Context, Deferred, Effect, Exit, Layer, Option, Redacted, Scope } from "effect"
 import type { Address } from "../../src/core/Address.ts"
 import { CanonicalJson, emptyObject } from "../../src/core/Json.ts"
 import { NodeId } from "../../src/core/NodeId.ts"
@@ -57,6 +57,8 @@ export class SimulatedNode {
   private readonly dials: ReadonlyArray<Address>
   private life:
     { readonly scope: Scope.Closeable; readonly store: Store["Service"]; readonly peers: Peers["Service"] } | undefined
+  /** Until the last process has written what it writes when it is stopped. */
+  private ending: Effect.Effect<void> = Effect.void
   private written = 0
   private renewed = 0
 
@@ -126,9 +128,14 @@ export class SimulatedNode {
       this.world.clock(() => this.time)
     )
 
-  /** Starts the process on the disk. */
+  /** Starts the process on the disk, once the one before has let go of it. */
   start(): Effect.Effect<void, never, MemoryNetwork> {
+    return Effect.suspend(() => Effect.andThen(this.ending, this.begin()))
+  }
+
+  private begin(): Effect.Effect<void, never, MemoryNetwork> {
     return Effect.suspend(() => {
+      if (this.life !== undefined) return Effect.void
       const { frame, credit: used = credit, remembered } = this.terms
       const limit = this.isSmall ? { maxRecvBytes: smallFrame } : {}
       const settings = { mdns: false, legacy: "on", ...limit, ...(frame && { maxFrameBytes: frame }) } as const
@@ -168,7 +175,10 @@ export class SimulatedNode {
     return Effect.suspend(() => {
       const life = this.life
       this.life = undefined
-      return life === undefined ? Effect.void : Scope.close(life.scope, Exit.void)
+      if (life === undefined) return Effect.void
+      const ended = Deferred.makeUnsafe<void>()
+      this.ending = Deferred.await(ended)
+      return Effect.ensuring(Scope.close(life.scope, Exit.void), Deferred.succeed(ended, undefined))
     })
   }
 

@@ -51,6 +51,24 @@ describe("nodes whose rows differ", () => {
 })
 
 describe("a node", () => {
+  it("that is written to while it stops keeps what it acknowledged", { timeout: 60_000 }, () => {
+    const { broken, operations } = simulate({
+      seed: 5_628,
+      nodes: 2,
+      old: [],
+      sqlite: [0, 1],
+      dials: [[1, 0]],
+      latency: 0,
+      happenings: [
+        { after: 1_705, happening: { _tag: "Write", node: 0, kind: "dreams", row: 4, isDelete: false } },
+        { after: 0, happening: { _tag: "Restart", node: 0, downFor: 3 } },
+        { after: 0, happening: { _tag: "Write", node: 0, kind: "knowledge", row: 1, isDelete: false } }
+      ]
+    })
+    assert.strictEqual(broken, undefined)
+    assert.strictEqual(operations, 2)
+  })
+
   it("gets all of more than 1,024 commits that were made while its connection stood still", { timeout: 60_000 }, () => {
     const writes = Array.from({ length: 1_100 }, (_, row) => ({
       after: 0,

@@ -108,7 +108,7 @@ export class SqliteDisk implements Disk {
       Store,
       Effect.gen({ self: this }, function* () {
         const sql = yield* SqliteFile.open({ home, lockWait: 0 })
-        const store = yield* Sqlite.over(this.watched(sql), { home, ...options })
+        // It goes before the connection of the store and after the store, which still writes while it is closed.
         yield* Effect.acquireRelease(
           Effect.sync(() => {
             const reader = this.connect()
@@ -124,7 +124,7 @@ export class SqliteDisk implements Disk {
               reader.close()
             })
         )
-        return store
+        return yield* Sqlite.over(this.watched(sql), { home, ...options })
       }).pipe(withFiles)
     )
   }
