@@ -9,11 +9,29 @@ export const refuse = (problem: string, usage: string): never => {
   process.exit(2)
 }
 
-/** The options that the script was called with; what it does not know ends it. */
-export const options = <const Options extends Named>(usage: string, named: Options) => {
+/** The options and the words that the script was called with; an unknown option ends it. */
+export const called = <const Options extends Named>(usage: string, named: Options) => {
   try {
-    return parseArgs({ options: named }).values
+    return parseArgs({ options: named, allowPositionals: true })
   } catch (error) {
     return refuse(error instanceof Error ? error.message : String(error), usage)
   }
+}
+
+/** The options of a script that takes no words. */
+export const options = <const Options extends Named>(usage: string, named: Options) => {
+  const { values, positionals } = called(usage, named)
+  return positionals.length === 0 ? values : refuse(`unexpected: ${positionals.join(" ")}`, usage)
+}
+
+/** The value of `--name`, a whole number from `least` to `most`. */
+export const wholeNumber = (
+  usage: string,
+  name: string,
+  text: string,
+  { least = 0, most = 1_000_000_000 }: { readonly least?: number; readonly most?: number } = {}
+): number => {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value
+  return refuse(`--${name} takes a whole number from ${least} to ${most}`, usage)
 }

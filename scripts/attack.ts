@@ -6,28 +6,18 @@
  *
  * Without a name, lists the attacks. Ends with 1 when a bound is broken.
  */
-import { parseArgs } from "node:util"
 import { needs } from "../test/support/Needs.ts"
 import { holds } from "./attack/Attack.ts"
 import { attacks } from "./attack/Attacks.ts"
 import { table } from "./attack/Table.ts"
-import { refuse } from "./Options.ts"
+import { called, refuse } from "./Options.ts"
 
 const usage = "npm run attack -- [NAME] [--short] [--json]"
-
-const parsed = () => {
-  try {
-    const named = { short: { type: "boolean", default: false }, json: { type: "boolean", default: false } } as const
-    return parseArgs({ options: named, allowPositionals: true })
-  } catch (error) {
-    return refuse(error instanceof Error ? error.message : String(error), usage)
-  }
-}
 
 const {
   values: { short, json },
   positionals: [name, ...more]
-} = parsed()
+} = called(usage, { short: { type: "boolean", default: false }, json: { type: "boolean", default: false } })
 if (more.length > 0) refuse("one attack at a time", usage)
 
 if (name === undefined) {

@@ -7,11 +7,11 @@
  * `--sample` takes a few that are found at once. Exits 0 when every mutant was caught.
  */
 import { spawn } from "node:child_process"
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Mutant, mutants } from "./mutants/Mutants.ts"
-import { options, refuse } from "./Options.ts"
+import { copied } from "./mutants/Tree.ts"
+import { options, refuse, wholeNumber } from "./Options.ts"
 
 const usage = "npm run mutants -- [--seeds N] [--only TEXT] [--sample] [--json]"
 const values = options(usage, {
@@ -20,8 +20,7 @@ const values = options(usage, {
   sample: { type: "boolean", default: false },
   json: { type: "boolean", default: false }
 })
-const seeds = Number(values.seeds)
-if (!(seeds >= 1)) refuse("--seeds takes a number", usage)
+const seeds = wholeNumber(usage, "seeds", values.seeds, { least: 1 })
 
 /** Longer than the seeds take, for a mutant that runs in circles. */
 const patience = 900_000
@@ -44,14 +43,9 @@ interface Hunted {
   readonly seconds: number
 }
 
-const root = new URL("../", import.meta.url).pathname
-
 /** A tree of its own with the replacement made. */
 const treeOf = ({ name, file, from, to }: Mutant): string => {
-  const tree = mkdtempSync(join(tmpdir(), "feral-sync-mutant-"))
-  for (const part of ["src", "test", "scripts", "package.json", "tsconfig.json", "vitest.config.ts"])
-    cpSync(join(root, part), join(tree, part), { recursive: true })
-  symlinkSync(join(root, "node_modules"), join(tree, "node_modules"))
+  const tree = copied()
   const text = readFileSync(join(tree, file), "utf8")
   if (text.split(from).length !== 2) throw new Error(`${name}: its text does not stand in ${file} exactly once`)
   writeFileSync(

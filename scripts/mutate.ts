@@ -8,12 +8,13 @@
  * explained in `mutants/Explained.ts` is shown; exits 0 while that is at most 2 %.
  */
 import { spawn } from "node:child_process"
-import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { globSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { basename, dirname, join, normalize } from "node:path"
+import { seeded } from "../test/support/Seeded.ts"
 import { explained } from "./mutants/Explained.ts"
 import { type Generated, generate } from "./mutants/Generate.ts"
-import { options, refuse } from "./Options.ts"
+import { copied, root } from "./mutants/Tree.ts"
+import { options, refuse, wholeNumber } from "./Options.ts"
 
 const usage = "npm run mutate -- [--files TEXT] [--count N] [--seed S] [--workers N] [--json]"
 const values = options(usage, {
@@ -23,33 +24,22 @@ const values = options(usage, {
   workers: { type: "string", default: "1" },
   json: { type: "boolean", default: false }
 })
-const number = (name: string, text: string): number =>
-  /^\d{1,9}$/.test(text) ? Number(text) : refuse(`--${name} takes a whole number`, usage)
-const count = number("count", values.count)
-const workers = Math.max(1, number("workers", values.workers))
+const count = wholeNumber(usage, "count", values.count)
+const workers = wholeNumber(usage, "workers", values.workers, { least: 1 })
 
 /** Longer than the tests of a module take, for a mutant that runs in circles (ms). */
 const patience = 180_000
 /** Networks that are simulated for what no test of a module catches. */
 const seeds = 40
 
-const root = new URL("../", import.meta.url).pathname
 const read = (file: string): string => readFileSync(join(root, file), "utf8")
-
-/** A stream of numbers from 0 to 1 that is the same for the same seed (mulberry32). */
-const randomOf = (seed: number) => (): number => {
-  seed = (seed + 0x6d2b79f5) | 0
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-}
 
 const sources = globSync("src/{core,services/store}/**/*.ts", { cwd: root })
   .filter((file) => file.includes(values.files))
   .sort()
 const all = sources.flatMap((file) => generate(file, read(file)))
 if (all.length === 0) refuse(`no file of src/core and src/services/store has ${values.files} in its name`, usage)
-const random = randomOf(number("seed", values.seed))
+const random = seeded(wholeNumber(usage, "seed", values.seed))
 const drawn = all
   .map((mutant) => [random(), mutant] as const)
   .sort(([a], [b]) => a - b)
@@ -144,11 +134,8 @@ const say = (text: string): void => {
   if (!values.json) console.log(text)
 }
 const worker = async () => {
-  const tree = mkdtempSync(join(tmpdir(), "feral-sync-mutant-"))
+  const tree = copied()
   try {
-    for (const part of ["src", "test", "scripts", "package.json", "tsconfig.json", "vitest.config.ts"])
-      cpSync(join(root, part), join(tree, part), { recursive: true })
-    symlinkSync(join(root, "node_modules"), join(tree, "node_modules"))
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
       const verdict = isExplained(mutant) ? "explained" : await hunt(tree, mutant)
       hunted.push({ ...mutant, verdict })

@@ -10,7 +10,7 @@ import { availableParallelism } from "node:os"
 import { type Scenario, scenarioOf } from "../test/simulation/Scenario.ts"
 import { shrink } from "../test/simulation/Shrink.ts"
 import { type Outcome, simulate } from "../test/simulation/Simulation.ts"
-import { options, refuse } from "./Options.ts"
+import { options, wholeNumber } from "./Options.ts"
 import { play } from "./simulate/Players.ts"
 
 const usage = "npm run simulate -- [--seeds N] [--seed S] [--nodes N] [--hostile] [--workers N] [--trace] [--json]"
@@ -24,11 +24,8 @@ const values = options(usage, {
   json: { type: "boolean", default: false }
 })
 
-const number = (name: string, text: string, least: number, most: number): number => {
-  const value = Number(text)
-  if (/^\d+$/.test(text) && value >= least && value <= most) return value
-  return refuse(`--${name} takes a whole number from ${least} to ${most}`, usage)
-}
+const number = (name: string, text: string, least: number, most: number): number =>
+  wholeNumber(usage, name, text, { least, most })
 const from = number("seed", values.seed, 0, 2 ** 32 - 1)
 const count = number("seeds", values.seeds, 1, 2 ** 32 - from)
 const nodes = values.nodes === undefined ? undefined : number("nodes", values.nodes, 2, 24)

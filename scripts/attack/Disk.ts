@@ -2,28 +2,13 @@
 import { deriveKey } from "../../src/core/Handshake.ts"
 import { flood } from "../../test/support/Flood.ts"
 import { type Env, type Node, Nodes, until } from "../../test/support/Nodes.ts"
-import { write } from "../../test/support/Writer.ts"
 import { type Attack, type Figures, median, quantile } from "./Attack.ts"
+import { roundTrips } from "./RoundTrips.ts"
 
 const passphrase = "correct horse battery staple"
 const mib = 1024 * 1024
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-
-/** From a write on one node until the other has it, as the status of both shows (ms). */
-const latencies = async (from: Node, to: Node, ms: number) => {
-  const values: Array<number> = []
-  const end = performance.now() + ms
-  while (performance.now() < end) {
-    const before = (await to.status()).counts.notes
-    const began = performance.now()
-    await write(from, `${values.length} ${"x".repeat(200)}`)
-    while ((await to.status()).counts.notes <= before) await sleep(1)
-    values.push(performance.now() - began)
-    await sleep(20)
-  }
-  return values
-}
 
 const stored = async (node: Node): Promise<number> => (await node.status()).opaque?.bytes ?? Number.NaN
 
@@ -86,11 +71,11 @@ export const disk: Attack = {
         () => a.status(),
         ({ peers }) => peers.some(({ state }) => state === "live")
       )
-      await latencies(b, a, short ? 1_000 : 5_000)
-      const alone = await latencies(b, a, short ? 2_000 : 20_000)
+      await roundTrips(b, a, short ? 1_000 : 5_000)
+      const alone = await roundTrips(b, a, short ? 2_000 : 20_000)
       const rogue = await member(a)
       const began = performance.now()
-      const under = await latencies(b, a, short ? 6_000 : 90_000)
+      const under = await roundTrips(b, a, short ? 6_000 : 90_000)
       const isConnected = rogue.isConnected()
       const seconds = (performance.now() - began) / 1_000
       const afterwards = await rate(a, short ? 1_000 : 10_000)

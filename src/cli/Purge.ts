@@ -16,7 +16,7 @@ export const command = Command.make(
   "purge",
   {
     kind: Fields.maybe(
-      Fields.textFlag("kind", "KIND", "Remove the rows of a kind that this version does not know, whoever wrote them")
+      Fields.textFlag("kind", "KIND", "Remove the rows of a kind that this version does not know, of all origins")
     ),
     origin: Fields.maybe(
       Fields.textFlag("origin", "NODE-ID", "Remove all rows that a node wrote, notes and facts included")

@@ -34,7 +34,8 @@ export type Event = { readonly now: number; readonly random: number } & (
     {
       readonly _tag: "Links"
       readonly links: ReadonlyArray<Link>
-    } /** Packets came, in this order. Many at once cost less than one after the other. */
+    }
+    /** Packets came, in this order. Many at once cost less than one after the other. */
   | { readonly _tag: "Packets"; readonly packets: ReadonlyArray<Arrival> }
   /** The machine was asleep, or something like it: nobody knows what others have heard of us meanwhile. */
   | { readonly _tag: "Resumed" }

@@ -105,24 +105,33 @@ export interface Batch {
   readonly quarantined: ReadonlyArray<Quarantined>
 }
 
-/**
- * Of how many origins the replica `self` would have rows after a batch, itself included. A clock of too many origins is taken by no
- * peer, so whoever makes up origins must be stopped before they are committed. Coverage without an operation adds none.
- */
-export const originsAfter = (
+/** Whether the replica `self` holds operations of an origin, or held some: to take more of it makes no room scarcer. */
+export const knows = (self: NodeId, { tops }: Pick<Snapshot, "tops">, node: NodeId): boolean =>
+  node === self || HashMap.has(tops, node)
+
+/** Of how many origins the replica `self` has rows, itself included, and would have with those of `fresh`. */
+export const originsWith = (
   self: NodeId,
   { holdings }: Pick<Snapshot, "holdings">,
-  operations: ReadonlyArray<Operation>
+  fresh: Iterable<NodeId> = []
 ): number => {
-  const fresh = new Set<NodeId>()
-  const add = (node: NodeId) => {
-    if (!HashMap.has(holdings, node)) fresh.add(node)
-  }
-  add(self)
-  let last: NodeId | undefined
-  for (const { hlc } of operations) {
-    if (hlc.node !== last) add(hlc.node)
-    last = hlc.node
-  }
-  return HashMap.size(holdings) + fresh.size
+  const added = new Set([self, ...fresh])
+  for (const node of added) if (HashMap.has(holdings, node)) added.delete(node)
+  return HashMap.size(holdings) + added.size
+}
+
+/**
+ * The new origins that a replica has to leave out where all of `operations` would make more than `most` origins. No peer takes a
+ * clock of more, so origins that a member makes up must be stopped before they are committed.
+ */
+export const crowdedOut = (
+  self: NodeId,
+  snapshot: Pick<Snapshot, "holdings" | "tops">,
+  operations: ReadonlyArray<Operation>,
+  most: number
+): ReadonlySet<NodeId> => {
+  const origins = new Set(operations.map(({ hlc }) => hlc.node))
+  return originsWith(self, snapshot, origins) <= most
+    ? new Set()
+    : new Set([...origins].filter((node) => !knows(self, snapshot, node)))
 }

@@ -40,6 +40,10 @@ export const withEarliest = (clock: VectorClock, node: NodeId, { wall, counter }
     ? clock
     : HashMap.set(clock, node, { wall, counter })
 
+/** The earlier entry of each origin that stands in either. */
+export const earliest = (a: VectorClock, b: VectorClock): VectorClock =>
+  HashMap.reduce(b, a, (clock, reading, node) => withEarliest(clock, node, reading))
+
 /** What of `clock` lies before the entries of `firsts`, origin by origin. */
 export const before = (clock: VectorClock, firsts: VectorClock): VectorClock => {
   let capped = clock

@@ -9,7 +9,7 @@ import { Clock, Effect, HashMap, Result, Schema } from "effect"
 import * as Lines from "../core/Archive.ts"
 import { type Operation, toWire } from "../core/Operation.ts"
 import { type Position, positionOf } from "../core/Reconcile.ts"
-import { originsAfter } from "../core/Replica.ts"
+import { crowdedOut } from "../core/Replica.ts"
 import * as VectorClock from "../core/VectorClock.ts"
 import { limits } from "../core/Wire.ts"
 import type { Settings } from "./Config.ts"
@@ -82,17 +82,16 @@ export const make = Effect.fnUntraced(function* ({
       if (Result.isSuccess(operation)) read.push({ index, operation: operation.success })
       else refused.push({ index, reason: operation.failure.slice(0, limits.text) })
     }
-    const through = VectorClock.empty
     const all = read.map(({ operation }) => operation)
     // A clock of more origins than that is taken by no peer: what adds to them stays out.
-    const isCrowded = originsAfter(store.nodeId, snapshot, all) > limits.origins
-    const isKnown = ({ hlc: { node } }: Operation) =>
-      node === store.nodeId || HashMap.has(snapshot.clock, node) || HashMap.has(snapshot.tops, node)
-    const operations = isCrowded ? all.filter(isKnown) : all
-    for (const { index, operation } of isCrowded ? read : []) {
-      if (!isKnown(operation)) refused.push({ index, reason: `there would be more than ${limits.origins} origins` })
+    const leftOut = crowdedOut(store.nodeId, snapshot, all, limits.origins)
+    const operations = all.filter(({ hlc }) => !leftOut.has(hlc.node))
+    for (const { index, operation } of read) {
+      if (leftOut.has(operation.hlc.node)) {
+        refused.push({ index, reason: `there would be more than ${limits.origins} origins` })
+      }
     }
-    const { applied } = yield* store.apply({ operations, through, quarantined: [] }, "owner")
+    const { applied } = yield* store.apply({ operations, through: VectorClock.empty, quarantined: [] }, "owner")
     if (isLasting) yield* store.sync
     return { applied, refused: refused.toSorted((a, b) => a.index - b.index) } satisfies Taken
   })

@@ -180,7 +180,6 @@ export class KindUnknown extends Schema.TaggedError<KindUnknown>()("KindUnknown"
   }
 }
 
-/** What was asked to be purged cannot be. */
 /** Origins cannot be forgotten: some of them have to stay. */
 export class OriginsKept extends Schema.TaggedError<OriginsKept>()("OriginsKept", {
   kept: Schema.Array(
@@ -213,6 +212,7 @@ const keptBecause = ({ origin, reason }: OriginsKept["kept"][number]): string =>
   }
 }
 
+/** What was asked to be purged cannot be. */
 export class PurgeRefused extends Schema.TaggedError<PurgeRefused>()("PurgeRefused", {
   reason: Schema.Literals(["scope", "invalid", "known kind", "own rows"]),
   name: Schema.String

@@ -24,11 +24,11 @@ import type { VectorClock } from "../core/VectorClock.ts"
 import type { KindUnknown, StoreUnavailable } from "./Failure.ts"
 import * as InMemory from "./store/InMemory.ts"
 import type { Quota, Usage } from "./store/Opaque.ts"
-import type { Kept, Origin } from "./store/Origins.ts"
+import type { Kept, Origin } from "./store/KnownOrigins.ts"
 import * as Sqlite from "./store/Sqlite.ts"
 import * as SqliteCompact from "./store/SqliteCompact.ts"
 
-export type { Kept, Origin } from "./store/Origins.ts"
+export type { Kept, Origin } from "./store/KnownOrigins.ts"
 export type { Batch, Delta, DeltaRequest, Quarantined, Snapshot, Touched } from "../core/Replica.ts"
 
 /** A local write before it gets its place in time. */

@@ -9,7 +9,7 @@ import { OriginsLeftOut, ProtocolViolation } from "../Failure.ts"
 import * as Hlc from "../Hlc.ts"
 import * as Merge from "../Merge.ts"
 import type { Operation } from "../Operation.ts"
-import { originsAfter } from "../Replica.ts"
+import { crowdedOut } from "../Replica.ts"
 import { warnings } from "../session/Inbound.ts"
 import { type Action, emptyFrames, type Event } from "../session/State.ts"
 import * as VectorClock from "../VectorClock.ts"
@@ -44,9 +44,7 @@ export const onCommitted = (
 ): Step => {
   const { taking } = exchange
   if (taking === undefined) return [exchange, []]
-  let { overQuota } = exchange
-  for (const [node, reading] of HashMap.entries(left)) overQuota = VectorClock.withEarliest(overQuota, node, reading)
-  const next = { ...exchange, local, overQuota, since: now }
+  const next = { ...exchange, local, overQuota: VectorClock.earliest(exchange.overQuota, left), since: now }
   if (taking.rest !== undefined) return takePiece(next, taking.rest, taking.more, now)
   const over = { ...next, taking: undefined, isAllReceived: !taking.more }
   return taking.more ? takeFrame(over, now) : [over, []]
@@ -73,9 +71,7 @@ const takePiece = (exchange: Exchange, changes: Wire.Changes, more: boolean, now
   })
   // Where there are too many origins, those that are known go on.
   const all = taken.map(({ operation }) => operation)
-  const isKnown = ({ hlc: { node } }: Operation) => node === options.self || HashMap.has(exchange.local.tops, node)
-  const isCrowded = originsAfter(options.self, exchange.local, all) > limits.origins
-  const leftOut = new Set(isCrowded ? all.filter((one) => !isKnown(one)).map(({ hlc }) => hlc.node) : [])
+  const leftOut = crowdedOut(options.self, exchange.local, all, limits.origins)
   const operations = all.filter(({ hlc: { node } }) => !leftOut.has(node))
   const tops = VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))
   const news = malformed.map((one) => ({ ...one, key: Digest.toText(Digest.fingerprint(one.text)) }))

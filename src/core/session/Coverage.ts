@@ -23,12 +23,17 @@ import type { NodeId } from "../NodeId.ts"
 import { speaksOf, type Snapshot } from "../Replica.ts"
 import * as VectorClock from "../VectorClock.ts"
 import { limits } from "../Wire.ts"
-import type { Session } from "./State.ts"
 
-type Known = Pick<Session, "local" | "known" | "announced" | "vouched">
+/** What of a session this is about: our state, both clocks as each side was told them, and what is covered here and not kept. */
+export interface Known {
+  readonly local: Snapshot
+  readonly known: VectorClock.VectorClock
+  readonly announced: VectorClock.VectorClock
+  readonly vouched: VectorClock.VectorClock
+}
 
 /** Everything that is covered here, as far as this session knows. */
-export const all = ({ local, vouched }: Pick<Session, "local" | "vouched">): VectorClock.VectorClock =>
+export const all = ({ local, vouched }: Pick<Known, "local" | "vouched">): VectorClock.VectorClock =>
   HashMap.isEmpty(vouched) ? local.clock : VectorClock.merge(local.clock, vouched)
 
 /** The part of `clock` that the peer is told: origins with rows, and those that one of the two has named in this session. */
@@ -57,11 +62,11 @@ export const isWhole = ({ clock, holdings }: Snapshot, told: VectorClock.VectorC
 }
 
 /** Whether a clock of the peer and ours stand for the same history. */
-export const isSame = (session: Pick<Session, "local" | "vouched">, theirs: VectorClock.VectorClock): boolean =>
+export const isSame = (session: Pick<Known, "local" | "vouched">, theirs: VectorClock.VectorClock): boolean =>
   isWhole(session.local, theirs) && VectorClock.includes(all(session), theirs)
 
 /** With coverage that the peer gave and that the store does not keep. It is bounded like every clock. */
-export const vouch = (session: Session, clock: VectorClock.VectorClock): Session => {
+export const vouch = <S extends Pick<Known, "local" | "vouched">>(session: S, clock: VectorClock.VectorClock): S => {
   const news = VectorClock.difference(clock, all(session))
   if (HashMap.isEmpty(news)) return session
   const { vouched } = session
@@ -71,7 +76,7 @@ export const vouch = (session: Session, clock: VectorClock.VectorClock): Session
 }
 
 /** What the store has forgotten between two snapshots is still true: the session keeps what one of the two has named. */
-export const remember = (session: Session, after: Snapshot): Session => {
+export const remember = <S extends Known>(session: S, after: Snapshot): S => {
   const { local, known, announced } = session
   if (after.forgets === local.forgets) return session
   const isLost = (_: Hlc.Reading, node: NodeId) =>

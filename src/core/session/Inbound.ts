@@ -13,7 +13,7 @@ import * as Hlc from "../Hlc.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { Operation } from "../Operation.ts"
 import * as Purge from "../Purge.ts"
-import { type Batch, originsAfter, speaksOf } from "../Replica.ts"
+import { type Batch, knows, originsWith, speaksOf } from "../Replica.ts"
 import * as VectorClock from "../VectorClock.ts"
 import * as Wire from "../Wire.ts"
 import * as Coverage from "./Coverage.ts"
@@ -134,9 +134,7 @@ const withinAllowance = (
   data: Wire.Data,
   newOrigins: number
 ): Pick<Wire.Data, "operations"> & Pick<Inbound, "brought" | "leftOut"> & { readonly isFull: boolean } => {
-  const isInStore = (node: NodeId) => node === options.self || HashMap.has(local.tops, node)
-  const originsTaken = (brought: Inbound["brought"]) =>
-    originsAfter(options.self, local, []) + HashSet.size(HashSet.filter(brought, (node) => !isInStore(node)))
+  const isInStore = (node: NodeId) => knows(options.self, local, node)
   let { brought } = inbound
   let leftOut = data.fresh ? HashSet.empty<NodeId>() : inbound.leftOut
   // Counted when it matters: most frames name no new origin.
@@ -145,7 +143,8 @@ const withinAllowance = (
   const isTaken = (node: NodeId): boolean => {
     if (isInStore(node) || HashSet.has(brought, node)) return true
     if (room === undefined) {
-      const places = Wire.limits.origins - originsTaken(inbound.brought)
+      const taken = HashSet.filter(inbound.brought, (node) => !isInStore(node))
+      const places = Wire.limits.origins - originsWith(options.self, local, taken)
       isFull = places < 1
       room = Math.min(newOrigins, places)
     }
@@ -164,6 +163,9 @@ const withinAllowance = (
 }
 
 const sizeOf = (frames: ReadonlyArray<Frame>): number => frames.reduce((sum, { size }) => sum + size, 0)
+
+const throughOf = (frames: ReadonlyArray<Frame>): VectorClock.VectorClock =>
+  frames.reduce((sum, { batch }) => VectorClock.merge(sum, batch.through), VectorClock.empty)
 
 /** Whether enough has come for a commit, or it was gathered for long enough. */
 const isGathered = ({ inbound: { waiting, commitAt = Infinity } }: Session, now: number): boolean =>
@@ -185,10 +187,9 @@ export const commit = (session: Session, now: number): Step => {
   }
   // What was left out is sent again when the pump of the peer starts over.
   const overQuota = first.fresh ? VectorClock.empty : inbound.overQuota
-  const through = frames.reduce((sum, { batch }) => VectorClock.merge(sum, batch.through), VectorClock.empty)
   const batch: Batch = {
     operations: frames.length === 1 ? first.batch.operations : frames.flatMap(({ batch }) => batch.operations),
-    through: VectorClock.before(through, overQuota),
+    through: VectorClock.before(throughOf(frames), overQuota),
     quarantined: frames.flatMap(({ batch }) => batch.quarantined)
   }
   return [
@@ -278,10 +279,7 @@ export const onCommitted = (session: Session, committed: Committed, now: number)
   const last = inbound.waiting[inbound.taken - 1]
   if (last === undefined) return [session, []]
   const waiting = inbound.waiting.slice(inbound.taken)
-  let { overQuota } = inbound
-  for (const [node, reading] of HashMap.entries(committed.overQuota ?? VectorClock.empty)) {
-    overQuota = VectorClock.withEarliest(overQuota, node, reading)
-  }
+  const overQuota = VectorClock.earliest(inbound.overQuota, committed.overQuota ?? VectorClock.empty)
   const notBefore = committed.notBefore ?? inbound.notBefore
   const isNews = HashMap.isEmpty(inbound.overQuota) && !HashMap.isEmpty(overQuota)
   const full = isNews ? quotaUsed(session, "here", overQuota) : undefined
@@ -290,12 +288,9 @@ export const onCommitted = (session: Session, committed: Committed, now: number)
   const warns = [full, slowed].flatMap((warning): ReadonlyArray<Action> =>
     warning === undefined ? [] : [{ _tag: "Warn", warning }]
   )
-  const through = inbound.waiting
-    .slice(0, inbound.taken)
-    .reduce((sum, { batch }) => VectorClock.merge(sum, batch.through), VectorClock.empty)
   const taken = Coverage.vouch(
     withLocal(withoutEcho(session, committed), committed.snapshot, now),
-    VectorClock.before(through, overQuota)
+    VectorClock.before(throughOf(inbound.waiting.slice(0, inbound.taken)), overQuota)
   )
   const current = isSpokenAnew(session, taken) ? { ...taken, outbound: { ...taken.outbound, unclaimed: true } } : taken
   const told = tell(
@@ -445,17 +440,10 @@ export const compareDigest = (session: Session, now: number): Session => {
   }
   const ours = Digest.toText(local.digest)
   const theirs = heard.digest
-  if (ours === theirs) return withDiverged({ ...session, suspicion: undefined }, false, now)
-  if (heard.purged > 0) return withDiverged({ ...session, suspicion: undefined }, false, now)
-  // What was purged here explains the difference. The peer is told so.
-  if (purgedHere(session) > 0) {
-    const told: Session = session.isUnderWayTold
-      ? session
-      : {
-          ...session,
-          isDigestDue: true,
-          inbound: { ...session.inbound, tellAt: session.inbound.tellAt ?? now + times.tell }
-        }
+  // What was purged on either side explains a difference. Where it was here, the peer is told so.
+  const isPurgedHere = purgedHere(session) > 0
+  if (ours === theirs || heard.purged > 0 || isPurgedHere) {
+    const told = isPurgedHere && !session.isUnderWayTold ? withDigestDue(session, now) : session
     return withDiverged({ ...told, suspicion: undefined }, false, now)
   }
   if (session.diverged || (heard.isSettled && isSettled(local))) {
@@ -471,11 +459,9 @@ export const compareDigest = (session: Session, now: number): Session => {
 /** How many rows the peer holds that were purged here, where these are the whole difference between the two. */
 export const purgedHere = (session: Session): number => {
   const { heard, local } = session
-  return heard === undefined || HashMap.isEmpty(local.purges) || !Coverage.isSame(session, heard.clock)
-    ? 0
-    : heard.digest === Digest.toText(local.digest)
-      ? 0
-      : (Purge.explains(local.purges, local.digest, heard.digest) ?? 0)
+  if (heard === undefined || HashMap.isEmpty(local.purges) || !Coverage.isSame(session, heard.clock)) return 0
+  if (heard.digest === Digest.toText(local.digest)) return 0
+  return Purge.explains(local.purges, local.digest, heard.digest) ?? 0
 }
 
 /** Whether rows are known of that one of the two does not take, or not yet. */
@@ -497,24 +483,24 @@ const isUnderWay = (session: Session): boolean => {
 export const noteArrival = (session: Session, now: number): Session =>
   !session.isUnderWayTold || session.phase !== "open" || isUnderWay(session)
     ? session
-    : {
-        ...session,
-        isUnderWayTold: false,
-        isDigestDue: true,
-        inbound: { ...session.inbound, tellAt: session.inbound.tellAt ?? now + times.tell }
-      }
+    : { ...withDigestDue(session, now), isUnderWayTold: false }
+
+/** The peer is to hear our digest, together with what else has to be told within a moment. */
+const withDigestDue = (session: Session, now: number): Session => ({
+  ...session,
+  isDigestDue: true,
+  inbound: { ...session.inbound, tellAt: session.inbound.tellAt ?? now + times.tell }
+})
 
 const withDiverged = (session: Session, diverged: boolean, now: number): Session => {
-  const { repair, inbound } = session
+  const { repair } = session
   // A peer that was told of the difference before it got more coverage has to see it anew.
   const isSeen = !diverged || session.digestTold === Digest.toText(session.local.digest)
   if (diverged === session.diverged && isSeen) return session
   return {
-    ...session,
-    diverged,
     // The peer sees it too when it hears our digest.
-    isDigestDue: true,
-    inbound: { ...inbound, tellAt: inbound.tellAt ?? now + times.tell },
+    ...withDigestDue(session, now),
+    diverged,
     repair: diverged ? repair : { ...repair, attempts: 0, isWanted: false }
   }
 }

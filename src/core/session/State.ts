@@ -161,12 +161,12 @@ export interface Outbound {
   readonly complete: boolean
   /** What the peer was told that it may claim. */
   readonly offered: VectorClock.VectorClock
-  /** Frames that are not acknowledged yet, and their bytes together. */
   /** Whether something was dirty when claims were looked at last, or not all claims fitted: some may have been kept back. */
   readonly unclaimed: boolean
   /** What the peer cannot take, and what it was told of that. */
   readonly deferral: Deferral.Deferral
   readonly deferralTold: Deferral.Deferral
+  /** Frames that are not acknowledged yet, and their bytes together. */
   readonly unacked: ReadonlyArray<{ readonly seq: number; readonly bytes: number; readonly operations: number }>
   readonly unackedBytes: number
 }
@@ -365,6 +365,9 @@ export type Event =
   /** We want to end the session. */
   | { readonly _tag: "Stop"; readonly now: number; readonly code: number; readonly reason: string }
 
+/** What an operator should know of a session that goes on. */
+export type Warning = ClockDrift | OriginsLeftOut | OverQuota | PeerSlowed | RowsTooLarge
+
 /** What a session asks for. */
 export type Action =
   /** `operations` says how many operations the frame carries. */
@@ -385,7 +388,7 @@ export type Action =
   /** The peer claims the same history and holds other rows; or does so no more. */
   | { readonly _tag: "Diverged"; readonly peer: NodeId; readonly diverged: boolean }
   /** Something that an operator should know of, while the session goes on. */
-  | { readonly _tag: "Warn"; readonly warning: ClockDrift | OriginsLeftOut | OverQuota | PeerSlowed | RowsTooLarge }
+  | { readonly _tag: "Warn"; readonly warning: Warning }
   /** So many origins were taken that were not known before. */
   | { readonly _tag: "Brought"; readonly origins: number }
   /** The end. Without a failure it was our wish. */

@@ -32,11 +32,11 @@ export const make = (): Intake => {
       const frames = Math.ceil(bytes / limits.frame)
       const pace = senders.get(sender) ?? Pace.fresh
       if (Pace.readyAt(pace, limits.sender) > now || Pace.readyAt(all, limits.all) > now) return false
-      all = Pace.after(all, { ...limits.all, every: limits.all.every * frames }, now)
+      all = Pace.after(all, limits.all, now, frames)
       senders.delete(sender)
       const oldest = senders.keys().next()
       if (senders.size >= limits.senders && !oldest.done) senders.delete(oldest.value)
-      senders.set(sender, Pace.after(pace, { ...limits.sender, every: limits.sender.every * frames }, now))
+      senders.set(sender, Pace.after(pace, limits.sender, now, frames))
       return true
     }
   }

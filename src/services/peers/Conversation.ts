@@ -4,17 +4,7 @@
  */
 import { Context, Effect, Option, Redacted, Stream } from "effect"
 import { formatAddress } from "../../core/Address.ts"
-import {
-  type ClockDrift,
-  FrameTooLarge,
-  nextSteps,
-  type OriginsLeftOut,
-  type OverQuota,
-  PeerClosed,
-  type PeerSlowed,
-  type RowsTooLarge,
-  SelfConnection
-} from "../../core/Failure.ts"
+import { FrameTooLarge, nextSteps, PeerClosed, SelfConnection } from "../../core/Failure.ts"
 import * as Handshake from "../../core/Handshake.ts"
 import * as Exchange from "../../core/legacy/Exchange.ts"
 import * as Policy from "../../core/legacy/Policy.ts"
@@ -27,7 +17,6 @@ import * as VectorClock from "../../core/VectorClock.ts"
 import { closeCodes, type Takes } from "../../core/Wire.ts"
 import { Clock, monotonic } from "../Clock.ts"
 import { Config } from "../Config.ts"
-import type { StoreUnavailable } from "../Failure.ts"
 import { Passphrase } from "../Passphrase.ts"
 import { Store } from "../Store.ts"
 import type { Connection } from "../Transport.ts"
@@ -339,10 +328,7 @@ export const make = Effect.fnUntraced(function* (
   })
 
   /** A session that begins again finds out the same again. */
-  const warned = (
-    { remote }: Connection,
-    warning: ClockDrift | OriginsLeftOut | OverQuota | PeerSlowed | RowsTooLarge | StoreUnavailable
-  ) =>
+  const warned = ({ remote }: Connection, warning: SessionRunner.Warned) =>
     warnings.pass(
       // The database is the same for all of them.
       warning._tag === "StoreUnavailable"

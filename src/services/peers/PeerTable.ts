@@ -27,7 +27,7 @@ import { mdnsKey } from "../../core/roster/Candidate.ts"
 import type { StoreUnavailable } from "../Failure.ts"
 import type { PeerStatus } from "../Status.ts"
 import type { Connection } from "../Transport.ts"
-import type { Running } from "./SessionRunner.ts"
+import type { Running, Warned } from "./SessionRunner.ts"
 
 /** A connection that is being served. */
 export interface Entry {
@@ -327,9 +327,7 @@ export const statuses = (
 export const heldBack = (drift: ClockDrift): string => `operations of the peer are held back: ${drift.message}`
 
 /** What is said of the warnings of a session. */
-export const wordsOf = (
-  warning: ClockDrift | OriginsLeftOut | OverQuota | PeerSlowed | RowsTooLarge | StoreUnavailable
-): string => {
+export const wordsOf = (warning: Warned): string => {
   switch (warning._tag) {
     case "ClockDrift":
       return heldBack(warning)

@@ -9,7 +9,7 @@ import type { NodeId } from "../../core/NodeId.ts"
 import { WireOperation } from "../../core/Operation.ts"
 import type { Quarantined, Snapshot } from "../../core/Replica.ts"
 import type * as Session from "../../core/Session.ts"
-import { times } from "../../core/session/State.ts"
+import { times, type Warning } from "../../core/session/State.ts"
 import { closeCodes } from "../../core/Wire.ts"
 import { Clock, monotonic } from "../Clock.ts"
 import type { StoreUnavailable } from "../Failure.ts"
@@ -45,14 +45,17 @@ export interface Machine<S> {
   view(state: S): Session.View
 }
 
-/** Whoever is told what a session finds out. */
+/** What goes wrong while a session goes on. */
+export type Warned = Warning | StoreUnavailable
+
+/** What is told what a session finds out. */
 export interface Host {
   established(peer: NodeId): Effect.Effect<void>
   /** The peer said which run of its store this is. Returned is why it is refused, if it is. */
   ran?(peer: NodeId, instance: string, age: number): Effect.Effect<DuplicateNodeId | undefined>
   /** The peer gave us a ticket. */
   ticketed?(peer: NodeId, ticket: Redacted.Redacted<string>): Effect.Effect<void>
-  warned(warning: Extract<Session.Action, { _tag: "Warn" }>["warning"] | StoreUnavailable): Effect.Effect<void>
+  warned(warning: Warned): Effect.Effect<void>
   /** A step was carried out. Returned is what is to be done about it, if anything. */
   carried?(): Effect.Effect<void> | undefined
   /** Something that came cannot be read. It is in the quarantine. */

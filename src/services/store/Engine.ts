@@ -25,7 +25,7 @@ import * as Audit from "./Audit.ts"
 import { type Backend, sizeOf } from "./Backend.ts"
 import * as Damage from "./Damage.ts"
 import * as Opaque from "./Opaque.ts"
-import * as Origins from "./Origins.ts"
+import * as KnownOrigins from "./KnownOrigins.ts"
 import * as RecentCommits from "./RecentCommits.ts"
 import * as State from "./State.ts"
 
@@ -250,7 +250,7 @@ export const make = Effect.fnUntraced(function* (
   }, Effect.uninterruptible)
 
   const forget = Effect.fnUntraced(function* (origins: ReadonlyArray<NodeId>) {
-    const kept = Origins.keptOf(state, nodeId, origins)
+    const kept = KnownOrigins.keptOf(state, nodeId, origins)
     const forgotten = kept.size > 0 ? State.nobody : new Set(origins)
     if (forgotten.size > 0) {
       yield* commitState({ ...State.withoutRows, state: State.forget(state, forgotten), forgotten })
@@ -364,7 +364,7 @@ export const make = Effect.fnUntraced(function* (
     acknowledgements: acknowledged.all,
     tombstones: Effect.fn("Store.tombstones")((covered: VectorClock.VectorClock) => backend.tombstones(covered)),
     quarantine: backend.quarantine,
-    origins: Effect.sync(() => Origins.list(state, nodeId)),
+    origins: Effect.sync(() => KnownOrigins.list(state, nodeId)),
     forgetOrigins: Effect.fn("Store.forgetOrigins")((origins: ReadonlyArray<NodeId>) =>
       Effect.andThen(damage.refused, lock.withPermit(forget(origins)))
     ),
