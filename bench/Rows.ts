@@ -2,12 +2,12 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, Layer, Option } from "effect"
 import { createHash } from "node:crypto"
-import { canonical } from "../src/core/Json.ts"
-import { NodeId } from "../src/core/NodeId.ts"
-import { Kind, OpId, type Operation, RowId } from "../src/core/Operation.ts"
-import * as VectorClock from "../src/core/VectorClock.ts"
-import { Clock } from "../src/services/Clock.ts"
-import { Store } from "../src/services/Store.ts"
+import { canonical } from "../src/core/replica/Json.ts"
+import { NodeId } from "../src/core/replica/NodeId.ts"
+import { Kind, OpId, type Operation, RowId } from "../src/core/replica/Operation.ts"
+import * as VectorClock from "../src/core/replica/VectorClock.ts"
+import { Clock } from "../src/services/node/HlcClock.ts"
+import { Store } from "../src/services/store/Store.ts"
 
 const notes = Kind.make("notes")
 

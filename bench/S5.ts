@@ -1,7 +1,7 @@
 /** S5: one old operation, of an origin that nobody has met, is on one node and not on the other. */
 import { Nodes, until } from "../test/support/Nodes.ts"
 import { ask } from "../test/support/Request.ts"
-import { toWire } from "../src/core/Operation.ts"
+import { toWire } from "../src/core/replica/Operation.ts"
 import { equal, met } from "./Pair.ts"
 import { median, type Measure, type Options, type Report, report } from "./Report.ts"
 import * as Rows from "./Rows.ts"

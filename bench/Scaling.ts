@@ -6,7 +6,7 @@
  */
 import { Effect, Logger } from "effect"
 import { writeFileSync } from "node:fs"
-import * as VectorClock from "../src/core/VectorClock.ts"
+import * as VectorClock from "../src/core/replica/VectorClock.ts"
 import { MemoryNetwork } from "../src/services/transport/MemoryNetwork.ts"
 import { seeded } from "../test/support/Seeded.ts"
 import { addressOf, SimulatedNode } from "../test/simulation/Cluster.ts"

@@ -13,19 +13,19 @@
  * the socket in its data directory meanwhile, so that the command line works on it as on any other node.
  */
 import { Effect, Layer } from "effect"
-import { Api } from "./services/Api.ts"
-import { Clock } from "./services/Clock.ts"
-import { Config, quotaOf, type Settings } from "./services/Config.ts"
-import { Discovery } from "./services/Discovery.ts"
-import type { ListenFailed, StoreUnavailable, TlsMaterialInvalid } from "./services/Failure.ts"
-import { Memory } from "./services/Memory.ts"
-import * as Preflight from "./services/Preflight.ts"
-import { Passphrase, type PassphraseInvalid } from "./services/Passphrase.ts"
-import { Peers } from "./services/Peers.ts"
+import { Api } from "./services/admin/api/Api.ts"
+import { Clock } from "./services/node/HlcClock.ts"
+import { Config, quotaOf, type Settings } from "./services/node/Config.ts"
+import { Discovery } from "./services/discovery/Discovery.ts"
+import type { ListenFailed, StoreUnavailable, TlsMaterialInvalid } from "./services/node/NodeFailure.ts"
+import { Memory } from "./services/memory/Memory.ts"
+import * as Preflight from "./services/node/Preflight.ts"
+import { Passphrase, type PassphraseInvalid } from "./services/node/Passphrase.ts"
+import { Peers } from "./services/peers/Peers.ts"
 import { layerFile as layerRemoved } from "./services/peers/Removed.ts"
 import { layerFile as layerTickets } from "./services/peers/Tickets.ts"
-import { Store } from "./services/Store.ts"
-import { Transport } from "./services/Transport.ts"
+import { Store } from "./services/store/Store.ts"
+import { Transport } from "./services/transport/Transport.ts"
 
 /** What a node provides. */
 export type Node = Config | Clock | Store | Memory | Discovery | Transport | Passphrase | Peers | Api

@@ -2,11 +2,11 @@
  * feral-sync as a library: the node as a layer, its services, and the pure core.
  */
 export * as FeralSync from "./FeralSync.ts"
-export { Api } from "./services/Api.ts"
-export { Clock } from "./services/Clock.ts"
-export { Config, type Overrides, type Settings, type TlsFiles } from "./services/Config.ts"
-export { Discovery, type Announcement, type Sighting } from "./services/Discovery.ts"
-export * as Failure from "./services/Failure.ts"
+export { Api } from "./services/admin/api/Api.ts"
+export { Clock } from "./services/node/HlcClock.ts"
+export { Config, type Overrides, type Settings, type TlsFiles } from "./services/node/Config.ts"
+export { Discovery, type Announcement, type Sighting } from "./services/discovery/Discovery.ts"
+export * as Failure from "./services/node/NodeFailure.ts"
 // By their own names too: the types that TypeScript infers of what uses them have to be written down by those.
 export {
   ConfigInvalid,
@@ -24,8 +24,8 @@ export {
   StoreUnavailable,
   TlsHandshakeFailed,
   TlsMaterialInvalid
-} from "./services/Failure.ts"
-export * as Logging from "./services/Logging.ts"
+} from "./services/node/NodeFailure.ts"
+export * as Logging from "./services/node/Logging.ts"
 export {
   EpisodeInput,
   ExecutionArgs,
@@ -37,9 +37,9 @@ export {
   Page,
   SearchInput,
   Written
-} from "./services/Memory.ts"
-export { Passphrase, PassphraseInvalid } from "./services/Passphrase.ts"
-export { Peers } from "./services/Peers.ts"
+} from "./services/memory/Memory.ts"
+export { Passphrase, PassphraseInvalid } from "./services/node/Passphrase.ts"
+export { Peers } from "./services/peers/Peers.ts"
 export {
   Store,
   type Applied,
@@ -52,14 +52,20 @@ export {
   type Draft,
   type Quarantined,
   type Snapshot
-} from "./services/Store.ts"
-export { Alarm, NodeStatus, PeerStatus } from "./services/Status.ts"
-export { Transport, type Connection, type Host, type Incoming, type WebSocketOptions } from "./services/Transport.ts"
+} from "./services/store/Store.ts"
+export { Alarm, NodeStatus, PeerStatus } from "./services/node/Status.ts"
+export {
+  Transport,
+  type Connection,
+  type Host,
+  type Incoming,
+  type WebSocketOptions
+} from "./services/transport/Transport.ts"
 export { MemoryNetwork } from "./services/transport/MemoryNetwork.ts"
 
-export * as Address from "./core/Address.ts"
-export * as Digest from "./core/Digest.ts"
-export * as SessionFailure from "./core/Failure.ts"
+export * as Address from "./core/peers/Address.ts"
+export * as Digest from "./core/replica/Digest.ts"
+export * as SessionFailure from "./core/sync/SyncFailure.ts"
 export {
   ClockAhead,
   ClockDrift,
@@ -88,19 +94,19 @@ export {
   RowsTooLarge,
   SelfConnection,
   TimestampReused
-} from "./core/Failure.ts"
-export * as Handshake from "./core/Handshake.ts"
-export * as Hlc from "./core/Hlc.ts"
-export * as Json from "./core/Json.ts"
-export * as Merge from "./core/Merge.ts"
-export * as NodeId from "./core/NodeId.ts"
-export * as Oddities from "./core/Oddities.ts"
-export * as Operation from "./core/Operation.ts"
-export * as Reconcile from "./core/Reconcile.ts"
-export * as Replica from "./core/Replica.ts"
-export * as Roster from "./core/Roster.ts"
-export * as Row from "./core/Row.ts"
-export { Episode, Execution, Fact, Note } from "./core/Row.ts"
-export * as Session from "./core/Session.ts"
-export * as VectorClock from "./core/VectorClock.ts"
-export * as Wire from "./core/Wire.ts"
+} from "./core/sync/SyncFailure.ts"
+export * as Handshake from "./core/sync/Handshake.ts"
+export * as Hlc from "./core/replica/Hlc.ts"
+export * as Json from "./core/replica/Json.ts"
+export * as Merge from "./core/replica/Merge.ts"
+export * as NodeId from "./core/replica/NodeId.ts"
+export * as Oddities from "./core/sync/Oddities.ts"
+export * as Operation from "./core/replica/Operation.ts"
+export * as Reconcile from "./core/replica/Ranges.ts"
+export * as Replica from "./core/replica/Replica.ts"
+export * as Roster from "./core/peers/Roster.ts"
+export * as Row from "./core/replica/Row.ts"
+export { Episode, Execution, Fact, Note } from "./core/replica/Row.ts"
+export * as Session from "./core/sync/Session.ts"
+export * as VectorClock from "./core/replica/VectorClock.ts"
+export * as Wire from "./core/sync/Wire.ts"

@@ -3,12 +3,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, FileSystem, Layer, Logger, Option, Redacted, Schedule } from "effect"
 import { join } from "node:path"
 import * as FeralSync from "../src/FeralSync.ts"
-import * as Client from "../src/services/api/Client.ts"
-import { Discovery } from "../src/services/Discovery.ts"
-import { Memory } from "../src/services/Memory.ts"
-import { Peers } from "../src/services/Peers.ts"
-import { Store } from "../src/services/Store.ts"
-import { Transport } from "../src/services/Transport.ts"
+import * as Client from "../src/services/admin/api/Client.ts"
+import { Discovery } from "../src/services/discovery/Discovery.ts"
+import { Memory } from "../src/services/memory/Memory.ts"
+import { Peers } from "../src/services/peers/Peers.ts"
+import { Store } from "../src/services/store/Store.ts"
+import { Transport } from "../src/services/transport/Transport.ts"
 
 const passphrase = Option.some(Redacted.make("a passphrase for tests"))
 

@@ -14,10 +14,11 @@ const globals = "eslint(no-restricted-globals)"
 
 /** What is expected of each line: the rule that reports it, or `undefined` where it is allowed. */
 const tree: Record<string, ReadonlyArray<readonly [line: string, rule: string | undefined]>> = {
-  "src/core/Merge.ts": [
+  "src/core/replica/Merge.ts": [
     [`export { Chunk, HashMap, Option, Order, Result, Schema } from "effect"`, undefined],
     [`export { hlc } from "./Hlc.ts"`, undefined],
-    [`export { state } from "./session/State.ts"`, undefined],
+    [`export { state } from "../sync/SessionState.ts"`, undefined],
+    [`export { exchange } from "../sync/v1/V1State.ts"`, imports],
     [`export { Effect } from "effect"`, imports],
     [`export { Layer } from "effect"`, imports],
     [`export { Stream } from "effect"`, imports],
@@ -31,10 +32,10 @@ const tree: Record<string, ReadonlyArray<readonly [line: string, rule: string | 
     [`export * as http from "effect/http"`, imports],
     [`export * as platform from "@effect/platform-node"`, imports],
     [`export * as ws from "ws"`, imports],
-    [`export { store } from "../services/Store.ts"`, imports],
-    [`export { escaped } from "./../services/Store.ts"`, imports],
-    [`export { main } from "../main.ts"`, imports],
-    [`export { memory } from "../index.ts"`, imports],
+    [`export { store } from "../../services/store/Store.ts"`, imports],
+    [`export { escaped } from "./../../services/store/Store.ts"`, imports],
+    [`export { main } from "../../main.ts"`, imports],
+    [`export { memory } from "../../index.ts"`, imports],
     [`export { readFileSync } from "node:fs"`, nodeModules],
     [`export { createHash } from "node:crypto"`, nodeModules],
     [`export const now = Date.now()`, globals],
@@ -43,25 +44,32 @@ const tree: Record<string, ReadonlyArray<readonly [line: string, rule: string | 
     [`export const id = crypto.randomUUID()`, globals],
     [`export const die = Math.random()`, "eslint(no-restricted-properties)"]
   ],
-  "src/core/session/State.ts": [
+  "src/core/sync/SessionState.ts": [
     [`export { Option } from "effect"`, undefined],
-    [`export { hlc } from "../Hlc.ts"`, undefined],
-    [`export { outbound } from "./Outbound.ts"`, undefined],
+    [`export { hlc } from "../replica/Hlc.ts"`, undefined],
+    [`export { send } from "./Send.ts"`, undefined],
+    [`export { exchange } from "./v1/V1Exchange.ts"`, undefined],
     [`export { Effect } from "effect"`, imports],
-    [`export { store } from "../../services/Store.ts"`, imports],
+    [`export { store } from "../../services/store/Store.ts"`, imports],
     [`export { main } from "../../main.ts"`, imports],
     [`export { createHash } from "node:crypto"`, nodeModules]
   ],
-  "src/core/Handshake.ts": [
+  "src/core/sync/v1/V1State.ts": [
+    [`export { wire } from "../Wire.ts"`, undefined],
+    [`export { hlc } from "../../replica/Hlc.ts"`, undefined],
+    [`export { store } from "../../../services/store/Store.ts"`, imports],
+    [`export { main } from "../../../main.ts"`, imports]
+  ],
+  "src/core/sync/Handshake.ts": [
     [`export { createHmac, scryptSync } from "node:crypto"`, undefined],
     [`export { randomBytes } from "node:crypto"`, imports],
     [`export { connect } from "node:tls"`, imports],
     [`export { Effect } from "effect"`, imports]
   ],
-  "src/services/Peers.ts": [
+  "src/services/peers/Peers.ts": [
     [`export { Effect, Layer } from "effect"`, undefined],
-    [`export { hlc } from "../core/Hlc.ts"`, undefined],
-    [`export { store } from "./Store.ts"`, undefined],
+    [`export { hlc } from "../../core/replica/Hlc.ts"`, undefined],
+    [`export { store } from "../store/Store.ts"`, undefined],
     [`export * as command from "effect/cli/Command"`, undefined],
     [`export * as files from "@effect/platform-node/NodeFileSystem"`, undefined],
     [`export * as platform from "@effect/platform-node"`, imports],
@@ -83,7 +91,7 @@ const tree: Record<string, ReadonlyArray<readonly [line: string, rule: string | 
     [`const unused = 1`, "eslint(no-unused-vars)"],
     [`Promise.resolve(1)`, "typescript(no-floating-promises)"]
   ],
-  "src/services/transport/WebSocket.ts": [
+  "src/services/transport/WebSocketTransport.ts": [
     [`export * as ws from "ws"`, undefined],
     [`export * as mdns from "multicast-dns"`, imports],
     [`export * as tls from "node:tls"`, imports],
@@ -97,22 +105,22 @@ const tree: Record<string, ReadonlyArray<readonly [line: string, rule: string | 
     [`export * as sql from "effect/sql"`, imports],
     [`export { main } from "../../main.ts"`, imports]
   ],
-  "src/services/discovery/Mdns.ts": [
+  "src/services/discovery/MdnsDiscovery.ts": [
     [`export * as mdns from "multicast-dns"`, undefined],
     [`export * as ws from "ws"`, imports],
     [`export * as tls from "node:tls"`, imports],
     [`export * as sql from "effect/sql"`, imports],
     [`export { main } from "../../main.ts"`, imports]
   ],
-  "src/services/Tls.ts": [[`export { connect } from "node:tls"`, imports]],
-  "src/services/tls/Endpoint.ts": [
+  "src/services/transport/tls/Tls.ts": [[`export { connect } from "node:tls"`, imports]],
+  "src/services/transport/tls/Endpoint.ts": [
     [`export * as tls from "node:tls"`, undefined],
     [`export * as ws from "ws"`, imports],
     [`export * as mdns from "multicast-dns"`, imports],
     [`export * as sql from "effect/sql"`, imports],
     [`export { main } from "../../main.ts"`, imports]
   ],
-  "src/services/store/Sqlite.ts": [
+  "src/services/store/SqliteBackend.ts": [
     [`export * as driver from "@effect/sql-sqlite-node"`, undefined],
     [`export * as sql from "effect/sql"`, undefined],
     [`export * as ws from "ws"`, imports],

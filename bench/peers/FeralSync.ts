@@ -3,7 +3,7 @@
  */
 import { Context, Effect, Exit, Layer, Logger, Option, Queue, Redacted, Scope, Stream } from "effect"
 import { Discovery, FeralSync, NodeId, Operation, Peers, type Sighting, Store, VectorClock } from "../../src/index.ts"
-import { canonical } from "../../src/core/Json.ts"
+import { canonical } from "../../src/core/replica/Json.ts"
 import type { About, Note, Replica } from "./Peer.ts"
 
 export const about: About = {

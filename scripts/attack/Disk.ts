@@ -1,5 +1,5 @@
 /** A member that floods a node with rows of an unknown kind, under two ids, as fast as they are taken. */
-import { deriveKey } from "../../src/core/Handshake.ts"
+import { deriveKey } from "../../src/core/sync/Handshake.ts"
 import { flood } from "../../test/support/Flood.ts"
 import { type Env, type Node, Nodes, until } from "../../test/support/Nodes.ts"
 import { type Attack, type Figures, median, quantile } from "./Attack.ts"

@@ -3,11 +3,11 @@
  * that joins later must not notice, and a database from before that is full of them must heal.
  */
 import { DatabaseSync } from "node:sqlite"
-import { deriveKey } from "../../src/core/Handshake.ts"
-import { NodeId } from "../../src/core/NodeId.ts"
-import * as VectorClock from "../../src/core/VectorClock.ts"
-import { encodeData, limits } from "../../src/core/Wire.ts"
-import type { OriginStatus } from "../../src/services/Origins.ts"
+import { deriveKey } from "../../src/core/sync/Handshake.ts"
+import { NodeId } from "../../src/core/replica/NodeId.ts"
+import * as VectorClock from "../../src/core/replica/VectorClock.ts"
+import { encodeData, limits } from "../../src/core/sync/Wire.ts"
+import type { OriginStatus } from "../../src/services/admin/Origins.ts"
 import { type Node, Nodes, until } from "../../test/support/Nodes.ts"
 import { greeting, join } from "../../test/support/RogueMember.ts"
 import { type Attack, type Figures, median } from "./Attack.ts"

@@ -1,10 +1,10 @@
 /** Ways to break the database, what is told to peers, and what users see. */
 import type { Mutant } from "./Mutants.ts"
 
-const sqlite = "src/services/store/Sqlite.ts"
+const sqlite = "src/services/store/SqliteBackend.ts"
 const reissue = "src/services/store/SqliteReissue.ts"
-const inbound = "src/core/session/Inbound.ts"
-const outbound = "src/core/session/Outbound.ts"
+const inbound = "src/core/sync/Receive.ts"
+const outbound = "src/core/sync/Send.ts"
 
 export const ofTheStore: ReadonlyArray<Mutant> = [
   {
@@ -36,10 +36,10 @@ export const ofTheStore: ReadonlyArray<Mutant> = [
   {
     name: "the clock goes on from what was claimed alone",
     breaks: "after a restart a reading is issued that is below one that was seen",
-    file: "src/services/store/State.ts",
+    file: "src/services/store/StoreState.ts",
     from: "  for (const reading of HashMap.values(tops)) high = Hlc.latest(high, reading)\n",
     to: "",
-    test: "test/services/store/State.test.ts"
+    test: "test/services/store/StoreState.test.ts"
   },
   {
     name: "a restart goes on where the clock stood",
@@ -111,7 +111,7 @@ export const ofWhatIsTold: ReadonlyArray<Mutant> = [
     file: outbound,
     from: "node === self || found.has(node) ||",
     to: "node === self ||",
-    test: "test/core/Session.test.ts"
+    test: "test/core/sync/Session.test.ts"
   },
   {
     name: "credit is not kept",
@@ -119,7 +119,7 @@ export const ofWhatIsTold: ReadonlyArray<Mutant> = [
     file: outbound,
     from: "return unackedBytes < bytes && unacked.length < frames",
     to: "return unackedBytes < Infinity || bytes < frames",
-    test: "test/core/Session.test.ts"
+    test: "test/core/sync/Session.test.ts"
   },
   {
     name: "a commit that changed nothing counts for the next one",
@@ -127,7 +127,7 @@ export const ofWhatIsTold: ReadonlyArray<Mutant> = [
     file: inbound,
     from: "const isNext = hasChanged && version === local.version + 1",
     to: "const isNext = version === local.version + 1",
-    test: "test/core/Session.test.ts"
+    test: "test/core/sync/Session.test.ts"
   },
   {
     name: "a node is not told that it is ahead",
@@ -154,7 +154,7 @@ export const ofWhatIsTold: ReadonlyArray<Mutant> = [
   {
     name: "what a peer acknowledges is taken for an agreement",
     breaks: "a deletion counts as known to all while some do not have it",
-    file: "src/core/session/Agreement.ts",
+    file: "src/core/sync/Agreement.ts",
     from: "agreed: isAgreed ? local.clock : undefined",
     to: "agreed: local.clock",
     isQuick: true
@@ -162,39 +162,39 @@ export const ofWhatIsTold: ReadonlyArray<Mutant> = [
   {
     name: "equal clocks are taken for equal rows",
     breaks: "who was restored counts as one who has what it lost",
-    file: "src/core/session/Agreement.ts",
+    file: "src/core/sync/Agreement.ts",
     from: "    heard.digest === Digest.toText(local.digest) &&\n",
     to: "",
-    test: "test/core/Agreement.test.ts"
+    test: "test/core/sync/Agreement.test.ts"
   },
   {
     name: "who was never met does not count",
     breaks: "a deletion counts as known to all while an origin that only others have met does not have it",
-    file: "src/core/Stability.ts",
+    file: "src/core/replica/Stability.ts",
     from: "known?.agreed ?? VectorClock.empty",
     to: "known?.agreed ?? clock"
   },
   {
     name: "an agreement outlives the loss of what was agreed on",
     breaks: "a node whose backup was restored counts as one who has what it lost",
-    file: "src/core/Acknowledgement.ts",
+    file: "src/core/replica/Acknowledgement.ts",
     from: "agreed: agreed ?? VectorClock.meet(before?.agreed ?? VectorClock.empty, clock)",
     to: "agreed: agreed ?? before?.agreed ?? VectorClock.empty",
-    test: "test/core/Stability.test.ts"
+    test: "test/core/replica/Stability.test.ts"
   },
   {
     name: "an export that was cut passes for whole",
     breaks: "an import of a part says that all is there",
-    file: "src/core/Archive.ts",
+    file: "src/core/replica/ExportFormat.ts",
     from: "if (Option.isNone(rows)) return undefined",
     to: "if (Option.isNone(rows) || Option.isNone(end)) return undefined"
   },
   {
     name: "an early node is asked from the mark of one origin",
     breaks: "what it has of other origins does not come until everything is asked for",
-    file: "src/core/legacy/Memory.ts",
+    file: "src/core/sync/v1/V1Memory.ts",
     from: "if (node === self || !Hlc.isAfter(reading, mark)) continue",
     to: "if (node !== peer || !Hlc.isAfter(reading, mark)) continue",
-    test: "test/core/legacy/Memory.test.ts"
+    test: "test/core/sync/v1/V1Memory.test.ts"
   }
 ]

@@ -16,9 +16,9 @@ export interface Mutant {
 }
 
 const engine = "src/services/store/Engine.ts"
-const merge = "src/core/Merge.ts"
-const outbound = "src/core/session/Outbound.ts"
-const inbound = "src/core/session/Inbound.ts"
+const merge = "src/core/replica/Merge.ts"
+const outbound = "src/core/sync/Send.ts"
+const inbound = "src/core/sync/Receive.ts"
 
 const ofTheSession: ReadonlyArray<Mutant> = [
   {
@@ -31,7 +31,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
   {
     name: "claim what was left out itself",
     breaks: "a node claims a row that was too large for it",
-    file: "src/core/VectorClock.ts",
+    file: "src/core/replica/VectorClock.ts",
     from: "capped = withEntry(capped, node, Hlc.predecessor(reading))",
     to: "capped = withEntry(capped, node, reading)"
   },
@@ -41,7 +41,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     file: "src/services/store/Opaque.ts",
     from: "through: VectorClock.before(through, overQuota), overQuota }",
     to: "through, overQuota }",
-    test: "test/core/Quota.test.ts"
+    test: "test/core/sync/Quota.test.ts"
   },
   {
     name: "a purged row is taken again",
@@ -49,7 +49,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     file: "src/services/store/Opaque.ts",
     from: "if (Purge.covers(purges, operation)) return false",
     to: "if (Purge.covers(Purge.none, operation)) return false",
-    test: "test/core/Purge.test.ts"
+    test: "test/core/replica/Purge.test.ts"
   },
   {
     name: "send what is too large",
@@ -61,7 +61,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
   {
     name: "trust the hash without looking",
     breaks: "nodes of different clocks take themselves for equal",
-    file: "src/core/Session.ts",
+    file: "src/core/sync/Session.ts",
     from: "const isSame = Handshake.hashOfClock(announced) === message.clockHash",
     to: "const isSame = message.clockHash !== undefined"
   },
@@ -97,7 +97,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
   {
     name: "a commit forgets earlier claims",
     breaks: "the clock goes back",
-    file: "src/services/store/State.ts",
+    file: "src/services/store/StoreState.ts",
     from: "clock: VectorClock.merge(before.clock, ahead),",
     to: "clock: ahead,"
   },
@@ -182,7 +182,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
   {
     name: "what was held back is never asked for",
     breaks: "it never comes, although its time has",
-    file: "src/core/Session.ts",
+    file: "src/core/sync/Session.ts",
     from: "now >= Inbound.releaseAt(next) ?",
     to: "now >= Infinity ?"
   },
@@ -196,7 +196,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
   {
     name: "differences are not repaired",
     breaks: "after the restore of a backup, nodes that claim the same stay different",
-    file: "src/core/session/Repair.ts",
+    file: "src/core/sync/Repair.ts",
     from: "if (now < dueAt(session)) return [session, []]",
     to: "if (now < Infinity) return [session, []]"
   },
@@ -206,7 +206,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     file: inbound,
     from: "return now < suspicion.at ? session : withDiverged({ ...session, suspicion: undefined }, true, now)",
     to: "return now < suspicion.at ? session : { ...session, suspicion: undefined }",
-    test: "test/core/Uncovered.test.ts"
+    test: "test/core/sync/Uncovered.test.ts"
   },
   {
     name: "what both hold without a claim is sent again",
@@ -225,7 +225,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
   {
     name: "an existing node is believed about others",
     breaks: "we claim what it may never have had",
-    file: "src/core/legacy/Receiving.ts",
+    file: "src/core/sync/v1/V1Receive.ts",
     from: "VectorClock.before(claim(next), exchange.overQuota)",
     to: "VectorClock.merge(claim(next), next.reported)"
   }
@@ -235,17 +235,17 @@ const ofOrigins: ReadonlyArray<Mutant> = [
   {
     name: "coverage alone names an origin",
     breaks: "one frame of a member fills the clocks of all nodes with origins that never were",
-    file: "src/services/store/State.ts",
+    file: "src/services/store/StoreState.ts",
     from: "return HashMap.filter(through, (_, node) => !HashMap.has(fresh, node) || named.has(node))",
     to: "return named.size >= 0 ? through : fresh"
   },
   {
     name: "origins without rows are told",
     breaks: "nodes with equal rows that remember different origins do not see that they are equal",
-    file: "src/core/session/Coverage.ts",
+    file: "src/core/sync/Coverage.ts",
     from: "(_, node) => speaksOf(local, node) || HashMap.has(known, node) || HashMap.has(announced, node)",
     to: "(_, node) => speaksOf(local, node) || HashMap.has(known, node) || !HashMap.has(announced, node)",
-    test: "test/core/Rowless.test.ts"
+    test: "test/core/sync/Rowless.test.ts"
   },
   {
     name: "what counted in one session is never written down",
@@ -253,7 +253,7 @@ const ofOrigins: ReadonlyArray<Mutant> = [
     file: inbound,
     from: "  if (HashMap.isEmpty(vouched)) return session\n",
     to: "  if (HashMap.size(vouched) >= 0) return session\n",
-    test: "test/core/Rowless.test.ts"
+    test: "test/core/sync/Rowless.test.ts"
   },
   {
     name: "a row that comes back is not spoken of",
@@ -261,7 +261,7 @@ const ofOrigins: ReadonlyArray<Mutant> = [
     file: inbound,
     from: "const current = isSpokenAnew(session, taken) ?",
     to: "const current = isSpokenAnew(session, session) ?",
-    test: "test/core/Rowless.test.ts"
+    test: "test/core/sync/Rowless.test.ts"
   }
 ]
 

@@ -8,16 +8,16 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, Layer, Option, Schedule } from "effect"
 import { existsSync, statSync } from "node:fs"
-import type { Archive } from "../services/Archive.ts"
-import * as Config from "../services/Config.ts"
-import { type ConfigInvalid, StoreUnavailable } from "../services/Failure.ts"
-import * as Home from "../services/Home.ts"
-import type { Memory } from "../services/Memory.ts"
-import type { NodeStatus, PeerStatus } from "../services/Status.ts"
+import type { Archive } from "../services/admin/Archive.ts"
+import * as Config from "../services/node/Config.ts"
+import { type ConfigInvalid, StoreUnavailable } from "../services/node/NodeFailure.ts"
+import * as Home from "../services/node/Home.ts"
+import type { Memory } from "../services/memory/Memory.ts"
+import type { NodeStatus, PeerStatus } from "../services/node/Status.ts"
 import * as LockHolder from "../services/store/LockHolder.ts"
-import type { Origins } from "../services/Origins.ts"
-import type { Purging } from "../services/Purging.ts"
-import type { Verification } from "../services/Verification.ts"
+import type { Origins } from "../services/admin/Origins.ts"
+import type { Purging } from "../services/admin/Purging.ts"
+import type { Verification } from "../services/admin/Verification.ts"
 import { HomeNotFound, NodeNotRunning } from "./Failure.ts"
 import * as Globals from "./Globals.ts"
 import { writeError } from "./Output.ts"
@@ -106,7 +106,7 @@ const isAbsent = (path: string): boolean => {
 /** The node that runs there. What is needed to talk to it is loaded only when there may be one. */
 const running = Effect.fnUntraced(function* (home: string) {
   if (!existsSync(Home.paths(home).socket)) return Option.none<Access>()
-  const Client = yield* Effect.promise(() => import("../services/api/Client.ts"))
+  const Client = yield* Effect.promise(() => import("../services/admin/api/Client.ts"))
   return Option.map(
     yield* Client.connect(home),
     ({ memory, archive, verification, purging, origins, status, peers }): Access => ({
@@ -127,14 +127,14 @@ const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
   const [{ Store }, { Memory }, { Clock }, Archive, Verification, Purging, Origins, ReplicaState, Removed] =
     yield* Effect.promise(() =>
       Promise.all([
-        import("../services/Store.ts"),
-        import("../services/Memory.ts"),
-        import("../services/Clock.ts"),
-        import("../services/Archive.ts"),
-        import("../services/Verification.ts"),
-        import("../services/Purging.ts"),
-        import("../services/Origins.ts"),
-        import("../services/api/ReplicaState.ts"),
+        import("../services/store/Store.ts"),
+        import("../services/memory/Memory.ts"),
+        import("../services/node/HlcClock.ts"),
+        import("../services/admin/Archive.ts"),
+        import("../services/admin/Verification.ts"),
+        import("../services/admin/Purging.ts"),
+        import("../services/admin/Origins.ts"),
+        import("../services/admin/api/ReplicaState.ts"),
         import("../services/peers/Removed.ts")
       ])
     )

@@ -6,10 +6,10 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, FileSystem, Layer } from "effect"
 import { Argument, Command } from "effect/cli"
-import { commandLine } from "../services/Invocation.ts"
-import * as Config from "../services/Config.ts"
-import { FileUnusable } from "../services/Failure.ts"
-import { sized } from "../services/Home.ts"
+import { commandLine } from "../services/node/Invocation.ts"
+import * as Config from "../services/node/Config.ts"
+import { FileUnusable } from "../services/node/NodeFailure.ts"
+import { sized } from "../services/node/Home.ts"
 import * as Access from "./Access.ts"
 import { WrongUsage } from "./Failure.ts"
 import * as Globals from "./Globals.ts"
@@ -50,8 +50,8 @@ export const command = Command.make(
 const copy = Effect.fnUntraced(function* (home: string, file: string, temporary: string) {
   const [{ Store }, { Clock }, SqliteIntegrity] = yield* Effect.promise(() =>
     Promise.all([
-      import("../services/Store.ts"),
-      import("../services/Clock.ts"),
+      import("../services/store/Store.ts"),
+      import("../services/node/HlcClock.ts"),
       import("../services/store/SqliteIntegrity.ts")
     ])
   )

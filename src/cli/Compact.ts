@@ -3,8 +3,8 @@
  */
 import { Effect } from "effect"
 import { Command } from "effect/cli"
-import * as Config from "../services/Config.ts"
-import { sized } from "../services/Home.ts"
+import * as Config from "../services/node/Config.ts"
+import { sized } from "../services/node/Home.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
 import { writeJson, writeLine } from "./Output.ts"

@@ -3,8 +3,8 @@
  */
 import { Effect, Schema } from "effect"
 import { Command } from "effect/cli"
-import { inThisForm } from "../services/Invocation.ts"
-import type { Finding } from "../services/doctor/Finding.ts"
+import { inThisForm } from "../services/node/Invocation.ts"
+import type { Finding } from "../services/admin/doctor/Finding.ts"
 import * as Globals from "./Globals.ts"
 import { counted, oneLine, writeJson, writeLine } from "./Output.ts"
 import * as Start from "./Start.ts"
@@ -21,7 +21,7 @@ export const command = Command.make(
   Start.flags,
   Effect.fnUntraced(function* (given) {
     const isJson = yield* Globals.Json
-    const { Doctor } = yield* Effect.promise(() => import("../services/Doctor.ts"))
+    const { Doctor } = yield* Effect.promise(() => import("../services/admin/doctor/Doctor.ts"))
     const overrides = yield* Start.overrides(given)
     const findings = yield* Effect.gen(function* () {
       const doctor = yield* Doctor

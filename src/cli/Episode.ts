@@ -3,7 +3,7 @@
  */
 import { Effect } from "effect"
 import { Command } from "effect/cli"
-import { commandLine } from "../services/Invocation.ts"
+import { commandLine } from "../services/node/Invocation.ts"
 import * as Fields from "./Fields.ts"
 import * as Input from "./Input.ts"
 import * as Listing from "./Listing.ts"

@@ -3,8 +3,8 @@
  */
 import { Effect, FileSystem, type PlatformError } from "effect"
 import { Argument, Command } from "effect/cli"
-import * as Archived from "../core/Archive.ts"
-import type { Archive, Page } from "../services/Archive.ts"
+import * as Archived from "../core/replica/ExportFormat.ts"
+import type { Archive, Page } from "../services/admin/Archive.ts"
 import * as Access from "./Access.ts"
 import { WrongUsage } from "./Failure.ts"
 import * as Globals from "./Globals.ts"

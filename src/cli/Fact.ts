@@ -3,8 +3,8 @@
  */
 import { Effect } from "effect"
 import { Command } from "effect/cli"
-import { commandLine } from "../services/Invocation.ts"
-import type { FactInput } from "../services/Memory.ts"
+import { commandLine } from "../services/node/Invocation.ts"
+import type { FactInput } from "../services/memory/Memory.ts"
 import * as Fields from "./Fields.ts"
 import * as Input from "./Input.ts"
 import * as Listing from "./Listing.ts"

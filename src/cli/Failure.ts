@@ -3,8 +3,8 @@
  */
 import { Cause, Effect, Predicate, Schema } from "effect"
 import { CliOutput } from "effect/cli"
-import { commandLine, inThisForm } from "../services/Invocation.ts"
-import { escapeControls } from "../core/Printable.ts"
+import { commandLine, inThisForm } from "../services/node/Invocation.ts"
+import { escapeControls } from "../core/text/Printable.ts"
 import { json, oneLine, writeError, writeJson } from "./Output.ts"
 import * as Usage from "./Usage.ts"
 

@@ -4,8 +4,8 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Clock, Effect, FileSystem } from "effect"
 import { Command, Flag } from "effect/cli"
-import * as Config from "../services/Config.ts"
-import { unusable } from "../services/Home.ts"
+import * as Config from "../services/node/Config.ts"
+import { unusable } from "../services/node/Home.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
 import { counted, writeJson, writeLine } from "./Output.ts"
@@ -22,7 +22,7 @@ const renew = Command.make(
     const home = yield* Config.loadHome(yield* Globals.Home)
     yield* Access.exists(home)
     const [SqliteIdentity, Material] = yield* Effect.promise(() =>
-      Promise.all([import("../services/store/SqliteIdentity.ts"), import("../services/tls/Material.ts")])
+      Promise.all([import("../services/store/SqliteIdentity.ts"), import("../services/transport/tls/Material.ts")])
     )
     const { before, nodeId, reissued } = yield* SqliteIdentity.renew(
       home,

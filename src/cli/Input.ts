@@ -5,8 +5,8 @@
  * would be replaced in silence is refused.
  */
 import { Effect, Schema, Stream } from "effect"
-import { FileUnusable } from "../services/Failure.ts"
-import { StandardStreams } from "../services/StandardStreams.ts"
+import { FileUnusable } from "../services/node/NodeFailure.ts"
+import { StandardStreams } from "../services/node/StandardStreams.ts"
 import { WrongUsage } from "./Failure.ts"
 
 /** What standard input holds cannot be used as a text. */

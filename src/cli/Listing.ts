@@ -2,8 +2,8 @@
  * Lists of rows, printed page by page: what is held in memory does not grow with the list.
  */
 import { Clock, Effect, Option, Stream } from "effect"
-import type { StoreUnavailable } from "../services/Failure.ts"
-import type { Memory, Page } from "../services/Memory.ts"
+import type { StoreUnavailable } from "../services/node/NodeFailure.ts"
+import type { Memory, Page } from "../services/memory/Memory.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
 import { json, lineWidth, write, writeLine } from "./Output.ts"

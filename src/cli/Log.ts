@@ -3,8 +3,8 @@
  */
 import { Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
-import { commandLine } from "../services/Invocation.ts"
-import { ExecutionArgs } from "../services/Memory.ts"
+import { commandLine } from "../services/node/Invocation.ts"
+import { ExecutionArgs } from "../services/memory/Memory.ts"
 import { WrongUsage } from "./Failure.ts"
 import * as Fields from "./Fields.ts"
 import * as Input from "./Input.ts"

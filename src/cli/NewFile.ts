@@ -4,9 +4,9 @@
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, FileSystem, Option, PlatformError, type Scope } from "effect"
-import { FileUnusable } from "../services/Failure.ts"
-import { elsewhere, explain } from "../services/FileError.ts"
-import { codeOf } from "../services/Home.ts"
+import { FileUnusable } from "../services/node/NodeFailure.ts"
+import { elsewhere, explain } from "../services/node/FileError.ts"
+import { codeOf } from "../services/node/Home.ts"
 
 /** What SQLite puts beside a file while it writes to it. */
 const companions = ["", "-journal", "-wal", "-shm"]

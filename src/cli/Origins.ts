@@ -3,7 +3,7 @@
  */
 import { Clock, Effect } from "effect"
 import { Argument, Command } from "effect/cli"
-import type { OriginStatus } from "../services/Origins.ts"
+import type { OriginStatus } from "../services/admin/Origins.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
 import { ago, counted, json, lineWidth, oneLine, write, writeJson, writeLine } from "./Output.ts"

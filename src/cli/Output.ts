@@ -4,8 +4,8 @@
  */
 import { Effect, Schema } from "effect"
 import { CliOutput } from "effect/cli"
-import { escapeControls } from "../core/Printable.ts"
-import { StandardStreams } from "../services/StandardStreams.ts"
+import { escapeControls } from "../core/text/Printable.ts"
+import { StandardStreams } from "../services/node/StandardStreams.ts"
 
 /** Standard output takes nothing more: the result is not complete. */
 export class OutputFailed extends Schema.TaggedError<OutputFailed>()("OutputFailed", { detail: Schema.String }) {
@@ -14,8 +14,8 @@ export class OutputFailed extends Schema.TaggedError<OutputFailed>()("OutputFail
   }
 }
 
-export { oneLine } from "../core/Printable.ts"
-export { quoted } from "../services/Invocation.ts"
+export { oneLine } from "../core/text/Printable.ts"
+export { quoted } from "../services/node/Invocation.ts"
 
 /** Writes to stdout, and waits until it has left. When nobody reads any more (`| head`), the command is over, and done. */
 export const write = (text: string): Effect.Effect<void, OutputFailed> =>

@@ -6,10 +6,10 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, FileSystem, Option, Redacted } from "effect"
 import { Command } from "effect/cli"
-import * as Config from "../services/Config.ts"
-import { passphraseVariable, previousVariable } from "../services/config/Variables.ts"
-import * as Home from "../services/Home.ts"
-import { commandLine, quoted } from "../services/Invocation.ts"
+import * as Config from "../services/node/Config.ts"
+import { passphraseVariable, previousVariable } from "../services/node/Variables.ts"
+import * as Home from "../services/node/Home.ts"
+import { commandLine, quoted } from "../services/node/Invocation.ts"
 import * as Access from "./Access.ts"
 import { WrongUsage } from "./Failure.ts"
 import * as Fields from "./Fields.ts"
@@ -17,7 +17,7 @@ import * as Globals from "./Globals.ts"
 import { writeJson, writeLine } from "./Output.ts"
 import { readPassphrase } from "./Start.ts"
 
-const service = Effect.promise(() => import("../services/Passphrase.ts"))
+const service = Effect.promise(() => import("../services/node/Passphrase.ts"))
 
 /** The data directory, and the file in it that holds the passphrase. */
 const place = Effect.fnUntraced(function* () {

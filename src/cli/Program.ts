@@ -8,7 +8,7 @@ import { existsSync, mkdirSync } from "node:fs"
 import { enableCompileCache } from "node:module"
 import { join } from "node:path"
 import { growWithLoad, keepSmall } from "../Heap.ts"
-import { userHome } from "../services/UserHome.ts"
+import { userHome } from "../services/node/UserHome.ts"
 
 /** Whether the directory is there, or could be made. Its parent is not made: a user without a home has no cache. */
 const isThere = (directory: string): boolean => {

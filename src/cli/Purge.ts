@@ -3,9 +3,9 @@
  */
 import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
-import { sized } from "../services/Home.ts"
-import { commandLine, quoted } from "../services/Invocation.ts"
-import type { Purged } from "../services/Purging.ts"
+import { sized } from "../services/node/Home.ts"
+import { commandLine, quoted } from "../services/node/Invocation.ts"
+import type { Purged } from "../services/admin/Purging.ts"
 import * as Access from "./Access.ts"
 import { WrongUsage } from "./Failure.ts"
 import * as Fields from "./Fields.ts"

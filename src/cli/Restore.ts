@@ -3,7 +3,7 @@
  */
 import { Effect } from "effect"
 import { Argument, Command } from "effect/cli"
-import * as Config from "../services/Config.ts"
+import * as Config from "../services/node/Config.ts"
 import * as Globals from "./Globals.ts"
 import { quoted, writeJson, writeLine } from "./Output.ts"
 

@@ -4,9 +4,9 @@
 import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { buffer as bytesOf } from "node:stream/consumers"
-import * as Config from "../services/Config.ts"
-import { flagOf, type Variable, variables } from "../services/config/Variables.ts"
-import * as Logging from "../services/Logging.ts"
+import * as Config from "../services/node/Config.ts"
+import { flagOf, type Variable, variables } from "../services/node/Variables.ts"
+import * as Logging from "../services/node/Logging.ts"
 import * as Fields from "./Fields.ts"
 import * as Globals from "./Globals.ts"
 
@@ -123,7 +123,7 @@ function stopped<A, E, R>(node: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> 
 
 /** What a file holds, or stdin with `-`. */
 export const readPassphrase = Effect.fnUntraced(function* (file: string) {
-  const { fromFile, fromBytes } = yield* Effect.promise(() => import("../services/Passphrase.ts"))
+  const { fromFile, fromBytes } = yield* Effect.promise(() => import("../services/node/Passphrase.ts"))
   return file === "-"
     ? yield* fromBytes("stdin", yield* Effect.promise(() => bytesOf(process.stdin)))
     : yield* fromFile(file)

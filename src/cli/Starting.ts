@@ -5,14 +5,14 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, FileSystem, Option, Result } from "effect"
 import { basename } from "node:path"
-import { connect } from "../services/api/Client.ts"
-import type { Settings } from "../services/Config.ts"
-import { defaultHome } from "../services/config/Variables.ts"
-import { ListenFailed, StoreUnavailable } from "../services/Failure.ts"
-import { codeOf } from "../services/FileError.ts"
-import * as Home from "../services/Home.ts"
-import { commandLine, quoted } from "../services/Invocation.ts"
-import * as PortOwner from "../services/PortOwner.ts"
+import { connect } from "../services/admin/api/Client.ts"
+import type { Settings } from "../services/node/Config.ts"
+import { defaultHome } from "../services/node/Variables.ts"
+import { ListenFailed, StoreUnavailable } from "../services/node/NodeFailure.ts"
+import { codeOf } from "../services/node/FileError.ts"
+import * as Home from "../services/node/Home.ts"
+import { commandLine, quoted } from "../services/node/Invocation.ts"
+import * as PortOwner from "../services/node/PortOwner.ts"
 
 /** The same failure, with what is in the way. */
 export const explained = Effect.fnUntraced(function* <E>(error: E, settings: Settings) {

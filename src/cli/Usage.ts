@@ -2,7 +2,7 @@
  * What is wrong with a command line, in our words: all that is missing at once, and what was meant where it can be guessed.
  */
 import type { CliOutput } from "effect/cli"
-import * as Invocation from "../services/Invocation.ts"
+import * as Invocation from "../services/node/Invocation.ts"
 
 type Invalid = CliOutput.Presenter.InvalidInvocation
 type Problem = Invalid["errors"][number]

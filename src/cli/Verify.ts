@@ -3,12 +3,12 @@
  */
 import { Effect, Schema } from "effect"
 import { Command } from "effect/cli"
-import { storeNextSteps } from "../services/Failure.ts"
-import type { Compared } from "../services/Status.ts"
+import { storeNextSteps } from "../services/node/NodeFailure.ts"
+import type { Compared } from "../services/node/Status.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
 import { counted, oneLine, writeJson, writeLine } from "./Output.ts"
-import { commandLine } from "../services/Invocation.ts"
+import { commandLine } from "../services/node/Invocation.ts"
 
 /** Something is wrong, was shown, and could not be repaired. */
 class VerificationFailed extends Schema.TaggedError<VerificationFailed>()("VerificationFailed", {

@@ -2,7 +2,7 @@
  * What all writing commands do: they write, and say under which id.
  */
 import { Effect } from "effect"
-import type { Memory, Written } from "../services/Memory.ts"
+import type { Memory, Written } from "../services/memory/Memory.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
 import { writeJson, writeLine } from "./Output.ts"

@@ -16,7 +16,7 @@ import {
   writeSync
 } from "node:fs"
 import { dirname, join } from "node:path"
-import type { Note } from "../../src/core/Row.ts"
+import type { Note } from "../../src/core/replica/Row.ts"
 import { converged, type Node, Nodes, run, until } from "../support/Nodes.ts"
 import { beside } from "../support/SqliteFiles.ts"
 import { Writer } from "../support/Writer.ts"

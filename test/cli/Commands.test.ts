@@ -3,8 +3,8 @@
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { existsSync } from "node:fs"
-import type { Episode, Execution, Fact, Note } from "../../src/core/Row.ts"
-import type { NodeStatus } from "../../src/services/Status.ts"
+import type { Episode, Execution, Fact, Note } from "../../src/core/replica/Row.ts"
+import type { NodeStatus } from "../../src/services/node/Status.ts"
 import { freshHome, run } from "../support/Nodes.ts"
 
 let home: string

@@ -2,7 +2,7 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
-import type { NodeStatus } from "../../src/services/Status.ts"
+import type { NodeStatus } from "../../src/services/node/Status.ts"
 import { freshHome, Nodes, run, until } from "../support/Nodes.ts"
 
 /** The passphrase is in the data directory, as for most people. */

@@ -2,7 +2,7 @@
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import type { Note } from "../../src/core/Row.ts"
+import type { Note } from "../../src/core/replica/Row.ts"
 import { type Node, Nodes, run } from "../support/Nodes.ts"
 import { beside } from "../support/SqliteFiles.ts"
 import { write, Writer } from "../support/Writer.ts"

@@ -1,6 +1,6 @@
 /** What `status` says of deletions: which every node has, over restarts, and whom the rest waits for. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import type { NodeStatus } from "../../src/services/Status.ts"
+import type { NodeStatus } from "../../src/services/node/Status.ts"
 import { Nodes, run, until } from "../support/Nodes.ts"
 
 let nodes: Nodes
@@ -45,7 +45,7 @@ describe("status", { timeout: 120_000 }, () => {
     const { stdout } = await run(["status", "--home", a.home])
     assert.match(
       stdout,
-      /Tombstones {2}2 deletions kept; every known node has 1 of them; waiting for .+ \(last seen .+ ago\)/
+      /Tombstones {2}2 deletions kept; every known node has 1 of them; waiting for .+ \(last seen .+\)/
     )
     assert.include(stdout, `peers remove ${b.id}`)
 

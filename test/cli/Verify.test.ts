@@ -2,7 +2,7 @@
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { closeSync, openSync, rmSync, writeSync } from "node:fs"
 import { join } from "node:path"
-import type { Note } from "../../src/core/Row.ts"
+import type { Note } from "../../src/core/replica/Row.ts"
 import { converged, type Node, Nodes, run, until } from "../support/Nodes.ts"
 import { beside } from "../support/SqliteFiles.ts"
 

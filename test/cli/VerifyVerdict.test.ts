@@ -3,11 +3,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
 import * as Access from "../../src/cli/Access.ts"
 import { run } from "../../src/cli/Cli.ts"
-import { Clock } from "../../src/services/Clock.ts"
-import { Memory } from "../../src/services/Memory.ts"
-import { StandardStreams } from "../../src/services/StandardStreams.ts"
-import type { Compared } from "../../src/services/Status.ts"
-import { Store } from "../../src/services/Store.ts"
+import { Clock } from "../../src/services/node/HlcClock.ts"
+import { Memory } from "../../src/services/memory/Memory.ts"
+import { StandardStreams } from "../../src/services/node/StandardStreams.ts"
+import type { Compared } from "../../src/services/node/Status.ts"
+import { Store } from "../../src/services/store/Store.ts"
 
 const memory = Memory.layer.pipe(Layer.provide(Store.layerMemory()), Layer.provide(Clock.layer))
 

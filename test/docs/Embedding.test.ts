@@ -3,9 +3,9 @@ import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import * as SessionFailure from "../../src/core/Failure.ts"
+import * as SessionFailure from "../../src/core/sync/SyncFailure.ts"
 import * as library from "../../src/index.ts"
-import * as Failure from "../../src/services/Failure.ts"
+import * as Failure from "../../src/services/node/NodeFailure.ts"
 import { blocksOf } from "../support/DocBlocks.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))

@@ -2,7 +2,7 @@
  * Whole nodes as real processes, with real files, real TLS and real mDNS on the loopback interface.
  */
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
-import type { Note } from "../../src/core/Row.ts"
+import type { Note } from "../../src/core/replica/Row.ts"
 import { converged, Nodes, until } from "../support/Nodes.ts"
 
 let nodes: Nodes

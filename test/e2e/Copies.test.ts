@@ -1,7 +1,7 @@
 /** Two copies of one data directory, as real processes that meet only through a third node. */
 import { afterEach, assert, beforeEach, it } from "@effect/vitest"
 import { cpSync } from "node:fs"
-import type { Finding } from "../../src/services/doctor/Finding.ts"
+import type { Finding } from "../../src/services/admin/doctor/Finding.ts"
 import { type Node, Nodes, run, until } from "../support/Nodes.ts"
 
 let nodes: Nodes

@@ -3,7 +3,7 @@
  */
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
-import type { Note } from "../../src/core/Row.ts"
+import type { Note } from "../../src/core/replica/Row.ts"
 import { directory, recipe } from "../support/Certificates.ts"
 import { LegacyPeer } from "../support/LegacyPeer.ts"
 import { needs } from "../support/Needs.ts"

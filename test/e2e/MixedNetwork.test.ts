@@ -5,7 +5,7 @@
  * `FERAL_FAULTS=full` makes the histories as long as they get.
  */
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
-import type { Note } from "../../src/core/Row.ts"
+import type { Note } from "../../src/core/replica/Row.ts"
 import { type Exchanged, LegacyPeer } from "../support/LegacyPeer.ts"
 import { needs } from "../support/Needs.ts"
 import { type Env, type Node, Nodes, run, until } from "../support/Nodes.ts"

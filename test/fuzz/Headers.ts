@@ -7,8 +7,8 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { connect } from "node:net"
-import { Config } from "../../src/services/Config.ts"
-import { Transport } from "../../src/services/Transport.ts"
+import { Config } from "../../src/services/node/Config.ts"
+import { Transport } from "../../src/services/transport/Transport.ts"
 import { directory } from "../support/Certificates.ts"
 import { form2 } from "../support/RawWebSocket.ts"
 import { settings } from "../support/Settings.ts"

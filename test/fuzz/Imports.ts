@@ -5,10 +5,10 @@
  * another store that takes it is equal.
  */
 import { Effect, HashMap, Layer } from "effect"
-import { toWire } from "../../src/core/Operation.ts"
+import { toWire } from "../../src/core/replica/Operation.ts"
 import * as Lines from "../../src/cli/Lines.ts"
-import * as Archive from "../../src/services/Archive.ts"
-import { Store } from "../../src/services/Store.ts"
+import * as Archive from "../../src/services/admin/Archive.ts"
+import { Store } from "../../src/services/store/Store.ts"
 import { node, write } from "../support/Network.ts"
 import { inMemory, onDisk, type StoreService } from "../support/Stores.ts"
 import { Broken, type Fed, type Target } from "./Fuzz.ts"

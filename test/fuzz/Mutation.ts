@@ -1,6 +1,6 @@
 /** Ways to make a new input of one that is known: blindly, by bytes, or with a view of its structure. */
 import { Predicate, Result } from "effect"
-import { parse } from "../../src/core/Json.ts"
+import { parse } from "../../src/core/replica/Json.ts"
 import type { Source } from "./Source.ts"
 
 /** Makes an input of another one. `other` is one more that is known. */

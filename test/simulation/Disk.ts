@@ -3,16 +3,16 @@
  * other is the SQLite store on real files (`SqliteDisk.ts`).
  */
 import { Effect, Layer } from "effect"
-import type * as Merge from "../../src/core/Merge.ts"
-import type { NodeId } from "../../src/core/NodeId.ts"
-import type { Operation } from "../../src/core/Operation.ts"
-import type { Clock } from "../../src/services/Clock.ts"
-import type { StoreUnavailable } from "../../src/services/Failure.ts"
-import { Store } from "../../src/services/Store.ts"
+import type * as Merge from "../../src/core/replica/Merge.ts"
+import type { NodeId } from "../../src/core/replica/NodeId.ts"
+import type { Operation } from "../../src/core/replica/Operation.ts"
+import type { Clock } from "../../src/services/node/HlcClock.ts"
+import type { StoreUnavailable } from "../../src/services/node/NodeFailure.ts"
+import { Store } from "../../src/services/store/Store.ts"
 import type * as Engine from "../../src/services/store/Engine.ts"
-import * as InMemory from "../../src/services/store/InMemory.ts"
+import * as InMemory from "../../src/services/store/MemoryBackend.ts"
 import * as MemoryDisk from "../../src/services/store/MemoryDisk.ts"
-import type { State } from "../../src/services/store/State.ts"
+import type { State } from "../../src/services/store/StoreState.ts"
 
 /** What was committed, at one moment. */
 export interface Content {

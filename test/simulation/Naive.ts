@@ -1,7 +1,7 @@
 /**
  * What a node shows of its rows, in a few lines that share nothing with the program: a plain look through all of them.
  */
-import type { Operation } from "../../src/core/Operation.ts"
+import type { Operation } from "../../src/core/replica/Operation.ts"
 import type { Content } from "./Disk.ts"
 import type { Kind } from "./Scenario.ts"
 

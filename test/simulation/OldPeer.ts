@@ -2,9 +2,9 @@
  * An existing FERAL node in the simulated network: it serves one exchange for each connection, and dials now and then.
  */
 import { Effect, Queue } from "effect"
-import type { Address } from "../../src/core/Address.ts"
-import * as LegacyWire from "../../src/core/legacy/Wire.ts"
-import type { Connection } from "../../src/services/Transport.ts"
+import type { Address } from "../../src/core/peers/Address.ts"
+import * as LegacyWire from "../../src/core/sync/v1/V1Wire.ts"
+import type { Connection } from "../../src/services/transport/Transport.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import type { OldNode } from "../support/OldNode.ts"
 

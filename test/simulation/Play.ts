@@ -1,8 +1,8 @@
 /** What happens to a simulated network, carried out. */
 import { Effect, Exit } from "effect"
-import * as Hlc from "../../src/core/Hlc.ts"
-import { NodeId } from "../../src/core/NodeId.ts"
-import type { Operation } from "../../src/core/Operation.ts"
+import * as Hlc from "../../src/core/replica/Hlc.ts"
+import { NodeId } from "../../src/core/replica/NodeId.ts"
+import type { Operation } from "../../src/core/replica/Operation.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import { write } from "../support/Network.ts"
 import * as Naive from "./Naive.ts"

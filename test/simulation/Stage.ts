@@ -2,10 +2,10 @@
  * What stands while a scenario is played: the nodes and the network between them, what was acknowledged, and how a node goes up and down.
  */
 import { Effect, HashMap } from "effect"
-import type * as Merge from "../../src/core/Merge.ts"
-import { NodeId } from "../../src/core/NodeId.ts"
-import * as Stability from "../../src/core/Stability.ts"
-import type { Incoming } from "../../src/services/Transport.ts"
+import type * as Merge from "../../src/core/replica/Merge.ts"
+import { NodeId } from "../../src/core/replica/NodeId.ts"
+import * as Stability from "../../src/core/replica/Stability.ts"
+import type { Incoming } from "../../src/services/transport/Transport.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import { OldNode } from "../support/OldNode.ts"
 import { addressOf, SimulatedNode } from "./Cluster.ts"

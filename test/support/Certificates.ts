@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import type { TlsFiles } from "../../src/services/Config.ts"
+import type { TlsFiles } from "../../src/services/node/Config.ts"
 
 const execute = promisify(execFile)
 

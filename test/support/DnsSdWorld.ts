@@ -1,12 +1,12 @@
 /**
  * Nodes on virtual links, in virtual time: what one sends, everybody on the link hears a millisecond later, the sender too.
  */
-import * as DnsSd from "../../src/core/DnsSd.ts"
-import type { Sighting } from "../../src/core/dnssd/Sightings.ts"
-import type { Link } from "../../src/core/dnssd/Link.ts"
-import { packetOf, type Packet, type Question, type ResourceRecord } from "../../src/core/dnssd/Record.ts"
-import type { Asker } from "../../src/core/dnssd/Responder.ts"
-import { NodeId } from "../../src/core/NodeId.ts"
+import * as DnsSd from "../../src/core/discovery/DnsSd.ts"
+import type { Sighting } from "../../src/core/discovery/Sightings.ts"
+import type { Link } from "../../src/core/discovery/Link.ts"
+import { packetOf, type Packet, type Question, type ResourceRecord } from "../../src/core/discovery/DnsRecord.ts"
+import type { Asker } from "../../src/core/discovery/Responder.ts"
+import { NodeId } from "../../src/core/replica/NodeId.ts"
 
 /** A link in 10.0.<net>.0/24. */
 export const linkOf = (host: number, net = 0, addresses: ReadonlyArray<string> = []): Link =>

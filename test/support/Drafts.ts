@@ -1,7 +1,7 @@
 /** Local writes in short. */
-import { CanonicalJson } from "../../src/core/Json.ts"
-import { Kind, OpId, RowId } from "../../src/core/Operation.ts"
-import type { Draft } from "../../src/services/Store.ts"
+import { CanonicalJson } from "../../src/core/replica/Json.ts"
+import { Kind, OpId, RowId } from "../../src/core/replica/Operation.ts"
+import type { Draft } from "../../src/services/store/Store.ts"
 
 /** A local write of the text `content` to a row. */
 export const draft = (row: string, content = "", table = "notes", op_type: Draft["op_type"] = "insert"): Draft => ({

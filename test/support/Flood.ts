@@ -1,7 +1,7 @@
 /** A member of this machine that knows the passphrase, and sends rows without end as fast as they are taken. Loopback only. */
-import { NodeId } from "../../src/core/NodeId.ts"
-import * as VectorClock from "../../src/core/VectorClock.ts"
-import * as Wire from "../../src/core/Wire.ts"
+import { NodeId } from "../../src/core/replica/NodeId.ts"
+import * as VectorClock from "../../src/core/replica/VectorClock.ts"
+import * as Wire from "../../src/core/sync/Wire.ts"
 import { join, type Rogue } from "./RogueMember.ts"
 
 export interface Flood extends Rogue {

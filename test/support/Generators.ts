@@ -3,11 +3,11 @@
  * is about conflicts, a space so small that conflicts are common.
  */
 import { Arbitrary, Option, Schema } from "effect"
-import * as Hlc from "../../src/core/Hlc.ts"
-import { canonical } from "../../src/core/Json.ts"
-import { NodeId, utf8Length } from "../../src/core/NodeId.ts"
-import * as Operation from "../../src/core/Operation.ts"
-import * as VectorClock from "../../src/core/VectorClock.ts"
+import * as Hlc from "../../src/core/replica/Hlc.ts"
+import { canonical } from "../../src/core/replica/Json.ts"
+import { NodeId, utf8Length } from "../../src/core/replica/NodeId.ts"
+import * as Operation from "../../src/core/replica/Operation.ts"
+import * as VectorClock from "../../src/core/replica/VectorClock.ts"
 
 /** The share of its runs that a property makes: a tenth gives a quick verdict; `PROPERTY_RUNS` is another share, or `all`. */
 const { PROPERTY_RUNS = "0.1" } = process.env

@@ -4,8 +4,8 @@
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Layer } from "effect"
-import { Clock } from "../../src/services/Clock.ts"
-import { Store } from "../../src/services/Store.ts"
+import { Clock } from "../../src/services/node/HlcClock.ts"
+import { Store } from "../../src/services/store/Store.ts"
 import { draft } from "./Drafts.ts"
 
 const program = Effect.gen(function* () {

@@ -1,9 +1,9 @@
 /**
  * What a merge must come to, written without merging: the oracle of the laws of `Merge`.
  */
-import * as Digest from "../../src/core/Digest.ts"
-import type { State } from "../../src/core/Merge.ts"
-import * as Operation from "../../src/core/Operation.ts"
+import * as Digest from "../../src/core/replica/Digest.ts"
+import type { State } from "../../src/core/replica/Merge.ts"
+import * as Operation from "../../src/core/replica/Operation.ts"
 
 /** What an operation says: an update says what an insert says. */
 export const said = (of: Operation.Operation): string =>

@@ -2,11 +2,11 @@
  * A replica of a few dozen lines, without disk, batches or indexes: what a store must do, in its plainest form.
  */
 import { HashMap, Option } from "effect"
-import * as Digest from "../../src/core/Digest.ts"
-import * as Hlc from "../../src/core/Hlc.ts"
-import * as Merge from "../../src/core/Merge.ts"
-import type { NodeId } from "../../src/core/NodeId.ts"
-import type { Operation } from "../../src/core/Operation.ts"
+import * as Digest from "../../src/core/replica/Digest.ts"
+import * as Hlc from "../../src/core/replica/Hlc.ts"
+import * as Merge from "../../src/core/replica/Merge.ts"
+import type { NodeId } from "../../src/core/replica/NodeId.ts"
+import type { Operation } from "../../src/core/replica/Operation.ts"
 import {
   addHoldings,
   type Batch,
@@ -14,10 +14,10 @@ import {
   type DeltaRequest,
   noHoldings,
   type Snapshot
-} from "../../src/core/Replica.ts"
-import * as Purge from "../../src/core/Purge.ts"
-import * as Reconcile from "../../src/core/Reconcile.ts"
-import * as VectorClock from "../../src/core/VectorClock.ts"
+} from "../../src/core/replica/Replica.ts"
+import * as Purge from "../../src/core/replica/Purge.ts"
+import * as Reconcile from "../../src/core/replica/Ranges.ts"
+import * as VectorClock from "../../src/core/replica/VectorClock.ts"
 import * as Opaque from "../../src/services/store/Opaque.ts"
 
 export class NaiveReplica {

@@ -2,14 +2,14 @@
  * Replicas and the sessions between them, stepped by a caller who decides in which order things happen.
  */
 import { Option, Redacted } from "effect"
-import type { SessionFailure } from "../../src/core/Failure.ts"
-import type * as Hlc from "../../src/core/Hlc.ts"
-import { NodeId } from "../../src/core/NodeId.ts"
-import { emptyObject } from "../../src/core/Json.ts"
-import { Kind, OpId, RowId, type Operation } from "../../src/core/Operation.ts"
-import type { Batch } from "../../src/core/Replica.ts"
-import * as Session from "../../src/core/Session.ts"
-import * as VectorClock from "../../src/core/VectorClock.ts"
+import type { SessionFailure } from "../../src/core/sync/SyncFailure.ts"
+import type * as Hlc from "../../src/core/replica/Hlc.ts"
+import { NodeId } from "../../src/core/replica/NodeId.ts"
+import { emptyObject } from "../../src/core/replica/Json.ts"
+import { Kind, OpId, RowId, type Operation } from "../../src/core/replica/Operation.ts"
+import type { Batch } from "../../src/core/replica/Replica.ts"
+import * as Session from "../../src/core/sync/Session.ts"
+import * as VectorClock from "../../src/core/replica/VectorClock.ts"
 import { NaiveReplica } from "./NaiveReplica.ts"
 
 /** One end of a link: its session, what has come in and is not yet taken, and how it ended. */

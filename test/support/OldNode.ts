@@ -3,11 +3,11 @@
  * larger model, in another language and over real sockets, is in `legacy/`.
  */
 import { HashMap } from "effect"
-import * as Hlc from "../../src/core/Hlc.ts"
-import type { NodeId } from "../../src/core/NodeId.ts"
-import { type Operation, toWire } from "../../src/core/Operation.ts"
-import * as LegacyWire from "../../src/core/legacy/Wire.ts"
-import * as VectorClock from "../../src/core/VectorClock.ts"
+import * as Hlc from "../../src/core/replica/Hlc.ts"
+import type { NodeId } from "../../src/core/replica/NodeId.ts"
+import { type Operation, toWire } from "../../src/core/replica/Operation.ts"
+import * as LegacyWire from "../../src/core/sync/v1/V1Wire.ts"
+import * as VectorClock from "../../src/core/replica/VectorClock.ts"
 
 const wireKeys = ["op_id", "table", "op_type", "row_id", "data", "hlc", "origin_node", "timestamp"]
 

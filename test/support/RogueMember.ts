@@ -3,11 +3,11 @@ import { Option } from "effect"
 import { connect as connectPlain } from "node:net"
 import { connect } from "node:tls"
 import { WebSocket } from "ws"
-import * as Handshake from "../../src/core/Handshake.ts"
-import { NodeId } from "../../src/core/NodeId.ts"
-import { noHoldings } from "../../src/core/Replica.ts"
-import * as VectorClock from "../../src/core/VectorClock.ts"
-import * as Wire from "../../src/core/Wire.ts"
+import * as Handshake from "../../src/core/sync/Handshake.ts"
+import { NodeId } from "../../src/core/replica/NodeId.ts"
+import { noHoldings } from "../../src/core/replica/Replica.ts"
+import * as VectorClock from "../../src/core/replica/VectorClock.ts"
+import * as Wire from "../../src/core/sync/Wire.ts"
 
 export interface Rogue {
   readonly port: number

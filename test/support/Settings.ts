@@ -1,6 +1,6 @@
 /** Settings for tests: loopback only, any free port, no mDNS. */
 import { Duration, Option } from "effect"
-import type { Settings } from "../../src/services/Config.ts"
+import type { Settings } from "../../src/services/node/Config.ts"
 
 export const settings = (home: string, changes: Partial<Settings> = {}): Settings => ({
   home,

@@ -3,10 +3,10 @@
  */
 import { assert } from "@effect/vitest"
 import { HashMap } from "effect"
-import * as Digest from "../../src/core/Digest.ts"
-import { toWire } from "../../src/core/Operation.ts"
-import * as Session from "../../src/core/Session.ts"
-import * as VectorClock from "../../src/core/VectorClock.ts"
+import * as Digest from "../../src/core/replica/Digest.ts"
+import { toWire } from "../../src/core/replica/Operation.ts"
+import * as Session from "../../src/core/sync/Session.ts"
+import * as VectorClock from "../../src/core/replica/VectorClock.ts"
 import type { NaiveReplica } from "./NaiveReplica.ts"
 import type { Link } from "./Network.ts"
 

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import type { TlsFiles } from "../../src/services/Config.ts"
+import type { TlsFiles } from "../../src/services/node/Config.ts"
 import { directory, run } from "./Certificates.ts"
 
 export interface Shape {

@@ -4,8 +4,8 @@ import { Effect } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { type KindUnknown, StoreUnavailable } from "../../src/services/Failure.ts"
-import { Store } from "../../src/services/Store.ts"
+import { type KindUnknown, StoreUnavailable } from "../../src/services/node/NodeFailure.ts"
+import { Store } from "../../src/services/store/Store.ts"
 import { opened } from "./Stores.ts"
 
 /** Uses the file beside the store, as a person with `sqlite3` would. */

@@ -1,11 +1,11 @@
 /** What a machine can say before it has proved the passphrase: as a frame, as a close, as a TLS alert, as a sighting. */
 import { Effect } from "effect"
 import { createServer } from "node:net"
-import type { Address } from "../../src/core/Address.ts"
-import { NodeId } from "../../src/core/NodeId.ts"
-import { closeCodes } from "../../src/core/Wire.ts"
-import type { Sighting } from "../../src/services/Discovery.ts"
-import type { Connection } from "../../src/services/Transport.ts"
+import type { Address } from "../../src/core/peers/Address.ts"
+import { NodeId } from "../../src/core/replica/NodeId.ts"
+import { closeCodes } from "../../src/core/sync/Wire.ts"
+import type { Sighting } from "../../src/services/discovery/Discovery.ts"
+import type { Connection } from "../../src/services/transport/Transport.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import { listen } from "./Attackers.ts"
 

@@ -1,8 +1,8 @@
 /** What the local interface asks beside the memory: peers and a transport that say the same always. */
 import { Effect, Layer, Redacted } from "effect"
-import { Peers } from "../../src/services/Peers.ts"
-import type { PeerStatus } from "../../src/services/Status.ts"
-import { Transport } from "../../src/services/Transport.ts"
+import { Peers } from "../../src/services/peers/Peers.ts"
+import type { PeerStatus } from "../../src/services/node/Status.ts"
+import { Transport } from "../../src/services/transport/Transport.ts"
 
 export const peer: PeerStatus = {
   node_id: "other",

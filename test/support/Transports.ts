@@ -1,12 +1,12 @@
 /** Transports to test with, and the ways to bring two of them together. */
 import { Context, Effect, Layer, Queue } from "effect"
-import { Config, type Settings } from "../../src/services/Config.ts"
-import type { Address } from "../../src/core/Address.ts"
-import type { TlsHandshakeFailed } from "../../src/services/Failure.ts"
+import { Config, type Settings } from "../../src/services/node/Config.ts"
+import type { Address } from "../../src/core/peers/Address.ts"
+import type { TlsHandshakeFailed } from "../../src/services/node/NodeFailure.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
-import type { Options as TlsOptions } from "../../src/services/Tls.ts"
-import type { Options } from "../../src/services/transport/WebSocket.ts"
-import { type Connection, type Host, Transport } from "../../src/services/Transport.ts"
+import type { Options as TlsOptions } from "../../src/services/transport/tls/Tls.ts"
+import type { Options } from "../../src/services/transport/WebSocketTransport.ts"
+import { type Connection, type Host, Transport } from "../../src/services/transport/Transport.ts"
 import { directory } from "./Certificates.ts"
 import { settings } from "./Settings.ts"
 

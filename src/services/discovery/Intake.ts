@@ -6,7 +6,7 @@
  * A node says a few packets when it comes and one in a while after that, so the limits are far above what a network of honest
  * nodes needs, and far below what would keep this one busy. One sender that floods uses up its own share alone.
  */
-import * as Pace from "../../core/Pace.ts"
+import * as Pace from "../../core/peers/Pace.ts"
 
 export const limits = {
   /** Packets of one sender. Where all nodes are on one host, as in tests, they are one sender. */

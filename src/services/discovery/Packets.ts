@@ -1,13 +1,19 @@
 /**
- * Between the packets of the codec and those of `core/dnssd/Record.ts`. Reading is total: what is not understood is left out,
+ * Between the packets of the codec and those of `core/discovery/DnsRecord.ts`. Reading is total: what is not understood is left out,
  * and what is left is safe to compare, to remember and to write again.
  */
 import dnsPacket from "dns-packet"
 import { Option, Result } from "effect"
 import { isUtf8 } from "node:buffer"
 import { isIPv4, isIPv6 } from "node:net"
-import { isName, type Packet, type Question, type ResourceRecord, type UniqueType } from "../../core/dnssd/Record.ts"
-import { utf8Length } from "../../core/NodeId.ts"
+import {
+  isName,
+  type Packet,
+  type Question,
+  type ResourceRecord,
+  type UniqueType
+} from "../../core/discovery/DnsRecord.ts"
+import { utf8Length } from "../../core/replica/NodeId.ts"
 
 /** Questions and records of one packet that are read. */
 const maxEntries = 512

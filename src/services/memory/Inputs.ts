@@ -3,8 +3,8 @@
  * be, or a key that means nothing, fails as `InputInvalid`, with every problem in it. Nothing is dropped or mended in silence.
  */
 import { Effect, Schema, SchemaIssue } from "effect"
-import { isWellFormed } from "../../core/Json.ts"
-import { InputInvalid } from "../Failure.ts"
+import { isWellFormed } from "../../core/replica/Json.ts"
+import { InputInvalid } from "../node/NodeFailure.ts"
 
 /** No other program could read half of a surrogate pair. Keys of objects are looked at too. */
 const wellFormed = Schema.makeFilter(

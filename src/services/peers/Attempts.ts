@@ -1,6 +1,6 @@
 /**
  * Stands between connections that came in and the machines that read their proofs: counts the wrong ones of each network,
- * and lets no machine see another one while the network has to wait (`core/RateLimit.ts`).
+ * and lets no machine see another one while the network has to wait (`core/peers/RateLimit.ts`).
  *
  * A member that has shown its ticket is counted by its ticket, and not by its network: it does not wait for the wrong proofs of
  * others, and its own proof does not clear them.
@@ -9,11 +9,11 @@
  * has proved itself is not touched again.
  */
 import { Effect } from "effect"
-import { networkOf } from "../../core/Address.ts"
-import type { SessionFailure } from "../../core/Failure.ts"
-import * as RateLimit from "../../core/RateLimit.ts"
-import { Clock } from "../Clock.ts"
-import type { Connection } from "../Transport.ts"
+import { networkOf } from "../../core/peers/Address.ts"
+import type { SessionFailure } from "../../core/sync/SyncFailure.ts"
+import * as RateLimit from "../../core/peers/RateLimit.ts"
+import { Clock } from "../node/HlcClock.ts"
+import type { Connection } from "../transport/Transport.ts"
 import * as Throttle from "../transport/Throttle.ts"
 import type { Machine } from "./SessionRunner.ts"
 

@@ -2,12 +2,12 @@
  * Compares the rows of this node with those of every connected peer, and waits until what differs was repaired.
  */
 import { Effect, HashMap, Ref, type Scope, Stream } from "effect"
-import type { NodeId } from "../../core/NodeId.ts"
-import type { View } from "../../core/session/State.ts"
-import * as VectorClock from "../../core/VectorClock.ts"
-import { Clock } from "../Clock.ts"
-import type { Compared } from "../Status.ts"
-import { Store } from "../Store.ts"
+import type { NodeId } from "../../core/replica/NodeId.ts"
+import type { View } from "../../core/sync/SessionState.ts"
+import * as VectorClock from "../../core/replica/VectorClock.ts"
+import { Clock } from "../node/HlcClock.ts"
+import type { Compared } from "../node/Status.ts"
+import { Store } from "../store/Store.ts"
 import type { Running } from "./SessionRunner.ts"
 
 /** How long a peer that is not level, or does not begin, is waited for, and one that is at work (ms). */

@@ -1,14 +1,14 @@
 /**
- * Notices two nodes with one id, which only meet through this one (`core/Instances.ts`).
+ * Notices two nodes with one id, which only meet through this one (`core/peers/Instances.ts`).
  */
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
-import { DuplicateNodeId } from "../../core/Failure.ts"
-import * as Instances from "../../core/Instances.ts"
-import { times } from "../../core/session/State.ts"
-import { closeCodes } from "../../core/Wire.ts"
-import type { NodeId } from "../../core/NodeId.ts"
-import { monotonic } from "../Clock.ts"
+import { DuplicateNodeId } from "../../core/sync/SyncFailure.ts"
+import * as Instances from "../../core/peers/Instances.ts"
+import { times } from "../../core/sync/SessionState.ts"
+import { closeCodes } from "../../core/sync/Wire.ts"
+import type { NodeId } from "../../core/replica/NodeId.ts"
+import { monotonic } from "../node/HlcClock.ts"
 import type { Running } from "./SessionRunner.ts"
 
 /** A session with a peer, as far as is needed here. */

@@ -2,10 +2,10 @@
  * Dials a peer. One that speaks no TLS is an existing FERAL node: what matters then is what our policy says about those.
  */
 import { Effect, type Redacted } from "effect"
-import type { Address } from "../../core/Address.ts"
-import * as Policy from "../../core/legacy/Policy.ts"
-import type { Settings } from "../Config.ts"
-import type { Transport } from "../Transport.ts"
+import type { Address } from "../../core/peers/Address.ts"
+import * as Policy from "../../core/sync/v1/V1Policy.ts"
+import type { Settings } from "../node/Config.ts"
+import type { Transport } from "../transport/Transport.ts"
 
 /** A connection, which lives in the scope of the caller. */
 export const dial = (

@@ -2,7 +2,7 @@
  * How many new origins the machines of a network address may bring: members are believed about what others wrote, and one that
  * makes up origins must not fill the clocks of all. The allowance belongs to the address, for ids cost nothing, and grows again.
  */
-import type { Address } from "../../core/Address.ts"
+import type { Address } from "../../core/peers/Address.ts"
 import type { Machine } from "./SessionRunner.ts"
 
 /** How many origins may come at once, and how many more for each second that passes. */

@@ -2,7 +2,7 @@
  * What is known of each peer beside the roster: its running session, its last failure. Read by `status`.
  */
 import { HashMap } from "effect"
-import { type Address, formatAddress } from "../../core/Address.ts"
+import { type Address, formatAddress } from "../../core/peers/Address.ts"
 import {
   ClockDrift,
   DeferredByPeer,
@@ -14,19 +14,19 @@ import {
   PeerTimeout,
   type RowsPurged,
   type RowsTooLarge
-} from "../../core/Failure.ts"
-import * as Instances from "../../core/Instances.ts"
-import type { Memory, Remembered } from "../../core/legacy/Exchange.ts"
-import type { TooLarge } from "../../core/legacy/Memory.ts"
-import { type Slot, slotOf } from "../../core/Merge.ts"
-import type { Operation } from "../../core/Operation.ts"
-import * as VectorClock from "../../core/VectorClock.ts"
-import type { NodeId } from "../../core/NodeId.ts"
-import * as Roster from "../../core/Roster.ts"
-import { mdnsKey } from "../../core/roster/Candidate.ts"
-import type { StoreUnavailable } from "../Failure.ts"
-import type { PeerStatus } from "../Status.ts"
-import type { Connection } from "../Transport.ts"
+} from "../../core/sync/SyncFailure.ts"
+import * as Instances from "../../core/peers/Instances.ts"
+import type { Memory, Remembered } from "../../core/sync/v1/V1Exchange.ts"
+import type { TooLarge } from "../../core/sync/v1/V1Memory.ts"
+import { type Slot, slotOf } from "../../core/replica/Merge.ts"
+import type { Operation } from "../../core/replica/Operation.ts"
+import * as VectorClock from "../../core/replica/VectorClock.ts"
+import type { NodeId } from "../../core/replica/NodeId.ts"
+import * as Roster from "../../core/peers/Roster.ts"
+import { mdnsKey } from "../../core/peers/Candidate.ts"
+import type { StoreUnavailable } from "../node/NodeFailure.ts"
+import type { PeerStatus } from "../node/Status.ts"
+import type { Connection } from "../transport/Transport.ts"
 import type { Running, Warned } from "./SessionRunner.ts"
 
 /** A connection that is being served. */

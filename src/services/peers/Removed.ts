@@ -6,11 +6,11 @@
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, FileSystem, Layer, Option, Ref, Schema } from "effect"
-import { NodeId } from "../../core/NodeId.ts"
-import { Config } from "../Config.ts"
-import type { StoreUnavailable } from "../Failure.ts"
-import * as Home from "../Home.ts"
-import * as Changes from "../tls/Changes.ts"
+import { NodeId } from "../../core/replica/NodeId.ts"
+import { Config } from "../node/Config.ts"
+import type { StoreUnavailable } from "../node/NodeFailure.ts"
+import * as Home from "../node/Home.ts"
+import * as Changes from "../transport/tls/Changes.ts"
 
 /** Ids in a list at most: a file of people, not of programs. */
 const most = 1_000

@@ -1,20 +1,20 @@
 /**
- * Runs one session over one connection: carries what happens to the state machine of its protocol (`core/Session.ts`,
- * `core/legacy/Exchange.ts`), and carries out what that asks for. It decides nothing about the protocol.
+ * Runs one session over one connection: carries what happens to the state machine of its protocol (`core/sync/Session.ts`,
+ * `core/sync/v1/V1Exchange.ts`), and carries out what that asks for. It decides nothing about the protocol.
  */
 import { Effect, Fiber, Latch, Option, Queue, type Redacted, Result, type Scope, Stream } from "effect"
 import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
-import { type DuplicateNodeId, PeerClosed, PeerTimeout, type SessionFailure } from "../../core/Failure.ts"
-import type { NodeId } from "../../core/NodeId.ts"
-import { WireOperation } from "../../core/Operation.ts"
-import type { Quarantined, Snapshot } from "../../core/Replica.ts"
-import type * as Session from "../../core/Session.ts"
-import { times, type Warning } from "../../core/session/State.ts"
-import { closeCodes } from "../../core/Wire.ts"
-import { Clock, monotonic } from "../Clock.ts"
-import type { StoreUnavailable } from "../Failure.ts"
-import { Store } from "../Store.ts"
-import type { Connection, Incoming } from "../Transport.ts"
+import { type DuplicateNodeId, PeerClosed, PeerTimeout, type SessionFailure } from "../../core/sync/SyncFailure.ts"
+import type { NodeId } from "../../core/replica/NodeId.ts"
+import { WireOperation } from "../../core/replica/Operation.ts"
+import type { Quarantined, Snapshot } from "../../core/replica/Replica.ts"
+import type * as Session from "../../core/sync/Session.ts"
+import { times, type Warning } from "../../core/sync/SessionState.ts"
+import { closeCodes } from "../../core/sync/Wire.ts"
+import { Clock, monotonic } from "../node/HlcClock.ts"
+import type { StoreUnavailable } from "../node/NodeFailure.ts"
+import { Store } from "../store/Store.ts"
+import type { Connection, Incoming } from "../transport/Transport.ts"
 
 // Every operation that comes in is checked with it: compiled, that takes half the time.
 SchemaJITCompiler.enable(WireOperation.ast)

@@ -9,10 +9,10 @@
  * Guarantee: within any time t (s), at most `burst + rate * t` bytes of an address are committed, and one more commit of each of its
  * connections.
  */
-import { type Address, networkOf } from "../../core/Address.ts"
-import { ruleOf } from "../../core/Merge.ts"
-import * as Pace from "../../core/Pace.ts"
-import type { Batch } from "../../core/Replica.ts"
+import { type Address, networkOf } from "../../core/peers/Address.ts"
+import { ruleOf } from "../../core/replica/Merge.ts"
+import * as Pace from "../../core/peers/Pace.ts"
+import type { Batch } from "../../core/replica/Replica.ts"
 import { envelopeBytes } from "../store/Backend.ts"
 import type { Machine } from "./SessionRunner.ts"
 

@@ -1,16 +1,16 @@
 /**
- * The tickets that other nodes gave to this one (`core/Handshake.ts`), by node and by the address where it was dialled.
+ * The tickets that other nodes gave to this one (`core/sync/Handshake.ts`), by node and by the address where it was dialled.
  *
  * With a file they outlive the process, so that a node that starts again is recognised at once. A ticket that is lost costs nothing
  * but that: the node is a stranger until its proof holds. So a file that cannot be read or written is no failure.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, FileSystem, Layer, Option, Redacted, Schema } from "effect"
-import { type Address, formatAddress } from "../../core/Address.ts"
-import { isTicket } from "../../core/Handshake.ts"
-import type { NodeId } from "../../core/NodeId.ts"
-import { Config } from "../Config.ts"
-import * as Home from "../Home.ts"
+import { type Address, formatAddress } from "../../core/peers/Address.ts"
+import { isTicket } from "../../core/sync/Handshake.ts"
+import type { NodeId } from "../../core/replica/NodeId.ts"
+import { Config } from "../node/Config.ts"
+import * as Home from "../node/Home.ts"
 
 /** Tickets that are kept. The one that was given longest ago goes first. */
 const kept = 1_024

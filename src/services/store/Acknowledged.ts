@@ -6,9 +6,9 @@
  * - It is written after the rows that it speaks of. A loss of power that takes those takes it as well.
  */
 import { Effect, Queue } from "effect"
-import * as Acknowledgement from "../../core/Acknowledgement.ts"
-import type { NodeId } from "../../core/NodeId.ts"
-import { Clock } from "../Clock.ts"
+import * as Acknowledgement from "../../core/replica/Acknowledgement.ts"
+import type { NodeId } from "../../core/replica/NodeId.ts"
+import { Clock } from "../node/HlcClock.ts"
 import type { Backend } from "./Backend.ts"
 
 /** How long news waits, so that many make one write, and how old the time of a node on the disk may be (ms). */

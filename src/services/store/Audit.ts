@@ -5,15 +5,15 @@
  * Guarantee: when all rows went by, the sums are those of the rows that the store holds at that moment.
  */
 import { HashMap } from "effect"
-import * as Digest from "../../core/Digest.ts"
-import * as Hlc from "../../core/Hlc.ts"
-import type { NodeId } from "../../core/NodeId.ts"
-import type { Operation } from "../../core/Operation.ts"
-import * as Replica from "../../core/Replica.ts"
-import * as Reconcile from "../../core/Reconcile.ts"
-import * as VectorClock from "../../core/VectorClock.ts"
+import * as Digest from "../../core/replica/Digest.ts"
+import * as Hlc from "../../core/replica/Hlc.ts"
+import type { NodeId } from "../../core/replica/NodeId.ts"
+import type { Operation } from "../../core/replica/Operation.ts"
+import * as Replica from "../../core/replica/Replica.ts"
+import * as Reconcile from "../../core/replica/Ranges.ts"
+import * as VectorClock from "../../core/replica/VectorClock.ts"
 import * as Opaque from "./Opaque.ts"
-import * as State from "./State.ts"
+import * as State from "./StoreState.ts"
 
 export interface Audit {
   /** The last row that went by. */

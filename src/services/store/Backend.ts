@@ -4,15 +4,15 @@
  * `Engine.ts` makes a store of it, and calls `commit`, `held` and `beyond` one at a time.
  */
 import { Data, type Effect, type Option } from "effect"
-import type { Acknowledgement } from "../../core/Acknowledgement.ts"
-import type { Reading } from "../../core/Hlc.ts"
-import { type NodeId, utf8Length } from "../../core/NodeId.ts"
-import type { Kind, Operation } from "../../core/Operation.ts"
-import type { RangePage, RangeRequest } from "../../core/Reconcile.ts"
-import type { Quarantined } from "../../core/Replica.ts"
-import type { VectorClock } from "../../core/VectorClock.ts"
-import type { StoreUnavailable } from "../Failure.ts"
-import type { Commit, Held, State } from "./State.ts"
+import type { Acknowledgement } from "../../core/replica/Acknowledgement.ts"
+import type { Reading } from "../../core/replica/Hlc.ts"
+import { type NodeId, utf8Length } from "../../core/replica/NodeId.ts"
+import type { Kind, Operation } from "../../core/replica/Operation.ts"
+import type { RangePage, RangeRequest } from "../../core/replica/Ranges.ts"
+import type { Quarantined } from "../../core/replica/Replica.ts"
+import type { VectorClock } from "../../core/replica/VectorClock.ts"
+import type { StoreUnavailable } from "../node/NodeFailure.ts"
+import type { Commit, Held, State } from "./StoreState.ts"
 
 /** How much to read at most. */
 export interface Room {
@@ -55,7 +55,7 @@ export interface Backend {
     kind: Kind,
     options: { readonly after?: string | undefined; readonly limit: number }
   ): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
-  /** The operations whose text has all the words, the last one as a beginning: the newest first. See `core/Search.ts`. */
+  /** The operations whose text has all the words, the last one as a beginning: the newest first. See `core/replica/Search.ts`. */
   search(words: ReadonlyArray<string>, limit: number): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
   readonly quarantine: Effect.Effect<ReadonlyArray<Quarantined>, StoreUnavailable>
   /** What is wrong with where the rows are; nothing when the list is empty. */

@@ -5,7 +5,7 @@
  * syncing (`Peers.ts`): it would pass on what is left, and take in what it cannot keep.
  */
 import { Deferred, Effect, Option } from "effect"
-import { StoreUnavailable } from "../Failure.ts"
+import { StoreUnavailable } from "../node/NodeFailure.ts"
 import type { Backend } from "./Backend.ts"
 
 export interface Damage {

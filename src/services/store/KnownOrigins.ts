@@ -2,11 +2,11 @@
  * The origins that a store knows, as `origins list` shows them, and which of them can be forgotten. No I/O.
  */
 import { HashMap } from "effect"
-import * as Hlc from "../../core/Hlc.ts"
-import { byCodePoint, type NodeId } from "../../core/NodeId.ts"
-import * as Replica from "../../core/Replica.ts"
-import * as VectorClock from "../../core/VectorClock.ts"
-import * as State from "./State.ts"
+import * as Hlc from "../../core/replica/Hlc.ts"
+import { byCodePoint, type NodeId } from "../../core/replica/NodeId.ts"
+import * as Replica from "../../core/replica/Replica.ts"
+import * as VectorClock from "../../core/replica/VectorClock.ts"
+import * as State from "./StoreState.ts"
 
 /** One origin: a node that has written. `coveredTo` and `latest` are readings; zero where there is none. */
 export interface Origin {

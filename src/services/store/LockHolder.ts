@@ -3,7 +3,7 @@
  * stale, as a file with a process id would be after a kill.
  */
 import { Effect, Option } from "effect"
-import { StoreUnavailable } from "../Failure.ts"
+import { StoreUnavailable } from "../node/NodeFailure.ts"
 import { readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 

@@ -4,13 +4,13 @@
  *
  * As on a disk, the last commits are lost with the power when they were not synced: see `losePower`.
  */
-import type { Acknowledgement, Acknowledgements } from "../../core/Acknowledgement.ts"
-import * as Hlc from "../../core/Hlc.ts"
-import * as Merge from "../../core/Merge.ts"
-import type { NodeId } from "../../core/NodeId.ts"
-import type { Operation } from "../../core/Operation.ts"
-import type { Quarantined } from "../../core/Replica.ts"
-import * as State from "./State.ts"
+import type { Acknowledgement, Acknowledgements } from "../../core/replica/Acknowledgement.ts"
+import * as Hlc from "../../core/replica/Hlc.ts"
+import * as Merge from "../../core/replica/Merge.ts"
+import type { NodeId } from "../../core/replica/NodeId.ts"
+import type { Operation } from "../../core/replica/Operation.ts"
+import type { Quarantined } from "../../core/replica/Replica.ts"
+import * as State from "./StoreState.ts"
 
 export interface MemoryDisk {
   /** The identity of the replica, once there is one. */

@@ -7,12 +7,12 @@
  * nothing that comes after it depends on it.
  */
 import { HashMap, Option } from "effect"
-import * as Merge from "../../core/Merge.ts"
-import type { NodeId } from "../../core/NodeId.ts"
-import type { Operation } from "../../core/Operation.ts"
-import * as Purge from "../../core/Purge.ts"
-import type { Batch } from "../../core/Replica.ts"
-import * as VectorClock from "../../core/VectorClock.ts"
+import * as Merge from "../../core/replica/Merge.ts"
+import type { NodeId } from "../../core/replica/NodeId.ts"
+import type { Operation } from "../../core/replica/Operation.ts"
+import * as Purge from "../../core/replica/Purge.ts"
+import type { Batch } from "../../core/replica/Replica.ts"
+import * as VectorClock from "../../core/replica/VectorClock.ts"
 import { sizeOf } from "./Backend.ts"
 
 /** Bytes that rows of unknown kinds may take: those of one origin, and all of them. */

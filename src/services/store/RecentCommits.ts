@@ -5,11 +5,11 @@
  * Holds the last 1,024 commits, or as many as it is made for; what is older cannot be told any more.
  */
 import { Option } from "effect"
-import * as Hlc from "../../core/Hlc.ts"
-import type { Wins } from "../../core/Merge.ts"
-import type { NodeId } from "../../core/NodeId.ts"
-import type { Operation } from "../../core/Operation.ts"
-import type { Touched } from "../../core/Replica.ts"
+import * as Hlc from "../../core/replica/Hlc.ts"
+import type { Wins } from "../../core/replica/Merge.ts"
+import type { NodeId } from "../../core/replica/NodeId.ts"
+import type { Operation } from "../../core/replica/Operation.ts"
+import type { Touched } from "../../core/replica/Replica.ts"
 
 /** How many commits are remembered. */
 export const remembered = 1_024

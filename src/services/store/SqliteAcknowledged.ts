@@ -7,11 +7,11 @@
 import { Effect, HashMap, Result, Schema } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
-import type { Acknowledgement } from "../../core/Acknowledgement.ts"
-import { kinds, ruleOf } from "../../core/Merge.ts"
-import { NodeId } from "../../core/NodeId.ts"
-import * as VectorClock from "../../core/VectorClock.ts"
-import { StoreUnavailable } from "../Failure.ts"
+import type { Acknowledgement } from "../../core/replica/Acknowledgement.ts"
+import { kinds, ruleOf } from "../../core/replica/Merge.ts"
+import { NodeId } from "../../core/replica/NodeId.ts"
+import * as VectorClock from "../../core/replica/VectorClock.ts"
+import { StoreUnavailable } from "../node/NodeFailure.ts"
 
 /** The kinds whose deletions leave tombstones. */
 const deletable = kinds.filter((kind) => ruleOf(kind) === "last-writer-wins").map((kind) => `'${kind}'`)

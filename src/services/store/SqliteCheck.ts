@@ -3,7 +3,7 @@
  */
 import { Effect, FileSystem, Option, Schema } from "effect"
 import { join } from "node:path"
-import { NodeId } from "../../core/NodeId.ts"
+import { NodeId } from "../../core/replica/NodeId.ts"
 import {
   asItStands,
   busyTimeout,
@@ -15,7 +15,7 @@ import {
   versionOf
 } from "./SqliteFile.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
-import * as Unavailable from "./Unavailable.ts"
+import * as Unavailable from "./SqliteError.ts"
 
 export interface Report {
   readonly bytes: number

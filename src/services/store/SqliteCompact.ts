@@ -7,8 +7,8 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, FileSystem, Option, Schema } from "effect"
 import { statfs } from "node:fs/promises"
-import { StoreUnavailable } from "../Failure.ts"
-import { sized } from "../Home.ts"
+import { StoreUnavailable } from "../node/NodeFailure.ts"
+import { sized } from "../node/Home.ts"
 import * as LockHolder from "./LockHolder.ts"
 import {
   type Client,
@@ -24,7 +24,7 @@ import {
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
 import { discard, replace } from "./SqliteReplace.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
-import * as Unavailable from "./Unavailable.ts"
+import * as Unavailable from "./SqliteError.ts"
 
 /** Bytes that the database took, with its log, and that it takes. */
 export interface Compacted {

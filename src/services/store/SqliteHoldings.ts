@@ -4,8 +4,8 @@
  */
 import { Effect } from "effect"
 import type { Connection } from "effect/sql/SqlConnection"
-import * as Digest from "../../core/Digest.ts"
-import * as Replica from "../../core/Replica.ts"
+import * as Digest from "../../core/replica/Digest.ts"
+import * as Replica from "../../core/replica/Replica.ts"
 import * as Rows from "./SqliteRows.ts"
 
 /** Rows that are read at once. */

@@ -7,11 +7,11 @@
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, FileSystem, Schema } from "effect"
-import { NodeId } from "../../core/NodeId.ts"
-import { StoreUnavailable } from "../Failure.ts"
+import { NodeId } from "../../core/replica/NodeId.ts"
+import { StoreUnavailable } from "../node/NodeFailure.ts"
 import { databaseIn, freshNodeId, open, transaction } from "./SqliteFile.ts"
 import * as SqliteReissue from "./SqliteReissue.ts"
-import * as Unavailable from "./Unavailable.ts"
+import * as Unavailable from "./SqliteError.ts"
 
 /** The identity that a replica had, and the one that it has from now on. */
 export interface Renewed {

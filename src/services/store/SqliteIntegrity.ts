@@ -5,9 +5,9 @@
 import { Effect, Schema } from "effect"
 import { extname } from "node:path"
 import { Worker } from "node:worker_threads"
-import { kinds } from "../../core/Merge.ts"
-import type { StoreUnavailable } from "../Failure.ts"
-import * as Unavailable from "./Unavailable.ts"
+import { kinds } from "../../core/replica/Merge.ts"
+import type { StoreUnavailable } from "../node/NodeFailure.ts"
+import * as Unavailable from "./SqliteError.ts"
 
 /** What is wrong with the database that others use as well; nothing when the list is empty. */
 export const live = (file: string) => run({ file, isCopy: false, views: kinds })

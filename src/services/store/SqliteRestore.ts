@@ -7,14 +7,14 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, FileSystem, Option } from "effect"
 import { existsSync } from "node:fs"
-import { StoreUnavailable } from "../Failure.ts"
+import { StoreUnavailable } from "../node/NodeFailure.ts"
 import { asItStands, connect, databaseIn, holdLock, identityOf, versionOf, wrongVersion } from "./SqliteFile.ts"
 import * as LockHolder from "./LockHolder.ts"
 import * as SqliteLog from "./SqliteLog.ts"
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
 import { discard, replace } from "./SqliteReplace.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
-import * as Unavailable from "./Unavailable.ts"
+import * as Unavailable from "./SqliteError.ts"
 
 /** What became of the files. `kept` is where the database is now that was there before. */
 export interface Restored {

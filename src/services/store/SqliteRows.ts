@@ -3,16 +3,16 @@
  */
 import { Effect, Schema } from "effect"
 import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
-import { CanonicalJson } from "../../core/Json.ts"
-import { twinOf } from "../../core/Merge.ts"
-import { NodeId } from "../../core/NodeId.ts"
-import { Kind, OpId, type Operation, OpType, RowId } from "../../core/Operation.ts"
-import * as Purge from "../../core/Purge.ts"
-import * as Replica from "../../core/Replica.ts"
-import * as VectorClock from "../../core/VectorClock.ts"
-import { StoreUnavailable } from "../Failure.ts"
+import { CanonicalJson } from "../../core/replica/Json.ts"
+import { twinOf } from "../../core/replica/Merge.ts"
+import { NodeId } from "../../core/replica/NodeId.ts"
+import { Kind, OpId, type Operation, OpType, RowId } from "../../core/replica/Operation.ts"
+import * as Purge from "../../core/replica/Purge.ts"
+import * as Replica from "../../core/replica/Replica.ts"
+import * as VectorClock from "../../core/replica/VectorClock.ts"
+import { StoreUnavailable } from "../node/NodeFailure.ts"
 import * as Opaque from "./Opaque.ts"
-import type { State } from "./State.ts"
+import type { State } from "./StoreState.ts"
 
 const OperationRow = Schema.Struct({
   kind: Kind,

@@ -5,16 +5,16 @@
  * `seq`, so that `seq` is the order of arrival. `clock` holds what the store claims of each origin, and the greatest reading
  * that it ever took; the greatest of all these is the high-water mark of the node's own clock; and the number and digest of the
  * rows that it holds of each origin, and the bytes of those of unknown kinds. `purged` is what was removed by hand. `meta` is one row. The views
- * are for people with `sqlite3`: they show what `core/Row.ts` reads, with the same defaults.
+ * are for people with `sqlite3`: they show what `core/replica/Row.ts` reads, with the same defaults.
  *
  * The version of a file is its `user_version`: the number of migrations it has had. Migrations are only ever added.
  */
 import { Effect, Schema } from "effect"
-import { CanonicalJson, wellFormedText } from "../../core/Json.ts"
+import { CanonicalJson, wellFormedText } from "../../core/replica/Json.ts"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
-import { kinds } from "../../core/Merge.ts"
-import { byCodePoint } from "../../core/NodeId.ts"
+import { kinds } from "../../core/replica/Merge.ts"
+import { byCodePoint } from "../../core/replica/NodeId.ts"
 import { envelopeBytes } from "./Backend.ts"
 
 /** What the views need of SQLite is in every release since 3.9, so that old tools can open the file. */

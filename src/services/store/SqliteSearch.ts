@@ -14,11 +14,11 @@ import { Effect, Option, Schema, Semaphore } from "effect"
 import type { SqliteClient } from "@effect/sql-sqlite-node/SqliteClient"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
-import type { Operation } from "../../core/Operation.ts"
-import * as Search from "../../core/Search.ts"
+import type { Operation } from "../../core/replica/Operation.ts"
+import * as Search from "../../core/replica/Search.ts"
 import { pageLength } from "./Backend.ts"
 import * as Rows from "./SqliteRows.ts"
-import * as Unavailable from "./Unavailable.ts"
+import * as Unavailable from "./SqliteError.ts"
 
 /** How much one transaction takes in: others wait for it. */
 const slice = { operations: 1_000, bytes: 4 * 1024 * 1024, atLeastOne: true }

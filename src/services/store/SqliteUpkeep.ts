@@ -8,10 +8,10 @@
  * - Pages are given back where the file has `auto_vacuum = INCREMENTAL`: an older file gets that by `feral-sync compact`.
  */
 import { Effect, Queue, Schema } from "effect"
-import type { StoreUnavailable } from "../Failure.ts"
+import type { StoreUnavailable } from "../node/NodeFailure.ts"
 import { busyTimeout, type Client, transaction } from "./SqliteFile.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
-import * as Unavailable from "./Unavailable.ts"
+import * as Unavailable from "./SqliteError.ts"
 
 /** How long nothing must have been written before a step (ms), how long a step waits for the next, and how long after a failure. */
 export const times = { quiet: 2_000, pause: 20, retry: 60_000 } as const

@@ -1,15 +1,15 @@
 /**
- * The port: whoever comes is admitted within limits (`core/Admission.ts`) and served in a fiber of its own.
+ * The port: whoever comes is admitted within limits (`core/peers/Admission.ts`) and served in a fiber of its own.
  *
  * No arrival can end the listener or hold up another one. Whoever has not proved itself within the time limit is sent away,
  * whatever it has sent by then. Closing the scope closes the port, and with it every connection.
  */
 import { Cause, Clock, Deferred, type Duration, Effect, FiberSet, type Scope } from "effect"
 import { createServer, type Socket } from "node:net"
-import { type Address, formatAddress, networkOf } from "../../core/Address.ts"
-import * as Admission from "../../core/Admission.ts"
-import { ListenFailed } from "../Failure.ts"
-import { codeOf, diagnose } from "../tls/Diagnosis.ts"
+import { type Address, formatAddress, networkOf } from "../../core/peers/Address.ts"
+import * as Admission from "../../core/peers/Admission.ts"
+import { ListenFailed } from "../node/NodeFailure.ts"
+import { codeOf, diagnose } from "./tls/Diagnosis.ts"
 import * as Throttle from "./Throttle.ts"
 import { Dropped } from "./Upgrade.ts"
 

@@ -6,11 +6,11 @@
  * sent before a close. There is no time and no randomness here but Effect's own: a run can be repeated.
  */
 import { Cause, Context, Deferred, Effect, Exit, FiberSet, Layer, Queue, Random, Redacted, Scope } from "effect"
-import { PeerClosed } from "../../core/Failure.ts"
-import { nonceLength, showTicket } from "../../core/Handshake.ts"
-import { ListenFailed, PeerUnreachable } from "../Failure.ts"
-import type { Connection, Host, Incoming } from "../Transport.ts"
-import { type Address, formatAddress } from "../../core/Address.ts"
+import { PeerClosed } from "../../core/sync/SyncFailure.ts"
+import { nonceLength, showTicket } from "../../core/sync/Handshake.ts"
+import { ListenFailed, PeerUnreachable } from "../node/NodeFailure.ts"
+import type { Connection, Host, Incoming } from "./Transport.ts"
+import { type Address, formatAddress } from "../../core/peers/Address.ts"
 
 /** Frames that wait to be taken. When there is no room, the sender waits. */
 const queuedFrames = 16

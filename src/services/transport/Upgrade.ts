@@ -8,7 +8,7 @@ import { Data, Effect, Schema } from "effect"
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import { TlsReason } from "../Failure.ts"
+import { TlsReason } from "../node/NodeFailure.ts"
 
 export const path = "/sync"
 

@@ -7,11 +7,11 @@
 import { Cause, Deferred, Effect, Exit, Latch, Option, Queue, type Redacted } from "effect"
 import type { Duplex } from "node:stream"
 import { type RawData, WebSocket } from "ws"
-import type { Address } from "../../core/Address.ts"
-import { PeerClosed } from "../../core/Failure.ts"
-import { closeCodes, limits } from "../../core/Wire.ts"
-import { codeOf } from "../tls/Diagnosis.ts"
-import type { Connection, Incoming } from "../Transport.ts"
+import type { Address } from "../../core/peers/Address.ts"
+import { PeerClosed } from "../../core/sync/SyncFailure.ts"
+import { closeCodes, limits } from "../../core/sync/Wire.ts"
+import { codeOf } from "./tls/Diagnosis.ts"
+import type { Connection, Incoming } from "./Transport.ts"
 import { Dropped } from "./Upgrade.ts"
 
 /** Frames that wait to be taken. When one does not fit, nothing more is read from the network until it does. */

@@ -3,11 +3,11 @@
  * else goes on, and nothing is lost.
  */
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
-import type { Note } from "../../../src/core/Row.ts"
+import type { Note } from "../../../src/core/replica/Row.ts"
 import { fakeTime } from "../../support/FakeTime.ts"
 import { needs } from "../../support/Needs.ts"
-import type { Finding } from "../../../src/services/doctor/Finding.ts"
-import type { NodeStatus } from "../../../src/services/Status.ts"
+import type { Finding } from "../../../src/services/admin/doctor/Finding.ts"
+import type { NodeStatus } from "../../../src/services/node/Status.ts"
 import { converged, Nodes, run, until } from "../../support/Nodes.ts"
 
 let nodes: Nodes

@@ -2,7 +2,7 @@
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { closeSync, openSync, statSync, writeSync } from "node:fs"
 import { dirname, join } from "node:path"
-import type { Finding } from "../../../src/services/doctor/Finding.ts"
+import type { Finding } from "../../../src/services/admin/doctor/Finding.ts"
 import { converged, Nodes, run, until } from "../../support/Nodes.ts"
 import { beside } from "../../support/SqliteFiles.ts"
 

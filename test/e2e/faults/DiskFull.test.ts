@@ -4,7 +4,7 @@
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { rmSync } from "node:fs"
 import { join } from "node:path"
-import type { Note } from "../../../src/core/Row.ts"
+import type { Note } from "../../../src/core/replica/Row.ts"
 import { converged, Node, Nodes, run, until } from "../../support/Nodes.ts"
 import { fill, SmallDisk } from "../../support/SmallDisk.ts"
 import { write } from "../../support/Writer.ts"

@@ -16,7 +16,7 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { Note } from "../../../src/core/Row.ts"
+import type { Note } from "../../../src/core/replica/Row.ts"
 import { converged, Node, Nodes, run, until } from "../../support/Nodes.ts"
 import { beside } from "../../support/SqliteFiles.ts"
 import { write } from "../../support/Writer.ts"

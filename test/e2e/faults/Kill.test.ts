@@ -4,7 +4,7 @@
  * `FERAL_FAULTS=full` kills two hundred times, with the seed that `FERAL_FAULTS_SEED` names; otherwise a dozen times.
  */
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
-import type { Note } from "../../../src/core/Row.ts"
+import type { Note } from "../../../src/core/replica/Row.ts"
 import { converged, type Node, Nodes } from "../../support/Nodes.ts"
 import { seeded } from "../../support/Seeded.ts"
 import { beside } from "../../support/SqliteFiles.ts"

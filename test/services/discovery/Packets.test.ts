@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
-import { isName } from "../../../src/core/dnssd/Record.ts"
-import { serviceType } from "../../../src/core/dnssd/Service.ts"
+import { isName } from "../../../src/core/discovery/DnsRecord.ts"
+import { serviceType } from "../../../src/core/discovery/ServiceRecords.ts"
 import { packetFrom } from "../../../src/services/discovery/Packets.ts"
 import { element, integer, oneOf, runs } from "../../support/Generators.ts"
 

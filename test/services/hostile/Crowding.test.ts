@@ -1,9 +1,9 @@
 /** The port under a crowd: who has proved nothing gets little room, little time and few bytes. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Queue, type Scope } from "effect"
-import { limits } from "../../../src/core/Admission.ts"
-import { closeCodes } from "../../../src/core/Wire.ts"
-import type { Connection } from "../../../src/services/Transport.ts"
+import { limits } from "../../../src/core/peers/Admission.ts"
+import { closeCodes } from "../../../src/core/sync/Wire.ts"
+import type { Connection } from "../../../src/services/transport/Transport.ts"
 import { intruder } from "../../support/Attackers.ts"
 import { plainClient, silentClients, trickle } from "../../support/RawPeers.ts"
 import { drain, nextText, type Node, reception, webSocket } from "../../support/Transports.ts"

@@ -1,8 +1,8 @@
 /** Attacks on the channel itself: real TLS, with somebody in the middle of it or with what was recorded there. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Queue, type Scope } from "effect"
-import type { PeerStatus } from "../../../src/services/Status.ts"
-import { closeCodes } from "../../../src/core/Wire.ts"
+import type { PeerStatus } from "../../../src/services/node/Status.ts"
+import { closeCodes } from "../../../src/core/sync/Wire.ts"
 import { greeting, intruder, middleman } from "../../support/Attackers.ts"
 import { keyOf, type Running, startOnSocket } from "../../support/Members.ts"
 

@@ -1,11 +1,11 @@
 /** What stands before the machine that reads proofs: it looks at no frame of an address that has to wait. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { PassphraseMismatch } from "../../../src/core/Failure.ts"
-import { limits } from "../../../src/core/RateLimit.ts"
-import type * as Session from "../../../src/core/Session.ts"
-import { NodeId } from "../../../src/core/NodeId.ts"
-import { Clock } from "../../../src/services/Clock.ts"
+import { PassphraseMismatch } from "../../../src/core/sync/SyncFailure.ts"
+import { limits } from "../../../src/core/peers/RateLimit.ts"
+import type * as Session from "../../../src/core/sync/Session.ts"
+import { NodeId } from "../../../src/core/replica/NodeId.ts"
+import { Clock } from "../../../src/services/node/HlcClock.ts"
 import * as Attempts from "../../../src/services/peers/Attempts.ts"
 import type { Machine } from "../../../src/services/peers/SessionRunner.ts"
 

@@ -2,10 +2,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock as EffectClock, Effect, Fiber, HashMap } from "effect"
 import { TestClock } from "effect/testing"
-import type { View } from "../../../src/core/session/State.ts"
-import { Clock } from "../../../src/services/Clock.ts"
+import type { View } from "../../../src/core/sync/SessionState.ts"
+import { Clock } from "../../../src/services/node/HlcClock.ts"
 import * as Comparison from "../../../src/services/peers/Comparison.ts"
-import { Store } from "../../../src/services/Store.ts"
+import { Store } from "../../../src/services/store/Store.ts"
 import { node } from "../../support/Network.ts"
 import { inMemory } from "../../support/Stores.ts"
 

@@ -1,7 +1,7 @@
 /** A store that adds up its rows anew finds what was wrong with what it kept of them, while it goes on. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import * as Digest from "../../../src/core/Digest.ts"
+import * as Digest from "../../../src/core/replica/Digest.ts"
 import { draft } from "../../support/Drafts.ts"
 import { node, write } from "../../support/Network.ts"
 import { beside, open } from "../../support/SqliteFiles.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
-import type { NodeId } from "../../../src/core/NodeId.ts"
+import type { NodeId } from "../../../src/core/replica/NodeId.ts"
 import { draft } from "../../support/Drafts.ts"
 import { node, write } from "../../support/Network.ts"
 import { at, batch, places, request } from "../../support/Stores.ts"

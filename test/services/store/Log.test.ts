@@ -10,7 +10,7 @@ import { DatabaseSync } from "node:sqlite"
 import * as SqliteLog from "../../../src/services/store/SqliteLog.ts"
 import { draft } from "../../support/Drafts.ts"
 import { integer, runs } from "../../support/Generators.ts"
-import { beside, open } from "../../support/SqliteFiles.ts"
+import { beside, open, pragmaOf } from "../../support/SqliteFiles.ts"
 import { described, onDisk, type StoreService, temporaryDirectory } from "../../support/Stores.ts"
 
 /** A file and its log as they are on the disk at one moment: what a kill leaves. */
@@ -48,6 +48,9 @@ const mixed = (before: Buffer, after: Buffer, isNew: (page: number) => boolean):
 }
 
 const actions = ["write", "write", "write much", "search", "checkpoint", "restart", "reader", "copy", "kill"] as const
+
+/** Whether SQLite finds nothing wrong with a file: one that is copied alone while a checkpoint was kept from its end lacks pages. */
+const isWhole = (home: string) => pragmaOf(home, "integrity_check") === "ok"
 
 /** What a store that is read from a directory holds, opened as a new process would. */
 const contentOf = (home: string) => Effect.scoped(Effect.flatMap(open({ home }), described))
@@ -122,7 +125,9 @@ describe("the log of writes", () => {
         Effect.gen(function* () {
           const { directory, copies, image, content } = yield* played(steps)
           for (const [n, main] of copies.entries()) {
-            const copied = yield* contentOf(homeOf(join(directory, `copy${n}`), { main, log: Buffer.alloc(0) }))
+            const alone = homeOf(join(directory, `copy${n}`), { main, log: Buffer.alloc(0) })
+            if (!isWhole(alone)) continue
+            const copied = yield* contentOf(alone)
             const home = homeOf(join(directory, `restored${n}`), { main, log: image.log })
             const store = yield* open({ home })
             assert.deepStrictEqual(yield* store.damage, [])

@@ -1,9 +1,9 @@
 /** Reading rows in their order, page by page, over every place where a store may be. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { twinOf } from "../../../src/core/Merge.ts"
-import type { Operation } from "../../../src/core/Operation.ts"
-import { type Position, positionOf, PositionOrder, type RangeRequest } from "../../../src/core/Reconcile.ts"
+import { twinOf } from "../../../src/core/replica/Merge.ts"
+import type { Operation } from "../../../src/core/replica/Operation.ts"
+import { type Position, positionOf, PositionOrder, type RangeRequest } from "../../../src/core/replica/Ranges.ts"
 import { draft } from "../../support/Drafts.ts"
 import { operations, runs } from "../../support/Generators.ts"
 import { node, write } from "../../support/Network.ts"

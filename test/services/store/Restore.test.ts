@@ -13,7 +13,7 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { StoreUnavailable } from "../../../src/services/Failure.ts"
+import { StoreUnavailable } from "../../../src/services/node/NodeFailure.ts"
 import * as SqliteIntegrity from "../../../src/services/store/SqliteIntegrity.ts"
 import * as SqliteRestore from "../../../src/services/store/SqliteRestore.ts"
 import { draft } from "../../support/Drafts.ts"

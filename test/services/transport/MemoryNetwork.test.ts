@@ -1,8 +1,8 @@
 /** The ways in which the network inside a process fails, and that it does so in the same way each time. */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Queue, Random, Redacted } from "effect"
-import { type Connection, Transport } from "../../../src/services/Transport.ts"
-import type { Options } from "../../../src/services/transport/InMemory.ts"
+import { type Connection, Transport } from "../../../src/services/transport/Transport.ts"
+import type { Options } from "../../../src/services/transport/MemoryTransport.ts"
 import { MemoryNetwork } from "../../../src/services/transport/MemoryNetwork.ts"
 import { drain, nextText, reception } from "../../support/Transports.ts"
 

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Queue, type Scope } from "effect"
 import { deflateRawSync } from "node:zlib"
-import { limits } from "../../../src/core/Wire.ts"
+import { limits } from "../../../src/core/sync/Wire.ts"
 import { attack, closing, form2, frame } from "../../support/RawWebSocket.ts"
 import { drain, nextText, reception, webSocket } from "../../support/Transports.ts"
 

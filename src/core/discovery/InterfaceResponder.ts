@@ -1,0 +1,113 @@
+/**
+ * What a node says on one link, and when: probes, announcements, answers (RFC 6762 sections 6 and 8).
+ *
+ * It claims its names first (`NameProbe.ts`), announces itself three times, after 0, 1 and 3 seconds, and from then on only answers.
+ * A record leaves at most once per second: what is asked for sooner leaves when the second is over.
+ */
+import * as Answer from "./Answer.ts"
+import type { Link } from "./Link.ts"
+import * as Probe from "./NameProbe.ts"
+import type { Packet } from "./DnsRecord.ts"
+import { addressOf, announcedSets, type RecordSet, type Self } from "./ServiceRecords.ts"
+
+/** Times in milliseconds. */
+export const times = {
+  /** Between one announcement and the next. */
+  announce: [1000, 2000],
+  /** A record leaves once in this time; sooner in answer to a probe. */
+  perRecord: 1000,
+  perDefence: 250,
+  /** How long an answer that others may give as well waits: this, and as much again by chance. */
+  shared: { least: 20, spread: 100 },
+  /** How long the rest of what the asker knows is waited for. */
+  truncated: { least: 400, spread: 100 },
+  /** Between answers to one asker alone. */
+  perUnicast: 100
+} as const
+
+/** What somebody asks for who has not said yet all that it knows. */
+export interface Unfinished {
+  readonly sets: ReadonlySet<RecordSet>
+  readonly until: number
+}
+
+export interface Voice {
+  readonly link: Link
+  readonly claim: Probe.Claim
+  /** Announcements made, and when the next one is due. */
+  readonly announced: number
+  readonly announceAt: number
+  /** Addresses that we do not have any more, which the announcements take back. */
+  readonly retired: ReadonlyArray<string>
+  readonly sentAt: ReadonlyMap<RecordSet, number>
+  readonly dueAt: ReadonlyMap<RecordSet, number>
+  readonly unfinished: ReadonlyMap<string, Unfinished>
+  readonly unicastAt: number
+}
+
+/** Starts from the beginning. */
+export const fresh = (link: Link, now: number, random: number): Voice => ({
+  link,
+  claim: Probe.begin(now, random),
+  announced: 0,
+  announceAt: now,
+  retired: [],
+  sentAt: new Map(),
+  dueAt: new Map(),
+  unfinished: new Map(),
+  unicastAt: -Infinity
+})
+
+/** Does what is due. */
+export const tick = (self: Self, voice: Voice, now: number): readonly [Voice, Packet | undefined] =>
+  voice.claim._tag === "Held" ? speak(self, voice, now) : claim(self, voice, now)
+
+/** When there is something to do. */
+export const deadline = (voice: Voice): number =>
+  voice.claim._tag === "Held"
+    ? Math.min(
+        announceTime(voice),
+        ...voice.dueAt.values(),
+        ...Array.from(voice.unfinished.values(), ({ until }) => until)
+      )
+    : Probe.dueAt(voice.claim)
+
+/** Probes, or holds the names and announces itself. */
+const claim = (self: Self, voice: Voice, now: number): readonly [Voice, Packet | undefined] => {
+  const next = Probe.advance(voice.claim, now)
+  if (next === voice.claim) return [voice, undefined]
+  if (next._tag !== "Held") return [{ ...voice, claim: next }, Probe.probe(self, voice.link)]
+  return speak(self, { ...voice, claim: next, announceAt: now }, now)
+}
+
+/** Announces, or answers. */
+const speak = (self: Self, voice: Voice, now: number): readonly [Voice, Packet | undefined] => {
+  const isAnnouncing = announceTime(voice) <= now
+  const finished = [...voice.unfinished].filter(([, { until }]) => until <= now)
+  const asked = [...voice.dueAt].flatMap(([set, at]) => (at <= now ? [set] : []))
+  const sets = new Set<RecordSet>(isAnnouncing ? announcedSets : asked)
+  const isFree = (set: RecordSet) => now >= (voice.sentAt.get(set) ?? -Infinity) + times.perRecord
+  const later = new Map<RecordSet, number>()
+  for (const set of finished.flatMap(([, { sets }]) => [...sets])) {
+    if (isFree(set)) sets.add(set)
+    else later.set(set, (voice.sentAt.get(set) ?? now) + times.perRecord)
+  }
+  if (sets.size === 0 && finished.length === 0) return [voice, undefined]
+  const unfinished = new Map([...voice.unfinished].filter(([, { until }]) => until > now))
+  const { packet, said } = Answer.answer(self, voice.link, sets, isFree)
+  const next: Voice = {
+    ...voice,
+    unfinished,
+    announced: voice.announced + (isAnnouncing ? 1 : 0),
+    announceAt: isAnnouncing ? now + (times.announce[voice.announced] ?? Infinity) : voice.announceAt,
+    sentAt: new Map([...voice.sentAt, ...[...said].map((set) => [set, now] as const)]),
+    dueAt: new Map([...later, ...voice.dueAt].filter(([set]) => !said.has(set)))
+  }
+  if (sets.size === 0) return [next, undefined]
+  const retired = isAnnouncing ? voice.retired.map((address) => ({ ...addressOf(self, address), ttl: 0 })) : []
+  return [next, { ...packet, answers: [...packet.answers, ...retired] }]
+}
+
+/** An announcement repeats everything, so it waits until everything may leave again. */
+const announceTime = ({ announceAt, sentAt }: Voice): number =>
+  announceAt === Infinity ? Infinity : Math.max(announceAt, Math.max(...sentAt.values(), -Infinity) + times.perRecord)

@@ -1,0 +1,133 @@
+/**
+ * Mutual proof of the passphrase, without showing it, bound to one channel.
+ *
+ * The key is derived from the passphrase once for each process. Each side proves that it holds the key with an HMAC over its
+ * role, the nonces of both sides, the exporter value of the TLS channel, and the node ids that it knows. A proof is good for
+ * one direction of one connection: it can be neither replayed, nor reflected, nor relayed by someone who ends TLS on both
+ * sides, for that gives two channels with two exporter values.
+ *
+ * Sources: scrypt (RFC 7914), HMAC (RFC 2104), TLS exporters (RFC 8446 section 7.5) as channel binding (RFC 9266).
+ */
+import { HashMap } from "effect"
+import { createHash, createHmac, scryptSync, timingSafeEqual } from "node:crypto"
+import type { VectorClock } from "../replica/VectorClock.ts"
+
+/** The label of the TLS exporter that binds a proof to its channel, and the length of its value in bytes. */
+export const exporter = { label: "EXPORTER-feral-sync", length: 32 } as const
+
+/** Length of a nonce, in bytes. */
+export const nonceLength = 32
+
+const salt = "feral-sync/2 passphrase"
+const cost = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1024 * 1024 } as const
+
+/**
+ * The 32-byte key of a passphrase. Takes about 0.1 s and 32 MiB: derive it once. Unicode can spell one text in several ways,
+ * and keyboards and files differ in it: all spellings have the key of the composed form (NFC).
+ */
+export const deriveKey = (passphrase: string): Uint8Array => scryptSync(passphrase.normalize("NFC"), salt, 32, cost)
+
+/** Which end of a connection: the one that dialled, or the one that was dialled. */
+export type Role = "dialler" | "server"
+
+/** Everything that a proof speaks about. */
+export interface Transcript {
+  /** The nonces of the upgrade, base64url. */
+  readonly nonces: { readonly dialler: string; readonly server: string }
+  /** The exporter value of the channel. */
+  readonly binding: Uint8Array
+  /** The node ids, as far as the prover knows them: the dialler cannot know the server's and leaves it empty. */
+  readonly dialler: string
+  readonly server: string
+}
+
+/** The proof that the side `role` knows the key: 32 bytes, base64url. */
+export const prove = (key: Uint8Array, role: Role, { nonces, binding, dialler, server }: Transcript): string =>
+  mac(key, ["feral-sync/2 proof", role, nonces.dialler, nonces.server, binding, dialler, server]).toString("base64url")
+
+/** HMAC-SHA256 over fields, each preceded by its length. */
+const mac = (key: Uint8Array, fields: ReadonlyArray<string | Uint8Array>) => {
+  const hmac = createHmac("sha256", key)
+  for (const field of fields) {
+    const bytes = typeof field === "string" ? new TextEncoder().encode(field) : field
+    const length = new Uint8Array(4)
+    new DataView(length.buffer).setUint32(0, bytes.length)
+    hmac.update(length).update(bytes)
+  }
+  return hmac.digest()
+}
+
+/** Whether `proof` is the one that the side `role` must give. Takes the same time for every wrong proof. */
+export const verify = (key: Uint8Array, role: Role, transcript: Transcript, proof: string): boolean => {
+  return isSame(prove(key, role, transcript), proof)
+}
+
+const isSame = (expected: string, given: string): boolean => {
+  const [one, other] = [new TextEncoder().encode(expected), new TextEncoder().encode(given)]
+  return one.length === other.length && timingSafeEqual(one, other)
+}
+
+/**
+ * Tickets: how a member that was met before is recognised before it has proved itself.
+ *
+ * A node gives each member a ticket over the connection on which both have proved themselves: an id, and a secret made from it
+ * with a key that no other node has. At the next connection the member shows the id and an HMAC over the nonce and the channel,
+ * so what is shown is good for one connection. Nothing about a ticket can be computed from the passphrase alone: whoever
+ * guesses tickets learns nothing about the passphrase.
+ */
+export interface TicketChannel {
+  /** The nonce of the dialler, base64url. */
+  readonly nonce: string
+  readonly binding: Uint8Array
+}
+
+/**
+ * The key that a node makes tickets with: from the key of the passphrase, so that another passphrase ends all tickets, and from a
+ * secret that only this node has.
+ */
+export const ticketKey = (key: Uint8Array, secret: Uint8Array): Uint8Array =>
+  mac(key, ["feral-sync/2 ticket key", secret])
+
+/** The ticket of a member, as text: always the same one. */
+export const ticketOf = (ticketKey: Uint8Array, member: string): string => {
+  const id = mac(ticketKey, ["feral-sync/2 ticket id", member]).subarray(0, 16).toString("base64url")
+  return `${id}.${ticketSecret(ticketKey, id)}`
+}
+
+const ticketSecret = (ticketKey: Uint8Array, id: string): string =>
+  mac(ticketKey, ["feral-sync/2 ticket", id]).toString("base64url")
+
+/** A ticket, or what is shown of it. */
+const ticketParts = (text: string): readonly [id: string, rest: string] | undefined => {
+  const [, id, rest] = /^([\w-]{22})\.([\w-]{43})$/.exec(text) ?? []
+  return id === undefined || rest === undefined ? undefined : [id, rest]
+}
+
+export const isTicket = (text: string): boolean => ticketParts(text) !== undefined
+
+/** What the holder of a ticket shows of it on one channel. Empty when it is not a ticket. */
+export const showTicket = (ticket: string, { nonce, binding }: TicketChannel): string => {
+  const [id, secret] = ticketParts(ticket) ?? []
+  if (id === undefined || secret === undefined) return ""
+  const shown = mac(new TextEncoder().encode(secret), ["feral-sync/2 ticket shown", nonce, binding])
+  return `${id}.${shown.toString("base64url")}`
+}
+
+/** The id of the ticket that was shown on a channel; none unless the holder of one of our tickets showed it on this very channel. */
+export const recogniseTicket = (ticketKey: Uint8Array, shown: string, channel: TicketChannel): string | undefined => {
+  const [id] = ticketParts(shown) ?? []
+  if (id === undefined) return undefined
+  return isSame(showTicket(`${id}.${ticketSecret(ticketKey, id)}`, channel), shown) ? id : undefined
+}
+
+/** The hash of a vector clock: equal for equal clocks, 16 bytes, base64url. */
+export const hashOfClock = (clock: VectorClock): string => {
+  const lines = Array.from(HashMap.entries(clock), ([node, { wall, counter }]) => `${node}\0${wall}:${counter}\n`)
+  return createHash("sha256").update(lines.sort().join("")).digest().subarray(0, 16).toString("base64url")
+}
+
+/** Whether two passphrases are the same. Takes the same time wherever they differ. */
+export const isSamePassphrase = (a: string, b: string): boolean => {
+  const digest = (text: string) => createHmac("sha256", salt).update(text).digest()
+  return timingSafeEqual(digest(a), digest(b))
+}

@@ -1,0 +1,521 @@
+/**
+ * The receiving half: takes frames in order, holds back what is ahead of time, commits, acknowledges.
+ *
+ * Clock poison does not spread: an operation more than the drift bound ahead of local time is not taken, nor what follows it
+ * of the same origin; all others are. While something is held back, nothing new is claimed, for what is held may have
+ * superseded operations that we therefore never saw. When its time has come, the peer is asked to start its pump again
+ * from what we claim.
+ */
+import { HashMap, HashSet, Option } from "effect"
+import * as Digest from "../replica/Digest.ts"
+import { ClockDrift, OriginsLeftOut, OverQuota, PeerSlowed, ProtocolViolation } from "./SyncFailure.ts"
+import * as Hlc from "../replica/Hlc.ts"
+import type { NodeId } from "../replica/NodeId.ts"
+import type { Operation } from "../replica/Operation.ts"
+import * as Purge from "../replica/Purge.ts"
+import { type Batch, knows, originsWith, speaksOf } from "../replica/Replica.ts"
+import * as VectorClock from "../replica/VectorClock.ts"
+import * as Wire from "./Wire.ts"
+import * as Coverage from "./Coverage.ts"
+import * as Deferral from "./Deferral.ts"
+import { acknowledge, learn, withDeferral } from "./Send.ts"
+import {
+  type Action,
+  andThen,
+  commitFrames,
+  commitSize,
+  credit,
+  emptyFrames,
+  digestsOf,
+  envelopeBytes,
+  type Event,
+  type Frame,
+  type Inbound,
+  isSettled,
+  leftOutWait,
+  type Session,
+  type Step,
+  times,
+  waitingSize,
+  withLocal
+} from "./SessionState.ts"
+
+/** Origins that are named, of those whose rows the quota keeps out. */
+const overQuotaTold = 16
+
+/** A wait that is longer than this is told (ms). */
+const worthAWord = 1_000
+
+/** Takes a frame of operations, of `size` characters. Fails with what is wrong about it. */
+export const onData = (
+  session: Session,
+  data: Wire.Data,
+  size: number,
+  now: number,
+  newOrigins: number
+): Step | ProtocolViolation => {
+  const { inbound, peer, options } = session
+  if (data.seq !== inbound.seq) {
+    return new ProtocolViolation({ detail: `frame ${data.seq} came where ${inbound.seq} was due` })
+  }
+  const isEmpty = data.operations.length + data.malformed.length === 0 && HashMap.isEmpty(data.through)
+  const empties = isEmpty ? inbound.empties + 1 : 0
+  if (empties > emptyFrames) return new ProtocolViolation({ detail: `${empties} empty frames in a row` })
+
+  const before = withDeferral(session, Deferral.meet(session.outbound.deferral, data.operations))
+  const { operations: allowed, brought, leftOut, isFull } = withinAllowance(session, data, newOrigins)
+  const { operations, held } = holdBack(
+    { operations: allowed, through: data.through },
+    data.fresh ? HashMap.empty() : inbound.held,
+    now,
+    options.maxDriftMs
+  )
+  const stale = inbound.stale && !data.fresh
+  const isPartial = stale || !HashMap.isEmpty(held) || HashSet.size(leftOut) > 0
+  const through = isPartial ? VectorClock.empty : data.through
+  const quarantined = peer === undefined ? [] : data.malformed.map((malformed) => ({ peer, ...malformed }))
+  const frame: Frame = {
+    seq: data.seq,
+    more: data.more,
+    fresh: data.fresh,
+    batch: { operations, through, quarantined },
+    size
+  }
+  const waiting = [...inbound.waiting, frame]
+  if (waiting.length > credit.frames || sizeOf(waiting) > waitingSize) {
+    return new ProtocolViolation({ detail: "it sends more than was acknowledged" })
+  }
+  const next: Session = {
+    ...learn(before, data.through, now),
+    inbound: {
+      ...inbound,
+      seq: inbound.seq + 1,
+      waiting,
+      commitAt: inbound.taken > 0 ? undefined : (inbound.commitAt ?? Math.max(now, inbound.notBefore)),
+      held,
+      brought,
+      leftOut,
+      askAgainAt:
+        HashSet.size(leftOut) === 0
+          ? Infinity
+          : Math.min(inbound.askAgainAt, now + waitFor(HashSet.size(leftOut), isFull)),
+      stale,
+      empties
+    }
+  }
+  const [after, commits] = isGathered(next, now) ? commit(next, now) : [next, []]
+  const news: ReadonlyArray<Action> = [
+    ...warnings(inbound.held, held, now, options.maxDriftMs),
+    ...(HashSet.size(brought) > HashSet.size(inbound.brought)
+      ? [{ _tag: "Brought" as const, origins: HashSet.size(brought) - HashSet.size(inbound.brought) }]
+      : []),
+    ...(HashSet.size(leftOut) > 0 && HashSet.size(inbound.leftOut) === 0
+      ? [{ _tag: "Warn" as const, warning: leftOutOf(leftOut) }]
+      : [])
+  ]
+  return [after, [...news, ...commits]]
+}
+
+/** What is said of origins that are left out. */
+export const leftOutOf = (origins: Inbound["leftOut"]): OriginsLeftOut =>
+  new OriginsLeftOut({ count: HashSet.size(origins), origins: [...origins].slice(0, 3) })
+
+/** Where there is no place left, asking soon would bring the same again. */
+const waitFor = (origins: number, isFull: boolean): number =>
+  isFull ? leftOutWait.most : Math.min(Math.max(leftOutWait.least, origins * leftOutWait.each), leftOutWait.most)
+
+/**
+ * The operations of origins that are known, and of as many new ones as may be taken. An operation that is left out is asked for
+ * later, and until then nothing is claimed, for it may have superseded others. Coverage needs no place: a store keeps none of an
+ * origin of which it never took an operation.
+ */
+const withinAllowance = (
+  { inbound, local, options }: Session,
+  data: Wire.Data,
+  newOrigins: number
+): Pick<Wire.Data, "operations"> & Pick<Inbound, "brought" | "leftOut"> & { readonly isFull: boolean } => {
+  const isInStore = (node: NodeId) => knows(options.self, local, node)
+  let { brought } = inbound
+  let leftOut = data.fresh ? HashSet.empty<NodeId>() : inbound.leftOut
+  // Counted when it matters: most frames name no new origin.
+  let room: number | undefined
+  let isFull = false
+  const isTaken = (node: NodeId): boolean => {
+    if (isInStore(node) || HashSet.has(brought, node)) return true
+    if (room === undefined) {
+      const taken = HashSet.filter(inbound.brought, (node) => !isInStore(node))
+      const places = Wire.limits.origins - originsWith(options.self, local, taken)
+      isFull = places < 1
+      room = Math.min(newOrigins, places)
+    }
+    if (room < 1) return false
+    room--
+    brought = HashSet.add(brought, node)
+    return true
+  }
+  const operations = data.operations.filter(({ hlc: { node } }) => {
+    // Once left out, an origin stays out until it is asked for anew: what comes later must not come first.
+    const isIn = !HashSet.has(leftOut, node) && isTaken(node)
+    if (!isIn && HashSet.size(leftOut) < Wire.limits.origins) leftOut = HashSet.add(leftOut, node)
+    return isIn
+  })
+  return { operations, brought, leftOut, isFull }
+}
+
+const sizeOf = (frames: ReadonlyArray<Frame>): number => frames.reduce((sum, { size }) => sum + size, 0)
+
+const throughOf = (frames: ReadonlyArray<Frame>): VectorClock.VectorClock =>
+  frames.reduce((sum, { batch }) => VectorClock.merge(sum, batch.through), VectorClock.empty)
+
+/** Whether enough has come for a commit, or it was gathered for long enough. */
+const isGathered = ({ inbound: { waiting, commitAt = Infinity } }: Session, now: number): boolean =>
+  now >= commitAt + times.gather ||
+  (now >= commitAt && (waiting.length >= commitFrames || sizeOf(waiting) >= commitSize))
+
+/**
+ * Asks for the commit of the oldest frames, if it is time. Until a tick comes, which it does when nothing else is to be done,
+ * frames that have arrived already join those that wait.
+ */
+export const commit = (session: Session, now: number): Step => {
+  const { inbound } = session
+  const [first, ...more] = inbound.waiting
+  if (first === undefined || now < (inbound.commitAt ?? Infinity)) return [session, []]
+  const frames = [first]
+  for (const frame of more) {
+    if (frame.fresh || frames.length >= commitFrames || sizeOf(frames) + frame.size > commitSize) break
+    frames.push(frame)
+  }
+  // What was left out is sent again when the pump of the peer starts over.
+  const overQuota = first.fresh ? VectorClock.empty : inbound.overQuota
+  const batch: Batch = {
+    operations: frames.length === 1 ? first.batch.operations : frames.flatMap(({ batch }) => batch.operations),
+    through: VectorClock.before(throughOf(frames), overQuota),
+    quarantined: frames.flatMap(({ batch }) => batch.quarantined)
+  }
+  return [
+    { ...session, inbound: { ...inbound, taken: frames.length, commitAt: undefined, overQuota } },
+    [{ _tag: "Commit", batch }]
+  ]
+}
+
+/**
+ * Has coverage written down that counted in this session alone: rows of its origin have come since, by whatever way, and the peer
+ * gives it only once.
+ */
+export const settleVouched = (session: Session, now: number): Session => {
+  const { inbound, local, vouched } = session
+  const isKnown = (_: Hlc.Reading, node: NodeId) => HashMap.has(local.holdings, node) && HashMap.has(local.tops, node)
+  if (HashMap.isEmpty(vouched)) return session
+  const claimable = VectorClock.before(vouched, inbound.overQuota)
+  const through = HashMap.filter(VectorClock.difference(claimable, local.clock), isKnown)
+  if (HashMap.isEmpty(through) || inbound.seq === 0) return session
+  const last = inbound.waiting.at(-1)
+  if (last !== undefined && VectorClock.includes(last.batch.through, through)) return session
+  // It joins what waits, or waits alone, as a part of the last frame.
+  const frame: Frame =
+    last !== undefined && inbound.taken < inbound.waiting.length
+      ? { ...last, batch: { ...last.batch, through: VectorClock.merge(last.batch.through, through) } }
+      : {
+          seq: inbound.seq - 1,
+          more: !inbound.complete,
+          fresh: false,
+          batch: { operations: [], through, quarantined: [] },
+          size: 0
+        }
+  const before = frame.size === 0 ? inbound.waiting : inbound.waiting.slice(0, -1)
+  const commitAt = inbound.taken > 0 ? undefined : (inbound.commitAt ?? now)
+  return { ...session, inbound: { ...inbound, waiting: [...before, frame], commitAt } }
+}
+
+/** Nothing could be written: what came waits, and as it is not acknowledged, the peer soon sends no more. */
+export const onUncommitted = (session: Session, now: number): Session => {
+  const { inbound } = session
+  const retryAfter = Math.min(2 * inbound.retryAfter, times.retry.cap)
+  return { ...session, inbound: { ...inbound, taken: 0, commitAt: now + inbound.retryAfter, retryAfter } }
+}
+
+/** The warning that is due when the first operation is held back. */
+export const warnings = (
+  before: Inbound["held"],
+  held: Inbound["held"],
+  now: number,
+  limit: number
+): ReadonlyArray<Action> => {
+  const [first] = HashMap.values(held)
+  if (first === undefined || !HashMap.isEmpty(before)) return []
+  return [{ _tag: "Warn", warning: new ClockDrift({ remote: first.wall, local: now, limit }) }]
+}
+
+/** Somebody makes up origins, or the network has outgrown the protocol. */
+export const tooManyOrigins = new ProtocolViolation({ detail: `more than ${Wire.limits.origins} origins in all` })
+
+/** Splits a frame into what can be taken now and what has to wait. */
+const holdBack = (
+  { operations, through }: Pick<Wire.Data, "operations" | "through">,
+  before: Inbound["held"],
+  now: number,
+  maxDrift: number
+): { readonly operations: ReadonlyArray<Operation>; readonly held: Inbound["held"] } => {
+  let held = before
+  const hold = (node: NodeId, reading: Hlc.Reading) => {
+    if (!HashMap.has(held, node)) held = HashMap.set(held, node, { wall: reading.wall, counter: reading.counter })
+  }
+  const taken = operations.filter(({ hlc }) => {
+    if (Hlc.isDrifting(hlc, now, maxDrift)) hold(hlc.node, hlc)
+    return !HashMap.has(held, hlc.node)
+  })
+  for (const [node, reading] of HashMap.entries(through)) {
+    if (Hlc.isDrifting(reading, now, maxDrift)) hold(node, reading)
+  }
+  return { operations: taken, held }
+}
+
+/** What the answer to a commit tells. */
+type Committed = Omit<Extract<Event, { readonly _tag: "Committed" }>, "_tag" | "now">
+
+/** What was taken is committed: acknowledges it. What came meanwhile is next. */
+export const onCommitted = (session: Session, committed: Committed, now: number): Step => {
+  const { inbound } = session
+  const last = inbound.waiting[inbound.taken - 1]
+  if (last === undefined) return [session, []]
+  const waiting = inbound.waiting.slice(inbound.taken)
+  const overQuota = VectorClock.earliest(inbound.overQuota, committed.overQuota ?? VectorClock.empty)
+  const notBefore = committed.notBefore ?? inbound.notBefore
+  const isNews = HashMap.isEmpty(inbound.overQuota) && !HashMap.isEmpty(overQuota)
+  const full = isNews ? quotaUsed(session, "here", overQuota) : undefined
+  const name = session.peer ?? session.options.remote
+  const slowed = notBefore - now > worthAWord ? new PeerSlowed({ peer: name }) : undefined
+  const warns = [full, slowed].flatMap((warning): ReadonlyArray<Action> =>
+    warning === undefined ? [] : [{ _tag: "Warn", warning }]
+  )
+  const taken = Coverage.vouch(
+    withLocal(withoutEcho(session, committed), committed.snapshot, now),
+    VectorClock.before(throughOf(inbound.waiting.slice(0, inbound.taken)), overQuota)
+  )
+  const current = isSpokenAnew(session, taken) ? { ...taken, outbound: { ...taken.outbound, unclaimed: true } } : taken
+  const told = tell(
+    {
+      ...compareDigest(current, now),
+      inbound: {
+        ...inbound,
+        overQuota,
+        notBefore,
+        waiting,
+        // What the store has not kept has given its place back.
+        brought: waiting.length > 0 ? inbound.brought : HashSet.empty(),
+        taken: 0,
+        commitAt: waiting.length > 0 ? Math.max(now, notBefore) : undefined,
+        retryAfter: times.retry.first,
+        complete: !last.more,
+        lastSyncAt: now
+      }
+    },
+    Option.some(last.seq)
+  )
+  return warns.length === 0 ? told : andThen([session, warns], () => told)
+}
+
+/** As people are told of rows of unknown kinds for which there is no room, on the side that keeps them out (`here`) and on the other. */
+export const quotaUsed = (
+  { peer, options }: Pick<Session, "peer" | "options">,
+  where: "here" | "there",
+  overQuota: VectorClock.VectorClock
+): OverQuota | undefined =>
+  HashMap.isEmpty(overQuota)
+    ? undefined
+    : new OverQuota({
+        peer: peer ?? options.remote,
+        where,
+        origins: [...HashMap.keys(overQuota)].slice(0, overQuotaTold)
+      })
+
+/**
+ * Whether the peer brought rows of an origin that had none here, and that is covered further here than the peer was told: from now
+ * on that is told, and nothing else would be sent that says so.
+ */
+const isSpokenAnew = ({ inbound, local: before }: Session, { local, known }: Session): boolean =>
+  inbound.waiting
+    .slice(0, inbound.taken)
+    .some(({ batch }) =>
+      batch.operations.some(
+        ({ hlc: { node } }) =>
+          !speaksOf(before, node) &&
+          speaksOf(local, node) &&
+          Hlc.isAfter(VectorClock.get(local.clock, node), VectorClock.get(known, node))
+      )
+    )
+
+/**
+ * What the peer has sent is not sent back, also where no clock says that the peer has it: a commit that directly follows the last one
+ * that was looked at has written nothing else. A commit that changed nothing has no version of its own: the next version is another's.
+ */
+const withoutEcho = (session: Session, { snapshot: { version }, hasChanged }: Committed): Session => {
+  const { outbound, local } = session
+  const isNext = hasChanged && version === local.version + 1
+  return outbound.reading === undefined && outbound.seen === local.version && isNext
+    ? { ...session, outbound: { ...outbound, seen: version } }
+    : session
+}
+
+/** Tells the peer how far we are: in answer to its frame `seq`, or of our own accord. */
+export const tell = (session: Session, seq: Option.Option<number>): Step => {
+  const { local, announced, inbound } = session
+  // What does not fit in one frame is told in the next.
+  const [clock = VectorClock.empty, ...more] = Wire.partsOf(
+    Coverage.spoken(session, VectorClock.difference(Coverage.all(session), announced)),
+    session.takes.frame - 2 * envelopeBytes
+  )
+  // A digest is the digest of a clock: it goes with the last part of it.
+  const digests = more.length > 0 ? { digest: Option.none(), rows: Option.none() } : digestsOf(local)
+  const underWay = isMissing(session) || (Option.isSome(digests.rows) && isUnderWay(session))
+  const told: Session = {
+    ...session,
+    announced: VectorClock.merge(announced, clock),
+    isDigestDue: more.length > 0 && session.isDigestDue,
+    digestTold: more.length > 0 ? undefined : Digest.toText(local.digest),
+    isUnderWayTold: underWay,
+    inbound: { ...inbound, tellAt: more.length > 0 ? session.heardAt : undefined }
+  }
+  if (Option.isNone(seq) && HashMap.isEmpty(clock) && !session.isDigestDue)
+    return [{ ...told, digestTold: session.digestTold }, []]
+  const overQuota = HashMap.fromIterable([...HashMap.entries(inbound.overQuota)].slice(0, overQuotaTold))
+  const purged = purgedHere(session)
+  const text = Wire.encode({
+    type: "sync_ack",
+    seq,
+    clock,
+    ...digests,
+    held: inbound.held,
+    underWay,
+    overQuota,
+    purged
+  })
+  return [told, [{ _tag: "Send", text, operations: 0 }]]
+}
+
+/** The peer told how far it is. Fails with what is wrong about it. */
+export const onAck = (session: Session, ack: Wire.Ack, now: number): Session | ProtocolViolation => {
+  if (Option.exists(ack.seq, (seq) => seq >= session.outbound.seq)) {
+    return new ProtocolViolation({ detail: "it acknowledges a frame that was never sent" })
+  }
+  const heard: Session = {
+    ...session,
+    outbound: {
+      ...session.outbound,
+      deferredOwn: Option.getOrUndefined(HashMap.get(ack.held, session.options.self)),
+      overQuota: ack.overQuota ?? VectorClock.empty
+    }
+  }
+  const told = Option.match(ack.seq, { onNone: () => heard, onSome: (seq) => acknowledge(heard, seq) })
+  return hear(learn(told, ack.clock, now), ack, now)
+}
+
+/** The peer told its digest. */
+export const hear = (
+  session: Session,
+  { digest, rows, underWay = false, purged = 0 }: Pick<Wire.Ack, "digest" | "rows" | "underWay" | "purged">,
+  now: number
+): Session => {
+  const heard = Option.map(
+    Option.orElse(digest, () => rows),
+    (text) => ({
+      clock: session.known,
+      digest: text,
+      purged,
+      isSettled: Option.isSome(digest),
+      isUnderWay: underWay
+    })
+  )
+  return compareDigest({ ...session, heard: Option.getOrUndefined(heard) }, now)
+}
+
+/**
+ * Compares digests when both sides claim the same. Where the clocks cover all rows, equal clocks mean equal rows. Where they do
+ * not, rows may be under way that no clock tells of: a difference counts when it lasts while nothing is under way.
+ */
+export const compareDigest = (session: Session, now: number): Session => {
+  const { heard, local, suspicion } = session
+  if (heard === undefined || !Coverage.isSame(session, heard.clock)) {
+    return suspicion === undefined ? session : { ...session, suspicion: undefined }
+  }
+  const ours = Digest.toText(local.digest)
+  const theirs = heard.digest
+  // What was purged on either side explains a difference. Where it was here, the peer is told so.
+  const isPurgedHere = purgedHere(session) > 0
+  if (ours === theirs || heard.purged > 0 || isPurgedHere) {
+    const told = isPurgedHere && !session.isUnderWayTold ? withDigestDue(session, now) : session
+    return withDiverged({ ...told, suspicion: undefined }, false, now)
+  }
+  if (session.diverged || (heard.isSettled && isSettled(local))) {
+    return withDiverged({ ...session, suspicion: undefined }, true, now)
+  }
+  // What one side knows to be missing explains the difference.
+  if (heard.isUnderWay || isUnderWay(session)) return { ...session, suspicion: undefined }
+  const isSame = suspicion?.ours === ours && suspicion.theirs === theirs
+  if (!isSame) return { ...session, suspicion: { ours, theirs, at: now + times.uncovered } }
+  return now < suspicion.at ? session : withDiverged({ ...session, suspicion: undefined }, true, now)
+}
+
+/** How many rows the peer holds that were purged here, where these are the whole difference between the two. */
+export const purgedHere = (session: Session): number => {
+  const { heard, local } = session
+  if (heard === undefined || HashMap.isEmpty(local.purges) || !Coverage.isSame(session, heard.clock)) return 0
+  if (heard.digest === Digest.toText(local.digest)) return 0
+  return Purge.explains(local.purges, local.digest, heard.digest) ?? 0
+}
+
+/** Whether rows are known of that one of the two does not take, or not yet. */
+const isMissing = (session: Session): boolean => isLeftOut(session) || purgedHere(session) > 0
+
+const isLeftOut = ({ inbound, outbound }: Session): boolean =>
+  inbound.stale ||
+  HashMap.size(inbound.held) + HashSet.size(inbound.leftOut) + HashMap.size(inbound.overQuota) > 0 ||
+  Deferral.countOf(outbound.deferral) + (inbound.deferred?.count ?? 0) > 0
+
+/** Whether rows are known of that one of the two does not have, or not yet. */
+const isUnderWay = (session: Session): boolean => {
+  const { inbound, outbound } = session
+  const waiting = inbound.waiting.length + outbound.unacked.length + HashMap.size(outbound.dirty)
+  return !inbound.complete || waiting > 0 || isMissing(session)
+}
+
+/** A peer that was told that rows are under way hears when they are not any more. */
+export const noteArrival = (session: Session, now: number): Session =>
+  !session.isUnderWayTold || session.phase !== "open" || isUnderWay(session)
+    ? session
+    : { ...withDigestDue(session, now), isUnderWayTold: false }
+
+/** The peer is to hear our digest, together with what else has to be told within a moment. */
+const withDigestDue = (session: Session, now: number): Session => ({
+  ...session,
+  isDigestDue: true,
+  inbound: { ...session.inbound, tellAt: session.inbound.tellAt ?? now + times.tell }
+})
+
+const withDiverged = (session: Session, diverged: boolean, now: number): Session => {
+  const { repair } = session
+  // A peer that was told of the difference before it got more coverage has to see it anew.
+  const isSeen = !diverged || session.digestTold === Digest.toText(session.local.digest)
+  if (diverged === session.diverged && isSeen) return session
+  return {
+    // The peer sees it too when it hears our digest.
+    ...withDigestDue(session, now),
+    diverged,
+    repair: diverged ? repair : { ...repair, attempts: 0, isWanted: false }
+  }
+}
+
+/** When the first operation that is held back can be taken (ms). */
+export const releaseAt = ({ inbound, options }: Session): number => {
+  if (inbound.stale) return Infinity
+  let at = inbound.roomAt
+  if (HashSet.size(inbound.leftOut) > 0) at = Math.min(at, inbound.askAgainAt)
+  for (const reading of HashMap.values(inbound.held)) at = Math.min(at, reading.wall - options.maxDriftMs)
+  return at
+}
+
+/** The time has come: asks the peer to start over from what we claim. */
+export const release = (session: Session, hellos: ReadonlyArray<Action>): Step => [
+  { ...session, inbound: { ...session.inbound, stale: true, complete: false, askAgainAt: Infinity, roomAt: Infinity } },
+  hellos
+]

@@ -1,0 +1,367 @@
+/**
+ * The pump: sends what the peer lacks. Catching up and live pushes are the same steps.
+ *
+ * An origin is *dirty* while it may hold something that the peer lacks. The pump reads the next bounded piece of the due
+ * dirty origins, sends it as one frame, moves their cursors, and waits for credit. When nothing is dirty, the frame says
+ * what the peer may now claim (`through`): our clock as it was in the very transaction that found nothing left.
+ *
+ * Why claims wait for that moment: a superseded operation leaves no trace, and what wins over it may belong to any origin. Only a
+ * peer that has everything we hold knows a winner over every operation that our clock covers. One claim may come earlier:
+ * of our own history we have seen every operation and every defeat, so it may be claimed as soon as it is sent and nothing
+ * that beat it waits.
+ *
+ * Our own operations are due at once. Those of third parties wait a moment, for the peer usually has them from their origin
+ * by then, and says so.
+ */
+import { HashMap, Option } from "effect"
+import * as Hlc from "../replica/Hlc.ts"
+import type { Wins } from "../replica/Merge.ts"
+import type { NodeId } from "../replica/NodeId.ts"
+import {
+  type Delta,
+  type DeltaRequest,
+  holdingOf,
+  type Holdings,
+  isSameHolding,
+  type Snapshot,
+  type Touched
+} from "../replica/Replica.ts"
+import * as VectorClock from "../replica/VectorClock.ts"
+import * as Wire from "./Wire.ts"
+import * as Coverage from "./Coverage.ts"
+import * as Deferral from "./Deferral.ts"
+import {
+  type Action,
+  andThen,
+  credit,
+  type Dirty,
+  envelopeBytes,
+  isSettled,
+  originsPerRead,
+  type Outbound,
+  type Session,
+  type Step,
+  times,
+  withLocal
+} from "./SessionState.ts"
+
+/** Starts over from what the peer is known to have: everything beyond is due. */
+export const restart = (session: Session, now: number): Session => ({
+  ...session,
+  outbound: {
+    ...session.outbound,
+    ...allDirty(session, now),
+    offered: VectorClock.empty,
+    fresh: true,
+    complete: false,
+    reading: undefined
+  }
+})
+
+/**
+ * The peer has what we told to have. There is nothing more to be said, unless we hold something beyond that: then the peer, which
+ * has heard no digest that belongs to the clock, waits for our first frame.
+ */
+export const level = (session: Session, now: number): Session => {
+  const restarted = restart(session, now)
+  const isAll = Coverage.isWhole(session.local, session.announced) && isSettled(session.local)
+  return isAll && HashMap.isEmpty(restarted.outbound.dirty)
+    ? { ...restarted, outbound: { ...restarted.outbound, fresh: false, complete: true } }
+    : restarted
+}
+
+/**
+ * Everything that the peer may lack. Of an origin of which it holds the same rows as we do it lacks none, whatever the clocks say:
+ * what it has replaced since it told so is beaten.
+ */
+const allDirty = (
+  { local, known, uncovered }: Session,
+  now: number
+): Pick<Outbound, "dirty" | "seen" | "deferral"> => ({
+  dirty: HashMap.map(
+    HashMap.filter(VectorClock.difference(local.tops, known), isLacking(local, uncovered)),
+    (_, node) => ({
+      from: VectorClock.get(known, node),
+      due: now,
+      latest: now,
+      beatsOwn: true
+    })
+  ),
+  seen: local.version,
+  // It is found again.
+  deferral: Deferral.none
+})
+
+const isLacking =
+  ({ holdings }: Snapshot, theirs: Holdings) =>
+  (_: Hlc.Reading, node: NodeId): boolean =>
+    HashMap.has(holdings, node) &&
+    (!HashMap.has(theirs, node) || !isSameHolding(holdingOf(theirs, node), holdingOf(holdings, node)))
+
+/** Reads on, when there is something to do and credit to do it. */
+export const pump = (session: Session, now: number): Step => {
+  const { outbound, local } = session
+  if (session.phase !== "open" || outbound.reading !== undefined || !hasCredit(session)) return [session, []]
+  const from: Array<readonly [NodeId, Hlc.Reading]> = []
+  for (const [node, dirty] of HashMap.entries(outbound.dirty)) {
+    if (dueOf(outbound, dirty) <= now && from.length < originsPerRead) from.push([node, dirty.from])
+  }
+  const isQuiet = outbound.seen >= local.version && !isClaimDue(session) && !isClaimFree(session)
+  if (from.length === 0 && isQuiet) return [session, []]
+  const request: DeltaRequest = {
+    from,
+    since: outbound.seen,
+    maxBytes: frameBytes(session),
+    maxOperations: Wire.limits.operationsPerFrame
+  }
+  return [{ ...session, outbound: { ...outbound, reading: request } }, [{ _tag: "Read", request }]]
+}
+
+/** Whether a frame without operations is owed: the first one, and one that ends an open round. */
+const isClaimDue = ({ outbound }: Session): boolean =>
+  HashMap.isEmpty(outbound.dirty) && (outbound.fresh || !outbound.complete)
+
+/** Whether claims were kept back, and nothing keeps them back any more: the peer had the rest from elsewhere. */
+const isClaimFree = ({ outbound }: Session): boolean => HashMap.isEmpty(outbound.dirty) && outbound.unclaimed
+
+/** Sends what was read, and goes on. */
+export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, now: number): Step => {
+  // The pump was restarted meanwhile, and what it asked for before is of no use any more.
+  if (session.phase !== "open" || request !== session.outbound.reading) return [session, []]
+  const current = withLocal(session, delta.snapshot, now)
+  if (Option.isNone(delta.touched)) {
+    return pump({ ...current, outbound: { ...current.outbound, ...allDirty(current, now), reading: undefined } }, now)
+  }
+  // Leave room for the envelope, which holds the claims.
+  const unsent = delta.operations.filter((operation) => !VectorClock.covers(session.known, operation.hlc))
+  const room = frameBytes(session) - envelopeBytes
+  const { changes, bytes, taken, tooLarge } = Wire.fill(unsent, room, session.takes.operation)
+  const [last, cut] = [unsent[taken - 1], unsent[taken]]
+  const dirty = addTouched(
+    moveCursors(session.outbound.dirty, request, delta, last?.hlc, cut?.hlc),
+    delta.touched.value,
+    request,
+    current,
+    now
+  )
+  const complete = HashMap.isEmpty(dirty)
+  const found: Outbound = {
+    ...session.outbound,
+    dirty,
+    seen: current.local.version,
+    reading: undefined,
+    deferral: Deferral.add(Deferral.meet(session.outbound.deferral, unsent), tooLarge)
+  }
+  // What does not fit is claimed in the next frame.
+  const [through = VectorClock.empty, ...left] = Wire.partsOf(
+    claims({ ...current, outbound: found }),
+    room - bytes + 512
+  )
+  const outbound: Outbound = { ...found, unclaimed: !complete || left.length > 0 }
+  const isNews = changes.length > 0 || !HashMap.isEmpty(through) || (complete && isClaimDue({ ...current, outbound }))
+  if (!isNews) return andThen(tellDeferral({ ...current, outbound }), (next) => pump(next, now))
+
+  const text = Wire.encodeData({ seq: outbound.seq, more: !complete, fresh: outbound.fresh, through }, changes)
+  const sent: Session = {
+    ...current,
+    announced: VectorClock.merge(current.announced, through),
+    digestTold: HashMap.isEmpty(through) ? current.digestTold : undefined,
+    outbound: {
+      ...counted(outbound, bytes, changes.length),
+      fresh: false,
+      complete,
+      offered: VectorClock.merge(outbound.offered, through)
+    }
+  }
+  const send: Action = { _tag: "Send", text, operations: changes.length }
+  return andThen(andThen([sent, [send]], tellDeferral), (next) => pump(next, now))
+}
+
+/** Once a round is complete: names what was left out, to the peer and to whoever operates this node. */
+const tellDeferral = (session: Session): Step => {
+  const { outbound, peer, options } = session
+  if (outbound.deferral === outbound.deferralTold || !HashMap.isEmpty(outbound.dirty)) return [session, []]
+  const told: Session = { ...session, outbound: { ...outbound, deferralTold: outbound.deferral } }
+  if (Deferral.countOf(outbound.deferral) + Deferral.countOf(outbound.deferralTold) === 0) return [told, []]
+  const message = Deferral.toWire(outbound.deferral)
+  const warning = Deferral.named(peer ?? options.remote, "there", message)
+  return [
+    told,
+    [
+      ...(warning === undefined ? [] : [{ _tag: "Warn", warning } as const]),
+      ...(options.revision === 2 ? [{ _tag: "Send", text: Wire.encode(message), operations: 0 } as const] : [])
+    ]
+  ]
+}
+
+/** Bytes of a frame that we send: what both sides allow. */
+export const frameBytes = ({ options, takes }: Session): number => Math.min(options.maxFrameBytes, takes.frame)
+
+/** What the peer may claim, and was not told yet. */
+const claims = (session: Session): VectorClock.VectorClock => {
+  const {
+    outbound: { dirty, offered, deferral },
+    known,
+    options: { self }
+  } = session
+  const clock = Deferral.claimable(deferral, Coverage.all(session))
+  if (HashMap.isEmpty(dirty))
+    return Coverage.spoken(session, VectorClock.difference(VectorClock.difference(clock, offered), known))
+  const own = VectorClock.get(clock, self)
+  return HashMap.has(dirty, self) ||
+    HashMap.some(dirty, ({ beatsOwn }) => beatsOwn) ||
+    VectorClock.covers(offered, { ...own, node: self }) ||
+    VectorClock.covers(known, { ...own, node: self })
+    ? VectorClock.empty
+    : VectorClock.advance(VectorClock.empty, self, own)
+}
+
+/** The cursors after a read: origins that are done leave, the others stand at the last operation that is sent. */
+const moveCursors = (
+  before: Outbound["dirty"],
+  request: DeltaRequest,
+  delta: Delta,
+  sent: Hlc.Hlc | undefined,
+  cut: Hlc.Hlc | undefined
+): Outbound["dirty"] => {
+  const last = new Map<NodeId, Hlc.Reading>()
+  for (const { hlc } of delta.operations) last.set(hlc.node, hlc)
+  let isCut = false
+  return HashMap.mutate(before, (dirty) => {
+    request.from.forEach(([node, from], index) => {
+      const origin = Option.getOrUndefined(HashMap.get(before, node))
+      if (isCut || origin === undefined) return
+      if (cut?.node === node) {
+        isCut = true
+        // Of several operations under one reading, which only a broken origin makes, those that do not fit are left out: they
+        // would be read again for ever.
+        const isTorn = sent !== undefined && Hlc.HlcOrder(sent, cut) === 0
+        HashMap.set(dirty, node, { ...origin, from: isTorn ? cut : Hlc.predecessor(cut) })
+      } else if (index < delta.exhausted) HashMap.remove(dirty, node)
+      else HashMap.set(dirty, node, { ...origin, from: Hlc.latest(from, last.get(node) ?? from) })
+    })
+  })
+}
+
+/**
+ * The dirty origins after what was written meanwhile. The read has seen all of these writes, and has taken those that lie
+ * beyond the cursors it was given.
+ */
+const addTouched = (
+  before: Outbound["dirty"],
+  { ranges, wins }: Touched,
+  request: DeltaRequest,
+  { known, options: { self }, outbound }: Session,
+  now: number
+): Outbound["dirty"] => {
+  if (ranges.size === 0 && wins.size === 0) return before
+  const read = new Map(request.from)
+  const winners = beaters(self, wins, outbound.dirty)
+  return HashMap.mutate(before, (dirty) => {
+    for (const [node, { least, greatest }] of ranges) {
+      const cursor = read.get(node)
+      if (cursor !== undefined && Hlc.isAfter(least, cursor)) continue
+      const has = VectorClock.get(known, node)
+      if (!Hlc.isAfter(greatest, has)) continue
+      const from = Hlc.latest(has, Hlc.predecessor(least))
+      const { due, latest } = node === self ? { due: now, latest: now } : relayAt(now)
+      const origin = Option.getOrElse(HashMap.get(dirty, node), (): Dirty => ({ from, due, latest, beatsOwn: false }))
+      HashMap.set(dirty, node, {
+        ...origin,
+        from: Hlc.isAfter(origin.from, from) ? from : origin.from,
+        due: Math.min(origin.due, due),
+        latest: Math.min(origin.latest, latest)
+      })
+    }
+    for (const node of winners) {
+      const origin = Option.getOrUndefined(HashMap.get(dirty, node))
+      if (origin !== undefined) HashMap.set(dirty, node, { ...origin, beatsOwn: true })
+    }
+  })
+}
+
+/** The origins whose operations won over one of `self`, at first hand or through others that they won over. */
+const beaters = (self: NodeId, wins: Wins, dirty: Outbound["dirty"]): ReadonlySet<NodeId> => {
+  const found = new Set<NodeId>()
+  const isBeater = (node: NodeId): boolean =>
+    node === self || found.has(node) || Option.exists(HashMap.get(dirty, node), ({ beatsOwn }) => beatsOwn)
+  for (let before = -1; before < found.size;) {
+    before = found.size
+    for (const [winner, losers] of wins) if ([...losers].some(isBeater)) found.add(winner)
+  }
+  return found
+}
+
+/**
+ * The peer told what it has: what it has need not be sent. While it goes on to get the operations of a third party from
+ * somebody else, what it still lacks of them waits anew.
+ */
+export const learn = (session: Session, told: VectorClock.VectorClock, now: number): Session => {
+  const { outbound, local, options } = session
+  const clock = withinOrigins(session, told)
+  const known = VectorClock.merge(session.known, clock)
+  const dirty = HashMap.isEmpty(outbound.dirty)
+    ? outbound.dirty
+    : HashMap.mutate(outbound.dirty, (origins) => {
+        for (const node of HashMap.keys(clock)) {
+          const origin = Option.getOrUndefined(HashMap.get(origins, node))
+          if (origin === undefined) continue
+          const has = VectorClock.get(known, node)
+          if (!Hlc.isAfter(VectorClock.get(local.tops, node), has)) HashMap.remove(origins, node)
+          else if (Hlc.isAfter(has, origin.from)) {
+            HashMap.set(origins, node, { ...origin, from: has, ...(node === options.self ? {} : relayAt(now)) })
+          }
+        }
+      })
+  return withDeferral({ ...session, known, outbound: { ...outbound, dirty } }, Deferral.cover(outbound.deferral, known))
+}
+
+/** With less that is left out: what was kept back for it can be claimed. */
+export const withDeferral = (session: Session, deferral: Deferral.Deferral): Session =>
+  deferral === session.outbound.deferral
+    ? session
+    : { ...session, outbound: { ...session.outbound, deferral, unclaimed: true } }
+
+/** What a peer has of origins that nobody else knows need not be remembered: it is told by many entries, and bounded. */
+const withinOrigins = ({ known, local }: Session, clock: VectorClock.VectorClock): VectorClock.VectorClock =>
+  HashMap.size(known) + HashMap.size(clock) <= Wire.limits.origins
+    ? clock
+    : HashMap.filter(clock, (_, node) => HashMap.has(known, node) || HashMap.has(local.tops, node))
+
+/** The peer has committed our frames up to `seq`. */
+export const acknowledge = (session: Session, seq: number): Session => {
+  const unacked = session.outbound.unacked.filter((frame) => frame.seq > seq)
+  const unackedBytes = unacked.reduce((sum, frame) => sum + frame.bytes, 0)
+  return { ...session, outbound: { ...session.outbound, unacked, unackedBytes } }
+}
+
+export const hasCredit = ({ options, outbound: { unacked, unackedBytes } }: Session): boolean => {
+  const { bytes, frames } = options.credit ?? credit
+  return unackedBytes < bytes && unacked.length < frames
+}
+
+/** The sending half after it sent a frame of operations. */
+export const counted = (outbound: Outbound, bytes: number, operations: number): Outbound => ({
+  ...outbound,
+  seq: outbound.seq + 1,
+  unacked: [...outbound.unacked, { seq: outbound.seq, bytes, operations }],
+  unackedBytes: outbound.unackedBytes + bytes
+})
+
+/** When operations of third parties that have come now are passed on (ms). */
+const relayAt = (now: number): Pick<Dirty, "due" | "latest"> => ({
+  due: now + times.relay,
+  latest: now + times.relayBusy
+})
+
+const dueOf = ({ unacked }: Outbound, { due, latest }: Dirty): number =>
+  unacked.length === 0 ? due : Math.max(due, latest)
+
+/** When the next dirty origin is due (ms). */
+export const dueAt = (session: Session): number => {
+  const { outbound, phase } = session
+  let at = Infinity
+  if (phase !== "open" || outbound.reading !== undefined || !hasCredit(session)) return at
+  for (const dirty of HashMap.values(outbound.dirty)) at = Math.min(at, dueOf(outbound, dirty))
+  return at
+}

@@ -1,0 +1,605 @@
+/**
+ * The state of a session, what can happen to it, and what it asks for.
+ */
+import { HashMap, HashSet, Option, type Redacted } from "effect"
+import * as Digest from "../replica/Digest.ts"
+import type {
+  ClockDrift,
+  DuplicateNodeId,
+  OriginsLeftOut,
+  OverQuota,
+  PeerSlowed,
+  RowsPurged,
+  RowsTooLarge,
+  SessionFailure
+} from "./SyncFailure.ts"
+import type { Role } from "./Handshake.ts"
+import type { Reading } from "../replica/Hlc.ts"
+import type { NodeId } from "../replica/NodeId.ts"
+import type { Range, RangePage, RangeRequest, Split, Summary } from "../replica/Ranges.ts"
+import type { Batch, Delta, DeltaRequest, Holdings, Snapshot } from "../replica/Replica.ts"
+import { noHoldings } from "../replica/Replica.ts"
+import * as VectorClock from "../replica/VectorClock.ts"
+import { type Ack, type Deferred, defaultTakes, type Takes, type ToldRange } from "./Wire.ts"
+import * as Coverage from "./Coverage.ts"
+import * as Deferral from "./Deferral.ts"
+
+/** Times of the protocol, in milliseconds. */
+export const times = {
+  /** From the connection to the end of the handshake. */
+  handshake: 10_000,
+  /** Silence after which we ask for a sign of life, and after which the peer is given up. */
+  ping: 15_000,
+  timeout: 40_000,
+  /** How long an operation of a third party waits for news that the peer has it from elsewhere. */
+  relay: 300,
+  /** How long it waits at most while the peer has not acknowledged what it was sent: in a crowd, news comes late. */
+  relayBusy: 5_000,
+  /** How long frames are gathered for one commit at most, while more of them come all the time. */
+  gather: 10,
+  /** How long progress made elsewhere waits before it is told, so that many commits make one message. */
+  tell: 100,
+  /** Until a commit that was not possible is tried again: this, and twice as long each time. */
+  retry: { first: 1_000, cap: 30_000 },
+  /** Between two pieces of rows that are compared, so that other work goes on. */
+  slice: 4,
+  /** How long a difference between rows that no clock covers must last: nothing tells what is still under way. */
+  uncovered: 3_000,
+  /** Between two dialogues about the same difference: this, and twice as long each time. */
+  repair: 30_000,
+  /** Between two dialogues in any case. */
+  repairAgain: 5_000
+} as const
+
+/**
+ * Characters of frames that are committed together, and their number: enough to share what a commit costs, and few enough that
+ * it does not keep others waiting.
+ */
+export const commitSize = 1024 * 1024
+export const commitFrames = 16
+
+/** Characters of frames that wait to be committed: the credit, and the largest frame besides. */
+export const waitingSize = 16 * 1024 * 1024
+
+/** What may be under way without an acknowledgement: bytes, and frames. */
+export interface Credit {
+  readonly bytes: number
+  readonly frames: number
+}
+
+/** The credit of every node, which all that receive make room for. Less of it can be used. */
+export const credit: Credit = { bytes: 4 * 1024 * 1024, frames: 256 }
+
+/** How long new origins that were left out wait at least, and at most, and the time for each of them (ms). */
+export const leftOutWait = { least: 60_000, most: 3_600_000, each: 100 } as const
+
+/** Frames in a row that carry nothing, which a peer may send. */
+export const emptyFrames = 16
+
+/** Origins that one read asks for at most. */
+export const originsPerRead = 256
+
+/** What a session is told when it begins. */
+export interface Options {
+  readonly role: Role
+  readonly self: NodeId
+  /** The key derived from the passphrase. */
+  readonly key: Redacted.Redacted<Uint8Array>
+  /** While the passphrase is being changed: the key of the one before, which a dialler may still prove. */
+  readonly previousKey?: Redacted.Redacted<Uint8Array> | undefined
+  /** Whether `key` is that of the passphrase before. */
+  readonly isPrevious?: boolean
+  readonly nonces: { readonly dialler: string; readonly server: string }
+  readonly binding: Redacted.Redacted<Uint8Array>
+  /** How the peer is called before its id is known: its address. */
+  readonly remote: string
+  /** The peer that we expect to meet, where one is expected. */
+  readonly expected: NodeId | undefined
+  /** Ends when both sides have proved themselves: the server then never meets us. */
+  readonly isProbe?: boolean
+  /** How far our own history went when the store was opened, and whom we have met since then. */
+  readonly openedAt: Reading
+  readonly met: ReadonlySet<NodeId>
+  readonly maxFrameBytes: number
+  readonly maxDriftMs: number
+  /**
+   * How both sides begin, as the upgrade showed: 1 (the default) with their clocks, as nodes did before they could tell; 2 with
+   * their proofs, the hash of the clock after it, and the clock itself only if the hashes differ.
+   */
+  readonly revision?: 1 | 2
+  /** Bytes of a frame that we take. */
+  readonly maxRecvBytes?: number
+  /** Which run of our store this is, and how long it had lasted when the session began (ms). */
+  readonly instance?: { readonly id: string; readonly age: number }
+  /** Whether a node was removed by its id. */
+  readonly isRemoved?: (peer: NodeId) => boolean
+  /** The ticket that a peer is given once it has proved itself. */
+  readonly ticket?: (peer: NodeId) => Redacted.Redacted<string> | undefined
+  /** How much of the credit is used; all of it by default. */
+  readonly credit?: Credit
+  /** What a peer that does not tell is known to take. */
+  readonly assumed?: (peer: NodeId) => Takes | undefined
+}
+
+/** What we take. */
+export const takesOf = ({ maxRecvBytes = defaultTakes.frame }: Options): Takes => ({
+  frame: maxRecvBytes,
+  operation: maxRecvBytes - envelopeBytes
+})
+
+/** Room for the envelope of a frame of operations. */
+export const envelopeBytes = 1_024
+
+/**
+ * An origin that holds something the peer may lack: beyond `from`, to be sent at `due` (ms), or later while the peer is busy with
+ * what it was sent before, but not later than `latest`.
+ */
+export interface Dirty {
+  readonly from: Reading
+  readonly due: number
+  readonly latest: number
+  /** Whether one of its operations may have won over one of ours, which the peer may therefore never see. */
+  readonly beatsOwn: boolean
+}
+
+/** The sending half. */
+export interface Outbound {
+  readonly dirty: HashMap.HashMap<NodeId, Dirty>
+  /** The store version whose writes are accounted for in `dirty`. */
+  readonly seen: number
+  /** The read that is under way. */
+  readonly reading: DeltaRequest | undefined
+  /** The number of the next frame. */
+  readonly seq: number
+  /** Whether the next frame is the first since the pump (re)started. */
+  readonly fresh: boolean
+  /** The first timestamp of ours that the peer holds back, as it told last. */
+  readonly deferredOwn: Reading | undefined
+  /** The first operation of some origins that the peer keeps out because its quota is used up, as it told last. */
+  readonly overQuota: VectorClock.VectorClock
+  /** Whether the last frame left nothing to send. */
+  readonly complete: boolean
+  /** What the peer was told that it may claim. */
+  readonly offered: VectorClock.VectorClock
+  /** Whether something was dirty when claims were looked at last, or not all claims fitted: some may have been kept back. */
+  readonly unclaimed: boolean
+  /** What the peer cannot take, and what it was told of that. */
+  readonly deferral: Deferral.Deferral
+  readonly deferralTold: Deferral.Deferral
+  /** Frames that are not acknowledged yet, and their bytes together. */
+  readonly unacked: ReadonlyArray<{ readonly seq: number; readonly bytes: number; readonly operations: number }>
+  readonly unackedBytes: number
+}
+
+/** A frame of operations that came in. */
+export interface Frame {
+  readonly seq: number
+  readonly more: boolean
+  /** Whether it is the first since the pump of the peer (re)started. */
+  readonly fresh: boolean
+  readonly batch: Batch
+  /** Characters of its text. */
+  readonly size: number
+}
+
+/** The receiving half. */
+export interface Inbound {
+  /** The number of the next frame. */
+  readonly seq: number
+  /** Frames that are to be committed, oldest first, and how many of them the commit that is under way has taken. */
+  readonly waiting: ReadonlyArray<Frame>
+  readonly taken: number
+  /** When the next commit may begin (ms); none while one is under way, or nothing waits. */
+  readonly commitAt: number | undefined
+  /** How long it waits after one that was not possible. */
+  readonly retryAfter: number
+  /** First reading of each origin that is ahead of time. While there is one, nothing can be claimed. */
+  readonly held: HashMap.HashMap<NodeId, Reading>
+  /** Origins that the peer was the first to name, and that were taken. */
+  readonly brought: HashSet.HashSet<NodeId>
+  /** New origins whose operations were not taken. While there are some, nothing can be claimed. */
+  readonly leftOut: HashSet.HashSet<NodeId>
+  /** When the peer is asked for them again (ms). */
+  readonly askAgainAt: number
+  /**
+   * The first operation of each origin that the quota for rows of unknown kinds kept out, since the pump of the peer (re)started: the
+   * coverage of that origin ends before it. Nothing else waits for it, for such an operation replaces no row.
+   */
+  readonly overQuota: VectorClock.VectorClock
+  /** When the peer is asked for these again (ms): there is room. */
+  readonly roomAt: number
+  /** When the next commit may begin at the earliest (ms): the peer has sent more than its share. */
+  readonly notBefore: number
+  /** We asked for a restart, and what still comes belongs to the pump before it. */
+  readonly stale: boolean
+  readonly empties: number
+  /** What the peer leaves out because it is too large for us. */
+  readonly deferred: Deferred | undefined
+  /** Whether the peer's round is complete. */
+  readonly complete: boolean
+  /** When the last frame was committed (ms). */
+  readonly lastSyncAt: number | undefined
+  /** When progress has to be told (ms). */
+  readonly tellAt: number | undefined
+}
+
+/** A range to be compared with what the peer told of it; without that, all our parts of it are told. */
+export interface Task {
+  readonly range: Range
+  readonly theirs: Summary | undefined
+}
+
+/** The comparison of rows with the peer; see `Repair.ts`. */
+export interface Repair {
+  /** Whether the peer takes part. */
+  readonly isSpoken: boolean
+  /** Whether somebody waits for a comparison now, whoever's turn it is. */
+  readonly isWanted: boolean
+  /** Dialogues that we began since the states were equal last, and when we began the last one (ms). */
+  readonly attempts: number
+  readonly beganAt: number | undefined
+  /** When the peer began its last dialogue (ms), and the frames that it sent since either side began one. */
+  readonly askedAt: number | undefined
+  readonly frames: number
+  /** When something last happened (ms). */
+  readonly activeAt: number | undefined
+  /** The greatest round that the peer has sent. */
+  readonly round: number
+  /** Ranges to be compared, oldest first, and the rows of the first one so far. */
+  readonly tasks: ReadonlyArray<Task>
+  readonly split: Split | undefined
+  /** What the next message tells. */
+  readonly told: ReadonlyArray<ToldRange>
+  /** Ranges whose operations the peer is to get. */
+  readonly settling: ReadonlyArray<Range>
+  /** The read that is under way, and what it is for. */
+  readonly reading: { readonly request: RangeRequest; readonly isSettling: boolean } | undefined
+  /** When the next piece may be read (ms). */
+  readonly due: number
+}
+
+/** The digest of all rows of the peer, with its clock at that moment. */
+export interface Heard {
+  readonly clock: VectorClock.VectorClock
+  readonly digest: string
+  /** How many of our rows the peer has purged, as far as it can tell. */
+  readonly purged: number
+  /** Whether the clock covers all these rows: then equal clocks mean equal digests at once. */
+  readonly isSettled: boolean
+  /** Whether the peer knew of rows that one of us does not have yet, or cannot have. */
+  readonly isUnderWay: boolean
+}
+
+/** Two digests that differ, and since when that is more than an accident of timing (ms). */
+export interface Suspicion {
+  readonly ours: string
+  readonly theirs: string
+  readonly at: number
+}
+
+export interface Session {
+  readonly options: Options
+  /** From `greeting` on the peer has proved itself; from `open` on its clock is known. */
+  readonly phase: "opening" | "greeting" | "open" | "closed"
+  readonly openedAt: number
+  /** The time of the last event (ms). */
+  readonly now: number
+  /** When the peer last gave a sign of life, and when we last asked for one (ms). */
+  readonly heardAt: number
+  readonly pingedAt: number
+  /** When the first of the pings was sent that are not answered yet (ms). */
+  readonly unansweredAt: number | undefined
+  /** A time at which the peer was alive (ms): it answered a ping of then. What is heard can have been under way for long. */
+  readonly provedAt: number
+  readonly peer: NodeId | undefined
+  /** Our state as the store last told. */
+  readonly local: Snapshot
+  /** The peer's clock as far as it told us. */
+  readonly known: VectorClock.VectorClock
+  /** Our clock as far as the peer was told. */
+  readonly announced: VectorClock.VectorClock
+  /** What is covered here and not kept: coverage of origins without rows. It ends with the session; see `Coverage.ts`. */
+  readonly vouched: VectorClock.VectorClock
+  /** The first parts of a clock of which the last one is still to come. */
+  readonly begun: VectorClock.VectorClock
+  /** What the peer takes. */
+  readonly takes: Takes
+  /** How far the peer's wall time is ahead of ours (ms). */
+  readonly offset: number | undefined
+  /** The digest that the peer told last, with its clock at that moment. */
+  readonly heard: Heard | undefined
+  /** What the peer holds of the origins of which it has rows beyond its clock, as its greeting told. */
+  readonly uncovered: Holdings
+  /** A difference that counts when it lasts. */
+  readonly suspicion: Suspicion | undefined
+  /** Whether the peer has to hear our digest, though our clock has not moved. */
+  readonly isDigestDue: boolean
+  /** The digest that the peer was told last, where it has not been given more coverage since: then it compares no digest. */
+  readonly digestTold: string | undefined
+  /** Whether the peer was told that rows are under way: when they are not any more, it is told that. */
+  readonly isUnderWayTold: boolean
+  /** Whether the peer had another digest at the same clock. */
+  readonly diverged: boolean
+  readonly repair: Repair
+  readonly outbound: Outbound
+  readonly inbound: Inbound
+}
+
+/** What can happen. `now` is the local wall time in ms. */
+export type Event =
+  /** `newOrigins` is how many origins that are not known yet may be taken; as many as there may be, without it. */
+  | { readonly _tag: "Received"; readonly now: number; readonly text: string; readonly newOrigins?: number }
+  | { readonly _tag: "Alive"; readonly now: number; readonly isAnswer: boolean }
+  /** Instead of a frame: too many wrong proofs came from where the peer is, and none is looked at for `wait` ms. */
+  | { readonly _tag: "Limited"; readonly now: number; readonly wait: number }
+  /** The answer to the `Read` with this request. */
+  | { readonly _tag: "Delta"; readonly now: number; readonly request: DeltaRequest; readonly delta: Delta }
+  /**
+   * The answer to `Commit`. `hasChanged`: whether it changed anything, so that `snapshot.version` is its own. `overQuota`: the first
+   * operation of each origin that was left out for want of room. `notBefore`: when the next commit may begin (ms).
+   */
+  | {
+      readonly _tag: "Committed"
+      readonly now: number
+      readonly snapshot: Snapshot
+      readonly hasChanged: boolean
+      readonly overQuota?: VectorClock.VectorClock
+      readonly notBefore?: number
+    }
+  /** The other answer to `Commit`: nothing was written, and it may be possible later. */
+  | { readonly _tag: "Uncommitted"; readonly now: number }
+  /** The answer to the `Scan` with this request; none when the rows cannot be read. */
+  | {
+      readonly _tag: "Scanned"
+      readonly now: number
+      readonly request: RangeRequest
+      readonly page: Option.Option<RangePage>
+    }
+  /** Somebody wants the rows compared, now. */
+  | { readonly _tag: "Compare"; readonly now: number }
+  /** The store changed, by whatever hand. */
+  | { readonly _tag: "Changed"; readonly now: number; readonly snapshot: Snapshot }
+  | { readonly _tag: "Tick"; readonly now: number }
+  /** The peer is refused: another node with its id is alive. */
+  | { readonly _tag: "Refuse"; readonly now: number; readonly failure: DuplicateNodeId }
+  /** We want to end the session. */
+  | { readonly _tag: "Stop"; readonly now: number; readonly code: number; readonly reason: string }
+
+/** What an operator should know of a session that goes on. */
+export type Warning = ClockDrift | OriginsLeftOut | OverQuota | PeerSlowed | RowsTooLarge
+
+/** What a session asks for. */
+export type Action =
+  /** `operations` says how many operations the frame carries. */
+  | { readonly _tag: "Send"; readonly text: string; readonly operations: number }
+  | { readonly _tag: "Ping" }
+  /** Answer with `Delta`. One is under way at a time. */
+  | { readonly _tag: "Read"; readonly request: DeltaRequest }
+  /** Answer with `Scanned`. One is under way at a time. */
+  | { readonly _tag: "Scan"; readonly request: RangeRequest }
+  /** Answer with `Committed` or `Uncommitted`. One is under way at a time. */
+  | { readonly _tag: "Commit"; readonly batch: Batch }
+  /** The handshake is done: both sides have proved themselves. */
+  | { readonly _tag: "Established"; readonly peer: NodeId }
+  /** The peer, which has proved itself, gave us a ticket for the next time. */
+  | { readonly _tag: "Ticketed"; readonly peer: NodeId; readonly ticket: Redacted.Redacted<string> }
+  /** The peer said which run of its store this is, and for how long it has lasted (ms). */
+  | { readonly _tag: "Ran"; readonly peer: NodeId; readonly instance: string; readonly age: number }
+  /** The peer claims the same history and holds other rows; or does so no more. */
+  | { readonly _tag: "Diverged"; readonly peer: NodeId; readonly diverged: boolean }
+  /** Something that an operator should know of, while the session goes on. */
+  | { readonly _tag: "Warn"; readonly warning: Warning }
+  /** So many origins were taken that were not known before. */
+  | { readonly _tag: "Brought"; readonly origins: number }
+  /** The end. Without a failure it was our wish. */
+  | {
+      readonly _tag: "Close"
+      readonly code: number
+      readonly reason: string
+      readonly failure: SessionFailure | undefined
+    }
+
+/** How a session is, for `status`. */
+export interface View {
+  readonly peer: NodeId | undefined
+  /** When the peer last gave a sign of life (ms). */
+  readonly heardAt: number
+  /** A time at which the peer was alive for certain (ms). */
+  readonly provedAt: number
+  readonly state: "connecting" | "syncing" | "live"
+  /** Operations that the peer is not known to have committed; none while it is not known what it lacks. */
+  readonly lag: number | undefined
+  /** How far the peer's wall time is ahead of ours (ms). */
+  readonly offset: number | undefined
+  readonly lastSyncAt: number | undefined
+  /** First reading of each origin that is ahead of time. */
+  readonly held: HashMap.HashMap<NodeId, Reading>
+  /** The first timestamp of ours that the peer does not take, because it is ahead of the clock there. */
+  readonly deferredOwn: Reading | undefined
+  /** New origins of the peer that wait to be taken. */
+  readonly leftOut: OriginsLeftOut | undefined
+  readonly diverged: boolean
+  /** Whether the two have proved the passphrase before the present one to each other. */
+  readonly usesPrevious?: boolean
+  /** Rows that one side cannot take. */
+  readonly tooLarge?: RowsTooLarge | undefined
+  /** Rows of unknown kinds that one side keeps out because its quota is used up. */
+  readonly overQuota?: OverQuota | undefined
+  /** Rows that one side has purged and the other one holds. */
+  readonly purged?: RowsPurged | undefined
+  /** Until when what the peer sends waits, because it has sent more than its share (ms). */
+  readonly slowedUntil?: number | undefined
+  /** How the comparison of rows goes; none with a peer that takes no part in it. */
+  readonly repair:
+    | {
+        /** Whether both sides claim the same. */
+        readonly isLevel: boolean
+        readonly activeAt: number | undefined
+      }
+    | undefined
+}
+
+/** A state and what it asks for. */
+export type Step = readonly [Session, ReadonlyArray<Action>]
+
+/** Goes on from a step: what the second asks for comes after what the first asks for. */
+export const andThen = ([session, actions]: Step, next: (session: Session) => Step): Step => {
+  const [after, more] = next(session)
+  return more.length === 0 ? [after, actions] : actions.length === 0 ? [after, more] : [after, [...actions, ...more]]
+}
+
+/** A session before anything happened. */
+export const initial = (options: Options, local: Snapshot, now: number): Session => ({
+  options,
+  phase: "opening",
+  openedAt: now,
+  now,
+  heardAt: now,
+  pingedAt: now,
+  unansweredAt: undefined,
+  provedAt: now,
+  peer: undefined,
+  local,
+  known: VectorClock.empty,
+  announced: VectorClock.empty,
+  vouched: VectorClock.empty,
+  begun: VectorClock.empty,
+  takes: defaultTakes,
+  offset: undefined,
+  heard: undefined,
+  uncovered: noHoldings,
+  suspicion: undefined,
+  isDigestDue: false,
+  digestTold: undefined,
+  isUnderWayTold: false,
+  diverged: false,
+  repair: {
+    isSpoken: false,
+    isWanted: false,
+    attempts: 0,
+    beganAt: undefined,
+    askedAt: undefined,
+    frames: 0,
+    activeAt: undefined,
+    round: 0,
+    tasks: [],
+    split: undefined,
+    told: [],
+    settling: [],
+    reading: undefined,
+    due: 0
+  },
+  outbound: {
+    dirty: HashMap.empty(),
+    seen: local.version,
+    reading: undefined,
+    seq: 0,
+    fresh: true,
+    deferredOwn: undefined,
+    overQuota: VectorClock.empty,
+    complete: false,
+    offered: VectorClock.empty,
+    unclaimed: false,
+    deferral: Deferral.none,
+    deferralTold: Deferral.none,
+    unacked: [],
+    unackedBytes: 0
+  },
+  inbound: {
+    seq: 0,
+    waiting: [],
+    taken: 0,
+    commitAt: undefined,
+    retryAfter: times.retry.first,
+    held: HashMap.empty(),
+    brought: HashSet.empty(),
+    leftOut: HashSet.empty(),
+    askAgainAt: Infinity,
+    overQuota: VectorClock.empty,
+    roomAt: Infinity,
+    notBefore: -Infinity,
+    stale: false,
+    empties: 0,
+    deferred: undefined,
+    complete: false,
+    lastSyncAt: undefined,
+    tellAt: undefined
+  }
+})
+
+/** The session after it heard of our state: progress will be told, together with what else comes within a moment. */
+export const withLocal = (session: Session, local: Snapshot, now: number): Session =>
+  local.version <= session.local.version
+    ? session
+    : {
+        ...Coverage.remember(session, local),
+        local,
+        isDigestDue: session.isDigestDue || isChangedUnderClock(session.local, local),
+        inbound: {
+          ...session.inbound,
+          tellAt: session.inbound.tellAt ?? now + times.tell,
+          roomAt: hasRoom(session, local) ? Math.min(session.inbound.roomAt, now) : session.inbound.roomAt
+        }
+      }
+
+/** Whether there may be room again for what the quota kept out: rows were purged. */
+const hasRoom = ({ inbound, local }: Session, { purges }: Snapshot): boolean =>
+  purges !== local.purges && !HashMap.isEmpty(inbound.overQuota)
+
+/** Whether rows have changed while the clock has not: rows that it had covered before, or that it does not cover. */
+const isChangedUnderClock = (before: Snapshot, after: Snapshot): boolean =>
+  !Digest.equals(before.digest, after.digest) && VectorClock.includes(before.clock, after.clock)
+
+/** Whether every row is covered by the clock, and nothing that it covers was removed by hand. */
+export const isSettled = ({ clock, tops, holdings, purges }: Snapshot): boolean =>
+  HashMap.isEmpty(purges) &&
+  HashMap.every(VectorClock.difference(tops, clock), (_, node) => !HashMap.has(holdings, node))
+
+/**
+ * What a message tells of our rows: the digest that belongs to our clock, or that of all rows, where there are some that the clock
+ * does not cover, or some that were purged.
+ */
+export const digestsOf = (local: Snapshot): Pick<Ack, "digest" | "rows"> => {
+  const text = Option.some(Digest.toText(local.digest))
+  return isSettled(local) ? { digest: text, rows: Option.none() } : { digest: Option.none(), rows: text }
+}
+
+/**
+ * The session at the time of its next event. Where the clock was set back, all that was to be done after some time is to be done after
+ * that time still.
+ */
+export const at = (session: Session, now: number): Session => {
+  const by = now - session.now
+  if (by >= 0) return by === 0 ? session : { ...session, now }
+  const moved = (time: number | undefined) => (time === undefined ? undefined : time + by)
+  const { suspicion, repair, outbound, inbound } = session
+  return {
+    ...session,
+    now,
+    openedAt: session.openedAt + by,
+    heardAt: session.heardAt + by,
+    pingedAt: session.pingedAt + by,
+    unansweredAt: moved(session.unansweredAt),
+    provedAt: session.provedAt + by,
+    suspicion: suspicion && { ...suspicion, at: suspicion.at + by },
+    repair: {
+      ...repair,
+      beganAt: moved(repair.beganAt),
+      askedAt: moved(repair.askedAt),
+      activeAt: moved(repair.activeAt),
+      due: repair.due + by
+    },
+    outbound: {
+      ...outbound,
+      dirty: HashMap.map(outbound.dirty, (dirty) => ({ ...dirty, due: dirty.due + by, latest: dirty.latest + by }))
+    },
+    inbound: {
+      ...inbound,
+      commitAt: moved(inbound.commitAt),
+      askAgainAt: inbound.askAgainAt + by,
+      roomAt: inbound.roomAt + by,
+      notBefore: inbound.notBefore + by,
+      tellAt: moved(inbound.tellAt)
+    }
+  }
+}

@@ -1,0 +1,213 @@
+/**
+ * One exchange with an existing FERAL node (form 1), in either role, as a state machine without I/O. It takes the events and
+ * makes the actions of a session (`session/State.ts`), and is run in the same way.
+ *
+ * An exchange is: `sync_request`, `sync_response`, the dialler's operations, the server's operations, the end. What makes it hard
+ * is what the old nodes do not say:
+ *
+ * - **They ask with one mark for all origins.** An early node sends what is after *our mark for its own id*, whatever the origin.
+ * - **Their clock does not show what they hold.** It is empty after a restart. `V1Memory.ts` says what we ask with.
+ * - **Their word about third origins proves nothing.** What they relay is merged, but only the mark of the peer's own origin moves,
+ *   and with the newest only over what came.
+ * - **The newest drop what carries no scope that they granted**, and say nothing. When a clock shows that nothing was taken, the
+ *   status says so, and one operation at a time is offered until it is.
+ * - **They take little at a time.** An early node takes one frame under 1 MiB; the rest goes in the next exchange.
+ * - **An early node takes what came last for the newest.** Where what we sent lost against what it sent in the same exchange, it gets
+ *   the winner back, once.
+ */
+import { Redacted, Result } from "effect"
+import {
+  DuplicateNodeId,
+  PassphraseMismatch,
+  PassphraseUnset,
+  PeerRemoved,
+  PeerTimeout,
+  ProtocolViolation,
+  RateLimited
+} from "../SyncFailure.ts"
+import { isSamePassphrase } from "../Handshake.ts"
+import type { NodeId } from "../../replica/NodeId.ts"
+import type { Event } from "../SessionState.ts"
+import * as VectorClock from "../../replica/VectorClock.ts"
+import { closeCodes, limits } from "../Wire.ts"
+import * as Memory from "./V1Memory.ts"
+import * as Receiving from "./V1Receive.ts"
+import { failureOf } from "./V1Refusal.ts"
+import * as Sending from "./V1Send.ts"
+import { deadline, done, end, everything, type Exchange, send, type Step } from "./V1State.ts"
+import * as Wire from "./V1Wire.ts"
+
+export type { Memory } from "./V1Memory.ts"
+export { deadline, initial, isUnfinished, remember, view } from "./V1State.ts"
+export type { Exchange, Options, Remembered, Step } from "./V1State.ts"
+
+/** The first step: the dialler speaks first. */
+export const open = (exchange: Exchange): Step => {
+  const { options, local, since } = exchange
+  const { self, expected, passphrase } = options
+  if (options.role === "server") return [exchange, []]
+  // Who will answer, and what it will report, is not known yet: what it reported last time is the best guess.
+  const memory = expected === undefined ? undefined : options.memories.get(expected)
+  const asked =
+    expected === undefined
+      ? everything
+      : Memory.ask(memory, local.clock, memory?.clock ?? VectorClock.empty, expected, self, since)
+  const text = Wire.encode({
+    type: "sync_request",
+    nodeId: self,
+    clock: asked.clock,
+    passphrase: Redacted.value(passphrase)
+  })
+  return [{ ...exchange, asked }, [send(text)]]
+}
+
+/** What happens next. */
+export const step = (before: Exchange, event: Event): Step => {
+  if (before.phase === "closed") return [before, []]
+  // A clock that was set back makes no wait longer.
+  const exchange = event.now < before.since ? { ...before, since: event.now } : before
+  switch (event._tag) {
+    case "Received":
+      if (exchange.phase === "greeting" && event.text.length > limits.greetingBytes) {
+        return end(exchange, new ProtocolViolation({ detail: `a greeting of ${event.text.length} characters` }))
+      }
+      return Result.match(Wire.decode(event.text), {
+        onFailure: (failure) => end(exchange, failure),
+        onSuccess: (message) => onMessage(exchange, message, event.now)
+      })
+    case "Limited":
+      return exchange.phase === "greeting" ? tooMany(exchange, Math.ceil(event.wait / 1000)) : [exchange, []]
+    case "Delta":
+      return event.request === exchange.reading ? Sending.onDelta(exchange, event.delta, event.now) : [exchange, []]
+    case "Committed":
+      return onCommitted(exchange, event, event.now)
+    case "Uncommitted":
+      // It is for the next exchange to bring it again.
+      return [
+        { ...exchange, phase: "closed" },
+        [{ _tag: "Close", code: closeCodes.internal_error, reason: "store unavailable", failure: undefined }]
+      ]
+    case "Tick":
+      return event.now < deadline(exchange)
+        ? [exchange, []]
+        : end(exchange, new PeerTimeout({ waitedFor: "answer", seconds: (event.now - exchange.since) / 1000 }))
+    case "Refuse":
+      return end(exchange, event.failure)
+    case "Stop":
+      return [
+        { ...exchange, phase: "closed" },
+        [{ _tag: "Close", code: event.code, reason: event.reason, failure: undefined }]
+      ]
+    case "Alive":
+    case "Changed":
+    case "Compare":
+    case "Scanned":
+      return [exchange, []]
+  }
+}
+
+const onMessage = (exchange: Exchange, message: Wire.Message, now: number): Step => {
+  const { options, phase } = exchange
+  switch (message.type) {
+    case "sync_error":
+      return end(exchange, failureOf(message, exchange.peer ?? options.remote, options.self))
+    case "sync_request":
+      return phase === "greeting" && options.role === "server"
+        ? onRequest(exchange, message, now)
+        : unexpected(exchange, message)
+    case "sync_response":
+      return phase === "greeting" && options.role === "dialler"
+        ? onResponse(exchange, message, now)
+        : unexpected(exchange, message)
+    case "sync_data":
+      return phase === "receiving" ? Receiving.onData(exchange, message, now) : unexpected(exchange, message)
+  }
+}
+
+const unexpected = (exchange: Exchange, { type }: Wire.Message): Step =>
+  end(exchange, new ProtocolViolation({ detail: `${type} out of turn` }))
+
+const onRequest = (exchange: Exchange, request: Wire.Request, now: number): Step => {
+  const { options } = exchange
+  const { previous } = options
+  const isCurrent = isSamePassphrase(Redacted.value(options.passphrase), request.passphrase)
+  const isPrevious = previous !== undefined && isSamePassphrase(Redacted.value(previous), request.passphrase)
+  if (!isCurrent && !isPrevious) {
+    const failure =
+      request.passphrase === ""
+        ? new PassphraseUnset({ by: options.remote })
+        : new PassphraseMismatch({ by: "this node" })
+    return end(
+      exchange,
+      failure,
+      Wire.encode({ type: "sync_error", message: "Invalid passphrase", reason: "invalid_passphrase" })
+    )
+  }
+  if (request.nodeId === options.self) return duplicate(exchange)
+  if (options.isRemoved?.(request.nodeId) === true) return removed(exchange, request.nodeId)
+  const shown = isCurrent ? exchange : { ...exchange, options: { ...options, isPrevious } }
+  const met = meet(shown, request.nodeId, request.clock, now)
+  return [
+    { ...met, asked: met.needed, phase: "receiving" },
+    [
+      send(Wire.encode({ type: "sync_response", nodeId: options.self, clock: met.needed.clock })),
+      { _tag: "Established", peer: request.nodeId }
+    ]
+  ]
+}
+
+const onResponse = (exchange: Exchange, response: Wire.Response, now: number): Step => {
+  const { expected, self } = exchange.options
+  if (response.nodeId === self) return duplicate(exchange)
+  if (exchange.options.isRemoved?.(response.nodeId) === true) return removed(exchange, response.nodeId)
+  const met = meet(exchange, response.nodeId, response.clock, now)
+  // Asked as somebody else: what was reported was not meant for this node, so it is asked once more.
+  const isOther = expected !== undefined && expected !== response.nodeId
+  const asked = isOther ? { ...met.asked, isWhole: false } : met.asked
+  const [sending, actions] = Sending.start({ ...met, asked, needed: isOther ? everything : met.needed }, now)
+  return [sending, [{ _tag: "Established", peer: response.nodeId }, ...actions]]
+}
+
+const removed = (exchange: Exchange, nodeId: NodeId): Step => {
+  const failure = new PeerRemoved({ nodeId })
+  return end(exchange, failure, Wire.encode({ type: "sync_error", message: failure.message, reason: "removed" }))
+}
+
+const duplicate = (exchange: Exchange): Step => end(exchange, new DuplicateNodeId({ nodeId: exchange.options.self }))
+
+/** Notes who is there. */
+const meet = (exchange: Exchange, peer: NodeId, clock: VectorClock.VectorClock, now: number): Exchange => {
+  const { options, local } = exchange
+  const found = options.memories.get(peer)
+  const memory = found ?? Memory.none
+  const late = options.late.get(peer) ?? new Map()
+  return {
+    ...exchange,
+    since: now,
+    peer,
+    memory,
+    reported: clock,
+    known: clock,
+    needed: Memory.ask(found, local.clock, clock, peer, options.self, now),
+    isNewest: memory.isNewest,
+    takesNothing: Memory.tookNothing(memory, clock),
+    tooLarge: memory.tooLarge,
+    returns: new Map([...memory.returns.map((one) => [Receiving.rowOf(one), one] as const), ...late]),
+    late,
+    sentRows: memory.sentRows,
+    quarantined: memory.quarantined
+  }
+}
+
+const onCommitted = (exchange: Exchange, committed: Receiving.Committed, now: number): Step => {
+  const [next, actions] = Receiving.onCommitted(exchange, committed, now)
+  if (actions.length > 0 || next.taking !== undefined || !next.isAllReceived) return [next, actions]
+  return next.options.role === "dialler" ? done(next) : Sending.start(next, now)
+}
+
+/** Its passphrase is not even looked at. */
+const tooMany = (exchange: Exchange, seconds: number): Step => {
+  const message = `Too many attempts with a wrong passphrase: wait ${seconds} s`
+  const text = Wire.encode({ type: "sync_error", message, reason: "rate_limited" })
+  return end(exchange, new RateLimited({ retryAfterSeconds: seconds }), text)
+}

@@ -1,0 +1,70 @@
+/**
+ * Whether an existing FERAL node is talked to. Its wire shows the passphrase of the dialler to the other end, so it matters who
+ * that can be, and who dials.
+ */
+import type { Address } from "../../peers/Address.ts"
+import { formatAddress } from "../../peers/Address.ts"
+import { LegacyRefused, nextSteps } from "../SyncFailure.ts"
+
+/** `tls`: only where a certificate of our CA vouches for the other end. */
+export type Policy = "off" | "tls" | "on"
+
+/** What the user has said of existing FERAL nodes, and of certificates. */
+export interface Rules {
+  readonly legacy: Policy
+  /** How this node uses TLS. */
+  readonly mode: "ca" | "auto"
+  readonly requireClientCert: boolean
+}
+
+type Tls = "ca" | "auto" | "none"
+
+/**
+ * Why a node that came is not talked to; nothing when it is. It shows its own passphrase, and ours is not sent. Without TLS the
+ * memory goes in clear to whoever proves the passphrase: `on` allows that, but not where clients have to show certificates.
+ */
+export const refusalOfComer = ({ legacy, requireClientCert }: Rules, tls: Tls, remote: string) => {
+  const isVouchedFor = tls === "ca" && legacy === "tls"
+  if (isVouchedFor || (legacy === "on" && (tls !== "none" || !requireClientCert))) return undefined
+  if (legacy === "on") {
+    return refused(remote, `without TLS, and FERAL_SYNC_REQUIRE_CLIENT_CERT asks for a certificate`)
+  }
+  return refusal(legacy, tls, remote)
+}
+
+/**
+ * Why a node that we dial is not talked to; nothing when it is. Our passphrase goes to it: to a node that a certificate of our CA
+ * vouches for, or in clear to an address that the user has named so. What was discovered is never trusted with it.
+ */
+export const refusalOfDialled = (rules: Rules, tls: Tls, address: Address): LegacyRefused | undefined => {
+  const { legacy, mode } = rules
+  const remote = formatAddress(address)
+  if (legacy !== "off" && tls === "ca") return undefined
+  if (isDialledPlain(rules, address)) return undefined
+  if (legacy !== "on") return refusal(legacy, tls, remote)
+  return refused(
+    remote,
+    mode === "ca"
+      ? "and shows no certificate: with a CA, nothing is dialled in clear"
+      : `and nothing vouches for it, so the passphrase is not shown to it; ${nextSteps.LegacyUnnamed}`
+  )
+}
+
+/** Whether an address is dialled without TLS. */
+export const isDialledPlain = ({ legacy, mode }: Rules, { plain }: Address): boolean =>
+  plain === true && legacy === "on" && mode === "auto"
+
+const refusal = (legacy: "off" | "tls", tls: Tls, remote: string) =>
+  refused(
+    remote,
+    legacy === "off"
+      ? `which FERAL_SYNC_LEGACY=off keeps out: ${nextSteps.LegacyKeptOut}`
+      : tls === "none"
+        ? `without TLS: the passphrase and the memory would have travelled in clear; ${nextSteps.LegacyExposed}`
+        : `and the passphrase would have been shown to a node that no certificate vouches for; ${nextSteps.LegacyExposed}`
+  )
+
+const refused = (remote: string, why: string) =>
+  new LegacyRefused({
+    detail: `${remote} speaks the wire of existing FERAL nodes${why.startsWith("which") ? "," : ""} ${why}`
+  })

@@ -1,0 +1,53 @@
+/**
+ * The local HTTP interface of a running node, for the CLI. See `api/Contract.ts` for what it offers and
+ * `api/Server.ts` for where.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Context, Effect, Layer, Ref } from "effect"
+import * as Handlers from "./Handlers.ts"
+import * as Server from "./Server.ts"
+import { Config } from "../../node/Config.ts"
+import type { StoreUnavailable } from "../../node/NodeFailure.ts"
+import * as Home from "../../node/Home.ts"
+import type { Memory } from "../../memory/Memory.ts"
+import type { Peers } from "../../peers/Peers.ts"
+import type { Store } from "../../store/Store.ts"
+import type { Transport } from "../../transport/Transport.ts"
+
+export class Api extends Context.Service<
+  Api,
+  {
+    /** The port on 127.0.0.1; `null` when it is off or cannot be had. */
+    readonly port: number | null
+    /** Whether commands can reach the node through the socket in its data directory. */
+    readonly hasSocket: boolean
+  }
+>()("feral-sync/services/admin/api/Api") {
+  /** Serves on the socket in the data directory, and on the port, until the scope closes. */
+  static readonly layer: Layer.Layer<Api, StoreUnavailable, Needed> = Layer.effect(
+    Api,
+    Effect.suspend(() => make(true))
+  ).pipe(Layer.provide(NodeFileSystem.layer))
+
+  /** Serves on the port alone: for a node without a data directory. */
+  static readonly layerPort: Layer.Layer<Api, StoreUnavailable, Needed> = Layer.effect(
+    Api,
+    Effect.suspend(() => make(false))
+  ).pipe(Layer.provide(NodeFileSystem.layer))
+}
+
+type Needed = Config | Memory | Store | Peers | Transport
+
+const make = Effect.fnUntraced(function* (isOnSocket: boolean) {
+  const settings = yield* Config
+  // `status` shows the port, which is known only when it is taken.
+  const taken = yield* Ref.make<number | null>(null)
+  const open = yield* Handlers.makePublic(Ref.get(taken))
+  const port = settings.apiPort === 0 ? null : yield* Server.loopback(settings.apiPort, open)
+  yield* Ref.set(taken, port)
+  if (!isOnSocket) return Api.of({ port, hasSocket: false })
+  const app = yield* Handlers.make(Ref.get(taken))
+  yield* Home.ensure(settings.home)
+  const hasSocket = yield* Server.local(Home.paths(settings.home).socket, app)
+  return Api.of({ port, hasSocket })
+})

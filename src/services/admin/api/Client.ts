@@ -1,0 +1,171 @@
+/**
+ * A running node as seen from another process: the interface of the node over the Unix socket in its data directory.
+ *
+ * A write is sent once: when the node goes away while it answers, nobody knows whether it was done, and the failure says so.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { Context, Effect, Layer, Option, Stream } from "effect"
+import { HttpClient, HttpClientRequest } from "effect/http"
+import { HttpApiClient } from "effect/http-api"
+import { existsSync } from "node:fs"
+import type { Archive } from "../Archive.ts"
+import {
+  InputInvalid,
+  OperationTooLarge,
+  OriginsKept,
+  PurgeRefused,
+  RowNotFound,
+  StoreUnavailable
+} from "../../node/NodeFailure.ts"
+import * as Home from "../../node/Home.ts"
+import { Memory, type Page } from "../../memory/Memory.ts"
+import type { Origins } from "../Origins.ts"
+import type { Purging } from "../Purging.ts"
+import type { NodeStatus, PeerStatus } from "../../node/Status.ts"
+import type { Verification } from "../Verification.ts"
+import * as Contract from "./Contract.ts"
+import * as Socket from "./Socket.ts"
+
+export class Client extends Context.Service<
+  Client,
+  {
+    readonly status: Effect.Effect<NodeStatus, StoreUnavailable>
+    readonly peers: Effect.Effect<ReadonlyArray<PeerStatus>, StoreUnavailable>
+    /** The memory of the node. `changes` begins with the request and ends with the node. */
+    readonly memory: Memory["Service"]
+    readonly archive: Archive
+    readonly verification: Verification
+    readonly purging: Purging
+    readonly origins: Origins
+  }
+>()("feral-sync/services/admin/api/Client") {}
+
+/** The client of the node that runs on a data directory; none when no node answers there. */
+export const connect = Effect.fn("Client.connect")(function* (home: string) {
+  const { socket } = Home.paths(home)
+  if (!existsSync(socket)) return Option.none()
+  const socketPath = yield* Socket.reachable(socket)
+  if (!(yield* Socket.answers(socketPath))) return Option.none()
+  const http = yield* Layer.build(NodeHttpClient.layerNodeHttpOptions({ socketPath, keepAlive: true }))
+  return Option.some(yield* Effect.provide(make, http))
+}, Effect.provide(NodeFileSystem.layer))
+
+/** The memory of the node that runs on a data directory. */
+export const layerMemory = (home: string): Layer.Layer<Memory, StoreUnavailable> =>
+  Layer.effect(
+    Memory,
+    Effect.flatMap(
+      connect(home),
+      Option.match({
+        onSome: ({ memory }) => Effect.succeed(memory),
+        onNone: () => Effect.fail(new StoreUnavailable({ reason: "not found", detail: `no node answers in ${home}` }))
+      })
+    )
+  )
+
+const make = Effect.gen(function* () {
+  const client = yield* HttpApiClient.make(Contract.Contract, {
+    transformClient: HttpClient.mapRequest(HttpClientRequest.prependUrl("http://localhost"))
+  })
+
+  /** A list without a limit is fetched page by page. */
+  const all = <Row extends { readonly id: string }, E>(
+    list: (request: { readonly query: Page }) => Effect.Effect<ReadonlyArray<Row>, E>
+  ) =>
+    Effect.fnUntraced(function* ({ after, limit = Number.MAX_SAFE_INTEGER }: Page = {}) {
+      const rows: Array<Row> = []
+      let last = after
+      while (rows.length < limit) {
+        const size = Math.min(limit - rows.length, pageSize)
+        const page = yield* answered(list({ query: { ...(last === undefined ? {} : { after: last }), limit: size } }))
+        for (const row of page) rows.push(row)
+        if (page.length < size) break
+        last = page[page.length - 1]?.id
+      }
+      return rows
+    })
+
+  const memory = Memory.of({
+    notes: {
+      put: (payload) => answered(client.notes.put({ payload })),
+      edit: (id, content) => answered(client.notes.edit({ query: { id }, payload: { content } })),
+      delete: (id) => answered(client.notes.delete({ query: { id } })),
+      list: all(client.notes.list)
+    },
+    facts: {
+      set: (payload) => answered(client.facts.set({ payload })),
+      add: (payload) => answered(client.facts.add({ payload })),
+      delete: (id) => answered(client.facts.delete({ query: { id } })),
+      list: all(client.facts.list)
+    },
+    episodes: {
+      record: (payload) => answered(client.episodes.record({ payload })),
+      list: all(client.episodes.list)
+    },
+    executionLog: {
+      append: (payload) => answered(client.log.append({ payload })),
+      list: all(client.log.list)
+    },
+    // The first search makes the index, which takes as long as there is much to find.
+    search: ({ query, limit = 20 }) =>
+      answered(client.search({ payload: { query, limit: Math.min(limit, Contract.maxPage) } }), "10 minutes"),
+    changes: Stream.unwrap(client.changes()).pipe(Stream.catch(() => Stream.empty))
+  })
+  const archive: Archive = {
+    header: answered(client.archive.header()),
+    page: (after) => answered(client.archive.page({ payload: { after } })),
+    take: (lines, isLasting = true) => answered(client.archive.take({ payload: { lines, isLasting } }))
+  }
+  const verification: Verification = {
+    damage: answered(client.verify.damage(), "1 hour"),
+    audit: answered(client.verify.audit(), "1 hour"),
+    compare: answered(client.verify.compare(), "1 hour")
+  }
+  const purging: Purging = {
+    purge: (payload) => answered(client.purge({ payload }), "10 minutes")
+  }
+  const origins: Origins = {
+    list: answered(client.origins.list()),
+    forget: (payload) => answered(client.origins.forget({ payload }))
+  }
+  return Client.of({
+    status: answered(client.status()),
+    peers: answered(client.peers()),
+    memory,
+    archive,
+    verification,
+    purging,
+    origins
+  })
+})
+
+/** Rows in one request: entries may be large. */
+const pageSize = 250
+
+type Known = StoreUnavailable | RowNotFound | OperationTooLarge | InputInvalid | PurgeRefused | OriginsKept
+
+const isKnown = <E>(error: E): error is Extract<E, Known> =>
+  error instanceof StoreUnavailable ||
+  error instanceof RowNotFound ||
+  error instanceof OperationTooLarge ||
+  error instanceof InputInvalid ||
+  error instanceof PurgeRefused ||
+  error instanceof OriginsKept
+
+/** The failures of the node as they are; everything else is a node that does not answer as it should. */
+const answered = <A, E>(
+  request: Effect.Effect<A, E>,
+  within: "30 seconds" | "10 minutes" | "1 hour" = "30 seconds"
+): Effect.Effect<A, Extract<E, Known> | StoreUnavailable> =>
+  request.pipe(
+    Effect.timeoutOrElse({
+      duration: within,
+      orElse: () => Effect.fail(lost(`the node did not answer for ${within}`))
+    }),
+    Effect.mapError((error) =>
+      isKnown(error) ? error : lost("the node stopped answering, and a write may or may not be done", error)
+    )
+  )
+
+const lost = (detail: string, cause?: unknown) => new StoreUnavailable({ reason: "other", detail, cause })

@@ -1,0 +1,200 @@
+/**
+ * The local HTTP interface of a running node, as data: server and client are both derived from it.
+ *
+ * Lists are paged: at most `maxPage` rows for one request, in the order of their ids, after the id `after`. Errors are JSON
+ * with `_tag`; the status codes are 400 for `InputInvalid`, `PurgeRefused` and `OriginsKept`, 404 for `RowNotFound`, 413 for `OperationTooLarge` and 503 for
+ * `StoreUnavailable`.
+ */
+import { Schema } from "effect"
+import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
+import { Operation } from "../../../core/replica/Operation.ts"
+import * as Row from "../../../core/replica/Row.ts"
+import * as Archive from "../Archive.ts"
+import * as Failure from "../../node/NodeFailure.ts"
+import { Match, SearchInput, Written } from "../../memory/Memory.ts"
+import * as Purging from "../Purging.ts"
+import * as Origins from "../Origins.ts"
+import { AuditedRows, Compared, NodeStatus, PeerStatus } from "../../node/Status.ts"
+
+/** Rows in one answer, at most. */
+export const maxPage = 1000
+
+const Unavailable = Failure.StoreUnavailable.pipe(HttpApiSchema.status(503))
+const TooLarge = Failure.OperationTooLarge.pipe(HttpApiSchema.status(413))
+const NotFound = Failure.RowNotFound.pipe(HttpApiSchema.status(404))
+
+const Kept = Failure.OriginsKept.pipe(HttpApiSchema.status(400))
+const Refused = Failure.PurgeRefused.pipe(HttpApiSchema.status(400))
+const Invalid = Failure.InputInvalid.pipe(HttpApiSchema.status(400))
+
+/** The input of a write as it came. `Memory` decodes it, so that a wrong one is the same failure here as in a program. */
+const Input = Schema.Unknown
+
+const query = {
+  after: Schema.optionalKey(Schema.String),
+  limit: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxPage })))
+}
+// Not a part of the path: an id may be `..`, which URLs do not keep.
+const byId = { id: Schema.String }
+
+/** A commit; see `Store.changes`. */
+const Change = Schema.Struct({ version: Schema.Natural, operations: Schema.Array(Operation) })
+
+/** How the node is. */
+export const node = HttpApiGroup.make("node", { topLevel: true }).add(
+  HttpApiEndpoint.get("status", "/status", { success: NodeStatus, error: Unavailable }),
+  HttpApiEndpoint.get("peers", "/peers", { success: Schema.Array(PeerStatus) })
+)
+
+/** Whether everything is there; see `Verification.ts`. Each part may take minutes. */
+export const verify = HttpApiGroup.make("verify")
+  .add(
+    HttpApiEndpoint.post("damage", "/damage", { success: Schema.Array(Schema.String), error: Unavailable }),
+    HttpApiEndpoint.post("audit", "/audit", { success: AuditedRows, error: Unavailable }),
+    HttpApiEndpoint.post("compare", "/compare", { success: Schema.Array(Compared), error: Unavailable })
+  )
+  .prefix("/verify")
+
+/** What its memory has of some words. */
+export const search = HttpApiGroup.make("search", { topLevel: true }).add(
+  HttpApiEndpoint.post("search", "/search", {
+    payload: Schema.Struct({
+      query: SearchInput.fields.query,
+      limit: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxPage }))
+    }),
+    success: Schema.Array(Match),
+    error: Unavailable
+  })
+)
+
+/** Removes rows of an unknown kind, or of an origin; see `Purging.ts`. */
+export const purge = HttpApiGroup.make("purge", { topLevel: true }).add(
+  HttpApiEndpoint.post("purge", "/purge", {
+    payload: Purging.Request,
+    success: Purging.Purged,
+    error: [Unavailable, Refused]
+  })
+)
+
+/** The nodes that have written something; see `Origins.ts`. */
+export const origins = HttpApiGroup.make("origins")
+  .add(
+    HttpApiEndpoint.get("list", "/", { success: Schema.Array(Origins.OriginStatus), error: Unavailable }),
+    HttpApiEndpoint.post("forget", "/forget", {
+      payload: Origins.Request,
+      success: Origins.Forgotten,
+      error: [Unavailable, Kept]
+    })
+  )
+  .prefix("/origins")
+
+/** All of it as lines, out and in; see `Archive.ts`. */
+export const archive = HttpApiGroup.make("archive")
+  .add(
+    HttpApiEndpoint.get("header", "/header", { success: Schema.String, error: Unavailable }),
+    HttpApiEndpoint.post("page", "/page", {
+      payload: Schema.Struct({ after: Archive.Page.fields.after }),
+      success: Archive.Page,
+      error: Unavailable
+    }),
+    HttpApiEndpoint.post("take", "/take", {
+      payload: Schema.Struct({
+        lines: Schema.Array(Schema.String).check(Schema.isMaxLength(Archive.batch.lines)),
+        isLasting: Schema.optionalKey(Schema.Boolean)
+      }),
+      success: Archive.Taken,
+      error: Unavailable
+    })
+  )
+  .prefix("/archive")
+
+/** What happens in its memory. */
+export const events = HttpApiGroup.make("events", { topLevel: true }).add(
+  // One line of JSON for each commit from now on, until the node stops.
+  HttpApiEndpoint.get("changes", "/changes", {
+    success: HttpApiSchema.StreamNdjson({ schema: Change, maxElementBytes: "64 MiB" })
+  })
+)
+
+export const notes = HttpApiGroup.make("notes")
+  .add(
+    HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Note), error: Unavailable }),
+    HttpApiEndpoint.post("put", "/", {
+      payload: Input,
+      success: Written,
+      error: [Unavailable, TooLarge, Invalid]
+    }),
+    HttpApiEndpoint.patch("edit", "/", {
+      query: byId,
+      payload: Input,
+      success: Written,
+      error: [Unavailable, TooLarge, NotFound, Invalid]
+    }),
+    HttpApiEndpoint.delete("delete", "/", {
+      query: byId,
+      success: Written,
+      error: [Unavailable, TooLarge, NotFound]
+    })
+  )
+  .prefix("/notes")
+
+export const facts = HttpApiGroup.make("facts")
+  .add(
+    HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Fact), error: Unavailable }),
+    HttpApiEndpoint.put("set", "/", {
+      payload: Input,
+      success: Written,
+      error: [Unavailable, TooLarge, Invalid]
+    }),
+    HttpApiEndpoint.post("add", "/", {
+      payload: Input,
+      success: Written,
+      error: [Unavailable, TooLarge, Invalid]
+    }),
+    HttpApiEndpoint.delete("delete", "/", {
+      query: byId,
+      success: Written,
+      error: [Unavailable, TooLarge, NotFound]
+    })
+  )
+  .prefix("/facts")
+
+export const episodes = HttpApiGroup.make("episodes")
+  .add(
+    HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Episode), error: Unavailable }),
+    HttpApiEndpoint.post("record", "/", {
+      payload: Input,
+      success: Written,
+      error: [Unavailable, TooLarge, Invalid]
+    })
+  )
+  .prefix("/episodes")
+
+export const log = HttpApiGroup.make("log")
+  .add(
+    HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Execution), error: Unavailable }),
+    HttpApiEndpoint.post("append", "/", {
+      payload: Input,
+      success: Written,
+      error: [Unavailable, TooLarge, Invalid]
+    })
+  )
+  .prefix("/log")
+
+/** For the owner of the data directory. */
+export class Contract extends HttpApi.make("feral-sync").add(
+  node,
+  verify,
+  search,
+  purge,
+  origins,
+  archive,
+  events,
+  notes,
+  facts,
+  episodes,
+  log
+) {}
+
+/** For whoever is on this machine: nothing of the memory. */
+export class Public extends HttpApi.make("feral-sync-public").add(node) {}

@@ -1,0 +1,57 @@
+/**
+ * What `status` shows of a running node, put together from the services that know it.
+ */
+import { Clock, Effect } from "effect"
+import type { NodeId } from "../../../core/replica/NodeId.ts"
+import { Config } from "../../node/Config.ts"
+import { LogSink } from "../../node/LogSink.ts"
+import { Peers } from "../../peers/Peers.ts"
+import type { NodeStatus } from "../../node/Status.ts"
+import { Store } from "../../store/Store.ts"
+import { Transport } from "../../transport/Transport.ts"
+import { version } from "../../node/Version.ts"
+import * as ReplicaState from "./ReplicaState.ts"
+import * as TombstoneState from "./TombstoneState.ts"
+
+/** The status of a running node, which counts its uptime from now on. `apiPort` is asked for each time. */
+export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<number | null>) {
+  const settings = yield* Config
+  const store = yield* Store
+  const peers = yield* Peers
+  const transport = yield* Transport
+  const log = yield* LogSink
+  const started = yield* Clock.currentTimeMillis
+  return Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const tlsExpiresAt = yield* transport.tlsExpiresAt
+    const { damage, node_id, vector_clock, digest, counts, opaque } = yield* ReplicaState.read(store)
+    const { lines: lost } = log.lost()
+    const rows = yield* peers.status
+    const connected = rows.flatMap(({ node_id: id, state }) => (id !== null && state === "live" ? [id] : []))
+    const removed = yield* peers.removed ?? Effect.succeed(new Set<NodeId>())
+    const tombstones = yield* TombstoneState.read(store, removed, new Set(connected), now)
+    const alarms = yield* ReplicaState.alarms(store, settings, rows)
+    return {
+      ...damage,
+      node_id,
+      version,
+      port: peers.port,
+      api_port: yield* apiPort,
+      tls: transport.tls,
+      ...(tlsExpiresAt === undefined ? {} : { tls_expires_at: tlsExpiresAt / 1000 }),
+      legacy: settings.legacy,
+      uptime_seconds: Math.max(0, Math.round((now - started) / 1000)),
+      vector_clock,
+      digest,
+      counts,
+      opaque,
+      peer_limits: ReplicaState.peerLimits(settings),
+      ...tombstones,
+      ...(alarms.length === 0 ? {} : { alarms }),
+      ...(lost === 0 ? {} : { log_lines_lost: lost }),
+      ...(peers.acceptsPrevious === true ? { accepts_previous_passphrase: true } : {}),
+      discovery: yield* peers.discovery,
+      peers: rows
+    } satisfies NodeStatus
+  })
+})

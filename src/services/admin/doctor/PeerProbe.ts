@@ -1,0 +1,132 @@
+/**
+ * Dials a node to learn whether both sides would let each other in, and nothing else.
+ *
+ * It is a handshake as every other, with our own id, up to the point where both sides have proved themselves: then it ends.
+ * A node of ours is told so in the greeting, and answers without meeting us; an existing FERAL node is left after its first
+ * answer. Nothing of the memory is asked for or sent.
+ */
+import { Clock, Effect, HashMap, Option, Queue, type Redacted, type Scope } from "effect"
+import { type Address, formatAddress } from "../../../core/peers/Address.ts"
+import * as Digest from "../../../core/replica/Digest.ts"
+import { PeerClosed, type SessionFailure } from "../../../core/sync/SyncFailure.ts"
+import * as Hlc from "../../../core/replica/Hlc.ts"
+import * as Exchange from "../../../core/sync/v1/V1Exchange.ts"
+import * as Policy from "../../../core/sync/v1/V1Policy.ts"
+import type { NodeId } from "../../../core/replica/NodeId.ts"
+import type { Snapshot } from "../../../core/replica/Replica.ts"
+import * as Session from "../../../core/sync/Session.ts"
+import type { Settings } from "../../node/Config.ts"
+import type { PeerUnreachable, TlsHandshakeFailed } from "../../node/NodeFailure.ts"
+import { dial } from "../../peers/Dial.ts"
+import type { Machine } from "../../peers/SessionRunner.ts"
+import { type Connection, Transport } from "../../transport/Transport.ts"
+
+/** Who dials. */
+export interface Self {
+  readonly nodeId: NodeId
+  readonly passphrase: Redacted.Redacted<string>
+  readonly key: Redacted.Redacted<Uint8Array>
+}
+
+/** Who answered. */
+export interface Met {
+  readonly nodeId: NodeId | undefined
+  readonly protocol: 1 | 2
+  readonly tls: Connection["tls"]
+  /** How far its clock is ahead of ours (ms); existing FERAL nodes do not tell. */
+  readonly offset: number | undefined
+}
+
+type Failure = SessionFailure | PeerUnreachable | TlsHandshakeFailed
+
+export const probe = Effect.fn("Probe.probe")(function* (
+  settings: Settings,
+  self: Self,
+  address: Address
+): Effect.fn.Return<Met, Failure, Transport | Scope.Scope> {
+  const remote = formatAddress(address)
+  const transport = yield* Transport
+  const connection = yield* dial(transport, settings, address)
+  const limits = { maxFrameBytes: settings.maxFrameBytes, maxDriftMs: settings.maxClockDriftMs }
+  const common = { ...limits, role: "dialler", self: self.nodeId, remote, expected: undefined } as const
+  const { form: protocol, tls, nonces, binding } = connection
+  if (protocol === 2) {
+    const options = {
+      ...common,
+      key: self.key,
+      nonces,
+      binding,
+      openedAt: Hlc.zero,
+      met: new Set<NodeId>(),
+      revision: connection.revision,
+      maxRecvBytes: settings.maxRecvBytes,
+      isProbe: true
+    }
+    const machine = {
+      ...Session,
+      begin: (local: Snapshot, now: number) => Session.open(Session.initial(options, local, now))
+    }
+    const { peer, offset } = yield* converse(connection, machine)
+    return { nodeId: peer, protocol, tls, offset }
+  }
+  const refusal = Policy.refusalOfDialled({ ...settings, mode: transport.tls }, tls, address)
+  if (refusal !== undefined) {
+    yield* connection.close(1000, "")
+    return yield* refusal
+  }
+  const options = {
+    ...common,
+    passphrase: self.passphrase,
+    memories: new Map(),
+    scopes: new Map(),
+    late: new Map(),
+    scope: Option.getOrUndefined(settings.legacyScope)
+  }
+  const machine = {
+    ...Exchange,
+    begin: (local: Snapshot, now: number) => Exchange.open(Exchange.initial(options, local, now))
+  }
+  const { peer } = yield* converse(connection, machine)
+  return { nodeId: peer, protocol, tls, offset: undefined }
+})
+
+const nothing: Snapshot = {
+  version: 0,
+  clock: HashMap.empty(),
+  tops: HashMap.empty(),
+  digest: Digest.empty,
+  holdings: HashMap.empty(),
+  purges: HashMap.empty()
+}
+
+/** Speaks until the handshake is done, and then hangs up. */
+const converse = Effect.fnUntraced(function* <S>(
+  connection: Connection,
+  machine: Machine<S>
+): Effect.fn.Return<Session.View, SessionFailure> {
+  let [state, actions] = machine.begin(nothing, yield* Clock.currentTimeMillis)
+  for (;;) {
+    for (const action of actions) {
+      if (action._tag === "Send") yield* connection.send(action.text)
+      if (action._tag === "Established") {
+        yield* connection.close(1000, "")
+        return machine.view(state)
+      }
+      if (action._tag === "Close") {
+        yield* connection.close(action.code, action.reason)
+        return yield* action.failure ?? new PeerClosed({ code: action.code, reason: action.reason })
+      }
+    }
+    const wait = machine.deadline(state) - (yield* Clock.currentTimeMillis)
+    const incoming = yield* Queue.take(connection.incoming).pipe(Effect.timeoutOption(Math.max(0, wait)))
+    const now = yield* Clock.currentTimeMillis
+    ;[state, actions] = machine.step(
+      state,
+      Option.isNone(incoming)
+        ? { _tag: "Tick", now }
+        : incoming.value._tag === "Alive"
+          ? { _tag: "Alive", now, isAnswer: incoming.value.isAnswer === true }
+          : { _tag: "Received", now, text: incoming.value.text }
+    )
+  }
+})

@@ -1,0 +1,152 @@
+/**
+ * What `status` and `peers` show, as programs read it. The field names are a contract.
+ */
+import { Schema } from "effect"
+
+/** The last failure of a peer, with the words that an operator reads. */
+export const LastError = Schema.Struct({ _tag: Schema.String, message: Schema.String })
+
+export const PeerState = Schema.Literals(["connecting", "syncing", "live", "backoff", "refused"])
+export type PeerState = typeof PeerState.Type
+
+/**
+ * One peer. Times are in Unix seconds; `clock_offset_ms` is positive when the peer's clock is ahead. `last_seen_at` is there
+ * when the peer was connected before, and is not now; `uses_previous_passphrase` when it came with the passphrase before the
+ * present one last.
+ */
+export const PeerStatus = Schema.Struct({
+  node_id: Schema.NullOr(Schema.String),
+  address: Schema.String,
+  port: Schema.Natural,
+  source: Schema.Literals(["mdns", "static", "inbound"]),
+  protocol: Schema.NullOr(Schema.Literals([1, 2])),
+  state: PeerState,
+  tls: Schema.NullOr(Schema.Literals(["ca", "auto", "none"])),
+  lag_ops: Schema.NullOr(Schema.Natural),
+  clock_offset_ms: Schema.NullOr(Schema.Int),
+  last_sync_at: Schema.NullOr(Schema.Finite),
+  last_seen_at: Schema.optionalKey(Schema.Finite),
+  uses_previous_passphrase: Schema.optionalKey(Schema.Literal(true)),
+  last_error: Schema.NullOr(LastError)
+})
+export interface PeerStatus extends Schema.Schema.Type<typeof PeerStatus> {}
+
+/**
+ * A peer, after its rows were compared with ours. `behind`: one of the two lacks operations that are under way;
+ * `deferred`: one of the two does not take what is ahead of its clock; `not comparable`: it knows no comparison of rows. `rows_repaired` counts the rows that changed here.
+ */
+export const Compared = Schema.Struct({
+  node_id: Schema.String,
+  result: Schema.Literals(["equal", "repaired", "differs", "behind", "deferred", "not comparable"]),
+  rows_repaired: Schema.Natural,
+  /** Why it stays like that. */
+  reason: Schema.optionalKey(Schema.String)
+})
+export interface Compared extends Schema.Schema.Type<typeof Compared> {}
+
+/** All rows, added up anew, and what was wrong with what was kept of them. */
+export const AuditedRows = Schema.Struct({
+  rows: Schema.Natural,
+  digest: Schema.String,
+  corrected: Schema.Array(Schema.String)
+})
+export interface AuditedRows extends Schema.Schema.Type<typeof AuditedRows> {}
+
+/**
+ * Something that somebody has to look at before anything else. A `notice` may be as it should be.
+ */
+export const Alarm = Schema.Struct({
+  _tag: Schema.String,
+  level: Schema.Literals(["alarm", "notice"]),
+  message: Schema.String
+})
+export interface Alarm extends Schema.Schema.Type<typeof Alarm> {}
+
+/**
+ * Rows of kinds that this version does not know, in bytes: what they take, and may take. `origins` is who wrote them, the most first.
+ * `held_back` are the origins of which rows are kept out because there is no room, with the first timestamp that is kept out.
+ * `purged` is what was removed by hand here and may still be on other nodes.
+ */
+export const OpaqueRows = Schema.Struct({
+  bytes: Schema.Natural,
+  limit_bytes: Schema.NullOr(Schema.Natural),
+  limit_bytes_per_origin: Schema.NullOr(Schema.Natural),
+  origins: Schema.Array(Schema.Struct({ origin: Schema.String, bytes: Schema.Natural })),
+  held_back: Schema.Array(Schema.Struct({ origin: Schema.String, from: Schema.String })),
+  purged: Schema.Array(
+    Schema.Struct({
+      kind: Schema.NullOr(Schema.String),
+      origin: Schema.String,
+      rows: Schema.Natural,
+      bytes: Schema.Natural
+    })
+  )
+})
+export interface OpaqueRows extends Schema.Schema.Type<typeof OpaqueRows> {}
+
+/** What is stored of what one network address sends, in bytes: over a long time in a second, and at full speed before that. */
+export const PeerLimits = Schema.Struct({
+  bytes_per_second: Schema.NullOr(Schema.Natural),
+  burst_bytes: Schema.Natural
+})
+export interface PeerLimits extends Schema.Schema.Type<typeof PeerLimits> {}
+
+/**
+ * The rows that are kept to say that something was deleted. `stable`: every other node that counts has them (`core/replica/Stability.ts`).
+ * `waiting_for` are nodes that have not agreed to all that this node claims; of very many, the first. Times are in Unix seconds.
+ */
+export const Tombstones = Schema.Struct({
+  held: Schema.Natural,
+  stable: Schema.Natural,
+  waiting: Schema.Natural,
+  waiting_for: Schema.Array(
+    Schema.Struct({
+      node_id: Schema.String,
+      agreed_at: Schema.NullOr(Schema.Finite),
+      last_seen_at: Schema.NullOr(Schema.Finite)
+    })
+  )
+})
+export interface Tombstones extends Schema.Schema.Type<typeof Tombstones> {}
+
+/**
+ * The node as a whole. `alarms` is there when there are some, the most urgent first. `tls_expires_at`, in Unix seconds, is when the first certificate ends that it depends on; a node
+ * without a CA depends on none. `log_lines_lost` is there when some could not be written. `held_by` is
+ * the process that has the data directory and does not answer, where the system shows it. `opaque` and `peer_limits` are left out by an
+ * earlier version. `damage` is there when the database turned
+ * out to be damaged: the node does not sync any more.
+ */
+export const NodeStatus = Schema.Struct({
+  damage: Schema.optionalKey(LastError),
+  node_id: Schema.String,
+  version: Schema.String,
+  port: Schema.NullOr(Schema.Natural),
+  api_port: Schema.NullOr(Schema.Natural),
+  tls: Schema.Literals(["ca", "auto"]),
+  tls_expires_at: Schema.optionalKey(Schema.Finite),
+  legacy: Schema.Literals(["off", "tls", "on"]),
+  uptime_seconds: Schema.Finite,
+  vector_clock: Schema.Record(Schema.String, Schema.String),
+  digest: Schema.String,
+  counts: Schema.Struct({
+    notes: Schema.Natural,
+    knowledge: Schema.Natural,
+    episodes: Schema.Natural,
+    execution_log: Schema.Natural,
+    tombstones: Schema.Natural,
+    quarantine: Schema.Natural
+  }),
+  opaque: Schema.optionalKey(OpaqueRows),
+  peer_limits: Schema.optionalKey(PeerLimits),
+  tombstones: Schema.optionalKey(Tombstones),
+  alarms: Schema.optionalKey(Schema.Array(Alarm)),
+  log_lines_lost: Schema.optionalKey(Schema.Natural),
+  accepts_previous_passphrase: Schema.optionalKey(Schema.Literal(true)),
+  held_by: Schema.optionalKey(Schema.Struct({ pid: Schema.Natural, command: Schema.String })),
+  discovery: Schema.Struct({
+    mdns: Schema.Literals(["on", "off", "unavailable"]),
+    static: Schema.Literals(["waiting", "active", "none"])
+  }),
+  peers: Schema.Array(PeerStatus)
+})
+export interface NodeStatus extends Schema.Schema.Type<typeof NodeStatus> {}

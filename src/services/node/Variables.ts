@@ -1,0 +1,378 @@
+/**
+ * The variables of the configuration: what each one may be, and what is said when it is something else.
+ *
+ * Every problem is found in one pass. A problem names the variable, or the flag, that the value came from, and says what
+ * would be right. A variable that is set to nothing counts as unset; the passphrase alone does not, for there the
+ * difference matters.
+ */
+import { Duration, Option, Redacted, Result } from "effect"
+import { readdirSync } from "node:fs"
+import { isIP } from "node:net"
+import { networkInterfaces } from "node:os"
+import { join, resolve } from "node:path"
+import { type Address, defaultPort, formatAddress, parseAddress, parseHost, zoneOf } from "../../core/peers/Address.ts"
+import type { Settings, TlsFiles } from "./Config.ts"
+import { userHome } from "./UserHome.ts"
+
+export interface Problem {
+  readonly variable: string
+  readonly problem: string
+}
+
+/** Every variable but the passphrase, which has no flag: other users can read command lines. */
+export const variables = [
+  "FERAL_HOME",
+  "FERAL_SYNC_HOST",
+  "FERAL_SYNC_PORT",
+  "FERAL_SYNC_PEERS",
+  "FERAL_SYNC_TLS_CERT",
+  "FERAL_SYNC_TLS_KEY",
+  "FERAL_SYNC_TLS_CA",
+  "FERAL_SYNC_TLS_CRL",
+  "FERAL_SYNC_REQUIRE_CLIENT_CERT",
+  "FERAL_SYNC_MDNS",
+  "FERAL_SYNC_MDNS_INTERFACE",
+  "FERAL_SYNC_MDNS_TIMEOUT",
+  "FERAL_SYNC_INTERVAL",
+  "FERAL_SYNC_LEGACY",
+  "FERAL_SYNC_LEGACY_SCOPE",
+  "FERAL_SYNC_MAX_CLOCK_DRIFT_MS",
+  "FERAL_SYNC_MAX_FRAME_BYTES",
+  "FERAL_SYNC_MAX_RECV_BYTES",
+  "FERAL_SYNC_LEGACY_MAX_RECV_BYTES",
+  "FERAL_SYNC_MAX_OPAQUE_BYTES",
+  "FERAL_SYNC_MAX_OPAQUE_ORIGIN_BYTES",
+  "FERAL_SYNC_MAX_PEER_RATE_BYTES",
+  "FERAL_SYNC_MAX_PEER_BURST_BYTES",
+  "FERAL_SYNC_API_PORT",
+  "FERAL_SYNC_LOG",
+  "FERAL_SYNC_LOG_LEVEL"
+] as const
+export type Variable = (typeof variables)[number]
+
+/** The variable that holds the passphrase. */
+export const passphraseVariable = "FERAL_SYNC_PASSPHRASE"
+
+/** The variable that holds the one before, while it is being changed. */
+export const previousVariable = "FERAL_SYNC_PASSPHRASE_PREVIOUS"
+
+/** The flag that stands for a variable: `--api-port` for FERAL_SYNC_API_PORT. */
+export const flagOf = (variable: Variable): string =>
+  variable
+    .replace(/^FERAL_(SYNC_)?/, "")
+    .toLowerCase()
+    .replaceAll("_", "-")
+
+/** A value as it was given, and the name under which the user knows it. */
+export interface Given {
+  readonly name: string
+  readonly text: string
+}
+
+/** What was given. */
+export interface Input {
+  readonly values: Partial<Record<Variable, Given>>
+  readonly passphrase: Option.Option<Redacted.Redacted<string>>
+  readonly passphrasePrevious?: Option.Option<Redacted.Redacted<string>>
+}
+
+/** The data directory when nothing says otherwise. */
+export const defaultHome = (): Result.Result<string, string> => {
+  const home = userHome()
+  return home === undefined
+    ? Result.fail("is not set, and this user has no home directory: set FERAL_HOME to the data directory")
+    : Result.succeed(join(home, ".feral"))
+}
+
+/** What each setting is when it is not given. A user without a home directory has no default for `home`. */
+export const defaults = (): Omit<Settings, "home"> => ({
+  host: undefined,
+  port: defaultPort,
+  passphrase: Option.none(),
+  passphrasePrevious: Option.none(),
+  peers: [],
+  tls: Option.none(),
+  requireClientCert: false,
+  mdns: true,
+  mdnsInterfaces: [],
+  mdnsTimeout: Duration.seconds(30),
+  interval: Duration.seconds(30),
+  legacy: "tls",
+  legacyScope: Option.none(),
+  maxClockDriftMs: 300_000,
+  maxFrameBytes: 256 * 1024,
+  maxRecvBytes: 8 * 1024 * 1024,
+  legacyMaxRecvBytes: 128 * 1024 * 1024,
+  maxOpaqueBytes: 256 * 1024 * 1024,
+  maxOpaqueOriginBytes: 64 * 1024 * 1024,
+  maxPeerRateBytes: 1024 * 1024,
+  maxPeerBurstBytes: 1024 * 1024 * 1024,
+  apiPort: 9091,
+  log: "pretty",
+  logLevel: "info"
+})
+
+/** The settings, or everything that is wrong. */
+export const parse = ({
+  values,
+  passphrase,
+  passphrasePrevious = Option.none()
+}: Input): Result.Result<Settings, ReadonlyArray<Problem>> => {
+  const problems: Array<Problem> = []
+  const byDefault = defaults()
+
+  const given = (variable: Variable): Given | undefined => {
+    const value = values[variable]
+    return value === undefined || value.text.trim() === "" ? undefined : { ...value, text: value.text.trim() }
+  }
+  const read = <A>(variable: Variable, fallback: A, parseText: (text: string) => Result.Result<A, string>): A => {
+    const value = given(variable)
+    if (value === undefined) return fallback
+    const parsed = parseText(value.text)
+    if (Result.isSuccess(parsed)) return parsed.success
+    problems.push({ variable: value.name, problem: parsed.failure })
+    return fallback
+  }
+
+  const requireClientCert = read("FERAL_SYNC_REQUIRE_CLIENT_CERT", byDefault.requireClientCert, boolean)
+  const maxFrameBytes = read("FERAL_SYNC_MAX_FRAME_BYTES", byDefault.maxFrameBytes, integer(4096, maxBytes))
+  const recv = given("FERAL_SYNC_MAX_RECV_BYTES")
+  const homeByDefault = defaultHome()
+  if (Result.isFailure(homeByDefault) && given("FERAL_HOME") === undefined) {
+    problems.push({ variable: "FERAL_HOME", problem: homeByDefault.failure })
+  }
+  const settings: Settings = {
+    home: read(
+      "FERAL_HOME",
+      Result.getOrElse(homeByDefault, () => ""),
+      path
+    ),
+    host: read("FERAL_SYNC_HOST", byDefault.host, host),
+    port: read("FERAL_SYNC_PORT", byDefault.port, port),
+    passphrase,
+    // Set to nothing, it is unset.
+    passphrasePrevious: Option.filter(passphrasePrevious, (text) => Redacted.value(text) !== ""),
+    peers: read("FERAL_SYNC_PEERS", byDefault.peers, peers),
+    tls: tlsFiles(tlsVariables.map(given), given("FERAL_SYNC_TLS_CRL"), problems),
+    requireClientCert,
+    mdns: read("FERAL_SYNC_MDNS", byDefault.mdns, boolean),
+    mdnsInterfaces: read("FERAL_SYNC_MDNS_INTERFACE", byDefault.mdnsInterfaces, interfaces),
+    mdnsTimeout: read("FERAL_SYNC_MDNS_TIMEOUT", byDefault.mdnsTimeout, duration(0)),
+    interval: read("FERAL_SYNC_INTERVAL", byDefault.interval, duration(1)),
+    legacy: read("FERAL_SYNC_LEGACY", byDefault.legacy, oneOf("off", "tls", "on")),
+    legacyScope: read("FERAL_SYNC_LEGACY_SCOPE", byDefault.legacyScope, (text) => Result.succeed(Option.some(text))),
+    maxClockDriftMs: read("FERAL_SYNC_MAX_CLOCK_DRIFT_MS", byDefault.maxClockDriftMs, integer(0)),
+    maxFrameBytes,
+    // What is received may always be as large as what is sent, so that equal nodes understand each other.
+    maxRecvBytes: read(
+      "FERAL_SYNC_MAX_RECV_BYTES",
+      Math.max(byDefault.maxRecvBytes, maxFrameBytes),
+      integer(4096, maxBytes)
+    ),
+    legacyMaxRecvBytes: read(
+      "FERAL_SYNC_LEGACY_MAX_RECV_BYTES",
+      byDefault.legacyMaxRecvBytes,
+      integer(1024 * 1024, 512 * 1024 * 1024 - 1024)
+    ),
+    maxOpaqueBytes: read("FERAL_SYNC_MAX_OPAQUE_BYTES", byDefault.maxOpaqueBytes, integer(0)),
+    maxOpaqueOriginBytes: read("FERAL_SYNC_MAX_OPAQUE_ORIGIN_BYTES", byDefault.maxOpaqueOriginBytes, integer(0)),
+    maxPeerRateBytes: read("FERAL_SYNC_MAX_PEER_RATE_BYTES", byDefault.maxPeerRateBytes, integer(0)),
+    maxPeerBurstBytes: read("FERAL_SYNC_MAX_PEER_BURST_BYTES", byDefault.maxPeerBurstBytes, integer(1024 * 1024)),
+    apiPort: read("FERAL_SYNC_API_PORT", byDefault.apiPort, port),
+    log: read("FERAL_SYNC_LOG", byDefault.log, oneOf("pretty", "json")),
+    logLevel: read("FERAL_SYNC_LOG_LEVEL", byDefault.logLevel, oneOf("debug", "info", "warn", "error"))
+  }
+  if (recv !== undefined && settings.maxRecvBytes < maxFrameBytes) {
+    problems.push({
+      variable: recv.name,
+      problem: `${settings.maxRecvBytes} is below FERAL_SYNC_MAX_FRAME_BYTES (${maxFrameBytes}): give at least as much`
+    })
+  }
+  const demand = given("FERAL_SYNC_REQUIRE_CLIENT_CERT")
+  const hasTlsFiles = tlsVariables.some((variable) => given(variable) !== undefined)
+  if (demand !== undefined && requireClientCert && !hasTlsFiles) {
+    problems.push({
+      variable: demand.name,
+      problem: "client certificates can be demanded only with a CA: set FERAL_SYNC_TLS_CERT, _KEY and _CA as well"
+    })
+  }
+  const crl = given("FERAL_SYNC_TLS_CRL")
+  // Without a certificate, whoever is revoked would simply come without one.
+  if (crl !== undefined && !(hasTlsFiles && requireClientCert)) {
+    problems.push({
+      variable: crl.name,
+      problem: hasTlsFiles
+        ? "a revoked certificate locks out only where one is demanded: set FERAL_SYNC_REQUIRE_CLIENT_CERT=true as well"
+        : "certificates can be revoked only with a CA: set FERAL_SYNC_TLS_CERT, _KEY and _CA as well"
+    })
+  }
+  if (Option.isSome(passphrase) && Redacted.value(passphrase.value) === "") {
+    problems.push({
+      variable: passphraseVariable,
+      problem: "an empty passphrase never lets anyone in: give one, or unset the variable to have one made"
+    })
+  }
+  for (const [variable, secret] of [
+    [passphraseVariable, passphrase],
+    [previousVariable, passphrasePrevious]
+  ] as const) {
+    // Node puts this character in the place of bytes that are not UTF-8: another passphrase than the one that was meant.
+    if (Option.isSome(secret) && Redacted.value(secret.value).includes("\ufffd")) {
+      problems.push({ variable, problem: "the text is not UTF-8: give it as UTF-8" })
+    }
+  }
+  if (Option.isSome(settings.passphrasePrevious) && Option.isNone(passphrase)) {
+    problems.push({
+      variable: previousVariable,
+      problem: `goes with the new one in ${passphraseVariable}; where a file holds the passphrase, it is the second line of that file`
+    })
+  }
+  return problems.length === 0 ? Result.succeed(settings) : Result.fail(problems)
+}
+
+/** An absolute path; `~` is the home directory of the user. */
+export const path = (text: string): Result.Result<string, string> => {
+  if (text.includes("\0")) return Result.fail("a path holds no null character")
+  const home = userHome()
+  const isInHome = /^~(?=$|\/)/.test(text)
+  if (!isInHome) return Result.succeed(resolve(text))
+  return home === undefined
+    ? Result.fail("this user has no home directory: write the path without ~")
+    : Result.succeed(resolve(join(home, text.slice(1))))
+}
+
+const tlsVariables = ["FERAL_SYNC_TLS_CERT", "FERAL_SYNC_TLS_KEY", "FERAL_SYNC_TLS_CA"] as const
+
+/** All three files, and with them a list of revoked certificates if there is one; or none. */
+const tlsFiles = (
+  files: ReadonlyArray<Given | undefined>,
+  list: Given | undefined,
+  problems: Array<Problem>
+): Option.Option<TlsFiles> => {
+  const present = files.find((file) => file !== undefined)
+  if (present === undefined) return Option.none()
+  for (const [index, file] of files.entries()) {
+    if (file !== undefined) continue
+    problems.push({
+      variable: tlsVariables[index] ?? present.name,
+      problem: `is not set, but ${present.name} is: set all of FERAL_SYNC_TLS_CERT, _KEY and _CA, or none of them`
+    })
+  }
+  const absolute = (file: Given | undefined) => Result.getOrElse(path(file?.text ?? ""), () => "")
+  const [cert = "", key = "", ca = ""] = files.map(absolute)
+  return Option.some({ cert, key, ca, ...(list === undefined ? {} : { crl: absolute(list) }) })
+}
+
+const maxBytes = 64 * 1024 * 1024
+
+const integer =
+  (least: number, most: number = Number.MAX_SAFE_INTEGER) =>
+  (text: string) => {
+    const range = most === Number.MAX_SAFE_INTEGER ? `of ${least} or more` : `from ${least} to ${most}`
+    const value = /^\d+$/.test(text) ? Number(text) : NaN
+    return value >= least && value <= most
+      ? Result.succeed(value)
+      : Result.fail(`${quote(text)} is not a whole number ${range}`)
+  }
+
+const port = (text: string) =>
+  /^\d{1,5}$/.test(text) && Number(text) <= 65_535
+    ? Result.succeed(Number(text))
+    : Result.fail(`${quote(text)} is not a port (0 to 65535)`)
+
+const truths = ["1", "true", "yes", "on"]
+const falsehoods = ["0", "false", "no", "off"]
+
+const boolean = (text: string): Result.Result<boolean, string> => {
+  const word = text.toLowerCase()
+  if (truths.includes(word)) return Result.succeed(true)
+  if (falsehoods.includes(word)) return Result.succeed(false)
+  return Result.fail(`${quote(text)} is neither ${truths.join(", ")} nor ${falsehoods.join(", ")}`)
+}
+
+const oneOf =
+  <const Words extends ReadonlyArray<string>>(...words: Words) =>
+  (text: string): Result.Result<Words[number], string> => {
+    const word = words.find((word) => word === text.toLowerCase())
+    return word === undefined ? Result.fail(`${quote(text)} is none of ${words.join(", ")}`) : Result.succeed(word)
+  }
+
+/** An address of this machine or a name; IPv6 with or without brackets. */
+const host = (text: string): Result.Result<string | undefined, string> => {
+  const bare = text.replace(/^\[(.*)\]$/, "$1")
+  const parsed = parseHost(bare)
+  if (Result.isSuccess(parsed)) return parsed
+  const withPort = Result.isSuccess(parseAddress(text)) && /:\d+$/.test(text)
+  return Result.fail(
+    withPort || !/^[\d.]+$|:.*:/.test(text)
+      ? `${quote(text)} is not an address or a host name, without port (the port is FERAL_SYNC_PORT)`
+      : parsed.failure
+  )
+}
+
+/** An address whose zone, if it names one, is an interface of this machine. */
+const inZone = (address: Address): Result.Result<Address, string> => {
+  const zone = zoneOf(address)
+  // A number is the index of an interface.
+  if (zone === undefined || /^\d+$/.test(zone)) return Result.succeed(address)
+  const interfaces = interfaceNames()
+  return interfaces.includes(zone)
+    ? Result.succeed(address)
+    : Result.fail(`${quote(zone)} is not an interface of this machine, which has ${interfaces.join(", ")}`)
+}
+
+/** All interfaces; where they can be listed, also those that are down. */
+const interfaceNames = (): ReadonlyArray<string> => {
+  const up = Object.keys(networkInterfaces())
+  try {
+    return [...new Set([...up, ...readdirSync("/sys/class/net")])]
+  } catch {
+    return up
+  }
+}
+
+const list = (text: string): ReadonlyArray<string> =>
+  text
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "")
+
+/** All that is wrong with a list, or the list without repetitions. */
+const each = <A>(
+  text: string,
+  parseEntry: (entry: string) => Result.Result<A, string>,
+  key: (value: A) => string
+): Result.Result<ReadonlyArray<A>, string> => {
+  const parsed = list(text).map(parseEntry)
+  const failures = parsed.filter(Result.isFailure).map(({ failure }) => failure)
+  if (failures.length > 0) return Result.fail(failures.join("; "))
+  const values = parsed.filter(Result.isSuccess).map(({ success }) => success)
+  return Result.succeed([...new Map(values.map((value) => [key(value), value])).values()])
+}
+
+const peers = (text: string): Result.Result<ReadonlyArray<Address>, string> =>
+  each(text, (entry) => Result.flatMap(parseAddress(entry), inZone), formatAddress)
+
+const interfaces = (text: string) =>
+  each(
+    text,
+    (entry) =>
+      isIP(entry) === 0
+        ? Result.fail(`${quote(entry)} is not an address of an interface, like 192.168.1.5`)
+        : Result.succeed(entry),
+    (entry) => entry
+  )
+
+/** Seconds, with fractions, or words like "2 minutes"; at least `leastMs` milliseconds and at most a day. */
+const duration = (leastMs: number) => (text: string) => {
+  const match =
+    /^(\d+(?:\.\d+)?|\.\d+)\s*(?:(ms|milli(?:second)?s?)|(s|sec(?:ond)?s?)|(m|min(?:ute)?s?)|(h|hours?))?$/i.exec(text)
+  const unit =
+    match?.[2] !== undefined ? 1 : match?.[4] !== undefined ? 60_000 : match?.[5] !== undefined ? 3_600_000 : 1000
+  const millis = Math.round(Number(match?.[1] ?? NaN) * unit)
+  return millis >= leastMs && millis <= 24 * 3_600_000
+    ? Result.succeed(Duration.millis(millis))
+    : Result.fail(`${quote(text)} is not a time in seconds${leastMs > 0 ? " above 0" : ""}, of at most a day`)
+}
+
+const quote = (text: string) => JSON.stringify(text)

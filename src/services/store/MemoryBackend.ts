@@ -1,0 +1,123 @@
+/**
+ * A store whose rows are in memory. It keeps nothing but its `MemoryDisk`, and is deterministic: given a node id, the same
+ * calls lead to the same state.
+ */
+import { Effect, Option, Random } from "effect"
+import type { Reading } from "../../core/replica/Hlc.ts"
+import * as Merge from "../../core/replica/Merge.ts"
+import { byCodePoint, NodeId } from "../../core/replica/NodeId.ts"
+import type { Kind, Operation } from "../../core/replica/Operation.ts"
+import { contains, PositionOrder, positionOf, type RangeRequest } from "../../core/replica/Ranges.ts"
+import * as Search from "../../core/replica/Search.ts"
+import * as VectorClock from "../../core/replica/VectorClock.ts"
+import { StoreUnavailable } from "../node/NodeFailure.ts"
+import { type Backend, pageLength, type Room, rowsEnough, sizeOf, SlotTaken } from "./Backend.ts"
+import * as Engine from "./Engine.ts"
+import * as MemoryDisk from "./MemoryDisk.ts"
+
+export interface Options extends Engine.Options {
+  /** The identity of a fresh disk; by default one drawn from `Random`. */
+  readonly nodeId?: NodeId | undefined
+  /** What was committed before, and where to commit to; by default an empty disk. One layer at a time may use it. */
+  readonly disk?: MemoryDisk.MemoryDisk | undefined
+}
+
+export const make = Effect.fnUntraced(function* ({
+  disk = MemoryDisk.make(),
+  nodeId: wanted,
+  ...options
+}: Options = {}) {
+  const nodeId = disk.nodeId ?? wanted ?? (yield* randomNodeId)
+  disk.nodeId = nodeId
+
+  const held = (operations: ReadonlyArray<Operation>) =>
+    Effect.sync(() => {
+      const found = new Map<Merge.Slot, Operation>()
+      for (const operation of operations) {
+        const slot = Merge.slotOf(operation)
+        const row = disk.rows.get(slot)
+        if (row !== undefined) found.set(slot, row)
+      }
+      return found
+    })
+
+  const beyond = (origin: NodeId, reading: Reading, room: Room) =>
+    Effect.sync(() => {
+      const history = disk.history.get(origin) ?? []
+      const start = MemoryDisk.indexAfter(history, reading)
+      const candidates = history.slice(start, start + rowsEnough(room))
+      const { length, bytes } = pageLength(candidates.map(sizeOf), room)
+      const last = candidates[length - 1]
+      const end = last === undefined ? start : MemoryDisk.indexAfter(history, last.hlc)
+      return { operations: history.slice(start, end), bytes, exhausted: end === history.length }
+    })
+
+  const list = (kind: Kind, { after, limit }: { readonly after?: string | undefined; readonly limit: number }) =>
+    Effect.sync(() => {
+      if (Merge.ruleOf(kind) === "opaque") return []
+      const rows: Array<Operation> = []
+      for (const row of disk.rows.values()) {
+        if (row.table !== kind || row.op_type === "delete") continue
+        if (after === undefined || byCodePoint(row.row_id, after) > 0) rows.push(row)
+      }
+      return rows.sort((a, b) => byCodePoint(a.row_id, b.row_id)).slice(0, limit)
+    })
+
+  const range = (request: RangeRequest) =>
+    Effect.sync(() => {
+      const room = { bytes: request.maxBytes, operations: request.maxOperations, atLeastOne: true }
+      const rows = Array.from(disk.rows.values()).filter((row) => contains(request, positionOf(row)))
+      rows.sort((a, b) => PositionOrder(positionOf(a), positionOf(b)))
+      const candidates = rows.slice(0, rowsEnough(room))
+      const { length } = pageLength(candidates.map(sizeOf), room)
+      return { operations: rows.slice(0, length), exhausted: length === rows.length }
+    })
+
+  const search = (words: ReadonlyArray<string>, limit: number) =>
+    Effect.sync(() =>
+      Array.from(disk.rows.values())
+        .filter((row) => Search.matches(Search.textOf(row) ?? "", words))
+        .sort(Search.MatchOrder)
+        .slice(0, limit)
+    )
+
+  const backend: Backend = {
+    nodeId,
+    opened: disk.state,
+    held,
+    commit: (commit, synced) =>
+      Effect.suspend((): Effect.Effect<void, StoreUnavailable | SlotTaken> =>
+        disk.isFull
+          ? Effect.fail(new StoreUnavailable({ reason: "disk full", detail: "the disk in memory is full" }))
+          : MemoryDisk.write(disk, commit, synced)
+            ? Effect.void
+            : new SlotTaken()
+      ),
+    sync: Effect.sync(() => void (disk.unsynced.length = 0)),
+    beyond,
+    range,
+    // The slot of a row of a known kind. The rows of others have no winner, and so no slot of their own.
+    get: (kind, rowId) => Effect.sync(() => Option.fromUndefinedOr(disk.rows.get(`${kind}\0${rowId}\0`))),
+    list,
+    search,
+    quarantine: Effect.sync(() => disk.quarantine),
+    damage: Effect.succeed([]),
+    acknowledged: Array.from(disk.acknowledged.values()),
+    acknowledge: (news) => Effect.sync(() => MemoryDisk.acknowledge(disk, news)),
+    tombstones: (covered) =>
+      Effect.sync(() => {
+        let count = 0
+        for (const row of disk.rows.values())
+          if (Merge.isTombstone(row) && VectorClock.covers(covered, row.hlc)) count++
+        return count
+      }),
+    backup: (file) => Effect.sync(() => void disk.backups.set(file, MemoryDisk.copy(disk))),
+    upkeep: Effect.void
+  }
+  return yield* Engine.make(backend, options)
+})
+
+const randomNodeId = Effect.map(
+  Effect.all([Random.nextIntBetween(0, 2 ** 32), Random.nextIntBetween(0, 2 ** 32)]),
+  (halves) => NodeId.make(halves.map((half) => half.toString(16).padStart(8, "0")).join(""))
+)

@@ -1,0 +1,303 @@
+/**
+ * A store whose rows are in one SQLite file, `sync.db` in the data directory.
+ *
+ * Guarantees:
+ * - **Nothing acknowledged is lost.** A local write is synced to the disk before it is acknowledged or sent to anyone
+ *   (`synchronous = FULL`). What came from peers is committed, rows and clock in one transaction, but not synced at once
+ *   (`NORMAL`): a loss of power may take the last of it, clock included, and then it is asked for again. The end of the
+ *   process, however sudden, takes nothing. What is imported is synced before the import is done. Each sync covers everything before it, so a local write never outlives what it
+ *   was based on.
+ * - **One writer.** A store that writes holds an exclusive lock in a second tiny file, `lock`, from opening to closing; the
+ *   system releases it when the process dies. Readers of `sync.db` are not affected.
+ * - **Private.** The files can be read and written by their owner alone.
+ * - Every failure of the database is a `StoreUnavailable` that says what is wrong, and leaves the store as it was.
+ */
+import { Effect, FileSystem, Option, Predicate } from "effect"
+import type { Connection } from "effect/sql/SqlConnection"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Reading } from "../../core/replica/Hlc.ts"
+import * as Merge from "../../core/replica/Merge.ts"
+import { NodeId } from "../../core/replica/NodeId.ts"
+import * as Purge from "../../core/replica/Purge.ts"
+import type { Kind } from "../../core/replica/Operation.ts"
+import type { RangeRequest } from "../../core/replica/Ranges.ts"
+import { StoreUnavailable } from "../node/NodeFailure.ts"
+import { type Backend, envelopeBytes, pageLength, type Room, rowsEnough, SlotTaken } from "./Backend.ts"
+import * as Engine from "./Engine.ts"
+import {
+  type Client,
+  connect,
+  databaseIn,
+  identityOf,
+  makePrivate,
+  open,
+  type Options,
+  toRead,
+  transaction
+} from "./SqliteFile.ts"
+import * as SqliteAcknowledged from "./SqliteAcknowledged.ts"
+import * as SqliteIntegrity from "./SqliteIntegrity.ts"
+import * as Rows from "./SqliteRows.ts"
+import * as SqliteSchema from "./SqliteSchema.ts"
+import * as SqliteSearch from "./SqliteSearch.ts"
+import * as SqliteUpkeep from "./SqliteUpkeep.ts"
+import type { Commit } from "./StoreState.ts"
+import { quarantineLimits } from "./StoreState.ts"
+import * as Unavailable from "./SqliteError.ts"
+
+/** Rows that one statement inserts: more make the statement slower, fewer make more statements. */
+const insertBlock = 50
+
+const columns = "kind, row_id, twin, origin, wall, counter, op_id, op_type, data, timestamp"
+const insert = (rows: number) =>
+  // A slot that is taken fails the transaction. Unlike REPLACE, and like nothing else but ROLLBACK, FAIL needs no journal of the
+  // statement, which costs a third of the speed.
+  `INSERT OR FAIL INTO operations (${columns}) VALUES ${Array(rows).fill("(?,?,?,?,?,?,?,?,?,?)").join()}`
+
+/** After every other text: its first character is the last of Unicode. */
+const lastText = "\u{10ffff}".repeat(65)
+
+const slots = `json_each(?) AS slot CROSS JOIN operations AS o
+  ON o.kind = slot.value ->> 0 AND o.row_id = slot.value ->> 1 AND o.twin = slot.value ->> 2`
+
+const slotsOf = (operations: Commit["writes"]) =>
+  JSON.stringify(operations.map((operation) => [operation.table, operation.row_id, Merge.twinOf(operation)]))
+
+export type { Options } from "./SqliteFile.ts"
+
+export const make = Effect.fnUntraced(function* (options: Options) {
+  return yield* over(yield* open(options), options)
+})
+
+/** The same over a database that is open already. */
+export const over = Effect.fnUntraced(function* (sql: Client, options: Options & Engine.Options) {
+  return yield* Engine.make(yield* backend(sql, options), options)
+})
+
+/** Replaced rows that a commit takes out of the index of words itself. */
+const takenOut = 8
+
+const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = false }: Options) {
+  const fs = yield* FileSystem.FileSystem
+  const file = databaseIn(home)
+  // Before every commit, and so without the hop to another thread that an asynchronous look takes.
+  const fileNow = Unavailable.mapped(Effect.try(() => identityOf(file)))
+  const opened = yield* fileNow
+  const readable = readOnly ? yield* Unavailable.mapped(toRead(file)) : file
+  const { nodeId, state } = yield* Rows.state(
+    yield* Unavailable.mapped(sql`SELECT *, (SELECT count(*) FROM quarantine) AS quarantine FROM meta`),
+    yield* Unavailable.mapped(sql`SELECT * FROM clock`),
+    yield* Unavailable.mapped(SqliteSchema.purged(sql))
+  )
+  const acknowledged = yield* Unavailable.mapped(SqliteAcknowledged.read(sql))
+  let synchronous = ""
+  const upkeep = yield* SqliteUpkeep.make(sql)
+
+  /** SQLite goes on writing to a file that was deleted or replaced, and nobody would ever see it. */
+  const checkFile = Effect.flatMap(fileNow, (found) =>
+    found === opened
+      ? Effect.void
+      : Effect.fail(new StoreUnavailable({ reason: "not found", detail: `${file} was replaced while it was open` }))
+  )
+
+  const held = Effect.fnUntraced(function* (operations: Commit["writes"]) {
+    const rows = yield* sql.unsafe(`SELECT o.* FROM ${slots}`, [slotsOf(operations)])
+    return new Map((yield* Rows.operations(rows)).map((operation) => [Merge.slotOf(operation), operation]))
+  }, Unavailable.mapped)
+
+  const within = <A, E>(body: (connection: Connection) => Effect.Effect<A, E>) => transaction(sql, body)
+  const setSynchronous = Effect.fnUntraced(function* (level: "FULL" | "NORMAL") {
+    if (level !== synchronous) yield* sql.unsafe(`PRAGMA synchronous = ${level}`)
+    synchronous = level
+  })
+
+  let purges = state.purges
+  const commit = Effect.fnUntraced(function* (commit: Commit, synced: boolean) {
+    const hasPurged = commit.state.purges !== purges
+    yield* checkFile
+    yield* setSynchronous(synced ? "FULL" : "NORMAL")
+    yield* SqliteSearch.mending(
+      within,
+      within((connection) => writeCommit(connection, commit, hasPurged))
+    )
+    purges = commit.state.purges
+    upkeep.committed(commit.replaced.length + commit.quarantined.length > 0)
+  }, Effect.mapError(failureOfCommit))
+
+  // Every commit that is not in the database itself is in the log, which SQLite syncs before it empties it.
+  const sync = fs.open(`${file}-wal`, { flag: "r+" }).pipe(
+    Effect.flatMap((log) => log.sync),
+    Effect.scoped,
+    Effect.catchIf(
+      ({ reason }) => reason._tag === "NotFound",
+      () => Effect.void
+    ),
+    Unavailable.mapped
+  )
+
+  /** What an operation of the last page took: more sizes than a page of such has need not be looked at. */
+  let typicalBytes = 512
+  const beyond = Effect.fnUntraced(function* (origin: NodeId, { wall, counter }: Reading, room: Room) {
+    const limit = Math.min(rowsEnough(room), Math.ceil((1.25 * room.bytes) / typicalBytes) + 2)
+    // Sizes first: a page of large operations must not be read only to be dropped.
+    const sizes = yield* Rows.sizes(
+      yield* sql`SELECT wall, counter,
+          ${envelopeBytes} + octet_length(op_id) + octet_length(row_id) + octet_length(data) AS size
+        FROM operations WHERE origin = ${origin} AND (wall, counter) > (${wall}, ${counter})
+        ORDER BY wall, counter LIMIT ${limit}`
+    )
+    const { length, bytes } = pageLength(
+      sizes.map(({ size }) => size),
+      room
+    )
+    const last = sizes[length - 1]
+    if (last === undefined) return { operations: [], bytes, exhausted: sizes.length === 0 }
+    typicalBytes = bytes / length
+    const rows = yield* sql`SELECT * FROM operations
+      WHERE origin = ${origin} AND (wall, counter) > (${wall}, ${counter})
+        AND (wall, counter) <= (${last.wall}, ${last.counter})
+      ORDER BY wall, counter, seq`
+    return { operations: yield* Rows.operations(rows), bytes, exhausted: length === sizes.length && length < limit }
+  }, Unavailable.mapped)
+
+  const range = Effect.fnUntraced(function* ({ after, until, maxBytes, maxOperations }: RangeRequest) {
+    const room = { bytes: maxBytes, operations: maxOperations, atLeastOne: true }
+    // Every text comes after the empty one, and no kind is as long as the last text.
+    const from = after ?? { table: "", row_id: "", twin: "" }
+    const to = until ?? { table: lastText, row_id: "", twin: "" }
+    const within = sql`(kind, row_id, twin) > (${from.table}, ${from.row_id}, ${from.twin})
+      AND (kind, row_id, twin) <= (${to.table}, ${to.row_id}, ${to.twin}) ORDER BY kind, row_id, twin`
+    // Sizes first, as above.
+    const sizes = yield* Rows.sizes(
+      yield* sql`SELECT wall, counter,
+          ${envelopeBytes} + octet_length(op_id) + octet_length(row_id) + octet_length(data) AS size
+        FROM operations WHERE ${within} LIMIT ${rowsEnough(room)}`
+    )
+    const { length } = pageLength(
+      sizes.map(({ size }) => size),
+      room
+    )
+    const rows = yield* sql`SELECT * FROM operations WHERE ${within} LIMIT ${length}`
+    return { operations: yield* Rows.operations(rows), exhausted: length === sizes.length }
+  }, Unavailable.mapped)
+
+  const get = Effect.fnUntraced(function* (kind: Kind, rowId: string) {
+    const rows = yield* sql`SELECT * FROM operations WHERE kind = ${kind} AND row_id = ${rowId} AND twin = ''`
+    return Option.fromUndefinedOr((yield* Rows.operations(rows))[0])
+  }, Unavailable.mapped)
+
+  const list: Backend["list"] = Effect.fnUntraced(function* (kind, { after = "", limit }) {
+    const rows = yield* sql`SELECT * FROM operations
+      WHERE kind = ${kind} AND row_id > ${after} AND twin = '' AND op_type <> 'delete'
+      ORDER BY row_id LIMIT ${limit}`
+    return yield* Rows.operations(rows)
+  }, Unavailable.mapped)
+
+  const find = yield* SqliteSearch.make(sql, within, readOnly)
+  const search = (words: ReadonlyArray<string>, limit: number) => Unavailable.mapped(find(words, limit))
+
+  const backup = Effect.fnUntraced(function* (destination: string) {
+    yield* makePrivate(fs, destination)
+    if (identityOf(destination) === opened) {
+      return yield* new StoreUnavailable({ reason: "other", detail: `${destination} is the database itself` })
+    }
+    yield* Effect.scoped(copySnapshot(readable, destination))
+  }, Unavailable.mapped)
+
+  const quarantine = Unavailable.mapped(
+    Effect.flatMap(sql`SELECT peer, reason, text FROM quarantine ORDER BY id`, Rows.quarantined)
+  )
+  const damage = SqliteIntegrity.live(readable)
+  return {
+    nodeId,
+    opened: state,
+    held,
+    commit,
+    sync,
+    beyond,
+    range,
+    get,
+    list,
+    search,
+    quarantine,
+    damage,
+    acknowledged,
+    acknowledge: (news) => Unavailable.mapped(within((connection) => SqliteAcknowledged.write(connection, news))),
+    tombstones: (covered) => Unavailable.mapped(SqliteAcknowledged.count(sql, covered)),
+    backup,
+    upkeep: readOnly ? Effect.void : upkeep.run
+  } satisfies Backend
+})
+
+/**
+ * Copies the file as it is now, while it goes on changing. The copying runs in another thread, and so needs a connection that
+ * nobody else uses; its transaction keeps it at one moment. It must not be closed underway, hence no interruption.
+ */
+const copySnapshot = Effect.fnUntraced(function* (file: string, destination: string) {
+  const reader = yield* connect({ filename: file, readonly: true })
+  yield* reader.unsafe("BEGIN")
+  yield* reader.unsafe("SELECT node_id FROM meta")
+  yield* reader.backup(destination)
+}, Effect.uninterruptible)
+
+const failureOfCommit = (error: SqlError | StoreUnavailable) =>
+  Predicate.isTagged(error, "SqlError") && error.reason._tag === "UniqueViolation"
+    ? new SlotTaken()
+    : Unavailable.fromCause(error)
+
+/** The statements of a commit. */
+const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit: Commit, hasPurged: boolean) {
+  const run = (statement: string, parameters: ReadonlyArray<unknown>) =>
+    connection.execute(statement, parameters, undefined)
+  const { writes, replaced, moved, forgotten, quarantined, state } = commit
+  if (replaced.length > 0) {
+    yield* run(`DELETE FROM operations WHERE seq IN (SELECT o.seq FROM ${slots})`, [slotsOf(replaced)])
+    yield* SqliteSearch.takeOut(connection, takenOut)
+  }
+  for (let start = 0; start < writes.length; start += insertBlock) {
+    const block = writes.slice(start, start + insertBlock)
+    yield* run(insert(block.length), block.flatMap(Rows.parameters))
+  }
+  for (const operation of writes) {
+    const shown = SqliteSchema.shownOf(operation.data)
+    if (shown === undefined) continue
+    const { table, row_id } = operation
+    const slot = [table, row_id, Merge.twinOf(operation)]
+    yield* run("UPDATE operations SET shown = ? WHERE kind = ? AND row_id = ? AND twin = ?", [shown, ...slot])
+  }
+  if (moved.size > 0) {
+    yield* run(
+      `INSERT OR REPLACE INTO clock
+          (origin, wall, counter, top_wall, top_counter, held_rows, held_high, held_low, opaque_bytes)
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+          value ->> 8
+        FROM json_each(?)`,
+      [JSON.stringify(Array.from(moved, (node) => Rows.clockEntry(state, node)))]
+    )
+  }
+  if (forgotten.size > 0) {
+    yield* run("DELETE FROM clock WHERE origin IN (SELECT value FROM json_each(?))", [JSON.stringify([...forgotten])])
+  }
+  if (quarantined.length > 0) {
+    yield* run(
+      `INSERT INTO quarantine (peer, reason, text)
+        SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)`,
+      [JSON.stringify(quarantined.map(({ peer, reason, text }) => [peer, reason, text]))]
+    )
+    yield* run(`DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?`, [quarantineLimits.rows])
+  }
+  if (hasPurged) {
+    yield* run("DELETE FROM purged", [])
+    yield* run(
+      `INSERT INTO purged SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+        value ->> 6, value ->> 7, value ->> 8 FROM json_each(?)`,
+      [JSON.stringify(Purge.toList(state.purges).map(Rows.purgedEntry))]
+    )
+  }
+  const { digest, counts } = state
+  yield* run(
+    `UPDATE meta SET digest_high = ?, digest_low = ?,
+      notes = ?, knowledge = ?, episodes = ?, execution_log = ?, tombstones = ?`,
+    [digest.high, digest.low, counts.notes, counts.knowledge, counts.episodes, counts.execution_log, counts.tombstones]
+  )
+})

@@ -1,0 +1,185 @@
+/**
+ * The replica: what this node holds, on disk or in memory.
+ *
+ * Guarantees, for every layer:
+ * - State is the log. For each slot the winning operation is kept and nothing else.
+ * - One transaction commits operations, vector clock, clock high-water mark and digest. A write is acknowledged after it is
+ *   durable, and published after it is committed.
+ * - Writes are serial. Readings of this node become visible in the order in which they were issued.
+ * - `clock` makes claims: for every operation it covers, this store holds that operation or one that wins over it. What
+ *   arrives beyond the clock is kept and shown, and becomes covered when a peer's round is complete.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Context, type Effect, Layer, type Option, type Stream } from "effect"
+import type { Acknowledgement, Report } from "../../core/replica/Acknowledgement.ts"
+import type { Digest } from "../../core/replica/Digest.ts"
+import type { Reading } from "../../core/replica/Hlc.ts"
+import type { NodeId } from "../../core/replica/NodeId.ts"
+import type { Oddities } from "../../core/sync/Oddities.ts"
+import type { Kind, Operation } from "../../core/replica/Operation.ts"
+import type { Scope } from "../../core/replica/Purge.ts"
+import type { RangePage, RangeRequest } from "../../core/replica/Ranges.ts"
+import type { Batch, Delta, DeltaRequest, Quarantined, Snapshot } from "../../core/replica/Replica.ts"
+import type { VectorClock } from "../../core/replica/VectorClock.ts"
+import type { KindUnknown, StoreUnavailable } from "../node/NodeFailure.ts"
+import * as InMemory from "./MemoryBackend.ts"
+import type { Quota, Usage } from "./Opaque.ts"
+import type { Kept, Origin } from "./KnownOrigins.ts"
+import * as Sqlite from "./SqliteBackend.ts"
+import * as SqliteCompact from "./SqliteCompact.ts"
+
+export type { Kept, Origin } from "./KnownOrigins.ts"
+export type { Batch, Delta, DeltaRequest, Quarantined, Snapshot, Touched } from "../../core/replica/Replica.ts"
+
+/** A local write before it gets its place in time. */
+export type Draft = Pick<Operation, "op_id" | "table" | "op_type" | "row_id" | "data">
+
+/** A commit: how a batch was taken. */
+export interface Applied {
+  readonly snapshot: Snapshot
+  /** Whether anything has changed: rows, clock or quarantine. `snapshot` has a version of its own then. */
+  readonly hasChanged: boolean
+  /** The operations that changed a row. */
+  readonly applied: number
+  /** Operations that claimed an HLC which another content already had. */
+  readonly conflicts: number
+  /** The first operation of each origin that the quota for rows of unknown kinds keeps out. */
+  readonly overQuota: VectorClock
+}
+
+/** Rows of one origin that were removed by hand. */
+export interface Removed {
+  readonly origin: NodeId
+  readonly rows: number
+  readonly bytes: number
+}
+
+/** What all rows add up to, and what was wrong with what was kept of them. */
+export interface Audited {
+  readonly rows: number
+  readonly digest: Digest
+  readonly corrected: ReadonlyArray<string>
+}
+
+/** A commit as it is published: the operations that changed a row, in commit order. */
+export interface Change {
+  readonly version: number
+  readonly operations: ReadonlyArray<Operation>
+}
+
+/** How many rows there are. Tombstones are rows of notes and knowledge that were deleted. */
+export interface Counts {
+  readonly notes: number
+  readonly knowledge: number
+  readonly episodes: number
+  readonly execution_log: number
+  readonly tombstones: number
+  readonly quarantine: number
+}
+
+/** Origins that were forgotten, and those that stay. */
+export interface Forgotten {
+  readonly forgotten: ReadonlyArray<NodeId>
+  readonly kept: ReadonlyMap<NodeId, Kept>
+}
+
+export class Store extends Context.Service<
+  Store,
+  {
+    /** The identity of this replica, made once and kept with the data. */
+    readonly nodeId: NodeId
+    /** How far our own history went when this store was opened. */
+    readonly openedAt: Reading
+    /**
+     * Writes locally: gives each draft the next HLC, commits all of them, publishes. Returns them in order. All of them are
+     * refused when one is of a kind that this version does not know.
+     */
+    append(drafts: ReadonlyArray<Draft>): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable | KindUnknown>
+    /**
+     * Merges what a peer sent and moves the clock to what it covers, in one transaction. What exceeds the quota for rows of unknown
+     * kinds is left out; the quota is not for what the owner brings.
+     */
+    apply(batch: Batch, by?: "peer" | "owner"): Effect.Effect<Applied, StoreUnavailable>
+    /**
+     * Makes all that was committed until now survive a loss of power. Local writes do so anyway; what came from peers can be
+     * had from them again, what was imported cannot.
+     */
+    readonly sync: Effect.Effect<void, StoreUnavailable>
+    /** Reads the next piece of what lies beyond the given readings. */
+    delta(request: DeltaRequest): Effect.Effect<Delta, StoreUnavailable>
+    /** Reads the next operations of a range of rows: of all kinds, tombstones included. */
+    range(request: RangeRequest): Effect.Effect<RangePage, StoreUnavailable>
+    /** The state now. Does not touch the disk. */
+    readonly snapshot: Effect.Effect<Snapshot>
+    /** How far this node has seen each origin. */
+    readonly vectorClock: Effect.Effect<VectorClock>
+    /** The digest of all rows. */
+    readonly digest: Effect.Effect<Digest>
+    /**
+     * Every commit from now on. A subscriber that falls more than 1,024 commits behind loses the oldest, which shows as a
+     * gap in `version`; what was written is in the store all the same.
+     */
+    readonly changes: Stream.Stream<Change>
+    /** The operation that holds a row of a known kind, also when it is a tombstone. Unknown kinds have no rows yet. */
+    get(kind: Kind, rowId: string): Effect.Effect<Option.Option<Operation>, StoreUnavailable>
+    /** The rows of a kind, without tombstones, in the order of their ids, after the id `after`. */
+    list(
+      kind: Kind,
+      options: { readonly after?: string | undefined; readonly limit: number }
+    ): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
+    /** The rows that have all the words of a search, the newest first; see `core/replica/Search.ts`. The first one takes its time. */
+    search(words: ReadonlyArray<string>, limit: number): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
+    /** What came from other nodes since this store was opened, and should not have. */
+    readonly oddities: Effect.Effect<Oddities>
+    /** What rows of unknown kinds take and may take, and the first operation of each origin that is kept out. */
+    readonly opaque: Effect.Effect<{ readonly usage: Usage; readonly quota: Quota; readonly overQuota: VectorClock }>
+    /**
+     * Removes the rows of a kind or of an origin from this replica, in small steps, each a transaction. Nothing is published of it
+     * but new versions. See `core/replica/Purge.ts`. `isDry` only counts them.
+     */
+    purge(scope: Scope, options?: { readonly isDry?: boolean }): Effect.Effect<ReadonlyArray<Removed>, StoreUnavailable>
+    /** The nodes that have written something that was taken here: those with the most rows first. */
+    readonly origins: Effect.Effect<ReadonlyArray<Origin>>
+    /**
+     * Forgets origins of which no row is left. Where some of them have to stay, none is forgotten, and it is said why.
+     */
+    forgetOrigins(origins: ReadonlyArray<NodeId>): Effect.Effect<Forgotten, StoreUnavailable>
+    readonly counts: Effect.Effect<Counts, StoreUnavailable>
+    readonly quarantine: Effect.Effect<ReadonlyArray<Quarantined>, StoreUnavailable>
+    /** Takes what a session shows of its peer: what that has acknowledged, and whether its rows are the same as ours. */
+    acknowledge(report: Report): Effect.Effect<void>
+    /** Which other nodes have acknowledged which clock, and when. See `core/replica/Acknowledgement.ts`. */
+    readonly acknowledgements: Effect.Effect<ReadonlyArray<Acknowledgement>>
+    /** How many tombstones a clock covers. */
+    tombstones(covered: VectorClock): Effect.Effect<number, StoreUnavailable>
+    /** What is wrong with the file that holds the rows; nothing when the list is empty. Looks at all of it. */
+    readonly damage: Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
+    /**
+     * The failure that showed that the rows are damaged: if there was one, or as soon as there is one. Nothing is written from
+     * then on; what can be read still is.
+     */
+    readonly damageFound: Effect.Effect<Option.Option<StoreUnavailable>>
+    readonly damageAwaited: Effect.Effect<StoreUnavailable>
+    /**
+     * Adds up all rows anew, while the store goes on, and corrects what it keeps of them where that was wrong. Should be used
+     * with a store that is open for writing.
+     */
+    readonly audit: Effect.Effect<Audited, StoreUnavailable>
+    /** Writes a consistent copy of a running store to `file`. */
+    backup(file: string): Effect.Effect<void, StoreUnavailable>
+  }
+>()("feral-sync/services/store/Store") {
+  /**
+   * The file `sync.db` in the data directory `home`, opened for this process alone. `readOnly` opens what is there, beside a
+   * writer if need be, and shows it as it was at that moment. `lockWait` is how long to wait for another writer to close
+   * (ms).
+   */
+  static readonly layerSqlite = (options: Sqlite.Options) =>
+    Layer.effect(Store, Sqlite.make(options)).pipe(Layer.provide(NodeFileSystem.layer))
+
+  /** Writes the file in a data directory anew, without the space of deleted rows. Nothing may have it open. */
+  static readonly compact = SqliteCompact.compact
+
+  /** In memory. A `disk` that is given outlives the layer; see `store/MemoryDisk.ts`. */
+  static readonly layerMemory = (options?: InMemory.Options) => Layer.effect(Store, InMemory.make(options))
+}

@@ -1,0 +1,295 @@
+/**
+ * What a store knows without looking at its rows, and how a batch changes it. No I/O.
+ *
+ * Guarantee: the rows after any batches are the same function of their operations as those of the model in `core/replica/Merge.ts`,
+ * however they are split and ordered. `tops` is the greatest reading of each origin that was ever taken.
+ *
+ * An origin is known from the first operation of it that is taken: coverage alone names none, for ids cost nothing. Of origins
+ * whose rows have all lost to others the latest are remembered, and the others forgotten (`core/sync/Coverage.ts` says why
+ * that is safe). Our own origin is never forgotten, nor the greatest reading of all: no reading is issued below it.
+ */
+import { HashMap } from "effect"
+import * as Digest from "../../core/replica/Digest.ts"
+import * as Hlc from "../../core/replica/Hlc.ts"
+import * as Merge from "../../core/replica/Merge.ts"
+import type { NodeId } from "../../core/replica/NodeId.ts"
+import type { Operation } from "../../core/replica/Operation.ts"
+import * as Replica from "../../core/replica/Replica.ts"
+import type { Batch, Quarantined } from "../../core/replica/Replica.ts"
+import * as VectorClock from "../../core/replica/VectorClock.ts"
+import * as Purge from "../../core/replica/Purge.ts"
+import type { Counts } from "./Store.ts"
+import { sizeOf } from "./Backend.ts"
+import * as Opaque from "./Opaque.ts"
+
+/** The state of a store, but for its rows. */
+export interface State {
+  readonly clock: VectorClock.VectorClock
+  readonly tops: VectorClock.VectorClock
+  readonly digest: Digest.Digest
+  readonly holdings: Replica.Holdings
+  readonly counts: Counts
+  /** What rows of unknown kinds take. */
+  readonly opaque: Opaque.Usage
+  /** What was removed by hand. */
+  readonly purges: Purge.Purges
+}
+
+/** The state of a fresh store. */
+export const empty: State = {
+  clock: VectorClock.empty,
+  tops: VectorClock.empty,
+  digest: Digest.empty,
+  holdings: Replica.noHoldings,
+  counts: { notes: 0, knowledge: 0, episodes: 0, execution_log: 0, tombstones: 0, quarantine: 0 },
+  opaque: Opaque.nothing,
+  purges: Purge.none
+}
+
+/** How much a quarantine holds: the newest `rows`, each text cut to `bytes`. */
+export const quarantineLimits = { rows: 1_000, bytes: 4_096 } as const
+
+/** Everything that one transaction writes. */
+export interface Commit {
+  /** The state after it. */
+  readonly state: State
+  /** The operations that take their slots, in commit order, and those that leave them. */
+  readonly writes: ReadonlyArray<Operation>
+  readonly replaced: ReadonlyArray<Operation>
+  /** The origins whose entry in `clock`, `tops` or `holdings` changed, and those that have none any more. */
+  readonly moved: ReadonlySet<NodeId>
+  readonly forgotten: ReadonlySet<NodeId>
+  readonly quarantined: ReadonlyArray<Quarantined>
+  readonly wins: Merge.Wins
+  readonly conflicts: number
+  readonly conflicting: ReadonlySet<NodeId>
+  readonly ignored: number
+  /** The first operation of each origin that was left out because the quota is used up. */
+  readonly overQuota: VectorClock.VectorClock
+}
+
+/** What is counted by looking at rows. */
+export const countNames = ["notes", "knowledge", "episodes", "execution_log", "tombstones"] as const
+
+/** The operations held in some slots. */
+export type Held = ReadonlyMap<Merge.Slot, Operation>
+export const nothingHeld: Held = new Map()
+
+/** Origins without rows: once there are more than `most` of them, the latest are remembered. */
+export const rowless = { most: 1_000, kept: 500 } as const
+
+export const nobody: ReadonlySet<NodeId> = new Set()
+
+/** A commit that changes no row. */
+export const withoutRows: Omit<Commit, "state"> = {
+  writes: [],
+  replaced: [],
+  moved: nobody,
+  forgotten: nobody,
+  quarantined: [],
+  wins: new Map(),
+  conflicts: 0,
+  conflicting: nobody,
+  ignored: 0,
+  overQuota: VectorClock.empty
+}
+
+/** The coverage of a batch that counts: of this node itself, and of origins of which an operation was taken. */
+export const evident = (
+  { tops }: Pick<State, "tops">,
+  { operations, through }: Pick<Batch, "operations" | "through">,
+  self: NodeId
+): VectorClock.VectorClock => {
+  const fresh = HashMap.filter(through, (_, node) => node !== self && !HashMap.has(tops, node))
+  if (HashMap.isEmpty(fresh)) return through
+  const named = new Set(operations.map(({ hlc }) => hlc.node))
+  return HashMap.filter(through, (_, node) => !HashMap.has(fresh, node) || named.has(node))
+}
+
+/** Without some origins. */
+export const forget = (state: State, origins: ReadonlySet<NodeId>): State =>
+  origins.size === 0
+    ? state
+    : {
+        ...state,
+        clock: HashMap.removeMany(state.clock, origins),
+        tops: HashMap.removeMany(state.tops, origins)
+      }
+
+/** Whether an origin has to be remembered: it has rows, or had some that were removed by hand. */
+export const isNeeded = ({ holdings, purges }: State, node: NodeId): boolean =>
+  HashMap.has(holdings, node) || HashMap.has(purges, node)
+
+/** The origins without rows that can be forgotten, the one with the greatest reading first. Our own is none of them. */
+export const rowlessOf = (state: State, self: NodeId): ReadonlyArray<NodeId> =>
+  [...HashMap.entries(VectorClock.merge(state.clock, state.tops))]
+    .filter(([node]) => node !== self && !isNeeded(state, node))
+    .sort(([, a], [, b]) => Hlc.ReadingOrder(b, a))
+    .map(([node]) => node)
+
+/** The origins without rows that are too many. */
+const excess = (state: State, self: NodeId): ReadonlySet<NodeId> => {
+  const { tops, holdings, purges } = state
+  return HashMap.size(tops) - HashMap.size(holdings) - HashMap.size(purges) <= rowless.most
+    ? nobody
+    : new Set(rowlessOf(state, self).slice(rowless.kept))
+}
+
+/**
+ * What a file may say of origins and no state should: it was written while coverage alone named an origin, and may hold thousands
+ * that never were.
+ */
+export const unfounded = (state: State, self: NodeId): ReadonlySet<NodeId> =>
+  new Set(rowlessOf(state, self).filter((node, index) => !HashMap.has(state.tops, node) || index >= rowless.most))
+
+/**
+ * What committing `batch` does to the store of `self` in the state `before`, which holds `held` in the slots of its operations.
+ * Without a quota it is what the owner writes: all of it is taken.
+ */
+export const plan = (before: State, held: Held, batch: Batch, self: NodeId, quota?: Opaque.Quota): Commit => {
+  const { quarantined } = batch
+  const { operations, overQuota, ...sifted } = Opaque.sift(before.opaque, before.purges, held, batch, quota)
+  const through = evident(before, { operations, through: sifted.through }, self)
+  const merged = Merge.mergeBatch((slot) => held.get(slot), operations)
+  const { writes, digest, holdings, wins, conflicts, conflicting, ignored } = merged
+  const ahead = VectorClock.difference(through, before.clock)
+  const higher = VectorClock.difference(greatest(operations), before.tops)
+  const kept = quarantined.slice(-quarantineLimits.rows).map(cut)
+  const replaced: Array<Operation> = []
+  for (const slot of writes.keys()) {
+    const operation = held.get(slot)
+    if (operation !== undefined) replaced.push(operation)
+  }
+  const after: State = {
+    clock: VectorClock.merge(before.clock, ahead),
+    tops: VectorClock.merge(before.tops, higher),
+    digest: Digest.add(before.digest, digest),
+    holdings: Replica.addHoldings(before.holdings, holdings),
+    counts: recount(before.counts, writes.values(), replaced, kept.length),
+    opaque: Opaque.recount(before.opaque, writes.values(), replaced),
+    purges: before.purges
+  }
+  const forgotten = excess(after, self)
+  const moved = new Set([...HashMap.keys(ahead), ...HashMap.keys(higher), ...holdings.keys()])
+  for (const node of forgotten) moved.delete(node)
+  return {
+    state: forget(after, forgotten),
+    writes: Array.from(writes.values()),
+    replaced,
+    moved,
+    forgotten,
+    quarantined: kept,
+    wins,
+    conflicts,
+    conflicting,
+    ignored,
+    overQuota
+  }
+}
+
+/** What removing rows by hand does to a store in the state `before`, as one more part of the purge `run`. */
+export const purge = (before: State, run: number, scope: Purge.Scope, removed: ReadonlyArray<Operation>): Commit => {
+  const kind = "kind" in scope ? scope.kind : undefined
+  let { purges } = before
+  let digest = Digest.empty
+  const holdings: Array<readonly [NodeId, Replica.Holding]> = []
+  if ("origin" in scope) {
+    // Also what arrives beyond the clock, or is still on its way.
+    const part = Purge.partOf(purges, run, kind, scope.origin)
+    const through = Hlc.latest(VectorClock.get(before.clock, scope.origin), VectorClock.get(before.tops, scope.origin))
+    purges = Purge.withPurge(purges, { ...part, through: Hlc.latest(part.through, through) })
+  }
+  for (const operation of removed) {
+    const { node, wall, counter } = operation.hlc
+    const fingerprint = Digest.ofOperation(operation)
+    digest = Digest.add(digest, fingerprint)
+    holdings.push([node, { rows: -1, digest: Digest.subtract(Digest.empty, fingerprint) }])
+    const part = Purge.partOf(purges, run, kind, node)
+    purges = Purge.withPurge(purges, {
+      ...part,
+      through: Hlc.latest(part.through, { wall, counter }),
+      rows: part.rows + 1,
+      bytes: part.bytes + sizeOf(operation),
+      digest: Digest.add(part.digest, fingerprint)
+    })
+  }
+  return {
+    state: {
+      ...before,
+      digest: Digest.subtract(before.digest, digest),
+      holdings: Replica.addHoldings(before.holdings, holdings),
+      counts: recount(before.counts, [], removed, 0),
+      opaque: Opaque.recount(before.opaque, [], removed),
+      purges
+    },
+    ...withoutRows,
+    replaced: removed,
+    moved: new Set(removed.map(({ hlc: { node } }) => node))
+  }
+}
+
+/**
+ * The state of a version that knows kinds which were purged when no version here knew them: their rows are asked for again, for all
+ * replicas have to agree on the rows of a known kind.
+ */
+export const withoutOutdated = (before: State): State => {
+  const list = Purge.toList(before.purges)
+  const outdated = list.filter(({ kind }) => kind !== undefined && Merge.ruleOf(kind) !== "opaque")
+  if (outdated.length === 0) return before
+  let { clock } = before
+  for (const { origin } of outdated) clock = HashMap.remove(clock, origin)
+  return { ...before, clock, purges: Purge.fromList(list.filter((purge) => !outdated.includes(purge))) }
+}
+
+/** Whether a commit changes anything that has to be kept. */
+export const isLasting = ({ writes, moved, forgotten, quarantined }: Commit): boolean =>
+  writes.length + moved.size + forgotten.size + quarantined.length > 0
+
+/** The greatest reading that a state knows of: every reading ever issued or taken is at or below it. */
+export const highWater = ({ clock, tops }: State): Hlc.Reading => {
+  let high = Hlc.zero
+  for (const reading of HashMap.values(clock)) high = Hlc.latest(high, reading)
+  for (const reading of HashMap.values(tops)) high = Hlc.latest(high, reading)
+  return high
+}
+
+/** The greatest reading of each origin. */
+const greatest = (operations: ReadonlyArray<Operation>): VectorClock.VectorClock => {
+  const readings = new Map<NodeId, Hlc.Reading>()
+  for (const { hlc } of operations) {
+    const before = readings.get(hlc.node)
+    if (before === undefined || Hlc.isAfter(hlc, before)) {
+      readings.set(hlc.node, { wall: hlc.wall, counter: hlc.counter })
+    }
+  }
+  return VectorClock.fromEntries(readings)
+}
+
+/** The counts after some rows came and some left. */
+export const recount = (
+  before: Counts,
+  writes: Iterable<Operation>,
+  replaced: ReadonlyArray<Operation>,
+  quarantined: number
+): Counts => {
+  const counts = { ...before, quarantine: Math.min(before.quarantine + quarantined, quarantineLimits.rows) }
+  const count = (operation: Operation, by: number) => {
+    const kind = Merge.kinds.find((kind) => kind === operation.table)
+    if (kind !== undefined) counts[operation.op_type === "delete" ? "tombstones" : kind] += by
+  }
+  for (const operation of writes) count(operation, 1)
+  for (const operation of replaced) count(operation, -1)
+  return counts
+}
+
+const cut = ({ peer, reason, text }: Quarantined): Quarantined => ({
+  peer,
+  reason: cutText(reason),
+  text: cutText(text)
+})
+
+/** At most the first `quarantineLimits.bytes` bytes of UTF-8, ending with a whole character. */
+const cutText = (text: string): string => {
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(quarantineLimits.bytes))
+  return text.slice(0, read).toWellFormed()
+}

@@ -1,0 +1,177 @@
+/**
+ * PEM files that others made: read within limits, and parsed. Whatever is wrong is a `TlsMaterialInvalid` that names the
+ * file and the next step.
+ */
+import { Effect, FileSystem, Option, type PlatformError, Result } from "effect"
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
+import { constants } from "node:fs"
+import { access } from "node:fs/promises"
+import * as PlainText from "../../../core/text/PlainText.ts"
+import { TlsMaterialInvalid } from "../../node/NodeFailure.ts"
+import * as FileError from "../../node/FileError.ts"
+import { codeOf } from "./Diagnosis.ts"
+
+/** A file of certificates is a few kilobytes; a bundle of all public authorities is a quarter of this. */
+const maxBytes = 1024 * 1024
+
+/** The text of a file. */
+export const read = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const { type, size } = yield* fs.stat(file).pipe(Effect.mapError(unusable(file)))
+  if (type === "Directory") return yield* invalid(file, "this is a directory: give the path of a PEM file in it")
+  if (type !== "File") return yield* invalid(file, "this is no regular file: give the path of a PEM file")
+  if (size > maxBytes) return yield* invalid(file, "this is too large for a PEM file: check the path")
+  const bytes = yield* fs.readFile(file).pipe(Effect.mapError(unusable(file)))
+  // PEM in another encoding than UTF-8 has no line that begins a block. Text of any encoding may stand around the blocks.
+  const decoded = PlainText.decode(bytes)
+  if (Result.isSuccess(decoded)) return decoded.success
+  if (Buffer.from(bytes).includes("-----BEGIN ")) return Buffer.from(bytes).toString("latin1")
+  return yield* invalid(file, `${decoded.failure.problem}: ${decoded.failure.nextStep}`)
+})
+
+/** A secret that others can read. */
+export interface Exposure {
+  readonly file: string
+  readonly problem: string
+  readonly nextStep: string
+  /** Whether this user can mend it. */
+  readonly isOurs: boolean
+}
+
+/** Whether others can read a private key, and who can mend that. */
+export const exposure = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const { mode, uid } = yield* fs.stat(file).pipe(Effect.mapError(unusable(file)))
+  // Where users have no numbers, modes mean nothing.
+  if ((mode & 0o077) === 0 || process.getuid === undefined) return Option.none<Exposure>()
+  const problem = `others can read the private key (mode 0${(mode & 0o777).toString(8)})`
+  if (yield* isUnchangeable(file)) {
+    const nextStep = "mount it with mode 0400 for the user of this node"
+    return Option.some<Exposure>({ file, problem: `${problem} on a read-only file system`, nextStep, isOurs: false })
+  }
+  const isOurs = Option.getOrUndefined(uid) === process.getuid()
+  const nextStep = isOurs ? `chmod 600 ${file}` : "have its owner take that right from them (chmod go=)"
+  return Option.some<Exposure>({ file, problem, nextStep, isOurs })
+})
+
+/** Whether not even the owner of a file could change its mode. */
+const isUnchangeable = (file: string) =>
+  Effect.promise(() =>
+    access(file, constants.W_OK).then(
+      () => false,
+      (error: unknown) => ["EROFS", "EPERM"].includes(codeOf(error))
+    )
+  )
+
+/**
+ * Refuses a key that others can read when this user can mend that, as sshd does with its own. What this user cannot change (a
+ * secret that another user or a read-only file system provides) is a warning.
+ */
+export const mustBePrivate = Effect.fnUntraced(function* (file: string) {
+  const found = yield* exposure(file)
+  if (Option.isNone(found)) return []
+  const { problem, nextStep, isOurs } = found.value
+  return isOurs ? yield* invalid(file, `${problem}: ${nextStep}`) : [found.value]
+})
+
+const certificateBlock =
+  /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g
+const keyBlock = /-----BEGIN (\w+ )?PRIVATE KEY-----[^]*?(?:-----END \1PRIVATE KEY-----|$)/
+
+/** Whether there is a private key in the text. */
+export const hasKey = (text: string): boolean => keyBlock.test(text)
+
+/** Whether there is a certificate in the text. */
+export const hasCertificate = (text: string): boolean => text.match(certificateBlock) !== null
+
+const listBlock = /-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----/g
+
+/** Every list of revoked certificates in the text. */
+export const revocationLists = (text: string): ReadonlyArray<string> => text.match(listBlock) ?? []
+
+/** Whether the other certificate signed it, by name and by signature. Whether it may is for OpenSSL to say. */
+export const isSignedBy = (certificate: X509Certificate, by: X509Certificate): boolean =>
+  certificate.issuer === by.subject && certificate.verify(by.publicKey)
+
+/** Every certificate of a file, in its order. */
+export const certificates = Effect.fnUntraced(function* (file: string, text: string) {
+  const [first, ...more] = text.match(certificateBlock) ?? []
+  if (first === undefined) {
+    return yield* invalid(
+      file,
+      hasKey(text)
+        ? "this is a private key, and a certificate is wanted: the paths of the two are swapped, most likely"
+        : "no PEM certificate in this file: give one that has a BEGIN CERTIFICATE line"
+    )
+  }
+  const parse = (block: string) =>
+    Effect.try({
+      try: () => new X509Certificate(block),
+      catch: (cause) =>
+        new TlsMaterialInvalid({
+          file,
+          problem: "a certificate in this file cannot be read: copy it again, or sign a new one",
+          cause
+        })
+    })
+  const parsed: [X509Certificate, ...Array<X509Certificate>] = [yield* parse(first)]
+  for (const block of more) parsed.push(yield* parse(block))
+  return parsed
+})
+
+/** The private key of a file. */
+export const privateKey = Effect.fnUntraced(function* (
+  file: string,
+  text: string
+): Effect.fn.Return<KeyObject, TlsMaterialInvalid> {
+  if (!hasKey(text)) {
+    return yield* invalid(
+      file,
+      hasCertificate(text)
+        ? "this is a certificate, and a private key is wanted: the paths of the two are swapped, most likely"
+        : "no PEM private key in this file: give one that has a BEGIN PRIVATE KEY line"
+    )
+  }
+  const block = keyBlock.exec(text)?.[0] ?? text
+  if (/BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED/.test(block)) {
+    return yield* invalid(
+      file,
+      `the key is encrypted: store it without a passphrase (openssl pkey -in ${file} -out NEW)`
+    )
+  }
+  return yield* Effect.try({
+    try: () => createPrivateKey(block),
+    catch: (cause) =>
+      new TlsMaterialInvalid({
+        file,
+        problem: "the private key in this file cannot be read: copy it again, or make a new one with its certificate",
+        cause
+      })
+  })
+})
+
+/** The one form in which a key is handed on, whatever the form of its file. */
+export const text = (key: KeyObject): string => key.export({ type: "pkcs8", format: "pem" }).toString()
+
+export const invalid = (file: string, problem: string) => Effect.fail(new TlsMaterialInvalid({ file, problem }))
+
+const inWords = (cause: PlatformError.PlatformError, file: string): string => {
+  const { problem, nextStep } = FileError.explain(cause, file, FileError.elsewhere.file) ?? {
+    problem: `it cannot be used (${FileError.codeOf(cause) ?? cause.reason._tag})`,
+    nextStep: "check the path"
+  }
+  return `${problem}: ${nextStep}`
+}
+
+/** What a failure of the file system means for a file. */
+export const unusable = (file: string) => (cause: PlatformError.PlatformError) =>
+  new TlsMaterialInvalid({
+    file,
+    problem:
+      cause.reason._tag === "NotFound"
+        ? "there is no such file: check the path"
+        : cause.reason._tag === "PermissionDenied"
+          ? "this user may not read or write it: give it to the user that runs feral-sync (chown)"
+          : inWords(cause, file),
+    cause
+  })

@@ -1,0 +1,105 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Result, Schema } from "effect"
+import { formatAddress, networkOf, parseAddress } from "../../../src/core/peers/Address.ts"
+import { runs } from "../../support/Generators.ts"
+
+describe("Address", () => {
+  it("reads names, IPv4 and IPv6, and writes them back", () => {
+    for (const text of ["10.0.0.1:9090", "host.local:1", "my-host_2:65535", "[::1]:9090", "[fe80::1%eth0]:9090"]) {
+      assert.strictEqual(formatAddress(Result.getOrThrow(parseAddress(text))), text)
+    }
+    assert.deepStrictEqual(parseAddress(" [fe80::1%eth0]:9090 "), Result.succeed({ host: "fe80::1%eth0", port: 9090 }))
+  })
+
+  const spellings: ReadonlyArray<readonly [text: string, reads: string]> = [
+    ["nas", "nas:9090"],
+    ["nas.local", "nas.local:9090"],
+    ["nas.example.:1234", "nas.example.:1234"],
+    [" 192.168.1.20 ", "192.168.1.20:9090"],
+    ["[fe80::1]", "[fe80::1]:9090"],
+    ["[fe80::1%25eth0]:9090", "[fe80::1%eth0]:9090"],
+    ["[fe80::1%eth0]", "[fe80::1%eth0]:9090"],
+    ["[fe80::1%25]:1", "[fe80::1%25]:1"],
+    ["[::ffff:10.0.0.1]:1", "[::ffff:10.0.0.1]:1"],
+    ["küche:9090", "küche:9090"]
+  ]
+  for (const [text, reads] of spellings) {
+    it(`reads ${JSON.stringify(text)} as ${reads}`, () => {
+      assert.deepStrictEqual(Result.map(parseAddress(text), formatAddress), Result.succeed(reads))
+    })
+  }
+
+  const slips: ReadonlyArray<readonly [text: string, says: string]> = [
+    ["http://nas:9090", "is a URL: leave out what stands before the host; write nas:9090"],
+    ["wss://10.0.0.1", "is a URL: leave out what stands before the host; write 10.0.0.1:9090"],
+    ["http://nas:9090/", "is a URL: leave out what stands before the host"],
+    ["nas:9090/", "has a path: leave out what stands after the port; write nas:9090"],
+    ["a:1;b:2", "has a semicolon: separate peers with commas; write a:1,b:2"],
+    ["a:1 b", "has a space: separate peers with commas; write a:1,b:9090"],
+    ["nas : 9090", "has a space beside a colon: leave it out; write nas:9090"],
+    ["me@nas:9090", "names a user: a peer has none; write nas:9090"],
+    ['"nas:9090"', "has quotes in it: leave them out; write nas:9090"],
+    ["192.168.1.300:9090", "is not an IPv4 address: it has four numbers from 0 to 255"],
+    ["192.168.1:9090", "is not an IPv4 address"],
+    ["192.168.001.005", "without leading zeros"],
+    ["nas.1:9090", "is not an IPv4 address"],
+    ["::1", "needs brackets around its IPv6 address, as in [::1]:9090; write [::1]:9090"],
+    ["::1:9090", "needs brackets around its IPv6 address, as in [::1]:9090; write [::1]:9090"],
+    ["fe80::1%eth0:9090", "needs brackets around its IPv6 address, as in [::1]:9090; write [fe80::1%eth0]:9090"],
+    [
+      "2001:db8:1:2:3:4:5:6:9090",
+      "needs brackets around its IPv6 address, as in [::1]:9090; write [2001:db8:1:2:3:4:5:6]:9090"
+    ],
+    ["[nas]:9090", "has brackets, which only IPv6 needs; write nas:9090"],
+    ["[fe80::1%]:9090", "has no name of an interface after the %"],
+    ["[fe80::12345]:9090", "is not an IPv6 address"],
+    ["nas:", "has no port after the colon: write HOST:PORT; write nas:9090"],
+    [":9090", "has no host: write HOST:PORT"],
+    ["9090", "is a port without a host: write HOST:PORT"],
+    ["nas:http", "http is not a port (1 to 65535)"],
+    ["nas:0", "0 is not a port (1 to 65535)"],
+    ["nas:65536", "65536 is not a port (1 to 65535)"],
+    ["na,s", "is not host:port"],
+    ["a..b:1", "is not host:port"],
+    ["", "has no host"]
+  ]
+  for (const [text, says] of slips) {
+    it(`refuses ${JSON.stringify(text)}, and names the slip`, () => {
+      const parsed = parseAddress(text)
+      assert.isTrue(Result.isFailure(parsed))
+      if (Result.isFailure(parsed)) assert.include(parsed.failure, says)
+    })
+  }
+
+  it("is counted as itself with IPv4, and as its /64 with IPv6", () => {
+    for (const [host, network] of [
+      ["10.0.0.1", "10.0.0.1"],
+      ["::1", "0:0:0:0::/64"],
+      ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+      ["2001:0db8:0001:0002::ffff", "2001:db8:1:2::/64"],
+      ["2001:db8::1", "2001:db8:0:0::/64"],
+      ["2001:db8:1:3::", "2001:db8:1:3::/64"],
+      ["fe80::1%eth0", "fe80:0:0:0::/64"],
+      ["fe80::2%eth1", "fe80:0:0:0::/64"]
+    ] as const) {
+      assert.strictEqual(networkOf(host), network, host)
+    }
+  })
+
+  it.prop("is counted as something, whatever it is", [Schema.String], ([text]) => {
+    for (const host of [text, `${text}::${text}`, `:${text}`]) assert.isString(networkOf(host))
+  })
+
+  it.prop(
+    "never throws, and what it reads it writes",
+    [Schema.String],
+    ([text]) => {
+      for (const candidate of [text, `${text}:9090`, `[${text}]:9090`]) {
+        const parsed = parseAddress(candidate)
+        if (Result.isFailure(parsed)) continue
+        assert.deepStrictEqual(parseAddress(formatAddress(parsed.success)), parsed)
+      }
+    },
+    runs(3_000)
+  )
+})

@@ -1,0 +1,268 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, Option, Result } from "effect"
+import * as Hlc from "../../../src/core/replica/Hlc.ts"
+import { NodeId } from "../../../src/core/replica/NodeId.ts"
+import {
+  anyText,
+  element,
+  fewHlcs,
+  fewReadings,
+  hlc,
+  integer,
+  now,
+  oneOf,
+  reading,
+  runs
+} from "../../support/Generators.ts"
+
+const max = Number.MAX_SAFE_INTEGER
+const isAtMost = (a: Hlc.Reading, b: Hlc.Reading): boolean => !Hlc.isAfter(a, b)
+
+/** Readings that have a successor: all but the very last one. */
+const early = Arbitrary.filter(reading, ({ wall, counter }) => wall < max || counter < max)
+
+describe("Hlc readings", () => {
+  it.prop(
+    "send is after the local reading, and not before the wall clock",
+    [early, now],
+    ([local, at]) => {
+      const next = Hlc.send(local, at)
+      assert.isTrue(Hlc.isAfter(next, local))
+      assert.isAtLeast(next.wall, at)
+      assert.isTrue(Number.isSafeInteger(next.wall) && Number.isSafeInteger(next.counter) && next.counter >= 0)
+    },
+    runs(5000)
+  )
+
+  it.prop(
+    "send is the least such reading",
+    [fewReadings, integer(-1, 4), fewReadings],
+    ([local, at, other]) => {
+      if (Hlc.isAfter(other, local) && other.wall >= at) assert.isTrue(isAtMost(Hlc.send(local, at), other))
+    },
+    runs(3000)
+  )
+
+  it.prop(
+    "receive is after both, and not before the wall clock",
+    [early, early, now],
+    ([local, remote, at]) => {
+      const next = Result.getOrThrow(Hlc.receive(local, remote, at, Infinity))
+      assert.isTrue(Hlc.isAfter(next, local) && Hlc.isAfter(next, remote))
+      assert.isAtLeast(next.wall, at)
+    },
+    runs(5000)
+  )
+
+  it.prop(
+    "witness is the later of both, and the next send is after both",
+    [early, early, now, now],
+    ([local, remote, at, later]) => {
+      const seen = Result.getOrThrow(Hlc.witness(local, remote, at, Infinity))
+      assert.isTrue(isAtMost(local, seen) && isAtMost(remote, seen))
+      assert.isTrue(Hlc.ReadingOrder(seen, local) === 0 || Hlc.ReadingOrder(seen, remote) === 0)
+      const next = Hlc.send(seen, later)
+      assert.isTrue(Hlc.isAfter(next, local) && Hlc.isAfter(next, remote))
+    },
+    runs(5000)
+  )
+
+  it.prop(
+    "refuses a remote reading exactly when it is further ahead than the bound",
+    [reading, integer(0, 10), integer(0, 1_000_000), integer(-3, 3), integer(0, 5)],
+    ([local, at, bound, beyond, counter]) => {
+      const wall = Math.max(0, at + bound + beyond)
+      const remote = { wall, counter }
+      const received = Hlc.receive(local, remote, at, bound)
+      assert.strictEqual(Result.isFailure(received), wall - at > bound)
+      assert.strictEqual(Result.isFailure(Hlc.witness(local, remote, at, bound)), wall - at > bound)
+      assert.strictEqual(Hlc.isDrifting(remote, at, bound), wall - at > bound)
+      if (Result.isFailure(received)) {
+        assert.strictEqual(received.failure._tag, "ClockDrift")
+        assert.deepStrictEqual({ ...received.failure }, { ...received.failure, remote: wall, local: at, limit: bound })
+      }
+    },
+    runs(5000)
+  )
+
+  it.prop(
+    "never runs backwards, whatever the wall clock does and whatever comes in",
+    [
+      reading,
+      Arbitrary.array(Arbitrary.all([now, oneOf<Hlc.Reading | undefined>(reading, Arbitrary.Constant(undefined))]))
+    ],
+    ([start, events]) => {
+      let clock = start
+      for (const [at, remote] of events) {
+        // Nothing comes after the last reading of all: leave room.
+        if (clock.wall >= max - 64 || (remote !== undefined && remote.wall >= max - 64)) continue
+        const next =
+          remote === undefined
+            ? Hlc.send(clock, at)
+            : Result.getOrElse(Hlc.receive(clock, remote, at, 1000), () => clock)
+        const refused = remote !== undefined && remote.wall - at > 1000
+        assert.isTrue(refused ? next === clock : Hlc.isAfter(next, clock))
+        clock = next
+      }
+    },
+    runs(3000)
+  )
+
+  it.prop(
+    "is causal: along any chain of messages between three nodes readings strictly increase",
+    [Arbitrary.array(Arbitrary.all([integer(0, 2), integer(0, 2), integer(0, 50)]))],
+    ([messages]) => {
+      const clocks = [Hlc.zero, Hlc.zero, Hlc.zero]
+      /** The greatest reading in the past of each node, by the messages alone. */
+      const past: Array<Array<Hlc.Reading>> = [[], [], []]
+      const isNew = (node: number, made: Hlc.Reading): void => {
+        for (const known of past[node] ?? []) assert.isTrue(Hlc.isAfter(made, known))
+        clocks[node] = made
+        past[node]?.push(made)
+      }
+      for (const [from, to, at] of messages) {
+        const sent = Hlc.send(clocks[from] ?? Hlc.zero, at)
+        isNew(from, sent)
+        past[to] = [...new Set([...(past[to] ?? []), ...(past[from] ?? [])])]
+        isNew(to, Result.getOrThrow(Hlc.receive(clocks[to] ?? Hlc.zero, sent, at, 1000)))
+      }
+    },
+    runs(2000)
+  )
+
+  it("carries a full counter into the wall time", () => {
+    assert.deepStrictEqual(Hlc.send({ wall: 7, counter: max }, 3), { wall: 8, counter: 0 })
+    assert.deepStrictEqual(Hlc.send({ wall: 7, counter: max - 1 }, 7), { wall: 7, counter: max })
+    assert.deepStrictEqual(Hlc.send({ wall: 7, counter: max }, 9), { wall: 9, counter: 0 })
+  })
+
+  it("takes over the wall clock as soon as it is ahead", () => {
+    assert.deepStrictEqual(Hlc.send({ wall: 7, counter: 5 }, 7), { wall: 7, counter: 6 })
+    assert.deepStrictEqual(Hlc.send({ wall: 7, counter: 5 }, 8), { wall: 8, counter: 0 })
+  })
+
+  it.prop(
+    "the predecessor is below, and nothing lies between",
+    [oneOf(reading, fewReadings), oneOf(reading, fewReadings)],
+    ([at, other]) => {
+      const below = Hlc.predecessor(at)
+      if (Hlc.ReadingOrder(at, Hlc.zero) === 0) {
+        assert.deepStrictEqual(below, Hlc.zero)
+      } else {
+        assert.isTrue(Hlc.isAfter(at, below))
+        assert.deepStrictEqual(Hlc.send(below, 0), at)
+        if (Hlc.isAfter(at, other)) assert.isTrue(isAtMost(other, below))
+      }
+    },
+    runs(5000)
+  )
+
+  it.prop(
+    "isAfter, latest and ReadingOrder agree, and order totally",
+    [oneOf(reading, fewReadings), oneOf(reading, fewReadings), fewReadings],
+    ([a, b, c]) => {
+      const forth = Hlc.ReadingOrder(a, b)
+      assert.strictEqual(forth + Hlc.ReadingOrder(b, a), 0)
+      assert.strictEqual(forth === 0, a.wall === b.wall && a.counter === b.counter)
+      assert.strictEqual(forth > 0, Hlc.isAfter(a, b))
+      assert.strictEqual(Hlc.ReadingOrder(Hlc.latest(a, b), a) >= 0 && Hlc.ReadingOrder(Hlc.latest(a, b), b) >= 0, true)
+      if (Hlc.isAfter(a, b) && Hlc.isAfter(b, c)) assert.isTrue(Hlc.isAfter(a, c))
+      assert.isTrue(isAtMost(Hlc.zero, a))
+    },
+    runs(5000)
+  )
+})
+
+describe("Hlc order and text", () => {
+  it.prop(
+    "is total, antisymmetric and transitive",
+    [oneOf(hlc, fewHlcs), oneOf(hlc, fewHlcs), fewHlcs],
+    ([a, b, c]) => {
+      assert.strictEqual(Hlc.HlcOrder(a, b) + Hlc.HlcOrder(b, a), 0)
+      assert.strictEqual(Hlc.HlcOrder(a, b) === 0, Hlc.toText(a) === Hlc.toText(b))
+      const [low = a, middle = a, high = a] = [a, b, c].sort(Hlc.HlcOrder)
+      assert.isTrue(Hlc.HlcOrder(low, middle) <= 0 && Hlc.HlcOrder(middle, high) <= 0 && Hlc.HlcOrder(low, high) <= 0)
+    },
+    runs(5000)
+  )
+
+  it.prop(
+    "is by wall time, then counter, then the bytes of the node id",
+    [hlc, fewHlcs, fewHlcs],
+    ([wide, a, b]) => {
+      for (const [left, right] of [
+        [a, b],
+        [wide, a]
+      ] as const) {
+        const expected =
+          Math.sign(left.wall - right.wall) ||
+          Math.sign(left.counter - right.counter) ||
+          Buffer.compare(Buffer.from(left.node), Buffer.from(right.node))
+        assert.strictEqual(Hlc.HlcOrder(left, right), expected)
+      }
+    },
+    runs(5000)
+  )
+
+  it.prop(
+    "text round-trips, and text keeps the order",
+    [hlc, hlc],
+    ([a, b]) => {
+      const [readA, readB] = [Hlc.fromText(Hlc.toText(a)), Hlc.fromText(Hlc.toText(b))]
+      assert.deepStrictEqual(readA, Option.some(a))
+      assert.strictEqual(Hlc.HlcOrder(Option.getOrThrow(readA), Option.getOrThrow(readB)), Hlc.HlcOrder(a, b))
+      assert.deepStrictEqual(Hlc.parseReading(Hlc.toText(a)), Option.some({ reading: readingOf(a), node: a.node }))
+    },
+    runs(5000)
+  )
+
+  it.prop(
+    "every text that is read is the text of what was read",
+    [
+      oneOf(hlc, fewHlcs),
+      integer(0, 40),
+      integer(0, 2),
+      element("", "0", "1", "9", ":", "-", "+", " ", ".", "e", "\t", "\n", "\u0661", "\uff11", "00", "0x")
+    ],
+    ([made, at, removed, inserted]) => {
+      const text = Hlc.toText(made)
+      const start = at % (text.length + 1)
+      assertCanonical(text.slice(0, start) + inserted + text.slice(start + removed))
+    },
+    runs(10_000)
+  )
+
+  it.prop(
+    "any text whatsoever is read as itself or not at all",
+    [anyText],
+    ([text]) => assertCanonical(text),
+    runs(3000)
+  )
+
+  it("node ids may hold colons: the first two of the text separate", () => {
+    const read = Option.getOrThrow(Hlc.fromText("1:2::3:"))
+    assert.deepStrictEqual(read, { wall: 1, counter: 2, node: NodeId.make(":3:") })
+  })
+
+  it("refuses what no HLC has as its text", () => {
+    const refused = [
+      ["", "1", "1:2", "1:2:", "::a", "1::a", ":1:a", "01:2:a", "1:02:a", "+1:2:a", "-1:2:a", "1.0:2:a", "1e3:2:a"],
+      [" 1:2:a", "1:2:a\n", "1:2:__proto__", "9007199254740992:0:a", "0:9007199254740993:a", "1:2:\ud800"],
+      [`1${"0".repeat(16)}:0:a`, `1:2:${"a".repeat(129)}`]
+    ].flat()
+    for (const text of refused) assert.isTrue(Option.isNone(Hlc.fromText(text)), text)
+    assert.isTrue(Option.isSome(Hlc.fromText(`${max}:${max}:a`)))
+    assert.isTrue(Option.isSome(Hlc.fromText("0:0:a")))
+  })
+
+  it("a reading without a node is read as a reading", () => {
+    assert.deepStrictEqual(Hlc.parseReading("0:0:"), Option.some({ reading: Hlc.zero, node: "" }))
+  })
+})
+
+const readingOf = ({ wall, counter }: Hlc.Reading): Hlc.Reading => ({ wall, counter })
+
+const assertCanonical = (text: string): void => {
+  const read = Hlc.fromText(text)
+  if (Option.isSome(read)) assert.strictEqual(Hlc.toText(read.value), text)
+}

@@ -1,0 +1,454 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Exit, Fiber, FileSystem, Layer, Logger, Option, Schema, Scope, Stream } from "effect"
+import { renameSync } from "node:fs"
+import { request } from "node:http"
+import { connect as dial, createServer, type Socket } from "node:net"
+import { join } from "node:path"
+import * as VectorClock from "../../../../src/core/replica/VectorClock.ts"
+import { Api } from "../../../../src/services/admin/api/Api.ts"
+import * as Client from "../../../../src/services/admin/api/Client.ts"
+import { Clock } from "../../../../src/services/node/HlcClock.ts"
+import { Config, type Settings } from "../../../../src/services/node/Config.ts"
+import {
+  OperationTooLarge,
+  PurgeRefused,
+  RowNotFound,
+  StoreUnavailable
+} from "../../../../src/services/node/NodeFailure.ts"
+import { Memory } from "../../../../src/services/memory/Memory.ts"
+import { NodeStatus } from "../../../../src/services/node/Status.ts"
+import { Store } from "../../../../src/services/store/Store.ts"
+import { version } from "../../../../src/services/node/Version.ts"
+import { node, write } from "../../../support/Network.ts"
+import { peer, surroundings } from "../../../support/Surroundings.ts"
+
+/** A node that is nothing but a memory and its interface. It ends with the scope. */
+const start = (settings: Partial<Settings>, memory?: Layer.Layer<Memory, never, Store>) =>
+  Layer.build(
+    Api.layer.pipe(
+      Layer.provideMerge(memory ?? Memory.layer),
+      Layer.provideMerge(Store.layerMemory()),
+      Layer.provide(Clock.layer),
+      Layer.provide(surroundings),
+      Layer.provide(Layer.succeed(Config, Config.make({ apiPort: 0, ...settings })))
+    )
+  )
+
+const within = <A, E>(test: (home: string) => Effect.Effect<A, E, FileSystem.FileSystem | Scope.Scope>) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    yield* test(yield* fs.makeTempDirectoryScoped())
+  }).pipe(Effect.scoped, Effect.provide([NodeFileSystem.layer, Logger.layer([])]))
+
+const connected = (home: string) => Effect.flatMap(Client.connect(home), Effect.fromOption)
+
+interface Asked {
+  readonly status: number
+  readonly body: string
+  readonly headers: Record<string, unknown>
+}
+
+/** A request as any program may send it. */
+const ask = (
+  where: { readonly socketPath: string } | { readonly port: number },
+  path: string,
+  options: { readonly method?: string; readonly headers?: Record<string, string>; readonly body?: string } = {}
+) =>
+  Effect.callback<Asked, Error>((resume) => {
+    const asked = request({ ...where, host: "127.0.0.1", path, ...options }, (response) => {
+      let body = ""
+      response.setEncoding("utf8").on("data", (text: string) => (body += text))
+      response.on("end", () =>
+        resume(Effect.succeed({ status: response.statusCode ?? 0, body, headers: response.headers }))
+      )
+    })
+    asked.on("error", (error) => resume(Effect.fail(error))).end(options.body)
+  })
+
+describe("Api", () => {
+  it.live("the memory of a node is the same from outside", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        const node = yield* start({ home })
+        const local = Context.get(node, Memory)
+        const { memory } = yield* connected(home)
+
+        const note = yield* memory.notes.put({ content: "first\nzweite ü 🙂", tags: ["a", "b"], importance: "high" })
+        const edited = yield* memory.notes.edit(note.id, "changed")
+        assert.strictEqual(edited.id, note.id)
+        const gone = yield* memory.notes.put({ content: "gone" })
+        yield* memory.notes.delete(gone.id)
+        const statement = { subject: "sky", predicate: "is", object: "blue" }
+        const set = yield* memory.facts.set(statement)
+        assert.strictEqual((yield* memory.facts.set({ ...statement, object: "grey", confidence: 0.5 })).id, set.id)
+        const added = yield* memory.facts.add(statement)
+        yield* memory.facts.delete(added.id)
+        yield* memory.episodes.record({ session_id: "s", event_type: "t", summary: "u", detail: "d" })
+        yield* memory.executionLog.append({
+          session_id: "s",
+          skill_id: "k",
+          endpoint_id: "e",
+          result_status: "ok",
+          args: { a: 1 },
+          latency_ms: 1.5
+        })
+
+        assert.deepStrictEqual(yield* memory.notes.list(), yield* local.notes.list())
+        assert.deepStrictEqual(yield* memory.facts.list(), yield* local.facts.list())
+        assert.deepStrictEqual(yield* memory.episodes.list(), yield* local.episodes.list())
+        assert.deepStrictEqual(yield* memory.executionLog.list(), yield* local.executionLog.list())
+        const [row] = yield* memory.notes.list()
+        assert.deepInclude(row, { id: note.id, content: "changed", tags: ["a", "b"], importance: "high" })
+        assert.strictEqual((yield* memory.facts.list())[0]?.object, "grey")
+      })
+    )
+  )
+
+  it.live("rows of an unknown kind are purged through a running node, which says why it does not", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        const store = Context.get(yield* start({ home }), Store)
+        const { purging, status } = yield* connected(home)
+        const rows = [1, 2].map((wall) => write(node("rogue"), { wall, counter: 0 }, `r${wall}`, "junk"))
+        yield* store.apply({ operations: rows, through: VectorClock.empty, quarantined: [] })
+        const counted = yield* purging.purge({ kind: "junk", is_dry_run: true })
+        assert.deepStrictEqual(counted.origins, [{ origin: "rogue", rows: 2, bytes: counted.bytes }])
+        assert.strictEqual((yield* status).opaque?.bytes, counted.bytes)
+        assert.deepStrictEqual(yield* purging.purge({ kind: "junk" }), counted)
+        const { opaque } = yield* status
+        assert.strictEqual(opaque?.bytes, 0)
+        assert.deepStrictEqual(opaque?.purged, [{ kind: "junk", origin: "rogue", rows: 2, bytes: counted.bytes }])
+        for (const [request, reason] of [
+          [{ kind: "notes" }, "known kind"],
+          [{ kind: "a\nb" }, "invalid"],
+          [{ origin: store.nodeId }, "own rows"],
+          [{}, "scope"],
+          [{ kind: "junk", origin: "rogue" }, "scope"]
+        ] as const) {
+          const failure = yield* Effect.flip(purging.purge(request))
+          assert.instanceOf(failure, PurgeRefused)
+          assert.strictEqual(failure._tag === "PurgeRefused" && failure.reason, reason)
+          assert.match(failure.message, /^nothing was removed.*: /)
+        }
+      })
+    )
+  )
+
+  it.live("status and peers are what the contract says, and nothing more", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        const node = yield* start({ home, legacy: "off" })
+        const store = Context.get(node, Store)
+        const { memory, status, peers } = yield* connected(home)
+        const { hlc } = yield* memory.notes.put({ content: "one" })
+        const { uptime_seconds, digest, ...rest } = yield* status
+        assert.isAtLeast(uptime_seconds, 0)
+        assert.match(digest, /^[0-9a-f]{16}$/)
+        assert.deepStrictEqual(rest, {
+          node_id: store.nodeId,
+          version,
+          port: 4242,
+          api_port: null,
+          tls: "auto",
+          tls_expires_at: Date.UTC(2030, 0, 1) / 1000,
+          legacy: "off",
+          vector_clock: { [store.nodeId]: hlc },
+          counts: { notes: 1, knowledge: 0, episodes: 0, execution_log: 0, tombstones: 0, quarantine: 0 },
+          opaque: {
+            bytes: 0,
+            limit_bytes: null,
+            limit_bytes_per_origin: null,
+            origins: [],
+            held_back: [],
+            purged: []
+          },
+          peer_limits: { bytes_per_second: 1024 * 1024, burst_bytes: 1024 * 1024 * 1024 },
+          discovery: { mdns: "unavailable", static: "active" },
+          peers: [peer]
+        })
+        assert.deepStrictEqual(yield* peers, [peer])
+        const raw = yield* ask({ socketPath: join(home, "feral-sync.sock") }, "/status")
+        const parsed: unknown = JSON.parse(raw.body)
+        assert.deepStrictEqual(
+          Schema.decodeUnknownSync(NodeStatus, { onExcessProperty: "error" })(parsed).digest,
+          digest
+        )
+      })
+    )
+  )
+
+  it.live("failures keep their tag and their words, with a status of their own", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        const socketPath = join(home, "feral-sync.sock")
+        yield* start({ home })
+        const { memory } = yield* connected(home)
+        const missing = yield* Effect.flip(memory.notes.delete("no/such id?&.."))
+        assert.deepStrictEqual(missing, new RowNotFound({ kind: "notes", id: "no/such id?&.." }))
+        const large = yield* Effect.flip(memory.notes.put({ content: "x".repeat(9 * 1024 * 1024) }))
+        assert.instanceOf(large, OperationTooLarge)
+        assert.strictEqual((yield* ask({ socketPath }, "/notes?id=x", { method: "DELETE" })).status, 404)
+        assert.strictEqual((yield* ask({ socketPath }, "/nothing")).status, 404)
+        const headers = { "content-type": "application/json" }
+        assert.strictEqual((yield* ask({ socketPath }, "/notes", { method: "POST", headers, body: "{}" })).status, 400)
+        assert.strictEqual((yield* ask({ socketPath }, "/notes?limit=1001")).status, 400)
+        assert.strictEqual((yield* ask({ socketPath }, "/notes?limit=0")).status, 400)
+      })
+    )
+  )
+
+  it.live("a store that cannot be used is a failure with its reason, and status 503", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        const full = new StoreUnavailable({ reason: "disk full", detail: "no room", cause: new Error("ENOSPC") })
+        const broken = Layer.effect(
+          Memory,
+          Effect.map(Memory, (memory) =>
+            Memory.of({ ...memory, notes: { ...memory.notes, put: () => Effect.fail(full) } })
+          )
+        ).pipe(Layer.provide(Memory.layer))
+        yield* start({ home }, broken)
+        const { memory } = yield* connected(home)
+        const error = yield* Effect.flip(memory.notes.put({ content: "x" }))
+        assert.deepInclude(error, { _tag: "StoreUnavailable", reason: "disk full", detail: "no room" })
+        assert.strictEqual(error.message, full.message)
+        const raw = yield* ask({ socketPath: join(home, "feral-sync.sock") }, "/notes", {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: '{"content":"x"}'
+        })
+        assert.strictEqual(raw.status, 503)
+      })
+    )
+  )
+
+  it.live("long lists are paged: no answer has more than a thousand rows, and every row comes once", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        const node = yield* start({ home })
+        const local = Context.get(node, Memory)
+        yield* Effect.forEach(
+          Array.from({ length: 2_345 }, (_, index) => index),
+          (index) => local.notes.put({ content: `${index}` }),
+          { discard: true }
+        )
+        const { memory } = yield* connected(home)
+        const expected = (yield* local.notes.list()).map(({ id }) => id)
+        assert.deepStrictEqual(
+          (yield* memory.notes.list()).map(({ id }) => id),
+          expected
+        )
+        const some = yield* memory.notes.list({ after: expected[9] ?? "", limit: 600 })
+        assert.deepStrictEqual(
+          some.map(({ id }) => id),
+          expected.slice(10, 610)
+        )
+        assert.deepStrictEqual(yield* memory.notes.list({ limit: 0 }), [])
+        const raw: unknown = JSON.parse((yield* ask({ socketPath: join(home, "feral-sync.sock") }, "/notes")).body)
+        assert.strictEqual(Array.isArray(raw) ? raw.length : raw, 1000)
+      })
+    )
+  )
+
+  it.live("changes are followed from outside", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        yield* start({ home })
+        const { memory } = yield* connected(home)
+        const writer = (yield* connected(home)).memory
+        const seen = yield* memory.changes.pipe(Stream.take(1), Stream.runCollect, Effect.forkScoped)
+        // The request must have arrived before the write: written again until one is seen.
+        const written = yield* writer.notes
+          .put({ content: "seen" })
+          .pipe(Effect.delay("20 millis"), Effect.repeat({ until: () => seen.pollUnsafe() !== undefined }))
+        const [change] = yield* Fiber.join(seen)
+        assert.strictEqual(change?.operations[0]?.table, "notes")
+        assert.isAtMost(Number(change?.version), Number.MAX_SAFE_INTEGER)
+        assert.isString(written.id)
+      }).pipe(Effect.timeout("10 seconds"))
+    )
+  )
+
+  it.live("the socket is for its user alone, is gone after the stop, and one that was left is replaced", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const socket = join(home, "feral-sync.sock")
+        assert.isTrue(Option.isNone(yield* Client.connect(home)))
+        yield* leaveSocket(socket)
+        assert.isTrue(Option.isNone(yield* Client.connect(home)))
+
+        const scope = yield* Scope.make()
+        const node = yield* start({ home }).pipe(Scope.provide(scope))
+        assert.deepStrictEqual(Context.get(node, Api), { port: null, hasSocket: true })
+        assert.strictEqual((yield* fs.stat(socket)).mode & 0o777, 0o600)
+        assert.isTrue(Option.isSome(yield* Client.connect(home)))
+        yield* Scope.close(scope, Exit.void)
+        assert.isFalse(yield* fs.exists(socket))
+        assert.isTrue(Option.isNone(yield* Client.connect(home)))
+      })
+    )
+  )
+
+  it.live("a socket that somebody answers on is left alone", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        yield* start({ home })
+        const error = yield* Effect.flip(start({ home }))
+        assert.deepInclude(error, { _tag: "StoreUnavailable", reason: "locked" })
+        const { status } = yield* connected(home)
+        yield* status
+      })
+    )
+  )
+
+  it.live("a data directory with a path too long for a socket works all the same", () =>
+    within((directory) =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const home = join(directory, "d".repeat(120))
+        yield* fs.makeDirectory(home)
+        const scope = yield* Scope.make()
+        yield* start({ home }).pipe(Scope.provide(scope))
+        assert.isTrue(yield* fs.exists(join(home, "feral-sync.sock")))
+        const { memory } = yield* connected(home)
+        yield* memory.notes.put({ content: "x" })
+        yield* Scope.close(scope, Exit.void)
+        assert.isFalse(yield* fs.exists(join(home, "feral-sync.sock")))
+      })
+    )
+  )
+
+  it.live("the port tells how the node is, under the names of this machine alone, and nothing of its memory", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        const apiPort = yield* freePort
+        const node = yield* start({ home, apiPort })
+        assert.deepStrictEqual(Context.get(node, Api), { port: apiPort, hasSocket: true })
+        const { status, memory } = yield* connected(home)
+        assert.strictEqual((yield* status).api_port, apiPort)
+        yield* memory.notes.put({ content: "seen" })
+
+        const port = { port: apiPort }
+        for (const host of [`127.0.0.1:${apiPort}`, "localhost", "LocalHost:1", "127.0.0.1"]) {
+          const { status, body } = yield* ask(port, "/status", { headers: { host } })
+          assert.strictEqual(status, 200, host)
+          assert.include(body, '"notes":1')
+        }
+        const hosts = [
+          "evil.example",
+          "evil.localhost",
+          "localhost.evil.example",
+          "127.0.0.1.evil.example:80",
+          "localhost:x",
+          "[::1]"
+        ]
+        for (const host of hosts) {
+          const { status, body } = yield* ask(port, "/status", { headers: { host } })
+          assert.strictEqual(status, 403, host)
+          assert.notInclude(body, "node_id")
+        }
+        for (const path of [
+          "/notes",
+          "/facts",
+          "/episodes",
+          "/log",
+          "/changes",
+          "/notes/",
+          "//notes",
+          "/status/../notes"
+        ]) {
+          const { status, body } = yield* ask(port, path)
+          assert.strictEqual(status, 404, path)
+          assert.notInclude(body, "seen")
+        }
+        for (const method of ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
+          const headers = { "content-type": "application/json" }
+          const { status } = yield* ask(port, "/notes", { method, headers, body: '{"content":"no"}' })
+          assert.strictEqual(status, 405, method)
+        }
+        const { headers } = yield* ask(port, "/status")
+        assert.isUndefined(headers["access-control-allow-origin"])
+        assert.strictEqual((yield* memory.notes.list()).length, 1)
+      })
+    )
+  )
+
+  it.live("a port that is taken keeps nothing from running", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        const server = createServer()
+        yield* Effect.acquireRelease(
+          Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+          () => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)))
+        )
+        const address = server.address()
+        const apiPort = typeof address === "object" && address !== null ? address.port : 0
+        const node = yield* start({ home, apiPort })
+        assert.deepStrictEqual(Context.get(node, Api), { port: null, hasSocket: true })
+        const { status } = yield* connected(home)
+        assert.strictEqual((yield* status).api_port, null)
+      })
+    )
+  )
+
+  it.live("clients that never end their request, or never read the answer, do not keep the node from stopping", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        const apiPort = yield* freePort
+        const scope = yield* Scope.make()
+        yield* start({ home, apiPort }).pipe(Scope.provide(scope))
+        const { memory } = yield* connected(home)
+        yield* Effect.replicateEffect(memory.notes.put({ content: "x".repeat(5_000_000) }), 4)
+        const path = join(home, "feral-sync.sock")
+        const silent = yield* send({ port: apiPort }, "GET /status HTTP/1.1\r\nHost: localhost\r\n")
+        const idle = yield* send({ path }, "GET /notes HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        yield* Effect.callback<void>((resume) => void idle.once("readable", () => resume(Effect.void)))
+        const following = yield* memory.changes.pipe(Stream.runDrain, Effect.forkScoped({ startImmediately: true }))
+        yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("3 seconds"))
+        yield* Fiber.join(following)
+        // The connections are over, not merely left behind: the rest of the answer never comes.
+        yield* Effect.callback<void>((resume) => {
+          silent.once("close", () => resume(Effect.void))
+          silent.resume()
+        }).pipe(Effect.timeout("3 seconds"))
+        const rest = yield* Effect.callback<number>((resume) => {
+          let bytes = 0
+          idle.on("data", (chunk: Buffer) => (bytes += chunk.length))
+          idle.once("close", () => resume(Effect.succeed(bytes)))
+        }).pipe(Effect.timeout("3 seconds"))
+        assert.isBelow(rest, 20_000_000)
+      })
+    )
+  )
+})
+
+/** Sends some bytes and then neither sends nor reads any more. */
+const send = (to: { readonly port: number } | { readonly path: string }, text: string) =>
+  Effect.acquireRelease(
+    Effect.callback<Socket>((resume) => {
+      const socket = dial({ host: "127.0.0.1", ...to })
+      socket.on("error", () => {})
+      socket.write(text, () => resume(Effect.succeed(socket)))
+    }),
+    (socket) => Effect.sync(() => socket.destroy())
+  )
+
+const leaveSocket = (path: string) =>
+  Effect.callback<void>((resume) => {
+    // A process that is killed leaves its socket behind; a link to one that is closed is the same to whoever dials.
+    const server = createServer()
+    server.listen(`${path}.tmp`, () => {
+      renameSync(`${path}.tmp`, path)
+      server.close(() => resume(Effect.void))
+    })
+  })
+
+const freePort = Effect.callback<number>((resume) => {
+  const server = createServer()
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
+  })
+})

@@ -1,0 +1,30 @@
+/** What a store knows without looking at its rows. */
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary } from "effect"
+import * as Hlc from "../../../src/core/replica/Hlc.ts"
+import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
+import * as State from "../../../src/services/store/StoreState.ts"
+import { integer } from "../../support/Generators.ts"
+import { node, write } from "../../support/Network.ts"
+
+describe("the state of a store", () => {
+  it.prop(
+    "the clock goes on after everything that was taken, or claimed of an origin that is known, whatever came of it",
+    [Arbitrary.array(Arbitrary.all([integer(0, 3), integer(1, 50), integer(0, 1)]), { minLength: 1, maxLength: 20 })],
+    ([steps]) => {
+      let state = State.empty
+      let highest = Hlc.zero
+      const known = new Set<number>()
+      for (const [origin, wall, isClaim] of steps) {
+        const reading = { wall, counter: 0 }
+        const operations = isClaim === 1 ? [] : [write(node(`n${origin}`), reading, "row")]
+        const through =
+          isClaim === 1 ? VectorClock.advance(VectorClock.empty, node(`n${origin}`), reading) : VectorClock.empty
+        state = State.plan(state, State.nothingHeld, { operations, through, quarantined: [] }, node("self")).state
+        if (isClaim === 0) known.add(origin)
+        if (known.has(origin)) highest = Hlc.latest(highest, reading)
+        assert.deepStrictEqual(State.highWater(state), highest)
+      }
+    }
+  )
+})

@@ -1,0 +1,242 @@
+/** One contract for every transport, and what is particular to sockets. */
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Option, Queue, Redacted, References, Scope } from "effect"
+import { MemoryNetwork } from "../../../src/services/transport/MemoryNetwork.ts"
+import { drain, meet, memoryWorld, nextText, reception, webSocketWorld, type World } from "../../support/Transports.ts"
+
+const contract = (name: string, world: Effect.Effect<World, unknown, Scope.Scope>) =>
+  describe(name, () => {
+    const within = <A, E>(test: (world: World) => Effect.Effect<A, E, Scope.Scope>) =>
+      Effect.scoped(Effect.flatMap(world, test)).pipe(
+        Effect.timeout("15 seconds"),
+        Effect.provideService(References.MinimumLogLevel, "None")
+      )
+
+    it.live("both ends share nonces and a binding, which differ from those of every other connection", () =>
+      within(
+        Effect.fnUntraced(function* (world) {
+          const { port, arrivals } = yield* reception(world.one)
+          const seen = new Set<string>()
+          for (let round = 0; round < 3; round++) {
+            const dialler = yield* world.other.dial({ host: world.host, port })
+            const server = yield* Queue.take(arrivals)
+            assert.strictEqual(dialler.form, 2)
+            assert.strictEqual(server.form, 2)
+            assert.deepStrictEqual(dialler.nonces, server.nonces)
+            assert.deepStrictEqual(Redacted.value(dialler.binding), Redacted.value(server.binding))
+            assert.strictEqual(Redacted.value(dialler.binding).length, 32)
+            assert.deepStrictEqual(dialler.remote, { host: world.host, port })
+            const { nonces } = dialler
+            for (const value of [nonces.dialler, nonces.server]) assert.match(value, /^[\w-]{43}$/)
+            for (const value of [
+              nonces.dialler,
+              nonces.server,
+              Buffer.from(Redacted.value(dialler.binding)).toString()
+            ]) {
+              seen.add(value)
+            }
+          }
+          assert.strictEqual(seen.size, 9)
+        })
+      )
+    )
+
+    it.live("frames arrive whole and in order, both ways, small and large", () =>
+      within(
+        Effect.fnUntraced(function* (world) {
+          const { dialler, server } = yield* meet(world)
+          const texts = Array.from({ length: 2000 }, (_, index) =>
+            index % 500 === 1 ? `${index} ${"ß".repeat(512 * 1024)}` : index % 7 === 0 ? "" : `${index} é`
+          )
+          const exchange = (from: typeof dialler, to: typeof dialler) =>
+            Effect.gen(function* () {
+              const sender = yield* Effect.forkChild(
+                Effect.forEach(texts, (text) => from.send(text), { discard: true })
+              )
+              for (const text of texts) {
+                const item = yield* Queue.take(to.incoming)
+                assert.isTrue(item._tag === "Frame" && item.text === text && item.bytes === Buffer.byteLength(text))
+              }
+              yield* Fiber.join(sender)
+            })
+          yield* Effect.all([exchange(dialler, server), exchange(server, dialler)], { concurrency: 2 })
+        })
+      )
+    )
+
+    it.live("a receiver that does not take holds up the sender, and nothing is lost when it takes again", () =>
+      within(
+        Effect.fnUntraced(function* (world) {
+          const { dialler, server } = yield* meet(world)
+          for (const [from, to] of [
+            [dialler, server],
+            [server, dialler]
+          ] as const) {
+            // The first frame is a greeting, and small.
+            yield* from.send("first")
+            assert.strictEqual(yield* nextText(to), "first")
+            const body = "x".repeat(256 * 1024)
+            let sent = 0
+            let stalled = Option.none<Fiber.Fiber<void, unknown>>()
+            // 64 MiB is far more than the queue, the send buffer and the kernel hold.
+            while (Option.isNone(stalled) && sent < 256) {
+              const sending = yield* Effect.forkChild(from.send(`${sent++} ${body}`))
+              const done = yield* Effect.timeoutOption(Fiber.await(sending), "500 millis")
+              if (Option.isNone(done)) stalled = Option.some(sending)
+            }
+            assert.isTrue(Option.isSome(stalled), `${sent} frames were taken from the sender`)
+            for (let index = 0; index < sent; index++) {
+              assert.strictEqual((yield* nextText(to)).split(" ", 1)[0], String(index))
+            }
+            if (Option.isSome(stalled)) yield* Fiber.join(stalled.value)
+            yield* from.send("after")
+            assert.strictEqual(yield* nextText(to), "after")
+          }
+        })
+      )
+    )
+
+    it.live("a sender that waits is set free when the connection ends", () =>
+      within(
+        Effect.fnUntraced(function* (world) {
+          const { dialler, server } = yield* meet(world)
+          yield* dialler.send("first")
+          assert.strictEqual(yield* nextText(server), "first")
+          const body = "x".repeat(1024 * 1024)
+          const sender = yield* Effect.forkChild(Effect.flip(Effect.forever(dialler.send(body))))
+          assert.isTrue(Option.isNone(yield* Effect.timeoutOption(Fiber.await(sender), "500 millis")))
+          yield* server.close(4400, "enough")
+          // Over a network, what is on its way can outlast the second that a close may take: then it ends without an answer.
+          assert.include([4400, 1006], (yield* Fiber.join(sender)).code)
+        })
+      )
+    )
+
+    it.live("a close shows its code and reason at the other end, after the frames before it", () =>
+      within(
+        Effect.fnUntraced(function* (world) {
+          for (const end of ["dialler", "server"] as const) {
+            const ends = yield* meet(world)
+            const [closing, other] = end === "dialler" ? [ends.dialler, ends.server] : [ends.server, ends.dialler]
+            const texts = Array.from({ length: 40 }, (_, index) => `${index}`)
+            const sender = yield* Effect.forkChild(
+              Effect.forEach(texts, (text) => closing.send(text)).pipe(
+                Effect.andThen(closing.close(4409, "duplicate node id: ä"))
+              )
+            )
+            const { frames, over } = yield* drain(other)
+            assert.deepStrictEqual(frames, texts)
+            assert.deepInclude(over, { _tag: "PeerClosed", code: 4409, reason: "duplicate node id: ä" })
+            yield* Fiber.join(sender)
+            assert.strictEqual((yield* drain(closing)).over.code, 4409)
+            for (const connection of [closing, other]) {
+              assert.strictEqual((yield* Effect.flip(connection.send("late"))).code, 4409)
+              assert.strictEqual((yield* Effect.flip(connection.ping)).code, 4409)
+            }
+          }
+        })
+      )
+    )
+
+    it.live("a reason that is too long is cut, not refused", () =>
+      within(
+        Effect.fnUntraced(function* (world) {
+          const { dialler, server } = yield* meet(world)
+          yield* dialler.close(4400, "€".repeat(1000))
+          const { over } = yield* drain(server)
+          assert.strictEqual(over.code, 4400)
+          assert.match(over.reason, /^€+$/)
+        })
+      )
+    )
+
+    it.live("a ping is a sign of life for both", () =>
+      within(
+        Effect.fnUntraced(function* (world) {
+          const { dialler, server } = yield* meet(world)
+          yield* dialler.ping
+          assert.strictEqual((yield* Queue.take(server.incoming))._tag, "Alive")
+          assert.strictEqual((yield* Queue.take(dialler.incoming))._tag, "Alive")
+        })
+      )
+    )
+
+    it.live("a connection ends with the scope of its dialler", () =>
+      within(
+        Effect.fnUntraced(function* (world) {
+          const { port, arrivals } = yield* reception(world.one)
+          yield* Effect.scoped(world.other.dial({ host: world.host, port }))
+          assert.strictEqual((yield* drain(yield* Queue.take(arrivals))).over.code, 1000)
+          const dialled = yield* Deferred.make<void>()
+          const fiber = yield* world.other
+            .dial({ host: world.host, port })
+            .pipe(
+              Effect.andThen(Deferred.succeed(dialled, undefined)),
+              Effect.andThen(Effect.never),
+              Effect.scoped,
+              Effect.forkChild
+            )
+          yield* Deferred.await(dialled)
+          yield* Fiber.interrupt(fiber)
+          assert.strictEqual((yield* drain(yield* Queue.take(arrivals))).over.code, 1001)
+        })
+      )
+    )
+
+    it.live("a connection is closed when its service ends", () =>
+      within(
+        Effect.fnUntraced(function* ({ one, other, host }) {
+          const { port } = yield* one.listen({
+            serve: (connection) => Effect.ignore(connection.send("bye")),
+            refused: () => Effect.void
+          })
+          const { frames, over } = yield* drain(yield* other.dial({ host, port }))
+          assert.deepStrictEqual(frames, ["bye"])
+          assert.strictEqual(over.code, 1000)
+        })
+      )
+    )
+
+    it.live("a service that dies takes nothing else down", () =>
+      within(
+        Effect.fnUntraced(function* ({ one, other, host }) {
+          let served = 0
+          const { port } = yield* one.listen({
+            serve: (connection) => (served++ === 0 ? Effect.die("broken") : Effect.ignore(connection.send("well"))),
+            refused: () => Effect.void
+          })
+          yield* drain(yield* other.dial({ host, port }))
+          assert.deepStrictEqual((yield* drain(yield* other.dial({ host, port }))).frames, ["well"])
+        })
+      )
+    )
+
+    it.live("the end of a listener closes its connections and its port", () =>
+      within(
+        Effect.fnUntraced(function* (world) {
+          const listening = yield* Scope.make()
+          const { port, arrivals } = yield* Scope.provide(reception(world.one), listening)
+          const dialler = yield* world.other.dial({ host: world.host, port })
+          yield* Queue.take(arrivals)
+          yield* Scope.close(listening, Exit.void)
+          assert.deepInclude((yield* drain(dialler)).over, { code: 1001, reason: "going away" })
+          const error = yield* Effect.flip(world.other.dial({ host: world.host, port }))
+          assert.strictEqual(error._tag, "PeerUnreachable")
+        })
+      )
+    )
+
+    it.live("where nobody listens, nobody is reached", () =>
+      within(
+        Effect.fnUntraced(function* (world) {
+          const error = yield* Effect.flip(world.other.dial(world.nobody))
+          assert.strictEqual(error._tag, "PeerUnreachable")
+          assert.include(error.message, "nobody listens")
+          assert.include(error.message, `${world.nobody.host}:${world.nobody.port}`)
+        })
+      )
+    )
+  })
+
+contract("Transport.layerWebSocket", webSocketWorld)
+contract("Transport.layerMemory", Effect.provide(memoryWorld, MemoryNetwork.layer))
