@@ -8,6 +8,7 @@ import { Kind, OpId, type Operation, RowId } from "../src/core/replica/Operation
 import * as VectorClock from "../src/core/replica/VectorClock.ts"
 import { Clock } from "../src/services/node/HlcClock.ts"
 import { Store } from "../src/services/store/Store.ts"
+import * as SqliteStore from "../src/services/store/SqliteStore.ts"
 
 const notes = Kind.make("notes")
 
@@ -49,6 +50,6 @@ export const fill = (home: string, count: number, origins: number): Promise<void
       yield* store.apply({ operations, through, quarantined: [] })
     }
   })
-  const store = Store.layerSqlite({ home }).pipe(Layer.provideMerge(Clock.layer), Layer.provide(NodeFileSystem.layer))
+  const store = SqliteStore.layer({ home }).pipe(Layer.provideMerge(Clock.layer), Layer.provide(NodeFileSystem.layer))
   return Effect.runPromise(write.pipe(Effect.provide(store)))
 }

@@ -8,6 +8,7 @@ import { Store } from "../src/services/store/Store.ts"
 import { Nodes, until } from "../test/support/Nodes.ts"
 import { type Options, type Report, report } from "./Report.ts"
 import * as Rows from "./Rows.ts"
+import * as SqliteStore from "../src/services/store/SqliteStore.ts"
 
 const notes = 1_000
 
@@ -25,7 +26,7 @@ const overwrite = (home: string, writes: number): Promise<void> => {
       yield* store.append(drafts.map((draft) => ({ ...draft, op_id: draft.op_id })))
     }
   })
-  const store = Store.layerSqlite({ home }).pipe(Layer.provideMerge(Clock.layer), Layer.provide(NodeFileSystem.layer))
+  const store = SqliteStore.layer({ home }).pipe(Layer.provideMerge(Clock.layer), Layer.provide(NodeFileSystem.layer))
   return Effect.runPromise(write.pipe(Effect.provide(store)))
 }
 

@@ -26,6 +26,12 @@ import { layerFile as layerRemoved } from "./services/peers/Removed.ts"
 import { layerFile as layerTickets } from "./services/peers/Tickets.ts"
 import { Store } from "./services/store/Store.ts"
 import { Transport } from "./services/transport/Transport.ts"
+import * as MdnsDiscovery from "./services/discovery/MdnsDiscovery.ts"
+import * as MemoryLive from "./services/memory/MemoryLive.ts"
+import * as SqliteStore from "./services/store/SqliteStore.ts"
+import * as StaticDiscovery from "./services/discovery/StaticDiscovery.ts"
+import * as Supervisor from "./services/peers/Supervisor.ts"
+import * as WebSocketTransport from "./services/transport/WebSocketTransport.ts"
 
 /** What a node provides. */
 export type Node = Config | Clock | Store | Memory | Discovery | Transport | Passphrase | Peers | Api
@@ -47,14 +53,14 @@ export interface Replacements {
 /** The database in the data directory. */
 const sqlite = Layer.unwrap(
   Effect.map(Config, (settings) =>
-    Store.layerSqlite({ home: settings.home, maxAheadMs: settings.maxClockDriftMs, quota: quotaOf(settings) })
+    SqliteStore.layer({ home: settings.home, maxAheadMs: settings.maxClockDriftMs, quota: quotaOf(settings) })
   )
 )
 
 /** mDNS, unless it is switched off. */
 const mdns = Layer.unwrap(
   Effect.map(Config, (settings) =>
-    settings.mdns ? Discovery.layerMdns({ interfaces: settings.mdnsInterfaces }) : Discovery.layerNone
+    settings.mdns ? MdnsDiscovery.layer({ interfaces: settings.mdnsInterfaces }) : StaticDiscovery.layerNone
   )
 )
 
@@ -71,12 +77,12 @@ export const layer = (settings: NodeSettings = {}, replacements: Replacements = 
 export const layerConfigured = (
   replacements: Replacements = {}
 ): Layer.Layer<Exclude<Node, Config>, StartFailure, Config> => {
-  const { store = sqlite, discovery = mdns, transport = Transport.layerWebSocket } = replacements
+  const { store = sqlite, discovery = mdns, transport = WebSocketTransport.layer } = replacements
   const isInMemory = replacements.store !== undefined && replacements.transport !== undefined
   const passphrase = replacements.passphrase ?? (isInMemory ? Passphrase.layerMemory : Passphrase.layer)
   return (isInMemory ? Api.layerPort : Api.layer).pipe(
-    Layer.provideMerge(isInMemory ? Peers.layer : Layer.provide(Peers.layer, [layerTickets, layerRemoved])),
-    Layer.provideMerge(Layer.mergeAll(Memory.layer, discovery, transport)),
+    Layer.provideMerge(isInMemory ? Supervisor.layer : Layer.provide(Supervisor.layer, [layerTickets, layerRemoved])),
+    Layer.provideMerge(Layer.mergeAll(MemoryLive.layer, discovery, transport)),
     // A passphrase is made only by the node that holds the lock of the store.
     Layer.provideMerge(passphrase),
     Layer.provideMerge(store),

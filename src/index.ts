@@ -2,10 +2,11 @@
  * feral-sync as a library: the node as a layer, its services, and the pure core.
  */
 export * as FeralSync from "./FeralSync.ts"
+export { Discovery, Memory, Peers, Store, Transport } from "./Services.ts"
 export { Api } from "./services/admin/api/Api.ts"
 export { Clock } from "./services/node/HlcClock.ts"
 export { Config, type Overrides, type Settings, type TlsFiles } from "./services/node/Config.ts"
-export { Discovery, type Announcement, type Sighting } from "./services/discovery/Discovery.ts"
+export type { Announcement, Sighting } from "./services/discovery/Discovery.ts"
 export * as Failure from "./services/node/NodeFailure.ts"
 // By their own names too: the types that TypeScript infers of what uses them have to be written down by those.
 export {
@@ -32,35 +33,26 @@ export {
   ExecutionInput,
   FactInput,
   Match,
-  Memory,
   NoteInput,
   Page,
   SearchInput,
   Written
 } from "./services/memory/Memory.ts"
 export { Passphrase, PassphraseInvalid } from "./services/node/Passphrase.ts"
-export { Peers } from "./services/peers/Peers.ts"
-export {
-  Store,
-  type Applied,
-  type Audited,
-  type Batch,
-  type Change,
-  type Counts,
-  type Delta,
-  type DeltaRequest,
-  type Draft,
-  type Quarantined,
-  type Snapshot
+export type {
+  Applied,
+  Audited,
+  Batch,
+  Change,
+  Counts,
+  Delta,
+  DeltaRequest,
+  Draft,
+  Quarantined,
+  Snapshot
 } from "./services/store/Store.ts"
 export { Alarm, NodeStatus, PeerStatus } from "./services/node/Status.ts"
-export {
-  Transport,
-  type Connection,
-  type Host,
-  type Incoming,
-  type WebSocketOptions
-} from "./services/transport/Transport.ts"
+export type { Connection, Host, Incoming, WebSocketOptions } from "./services/transport/Transport.ts"
 export { MemoryNetwork } from "./services/transport/MemoryNetwork.ts"
 
 export * as Address from "./core/peers/Address.ts"

@@ -8,7 +8,9 @@ import { Discovery } from "../src/services/discovery/Discovery.ts"
 import { Memory } from "../src/services/memory/Memory.ts"
 import { Peers } from "../src/services/peers/Peers.ts"
 import { Store } from "../src/services/store/Store.ts"
-import { Transport } from "../src/services/transport/Transport.ts"
+import * as MemoryStore from "../src/services/store/MemoryStore.ts"
+import * as MemoryTransport from "../src/services/transport/MemoryTransport.ts"
+import * as StaticDiscovery from "../src/services/discovery/StaticDiscovery.ts"
 
 const passphrase = Option.some(Redacted.make("a passphrase for tests"))
 
@@ -17,7 +19,7 @@ describe("a node inside a program", () => {
     Effect.gen(function* () {
       const home = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
       const settings = { home, host: "127.0.0.1", port: 0, passphrase }
-      const node = yield* Layer.build(FeralSync.layer(settings, { discovery: Discovery.layerNone }))
+      const node = yield* Layer.build(FeralSync.layer(settings, { discovery: StaticDiscovery.layerNone }))
       const client = Option.getOrThrow(yield* Client.connect(home))
       const status = yield* client.status
       assert.strictEqual(status.node_id, Context.get(node, Store).nodeId)
@@ -36,12 +38,12 @@ describe("a node inside a program", () => {
         Layer.build(
           FeralSync.layer(
             { home: join(root, host), passphrase },
-            { store: Store.layerMemory(), discovery, transport: Transport.layerMemory({ host }) }
+            { store: MemoryStore.layer(), discovery, transport: MemoryTransport.layer({ host }) }
           )
         )
-      const first = yield* node("first", Discovery.layerNone)
+      const first = yield* node("first", StaticDiscovery.layerNone)
       const address = { host: "first", port: Context.get(first, Peers).port }
-      const second = yield* node("second", Discovery.layerStatic([address]))
+      const second = yield* node("second", StaticDiscovery.layer([address]))
       yield* Context.get(first, Memory).notes.put({ content: "hello" })
       const arrived = Effect.filterOrFail(Context.get(second, Memory).notes.list(), (notes) => notes.length === 1)
       const [note] = yield* Effect.retry(
@@ -58,9 +60,9 @@ describe("a node inside a program", () => {
       const fs = yield* FileSystem.FileSystem
       const root = yield* fs.makeTempDirectoryScoped()
       const layers = {
-        store: Store.layerMemory(),
-        discovery: Discovery.layerNone,
-        transport: Transport.layerMemory({ host: "alone" })
+        store: MemoryStore.layer(),
+        discovery: StaticDiscovery.layerNone,
+        transport: MemoryTransport.layer({ host: "alone" })
       }
       yield* Layer.build(FeralSync.layer({ home: join(root, "home") }, layers))
       assert.deepStrictEqual(yield* fs.readDirectory(root), [])

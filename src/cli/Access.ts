@@ -12,7 +12,8 @@ import type { Archive } from "../services/admin/Archive.ts"
 import * as Config from "../services/node/Config.ts"
 import { type ConfigInvalid, StoreUnavailable } from "../services/node/NodeFailure.ts"
 import * as Home from "../services/node/Home.ts"
-import type { Memory } from "../services/memory/Memory.ts"
+import { Memory } from "../services/memory/Memory.ts"
+import { Store } from "../services/store/Store.ts"
 import type { NodeStatus, PeerStatus } from "../services/node/Status.ts"
 import * as LockHolder from "../services/store/LockHolder.ts"
 import type { Origins } from "../services/admin/Origins.ts"
@@ -124,11 +125,11 @@ const running = Effect.fnUntraced(function* (home: string) {
 })
 
 const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
-  const [{ Store }, { Memory }, { Clock }, Archive, Verification, Purging, Origins, ReplicaState, Removed] =
+  const [SqliteStore, MemoryLive, { Clock }, Archive, Verification, Purging, Origins, ReplicaState, Removed] =
     yield* Effect.promise(() =>
       Promise.all([
-        import("../services/store/Store.ts"),
-        import("../services/memory/Memory.ts"),
+        import("../services/store/SqliteStore.ts"),
+        import("../services/memory/MemoryLive.ts"),
         import("../services/node/HlcClock.ts"),
         import("../services/admin/Archive.ts"),
         import("../services/admin/Verification.ts"),
@@ -147,8 +148,8 @@ const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
     Effect.orElseSucceed(() => ({}))
   )
   const context = yield* Layer.build(
-    Memory.layer.pipe(
-      Layer.provideMerge(Store.layerSqlite({ home, readOnly, lockWait: 0, ...limits })),
+    MemoryLive.layer.pipe(
+      Layer.provideMerge(SqliteStore.layer({ home, readOnly, lockWait: 0, ...limits })),
       Layer.provide([Clock.layer, NodeFileSystem.layer])
     )
   )

@@ -10,6 +10,7 @@ import { commandLine } from "../services/node/Invocation.ts"
 import * as Config from "../services/node/Config.ts"
 import { FileUnusable } from "../services/node/NodeFailure.ts"
 import { sized } from "../services/node/Home.ts"
+import { Store } from "../services/store/Store.ts"
 import * as Access from "./Access.ts"
 import { WrongUsage } from "./Failure.ts"
 import * as Globals from "./Globals.ts"
@@ -48,14 +49,14 @@ export const command = Command.make(
 )
 
 const copy = Effect.fnUntraced(function* (home: string, file: string, temporary: string) {
-  const [{ Store }, { Clock }, SqliteIntegrity] = yield* Effect.promise(() =>
+  const [SqliteStore, { Clock }, SqliteIntegrity] = yield* Effect.promise(() =>
     Promise.all([
-      import("../services/store/Store.ts"),
+      import("../services/store/SqliteStore.ts"),
       import("../services/node/HlcClock.ts"),
       import("../services/store/SqliteIntegrity.ts")
     ])
   )
-  const layer = Store.layerSqlite({ home, readOnly: true }).pipe(Layer.provide([Clock.layer, NodeFileSystem.layer]))
+  const layer = SqliteStore.layer({ home, readOnly: true }).pipe(Layer.provide([Clock.layer, NodeFileSystem.layer]))
   const store = Context.get(yield* Layer.build(layer), Store)
   yield* Effect.mapError(store.backup(temporary), (error) =>
     error.reason === "disk full" ? new FileUnusable({ file, problem: NewFile.diskFull, cause: error }) : error

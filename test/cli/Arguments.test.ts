@@ -9,8 +9,9 @@ import { run as runCli } from "../../src/cli/Cli.ts"
 import { Clock } from "../../src/services/node/HlcClock.ts"
 import { Memory } from "../../src/services/memory/Memory.ts"
 import { StandardStreams } from "../../src/services/node/StandardStreams.ts"
-import { Store } from "../../src/services/store/Store.ts"
 import { anyText, element, oneOf, runs } from "../support/Generators.ts"
+import * as MemoryLive from "../../src/services/memory/MemoryLive.ts"
+import * as MemoryStore from "../../src/services/store/MemoryStore.ts"
 
 const fromInput = "from standard input"
 
@@ -21,7 +22,7 @@ const attempt = (args: ReadonlyArray<string>) =>
     let stderr = ""
     const queries: Array<string> = []
     const context = yield* Layer.build(
-      Memory.layer.pipe(Layer.provide(Store.layerMemory()), Layer.provide(Clock.layer))
+      MemoryLive.layer.pipe(Layer.provide(MemoryStore.layer()), Layer.provide(Clock.layer))
     )
     const memory = Context.get(context, Memory)
     const note = yield* memory.notes.put({ content: "before" })

@@ -17,6 +17,8 @@ import { Store } from "../../src/services/store/Store.ts"
 import * as MemoryDisk from "../../src/services/store/MemoryDisk.ts"
 import { node, write } from "../support/Network.ts"
 import { at } from "../support/Stores.ts"
+import * as MemoryLive from "../../src/services/memory/MemoryLive.ts"
+import * as MemoryStore from "../../src/services/store/MemoryStore.ts"
 
 const file = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "feral-sync-"))),
@@ -33,7 +35,7 @@ describe("import", () => {
         writeFileSync(path, [Lines.header(node("a"), 0, VectorClock.empty, count), ...rows, ""].join("\n"))
         const disk = MemoryDisk.make()
         const context = yield* Layer.build(
-          Memory.layer.pipe(Layer.provideMerge(Store.layerMemory({ disk })), Layer.provide(Clock.layer))
+          MemoryLive.layer.pipe(Layer.provideMerge(MemoryStore.layer({ disk })), Layer.provide(Clock.layer))
         )
         const store = Context.get(context, Store)
         const unused = Effect.die(new Error("not a part of this test"))

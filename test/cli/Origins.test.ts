@@ -5,11 +5,11 @@ import { DatabaseSync } from "node:sqlite"
 import { run as runCli } from "../../src/cli/Cli.ts"
 import type { OriginStatus } from "../../src/services/admin/Origins.ts"
 import { StandardStreams } from "../../src/services/node/StandardStreams.ts"
-import { Store } from "../../src/services/store/Store.ts"
 import { draft } from "../support/Drafts.ts"
 import { node, write } from "../support/Network.ts"
 import { Nodes, run } from "../support/Nodes.ts"
 import { batch, opened, temporaryDirectory } from "../support/Stores.ts"
+import * as SqliteStore from "../../src/services/store/SqliteStore.ts"
 
 const at = (wall: number) => ({ wall, counter: 0 })
 
@@ -35,7 +35,7 @@ const filled = Effect.gen(function* () {
   const home = yield* temporaryDirectory
   const nodeId = yield* Effect.scoped(
     Effect.gen(function* () {
-      const store = yield* opened(Store.layerSqlite({ home }))
+      const store = yield* opened(SqliteStore.layer({ home }))
       yield* store.apply(batch(losing, { loser: at(1_000), winner: at(2_000) }))
       yield* store.append([draft("mine")])
       return store.nodeId
@@ -130,7 +130,7 @@ describe("origins, of a node that does not run", () => {
       // They leave the file with the next write.
       yield* Effect.scoped(
         Effect.gen(function* () {
-          const store = yield* opened(Store.layerSqlite({ home }))
+          const store = yield* opened(SqliteStore.layer({ home }))
           assert.strictEqual(HashMap.size(yield* store.vectorClock), 3)
           yield* store.append([draft("later")])
         })
@@ -154,7 +154,7 @@ describe("origins, of a node that runs", { timeout: 90_000 }, () => {
     await Effect.runPromise(
       Effect.scoped(
         Effect.gen(function* () {
-          const store = yield* opened(Store.layerSqlite({ home: a.home }))
+          const store = yield* opened(SqliteStore.layer({ home: a.home }))
           yield* store.apply(batch(losing, { loser: at(1_000), winner: at(2_000) }))
           yield* store.append([draft("mine")])
         })

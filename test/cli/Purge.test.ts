@@ -3,10 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { run } from "../../src/cli/Cli.ts"
 import { StandardStreams } from "../../src/services/node/StandardStreams.ts"
-import { Store } from "../../src/services/store/Store.ts"
 import { draft } from "../support/Drafts.ts"
 import { node, write } from "../support/Network.ts"
 import { batch, opened, temporaryDirectory } from "../support/Stores.ts"
+import * as SqliteStore from "../../src/services/store/SqliteStore.ts"
 
 /** What a command prints, and its exit code. */
 const shown = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {
@@ -27,7 +27,7 @@ const filled = Effect.gen(function* () {
   const home = yield* temporaryDirectory
   const nodeId = yield* Effect.scoped(
     Effect.gen(function* () {
-      const store = yield* opened(Store.layerSqlite({ home }))
+      const store = yield* opened(SqliteStore.layer({ home }))
       yield* store.append([draft("mine")])
       const at = (wall: number) => ({ wall, counter: 0 })
       yield* store.apply(

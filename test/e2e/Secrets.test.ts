@@ -16,6 +16,7 @@ import { LegacyPeer } from "../support/LegacyPeer.ts"
 import { needs } from "../support/Needs.ts"
 import { type Env, type Finished, type Node, Nodes, run, until } from "../support/Nodes.ts"
 import { settings } from "../support/Settings.ts"
+import * as WebSocketTransport from "../../src/services/transport/WebSocketTransport.ts"
 
 /** With characters that JSON, URLs and shells write in another way. */
 const passphrase = 'Korrekt "Pferd" & Bätterie/+=%'
@@ -165,7 +166,7 @@ const shakeHands = (port: number, text: string): Promise<ReadonlyArray<string>> 
   const shake = Effect.gen(function* () {
     const home = yield* directory
     const own = settings(home, { port })
-    const context = yield* Layer.build(Transport.layerWebSocket.pipe(Layer.provide(Layer.succeed(Config, own))))
+    const context = yield* Layer.build(WebSocketTransport.layer.pipe(Layer.provide(Layer.succeed(Config, own))))
     const real = Context.get(context, Transport)
     const recording = Transport.of({
       ...real,

@@ -26,6 +26,7 @@ import { Link, node, write } from "../support/Network.ts"
 import { settings } from "../support/Settings.ts"
 import { Broken, type Fed, type Target } from "./Fuzz.ts"
 import { afterFirstByte, ofBytes, ofLines } from "./Mutation.ts"
+import * as SqliteStore from "../../src/services/store/SqliteStore.ts"
 
 const secret = "correct horse battery staple"
 const key = new TextEncoder().encode(secret.padEnd(32))
@@ -128,7 +129,7 @@ const open = Effect.gen(function* () {
   })
   const context = yield* Layer.build(
     Layer.mergeAll(
-      Store.layerSqlite({ home }).pipe(Layer.provideMerge(Clock.layer)),
+      SqliteStore.layer({ home }).pipe(Layer.provideMerge(Clock.layer)),
       MemoryNetwork.layer,
       Layer.succeed(Passphrase, passphrase),
       Layer.succeed(Config, Config.of(settings("", { legacy: "on" })))

@@ -14,6 +14,7 @@ import { form2 } from "../support/RawWebSocket.ts"
 import { settings } from "../support/Settings.ts"
 import { Broken, type Fed, type Target } from "./Fuzz.ts"
 import { ofBytes, ofLines } from "./Mutation.ts"
+import * as WebSocketTransport from "../../src/services/transport/WebSocketTransport.ts"
 
 const upgrade = [
   "GET /sync HTTP/1.1",
@@ -66,7 +67,7 @@ const ask = (port: number, input: Uint8Array) =>
 const open = Effect.gen(function* () {
   const home = yield* directory
   const config = Layer.succeed(Config, Config.of(settings(home, { legacy: "on" })))
-  const layer = Transport.layerWebSocketWith({ handshakeWithin: "30 seconds" }).pipe(Layer.provide(config))
+  const layer = WebSocketTransport.layerWith({ handshakeWithin: "30 seconds" }).pipe(Layer.provide(config))
   const transport = Context.get(yield* Layer.build(layer), Transport)
   let served = 0
   let isBroken = false

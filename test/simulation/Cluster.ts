@@ -10,19 +10,20 @@ import { credit } from "../../src/core/sync/SessionState.ts"
 import * as VectorClock from "../../src/core/replica/VectorClock.ts"
 import { Clock } from "../../src/services/node/HlcClock.ts"
 import { Config } from "../../src/services/node/Config.ts"
-import { Discovery } from "../../src/services/discovery/Discovery.ts"
 import type { StoreUnavailable } from "../../src/services/node/NodeFailure.ts"
 import { Passphrase } from "../../src/services/node/Passphrase.ts"
 import { Peers } from "../../src/services/peers/Peers.ts"
 import { Credit } from "../../src/services/peers/Conversation.ts"
 import { Store } from "../../src/services/store/Store.ts"
-import { Transport } from "../../src/services/transport/Transport.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import { type Disk, inMemory } from "./Disk.ts"
 import * as Naive from "./Naive.ts"
 import { type Kind as KindName, largeContent, maxDrift, type Scenario, smallFrame } from "./Scenario.ts"
 import { type Shelf, SqliteDisk } from "./SqliteDisk.ts"
 import { epoch, type World } from "./World.ts"
+import * as MemoryTransport from "../../src/services/transport/MemoryTransport.ts"
+import * as StaticDiscovery from "../../src/services/discovery/StaticDiscovery.ts"
+import * as Supervisor from "../../src/services/peers/Supervisor.ts"
 
 export const passphrase = "the passphrase of the simulation"
 
@@ -139,11 +140,11 @@ export class SimulatedNode {
       const { frame, credit: used = credit, remembered } = this.terms
       const limit = this.isSmall ? { maxRecvBytes: smallFrame } : {}
       const settings = { mdns: false, legacy: "on", ...limit, ...(frame && { maxFrameBytes: frame }) } as const
-      const layer = Peers.layer.pipe(
+      const layer = Supervisor.layer.pipe(
         Layer.provideMerge(
           Layer.mergeAll(
-            Discovery.layerStatic(this.dials.map((address) => ({ ...address, plain: true as const }))),
-            Transport.layerMemory({ host: this.host, port: 1, ...limit }),
+            StaticDiscovery.layer(this.dials.map((address) => ({ ...address, plain: true as const }))),
+            MemoryTransport.layer({ host: this.host, port: 1, ...limit }),
             secret,
             this.disk.store({
               // Kinds that this version does not know are written by nodes of later versions: each of these is one.

@@ -7,6 +7,7 @@ import { Console, Effect, Layer } from "effect"
 import { Clock } from "../../src/services/node/HlcClock.ts"
 import { Store } from "../../src/services/store/Store.ts"
 import { draft } from "./Drafts.ts"
+import * as SqliteStore from "../../src/services/store/SqliteStore.ts"
 
 const program = Effect.gen(function* () {
   const store = yield* Store
@@ -16,7 +17,7 @@ const program = Effect.gen(function* () {
   return yield* Effect.never
 })
 
-const layer = Store.layerSqlite({ home: process.argv[2] ?? "", lockWait: 0 }).pipe(Layer.provide(Clock.layer))
+const layer = SqliteStore.layer({ home: process.argv[2] ?? "", lockWait: 0 }).pipe(Layer.provide(Clock.layer))
 
 NodeRuntime.runMain(
   program.pipe(

@@ -9,7 +9,7 @@ import { NodeId } from "../../src/core/replica/NodeId.ts"
 import { Kind, OpId, RowId } from "../../src/core/replica/Operation.ts"
 import { Clock } from "../../src/services/node/HlcClock.ts"
 import { Config } from "../../src/services/node/Config.ts"
-import { Discovery, type Sighting } from "../../src/services/discovery/Discovery.ts"
+import { type Sighting } from "../../src/services/discovery/Discovery.ts"
 import { Passphrase } from "../../src/services/node/Passphrase.ts"
 import { Peers } from "../../src/services/peers/Peers.ts"
 import type { PeerStatus } from "../../src/services/node/Status.ts"
@@ -18,6 +18,10 @@ import type { Quota } from "../../src/services/store/Opaque.ts"
 import { Transport } from "../../src/services/transport/Transport.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import { webSocket } from "./Transports.ts"
+import * as MemoryStore from "../../src/services/store/MemoryStore.ts"
+import * as MemoryTransport from "../../src/services/transport/MemoryTransport.ts"
+import * as StaticDiscovery from "../../src/services/discovery/StaticDiscovery.ts"
+import * as Supervisor from "../../src/services/peers/Supervisor.ts"
 
 /** The key of a passphrase in these worlds. */
 export const keyOf = (text: string): Uint8Array => new TextEncoder().encode(text.padEnd(32))
@@ -74,7 +78,7 @@ interface Options {
 export const start = (host: string, dials: ReadonlyArray<Address>, options: Options = {}) =>
   Effect.flatMap(MemoryNetwork, (network) =>
     startOver(
-      Transport.layerMemory({ host, port: options.port ?? 1, ...limitsOf(options) }).pipe(
+      MemoryTransport.layer({ host, port: options.port ?? 1, ...limitsOf(options) }).pipe(
         Layer.provide(Layer.succeed(MemoryNetwork, network))
       ),
       host,
@@ -104,15 +108,15 @@ const startOver = Effect.fnUntraced(function* (
   dials: ReadonlyArray<Address>,
   options: Options
 ): Effect.fn.Return<Running, never, Scope.Scope> {
-  const node = Peers.layer.pipe(
+  const node = Supervisor.layer.pipe(
     Layer.provideMerge(
       Layer.mergeAll(
         options.sightings === undefined
-          ? Discovery.layerStatic(dials)
-          : Discovery.layerTest(Stream.concat(Stream.fromIterable(options.sightings), Stream.never)),
+          ? StaticDiscovery.layer(dials)
+          : StaticDiscovery.layerTest(Stream.concat(Stream.fromIterable(options.sightings), Stream.never)),
         transport,
         passphrase(options.secret ?? "secret", options.previous),
-        Store.layerMemory({ nodeId: NodeId.make(options.id ?? host), quota: options.quota })
+        MemoryStore.layer({ nodeId: NodeId.make(options.id ?? host), quota: options.quota })
       )
     ),
     Layer.provideMerge(Clock.layer),

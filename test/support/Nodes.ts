@@ -14,6 +14,7 @@ import { Clock } from "../../src/services/node/HlcClock.ts"
 import { type Draft, Store } from "../../src/services/store/Store.ts"
 import type { NodeStatus } from "../../src/services/node/Status.ts"
 import { main } from "./Program.ts"
+import * as SqliteStore from "../../src/services/store/SqliteStore.ts"
 
 /** Every variable that a node reads, so that nothing of the caller's environment gets in. */
 const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FERAL_")))
@@ -144,7 +145,7 @@ export class Node {
       }
     })
     const write = Effect.flatMap(Store, (store) => store.append(drafts))
-    const store = Store.layerSqlite({ home: this.home }).pipe(
+    const store = SqliteStore.layer({ home: this.home }).pipe(
       Layer.provideMerge(Clock.layer),
       Layer.provide(NodeFileSystem.layer)
     )

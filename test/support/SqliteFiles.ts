@@ -5,8 +5,8 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { type KindUnknown, StoreUnavailable } from "../../src/services/node/NodeFailure.ts"
-import { Store } from "../../src/services/store/Store.ts"
 import { opened } from "./Stores.ts"
+import * as SqliteStore from "../../src/services/store/SqliteStore.ts"
 
 /** Uses the file beside the store, as a person with `sqlite3` would. */
 export const beside = <A>(home: string, use: (db: DatabaseSync) => A): A => {
@@ -36,4 +36,4 @@ export const reasonOf = <A, R>(effect: Effect.Effect<A, StoreUnavailable | KindU
   })
 
 /** Opens the store in a directory. */
-export const open = (options: Parameters<typeof Store.layerSqlite>[0]) => opened(Store.layerSqlite(options))
+export const open = (options: Parameters<typeof SqliteStore.layer>[0]) => opened(SqliteStore.layer(options))

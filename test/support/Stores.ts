@@ -15,6 +15,8 @@ import { Clock } from "../../src/services/node/HlcClock.ts"
 import type { StoreUnavailable } from "../../src/services/node/NodeFailure.ts"
 import { type Batch, type DeltaRequest, Store } from "../../src/services/store/Store.ts"
 import * as MemoryDisk from "../../src/services/store/MemoryDisk.ts"
+import * as MemoryStore from "../../src/services/store/MemoryStore.ts"
+import * as SqliteStore from "../../src/services/store/SqliteStore.ts"
 
 export type StoreService = Store["Service"]
 
@@ -39,8 +41,8 @@ export const temporaryDirectory = Effect.acquireRelease(
 /** In memory, on a disk of its own. */
 export const inMemory = Effect.sync((): Place => {
   const disk = MemoryDisk.make()
-  const copy = Effect.suspend(() => opened(Store.layerMemory({ disk: disk.backups.get("copy") })))
-  return { open: opened(Store.layerMemory({ disk })), backup: { file: "copy", open: copy } }
+  const copy = Effect.suspend(() => opened(MemoryStore.layer({ disk: disk.backups.get("copy") })))
+  return { open: opened(MemoryStore.layer({ disk })), backup: { file: "copy", open: copy } }
 })
 
 /** In a SQLite file. */
@@ -49,8 +51,8 @@ export const onDisk = Effect.map(temporaryDirectory, (directory): Place & { read
   const copy = join(directory, "copy")
   return {
     home,
-    open: opened(Store.layerSqlite({ home })),
-    backup: { file: join(copy, "sync.db"), open: opened(Store.layerSqlite({ home: copy })) }
+    open: opened(SqliteStore.layer({ home })),
+    backup: { file: join(copy, "sync.db"), open: opened(SqliteStore.layer({ home: copy })) }
   }
 })
 

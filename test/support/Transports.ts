@@ -5,20 +5,22 @@ import type { Address } from "../../src/core/peers/Address.ts"
 import type { TlsHandshakeFailed } from "../../src/services/node/NodeFailure.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import type { Options as TlsOptions } from "../../src/services/transport/tls/Tls.ts"
-import type { Options } from "../../src/services/transport/WebSocketTransport.ts"
+import type { WebSocketOptions } from "../../src/services/transport/Transport.ts"
 import { type Connection, type Host, Transport } from "../../src/services/transport/Transport.ts"
 import { directory } from "./Certificates.ts"
 import { settings } from "./Settings.ts"
+import * as MemoryTransport from "../../src/services/transport/MemoryTransport.ts"
+import * as WebSocketTransport from "../../src/services/transport/WebSocketTransport.ts"
 
 export type Node = Transport["Service"]
 
 /** A node on real sockets. */
 export const webSocket = Effect.fnUntraced(function* (
   changes: Partial<Settings> = {},
-  options: Options & TlsOptions = {}
+  options: WebSocketOptions & TlsOptions = {}
 ) {
   const home = yield* directory
-  const layer = Transport.layerWebSocketWith(options).pipe(
+  const layer = WebSocketTransport.layerWith(options).pipe(
     Layer.provide(Layer.succeed(Config, Config.of(settings(home, changes))))
   )
   return Context.get(yield* Layer.build(layer), Transport)
@@ -43,7 +45,7 @@ export const memoryWorld = Effect.gen(function* () {
   const network = yield* MemoryNetwork
   const host = (name: string) =>
     Effect.map(
-      Layer.build(Transport.layerMemory({ host: name }).pipe(Layer.provide(Layer.succeed(MemoryNetwork, network)))),
+      Layer.build(MemoryTransport.layer({ host: name }).pipe(Layer.provide(Layer.succeed(MemoryNetwork, network)))),
       (services) => Context.get(services, Transport)
     )
   const nobody = { host: "one", port: 1 }

@@ -3,11 +3,9 @@
  *
  * A sighting is a hint. It says where to dial, never who is there: identity is proved in the handshake.
  */
-import { Context, Effect, Layer, type Scope, type Stream } from "effect"
+import { Context, type Effect, type Scope, type Stream } from "effect"
 import type { Address } from "../../core/peers/Address.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
-import * as Fixed from "./StaticDiscovery.ts"
-import * as Mdns from "./MdnsDiscovery.ts"
 import type { MdnsUnavailable } from "../node/NodeFailure.ts"
 
 /** What was seen. */
@@ -53,21 +51,4 @@ export class Discovery extends Context.Service<
     /** A node was not found where it was seen: asks whether it is still there, and shows it as `Vanished` if not. */
     reconfirm(nodeId: NodeId): Effect.Effect<void>
   }
->()("feral-sync/services/discovery/Discovery") {
-  /** Multicast DNS. */
-  static readonly layerMdns = (options: Mdns.Options): Layer.Layer<Discovery> =>
-    Layer.effect(Discovery, Mdns.make(options))
-
-  /** A fixed list of addresses. */
-  static readonly layerStatic = (addresses: ReadonlyArray<Address>): Layer.Layer<Discovery> =>
-    Layer.sync(Discovery, () => Fixed.list(addresses))
-
-  /** Nobody: only who dials us is met. */
-  static readonly layerNone: Layer.Layer<Discovery> = Layer.sync(Discovery, () => Fixed.list([]))
-
-  /** Shows what a test says, and tells it what was announced. */
-  static readonly layerTest = (
-    sightings: Stream.Stream<Sighting>,
-    announced: (announcement: Announcement) => Effect.Effect<void> = () => Effect.void
-  ): Layer.Layer<Discovery> => Layer.sync(Discovery, () => Fixed.scripted(sightings, announced))
-}
+>()("feral-sync/services/discovery/Discovery") {}

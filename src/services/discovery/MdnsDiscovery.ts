@@ -2,13 +2,13 @@
  * Discovery by multicast DNS: the sockets, one for each network interface and family of addresses. What is said through them is
  * the business of `core/discovery/DnsSd.ts`.
  */
-import { type Duration, Effect, PubSub, Result } from "effect"
+import { type Duration, Effect, Layer, PubSub, Result } from "effect"
 import multicastDns from "multicast-dns"
 import { createSocket, type Socket as DatagramSocket } from "node:dgram"
 import { networkInterfaces } from "node:os"
 import { type Link, linksOf } from "../../core/discovery/Link.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
-import type { Announcement, Discovery } from "./Discovery.ts"
+import { type Announcement, Discovery } from "./Discovery.ts"
 import { MdnsUnavailable } from "../node/NodeFailure.ts"
 import * as Carrier from "./MdnsRuntime.ts"
 import * as Intake from "./Intake.ts"
@@ -38,7 +38,10 @@ export const networkOf = ({ interfaces, port = 5353 }: Options): Carrier.Network
   }
 }
 
-export const make = Effect.fnUntraced(function* ({ reconcileEvery = "5 seconds", ...options }: Options) {
+/** Multicast DNS. */
+export const layer = (options: Options): Layer.Layer<Discovery> => Layer.effect(Discovery, make(options))
+
+const make = Effect.fnUntraced(function* ({ reconcileEvery = "5 seconds", ...options }: Options) {
   const network = networkOf(options)
   // A doubt that does not fit is dropped: the next failed dial raises it again.
   const doubts = yield* PubSub.dropping<NodeId>(queuedDoubts)

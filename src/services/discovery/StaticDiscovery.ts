@@ -1,12 +1,29 @@
 /**
  * Discovery of what is known already: a fixed list, nothing, or what a test says.
  */
-import { Effect, Stream } from "effect"
+import { Effect, Layer, Stream } from "effect"
 import type { Address } from "../../core/peers/Address.ts"
-import type { Announcement, Discovery, Sighting } from "./Discovery.ts"
+import { type Announcement, Discovery, type Sighting } from "./Discovery.ts"
 
-/** Shows the addresses of a list, and nothing more. */
-export const list = (addresses: ReadonlyArray<Address>): Discovery["Service"] => ({
+/** A fixed list of addresses. */
+export const layer = (addresses: ReadonlyArray<Address>): Layer.Layer<Discovery> =>
+  Layer.sync(Discovery, () => list(addresses))
+
+/** Finds no peers: only nodes that dial this one are met. */
+export const layerNone: Layer.Layer<Discovery> = layer([])
+
+/** Shows the sightings of a test, and passes on what was announced. */
+export const layerTest = (
+  sightings: Stream.Stream<Sighting>,
+  announced: (announcement: Announcement) => Effect.Effect<void> = () => Effect.void
+): Layer.Layer<Discovery> =>
+  Layer.sync(Discovery, () => ({
+    mdns: true,
+    reconfirm: () => Effect.void,
+    sightings: (announcement) => Effect.as(announced(announcement), sightings)
+  }))
+
+const list = (addresses: ReadonlyArray<Address>): Discovery["Service"] => ({
   mdns: false,
   reconfirm: () => Effect.void,
   sightings: () =>
@@ -16,14 +33,4 @@ export const list = (addresses: ReadonlyArray<Address>): Discovery["Service"] =>
         Stream.never
       )
     )
-})
-
-/** Shows what `sightings` says, and tells `announced` who asks. */
-export const scripted = (
-  sightings: Stream.Stream<Sighting>,
-  announced: (announcement: Announcement) => Effect.Effect<void>
-): Discovery["Service"] => ({
-  mdns: true,
-  reconfirm: () => Effect.void,
-  sightings: (announcement) => Effect.as(announced(announcement), sightings)
 })

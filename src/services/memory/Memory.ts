@@ -2,13 +2,11 @@
  * The memory of an agent: what applications read and write. Every write is a replicated operation, and is done when it is
  * durable here; it reaches the other nodes as soon as they are connected.
  */
-import { Context, type Effect, Layer, Schema, type Stream } from "effect"
+import { Context, type Effect, Schema, type Stream } from "effect"
 import { Episode, type Execution, Fact, Note } from "../../core/replica/Row.ts"
 import type { InputInvalid, OperationTooLarge, RowNotFound, StoreUnavailable } from "../node/NodeFailure.ts"
 import type { EpisodeInput, ExecutionInput, FactInput, NoteInput, SearchInput } from "./Inputs.ts"
-import * as OverStore from "./MemoryLive.ts"
 import type { Change } from "../store/Store.ts"
-import { Uuid } from "../node/Uuid.ts"
 
 export { EpisodeInput, ExecutionArgs, ExecutionInput, FactInput, NoteInput, SearchInput } from "./Inputs.ts"
 
@@ -74,10 +72,4 @@ export class Memory extends Context.Service<
     /** Every commit from now on, local or replicated; see `Store.changes`. */
     readonly changes: Stream.Stream<Change>
   }
->()("feral-sync/services/memory/Memory") {
-  /** Over the store of this node. */
-  static readonly layer = Layer.effect(Memory, OverStore.make()).pipe(Layer.provide(Uuid.layer))
-
-  /** With other limits, or other identifiers. */
-  static readonly layerWith = (options: OverStore.Options) => Layer.effect(Memory, OverStore.make(options))
-}
+>()("feral-sync/services/memory/Memory") {}

@@ -1,7 +1,7 @@
 /**
  * The memory of an agent, kept in the store: how each kind of row is written, and read back.
  */
-import { Clock, Effect, Option, Semaphore } from "effect"
+import { Clock, Effect, Layer, Option, Semaphore } from "effect"
 import { createHash } from "node:crypto"
 import * as Hlc from "../../core/replica/Hlc.ts"
 import { canonical, emptyObject, wellFormedText } from "../../core/replica/Json.ts"
@@ -11,16 +11,16 @@ import { Kind, maxDataDepth, OpId, type Operation, type OpType, RowId, toWire } 
 import * as Row from "../../core/replica/Row.ts"
 import * as Search from "../../core/replica/Search.ts"
 import { OperationTooLarge, RowNotFound } from "../node/NodeFailure.ts"
-import type {
-  EpisodeInput,
-  ExecutionInput,
-  FactInput,
-  Match,
+import {
+  type EpisodeInput,
+  type ExecutionInput,
+  type FactInput,
+  type Match,
   Memory,
-  NoteInput,
-  Page,
-  SearchInput,
-  Written
+  type NoteInput,
+  type Page,
+  type SearchInput,
+  type Written
 } from "./Memory.ts"
 import { Store } from "../store/Store.ts"
 import * as Inputs from "./Inputs.ts"
@@ -38,7 +38,17 @@ export interface Options {
 /** Rows that are read from the store at once. */
 const pageRows = 1_000
 
-export const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 - 64 * 1024 }: Options = {}) {
+/** With other limits, or other identifiers. */
+export const layerWith = (options: Options) =>
+  Layer.effect(
+    Memory,
+    Effect.suspend(() => make(options))
+  )
+
+/** Over the store of this node. */
+export const layer = layerWith({}).pipe(Layer.provide(Uuid.layer))
+
+const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 - 64 * 1024 }: Options = {}) {
   const store = yield* Store
   const uuid = yield* Uuid
   // An edit reads a row before it writes it: one at a time, or the later would undo the earlier.

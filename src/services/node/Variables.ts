@@ -11,7 +11,7 @@ import { isIP } from "node:net"
 import { networkInterfaces } from "node:os"
 import { join, resolve } from "node:path"
 import { type Address, defaultPort, formatAddress, parseAddress, parseHost, zoneOf } from "../../core/peers/Address.ts"
-import type { Settings, TlsFiles } from "./Config.ts"
+import type { Settings, TlsFiles } from "./Settings.ts"
 import { userHome } from "./UserHome.ts"
 
 export interface Problem {

@@ -13,7 +13,7 @@ import { type Address, networkOf } from "../../core/peers/Address.ts"
 import { ruleOf } from "../../core/replica/Merge.ts"
 import * as Pace from "../../core/peers/Pace.ts"
 import type { Batch } from "../../core/replica/Replica.ts"
-import { envelopeBytes } from "../store/Backend.ts"
+import { envelopeBytes } from "../store/Sizes.ts"
 import type { Machine } from "./SessionRunner.ts"
 
 /** How many times the bytes of a row of an unknown kind count. */

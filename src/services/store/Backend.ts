@@ -6,29 +6,14 @@
 import { Data, type Effect, type Option } from "effect"
 import type { Acknowledgement } from "../../core/replica/Acknowledgement.ts"
 import type { Reading } from "../../core/replica/Hlc.ts"
-import { type NodeId, utf8Length } from "../../core/replica/NodeId.ts"
+import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Kind, Operation } from "../../core/replica/Operation.ts"
 import type { RangePage, RangeRequest } from "../../core/replica/Ranges.ts"
 import type { Quarantined } from "../../core/replica/Replica.ts"
 import type { VectorClock } from "../../core/replica/VectorClock.ts"
 import type { StoreUnavailable } from "../node/NodeFailure.ts"
+import type { Page, Room } from "./Sizes.ts"
 import type { Commit, Held, State } from "./StoreState.ts"
-
-/** How much to read at most. */
-export interface Room {
-  readonly bytes: number
-  readonly operations: number
-  /** Whether the first operation is read however large it is. */
-  readonly atLeastOne: boolean
-}
-
-/** Operations of one origin, in the order of their readings. */
-export interface Page {
-  readonly operations: ReadonlyArray<Operation>
-  readonly bytes: number
-  /** Whether there are no more. */
-  readonly exhausted: boolean
-}
 
 /** A slot that a commit takes for free is not: nothing was written. */
 export class SlotTaken extends Data.TaggedError("SlotTaken") {}
@@ -69,31 +54,4 @@ export interface Backend {
   backup(file: string): Effect.Effect<void, StoreUnavailable>
   /** What is to be done in the background while the store is open. */
   readonly upkeep: Effect.Effect<void, StoreUnavailable>
-}
-
-/** Bytes that an operation takes on the wire, but for the texts that `sizeOf` counts: keys, kind, HLC, origin. */
-export const envelopeBytes = 250
-
-/** About how many bytes an operation takes on the wire. */
-export const sizeOf = ({ op_id, row_id, data }: Operation): number =>
-  envelopeBytes + utf8Length(op_id) + utf8Length(row_id) + utf8Length(data)
-
-/** How many rows are enough to fill a page, and to tell whether there are more. */
-export const rowsEnough = ({ bytes, operations }: Pick<Room, "bytes" | "operations">): number =>
-  Math.max(Math.min(operations, Math.floor(bytes / envelopeBytes)), 1) + 1
-
-/** How many of the leading operations, given by their sizes, make a page. */
-export const pageLength = (
-  sizes: ReadonlyArray<number>,
-  room: Room
-): { readonly length: number; readonly bytes: number } => {
-  let length = 0
-  let bytes = 0
-  for (const size of sizes) {
-    const isOwed = length === 0 && room.atLeastOne
-    if (!isOwed && (bytes + size > room.bytes || length >= room.operations)) break
-    bytes += size
-    length++
-  }
-  return { length, bytes }
 }

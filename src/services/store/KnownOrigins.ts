@@ -6,18 +6,8 @@ import * as Hlc from "../../core/replica/Hlc.ts"
 import { byCodePoint, type NodeId } from "../../core/replica/NodeId.ts"
 import * as Replica from "../../core/replica/Replica.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
+import type { Kept, Origin } from "./Store.ts"
 import * as State from "./StoreState.ts"
-
-/** One origin: a node that has written. `coveredTo` and `latest` are readings; zero where there is none. */
-export interface Origin {
-  readonly node: NodeId
-  readonly isSelf: boolean
-  readonly rows: number
-  /** Up to where everything that it wrote is here, or what took its place. */
-  readonly coveredTo: Hlc.Reading
-  /** The greatest reading of it that was ever taken. */
-  readonly latest: Hlc.Reading
-}
 
 /** All of them: those with the most rows first. */
 export const list = ({ clock, tops, holdings }: State.State, self: NodeId): ReadonlyArray<Origin> =>
@@ -30,9 +20,6 @@ export const list = ({ clock, tops, holdings }: State.State, self: NodeId): Read
       latest: VectorClock.get(tops, node)
     }))
     .sort((a, b) => b.rows - a.rows || byCodePoint(a.node, b.node))
-
-/** Why an origin stays: it is this node, it has rows, some were purged, it is not known, or it has the greatest reading of all. */
-export type Kept = "self" | "rows" | "purged" | "unknown" | "latest"
 
 /** Those of `origins` that stay. */
 export const keptOf = (state: State.State, self: NodeId, origins: ReadonlyArray<NodeId>): ReadonlyMap<NodeId, Kept> => {

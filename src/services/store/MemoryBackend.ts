@@ -11,7 +11,8 @@ import { contains, PositionOrder, positionOf, type RangeRequest } from "../../co
 import * as Search from "../../core/replica/Search.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
-import { type Backend, pageLength, type Room, rowsEnough, sizeOf, SlotTaken } from "./Backend.ts"
+import { type Backend, SlotTaken } from "./Backend.ts"
+import { pageLength, type Room, rowsEnough, sizeOf } from "./Sizes.ts"
 import * as Engine from "./Engine.ts"
 import * as MemoryDisk from "./MemoryDisk.ts"
 

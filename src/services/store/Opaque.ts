@@ -13,7 +13,7 @@ import type { Operation } from "../../core/replica/Operation.ts"
 import * as Purge from "../../core/replica/Purge.ts"
 import type { Batch } from "../../core/replica/Replica.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
-import { sizeOf } from "./Backend.ts"
+import { sizeOf } from "./Sizes.ts"
 
 /** Bytes that rows of unknown kinds may take: those of one origin, and all of them. */
 export interface Quota {

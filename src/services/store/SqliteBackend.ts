@@ -22,7 +22,8 @@ import * as Purge from "../../core/replica/Purge.ts"
 import type { Kind } from "../../core/replica/Operation.ts"
 import type { RangeRequest } from "../../core/replica/Ranges.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
-import { type Backend, envelopeBytes, pageLength, type Room, rowsEnough, SlotTaken } from "./Backend.ts"
+import { type Backend, SlotTaken } from "./Backend.ts"
+import { envelopeBytes, pageLength, type Room, rowsEnough } from "./Sizes.ts"
 import * as Engine from "./Engine.ts"
 import {
   type Client,

@@ -15,7 +15,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
 import { kinds } from "../../core/replica/Merge.ts"
 import { byCodePoint } from "../../core/replica/NodeId.ts"
-import { envelopeBytes } from "./Backend.ts"
+import { envelopeBytes } from "./Sizes.ts"
 
 /** What the views need of SQLite is in every release since 3.9, so that old tools can open the file. */
 const text = (key: string, byDefault: string) =>

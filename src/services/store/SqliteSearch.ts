@@ -16,7 +16,7 @@ import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Operation } from "../../core/replica/Operation.ts"
 import * as Search from "../../core/replica/Search.ts"
-import { pageLength } from "./Backend.ts"
+import { pageLength } from "./Sizes.ts"
 import * as Rows from "./SqliteRows.ts"
 import * as Unavailable from "./SqliteError.ts"
 

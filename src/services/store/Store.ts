@@ -9,8 +9,7 @@
  * - `clock` makes claims: for every operation it covers, this store holds that operation or one that wins over it. What
  *   arrives beyond the clock is kept and shown, and becomes covered when a peer's round is complete.
  */
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { Context, type Effect, Layer, type Option, type Stream } from "effect"
+import { Context, type Effect, type Option, type Stream } from "effect"
 import type { Acknowledgement, Report } from "../../core/replica/Acknowledgement.ts"
 import type { Digest } from "../../core/replica/Digest.ts"
 import type { Reading } from "../../core/replica/Hlc.ts"
@@ -22,13 +21,8 @@ import type { RangePage, RangeRequest } from "../../core/replica/Ranges.ts"
 import type { Batch, Delta, DeltaRequest, Quarantined, Snapshot } from "../../core/replica/Replica.ts"
 import type { VectorClock } from "../../core/replica/VectorClock.ts"
 import type { KindUnknown, StoreUnavailable } from "../node/NodeFailure.ts"
-import * as InMemory from "./MemoryBackend.ts"
 import type { Quota, Usage } from "./Opaque.ts"
-import type { Kept, Origin } from "./KnownOrigins.ts"
-import * as Sqlite from "./SqliteBackend.ts"
-import * as SqliteCompact from "./SqliteCompact.ts"
 
-export type { Kept, Origin } from "./KnownOrigins.ts"
 export type { Batch, Delta, DeltaRequest, Quarantined, Snapshot, Touched } from "../../core/replica/Replica.ts"
 
 /** A local write before it gets its place in time. */
@@ -76,6 +70,20 @@ export interface Counts {
   readonly tombstones: number
   readonly quarantine: number
 }
+
+/** One origin: a node that has written. `coveredTo` and `latest` are readings; zero where there is none. */
+export interface Origin {
+  readonly node: NodeId
+  readonly isSelf: boolean
+  readonly rows: number
+  /** Up to where everything that it wrote is here, or what took its place. */
+  readonly coveredTo: Reading
+  /** The greatest reading of it that was ever taken. */
+  readonly latest: Reading
+}
+
+/** Why an origin stays: it is this node, it has rows, some were purged, it is not known, or it has the greatest reading of all. */
+export type Kept = "self" | "rows" | "purged" | "unknown" | "latest"
 
 /** Origins that were forgotten, and those that stay. */
 export interface Forgotten {
@@ -168,18 +176,4 @@ export class Store extends Context.Service<
     /** Writes a consistent copy of a running store to `file`. */
     backup(file: string): Effect.Effect<void, StoreUnavailable>
   }
->()("feral-sync/services/store/Store") {
-  /**
-   * The file `sync.db` in the data directory `home`, opened for this process alone. `readOnly` opens what is there, beside a
-   * writer if need be, and shows it as it was at that moment. `lockWait` is how long to wait for another writer to close
-   * (ms).
-   */
-  static readonly layerSqlite = (options: Sqlite.Options) =>
-    Layer.effect(Store, Sqlite.make(options)).pipe(Layer.provide(NodeFileSystem.layer))
-
-  /** Writes the file in a data directory anew, without the space of deleted rows. Nothing may have it open. */
-  static readonly compact = SqliteCompact.compact
-
-  /** In memory. A `disk` that is given outlives the layer; see `store/MemoryDisk.ts`. */
-  static readonly layerMemory = (options?: InMemory.Options) => Layer.effect(Store, InMemory.make(options))
-}
+>()("feral-sync/services/store/Store") {}

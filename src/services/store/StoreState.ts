@@ -19,7 +19,7 @@ import type { Batch, Quarantined } from "../../core/replica/Replica.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import * as Purge from "../../core/replica/Purge.ts"
 import type { Counts } from "./Store.ts"
-import { sizeOf } from "./Backend.ts"
+import { sizeOf } from "./Sizes.ts"
 import * as Opaque from "./Opaque.ts"
 
 /** The state of a store, but for its rows. */

@@ -1,7 +1,7 @@
 /** Transport over a network inside this process: one host of it. */
-import { Effect, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import type { Address } from "../../core/peers/Address.ts"
-import type { Host } from "./Transport.ts"
+import { type Host, Transport } from "./Transport.ts"
 import * as MemoryNetwork from "./MemoryNetwork.ts"
 
 export interface Options {
@@ -17,7 +17,17 @@ export interface Options {
   readonly maxRecvBytes?: number
 }
 
-export const make = Effect.fnUntraced(function* ({
+/**
+ * A host of a network inside this process: of the `MemoryNetwork` that is provided, or else of one that all such hosts share.
+ * Nothing is opened, and nothing encrypted.
+ */
+export const layer = (options: Options): Layer.Layer<Transport> =>
+  Layer.effect(
+    Transport,
+    Effect.suspend(() => make(options))
+  )
+
+const make = Effect.fnUntraced(function* ({
   host,
   port = 0,
   form = 2,

@@ -1,15 +1,11 @@
 /**
  * Connections between nodes: frames of text over an encrypted channel, with backpressure both ways.
  */
-import { Context, type Duration, type Effect, Layer, type Queue, type Redacted, type Scope } from "effect"
+import { Context, type Duration, type Effect, type Queue, type Redacted, type Scope } from "effect"
 import type { LegacyRefused, PeerClosed } from "../../core/sync/SyncFailure.ts"
 import type { TicketChannel } from "../../core/sync/Handshake.ts"
-import type { Config } from "../node/Config.ts"
 import type { Address } from "../../core/peers/Address.ts"
-import type { ListenFailed, PeerUnreachable, TlsHandshakeFailed, TlsMaterialInvalid } from "../node/NodeFailure.ts"
-import { Tls } from "./tls/Tls.ts"
-import * as InMemory from "./MemoryTransport.ts"
-import * as WebSocket from "./WebSocketTransport.ts"
+import type { ListenFailed, PeerUnreachable, TlsHandshakeFailed } from "../node/NodeFailure.ts"
 
 /** What comes in. */
 export type Incoming =
@@ -82,19 +78,4 @@ export class Transport extends Context.Service<
       ticket?: Redacted.Redacted<string>
     ): Effect.Effect<Connection, PeerUnreachable | TlsHandshakeFailed, Scope.Scope>
   }
->()("feral-sync/services/transport/Transport") {
-  /** Real sockets. */
-  static readonly layerWebSocketWith = (
-    options: WebSocketOptions
-  ): Layer.Layer<Transport, TlsMaterialInvalid, Config> =>
-    Layer.effect(Transport, WebSocket.make(options)).pipe(Layer.provide(Tls.layerWith(options)))
-
-  static readonly layerWebSocket: Layer.Layer<Transport, TlsMaterialInvalid, Config> = Transport.layerWebSocketWith({})
-
-  /**
-   * A host of a network inside this process: of the `MemoryNetwork` that is provided, or else of one that all such hosts share.
-   * Nothing is opened, and nothing encrypted.
-   */
-  static readonly layerMemory = (options: InMemory.Options): Layer.Layer<Transport> =>
-    Layer.effect(Transport, InMemory.make(options))
-}
+>()("feral-sync/services/transport/Transport") {}

@@ -5,28 +5,23 @@
  * A connection is returned only when TCP, TLS and the upgrade are done, all within one time limit. On the side that was
  * dialled, that limit goes on until the dialler has proved itself.
  */
-import { type Duration, Effect, Exit, Latch, Redacted, Result, Scope } from "effect"
+import { Effect, Exit, Latch, Layer, Redacted, Result, Scope } from "effect"
 import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
 import { WebSocket, WebSocketServer } from "ws"
 import { nonceLength, showTicket } from "../../core/sync/Handshake.ts"
 import * as Policy from "../../core/sync/v1/V1Policy.ts"
 import { Config } from "../node/Config.ts"
-import { PeerUnreachable, TlsHandshakeFailed } from "../node/NodeFailure.ts"
+import { PeerUnreachable, TlsHandshakeFailed, type TlsMaterialInvalid } from "../node/NodeFailure.ts"
 import { type Channel, Tls } from "./tls/Tls.ts"
 import { diagnose } from "./tls/Diagnosis.ts"
-import type { Connection, Host } from "./Transport.ts"
+import { type Connection, type Host, Transport, type WebSocketOptions } from "./Transport.ts"
 import { type Address, formatAddress } from "../../core/peers/Address.ts"
 import * as Listener from "./Listener.ts"
 import * as Recent from "./Recent.ts"
 import * as Throttle from "./Throttle.ts"
 import * as Upgrade from "./Upgrade.ts"
 import * as WebSocketConnection from "./WebSocketConnection.ts"
-
-export interface Options {
-  /** How long TCP, TLS and the upgrade may take together, and at the end that was dialled the proof as well. */
-  readonly handshakeWithin?: Duration.Input
-}
 
 /** The largest frame of an existing FERAL node that is read before it has proved itself, in bytes. */
 const oldFrameBytes = 16 * 1024 * 1024
@@ -43,7 +38,16 @@ const noBinding = Redacted.make(new Uint8Array())
 /** How often one address is reported for one reason, in ms. */
 const reportEvery = 60_000
 
-export const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: Options = {}) {
+/** Real sockets. */
+export const layerWith = (options: WebSocketOptions): Layer.Layer<Transport, TlsMaterialInvalid, Config> =>
+  Layer.effect(
+    Transport,
+    Effect.suspend(() => make(options))
+  ).pipe(Layer.provide(Tls.layerWith(options)))
+
+export const layer: Layer.Layer<Transport, TlsMaterialInvalid, Config> = layerWith({})
+
+const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: WebSocketOptions) {
   const settings = yield* Config
   const tls = yield* Tls
   const limits = {

@@ -10,6 +10,7 @@ import { draft } from "../../support/Drafts.ts"
 import { operations, runs, wideOperation } from "../../support/Generators.ts"
 import { node, write } from "../../support/Network.ts"
 import { at, batch, described, everything, inMemory, opened, places, type StoreService } from "../../support/Stores.ts"
+import * as MemoryStore from "../../../src/services/store/MemoryStore.ts"
 
 const [a, b] = [node("a"), node("b")]
 const allowed = { maxClockDriftMs: 300_000, maxRecvBytes: 8 * 1024 * 1024 }
@@ -113,7 +114,7 @@ describe("Archive", () => {
   it.effect("what was taken survives a loss of power, and so does what was taken before without saying so", () =>
     Effect.gen(function* () {
       const disk = MemoryDisk.make()
-      const store = yield* opened(Store.layerMemory({ disk }))
+      const store = yield* opened(MemoryStore.layer({ disk }))
       const archive = yield* over(store)
       const lines = (row: string) => [toWire(write(a, at(1 + disk.rows.size), row))]
       yield* archive.take(lines("put off"), false)

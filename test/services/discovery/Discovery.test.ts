@@ -4,6 +4,8 @@ import multicastDns from "multicast-dns"
 import { randomBytes } from "node:crypto"
 import { NodeId } from "../../../src/core/replica/NodeId.ts"
 import { Discovery, type Sighting } from "../../../src/services/discovery/Discovery.ts"
+import * as MdnsDiscovery from "../../../src/services/discovery/MdnsDiscovery.ts"
+import * as StaticDiscovery from "../../../src/services/discovery/StaticDiscovery.ts"
 
 const freshId = () => NodeId.make(randomBytes(8).toString("hex"))
 
@@ -27,7 +29,7 @@ const node = Effect.fnUntraced(function* (layer: Layer.Layer<Discovery>, port = 
   return { id, next }
 })
 
-const loopback = Discovery.layerMdns({ interfaces: ["127.0.0.1"] })
+const loopback = MdnsDiscovery.layer({ interfaces: ["127.0.0.1"] })
 const appeared =
   (id: NodeId) =>
   (sighting: Sighting): sighting is Extract<Sighting, { _tag: "Appeared" }> =>
@@ -87,7 +89,7 @@ describe("Discovery", () => {
 
   it.live("without an interface it says so at once", () =>
     Effect.gen(function* () {
-      const { next } = yield* node(Discovery.layerMdns({ interfaces: ["192.0.2.1"] }))
+      const { next } = yield* node(MdnsDiscovery.layer({ interfaces: ["192.0.2.1"] }))
       const { error } = yield* next((sighting) => sighting._tag === "Unavailable")
       assert.match(error.message, /static peers now/)
     })
@@ -99,7 +101,7 @@ describe("Discovery", () => {
         { host: "10.0.0.1", port: 1 },
         { host: "10.0.0.2", port: 2 }
       ]
-      const discovery = Context.get(yield* Layer.build(Discovery.layerStatic(addresses)), Discovery)
+      const discovery = Context.get(yield* Layer.build(StaticDiscovery.layer(addresses)), Discovery)
       const sightings = yield* discovery.sightings({ nodeId: freshId(), port: 1 })
       const seen = yield* sightings.pipe(Stream.take(2), Stream.runCollect)
       assert.deepStrictEqual(

@@ -11,6 +11,7 @@ import { NodeId } from "../../../src/core/replica/NodeId.ts"
 import { type Announcement, Discovery, type Sighting } from "../../../src/services/discovery/Discovery.ts"
 import type { Options } from "../../../src/services/discovery/MdnsDiscovery.ts"
 import * as DnsPackets from "../../support/DnsPackets.ts"
+import * as MdnsDiscovery from "../../../src/services/discovery/MdnsDiscovery.ts"
 
 const freshId = () => NodeId.make(`test-${randomUUID()}`)
 
@@ -26,7 +27,7 @@ const socketOn = (port: number, options: { readonly reuseAddr?: boolean } = {}) 
 const freePort = Effect.scoped(Effect.map(socketOn(0), (socket) => socket.address().port))
 
 const onLoopback = (options: Partial<Options>) =>
-  Discovery.layerMdns({ interfaces: ["127.0.0.1"], reconcileEvery: "200 millis", ...options })
+  MdnsDiscovery.layer({ interfaces: ["127.0.0.1"], reconcileEvery: "200 millis", ...options })
 
 /** Runs discovery: `next` waits for a sighting that fits. */
 const start = Effect.fnUntraced(function* (announcement: Announcement, layer: Layer.Layer<Discovery>) {
@@ -74,7 +75,7 @@ const sniffer = Effect.fnUntraced(function* (port: number) {
   return { mdns, next }
 })
 
-describe("Discovery.layerMdns", () => {
+describe("MdnsDiscovery.layer", () => {
   it.live("two nodes on one host find each other quickly, see each other leave, and come back", () =>
     within(
       Effect.gen(function* () {
@@ -255,7 +256,7 @@ describe("Discovery.layerMdns", () => {
             const sightings = yield* discovery.sightings({ nodeId: "test", port: 4001 })
             yield* sightings.pipe(Stream.take(1), Stream.runForEach(({ _tag }) => Effect.sync(() => console.log(_tag))))
           })
-          const layer = Discovery.layerMdns({ interfaces: ["127.0.0.1"], port: ${port} })
+          const layer = MdnsDiscovery.layer({ interfaces: ["127.0.0.1"], port: ${port} })
           await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(layer)))
           console.log("closed")
         `

@@ -9,9 +9,10 @@ import { Config } from "../../../src/services/node/Config.ts"
 import { InputInvalid } from "../../../src/services/node/NodeFailure.ts"
 import { Memory } from "../../../src/services/memory/Memory.ts"
 import * as Inputs from "../../../src/services/memory/Inputs.ts"
-import { Store } from "../../../src/services/store/Store.ts"
 import { freshHome, run } from "../../support/Nodes.ts"
 import { surroundings } from "../../support/Surroundings.ts"
+import * as MemoryLive from "../../../src/services/memory/MemoryLive.ts"
+import * as MemoryStore from "../../../src/services/store/MemoryStore.ts"
 
 const episode = { session_id: "s", event_type: "t", summary: "u" }
 const execution = { session_id: "s", skill_id: "k", endpoint_id: "e", result_status: "ok" }
@@ -139,7 +140,7 @@ const nothing = Effect.fnUntraced(function* (memory: Memory["Service"]) {
   assert.deepStrictEqual(lists, [[], [], [], []])
 })
 
-const local = Memory.layer.pipe(Layer.provide(Store.layerMemory()), Layer.provide(Clock.layer))
+const local = MemoryLive.layer.pipe(Layer.provide(MemoryStore.layer()), Layer.provide(Clock.layer))
 
 describe("inputs of the library", () => {
   it.effect.each(wrong)("%s is refused", ([, to, input, fields]) =>
@@ -196,8 +197,8 @@ const post = (socketPath: string, to: Write, body: string) =>
 /** A node that is nothing but a memory and its interface. */
 const node = (home: string) =>
   Api.layer.pipe(
-    Layer.provideMerge(Memory.layer),
-    Layer.provide(Store.layerMemory()),
+    Layer.provideMerge(MemoryLive.layer),
+    Layer.provide(MemoryStore.layer()),
     Layer.provide(Clock.layer),
     Layer.provide(surroundings),
     Layer.provide(Layer.succeed(Config, Config.make({ apiPort: 0, home })))

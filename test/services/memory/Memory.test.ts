@@ -13,9 +13,11 @@ import { Store } from "../../../src/services/store/Store.ts"
 import { Uuid } from "../../../src/services/node/Uuid.ts"
 import { node, write } from "../../support/Network.ts"
 import { batch } from "../../support/Stores.ts"
+import * as MemoryLive from "../../../src/services/memory/MemoryLive.ts"
+import * as MemoryStore from "../../../src/services/store/MemoryStore.ts"
 
-const store = Store.layerMemory({ nodeId: node("here") }).pipe(Layer.provide(Clock.layer))
-const memory = Layer.provideMerge(Memory.layer, store)
+const store = MemoryStore.layer({ nodeId: node("here") }).pipe(Layer.provide(Clock.layer))
+const memory = Layer.provideMerge(MemoryLive.layer, store)
 
 /** A store that lets others run after each read, as a disk may. */
 const yielding = Layer.effect(
@@ -26,7 +28,7 @@ const yielding = Layer.effect(
 ).pipe(Layer.provide(store))
 
 const limited = (maxOperationBytes: number) =>
-  Memory.layerWith({ maxOperationBytes }).pipe(Layer.provide(Uuid.layer), Layer.provideMerge(store))
+  MemoryLive.layerWith({ maxOperationBytes }).pipe(Layer.provide(Uuid.layer), Layer.provideMerge(store))
 
 /** The operation that holds a row, and its data. */
 const held = Effect.fnUntraced(function* (kind: string, id: string) {
@@ -147,7 +149,7 @@ describe("Memory", () => {
       const all = [...edits.slice(0, 10), Effect.exit(memory.notes.delete(id)), ...edits.slice(10)]
       yield* Effect.all(all, { concurrency: "unbounded" })
       assert.deepStrictEqual(yield* memory.notes.list(), [])
-    }).pipe(Effect.provide(Layer.provide(Memory.layer, yielding)))
+    }).pipe(Effect.provide(Layer.provide(MemoryLive.layer, yielding)))
   )
 
   it.effect("a fact that is set has one row on every node; one that is added has its own", () =>

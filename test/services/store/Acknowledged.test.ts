@@ -7,11 +7,11 @@ import { dirname } from "node:path"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
 import { times } from "../../../src/services/store/Acknowledged.ts"
 import * as MemoryDisk from "../../../src/services/store/MemoryDisk.ts"
-import { Store } from "../../../src/services/store/Store.ts"
 import { draft } from "../../support/Drafts.ts"
 import { node, write } from "../../support/Network.ts"
 import { beside } from "../../support/SqliteFiles.ts"
 import { at, batch, clockOf, onDisk, opened, type Place, places, type StoreService } from "../../support/Stores.ts"
+import * as MemoryStore from "../../../src/services/store/MemoryStore.ts"
 
 const [a, b] = [node("a"), node("b")]
 /** The store in a backup that is made now. */
@@ -119,7 +119,7 @@ describe("Acknowledgements", () => {
   it.effect("are lost with the power where the rows are that they speak of", () =>
     Effect.gen(function* () {
       const disk = MemoryDisk.make()
-      const open = opened(Store.layerMemory({ disk }))
+      const open = opened(MemoryStore.layer({ disk }))
       yield* Effect.scoped(
         Effect.gen(function* () {
           const store = yield* open

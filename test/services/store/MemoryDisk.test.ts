@@ -2,13 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect } from "effect"
 import type { Operation } from "../../../src/core/replica/Operation.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
-import { Store } from "../../../src/services/store/Store.ts"
 import * as MemoryDisk from "../../../src/services/store/MemoryDisk.ts"
 import { draft } from "../../support/Drafts.ts"
 import { integer, operations, runs } from "../../support/Generators.ts"
 import { digestOf } from "../../support/MergeModel.ts"
 import { node, write } from "../../support/Network.ts"
 import { at, batch, described, opened } from "../../support/Stores.ts"
+import * as MemoryStore from "../../../src/services/store/MemoryStore.ts"
 
 const Batches = Arbitrary.array(operations, { maxLength: 6 })
 
@@ -27,7 +27,7 @@ describe("MemoryDisk", () => {
   it.effect("a loss of power takes what was not synced, and nothing that was", () =>
     Effect.gen(function* () {
       const disk = MemoryDisk.make()
-      const open = opened(Store.layerMemory({ disk }))
+      const open = opened(MemoryStore.layer({ disk }))
       const a = node("a")
       const before = yield* Effect.scoped(
         Effect.gen(function* () {
@@ -54,7 +54,7 @@ describe("MemoryDisk", () => {
         Effect.scoped(
           Effect.gen(function* () {
             const disk = MemoryDisk.make()
-            const store = yield* opened(Store.layerMemory({ disk }))
+            const store = yield* opened(MemoryStore.layer({ disk }))
             const states = [contents(disk)]
             for (const operations of batches) {
               const unsynced = disk.unsynced.length
@@ -74,7 +74,7 @@ describe("MemoryDisk", () => {
   it.effect("the system syncs what is old", () =>
     Effect.gen(function* () {
       const disk = MemoryDisk.make()
-      const store = yield* opened(Store.layerMemory({ disk }))
+      const store = yield* opened(MemoryStore.layer({ disk }))
       const all: Array<Operation> = []
       for (let wall = 1; wall <= MemoryDisk.maxUnsynced + 10; wall++) {
         const operation = write(node("a"), at(wall), `r${wall}`)

@@ -6,14 +6,15 @@ import { join } from "node:path"
 import { Kind } from "../../../src/core/replica/Operation.ts"
 import * as Purge from "../../../src/core/replica/Purge.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
-import { Store } from "../../../src/services/store/Store.ts"
-import { sizeOf } from "../../../src/services/store/Backend.ts"
+import { sizeOf } from "../../../src/services/store/Sizes.ts"
 import * as MemoryDisk from "../../../src/services/store/MemoryDisk.ts"
 import * as Opaque from "../../../src/services/store/Opaque.ts"
 import * as State from "../../../src/services/store/StoreState.ts"
 import { node, write } from "../../support/Network.ts"
 import { at, batch, clockOf, described, opened, temporaryDirectory } from "../../support/Stores.ts"
 import { draft } from "../../support/Drafts.ts"
+import * as MemoryStore from "../../../src/services/store/MemoryStore.ts"
+import * as SqliteStore from "../../../src/services/store/SqliteStore.ts"
 
 const junk = (origin: string, wall: number, kind = "junk") => write(node(origin), at(wall), `r${wall}`, kind)
 const one = sizeOf(junk("m", 1))
@@ -24,12 +25,12 @@ const places = [
     name: "in memory",
     make: Effect.sync(() => {
       const disk = MemoryDisk.make()
-      return (quota?: Opaque.Quota) => opened(Store.layerMemory({ disk, quota }))
+      return (quota?: Opaque.Quota) => opened(MemoryStore.layer({ disk, quota }))
     })
   },
   {
     name: "SQLite",
-    make: Effect.map(temporaryDirectory, (home) => (quota?: Opaque.Quota) => opened(Store.layerSqlite({ home, quota })))
+    make: Effect.map(temporaryDirectory, (home) => (quota?: Opaque.Quota) => opened(SqliteStore.layer({ home, quota })))
   }
 ]
 
@@ -198,7 +199,7 @@ describe("a file of an earlier version", () => {
       const kinds = ["aaa", "episodes_", "f", "kn", "notes", "notes2", "zzz", "knowledge", "episodes", "execution_log"]
       const before = yield* Effect.scoped(
         Effect.gen(function* () {
-          const store = yield* opened(Store.layerSqlite({ home }))
+          const store = yield* opened(SqliteStore.layer({ home }))
           yield* store.apply(batch(kinds.map((kind, n) => junk(n % 2 === 0 ? "m" : "n", n + 1, kind))))
           return (yield* store.opaque).usage
         })
@@ -206,9 +207,9 @@ describe("a file of an earlier version", () => {
       const db = new DatabaseSync(join(home, "sync.db"))
       db.exec("ALTER TABLE clock DROP COLUMN opaque_bytes; DROP TABLE purged; PRAGMA user_version = 3")
       db.close()
-      const read = yield* Effect.scoped(opened(Store.layerSqlite({ home, readOnly: true })))
+      const read = yield* Effect.scoped(opened(SqliteStore.layer({ home, readOnly: true })))
       assert.strictEqual((yield* read.opaque).usage.total, 0)
-      const { usage } = yield* (yield* opened(Store.layerSqlite({ home }))).opaque
+      const { usage } = yield* (yield* opened(SqliteStore.layer({ home }))).opaque
       assert.strictEqual(usage.total, before.total)
       assert.deepStrictEqual(new Map(usage.origins), new Map(before.origins))
     })

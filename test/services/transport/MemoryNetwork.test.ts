@@ -5,10 +5,11 @@ import { type Connection, Transport } from "../../../src/services/transport/Tran
 import type { Options } from "../../../src/services/transport/MemoryTransport.ts"
 import { MemoryNetwork } from "../../../src/services/transport/MemoryNetwork.ts"
 import { drain, nextText, reception } from "../../support/Transports.ts"
+import * as MemoryTransport from "../../../src/services/transport/MemoryTransport.ts"
 
 const host = Effect.fnUntraced(function* (options: Options) {
   const network = yield* MemoryNetwork
-  const layer = Transport.layerMemory(options).pipe(Layer.provide(Layer.succeed(MemoryNetwork, network)))
+  const layer = MemoryTransport.layer(options).pipe(Layer.provide(Layer.succeed(MemoryNetwork, network)))
   return Context.get(yield* Layer.build(layer), Transport)
 })
 

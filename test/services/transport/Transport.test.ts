@@ -238,5 +238,5 @@ const contract = (name: string, world: Effect.Effect<World, unknown, Scope.Scope
     )
   })
 
-contract("Transport.layerWebSocket", webSocketWorld)
-contract("Transport.layerMemory", Effect.provide(memoryWorld, MemoryNetwork.layer))
+contract("WebSocketTransport.layer", webSocketWorld)
+contract("MemoryTransport.layer", Effect.provide(memoryWorld, MemoryNetwork.layer))

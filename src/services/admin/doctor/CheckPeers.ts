@@ -16,6 +16,7 @@ import { Transport } from "../../transport/Transport.ts"
 import { failed, type Finding, fromFailure, ok, skipped, warning } from "./Finding.ts"
 import type { Seen } from "./Multicast.ts"
 import * as Probe from "./PeerProbe.ts"
+import * as WebSocketTransport from "../../transport/WebSocketTransport.ts"
 
 const check = "peer"
 
@@ -185,7 +186,7 @@ export const layerTransport = (settings: Settings) =>
       ? settings.home
       : yield* Effect.orDie(fs.makeTempDirectoryScoped({ prefix: "feral-sync-" }))
     const handshakeWithin = `${times.reach} seconds` as const
-    return Transport.layerWebSocketWith({ handshakeWithin }).pipe(
+    return WebSocketTransport.layerWith({ handshakeWithin }).pipe(
       Layer.provide(Layer.succeed(Config, { ...settings, home }))
     )
   }).pipe(Layer.unwrap)

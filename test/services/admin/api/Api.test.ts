@@ -22,13 +22,15 @@ import { Store } from "../../../../src/services/store/Store.ts"
 import { version } from "../../../../src/services/node/Version.ts"
 import { node, write } from "../../../support/Network.ts"
 import { peer, surroundings } from "../../../support/Surroundings.ts"
+import * as MemoryLive from "../../../../src/services/memory/MemoryLive.ts"
+import * as MemoryStore from "../../../../src/services/store/MemoryStore.ts"
 
 /** A node that is nothing but a memory and its interface. It ends with the scope. */
 const start = (settings: Partial<Settings>, memory?: Layer.Layer<Memory, never, Store>) =>
   Layer.build(
     Api.layer.pipe(
-      Layer.provideMerge(memory ?? Memory.layer),
-      Layer.provideMerge(Store.layerMemory()),
+      Layer.provideMerge(memory ?? MemoryLive.layer),
+      Layer.provideMerge(MemoryStore.layer()),
       Layer.provide(Clock.layer),
       Layer.provide(surroundings),
       Layer.provide(Layer.succeed(Config, Config.make({ apiPort: 0, ...settings })))
@@ -207,7 +209,7 @@ describe("Api", () => {
           Effect.map(Memory, (memory) =>
             Memory.of({ ...memory, notes: { ...memory.notes, put: () => Effect.fail(full) } })
           )
-        ).pipe(Layer.provide(Memory.layer))
+        ).pipe(Layer.provide(MemoryLive.layer))
         yield* start({ home }, broken)
         const { memory } = yield* connected(home)
         const error = yield* Effect.flip(memory.notes.put({ content: "x" }))

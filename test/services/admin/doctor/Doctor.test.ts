@@ -28,6 +28,7 @@ import { open as openStore } from "../../../support/SqliteFiles.ts"
 import { plainServer } from "../../../support/RawPeers.ts"
 import { settings } from "../../../support/Settings.ts"
 import { ok } from "../../../../src/services/admin/doctor/Finding.ts"
+import * as MdnsDiscovery from "../../../../src/services/discovery/MdnsDiscovery.ts"
 
 type Values = Partial<Record<Variable, string>>
 
@@ -290,7 +291,7 @@ describe("doctor: multicast", () => {
         assert.deepStrictEqual(of("discovery").facts["nodes"], ["somebody"])
         // It does not listen there, and no passphrase is made to ask it: nobody is dialled.
         assert.notStrictEqual(of("peer").status, "failed")
-      }).pipe(Effect.provide(Discovery.layerMdns(options)))
+      }).pipe(Effect.provide(MdnsDiscovery.layer(options)))
     })
   )
 

@@ -1,0 +1,99 @@
+/** The plan of `src`: no circle of imports, one name for one file, and tags that load none of what is costly. */
+import { assert, describe, it } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
+import { globSync, readFileSync } from "node:fs"
+import { basename, dirname, join, normalize } from "node:path"
+
+const root = join(import.meta.dirname, "..")
+const files = globSync("src/**/*.ts", { cwd: root }).sort()
+const read = (file: string) => readFileSync(join(root, file), "utf8")
+
+/** The files of `src` that a file imports, types included. */
+const importsOf = (file: string): ReadonlyArray<string> =>
+  [...read(file).matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map(([, path = ""]) =>
+    normalize(join(dirname(file), path))
+  )
+
+/** A way from a file back to itself; none when there is no circle. */
+const circleIn = (graph: ReadonlyMap<string, ReadonlyArray<string>>): ReadonlyArray<string> | undefined => {
+  const done = new Set<string>()
+  const follow = (file: string, way: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
+    if (way.includes(file)) return [...way.slice(way.indexOf(file)), file]
+    if (done.has(file)) return undefined
+    for (const next of graph.get(file) ?? []) {
+      const circle = follow(next, [...way, file])
+      if (circle !== undefined) return circle
+    }
+    done.add(file)
+    return undefined
+  }
+  for (const file of graph.keys()) {
+    const circle = follow(file, [])
+    if (circle !== undefined) return circle
+  }
+  return undefined
+}
+
+/** Modules of services that hold a tag and load nothing of an implementation. */
+const tags = [
+  "store/Store",
+  "memory/Memory",
+  "discovery/Discovery",
+  "transport/Transport",
+  "peers/Peers",
+  "node/Config",
+  "node/HlcClock",
+  "node/Passphrase"
+].map((name) => `src/services/${name}.ts`)
+
+/** What takes time to load, or is not there everywhere. */
+const costly =
+  /node_modules\/(ws|multicast-dns|@effect\/sql-sqlite-node)\/|^node:sqlite$|services\/store\/Sqlite/
+
+describe("the plan of src", () => {
+  it("has no circle of imports, of values or of types", () => {
+    assert.isUndefined(circleIn(new Map(files.map((file) => [file, importsOf(file)]))))
+  })
+
+  it("finds a circle where there is one", () => {
+    const graph = new Map([
+      ["a", ["b"]],
+      ["b", ["c", "d"]],
+      ["c", []],
+      ["d", ["b"]]
+    ])
+    assert.deepStrictEqual(circleIn(graph), ["b", "d", "b"])
+  })
+
+  it("has one name for one file in core and services", () => {
+    const names = files.filter((file) => /^src\/(core|services)\//.test(file)).map((file) => basename(file))
+    const twice = names.filter((name, at) => names.indexOf(name) !== at)
+    assert.deepStrictEqual(twice, [])
+  })
+
+  it("has tags that load no database, no WebSocket and no mDNS", () => {
+    const loaded = (modules: ReadonlyArray<string>): ReadonlyArray<string> => {
+      const script = `
+        import { registerHooks } from "node:module"
+        const loaded = []
+        registerHooks({ resolve: (name, context, next) => {
+          const found = next(name, context)
+          loaded.push(found.url)
+          return found
+        } })
+        for (const file of ${JSON.stringify(modules)}) await import(file)
+        console.log(JSON.stringify(loaded))`
+      const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
+        encoding: "utf8"
+      })
+      assert.match(stdout, /^\[/, stderr)
+      return JSON.parse(stdout) as ReadonlyArray<string>
+    }
+    const isCostly = (url: string) => costly.test(url)
+    assert.deepStrictEqual(loaded(tags.map((tag) => join(root, tag))).filter(isCostly), [])
+    // And it would be seen.
+    assert.isNotEmpty(loaded([join(root, "src/services/store/SqliteStore.ts")]).filter(isCostly))
+    assert.isNotEmpty(loaded([join(root, "src/services/transport/WebSocketTransport.ts")]).filter(isCostly))
+    assert.isNotEmpty(loaded([join(root, "src/services/discovery/MdnsDiscovery.ts")]).filter(isCostly))
+  })
+})
