@@ -3,7 +3,7 @@
  */
 import { Effect, FileSystem, type PlatformError } from "effect"
 import { Argument, Command } from "effect/cli"
-import * as Archived from "../core/replica/ExportFormat.ts"
+import * as ExportFormat from "../core/replica/ExportFormat.ts"
 import type { Archive, Page } from "../services/admin/Archive.ts"
 import * as Access from "./Access.ts"
 import { WrongUsage } from "./Failure.ts"
@@ -49,16 +49,16 @@ const send = Effect.fnUntraced(function* <E, R>(
 ) {
   const progress = yield* Progress.make(isJson)
   yield* append(`${yield* header}\n`)
-  let sum = Archived.emptySum
+  let sum = ExportFormat.emptySum
   let next: Page["after"] = null
   do {
     const { lines, after }: Page = yield* page(next)
     if (lines.length > 0) yield* append(`${lines.join("\n")}\n`)
-    sum = lines.reduce(Archived.add, sum)
+    sum = lines.reduce(ExportFormat.add, sum)
     next = after
     yield* progress(`${counted(sum.operations, "operation")} exported`)
   } while (next !== null)
-  yield* append(`${Archived.end(sum)}\n`)
+  yield* append(`${ExportFormat.end(sum)}\n`)
   return sum.operations
 })
 

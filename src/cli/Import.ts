@@ -9,7 +9,7 @@ import { Effect, Option, Result, Schema, Stream } from "effect"
 import { Argument, Command } from "effect/cli"
 import { createReadStream } from "node:fs"
 import { commandLine } from "../services/node/Invocation.ts"
-import * as Archived from "../core/replica/ExportFormat.ts"
+import * as ExportFormat from "../core/replica/ExportFormat.ts"
 import { utf8Length } from "../core/replica/NodeId.ts"
 import { type Archive, batch } from "../services/admin/Archive.ts"
 import * as Config from "../services/node/Config.ts"
@@ -57,8 +57,8 @@ export const command = Command.make(
     const lines = Lines.make(maxRecvBytes)
     const refused: Array<{ readonly line: number; readonly reason: string }> = []
     let rows = Option.none<number>()
-    let sum = Archived.emptySum
-    let end = Option.none<Archived.Sum>()
+    let sum = ExportFormat.emptySum
+    let end = Option.none<ExportFormat.Sum>()
     let read = 0
     let applied = 0
     let refusals = 0
@@ -83,7 +83,7 @@ export const command = Command.make(
     })
     const next = Effect.fnUntraced(function* (line: Lines.Line) {
       if (archive === undefined) {
-        const header = line.problem === undefined ? Archived.readHeader(line.text) : Result.fail(line.problem)
+        const header = line.problem === undefined ? ExportFormat.readHeader(line.text) : Result.fail(line.problem)
         if (Result.isFailure(header)) {
           const problem = `it cannot be imported (${header.failure}): give a file that ${commandLine("export")} made`
           return yield* new FileUnusable({ file, problem })
@@ -92,13 +92,13 @@ export const command = Command.make(
         rows = header.success
         return
       }
-      const last = line.problem === undefined ? Archived.readEnd(line.text) : Option.none()
+      const last = line.problem === undefined ? ExportFormat.readEnd(line.text) : Option.none()
       if (Option.isSome(last)) {
         end = last
         return
       }
       read++
-      sum = Archived.add(sum, line.text)
+      sum = ExportFormat.add(sum, line.text)
       if (line.problem !== undefined) return refuse(line.number, line.problem)
       const bytes = utf8Length(line.text)
       if (pending.length >= batch.lines || pendingBytes + bytes > batch.bytes) yield* flush(archive, false)
@@ -114,7 +114,7 @@ export const command = Command.make(
     yield* flush(archive, true)
     refused.sort((a, b) => a.line - b.line)
     const ignored = read - applied - refusals
-    const shortcoming = Archived.shortcoming(rows, sum, end)
+    const shortcoming = ExportFormat.shortcoming(rows, sum, end)
     const complete = Option.isNone(rows) ? null : shortcoming === undefined
     if (isJson) yield* writeJson({ read, applied, ignored, refused, refused_count: refusals, complete })
     else {

@@ -3,7 +3,7 @@
  */
 import { Context, Effect, Layer, Option, Schedule } from "effect"
 import { formatAddress } from "../core/peers/Address.ts"
-import * as Policy from "../core/sync/v1/V1Policy.ts"
+import * as V1Policy from "../core/sync/v1/V1Policy.ts"
 import { commandLine } from "../services/node/Invocation.ts"
 import * as FeralSync from "../FeralSync.ts"
 import { Api } from "../services/admin/api/Api.ts"
@@ -27,7 +27,7 @@ export const run = Effect.fn("Running.run")(function* (settings: Settings, isJso
   }
   for (const address of settings.peers.filter(({ plain }) => plain === true)) {
     const rules = { ...settings, mode: Option.isSome(settings.tls) ? "ca" : "auto" } as const
-    yield* Policy.isDialledPlain(rules, address)
+    yield* V1Policy.isDialledPlain(rules, address)
       ? Effect.logWarning("dialled without TLS: the passphrase and the memory travel in clear").pipe(
           Effect.annotateLogs({ address: formatAddress(address) })
         )

@@ -4,7 +4,7 @@ import { Context, Effect, Layer, Stream } from "effect"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as Lines from "../../src/core/replica/ExportFormat.ts"
+import * as ExportFormat from "../../src/core/replica/ExportFormat.ts"
 import { toWire } from "../../src/core/replica/Operation.ts"
 import * as VectorClock from "../../src/core/replica/VectorClock.ts"
 import * as Access from "../../src/cli/Access.ts"
@@ -32,7 +32,7 @@ describe("import", () => {
       Effect.gen(function* () {
         const path = yield* file
         const rows = Array.from({ length: count }, (_, n) => toWire(write(node("a"), at(n + 1), `r${n}`)))
-        writeFileSync(path, [Lines.header(node("a"), 0, VectorClock.empty, count), ...rows, ""].join("\n"))
+        writeFileSync(path, [ExportFormat.header(node("a"), 0, VectorClock.empty, count), ...rows, ""].join("\n"))
         const disk = MemoryDisk.make()
         const context = yield* Layer.build(
           MemoryLive.layer.pipe(Layer.provideMerge(MemoryStore.layer({ disk })), Layer.provide(Clock.layer))

@@ -3,9 +3,9 @@ import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import * as SessionFailure from "../../src/core/sync/SyncFailure.ts"
+import * as SyncFailure from "../../src/core/sync/SyncFailure.ts"
 import * as library from "../../src/index.ts"
-import * as Failure from "../../src/services/node/NodeFailure.ts"
+import * as NodeFailure from "../../src/services/node/NodeFailure.ts"
 import { blocksOf } from "../support/DocBlocks.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
@@ -56,7 +56,7 @@ describe(document, () => {
   })
 
   it("every failure is exported by its own name", () => {
-    const failures = { ...SessionFailure, ...Failure }
+    const failures = { ...SyncFailure, ...NodeFailure }
     const classes = Object.entries(failures).filter(([, value]) => typeof value === "function" && isError(value))
     assert.isAtLeast(classes.length, 30)
     const exports: Record<string, unknown> = library

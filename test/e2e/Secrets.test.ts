@@ -9,7 +9,7 @@ import { join } from "node:path"
 import { deriveKey } from "../../src/core/sync/Handshake.ts"
 import { NodeId } from "../../src/core/replica/NodeId.ts"
 import { Config, type TlsFiles } from "../../src/services/node/Config.ts"
-import * as Probe from "../../src/services/admin/doctor/PeerProbe.ts"
+import * as PeerProbe from "../../src/services/admin/doctor/PeerProbe.ts"
 import { Transport } from "../../src/services/transport/Transport.ts"
 import { directory, issue } from "../support/Certificates.ts"
 import { LegacyPeer } from "../support/LegacyPeer.ts"
@@ -185,7 +185,7 @@ const shakeHands = (port: number, text: string): Promise<ReadonlyArray<string>> 
       passphrase: Redacted.make(text),
       key: Redacted.make(deriveKey(text))
     }
-    yield* Effect.exit(Effect.provideService(Probe.probe(own, self, { host: "127.0.0.1", port }), Transport, recording))
+    yield* Effect.exit(Effect.provideService(PeerProbe.probe(own, self, { host: "127.0.0.1", port }), Transport, recording))
   })
   return Effect.runPromise(Effect.scoped(shake)).then(() => said)
 }

@@ -10,7 +10,7 @@ import type { Clock } from "../../src/services/node/HlcClock.ts"
 import type { StoreUnavailable } from "../../src/services/node/NodeFailure.ts"
 import { Store } from "../../src/services/store/Store.ts"
 import type * as Engine from "../../src/services/store/Engine.ts"
-import * as InMemory from "../../src/services/store/MemoryBackend.ts"
+import * as MemoryBackend from "../../src/services/store/MemoryBackend.ts"
 import * as MemoryDisk from "../../src/services/store/MemoryDisk.ts"
 import type { State } from "../../src/services/store/StoreState.ts"
 
@@ -54,7 +54,7 @@ export const inMemory = (nodeId: NodeId, disk = MemoryDisk.make()): Disk => {
     store: (options) =>
       Layer.effect(
         Store,
-        Effect.suspend(() => InMemory.make({ ...options, disk }))
+        Effect.suspend(() => MemoryBackend.make({ ...options, disk }))
       ),
     crash: (power) => {
       if (power !== undefined) MemoryDisk.losePower(disk, 1 + Math.floor(power * MemoryDisk.maxUnsynced))

@@ -3,7 +3,7 @@
  */
 import { Effect, Queue } from "effect"
 import type { Address } from "../../src/core/peers/Address.ts"
-import * as LegacyWire from "../../src/core/sync/v1/V1Wire.ts"
+import * as V1Wire from "../../src/core/sync/v1/V1Wire.ts"
 import type { Connection } from "../../src/services/transport/Transport.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import type { OldNode } from "../support/OldNode.ts"
@@ -25,7 +25,7 @@ const takeAll = Effect.fnUntraced(function* (node: OldNode, connection: Connecti
 
 /** Its part when it was dialled: hears the greeting, answers, takes, sends, ends. */
 const serve = Effect.fnUntraced(function* (node: OldNode, connection: Connection) {
-  const asked = LegacyWire.decode(yield* next(connection))
+  const asked = V1Wire.decode(yield* next(connection))
   if (asked._tag === "Failure" || asked.success.type !== "sync_request") return
   yield* connection.send(node.greeting("sync_response"))
   yield* takeAll(node, connection)
@@ -36,7 +36,7 @@ const serve = Effect.fnUntraced(function* (node: OldNode, connection: Connection
 /** Its part when it dials. */
 const exchange = Effect.fnUntraced(function* (node: OldNode, passphrase: string, connection: Connection) {
   yield* connection.send(node.greeting("sync_request", passphrase))
-  const answer = LegacyWire.decode(yield* next(connection))
+  const answer = V1Wire.decode(yield* next(connection))
   if (answer._tag === "Failure" || answer.success.type !== "sync_response") return
   const frames = node.data(node.lackedBy(answer.success.nodeId, answer.success.clock))
   yield* Effect.forEach(frames, (frame) => connection.send(frame))

@@ -15,10 +15,10 @@ import type { NodeId } from "../../src/core/replica/NodeId.ts"
 import * as VectorClock from "../../src/core/replica/VectorClock.ts"
 import { Store } from "../../src/services/store/Store.ts"
 import type * as Engine from "../../src/services/store/Engine.ts"
-import * as Sqlite from "../../src/services/store/SqliteBackend.ts"
+import * as SqliteBackend from "../../src/services/store/SqliteBackend.ts"
 import * as SqliteFile from "../../src/services/store/SqliteFile.ts"
 import * as SqliteIdentity from "../../src/services/store/SqliteIdentity.ts"
-import * as Rows from "../../src/services/store/SqliteRows.ts"
+import * as SqliteRows from "../../src/services/store/SqliteRows.ts"
 import { syncFileSystem } from "../support/SyncFileSystem.ts"
 import type { Content, Disk } from "./Disk.ts"
 
@@ -124,7 +124,7 @@ export class SqliteDisk implements Disk {
               reader.close()
             })
         )
-        return yield* Sqlite.over(this.watched(sql), { home, ...options })
+        return yield* SqliteBackend.over(this.watched(sql), { home, ...options })
       }).pipe(withFiles)
     )
   }
@@ -202,10 +202,10 @@ const isSame = (one: Content, other: Content): boolean =>
 const contentOf = (db: DatabaseSync): Content => {
   db.exec("BEGIN")
   const read = (statement: string) => db.prepare(statement).all()
-  const operations = Effect.runSync(Rows.operations(read("SELECT * FROM operations")))
+  const operations = Effect.runSync(SqliteRows.operations(read("SELECT * FROM operations")))
   const rows = new Map(operations.map((operation) => [Merge.slotOf(operation), operation]))
   const { nodeId, state } = Effect.runSync(
-    Rows.state(read("SELECT *, 0 AS quarantine FROM meta"), read("SELECT * FROM clock"), read("SELECT * FROM purged"))
+    SqliteRows.state(read("SELECT *, 0 AS quarantine FROM meta"), read("SELECT * FROM clock"), read("SELECT * FROM purged"))
   )
   db.exec("COMMIT")
   return { nodeId, state, rows }

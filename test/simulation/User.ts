@@ -1,6 +1,6 @@
 /** What the users of a simulated node see of it: lists, searches and exports, held against a plain look through its rows. */
 import { Effect, Option, Result, Scope, Context, Layer } from "effect"
-import * as Archived from "../../src/core/replica/ExportFormat.ts"
+import * as ExportFormat from "../../src/core/replica/ExportFormat.ts"
 import { NodeId } from "../../src/core/replica/NodeId.ts"
 import { fromWire, Kind } from "../../src/core/replica/Operation.ts"
 import { parseExact } from "../../src/core/replica/Json.ts"
@@ -62,15 +62,15 @@ const looked = Effect.fnUntraced(function* (node: SimulatedNode, kind: KindName,
 
 /** What the lines of an export come to. */
 const shortcomingOf = ([header = "", ...lines]: ReadonlyArray<string>) => {
-  const rows = Archived.readHeader(header)
+  const rows = ExportFormat.readHeader(header)
   if (Result.isFailure(rows)) return broken("export", `an export begins with ${header}`)
-  let sum = Archived.emptySum
-  let end: Option.Option<Archived.Sum> = Option.none()
+  let sum = ExportFormat.emptySum
+  let end: Option.Option<ExportFormat.Sum> = Option.none()
   for (const line of lines) {
-    end = Archived.readEnd(line)
-    if (Option.isNone(end)) sum = Archived.add(sum, line)
+    end = ExportFormat.readEnd(line)
+    if (Option.isNone(end)) sum = ExportFormat.add(sum, line)
   }
-  return Archived.shortcoming(rows.success, sum, end)
+  return ExportFormat.shortcoming(rows.success, sum, end)
 }
 
 const archiveOf = (store: Store["Service"], maxClockDriftMs: number, maxRecvBytes: number) =>
@@ -82,15 +82,15 @@ const exported = Effect.fnUntraced(function* ({ store, disk, here }: SimulatedNo
   const { content } = disk
   const archive = yield* archiveOf(store, maxDrift, Infinity)
   const lines = [yield* here(archive.header)]
-  let sum = Archived.emptySum
+  let sum = ExportFormat.emptySum
   for (let after: Archive.Page["after"] = null; ;) {
     const page: Archive.Page = yield* archive.page(after)
     lines.push(...page.lines)
-    sum = page.lines.reduce(Archived.add, sum)
+    sum = page.lines.reduce(ExportFormat.add, sum)
     after = page.after
     if (after === null) break
   }
-  return content === disk.content ? { content, lines: [...lines, Archived.end(sum)] } : undefined
+  return content === disk.content ? { content, lines: [...lines, ExportFormat.end(sum)] } : undefined
 })
 
 /** Exports, looks whether all of it is there, and imports it elsewhere. */

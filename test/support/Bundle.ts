@@ -13,7 +13,7 @@ const root = new URL("../../", import.meta.url).pathname
 export const setup = async (): Promise<() => void> => {
   const directory = mkdtempSync(join(tmpdir(), "feral-sync-program-"))
   // As deep as in the package: `package.json` is looked up from where the modules are.
-  const modules = join(directory, "dist", "services")
+  const modules = join(directory, "dist", "services", "node")
   mkdirSync(modules, { recursive: true })
   // Some tests run it as another user.
   chmodSync(directory, 0o755)

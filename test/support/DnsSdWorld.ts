@@ -5,7 +5,7 @@ import * as DnsSd from "../../src/core/discovery/DnsSd.ts"
 import type { Sighting } from "../../src/core/discovery/Sightings.ts"
 import type { Link } from "../../src/core/discovery/Link.ts"
 import { packetOf, type Packet, type Question, type ResourceRecord } from "../../src/core/discovery/DnsRecord.ts"
-import type { Asker } from "../../src/core/discovery/Responder.ts"
+import type { Querier } from "../../src/core/discovery/Responder.ts"
 import { NodeId } from "../../src/core/replica/NodeId.ts"
 
 /** A link in 10.0.<net>.0/24. */
@@ -27,7 +27,7 @@ export const linkAt = (scope: string, address: string, prefix = 0, others: Reado
 export interface Sent {
   readonly at: number
   readonly packet: Packet
-  readonly to: Asker | undefined
+  readonly to: Querier | undefined
 }
 
 /** One node, fed by hand. */
@@ -67,7 +67,7 @@ export class Machine {
   }
 
   /** A packet comes from a neighbour. */
-  hears(link: Link, packet: Partial<Packet>, from: Asker = neighbour): void {
+  hears(link: Link, packet: Partial<Packet>, from: Querier = neighbour): void {
     const isDirect = from.port !== neighbour.port
     const arrival = { link: link.key, packet: packetOf(packet.kind ?? "query", packet), from, isDirect }
     this.event({ _tag: "Packets", packets: [arrival] })
@@ -101,7 +101,7 @@ export class Machine {
 }
 
 /** Who sends what nobody else has sent. */
-export const neighbour: Asker = { address: "10.0.0.200", port: 5353 }
+export const neighbour: Querier = { address: "10.0.0.200", port: 5353 }
 
 type Untimed<E> = E extends unknown ? Omit<E, "now" | "random"> : never
 
@@ -109,8 +109,8 @@ type Untimed<E> = E extends unknown ? Omit<E, "now" | "random"> : never
 interface Underway {
   readonly at: number
   readonly packet: Packet
-  readonly from: Asker
-  readonly to: Asker | undefined
+  readonly from: Querier
+  readonly to: Querier | undefined
 }
 
 /** Nodes that hear each other on one link each. */
@@ -179,7 +179,7 @@ export class Network {
 
   private post(
     { address }: Link,
-    sends: ReadonlyArray<{ readonly packet: Packet; readonly to: Asker | undefined }>
+    sends: ReadonlyArray<{ readonly packet: Packet; readonly to: Querier | undefined }>
   ): void {
     const from = { address, port: neighbour.port }
     for (const { packet, to } of sends) this.underway.push({ at: this.now + 1, packet, from, to })

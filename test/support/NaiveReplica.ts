@@ -16,7 +16,7 @@ import {
   type Snapshot
 } from "../../src/core/replica/Replica.ts"
 import * as Purge from "../../src/core/replica/Purge.ts"
-import * as Reconcile from "../../src/core/replica/Ranges.ts"
+import * as Ranges from "../../src/core/replica/Ranges.ts"
 import * as VectorClock from "../../src/core/replica/VectorClock.ts"
 import * as Opaque from "../../src/services/store/Opaque.ts"
 
@@ -121,10 +121,10 @@ export class NaiveReplica {
     return { snapshot: this.snapshot(), operations, exhausted, touched: Option.some({ ranges, wins }) }
   }
 
-  range({ maxOperations, ...range }: Reconcile.RangeRequest): Reconcile.RangePage {
+  range({ maxOperations, ...range }: Ranges.RangeRequest): Ranges.RangePage {
     const rows = [...this.state.values()]
-      .filter((row) => Reconcile.contains(range, Reconcile.positionOf(row)))
-      .sort((a, b) => Reconcile.PositionOrder(Reconcile.positionOf(a), Reconcile.positionOf(b)))
+      .filter((row) => Ranges.contains(range, Ranges.positionOf(row)))
+      .sort((a, b) => Ranges.PositionOrder(Ranges.positionOf(a), Ranges.positionOf(b)))
     return { operations: rows.slice(0, maxOperations), exhausted: rows.length <= maxOperations }
   }
 

@@ -6,7 +6,7 @@ import { HashMap } from "effect"
 import * as Hlc from "../../src/core/replica/Hlc.ts"
 import type { NodeId } from "../../src/core/replica/NodeId.ts"
 import { type Operation, toWire } from "../../src/core/replica/Operation.ts"
-import * as LegacyWire from "../../src/core/sync/v1/V1Wire.ts"
+import * as V1Wire from "../../src/core/sync/v1/V1Wire.ts"
 import * as VectorClock from "../../src/core/replica/VectorClock.ts"
 
 const wireKeys = ["op_id", "table", "op_type", "row_id", "data", "hlc", "origin_node", "timestamp"]
@@ -49,17 +49,17 @@ export class OldNode {
 
   greeting(type: "sync_request" | "sync_response", passphrase = ""): string {
     return type === "sync_request"
-      ? LegacyWire.encode({ type, nodeId: this.id, clock: this.clock, passphrase })
-      : LegacyWire.encode({ type, nodeId: this.id, clock: this.clock })
+      ? V1Wire.encode({ type, nodeId: this.id, clock: this.clock, passphrase })
+      : V1Wire.encode({ type, nodeId: this.id, clock: this.clock })
   }
 
   /** Its data, in one frame, or in frames of two operations. */
   data(operations: ReadonlyArray<Operation>): ReadonlyArray<string> {
     const texts = [...this.broken, ...operations.map(toWire)]
-    if (!this.isNewest) return [LegacyWire.onlyFrame(texts)]
+    if (!this.isNewest) return [V1Wire.onlyFrame(texts)]
     const frames: Array<string> = []
     for (let start = 0; start === 0 || start < texts.length; start += 2) {
-      frames.push(LegacyWire.numberedFrame(texts.slice(start, start + 2), frames.length, start + 2 < texts.length))
+      frames.push(V1Wire.numberedFrame(texts.slice(start, start + 2), frames.length, start + 2 < texts.length))
     }
     return frames
   }
@@ -81,10 +81,10 @@ export class OldNode {
       if (!["insert", "delete"].includes(String(change["op_type"])))
         this.complaints.push(`op_type ${String(change["op_type"])}`)
     }
-    const decoded = LegacyWire.decode(text)
+    const decoded = V1Wire.decode(text)
     if (decoded._tag === "Success" && decoded.success.type === "sync_data") {
-      for (let rest: LegacyWire.Changes | undefined = decoded.success.changes; rest !== undefined;) {
-        const piece: LegacyWire.Piece = LegacyWire.readChanges(rest)
+      for (let rest: V1Wire.Changes | undefined = decoded.success.changes; rest !== undefined;) {
+        const piece: V1Wire.Piece = V1Wire.readChanges(rest)
         for (const { operation } of piece.operations) {
           this.received++
           this.write(operation)

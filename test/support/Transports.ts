@@ -6,7 +6,7 @@ import type { TlsHandshakeFailed } from "../../src/services/node/NodeFailure.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import type { Options as TlsOptions } from "../../src/services/transport/tls/Tls.ts"
 import type { WebSocketOptions } from "../../src/services/transport/Transport.ts"
-import { type Connection, type Host, Transport } from "../../src/services/transport/Transport.ts"
+import { type Connection, type ConnectionHandler, Transport } from "../../src/services/transport/Transport.ts"
 import { directory } from "./Certificates.ts"
 import { settings } from "./Settings.ts"
 import * as MemoryTransport from "../../src/services/transport/MemoryTransport.ts"
@@ -56,7 +56,7 @@ export const memoryWorld = Effect.gen(function* () {
 export const reception = Effect.fnUntraced(function* (node: Node) {
   const arrivals = yield* Queue.bounded<Connection>(64)
   const refusals = yield* Queue.bounded<TlsHandshakeFailed>(64)
-  const host: Host = {
+  const host: ConnectionHandler = {
     serve: (connection, proved) =>
       proved.pipe(Effect.andThen(Queue.offer(arrivals, connection)), Effect.andThen(Effect.never)),
     refused: (_remote, error) =>

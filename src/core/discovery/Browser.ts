@@ -7,7 +7,7 @@
  * of questions keep a distance, whatever is heard. What somebody else has just asked is not asked again.
  */
 import * as Cache from "./Cache.ts"
-import * as Life from "./Ttl.ts"
+import * as Ttl from "./Ttl.ts"
 import type { Link } from "./Link.ts"
 import type { NodeId } from "../replica/NodeId.ts"
 import {
@@ -40,7 +40,7 @@ export const times = {
 const maxQuestions = 12
 const maxKnown = 128
 
-interface Ear {
+interface InterfaceBrowser {
   readonly link: Link
   readonly browseAt: number
   readonly interval: number
@@ -50,7 +50,7 @@ interface Ear {
 
 export interface Browser {
   readonly self: Self
-  readonly ears: ReadonlyMap<string, Ear>
+  readonly interfaces: ReadonlyMap<string, InterfaceBrowser>
   readonly cache: Cache.Cache
   /** What the cache will want, and when. */
   readonly plan: Cache.Plan
@@ -63,10 +63,10 @@ export type Step = readonly [Browser, ReadonlyArray<Send>, ReadonlyArray<Sightin
 
 export const initial = (self: Self): Browser => ({
   self,
-  ears: new Map(),
+  interfaces: new Map(),
   cache: Cache.empty,
   plan: Cache.planOf(Cache.empty),
-  seen: Sightings.nobody,
+  seen: Sightings.none,
   lookedAt: Cache.empty
 })
 
@@ -76,11 +76,11 @@ export const withLinks = (browser: Browser, links: ReadonlyArray<Link>, now: num
   const ears = new Map(
     links.map((link) => {
       const fresh = { browseAt: soon(now, random), interval: times.browse.first, quietUntil: now }
-      return [link.key, { ...fresh, ...browser.ears.get(link.key), link }]
+      return [link.key, { ...fresh, ...browser.interfaces.get(link.key), link }]
     })
   )
   return withCache(
-    { ...browser, ears },
+    { ...browser, interfaces: ears },
     {
       instances: new Map([...browser.cache.instances].filter(([, instance]) => isKept(instance))),
       hosts: new Map([...browser.cache.hosts].filter(([, host]) => isKept(host)))
@@ -91,8 +91,8 @@ export const withLinks = (browser: Browser, links: ReadonlyArray<Link>, now: num
 /** Starts to ask anew on every link: time has passed that we know nothing of. */
 export const resume = (browser: Browser, now: number, random: number): Browser => ({
   ...browser,
-  ears: new Map(
-    [...browser.ears].map(([key, ear]) => [
+  interfaces: new Map(
+    [...browser.interfaces].map(([key, ear]) => [
       key,
       { ...ear, browseAt: Math.min(ear.browseAt, soon(now, random)), interval: times.browse.first }
     ])
@@ -104,15 +104,15 @@ export const doubt = (browser: Browser, node: NodeId, now: number): Browser =>
   withCache(browser, Reconfirm.doubt(browser.cache, Sightings.keysOf(browser.seen, node), now))
 
 /** Somebody else has asked what we would ask: its answers are for us as well (RFC 6762 section 7.3). */
-export const overheard = (browser: Browser, key: string, query: Packet, now: number): Browser => {
-  const ear = browser.ears.get(key)
+export const onQuerySeen = (browser: Browser, key: string, query: Packet, now: number): Browser => {
+  const ear = browser.interfaces.get(key)
   const questions = query.questions.filter(({ isUnicast }) => isUnicast !== true)
   const spared = withCache(browser, Reconfirm.spare(browser.cache, key, questions, now))
   const isOurs = ({ name, type }: Question) => nameKey(name) === serviceType && type === "PTR"
   if (ear === undefined || query.isTruncated || !questions.some(isOurs)) return spared
   const ours = known(spared, ear.link, now)
   if (!query.answers.every((answer) => ours.some((own) => isSameRecord(own, answer)))) return spared
-  return { ...spared, ears: new Map(spared.ears).set(key, browsed(ear, now)) }
+  return { ...spared, interfaces: new Map(spared.interfaces).set(key, browsed(ear, now)) }
 }
 
 /** A response, the link on which it came, and the address of its sender. */
@@ -123,9 +123,9 @@ export interface Response {
 }
 
 /** Takes in responses, in this order. */
-export const heard = (browser: Browser, responses: ReadonlyArray<Response>, now: number, random: number): Browser => {
-  const { self, ears } = browser
-  const cache = Cache.hear(
+export const onResponse = (browser: Browser, responses: ReadonlyArray<Response>, now: number, random: number): Browser => {
+  const { self, interfaces: ears } = browser
+  const cache = Cache.receive(
     browser.cache,
     responses.flatMap(({ key, packet, from }) => {
       const link = ears.get(key)?.link
@@ -142,14 +142,14 @@ export const heard = (browser: Browser, responses: ReadonlyArray<Response>, now:
 export const tick = (browser: Browser, now: number): Step => {
   let next = browser.plan.endAt <= now ? expire(browser, now) : browser
   const sends: Array<Send> = []
-  for (const [key, ear] of browser.ears) {
+  for (const [key, ear] of browser.interfaces) {
     if (askTime(next, ear) > now) continue
     const [asking, packets] = ask(next, ear, now)
     next = asking
     for (const packet of packets) sends.push({ _tag: "Send", link: key, packet, to: undefined })
   }
   if (next.cache === next.lookedAt) return [next, sends, []]
-  const [seen, sightings] = Sightings.look(next.seen, next.cache, next.ears, next.self.nodeId)
+  const [seen, sightings] = Sightings.look(next.seen, next.cache, next.interfaces, next.self.nodeId)
   return [{ ...next, seen, lookedAt: next.cache }, sends, sightings]
 }
 
@@ -161,10 +161,10 @@ const expire = (browser: Browser, now: number): Browser => {
 
 /** When there is something to do. */
 export const deadline = (browser: Browser): number =>
-  Math.min(browser.plan.endAt, ...Array.from(browser.ears.values(), (ear) => askTime(browser, ear)))
+  Math.min(browser.plan.endAt, ...Array.from(browser.interfaces.values(), (ear) => askTime(browser, ear)))
 
 /** When a packet of questions is due on a link. */
-const askTime = ({ plan }: Browser, { link, browseAt, quietUntil }: Ear): number =>
+const askTime = ({ plan }: Browser, { link, browseAt, quietUntil }: InterfaceBrowser): number =>
   Math.max(quietUntil, Math.min(browseAt, plan.askAt.get(link.key) ?? Infinity))
 
 const withCache = (browser: Browser, cache: Cache.Cache): Browser =>
@@ -173,18 +173,18 @@ const withCache = (browser: Browser, cache: Cache.Cache): Browser =>
 const soon = (now: number, random: number): number => now + times.soon.least + times.soon.spread * random
 
 /** After a question for instances. */
-const browsed = (ear: Ear, now: number): Ear => ({
+const browsed = (ear: InterfaceBrowser, now: number): InterfaceBrowser => ({
   ...ear,
   browseAt: now + ear.interval,
   interval: Math.min(ear.interval * 2, times.browse.cap)
 })
 
 /** Asks on a link for all that is due there, in one packet, and as many more as it takes to say what is known. */
-const ask = (browser: Browser, ear: Ear, now: number): readonly [Browser, ReadonlyArray<Packet>] => {
+const ask = (browser: Browser, ear: InterfaceBrowser, now: number): readonly [Browser, ReadonlyArray<Packet>] => {
   const { link } = ear
   const questions = new Map<string, Question>()
   const add = (name: string, type: Question["type"]) => questions.set(Cache.keyOf(type, name), { name, type })
-  const isDue = (life: Life.Life | undefined): life is Life.Life => life !== undefined && Life.refreshAt(life) <= now
+  const isDue = (life: Ttl.Ttl | undefined): life is Ttl.Ttl => life !== undefined && Ttl.refreshAt(life) <= now
   const isBrowsing = ear.browseAt <= now
   if (isBrowsing) add(serviceType, "PTR")
 
@@ -195,15 +195,15 @@ const ask = (browser: Browser, ear: Ear, now: number): readonly [Browser, Readon
     if (instance.link !== link.key || !(askAt <= now || [pointer, service?.life, text?.life].some(isDue))) continue
     if (isDue(pointer)) {
       add(serviceType, "PTR")
-      pointer = Life.refresh(pointer)
+      pointer = Ttl.refresh(pointer)
     }
     if (isDue(service?.life)) {
       add(instance.name, "SRV")
-      service = { ...service, life: Life.refresh(service.life) }
+      service = { ...service, life: Ttl.refresh(service.life) }
     }
     if (isDue(text?.life)) {
       add(instance.name, "TXT")
-      text = { ...text, life: Life.refresh(text.life) }
+      text = { ...text, life: Ttl.refresh(text.life) }
     }
     if (askAt <= now && Cache.isResolved(browser.cache, instance)) askAt = Infinity
     else if (askAt <= now) {
@@ -228,19 +228,19 @@ const ask = (browser: Browser, ear: Ear, now: number): readonly [Browser, Readon
     for (const [address, life] of host.addresses) {
       if (!isDue(life)) continue
       add(host.name, address.includes(":") ? "AAAA" : "A")
-      addresses.set(address, Life.refresh(life))
+      addresses.set(address, Ttl.refresh(life))
     }
     hosts.set(key, { ...host, addresses })
   }
 
   const next = withCache(browser, { instances, hosts })
   if (questions.size === 0) return [next, []]
-  const asked: Ear = { ...(isBrowsing ? browsed(ear, now) : ear), quietUntil: now + times.distance }
+  const asked: InterfaceBrowser = { ...(isBrowsing ? browsed(ear, now) : ear), quietUntil: now + times.distance }
   const answers = questions.has(Cache.keyOf("PTR", serviceType)) ? known(browser, link, now) : []
   const isFirst = isBrowsing && ear.interval === times.browse.first
   const alone: ReadonlyArray<Question> = isFirst ? [{ name: serviceType, type: "PTR", isUnicast: true }] : []
   return [
-    { ...next, ears: new Map(browser.ears).set(link.key, asked) },
+    { ...next, interfaces: new Map(browser.interfaces).set(link.key, asked) },
     split([...questions.values(), ...alone], answers)
   ]
 }
@@ -271,7 +271,7 @@ const known = ({ self, cache }: Browser, link: Link, now: number): ReadonlyArray
   const answers = [pointerOf(self)]
   for (const { name, link: on, pointer } of cache.instances.values()) {
     if (answers.length >= maxKnown) break
-    const ttl = on === link.key ? Life.secondsLeft(pointer, now) : undefined
+    const ttl = on === link.key ? Ttl.secondsLeft(pointer, now) : undefined
     if (ttl !== undefined) answers.push({ type: "PTR", name: serviceType, ttl, flush: false, target: name })
   }
   return answers

@@ -7,7 +7,7 @@
  * dialled. So one that makes up many pushes out none but its own. Links know nothing of each other.
  */
 import { isUsable, type Link, maxAddresses } from "./Link.ts"
-import * as Life from "./Ttl.ts"
+import * as Ttl from "./Ttl.ts"
 import { isName, nameKey, type ResourceRecord } from "./DnsRecord.ts"
 import { isInstance, type Self, serviceType, type Text, textOf } from "./ServiceRecords.ts"
 
@@ -22,9 +22,9 @@ export interface Instance {
   readonly link: string
   /** Who has announced it last. */
   readonly from: string
-  readonly pointer: Life.Life
+  readonly pointer: Ttl.Ttl
   readonly service: Service | undefined
-  readonly text: (Text & { readonly life: Life.Life }) | undefined
+  readonly text: (Text & { readonly life: Ttl.Ttl }) | undefined
   /** Times that we have asked for what is missing, and when to ask next. */
   readonly asked: number
   readonly askAt: number
@@ -37,14 +37,14 @@ interface Service {
   readonly host: string
   /** Where the host is in the cache. */
   readonly hostKey: string
-  readonly life: Life.Life
+  readonly life: Ttl.Ttl
 }
 
 /** A host that an instance names, with the addresses that are known. */
 export interface Host {
   readonly name: string
   readonly link: string
-  readonly addresses: ReadonlyMap<string, Life.Life>
+  readonly addresses: ReadonlyMap<string, Ttl.Ttl>
   /** Addresses among them that were announced from there. */
   readonly near: ReadonlyArray<string>
 }
@@ -67,7 +67,7 @@ export const isResolved = (cache: Cache, instance: Instance): boolean =>
   instance.text !== undefined && (hostOf(cache, instance)?.addresses.size ?? 0) > 0
 
 /** Where and when records were heard. */
-export interface Hearing {
+export interface Reception {
   readonly self: Self
   readonly link: Link
   /** The address of the sender. */
@@ -80,9 +80,9 @@ export interface Hearing {
 }
 
 /** Takes in the records of responses. The same cache comes back when none of them concerns us. */
-export const hear = (
+export const receive = (
   cache: Cache,
-  responses: ReadonlyArray<readonly [Hearing, ReadonlyArray<ResourceRecord>]>
+  responses: ReadonlyArray<readonly [Reception, ReadonlyArray<ResourceRecord>]>
 ): Cache => {
   let draft: Draft | undefined
   let isNews = false
@@ -103,7 +103,7 @@ export const hear = (
       counts: undefined,
       leaving: new Map()
     }
-    if (hearOne(draft, hearing, heard, isOwn)) isNews = true
+    if (receiveOne(draft, hearing, heard, isOwn)) isNews = true
   }
   if (draft === undefined || !isNews) return cache
   const { instances, hosts } = draft
@@ -111,9 +111,9 @@ export const hear = (
 }
 
 /** Takes in the records of one response; whether any of them is news. */
-const hearOne = (
+const receiveOne = (
   draft: Draft,
-  hearing: Hearing,
+  hearing: Reception,
   heard: ReadonlyArray<ResourceRecord>,
   isOwn: (name: string) => boolean
 ): boolean => {
@@ -122,13 +122,13 @@ const hearOne = (
   // What names comes before what is named.
   for (const record of heard) {
     if (record.type !== "PTR" || !isName(record.target) || isOwn(record.target)) continue
-    if (hearPointer(draft, hearing, record)) isNews = true
+    if (receivePointer(draft, hearing, record)) isNews = true
   }
   for (const record of heard) {
     if (record.type === "SRV" && (!isName(record.target) || isOwn(record.target))) continue
-    if (hearInstance(draft, hearing, record)) isNews = true
+    if (receiveInstance(draft, hearing, record)) isNews = true
   }
-  for (const type of ["A", "AAAA"] as const) if (hearAddresses(draft, hearing, heard, type)) isNews = true
+  for (const type of ["A", "AAAA"] as const) if (receiveAddresses(draft, hearing, heard, type)) isNews = true
   for (const key of draft.named) {
     const instance = draft.instances.get(key)
     if (instance === undefined || instance.askAt < Infinity || isResolved(draft, instance)) continue
@@ -139,19 +139,19 @@ const hearOne = (
 
 /** Without what has had its time, and without hosts that nobody names. */
 export const expire = (cache: Cache, now: number): Cache => {
-  const alive = <A extends { readonly life: Life.Life }>(part: A | undefined): A | undefined =>
-    part !== undefined && Life.isAlive(part.life, now) ? part : undefined
+  const alive = <A extends { readonly life: Ttl.Ttl }>(part: A | undefined): A | undefined =>
+    part !== undefined && Ttl.isAlive(part.life, now) ? part : undefined
   const instances = new Map<string, Instance>()
   for (const [key, instance] of cache.instances) {
-    if (!Life.isAlive(instance.pointer, now)) continue
+    if (!Ttl.isAlive(instance.pointer, now)) continue
     const [service, text] = [alive(instance.service), alive(instance.text)]
     const isSame = service === instance.service && text === instance.text
     instances.set(key, isSame ? instance : { ...instance, service, text })
   }
   const hosts = new Map<string, Host>()
   for (const [key, host] of namedHosts({ instances, hosts: cache.hosts })) {
-    const isEnding = host.addresses.values().some((life) => !Life.isAlive(life, now))
-    const addresses = () => new Map([...host.addresses].filter(([, life]) => Life.isAlive(life, now)))
+    const isEnding = host.addresses.values().some((life) => !Ttl.isAlive(life, now))
+    const addresses = () => new Map([...host.addresses].filter(([, life]) => Ttl.isAlive(life, now)))
     hosts.set(key, isEnding ? { ...host, addresses: addresses() } : host)
   }
   return { instances, hosts }
@@ -159,7 +159,7 @@ export const expire = (cache: Cache, now: number): Cache => {
 
 /** Whether something ends that nobody took back. */
 export const hasLost = ({ instances, hosts }: Cache, now: number): boolean => {
-  const isLost = (life: Life.Life | undefined) => life !== undefined && !life.isWithdrawn && !Life.isAlive(life, now)
+  const isLost = (life: Ttl.Ttl | undefined) => life !== undefined && !life.isWithdrawn && !Ttl.isAlive(life, now)
   return (
     instances.values().some(({ pointer, service, text }) => [pointer, service?.life, text?.life].some(isLost)) ||
     hosts.values().some(({ addresses }) => addresses.values().some(isLost))
@@ -184,9 +184,9 @@ export const planAfter = (plan: Plan, before: Cache, { instances, hosts }: Cache
   const ask = (link: string, at: number) => {
     if (at < (askAt.get(link) ?? Infinity)) askAt.set(link, at)
   }
-  const live = (link: string, life: Life.Life) => {
+  const live = (link: string, life: Ttl.Ttl) => {
     if (life.until < endAt) endAt = life.until
-    ask(link, Life.refreshAt(life))
+    ask(link, Ttl.refreshAt(life))
   }
   for (const [key, instance] of instances) {
     if (before.instances.get(key) === instance) continue
@@ -216,12 +216,12 @@ interface Draft {
 
 type Of<Type extends ResourceRecord["type"]> = Extract<ResourceRecord, { readonly type: Type }>
 
-const hearPointer = (draft: Draft, { link, from, now, chance }: Hearing, { name, target, ttl }: Of<"PTR">): boolean => {
+const receivePointer = (draft: Draft, { link, from, now, chance }: Reception, { name, target, ttl }: Of<"PTR">): boolean => {
   if (nameKey(name) !== serviceType || !isInstance(target)) return false
   const key = keyOf(link.key, target)
   const known = draft.instances.get(key)
   if (ttl === 0) {
-    if (known !== undefined) draft.instances.set(key, { ...known, pointer: Life.end(known.pointer, now) })
+    if (known !== undefined) draft.instances.set(key, { ...known, pointer: Ttl.end(known.pointer, now) })
     return known !== undefined
   }
   if (known === undefined && draft.instances.size >= maxInstances) makeRoom(draft)
@@ -236,21 +236,21 @@ const hearPointer = (draft: Draft, { link, from, now, chance }: Hearing, { name,
     ...known,
     name: target,
     from,
-    pointer: Life.begin(ttl, now, chance)
+    pointer: Ttl.begin(ttl, now, chance)
   })
   return true
 }
 
-const hearInstance = (draft: Draft, { self, link, now, chance }: Hearing, record: ResourceRecord): boolean => {
+const receiveInstance = (draft: Draft, { self, link, now, chance }: Reception, record: ResourceRecord): boolean => {
   const key = keyOf(link.key, record.name)
   const known = draft.instances.get(key)
   if (known === undefined) return false
   draft.named.add(key)
-  const life = record.ttl === 0 ? undefined : Life.begin(record.ttl, now, chance)
+  const life = record.ttl === 0 ? undefined : Ttl.begin(record.ttl, now, chance)
   if (record.type === "TXT") {
     if (life !== undefined) draft.instances.set(key, { ...known, text: { ...textOf(record.strings), life } })
     else if (known.text !== undefined) {
-      draft.instances.set(key, { ...known, text: { ...known.text, life: Life.end(known.text.life, now) } })
+      draft.instances.set(key, { ...known, text: { ...known.text, life: Ttl.end(known.text.life, now) } })
     }
     return true
   }
@@ -263,14 +263,14 @@ const hearInstance = (draft: Draft, { self, link, now, chance }: Hearing, record
     if (!draft.hosts.has(hostKey))
       draft.hosts.set(hostKey, { name: host, link: link.key, addresses: new Map(), near: [] })
   } else if (service?.port === port && nameKey(service.host) === nameKey(host)) {
-    draft.instances.set(key, { ...known, service: { ...service, life: Life.end(service.life, now) } })
+    draft.instances.set(key, { ...known, service: { ...service, life: Ttl.end(service.life, now) } })
   }
   return true
 }
 
-const hearAddresses = (
+const receiveAddresses = (
   draft: Draft,
-  { link, from, now, chance }: Hearing,
+  { link, from, now, chance }: Reception,
   records: ReadonlyArray<ResourceRecord>,
   type: "A" | "AAAA"
 ): boolean => {
@@ -288,16 +288,16 @@ const hearAddresses = (
       for (const [address, life] of addresses) {
         const isOfType = address.includes(":") === (type === "AAAA")
         // What was heard a moment ago is of the same set, and came in another packet.
-        if (isOfType && life.from < now - Life.grace) addresses.set(address, Life.end(life, now))
+        if (isOfType && life.from < now - Ttl.grace) addresses.set(address, Ttl.end(life, now))
       }
     }
     for (const record of set) {
       const address = record.address.toLowerCase()
       const known = addresses.get(address)
       if (record.ttl === 0) {
-        if (known !== undefined) addresses.set(address, Life.end(known, now))
+        if (known !== undefined) addresses.set(address, Ttl.end(known, now))
       } else if (isUsable(link, address, from) && (known !== undefined || addresses.size < maxAddresses * 2)) {
-        addresses.set(address, Life.begin(record.ttl, now, chance))
+        addresses.set(address, Ttl.begin(record.ttl, now, chance))
       }
     }
     const sender = from.replace(/%.*$/, "").toLowerCase()

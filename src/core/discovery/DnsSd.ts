@@ -24,7 +24,7 @@ export interface DnsSd {
 export interface Arrival {
   readonly link: string
   readonly packet: Packet
-  readonly from: Responder.Asker
+  readonly from: Responder.Querier
   readonly isDirect: boolean
 }
 
@@ -95,25 +95,25 @@ const receive = (before: DnsSd, packets: ReadonlyArray<Arrival>, now: number, ra
   const actions: Array<Action> = []
   let responses: Array<Browser.Response> = []
   const takeIn = () => {
-    browser = Browser.heard(browser, responses, now, random)
+    browser = Browser.onResponse(browser, responses, now, random)
     responses = []
   }
   for (const { link, packet, from, isDirect } of packets) {
     if (packet.kind === "response") {
       // Responses come from the port of multicast DNS, always (RFC 6762 section 6).
       if (isDirect) continue
-      const [next, sends] = Responder.heard(responder, link, packet, from, now, random)
+      const [next, sends] = Responder.onResponse(responder, link, packet, from, now, random)
       responder = next
       actions.push(...sends)
       responses.push({ key: link, packet, from: from.address })
     } else if (isDirect) {
-      const [next, sends] = Responder.askedBy(responder, link, packet, from, now)
+      const [next, sends] = Responder.answerTo(responder, link, packet, from, now)
       responder = next
       actions.push(...sends)
     } else {
       takeIn()
-      if (!Responder.isFromUs(responder, from)) browser = Browser.overheard(browser, link, packet, now)
-      const [next, sends] = Responder.asked(responder, link, packet, from, now, random)
+      if (!Responder.isFromUs(responder, from)) browser = Browser.onQuerySeen(browser, link, packet, now)
+      const [next, sends] = Responder.onQuery(responder, link, packet, from, now, random)
       responder = next
       actions.push(...sends)
     }

@@ -6,7 +6,7 @@
  */
 import * as Answer from "./Answer.ts"
 import type { Link } from "./Link.ts"
-import * as Probe from "./NameProbe.ts"
+import * as NameProbe from "./NameProbe.ts"
 import type { Packet } from "./DnsRecord.ts"
 import { addressOf, announcedSets, type RecordSet, type Self } from "./ServiceRecords.ts"
 
@@ -31,9 +31,9 @@ export interface Unfinished {
   readonly until: number
 }
 
-export interface Voice {
+export interface InterfaceResponder {
   readonly link: Link
-  readonly claim: Probe.Claim
+  readonly claim: NameProbe.NameClaim
   /** Announcements made, and when the next one is due. */
   readonly announced: number
   readonly announceAt: number
@@ -46,9 +46,9 @@ export interface Voice {
 }
 
 /** Starts from the beginning. */
-export const fresh = (link: Link, now: number, random: number): Voice => ({
+export const fresh = (link: Link, now: number, random: number): InterfaceResponder => ({
   link,
-  claim: Probe.begin(now, random),
+  claim: NameProbe.begin(now, random),
   announced: 0,
   announceAt: now,
   retired: [],
@@ -59,29 +59,29 @@ export const fresh = (link: Link, now: number, random: number): Voice => ({
 })
 
 /** Does what is due. */
-export const tick = (self: Self, voice: Voice, now: number): readonly [Voice, Packet | undefined] =>
+export const tick = (self: Self, voice: InterfaceResponder, now: number): readonly [InterfaceResponder, Packet | undefined] =>
   voice.claim._tag === "Held" ? speak(self, voice, now) : claim(self, voice, now)
 
 /** When there is something to do. */
-export const deadline = (voice: Voice): number =>
+export const deadline = (voice: InterfaceResponder): number =>
   voice.claim._tag === "Held"
     ? Math.min(
         announceTime(voice),
         ...voice.dueAt.values(),
         ...Array.from(voice.unfinished.values(), ({ until }) => until)
       )
-    : Probe.dueAt(voice.claim)
+    : NameProbe.dueAt(voice.claim)
 
 /** Probes, or holds the names and announces itself. */
-const claim = (self: Self, voice: Voice, now: number): readonly [Voice, Packet | undefined] => {
-  const next = Probe.advance(voice.claim, now)
+const claim = (self: Self, voice: InterfaceResponder, now: number): readonly [InterfaceResponder, Packet | undefined] => {
+  const next = NameProbe.advance(voice.claim, now)
   if (next === voice.claim) return [voice, undefined]
-  if (next._tag !== "Held") return [{ ...voice, claim: next }, Probe.probe(self, voice.link)]
+  if (next._tag !== "Held") return [{ ...voice, claim: next }, NameProbe.probe(self, voice.link)]
   return speak(self, { ...voice, claim: next, announceAt: now }, now)
 }
 
 /** Announces, or answers. */
-const speak = (self: Self, voice: Voice, now: number): readonly [Voice, Packet | undefined] => {
+const speak = (self: Self, voice: InterfaceResponder, now: number): readonly [InterfaceResponder, Packet | undefined] => {
   const isAnnouncing = announceTime(voice) <= now
   const finished = [...voice.unfinished].filter(([, { until }]) => until <= now)
   const asked = [...voice.dueAt].flatMap(([set, at]) => (at <= now ? [set] : []))
@@ -95,7 +95,7 @@ const speak = (self: Self, voice: Voice, now: number): readonly [Voice, Packet |
   if (sets.size === 0 && finished.length === 0) return [voice, undefined]
   const unfinished = new Map([...voice.unfinished].filter(([, { until }]) => until > now))
   const { packet, said } = Answer.answer(self, voice.link, sets, isFree)
-  const next: Voice = {
+  const next: InterfaceResponder = {
     ...voice,
     unfinished,
     announced: voice.announced + (isAnnouncing ? 1 : 0),
@@ -109,5 +109,5 @@ const speak = (self: Self, voice: Voice, now: number): readonly [Voice, Packet |
 }
 
 /** An announcement repeats everything, so it waits until everything may leave again. */
-const announceTime = ({ announceAt, sentAt }: Voice): number =>
+const announceTime = ({ announceAt, sentAt }: InterfaceResponder): number =>
   announceAt === Infinity ? Infinity : Math.max(announceAt, Math.max(...sentAt.values(), -Infinity) + times.perRecord)

@@ -24,31 +24,31 @@ export const times = {
 
 const probes = 3
 
-export type Claim =
+export type NameClaim =
   /** Probes that have been sent, and when the next one is due, or the names are ours. */
   | { readonly _tag: "Probing"; readonly sent: number; readonly at: number }
   | { readonly _tag: "Held" }
   | { readonly _tag: "Lost"; readonly at: number }
 
 /** Probes from now on. */
-export const begin = (now: number, random: number): Claim => ({
+export const begin = (now: number, random: number): NameClaim => ({
   _tag: "Probing",
   sent: 0,
   at: now + times.first.least + times.first.spread * random
 })
 
 /** When something is to be done. */
-export const dueAt = (claim: Claim): number => (claim._tag === "Held" ? Infinity : claim.at)
+export const dueAt = (claim: NameClaim): number => (claim._tag === "Held" ? Infinity : claim.at)
 
 /** What is next when the time has come: to probe, or to use the names. */
-export const advance = (claim: Claim, now: number): Claim => {
+export const advance = (claim: NameClaim, now: number): NameClaim => {
   if (dueAt(claim) > now || claim._tag === "Held") return claim
   const sent = claim._tag === "Probing" ? claim.sent : 0
   return sent < probes ? { _tag: "Probing", sent: sent + 1, at: now + times.between } : { _tag: "Held" }
 }
 
 /** After records were heard that deny us our names. */
-export const contest = (claim: Claim, now: number, random: number): Claim => {
+export const contest = (claim: NameClaim, now: number, random: number): NameClaim => {
   switch (claim._tag) {
     case "Held":
       return begin(now, random)
@@ -61,7 +61,7 @@ export const contest = (claim: Claim, now: number, random: number): Claim => {
 }
 
 /** After a probe of somebody who wants our names for other records. */
-export const meet = (claim: Claim, self: Self, link: Link, query: Packet, now: number): Claim =>
+export const onProbe = (claim: NameClaim, self: Self, link: Link, query: Packet, now: number): NameClaim =>
   claim._tag === "Probing" && isEarlier(self, claimed(self, link), query.authorities)
     ? { _tag: "Probing", sent: 0, at: now + times.deferral }
     : claim

@@ -2,7 +2,7 @@
  * Records that may be out of date, and records that somebody else asks for (RFC 6762 sections 10.4 and 7.3).
  */
 import { type Cache, keyOf } from "./Cache.ts"
-import * as Life from "./Ttl.ts"
+import * as Ttl from "./Ttl.ts"
 import type { Question } from "./DnsRecord.ts"
 
 /** Some instances, with the addresses of their hosts, end soon unless they are heard of again. */
@@ -12,10 +12,10 @@ export const doubt = (cache: Cache, keys: ReadonlyArray<string>, now: number): C
     const instance = instances.get(key)
     if (instance?.service === undefined) continue
     const { service } = instance
-    instances.set(key, { ...instance, service: { ...service, life: Life.doubt(service.life, now) } })
+    instances.set(key, { ...instance, service: { ...service, life: Ttl.doubt(service.life, now) } })
     const host = hosts.get(service.hostKey)
     if (host === undefined) continue
-    const addresses = new Map([...host.addresses].map(([address, life]) => [address, Life.doubt(life, now)]))
+    const addresses = new Map([...host.addresses].map(([address, life]) => [address, Ttl.doubt(life, now)]))
     hosts.set(service.hostKey, { ...host, addresses })
   }
   return { instances, hosts }
@@ -29,16 +29,16 @@ export const spare = (cache: Cache, link: string, questions: ReadonlyArray<Quest
     const [instance, host] = [instances.get(key), hosts.get(key)]
     const { service, text } = instance ?? {}
     if (instance !== undefined && service !== undefined && type === "SRV") {
-      const life = Life.spare(service.life, now)
+      const life = Ttl.spare(service.life, now)
       instances = new Map(instances).set(key, { ...instance, service: { ...service, life } })
     }
     if (instance !== undefined && text !== undefined && type === "TXT") {
-      instances = new Map(instances).set(key, { ...instance, text: { ...text, life: Life.spare(text.life, now) } })
+      instances = new Map(instances).set(key, { ...instance, text: { ...text, life: Ttl.spare(text.life, now) } })
     }
     if (host !== undefined && (type === "A" || type === "AAAA")) {
       const isAsked = (address: string) => address.includes(":") === (type === "AAAA")
       const lives = [...host.addresses].map(
-        ([address, life]) => [address, isAsked(address) ? Life.spare(life, now) : life] as const
+        ([address, life]) => [address, isAsked(address) ? Ttl.spare(life, now) : life] as const
       )
       hosts = new Map(hosts).set(key, { ...host, addresses: new Map(lives) })
     }

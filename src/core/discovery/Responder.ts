@@ -8,10 +8,10 @@
 import type { Address } from "../peers/Address.ts"
 import * as Answer from "./Answer.ts"
 import { isNeighbour, isOwn, type Link } from "./Link.ts"
-import * as Probe from "./NameProbe.ts"
+import * as NameProbe from "./NameProbe.ts"
 import { packetOf, type Packet, type ResourceRecord } from "./DnsRecord.ts"
 import { announcedSets, type RecordSet, recordsOf, type Self } from "./ServiceRecords.ts"
-import * as Voice from "./InterfaceResponder.ts"
+import * as InterfaceResponder from "./InterfaceResponder.ts"
 
 /** Askers on one link that we wait for. */
 const maxUnfinished = 16
@@ -21,7 +21,7 @@ export interface Send {
   readonly _tag: "Send"
   readonly link: string
   readonly packet: Packet
-  readonly to: Asker | undefined
+  readonly to: Querier | undefined
 }
 
 /** Another node uses our names: it has our node id. */
@@ -31,19 +31,19 @@ export interface Duplicated {
 }
 
 /** Where a packet comes from. */
-export interface Asker {
+export interface Querier {
   readonly address: string
   readonly port: number
 }
 
 export interface Responder {
   readonly self: Self
-  readonly voices: ReadonlyMap<string, Voice.Voice>
+  readonly interfaces: ReadonlyMap<string, InterfaceResponder.InterfaceResponder>
 }
 
 export type Step = readonly [Responder, ReadonlyArray<Send | Duplicated>]
 
-export const initial = (self: Self): Responder => ({ self, voices: new Map() })
+export const initial = (self: Self): Responder => ({ self, interfaces: new Map() })
 
 /** Speaks on these links from now on: claims its names on those that are new, and announces what has changed on others. */
 export const withLinks = (
@@ -53,42 +53,42 @@ export const withLinks = (
   random: number
 ): Responder => ({
   ...responder,
-  voices: new Map(
+  interfaces: new Map(
     links.map((link) => {
-      const known = responder.voices.get(link.key)
-      if (known === undefined) return [link.key, Voice.fresh(link, now, random)]
+      const known = responder.interfaces.get(link.key)
+      if (known === undefined) return [link.key, InterfaceResponder.fresh(link, now, random)]
       if (known.link.addresses.join() === link.addresses.join()) return [link.key, known]
       const retired = known.link.addresses.filter((address) => !link.addresses.includes(address))
-      return [link.key, { ...Voice.fresh(link, now, random), claim: known.claim, retired }]
+      return [link.key, { ...InterfaceResponder.fresh(link, now, random), claim: known.claim, retired }]
     })
   )
 })
 
 /** Starts from the beginning on every link: time has passed that we know nothing of. */
-export const resume = ({ self, voices }: Responder, now: number, random: number): Responder => ({
+export const resume = ({ self, interfaces: voices }: Responder, now: number, random: number): Responder => ({
   self,
-  voices: new Map([...voices].map(([key, { link }]) => [key, Voice.fresh(link, now, random)]))
+  interfaces: new Map([...voices].map(([key, { link }]) => [key, InterfaceResponder.fresh(link, now, random)]))
 })
 
 /** Takes note of what a query asks us. */
-export const asked = (
+export const onQuery = (
   responder: Responder,
   key: string,
   query: Packet,
-  from: Asker,
+  from: Querier,
   now: number,
   random: number
 ): Step => {
-  const voice = responder.voices.get(key)
+  const voice = responder.interfaces.get(key)
   if (voice === undefined) return [responder, []]
   const isProbe = query.authorities.length > 0
   const isRivals = rivalsIn(responder, query.authorities).length > 0
   // Our own probe comes back.
   if (isProbe && !isRivals && isFromUs(responder, from)) return [responder, []]
-  const claim = isRivals ? Probe.meet(voice.claim, responder.self, voice.link, query, now) : voice.claim
+  const claim = isRivals ? NameProbe.onProbe(voice.claim, responder.self, voice.link, query, now) : voice.claim
   const note = isRivals ? duplicated(responder, from, query.authorities) : []
   if (claim._tag !== "Held")
-    return [claim === voice.claim ? responder : withVoice(responder, { ...voice, claim }), note]
+    return [claim === voice.claim ? responder : withInterface(responder, { ...voice, claim }), note]
 
   const { self } = responder
   const { link } = voice
@@ -103,25 +103,25 @@ export const asked = (
   const unfinished = new Map(voice.unfinished)
   unfinished.delete(from.address)
   if (sets.size > 0 && !isProbe && (query.isTruncated || earlier !== undefined) && unfinished.size < maxUnfinished) {
-    const wait = Voice.times.truncated.least + Voice.times.truncated.spread * random
+    const wait = InterfaceResponder.times.truncated.least + InterfaceResponder.times.truncated.spread * random
     unfinished.set(from.address, {
       sets,
       until: earlier === undefined || query.isTruncated ? now + wait : earlier.until
     })
-    return [withVoice(responder, { ...voice, unfinished }), note]
+    return [withInterface(responder, { ...voice, unfinished }), note]
   }
   const [alone, sends] = answerAlone(responder, { ...voice, unfinished }, query, from, sets, now)
-  const least = now + Voice.times.shared.least
+  const least = now + InterfaceResponder.times.shared.least
   const dueAt = new Map(alone.dueAt)
   // What waits already takes the rest along.
   const soon = [...dueAt.values()].filter((at) => at >= least).reduce((a, b) => Math.min(a, b), Infinity)
-  const waits = Math.min(soon, least + Voice.times.shared.spread * random)
+  const waits = Math.min(soon, least + InterfaceResponder.times.shared.spread * random)
   for (const set of sends.length > 0 ? [] : sets) {
-    const free = (alone.sentAt.get(set) ?? -Infinity) + (isProbe ? Voice.times.perDefence : Voice.times.perRecord)
+    const free = (alone.sentAt.get(set) ?? -Infinity) + (isProbe ? InterfaceResponder.times.perDefence : InterfaceResponder.times.perRecord)
     const at = Math.max(free, Answer.isShared(set) ? waits : now)
     dueAt.set(set, Math.min(at, alone.dueAt.get(set) ?? Infinity))
   }
-  return [withVoice(responder, { ...alone, dueAt }), [...note, ...sends]]
+  return [withInterface(responder, { ...alone, dueAt }), [...note, ...sends]]
 }
 
 /**
@@ -130,20 +130,20 @@ export const asked = (
  */
 const answerAlone = (
   responder: Responder,
-  voice: Voice.Voice,
+  voice: InterfaceResponder.InterfaceResponder,
   { questions }: Packet,
-  from: Asker,
+  from: Querier,
   sets: ReadonlySet<RecordSet>,
   now: number
-): readonly [Voice.Voice, ReadonlyArray<Send>] => {
+): readonly [InterfaceResponder.InterfaceResponder, ReadonlyArray<Send>] => {
   const { self } = responder
   const { link, sentAt, unicastAt } = voice
   const isFresh = (set: RecordSet) =>
     recordsOf(self, link, set).every(({ ttl }) => now - (sentAt.get(set) ?? -Infinity) < (ttl * 1000) / 4)
-  const isLate = [...sets].some((set) => now < (sentAt.get(set) ?? -Infinity) + Voice.times.perRecord)
+  const isLate = [...sets].some((set) => now < (sentAt.get(set) ?? -Infinity) + InterfaceResponder.times.perRecord)
   const isAlone =
     sets.size > 0 &&
-    now >= unicastAt + Voice.times.perUnicast &&
+    now >= unicastAt + InterfaceResponder.times.perUnicast &&
     (questions.every(({ isUnicast }) => isUnicast) || (isLate && questions.some(({ isUnicast }) => isUnicast))) &&
     isNeighbour(link, from.address) &&
     !isFromUs(responder, from) &&
@@ -157,10 +157,10 @@ const answerAlone = (
  * Answers somebody who asks from a port of its own, as an ordinary DNS server would: its id, its question, a short time to live
  * (RFC 6762 section 6.7). Only neighbours are answered, so that nobody makes us send to strangers.
  */
-export const askedBy = (responder: Responder, key: string, query: Packet, asker: Asker, now: number): Step => {
+export const answerTo = (responder: Responder, key: string, query: Packet, asker: Querier, now: number): Step => {
   const { self } = responder
-  const voice = responder.voices.get(key)
-  if (voice?.claim._tag !== "Held" || now < voice.unicastAt + Voice.times.perUnicast) return [responder, []]
+  const voice = responder.interfaces.get(key)
+  if (voice?.claim._tag !== "Held" || now < voice.unicastAt + InterfaceResponder.times.perUnicast) return [responder, []]
   if (!isNeighbour(voice.link, asker.address)) return [responder, []]
   // The answer repeats the question, and one for another type we cannot write.
   const questions = query.questions.filter(({ type }) => type !== "OTHER")
@@ -174,27 +174,27 @@ export const askedBy = (responder: Responder, key: string, query: Packet, asker:
     answers: answers.map(plain),
     additionals: additionals.map(plain)
   })
-  return [withVoice(responder, { ...voice, unicastAt: now }), [{ _tag: "Send", link: key, packet, to: asker }]]
+  return [withInterface(responder, { ...voice, unicastAt: now }), [{ _tag: "Send", link: key, packet, to: asker }]]
 }
 
 /** Takes note of what others say: that they use our names, or what we were about to say ourselves. */
-export const heard = (
+export const onResponse = (
   responder: Responder,
   key: string,
   response: Packet,
-  from: Asker,
+  from: Querier,
   now: number,
   random: number
 ): Step => {
-  const voice = responder.voices.get(key)
+  const voice = responder.interfaces.get(key)
   if (voice === undefined) return [responder, []]
   const records = [...response.answers, ...response.additionals]
   if (rivalsIn(responder, records).length > 0) {
-    const claim = Probe.contest(voice.claim, now, random)
+    const claim = NameProbe.contest(voice.claim, now, random)
     // Who held the names makes sure first: it may have been an old packet.
     const note = voice.claim._tag === "Probing" ? duplicated(responder, from, records) : []
     return [
-      claim === voice.claim ? responder : withVoice(responder, { ...Voice.fresh(voice.link, now, random), claim }),
+      claim === voice.claim ? responder : withInterface(responder, { ...InterfaceResponder.fresh(voice.link, now, random), claim }),
       note
     ]
   }
@@ -203,23 +203,23 @@ export const heard = (
   const unsaid = Answer.unsaidOf(responder.self, voice.link, shared, response.answers)
   if (unsaid.size === shared.size) return [responder, []]
   const dueAt = new Map([...voice.dueAt].filter(([set]) => !shared.has(set) || unsaid.has(set)))
-  return [withVoice(responder, { ...voice, dueAt }), []]
+  return [withInterface(responder, { ...voice, dueAt }), []]
 }
 
 /** Sends what is due. */
 export const tick = (responder: Responder, now: number): readonly [Responder, ReadonlyArray<Send>] => {
   const sends: Array<Send> = []
   let next = responder
-  for (const [key, before] of responder.voices) {
-    const [voice, packet] = Voice.tick(responder.self, before, now)
-    if (voice !== before) next = withVoice(next, voice)
+  for (const [key, before] of responder.interfaces) {
+    const [voice, packet] = InterfaceResponder.tick(responder.self, before, now)
+    if (voice !== before) next = withInterface(next, voice)
     if (packet !== undefined) sends.push({ _tag: "Send", link: key, packet, to: undefined })
   }
   return [next, sends]
 }
 
 /** Takes back what we have announced: all but the record that every node of our kind has, and nothing that was not ours. */
-export const goodbye = ({ self, voices }: Responder): ReadonlyArray<Send> =>
+export const goodbye = ({ self, interfaces: voices }: Responder): ReadonlyArray<Send> =>
   [...voices]
     .filter(([, { announced }]) => announced > 0)
     .map(([key, { link }]) => {
@@ -229,30 +229,30 @@ export const goodbye = ({ self, voices }: Responder): ReadonlyArray<Send> =>
     })
 
 /** When there is something to send. */
-export const deadline = ({ voices }: Responder): number =>
-  Math.min(Infinity, ...Array.from(voices.values(), Voice.deadline))
+export const deadline = ({ interfaces: voices }: Responder): number =>
+  Math.min(Infinity, ...Array.from(voices.values(), InterfaceResponder.deadline))
 
 /** Whether a packet comes from this host: from this node, or from another one beside it. */
-export const isFromUs = ({ voices }: Responder, { address }: Asker): boolean => isOwn(linksOf(voices), address)
+export const isFromUs = ({ interfaces: voices }: Responder, { address }: Querier): boolean => isOwn(linksOf(voices), address)
 
-const linksOf = (voices: Responder["voices"]): ReadonlyArray<Link> => Array.from(voices.values(), ({ link }) => link)
+const linksOf = (voices: Responder["interfaces"]): ReadonlyArray<Link> => Array.from(voices.values(), ({ link }) => link)
 
 const rivalsIn = (
-  { self, voices }: Responder,
+  { self, interfaces: voices }: Responder,
   records: ReadonlyArray<ResourceRecord>
-): ReadonlyArray<ResourceRecord> => (records.length === 0 ? [] : Probe.rivals(self, linksOf(voices), records))
+): ReadonlyArray<ResourceRecord> => (records.length === 0 ? [] : NameProbe.rivals(self, linksOf(voices), records))
 
 /** Who has our names, and on which port it is a node. */
 const duplicated = (
   { self }: Responder,
-  { address }: Asker,
+  { address }: Querier,
   records: ReadonlyArray<ResourceRecord>
 ): ReadonlyArray<Duplicated> => {
   const service = records.find((record) => record.type === "SRV")
   return [{ _tag: "Duplicated", address: { host: address, port: service?.port ?? self.port } }]
 }
 
-const withVoice = (responder: Responder, voice: Voice.Voice): Responder => ({
+const withInterface = (responder: Responder, voice: InterfaceResponder.InterfaceResponder): Responder => ({
   ...responder,
-  voices: new Map(responder.voices).set(voice.link.key, voice)
+  interfaces: new Map(responder.interfaces).set(voice.link.key, voice)
 })

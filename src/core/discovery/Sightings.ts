@@ -43,7 +43,7 @@ export interface Seen {
   readonly peers: ReadonlyMap<NodeId, Peer>
 }
 
-export const nobody: Seen = { entries: new Map(), peers: new Map() }
+export const none: Seen = { entries: new Map(), peers: new Map() }
 
 /** Where in the cache a node was seen. */
 export const keysOf = ({ entries }: Seen, node: NodeId): ReadonlyArray<string> =>

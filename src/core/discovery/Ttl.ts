@@ -16,7 +16,7 @@ const doubted = 10_000
 export const refreshPoints = [0.8, 0.85, 0.9, 0.95] as const
 const spread = 0.02
 
-export interface Life {
+export interface Ttl {
   readonly from: number
   readonly until: number
   /** In [0, 1). */
@@ -28,7 +28,7 @@ export interface Life {
 }
 
 /** Starts with a time to live in seconds. */
-export const begin = (ttl: number, now: number, chance: number): Life => ({
+export const begin = (ttl: number, now: number, chance: number): Ttl => ({
   from: now,
   until: now + Math.min(ttl, ttls.other) * 1000,
   chance,
@@ -37,7 +37,7 @@ export const begin = (ttl: number, now: number, chance: number): Life => ({
 })
 
 /** Ends soon, and is not asked for again. */
-export const end = (life: Life, now: number): Life => ({
+export const end = (life: Ttl, now: number): Ttl => ({
   ...life,
   until: Math.min(life.until, now + grace),
   refreshed: refreshPoints.length,
@@ -45,24 +45,24 @@ export const end = (life: Life, now: number): Life => ({
 })
 
 /** Ends in ten seconds, unless one of four questions until then is answered (RFC 6762 section 10.4). */
-export const doubt = (life: Life, now: number): Life =>
+export const doubt = (life: Ttl, now: number): Ttl =>
   life.until <= now + doubted ? life : { ...life, from: now - 4 * doubted, until: now + doubted, refreshed: 0 }
 
-export const isAlive = (life: Life, now: number): boolean => life.until > now
+export const isAlive = (life: Ttl, now: number): boolean => life.until > now
 
 /** When to ask again. */
-export const refreshAt = ({ from, until, chance, refreshed }: Life): number => {
+export const refreshAt = ({ from, until, chance, refreshed }: Ttl): number => {
   const point = refreshPoints[refreshed]
   return point === undefined ? Infinity : from + (until - from) * (point + spread * chance)
 }
 
 /** After it was asked for again. */
-export const refresh = (life: Life): Life => ({ ...life, refreshed: life.refreshed + 1 })
+export const refresh = (life: Ttl): Ttl => ({ ...life, refreshed: life.refreshed + 1 })
 
 /** After somebody else asked for it: as if we had, when we would have soon (RFC 6762 section 7.3). */
-export const spare = (life: Life, now: number): Life =>
+export const spare = (life: Ttl, now: number): Ttl =>
   refreshAt(life) <= now + spread * (life.until - life.from) ? refresh(life) : life
 
 /** Seconds that are left, when they are more than half: what a query may call known (RFC 6762 section 7.1). */
-export const secondsLeft = ({ from, until }: Life, now: number): number | undefined =>
+export const secondsLeft = ({ from, until }: Ttl, now: number): number | undefined =>
   until - now > (until - from) / 2 ? Math.floor((until - now) / 1000) : undefined

@@ -1,17 +1,16 @@
 /**
- * Who may be connected at one time, and in which room.
+ * How many connections are admitted at one time, by how much each has proved.
  *
- * - *arriving*: everyone, until TLS and the upgrade are done. A newcomer is let in whatever other arrivals do: where the room is
- *   full, the one that has been arriving for the longest time gives way.
- * - *stranger*: after the upgrade, until the proof of the passphrase. Where the room is full, a newcomer gets the place of one who
- *   has had it for a while without proving anything: the oldest of its own network where that one is full, else of the network that
- *   has the most.
- * - *known*: the same for who has shown a valid ticket (`Handshake.ts`). These places are kept for members that were met before, and
- *   no stranger can take one.
- * - *proven*: a member. It is never sent away for anyone.
+ * - *arriving*: every connection, until TLS and the upgrade are done. A new one is always admitted: at the limit, the one that has
+ *   been arriving for the longest time is closed.
+ * - *pending*: after the upgrade, until the proof of the passphrase. At the limit, a new one replaces one that has been pending for a
+ *   while: the oldest of its own network where that network is at its limit, else of the network that has the most.
+ * - *known*: the same, for clients that have shown a valid ticket (`Handshake.ts`). These places are kept for members that were met
+ *   before. Other clients cannot take one.
+ * - *proven*: a member. It is never closed in favour of another connection.
  *
- * Guarantees: none of the limits is ever exceeded, by any order of events. Whatever strangers of its network do, a member is let in
- * once it has shown its ticket, and it has the time that `arrivingPerNetwork` later arrivals of its network take to show it.
+ * Guarantees: none of the limits is ever exceeded, by any order of events. Whatever other clients of its network do, a member is
+ * admitted once it has shown its ticket. It has the time that `arrivingPerNetwork` later arrivals of its network take to show it.
  */
 export const limits = {
   /** Connections, from anywhere and in any room. */
@@ -20,18 +19,18 @@ export const limits = {
   perNetwork: 128,
   arriving: 128,
   arrivingPerNetwork: 64,
-  strangers: 64,
-  strangersPerNetwork: 16,
+  pending: 64,
+  pendingPerNetwork: 16,
   known: 64,
   knownPerNetwork: 32,
-  /** How long a stranger keeps its place at least (ms): an honest one is done by then. */
+  /** How long a pending connection is kept at least (ms): an honest peer has proved itself by then. */
   patience: 1_000
 } as const
 
-export type Room = "arriving" | "stranger" | "known" | "proven"
+export type Room = "arriving" | "pending" | "known" | "proven"
 
-/** Somebody who is connected. */
-export interface Guest {
+/** One connection. */
+export interface PendingConnection {
   /** What its address is counted as (`Address.networkOf`). */
   readonly network: string
   readonly since: number
@@ -39,7 +38,7 @@ export interface Guest {
 }
 
 /** Who is connected, by connection, in the order of their coming. */
-export type Admission = ReadonlyMap<number, Guest>
+export type Admission = ReadonlyMap<number, PendingConnection>
 
 /** Nobody is there. */
 export const empty: Admission = new Map()
@@ -52,76 +51,76 @@ export type Verdict =
 
 /** Somebody comes. */
 export const arrive = (admission: Admission, id: number, network: string, now: number): Verdict => {
-  const guest: Guest = { network, since: now, room: "arriving" }
-  const isOwn = (other: Guest) => other.network === network
+  const connection: PendingConnection = { network, since: now, room: "arriving" }
+  const isOwn = (other: PendingConnection) => other.network === network
   const isNetworkFull =
     count(admission, isOwn) >= limits.perNetwork ||
     count(admission, (other) => isOwn(other) && other.room === "arriving") >= limits.arrivingPerNetwork
   const arriving = inRoom(admission, "arriving")
   if (!isNetworkFull && admission.size < limits.total && arriving.length < limits.arriving) {
-    return { _tag: "Admitted", admission: new Map(admission).set(id, guest), instead: undefined }
+    return { _tag: "Admitted", admission: new Map(admission).set(id, connection), instead: undefined }
   }
   const crowd = isNetworkFull ? network : largest(arriving)
   const gone =
-    oldestOf(arriving, crowd) ?? impatient(inRoom(admission, "stranger"), isNetworkFull ? network : undefined, now)
+    oldestOf(arriving, crowd) ?? impatient(inRoom(admission, "pending"), isNetworkFull ? network : undefined, now)
   if (gone === undefined) return { _tag: "Refused", limit: isNetworkFull ? "network" : "all" }
-  return { _tag: "Admitted", admission: leave(admission, gone).set(id, guest), instead: gone }
+  return { _tag: "Admitted", admission: leave(admission, gone).set(id, connection), instead: gone }
 }
 
 /** The upgrade of an arrival is done, and it has shown a valid ticket, or none. */
 export const enter = (admission: Admission, id: number, hasTicket: boolean, now: number): Verdict => {
-  const guest = admission.get(id)
+  const connection = admission.get(id)
   // It had to give way meanwhile.
-  if (guest === undefined) return { _tag: "Refused", limit: "network" }
-  const moved = (to: Room, from: Admission = admission) => new Map(from).set(id, { ...guest, room: to })
+  if (connection === undefined) return { _tag: "Refused", limit: "network" }
+  const moved = (to: Room, from: Admission = admission) => new Map(from).set(id, { ...connection, room: to })
   const known = inRoom(admission, "known")
-  if (hasTicket && known.length < limits.known && sizeIn(known, guest.network) < limits.knownPerNetwork) {
+  if (hasTicket && known.length < limits.known && sizeIn(known, connection.network) < limits.knownPerNetwork) {
     return { _tag: "Admitted", admission: moved("known"), instead: undefined }
   }
-  const strangers = inRoom(admission, "stranger")
-  const isNetworkFull = sizeIn(strangers, guest.network) >= limits.strangersPerNetwork
-  if (!isNetworkFull && strangers.length < limits.strangers) {
-    return { _tag: "Admitted", admission: moved("stranger"), instead: undefined }
+  const pending = inRoom(admission, "pending")
+  const isNetworkFull = sizeIn(pending, connection.network) >= limits.pendingPerNetwork
+  if (!isNetworkFull && pending.length < limits.pending) {
+    return { _tag: "Admitted", admission: moved("pending"), instead: undefined }
   }
-  const gone = impatient(strangers, isNetworkFull ? guest.network : undefined, now)
+  const gone = impatient(pending, isNetworkFull ? connection.network : undefined, now)
   if (gone === undefined) return { _tag: "Refused", limit: isNetworkFull ? "network" : "all" }
-  return { _tag: "Admitted", admission: moved("stranger", leave(admission, gone)), instead: gone }
+  return { _tag: "Admitted", admission: moved("pending", leave(admission, gone)), instead: gone }
 }
 
 /** Somebody has proved itself. */
 export const prove = (admission: Admission, id: number): Admission => {
-  const guest = admission.get(id)
-  return guest === undefined ? admission : new Map(admission).set(id, { ...guest, room: "proven" })
+  const connection = admission.get(id)
+  return connection === undefined ? admission : new Map(admission).set(id, { ...connection, room: "proven" })
 }
 
 /** Somebody is gone. */
-export const leave = (admission: Admission, id: number): Map<number, Guest> => {
+export const leave = (admission: Admission, id: number): Map<number, PendingConnection> => {
   const next = new Map(admission)
   next.delete(id)
   return next
 }
 
-type Entry = readonly [number, Guest]
+type Entry = readonly [number, PendingConnection]
 
 const inRoom = (admission: Admission, room: Room): ReadonlyArray<Entry> =>
-  [...admission].filter(([, guest]) => guest.room === room)
+  [...admission].filter(([, connection]) => connection.room === room)
 
-const count = (admission: Admission, isWanted: (guest: Guest) => boolean): number => {
+const count = (admission: Admission, isWanted: (connection: PendingConnection) => boolean): number => {
   let found = 0
-  for (const guest of admission.values()) if (isWanted(guest)) found++
+  for (const connection of admission.values()) if (isWanted(connection)) found++
   return found
 }
 
 const sizeIn = (guests: ReadonlyArray<Entry>, network: string): number =>
-  guests.filter(([, guest]) => guest.network === network).length
+  guests.filter(([, connection]) => connection.network === network).length
 
 const oldestOf = (guests: ReadonlyArray<Entry>, network: string | undefined): number | undefined =>
-  guests.find(([, guest]) => guest.network === network)?.[0]
+  guests.find(([, connection]) => connection.network === network)?.[0]
 
-/** The stranger that has to give way, of this network or of the largest one: none when even the oldest has just come. */
-const impatient = (strangers: ReadonlyArray<Entry>, network: string | undefined, now: number): number | undefined => {
-  const crowd = network ?? largest(strangers)
-  const [oldest] = strangers.filter(([, guest]) => guest.network === crowd)
+/** The pending connection that is replaced, of this network or of the largest one: none when even the oldest is new. */
+const impatient = (pending: ReadonlyArray<Entry>, network: string | undefined, now: number): number | undefined => {
+  const crowd = network ?? largest(pending)
+  const [oldest] = pending.filter(([, connection]) => connection.network === crowd)
   return oldest === undefined || now - oldest[1].since < limits.patience ? undefined : oldest[0]
 }
 

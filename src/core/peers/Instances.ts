@@ -21,22 +21,22 @@ export const limits = {
 } as const
 
 /** An instance: when it began, and when it was last known to be alive. */
-export interface Life {
+export interface Lifetime {
   readonly instance: string
   readonly from: number
   readonly until: number
 }
 
 /** By node; the one that was heard of longest ago comes first. */
-export type Instances = ReadonlyMap<NodeId, ReadonlyArray<Life>>
+export type Instances = ReadonlyMap<NodeId, ReadonlyArray<Lifetime>>
 
 export const empty: Instances = new Map()
 
 /** After an instance said when it began. Of what it says, the latest counts: a message may have taken its time. */
-export const begin = (instances: Instances, node: NodeId, { instance, from, until }: Life): Instances => {
+export const begin = (instances: Instances, node: NodeId, { instance, from, until }: Lifetime): Instances => {
   const known = instances.get(node) ?? []
   const before = known.find((life) => life.instance === instance)
-  const life: Life = {
+  const life: Lifetime = {
     instance,
     from: Math.max(from, before?.from ?? -Infinity),
     until: Math.max(until, before?.until ?? -Infinity)
@@ -51,7 +51,7 @@ export const begin = (instances: Instances, node: NodeId, { instance, from, unti
 }
 
 /** After a sign of life of an instance that is known. */
-export const hear = (instances: Instances, node: NodeId, instance: string, until: number): Instances => {
+export const onInstance = (instances: Instances, node: NodeId, instance: string, until: number): Instances => {
   const known = instances.get(node)?.find((life) => life.instance === instance)
   return known === undefined ? instances : begin(instances, node, { ...known, until })
 }
@@ -62,4 +62,4 @@ export const isCopied = (instances: Instances, node: NodeId, now: number): boole
   return lives.some((one, index) => lives.slice(index + 1).some((other) => overlap(one, other) > limits.margin))
 }
 
-const overlap = (one: Life, other: Life): number => Math.min(one.until, other.until) - Math.max(one.from, other.from)
+const overlap = (one: Lifetime, other: Lifetime): number => Math.min(one.until, other.until) - Math.max(one.from, other.from)

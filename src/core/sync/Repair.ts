@@ -12,7 +12,7 @@
  */
 import { HashMap, Option } from "effect"
 import { byCodePoint } from "../replica/NodeId.ts"
-import * as Reconcile from "../replica/Ranges.ts"
+import * as Ranges from "../replica/Ranges.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
 import * as Wire from "./Wire.ts"
 import * as Coverage from "./Coverage.ts"
@@ -84,13 +84,13 @@ export const work = (session: Session, now: number): Step => {
     activeAt: now,
     frames: 0,
     round: -1,
-    tasks: [{ range: Reconcile.whole, theirs: undefined }]
+    tasks: [{ range: Ranges.whole, theirs: undefined }]
   }
   return work({ ...session, repair: begun }, now)
 }
 
-const read = (session: Session, range: Reconcile.Range, isSettling: boolean): Step => {
-  const request: Reconcile.RangeRequest = { ...range, maxBytes: bounds.bytes, maxOperations: bounds.rows }
+const read = (session: Session, range: Ranges.Range, isSettling: boolean): Step => {
+  const request: Ranges.RangeRequest = { ...range, maxBytes: bounds.bytes, maxOperations: bounds.rows }
   return [{ ...session, repair: { ...session.repair, reading: { request, isSettling } } }, [{ _tag: "Scan", request }]]
 }
 
@@ -117,13 +117,13 @@ export const onRanges = (session: Session, { round, ranges }: Wire.Ranges, now: 
   }
 }
 
-const rangeOf = ({ after, until }: Reconcile.Range): Reconcile.Range => ({ after, until })
+const rangeOf = ({ after, until }: Ranges.Range): Ranges.Range => ({ after, until })
 
 /** Rows were read. */
 export const onScanned = (
   session: Session,
-  request: Reconcile.RangeRequest,
-  page: Option.Option<Reconcile.RangePage>,
+  request: Ranges.RangeRequest,
+  page: Option.Option<Ranges.RangePage>,
   now: number
 ): Step => {
   const { reading } = session.repair
@@ -138,23 +138,23 @@ export const onScanned = (
 }
 
 /** Takes the next rows of the first task. When they were the last, it is done: what is to be told of it is. */
-const compare = (repair: Repair, { operations, exhausted }: Reconcile.RangePage): Repair => {
+const compare = (repair: Repair, { operations, exhausted }: Ranges.RangePage): Repair => {
   const [task, ...tasks] = repair.tasks
   if (task === undefined) return repair
-  const split = Reconcile.add(repair.split ?? Reconcile.split(task.range), operations)
+  const split = Ranges.add(repair.split ?? Ranges.split(task.range), operations)
   if (!exhausted && operations.length > 0) return { ...repair, split }
   const done: Repair = { ...repair, tasks, split: undefined }
-  const verdict: Reconcile.Verdict =
+  const verdict: Ranges.Verdict =
     task.theirs === undefined
-      ? { _tag: "Tell", parts: Reconcile.partsOf(split) }
-      : Reconcile.compare(task.theirs, split)
+      ? { _tag: "Tell", parts: Ranges.partsOf(split) }
+      : Ranges.compare(task.theirs, split)
   if (verdict._tag === "Equal") return done
   if (verdict._tag === "Tell" && repair.told.length + verdict.parts.length <= bounds.ranges) {
     return { ...done, told: [...repair.told, ...verdict.parts.map((part) => ({ ...part, settle: false }))] }
   }
   return {
     ...done,
-    told: [...repair.told, { ...task.range, ...Reconcile.summaryOf(split), settle: true }],
+    told: [...repair.told, { ...task.range, ...Ranges.summaryOf(split), settle: true }],
     settling: [...repair.settling, task.range].slice(0, bounds.ranges)
   }
 }
@@ -167,7 +167,7 @@ const tell = (session: Session): Step => {
   let frame: Array<string> = []
   let bytes = 0
   for (const text of repair.told.map(Wire.rangeToWire)) {
-    const isFull = bytes + text.length > frameBytes(session) - envelopeBytes && frame.length >= Reconcile.fanOut
+    const isFull = bytes + text.length > frameBytes(session) - envelopeBytes && frame.length >= Ranges.fanOut
     if (isFull || frames.length === 0) {
       frames.push((frame = []))
       bytes = 0
@@ -182,7 +182,7 @@ const tell = (session: Session): Step => {
 }
 
 /** Sends what was read of the first range that is settled. */
-const send = (session: Session, { operations, exhausted }: Reconcile.RangePage): Step => {
+const send = (session: Session, { operations, exhausted }: Ranges.RangePage): Step => {
   const { repair, outbound, takes } = session
   const [range, ...settling] = repair.settling
   if (range === undefined) return [session, []]
@@ -190,7 +190,7 @@ const send = (session: Session, { operations, exhausted }: Reconcile.RangePage):
   const { changes, bytes, taken, tooLarge } = Wire.fill(operations, room, takes.operation)
   const last = operations[taken - 1]
   const isDone = last === undefined || (exhausted && taken === operations.length)
-  const left = isDone ? settling : [{ ...range, after: Reconcile.positionOf(last) }, ...settling]
+  const left = isDone ? settling : [{ ...range, after: Ranges.positionOf(last) }, ...settling]
   const deferral = Deferral.add(outbound.deferral, tooLarge)
   const next: Session = { ...session, outbound: { ...outbound, deferral }, repair: { ...repair, settling: left } }
   if (changes.length === 0) return [next, []]

@@ -30,8 +30,8 @@ import * as Handshake from "./Handshake.ts"
 import * as Coverage from "./Coverage.ts"
 import * as Deferral from "./Deferral.ts"
 import { type NodeId, utf8Length } from "../replica/NodeId.ts"
-import * as Inbound from "./Receive.ts"
-import * as Outbound from "./Send.ts"
+import * as Receive from "./Receive.ts"
+import * as Send from "./Send.ts"
 import * as Repair from "./Repair.ts"
 import {
   type Action,
@@ -61,7 +61,7 @@ export const open = (session: Session): Step =>
 export const step = (session: Session, event: Event): Step => {
   if (session.phase === "closed") return [session, []]
   const [reacted, actions] = react(at(session, event.now), event)
-  const next = Inbound.noteArrival(reacted, event.now)
+  const next = Receive.noteArrival(reacted, event.now)
   return next.peer === undefined || next.diverged === session.diverged
     ? [next, actions]
     : [next, [...actions, { _tag: "Diverged", peer: next.peer, diverged: next.diverged }]]
@@ -81,19 +81,19 @@ const react = (session: Session, event: Event): Step => {
         ? fail(session, "rate_limited", new RateLimited({ retryAfterSeconds: Math.ceil(event.wait / 1000) }))
         : [session, []]
     case "Delta":
-      return Outbound.onDelta(session, event.request, event.delta, event.now)
+      return Send.onDelta(session, event.request, event.delta, event.now)
     case "Committed":
-      return andThen(Inbound.onCommitted(session, event, event.now), (next) =>
-        Outbound.pump(Inbound.settleVouched(next, event.now), event.now)
+      return andThen(Receive.onCommitted(session, event, event.now), (next) =>
+        Send.pump(Receive.settleVouched(next, event.now), event.now)
       )
     case "Uncommitted":
-      return [Inbound.onUncommitted(session, event.now), []]
+      return [Receive.onUncommitted(session, event.now), []]
     case "Changed":
       return event.snapshot.version <= session.local.version
         ? [session, []]
-        : Outbound.pump(
-            Inbound.settleVouched(
-              Inbound.compareDigest(withLocal(session, event.snapshot, event.now), event.now),
+        : Send.pump(
+            Receive.settleVouched(
+              Receive.compareDigest(withLocal(session, event.snapshot, event.now), event.now),
               event.now
             ),
             event.now
@@ -126,9 +126,9 @@ export const deadline = (session: Session): number => {
         session.inbound.tellAt ?? Infinity,
         session.inbound.commitAt ?? Infinity,
         session.suspicion?.at ?? Infinity,
-        Outbound.dueAt(session),
+        Send.dueAt(session),
         Repair.dueAt(session),
-        Inbound.releaseAt(session)
+        Receive.releaseAt(session)
       )
   }
 }
@@ -154,15 +154,15 @@ const onTick = (session: Session, now: number): Step => {
     return fail(session, "timeout", new PeerTimeout({ waitedFor: "sign of life", seconds: times.timeout / 1000 }))
   }
   const pinged: Step = now >= pingAt(session) ? ping(session, now) : [session, []]
-  const committed = andThen(pinged, (next) => Inbound.commit(Inbound.compareDigest(next, now), now))
+  const committed = andThen(pinged, (next) => Receive.commit(Receive.compareDigest(next, now), now))
   const told = andThen(committed, (next) =>
-    now >= (next.inbound.tellAt ?? Infinity) ? Inbound.tell(next, Option.none()) : [next, []]
+    now >= (next.inbound.tellAt ?? Infinity) ? Receive.tell(next, Option.none()) : [next, []]
   )
   const released = andThen(told, (next) =>
-    now >= Inbound.releaseAt(next) ? Inbound.release(next, hello(next, "sync_request", now)) : [next, []]
+    now >= Receive.releaseAt(next) ? Receive.release(next, hello(next, "sync_request", now)) : [next, []]
   )
   return andThen(
-    andThen(released, (next) => Outbound.pump(next, now)),
+    andThen(released, (next) => Send.pump(next, now)),
     (next) => Repair.work(next, now)
   )
 }
@@ -186,7 +186,7 @@ const onFrame = (session: Session, text: string, now: number, newOrigins = Infin
 const withinOrigins = (before: Session, taken: Step): Step => {
   return HashMap.size(taken[0].inbound.held) <= Wire.limits.origins
     ? taken
-    : fail(before, "protocol", Inbound.tooManyOrigins)
+    : fail(before, "protocol", Receive.tooManyOrigins)
 }
 
 /** The handshake: each side takes exactly one message. */
@@ -269,7 +269,7 @@ const onHello = (session: Session, message: Wire.Hello, now: number): Step => {
     session.phase === "greeting" && session.options.revision === 2 && session.options.role === "server"
   const answer = isAnswerDue ? hello(heard, "sync_request", now) : []
   const open: Session = { ...heard, phase: "open", announced: isAnswerDue ? clockToTell(heard) : heard.announced }
-  return andThen([Outbound.restart(open, now), answer], (next) => Outbound.pump(next, now))
+  return andThen([Send.restart(open, now), answer], (next) => Send.pump(next, now))
 }
 
 const withoutClock = (session: Session): Step =>
@@ -293,15 +293,15 @@ const onHash = (session: Session, message: Wire.Hello, now: number): Step => {
   )
   if (!isSame) return [heard, hello(heard, "sync_request", now)]
   const answer = options.role === "dialler" ? hello(heard, "sync_request", now, message.clockHash) : []
-  const level = Outbound.level({ ...heard, phase: "open" }, now)
+  const level = Send.level({ ...heard, phase: "open" }, now)
   const isAll = Option.isSome(message.digest)
   const inbound = isAll ? { ...level.inbound, complete: true, lastSyncAt: now } : level.inbound
-  return andThen([{ ...level, inbound }, answer], (next) => Outbound.pump(next, now))
+  return andThen([{ ...level, inbound }, answer], (next) => Send.pump(next, now))
 }
 
 /** What a greeting tells: the peer's clock, which replaces what we knew, its digest and its time. */
 const greeted = (session: Session, message: Wire.Hello, known: VectorClock.VectorClock, now: number): Session =>
-  Inbound.hear(
+  Receive.hear(
     {
       ...session,
       known,
@@ -321,12 +321,12 @@ const onMessage = (session: Session, message: Wire.Message, size: number, now: n
     case "sync_response":
       return fail(session, "protocol", new ProtocolViolation({ detail: "a second sync_response" }))
     case "sync_data": {
-      const taken = Inbound.onData(session, message, size, now, newOrigins)
+      const taken = Receive.onData(session, message, size, now, newOrigins)
       return taken instanceof ProtocolViolation ? fail(session, "protocol", taken) : taken
     }
     case "sync_ack": {
-      const told = Inbound.onAck(session, message, now)
-      return told instanceof ProtocolViolation ? fail(session, "protocol", told) : Outbound.pump(told, now)
+      const told = Receive.onAck(session, message, now)
+      return told instanceof ProtocolViolation ? fail(session, "protocol", told) : Send.pump(told, now)
     }
     case "sync_deferred": {
       const warning = Deferral.named(session.peer ?? session.options.remote, "here", message)
@@ -509,7 +509,7 @@ export const view = (session: Session): View => ({
   lastSyncAt: session.inbound.lastSyncAt,
   held: session.inbound.held,
   deferredOwn: session.outbound.deferredOwn,
-  leftOut: HashSet.isEmpty(session.inbound.leftOut) ? undefined : Inbound.leftOutOf(session.inbound.leftOut),
+  leftOut: HashSet.isEmpty(session.inbound.leftOut) ? undefined : Receive.leftOutOf(session.inbound.leftOut),
   diverged: session.diverged,
   usesPrevious: session.options.isPrevious === true,
   tooLarge: tooLargeOf(session),
@@ -528,12 +528,12 @@ const tooLargeOf = ({ peer, options, outbound, inbound }: Session) => {
 }
 
 const overQuotaOf = (session: Session) =>
-  Inbound.quotaUsed(session, "here", session.inbound.overQuota) ??
-  Inbound.quotaUsed(session, "there", session.outbound.overQuota)
+  Receive.quotaUsed(session, "here", session.inbound.overQuota) ??
+  Receive.quotaUsed(session, "there", session.outbound.overQuota)
 
 const purgedOf = (session: Session): RowsPurged | undefined => {
   const { peer, options, heard, local } = session
-  const here = Inbound.purgedHere(session)
+  const here = Receive.purgedHere(session)
   if (here > 0) return new RowsPurged({ peer: peer ?? options.remote, where: "here", count: here })
   const there = heard?.purged ?? 0
   if (heard === undefined || there === 0 || heard.digest === Digest.toText(local.digest)) return undefined

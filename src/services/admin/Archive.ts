@@ -6,7 +6,7 @@
  * vector clock stays, for a file may lack what came before, and peers are still asked for all of it.
  */
 import { Clock, Effect, HashMap, Result, Schema } from "effect"
-import * as Lines from "../../core/replica/ExportFormat.ts"
+import * as ExportFormat from "../../core/replica/ExportFormat.ts"
 import { type Operation, toWire } from "../../core/replica/Operation.ts"
 import { type Position, positionOf } from "../../core/replica/Ranges.ts"
 import { crowdedOut } from "../../core/replica/Replica.ts"
@@ -55,7 +55,7 @@ export const make = Effect.fnUntraced(function* ({
   const header = Effect.gen(function* () {
     const { clock, holdings } = yield* store.snapshot
     const rows = Array.from(HashMap.values(holdings)).reduce((sum, { rows }) => sum + rows, 0)
-    return Lines.header(store.nodeId, yield* Clock.currentTimeMillis, clock, rows)
+    return ExportFormat.header(store.nodeId, yield* Clock.currentTimeMillis, clock, rows)
   })
 
   const page = Effect.fn("Archive.page")(function* (after: Position | null) {
@@ -78,7 +78,7 @@ export const make = Effect.fnUntraced(function* ({
     const refused: Array<Taken["refused"][number]> = []
     const read: Array<{ readonly index: number; readonly operation: Operation }> = []
     for (const [index, line] of lines.entries()) {
-      const operation = Lines.readOperation(line, allowed)
+      const operation = ExportFormat.readOperation(line, allowed)
       if (Result.isSuccess(operation)) read.push({ index, operation: operation.success })
       else refused.push({ index, reason: operation.failure.slice(0, limits.text) })
     }

@@ -10,7 +10,7 @@ import { type Link, linksOf } from "../../core/discovery/Link.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import { type Announcement, Discovery } from "./Discovery.ts"
 import { MdnsUnavailable } from "../node/NodeFailure.ts"
-import * as Carrier from "./MdnsRuntime.ts"
+import * as MdnsRuntime from "./MdnsRuntime.ts"
 import * as Intake from "./Intake.ts"
 import * as Packets from "./Packets.ts"
 
@@ -29,7 +29,7 @@ const queuedDoubts = 64
 const socketWithin = "2 seconds"
 
 /** The network of this machine. */
-export const networkOf = ({ interfaces, port = 5353 }: Options): Carrier.Network => {
+export const networkOf = ({ interfaces, port = 5353 }: Options): MdnsRuntime.Network => {
   const intake = Intake.make()
   return {
     port,
@@ -48,7 +48,7 @@ const make = Effect.fnUntraced(function* ({ reconcileEvery = "5 seconds", ...opt
   return {
     mdns: true,
     sightings: Effect.fn("Discovery.sightings")((announcement: Announcement) =>
-      Carrier.run(network, reconcileEvery, announcement, doubts)
+      MdnsRuntime.run(network, reconcileEvery, announcement, doubts)
     ),
     reconfirm: Effect.fn("Discovery.reconfirm")((nodeId: NodeId) => Effect.asVoid(PubSub.publish(doubts, nodeId)))
   } satisfies Discovery["Service"]
@@ -76,10 +76,10 @@ const linksNow = Effect.fnUntraced(function* (wanted: ReadonlyArray<string>) {
 const open = (
   link: Link,
   port: number,
-  handlers: Carrier.Handlers,
+  handlers: MdnsRuntime.Handlers,
   intake: Intake.Intake
-): Effect.Effect<Carrier.Socket, MdnsUnavailable> =>
-  Effect.callback<Carrier.Socket, MdnsUnavailable>((resume) => {
+): Effect.Effect<MdnsRuntime.Socket, MdnsUnavailable> =>
+  Effect.callback<MdnsRuntime.Socket, MdnsUnavailable>((resume) => {
     const { group, options } = familyOf(link)
     const made = Result.try({
       try: () => multicastDns({ ...options, ip: group, port, ttl: 255, loopback: true }),
@@ -129,7 +129,7 @@ const socketOf = (
   mdns: multicastDns.MulticastDNS,
   socket: DatagramSocket,
   everybody: { readonly address: string; readonly port: number }
-): Carrier.Socket => ({
+): MdnsRuntime.Socket => ({
   send: ({ packet, to = everybody }, done) => {
     // The port of an asker is untrusted as well: 0 is one that cannot be sent to.
     const sent = Result.try({

@@ -51,8 +51,8 @@ const gathering = 50
 const sleepOf = 5_000
 
 /** Copies of the goodbye, and how long they may take to leave. */
-const farewells = 2
-const farewellWithin = "300 millis"
+const goodbyes = 2
+const goodbyeWithin = "300 millis"
 
 interface Open {
   link: Link
@@ -219,7 +219,7 @@ export const run = Effect.fnUntraced(function* (
       (packet) =>
         Effect.callback<void>((resume) => opened.get(packet.link)?.socket.send(packet, () => resume(Effect.void))),
       { discard: true, concurrency: "unbounded" }
-    ).pipe(Effect.repeat({ times: farewells - 1 }), Effect.timeoutOption(farewellWithin))
+    ).pipe(Effect.repeat({ times: goodbyes - 1 }), Effect.timeoutOption(goodbyeWithin))
   )
 
   yield* Effect.addFinalizer(() =>

@@ -3,7 +3,7 @@
  * two nodes are in `core/sync/SyncFailure.ts`. Each message ends with the next step.
  */
 import { Schema } from "effect"
-import * as Session from "../../core/sync/SyncFailure.ts"
+import * as SyncFailure from "../../core/sync/SyncFailure.ts"
 import { commandLine } from "./Invocation.ts"
 import { kinds } from "../../core/replica/Merge.ts"
 
@@ -271,7 +271,7 @@ export const nextSteps = {
   ListenFailed: "stop what uses the port, or set FERAL_SYNC_PORT (0 takes any free one)"
 } as const
 
-const everyNextStep: ReadonlyArray<string> = [Session.nextSteps, nextSteps, tlsNextSteps, storeNextSteps]
+const everyNextStep: ReadonlyArray<string> = [SyncFailure.nextSteps, nextSteps, tlsNextSteps, storeNextSteps]
   .flatMap((steps) => Object.values(steps))
   .sort((a, b) => b.length - a.length)
 

@@ -6,8 +6,8 @@ import { Context, Effect, Option, Redacted, Stream } from "effect"
 import { formatAddress } from "../../core/peers/Address.ts"
 import { FrameTooLarge, nextSteps, PeerClosed, SelfConnection } from "../../core/sync/SyncFailure.ts"
 import * as Handshake from "../../core/sync/Handshake.ts"
-import * as Exchange from "../../core/sync/v1/V1Exchange.ts"
-import * as Policy from "../../core/sync/v1/V1Policy.ts"
+import * as V1Exchange from "../../core/sync/v1/V1Exchange.ts"
+import * as V1Policy from "../../core/sync/v1/V1Policy.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Quarantined } from "../../core/replica/Replica.ts"
 import * as Session from "../../core/sync/Session.ts"
@@ -264,15 +264,15 @@ export const make = Effect.fnUntraced(function* (
     const rules = { ...settings, mode: Option.isSome(settings.tls) ? "ca" : "auto" } as const
     const refusal =
       key_ === undefined
-        ? Policy.refusalOfComer(rules, connection.tls, remote)
-        : Policy.refusalOfDialled(rules, connection.tls, connection.remote)
+        ? V1Policy.refusalOfComer(rules, connection.tls, remote)
+        : V1Policy.refusalOfDialled(rules, connection.tls, connection.remote)
     if (refusal !== undefined) return yield* refusal
     // An exchange has no way to wait: the next one is put off.
     if (shares.waitOf(connection.remote, yield* clock.now) > 0) {
       return yield* new PeerClosed({ code: closeCodes.rate_limited, reason: nextSteps.PeerSlowed, byUs: true })
     }
     const scope = Option.getOrUndefined(settings.legacyScope)
-    const options: Exchange.Options = {
+    const options: V1Exchange.Options = {
       role: key_ === undefined ? "server" : "dialler",
       self: store.nodeId,
       passphrase: (isPrevious ? previous : undefined) ?? passphrase.passphrase,
@@ -291,7 +291,7 @@ export const make = Effect.fnUntraced(function* (
     const running = yield* SessionRunner.start(
       connection,
       shares.guard(
-        guard({ ...Exchange, begin: (local, now) => Exchange.open(Exchange.initial(options, local, now)) }),
+        guard({ ...V1Exchange, begin: (local, now) => V1Exchange.open(V1Exchange.initial(options, local, now)) }),
         connection.remote
       ),
       {
@@ -312,7 +312,7 @@ export const make = Effect.fnUntraced(function* (
     yield* running.done.pipe(Effect.ensuring(Effect.sync(() => table.entries.delete(link))))
     const state = running.state()
     const now = yield* clock.now
-    const met = Option.getOrUndefined(Exchange.remember(state, now))
+    const met = Option.getOrUndefined(V1Exchange.remember(state, now))
     if (met !== undefined) {
       const news = PeerTable.noteExchange(table, met, { connection, isDialled: key_ !== undefined, at: now }, scope)
       for (const { table: kind, row_id, bytes, limit } of news) {
@@ -324,7 +324,7 @@ export const make = Effect.fnUntraced(function* (
     yield* Effect.logDebug("exchanged").pipe(
       Effect.annotateLogs({ address: remote, peer: state.peer, ...state.counts })
     )
-    return Exchange.isUnfinished(state) ? ("unfinished" as const) : ("exchanged" as const)
+    return V1Exchange.isUnfinished(state) ? ("unfinished" as const) : ("exchanged" as const)
   })
 
   /** A session that begins again finds out the same again. */
@@ -361,7 +361,7 @@ export const make = Effect.fnUntraced(function* (
     key_: string | undefined,
     peer: NodeId
   ) {
-    table.failures.delete(key_ ?? PeerTable.visitorKey(connection.remote.host))
+    table.failures.delete(key_ ?? PeerTable.incomingKey(connection.remote.host))
     // An exchange comes and goes: only the first one is news.
     const log = connection.form === 2 || !table.memories.has(peer) ? Effect.logInfo : Effect.logDebug
     yield* log("peer connected").pipe(

@@ -47,7 +47,7 @@ export const make = Effect.fnUntraced(function* (noted: (failure: DuplicateNodeI
   const look = (node: NodeId, entries: ReadonlyMap<number, Entry>, now: number): DuplicateNodeId | undefined => {
     for (const [link, { provedAgo }] of entries) {
       const known = running.get(link)
-      if (known?.node === node) instances = Instances.hear(instances, node, known.instance, now - provedAgo)
+      if (known?.node === node) instances = Instances.onInstance(instances, node, known.instance, now - provedAgo)
     }
     if (!Instances.isCopied(instances, node, now)) return undefined
     const at = (instances.get(node) ?? []).flatMap(({ instance }) => places.get(instance) ?? []).slice(-2)
@@ -126,7 +126,7 @@ export const make = Effect.fnUntraced(function* (noted: (failure: DuplicateNodeI
       running.delete(link)
       kept.delete(link)
       if (known === undefined) return
-      instances = Instances.hear(instances, known.node, known.instance, now - provedAgo)
+      instances = Instances.onInstance(instances, known.node, known.instance, now - provedAgo)
     })
 
   return { instance, ran, drop, ended }

@@ -3,7 +3,7 @@
  */
 import { Effect, type Redacted } from "effect"
 import type { Address } from "../../core/peers/Address.ts"
-import * as Policy from "../../core/sync/v1/V1Policy.ts"
+import * as V1Policy from "../../core/sync/v1/V1Policy.ts"
 import type { Settings } from "../node/Config.ts"
 import type { Transport } from "../transport/Transport.ts"
 
@@ -20,7 +20,7 @@ export const dial = (
       Effect.catchTag("TlsHandshakeFailed", (failure) =>
         Effect.fail(
           (failure.reason === "plain peer" &&
-            Policy.refusalOfDialled({ ...settings, mode: transport.tls }, "none", address)) ||
+            V1Policy.refusalOfDialled({ ...settings, mode: transport.tls }, "none", address)) ||
             failure
         )
       )

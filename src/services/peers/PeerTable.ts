@@ -45,7 +45,7 @@ export interface Failed {
 }
 
 /** Someone who came and was not let in is shown for this long (ms), and at most this many are. */
-const visitors = { shownFor: 300_000, kept: 64 } as const
+const incoming = { shownFor: 300_000, kept: 64 } as const
 
 export interface PeerTable {
   readonly entries: Map<number, Entry>
@@ -188,7 +188,7 @@ export const remove = ({ entries, lost, left }: PeerTable, link: number, now: nu
 export const noteCopied = ({ copied }: PeerTable, failure: DuplicateNodeId, at: number): void => {
   copied.delete(failure.nodeId)
   copied.set(failure.nodeId, { failure, at })
-  drop(copied, visitors.kept)
+  drop(copied, incoming.kept)
 }
 
 /** The sessions with a peer, how long ago each last heard of it, and how long ago it was alive for certain (ms). */
@@ -211,7 +211,7 @@ const drop = <Key>(map: Map<Key, unknown>, kept: number): void => {
 }
 
 /** The key of failures of those who came from a host. */
-export const visitorKey = (host: string): string => `from ${host}`
+export const incomingKey = (host: string): string => `from ${host}`
 
 /** The key of failures of a peer that came in. */
 export const peerKey = (node: NodeId): string => `peer ${node}`
@@ -222,14 +222,14 @@ export const noteFailure = (table: PeerTable, key: string, address: Address, fai
   table.failures.delete(key)
   table.failures.set(key, { ...failed, address })
   for (const oldest of table.failures.keys()) {
-    if (table.failures.size <= visitors.kept) break
+    if (table.failures.size <= incoming.kept) break
     table.failures.delete(oldest)
   }
   // The addresses of a peer take turns: each has its own message, and none is news. Who comes in comes from another port each time.
   const isSame =
     before?._tag === failed._tag &&
     (before.address.host !== address.host || withoutPort(before) === withoutPort({ ...failed, address }))
-  return !isSame || failed.at - before.at > visitors.shownFor
+  return !isSame || failed.at - before.at > incoming.shownFor
 }
 
 const withoutPort = ({ message, address }: Pick<Failed, "message"> & { readonly address: Address }): string =>
@@ -240,7 +240,7 @@ export const noteSilence = ({ silent }: PeerTable, node: NodeId, at: number): vo
   silent.delete(node)
   silent.set(node, at)
   for (const oldest of silent.keys()) {
-    if (silent.size <= visitors.kept) break
+    if (silent.size <= incoming.kept) break
     silent.delete(oldest)
   }
 }
@@ -285,7 +285,7 @@ export const statuses = (
   }
   const named = new Set(rows.map(({ node_id }) => node_id))
   for (const [node, { connection, at }] of table.exchanged) {
-    if (named.has(node) || now - at > missedFrom(roster) + visitors.shownFor) continue
+    if (named.has(node) || now - at > missedFrom(roster) + incoming.shownFor) continue
     const { host, port } = connection.remote
     rows.push({
       ...unconnected,
@@ -298,7 +298,7 @@ export const statuses = (
   }
   for (const [node, at] of table.silent) {
     const failed = table.failures.get(mdnsKey(node))
-    if (failed === undefined || now - at > visitors.shownFor || rows.some(({ node_id }) => node_id === node)) continue
+    if (failed === undefined || now - at > incoming.shownFor || rows.some(({ node_id }) => node_id === node)) continue
     rows.push({ ...refusedOrLost(failed), ...lastOf(table, node), node_id: node, source: "mdns", state: "backoff" })
   }
   const seen = new Set(rows.map(({ node_id }) => node_id))
@@ -317,7 +317,7 @@ export const statuses = (
     })
   }
   for (const [key, failed] of table.failures) {
-    if (!key.startsWith("from ") || now - failed.at > visitors.shownFor) continue
+    if (!key.startsWith("from ") || now - failed.at > incoming.shownFor) continue
     rows.push({ ...refusedOrLost(failed), source: "inbound", state: failed.isRefusal ? "refused" : "backoff" })
   }
   return rows

@@ -49,7 +49,7 @@ export interface Machine<S> {
 export type Warned = Warning | StoreUnavailable
 
 /** What is told what a session finds out. */
-export interface Host {
+export interface SessionHandler {
   established(peer: NodeId): Effect.Effect<void>
   /** The peer said which run of its store this is. Returned is why it is refused, if it is. */
   ran?(peer: NodeId, instance: string, age: number): Effect.Effect<DuplicateNodeId | undefined>
@@ -96,7 +96,7 @@ export const damaged = "the database of this node is damaged"
 export const start = Effect.fnUntraced(function* <S>(
   connection: Connection,
   machine: Machine<S>,
-  host: Host
+  host: SessionHandler
 ): Effect.fn.Return<Running<S>, never, Store | Clock | Scope.Scope> {
   const store = yield* Store
   const clock = yield* Clock

@@ -107,7 +107,7 @@ const make = Effect.fnUntraced(function* () {
     const node = Roster.nodeOf(roster, link)
     const key = node === undefined ? undefined : mdnsKey(node)
     if (key !== undefined && Roster.candidateOf(roster, key) !== undefined) return key
-    return node !== undefined && table.lost.has(node) ? PeerTable.peerKey(node) : PeerTable.visitorKey(address.host)
+    return node !== undefined && table.lost.has(node) ? PeerTable.peerKey(node) : PeerTable.incomingKey(address.host)
   }
 
   const report = Effect.fnUntraced(function* (name: string, address: Address, failure: Failure) {
@@ -151,7 +151,7 @@ const make = Effect.fnUntraced(function* () {
         yield* ended(link, undefined, connection.remote, yield* resultOf(exit))
       }),
     recognise,
-    refused: (remote, failure) => report(PeerTable.visitorKey(remote.host), remote, failure)
+    refused: (remote, failure) => report(PeerTable.incomingKey(remote.host), remote, failure)
   })
 
   const [first, firstActions] = Roster.initial(
@@ -203,7 +203,7 @@ const make = Effect.fnUntraced(function* () {
         if (sighting._tag === "Duplicated") {
           const { address } = sighting
           return yield* report(
-            PeerTable.visitorKey(address.host),
+            PeerTable.incomingKey(address.host),
             address,
             new DuplicateNodeId({ nodeId: store.nodeId })
           )

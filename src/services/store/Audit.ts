@@ -10,17 +10,17 @@ import * as Hlc from "../../core/replica/Hlc.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Operation } from "../../core/replica/Operation.ts"
 import * as Replica from "../../core/replica/Replica.ts"
-import * as Reconcile from "../../core/replica/Ranges.ts"
+import * as Ranges from "../../core/replica/Ranges.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import * as Opaque from "./Opaque.ts"
-import * as State from "./StoreState.ts"
+import * as StoreState from "./StoreState.ts"
 
 export interface Audit {
   /** The last row that went by. */
-  readonly at: Reconcile.Position | undefined
+  readonly at: Ranges.Position | undefined
   readonly rows: number
   readonly digest: Digest.Digest
-  readonly counts: State.State["counts"]
+  readonly counts: StoreState.State["counts"]
   /** The greatest reading of each origin among the rows. */
   readonly tops: VectorClock.VectorClock
   readonly holdings: Replica.Holdings
@@ -31,7 +31,7 @@ export const begin: Audit = {
   at: undefined,
   rows: 0,
   digest: Digest.empty,
-  counts: State.empty.counts,
+  counts: StoreState.empty.counts,
   tops: VectorClock.empty,
   holdings: Replica.noHoldings,
   opaque: Opaque.nothing
@@ -40,29 +40,29 @@ export const begin: Audit = {
 /** After the next rows. */
 export const add = (audit: Audit, operations: ReadonlyArray<Operation>): Audit => {
   const last = operations.at(-1)
-  return last === undefined ? audit : { ...sum(audit, operations, []), at: Reconcile.positionOf(last) }
+  return last === undefined ? audit : { ...sum(audit, operations, []), at: Ranges.positionOf(last) }
 }
 
 /** After a commit: what it changed among the rows that went by. */
-export const amend = (audit: Audit, { writes, replaced }: Pick<State.Commit, "writes" | "replaced">): Audit => {
+export const amend = (audit: Audit, { writes, replaced }: Pick<StoreState.Commit, "writes" | "replaced">): Audit => {
   const { at } = audit
   if (at === undefined) return audit
-  const isPast = (operation: Operation) => Reconcile.PositionOrder(Reconcile.positionOf(operation), at) <= 0
+  const isPast = (operation: Operation) => Ranges.PositionOrder(Ranges.positionOf(operation), at) <= 0
   return sum(audit, writes.filter(isPast), replaced.filter(isPast))
 }
 
 /** The state that agrees with the rows, where `kept` does not; and what was wrong with it. */
 export const correct = (
   audit: Audit,
-  kept: State.State,
+  kept: StoreState.State,
   self: NodeId
-): { readonly state: State.State; readonly wrong: ReadonlyArray<string>; readonly moved: ReadonlySet<NodeId> } => {
+): { readonly state: StoreState.State; readonly wrong: ReadonlyArray<string>; readonly moved: ReadonlySet<NodeId> } => {
   const wrong: Array<string> = []
   const counts = { ...audit.counts, quarantine: kept.counts.quarantine }
   if (!Digest.equals(audit.digest, kept.digest)) {
     wrong.push(`the kept digest was ${Digest.toText(kept.digest)}, that of the rows is ${Digest.toText(audit.digest)}`)
   }
-  if (State.countNames.some((name) => counts[name] !== kept.counts[name]))
+  if (StoreState.countNames.some((name) => counts[name] !== kept.counts[name]))
     wrong.push("the kept counts were not those of the rows")
   const higher = VectorClock.difference(audit.tops, kept.tops)
   const own = VectorClock.get(audit.tops, self)
@@ -121,7 +121,7 @@ const sum = (audit: Audit, writes: ReadonlyArray<Operation>, replaced: ReadonlyA
     digest,
     tops,
     holdings: Replica.addHoldings(audit.holdings, changes),
-    counts: State.recount(audit.counts, writes, replaced, 0),
+    counts: StoreState.recount(audit.counts, writes, replaced, 0),
     opaque: Opaque.recount(audit.opaque, writes, replaced)
   }
 }

@@ -28,7 +28,7 @@ import * as Damage from "./Damage.ts"
 import * as Opaque from "./Opaque.ts"
 import * as KnownOrigins from "./KnownOrigins.ts"
 import * as RecentCommits from "./RecentCommits.ts"
-import * as State from "./StoreState.ts"
+import * as StoreState from "./StoreState.ts"
 
 /** Commits that a subscriber may be behind. After that it loses the oldest, and sees a gap in the versions. */
 const publishedCommits = 1_024
@@ -90,8 +90,8 @@ export const make = Effect.fnUntraced(function* (
   let version = 0
   let forgets = 0
   // What the file says of origins that never were leaves it with the first commit.
-  let unfounded = State.unfounded(backend.opened, nodeId)
-  let state = State.forget(State.withoutOutdated(backend.opened), unfounded)
+  let unfounded = StoreState.unfounded(backend.opened, nodeId)
+  let state = StoreState.forget(StoreState.withoutOutdated(backend.opened), unfounded)
   /** The first operation of each origin that the quota keeps out, as far as it was seen since the start or the last purge. */
   let overQuota = VectorClock.empty
   let audit: Audit.Audit | undefined
@@ -101,7 +101,7 @@ export const make = Effect.fnUntraced(function* (
     at: yield* clock.now,
     maxDriftMs: Number.isFinite(maxAheadMs) ? maxAheadMs : usualDriftMs
   }
-  yield* clock.witness(yield* resumed(State.highWater(state)))
+  yield* clock.witness(yield* resumed(StoreState.highWater(state)))
 
   const snapshot = (): Snapshot => ({
     version,
@@ -120,24 +120,24 @@ export const make = Effect.fnUntraced(function* (
   let wereFree = false
 
   const write = Effect.fnUntraced(function* (batch: Batch, synced: boolean, quota: Opaque.Quota | undefined) {
-    const save = (planned: State.Commit) => {
-      if (!State.isLasting(planned)) return Effect.succeed(planned)
+    const save = (planned: StoreState.Commit) => {
+      if (!StoreState.isLasting(planned)) return Effect.succeed(planned)
       const commit = withUnfounded(planned)
       return Effect.as(backend.commit(commit, synced), commit)
     }
     const look = Effect.gen(function* () {
       const held = yield* backend.held(batch.operations)
       wereFree = held.size === 0
-      return yield* Effect.catchTag(save(State.plan(state, held, batch, nodeId, quota)), "SlotTaken", Effect.die)
+      return yield* Effect.catchTag(save(StoreState.plan(state, held, batch, nodeId, quota)), "SlotTaken", Effect.die)
     })
     if (!wereFree) return yield* look
-    const hoped = State.plan(state, State.nothingHeld, batch, nodeId, quota)
+    const hoped = StoreState.plan(state, StoreState.nothingHeld, batch, nodeId, quota)
     // The backend finds out about the slots that are written, and about no others.
     const isUnsure = hoped.ignored > 0 || !HashMap.isEmpty(hoped.overQuota)
     return yield* isUnsure ? look : Effect.catchTag(save(hoped), "SlotTaken", () => look)
   })
 
-  const withUnfounded = (commit: State.Commit): State.Commit =>
+  const withUnfounded = (commit: StoreState.Commit): StoreState.Commit =>
     unfounded.size === 0
       ? commit
       : {
@@ -146,16 +146,16 @@ export const make = Effect.fnUntraced(function* (
         }
 
   /** The state after a commit that was made, with what was forgotten. */
-  const took = (commit: State.Commit) => {
+  const took = (commit: StoreState.Commit) => {
     state = commit.state
     version++
     if (commit.forgotten.size > 0) forgets++
-    if (State.isLasting(commit)) unfounded = State.nobody
+    if (StoreState.isLasting(commit)) unfounded = StoreState.nobody
   }
 
   const commit = Effect.fnUntraced(function* (batch: Batch, synced: boolean, quota?: Opaque.Quota) {
     const commit = yield* write(batch, synced, quota)
-    if (!State.isLasting(commit) && commit.wins.size === 0) return commit
+    if (!StoreState.isLasting(commit) && commit.wins.size === 0) return commit
     took(commit)
     if (audit !== undefined) audit = Audit.amend(audit, commit)
     recent.push(commit.writes, commit.wins)
@@ -198,7 +198,7 @@ export const make = Effect.fnUntraced(function* (
   const take = Effect.fnUntraced(function* (batch: Batch, quota: Opaque.Quota | undefined) {
     let high = Hlc.zero
     for (const { hlc } of batch.operations) high = Hlc.latest(high, hlc)
-    for (const reading of HashMap.values(State.evident(state, batch, nodeId))) high = Hlc.latest(high, reading)
+    for (const reading of HashMap.values(StoreState.evident(state, batch, nodeId))) high = Hlc.latest(high, reading)
     yield* clock.witness({ wall: high.wall, counter: high.counter })
     const before = version
     const taken = yield* commit(batch, false, quota)
@@ -242,7 +242,7 @@ export const make = Effect.fnUntraced(function* (
   })
 
   /** Writes a state that has no other rows than the one before. */
-  const commitState = Effect.fnUntraced(function* (planned: State.Commit) {
+  const commitState = Effect.fnUntraced(function* (planned: StoreState.Commit) {
     const commit = withUnfounded(planned)
     yield* backend.commit(commit, true).pipe(Effect.catchTag("SlotTaken", Effect.die))
     took(commit)
@@ -252,9 +252,9 @@ export const make = Effect.fnUntraced(function* (
 
   const forget = Effect.fnUntraced(function* (origins: ReadonlyArray<NodeId>) {
     const kept = KnownOrigins.keptOf(state, nodeId, origins)
-    const forgotten = kept.size > 0 ? State.nobody : new Set(origins)
+    const forgotten = kept.size > 0 ? StoreState.nobody : new Set(origins)
     if (forgotten.size > 0) {
-      yield* commitState({ ...State.withoutRows, state: State.forget(state, forgotten), forgotten })
+      yield* commitState({ ...StoreState.withoutRows, state: StoreState.forget(state, forgotten), forgotten })
     }
     return { forgotten: [...forgotten], kept }
   })
@@ -267,7 +267,7 @@ export const make = Effect.fnUntraced(function* (
     const { rows } = audit
     const { state: correct, wrong, moved } = Audit.correct(audit, state, nodeId)
     if (wrong.length > 0) {
-      yield* commitState({ ...State.withoutRows, state: correct, moved })
+      yield* commitState({ ...StoreState.withoutRows, state: correct, moved })
     }
     return { rows, digest: state.digest, corrected: wrong } satisfies Audited
   })
@@ -301,7 +301,7 @@ export const make = Effect.fnUntraced(function* (
             atLeastOne: true
           })
     if (!isDry && (operations.length > 0 || "origin" in scope)) {
-      const commit = withUnfounded(State.purge(state, run, scope, operations))
+      const commit = withUnfounded(StoreState.purge(state, run, scope, operations))
       yield* backend.commit(commit, false).pipe(Effect.catchTag("SlotTaken", Effect.die))
       took(commit)
       if (audit !== undefined) audit = Audit.amend(audit, commit)

@@ -7,10 +7,10 @@ import { byCodePoint, type NodeId } from "../../core/replica/NodeId.ts"
 import * as Replica from "../../core/replica/Replica.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import type { Kept, Origin } from "./Store.ts"
-import * as State from "./StoreState.ts"
+import * as StoreState from "./StoreState.ts"
 
 /** All of them: those with the most rows first. */
-export const list = ({ clock, tops, holdings }: State.State, self: NodeId): ReadonlyArray<Origin> =>
+export const list = ({ clock, tops, holdings }: StoreState.State, self: NodeId): ReadonlyArray<Origin> =>
   [...HashMap.keys(VectorClock.merge(clock, tops))]
     .map((node) => ({
       node,
@@ -22,7 +22,7 @@ export const list = ({ clock, tops, holdings }: State.State, self: NodeId): Read
     .sort((a, b) => b.rows - a.rows || byCodePoint(a.node, b.node))
 
 /** Those of `origins` that stay. */
-export const keptOf = (state: State.State, self: NodeId, origins: ReadonlyArray<NodeId>): ReadonlyMap<NodeId, Kept> => {
+export const keptOf = (state: StoreState.State, self: NodeId, origins: ReadonlyArray<NodeId>): ReadonlyMap<NodeId, Kept> => {
   const { clock, tops, holdings, purges } = state
   const kept = new Map<NodeId, Kept>()
   for (const node of origins) {
@@ -33,12 +33,12 @@ export const keptOf = (state: State.State, self: NodeId, origins: ReadonlyArray<
   }
   // No reading may be issued below one that was seen, also after a restart: one of the greatest ones stays.
   const gone = new Set(origins.filter((node) => !kept.has(node)))
-  const high = State.highWater(state)
+  const high = StoreState.highWater(state)
   const greatest = origins.find((node) => {
     const { wall, counter } = Hlc.latest(VectorClock.get(clock, node), VectorClock.get(tops, node))
     return gone.has(node) && wall === high.wall && counter === high.counter
   })
-  if (greatest !== undefined && Hlc.isAfter(high, State.highWater(State.forget(state, gone)))) {
+  if (greatest !== undefined && Hlc.isAfter(high, StoreState.highWater(StoreState.forget(state, gone)))) {
     kept.set(greatest, "latest")
   }
   return kept

@@ -10,12 +10,12 @@ import * as Merge from "../../core/replica/Merge.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Operation } from "../../core/replica/Operation.ts"
 import type { Quarantined } from "../../core/replica/Replica.ts"
-import * as State from "./StoreState.ts"
+import * as StoreState from "./StoreState.ts"
 
 export interface MemoryDisk {
   /** The identity of the replica, once there is one. */
   nodeId: NodeId | undefined
-  state: State.State
+  state: StoreState.State
   quarantine: ReadonlyArray<Quarantined>
   /** What other nodes have acknowledged. */
   acknowledged: Acknowledgements
@@ -31,7 +31,7 @@ export interface MemoryDisk {
 }
 
 interface Undo {
-  readonly state: State.State
+  readonly state: StoreState.State
   readonly acknowledged: Acknowledgements
   readonly quarantine: ReadonlyArray<Quarantined>
   readonly slots: ReadonlyArray<readonly [Merge.Slot, Operation | undefined]>
@@ -43,7 +43,7 @@ export const maxUnsynced = 64
 /** An empty disk. */
 export const make = (): MemoryDisk => ({
   nodeId: undefined,
-  state: State.empty,
+  state: StoreState.empty,
   quarantine: [],
   acknowledged: new Map(),
   rows: new Map(),
@@ -65,7 +65,7 @@ export const copy = ({ nodeId, state, quarantine, acknowledged, rows, history }:
 })
 
 /** Writes a commit. Gives false, and writes nothing, when a slot holds what the commit does not replace. */
-export const write = (disk: MemoryDisk, commit: State.Commit, synced: boolean): boolean => {
+export const write = (disk: MemoryDisk, commit: StoreState.Commit, synced: boolean): boolean => {
   const replaced = new Set(commit.replaced.map(Merge.slotOf))
   const slots = commit.writes.map(Merge.slotOf)
   if (slots.some((slot) => disk.rows.has(slot) && !replaced.has(slot))) return false
@@ -84,7 +84,7 @@ export const write = (disk: MemoryDisk, commit: State.Commit, synced: boolean): 
     ]
   }
   disk.state = commit.state
-  disk.quarantine = [...disk.quarantine, ...commit.quarantined].slice(-State.quarantineLimits.rows)
+  disk.quarantine = [...disk.quarantine, ...commit.quarantined].slice(-StoreState.quarantineLimits.rows)
   if (synced) disk.unsynced.length = 0
   else if (disk.unsynced.push(undo) > maxUnsynced) disk.unsynced.shift()
   return true

@@ -38,13 +38,13 @@ import {
 } from "./SqliteFile.ts"
 import * as SqliteAcknowledged from "./SqliteAcknowledged.ts"
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
-import * as Rows from "./SqliteRows.ts"
+import * as SqliteRows from "./SqliteRows.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
 import * as SqliteUpkeep from "./SqliteUpkeep.ts"
 import type { Commit } from "./StoreState.ts"
 import { quarantineLimits } from "./StoreState.ts"
-import * as Unavailable from "./SqliteError.ts"
+import * as SqliteError from "./SqliteError.ts"
 
 /** Rows that one statement inserts: more make the statement slower, fewer make more statements. */
 const insertBlock = 50
@@ -82,15 +82,15 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
   const fs = yield* FileSystem.FileSystem
   const file = databaseIn(home)
   // Before every commit, and so without the hop to another thread that an asynchronous look takes.
-  const fileNow = Unavailable.mapped(Effect.try(() => identityOf(file)))
+  const fileNow = SqliteError.mapped(Effect.try(() => identityOf(file)))
   const opened = yield* fileNow
-  const readable = readOnly ? yield* Unavailable.mapped(toRead(file)) : file
-  const { nodeId, state } = yield* Rows.state(
-    yield* Unavailable.mapped(sql`SELECT *, (SELECT count(*) FROM quarantine) AS quarantine FROM meta`),
-    yield* Unavailable.mapped(sql`SELECT * FROM clock`),
-    yield* Unavailable.mapped(SqliteSchema.purged(sql))
+  const readable = readOnly ? yield* SqliteError.mapped(toRead(file)) : file
+  const { nodeId, state } = yield* SqliteRows.state(
+    yield* SqliteError.mapped(sql`SELECT *, (SELECT count(*) FROM quarantine) AS quarantine FROM meta`),
+    yield* SqliteError.mapped(sql`SELECT * FROM clock`),
+    yield* SqliteError.mapped(SqliteSchema.purged(sql))
   )
-  const acknowledged = yield* Unavailable.mapped(SqliteAcknowledged.read(sql))
+  const acknowledged = yield* SqliteError.mapped(SqliteAcknowledged.read(sql))
   let synchronous = ""
   const upkeep = yield* SqliteUpkeep.make(sql)
 
@@ -103,8 +103,8 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
 
   const held = Effect.fnUntraced(function* (operations: Commit["writes"]) {
     const rows = yield* sql.unsafe(`SELECT o.* FROM ${slots}`, [slotsOf(operations)])
-    return new Map((yield* Rows.operations(rows)).map((operation) => [Merge.slotOf(operation), operation]))
-  }, Unavailable.mapped)
+    return new Map((yield* SqliteRows.operations(rows)).map((operation) => [Merge.slotOf(operation), operation]))
+  }, SqliteError.mapped)
 
   const within = <A, E>(body: (connection: Connection) => Effect.Effect<A, E>) => transaction(sql, body)
   const setSynchronous = Effect.fnUntraced(function* (level: "FULL" | "NORMAL") {
@@ -133,7 +133,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
       ({ reason }) => reason._tag === "NotFound",
       () => Effect.void
     ),
-    Unavailable.mapped
+    SqliteError.mapped
   )
 
   /** What an operation of the last page took: more sizes than a page of such has need not be looked at. */
@@ -141,7 +141,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
   const beyond = Effect.fnUntraced(function* (origin: NodeId, { wall, counter }: Reading, room: Room) {
     const limit = Math.min(rowsEnough(room), Math.ceil((1.25 * room.bytes) / typicalBytes) + 2)
     // Sizes first: a page of large operations must not be read only to be dropped.
-    const sizes = yield* Rows.sizes(
+    const sizes = yield* SqliteRows.sizes(
       yield* sql`SELECT wall, counter,
           ${envelopeBytes} + octet_length(op_id) + octet_length(row_id) + octet_length(data) AS size
         FROM operations WHERE origin = ${origin} AND (wall, counter) > (${wall}, ${counter})
@@ -158,8 +158,8 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
       WHERE origin = ${origin} AND (wall, counter) > (${wall}, ${counter})
         AND (wall, counter) <= (${last.wall}, ${last.counter})
       ORDER BY wall, counter, seq`
-    return { operations: yield* Rows.operations(rows), bytes, exhausted: length === sizes.length && length < limit }
-  }, Unavailable.mapped)
+    return { operations: yield* SqliteRows.operations(rows), bytes, exhausted: length === sizes.length && length < limit }
+  }, SqliteError.mapped)
 
   const range = Effect.fnUntraced(function* ({ after, until, maxBytes, maxOperations }: RangeRequest) {
     const room = { bytes: maxBytes, operations: maxOperations, atLeastOne: true }
@@ -169,7 +169,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     const within = sql`(kind, row_id, twin) > (${from.table}, ${from.row_id}, ${from.twin})
       AND (kind, row_id, twin) <= (${to.table}, ${to.row_id}, ${to.twin}) ORDER BY kind, row_id, twin`
     // Sizes first, as above.
-    const sizes = yield* Rows.sizes(
+    const sizes = yield* SqliteRows.sizes(
       yield* sql`SELECT wall, counter,
           ${envelopeBytes} + octet_length(op_id) + octet_length(row_id) + octet_length(data) AS size
         FROM operations WHERE ${within} LIMIT ${rowsEnough(room)}`
@@ -179,23 +179,23 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
       room
     )
     const rows = yield* sql`SELECT * FROM operations WHERE ${within} LIMIT ${length}`
-    return { operations: yield* Rows.operations(rows), exhausted: length === sizes.length }
-  }, Unavailable.mapped)
+    return { operations: yield* SqliteRows.operations(rows), exhausted: length === sizes.length }
+  }, SqliteError.mapped)
 
   const get = Effect.fnUntraced(function* (kind: Kind, rowId: string) {
     const rows = yield* sql`SELECT * FROM operations WHERE kind = ${kind} AND row_id = ${rowId} AND twin = ''`
-    return Option.fromUndefinedOr((yield* Rows.operations(rows))[0])
-  }, Unavailable.mapped)
+    return Option.fromUndefinedOr((yield* SqliteRows.operations(rows))[0])
+  }, SqliteError.mapped)
 
   const list: Backend["list"] = Effect.fnUntraced(function* (kind, { after = "", limit }) {
     const rows = yield* sql`SELECT * FROM operations
       WHERE kind = ${kind} AND row_id > ${after} AND twin = '' AND op_type <> 'delete'
       ORDER BY row_id LIMIT ${limit}`
-    return yield* Rows.operations(rows)
-  }, Unavailable.mapped)
+    return yield* SqliteRows.operations(rows)
+  }, SqliteError.mapped)
 
   const find = yield* SqliteSearch.make(sql, within, readOnly)
-  const search = (words: ReadonlyArray<string>, limit: number) => Unavailable.mapped(find(words, limit))
+  const search = (words: ReadonlyArray<string>, limit: number) => SqliteError.mapped(find(words, limit))
 
   const backup = Effect.fnUntraced(function* (destination: string) {
     yield* makePrivate(fs, destination)
@@ -203,10 +203,10 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
       return yield* new StoreUnavailable({ reason: "other", detail: `${destination} is the database itself` })
     }
     yield* Effect.scoped(copySnapshot(readable, destination))
-  }, Unavailable.mapped)
+  }, SqliteError.mapped)
 
-  const quarantine = Unavailable.mapped(
-    Effect.flatMap(sql`SELECT peer, reason, text FROM quarantine ORDER BY id`, Rows.quarantined)
+  const quarantine = SqliteError.mapped(
+    Effect.flatMap(sql`SELECT peer, reason, text FROM quarantine ORDER BY id`, SqliteRows.quarantined)
   )
   const damage = SqliteIntegrity.live(readable)
   return {
@@ -223,8 +223,8 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     quarantine,
     damage,
     acknowledged,
-    acknowledge: (news) => Unavailable.mapped(within((connection) => SqliteAcknowledged.write(connection, news))),
-    tombstones: (covered) => Unavailable.mapped(SqliteAcknowledged.count(sql, covered)),
+    acknowledge: (news) => SqliteError.mapped(within((connection) => SqliteAcknowledged.write(connection, news))),
+    tombstones: (covered) => SqliteError.mapped(SqliteAcknowledged.count(sql, covered)),
     backup,
     upkeep: readOnly ? Effect.void : upkeep.run
   } satisfies Backend
@@ -244,7 +244,7 @@ const copySnapshot = Effect.fnUntraced(function* (file: string, destination: str
 const failureOfCommit = (error: SqlError | StoreUnavailable) =>
   Predicate.isTagged(error, "SqlError") && error.reason._tag === "UniqueViolation"
     ? new SlotTaken()
-    : Unavailable.fromCause(error)
+    : SqliteError.fromCause(error)
 
 /** The statements of a commit. */
 const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit: Commit, hasPurged: boolean) {
@@ -257,7 +257,7 @@ const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit:
   }
   for (let start = 0; start < writes.length; start += insertBlock) {
     const block = writes.slice(start, start + insertBlock)
-    yield* run(insert(block.length), block.flatMap(Rows.parameters))
+    yield* run(insert(block.length), block.flatMap(SqliteRows.parameters))
   }
   for (const operation of writes) {
     const shown = SqliteSchema.shownOf(operation.data)
@@ -273,7 +273,7 @@ const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit:
         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
           value ->> 8
         FROM json_each(?)`,
-      [JSON.stringify(Array.from(moved, (node) => Rows.clockEntry(state, node)))]
+      [JSON.stringify(Array.from(moved, (node) => SqliteRows.clockEntry(state, node)))]
     )
   }
   if (forgotten.size > 0) {
@@ -292,7 +292,7 @@ const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit:
     yield* run(
       `INSERT INTO purged SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
         value ->> 6, value ->> 7, value ->> 8 FROM json_each(?)`,
-      [JSON.stringify(Purge.toList(state.purges).map(Rows.purgedEntry))]
+      [JSON.stringify(Purge.toList(state.purges).map(SqliteRows.purgedEntry))]
     )
   }
   const { digest, counts } = state

@@ -15,7 +15,7 @@ import {
   versionOf
 } from "./SqliteFile.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
-import * as Unavailable from "./SqliteError.ts"
+import * as SqliteError from "./SqliteError.ts"
 
 export interface Report {
   readonly bytes: number
@@ -40,7 +40,7 @@ export const isLocked = Effect.fn("SqliteCheck.isLocked")(
     const lock = join(home, "lock")
     if (!(yield* fs.exists(lock))) return false
     const reader = yield* connect({ filename: lock, readonly: true })
-    return yield* Unavailable.mapped(reader`SELECT count(*) FROM sqlite_schema`).pipe(
+    return yield* SqliteError.mapped(reader`SELECT count(*) FROM sqlite_schema`).pipe(
       Effect.as(false),
       Effect.catchTag("StoreUnavailable", (error) =>
         error.reason === "locked" ? Effect.succeed(true) : Effect.fail(error)
@@ -48,7 +48,7 @@ export const isLocked = Effect.fn("SqliteCheck.isLocked")(
     )
   },
   Effect.scoped,
-  Unavailable.opening
+  SqliteError.opening
 )
 
 /** Looks at the database of `home`; none when there is no file. `isInUse` says that somebody may be writing to it. */
@@ -85,7 +85,7 @@ export const inspect = Effect.fn("SqliteCheck.inspect")(
     })
   },
   Effect.scoped,
-  Unavailable.opening
+  SqliteError.opening
 )
 
 const decodeDamage = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ quick_check: Schema.String })))

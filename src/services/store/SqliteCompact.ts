@@ -24,7 +24,7 @@ import {
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
 import { discard, replace } from "./SqliteReplace.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
-import * as Unavailable from "./SqliteError.ts"
+import * as SqliteError from "./SqliteError.ts"
 
 /** Bytes that the database took, with its log, and that it takes. */
 export interface Compacted {
@@ -53,7 +53,7 @@ export const compact = Effect.fn("SqliteCompact.compact")(
     return { before, after: yield* sizeOf(database) } satisfies Compacted
   },
   Effect.scoped,
-  Unavailable.opening,
+  SqliteError.opening,
   Effect.provide(NodeFileSystem.layer)
 )
 

@@ -19,7 +19,7 @@ import * as SqliteLog from "./SqliteLog.ts"
 import { discard } from "./SqliteReplace.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
-import * as Unavailable from "./SqliteError.ts"
+import * as SqliteError from "./SqliteError.ts"
 
 export interface Options {
   /** The data directory. It is made when it is missing. */
@@ -119,7 +119,7 @@ export const open = Effect.fnUntraced(function* ({ home, readOnly = false, lockW
   }
   yield* holdLock({ home, lockWait })
   return yield* openLocked(home)
-}, Unavailable.opening)
+}, SqliteError.opening)
 
 /** Makes the directory if it is missing, and holds its lock until the scope closes: nobody else writes to the database meanwhile. */
 export const holdLock = Effect.fnUntraced(function* ({ home, lockWait = 3_000 }: Pick<Options, "home" | "lockWait">) {
@@ -129,12 +129,12 @@ export const holdLock = Effect.fnUntraced(function* ({ home, lockWait = 3_000 }:
   const lock = join(home, "lock")
   yield* makePrivate(fs, lock)
   const guard = yield* connect({ filename: lock })
-  yield* Effect.retry(Unavailable.mapped(guard.unsafe("BEGIN EXCLUSIVE")), {
+  yield* Effect.retry(SqliteError.mapped(guard.unsafe("BEGIN EXCLUSIVE")), {
     while: ({ reason }) => reason === "locked",
     schedule: Schedule.spaced("50 millis"),
     times: Math.ceil(lockWait / 50)
   })
-}, Unavailable.opening)
+}, SqliteError.opening)
 
 /** Opens the database of `home`, whose lock the caller holds, and makes it current. */
 export const openLocked = Effect.fnUntraced(function* (home: string) {
@@ -168,7 +168,7 @@ export const openLocked = Effect.fnUntraced(function* (home: string) {
   const earlier = yield* sql`SELECT 1 FROM sqlite_schema WHERE name = 'search_mark'`
   if (earlier.length > 0) yield* transaction(sql, SqliteSearch.dropEarlier)
   return sql
-}, Unavailable.opening)
+}, SqliteError.opening)
 
 /**
  * The name by which a database is opened to read it. SQLite makes files beside one in WAL mode, also to read. Where this user
@@ -238,7 +238,7 @@ const pragmas = [
 export const connect = (config: SqliteClient.SqliteClientConfig) =>
   SqliteClient.make({ ...config, disableWAL: true, prepareCacheTTL: "5 seconds" }).pipe(
     Effect.provide(Reactivity.layer),
-    Unavailable.opening
+    SqliteError.opening
   )
 
 export const versionOf = (sql: Client) =>

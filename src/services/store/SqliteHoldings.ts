@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import type { Connection } from "effect/sql/SqlConnection"
 import * as Digest from "../../core/replica/Digest.ts"
 import * as Replica from "../../core/replica/Replica.ts"
-import * as Rows from "./SqliteRows.ts"
+import * as SqliteRows from "./SqliteRows.ts"
 
 /** Rows that are read at once. */
 const page = 2_000
@@ -23,7 +23,7 @@ export const write = Effect.fnUntraced(function* (connection: Connection) {
     const last = rows.at(-1)
     if (last === undefined) break
     after = Number(last["seq"])
-    const operations = yield* Rows.operations(rows)
+    const operations = yield* SqliteRows.operations(rows)
     holdings = Replica.addHoldings(
       holdings,
       operations.map((operation) => [operation.hlc.node, { rows: 1, digest: Digest.ofOperation(operation) }])

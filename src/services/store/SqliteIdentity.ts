@@ -11,7 +11,7 @@ import { NodeId } from "../../core/replica/NodeId.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
 import { databaseIn, freshNodeId, open, transaction } from "./SqliteFile.ts"
 import * as SqliteReissue from "./SqliteReissue.ts"
-import * as Unavailable from "./SqliteError.ts"
+import * as SqliteError from "./SqliteError.ts"
 
 /** The identity that a replica had, and the one that it has from now on. */
 export interface Renewed {
@@ -54,7 +54,7 @@ export const renewAs = Effect.fn("SqliteIdentity.renew")(
     return { before, nodeId, reissued } satisfies Renewed
   },
   Effect.scoped,
-  Unavailable.opening
+  SqliteError.opening
 )
 
 const decodeMeta = Schema.decodeUnknownEffect(Schema.Tuple([Schema.Struct({ node_id: NodeId })]))

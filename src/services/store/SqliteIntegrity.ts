@@ -7,7 +7,7 @@ import { extname } from "node:path"
 import { Worker } from "node:worker_threads"
 import { kinds } from "../../core/replica/Merge.ts"
 import type { StoreUnavailable } from "../node/NodeFailure.ts"
-import * as Unavailable from "./SqliteError.ts"
+import * as SqliteError from "./SqliteError.ts"
 
 /** What is wrong with the database that others use as well; nothing when the list is empty. */
 export const live = (file: string) => run({ file, isCopy: false, views: kinds })
@@ -33,7 +33,7 @@ const run = (workerData: Task): Effect.Effect<ReadonlyArray<string>, StoreUnavai
   }).pipe(
     Effect.flatMap(decodeAnswer),
     Effect.flatMap((answer) => ("problems" in answer ? Effect.succeed(answer.problems) : Effect.fail(answer.error))),
-    Unavailable.mapped
+    SqliteError.mapped
   )
 
 const decodeAnswer = Schema.decodeUnknownEffect(

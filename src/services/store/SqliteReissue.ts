@@ -12,7 +12,7 @@ import type { Operation } from "../../core/replica/Operation.ts"
 import * as Replica from "../../core/replica/Replica.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import * as Opaque from "./Opaque.ts"
-import * as Rows from "./SqliteRows.ts"
+import * as SqliteRows from "./SqliteRows.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 
 /** How far ahead of `now` others may be, whose rows the new ones come after (ms). */
@@ -29,8 +29,8 @@ export const write = Effect.fnUntraced(function* (
   const run = (statement: string, parameters: ReadonlyArray<unknown>) =>
     connection.execute(statement, parameters, undefined)
   const rows = yield* run("SELECT *, 0 AS quarantine FROM meta", [])
-  const { state } = yield* Rows.state(rows, yield* run("SELECT * FROM clock", []), [])
-  const own = yield* Rows.operations(
+  const { state } = yield* SqliteRows.state(rows, yield* run("SELECT * FROM clock", []), [])
+  const own = yield* SqliteRows.operations(
     yield* run("SELECT * FROM operations WHERE origin = ? ORDER BY wall, counter, seq", [before])
   )
   const late = own.filter(({ hlc }) => hlc.wall > now)
@@ -55,7 +55,7 @@ export const write = Effect.fnUntraced(function* (
     yield* run(
       `INSERT INTO operations (kind, row_id, twin, origin, wall, counter, op_id, op_type, data, timestamp, shown)
         VALUES (?,?,?,?,?,?,?,?,?,?,?)`,
-      [...Rows.parameters(operation), SqliteSchema.shownOf(operation.data) ?? null]
+      [...SqliteRows.parameters(operation), SqliteSchema.shownOf(operation.data) ?? null]
     )
   }
   const digest = Digest.subtract(Digest.add(state.digest, sumOf(anew)), sumOf(late))
@@ -83,7 +83,7 @@ export const write = Effect.fnUntraced(function* (
     yield* run(
       `INSERT INTO clock (origin, wall, counter, top_wall, top_counter, held_rows, held_high, held_low, opaque_bytes)
         VALUES (?,?,?,?,?,?,?,?,?)`,
-      Rows.clockEntry({ ...state, clock: claims, tops, holdings, opaque }, node)
+      SqliteRows.clockEntry({ ...state, clock: claims, tops, holdings, opaque }, node)
     )
   }
   return late.length

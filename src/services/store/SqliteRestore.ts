@@ -14,7 +14,7 @@ import * as SqliteLog from "./SqliteLog.ts"
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
 import { discard, replace } from "./SqliteReplace.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
-import * as Unavailable from "./SqliteError.ts"
+import * as SqliteError from "./SqliteError.ts"
 
 /** What became of the files. `kept` is where the database is now that was there before. */
 export interface Restored {
@@ -40,7 +40,7 @@ export const restore = Effect.fn("SqliteRestore.restore")(
     return yield* Effect.ensuring(put(file, incoming, database), Effect.ignore(discard(incoming)))
   },
   Effect.scoped,
-  Unavailable.opening,
+  SqliteError.opening,
   Effect.provide(NodeFileSystem.layer)
 )
 

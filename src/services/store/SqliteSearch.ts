@@ -17,8 +17,8 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Operation } from "../../core/replica/Operation.ts"
 import * as Search from "../../core/replica/Search.ts"
 import { pageLength } from "./Sizes.ts"
-import * as Rows from "./SqliteRows.ts"
-import * as Unavailable from "./SqliteError.ts"
+import * as SqliteRows from "./SqliteRows.ts"
+import * as SqliteError from "./SqliteError.ts"
 
 /** How much one transaction takes in: others wait for it. */
 const slice = { operations: 1_000, bytes: 4 * 1024 * 1024, atLeastOne: true }
@@ -94,7 +94,7 @@ export const make = Effect.fnUntraced(function* (sql: SqliteClient, transaction:
         WHERE words MATCH ${`${query}*`} ORDER BY o.wall DESC, o.counter DESC, o.origin DESC LIMIT ${limit}
       )
       ORDER BY wall DESC, counter DESC, origin DESC`
-    return yield* Rows.operations(rows)
+    return yield* SqliteRows.operations(rows)
   })
 
   return (words: ReadonlyArray<string>, limit: number) =>
@@ -103,7 +103,7 @@ export const make = Effect.fnUntraced(function* (sql: SqliteClient, transaction:
 
 /** Runs what uses the index; once more without an index, if it is damaged. That is no damage of the rows: it is made anew. */
 export const mending = <A, E, R>(transaction: Transaction, use: Effect.Effect<A, E, R>) =>
-  Effect.catchIf(use, Unavailable.isOfIndex, () => Effect.andThen(transaction(drop), use))
+  Effect.catchIf(use, SqliteError.isOfIndex, () => Effect.andThen(transaction(drop), use))
 
 /** Whether the file has an index. */
 const exists = (sql: SqliteClient) =>
@@ -140,7 +140,7 @@ export const takeOut = Effect.fnUntraced(function* (connection: Connection, limi
   const rows = yield* run("SELECT * FROM words_gone ORDER BY seq LIMIT ?", [limit])
   const last = rows.at(-1)
   if (last === undefined) return false
-  for (const [index, operation] of (yield* Rows.operations(rows)).entries()) {
+  for (const [index, operation] of (yield* SqliteRows.operations(rows)).entries()) {
     const text = indexedOf(operation)
     if (text === undefined) continue
     yield* run("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", [rows[index]?.["seq"], text])
@@ -187,7 +187,7 @@ const indexSlice = Effect.fnUntraced(function* (connection: Connection) {
     `SELECT * FROM operations WHERE seq > (SELECT seq FROM words_mark) AND seq <= ? AND kind IN (${kinds}) ORDER BY seq`,
     [last.seq]
   )
-  const operations = yield* Rows.operations(rows)
+  const operations = yield* SqliteRows.operations(rows)
   const seqs = yield* Effect.orDie(decodeSeqs(rows))
   const entries = operations.flatMap((operation, index) => {
     const text = indexedOf(operation)

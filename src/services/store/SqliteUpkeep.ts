@@ -11,7 +11,7 @@ import { Effect, Queue, Schema } from "effect"
 import type { StoreUnavailable } from "../node/NodeFailure.ts"
 import { busyTimeout, type Client, transaction } from "./SqliteFile.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
-import * as Unavailable from "./SqliteError.ts"
+import * as SqliteError from "./SqliteError.ts"
 
 /** How long nothing must have been written before a step (ms), how long a step waits for the next, and how long after a failure. */
 export const times = { quiet: 2_000, pause: 20, retry: 60_000 } as const
@@ -91,7 +91,7 @@ export const make = Effect.fnUntraced(function* (sql: Client): Effect.fn.Return<
       yield* Effect.sleep(times.retry)
     }
   }).pipe(
-    Unavailable.mapped,
+    SqliteError.mapped,
     Effect.catch((error) =>
       error.reason === "corrupt"
         ? Effect.fail(error)

@@ -19,7 +19,7 @@ export type Enter = (hasTicket: boolean) => Effect.Effect<void, Dropped>
 /** How often it is told that arrivals are refused for one limit, in ms. */
 const reportEvery = 60_000
 
-export interface Door<A> {
+export interface ListenerOptions<A> {
   readonly host: string | undefined
   readonly port: number
   /** How long it may take from the first packet until somebody has proved itself. */
@@ -31,7 +31,7 @@ export interface Door<A> {
 }
 
 /** Opens the port and returns its number. */
-export const open = Effect.fnUntraced(function* <A>(door: Door<A>) {
+export const open = Effect.fnUntraced(function* <A>(door: ListenerOptions<A>) {
   const fibers = yield* FiberSet.make()
   const run = yield* FiberSet.runtime(fibers)()
   const clock = yield* Clock.Clock
@@ -146,7 +146,7 @@ const remoteOf = ({ remoteAddress, remotePort }: Socket): Address | undefined =>
     ? undefined
     : { host: remoteAddress.replace(/^::ffff:(?=\d+\.)/i, ""), port: remotePort }
 
-const listenFailed = ({ host, port }: Pick<Door<unknown>, "host" | "port">, cause: unknown) => {
+const listenFailed = ({ host, port }: Pick<ListenerOptions<unknown>, "host" | "port">, cause: unknown) => {
   const address = formatAddress({ host: host ?? "*", port })
   const known = listenErrors[codeOf(cause)]
   if (known === undefined) return new ListenFailed({ address, detail: diagnose(cause).detail, cause })

@@ -9,7 +9,7 @@ import { Cause, Context, Deferred, Effect, Exit, FiberSet, Layer, Queue, Random,
 import { PeerClosed } from "../../core/sync/SyncFailure.ts"
 import { nonceLength, showTicket } from "../../core/sync/Handshake.ts"
 import { ListenFailed, PeerUnreachable } from "../node/NodeFailure.ts"
-import type { Connection, Host, Incoming } from "./Transport.ts"
+import type { Connection, ConnectionHandler, Incoming } from "./Transport.ts"
 import { type Address, formatAddress } from "../../core/peers/Address.ts"
 
 /** Frames that wait to be taken. When there is no room, the sender waits. */
@@ -25,7 +25,7 @@ export interface Terms {
   /** Bytes of the largest frame that it takes. */
   readonly maxRecvBytes: number
   /** How it recognises a ticket, when it is dialled, and the one that it shows, when it dials. */
-  readonly recognise?: Host["recognise"] | undefined
+  readonly recognise?: ConnectionHandler["recognise"] | undefined
   readonly ticket?: Redacted.Redacted<string> | undefined
 }
 

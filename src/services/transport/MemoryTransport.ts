@@ -1,7 +1,7 @@
 /** Transport over a network inside this process: one host of it. */
 import { Effect, Layer, Redacted } from "effect"
 import type { Address } from "../../core/peers/Address.ts"
-import { type Host, Transport } from "./Transport.ts"
+import { type ConnectionHandler, Transport } from "./Transport.ts"
 import * as MemoryNetwork from "./MemoryNetwork.ts"
 
 export interface Options {
@@ -37,7 +37,7 @@ const make = Effect.fnUntraced(function* ({
   const network = yield* MemoryNetwork.ofProcess
   const terms = { host, form, revision, maxRecvBytes }
 
-  const listen = Effect.fn("Transport.listen")(function* (host: Host) {
+  const listen = Effect.fn("Transport.listen")(function* (host: ConnectionHandler) {
     const serve: MemoryNetwork.Serve = (connection) => host.serve(connection, Effect.void)
     return { port: yield* network.listen({ ...terms, recognise: host.recognise }, port, serve) }
   })

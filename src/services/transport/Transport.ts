@@ -42,7 +42,7 @@ export interface Connection {
 }
 
 /** What a listener does with who comes. */
-export interface Host {
+export interface ConnectionHandler {
   /**
    * Serves one connection, in its own scope and fiber; the connection is closed when it ends. It runs `proved` when the other
    * side has proved that it may be here: until then it has little room, and the time of the handshake.
@@ -71,7 +71,7 @@ export class Transport extends Context.Service<
     /** Bytes that only this host has, the same after a restart. A transport without them gives no tickets. */
     readonly secret?: Redacted.Redacted<Uint8Array>
     /** Listens until the scope closes. Port 0 takes any free port; the port taken is returned. */
-    listen(host: Host): Effect.Effect<{ readonly port: number }, ListenFailed, Scope.Scope>
+    listen(host: ConnectionHandler): Effect.Effect<{ readonly port: number }, ListenFailed, Scope.Scope>
     /** Dials one address, and shows a ticket of the node there. The connection lives in the scope of the caller. */
     dial(
       address: Address,

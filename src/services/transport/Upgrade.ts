@@ -62,7 +62,7 @@ export const revisionOf = (fields: IncomingMessage["headers"]): 1 | 2 => {
 }
 
 /** The request of a dialler that hangs up, with the reason. */
-export const farewell = (reason: TlsReason): string => {
+export const refusalResponse = (reason: TlsReason): string => {
   const known = isOfFirst(reason) ? reason : "untrusted"
   const fields = [`${headers.refused}: ${known}`, `${headers.verdict}: ${reason}`]
   return [`GET ${path} HTTP/1.1`, "Host: feral-sync", "Connection: close", ...fields, "", ""].join("\r\n")

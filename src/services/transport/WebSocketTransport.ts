@@ -10,12 +10,12 @@ import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
 import { WebSocket, WebSocketServer } from "ws"
 import { nonceLength, showTicket } from "../../core/sync/Handshake.ts"
-import * as Policy from "../../core/sync/v1/V1Policy.ts"
+import * as V1Policy from "../../core/sync/v1/V1Policy.ts"
 import { Config } from "../node/Config.ts"
 import { PeerUnreachable, TlsHandshakeFailed, type TlsMaterialInvalid } from "../node/NodeFailure.ts"
 import { type Channel, Tls } from "./tls/Tls.ts"
 import { diagnose } from "./tls/Diagnosis.ts"
-import { type Connection, type Host, Transport, type WebSocketOptions } from "./Transport.ts"
+import { type Connection, type ConnectionHandler, Transport, type WebSocketOptions } from "./Transport.ts"
 import { type Address, formatAddress } from "../../core/peers/Address.ts"
 import * as Listener from "./Listener.ts"
 import * as Recent from "./Recent.ts"
@@ -63,7 +63,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
   const provenLimits = { ...limits, maxPayload: Math.max(settings.legacyMaxRecvBytes, oldLimits.maxPayload) }
   const proven = Recent.make<string>(addressesKept)
   const rules = { ...settings, mode: tls.mode }
-  const letsOldIn = (tls: Connection["tls"]) => Policy.refusalOfComer(rules, tls, "") === undefined
+  const letsOldIn = (tls: Connection["tls"]) => V1Policy.refusalOfComer(rules, tls, "") === undefined
 
   const dial = Effect.fn("Transport.dial")(function* (address: Address, ticket?: Redacted.Redacted<string>) {
     // What a failed attempt has opened is closed with it, not only with the scope of the caller.
@@ -80,8 +80,8 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
     const url = `ws://${formatAddress({ ...address, host: address.host.replace(/%.*$/, "") })}${Upgrade.path}`
     if (!URL.canParse(url)) return yield* unreachable(address, "this is no address")
     // Named so by the user: TLS is not tried, for each such try is an error in the log of such a node.
-    if (Policy.isDialledPlain(rules, address)) return yield* dialPlain(address, url)
-    const channel = yield* Effect.result(tls.dial(address, Upgrade.farewell))
+    if (V1Policy.isDialledPlain(rules, address)) return yield* dialPlain(address, url)
+    const channel = yield* Effect.result(tls.dial(address, Upgrade.refusalResponse))
     if (Result.isFailure(channel)) return yield* channel.failure
     return yield* dialTls(address, url, channel.success, ticket)
   })
@@ -162,7 +162,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
       })
     })
 
-  const listen = Effect.fn("Transport.listen")(function* (host: Host) {
+  const listen = Effect.fn("Transport.listen")(function* (host: ConnectionHandler) {
     const serverOf = (limits: typeof oldLimits) =>
       new WebSocketServer({ ...limits, noServer: true, clientTracking: false, handleProtocols: () => false })
     const [upgrades, strangeUpgrades, provenUpgrades] = [serverOf(limits), serverOf(oldLimits), serverOf(provenLimits)]
@@ -217,7 +217,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
 
     /** An existing FERAL node without TLS, where the policy lets it in. */
     const admitPlain = Effect.fnUntraced(function* (raw: Socket, remote: Address, enter: Listener.Enter) {
-      const refusal = Policy.refusalOfComer(rules, "none", formatAddress(remote))
+      const refusal = V1Policy.refusalOfComer(rules, "none", formatAddress(remote))
       if (refusal !== undefined) {
         const asked = yield* Latch.make(false)
         yield* Effect.forkScoped(
@@ -226,7 +226,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
         return yield* Upgrade.refusePlain(raw, () => asked.openUnsafe())
       }
       const request = yield* Effect.catchTag(Upgrade.request(raw), "Distrusted", () =>
-        Effect.fail(new Upgrade.Dropped({ reason: "a farewell without TLS" }))
+        Effect.fail(new Upgrade.Dropped({ reason: "a refusal without TLS" }))
       )
       yield* enter(false)
       const socket = yield* accept(oldUpgrades(remote), request, [])

@@ -55,7 +55,7 @@ describe("Admission", () => {
     const port = new Port()
     times(1_000, () => port.stranger("bad"))
     times(1_000, () => port.arrive("bad"))
-    assert.strictEqual(port.in("stranger"), limits.strangersPerNetwork)
+    assert.strictEqual(port.in("pending"), limits.pendingPerNetwork)
     assert.strictEqual(port.in("arriving"), limits.arrivingPerNetwork)
     assert.isNumber(port.member("good"))
   })
@@ -65,7 +65,7 @@ describe("Admission", () => {
     times(100, (n) => assert.isNumber(port.member(`member ${n}`)))
     times(1_000, (n) => port.stranger(`bad ${n}`))
     times(1_000, (n) => port.arrive(`bad ${n}`))
-    assert.strictEqual(port.in("stranger"), limits.strangers)
+    assert.strictEqual(port.in("pending"), limits.pending)
     assert.isAtMost(port.in("arriving"), limits.arriving)
     assert.strictEqual(port.in("proven"), 100)
     assert.strictEqual(port.stranger("good"), "all")
@@ -80,7 +80,7 @@ describe("Admission", () => {
 
   it("who says nothing after the upgrade gives its place to a newcomer after a while", () => {
     const port = new Port()
-    times(limits.strangersPerNetwork, () => port.stranger("shared"))
+    times(limits.pendingPerNetwork, () => port.stranger("shared"))
     assert.strictEqual(port.stranger("shared"), "network")
     port.now += limits.patience
     const arrived = port.arrive("shared")
@@ -93,12 +93,12 @@ describe("Admission", () => {
   it("when strangers have taken all their room, the network that has the most gives way", () => {
     const port = new Port()
     const honest = port.stranger("honest")
-    for (const bad of ["x", "y", "z"]) times(limits.strangersPerNetwork, () => port.stranger(bad))
-    times(limits.strangersPerNetwork - 1, () => port.stranger("w"))
+    for (const bad of ["x", "y", "z"]) times(limits.pendingPerNetwork, () => port.stranger(bad))
+    times(limits.pendingPerNetwork - 1, () => port.stranger("w"))
     port.now += limits.patience
     assert.isNumber(port.stranger("another"))
     assert.isTrue(typeof honest === "number" && port.admission.has(honest))
-    assert.strictEqual(port.in("stranger", "x"), limits.strangersPerNetwork - 1)
+    assert.strictEqual(port.in("pending", "x"), limits.pendingPerNetwork - 1)
   })
 
   it("members of one network leave room for others, and give way to nobody", () => {
@@ -122,7 +122,7 @@ describe("Admission", () => {
       const id = port.arrive("shared")
       if (typeof id === "number") port.enter(id, true)
     })
-    assert.deepStrictEqual([port.in("known"), port.in("stranger")], [limits.knownPerNetwork, 3])
+    assert.deepStrictEqual([port.in("known"), port.in("pending")], [limits.knownPerNetwork, 3])
   })
 
   it("who had to give way does not come in through its upgrade", () => {
@@ -200,7 +200,7 @@ describe("Admission", () => {
         assert.isTrue(port.admission.size <= limits.total)
         const rooms = [
           ["arriving", limits.arriving, limits.arrivingPerNetwork],
-          ["stranger", limits.strangers, limits.strangersPerNetwork],
+          ["pending", limits.pending, limits.pendingPerNetwork],
           ["known", limits.known, limits.knownPerNetwork]
         ] as const
         for (const [room, inAll] of rooms) assert.isTrue(sizeOf(room) <= inAll, room)

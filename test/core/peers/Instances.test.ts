@@ -42,13 +42,13 @@ describe("Instances", () => {
 
   it("when one of two copies has stopped, the other is let in after a while", () => {
     const copied = met(["a", 0, 50_000], ["b", 0, 50_000])
-    const later = Instances.hear(copied, node, "a", 50_000 + limits.memory + 1)
+    const later = Instances.onInstance(copied, node, "a", 50_000 + limits.memory + 1)
     assert.isTrue(Instances.isCopied(copied, node, 50_000 + limits.memory))
     assert.isFalse(Instances.isCopied(later, node, 50_000 + limits.memory + 1))
   })
 
   it("a sign of life of what was never met, or was forgotten, says nothing", () => {
-    assert.strictEqual(Instances.hear(Instances.empty, node, "a", 5).size, 0)
+    assert.strictEqual(Instances.onInstance(Instances.empty, node, "a", 5).size, 0)
   })
 
   it("what is kept is bounded, in nodes and in instances", () => {
@@ -72,7 +72,7 @@ describe("Instances", () => {
         now += life % 100_000
         // It is met at its end, and its last words are read up to the margin later.
         instances = Instances.begin(instances, node, { instance: `${n}`, from, until: now })
-        instances = Instances.hear(instances, node, `${n}`, now + (late % limits.margin))
+        instances = Instances.onInstance(instances, node, `${n}`, now + (late % limits.margin))
         assert.isFalse(Instances.isCopied(instances, node, now))
         now += pause % 10_000
       })

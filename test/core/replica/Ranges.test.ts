@@ -2,26 +2,26 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary } from "effect"
 import * as Digest from "../../../src/core/replica/Digest.ts"
 import type { Operation } from "../../../src/core/replica/Operation.ts"
-import * as Reconcile from "../../../src/core/replica/Ranges.ts"
+import * as Ranges from "../../../src/core/replica/Ranges.ts"
 import { integer, operations, runs } from "../../support/Generators.ts"
 import { node, write } from "../../support/Network.ts"
 
 const inOrder = (rows: ReadonlyArray<Operation>) => [
   ...new Map(
     rows
-      .toSorted((a, b) => Reconcile.PositionOrder(Reconcile.positionOf(a), Reconcile.positionOf(b)))
-      .map((row) => [JSON.stringify(Reconcile.positionOf(row)), row])
+      .toSorted((a, b) => Ranges.PositionOrder(Ranges.positionOf(a), Ranges.positionOf(b)))
+      .map((row) => [JSON.stringify(Ranges.positionOf(row)), row])
   ).values()
 ]
 
-const within = (rows: ReadonlyArray<Operation>, range: Reconcile.Range) =>
-  rows.filter((row) => Reconcile.contains(range, Reconcile.positionOf(row)))
+const within = (rows: ReadonlyArray<Operation>, range: Ranges.Range) =>
+  rows.filter((row) => Ranges.contains(range, Ranges.positionOf(row)))
 
-const splitOf = (rows: ReadonlyArray<Operation>, range: Reconcile.Range) =>
-  Reconcile.add(Reconcile.split(range), within(rows, range))
+const splitOf = (rows: ReadonlyArray<Operation>, range: Ranges.Range) =>
+  Ranges.add(Ranges.split(range), within(rows, range))
 
 /** What a row means: an insert and an update of the same content are the same. */
-const meaning = (row: Operation) => JSON.stringify([Reconcile.positionOf(row), Digest.toText(Digest.ofOperation(row))])
+const meaning = (row: Operation) => JSON.stringify([Ranges.positionOf(row), Digest.toText(Digest.ofOperation(row))])
 
 const digestOf = (rows: ReadonlyArray<Operation>) =>
   rows.reduce((sum, row) => Digest.add(sum, Digest.ofOperation(row)), Digest.empty)
@@ -36,12 +36,12 @@ describe("Reconcile", () => {
     [many, operations, integer(1, 40)],
     ([plain, strange, page]) => {
       const rows = inOrder([...plain, ...strange])
-      let split = Reconcile.split(Reconcile.whole)
+      let split = Ranges.split(Ranges.whole)
       for (let start = 0; start < rows.length; start += page) {
-        split = Reconcile.add(split, rows.slice(start, start + page))
+        split = Ranges.add(split, rows.slice(start, start + page))
       }
-      const parts = Reconcile.partsOf(split)
-      assert.isAtMost(parts.length, Reconcile.fanOut)
+      const parts = Ranges.partsOf(split)
+      assert.isAtMost(parts.length, Ranges.fanOut)
       assert.isUndefined(parts[0]?.after)
       assert.isUndefined(parts.at(-1)?.until)
       for (const [index, part] of parts.entries()) {
@@ -55,10 +55,10 @@ describe("Reconcile", () => {
           }
         )
         // Or the dialogue about it would never end.
-        if (rows.length > Reconcile.leafRows) assert.isBelow(part.count, rows.length)
+        if (rows.length > Ranges.leafRows) assert.isBelow(part.count, rows.length)
       }
-      assert.deepStrictEqual(Reconcile.summaryOf(split), { count: rows.length, digest: digestOf(rows) })
-      assert.deepStrictEqual(Reconcile.partsOf(splitOf(rows, Reconcile.whole)), parts)
+      assert.deepStrictEqual(Ranges.summaryOf(split), { count: rows.length, digest: digestOf(rows) })
+      assert.deepStrictEqual(Ranges.partsOf(splitOf(rows, Ranges.whole)), parts)
     },
     runs(2_000)
   )
@@ -69,13 +69,13 @@ describe("Reconcile", () => {
     ([shared, left, right, from, every]) => {
       const gap = (row: Operation) => Number(row.row_id.slice(4)) >= from && Number(row.row_id.slice(4)) % every === 0
       const states = [inOrder([...shared.filter((row) => !gap(row)), ...left]), inOrder([...shared, ...right])] as const
-      const settled: Array<Reconcile.Range> = []
-      let told = Reconcile.partsOf(splitOf(states[0], Reconcile.whole))
+      const settled: Array<Ranges.Range> = []
+      let told = Ranges.partsOf(splitOf(states[0], Ranges.whole))
       for (let round = 1; told.length > 0; round++) {
         assert.isBelow(round, 40)
         const side = states[round % 2 === 0 ? 0 : 1]
         told = told.flatMap((part) => {
-          const verdict = Reconcile.compare(part, splitOf(side, part))
+          const verdict = Ranges.compare(part, splitOf(side, part))
           if (verdict._tag === "Settle") settled.push(part)
           return verdict._tag === "Tell" ? verdict.parts : []
         })
@@ -94,13 +94,13 @@ describe("Reconcile", () => {
         Array.from({ length: count }, (_, n) => write(node("a"), { wall: n + 1, counter: 0 }, `row-${n}`))
       )
       const other = rows.toSpliced(Math.floor(count / 3), 1)
-      let told = Reconcile.partsOf(splitOf(rows, Reconcile.whole))
+      let told = Ranges.partsOf(splitOf(rows, Ranges.whole))
       let ranges = told.length
       let sent = 0
       for (let round = 1; told.length > 0; round++) {
         const side = round % 2 === 0 ? rows : other
         told = told.flatMap((part) => {
-          const verdict = Reconcile.compare(part, splitOf(side, part))
+          const verdict = Ranges.compare(part, splitOf(side, part))
           if (verdict._tag === "Settle") sent += within(rows, part).length
           return verdict._tag === "Tell" ? verdict.parts : []
         })
@@ -109,7 +109,7 @@ describe("Reconcile", () => {
       return { ranges, sent }
     }
     const [small, large] = [cost(1_000), cost(64_000)]
-    assert.isAtMost(large.sent, Reconcile.leafRows)
+    assert.isAtMost(large.sent, Ranges.leafRows)
     assert.isAtMost(small.ranges, 16 * 4)
     assert.isAtMost(large.ranges, 16 * 6)
   })

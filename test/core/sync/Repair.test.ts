@@ -3,7 +3,7 @@ import { Arbitrary, Option } from "effect"
 import { canonical } from "../../../src/core/replica/Json.ts"
 import { slotOf, type Slot } from "../../../src/core/replica/Merge.ts"
 import { type Operation, OpId } from "../../../src/core/replica/Operation.ts"
-import * as Reconcile from "../../../src/core/replica/Ranges.ts"
+import * as Ranges from "../../../src/core/replica/Ranges.ts"
 import * as Session from "../../../src/core/sync/Session.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
 import * as Wire from "../../../src/core/sync/Wire.ts"
@@ -57,7 +57,7 @@ describe("Repair", () => {
     again()
     assert.deepStrictEqual(rows(right), all)
     assertConverged([left, right])
-    for (const [index, count] of sent().entries()) assert.isAtMost(count - (before[index] ?? 0), Reconcile.leafRows)
+    for (const [index, count] of sent().entries()) assert.isAtMost(count - (before[index] ?? 0), Ranges.leafRows)
     assert.deepStrictEqual([left.clock, right.clock].map(VectorClock.toRecord), clocks.map(VectorClock.toRecord))
     assert.isFalse(link.ends.some((end) => Session.view(end.session).diverged))
     assert.deepStrictEqual(
@@ -181,7 +181,7 @@ describe("Repair", () => {
     const told: Wire.Message = {
       type: "sync_ranges",
       round: 3,
-      ranges: [{ ...Reconcile.whole, count: 399, digest: { high: 1, low: 1 }, settle: false }]
+      ranges: [{ ...Ranges.whole, count: 399, digest: { high: 1, low: 1 }, settle: false }]
     }
     for (let n = 0; n < 5_000; n++) {
       link.event(0, { _tag: "Received", now: clock.now, text: Wire.encode({ ...told, round: n % 3 === 0 ? 0 : 3 }) })

@@ -7,7 +7,7 @@ import type { Link } from "../../../src/core/discovery/Link.ts"
 import { packetOf, type Packet } from "../../../src/core/discovery/DnsRecord.ts"
 import { serviceType } from "../../../src/core/discovery/ServiceRecords.ts"
 import { NodeId } from "../../../src/core/replica/NodeId.ts"
-import * as Carrier from "../../../src/services/discovery/MdnsRuntime.ts"
+import * as MdnsRuntime from "../../../src/services/discovery/MdnsRuntime.ts"
 import { MdnsUnavailable } from "../../../src/services/node/NodeFailure.ts"
 import { linkOf } from "../../support/DnsSdWorld.ts"
 
@@ -16,7 +16,7 @@ const announcement = { nodeId: NodeId.make("me"), port: 9090 }
 /** A network whose links and failures are set by hand. */
 const fakeNetwork = (...links: ReadonlyArray<Link>) => {
   const sent: Array<{ readonly link: string; readonly packet: Packet }> = []
-  const open = new Map<string, Carrier.Handlers>()
+  const open = new Map<string, MdnsRuntime.Handlers>()
   const world = {
     sent,
     open,
@@ -27,7 +27,7 @@ const fakeNetwork = (...links: ReadonlyArray<Link>) => {
     mute: new Set<string>(),
     opens: 0
   }
-  const network: Carrier.Network = {
+  const network: MdnsRuntime.Network = {
     port: 5353,
     links: Effect.suspend(() =>
       world.links.length === 0 ? new MdnsUnavailable({ detail: "no links" }) : Effect.succeed(world.links)
@@ -54,10 +54,10 @@ const fakeNetwork = (...links: ReadonlyArray<Link>) => {
 }
 
 /** Runs a carrier; `seen` takes what was seen so far, as text. */
-const running = Effect.fnUntraced(function* (network: Carrier.Network) {
+const running = Effect.fnUntraced(function* (network: MdnsRuntime.Network) {
   const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
   const doubts = yield* PubSub.dropping<NodeId>(16)
-  const stream = yield* Scope.provide(Carrier.run(network, "10 seconds", announcement, doubts), scope)
+  const stream = yield* Scope.provide(MdnsRuntime.run(network, "10 seconds", announcement, doubts), scope)
   const texts: Array<string> = []
   const watching = yield* Stream.runForEach(stream, (sighting) =>
     Effect.sync(() => {
@@ -320,7 +320,7 @@ describe("Carrier", () => {
           const nodeId = NodeId.make(`n${index}`)
           const doubts = yield* PubSub.dropping<NodeId>(16)
           const announcement = { nodeId, port: 9000 + index }
-          const stream = yield* Scope.provide(Carrier.run(network, "10 seconds", announcement, doubts), scope)
+          const stream = yield* Scope.provide(MdnsRuntime.run(network, "10 seconds", announcement, doubts), scope)
           yield* Stream.runForEach(stream, (sighting) =>
             sighting._tag === "Appeared"
               ? Queue.offer(others, `${nodeId} sees ${sighting.nodeId} at ${sighting.addresses[0]?.port}`)

@@ -168,10 +168,10 @@ describe("a crowd", () => {
     Effect.gen(function* () {
       const { at, arrivals, present } = yield* doubting(yield* webSocket())
       const node = yield* webSocket()
-      const dials = Array.from({ length: 3 * limits.strangersPerNetwork }, () => Effect.exit(node.dial(at)))
+      const dials = Array.from({ length: 3 * limits.pendingPerNetwork }, () => Effect.exit(node.dial(at)))
       yield* Effect.all(dials, { concurrency: "unbounded" })
       // Later ones may have taken the place of those who had been there for a second, and whose connections are being closed.
-      yield* until(present, (count) => count <= limits.strangersPerNetwork)
+      yield* until(present, (count) => count <= limits.pendingPerNetwork)
       // Those who prove themselves make room for as many again.
       yield* Effect.forEach(yield* Queue.takeAll(arrivals), ({ prove }) => prove)
       yield* node.dial(at)

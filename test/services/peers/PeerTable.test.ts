@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Remembered } from "../../../src/core/sync/v1/V1Exchange.ts"
-import * as Memory from "../../../src/core/sync/v1/V1Memory.ts"
+import * as V1Memory from "../../../src/core/sync/v1/V1Memory.ts"
 import { slotOf } from "../../../src/core/replica/Merge.ts"
 import type { NodeId } from "../../../src/core/replica/NodeId.ts"
 import * as Roster from "../../../src/core/peers/Roster.ts"
@@ -24,7 +24,7 @@ const met = (
     labels = new Map(),
     late = new Map()
   }: {
-    readonly memory?: Partial<Memory.Memory>
+    readonly memory?: Partial<V1Memory.Memory>
     readonly port?: number
     readonly isDialled?: boolean
     readonly labels?: Remembered["labels"]
@@ -33,7 +33,7 @@ const met = (
 ) =>
   PeerTable.noteExchange(
     table,
-    { peer, memory: { ...Memory.none, ...memory }, labels, late },
+    { peer, memory: { ...V1Memory.none, ...memory }, labels, late },
     { connection: { remote: address(port), tls: "none" }, isDialled, at },
     undefined
   )

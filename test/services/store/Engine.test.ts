@@ -10,7 +10,7 @@ import { Clock } from "../../../src/services/node/HlcClock.ts"
 import { StoreUnavailable } from "../../../src/services/node/NodeFailure.ts"
 import type { Backend } from "../../../src/services/store/Backend.ts"
 import * as Engine from "../../../src/services/store/Engine.ts"
-import * as State from "../../../src/services/store/StoreState.ts"
+import * as StoreState from "../../../src/services/store/StoreState.ts"
 import { draft } from "../../support/Drafts.ts"
 import { node, write } from "../../support/Network.ts"
 import { at, batch, clockOf, request } from "../../support/Stores.ts"
@@ -23,7 +23,7 @@ const recording = (commit: (count: number) => Effect.Effect<void, StoreUnavailab
   const commits: Array<{ readonly rows: ReadonlyArray<string>; readonly synced: boolean }> = []
   const backend: Backend = {
     nodeId: NodeId.make("here"),
-    opened: State.empty,
+    opened: StoreState.empty,
     held: () => Effect.succeed(new Map()),
     commit: ({ writes }, synced) =>
       Effect.suspend(() => commit(commits.push({ rows: writes.map(({ row_id }) => row_id), synced }))),
@@ -61,7 +61,7 @@ describe("Engine", () => {
   it.effect("two lives that begin from one backup, at a time that is still to come here, issue no reading twice", () =>
     Effect.gen(function* () {
       const high = at(1_000_000)
-      const opened = { ...State.empty, tops: clockOf({ here: high }) }
+      const opened = { ...StoreState.empty, tops: clockOf({ here: high }) }
       const live = Effect.gen(function* () {
         const { backend } = recording(() => Effect.void)
         const [operation] = yield* (yield* Engine.make({ ...backend, opened })).append([draft("r1")])

@@ -9,7 +9,7 @@ import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
 import { sizeOf } from "../../../src/services/store/Sizes.ts"
 import * as MemoryDisk from "../../../src/services/store/MemoryDisk.ts"
 import * as Opaque from "../../../src/services/store/Opaque.ts"
-import * as State from "../../../src/services/store/StoreState.ts"
+import * as StoreState from "../../../src/services/store/StoreState.ts"
 import { node, write } from "../../support/Network.ts"
 import { at, batch, clockOf, described, opened, temporaryDirectory } from "../../support/Stores.ts"
 import { draft } from "../../support/Drafts.ts"
@@ -184,7 +184,7 @@ for (const { name, make } of places) {
         yield* store.purge({ kind })
         const { clock, tops, digest, holdings, purges } = yield* store.snapshot
         const known = Purge.fromList(Purge.toList(purges).map((purge) => ({ ...purge, kind: Kind.make("notes") })))
-        const after = State.withoutOutdated({ ...State.empty, clock, tops, digest, holdings, purges: known })
+        const after = StoreState.withoutOutdated({ ...StoreState.empty, clock, tops, digest, holdings, purges: known })
         assert.strictEqual(VectorClock.compare(after.clock, clockOf({ n: at(1) })), "equal")
         assert.isTrue(HashMap.isEmpty(after.purges))
       })

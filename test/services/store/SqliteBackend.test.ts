@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url"
 import { Kind } from "../../../src/core/replica/Operation.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
 import { Clock } from "../../../src/services/node/HlcClock.ts"
-import * as Sqlite from "../../../src/services/store/SqliteBackend.ts"
+import * as SqliteBackend from "../../../src/services/store/SqliteBackend.ts"
 import { draft } from "../../support/Drafts.ts"
 import { digestOf } from "../../support/MergeModel.ts"
 import { node, write } from "../../support/Network.ts"
@@ -184,7 +184,7 @@ describe("Store in SQLite", () => {
             )
           }))
       })
-      const store = yield* Sqlite.make({ home }).pipe(Effect.provideService(FileSystem.FileSystem, watched))
+      const store = yield* SqliteBackend.make({ home }).pipe(Effect.provideService(FileSystem.FileSystem, watched))
       yield* store.apply(batch([write(a, at(1), "r")]))
       synced.length = 0
       yield* store.sync

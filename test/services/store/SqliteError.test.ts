@@ -5,7 +5,7 @@ import { chmod, rename, unlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { Kind } from "../../../src/core/replica/Operation.ts"
-import * as Unavailable from "../../../src/services/store/SqliteError.ts"
+import * as SqliteError from "../../../src/services/store/SqliteError.ts"
 import { draft } from "../../support/Drafts.ts"
 import { node, write } from "../../support/Network.ts"
 import { beside, open, reasonOf } from "../../support/SqliteFiles.ts"
@@ -126,10 +126,10 @@ describe("Store in SQLite that cannot be used", () => {
     } catch (error) {
       thrown = error
     }
-    assert.strictEqual(Unavailable.fromCause(thrown).reason, "disk full")
+    assert.strictEqual(SqliteError.fromCause(thrown).reason, "disk full")
     const enospc = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC", syscall: "write" })
-    assert.strictEqual(Unavailable.fromCause(enospc).reason, "disk full")
-    assert.strictEqual(Unavailable.fromCause(new Error("whatever")).reason, "other")
+    assert.strictEqual(SqliteError.fromCause(enospc).reason, "disk full")
+    assert.strictEqual(SqliteError.fromCause(new Error("whatever")).reason, "other")
   })
 })
 

@@ -9,7 +9,7 @@ import { Kind } from "../../../src/core/replica/Operation.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
 import { KindUnknown } from "../../../src/services/node/NodeFailure.ts"
 import type { Kept } from "../../../src/services/store/Store.ts"
-import * as State from "../../../src/services/store/StoreState.ts"
+import * as StoreState from "../../../src/services/store/StoreState.ts"
 import { draft } from "../../support/Drafts.ts"
 import { node, write } from "../../support/Network.ts"
 import { at, batch, clockOf, described, everything, places } from "../../support/Stores.ts"
@@ -211,14 +211,14 @@ for (const { name, make } of places) {
               )
             }
             const { clock, tops } = yield* store.snapshot
-            assert.isAtMost(HashMap.size(clock), State.rowless.most + 2)
-            assert.isAtMost(HashMap.size(tops), State.rowless.most + 2)
+            assert.isAtMost(HashMap.size(clock), StoreState.rowless.most + 2)
+            assert.isAtMost(HashMap.size(tops), StoreState.rowless.most + 2)
             assert.isTrue(HashMap.has(clock, store.nodeId) && HashMap.has(clock, a))
-            assert.isTrue(losers.slice(-State.rowless.kept).every((loser) => HashMap.has(clock, loser)))
+            assert.isTrue(losers.slice(-StoreState.rowless.kept).every((loser) => HashMap.has(clock, loser)))
           })
         )
         const store = yield* place.open
-        assert.isAtMost(HashMap.size(yield* store.vectorClock), State.rowless.most + 2)
+        assert.isAtMost(HashMap.size(yield* store.vectorClock), StoreState.rowless.most + 2)
         const [next] = yield* store.append([draft("later")])
         assert.isAtLeast(next?.hlc.wall ?? 0, 10 + losers.length - 1)
       })

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary } from "effect"
 import * as Hlc from "../../../src/core/replica/Hlc.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
-import * as State from "../../../src/services/store/StoreState.ts"
+import * as StoreState from "../../../src/services/store/StoreState.ts"
 import { integer } from "../../support/Generators.ts"
 import { node, write } from "../../support/Network.ts"
 
@@ -12,7 +12,7 @@ describe("the state of a store", () => {
     "the clock goes on after everything that was taken, or claimed of an origin that is known, whatever came of it",
     [Arbitrary.array(Arbitrary.all([integer(0, 3), integer(1, 50), integer(0, 1)]), { minLength: 1, maxLength: 20 })],
     ([steps]) => {
-      let state = State.empty
+      let state = StoreState.empty
       let highest = Hlc.zero
       const known = new Set<number>()
       for (const [origin, wall, isClaim] of steps) {
@@ -20,10 +20,10 @@ describe("the state of a store", () => {
         const operations = isClaim === 1 ? [] : [write(node(`n${origin}`), reading, "row")]
         const through =
           isClaim === 1 ? VectorClock.advance(VectorClock.empty, node(`n${origin}`), reading) : VectorClock.empty
-        state = State.plan(state, State.nothingHeld, { operations, through, quarantined: [] }, node("self")).state
+        state = StoreState.plan(state, StoreState.nothingHeld, { operations, through, quarantined: [] }, node("self")).state
         if (isClaim === 0) known.add(origin)
         if (known.has(origin)) highest = Hlc.latest(highest, reading)
-        assert.deepStrictEqual(State.highWater(state), highest)
+        assert.deepStrictEqual(StoreState.highWater(state), highest)
       }
     }
   )

@@ -30,12 +30,12 @@ import type { NodeId } from "../../replica/NodeId.ts"
 import type { Event } from "../SessionState.ts"
 import * as VectorClock from "../../replica/VectorClock.ts"
 import { closeCodes, limits } from "../Wire.ts"
-import * as Memory from "./V1Memory.ts"
-import * as Receiving from "./V1Receive.ts"
+import * as V1Memory from "./V1Memory.ts"
+import * as V1Receive from "./V1Receive.ts"
 import { failureOf } from "./V1Refusal.ts"
-import * as Sending from "./V1Send.ts"
+import * as V1Send from "./V1Send.ts"
 import { deadline, done, end, everything, type Exchange, send, type Step } from "./V1State.ts"
-import * as Wire from "./V1Wire.ts"
+import * as V1Wire from "./V1Wire.ts"
 
 export type { Memory } from "./V1Memory.ts"
 export { deadline, initial, isUnfinished, remember, view } from "./V1State.ts"
@@ -51,8 +51,8 @@ export const open = (exchange: Exchange): Step => {
   const asked =
     expected === undefined
       ? everything
-      : Memory.ask(memory, local.clock, memory?.clock ?? VectorClock.empty, expected, self, since)
-  const text = Wire.encode({
+      : V1Memory.ask(memory, local.clock, memory?.clock ?? VectorClock.empty, expected, self, since)
+  const text = V1Wire.encode({
     type: "sync_request",
     nodeId: self,
     clock: asked.clock,
@@ -71,14 +71,14 @@ export const step = (before: Exchange, event: Event): Step => {
       if (exchange.phase === "greeting" && event.text.length > limits.greetingBytes) {
         return end(exchange, new ProtocolViolation({ detail: `a greeting of ${event.text.length} characters` }))
       }
-      return Result.match(Wire.decode(event.text), {
+      return Result.match(V1Wire.decode(event.text), {
         onFailure: (failure) => end(exchange, failure),
         onSuccess: (message) => onMessage(exchange, message, event.now)
       })
     case "Limited":
       return exchange.phase === "greeting" ? tooMany(exchange, Math.ceil(event.wait / 1000)) : [exchange, []]
     case "Delta":
-      return event.request === exchange.reading ? Sending.onDelta(exchange, event.delta, event.now) : [exchange, []]
+      return event.request === exchange.reading ? V1Send.onDelta(exchange, event.delta, event.now) : [exchange, []]
     case "Committed":
       return onCommitted(exchange, event, event.now)
     case "Uncommitted":
@@ -106,7 +106,7 @@ export const step = (before: Exchange, event: Event): Step => {
   }
 }
 
-const onMessage = (exchange: Exchange, message: Wire.Message, now: number): Step => {
+const onMessage = (exchange: Exchange, message: V1Wire.Message, now: number): Step => {
   const { options, phase } = exchange
   switch (message.type) {
     case "sync_error":
@@ -120,14 +120,14 @@ const onMessage = (exchange: Exchange, message: Wire.Message, now: number): Step
         ? onResponse(exchange, message, now)
         : unexpected(exchange, message)
     case "sync_data":
-      return phase === "receiving" ? Receiving.onData(exchange, message, now) : unexpected(exchange, message)
+      return phase === "receiving" ? V1Receive.onData(exchange, message, now) : unexpected(exchange, message)
   }
 }
 
-const unexpected = (exchange: Exchange, { type }: Wire.Message): Step =>
+const unexpected = (exchange: Exchange, { type }: V1Wire.Message): Step =>
   end(exchange, new ProtocolViolation({ detail: `${type} out of turn` }))
 
-const onRequest = (exchange: Exchange, request: Wire.Request, now: number): Step => {
+const onRequest = (exchange: Exchange, request: V1Wire.Request, now: number): Step => {
   const { options } = exchange
   const { previous } = options
   const isCurrent = isSamePassphrase(Redacted.value(options.passphrase), request.passphrase)
@@ -140,7 +140,7 @@ const onRequest = (exchange: Exchange, request: Wire.Request, now: number): Step
     return end(
       exchange,
       failure,
-      Wire.encode({ type: "sync_error", message: "Invalid passphrase", reason: "invalid_passphrase" })
+      V1Wire.encode({ type: "sync_error", message: "Invalid passphrase", reason: "invalid_passphrase" })
     )
   }
   if (request.nodeId === options.self) return duplicate(exchange)
@@ -150,13 +150,13 @@ const onRequest = (exchange: Exchange, request: Wire.Request, now: number): Step
   return [
     { ...met, asked: met.needed, phase: "receiving" },
     [
-      send(Wire.encode({ type: "sync_response", nodeId: options.self, clock: met.needed.clock })),
+      send(V1Wire.encode({ type: "sync_response", nodeId: options.self, clock: met.needed.clock })),
       { _tag: "Established", peer: request.nodeId }
     ]
   ]
 }
 
-const onResponse = (exchange: Exchange, response: Wire.Response, now: number): Step => {
+const onResponse = (exchange: Exchange, response: V1Wire.Response, now: number): Step => {
   const { expected, self } = exchange.options
   if (response.nodeId === self) return duplicate(exchange)
   if (exchange.options.isRemoved?.(response.nodeId) === true) return removed(exchange, response.nodeId)
@@ -164,13 +164,13 @@ const onResponse = (exchange: Exchange, response: Wire.Response, now: number): S
   // Asked as somebody else: what was reported was not meant for this node, so it is asked once more.
   const isOther = expected !== undefined && expected !== response.nodeId
   const asked = isOther ? { ...met.asked, isWhole: false } : met.asked
-  const [sending, actions] = Sending.start({ ...met, asked, needed: isOther ? everything : met.needed }, now)
+  const [sending, actions] = V1Send.start({ ...met, asked, needed: isOther ? everything : met.needed }, now)
   return [sending, [{ _tag: "Established", peer: response.nodeId }, ...actions]]
 }
 
 const removed = (exchange: Exchange, nodeId: NodeId): Step => {
   const failure = new PeerRemoved({ nodeId })
-  return end(exchange, failure, Wire.encode({ type: "sync_error", message: failure.message, reason: "removed" }))
+  return end(exchange, failure, V1Wire.encode({ type: "sync_error", message: failure.message, reason: "removed" }))
 }
 
 const duplicate = (exchange: Exchange): Step => end(exchange, new DuplicateNodeId({ nodeId: exchange.options.self }))
@@ -179,7 +179,7 @@ const duplicate = (exchange: Exchange): Step => end(exchange, new DuplicateNodeI
 const meet = (exchange: Exchange, peer: NodeId, clock: VectorClock.VectorClock, now: number): Exchange => {
   const { options, local } = exchange
   const found = options.memories.get(peer)
-  const memory = found ?? Memory.none
+  const memory = found ?? V1Memory.none
   const late = options.late.get(peer) ?? new Map()
   return {
     ...exchange,
@@ -188,26 +188,26 @@ const meet = (exchange: Exchange, peer: NodeId, clock: VectorClock.VectorClock, 
     memory,
     reported: clock,
     known: clock,
-    needed: Memory.ask(found, local.clock, clock, peer, options.self, now),
+    needed: V1Memory.ask(found, local.clock, clock, peer, options.self, now),
     isNewest: memory.isNewest,
-    takesNothing: Memory.tookNothing(memory, clock),
+    takesNothing: V1Memory.tookNothing(memory, clock),
     tooLarge: memory.tooLarge,
-    returns: new Map([...memory.returns.map((one) => [Receiving.rowOf(one), one] as const), ...late]),
+    returns: new Map([...memory.returns.map((one) => [V1Receive.rowOf(one), one] as const), ...late]),
     late,
     sentRows: memory.sentRows,
     quarantined: memory.quarantined
   }
 }
 
-const onCommitted = (exchange: Exchange, committed: Receiving.Committed, now: number): Step => {
-  const [next, actions] = Receiving.onCommitted(exchange, committed, now)
+const onCommitted = (exchange: Exchange, committed: V1Receive.Committed, now: number): Step => {
+  const [next, actions] = V1Receive.onCommitted(exchange, committed, now)
   if (actions.length > 0 || next.taking !== undefined || !next.isAllReceived) return [next, actions]
-  return next.options.role === "dialler" ? done(next) : Sending.start(next, now)
+  return next.options.role === "dialler" ? done(next) : V1Send.start(next, now)
 }
 
 /** Its passphrase is not even looked at. */
 const tooMany = (exchange: Exchange, seconds: number): Step => {
   const message = `Too many attempts with a wrong passphrase: wait ${seconds} s`
-  const text = Wire.encode({ type: "sync_error", message, reason: "rate_limited" })
+  const text = V1Wire.encode({ type: "sync_error", message, reason: "rate_limited" })
   return end(exchange, new RateLimited({ retryAfterSeconds: seconds }), text)
 }

@@ -15,13 +15,13 @@ import { type Action, emptyFrames, type Event } from "../SessionState.ts"
 import * as VectorClock from "../../replica/VectorClock.ts"
 import { limits } from "../Wire.ts"
 import { claim, end, type Exchange, type Step } from "./V1State.ts"
-import * as Wire from "./V1Wire.ts"
+import * as V1Wire from "./V1Wire.ts"
 
 /** The row of an operation. */
 export const rowOf = (operation: Operation): Merge.Slot => Merge.slotOf(operation)
 
 /** A frame came. */
-export const onData = (exchange: Exchange, data: Wire.Data, now: number): Step => {
+export const onData = (exchange: Exchange, data: V1Wire.Data, now: number): Step => {
   const { counts, waiting } = exchange
   const next: Exchange = {
     ...exchange,
@@ -55,9 +55,9 @@ const takeFrame = (exchange: Exchange, now: number): Step => {
   return data === undefined ? [exchange, []] : takePiece({ ...exchange, waiting }, data.changes, data.more, now)
 }
 
-const takePiece = (exchange: Exchange, changes: Wire.Changes, more: boolean, now: number): Step => {
+const takePiece = (exchange: Exchange, changes: V1Wire.Changes, more: boolean, now: number): Step => {
   const { options, peer, counts } = exchange
-  const { operations: read, malformed, rest } = Wire.readChanges(changes)
+  const { operations: read, malformed, rest } = V1Wire.readChanges(changes)
   const empties = read.length + malformed.length === 0 ? counts.empties + 1 : 0
   if (empties > emptyFrames) {
     return end(exchange, new ProtocolViolation({ detail: `${empties} empty frames in a row` }))
@@ -111,7 +111,7 @@ const without = (tooLarge: Exchange["tooLarge"], operations: ReadonlyArray<Opera
 }
 
 /** Notes the scopes of rows, and that only the newest know of scopes. */
-const withLabels = (exchange: Exchange, read: ReadonlyArray<Wire.Labelled>): Exchange => {
+const withLabels = (exchange: Exchange, read: ReadonlyArray<V1Wire.Labelled>): Exchange => {
   if (read.every(({ scope }) => scope === undefined)) return exchange
   const labels = new Map(exchange.labels)
   const scopes = new Set(exchange.scopes)

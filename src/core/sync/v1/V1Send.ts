@@ -12,9 +12,9 @@ import type { Operation } from "../../replica/Operation.ts"
 import type { Delta, DeltaRequest } from "../../replica/Replica.ts"
 import type { Action } from "../SessionState.ts"
 import * as VectorClock from "../../replica/VectorClock.ts"
-import * as Memory from "./V1Memory.ts"
+import * as V1Memory from "./V1Memory.ts"
 import { done, type Exchange, type Step } from "./V1State.ts"
-import * as Wire from "./V1Wire.ts"
+import * as V1Wire from "./V1Wire.ts"
 
 /** Begins with everything that the peer does not show to have. */
 export const start = (exchange: Exchange, now: number): Step => {
@@ -31,7 +31,7 @@ const readOn = (exchange: Exchange, now: number): Step => {
   const request: DeltaRequest = {
     from: cursors,
     since: local.version,
-    maxBytes: isNewest ? options.maxFrameBytes : Wire.maxFrameBytes,
+    maxBytes: isNewest ? options.maxFrameBytes : V1Wire.maxFrameBytes,
     maxOperations: takesNothing ? 1 : 20_000
   }
   return [{ ...exchange, reading: request }, [{ _tag: "Read", request }]]
@@ -40,7 +40,7 @@ const readOn = (exchange: Exchange, now: number): Step => {
 /** Sends what was read. */
 export const onDelta = (exchange: Exchange, { operations, exhausted }: Delta, now: number): Step => {
   const { options, isNewest, cursors } = exchange
-  const limit = isNewest ? options.maxFrameBytes - 256 : Wire.maxFrameBytes
+  const limit = isNewest ? options.maxFrameBytes - 256 : V1Wire.maxFrameBytes
   const largest = largestFor(exchange)
   const changes: Array<string> = []
   const sent: Array<Operation> = []
@@ -75,7 +75,7 @@ export const onDelta = (exchange: Exchange, { operations, exhausted }: Delta, no
   const next = {
     ...exchange,
     ...noteSent(exchange, sent),
-    tooLarge: new Map([...tooLarge].slice(-Memory.kept.tooLarge)),
+    tooLarge: new Map([...tooLarge].slice(-V1Memory.kept.tooLarge)),
     cursors: rest,
     reading: undefined
   }
@@ -109,7 +109,7 @@ const sendFrame = (
 ): Step => {
   const [exchange, texts] = withReturns(before, changes, bytes)
   const { isNewest, options, seq, counts } = exchange
-  const text = isNewest ? Wire.numberedFrame(texts, seq, isLeft) : Wire.onlyFrame(texts)
+  const text = isNewest ? V1Wire.numberedFrame(texts, seq, isLeft) : V1Wire.onlyFrame(texts)
   const action: Action = { _tag: "Send", text, operations: texts.length }
   const next = { ...exchange, seq: seq + 1, counts: { ...counts, sent: counts.sent + texts.length }, since: now }
   if (isLeft && isNewest && texts.length > 0) {
@@ -133,7 +133,7 @@ const withReturns = (
 ): readonly [Exchange, ReadonlyArray<string>] => {
   const { isNewest, options } = exchange
   if (exchange.returns.size === 0 || (isNewest && exchange.takesNothing)) return [exchange, changes]
-  const limit = isNewest ? options.maxFrameBytes - 256 : Wire.maxFrameBytes
+  const limit = isNewest ? options.maxFrameBytes - 256 : V1Wire.maxFrameBytes
   const returns = new Map(exchange.returns)
   const sentRows = new Map(exchange.sentRows)
   const texts = [...changes]
@@ -154,7 +154,7 @@ const withReturns = (
   return [{ ...exchange, returns, sentRows }, texts]
 }
 
-const largestFor = ({ isNewest }: Exchange): number => (isNewest ? Wire.maxNewestBytes : Wire.maxFrameBytes)
+const largestFor = ({ isNewest }: Exchange): number => (isNewest ? V1Wire.maxNewestBytes : V1Wire.maxFrameBytes)
 
 const textFor = ({ isNewest, options }: Exchange, row: Merge.Slot, operation: Operation): string =>
-  Wire.operationText(operation, isNewest ? (options.scopes.get(row) ?? options.scope) : undefined)
+  V1Wire.operationText(operation, isNewest ? (options.scopes.get(row) ?? options.scope) : undefined)

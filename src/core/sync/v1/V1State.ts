@@ -12,7 +12,7 @@ import type { Operation } from "../../replica/Operation.ts"
 import type { DeltaRequest, Snapshot } from "../../replica/Replica.ts"
 import type { Action, View } from "../SessionState.ts"
 import * as VectorClock from "../../replica/VectorClock.ts"
-import * as Memory from "./V1Memory.ts"
+import * as V1Memory from "./V1Memory.ts"
 import type { Changes, Data } from "./V1Wire.ts"
 
 export interface Options {
@@ -29,7 +29,7 @@ export interface Options {
   readonly remote: string
   /** Who is expected to answer, where that is known. */
   readonly expected: NodeId | undefined
-  readonly memories: ReadonlyMap<NodeId, Memory.Memory>
+  readonly memories: ReadonlyMap<NodeId, V1Memory.Memory>
   /** The scope that operations for the newest nodes are labelled with. */
   readonly scope: string | undefined
   /** The scopes under which rows came, where they are others. */
@@ -51,13 +51,13 @@ export interface Exchange {
   readonly peer: NodeId | undefined
   readonly local: Snapshot
   /** What is remembered of it. */
-  readonly memory: Memory.Memory
+  readonly memory: V1Memory.Memory
   /** The peer's clock as it reported it, and with all that it sent or was sent. */
   readonly reported: VectorClock.VectorClock
   readonly known: VectorClock.VectorClock
   /** What the peer was asked with, and what it should have been asked with. */
-  readonly asked: Memory.Question
-  readonly needed: Memory.Question
+  readonly asked: V1Memory.Question
+  readonly needed: V1Memory.Question
   readonly isNewest: boolean
   readonly takesNothing: boolean
   /** Whether what was sent was sent in the way that the newest understand. */
@@ -81,7 +81,7 @@ export interface Exchange {
   readonly sentNews: VectorClock.VectorClock
   /** What was sent to an early node, by row. */
   readonly sentRows: ReadonlyMap<Slot, Operation>
-  readonly tooLarge: ReadonlyMap<Slot, Memory.TooLarge>
+  readonly tooLarge: ReadonlyMap<Slot, V1Memory.TooLarge>
   /** What is to be sent whatever its clock says: winners over what it was sent before, and what came late. */
   readonly returns: ReadonlyMap<Slot, Operation>
   readonly late: ReadonlyMap<Slot, Operation>
@@ -104,7 +104,7 @@ export interface Exchange {
 export type Step = readonly [Exchange, ReadonlyArray<Action>]
 
 /** Asks for everything, and claims nothing. */
-export const everything: Memory.Question = { clock: VectorClock.empty, isWhole: true }
+export const everything: V1Memory.Question = { clock: VectorClock.empty, isWhole: true }
 
 /** An exchange before anything happened. */
 export const initial = (options: Options, local: Snapshot, now: number): Exchange => ({
@@ -113,7 +113,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Exchang
   since: now,
   peer: undefined,
   local,
-  memory: Memory.none,
+  memory: V1Memory.none,
   reported: VectorClock.empty,
   known: VectorClock.empty,
   asked: everything,
@@ -178,7 +178,7 @@ const isComplete = ({ peer, asked, needed, held, isLeavingOut }: Exchange): bool
 /** What is remembered of the peer, and the scopes of the rows that it sent. */
 export interface Remembered {
   readonly peer: NodeId
-  readonly memory: Memory.Memory
+  readonly memory: V1Memory.Memory
   readonly labels: Exchange["labels"]
   /** What came late and is taken care of. */
   readonly late: Exchange["late"]
@@ -202,21 +202,21 @@ export const remember = (exchange: Exchange, now: number): Option.Option<Remembe
       isNewest: exchange.isNewest,
       sent: exchange.isLabelled ? exchange.sentNews : VectorClock.empty,
       takesNothing: exchange.takesNothing,
-      scopes: new Set([...memory.scopes, ...scopes].slice(0, Memory.kept.scopes)),
+      scopes: new Set([...memory.scopes, ...scopes].slice(0, V1Memory.kept.scopes)),
       hasNewScope: isWhole ? false : memory.hasNewScope || hasNewScope(exchange),
       wholeAt: isWhole ? now : memory.wholeAt,
       wholeSize: isWhole ? counts.characters : memory.wholeSize,
       tooLarge: exchange.tooLarge,
       returns: [...exchange.returns.values()],
       sentRows: isDone ? new Map() : exchange.sentRows,
-      quarantined: new Set([...exchange.quarantined].slice(-Memory.kept.quarantined))
+      quarantined: new Set([...exchange.quarantined].slice(-V1Memory.kept.quarantined))
     }
   })
 }
 
 /** Whether the peer used a scope that it never used before: it may have granted it after it had withheld rows of it. */
 const hasNewScope = ({ memory, scopes }: Exchange): boolean =>
-  memory.scopes.size < Memory.kept.scopes && [...scopes].some((scope) => !memory.scopes.has(scope))
+  memory.scopes.size < V1Memory.kept.scopes && [...scopes].some((scope) => !memory.scopes.has(scope))
 
 /** Whether to go on at once: something is left to send, or was not asked for. */
 export const isUnfinished = (exchange: Exchange): boolean =>

@@ -10,7 +10,7 @@ import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/ht
 import { Operation } from "../../../core/replica/Operation.ts"
 import * as Row from "../../../core/replica/Row.ts"
 import * as Archive from "../Archive.ts"
-import * as Failure from "../../node/NodeFailure.ts"
+import * as NodeFailure from "../../node/NodeFailure.ts"
 import { Match, SearchInput, Written } from "../../memory/Memory.ts"
 import * as Purging from "../Purging.ts"
 import * as Origins from "../Origins.ts"
@@ -19,13 +19,13 @@ import { AuditedRows, Compared, NodeStatus, PeerStatus } from "../../node/Status
 /** Rows in one answer, at most. */
 export const maxPage = 1000
 
-const Unavailable = Failure.StoreUnavailable.pipe(HttpApiSchema.status(503))
-const TooLarge = Failure.OperationTooLarge.pipe(HttpApiSchema.status(413))
-const NotFound = Failure.RowNotFound.pipe(HttpApiSchema.status(404))
+const Unavailable = NodeFailure.StoreUnavailable.pipe(HttpApiSchema.status(503))
+const TooLarge = NodeFailure.OperationTooLarge.pipe(HttpApiSchema.status(413))
+const NotFound = NodeFailure.RowNotFound.pipe(HttpApiSchema.status(404))
 
-const Kept = Failure.OriginsKept.pipe(HttpApiSchema.status(400))
-const Refused = Failure.PurgeRefused.pipe(HttpApiSchema.status(400))
-const Invalid = Failure.InputInvalid.pipe(HttpApiSchema.status(400))
+const Kept = NodeFailure.OriginsKept.pipe(HttpApiSchema.status(400))
+const Refused = NodeFailure.PurgeRefused.pipe(HttpApiSchema.status(400))
+const Invalid = NodeFailure.InputInvalid.pipe(HttpApiSchema.status(400))
 
 /** The input of a write as it came. `Memory` decodes it, so that a wrong one is the same failure here as in a program. */
 const Input = Schema.Unknown

@@ -15,7 +15,7 @@ import type { NodeStatus, PeerStatus } from "../../node/Status.ts"
 import { Transport } from "../../transport/Transport.ts"
 import { failed, type Finding, fromFailure, ok, skipped, warning } from "./Finding.ts"
 import type { Seen } from "./Multicast.ts"
-import * as Probe from "./PeerProbe.ts"
+import * as PeerProbe from "./PeerProbe.ts"
 import * as WebSocketTransport from "../../transport/WebSocketTransport.ts"
 
 const check = "peer"
@@ -37,7 +37,7 @@ export interface Options {
   readonly running: Option.Option<NodeStatus>
   readonly seen: ReadonlyArray<Seen>
   /** Who dials; nobody when there is no passphrase. */
-  readonly self: Option.Option<Probe.Self>
+  readonly self: Option.Option<PeerProbe.Self>
 }
 
 export const examine = Effect.fnUntraced(function* (
@@ -123,7 +123,7 @@ const ofTarget = Effect.fnUntraced(function* (
     const left = times.peer - ((yield* Clock.currentTimeMillis) - begun) / 1000
     if (left < 1) break
     const seconds = Math.round(Math.min(times.answer, left))
-    const met = yield* Probe.probe(settings, self.value, address).pipe(
+    const met = yield* PeerProbe.probe(settings, self.value, address).pipe(
       Effect.scoped,
       Effect.timeoutOrElse({
         duration: `${seconds} seconds`,

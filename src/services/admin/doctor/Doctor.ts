@@ -13,16 +13,16 @@ import { deriveKey } from "../../../core/sync/Handshake.ts"
 import { NodeId } from "../../../core/replica/NodeId.ts"
 import * as Config from "../../node/Config.ts"
 import type { Network } from "../../discovery/MdnsRuntime.ts"
-import * as Mdns from "../../discovery/MdnsDiscovery.ts"
+import * as MdnsDiscovery from "../../discovery/MdnsDiscovery.ts"
 import * as Certificates from "./Certificates.ts"
 import * as Configuration from "./Configuration.ts"
 import * as DataDirectory from "./DataDirectory.ts"
 import * as ExistingNodes from "./ExistingNodes.ts"
 import { failed, type Finding, skipped } from "./Finding.ts"
 import * as Multicast from "./Multicast.ts"
-import * as Peers from "./CheckPeers.ts"
+import * as CheckPeers from "./CheckPeers.ts"
 import * as Ports from "./Ports.ts"
-import * as Replica from "./CheckReplica.ts"
+import * as CheckReplica from "./CheckReplica.ts"
 import type { ConfigInvalid } from "../../node/NodeFailure.ts"
 
 export { Finding } from "./Finding.ts"
@@ -101,8 +101,8 @@ const examine = Effect.fn("Doctor.examine")(function* (
   // A damaged database comes before everything else.
   const held: Array<Finding> = []
   const hold = (findings: ReadonlyArray<Finding>) => Effect.sync(() => void held.push(...findings))
-  const { status, isInUse } = yield* look("node", Replica.node(home), { status: Option.none(), isInUse: true }, hold)
-  const database = Replica.database(home, isInUse, Option.getOrUndefined(status))
+  const { status, isInUse } = yield* look("node", CheckReplica.node(home), { status: Option.none(), isInUse: true }, hold)
+  const database = CheckReplica.database(home, isInUse, Option.getOrUndefined(status))
   const { nodeId, isDamaged } = yield* look("database", database, { nodeId: undefined, isDamaged: false }, hold)
   if (isDamaged) yield* note(held.splice(held.findIndex(({ check }) => check === "database")))
   const { settings } = yield* look("configuration", Configuration.settings(overrides, environment), {
@@ -123,21 +123,21 @@ const examine = Effect.fn("Doctor.examine")(function* (
   yield* look("sync port", findings(Ports.examine(value, status)), {})
   const { seen } = yield* look(
     "multicast",
-    Multicast.examine(value, network ?? Mdns.networkOf({ interfaces: value.mdnsInterfaces }), nodeId),
+    Multicast.examine(value, network ?? MdnsDiscovery.networkOf({ interfaces: value.mdnsInterfaces }), nodeId),
     { seen: [] }
   )
   const self = Option.map(passphrase, (passphrase) => selfOf(nodeId, passphrase))
   const before = all.length
   yield* look(
     "peer",
-    Peers.examine({ settings: value, running: status, seen, self }, note).pipe(
-      Effect.provide(Peers.layerTransport(value)),
+    CheckPeers.examine({ settings: value, running: status, seen, self }, note).pipe(
+      Effect.provide(CheckPeers.layerTransport(value)),
       Effect.catchTag("TlsMaterialInvalid", () => note([skipped("peer", "the certificates come first")])),
       Effect.as({ findings: [] })
     ),
     {}
   )
-  yield* look("clock", findings(Peers.clock(all.slice(before), value.maxClockDriftMs)), {})
+  yield* look("clock", findings(CheckPeers.clock(all.slice(before), value.maxClockDriftMs)), {})
   return all
 })
 

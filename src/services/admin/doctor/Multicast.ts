@@ -89,7 +89,7 @@ const listen = Effect.fnUntraced(function* (
               heard.add(index)
             const isAnswer = packet.kind === "response" && from.port === network.port
             if (!isAnswer || linkFrom(links, from.address)?.key !== link.key) return
-            browser = Browser.heard(browser, [{ key: link.key, packet, from: from.address }], now, random)
+            browser = Browser.onResponse(browser, [{ key: link.key, packet, from: from.address }], now, random)
           },
           failed: (error) => broken.set(link.key, error.message)
         }),

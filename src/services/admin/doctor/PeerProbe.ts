@@ -10,8 +10,8 @@ import { type Address, formatAddress } from "../../../core/peers/Address.ts"
 import * as Digest from "../../../core/replica/Digest.ts"
 import { PeerClosed, type SessionFailure } from "../../../core/sync/SyncFailure.ts"
 import * as Hlc from "../../../core/replica/Hlc.ts"
-import * as Exchange from "../../../core/sync/v1/V1Exchange.ts"
-import * as Policy from "../../../core/sync/v1/V1Policy.ts"
+import * as V1Exchange from "../../../core/sync/v1/V1Exchange.ts"
+import * as V1Policy from "../../../core/sync/v1/V1Policy.ts"
 import type { NodeId } from "../../../core/replica/NodeId.ts"
 import type { Snapshot } from "../../../core/replica/Replica.ts"
 import * as Session from "../../../core/sync/Session.ts"
@@ -69,7 +69,7 @@ export const probe = Effect.fn("Probe.probe")(function* (
     const { peer, offset } = yield* converse(connection, machine)
     return { nodeId: peer, protocol, tls, offset }
   }
-  const refusal = Policy.refusalOfDialled({ ...settings, mode: transport.tls }, tls, address)
+  const refusal = V1Policy.refusalOfDialled({ ...settings, mode: transport.tls }, tls, address)
   if (refusal !== undefined) {
     yield* connection.close(1000, "")
     return yield* refusal
@@ -83,8 +83,8 @@ export const probe = Effect.fn("Probe.probe")(function* (
     scope: Option.getOrUndefined(settings.legacyScope)
   }
   const machine = {
-    ...Exchange,
-    begin: (local: Snapshot, now: number) => Exchange.open(Exchange.initial(options, local, now))
+    ...V1Exchange,
+    begin: (local: Snapshot, now: number) => V1Exchange.open(V1Exchange.initial(options, local, now))
   }
   const { peer } = yield* converse(connection, machine)
   return { nodeId: peer, protocol, tls, offset: undefined }

@@ -59,11 +59,11 @@ export class Tls extends Context.Service<
     accept(socket: Socket, remote: Address): Effect.Effect<Channel, TlsHandshakeFailed>
     /**
      * Dials, and takes the client's part. The channel lives in the scope. A server that is not trusted is told so with the
-     * text that `farewell` gives before the channel is closed, or it would see nothing but a lost connection.
+     * text that `refusalText` gives before the channel is closed, or it would see nothing but a lost connection.
      */
     dial(
       address: Address,
-      farewell: (reason: TlsReason) => string
+      refusalText: (reason: TlsReason) => string
     ): Effect.Effect<Channel, PeerUnreachable | TlsHandshakeFailed, Scope.Scope>
     /** What the failure of a channel means that was dialled, and then lost before an answer came. */
     explain(address: Address, error: unknown): Effect.Effect<PeerUnreachable | TlsHandshakeFailed>
@@ -126,7 +126,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     })
   })
 
-  const dial = Effect.fn("Tls.dial")(function* (address: Address, farewell: (reason: TlsReason) => string) {
+  const dial = Effect.fn("Tls.dial")(function* (address: Address, refusalText: (reason: TlsReason) => string) {
     const material = yield* Ref.get(current)
     const socket = yield* Effect.acquireRelease(
       Effect.try({
@@ -148,7 +148,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     if (error !== undefined) {
       yield* Effect.callback<void>((resume) => {
         socket.once("close", () => resume(Effect.void))
-        socket.resume().end(farewell(error.reason))
+        socket.resume().end(refusalText(error.reason))
       }).pipe(Effect.timeoutOption("1 second"))
       return yield* error
     }

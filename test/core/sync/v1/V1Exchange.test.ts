@@ -2,9 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Option, Redacted, Schema } from "effect"
 import type { SessionFailure } from "../../../../src/core/sync/SyncFailure.ts"
 import * as Hlc from "../../../../src/core/replica/Hlc.ts"
-import * as Exchange from "../../../../src/core/sync/v1/V1Exchange.ts"
-import * as Memory from "../../../../src/core/sync/v1/V1Memory.ts"
-import * as LegacyWire from "../../../../src/core/sync/v1/V1Wire.ts"
+import * as V1Exchange from "../../../../src/core/sync/v1/V1Exchange.ts"
+import * as V1Memory from "../../../../src/core/sync/v1/V1Memory.ts"
+import * as V1Wire from "../../../../src/core/sync/v1/V1Wire.ts"
 import type { NodeId } from "../../../../src/core/replica/NodeId.ts"
 import type { Operation } from "../../../../src/core/replica/Operation.ts"
 import * as VectorClock from "../../../../src/core/replica/VectorClock.ts"
@@ -20,7 +20,7 @@ const third = node("third")
 /** One of our nodes, with what it remembers of old ones. */
 class Ours {
   readonly replica: NaiveReplica
-  readonly memories = new Map<NodeId, Exchange.Memory>()
+  readonly memories = new Map<NodeId, V1Exchange.Memory>()
   readonly scopes = new Map<string, string>()
   readonly late = new Map<NodeId, Map<string, Operation>>()
   now = 1_000_000
@@ -33,10 +33,10 @@ class Ours {
     this.replica.append([write(this.replica.id, reading, row, kind, type)])
   }
 
-  start(role: "dialler" | "server", expected: NodeId | undefined, options: Partial<Exchange.Options> = {}): Talk {
+  start(role: "dialler" | "server", expected: NodeId | undefined, options: Partial<V1Exchange.Options> = {}): Talk {
     return new Talk(
       this,
-      Exchange.initial(
+      V1Exchange.initial(
         {
           role,
           self: this.replica.id,
@@ -61,15 +61,15 @@ class Ours {
 /** An exchange that is under way on our side. */
 class Talk {
   readonly ours: Ours
-  exchange: Exchange.Exchange
+  exchange: V1Exchange.Exchange
   readonly sent: Array<string> = []
   operations = 0
   failure: SessionFailure | undefined
 
-  constructor(ours: Ours, exchange: Exchange.Exchange) {
+  constructor(ours: Ours, exchange: V1Exchange.Exchange) {
     this.ours = ours
     this.exchange = exchange
-    this.carry(Exchange.open(exchange))
+    this.carry(V1Exchange.open(exchange))
   }
 
   get closed(): boolean {
@@ -77,7 +77,7 @@ class Talk {
   }
 
   receive(text: string): void {
-    this.carry(Exchange.step(this.exchange, { _tag: "Received", now: this.ours.now, text }))
+    this.carry(V1Exchange.step(this.exchange, { _tag: "Received", now: this.ours.now, text }))
   }
 
   /** The frames sent since the last call. */
@@ -85,7 +85,7 @@ class Talk {
     return this.sent.splice(0)
   }
 
-  private carry([exchange, actions]: Exchange.Step): void {
+  private carry([exchange, actions]: V1Exchange.Step): void {
     const { replica, now } = this.ours
     this.exchange = exchange
     for (const action of actions) {
@@ -94,10 +94,10 @@ class Talk {
         this.operations += action.operations
       } else if (action._tag === "Read") {
         const delta = replica.delta(action.request)
-        this.carry(Exchange.step(this.exchange, { _tag: "Delta", now, request: action.request, delta }))
+        this.carry(V1Exchange.step(this.exchange, { _tag: "Delta", now, request: action.request, delta }))
       } else if (action._tag === "Commit") {
         this.carry(
-          Exchange.step(this.exchange, {
+          V1Exchange.step(this.exchange, {
             _tag: "Committed",
             now,
             snapshot: replica.apply(action.batch),
@@ -107,7 +107,7 @@ class Talk {
       } else if (action._tag === "Close") this.failure = action.failure
     }
     if (this.closed) {
-      const met = Option.getOrUndefined(Exchange.remember(this.exchange, now))
+      const met = Option.getOrUndefined(V1Exchange.remember(this.exchange, now))
       if (met === undefined || this.failure !== undefined) return
       this.ours.memories.set(met.peer, met.memory)
       for (const [row, { scope }] of met.labels) this.ours.scopes.set(row, scope)
@@ -116,13 +116,13 @@ class Talk {
 }
 
 /** We dial an old node, until nothing is left. Returns the operations sent and received in all. */
-const dial = (ours: Ours, peer: OldNode, options: Partial<Exchange.Options> = {}): readonly [number, number] => {
+const dial = (ours: Ours, peer: OldNode, options: Partial<V1Exchange.Options> = {}): readonly [number, number] => {
   let sent = 0
   let received = 0
   for (let round = 0; round < 50; round++) {
     const talk = ours.start("dialler", peer.id, options)
     const [request] = talk.take()
-    const greeting = LegacyWire.decode(request ?? "")
+    const greeting = V1Wire.decode(request ?? "")
     if (greeting._tag !== "Success" || greeting.success.type !== "sync_request") return assert.fail("no request")
     const theirs = peer.lackedBy(ours.replica.id, greeting.success.clock)
     talk.receive(peer.greeting("sync_response"))
@@ -132,17 +132,17 @@ const dial = (ours: Ours, peer: OldNode, options: Partial<Exchange.Options> = {}
     assert.isUndefined(talk.failure)
     sent += talk.operations
     received += theirs.length
-    if (!Exchange.isUnfinished(talk.exchange)) return [sent, received]
+    if (!V1Exchange.isUnfinished(talk.exchange)) return [sent, received]
   }
   return assert.fail("never finished")
 }
 
 /** An old node dials us, once. */
-const serve = (ours: Ours, peer: OldNode, options: Partial<Exchange.Options> = {}): readonly [number, number] => {
+const serve = (ours: Ours, peer: OldNode, options: Partial<V1Exchange.Options> = {}): readonly [number, number] => {
   const talk = ours.start("server", undefined, options)
   talk.receive(peer.greeting("sync_request", "secret"))
   const [response] = talk.take()
-  const greeting = LegacyWire.decode(response ?? "")
+  const greeting = V1Wire.decode(response ?? "")
   if (greeting._tag !== "Success" || greeting.success.type !== "sync_response") return assert.fail("no response")
   const theirs = peer.lackedBy(ours.replica.id, greeting.success.clock)
   for (const frame of peer.data(theirs)) talk.receive(frame)
@@ -183,7 +183,7 @@ for (const isNewest of [false, true]) {
         peer.write(write(third, { wall: 3, counter: 0 }, "later"))
         peer.write(write(old, { wall: 200, counter: 0 }, "own 2"))
         // No clock shows the second one: it comes when everything is asked for again.
-        ours.now += Memory.upkeep.least
+        ours.now += V1Memory.upkeep.least
         meet(ours, peer)
         assert.includeMembers([...rowsOf(ours)], ["late", "later", "own 2"])
         // Only the peer's own history is claimed on its word.
@@ -216,7 +216,7 @@ for (const isNewest of [false, true]) {
             meet(ours, peer)
             meet(ours, peer)
           }
-          ours.now += Memory.upkeep.least
+          ours.now += V1Memory.upkeep.least
           assert.deepStrictEqual(meet(ours, peer), [0, 0], isRestarted ? "after a restart" : "")
         }
         // All of it once more, when that costs no more than the upkeep.
@@ -319,7 +319,7 @@ describe("an exchange", () => {
       ...write(us, { wall: 1, counter: 0 }, "x"),
       data: '{"id":"x","tags":["a","b"]}' as Operation["data"]
     }
-    const sent = JSON.parse(LegacyWire.operationText(operation, undefined)) as { data: { tags: unknown } }
+    const sent = JSON.parse(V1Wire.operationText(operation, undefined)) as { data: { tags: unknown } }
     assert.strictEqual(sent.data.tags, '["a","b"]')
   })
 
@@ -366,9 +366,9 @@ describe("an exchange", () => {
     const talk = ours.start("server", undefined)
     talk.receive(peer.greeting("sync_request", "secret"))
     const good = [1, 2].map((wall) =>
-      LegacyWire.operationText(write(old, { wall, counter: 0 }, `row-${wall}`), undefined)
+      V1Wire.operationText(write(old, { wall, counter: 0 }, `row-${wall}`), undefined)
     )
-    talk.receive(LegacyWire.onlyFrame([good[0] ?? "", '{"op_id":"x"}', good[1] ?? ""]))
+    talk.receive(V1Wire.onlyFrame([good[0] ?? "", '{"op_id":"x"}', good[1] ?? ""]))
     assert.deepStrictEqual(rowsOf(ours), ["row-1", "row-2"])
     assert.strictEqual(ours.replica.quarantined, 1)
     assert.isUndefined(talk.failure)
@@ -473,8 +473,8 @@ describe("an exchange", () => {
   it("a row that came under another scope goes out under that one", () => {
     class Labelling extends OldNode {
       override data(operations: ReadonlyArray<Operation>): ReadonlyArray<string> {
-        const texts = operations.map((one) => LegacyWire.operationText(one, `of ${one.row_id}`))
-        return [LegacyWire.numberedFrame(texts, 0, false)]
+        const texts = operations.map((one) => V1Wire.operationText(one, `of ${one.row_id}`))
+        return [V1Wire.numberedFrame(texts, 0, false)]
       }
     }
     const [ours, peer] = [new Ours(us), new Labelling(old, true)]

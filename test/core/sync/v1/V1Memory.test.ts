@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary } from "effect"
 import * as Hlc from "../../../../src/core/replica/Hlc.ts"
-import * as Memory from "../../../../src/core/sync/v1/V1Memory.ts"
+import * as V1Memory from "../../../../src/core/sync/v1/V1Memory.ts"
 import * as VectorClock from "../../../../src/core/replica/VectorClock.ts"
 import { integer } from "../../../support/Generators.ts"
 import { node } from "../../../support/Network.ts"
@@ -26,9 +26,9 @@ describe("an early node, which uses the mark for its own id for all origins", ()
     ([complete, moved, ours]) => {
       const theirs = clockOf(complete.map((wall, index) => wall + (moved[index] ?? 0)))
       const before = clockOf(complete)
-      const memory = { ...Memory.none, clock: before, complete: before, received: before, wholeAt: 0, wholeSize: 0 }
+      const memory = { ...V1Memory.none, clock: before, complete: before, received: before, wholeAt: 0, wholeSize: 0 }
       const claimed = clockOf(ours)
-      const { clock, isWhole } = Memory.ask(memory, claimed, theirs, peer, self, 1)
+      const { clock, isWhole } = V1Memory.ask(memory, claimed, theirs, peer, self, 1)
       assert.isFalse(isWhole)
       const mark = VectorClock.get(clock, peer)
       for (const [index, origin] of origins.entries()) {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Address } from "../../../../src/core/peers/Address.ts"
-import * as Policy from "../../../../src/core/sync/v1/V1Policy.ts"
+import * as V1Policy from "../../../../src/core/sync/v1/V1Policy.ts"
 
 const discovered: Address = { host: "10.0.0.5", port: 9090 }
 const named: Address = { ...discovered, plain: true }
@@ -21,7 +21,7 @@ describe("the policy for existing FERAL nodes", () => {
       for (const address of [discovered, named]) {
         const isVouchedFor = tls === "ca" && rules.legacy !== "off"
         const isNamed = address === named && rules.legacy === "on" && rules.mode === "auto"
-        const isDialled = Policy.refusalOfDialled(rules, tls, address) === undefined
+        const isDialled = V1Policy.refusalOfDialled(rules, tls, address) === undefined
         assert.strictEqual(isDialled, isVouchedFor || isNamed, JSON.stringify({ rules, tls, address }))
       }
     }
@@ -29,14 +29,14 @@ describe("the policy for existing FERAL nodes", () => {
 
   it("never dials in clear what was discovered, nor anything where a CA is set", () => {
     for (const { rules } of all) {
-      assert.isFalse(Policy.isDialledPlain(rules, discovered))
-      if (rules.mode === "ca") assert.isFalse(Policy.isDialledPlain(rules, named))
+      assert.isFalse(V1Policy.isDialledPlain(rules, discovered))
+      if (rules.mode === "ca") assert.isFalse(V1Policy.isDialledPlain(rules, named))
     }
   })
 
   it("takes who comes without TLS with `on` alone, and not where clients have to show certificates", () => {
     for (const { rules, tls } of all) {
-      const isIn = Policy.refusalOfComer(rules, tls, "10.0.0.5:9090") === undefined
+      const isIn = V1Policy.refusalOfComer(rules, tls, "10.0.0.5:9090") === undefined
       const expected =
         tls === "ca" ? rules.legacy !== "off" : rules.legacy === "on" && (tls === "auto" || !rules.requireClientCert)
       assert.strictEqual(isIn, expected, JSON.stringify({ rules, tls }))
@@ -45,6 +45,6 @@ describe("the policy for existing FERAL nodes", () => {
 
   it("says what to write", () => {
     const rules = { legacy: "on", mode: "auto", requireClientCert: false } as const
-    assert.include(Policy.refusalOfDialled(rules, "none", discovered)?.message, "plain://HOST:PORT in FERAL_SYNC_PEERS")
+    assert.include(V1Policy.refusalOfDialled(rules, "none", discovered)?.message, "plain://HOST:PORT in FERAL_SYNC_PEERS")
   })
 })

@@ -1,19 +1,19 @@
 /** Form 1 as Python writes it: what is wrong with one operation is no matter of the others. */
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import * as Wire from "../../../../src/core/sync/v1/V1Wire.ts"
+import * as V1Wire from "../../../../src/core/sync/v1/V1Wire.ts"
 import { node, write } from "../../../support/Network.ts"
 
-const good = (wall: number) => Wire.operationText(write(node("old"), { wall, counter: 0 }, `row-${wall}`), undefined)
+const good = (wall: number) => V1Wire.operationText(write(node("old"), { wall, counter: 0 }, `row-${wall}`), undefined)
 
 /** All operations of a frame, read piece by piece. */
 const read = (text: string) => {
-  const message = Result.getOrThrow(Wire.decode(text))
+  const message = Result.getOrThrow(V1Wire.decode(text))
   if (message.type !== "sync_data") return assert.fail(`it is ${message.type}`)
   const [rows, reasons]: readonly [Array<string>, Array<string>] = [[], []]
   let pieces = 0
-  for (let rest: Wire.Changes | undefined = message.changes; rest !== undefined; pieces++) {
-    const piece: Wire.Piece = Wire.readChanges(rest)
+  for (let rest: V1Wire.Changes | undefined = message.changes; rest !== undefined; pieces++) {
+    const piece: V1Wire.Piece = V1Wire.readChanges(rest)
     for (const { operation } of piece.operations) rows.push(operation.row_id)
     for (const { reason } of piece.malformed) reasons.push(reason)
     rest = piece.rest
@@ -54,7 +54,7 @@ describe("a frame of an existing node", () => {
 
   it("is read piece by piece, and has an end", () => {
     const changes = Array.from({ length: 10_000 }, (_, wall) => good(wall + 1))
-    const { rows, pieces } = read(Wire.numberedFrame(changes, 0, true))
+    const { rows, pieces } = read(V1Wire.numberedFrame(changes, 0, true))
     assert.strictEqual(rows.length, 10_000)
     assert.isAtLeast(pieces, 5)
     assert.deepStrictEqual(read('{"type":"sync_data","changes":[]}').rows, [])
@@ -77,13 +77,13 @@ describe("a frame of an existing node", () => {
       "{}{}",
       "{,}"
     ]) {
-      assert.isTrue(Result.isFailure(Wire.decode(text)), text)
+      assert.isTrue(Result.isFailure(V1Wire.decode(text)), text)
     }
   })
 
   it("shows its generation by its numbers", () => {
     const isNumbered = (text: string) => read(text).message.isNumbered
-    assert.isFalse(isNumbered(Wire.onlyFrame([good(1)])))
-    assert.isTrue(isNumbered(Wire.numberedFrame([good(1)], 0, false)))
+    assert.isFalse(isNumbered(V1Wire.onlyFrame([good(1)])))
+    assert.isTrue(isNumbered(V1Wire.numberedFrame([good(1)], 0, false)))
   })
 })

@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Redacted } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
-import * as Exchange from "../../../../src/core/sync/v1/V1Exchange.ts"
+import * as V1Exchange from "../../../../src/core/sync/v1/V1Exchange.ts"
 import { NaiveReplica } from "../../../support/NaiveReplica.ts"
 import { node, write } from "../../../support/Network.ts"
 
@@ -42,7 +42,7 @@ describe("conversations with existing FERAL nodes", () => {
       for (const { wall, row, kind } of recorded.ours) {
         replica.append([write(replica.id, { wall, counter: 0 }, row, kind)])
       }
-      const options: Exchange.Options = {
+      const options: V1Exchange.Options = {
         role: recorded.role,
         self: replica.id,
         passphrase: Redacted.make("secret"),
@@ -56,9 +56,9 @@ describe("conversations with existing FERAL nodes", () => {
         maxDriftMs: 300_000
       }
       const sent: Array<unknown> = []
-      let exchange = Exchange.initial(options, replica.snapshot(), 1_000_000)
+      let exchange = V1Exchange.initial(options, replica.snapshot(), 1_000_000)
       let ending = "open"
-      const carry = ([next, actions]: Exchange.Step): void => {
+      const carry = ([next, actions]: V1Exchange.Step): void => {
         exchange = next
         for (const action of actions) {
           const now = 1_000_000
@@ -66,7 +66,7 @@ describe("conversations with existing FERAL nodes", () => {
           else if (action._tag === "Close") ending = action.failure?._tag ?? "closed"
           else if (action._tag === "Commit") {
             carry(
-              Exchange.step(exchange, {
+              V1Exchange.step(exchange, {
                 _tag: "Committed",
                 now,
                 snapshot: replica.apply(action.batch),
@@ -75,14 +75,14 @@ describe("conversations with existing FERAL nodes", () => {
             )
           } else if (action._tag === "Read") {
             const { request } = action
-            carry(Exchange.step(exchange, { _tag: "Delta", now, request, delta: replica.delta(request) }))
+            carry(V1Exchange.step(exchange, { _tag: "Delta", now, request, delta: replica.delta(request) }))
           }
         }
       }
-      carry(Exchange.open(exchange))
+      carry(V1Exchange.open(exchange))
       for (const { them, us } of recorded.talk) {
         if (them !== undefined) {
-          carry(Exchange.step(exchange, { _tag: "Received", now: 1_000_000, text: JSON.stringify(them) }))
+          carry(V1Exchange.step(exchange, { _tag: "Received", now: 1_000_000, text: JSON.stringify(them) }))
         }
         if (us === undefined) continue
         const said = sent.shift()

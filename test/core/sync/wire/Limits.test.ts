@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Redacted } from "effect"
 import type { SessionFailure } from "../../../../src/core/sync/SyncFailure.ts"
 import { maxDataDepth } from "../../../../src/core/replica/Operation.ts"
-import * as Exchange from "../../../../src/core/sync/v1/V1Exchange.ts"
+import * as V1Exchange from "../../../../src/core/sync/v1/V1Exchange.ts"
 import * as Session from "../../../../src/core/sync/Session.ts"
 import { emptyFrames } from "../../../../src/core/sync/SessionState.ts"
 import * as Wire from "../../../../src/core/sync/Wire.ts"
@@ -61,7 +61,7 @@ const serverOf = (link: Link): Server => ({
 
 const exchange = (): Server => {
   const replica = new NaiveReplica(node("us"))
-  const options: Exchange.Options = {
+  const options: V1Exchange.Options = {
     role: "server",
     self: replica.id,
     passphrase: Redacted.make("secret"),
@@ -74,20 +74,20 @@ const exchange = (): Server => {
     maxFrameBytes: 262_144,
     maxDriftMs: 300_000
   }
-  let state = Exchange.initial(options, replica.snapshot(), now)
+  let state = V1Exchange.initial(options, replica.snapshot(), now)
   let failure: SessionFailure | undefined
-  const carry = ([next, actions]: Exchange.Step): void => {
+  const carry = ([next, actions]: V1Exchange.Step): void => {
     state = next
     for (const action of actions) {
       if (action._tag === "Close") failure = action.failure
       if (action._tag !== "Commit") continue
-      carry(Exchange.step(state, { _tag: "Committed", now, snapshot: replica.apply(action.batch), hasChanged: true }))
+      carry(V1Exchange.step(state, { _tag: "Committed", now, snapshot: replica.apply(action.batch), hasChanged: true }))
     }
   }
   return {
     replica,
-    happen: (event) => carry(Exchange.step(state, event)),
-    receive: (text) => carry(Exchange.step(state, { _tag: "Received", now, text })),
+    happen: (event) => carry(V1Exchange.step(state, event)),
+    receive: (text) => carry(V1Exchange.step(state, { _tag: "Received", now, text })),
     failure: () => failure
   }
 }

@@ -12,12 +12,12 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import type { Variable } from "../../../../src/services/node/Variables.ts"
 import type { Network } from "../../../../src/services/discovery/MdnsRuntime.ts"
-import * as Mdns from "../../../../src/services/discovery/MdnsDiscovery.ts"
+import * as MdnsDiscovery from "../../../../src/services/discovery/MdnsDiscovery.ts"
 import { Discovery } from "../../../../src/services/discovery/Discovery.ts"
 import { Doctor, type Finding } from "../../../../src/services/admin/doctor/Doctor.ts"
 import * as CertificatesCheck from "../../../../src/services/admin/doctor/Certificates.ts"
-import * as Replica from "../../../../src/services/admin/doctor/CheckReplica.ts"
-import * as Peers from "../../../../src/services/admin/doctor/CheckPeers.ts"
+import * as CheckReplica from "../../../../src/services/admin/doctor/CheckReplica.ts"
+import * as CheckPeers from "../../../../src/services/admin/doctor/CheckPeers.ts"
 import { Clock } from "../../../../src/services/node/HlcClock.ts"
 import { MdnsUnavailable } from "../../../../src/services/node/NodeFailure.ts"
 import { NodeId } from "../../../../src/core/replica/NodeId.ts"
@@ -28,7 +28,6 @@ import { open as openStore } from "../../../support/SqliteFiles.ts"
 import { plainServer } from "../../../support/RawPeers.ts"
 import { settings } from "../../../support/Settings.ts"
 import { ok } from "../../../../src/services/admin/doctor/Finding.ts"
-import * as MdnsDiscovery from "../../../../src/services/discovery/MdnsDiscovery.ts"
 
 type Values = Partial<Record<Variable, string>>
 
@@ -105,7 +104,7 @@ describe("doctor: database", () => {
         Promise.all([stat(database(home)), stat(`${database(home)}-wal`)])
       )
       assert.isAbove(log.size, 1024 * 1024)
-      const [finding] = (yield* Replica.database(home, true, undefined).pipe(Effect.provide(NodeFileSystem.layer)))
+      const [finding] = (yield* CheckReplica.database(home, true, undefined).pipe(Effect.provide(NodeFileSystem.layer)))
         .findings
       assert.strictEqual(finding?.facts["bytes"], file.size + log.size)
       assert.match(finding?.message ?? "", /^sound, [2-9] MiB$/)
@@ -280,13 +279,13 @@ describe("doctor: multicast", () => {
     Effect.gen(function* () {
       const options = { interfaces: ["127.0.0.1"], port: yield* freePort }
       const directory = yield* Certificates.directory
-      const alone = yield* examine(directory, mdns, Mdns.networkOf(options))
+      const alone = yield* examine(directory, mdns, MdnsDiscovery.networkOf(options))
       assert.strictEqual(alone.of("multicast").status, "ok")
       says(alone.of("discovery"), "warning", /^peers are not discovered/, /open UDP 5353.*FERAL_SYNC_PEERS/)
       yield* Effect.gen(function* () {
         const discovery = yield* Discovery
         yield* discovery.sightings({ nodeId: NodeId.make("somebody"), port: 9_000 })
-        const { of } = yield* examine(directory, mdns, Mdns.networkOf(options))
+        const { of } = yield* examine(directory, mdns, MdnsDiscovery.networkOf(options))
         assert.strictEqual(of("discovery").status, "ok")
         assert.deepStrictEqual(of("discovery").facts["nodes"], ["somebody"])
         // It does not listen there, and no passphrase is made to ask it: nobody is dialled.
@@ -297,7 +296,7 @@ describe("doctor: multicast", () => {
 
   /** Loopback, with sockets that a firewall stands before. */
   const firewalled = (opens: boolean): Network => {
-    const { port, links } = Mdns.networkOf({ interfaces: ["127.0.0.1"] })
+    const { port, links } = MdnsDiscovery.networkOf({ interfaces: ["127.0.0.1"] })
     const socket = {
       send: (_: unknown, done: (error: Error | undefined) => void) => done(undefined),
       close: Effect.void
@@ -362,7 +361,7 @@ describe("doctor: peers", () => {
 
 describe("doctor: clock", () => {
   const peer = (address: string, offset: number) => ok("peer", "", { address, clock_offset_ms: offset })
-  const clock = (...peers: ReadonlyArray<Finding>) => Effect.map(Peers.clock(peers, 300_000), ([finding]) => finding)
+  const clock = (...peers: ReadonlyArray<Finding>) => Effect.map(CheckPeers.clock(peers, 300_000), ([finding]) => finding)
 
   it.effect("is compared with the peer that is furthest away", () =>
     Effect.gen(function* () {
