@@ -49,7 +49,7 @@ export type Verdict =
   /** Which limit is in the way. */
   | { readonly _tag: "Refused"; readonly limit: "network" | "all" }
 
-/** Somebody comes. */
+/** A connection arrives. */
 export const arrive = (admission: Admission, id: number, network: string, now: number): Verdict => {
   const connection: PendingConnection = { network, since: now, room: "arriving" }
   const isOwn = (other: PendingConnection) => other.network === network
@@ -87,13 +87,13 @@ export const enter = (admission: Admission, id: number, hasTicket: boolean, now:
   return { _tag: "Admitted", admission: moved("pending", leave(admission, gone)), instead: gone }
 }
 
-/** Somebody has proved itself. */
+/** A connection has proved itself. */
 export const prove = (admission: Admission, id: number): Admission => {
   const connection = admission.get(id)
   return connection === undefined ? admission : new Map(admission).set(id, { ...connection, room: "proven" })
 }
 
-/** Somebody is gone. */
+/** A connection is over. */
 export const leave = (admission: Admission, id: number): Map<number, PendingConnection> => {
   const next = new Map(admission)
   next.delete(id)
@@ -111,11 +111,11 @@ const count = (admission: Admission, isWanted: (connection: PendingConnection) =
   return found
 }
 
-const sizeIn = (guests: ReadonlyArray<Entry>, network: string): number =>
-  guests.filter(([, connection]) => connection.network === network).length
+const sizeIn = (connections: ReadonlyArray<Entry>, network: string): number =>
+  connections.filter(([, connection]) => connection.network === network).length
 
-const oldestOf = (guests: ReadonlyArray<Entry>, network: string | undefined): number | undefined =>
-  guests.find(([, connection]) => connection.network === network)?.[0]
+const oldestOf = (connections: ReadonlyArray<Entry>, network: string | undefined): number | undefined =>
+  connections.find(([, connection]) => connection.network === network)?.[0]
 
 /** The pending connection that is replaced, of this network or of the largest one: none when even the oldest is new. */
 const impatient = (pending: ReadonlyArray<Entry>, network: string | undefined, now: number): number | undefined => {
@@ -125,9 +125,9 @@ const impatient = (pending: ReadonlyArray<Entry>, network: string | undefined, n
 }
 
 /** The network that most of these are of; of several, the one that was there first. */
-const largest = (guests: ReadonlyArray<Entry>): string | undefined => {
+const largest = (connections: ReadonlyArray<Entry>): string | undefined => {
   const counts = new Map<string, number>()
-  for (const [, { network }] of guests) counts.set(network, (counts.get(network) ?? 0) + 1)
+  for (const [, { network }] of connections) counts.set(network, (counts.get(network) ?? 0) + 1)
   let crowd: string | undefined
   for (const [network, size] of counts) if (size > (counts.get(crowd ?? "") ?? 0)) crowd = network
   return crowd
