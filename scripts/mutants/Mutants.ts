@@ -17,6 +17,7 @@ export interface Mutant {
 
 const engine = "src/services/store/Engine.ts"
 const merge = "src/core/replica/Merge.ts"
+const rule = "src/core/replica/Rule.ts"
 const outbound = "src/core/sync/Send.ts"
 const inbound = "src/core/sync/Receive.ts"
 
@@ -112,28 +113,35 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     name: "the last to arrive wins",
     breaks: "which row stays depends on the way that it came",
     file: merge,
-    from: `return (rule === "grow-only" ? order < 0 : order > 0) ? "applied" : "superseded"`,
+    from: `return order > 0 ? "applied" : "superseded"`,
     to: `return "applied"`
   },
   {
     name: "the first to arrive wins",
     breaks: "which row stays depends on the way that it came",
     file: merge,
-    from: `return (rule === "grow-only" ? order < 0 : order > 0) ? "applied" : "superseded"`,
+    from: `return order > 0 ? "applied" : "superseded"`,
     to: `return "superseded"`
   },
   {
     name: "episodes can be deleted",
     breaks: "a set that only grows has lost something",
-    file: merge,
-    from: `if (rule === "grow-only" && incoming.op_type === "delete") return "ignored"`,
-    to: ""
+    file: rule,
+    from: `ignores: ({ op_type }) => op_type === "delete"`,
+    to: "ignores: nothing"
+  },
+  {
+    name: "the last insert of an episode wins",
+    breaks: "an entry that is never changed has changed",
+    file: rule,
+    from: "order: Order.flip(PrecedenceOrder)",
+    to: "order: PrecedenceOrder"
   },
   {
     name: "tombstones are not kept",
     breaks: "a note that was deleted is there on some nodes",
     file: merge,
-    from: `if (rule === "grow-only" && incoming.op_type === "delete") return "ignored"`,
+    from: `if (rule.ignores(incoming)) return "ignored"`,
     to: `if (incoming.op_type === "delete") return "ignored"`
   },
   {

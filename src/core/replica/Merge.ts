@@ -1,76 +1,40 @@
 /**
- * The conflict rule of each kind, and the merge of a batch of operations into what a node holds.
+ * The merge of a batch of operations into what a node holds, by the conflict rule of each kind (`Kind.ts`, `Rule.ts`).
  *
  * A state holds at most one operation for each slot. The slot of an operation is its row for kinds that this version
  * knows, and the operation itself for kinds that it does not: those are kept whole, so that a later version can apply the
  * rule that it knows.
  *
- * | kind                     | rule                                                          |
- * |--------------------------|---------------------------------------------------------------|
- * | notes, knowledge         | last-writer-wins register: the greatest operation by HLC       |
- * | episodes, execution_log  | grow-only set: the least insert by HLC; a delete does nothing  |
- * | any other                | grow-only set of operations                                   |
- *
  * Guarantees: for each slot the outcome is the extremum of all operations seen, under a total order. Merging is therefore
  * commutative, associative and idempotent, for operations as for batches in any split, order and repetition.
- *
- * Source: Shapiro, Preguiça, Baquero, Zawirski, "Conflict-free Replicated Data Types" (2011).
  */
-import { Order } from "effect"
 import * as Digest from "./Digest.ts"
 import * as Hlc from "./Hlc.ts"
 import { withDoubles } from "./Json.ts"
-import { byCodePoint, type NodeId } from "./NodeId.ts"
+import * as Kind from "./Kind.ts"
+import type { NodeId } from "./NodeId.ts"
 import { type Operation } from "./Operation.ts"
+import * as Rule from "./Rule.ts"
 
 /** The kinds that this version materialises. */
-export const kinds = ["notes", "knowledge", "episodes", "execution_log"] as const
-export type KnownKind = (typeof kinds)[number]
-
-/** How the operations of one slot compete. */
-export type Rule = "last-writer-wins" | "grow-only" | "opaque"
+export const kinds = Kind.names
+export type KnownKind = Kind.Name
 
 /** The rule of a kind. */
-export const ruleOf = (kind: string): Rule => {
-  switch (kind) {
-    case "notes":
-    case "knowledge":
-      return "last-writer-wins"
-    case "episodes":
-    case "execution_log":
-      return "grow-only"
-    default:
-      return "opaque"
-  }
-}
+export const ruleOf = Kind.ruleOf
 
 /** Whether an operation says that its row is deleted, and nothing more. */
 export const isTombstone = ({ table, op_type }: Pick<Operation, "table" | "op_type">): boolean =>
-  op_type === "delete" && ruleOf(table) === "last-writer-wins"
+  op_type === "delete" && ruleOf(table) === "lww"
 
 /** Where an operation is kept: kind, row, and for kinds that are kept whole the operation's HLC. */
 export type Slot = string
 
 /** What distinguishes operations on one row that are kept side by side: empty where one of them wins. */
-export const twinOf = (operation: Operation): string =>
-  ruleOf(operation.table) === "opaque" ? Hlc.toText(operation.hlc) : ""
+export const twinOf = (operation: Operation): string => Rule.rules[ruleOf(operation.table)].slotOf(operation)
 
 /** The slot of an operation. */
 export const slotOf = (operation: Operation): Slot => `${operation.table}\0${operation.row_id}\0${twinOf(operation)}`
-
-/**
- * A total order of operations: by HLC, and between different contents under one HLC, which only a broken or hostile
- * origin makes, by the hash of the content.
- */
-const PrecedenceOrder: Order.Order<Operation> = Order.make((a, b) => {
-  const byHlc = Hlc.HlcOrder(a.hlc, b.hlc)
-  if (byHlc !== 0) return byHlc
-  const left = Digest.content(a)
-  const right = Digest.content(b)
-  if (left === right) return 0
-  const byHash = byCodePoint(Digest.toText(Digest.fingerprint(left)), Digest.toText(Digest.fingerprint(right)))
-  return byHash !== 0 ? byHash : byCodePoint(left, right)
-})
 
 /** What becomes of an operation that meets the one in its slot. */
 export type Outcome =
@@ -80,17 +44,17 @@ export type Outcome =
   | "known"
   /** What is there wins over it. */
   | "superseded"
-  /** It has no effect by its rule: a delete in a grow-only set. */
+  /** It has no effect by its rule: a delete in a log. */
   | "ignored"
 
 /** The outcome of `incoming` meeting `current` in its slot. */
 export const resolve = (current: Operation | undefined, incoming: Operation): Outcome => {
-  const rule = ruleOf(incoming.table)
-  if (rule === "grow-only" && incoming.op_type === "delete") return "ignored"
+  const rule = Rule.rules[ruleOf(incoming.table)]
+  if (rule.ignores(incoming)) return "ignored"
   if (current === undefined) return "applied"
-  const order = PrecedenceOrder(incoming, current)
+  const order = rule.order(incoming, current)
   if (order === 0) return isMoreExact(incoming, current) ? "applied" : "known"
-  return (rule === "grow-only" ? order < 0 : order > 0) ? "applied" : "superseded"
+  return order > 0 ? "applied" : "superseded"
 }
 
 /**

@@ -4,13 +4,13 @@
  * A query is plain words. A row matches when it has all of them, whatever their case and accents; the last one may be the
  * beginning of a word, for it is still being typed. No text is a wrong query.
  */
-import { Order } from "effect"
-import * as Merge from "./Merge.ts"
+import { Order, Predicate } from "effect"
+import * as Kind from "./Kind.ts"
 import { type Operation, OperationOrder } from "./Operation.ts"
 import * as Row from "./Row.ts"
 
 /** The kinds that are searched. */
-export const kinds = ["notes", "knowledge", "episodes"] as const satisfies ReadonlyArray<Merge.KnownKind>
+export const kinds = Kind.all.filter(({ search }) => search.length > 0).map(({ name }) => name)
 
 /** Words of a query, at most: the others are not looked for. */
 export const maxWords = 64
@@ -57,23 +57,15 @@ export const snippetOf = (text: string, words: ReadonlyArray<string>, length = 1
   return `${from > 0 ? "…" : ""}${part.trim()}${from + length < line.length ? "…" : ""}`
 }
 
+/** The texts of the columns that are searched. */
 const parts = (operation: Operation): ReadonlyArray<string> | undefined => {
-  switch (operation.table) {
-    case "notes": {
-      const { content, tags } = Row.noteFromOperation(operation)
-      return [content, tags.join(" ")]
-    }
-    case "knowledge": {
-      const { subject, predicate, object } = Row.factFromOperation(operation)
-      return [subject, predicate, object]
-    }
-    case "episodes": {
-      const { summary, detail } = Row.episodeFromOperation(operation)
-      return [summary, detail]
-    }
-    default:
-      return undefined
-  }
+  const kind: Kind.Definition | undefined = Kind.find(operation.table)
+  if (kind === undefined || kind.search.length === 0) return undefined
+  const data = Row.columnsOf(operation)
+  return kind.search.map((name) => {
+    const value = kind.columns[name]?.read(data[name])
+    return Array.isArray(value) ? value.join(" ") : Predicate.isString(value) ? value : ""
+  })
 }
 
 const word = /[\p{L}\p{N}\p{Co}\p{M}]+/gu

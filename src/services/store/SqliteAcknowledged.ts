@@ -14,7 +14,7 @@ import * as VectorClock from "../../core/replica/VectorClock.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
 
 /** The kinds whose deletions leave tombstones. */
-const deletable = kinds.filter((kind) => ruleOf(kind) === "last-writer-wins").map((kind) => `'${kind}'`)
+const deletable = kinds.filter((kind) => ruleOf(kind) === "lww").map((kind) => `'${kind}'`)
 
 const isTombstone = `op_type = 'delete' AND kind IN (${deletable.join(", ")})`
 

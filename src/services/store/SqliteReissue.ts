@@ -98,7 +98,7 @@ const claimsOfOthers = (
   before: NodeId,
   late: ReadonlyArray<Operation>
 ): VectorClock.VectorClock => {
-  const first = late.find(({ table }) => Merge.ruleOf(table) === "grow-only")
+  const first = late.find(({ table }) => Merge.ruleOf(table) === "log")
   const others = HashMap.remove(clock, before)
   if (first === undefined) return others
   const most = Hlc.predecessor({ wall: first.hlc.wall, counter: first.hlc.counter })

@@ -225,7 +225,7 @@ describe("Merge rules", () => {
       assert.strictEqual(outcome === "applied", after.get(slot) === incoming)
       if (outcome !== "applied") assertSame(after, state)
       if (outcome === "known") assert.strictEqual(said(incoming), said(held))
-      assert.strictEqual(outcome === "ignored", Merge.ruleOf(table) === "grow-only" && incoming.op_type === "delete")
+      assert.strictEqual(outcome === "ignored", Merge.ruleOf(table) === "log" && incoming.op_type === "delete")
       const current = state.get(slot)
       const isTie = current !== undefined && Hlc.HlcOrder(current.hlc, incoming.hlc) === 0
       assert.strictEqual(Merge.isConflict(current, incoming), isTie && said(current) !== said(incoming))

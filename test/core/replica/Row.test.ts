@@ -20,18 +20,21 @@ const origin = { updated_at: 1_700_000_000.123, origin_node: "a:b", hlc: "170000
 
 const kinds = [
   {
+    name: "Note",
     schema: Row.Note,
     read: Row.noteFromOperation,
     defaults: { content: "", tags: [], importance: "normal", source: "user" },
     full: { content: "c", tags: ["t"], importance: "high", source: "agent" }
   },
   {
+    name: "Fact",
     schema: Row.Fact,
     read: Row.factFromOperation,
     defaults: { subject: "", predicate: "", object: "", confidence: 1, source: "user" },
     full: { subject: "s", predicate: "p", object: "o", confidence: 0.25, source: "agent" }
   },
   {
+    name: "Episode",
     schema: Row.Episode,
     read: Row.episodeFromOperation,
     defaults: { session_id: "", event_type: "", summary: "", detail: "", importance: 0.5 },
@@ -47,6 +50,7 @@ const kinds = [
     }
   },
   {
+    name: "Execution",
     schema: Row.Execution,
     read: Row.executionFromOperation,
     defaults: {
@@ -70,8 +74,8 @@ const kinds = [
   }
 ]
 
-for (const { schema, read, defaults, full } of kinds) {
-  describe(read.name, () => {
+for (const { name, schema, read, defaults, full } of kinds) {
+  describe(name, () => {
     const isRow = Schema.is(schema)
 
     it("reads what is there", () => {

@@ -1,0 +1,134 @@
+/**
+ * The columns that a kind can have: how each is stored, read, written and shown.
+ *
+ * Reading is lenient: a value that is missing or of another type gets the default, for a row written by another implementation
+ * must never hide the others. Writing is strict: what does not fit the schema of the input is refused.
+ */
+import { Predicate, Result, Schema } from "effect"
+import { isWellFormed, parse, wellFormed } from "./Json.ts"
+import { maxDataDepth } from "./Operation.ts"
+
+/** One column. `Row` is its schema in what applications read, `Input` in what they write. */
+export interface Column<Row extends Schema.Constraint, Input extends Schema.Constraint> {
+  /** How `data` holds it: `json` is a text of JSON, `real` a number that may have a fraction, `any` whatever came. */
+  readonly stored: "text" | "json" | "number" | "real" | "any"
+  /** What is read and written where there is nothing. */
+  readonly byDefault: Row["Type"]
+  readonly row: Row
+  readonly input: Input
+  /** What a row shows of what `data` holds. */
+  readonly read: (value: unknown) => Row["Type"]
+}
+
+/** Columns by name, in the order in which rows and views have them. */
+export interface Columns {
+  readonly [name: string]: Column<Schema.Constraint, Schema.Constraint>
+}
+
+/** No other program could read half of a surrogate pair. Keys of objects are looked at too. */
+const isText = Schema.makeFilter(
+  (value: unknown) =>
+    isWellFormed(value) || "holds half of a surrogate pair: cut text between characters, or use toWellFormed"
+)
+
+const AnyText = Schema.String.check(isText)
+
+/** Text that says something: more than white space. */
+export const Text = AnyText.check(Schema.makeFilter((text) => text.trim() !== "" || "has no text"))
+
+/** A JSON object, or a list. */
+const Json = Schema.Union([Schema.Record(Schema.String, Schema.Unknown), Schema.Array(Schema.Unknown)])
+export const JsonInput = Json.check(isText)
+
+const ofText = (byDefault: string) => ({
+  stored: "text" as const,
+  byDefault,
+  row: Schema.String,
+  read: (value: unknown): string => textOf(value, byDefault)
+})
+
+const ofNumber = (byDefault: number) => ({
+  byDefault,
+  row: Schema.Finite,
+  read: (value: unknown): number => numberOf(value, byDefault)
+})
+
+/** Text that every input has. */
+export const text = { ...ofText(""), input: Text } satisfies Columns[string]
+
+/** Text that may be left out. It may be empty where that is the default. */
+export const textOr = (byDefault: string) =>
+  ({ ...ofText(byDefault), input: Schema.optionalKey(byDefault === "" ? AnyText : Text) }) satisfies Columns[string]
+
+/** One of some words, which may be left out. What others wrote may be any text. */
+export const oneOf = (words: readonly [string, ...Array<string>], byDefault: string) => {
+  const expected = `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`
+  const Word = Schema.String.check(
+    Schema.makeFilter((word) => words.includes(word) || `${JSON.stringify(word)} is not ${expected}`)
+  )
+  return { ...ofText(byDefault), input: Schema.optionalKey(Word) } satisfies Columns[string]
+}
+
+/** A number from 0 to 1. */
+export const share = (byDefault: number) => {
+  const Share = Schema.Finite.check(
+    Schema.makeFilter((value) => (value >= 0 && value <= 1) || `${value} is not a number from 0 to 1`)
+  )
+  return { ...ofNumber(byDefault), stored: "real", input: Schema.optionalKey(Share) } satisfies Columns[string]
+}
+
+/** A number that is not negative. */
+export const amount = (byDefault: number) => {
+  const Amount = Schema.Finite.check(Schema.makeFilter((value) => value >= 0 || `${value} is less than 0`))
+  return { ...ofNumber(byDefault), stored: "number", input: Schema.optionalKey(Amount) } satisfies Columns[string]
+}
+
+/** A list of texts, none by default. Some write it as a text of JSON. What is no list is one text, so that nothing is left out. */
+export const texts = {
+  stored: "json",
+  byDefault: [],
+  row: Schema.Array(Schema.String),
+  input: Schema.optionalKey(Schema.Array(Text)),
+  read: (column): ReadonlyArray<string> => {
+    if (column === "") return []
+    const value = jsonOf(column)
+    if (Array.isArray(value)) return value.map((item) => textOf(item, JSON.stringify(item)))
+    if (Predicate.isString(column)) return [textOf(column, "")]
+    return Predicate.isObject(value) ? [JSON.stringify(value)] : []
+  }
+} satisfies Column<Schema.$Array<typeof Schema.String>, Schema.Constraint>
+
+/** A JSON object or list, `{}` by default. Any other value that was written as a text is shown under `value`. */
+export const json = {
+  stored: "json",
+  byDefault: {},
+  row: Json,
+  input: Schema.optionalKey(JsonInput),
+  read: (column): typeof Json.Type => {
+    if (column === "") return {}
+    const value = jsonOf(column)
+    if (Array.isArray(value)) return value
+    if (Predicate.isObject(value)) return value
+    return Predicate.isString(column) ? { value } : {}
+  }
+} satisfies Column<typeof Json, Schema.Constraint>
+
+/** What other implementations write: shown as it is where there is some, and never written here. */
+export const foreign = {
+  stored: "any",
+  byDefault: undefined,
+  row: Schema.optionalKey(Schema.Unknown),
+  input: Schema.Never,
+  read: (value) => (value === undefined ? undefined : wellFormed(value))
+} satisfies Columns[string]
+
+/** Half a surrogate pair is no character: other programs cannot take it, so it shows as U+FFFD. */
+const textOf = (value: unknown, byDefault: string): string =>
+  Predicate.isString(value) ? value.toWellFormed() : byDefault
+
+export const numberOf = (value: unknown, byDefault: number): number =>
+  Number.isFinite(value) ? Number(value) : byDefault
+
+/** What a text of JSON says; a text that is none stands for itself. */
+const jsonOf = (column: unknown): unknown =>
+  wellFormed(Predicate.isString(column) ? Result.getOrElse(parse(column, maxDataDepth), (): unknown => column) : column)

@@ -1,0 +1,162 @@
+/**
+ * The kinds: what is replicated. A kind is a value, and this table is where each one is defined. Its conflict rule, the rows and
+ * inputs of applications, the views, search and counts, the members of `Memory`, the local interface and the lists of the command
+ * line are derived from its entry. An operation of a kind that is not in the table is kept and passed on whole.
+ */
+import { Record, Schema } from "effect"
+import * as Column from "./Column.ts"
+import { NodeId } from "./NodeId.ts"
+import type * as Rule from "./Rule.ts"
+
+/** What an entry of the table says. */
+export interface Definition {
+  /** On the wire (`table`), in the database and in JSON. */
+  readonly name: string
+  /** In the path of the local interface. */
+  readonly path: string
+  /** What writes a new row, as applications call it. */
+  readonly verb: string
+  /** Its command, and what people call one row and many. */
+  readonly command: string
+  readonly one: string
+  readonly many: string
+  readonly rule: Exclude<Rule.Name, "opaque">
+  readonly columns: Column.Columns
+  /** Columns that only other implementations write. */
+  readonly foreign: Column.Columns
+  /** The columns whose words are searched; none where rows are not found by words. */
+  readonly search: ReadonlyArray<string>
+}
+
+/** A kind: its entry, and the schemas that follow from its columns. */
+export type Kind<D extends Definition = Definition> = D & {
+  readonly row: Schema.Struct<RowFields<D["columns"], D["foreign"]>>
+  readonly input: Schema.Struct<Part<D["columns"], "input">>
+}
+
+/** What a row says of itself. Times are Unix seconds. */
+const provenance = { updated_at: Schema.Finite, origin_node: NodeId, hlc: Schema.String }
+
+type Part<Columns extends Column.Columns, Name extends "row" | "input"> = {
+  readonly [Key in keyof Columns]: Columns[Key][Name]
+}
+type RowFields<Columns extends Column.Columns, Foreign extends Column.Columns> = {
+  readonly id: typeof Schema.String
+} & Part<Columns, "row"> & { readonly created_at: typeof Schema.Finite } & Part<Foreign, "row"> &
+  typeof provenance
+
+/** The kind that an entry defines. */
+export function make<const D extends Definition>(definition: D): Kind<D>
+export function make(definition: Definition): Kind {
+  const { columns, foreign } = definition
+  return {
+    ...definition,
+    row: Schema.Struct({
+      id: Schema.String,
+      ...Record.map(columns, ({ row }) => row),
+      created_at: Schema.Finite,
+      ...Record.map(foreign, ({ row }) => row),
+      ...provenance
+    }),
+    input: Schema.Struct(Record.map(columns, ({ input }) => input))
+  }
+}
+
+/** The kinds, by their names in `Memory`. */
+export const table = {
+  /** Things to remember. */
+  notes: make({
+    name: "notes",
+    path: "notes",
+    verb: "put",
+    command: "note",
+    one: "note",
+    many: "notes",
+    rule: "lww",
+    columns: {
+      content: Column.text,
+      tags: Column.texts,
+      importance: Column.oneOf(["low", "normal", "high"], "normal"),
+      source: Column.textOr("user")
+    },
+    foreign: {},
+    search: ["content", "tags"]
+  }),
+  /** Statements about the world. */
+  facts: make({
+    name: "knowledge",
+    path: "facts",
+    verb: "add",
+    command: "fact",
+    one: "fact",
+    many: "facts",
+    rule: "lww",
+    columns: {
+      subject: Column.text,
+      predicate: Column.text,
+      object: Column.text,
+      confidence: Column.share(1),
+      source: Column.textOr("user")
+    },
+    foreign: {},
+    search: ["subject", "predicate", "object"]
+  }),
+  /** Things that happened. */
+  episodes: make({
+    name: "episodes",
+    path: "episodes",
+    verb: "record",
+    command: "episode",
+    one: "episode",
+    many: "episodes",
+    rule: "log",
+    columns: {
+      session_id: Column.text,
+      event_type: Column.text,
+      summary: Column.text,
+      detail: Column.textOr(""),
+      importance: Column.share(0.5)
+    },
+    foreign: { emotions: Column.foreign, location: Column.foreign, participants: Column.foreign },
+    search: ["summary", "detail"]
+  }),
+  /** Which skills ran, and how it went. */
+  executionLog: make({
+    name: "execution_log",
+    path: "log",
+    verb: "append",
+    command: "log",
+    one: "log entry",
+    many: "log entries",
+    rule: "log",
+    columns: {
+      session_id: Column.text,
+      skill_id: Column.text,
+      endpoint_id: Column.text,
+      args: Column.json,
+      result_status: Column.text,
+      result_summary: Column.textOr(""),
+      latency_ms: Column.amount(0)
+    },
+    foreign: {},
+    search: []
+  })
+}
+
+export type Table = typeof table
+
+/** The kinds, in their order. */
+export const all = Object.values(table)
+
+/** The name of a kind of this version. */
+export type Name = Table[keyof Table]["name"]
+
+export const names = all.map(({ name }) => name)
+
+const byName: ReadonlyMap<string, (typeof all)[number]> = new Map(all.map((kind) => [kind.name, kind]))
+
+/** The kind of this name; none when this version does not know it. */
+export const find = (name: string) => byName.get(name)
+
+/** The conflict rule of the kind of this name. */
+export const ruleOf = (name: string): Rule.Name => byName.get(name)?.rule ?? "opaque"
