@@ -52,7 +52,12 @@ export type {
   Snapshot
 } from "./services/store/Store.ts"
 export { Alarm, NodeStatus, PeerStatus } from "./services/node/Status.ts"
-export type { Connection, ConnectionHandler as Host, Incoming, WebSocketOptions } from "./services/transport/Transport.ts"
+export type {
+  Connection,
+  ConnectionHandler as Host,
+  Incoming,
+  WebSocketOptions
+} from "./services/transport/Transport.ts"
 export { MemoryNetwork } from "./services/transport/MemoryNetwork.ts"
 
 export * as Address from "./core/peers/Address.ts"

@@ -47,8 +47,7 @@ const tags = [
 ].map((name) => `src/services/${name}.ts`)
 
 /** What takes time to load, or is not there everywhere. */
-const costly =
-  /node_modules\/(ws|multicast-dns|@effect\/sql-sqlite-node)\/|^node:sqlite$|services\/store\/Sqlite/
+const costly = /node_modules\/(ws|multicast-dns|@effect\/sql-sqlite-node)\/|^node:sqlite$|services\/store\/Sqlite/
 
 describe("the plan of src", () => {
   it("has no circle of imports, of values or of types", () => {

@@ -270,6 +270,14 @@ const ofOrigins: ReadonlyArray<Mutant> = [
     from: "const current = isSpokenAnew(session, taken) ?",
     to: "const current = isSpokenAnew(session, session) ?",
     test: "test/core/sync/Rowless.test.ts"
+  },
+  {
+    name: "an explained difference is never compared",
+    breaks: "a row that is too large for one side hides for good what else one of the two lacks",
+    file: inbound,
+    from: "if (now < isSame.at) return session",
+    to: "if (now < isSame.at || isExplained) return session",
+    test: "test/core/sync/Uncovered.test.ts"
   }
 ]
 

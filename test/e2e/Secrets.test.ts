@@ -185,7 +185,9 @@ const shakeHands = (port: number, text: string): Promise<ReadonlyArray<string>> 
       passphrase: Redacted.make(text),
       key: Redacted.make(deriveKey(text))
     }
-    yield* Effect.exit(Effect.provideService(PeerProbe.probe(own, self, { host: "127.0.0.1", port }), Transport, recording))
+    yield* Effect.exit(
+      Effect.provideService(PeerProbe.probe(own, self, { host: "127.0.0.1", port }), Transport, recording)
+    )
   })
   return Effect.runPromise(Effect.scoped(shake)).then(() => said)
 }

@@ -84,7 +84,7 @@ const conversation = (): readonly [ReadonlyArray<string>, ReadonlyArray<string>]
 
 /** What old nodes said in the conversations that were recorded. */
 const recorded = (): ReadonlyArray<{ readonly role: string; readonly frames: ReadonlyArray<string> }> => {
-  const directory = new URL("../core/wire/", import.meta.url)
+  const directory = new URL("../core/sync/wire/", import.meta.url)
   return readdirSync(directory)
     .filter((file) => file.endsWith(".json"))
     .map((file) => {

@@ -205,7 +205,11 @@ const contentOf = (db: DatabaseSync): Content => {
   const operations = Effect.runSync(SqliteRows.operations(read("SELECT * FROM operations")))
   const rows = new Map(operations.map((operation) => [Merge.slotOf(operation), operation]))
   const { nodeId, state } = Effect.runSync(
-    SqliteRows.state(read("SELECT *, 0 AS quarantine FROM meta"), read("SELECT * FROM clock"), read("SELECT * FROM purged"))
+    SqliteRows.state(
+      read("SELECT *, 0 AS quarantine FROM meta"),
+      read("SELECT * FROM clock"),
+      read("SELECT * FROM purged")
+    )
   )
   db.exec("COMMIT")
   return { nodeId, state, rows }

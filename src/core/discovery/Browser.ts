@@ -123,7 +123,12 @@ export interface Response {
 }
 
 /** Takes in responses, in this order. */
-export const onResponse = (browser: Browser, responses: ReadonlyArray<Response>, now: number, random: number): Browser => {
+export const onResponse = (
+  browser: Browser,
+  responses: ReadonlyArray<Response>,
+  now: number,
+  random: number
+): Browser => {
   const { self, interfaces: ears } = browser
   const cache = Cache.receive(
     browser.cache,

@@ -216,7 +216,11 @@ interface Draft {
 
 type Of<Type extends ResourceRecord["type"]> = Extract<ResourceRecord, { readonly type: Type }>
 
-const receivePointer = (draft: Draft, { link, from, now, chance }: Reception, { name, target, ttl }: Of<"PTR">): boolean => {
+const receivePointer = (
+  draft: Draft,
+  { link, from, now, chance }: Reception,
+  { name, target, ttl }: Of<"PTR">
+): boolean => {
   if (nameKey(name) !== serviceType || !isInstance(target)) return false
   const key = keyOf(link.key, target)
   const known = draft.instances.get(key)

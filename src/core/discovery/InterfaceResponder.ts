@@ -59,7 +59,11 @@ export const fresh = (link: Link, now: number, random: number): InterfaceRespond
 })
 
 /** Does what is due. */
-export const tick = (self: Self, voice: InterfaceResponder, now: number): readonly [InterfaceResponder, Packet | undefined] =>
+export const tick = (
+  self: Self,
+  voice: InterfaceResponder,
+  now: number
+): readonly [InterfaceResponder, Packet | undefined] =>
   voice.claim._tag === "Held" ? speak(self, voice, now) : claim(self, voice, now)
 
 /** When there is something to do. */
@@ -73,7 +77,11 @@ export const deadline = (voice: InterfaceResponder): number =>
     : NameProbe.dueAt(voice.claim)
 
 /** Probes, or holds the names and announces itself. */
-const claim = (self: Self, voice: InterfaceResponder, now: number): readonly [InterfaceResponder, Packet | undefined] => {
+const claim = (
+  self: Self,
+  voice: InterfaceResponder,
+  now: number
+): readonly [InterfaceResponder, Packet | undefined] => {
   const next = NameProbe.advance(voice.claim, now)
   if (next === voice.claim) return [voice, undefined]
   if (next._tag !== "Held") return [{ ...voice, claim: next }, NameProbe.probe(self, voice.link)]
@@ -81,7 +89,11 @@ const claim = (self: Self, voice: InterfaceResponder, now: number): readonly [In
 }
 
 /** Announces, or answers. */
-const speak = (self: Self, voice: InterfaceResponder, now: number): readonly [InterfaceResponder, Packet | undefined] => {
+const speak = (
+  self: Self,
+  voice: InterfaceResponder,
+  now: number
+): readonly [InterfaceResponder, Packet | undefined] => {
   const isAnnouncing = announceTime(voice) <= now
   const finished = [...voice.unfinished].filter(([, { until }]) => until <= now)
   const asked = [...voice.dueAt].flatMap(([set, at]) => (at <= now ? [set] : []))

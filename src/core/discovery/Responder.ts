@@ -117,7 +117,9 @@ export const onQuery = (
   const soon = [...dueAt.values()].filter((at) => at >= least).reduce((a, b) => Math.min(a, b), Infinity)
   const waits = Math.min(soon, least + InterfaceResponder.times.shared.spread * random)
   for (const set of sends.length > 0 ? [] : sets) {
-    const free = (alone.sentAt.get(set) ?? -Infinity) + (isProbe ? InterfaceResponder.times.perDefence : InterfaceResponder.times.perRecord)
+    const free =
+      (alone.sentAt.get(set) ?? -Infinity) +
+      (isProbe ? InterfaceResponder.times.perDefence : InterfaceResponder.times.perRecord)
     const at = Math.max(free, Answer.isShared(set) ? waits : now)
     dueAt.set(set, Math.min(at, alone.dueAt.get(set) ?? Infinity))
   }
@@ -160,7 +162,8 @@ const answerAlone = (
 export const answerTo = (responder: Responder, key: string, query: Packet, asker: Querier, now: number): Step => {
   const { self } = responder
   const voice = responder.interfaces.get(key)
-  if (voice?.claim._tag !== "Held" || now < voice.unicastAt + InterfaceResponder.times.perUnicast) return [responder, []]
+  if (voice?.claim._tag !== "Held" || now < voice.unicastAt + InterfaceResponder.times.perUnicast)
+    return [responder, []]
   if (!isNeighbour(voice.link, asker.address)) return [responder, []]
   // The answer repeats the question, and one for another type we cannot write.
   const questions = query.questions.filter(({ type }) => type !== "OTHER")
@@ -194,7 +197,9 @@ export const onResponse = (
     // Who held the names makes sure first: it may have been an old packet.
     const note = voice.claim._tag === "Probing" ? duplicated(responder, from, records) : []
     return [
-      claim === voice.claim ? responder : withInterface(responder, { ...InterfaceResponder.fresh(voice.link, now, random), claim }),
+      claim === voice.claim
+        ? responder
+        : withInterface(responder, { ...InterfaceResponder.fresh(voice.link, now, random), claim }),
       note
     ]
   }
@@ -233,9 +238,11 @@ export const deadline = ({ interfaces: voices }: Responder): number =>
   Math.min(Infinity, ...Array.from(voices.values(), InterfaceResponder.deadline))
 
 /** Whether a packet comes from this host: from this node, or from another one beside it. */
-export const isFromUs = ({ interfaces: voices }: Responder, { address }: Querier): boolean => isOwn(linksOf(voices), address)
+export const isFromUs = ({ interfaces: voices }: Responder, { address }: Querier): boolean =>
+  isOwn(linksOf(voices), address)
 
-const linksOf = (voices: Responder["interfaces"]): ReadonlyArray<Link> => Array.from(voices.values(), ({ link }) => link)
+const linksOf = (voices: Responder["interfaces"]): ReadonlyArray<Link> =>
+  Array.from(voices.values(), ({ link }) => link)
 
 const rivalsIn = (
   { self, interfaces: voices }: Responder,

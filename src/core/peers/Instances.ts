@@ -62,4 +62,5 @@ export const isCopied = (instances: Instances, node: NodeId, now: number): boole
   return lives.some((one, index) => lives.slice(index + 1).some((other) => overlap(one, other) > limits.margin))
 }
 
-const overlap = (one: Lifetime, other: Lifetime): number => Math.min(one.until, other.until) - Math.max(one.from, other.from)
+const overlap = (one: Lifetime, other: Lifetime): number =>
+  Math.min(one.until, other.until) - Math.max(one.from, other.from)

@@ -10,7 +10,7 @@ import { HashMap, HashSet, Option } from "effect"
 import * as Digest from "../replica/Digest.ts"
 import { ClockDrift, OriginsLeftOut, OverQuota, PeerSlowed, ProtocolViolation } from "./SyncFailure.ts"
 import * as Hlc from "../replica/Hlc.ts"
-import type { NodeId } from "../replica/NodeId.ts"
+import { byCodePoint, type NodeId } from "../replica/NodeId.ts"
 import type { Operation } from "../replica/Operation.ts"
 import * as Purge from "../replica/Purge.ts"
 import { type Batch, knows, originsWith, speaksOf } from "../replica/Replica.ts"
@@ -430,30 +430,53 @@ export const hear = (
 }
 
 /**
- * Compares digests when both sides claim the same. Where the clocks cover all rows, equal clocks mean equal rows. Where they do
- * not, rows may be under way that no clock tells of: a difference counts when it lasts while nothing is under way.
+ * Compares digests. Where both sides claim the same and the clocks cover all rows, equal clocks mean equal rows. Where they do not,
+ * rows may be under way that no clock tells of: a difference counts when it lasts while nothing is under way.
+ *
+ * A difference is explained where the clocks differ, or where one side knows of rows that the other one lacks. What explains it may
+ * last for ever, as a row that is too large for one side does, and hide another difference meanwhile. So rows are compared all the
+ * same when neither side has changed for a while: without an alarm, and less and less often.
  */
 export const compareDigest = (session: Session, now: number): Session => {
-  const { heard, local, suspicion } = session
-  if (heard === undefined || !Coverage.isSame(session, heard.clock)) {
-    return suspicion === undefined ? session : { ...session, suspicion: undefined }
-  }
+  const { heard, local } = session
+  if (heard === undefined) return session
   const ours = Digest.toText(local.digest)
+  if (!Coverage.isSame(session, heard.clock)) return suspect(session, ours, heard.digest, true, now)
   const theirs = heard.digest
   // What was purged on either side explains a difference. Where it was here, the peer is told so.
   const isPurgedHere = purgedHere(session) > 0
   if (ours === theirs || heard.purged > 0 || isPurgedHere) {
     const told = isPurgedHere && !session.isUnderWayTold ? withDigestDue(session, now) : session
-    return withDiverged({ ...told, suspicion: undefined }, false, now)
+    const repair = ours === theirs && told.repair.checks > 0 ? { ...told.repair, checks: 0 } : told.repair
+    return withDiverged({ ...told, repair, suspicion: undefined }, false, now)
   }
   if (session.diverged || (heard.isSettled && isSettled(local))) {
     return withDiverged({ ...session, suspicion: undefined }, true, now)
   }
-  // What one side knows to be missing explains the difference.
-  if (heard.isUnderWay || isUnderWay(session)) return { ...session, suspicion: undefined }
-  const isSame = suspicion?.ours === ours && suspicion.theirs === theirs
-  if (!isSame) return { ...session, suspicion: { ours, theirs, at: now + times.uncovered } }
-  return now < suspicion.at ? session : withDiverged({ ...session, suspicion: undefined }, true, now)
+  return suspect(session, ours, theirs, heard.isUnderWay || isUnderWay(session), now)
+}
+
+/** Two digests differ. Once they have done so for long enough, rows are compared. */
+const suspect = (session: Session, ours: string, theirs: string, isExplained: boolean, now: number): Session => {
+  const { suspicion, repair, options, peer } = session
+  const isSame =
+    suspicion?.ours === ours && suspicion.theirs === theirs && suspicion.isExplained === isExplained
+      ? suspicion
+      : undefined
+  if (isSame === undefined) {
+    const { first, cap } = times.explained
+    const patience = isExplained ? Math.min(first * 2 ** repair.checks, cap) : times.uncovered
+    return { ...session, suspicion: { ours, theirs, isExplained, at: now + patience } }
+  }
+  if (now < isSame.at) return session
+  if (!isExplained) return withDiverged({ ...session, suspicion: undefined }, true, now)
+  // Once for these two digests, and on one of the two sides.
+  const isOurs = peer !== undefined && byCodePoint(options.self, peer) < 0
+  return {
+    ...session,
+    suspicion: { ...isSame, at: Infinity },
+    repair: isOurs ? { ...repair, isWanted: true, checks: repair.checks + 1 } : repair
+  }
 }
 
 /** How many rows the peer holds that were purged here, where these are the whole difference between the two. */

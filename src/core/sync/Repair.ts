@@ -49,8 +49,10 @@ export const dueAt = (session: Session): number => {
 /** When a dialogue should begin: not while anything is under way that may explain a difference. */
 const beginAt = (session: Session): number => {
   const { repair, peer, options, outbound, inbound, diverged } = session
-  if (peer === undefined || !isLevel(session) || outbound.unacked.length + inbound.waiting.length > 0) return Infinity
+  if (peer === undefined || !HashMap.isEmpty(outbound.dirty)) return Infinity
+  if (outbound.unacked.length + inbound.waiting.length > 0) return Infinity
   if (repair.isWanted) return (repair.beganAt ?? -Infinity) + times.repairAgain
+  if (!isLevel(session)) return Infinity
   if (!diverged || byCodePoint(options.self, peer) > 0 || repair.attempts >= bounds.attempts) return Infinity
   return repair.attempts === 0
     ? (repair.beganAt ?? -Infinity) + times.repairAgain
@@ -145,9 +147,7 @@ const compare = (repair: Repair, { operations, exhausted }: Ranges.RangePage): R
   if (!exhausted && operations.length > 0) return { ...repair, split }
   const done: Repair = { ...repair, tasks, split: undefined }
   const verdict: Ranges.Verdict =
-    task.theirs === undefined
-      ? { _tag: "Tell", parts: Ranges.partsOf(split) }
-      : Ranges.compare(task.theirs, split)
+    task.theirs === undefined ? { _tag: "Tell", parts: Ranges.partsOf(split) } : Ranges.compare(task.theirs, split)
   if (verdict._tag === "Equal") return done
   if (verdict._tag === "Tell" && repair.told.length + verdict.parts.length <= bounds.ranges) {
     return { ...done, told: [...repair.told, ...verdict.parts.map((part) => ({ ...part, settle: false }))] }

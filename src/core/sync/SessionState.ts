@@ -48,7 +48,9 @@ export const times = {
   /** Between two dialogues about the same difference: this, and twice as long each time. */
   repair: 30_000,
   /** Between two dialogues in any case. */
-  repairAgain: 5_000
+  repairAgain: 5_000,
+  /** How long a difference that is explained must last until rows are compared all the same: this, twice as long each time, at most. */
+  explained: { first: 60_000, cap: 3_600_000 }
 } as const
 
 /**
@@ -237,6 +239,8 @@ export interface Repair {
   readonly isWanted: boolean
   /** Dialogues that we began since the states were equal last, and when we began the last one (ms). */
   readonly attempts: number
+  /** Those of them that a difference led to that was explained. */
+  readonly checks: number
   readonly beganAt: number | undefined
   /** When the peer began its last dialogue (ms), and the frames that it sent since either side began one. */
   readonly askedAt: number | undefined
@@ -270,10 +274,11 @@ export interface Heard {
   readonly isUnderWay: boolean
 }
 
-/** Two digests that differ, and since when that is more than an accident of timing (ms). */
+/** Two digests that differ, whether something explains that, and when rows are to be compared if they still do (ms). */
 export interface Suspicion {
   readonly ours: string
   readonly theirs: string
+  readonly isExplained: boolean
   readonly at: number
 }
 
@@ -477,6 +482,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
     isSpoken: false,
     isWanted: false,
     attempts: 0,
+    checks: 0,
     beganAt: undefined,
     askedAt: undefined,
     frames: 0,

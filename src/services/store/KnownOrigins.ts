@@ -22,7 +22,11 @@ export const list = ({ clock, tops, holdings }: StoreState.State, self: NodeId):
     .sort((a, b) => b.rows - a.rows || byCodePoint(a.node, b.node))
 
 /** Those of `origins` that stay. */
-export const keptOf = (state: StoreState.State, self: NodeId, origins: ReadonlyArray<NodeId>): ReadonlyMap<NodeId, Kept> => {
+export const keptOf = (
+  state: StoreState.State,
+  self: NodeId,
+  origins: ReadonlyArray<NodeId>
+): ReadonlyMap<NodeId, Kept> => {
   const { clock, tops, holdings, purges } = state
   const kept = new Map<NodeId, Kept>()
   for (const node of origins) {

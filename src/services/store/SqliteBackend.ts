@@ -158,7 +158,11 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
       WHERE origin = ${origin} AND (wall, counter) > (${wall}, ${counter})
         AND (wall, counter) <= (${last.wall}, ${last.counter})
       ORDER BY wall, counter, seq`
-    return { operations: yield* SqliteRows.operations(rows), bytes, exhausted: length === sizes.length && length < limit }
+    return {
+      operations: yield* SqliteRows.operations(rows),
+      bytes,
+      exhausted: length === sizes.length && length < limit
+    }
   }, SqliteError.mapped)
 
   const range = Effect.fnUntraced(function* ({ after, until, maxBytes, maxOperations }: RangeRequest) {

@@ -18,7 +18,9 @@ describe("Failure", () => {
     ...NodeFailure.TlsReason.literals.map(
       (reason) => new NodeFailure.TlsHandshakeFailed({ address: "10.0.0.5:9090", reason, detail: "CN=a; b: c" })
     ),
-    ...NodeFailure.StoreReason.literals.map((reason) => new NodeFailure.StoreUnavailable({ reason, detail: "x; y: z" })),
+    ...NodeFailure.StoreReason.literals.map(
+      (reason) => new NodeFailure.StoreUnavailable({ reason, detail: "x; y: z" })
+    ),
     ...(["off", "tls"] as const).map((legacy) =>
       refusalOfComer({ legacy, mode: "auto", requireClientCert: false }, "none", "10.0.0.5:9090")
     ),

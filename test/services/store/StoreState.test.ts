@@ -20,7 +20,12 @@ describe("the state of a store", () => {
         const operations = isClaim === 1 ? [] : [write(node(`n${origin}`), reading, "row")]
         const through =
           isClaim === 1 ? VectorClock.advance(VectorClock.empty, node(`n${origin}`), reading) : VectorClock.empty
-        state = StoreState.plan(state, StoreState.nothingHeld, { operations, through, quarantined: [] }, node("self")).state
+        state = StoreState.plan(
+          state,
+          StoreState.nothingHeld,
+          { operations, through, quarantined: [] },
+          node("self")
+        ).state
         if (isClaim === 0) known.add(origin)
         if (known.has(origin)) highest = Hlc.latest(highest, reading)
         assert.deepStrictEqual(StoreState.highWater(state), highest)

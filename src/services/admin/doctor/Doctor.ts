@@ -101,7 +101,12 @@ const examine = Effect.fn("Doctor.examine")(function* (
   // A damaged database comes before everything else.
   const held: Array<Finding> = []
   const hold = (findings: ReadonlyArray<Finding>) => Effect.sync(() => void held.push(...findings))
-  const { status, isInUse } = yield* look("node", CheckReplica.node(home), { status: Option.none(), isInUse: true }, hold)
+  const { status, isInUse } = yield* look(
+    "node",
+    CheckReplica.node(home),
+    { status: Option.none(), isInUse: true },
+    hold
+  )
   const database = CheckReplica.database(home, isInUse, Option.getOrUndefined(status))
   const { nodeId, isDamaged } = yield* look("database", database, { nodeId: undefined, isDamaged: false }, hold)
   if (isDamaged) yield* note(held.splice(held.findIndex(({ check }) => check === "database")))

@@ -365,9 +365,7 @@ describe("an exchange", () => {
     const [ours, peer] = [new Ours(us), new OldNode(old)]
     const talk = ours.start("server", undefined)
     talk.receive(peer.greeting("sync_request", "secret"))
-    const good = [1, 2].map((wall) =>
-      V1Wire.operationText(write(old, { wall, counter: 0 }, `row-${wall}`), undefined)
-    )
+    const good = [1, 2].map((wall) => V1Wire.operationText(write(old, { wall, counter: 0 }, `row-${wall}`), undefined))
     talk.receive(V1Wire.onlyFrame([good[0] ?? "", '{"op_id":"x"}', good[1] ?? ""]))
     assert.deepStrictEqual(rowsOf(ours), ["row-1", "row-2"])
     assert.strictEqual(ours.replica.quarantined, 1)

@@ -45,6 +45,9 @@ describe("the policy for existing FERAL nodes", () => {
 
   it("says what to write", () => {
     const rules = { legacy: "on", mode: "auto", requireClientCert: false } as const
-    assert.include(V1Policy.refusalOfDialled(rules, "none", discovered)?.message, "plain://HOST:PORT in FERAL_SYNC_PEERS")
+    assert.include(
+      V1Policy.refusalOfDialled(rules, "none", discovered)?.message,
+      "plain://HOST:PORT in FERAL_SYNC_PEERS"
+    )
   })
 })

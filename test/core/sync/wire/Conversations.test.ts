@@ -32,7 +32,7 @@ const matches = (actual: unknown, expected: unknown): boolean =>
         Object.entries(expected).every(([key, value]) => matches((actual as Record<string, unknown>)[key], value))
       : actual === expected
 
-const directory = new URL("../../wire/", import.meta.url)
+const directory = new URL("./", import.meta.url)
 
 describe("conversations with existing FERAL nodes", () => {
   for (const file of readdirSync(directory).filter((name) => name.endsWith(".json"))) {

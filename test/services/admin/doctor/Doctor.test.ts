@@ -361,7 +361,8 @@ describe("doctor: peers", () => {
 
 describe("doctor: clock", () => {
   const peer = (address: string, offset: number) => ok("peer", "", { address, clock_offset_ms: offset })
-  const clock = (...peers: ReadonlyArray<Finding>) => Effect.map(CheckPeers.clock(peers, 300_000), ([finding]) => finding)
+  const clock = (...peers: ReadonlyArray<Finding>) =>
+    Effect.map(CheckPeers.clock(peers, 300_000), ([finding]) => finding)
 
   it.effect("is compared with the peer that is furthest away", () =>
     Effect.gen(function* () {

@@ -1,0 +1,16 @@
+/** Failures in words. */
+export interface Explained {
+  readonly problem: string
+  readonly nextStep: string | undefined
+}
+
+/** A failure in one line: what the problem is, and what to do next. */
+export const messageOf = ({ problem, nextStep }: Explained): string =>
+  nextStep === undefined ? problem : `${problem}; ${nextStep}`
+
+/** `1 row`, `2 rows`. */
+export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
+
+/** The first three names of so many. */
+export const some = (names: ReadonlyArray<string>, count = names.length): string =>
+  `${names.slice(0, 3).join(", ")}${count > 3 ? ", …" : ""}`
