@@ -140,8 +140,8 @@ export const ofWhatIsTold: ReadonlyArray<Mutant> = [
     name: "what is under way is taken for a loss",
     breaks: "nodes say that others hold other rows, and nothing was lost",
     file: inbound,
-    from: "  if (heard.isUnderWay || isUnderWay(session)) return { ...session, suspicion: undefined }\n",
-    to: ""
+    from: "suspect(session, ours, theirs, heard.isUnderWay || isUnderWay(session), now)",
+    to: "suspect(session, ours, theirs, false, now)"
   },
   {
     name: "any number of new origins is taken",

@@ -84,7 +84,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     name: "forget the clock at a restart",
     breaks: "a clock that was set back issues a reading below one that it has issued",
     file: engine,
-    from: "yield* clock.witness(yield* resumed(State.highWater(state)))",
+    from: "yield* clock.witness(yield* resumed(StoreState.highWater(state)))",
     to: "yield* clock.witness(yield* resumed(Hlc.zero))"
   },
   {
@@ -191,7 +191,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     name: "what was held back is never asked for",
     breaks: "it never comes, although its time has",
     file: "src/core/sync/Session.ts",
-    from: "now >= Inbound.releaseAt(next) ?",
+    from: "now >= Receive.releaseAt(next) ?",
     to: "now >= Infinity ?"
   },
   {
@@ -212,8 +212,8 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     name: "rows that no clock covers are not compared",
     breaks: "what one side lacks of a lost node's rows stays away",
     file: inbound,
-    from: "return now < suspicion.at ? session : withDiverged({ ...session, suspicion: undefined }, true, now)",
-    to: "return now < suspicion.at ? session : { ...session, suspicion: undefined }",
+    from: "if (!isExplained) return withDiverged({ ...session, suspicion: undefined }, true, now)",
+    to: "if (!isExplained) return { ...session, suspicion: undefined }",
     test: "test/core/sync/Uncovered.test.ts"
   },
   {
