@@ -65,8 +65,8 @@ const mdns = Layer.unwrap(
 )
 
 /**
- * A node with these settings. What is not given has the default of the README's table, but for `apiPort`: a program asks for
- * that port if it wants one.
+ * A node with these settings. The defaults are those of `docs/configuration.md`, except for `apiPort`: a program asks for that
+ * port if it wants one.
  */
 export const layer = (settings: NodeSettings = {}, replacements: Replacements = {}): Layer.Layer<Node, StartFailure> =>
   layerConfigured(replacements).pipe(

@@ -1,5 +1,5 @@
 /**
- * The configuration of a node: every variable of the README's table, validated together.
+ * The configuration of a node: every variable of `docs/configuration.md`, validated together.
  *
  * Settings that exist are valid: whatever is wrong fails once, as `ConfigInvalid`, with all problems in it. Secrets are
  * redacted. Nothing else reads the environment.
