@@ -1,4 +1,7 @@
-/** The plan of `src`: no circle of imports, one name for one file, and tags that load none of what is costly. */
+/**
+ * The plan of `src`: no circle of imports, one name for one file, tags that load none of what is costly, and a map that shows the
+ * folders that there are.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
 import { globSync, readFileSync } from "node:fs"
@@ -68,6 +71,22 @@ describe("the plan of src", () => {
     const names = files.filter((file) => /^src\/(core|services)\//.test(file)).map((file) => basename(file))
     const twice = names.filter((name, at) => names.indexOf(name) !== at)
     assert.deepStrictEqual(twice, [])
+  })
+
+  it("is drawn in docs/architecture.md with every folder, and a sentence for each", () => {
+    const [, drawing = ""] = /^```\n(src\/[^]*?)^```$/m.exec(read("docs/architecture.md")) ?? []
+    const way: Array<string> = []
+    const drawn = drawing
+      .trimEnd()
+      .split("\n")
+      .map((line) => {
+        const [, indent = "", name = "", sentence = ""] = /^( *)(\S+)\/ +(\S.*)$/.exec(line) ?? []
+        assert.isAtLeast(sentence.length, 20, line)
+        way.splice(indent.length / 2, way.length, name)
+        return way.join("/")
+      })
+    const folders = globSync("src/**/", { cwd: root }).map((folder) => normalize(folder).replace(/\/$/, ""))
+    assert.sameMembers(drawn, [...new Set(folders)])
   })
 
   it("has tags that load no database, no WebSocket and no mDNS", () => {
