@@ -43,10 +43,10 @@ const wrongConfiguration = new Set([
 
 /** Says what went wrong, and gives the exit code. */
 export const report = Effect.fnUntraced(function* (error: unknown, isJson: boolean) {
-  const { _tag, message } = described(error)
+  const { _tag, message, nextStep } = described(error)
   // One line for machines whatever it says; for people the lines of a list stay lines.
   const text = isJson
-    ? json({ _tag, message })
+    ? json({ _tag, message, ...(nextStep === undefined ? {} : { nextStep }) })
     : `feral-sync: ${message
         .split("\n")
         .map((line) => inThisForm(oneLine(line)))
@@ -55,21 +55,29 @@ export const report = Effect.fnUntraced(function* (error: unknown, isJson: boole
   return wrongConfiguration.has(_tag) ? 2 : 1
 })
 
-/** A bug: said with all that is known, for whoever mends it. */
+/** A bug, reported with all that is known about it. */
 export const reportDefect = Effect.fnUntraced(function* (cause: Cause.Cause<never>, isJson: boolean) {
   const detail = Cause.pretty(cause)
   yield* writeError(
     isJson
-      ? json({ _tag: "Defect", message: `this should not happen: ${detail}` })
-      : `feral-sync: this should not happen:\n${detail.split("\n").map(escapeControls).join("\n")}`
+      ? json({ _tag: "Defect", message: `internal error, please report it: ${detail}` })
+      : `feral-sync: internal error, please report it:\n${detail.split("\n").map(escapeControls).join("\n")}`
   )
   return 1
 })
 
-const described = (error: unknown): { readonly _tag: string; readonly message: string } => {
+interface Described {
+  readonly _tag: string
+  readonly message: string
+  readonly nextStep: string | undefined
+}
+
+const described = (error: unknown): Described => {
   const tag = Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag) ? error._tag : "Error"
   const message = Predicate.hasProperty(error, "message") ? String(error.message) : String(error)
-  return { _tag: tag, message }
+  const step =
+    Predicate.hasProperty(error, "nextStep") && Predicate.isString(error.nextStep) ? error.nextStep : undefined
+  return { _tag: tag, message, nextStep: step }
 }
 
 const plain = CliOutput.defaultFormatter({ colors: false })

@@ -155,7 +155,7 @@ const bytesOf = (file: string) =>
         problem: error instanceof Error ? error.message : String(error),
         nextStep: "check the name"
       }
-      return new FileUnusable({ file, problem: `it cannot be read (${problem}): ${nextStep}` })
+      return new FileUnusable({ file, problem: `it cannot be read (${problem})`, nextStep })
     },
     chunkSize: 4
   })

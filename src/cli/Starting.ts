@@ -27,12 +27,12 @@ const locked = Effect.fnUntraced(function* (error: StoreUnavailable, { home }: S
   const port = yield* portOf(home)
   if (port === undefined) {
     const detail = `another command is at work in ${home}`
-    return new StoreUnavailable({ reason, detail, nextStep: "wait until it is done, and try again" })
+    return new StoreUnavailable({ reason, detail, advice: "wait until it is done, and try again" })
   }
   const owner = PortOwner.of(port)
   const detail = `a node already runs for ${home}: ${owner === undefined ? "" : `process ${owner.pid}, `}port ${port}`
-  const nextStep = `see it with ${commandLine("status", home)}, or use another data directory (--home DIR)`
-  return new StoreUnavailable({ reason, detail, nextStep })
+  const advice = `see it with ${commandLine("status", home)}, or use another data directory (--home DIR)`
+  return new StoreUnavailable({ reason, detail, advice })
 })
 
 /** The port is in use: by another node of this machine, or by another program. */
@@ -49,8 +49,8 @@ const taken = Effect.fnUntraced(function* (error: ListenFailed, settings: Settin
     other === undefined ? "another program uses the port" : "another node uses the port",
     ...(owner === undefined ? [] : [`process ${owner.pid}, ${name}`])
   ].join(": ")
-  const nextStep = `stop it, or start a second node beside it: ${secondNode(settings, other)}`
-  return new ListenFailed({ address: error.address, detail, nextStep })
+  const advice = `stop it, or start a second node beside it: ${secondNode(settings, other)}`
+  return new ListenFailed({ address: error.address, detail, advice })
 })
 
 /** The one line that starts a node beside another one. It needs a port, an API port and a home of its own, and one passphrase. */

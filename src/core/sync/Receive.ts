@@ -439,7 +439,7 @@ export const hear = (
  */
 export const compareDigest = (session: Session, now: number): Session => {
   const { heard, local } = session
-  if (heard === undefined) return session
+  if (heard === undefined) return session.suspicion === undefined ? session : { ...session, suspicion: undefined }
   const ours = Digest.toText(local.digest)
   if (!Coverage.isSame(session, heard.clock)) return suspect(session, ours, heard.digest, true, now)
   const theirs = heard.digest

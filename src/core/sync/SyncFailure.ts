@@ -1,11 +1,12 @@
 /**
- * What can go wrong between two replicas, as tagged errors. Each message ends with what to do next, because these are the
- * words that an operator reads in the log, in `peers` and in `doctor`.
+ * What can go wrong between two replicas, as tagged errors. Each says what the problem is and what to do next: an operator reads
+ * both in the log, in `peers` and in `doctor`.
  */
 import { Schema } from "effect"
 import * as ClockOffset from "../text/ClockOffset.ts"
+import { counted, messageOf, some } from "../text/Explained.ts"
 
-/** The next step of each failure that has one: its message ends with these words. */
+/** What to do next. */
 export const nextSteps = {
   ClockDrift: "set the clocks of both machines, for example with NTP",
   ClockZone: "one side has the wrong time zone or daylight saving time: check it on both machines",
@@ -54,29 +55,28 @@ export const nextSteps = {
 export const clockNextStep = (offset: number): string =>
   ClockOffset.zoneDifference(offset) === undefined ? nextSteps.ClockDrift : nextSteps.ClockZone
 
-/** A clock reading lies further in the future than the drift bound allows. Times in milliseconds. */
+/** A timestamp lies further in the future than the drift bound allows. Times in milliseconds. */
 export class ClockDrift extends Schema.TaggedError<ClockDrift>()("ClockDrift", {
   remote: Schema.Number,
   local: Schema.Number,
   limit: Schema.Number
 }) {
-  override get message(): string {
-    const ahead = this.remote - this.local
-    return `a clock is ${ClockOffset.amount(ahead)} ahead of ours (allowed: ${this.limit / 1000} s): ${clockNextStep(ahead)}`
-  }
+  readonly problem = `a clock is ${ClockOffset.amount(this.remote - this.local)} ahead of ours (allowed: ${this.limit / 1000} s)`
+  readonly nextStep = clockNextStep(this.remote - this.local)
+  override readonly message = messageOf(this)
 }
 
-/** A peer does not take what this node writes, for it lies in the future. Times in milliseconds. */
+/** A peer defers what this node writes, because it lies in the future. Times in milliseconds. */
 export class DeferredByPeer extends Schema.TaggedError<DeferredByPeer>()("DeferredByPeer", {
   wall: Schema.Number,
   local: Schema.Number
 }) {
-  override get message(): string {
-    const ahead = Math.round((this.wall - this.local) / 1000)
-    return ahead > 0
-      ? `the peer does not take what this node wrote: its timestamps are ${ahead} s ahead of the clock here: ${nextSteps.DeferredByPeer}`
-      : `the peer does not take what this node wrote: the clock there is behind: ${nextSteps.ClockDrift}`
-  }
+  readonly ahead = Math.round((this.wall - this.local) / 1000)
+  readonly problem = `the peer defers what this node wrote: ${
+    this.ahead > 0 ? `its timestamps are ${this.ahead} s ahead of the clock here` : "the clock there is behind"
+  }`
+  readonly nextStep = this.ahead > 0 ? nextSteps.DeferredByPeer : nextSteps.ClockDrift
+  override readonly message = messageOf(this)
 }
 
 /** The clock of this machine is ahead of those of most peers (ms). */
@@ -85,17 +85,18 @@ export class ClockFast extends Schema.TaggedError<ClockFast>()("ClockFast", {
   peers: Schema.Number,
   of: Schema.Number
 }) {
-  override get message(): string {
-    const whose = this.of === 1 ? "that of the connected peer" : `those of ${this.peers} of ${this.of} connected peers`
-    return `the clock of this machine is ${ClockOffset.amount(this.ahead)} ahead of ${whose}: ${nextSteps.ClockFast}`
-  }
+  readonly problem = `the clock of this machine is ${ClockOffset.amount(this.ahead)} ahead of ${
+    this.of === 1 ? "that of the connected peer" : `those of ${this.peers} of ${this.of} connected peers`
+  }`
+  readonly nextStep = nextSteps.ClockFast
+  override readonly message = messageOf(this)
 }
 
-/** This node wrote under a clock that was ahead (ms): until that time has come it writes nothing, for no peer would take it. */
+/** This node wrote under a clock that was ahead (ms). It refuses writes until that time has come: peers would not take them. */
 export class ClockAhead extends Schema.TaggedError<ClockAhead>()("ClockAhead", { ahead: Schema.Number }) {
-  override get message(): string {
-    return `the last timestamp of this node is ${ClockOffset.amount(this.ahead)} ahead of the clock of this machine, and writes are refused: ${nextSteps.ClockAhead}`
-  }
+  readonly problem = `the last timestamp of this node is ${ClockOffset.amount(this.ahead)} ahead of the clock of this machine, and writes are refused`
+  readonly nextStep = nextSteps.ClockAhead
+  override readonly message = messageOf(this)
 }
 
 /** Timestamps stand for two contents each: two nodes used one id. */
@@ -103,10 +104,9 @@ export class TimestampReused extends Schema.TaggedError<TimestampReused>()("Time
   count: Schema.Number,
   node: Schema.String
 }) {
-  override get message(): string {
-    const many = this.count === 1 ? "1 operation" : `${this.count} operations`
-    return `${many} came with a timestamp that another content has (from ${this.node}): two nodes used one id; ${nextSteps.TimestampReused}`
-  }
+  readonly problem = `${counted(this.count, "operation")} came with a timestamp that another content has (from ${this.node}): two nodes used one id`
+  readonly nextStep = nextSteps.TimestampReused
+  override readonly message = messageOf(this)
 }
 
 /** Operations came under the id of this node that it never wrote. */
@@ -114,10 +114,9 @@ export class OwnOperationsForeign extends Schema.TaggedError<OwnOperationsForeig
   count: Schema.Number,
   first: Schema.String
 }) {
-  override get message(): string {
-    const many = this.count === 1 ? "1 operation" : `${this.count} operations`
-    return `${many} came under the id of this node, and it never wrote them (${this.first}): ${nextSteps.OwnOperationsForeign}`
-  }
+  readonly problem = `${counted(this.count, "operation")} came under the id of this node, and it never wrote them (${this.first})`
+  readonly nextStep = nextSteps.OwnOperationsForeign
+  override readonly message = messageOf(this)
 }
 
 /** Operations of this node came back from peers that its database did not have. */
@@ -125,39 +124,38 @@ export class OwnOperationsReturned extends Schema.TaggedError<OwnOperationsRetur
   count: Schema.Number,
   first: Schema.String
 }) {
-  override get message(): string {
-    const many = this.count === 1 ? "1 own operation" : `${this.count} own operations`
-    return `${many} came back that the database did not have (${this.first}), was a backup restored? ${nextSteps.OwnOperationsReturned}`
-  }
+  readonly problem = `${counted(this.count, "operation")} of this node came back from peers, and the database did not have them (${this.first})`
+  readonly nextStep = nextSteps.OwnOperationsReturned
+  override readonly message = messageOf(this)
 }
 
-/** A peer brings more new origins than are taken at once. They are left out for now; all else goes on. */
+/** A peer brings more new origins than are taken at once. The rest is left out for now; the session goes on. */
 export class OriginsLeftOut extends Schema.TaggedError<OriginsLeftOut>()("OriginsLeftOut", {
   count: Schema.Number,
   /** Some of them. */
   origins: Schema.optionalKey(Schema.Array(Schema.String))
 }) {
-  override get message(): string {
-    const { count, origins = [] } = this
-    const names = origins.length === 0 ? "" : ` (${origins.slice(0, 3).join(", ")}${count > 3 ? ", …" : ""})`
-    return `the peer brings ${count} new origins${names} more than are taken at once, and their rows wait: ${nextSteps.OriginsLeftOut}`
-  }
+  readonly problem = `the peer brings ${this.count} new origins${
+    this.origins === undefined || this.origins.length === 0 ? "" : ` (${some(this.origins, this.count)})`
+  } more than are taken at once, and their rows wait`
+  readonly nextStep = nextSteps.OriginsLeftOut
+  override readonly message = messageOf(this)
 }
 
-/** This node has rows of as many origins as there may be: those of further ones wait. */
+/** This node has rows of as many origins as the limit allows: rows of further origins wait. */
 export class OriginsFull extends Schema.TaggedError<OriginsFull>()("OriginsFull", { count: Schema.Number }) {
-  override get message(): string {
-    return `this node has rows of ${this.count} origins, the most that there can be; rows of further origins wait: ${nextSteps.OriginsFull}`
-  }
+  readonly problem = `this node has rows of ${this.count} origins, which is the limit; rows of further origins wait`
+  readonly nextStep = nextSteps.OriginsFull
+  override readonly message = messageOf(this)
 }
 
 /** The other side broke the protocol; the connection is closed. */
 export class ProtocolViolation extends Schema.TaggedError<ProtocolViolation>()("ProtocolViolation", {
   detail: Schema.String
 }) {
-  override get message(): string {
-    return `the peer broke the protocol: ${this.detail}; ${nextSteps.ProtocolViolation}`
-  }
+  readonly problem = `the peer broke the protocol: ${this.detail}`
+  readonly nextStep = nextSteps.ProtocolViolation
+  override readonly message = messageOf(this)
 }
 
 /** The peer closed because a frame is larger than it accepts. Bytes of the largest one that was under way. */
@@ -165,9 +163,9 @@ export class FrameTooLarge extends Schema.TaggedError<FrameTooLarge>()("FrameToo
   peer: Schema.String,
   bytes: Schema.Number
 }) {
-  override get message(): string {
-    return `${this.peer} does not accept a frame of ${sizeOf(this.bytes)}: ${nextSteps.FrameTooLarge}`
-  }
+  readonly problem = `${this.peer} does not accept a frame of ${sizeOf(this.bytes)}`
+  readonly nextStep = nextSteps.FrameTooLarge
+  override readonly message = messageOf(this)
 }
 
 /** Rows are larger than one side accepts: they stay where they are, and all others go on. The first of them are named. */
@@ -177,37 +175,39 @@ export class RowsTooLarge extends Schema.TaggedError<RowsTooLarge>()("RowsTooLar
   count: Schema.Number,
   rows: Schema.Array(Schema.Struct({ table: Schema.String, row_id: Schema.String, bytes: Schema.Number }))
 }) {
-  override get message(): string {
-    const named = this.rows.slice(0, 3).map(({ table, row_id, bytes }) => `${table} ${row_id}, ${sizeOf(bytes)}`)
-    const rows = [...named, ...(this.count > named.length ? [`${this.count - named.length} more`] : [])].join("; ")
-    const subject = this.count === 1 ? "1 row is larger" : `${this.count} rows are larger`
-    return this.where === "there"
-      ? `${subject} than ${this.peer} accepts: ${rows}; raise FERAL_SYNC_MAX_RECV_BYTES there`
-      : `${subject} than this node accepts from ${this.peer}: ${rows}; raise FERAL_SYNC_MAX_RECV_BYTES here`
-  }
+  readonly problem = `${counted(this.count, "row")} ${this.count === 1 ? "is" : "are"} larger than ${
+    this.where === "there" ? `${this.peer} accepts` : `this node accepts from ${this.peer}`
+  }: ${rowsOf(this)}`
+  readonly nextStep = `raise FERAL_SYNC_MAX_RECV_BYTES ${this.where}`
+  override readonly message = messageOf(this)
 }
 
-/** Rows of unknown kinds for which there is no room under the quota. They are kept out, and all other rows go on. */
+const rowsOf = ({ rows, count }: Pick<RowsTooLarge, "rows" | "count">): string => {
+  const named = rows.slice(0, 3).map(({ table, row_id, bytes }) => `${table} ${row_id}, ${sizeOf(bytes)}`)
+  return [...named, ...(count > named.length ? [`${count - named.length} more`] : [])].join("; ")
+}
+
+/** Rows of unknown kinds exceed the quota. They are kept out, and all other rows go on. */
 export class OverQuota extends Schema.TaggedError<OverQuota>()("OverQuota", {
   peer: Schema.String,
   where: Schema.Literals(["here", "there"]),
   /** Whose rows they are; the first of them. */
   origins: Schema.Array(Schema.String)
 }) {
-  override get message(): string {
-    const named = this.origins.slice(0, 3).join(", ")
-    const rows = `rows of unknown kinds from ${named}${this.origins.length > 3 ? ", …" : ""} are held back`
-    return this.where === "here"
-      ? `${rows}, because the quota of this node is used up: ${nextSteps.OverQuota}`
-      : `${rows} by ${this.peer}, because its quota is used up: ${nextSteps.OverQuotaThere}`
-  }
+  readonly problem = `rows of unknown kinds from ${some(this.origins)} are held back${
+    this.where === "here"
+      ? ", because the quota of this node is used up"
+      : ` by ${this.peer}, because its quota is used up`
+  }`
+  readonly nextStep = this.where === "here" ? nextSteps.OverQuota : nextSteps.OverQuotaThere
+  override readonly message = messageOf(this)
 }
 
 /** The address of a peer has sent more than its share: what it sends waits, and is taken bit by bit. */
 export class PeerSlowed extends Schema.TaggedError<PeerSlowed>()("PeerSlowed", { peer: Schema.String }) {
-  override get message(): string {
-    return `${this.peer} sends more than is stored from one address at a time, and is slowed down: ${nextSteps.PeerSlowed}`
-  }
+  readonly problem = `${this.peer} sends more than the rate limit of one address, and is slowed down`
+  readonly nextStep = nextSteps.PeerSlowed
+  override readonly message = messageOf(this)
 }
 
 /** One of two nodes has purged rows that the other one holds. Nothing else is different. */
@@ -216,12 +216,12 @@ export class RowsPurged extends Schema.TaggedError<RowsPurged>()("RowsPurged", {
   where: Schema.Literals(["here", "there"]),
   count: Schema.Number
 }) {
-  override get message(): string {
-    const rows = this.count === 1 ? "1 row" : `${this.count} rows`
-    return this.where === "here"
-      ? `${this.peer} holds ${rows} that this node has purged: ${nextSteps.RowsPurgedHere}`
-      : `${this.peer} has purged ${rows} that this node holds: ${nextSteps.RowsPurged}`
-  }
+  readonly problem =
+    this.where === "here"
+      ? `${this.peer} holds ${counted(this.count, "row")} that this node has purged`
+      : `${this.peer} has purged ${counted(this.count, "row")} that this node holds`
+  readonly nextStep = this.where === "here" ? nextSteps.RowsPurgedHere : nextSteps.RowsPurged
+  override readonly message = messageOf(this)
 }
 
 const sizeOf = (bytes: number): string =>
@@ -231,50 +231,52 @@ const sizeOf = (bytes: number): string =>
 export class PassphraseMismatch extends Schema.TaggedError<PassphraseMismatch>()("PassphraseMismatch", {
   by: Schema.String
 }) {
-  override get message(): string {
-    return `passphrase mismatch, found by ${this.by}: ${nextSteps.PassphraseMismatch}`
-  }
+  readonly problem = `passphrase mismatch, found by ${this.by}`
+  readonly nextStep = nextSteps.PassphraseMismatch
+  override readonly message = messageOf(this)
 }
 
 /** The other node has no passphrase. */
 export class PassphraseUnset extends Schema.TaggedError<PassphraseUnset>()("PassphraseUnset", {
   by: Schema.String
 }) {
-  override get message(): string {
-    return `${this.by} has no passphrase: ${nextSteps.PassphraseUnset}`
-  }
+  readonly problem = `${this.by} has no passphrase`
+  readonly nextStep = nextSteps.PassphraseUnset
+  override readonly message = messageOf(this)
 }
 
-/** A node was removed by its id. `by` is who said so, where it was not this node. */
+/** A node was removed by its id. `by` is the node that said so, where it was not this one. */
 export class PeerRemoved extends Schema.TaggedError<PeerRemoved>()("PeerRemoved", {
   nodeId: Schema.String,
   by: Schema.optionalKey(Schema.String)
 }) {
-  override get message(): string {
-    return `${this.by === undefined ? "" : `${this.by} says: `}the node ${this.nodeId} was removed; ${nextSteps.PeerRemoved}${this.by === undefined ? "" : " there"}`
-  }
+  readonly problem = `${saidBy(this)}the node ${this.nodeId} was removed`
+  readonly nextStep = `${nextSteps.PeerRemoved}${this.by === undefined ? "" : " there"}`
+  override readonly message = messageOf(this)
 }
 
-/** Two nodes claim one identity. `by` is who said so, where it was not found out here. */
+/** Two nodes claim one identity. `by` is the node that said so, where it was not found out here. */
 export class DuplicateNodeId extends Schema.TaggedError<DuplicateNodeId>()("DuplicateNodeId", {
   nodeId: Schema.String,
   by: Schema.optionalKey(Schema.String),
   /** Where both of them were met, when neither of them is this node. */
   at: Schema.optionalKey(Schema.Array(Schema.String))
 }) {
-  override get message(): string {
-    if (this.at !== undefined) {
-      return `two nodes use the id ${this.nodeId} (${this.at.join(" and ")}): a data directory was copied; ${nextSteps.DuplicateNodeId}`
-    }
-    return `${this.by === undefined ? "" : `${this.by} says: `}another node uses the id ${this.nodeId} too: a data directory was copied; ${nextSteps.DuplicateNodeId}`
-  }
+  readonly problem =
+    this.at === undefined
+      ? `${saidBy(this)}another node uses the id ${this.nodeId} too: a data directory was copied`
+      : `two nodes use the id ${this.nodeId} (${this.at.join(" and ")}): a data directory was copied`
+  readonly nextStep = nextSteps.DuplicateNodeId
+  override readonly message = messageOf(this)
 }
+
+const saidBy = ({ by }: { readonly by?: string }): string => (by === undefined ? "" : `${by} says: `)
 
 /** We reached ourselves: one of the configured addresses is our own. */
 export class SelfConnection extends Schema.TaggedError<SelfConnection>()("SelfConnection", {}) {
-  override get message(): string {
-    return `this address is our own: ${nextSteps.SelfConnection}`
-  }
+  readonly problem = "this address is our own"
+  readonly nextStep = nextSteps.SelfConnection
+  override readonly message = messageOf(this)
 }
 
 /** The peer fell silent. */
@@ -282,51 +284,51 @@ export class PeerTimeout extends Schema.TaggedError<PeerTimeout>()("PeerTimeout"
   waitedFor: Schema.String,
   seconds: Schema.Number
 }) {
-  override get message(): string {
-    return `no ${this.waitedFor} from the peer for ${this.seconds} s: ${nextSteps.PeerTimeout}`
-  }
+  readonly problem = `no ${this.waitedFor} from the peer for ${this.seconds} s`
+  readonly nextStep = nextSteps.PeerTimeout
+  override readonly message = messageOf(this)
 }
 
-/** An existing FERAL node, which our policy does not let in. */
+/** An existing FERAL node that the policy of this node refuses. */
 export class LegacyRefused extends Schema.TaggedError<LegacyRefused>()("LegacyRefused", {
-  detail: Schema.String
+  problem: Schema.String,
+  nextStep: Schema.String
 }) {
-  override get message(): string {
-    return this.detail
-  }
+  override readonly message = messageOf(this)
 }
 
 /**
- * Too many wrong proofs came from an address: no other one is looked at for a while. `by` is who asks us to wait, where we are
- * the one that waits: it has proved nothing, so its word is no news of any passphrase.
+ * Too many failed passphrase attempts came from an address: further ones are refused for a while. `by` is the node that asks us to
+ * wait, where we are the one that waits: it has proved nothing, so its word says nothing about a passphrase.
  */
 export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
   retryAfterSeconds: Schema.Number,
   by: Schema.optionalKey(Schema.String)
 }) {
-  override get message(): string {
-    return this.by === undefined
-      ? `too many wrong passphrases from this address, the next one is looked at in ${this.retryAfterSeconds} s: ${nextSteps.RateLimited}`
-      : `${this.by} asks to wait ${this.retryAfterSeconds} s before the next attempt: ${nextSteps.AskedToWait}`
-  }
+  readonly problem =
+    this.by === undefined
+      ? `too many failed passphrase attempts from this address: it can try again in ${this.retryAfterSeconds} s`
+      : `${this.by} asks to wait ${this.retryAfterSeconds} s before the next attempt`
+  readonly nextStep = this.by === undefined ? nextSteps.RateLimited : nextSteps.AskedToWait
+  override readonly message = messageOf(this)
 }
 
 /** An existing FERAL node lets in only nodes that it knows by an identity of its own making. */
 export class PeerIdentityRequired extends Schema.TaggedError<PeerIdentityRequired>()("PeerIdentityRequired", {
   by: Schema.String
 }) {
-  override get message(): string {
-    return `${this.by} lets in only nodes with a registered peer identity: ${nextSteps.PeerIdentityRequired}`
-  }
+  readonly problem = `${this.by} lets in only nodes with a registered peer identity`
+  readonly nextStep = nextSteps.PeerIdentityRequired
+  override readonly message = messageOf(this)
 }
 
 /** An existing FERAL node expects a grant of this node that we do not hold. */
 export class PeerGrantInvalid extends Schema.TaggedError<PeerGrantInvalid>()("PeerGrantInvalid", {
   by: Schema.String
 }) {
-  override get message(): string {
-    return `${this.by} expects a peer grant that this node does not hold: ${nextSteps.PeerGrantInvalid}`
-  }
+  readonly problem = `${this.by} expects a peer grant that this node does not hold`
+  readonly nextStep = nextSteps.PeerGrantInvalid
+  override readonly message = messageOf(this)
 }
 
 /** An existing FERAL node refuses us, in words of its own. */
@@ -334,9 +336,9 @@ export class PeerRefused extends Schema.TaggedError<PeerRefused>()("PeerRefused"
   by: Schema.String,
   reason: Schema.String
 }) {
-  override get message(): string {
-    return `${this.by} refuses the connection (${JSON.stringify(this.reason)}): ${nextSteps.PeerRefused}`
-  }
+  readonly problem = `${this.by} refuses the connection (${JSON.stringify(this.reason)})`
+  readonly nextStep = nextSteps.PeerRefused
+  override readonly message = messageOf(this)
 }
 
 /** The connection is over, by the wish of one side. */
@@ -346,10 +348,12 @@ export class PeerClosed extends Schema.TaggedError<PeerClosed>()("PeerClosed", {
   /** Set where this node closed the connection, for what the peer did. */
   byUs: Schema.optionalKey(Schema.Boolean)
 }) {
-  override get message(): string {
-    if (this.byUs === true) return `this node closed the connection (${this.code}): ${this.reason}`
-    return `the peer closed the connection (${this.code}${this.reason === "" ? "" : `: ${this.reason}`})`
-  }
+  readonly problem =
+    this.byUs === true
+      ? `this node closed the connection (${this.code}): ${this.reason}`
+      : `the peer closed the connection (${this.code}${this.reason === "" ? "" : `: ${this.reason}`})`
+  readonly nextStep = undefined
+  override readonly message = messageOf(this)
 }
 
 /** Every way in which a session can end. */

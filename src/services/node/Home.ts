@@ -93,8 +93,8 @@ const holdsOthers = (directory: string): boolean => {
 export const mustBePossible = Effect.fn("Home.mustBePossible")(function* (home: string) {
   const obstacle = obstacleTo(home)
   if (obstacle === undefined) return
-  const nextStep = "use a directory: --home DIR, or FERAL_HOME"
-  return yield* new StoreUnavailable({ reason: "other", detail: obstacle, nextStep })
+  const advice = "use a directory: --home DIR, or FERAL_HOME"
+  return yield* new StoreUnavailable({ reason: "other", detail: obstacle, advice })
 })
 
 const obstacleTo = (home: string): string | undefined => {
@@ -226,8 +226,8 @@ export const unusable =
     if (explained === undefined) {
       return new StoreUnavailable({ reason: "other", detail: `${path}: ${cause.reason.message}`, cause })
     }
-    const { reason, problem: detail, nextStep } = explained
-    return new StoreUnavailable({ reason, detail, nextStep, cause })
+    const { reason, problem: detail, nextStep: advice } = explained
+    return new StoreUnavailable({ reason, detail, advice, cause })
   }
 
 /** The code that the system gave for an error; empty when there is none. */

@@ -1,9 +1,9 @@
 /**
  * What can go wrong between a node and the machine that it runs on, as tagged errors. The failures of a session between
- * two nodes are in `core/sync/SyncFailure.ts`. Each message ends with the next step.
+ * two nodes are in `core/sync/SyncFailure.ts`. Each says what the problem is and what to do next.
  */
 import { Schema } from "effect"
-import * as SyncFailure from "../../core/sync/SyncFailure.ts"
+import { type Explained, messageOf } from "../../core/text/Explained.ts"
 import { commandLine } from "./Invocation.ts"
 import { kinds } from "../../core/replica/Merge.ts"
 
@@ -11,9 +11,7 @@ import { kinds } from "../../core/replica/Merge.ts"
 export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>()("ConfigInvalid", {
   problems: Schema.Array(Schema.Struct({ variable: Schema.String, problem: Schema.String }))
 }) {
-  override get message(): string {
-    return `the configuration is not valid:\n${this.problems.map(({ variable, problem }) => `  ${variable}: ${problem}`).join("\n")}`
-  }
+  override readonly message = `the configuration is not valid:\n${this.problems.map(({ variable, problem }) => `  ${variable}: ${problem}`).join("\n")}`
 }
 
 /** A certificate or key cannot be used. */
@@ -22,9 +20,7 @@ export class TlsMaterialInvalid extends Schema.TaggedError<TlsMaterialInvalid>()
   problem: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
 }) {
-  override get message(): string {
-    return `${this.file}: ${this.problem}`
-  }
+  override readonly message = `${this.file}: ${this.problem}`
 }
 
 /** Multicast DNS cannot be used here. */
@@ -32,16 +28,16 @@ export class MdnsUnavailable extends Schema.TaggedError<MdnsUnavailable>()("Mdns
   detail: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
 }) {
-  override get message(): string {
-    return `mDNS is unavailable (${this.detail}): using the static peers now; ${nextSteps.MdnsUnavailable}`
-  }
+  readonly problem = `mDNS is unavailable (${this.detail}): using the static peers now`
+  readonly nextStep = nextSteps.MdnsUnavailable
+  override readonly message = messageOf(this)
 }
 
 /** mDNS works here, and shows no other node. */
 export class PeersNotDiscovered extends Schema.TaggedError<PeersNotDiscovered>()("PeersNotDiscovered", {}) {
-  override get message(): string {
-    return `peers are not discovered (no other node answers on _feral._tcp): ${nextSteps.PeersNotDiscovered}`
-  }
+  readonly problem = "peers are not discovered (no other node answers on _feral._tcp)"
+  readonly nextStep = nextSteps.PeersNotDiscovered
+  override readonly message = messageOf(this)
 }
 
 /** No connection to a peer could be made. */
@@ -50,9 +46,9 @@ export class PeerUnreachable extends Schema.TaggedError<PeerUnreachable>()("Peer
   detail: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
 }) {
-  override get message(): string {
-    return `${this.address} cannot be reached (${this.detail}): ${nextSteps.PeerUnreachable}`
-  }
+  readonly problem = `${this.address} cannot be reached (${this.detail})`
+  readonly nextStep = nextSteps.PeerUnreachable
+  override readonly message = messageOf(this)
 }
 
 /** Why a TLS handshake failed. */
@@ -76,9 +72,9 @@ export class TlsHandshakeFailed extends Schema.TaggedError<TlsHandshakeFailed>()
   detail: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
 }) {
-  override get message(): string {
-    return `TLS handshake with ${this.address} failed: ${this.reason} (${this.detail}); ${tlsNextSteps[this.reason]}`
-  }
+  readonly problem = `TLS handshake with ${this.address} failed: ${this.reason} (${this.detail})`
+  readonly nextStep = tlsNextSteps[this.reason]
+  override readonly message = messageOf(this)
 }
 
 /** What to do when a handshake failed. */
@@ -102,12 +98,12 @@ export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFail
   address: Schema.String,
   detail: Schema.String,
   /** What to do about this cause. */
-  nextStep: Schema.optionalKey(Schema.String),
+  advice: Schema.optionalKey(Schema.String),
   cause: Schema.optionalKey(Schema.Defect())
 }) {
-  override get message(): string {
-    return `cannot listen on ${this.address} (${this.detail}): ${this.nextStep ?? nextSteps.ListenFailed}`
-  }
+  readonly problem = `cannot listen on ${this.address} (${this.detail})`
+  readonly nextStep = this.advice ?? nextSteps.ListenFailed
+  override readonly message = messageOf(this)
 }
 
 /** Why the database cannot be used. */
@@ -127,13 +123,12 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
   reason: StoreReason,
   detail: Schema.String,
   /** What to do, where more is known than the reason. */
-  nextStep: Schema.optionalKey(Schema.String),
+  advice: Schema.optionalKey(Schema.String),
   cause: Schema.optionalKey(Schema.Defect())
 }) {
-  override get message(): string {
-    const problem = this.reason === "other" ? this.detail : `${this.reason} (${this.detail})`
-    return `the database cannot be used: ${problem}; ${this.nextStep ?? storeNextSteps[this.reason]}`
-  }
+  readonly problem = `the database cannot be used: ${this.reason === "other" ? this.detail : `${this.reason} (${this.detail})`}`
+  readonly nextStep = this.advice ?? storeNextSteps[this.reason]
+  override readonly message = messageOf(this)
 
   /** Whether the same may be possible later, with the same file. */
   get mayPass(): boolean {
@@ -158,26 +153,25 @@ export class OperationTooLarge extends Schema.TaggedError<OperationTooLarge>()("
   bytes: Schema.Number,
   limit: Schema.Number
 }) {
-  override get message(): string {
-    return `an entry of ${this.bytes} bytes is over the limit of ${this.limit}: split it into smaller ones`
-  }
+  readonly problem = `an entry of ${this.bytes} bytes exceeds the limit of ${this.limit}`
+  readonly nextStep = "split it into smaller ones"
+  override readonly message = messageOf(this)
 }
 
 /** What was given to be written is not as it should be. Every problem is listed; a field within another is named by its path. */
 export class InputInvalid extends Schema.TaggedError<InputInvalid>()("InputInvalid", {
   problems: Schema.Array(Schema.Struct({ field: Schema.String, problem: Schema.String }))
 }) {
-  override get message(): string {
-    const said = this.problems.map(({ field, problem }) => `${field === "" ? "the input" : field} ${problem}`)
-    return `nothing was written (${said.join("; ")}): correct this and write it again`
-  }
+  readonly problem = `nothing was written (${this.problems.map(({ field, problem }) => `${field === "" ? "the input" : field} ${problem}`).join("; ")})`
+  readonly nextStep = "correct this and write it again"
+  override readonly message = messageOf(this)
 }
 
 /** A local write names a kind that this version does not know. Operations of such kinds are only passed on. */
 export class KindUnknown extends Schema.TaggedError<KindUnknown>()("KindUnknown", { kind: Schema.String }) {
-  override get message(): string {
-    return `nothing was written (${JSON.stringify(this.kind)} is not a known kind): use ${kinds.join(", ")}`
-  }
+  readonly problem = `nothing was written (${JSON.stringify(this.kind)} is not a known kind)`
+  readonly nextStep = `use ${kinds.join(", ")}`
+  override readonly message = messageOf(this)
 }
 
 /** Origins cannot be forgotten: some of them have to stay. */
@@ -189,27 +183,30 @@ export class OriginsKept extends Schema.TaggedError<OriginsKept>()("OriginsKept"
     })
   )
 }) {
-  override get message(): string {
-    const [first, ...more] = this.kept
-    const others = more.length === 0 ? "" : ` (and ${more.length} more have to stay)`
-    return `nothing was forgotten: ${first === undefined ? "" : keptBecause(first)}${others}`
-  }
+  readonly explained = keptBecause(this.kept)
+  readonly problem = this.explained.problem
+  readonly nextStep = this.explained.nextStep
+  override readonly message = messageOf(this)
 }
 
-const keptBecause = ({ origin, reason }: OriginsKept["kept"][number]): string => {
-  const name = JSON.stringify(origin)
-  switch (reason) {
-    case "self":
-      return `${name} is this node itself: leave it out`
-    case "rows":
-      return `${name} still has rows here: leave it out, or remove its rows first with ${commandLine("purge --origin NODE-ID")}`
-    case "purged":
-      return `rows of ${name} were purged here, and would come back: leave it out`
-    case "unknown":
-      return `no origin ${name} is known here: see ${commandLine("origins list")}`
-    case "latest":
-      return `${name} has the latest timestamp that this node has seen: write something, for example a note, and try again`
-  }
+const keptBecause = ([first, ...more]: OriginsKept["kept"]): Explained => {
+  if (first === undefined) return { problem: "nothing was forgotten", nextStep: undefined }
+  const name = JSON.stringify(first.origin)
+  const [why, nextStep] = {
+    self: [`${name} is this node itself`, "leave it out"],
+    rows: [
+      `${name} still has rows here`,
+      `leave it out, or remove its rows first with ${commandLine("purge --origin NODE-ID")}`
+    ],
+    purged: [`rows of ${name} were purged here, and would come back`, "leave it out"],
+    unknown: [`no origin ${name} is known here`, `see ${commandLine("origins list")}`],
+    latest: [
+      `${name} has the latest timestamp that this node has seen`,
+      "write something, for example a note, and try again"
+    ]
+  }[first.reason]
+  const others = more.length === 0 ? "" : ` (and ${more.length} more have to stay)`
+  return { problem: `nothing was forgotten: ${why}${others}`, nextStep }
 }
 
 /** What was asked to be purged cannot be. */
@@ -217,18 +214,26 @@ export class PurgeRefused extends Schema.TaggedError<PurgeRefused>()("PurgeRefus
   reason: Schema.Literals(["scope", "invalid", "known kind", "own rows"]),
   name: Schema.String
 }) {
-  override get message(): string {
-    const name = JSON.stringify(this.name)
-    switch (this.reason) {
-      case "scope":
-        return "nothing was removed: name a kind or an origin, one of the two"
-      case "invalid":
-        return `nothing was removed (${name} is not a name of a kind or a node): give it as ${commandLine("status")} shows it`
-      case "known kind":
-        return `nothing was removed (this version knows ${name}): delete its rows one by one, or remove those of one node with ${commandLine("purge --origin NODE-ID")}`
-      case "own rows":
-        return `nothing was removed (${name} is this node itself): delete its rows one by one, or give the id of another node`
-    }
+  readonly explained = notPurged(this.reason, JSON.stringify(this.name))
+  readonly problem = this.explained.problem
+  readonly nextStep = this.explained.nextStep
+  override readonly message = messageOf(this)
+}
+
+const notPurged = (reason: PurgeRefused["reason"], name: string): Explained => {
+  const refused = (why: string, nextStep: string) => ({ problem: `nothing was removed${why}`, nextStep })
+  switch (reason) {
+    case "scope":
+      return refused("", "name a kind or an origin, one of the two")
+    case "invalid":
+      return refused(` (${name} is not a name of a kind or a node)`, `give it as ${commandLine("status")} shows it`)
+    case "known kind":
+      return refused(
+        ` (this version knows ${name})`,
+        `delete its rows one by one, or remove those of one node with ${commandLine("purge --origin NODE-ID")}`
+      )
+    case "own rows":
+      return refused(` (${name} is this node itself)`, "delete its rows one by one, or give the id of another node")
   }
 }
 
@@ -236,11 +241,10 @@ export class PurgeRefused extends Schema.TaggedError<PurgeRefused>()("PurgeRefus
 export class FileUnusable extends Schema.TaggedError<FileUnusable>()("FileUnusable", {
   file: Schema.String,
   problem: Schema.String,
+  nextStep: Schema.optionalKey(Schema.String),
   cause: Schema.optionalKey(Schema.Defect())
 }) {
-  override get message(): string {
-    return `${this.file}: ${this.problem}`
-  }
+  override readonly message = messageOf({ problem: `${this.file}: ${this.problem}`, nextStep: this.nextStep })
 }
 
 const rowWords: { readonly [kind: string]: { readonly one: string; readonly list: string } } = {
@@ -255,11 +259,10 @@ export class RowNotFound extends Schema.TaggedError<RowNotFound>()("RowNotFound"
   kind: Schema.String,
   id: Schema.String
 }) {
-  override get message(): string {
-    const { one, list } = rowWords[this.kind] ?? { one: "row", list: undefined }
-    const step = list === undefined ? "check the id" : `see the ids with ${commandLine(list)}`
-    return `no ${one} has the id ${JSON.stringify(this.id)}: ${step}`
-  }
+  readonly words = rowWords[this.kind]
+  readonly problem = `no ${this.words?.one ?? "row"} has the id ${JSON.stringify(this.id)}`
+  readonly nextStep = this.words === undefined ? "check the id" : `see the ids with ${commandLine(this.words.list)}`
+  override readonly message = messageOf(this)
 }
 
 /** The next step of each failure that has the same one always. */
@@ -270,17 +273,3 @@ export const nextSteps = {
   PeerUnreachable: "check that the node there runs and that its port is open",
   ListenFailed: "stop what uses the port, or set FERAL_SYNC_PORT (0 takes any free one)"
 } as const
-
-const everyNextStep: ReadonlyArray<string> = [SyncFailure.nextSteps, nextSteps, tlsNextSteps, storeNextSteps]
-  .flatMap((steps) => Object.values(steps))
-  .sort((a, b) => b.length - a.length)
-
-/** The message of any failure, of a session too, in two: what is wrong, and the next step that it ends with, if it has one. */
-export const inTwo = (
-  message: string,
-  known?: string
-): { readonly problem: string; readonly nextStep: string | undefined } => {
-  const nextStep = known ?? everyNextStep.find((step) => message.endsWith(step))
-  if (nextStep === undefined) return { problem: message, nextStep }
-  return { problem: message.slice(0, -nextStep.length).replace(/[:;] $/, ""), nextStep }
-}

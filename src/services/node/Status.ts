@@ -2,9 +2,28 @@
  * What `status` and `peers` show, as programs read it. The field names are a contract.
  */
 import { Schema } from "effect"
+import { type Explained, messageOf } from "../../core/text/Explained.ts"
 
-/** The last failure of a peer, with the words that an operator reads. */
-export const LastError = Schema.Struct({ _tag: Schema.String, message: Schema.String })
+/** What went wrong: all of it in `message`, and the problem and the next step apart where they are known apart. */
+const reported = {
+  _tag: Schema.String,
+  message: Schema.String,
+  problem: Schema.optionalKey(Schema.String),
+  next_step: Schema.optionalKey(Schema.String)
+}
+export const LastError = Schema.Struct(reported)
+export interface LastError extends Schema.Schema.Type<typeof LastError> {}
+
+/** A failure, as it is reported. `about` names what it is about. */
+export const report = ({ _tag, problem, nextStep }: { readonly _tag: string } & Explained, about = ""): LastError => {
+  const explained = { problem: about === "" ? problem : `${about}: ${problem}`, nextStep }
+  return {
+    _tag,
+    message: messageOf(explained),
+    problem: explained.problem,
+    ...(nextStep === undefined ? {} : { next_step: nextStep })
+  }
+}
 
 export const PeerState = Schema.Literals(["connecting", "syncing", "live", "backoff", "refused"])
 export type PeerState = typeof PeerState.Type
@@ -55,11 +74,7 @@ export interface AuditedRows extends Schema.Schema.Type<typeof AuditedRows> {}
 /**
  * Something that somebody has to look at before anything else. A `notice` may be as it should be.
  */
-export const Alarm = Schema.Struct({
-  _tag: Schema.String,
-  level: Schema.Literals(["alarm", "notice"]),
-  message: Schema.String
-})
+export const Alarm = Schema.Struct({ ...reported, level: Schema.Literals(["alarm", "notice"]) })
 export interface Alarm extends Schema.Schema.Type<typeof Alarm> {}
 
 /**

@@ -336,7 +336,7 @@ export const make = Effect.fnUntraced(function* (
         : warning._tag === "RowsTooLarge" || warning._tag === "OverQuota"
           ? warning.message
           : `${warning._tag} ${remote.host}`,
-      Effect.logWarning(PeerTable.wordsOf(warning)).pipe(
+      Effect.logWarning(PeerTable.reportOf(warning).message).pipe(
         Effect.annotateLogs({ address: formatAddress(remote), error: warning._tag })
       )
     )

@@ -8,13 +8,8 @@ import {
   DeferredByPeer,
   type DuplicateNodeId,
   nextSteps,
-  OriginsLeftOut,
-  type OverQuota,
   PeerSlowed,
-  PeerTimeout,
-  type RowsPurged,
-  type RowsTooLarge
-} from "../../core/sync/SyncFailure.ts"
+  PeerTimeout } from "../../core/sync/SyncFailure.ts"
 import * as Instances from "../../core/peers/Instances.ts"
 import type { Memory, Remembered } from "../../core/sync/v1/V1Exchange.ts"
 import type { TooLarge } from "../../core/sync/v1/V1Memory.ts"
@@ -24,8 +19,7 @@ import * as VectorClock from "../../core/replica/VectorClock.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import * as Roster from "../../core/peers/Roster.ts"
 import { mdnsKey } from "../../core/peers/Candidate.ts"
-import type { StoreUnavailable } from "../node/NodeFailure.ts"
-import type { PeerStatus } from "../node/Status.ts"
+import { type LastError, type PeerStatus, report } from "../node/Status.ts"
 import type { Connection } from "../transport/Transport.ts"
 import type { Running, Warned } from "./SessionRunner.ts"
 
@@ -36,10 +30,9 @@ export interface Entry {
   readonly running: Running<unknown>
 }
 
-/** A failure, with the words that an operator reads. */
+/** A failure of a peer, as it is reported. */
 export interface Failed {
-  readonly _tag: string
-  readonly message: string
+  readonly error: LastError
   readonly at: number
   readonly isRefusal: boolean
 }
@@ -227,13 +220,13 @@ export const noteFailure = (table: PeerTable, key: string, address: Address, fai
   }
   // The addresses of a peer take turns: each has its own message, and none is news. Who comes in comes from another port each time.
   const isSame =
-    before?._tag === failed._tag &&
+    before?.error._tag === failed.error._tag &&
     (before.address.host !== address.host || withoutPort(before) === withoutPort({ ...failed, address }))
   return !isSame || failed.at - before.at > incoming.shownFor
 }
 
-const withoutPort = ({ message, address }: Pick<Failed, "message"> & { readonly address: Address }): string =>
-  message.replaceAll(formatAddress(address), address.host)
+const withoutPort = ({ error, address }: Pick<Failed, "error"> & { readonly address: Address }): string =>
+  error.message.replaceAll(formatAddress(address), address.host)
 
 /** Notes that a discovered peer fell silent, so that it is missed for a while. */
 export const noteSilence = ({ silent }: PeerTable, node: NodeId, at: number): void => {
@@ -270,7 +263,7 @@ export const statuses = (
       node_id: candidate.node ?? null,
       source: candidate.source,
       state: failed === undefined ? "connecting" : failed.isRefusal ? "refused" : "backoff",
-      last_error: failed === undefined ? null : { _tag: failed._tag, message: failed.message },
+      last_error: failed?.error ?? null,
       ...(candidate.node === undefined || entry !== undefined ? {} : lastOf(table, candidate.node)),
       ...(failed === undefined ? between(table, candidate.node, roster, now) : {}),
       ...(entry === undefined ? {} : connected(table, entry, now, driftLimit)),
@@ -313,7 +306,7 @@ export const statuses = (
       state: failed?.isRefusal === true ? "refused" : "backoff",
       address: remote.host,
       port: remote.port,
-      last_error: failed === undefined ? null : { _tag: failed._tag, message: failed.message }
+      last_error: failed?.error ?? null
     })
   }
   for (const [key, failed] of table.failures) {
@@ -323,32 +316,19 @@ export const statuses = (
   return rows
 }
 
-/** What is said of a peer some of whose operations wait for their time. */
-export const heldBack = (drift: ClockDrift): string => `operations of the peer are held back: ${drift.message}`
+/** A warning of a session, as it is reported. */
+export const reportOf = (warning: Warned): LastError =>
+  warning._tag === "ClockDrift"
+    ? report(warning, "operations of the peer are deferred")
+    : warning._tag === "StoreUnavailable"
+      ? report(warning, "operations of peers wait")
+      : report(warning)
 
-/** What is said of the warnings of a session. */
-export const wordsOf = (warning: Warned): string => {
-  switch (warning._tag) {
-    case "ClockDrift":
-      return heldBack(warning)
-    case "OriginsLeftOut":
-    case "OverQuota":
-    case "PeerSlowed":
-    case "RowsTooLarge":
-      return warning.message
-    case "StoreUnavailable":
-      return waiting(warning)
-  }
-}
-
-/** What is said of a database that takes nothing for now. */
-export const waiting = (trouble: StoreUnavailable): string => `what peers send waits: ${trouble.message}`
-
-const refusedOrLost = ({ address, _tag, message }: Failed & { readonly address: Address }) => ({
+const refusedOrLost = ({ address, error }: Failed & { readonly address: Address }) => ({
   ...unconnected,
   address: address.host,
   port: address.port,
-  last_error: { _tag, message }
+  last_error: error
 })
 
 const withPrevious = (usesPrevious: boolean) => (usesPrevious ? ({ uses_previous_passphrase: true } as const) : {})
@@ -381,7 +361,7 @@ const between = (
     protocol: 1,
     tls: last.connection.tls,
     last_sync_at: last.at / 1000,
-    last_error: missed === undefined ? noticeOf(memories.get(node)) : { _tag: missed._tag, message: missed.message }
+    last_error: missed === undefined ? noticeOf(memories.get(node)) : report(missed)
   }
 }
 
@@ -391,7 +371,11 @@ const missedFrom = ({ options }: Roster.Roster): number =>
 /** What an existing FERAL node does not take of what it is sent. */
 const noticeOf = (memory: Memory | undefined): PeerStatus["last_error"] => {
   if (memory?.takesNothing === true) {
-    return { _tag: "NoScopeGranted", message: `it takes nothing from us: ${nextSteps.NoScopeGranted}` }
+    return report({
+      _tag: "NoScopeGranted",
+      problem: "it accepts no rows from this node",
+      nextStep: nextSteps.NoScopeGranted
+    })
   }
   const [first] = memory?.tooLarge.values() ?? []
   if (memory === undefined || first === undefined) return null
@@ -399,21 +383,14 @@ const noticeOf = (memory: Memory | undefined): PeerStatus["last_error"] => {
   const count = memory.tooLarge.size
   const many = count === 1 ? "1 row is" : `${count} rows are`
   const which = `${table} ${row_id}, ${megabytes(bytes)}${count === 1 ? "" : ", and others"}`
-  return {
+  return report({
     _tag: "RowsTooLarge",
-    message: `${many} larger than the ${megabytes(limit)} that this existing FERAL node accepts (${which}): ${nextSteps.RowsTooLarge}`
-  }
+    problem: `${many} larger than the ${megabytes(limit)} that this existing FERAL node accepts (${which})`,
+    nextStep: nextSteps.RowsTooLarge
+  })
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`
-const withTag = ({
-  _tag,
-  message
-}: DeferredByPeer | DuplicateNodeId | OriginsLeftOut | OverQuota | PeerSlowed | RowsPurged | RowsTooLarge) => ({
-  _tag,
-  message
-})
-
 const unconnected = {
   node_id: null,
   protocol: null,
@@ -451,22 +428,23 @@ const connected = (table: PeerTable, { connection, running }: Entry, now: number
     ...withPrevious(usesPrevious === true),
     last_error:
       trouble !== undefined
-        ? { _tag: trouble._tag, message: waiting(trouble) }
+        ? reportOf(trouble)
         : copied !== undefined && now - copied.at <= Instances.limits.memory
-          ? withTag(copied.failure)
+          ? report(copied.failure)
           : deferredOwn !== undefined
-            ? withTag(new DeferredByPeer({ wall: deferredOwn.wall, local: now }))
+            ? report(new DeferredByPeer({ wall: deferredOwn.wall, local: now }))
             : drift !== null
-              ? { _tag: drift._tag, message: heldBack(drift) }
+              ? reportOf(drift)
               : leftOut !== undefined
-                ? withTag(leftOut)
+                ? report(leftOut)
                 : notTaken !== undefined
-                  ? withTag(notTaken)
+                  ? report(notTaken)
                   : diverged
-                    ? {
+                    ? report({
                         _tag: "Diverged",
-                        message: `both sides claim the same history and hold different rows: ${nextSteps.Diverged}`
-                      }
+                        problem: "same vector clock but different rows",
+                        nextStep: nextSteps.Diverged
+                      })
                     : connection.form === 1 && peer !== undefined
                       ? noticeOf(table.memories.get(peer))
                       : null

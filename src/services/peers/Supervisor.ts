@@ -31,6 +31,7 @@ import { Peers } from "./Peers.ts"
 import * as PeerTable from "./PeerTable.ts"
 import * as SessionRunner from "./SessionRunner.ts"
 import { Store } from "../store/Store.ts"
+import * as Status from "../node/Status.ts"
 import { Transport } from "../transport/Transport.ts"
 import * as Throttle from "../transport/Throttle.ts"
 
@@ -115,7 +116,11 @@ const make = Effect.fnUntraced(function* () {
     // A node that was removed is not shown either.
     if (failure._tag === "PeerRemoved" && failure.by === undefined) return yield* Effect.logDebug(message)
     const isRefusal = endingOf(failure) === "refused"
-    const isNews = PeerTable.noteFailure(table, name, address, { _tag, message, at: yield* clock.now, isRefusal })
+    const isNews = PeerTable.noteFailure(table, name, address, {
+      error: Status.report(failure),
+      at: yield* clock.now,
+      isRefusal
+    })
     const log = !isNews || _tag === "SelfConnection" ? Effect.logDebug : isRefusal ? Effect.logWarning : Effect.logInfo
     const tell = log(message).pipe(Effect.annotateLogs({ address: formatAddress(address), error: _tag }))
     // Two nodes with one id take turns, and each time they are connected first.

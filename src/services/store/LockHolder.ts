@@ -61,9 +61,9 @@ export const describe = (holder: Option.Option<Holder>): string =>
   })
 
 /** A failure because `home` is locked names the process that is in the way, and what to do. Others stay as they are. */
-export const named = (home: string, nextStep: string) =>
+export const named = (home: string, advice: string) =>
   Effect.fnUntraced(function* (error: StoreUnavailable) {
     if (error.reason !== "locked") return yield* error
     const detail = `${describe(yield* find(home))} uses ${home}`
-    return yield* new StoreUnavailable({ reason: "locked", detail, nextStep, cause: error })
+    return yield* new StoreUnavailable({ reason: "locked", detail, advice, cause: error })
   })

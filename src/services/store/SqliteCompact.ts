@@ -79,8 +79,8 @@ const write = Effect.fnUntraced(function* (sql: Client, home: string, incoming: 
   yield* sql`VACUUM INTO ${incoming}`
   const [{ busy }] = yield* decodeBusy(yield* sql.unsafe("PRAGMA wal_checkpoint(TRUNCATE)"))
   if (busy === 0) return
-  const nextStep = "end the commands that read it, and run feral-sync compact again"
-  return yield* new StoreUnavailable({ reason: "locked", detail: "another program reads the database", nextStep })
+  const advice = "end the commands that read it, and run feral-sync compact again"
+  return yield* new StoreUnavailable({ reason: "locked", detail: "another program reads the database", advice })
 })
 
 const decodeBytes = Schema.decodeUnknownEffect(Schema.Tuple([Schema.Struct({ bytes: Schema.Natural })]))

@@ -33,7 +33,7 @@ export const isOfIndex = (cause: unknown): boolean => {
 interface Explained {
   readonly reason: StoreReason
   readonly detail: string
-  readonly nextStep?: string
+  readonly advice?: string
 }
 
 const explain = (cause: unknown): Explained => {
@@ -50,7 +50,7 @@ const explain = (cause: unknown): Explained => {
         Predicate.hasProperty(error, "path") && Predicate.isString(error.path) ? error.path : "the data directory"
       const explained = FileError.explain(error, path)
       if (explained === undefined) return { reason: "other", detail }
-      return { reason: explained.reason, detail: explained.problem, nextStep: explained.nextStep }
+      return { reason: explained.reason, detail: explained.problem, advice: explained.nextStep }
     }
     error = Predicate.hasProperty(error, "reason")
       ? error.reason

@@ -208,8 +208,8 @@ export const identityOf = (path: string): string => {
 export const refuseForeignLog = Effect.fnUntraced(function* (file: string) {
   if (writing.has(identityOf(file)) || !SqliteLog.isForeign(file)) return
   const detail = `${file}-wal belongs to another database`
-  const nextStep = "start the node: it sets that log aside"
-  return yield* new StoreUnavailable({ reason: "other", detail, nextStep })
+  const advice = "start the node: it sets that log aside"
+  return yield* new StoreUnavailable({ reason: "other", detail, advice })
 })
 
 /** Waiting blocks the whole process. Other writers should not be, and readers do not block. */

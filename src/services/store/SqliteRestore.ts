@@ -33,7 +33,7 @@ export const restore = Effect.fn("SqliteRestore.restore")(
     )
     if (yield* isSame(file, database)) {
       const detail = `${file} is the database itself`
-      return yield* new StoreUnavailable({ reason: "other", detail, nextStep: "give the path of a backup" })
+      return yield* new StoreUnavailable({ reason: "other", detail, advice: "give the path of a backup" })
     }
     const incoming = `${database}.restoring`
     yield* discard(incoming)
@@ -62,8 +62,8 @@ const copyOf = Effect.fnUntraced(function* (file: string, incoming: string) {
     yield* fs.copyFile(`${file}-wal`, `${incoming}-wal`)
   }
   const wrong = (reason: "corrupt" | "other", detail: string) => {
-    const nextStep = "use another backup; the database that is there was not changed"
-    return new StoreUnavailable({ reason, detail: `${file} ${detail}`, nextStep })
+    const advice = "use another backup; the database that is there was not changed"
+    return new StoreUnavailable({ reason, detail: `${file} ${detail}`, advice })
   }
   const problems = yield* Effect.catch(SqliteIntegrity.copy(incoming), (error) =>
     error.reason === "corrupt" ? Effect.succeed([error.detail]) : Effect.fail(error)

@@ -155,17 +155,17 @@ const listenFailed = ({ host, port }: Pick<ListenerOptions<unknown>, "host" | "p
 
 const notOurs = {
   detail: "this machine does not have the address",
-  nextStep: "set FERAL_SYNC_HOST to an address of this machine, or leave it out to listen on all"
+  advice: "set FERAL_SYNC_HOST to an address of this machine, or leave it out to listen on all"
 }
 
-const listenErrors: { readonly [code: string]: { readonly detail: string; readonly nextStep: string } } = {
+const listenErrors: { readonly [code: string]: { readonly detail: string; readonly advice: string } } = {
   EADDRINUSE: {
     detail: "another program uses the port",
-    nextStep: "stop it, or set FERAL_SYNC_PORT (0 takes any free one)"
+    advice: "stop it, or set FERAL_SYNC_PORT (0 takes any free one)"
   },
   EACCES: {
     detail: "this user may not use a port below 1024",
-    nextStep: "set FERAL_SYNC_PORT to one from 1024 up, like 9090"
+    advice: "set FERAL_SYNC_PORT to one from 1024 up, like 9090"
   },
   EADDRNOTAVAIL: notOurs,
   // A zone that names no interface.

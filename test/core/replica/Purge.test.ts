@@ -84,11 +84,11 @@ describe("a purge", () => {
     const views = links.flatMap(({ ends }) => ends.map(({ session }) => Session.view(session)))
     assert.strictEqual(
       views[0]?.purged?.message,
-      "b holds 3 rows that this node has purged: run the same feral-sync purge there"
+      "b holds 3 rows that this node has purged; run the same feral-sync purge there"
     )
     assert.strictEqual(
       views[1]?.purged?.message,
-      "a has purged 3 rows that this node holds: run the same feral-sync purge on this node"
+      "a has purged 3 rows that this node holds; run the same feral-sync purge on this node"
     )
     assert.deepStrictEqual(
       views.map(({ diverged }) => diverged),

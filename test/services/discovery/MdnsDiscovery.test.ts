@@ -247,10 +247,11 @@ describe("MdnsDiscovery.layer", () => {
     within(
       Effect.gen(function* () {
         const port = yield* freePort
-        const module = new URL("../../../src/services/discovery/Discovery.ts", import.meta.url).href
+        const modules = new URL("../../../src/services/discovery/", import.meta.url).href
         const script = `
           import { Effect, Stream } from "effect"
-          import { Discovery } from "${module}"
+          import { Discovery } from "${modules}Discovery.ts"
+          import * as MdnsDiscovery from "${modules}MdnsDiscovery.ts"
           const program = Effect.gen(function* () {
             const discovery = yield* Discovery
             const sightings = yield* discovery.sightings({ nodeId: "test", port: 4001 })

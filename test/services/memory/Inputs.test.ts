@@ -152,7 +152,7 @@ describe("inputs of the library", () => {
         error.problems.map(({ field }) => field),
         fields
       )
-      assert.match(error.message, /^nothing was written \(.+\): correct this and write it again$/)
+      assert.match(error.message, /^nothing was written \(.+\); correct this and write it again$/)
       yield* nothing(memory)
     }).pipe(Effect.provide(local))
   )

@@ -8,6 +8,7 @@ import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
 import { PassphraseUnset } from "../../../src/core/sync/SyncFailure.ts"
 import * as PeerTable from "../../../src/services/peers/PeerTable.ts"
 import { node, write } from "../../support/Network.ts"
+import { report } from "../../../src/services/node/Status.ts"
 
 const [roster] = Roster.initial({ self: node("us"), mdns: true, mdnsTimeout: 30_000, interval: 30_000, peers: [] }, 0)
 
@@ -96,7 +97,7 @@ describe("existing FERAL nodes in the table", () => {
     const [status] = PeerTable.statuses(table, roster, 0, 300_000)
     assert.strictEqual(
       status?.last_error?.message,
-      "1 row is larger than the 1.0 MiB that this existing FERAL node accepts (notes 01a2, 3.0 MiB): split these rows into smaller ones"
+      "1 row is larger than the 1.0 MiB that this existing FERAL node accepts (notes 01a2, 3.0 MiB); split these rows into smaller ones"
     )
     met(table, node("old"), 0, { memory: { takesNothing: true } })
     assert.deepStrictEqual(shown(table, 0), ["old live NoScopeGranted"])
@@ -105,8 +106,8 @@ describe("existing FERAL nodes in the table", () => {
   it("the failure of one that comes from another port each time is news once", () => {
     const table = PeerTable.make()
     const fail = (port: number, at: number) => {
-      const { _tag, message } = new PassphraseUnset({ by: `10.0.0.7:${port}` })
-      return PeerTable.noteFailure(table, "from 10.0.0.7", address(port), { _tag, message, at, isRefusal: true })
+      const error = report(new PassphraseUnset({ by: `10.0.0.7:${port}` }))
+      return PeerTable.noteFailure(table, "from 10.0.0.7", address(port), { error, at, isRefusal: true })
     }
     const news = Array.from({ length: 50 }, (_, round) => fail(50_000 + round, round * 30_000))
     assert.deepStrictEqual(news.indexOf(true), 0)

@@ -27,7 +27,11 @@ export const refusalOfComer = ({ legacy, requireClientCert }: Rules, tls: Tls, r
   const isVouchedFor = tls === "ca" && legacy === "tls"
   if (isVouchedFor || (legacy === "on" && (tls !== "none" || !requireClientCert))) return undefined
   if (legacy === "on") {
-    return refused(remote, `without TLS, and FERAL_SYNC_REQUIRE_CLIENT_CERT asks for a certificate`)
+    return refused(
+      remote,
+      "without TLS, and FERAL_SYNC_REQUIRE_CLIENT_CERT=true requires a certificate",
+      nextSteps.LegacyExposed
+    )
   }
   return refusal(legacy, tls, remote)
 }
@@ -42,12 +46,9 @@ export const refusalOfDialled = (rules: Rules, tls: Tls, address: Address): Lega
   if (legacy !== "off" && tls === "ca") return undefined
   if (isDialledPlain(rules, address)) return undefined
   if (legacy !== "on") return refusal(legacy, tls, remote)
-  return refused(
-    remote,
-    mode === "ca"
-      ? "and shows no certificate: with a CA, nothing is dialled in clear"
-      : `and nothing vouches for it, so the passphrase is not shown to it; ${nextSteps.LegacyUnnamed}`
-  )
+  return mode === "ca"
+    ? refused(remote, "and shows no certificate: with a CA, no peer is dialled in clear", nextSteps.LegacyExposed)
+    : refused(remote, "and no certificate vouches for it, so the passphrase is not sent to it", nextSteps.LegacyUnnamed)
 }
 
 /** Whether an address is dialled without TLS. */
@@ -55,16 +56,11 @@ export const isDialledPlain = ({ legacy, mode }: Rules, { plain }: Address): boo
   plain === true && legacy === "on" && mode === "auto"
 
 const refusal = (legacy: "off" | "tls", tls: Tls, remote: string) =>
-  refused(
-    remote,
-    legacy === "off"
-      ? `which FERAL_SYNC_LEGACY=off keeps out: ${nextSteps.LegacyKeptOut}`
-      : tls === "none"
-        ? `without TLS: the passphrase and the memory would have travelled in clear; ${nextSteps.LegacyExposed}`
-        : `and the passphrase would have been shown to a node that no certificate vouches for; ${nextSteps.LegacyExposed}`
-  )
+  legacy === "off"
+    ? refused(remote, "and FERAL_SYNC_LEGACY=off refuses those", nextSteps.LegacyKeptOut)
+    : tls === "none"
+      ? refused(remote, "without TLS: passphrase and memory would be sent in clear", nextSteps.LegacyExposed)
+      : refused(remote, "and no certificate vouches for it: it would get the passphrase", nextSteps.LegacyExposed)
 
-const refused = (remote: string, why: string) =>
-  new LegacyRefused({
-    detail: `${remote} speaks the wire of existing FERAL nodes${why.startsWith("which") ? "," : ""} ${why}`
-  })
+const refused = (remote: string, why: string, nextStep: string) =>
+  new LegacyRefused({ problem: `${remote} speaks the wire of existing FERAL nodes ${why}`, nextStep })

@@ -12,7 +12,8 @@ import {
 } from "../../../core/sync/SyncFailure.ts"
 import { limits } from "../../../core/sync/Wire.ts"
 import type { Oddities } from "../../../core/sync/Oddities.ts"
-import type { Alarm, PeerStatus } from "../../node/Status.ts"
+import { type Alarm, type PeerStatus, report } from "../../node/Status.ts"
+import { type Explained, some } from "../../../core/text/Explained.ts"
 
 export interface Seen {
   readonly peers: ReadonlyArray<PeerStatus>
@@ -39,11 +40,7 @@ export const of = ({ peers, oddities, origins, lastWall, now, maxDriftMs }: Seen
   ]
 }
 
-const alarm = ({ _tag, message }: { readonly _tag: string; readonly message: string }): Alarm => ({
-  _tag,
-  level: "alarm",
-  message
-})
+const alarm = (failure: { readonly _tag: string } & Explained): Alarm => ({ ...report(failure), level: "alarm" })
 
 /** What peers do not take because it lies in the future comes first: nothing else of this node arrives there. */
 const ofClock = (peers: ReadonlyArray<PeerStatus>, ahead: number, maxDriftMs: number): ReadonlyArray<Alarm> => {
@@ -51,8 +48,8 @@ const ofClock = (peers: ReadonlyArray<PeerStatus>, ahead: number, maxDriftMs: nu
   const told = deferring.map(({ node_id, address }) => node_id ?? address)
   const [first] = deferring
   if (first?.last_error != null) {
-    const { _tag, message } = first.last_error
-    return [alarm({ _tag, message: `${told.slice(0, 3).join(", ")}${told.length > 3 ? ", …" : ""}: ${message}` })]
+    const { _tag, message, problem = message, next_step: nextStep } = first.last_error
+    return [{ ...report({ _tag, problem, nextStep }, some(told)), level: "alarm" }]
   }
   if (ahead > maxDriftMs) return [alarm(new ClockAhead({ ahead }))]
   const offsets = peers.flatMap(({ clock_offset_ms: offset, state }) =>
@@ -63,8 +60,10 @@ const ofClock = (peers: ReadonlyArray<PeerStatus>, ahead: number, maxDriftMs: nu
   return [alarm(new ClockFast({ ahead: -Math.max(...behind), peers: behind.length, of: offsets.length }))]
 }
 
-/** What rows of peers say, each message once. */
-const told = (peers: ReadonlyArray<PeerStatus>, tag: keyof typeof nextSteps): ReadonlyArray<Alarm> =>
-  [...new Set(peers.flatMap(({ last_error: error }) => (error?._tag === tag ? [error.message] : [])))].map((message) =>
-    alarm({ _tag: tag, message })
+/** The errors of peers with a tag, each message once. */
+const told = (peers: ReadonlyArray<PeerStatus>, tag: keyof typeof nextSteps): ReadonlyArray<Alarm> => {
+  const errors = peers.flatMap(({ last_error: error }) =>
+    error?._tag === tag ? [[error.message, error] as const] : []
   )
+  return [...new Map(errors).values()].map((error) => ({ ...error, level: "alarm" }))
+}

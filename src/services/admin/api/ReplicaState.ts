@@ -8,7 +8,7 @@ import * as Purge from "../../../core/replica/Purge.ts"
 import type { NodeId } from "../../../core/replica/NodeId.ts"
 import * as VectorClock from "../../../core/replica/VectorClock.ts"
 import type { Settings } from "../../node/Config.ts"
-import type { NodeStatus, OpaqueRows, PeerLimits, PeerStatus } from "../../node/Status.ts"
+import { type NodeStatus, type OpaqueRows, type PeerLimits, type PeerStatus, report } from "../../node/Status.ts"
 import { Store } from "../../store/Store.ts"
 import * as Alarms from "./Alarms.ts"
 import * as TombstoneState from "./TombstoneState.ts"
@@ -68,7 +68,7 @@ export const read = Effect.fnUntraced(function* (store: Store["Service"]) {
   return {
     damage: Option.match(yield* store.damageFound, {
       onNone: () => ({}),
-      onSome: ({ _tag, message }) => ({ damage: { _tag, message } })
+      onSome: (failure) => ({ damage: report(failure) })
     }),
     node_id: store.nodeId,
     vector_clock: VectorClock.toRecord(clock),

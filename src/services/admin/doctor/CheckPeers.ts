@@ -13,7 +13,7 @@ import { ClockDrift, clockNextStep, PeerTimeout, SelfConnection } from "../../..
 import { Config, type Settings } from "../../node/Config.ts"
 import type { NodeStatus, PeerStatus } from "../../node/Status.ts"
 import { Transport } from "../../transport/Transport.ts"
-import { failed, type Finding, fromFailure, ok, skipped, warning } from "./Finding.ts"
+import { failed, type Finding, fromFailure, fromReport, ok, skipped, warning } from "./Finding.ts"
 import type { Seen } from "./Multicast.ts"
 import * as PeerProbe from "./PeerProbe.ts"
 import * as WebSocketTransport from "../../transport/WebSocketTransport.ts"
@@ -73,7 +73,11 @@ const ofRow = (peer: PeerStatus): Finding => {
       ? ok(check, `${remote}: ${node_id} is ${state}, ${terms(tls, protocol, clock_offset_ms)}`, facts)
       : warning(check, `${remote}: the running node is dialling it`, "look again in a few seconds", facts)
   }
-  const finding = fromFailure(check, last_error, facts, remote)
+  const finding = fromReport(
+    check,
+    { ...last_error, problem: `${remote}: ${last_error.problem ?? last_error.message}` },
+    facts
+  )
   return last_error._tag === "SelfConnection" || last_error._tag === "RowsTooLarge"
     ? { ...finding, status: "warning" }
     : finding

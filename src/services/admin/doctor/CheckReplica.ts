@@ -9,7 +9,7 @@ import * as Home from "../../node/Home.ts"
 import type { Alarm, NodeStatus } from "../../node/Status.ts"
 import * as SqliteCheck from "../../store/SqliteCheck.ts"
 import { version } from "../../node/Version.ts"
-import { failed, type Finding, fromFailure, ok, skipped, warning } from "./Finding.ts"
+import { failed, type Finding, fromFailure, fromReport, ok, skipped, warning } from "./Finding.ts"
 import { commandLine } from "../../node/Invocation.ts"
 
 /** How long a running node may take to say how it is. */
@@ -59,11 +59,10 @@ export const node = Effect.fnUntraced(function* (home: string) {
   )
   if (locked._tag === "Success" && locked.success) {
     const detail = "it is locked and no node answers: one is starting or stopping, or a command is at work"
-    const { message } = new StoreUnavailable({ reason: "locked", detail })
     return {
       status: Option.none(),
       isInUse: true,
-      findings: [fromFailure(check, { _tag: "StoreUnavailable", message })]
+      findings: [fromFailure(check, new StoreUnavailable({ reason: "locked", detail }))]
     }
   }
   const isLeft = yield* Effect.orElseSucceed(fs.exists(socket), () => false)
@@ -100,7 +99,7 @@ const ofOpaque = ({ opaque }: NodeStatus): ReadonlyArray<Finding> => {
 
 /** What the node itself shows first. */
 const ofAlarm = (alarm: Alarm): Finding => {
-  const finding = fromFailure("alarm", alarm)
+  const finding = fromReport("alarm", alarm)
   return alarm.level === "alarm" ? finding : { ...finding, status: "warning" }
 }
 
@@ -109,7 +108,7 @@ export const database = Effect.fnUntraced(function* (home: string, isInUse: bool
   const check = "database"
   const looked = yield* Effect.result(SqliteCheck.inspect(home, isInUse))
   if (running?.damage !== undefined) {
-    return { findings: [fromFailure(check, running.damage)], nodeId: undefined, isDamaged: true }
+    return { findings: [fromReport(check, running.damage)], nodeId: undefined, isDamaged: true }
   }
   if (looked._tag === "Failure") {
     const isDamaged = looked.failure.reason === "corrupt"

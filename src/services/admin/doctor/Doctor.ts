@@ -92,7 +92,10 @@ const examine = Effect.fn("Doctor.examine")(function* (
       Effect.catchCause((cause) =>
         Cause.hasInterruptsOnly(cause)
           ? Effect.failCause(cause)
-          : Effect.as(into([failed(check, `this should not happen: ${Cause.pretty(cause)}`, null)]), otherwise)
+          : Effect.as(
+              into([failed(check, `internal error, please report it: ${Cause.pretty(cause)}`, null)]),
+              otherwise
+            )
       )
     )
   const findings = <R>(effect: Effect.Effect<ReadonlyArray<Finding>, never, R>) =>

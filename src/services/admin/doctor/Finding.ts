@@ -2,7 +2,8 @@
  * What an examination says about one thing. The field names are a contract.
  */
 import { Schema } from "effect"
-import { inTwo } from "../../node/NodeFailure.ts"
+import type { Explained } from "../../../core/text/Explained.ts"
+import { type LastError, report } from "../../node/Status.ts"
 
 export const Finding = Schema.Struct({
   /** What was looked at, like `database` or `peer`. */
@@ -50,13 +51,17 @@ export const skipped = (check: string, message: string, facts: Facts = {}): Find
   facts
 })
 
-/** A failure in the words that the log and `peers` have for it. `about` says of whom they speak. */
+/** A failure. `about` names what it is about. */
 export const fromFailure = (
   check: string,
-  { _tag, message, nextStep: known }: { readonly _tag: string; readonly message: string; readonly nextStep?: string },
+  failure: { readonly _tag: string } & Explained,
   facts: Facts = {},
   about = ""
-): Finding => {
-  const { problem, nextStep } = inTwo(message, known)
-  return failed(check, about === "" ? problem : `${about}: ${problem}`, nextStep ?? null, { ...facts, error: _tag })
-}
+): Finding => fromReport(check, report(failure, about), facts)
+
+/** A failure, as it is reported. */
+export const fromReport = (
+  check: string,
+  { _tag, message, problem, next_step }: LastError,
+  facts: Facts = {}
+): Finding => failed(check, problem ?? message, next_step ?? null, { ...facts, error: _tag })

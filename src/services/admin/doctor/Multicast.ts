@@ -12,7 +12,7 @@ import { selfOf } from "../../../core/discovery/ServiceRecords.ts"
 import { NodeId } from "../../../core/replica/NodeId.ts"
 import type { Settings } from "../../node/Config.ts"
 import type { Network, Socket } from "../../discovery/MdnsRuntime.ts"
-import { inTwo, MdnsUnavailable, PeersNotDiscovered } from "../../node/NodeFailure.ts"
+import { MdnsUnavailable, PeersNotDiscovered } from "../../node/NodeFailure.ts"
 import { failed, type Finding, fromFailure, ok, skipped, warning } from "./Finding.ts"
 
 /** A node that answered. */
@@ -51,9 +51,8 @@ export const examine = Effect.fnUntraced(function* (settings: Settings, network:
 
 /** Whether there are other nodes, nobody here can know: alone or cut off, it looks the same. */
 const nobody = (isSelfSeen: boolean, facts: Finding["facts"]): Finding => {
-  const { _tag, message } = new PeersNotDiscovered()
-  const { problem, nextStep } = inTwo(message)
-  return warning("discovery", isSelfSeen ? `${problem}; our own does` : problem, nextStep ?? "", {
+  const { _tag, problem, nextStep } = new PeersNotDiscovered()
+  return warning("discovery", isSelfSeen ? `${problem}; this node does` : problem, nextStep, {
     ...facts,
     error: _tag
   })

@@ -131,7 +131,7 @@ describe("Api", () => {
           const failure = yield* Effect.flip(purging.purge(request))
           assert.instanceOf(failure, PurgeRefused)
           assert.strictEqual(failure._tag === "PurgeRefused" && failure.reason, reason)
-          assert.match(failure.message, /^nothing was removed.*: /)
+          assert.match(failure.message, /^nothing was removed.*; /)
         }
       })
     )
