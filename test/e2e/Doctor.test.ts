@@ -223,7 +223,7 @@ describe.skipIf(needs("openssl"))("doctor", () => {
     assert.deepInclude(of("multicast"), { status: "ok" })
     const { status, message, next_step, facts } = of("discovery")
     assert.strictEqual(status, "warning")
-    assert.match(message, /^peers are not discovered .*; our own does$/)
+    assert.match(message, /^peers are not discovered .*; this node does$/)
     assert.match(next_step ?? "", /open UDP 5353.*FERAL_SYNC_PEERS/)
     assert.strictEqual(facts["self_seen"], true)
     assert.include(node.log, next_step ?? "nothing")

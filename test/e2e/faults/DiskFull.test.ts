@@ -48,7 +48,7 @@ describe.skipIf(needs("root"))("a disk that is full", () => {
         peers.map(({ node_id, state }) => [node_id, state]),
         [[b.id, "live"]]
       )
-      assert.match(peers[0]?.last_error?.message ?? "", /what peers send waits: .*disk full/)
+      assert.match(peers[0]?.last_error?.message ?? "", /operations of peers wait: .*disk full/)
       // It serves others meanwhile.
       const c = await nodes.make({ FERAL_SYNC_PEERS: a.address }).start()
       await until(
