@@ -6,6 +6,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, FileSystem, Layer } from "effect"
 import { Argument, Command } from "effect/cli"
+import { countNames } from "../core/replica/Kind.ts"
 import { commandLine } from "../services/node/Invocation.ts"
 import * as Config from "../services/node/Config.ts"
 import { FileUnusable } from "../services/node/NodeFailure.ts"
@@ -66,12 +67,12 @@ const copy = Effect.fnUntraced(function* (home: string, file: string, temporary:
     const problem = `the copy is damaged, as is the database (${problems.join("; ")}): see ${commandLine("verify", home)}`
     return yield* new FileUnusable({ file, problem })
   }
-  const { notes, knowledge, episodes, execution_log, tombstones } = yield* store.counts
+  const counts = yield* store.counts
   const { size } = yield* (yield* FileSystem.FileSystem).stat(temporary)
   return {
     node_id: store.nodeId,
     bytes: Number(size),
-    rows: notes + knowledge + episodes + execution_log + tombstones
+    rows: countNames.reduce((rows, name) => rows + counts[name], 0)
   }
 })
 

@@ -5,6 +5,7 @@ import { Clock, Effect, Option } from "effect"
 import { Command } from "effect/cli"
 import { commandLine, inThisForm } from "../services/node/Invocation.ts"
 import { formatAddress } from "../core/peers/Address.ts"
+import * as Kind from "../core/replica/Kind.ts"
 import * as ClockOffset from "../core/text/ClockOffset.ts"
 import { clockNextStep, nextSteps as sessionSteps } from "../core/sync/SyncFailure.ts"
 import { nextSteps } from "../services/node/NodeFailure.ts"
@@ -72,13 +73,9 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
     entry("Home", home),
     entry(
       "Memory",
-      [
-        counted(counts.notes, "note"),
-        counted(counts.knowledge, "fact"),
-        counted(counts.episodes, "episode"),
-        counted(counts.execution_log, "log entry", "log entries"),
-        `${counts.tombstones} deleted`
-      ].join(", ")
+      [...Kind.all.map(({ name, one, many }) => counted(counts[name], one, many)), `${counts.tombstones} deleted`].join(
+        ", "
+      )
     ),
     entry(
       "Digest",

@@ -6,6 +6,7 @@
 import { Record, Schema } from "effect"
 import * as Column from "./Column.ts"
 import { NodeId } from "./NodeId.ts"
+import type { Operation } from "./Operation.ts"
 import type * as Rule from "./Rule.ts"
 
 /** What an entry of the table says. */
@@ -157,6 +158,13 @@ const byName: ReadonlyMap<string, (typeof all)[number]> = new Map(all.map((kind)
 
 /** The kind of this name; none when this version does not know it. */
 export const find = (name: string) => byName.get(name)
+
+/** What is counted by looking at rows. A row that is deleted counts as a tombstone. */
+export const countNames = [...names, "tombstones" as const]
+
+/** What an operation that holds a row counts as; nothing when its kind is not known. */
+export const countOf = ({ table, op_type }: Pick<Operation, "table" | "op_type">) =>
+  op_type === "delete" && byName.has(table) ? "tombstones" : find(table)?.name
 
 /** The conflict rule of the kind of this name. */
 export const ruleOf = (name: string): Rule.Name => byName.get(name)?.rule ?? "opaque"

@@ -5,7 +5,7 @@
 import { Schema } from "effect"
 import { type Explained, messageOf } from "../../core/text/Explained.ts"
 import { commandLine } from "./Invocation.ts"
-import { kinds } from "../../core/replica/Merge.ts"
+import * as Kind from "../../core/replica/Kind.ts"
 
 /** The configuration is wrong. Every problem is listed, not just the first. */
 export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>()("ConfigInvalid", {
@@ -170,7 +170,7 @@ export class InputInvalid extends Schema.TaggedError<InputInvalid>()("InputInval
 /** A local write names a kind that this version does not know. Operations of such kinds are only passed on. */
 export class KindUnknown extends Schema.TaggedError<KindUnknown>()("KindUnknown", { kind: Schema.String }) {
   readonly problem = `nothing was written (${JSON.stringify(this.kind)} is not a known kind)`
-  readonly nextStep = `use ${kinds.join(", ")}`
+  readonly nextStep = `use ${Kind.names.join(", ")}`
   override readonly message = messageOf(this)
 }
 
@@ -247,11 +247,9 @@ export class FileUnusable extends Schema.TaggedError<FileUnusable>()("FileUnusab
   override readonly message = messageOf({ problem: `${this.file}: ${this.problem}`, nextStep: this.nextStep })
 }
 
-const rowWords: { readonly [kind: string]: { readonly one: string; readonly list: string } } = {
-  notes: { one: "note", list: "note list" },
-  knowledge: { one: "fact", list: "fact list" },
-  episodes: { one: "episode", list: "episode list" },
-  execution_log: { one: "log entry", list: "log list" }
+const stepToFind = (name: string): string => {
+  const kind = Kind.find(name)
+  return kind === undefined ? "check the id" : `see the ids with ${commandLine(`${kind.command} list`)}`
 }
 
 /** There is no such row. */
@@ -259,9 +257,8 @@ export class RowNotFound extends Schema.TaggedError<RowNotFound>()("RowNotFound"
   kind: Schema.String,
   id: Schema.String
 }) {
-  readonly words = rowWords[this.kind]
-  readonly problem = `no ${this.words?.one ?? "row"} has the id ${JSON.stringify(this.id)}`
-  readonly nextStep = this.words === undefined ? "check the id" : `see the ids with ${commandLine(this.words.list)}`
+  readonly problem = `no ${Kind.find(this.kind)?.one ?? "row"} has the id ${JSON.stringify(this.id)}`
+  readonly nextStep = stepToFind(this.kind)
   override readonly message = messageOf(this)
 }
 

@@ -1,7 +1,8 @@
 /**
  * What `status` and `peers` show, as programs read it. The field names are a contract.
  */
-import { Schema } from "effect"
+import { Schema, Struct } from "effect"
+import { countNames } from "../../core/replica/Kind.ts"
 import { type Explained, messageOf } from "../../core/text/Explained.ts"
 
 /** What went wrong: all of it in `message`, and the problem and the next step apart where they are known apart. */
@@ -143,14 +144,7 @@ export const NodeStatus = Schema.Struct({
   uptime_seconds: Schema.Finite,
   vector_clock: Schema.Record(Schema.String, Schema.String),
   digest: Schema.String,
-  counts: Schema.Struct({
-    notes: Schema.Natural,
-    knowledge: Schema.Natural,
-    episodes: Schema.Natural,
-    execution_log: Schema.Natural,
-    tombstones: Schema.Natural,
-    quarantine: Schema.Natural
-  }),
+  counts: Schema.Struct({ ...Struct.Record(countNames, Schema.Natural), quarantine: Schema.Natural }),
   opaque: Schema.optionalKey(OpaqueRows),
   peer_limits: Schema.optionalKey(PeerLimits),
   tombstones: Schema.optionalKey(Tombstones),

@@ -7,6 +7,7 @@
 import { HashMap } from "effect"
 import * as Digest from "../../core/replica/Digest.ts"
 import * as Hlc from "../../core/replica/Hlc.ts"
+import * as Kind from "../../core/replica/Kind.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Operation } from "../../core/replica/Operation.ts"
 import * as Replica from "../../core/replica/Replica.ts"
@@ -62,7 +63,7 @@ export const correct = (
   if (!Digest.equals(audit.digest, kept.digest)) {
     wrong.push(`the kept digest was ${Digest.toText(kept.digest)}, that of the rows is ${Digest.toText(audit.digest)}`)
   }
-  if (StoreState.countNames.some((name) => counts[name] !== kept.counts[name]))
+  if (Kind.countNames.some((name) => counts[name] !== kept.counts[name]))
     wrong.push("the kept counts were not those of the rows")
   const higher = VectorClock.difference(audit.tops, kept.tops)
   const own = VectorClock.get(audit.tops, self)

@@ -8,13 +8,13 @@ import { Effect, HashMap, Result, Schema } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { Acknowledgement } from "../../core/replica/Acknowledgement.ts"
-import { kinds, ruleOf } from "../../core/replica/Merge.ts"
+import * as Kind from "../../core/replica/Kind.ts"
 import { NodeId } from "../../core/replica/NodeId.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
 
 /** The kinds whose deletions leave tombstones. */
-const deletable = kinds.filter((kind) => ruleOf(kind) === "lww").map((kind) => `'${kind}'`)
+const deletable = Kind.all.filter(({ rule }) => rule === "lww").map(({ name }) => `'${name}'`)
 
 const isTombstone = `op_type = 'delete' AND kind IN (${deletable.join(", ")})`
 

@@ -16,6 +16,7 @@ import { Effect, FileSystem, Option, Predicate } from "effect"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Reading } from "../../core/replica/Hlc.ts"
+import { countNames } from "../../core/replica/Kind.ts"
 import * as Merge from "../../core/replica/Merge.ts"
 import { NodeId } from "../../core/replica/NodeId.ts"
 import * as Purge from "../../core/replica/Purge.ts"
@@ -300,9 +301,9 @@ const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit:
     )
   }
   const { digest, counts } = state
-  yield* run(
-    `UPDATE meta SET digest_high = ?, digest_low = ?,
-      notes = ?, knowledge = ?, episodes = ?, execution_log = ?, tombstones = ?`,
-    [digest.high, digest.low, counts.notes, counts.knowledge, counts.episodes, counts.execution_log, counts.tombstones]
-  )
+  yield* run(`UPDATE meta SET digest_high = ?, digest_low = ?, ${countNames.map((name) => `${name} = ?`).join(", ")}`, [
+    digest.high,
+    digest.low,
+    ...countNames.map((name) => counts[name])
+  ])
 })

@@ -163,7 +163,7 @@ export const openLocked = Effect.fnUntraced(function* (home: string) {
       })
     )
   }
-  const missing = yield* SqliteAcknowledged.missing(sql)
+  const missing = [...(yield* SqliteSchema.missing(sql)), ...(yield* SqliteAcknowledged.missing(sql))]
   if (missing.length > 0) yield* transaction(sql, (connection) => SqliteAcknowledged.prepare(connection, missing))
   const earlier = yield* sql`SELECT 1 FROM sqlite_schema WHERE name = 'search_mark'`
   if (earlier.length > 0) yield* transaction(sql, SqliteSearch.dropEarlier)

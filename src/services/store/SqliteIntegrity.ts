@@ -5,12 +5,12 @@
 import { Effect, Schema } from "effect"
 import { extname } from "node:path"
 import { Worker } from "node:worker_threads"
-import { kinds } from "../../core/replica/Merge.ts"
+import { names } from "../../core/replica/Kind.ts"
 import type { StoreUnavailable } from "../node/NodeFailure.ts"
 import * as SqliteError from "./SqliteError.ts"
 
 /** What is wrong with the database that others use as well; nothing when the list is empty. */
-export const live = (file: string) => run({ file, isCopy: false, views: kinds })
+export const live = (file: string) => run({ file, isCopy: false, views: names })
 
 /** The same for a copy that nobody uses: it is one file afterwards, with nothing beside it. */
 export const copy = (file: string) => run({ file, isCopy: true, views: [] })

@@ -1,9 +1,10 @@
 /**
  * Rows of `sync.db` as values, and back. What cannot be read was not written by this program: the file is corrupt.
  */
-import { Effect, Schema } from "effect"
+import { Effect, Schema, Struct } from "effect"
 import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
 import { CanonicalJson } from "../../core/replica/Json.ts"
+import { countNames } from "../../core/replica/Kind.ts"
 import { twinOf } from "../../core/replica/Merge.ts"
 import { NodeId } from "../../core/replica/NodeId.ts"
 import { Kind, OpId, type Operation, OpType, RowId } from "../../core/replica/Operation.ts"
@@ -54,11 +55,8 @@ const MetaRow = Schema.Struct({
   node_id: NodeId,
   digest_high: Schema.Natural,
   digest_low: Schema.Natural,
-  notes: Schema.Natural,
-  knowledge: Schema.Natural,
-  episodes: Schema.Natural,
-  execution_log: Schema.Natural,
-  tombstones: Schema.Natural,
+  // A file that is only read lacks those of kinds that an earlier version did not know.
+  ...Struct.Record(countNames, Schema.optionalKey(Schema.Natural)),
   quarantine: Schema.Natural
 })
 
@@ -147,7 +145,7 @@ export const state = Effect.fnUntraced(function* (
   if (meta === undefined) return yield* new StoreUnavailable({ reason: "corrupt", detail: "the table meta is empty" })
   const entries = yield* decodeClock(clockRows)
   const purged = yield* decodePurged(purgedRows)
-  const { node_id, digest_high, digest_low, notes, knowledge, episodes, execution_log, tombstones, quarantine } = meta
+  const { node_id, digest_high, digest_low, quarantine, ...counters } = meta
   const state: State = {
     clock: VectorClock.fromEntries(entries.map(({ origin, wall, counter }) => [origin, { wall, counter }])),
     tops: VectorClock.fromEntries(
@@ -161,7 +159,7 @@ export const state = Effect.fnUntraced(function* (
         { rows, digest: { high, low } }
       ])
     ),
-    counts: { notes, knowledge, episodes, execution_log, tombstones, quarantine },
+    counts: { ...Struct.Record(countNames, 0), ...counters, quarantine },
     opaque: entries.reduce(
       (usage, { origin, opaque_bytes: bytes = 0 }) => (bytes === 0 ? usage : Opaque.withBytes(usage, origin, bytes)),
       Opaque.nothing

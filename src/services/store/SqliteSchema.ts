@@ -13,71 +13,47 @@ import { Effect, Schema } from "effect"
 import { CanonicalJson, wellFormedText } from "../../core/replica/Json.ts"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
-import { kinds } from "../../core/replica/Merge.ts"
+import type * as Column from "../../core/replica/Column.ts"
+import * as Kind from "../../core/replica/Kind.ts"
 import { byCodePoint } from "../../core/replica/NodeId.ts"
 import { envelopeBytes } from "./Sizes.ts"
 
-/** What the views need of SQLite is in every release since 3.9, so that old tools can open the file. */
-const text = (key: string, byDefault: string) =>
-  `CASE json_type(data, '$.${key}') WHEN 'text' THEN json_extract(data, '$.${key}') ELSE '${byDefault}' END AS ${key}`
+/** A column of a view. What it takes of SQLite is in every release since 3.9, so that old tools can open the file. */
+const columnOf = ([key, { stored, byDefault }]: [string, Column.Columns[string]]): string => {
+  const type = `json_type(data, '$.${key}')`
+  const value = `json_extract(data, '$.${key}')`
+  const otherwise = JSON.stringify(byDefault)
+  switch (stored) {
+    case "text":
+      return `CASE ${type} WHEN 'text' THEN ${value} ELSE ${quoted(String(byDefault))} END AS ${key}`
+    case "json":
+      // The JSON itself is taken too.
+      return `CASE WHEN ${type} IN ('text', 'array', 'object') THEN ${value} ELSE ${quoted(otherwise)} END AS ${key}`
+    case "number":
+      return numberOr(key, otherwise)
+    case "real":
+      return numberOr(key, Number.isInteger(byDefault) ? `${otherwise}.0` : otherwise)
+    case "any":
+      return `${value} AS ${key}`
+  }
+}
 
-/** A text that holds JSON. The JSON itself is taken too. */
-const json = (key: string, byDefault: string) =>
-  `CASE WHEN json_type(data, '$.${key}') IN ('text', 'array', 'object') ` +
-  `THEN json_extract(data, '$.${key}') ELSE '${byDefault}' END AS ${key}`
+const numberOr = (key: string, otherwise: string): string =>
+  `CASE WHEN json_type(data, '$.${key}') IN ('integer', 'real') THEN json_extract(data, '$.${key}') ELSE ${otherwise} END AS ${key}`
 
-const number = (key: string, byDefault: string) =>
-  `CASE WHEN json_type(data, '$.${key}') IN ('integer', 'real') ` +
-  `THEN json_extract(data, '$.${key}') ELSE ${byDefault} END AS ${key}`
+const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
-const any = (key: string) => `json_extract(data, '$.${key}') AS ${key}`
+const shownRows =
+  "(SELECT kind, row_id, origin, wall, counter, op_type, timestamp, coalesce(shown, data) AS data FROM operations)"
 
-const view = (kind: string, columns: ReadonlyArray<string>, rows: string) =>
-  `CREATE VIEW ${kind} AS SELECT row_id AS id, ${columns.join(", ")}, ${number("created_at", "timestamp")}, ` +
-  `wall / 1000.0 AS updated_at, origin AS origin_node, wall || ':' || counter || ':' || origin AS hlc ` +
-  `FROM ${rows} WHERE kind = '${kind}' AND op_type <> 'delete'`
+/** The statement that makes the view of a kind. */
+const viewOf = ({ name, columns, foreign }: Kind.Definition, rows = shownRows): string =>
+  `CREATE VIEW ${name} AS SELECT row_id AS id, ` +
+  `${[...Object.entries(columns), ...Object.entries(foreign)].map(columnOf).join(", ")}, ` +
+  `${numberOr("created_at", "timestamp")}, wall / 1000.0 AS updated_at, origin AS origin_node, ` +
+  `wall || ':' || counter || ':' || origin AS hlc FROM ${rows} WHERE kind = '${name}' AND op_type <> 'delete'`
 
-const views = (rows: string): ReadonlyArray<string> => [
-  view("notes", [text("content", ""), json("tags", "[]"), text("importance", "normal"), text("source", "user")], rows),
-  view(
-    "knowledge",
-    [
-      text("subject", ""),
-      text("predicate", ""),
-      text("object", ""),
-      number("confidence", "1.0"),
-      text("source", "user")
-    ],
-    rows
-  ),
-  view(
-    "episodes",
-    [
-      text("session_id", ""),
-      text("event_type", ""),
-      text("summary", ""),
-      text("detail", ""),
-      number("importance", "0.5"),
-      any("emotions"),
-      any("location"),
-      any("participants")
-    ],
-    rows
-  ),
-  view(
-    "execution_log",
-    [
-      text("session_id", ""),
-      text("skill_id", ""),
-      text("endpoint_id", ""),
-      json("args", "{}"),
-      text("result_status", ""),
-      text("result_summary", ""),
-      number("latency_ms", "0")
-    ],
-    rows
-  )
-]
+const countColumn = (name: string): string => `${name} INTEGER NOT NULL DEFAULT 0`
 
 const first = [
   `CREATE TABLE operations (
@@ -107,11 +83,7 @@ const first = [
     node_id TEXT NOT NULL,
     digest_high INTEGER NOT NULL DEFAULT 0,
     digest_low INTEGER NOT NULL DEFAULT 0,
-    notes INTEGER NOT NULL DEFAULT 0,
-    knowledge INTEGER NOT NULL DEFAULT 0,
-    episodes INTEGER NOT NULL DEFAULT 0,
-    execution_log INTEGER NOT NULL DEFAULT 0,
-    tombstones INTEGER NOT NULL DEFAULT 0
+    ${Kind.countNames.map(countColumn).join(",\n    ")}
   )`,
   `CREATE TABLE quarantine (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -119,7 +91,7 @@ const first = [
     reason TEXT NOT NULL,
     text TEXT NOT NULL
   )`,
-  ...views("operations")
+  ...Kind.all.map((kind) => viewOf(kind, "operations"))
 ]
 
 /** What is held of each origin. `SqliteFile.ts` adds it up when a file gets these columns. */
@@ -136,10 +108,8 @@ export const withHoldings = 2
  */
 const shownData = [
   `ALTER TABLE operations ADD COLUMN shown TEXT`,
-  ...["notes", "knowledge", "episodes", "execution_log"].map((kind) => `DROP VIEW ${kind}`),
-  ...views(
-    "(SELECT kind, row_id, origin, wall, counter, op_type, timestamp, coalesce(shown, data) AS data FROM operations)"
-  )
+  ...Kind.names.map((kind) => `DROP VIEW IF EXISTS ${kind}`),
+  ...Kind.all.map((kind) => viewOf(kind))
 ]
 
 /** What rows of unknown kinds take, by origin, and what was removed by hand. A purge of all kinds has the kind ''. */
@@ -173,6 +143,18 @@ export const purged = (sql: SqlClient) =>
     found.length === 0 ? Effect.succeed([]) : sql`SELECT * FROM purged`
   )
 
+/** The statements that make the counters and views that a file lacks, because this version knows more kinds. */
+export const missing = Effect.fnUntraced(function* (sql: SqlClient) {
+  const counters = new Set((yield* sql`SELECT name FROM pragma_table_info('meta')`).map(({ name }) => name))
+  const views = new Set((yield* sql`SELECT name FROM sqlite_schema WHERE type = 'view'`).map(({ name }) => name))
+  return [
+    ...Kind.all
+      .filter(({ name }) => !counters.has(name))
+      .map(({ name }) => `ALTER TABLE meta ADD COLUMN ${countColumn(name)}`),
+    ...Kind.all.filter(({ name }) => !views.has(name)).map((kind) => viewOf(kind))
+  ]
+})
+
 /** The version of a file that had every migration. */
 export const current = migrations.length
 
@@ -192,7 +174,7 @@ export const migrate = Effect.fnUntraced(function* (connection: Connection, from
 
 /** Adds up what the rows of unknown kinds take: the rows between those of the kinds that are known, in the order of kinds. */
 const measureOpaque = Effect.fnUntraced(function* (connection: Connection) {
-  const known = [...kinds].sort(byCodePoint)
+  const known = Kind.names.toSorted(byCodePoint)
   for (const [index, before] of ["", ...known].entries()) {
     const next = known[index]
     yield* connection.execute(

@@ -13,6 +13,7 @@ import { Context, type Effect, type Option, type Stream } from "effect"
 import type { Acknowledgement, Report } from "../../core/replica/Acknowledgement.ts"
 import type { Digest } from "../../core/replica/Digest.ts"
 import type { Reading } from "../../core/replica/Hlc.ts"
+import type { countNames } from "../../core/replica/Kind.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Oddities } from "../../core/sync/Oddities.ts"
 import type { Kind, Operation } from "../../core/replica/Operation.ts"
@@ -61,15 +62,8 @@ export interface Change {
   readonly operations: ReadonlyArray<Operation>
 }
 
-/** How many rows there are. Tombstones are rows of notes and knowledge that were deleted. */
-export interface Counts {
-  readonly notes: number
-  readonly knowledge: number
-  readonly episodes: number
-  readonly execution_log: number
-  readonly tombstones: number
-  readonly quarantine: number
-}
+/** How many rows there are of each kind. Tombstones are rows that were deleted. */
+export type Counts = Readonly<Record<(typeof countNames)[number] | "quarantine", number>>
 
 /** One origin: a node that has written. `coveredTo` and `latest` are readings; zero where there is none. */
 export interface Origin {

@@ -8,9 +8,10 @@
  * whose rows have all lost to others the latest are remembered, and the others forgotten (`core/sync/Coverage.ts` says why
  * that is safe). Our own origin is never forgotten, nor the greatest reading of all: no reading is issued below it.
  */
-import { HashMap } from "effect"
+import { HashMap, Struct } from "effect"
 import * as Digest from "../../core/replica/Digest.ts"
 import * as Hlc from "../../core/replica/Hlc.ts"
+import * as Kind from "../../core/replica/Kind.ts"
 import * as Merge from "../../core/replica/Merge.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Operation } from "../../core/replica/Operation.ts"
@@ -41,7 +42,7 @@ export const empty: State = {
   tops: VectorClock.empty,
   digest: Digest.empty,
   holdings: Replica.noHoldings,
-  counts: { notes: 0, knowledge: 0, episodes: 0, execution_log: 0, tombstones: 0, quarantine: 0 },
+  counts: { ...Struct.Record(Kind.countNames, 0), quarantine: 0 },
   opaque: Opaque.nothing,
   purges: Purge.none
 }
@@ -67,9 +68,6 @@ export interface Commit {
   /** The first operation of each origin that was left out because the quota is used up. */
   readonly overQuota: VectorClock.VectorClock
 }
-
-/** What is counted by looking at rows. */
-export const countNames = ["notes", "knowledge", "episodes", "execution_log", "tombstones"] as const
 
 /** The operations held in some slots. */
 export type Held = ReadonlyMap<Merge.Slot, Operation>
@@ -274,8 +272,8 @@ export const recount = (
 ): Counts => {
   const counts = { ...before, quarantine: Math.min(before.quarantine + quarantined, quarantineLimits.rows) }
   const count = (operation: Operation, by: number) => {
-    const kind = Merge.kinds.find((kind) => kind === operation.table)
-    if (kind !== undefined) counts[operation.op_type === "delete" ? "tombstones" : kind] += by
+    const name = Kind.countOf(operation)
+    if (name !== undefined) counts[name] += by
   }
   for (const operation of writes) count(operation, 1)
   for (const operation of replaced) count(operation, -1)
