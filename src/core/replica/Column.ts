@@ -22,7 +22,7 @@ export interface Column<Row extends Schema.Constraint, Input extends Schema.Cons
 
 /** Columns by name, in the order in which rows and views have them. */
 export interface Columns {
-  readonly [name: string]: Column<Schema.Constraint, Schema.Constraint>
+  readonly [name: string]: Column<Schema.ConstraintCodec<unknown>, Schema.ConstraintCodec<unknown>>
 }
 
 /** No other program could read half of a surrogate pair. Keys of objects are looked at too. */

@@ -152,6 +152,11 @@ export const all = Object.values(table)
 /** The name of a kind of this version. */
 export type Name = Table[keyof Table]["name"]
 
+/** The kinds whose rows are found by their words. */
+export const searched = all.filter(
+  (kind): kind is Exclude<(typeof all)[number], { readonly search: readonly [] }> => kind.search.length > 0
+)
+
 export const names = all.map(({ name }) => name)
 
 const byName: ReadonlyMap<string, (typeof all)[number]> = new Map(all.map((kind) => [kind.name, kind]))

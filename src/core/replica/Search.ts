@@ -10,7 +10,7 @@ import { type Operation, OperationOrder } from "./Operation.ts"
 import * as Row from "./Row.ts"
 
 /** The kinds that are searched. */
-export const kinds = Kind.all.filter(({ search }) => search.length > 0).map(({ name }) => name)
+export const kinds = Kind.searched.map(({ name }) => name)
 
 /** Words of a query, at most: the others are not looked for. */
 export const maxWords = 64

@@ -40,7 +40,7 @@ export interface SearchInput extends Schema.Schema.Type<typeof SearchInput> {}
 const problemsOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /** Decodes what came from outside, typed or not. */
-const decoder = <S extends Schema.Codec<unknown>>(schema: S) => {
+export const decoder = <S extends Schema.Codec<unknown>>(schema: S) => {
   const decode = Schema.decodeUnknownEffect(schema, { errors: "all", onExcessProperty: "error" })
   return (input: unknown): Effect.Effect<S["Type"], InputInvalid> =>
     Effect.mapError(
@@ -69,5 +69,3 @@ const plain: Partial<Record<string, string>> = {
 export const decodeNote = decoder(NoteInput)
 export const decodeNoteChange = decoder(NoteChange)
 export const decodeFact = decoder(FactInput)
-export const decodeEpisode = decoder(EpisodeInput)
-export const decodeExecution = decoder(ExecutionInput)

@@ -2,10 +2,10 @@
  * The memory of an agent: what applications read and write. Every write is a replicated operation, and is done when it is
  * durable here; it reaches the other nodes as soon as they are connected.
  */
-import { Context, type Effect, Schema, type Stream } from "effect"
-import { Episode, type Execution, Fact, Note } from "../../core/replica/Row.ts"
+import { Context, type Effect, Schema, type Stream, Struct } from "effect"
+import * as Kind from "../../core/replica/Kind.ts"
 import type { InputInvalid, OperationTooLarge, RowNotFound, StoreUnavailable } from "../node/NodeFailure.ts"
-import type { EpisodeInput, ExecutionInput, FactInput, NoteInput, SearchInput } from "./Inputs.ts"
+import type { FactInput, SearchInput } from "./Inputs.ts"
 import type { Change } from "../store/Store.ts"
 
 export { EpisodeInput, ExecutionArgs, ExecutionInput, FactInput, NoteInput, SearchInput } from "./Inputs.ts"
@@ -21,53 +21,76 @@ export const Page = Schema.Struct({
 })
 export interface Page extends Schema.Schema.Type<typeof Page> {}
 
-const found = { snippet: Schema.String }
+type MatchOf<K extends Kind.Kind> = K extends Kind.Kind
+  ? Schema.Struct<
+      { readonly kind: Schema.Literal<K["name"]>; readonly snippet: typeof Schema.String } & K["row"]["fields"]
+    >
+  : never
+
+function matchOf<K extends Kind.Kind>(kind: K): MatchOf<K>
+function matchOf({ name, row }: Kind.Kind): Schema.Struct<Schema.Struct.Fields> {
+  return Schema.Struct({ kind: Schema.Literal(name), snippet: Schema.String, ...row.fields })
+}
 
 /** A row that was found, with the part of its text where it was. */
-export const Match = Schema.Union([
-  Schema.Struct({ kind: Schema.Literal("notes"), ...found, ...Note.fields }),
-  Schema.Struct({ kind: Schema.Literal("knowledge"), ...found, ...Fact.fields }),
-  Schema.Struct({ kind: Schema.Literal("episodes"), ...found, ...Episode.fields })
-])
+export const Match = Schema.Union(Kind.searched.map((kind) => matchOf(kind)))
 export type Match = typeof Match.Type
 
-type Write = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | InputInvalid>
-type Change_ = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | RowNotFound>
+export type Write = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | InputInvalid>
+export type Remove = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | RowNotFound>
 type Edit = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | RowNotFound | InputInvalid>
-type Rows<Row> = Effect.Effect<ReadonlyArray<Row>, StoreUnavailable>
+export type Rows<Row> = Effect.Effect<ReadonlyArray<Row>, StoreUnavailable>
+
+/** What reads the rows of a kind. */
+export interface Listing<K extends Kind.Kind> {
+  list(page?: Page): Rows<K["row"]["Type"]>
+}
+
+/** What writes a new row of a kind, by its verb. */
+export type Inserting<K extends Kind.Kind> = { readonly [Verb in K["verb"]]: (input: K["input"]["Type"]) => Write }
+
+/** What deletes a row of a kind, everywhere. */
+export interface Deleting {
+  delete(id: string): Remove
+}
+
+/** What applications do with the rows of a kind. Those of a log are never changed or deleted. */
+export type Collection<K extends Kind.Kind> = Listing<K> & Inserting<K> & (K["rule"] extends "lww" ? Deleting : unknown)
+
+/** A collection for each kind. */
+export type Collections = { readonly [Name in keyof Kind.Table]: Collection<Kind.Table[Name]> }
+
+interface Collected extends Struct.Lambda {
+  <K extends Kind.Kind>(kind: K): Collection<K>
+  readonly "~lambda.out": this["~lambda.in"] extends Kind.Kind ? Collection<this["~lambda.in"]> : never
+}
+
+/** The collections of all kinds, from what is done with the rows of any. */
+export const collections = (of: {
+  readonly list: <K extends Kind.Kind>(kind: K) => (page?: Page) => Rows<K["row"]["Type"]>
+  readonly insert: <K extends Kind.Kind>(kind: K) => (input: K["input"]["Type"]) => Write
+  readonly remove: (kind: Kind.Kind) => (id: string) => Remove
+}): Collections => {
+  function collection<K extends Kind.Kind>(kind: K): Collection<K>
+  function collection(kind: Kind.Kind): object {
+    const removing = kind.rule === "lww" ? { delete: of.remove(kind) } : {}
+    return { list: of.list(kind), [kind.verb]: of.insert(kind), ...removing }
+  }
+  return Struct.map(Kind.table, Struct.lambda<Collected>(collection))
+}
 
 export class Memory extends Context.Service<
   Memory,
-  {
+  Collections & {
     readonly notes: {
-      /** Writes a new note. */
-      put(input: NoteInput): Write
       /** Replaces the content of a note; tags, importance and the rest stay as they are. */
       edit(id: string, content: string): Edit
-      /** Deletes a note everywhere. */
-      delete(id: string): Change_
-      list(page?: Page): Rows<Note>
     }
     readonly facts: {
       /** States that `subject predicate` is `object`: replaces what any node stated about the two before. */
       set(input: FactInput): Write
-      /** States one more fact beside those that are there. */
-      add(input: FactInput): Write
-      /** Takes a fact back, everywhere. */
-      delete(id: string): Change_
-      list(page?: Page): Rows<Fact>
     }
-    readonly episodes: {
-      /** Records an episode. Episodes are never changed or deleted. */
-      record(input: EpisodeInput): Write
-      list(page?: Page): Rows<Episode>
-    }
-    readonly executionLog: {
-      /** Appends an entry. Entries are never changed or deleted. */
-      append(input: ExecutionInput): Write
-      list(page?: Page): Rows<Execution>
-    }
-    /** The notes, facts and episodes that have all the words of a query, the newest first. */
+    /** The rows that have all the words of a query, the newest first. */
     search(input: SearchInput): Rows<Match>
     /** Every commit from now on, local or replicated; see `Store.changes`. */
     readonly changes: Stream.Stream<Change>

@@ -1,27 +1,25 @@
 /**
  * The memory of an agent, kept in the store: how each kind of row is written, and read back.
  */
-import { Clock, Effect, Layer, Option, Semaphore } from "effect"
+import { Clock, Effect, Layer, Option, Schema, Semaphore } from "effect"
 import { createHash } from "node:crypto"
 import * as Hlc from "../../core/replica/Hlc.ts"
 import { canonical, emptyObject, wellFormedText } from "../../core/replica/Json.ts"
-import type { KnownKind } from "../../core/replica/Merge.ts"
+import * as Kind from "../../core/replica/Kind.ts"
 import { utf8Length } from "../../core/replica/NodeId.ts"
-import { Kind, maxDataDepth, OpId, type Operation, type OpType, RowId, toWire } from "../../core/replica/Operation.ts"
+import {
+  Kind as KindName,
+  maxDataDepth,
+  OpId,
+  type Operation,
+  type OpType,
+  RowId,
+  toWire
+} from "../../core/replica/Operation.ts"
 import * as Row from "../../core/replica/Row.ts"
 import * as Search from "../../core/replica/Search.ts"
 import { OperationTooLarge, RowNotFound } from "../node/NodeFailure.ts"
-import {
-  type EpisodeInput,
-  type ExecutionInput,
-  type FactInput,
-  type Match,
-  Memory,
-  type NoteInput,
-  type Page,
-  type SearchInput,
-  type Written
-} from "./Memory.ts"
+import { collections, type FactInput, Match, Memory, type Page, type SearchInput, type Written } from "./Memory.ts"
 import { Store } from "../store/Store.ts"
 import * as Inputs from "./Inputs.ts"
 import { Uuid } from "../node/Uuid.ts"
@@ -54,11 +52,11 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
   // An edit reads a row before it writes it: one at a time, or the later would undo the earlier.
   const editing = yield* Semaphore.make(1)
 
-  const write = Effect.fnUntraced(function* (table: KnownKind, op_type: OpType, id: string, columns?: Row.Columns) {
+  const write = Effect.fnUntraced(function* (kind: Kind.Kind, op_type: OpType, id: string, columns?: Row.Columns) {
     const data = columns === undefined ? Option.some(emptyObject) : canonical(columns, maxDataDepth)
     const draft = {
       op_id: OpId.make(yield* uuid.next),
-      table: Kind.make(table),
+      table: KindName.make(kind.name),
       op_type,
       row_id: RowId.make(id),
       data: yield* Effect.orDie(Effect.fromOption(data))
@@ -72,97 +70,61 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
   })
 
   /** The row, unless it is missing or deleted. */
-  const find = Effect.fnUntraced(function* (kind: KnownKind, id: string) {
-    const row = Option.getOrUndefined(yield* store.get(Kind.make(kind), id))
+  const find = Effect.fnUntraced(function* ({ name: kind }: Kind.Kind, id: string) {
+    const row = Option.getOrUndefined(yield* store.get(KindName.make(kind), id))
     if (row === undefined || row.op_type === "delete") return yield* new RowNotFound({ kind, id })
     return row
   })
 
-  const remove = (kind: KnownKind, id: string) =>
-    editing.withPermit(Effect.andThen(find(kind, id), write(kind, "delete", id)))
+  const remove = (kind: Kind.Kind) =>
+    Effect.fn(`Memory.${kind.name}.delete`)((id: string) =>
+      editing.withPermit(Effect.andThen(find(kind, id), write(kind, "delete", id)))
+    )
 
-  const list =
-    <A>(kind: KnownKind, fromOperation: (operation: Operation) => A) =>
-    ({ after, limit = Infinity }: Page = {}) =>
-      Effect.gen(function* () {
-        const rows: Array<A> = []
-        let last = after
-        while (rows.length < limit) {
-          const wanted = Math.min(limit - rows.length, pageRows)
-          const page = yield* store.list(Kind.make(kind), { after: last, limit: wanted })
-          for (const operation of page) rows.push(fromOperation(operation))
-          last = page.at(-1)?.row_id
-          if (page.length < wanted) break
-        }
-        return rows
-      }).pipe(Effect.withSpan(`Memory.${kind}.list`))
-
-  const now = Effect.map(Clock.currentTimeMillis, (millis) => millis / 1000)
-
-  const putNote = Effect.fn("Memory.notes.put")(function* (given: NoteInput) {
-    const input = yield* Inputs.decodeNote(given)
-    const id = yield* uuid.next
-    return yield* write("notes", "insert", id, {
-      id,
-      content: input.content,
-      tags: JSON.stringify(input.tags ?? []),
-      importance: input.importance ?? "normal",
-      source: input.source ?? "user",
-      created_at: yield* now
+  const list = <K extends Kind.Kind>(kind: K) => {
+    const fromOperation = Row.reader(kind)
+    return Effect.fn(`Memory.${kind.name}.list`)(function* ({ after, limit = Infinity }: Page = {}) {
+      const rows: Array<K["row"]["Type"]> = []
+      let last = after
+      while (rows.length < limit) {
+        const wanted = Math.min(limit - rows.length, pageRows)
+        const page = yield* store.list(KindName.make(kind.name), { after: last, limit: wanted })
+        for (const operation of page) rows.push(fromOperation(operation))
+        last = page.at(-1)?.row_id
+        if (page.length < wanted) break
+      }
+      return rows
     })
+  }
+
+  const add = Effect.fnUntraced(function* (kind: Kind.Kind, id: string, input: object) {
+    const created_at = (yield* Clock.currentTimeMillis) / 1000
+    return yield* write(kind, "insert", id, { id, ...Row.columnsFromInput(kind, input), created_at })
   })
 
-  const editNote = Effect.fn("Memory.notes.edit")(
+  const insert = <K extends Kind.Kind>(kind: K) => {
+    const decode = Inputs.decoder(kind.input)
+    return Effect.fn(`Memory.${kind.name}.${kind.verb}`)(function* (given: K["input"]["Type"]) {
+      return yield* add(kind, yield* uuid.next, yield* decode(given))
+    })
+  }
+
+  const { notes, facts, ...others } = collections({ list, insert, remove })
+
+  const edit = Effect.fn("Memory.notes.edit")(
     function* (id: string, text: string) {
       const { content } = yield* Inputs.decodeNoteChange({ content: text })
-      const note = yield* find("notes", id)
+      const note = yield* find(Kind.table.notes, id)
       // Its other columns may be of a node that does not look at its texts.
       const columns = Row.exactColumnsOf({ ...note, data: wellFormedText(note.data) })
-      return yield* write("notes", "update", id, { ...columns, id, content })
+      return yield* write(Kind.table.notes, "update", id, { ...columns, id, content })
     },
     (edit) => editing.withPermit(edit)
   )
 
-  const stateFact = Effect.fnUntraced(function* (id: string, input: FactInput) {
-    return yield* write("knowledge", "insert", id, {
-      id,
-      subject: input.subject,
-      predicate: input.predicate,
-      object: input.object,
-      confidence: input.confidence ?? 1,
-      source: input.source ?? "user",
-      created_at: yield* now
-    })
-  })
-
-  const recordEpisode = Effect.fn("Memory.episodes.record")(function* (given: EpisodeInput) {
-    const input = yield* Inputs.decodeEpisode(given)
-    const id = yield* uuid.next
-    return yield* write("episodes", "insert", id, {
-      id,
-      session_id: input.session_id,
-      event_type: input.event_type,
-      summary: input.summary,
-      detail: input.detail ?? "",
-      importance: input.importance ?? 0.5,
-      created_at: yield* now
-    })
-  })
-
-  const appendExecution = Effect.fn("Memory.executionLog.append")(function* (given: ExecutionInput) {
-    const input = yield* Inputs.decodeExecution(given)
-    const id = yield* uuid.next
-    return yield* write("execution_log", "insert", id, {
-      id,
-      session_id: input.session_id,
-      skill_id: input.skill_id,
-      endpoint_id: input.endpoint_id,
-      args: JSON.stringify(input.args ?? {}),
-      result_status: input.result_status,
-      result_summary: input.result_summary ?? "",
-      latency_ms: input.latency_ms ?? 0,
-      created_at: yield* now
-    })
+  const set = Effect.fn("Memory.facts.set")(function* (given: FactInput) {
+    const input = yield* Inputs.decodeFact(given)
+    return yield* add(Kind.table.facts, statementId(input), input)
   })
 
   const search = Effect.fn("Memory.search")(function* ({ query, limit = 20 }: SearchInput) {
@@ -170,48 +132,24 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
     const operations = yield* store.search(words, limit)
     return operations.flatMap((operation) => {
       const snippet = Search.snippetOf(Search.textOf(operation) ?? "", words)
-      return matchOf(operation, snippet)
+      const match: unknown = { kind: operation.table, snippet, ...readers.get(operation.table)?.(operation) }
+      return isMatch(match) ? [match] : []
     })
   })
 
-  return {
-    notes: {
-      put: putNote,
-      edit: editNote,
-      delete: Effect.fn("Memory.notes.delete")((id: string) => remove("notes", id)),
-      list: list("notes", Row.noteFromOperation)
-    },
-    facts: {
-      set: Effect.fn("Memory.facts.set")(function* (given: FactInput) {
-        const input = yield* Inputs.decodeFact(given)
-        return yield* stateFact(statementId(input), input)
-      }),
-      add: Effect.fn("Memory.facts.add")(function* (given: FactInput) {
-        const input = yield* Inputs.decodeFact(given)
-        return yield* stateFact(yield* uuid.next, input)
-      }),
-      delete: Effect.fn("Memory.facts.delete")((id: string) => remove("knowledge", id)),
-      list: list("knowledge", Row.factFromOperation)
-    },
-    episodes: { record: recordEpisode, list: list("episodes", Row.episodeFromOperation) },
-    executionLog: { append: appendExecution, list: list("execution_log", Row.executionFromOperation) },
+  return Memory.of({
+    ...others,
+    notes: { ...notes, edit },
+    facts: { ...facts, set },
     search,
     changes: store.changes
-  } satisfies Memory["Service"]
+  })
 })
 
-const matchOf = (operation: Operation, snippet: string): ReadonlyArray<Match> => {
-  switch (operation.table) {
-    case "notes":
-      return [{ kind: "notes", snippet, ...Row.noteFromOperation(operation) }]
-    case "knowledge":
-      return [{ kind: "knowledge", snippet, ...Row.factFromOperation(operation) }]
-    case "episodes":
-      return [{ kind: "episodes", snippet, ...Row.episodeFromOperation(operation) }]
-    default:
-      return []
-  }
-}
+const readers = new Map<string, (operation: Operation) => object>(
+  Kind.searched.map((kind) => [kind.name, Row.reader(kind)])
+)
+const isMatch = Schema.is(Match)
 
 /** The reading with the longest text. The size of an operation is judged before it gets its own. */
 const longest: Hlc.Reading = { wall: Number.MAX_SAFE_INTEGER, counter: Number.MAX_SAFE_INTEGER }

@@ -5,10 +5,11 @@
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Context, Effect, Layer, Option, Stream } from "effect"
+import { Context, Effect, Layer, Option, Schema, Stream } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { existsSync } from "node:fs"
+import type * as Kind from "../../../core/replica/Kind.ts"
 import type { Archive } from "../Archive.ts"
 import {
   InputInvalid,
@@ -19,7 +20,7 @@ import {
   StoreUnavailable
 } from "../../node/NodeFailure.ts"
 import * as Home from "../../node/Home.ts"
-import { Memory, type Page } from "../../memory/Memory.ts"
+import { collections, Memory, type Page } from "../../memory/Memory.ts"
 import type { Origins } from "../Origins.ts"
 import type { Purging } from "../Purging.ts"
 import type { NodeStatus, PeerStatus } from "../../node/Status.ts"
@@ -70,43 +71,42 @@ const make = Effect.gen(function* () {
   })
 
   /** A list without a limit is fetched page by page. */
-  const all = <Row extends { readonly id: string }, E>(
-    list: (request: { readonly query: Page }) => Effect.Effect<ReadonlyArray<Row>, E>
-  ) =>
-    Effect.fnUntraced(function* ({ after, limit = Number.MAX_SAFE_INTEGER }: Page = {}) {
-      const rows: Array<Row> = []
+  const list = <K extends Kind.Kind>({ path, row }: K) => {
+    const decode = Schema.decodeUnknownEffect(Schema.Array(row))
+    return Effect.fnUntraced(function* ({ after, limit = Number.MAX_SAFE_INTEGER }: Page = {}) {
+      const rows: Array<K["row"]["Type"]> = []
       let last = after
       while (rows.length < limit) {
         const size = Math.min(limit - rows.length, pageSize)
-        const page = yield* answered(list({ query: { ...(last === undefined ? {} : { after: last }), limit: size } }))
+        const query = { ...(last === undefined ? {} : { after: last }), limit: size }
+        const page = yield* answered(Effect.flatMap(client.list({ params: { collection: path }, query }), decode))
         for (const row of page) rows.push(row)
         if (page.length < size) break
         last = page[page.length - 1]?.id
       }
       return rows
     })
+  }
+
+  const { notes, facts, ...others } = collections({
+    list,
+    insert:
+      ({ path }) =>
+      (payload) =>
+        answered(client.insert({ params: { collection: path }, payload })),
+    remove:
+      ({ path }) =>
+      (id) =>
+        answered(client.remove({ params: { collection: path }, query: { id } }))
+  })
 
   const memory = Memory.of({
+    ...others,
     notes: {
-      put: (payload) => answered(client.notes.put({ payload })),
-      edit: (id, content) => answered(client.notes.edit({ query: { id }, payload: { content } })),
-      delete: (id) => answered(client.notes.delete({ query: { id } })),
-      list: all(client.notes.list)
+      ...notes,
+      edit: (id, content) => answered(client.editNote({ query: { id }, payload: { content } }))
     },
-    facts: {
-      set: (payload) => answered(client.facts.set({ payload })),
-      add: (payload) => answered(client.facts.add({ payload })),
-      delete: (id) => answered(client.facts.delete({ query: { id } })),
-      list: all(client.facts.list)
-    },
-    episodes: {
-      record: (payload) => answered(client.episodes.record({ payload })),
-      list: all(client.episodes.list)
-    },
-    executionLog: {
-      append: (payload) => answered(client.log.append({ payload })),
-      list: all(client.log.list)
-    },
+    facts: { ...facts, set: (payload) => answered(client.setFact({ payload })) },
     // The first search makes the index, which takes as long as there is much to find.
     search: ({ query, limit = 20 }) =>
       answered(client.search({ payload: { query, limit: Math.min(limit, Contract.maxPage) } }), "10 minutes"),

@@ -6,9 +6,9 @@
  * `StoreUnavailable`.
  */
 import { Schema } from "effect"
-import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
+import { HttpApi, HttpApiEndpoint, HttpApiError, HttpApiGroup, HttpApiSchema } from "effect/http-api"
+import * as Kind from "../../../core/replica/Kind.ts"
 import { Operation } from "../../../core/replica/Operation.ts"
-import * as Row from "../../../core/replica/Row.ts"
 import * as Archive from "../Archive.ts"
 import * as NodeFailure from "../../node/NodeFailure.ts"
 import { Match, SearchInput, Written } from "../../memory/Memory.ts"
@@ -25,6 +25,7 @@ const NotFound = NodeFailure.RowNotFound.pipe(HttpApiSchema.status(404))
 
 const Kept = NodeFailure.OriginsKept.pipe(HttpApiSchema.status(400))
 const Refused = NodeFailure.PurgeRefused.pipe(HttpApiSchema.status(400))
+const NoCollection = HttpApiError.NotFound
 const Invalid = NodeFailure.InputInvalid.pipe(HttpApiSchema.status(400))
 
 /** The input of a write as it came. `Memory` decodes it, so that a wrong one is the same failure here as in a program. */
@@ -116,70 +117,45 @@ export const events = HttpApiGroup.make("events", { topLevel: true }).add(
   })
 )
 
-export const notes = HttpApiGroup.make("notes")
-  .add(
-    HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Note), error: Unavailable }),
-    HttpApiEndpoint.post("put", "/", {
-      payload: Input,
-      success: Written,
-      error: [Unavailable, TooLarge, Invalid]
-    }),
-    HttpApiEndpoint.patch("edit", "/", {
-      query: byId,
-      payload: Input,
-      success: Written,
-      error: [Unavailable, TooLarge, NotFound, Invalid]
-    }),
-    HttpApiEndpoint.delete("delete", "/", {
-      query: byId,
-      success: Written,
-      error: [Unavailable, TooLarge, NotFound]
-    })
-  )
-  .prefix("/notes")
+/** The collection that a path names, by the path of its kind. */
+const collection = { collection: Schema.String }
 
-export const facts = HttpApiGroup.make("facts")
-  .add(
-    HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Fact), error: Unavailable }),
-    HttpApiEndpoint.put("set", "/", {
-      payload: Input,
-      success: Written,
-      error: [Unavailable, TooLarge, Invalid]
-    }),
-    HttpApiEndpoint.post("add", "/", {
-      payload: Input,
-      success: Written,
-      error: [Unavailable, TooLarge, Invalid]
-    }),
-    HttpApiEndpoint.delete("delete", "/", {
-      query: byId,
-      success: Written,
-      error: [Unavailable, TooLarge, NotFound]
-    })
-  )
-  .prefix("/facts")
+/** What all collections have. Rows and inputs are those of the kind (`core/replica/Kind.ts`). */
+export const rows = HttpApiGroup.make("rows", { topLevel: true }).add(
+  HttpApiEndpoint.get("list", "/:collection", {
+    params: collection,
+    query,
+    success: Schema.Array(Schema.Unknown),
+    error: [Unavailable, NoCollection]
+  }),
+  HttpApiEndpoint.post("insert", "/:collection", {
+    params: collection,
+    payload: Input,
+    success: Written,
+    error: [Unavailable, TooLarge, Invalid, NoCollection]
+  }),
+  HttpApiEndpoint.delete("remove", "/:collection", {
+    params: collection,
+    query: byId,
+    success: Written,
+    error: [Unavailable, TooLarge, NotFound, NoCollection]
+  })
+)
 
-export const episodes = HttpApiGroup.make("episodes")
-  .add(
-    HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Episode), error: Unavailable }),
-    HttpApiEndpoint.post("record", "/", {
-      payload: Input,
-      success: Written,
-      error: [Unavailable, TooLarge, Invalid]
-    })
-  )
-  .prefix("/episodes")
-
-export const log = HttpApiGroup.make("log")
-  .add(
-    HttpApiEndpoint.get("list", "/", { query, success: Schema.Array(Row.Execution), error: Unavailable }),
-    HttpApiEndpoint.post("append", "/", {
-      payload: Input,
-      success: Written,
-      error: [Unavailable, TooLarge, Invalid]
-    })
-  )
-  .prefix("/log")
+/** What some collections have besides. */
+export const changing = HttpApiGroup.make("changing", { topLevel: true }).add(
+  HttpApiEndpoint.patch("editNote", `/${Kind.table.notes.path}`, {
+    query: byId,
+    payload: Input,
+    success: Written,
+    error: [Unavailable, TooLarge, NotFound, Invalid]
+  }),
+  HttpApiEndpoint.put("setFact", `/${Kind.table.facts.path}`, {
+    payload: Input,
+    success: Written,
+    error: [Unavailable, TooLarge, Invalid]
+  })
+)
 
 /** For the owner of the data directory. */
 export class Contract extends HttpApi.make("feral-sync").add(
@@ -190,10 +166,8 @@ export class Contract extends HttpApi.make("feral-sync").add(
   origins,
   archive,
   events,
-  notes,
-  facts,
-  episodes,
-  log
+  rows,
+  changing
 ) {}
 
 /** For whoever is on this machine: nothing of the memory. */

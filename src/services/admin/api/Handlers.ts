@@ -2,12 +2,20 @@
  * Answers the requests of the contract from the services of the node.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Effect, Layer, Stream } from "effect"
+import { Effect, Layer, Stream, Struct } from "effect"
 import { HttpRouter } from "effect/http"
-import { HttpApiBuilder } from "effect/http-api"
+import { HttpApiBuilder, HttpApiError } from "effect/http-api"
+import * as Kind from "../../../core/replica/Kind.ts"
 import * as Archive from "../Archive.ts"
 import { Config } from "../../node/Config.ts"
-import { Memory } from "../../memory/Memory.ts"
+import {
+  type Collection,
+  type Collections,
+  type Deleting,
+  type Inserting,
+  Memory,
+  type Write
+} from "../../memory/Memory.ts"
 import * as Inputs from "../../memory/Inputs.ts"
 import { Peers } from "../../peers/Peers.ts"
 import * as Origins from "../Origins.ts"
@@ -88,55 +96,55 @@ const archive = HttpApiBuilder.group(
   })
 )
 
-const notes = HttpApiBuilder.group(
+/** Writes a new row of a kind, from a value of any shape. */
+const inserter = <K extends Kind.Kind>(kind: K, collection: Inserting<K>) => {
+  const decode = Inputs.decoder(kind.input)
+  const verb: K["verb"] = kind.verb
+  return (payload: unknown): Write => Effect.flatMap(decode(payload), collection[verb])
+}
+
+/** The way to the rows of a kind. */
+const routeOf = <Name extends keyof Kind.Table>(memory: Collections, name: Name) => {
+  const collection: Collection<Kind.Table[Name]> = memory[name]
+  return {
+    list: collection.list,
+    insert: inserter<Kind.Table[Name]>(Kind.table[name], collection),
+    remove: isDeleting(collection) ? collection.delete : () => Effect.fail(new HttpApiError.NotFound())
+  }
+}
+
+const isDeleting = (collection: object): collection is Deleting => "delete" in collection
+
+const rows = HttpApiBuilder.group(
   Contract.Contract,
-  "notes",
+  "rows",
   Effect.fnUntraced(function* (handlers) {
-    const { notes } = yield* Memory
+    const memory = yield* Memory
+    const routes = new Map<string, ReturnType<typeof routeOf>>(
+      Struct.keys(Kind.table).map((name) => [Kind.table[name].path, routeOf(memory, name)])
+    )
+    const route = ({ collection }: { readonly collection: string }) =>
+      Effect.mapError(Effect.fromNullishOr(routes.get(collection)), () => new HttpApiError.NotFound())
     return handlers.handleAll({
-      list: ({ query }) => notes.list(page(query)),
-      put: ({ payload }) => Effect.flatMap(Inputs.decodeNote(payload), notes.put),
-      edit: ({ query, payload }) =>
+      list: ({ params, query }) => Effect.flatMap(route(params), ({ list }) => list(page(query))),
+      insert: ({ params, payload }) => Effect.flatMap(route(params), ({ insert }) => insert(payload)),
+      remove: Effect.fnUntraced(function* ({ params, query }) {
+        const { remove } = yield* route(params)
+        return yield* remove(query.id)
+      })
+    })
+  })
+)
+
+const changing = HttpApiBuilder.group(
+  Contract.Contract,
+  "changing",
+  Effect.fnUntraced(function* (handlers) {
+    const { notes, facts } = yield* Memory
+    return handlers.handleAll({
+      editNote: ({ query, payload }) =>
         Effect.flatMap(Inputs.decodeNoteChange(payload), ({ content }) => notes.edit(query.id, content)),
-      delete: ({ query }) => notes.delete(query.id)
-    })
-  })
-)
-
-const facts = HttpApiBuilder.group(
-  Contract.Contract,
-  "facts",
-  Effect.fnUntraced(function* (handlers) {
-    const { facts } = yield* Memory
-    return handlers.handleAll({
-      list: ({ query }) => facts.list(page(query)),
-      set: ({ payload }) => Effect.flatMap(Inputs.decodeFact(payload), facts.set),
-      add: ({ payload }) => Effect.flatMap(Inputs.decodeFact(payload), facts.add),
-      delete: ({ query }) => facts.delete(query.id)
-    })
-  })
-)
-
-const episodes = HttpApiBuilder.group(
-  Contract.Contract,
-  "episodes",
-  Effect.fnUntraced(function* (handlers) {
-    const { episodes } = yield* Memory
-    return handlers.handleAll({
-      list: ({ query }) => episodes.list(page(query)),
-      record: ({ payload }) => Effect.flatMap(Inputs.decodeEpisode(payload), episodes.record)
-    })
-  })
-)
-
-const log = HttpApiBuilder.group(
-  Contract.Contract,
-  "log",
-  Effect.fnUntraced(function* (handlers) {
-    const { executionLog } = yield* Memory
-    return handlers.handleAll({
-      list: ({ query }) => executionLog.list(page(query)),
-      append: ({ payload }) => Effect.flatMap(Inputs.decodeExecution(payload), executionLog.append)
+      setFact: ({ payload }) => Effect.flatMap(Inputs.decodeFact(payload), facts.set)
     })
   })
 )
@@ -150,7 +158,7 @@ export const make = (apiPort: Effect.Effect<number | null>) =>
           Effect.map(node(apiPort), (answers) => handlers.handleAll(answers))
         )
       ),
-      Layer.provide([verify, search, purge, origins, archive, events, notes, facts, episodes, log]),
+      Layer.provide([verify, search, purge, origins, archive, events, rows, changing]),
       Layer.provide(NodeHttpServer.layerHttpServices)
     )
   )

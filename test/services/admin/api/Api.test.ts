@@ -193,6 +193,10 @@ describe("Api", () => {
         assert.strictEqual((yield* ask({ socketPath }, "/notes?id=x", { method: "DELETE" })).status, 404)
         assert.strictEqual((yield* ask({ socketPath }, "/nothing")).status, 404)
         const headers = { "content-type": "application/json" }
+        // There is no such collection, and nothing deletes an episode.
+        const toNothing = yield* ask({ socketPath }, "/nothing", { method: "POST", headers, body: "{}" })
+        assert.strictEqual(toNothing.status, 404)
+        assert.strictEqual((yield* ask({ socketPath }, "/episodes?id=x", { method: "DELETE" })).status, 404)
         assert.strictEqual((yield* ask({ socketPath }, "/notes", { method: "POST", headers, body: "{}" })).status, 400)
         assert.strictEqual((yield* ask({ socketPath }, "/notes?limit=1001")).status, 400)
         assert.strictEqual((yield* ask({ socketPath }, "/notes?limit=0")).status, 400)
