@@ -3,11 +3,11 @@
  */
 import { Effect } from "effect"
 import { Command } from "effect/cli"
+import * as Kind from "../core/replica/Kind.ts"
 import { commandLine } from "../services/node/Invocation.ts"
 import * as Fields from "./Fields.ts"
 import * as Input from "./Input.ts"
 import * as Listing from "./Listing.ts"
-import { ago } from "./Output.ts"
 import * as Writing from "./Writing.ts"
 
 const add = Command.make(
@@ -39,19 +39,16 @@ const add = Command.make(
   ])
 )
 
-const list = Command.make("list", {}, () =>
-  Listing.print({
-    list: ({ episodes }) => episodes.list,
-    columns: (now) => [
-      { title: "ID", text: ({ id }) => id, whole: true },
-      { title: "WHEN", text: ({ created_at }) => ago(created_at * 1000, now), whole: true },
-      { title: "SESSION", text: ({ session_id }) => session_id },
-      { title: "TYPE", text: ({ event_type }) => event_type },
-      { title: "SUMMARY", text: ({ summary, detail }) => (detail === "" ? summary : `${summary} (${detail})`) }
-    ],
-    whenEmpty: `No episodes yet. Record one: ${commandLine("episode add --session s1 --type talk --summary TEXT")}`
-  })
-).pipe(Command.withDescription("List the episodes"), Command.withExamples([{ command: "feral-sync episode list" }]))
+const list = Listing.command(Kind.table.episodes, {
+  list: ({ episodes }) => episodes.list,
+  columns: [
+    { title: "SESSION", text: ({ session_id }) => session_id },
+    { title: "TYPE", text: ({ event_type }) => event_type },
+    { title: "SUMMARY", text: ({ summary, detail }) => (detail === "" ? summary : `${summary} (${detail})`) }
+  ],
+  whenEmpty: `No episodes yet. Record one: ${commandLine("episode add --session s1 --type talk --summary TEXT")}`,
+  description: "List the episodes"
+})
 
 export const command = Command.make("episode").pipe(
   Command.withDescription("Episodes: things that happened. They are kept by every node, for good."),

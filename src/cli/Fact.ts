@@ -3,12 +3,12 @@
  */
 import { Effect } from "effect"
 import { Command } from "effect/cli"
+import * as Kind from "../core/replica/Kind.ts"
 import { commandLine } from "../services/node/Invocation.ts"
 import type { FactInput } from "../services/memory/Memory.ts"
 import * as Fields from "./Fields.ts"
 import * as Input from "./Input.ts"
 import * as Listing from "./Listing.ts"
-import { ago } from "./Output.ts"
 import * as Writing from "./Writing.ts"
 
 const statement = {
@@ -56,20 +56,17 @@ const remove = Command.make("delete", { id: Fields.id }, ({ id }) =>
   Command.withExamples([{ command: "feral-sync fact delete 5f3c…" }])
 )
 
-const list = Command.make("list", {}, () =>
-  Listing.print({
-    list: ({ facts }) => facts.list,
-    columns: (now) => [
-      { title: "ID", text: ({ id }) => id, whole: true },
-      { title: "CHANGED", text: ({ updated_at }) => ago(updated_at * 1000, now), whole: true },
-      { title: "SURE", text: ({ confidence }) => `${Math.round(confidence * 100)}%`, whole: true },
-      { title: "SUBJECT", text: ({ subject }) => subject },
-      { title: "PREDICATE", text: ({ predicate }) => predicate },
-      { title: "OBJECT", text: ({ object }) => object }
-    ],
-    whenEmpty: `No facts yet. State one: ${commandLine("fact set kitchen temperature 21")}`
-  })
-).pipe(Command.withDescription("List the facts"), Command.withExamples([{ command: "feral-sync fact list" }]))
+const list = Listing.command(Kind.table.facts, {
+  list: ({ facts }) => facts.list,
+  columns: [
+    { title: "SURE", text: ({ confidence }) => `${Math.round(confidence * 100)}%`, whole: true },
+    { title: "SUBJECT", text: ({ subject }) => subject },
+    { title: "PREDICATE", text: ({ predicate }) => predicate },
+    { title: "OBJECT", text: ({ object }) => object }
+  ],
+  whenEmpty: `No facts yet. State one: ${commandLine("fact set kitchen temperature 21")}`,
+  description: "List the facts"
+})
 
 export const command = Command.make("fact").pipe(
   Command.withDescription("Facts: subject, predicate, object. The last statement wins, on every node."),

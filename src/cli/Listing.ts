@@ -2,11 +2,13 @@
  * Lists of rows, printed page by page: what is held in memory does not grow with the list.
  */
 import { Clock, Effect, Option, Stream } from "effect"
+import { Command } from "effect/cli"
+import type * as Kind from "../core/replica/Kind.ts"
 import type { StoreUnavailable } from "../services/node/NodeFailure.ts"
 import type { Memory, Page } from "../services/memory/Memory.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
-import { json, lineWidth, write, writeLine } from "./Output.ts"
+import { ago, json, lineWidth, write, writeLine } from "./Output.ts"
 import * as Table from "./Table.ts"
 
 /** Rows that are read at once. */
@@ -14,17 +16,44 @@ const pageSize = 250
 
 interface Options<Row> {
   readonly list: (memory: Memory["Service"]) => (page: Page) => Effect.Effect<ReadonlyArray<Row>, StoreUnavailable>
-  readonly columns: (now: number) => ReadonlyArray<Table.Column<Row>>
+  /** What a table shows of a row, besides its id and its time. */
+  readonly columns: ReadonlyArray<Table.Column<Row>>
   /** What is said when there is nothing: the next step. */
   readonly whenEmpty: string
+  readonly description: string
+}
+
+interface Listed {
+  readonly id: string
+  readonly created_at: number
+  readonly updated_at: number
+}
+
+/** The command that lists the rows of a kind. Rows that can be changed show when they were. */
+export const command = <Row extends Listed>(
+  { command, rule }: Kind.Definition,
+  { columns, description, ...options }: Options<Row>
+) => {
+  const [title, time] = rule === "lww" ? (["CHANGED", "updated_at"] as const) : (["WHEN", "created_at"] as const)
+  const all = (now: number): ReadonlyArray<Table.Column<Row>> => [
+    { title: "ID", text: ({ id }) => id, whole: true },
+    { title, text: ({ [time]: at }) => ago(at * 1000, now), whole: true },
+    ...columns
+  ]
+  return Command.make("list", {}, () => print({ ...options, columns: all })).pipe(
+    Command.withDescription(description),
+    Command.withExamples([{ command: `feral-sync ${command} list` }])
+  )
 }
 
 /** Prints all rows: an array of them, or a table. */
-export const print = Effect.fn("Listing.print")(function* <Row extends { readonly id: string }>({
+const print = Effect.fn("Listing.print")(function* <Row extends Listed>({
   list,
   columns,
   whenEmpty
-}: Options<Row>) {
+}: Omit<Options<Row>, "columns" | "description"> & {
+  readonly columns: (now: number) => ReadonlyArray<Table.Column<Row>>
+}) {
   const { memory } = yield* Access.open("read")
   const pages = Stream.paginate<string | undefined, ReadonlyArray<Row>, StoreUnavailable>(undefined, (after) =>
     Effect.map(list(memory)({ ...(after === undefined ? {} : { after }), limit: pageSize }), (rows) => {

@@ -3,13 +3,13 @@
  */
 import { Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
+import * as Kind from "../core/replica/Kind.ts"
 import { commandLine } from "../services/node/Invocation.ts"
 import { ExecutionArgs } from "../services/memory/Memory.ts"
 import { WrongUsage } from "./Failure.ts"
 import * as Fields from "./Fields.ts"
 import * as Input from "./Input.ts"
 import * as Listing from "./Listing.ts"
-import { ago } from "./Output.ts"
 import * as Writing from "./Writing.ts"
 
 const decodeArgs = Schema.decodeUnknownOption(Schema.fromJsonString(ExecutionArgs))
@@ -61,22 +61,19 @@ const append = Command.make(
   ])
 )
 
-const list = Command.make("list", {}, () =>
-  Listing.print({
-    list: ({ executionLog }) => executionLog.list,
-    columns: (now) => [
-      { title: "ID", text: ({ id }) => id, whole: true },
-      { title: "WHEN", text: ({ created_at }) => ago(created_at * 1000, now), whole: true },
-      { title: "STATUS", text: ({ result_status }) => result_status },
-      { title: "TOOK", text: ({ latency_ms }) => `${Math.round(latency_ms * 10) / 10} ms`, whole: true },
-      { title: "SESSION", text: ({ session_id }) => session_id },
-      { title: "SKILL", text: ({ skill_id }) => skill_id },
-      { title: "ENDPOINT", text: ({ endpoint_id }) => endpoint_id },
-      { title: "ARGS", text: ({ args }) => JSON.stringify(args) }
-    ],
-    whenEmpty: `The log is empty. Append an entry: ${commandLine("log append --session S --skill K --endpoint E --status ok")}`
-  })
-).pipe(Command.withDescription("List the log"), Command.withExamples([{ command: "feral-sync log list" }]))
+const list = Listing.command(Kind.table.executionLog, {
+  list: ({ executionLog }) => executionLog.list,
+  columns: [
+    { title: "STATUS", text: ({ result_status }) => result_status },
+    { title: "TOOK", text: ({ latency_ms }) => `${Math.round(latency_ms * 10) / 10} ms`, whole: true },
+    { title: "SESSION", text: ({ session_id }) => session_id },
+    { title: "SKILL", text: ({ skill_id }) => skill_id },
+    { title: "ENDPOINT", text: ({ endpoint_id }) => endpoint_id },
+    { title: "ARGS", text: ({ args }) => JSON.stringify(args) }
+  ],
+  whenEmpty: `The log is empty. Append an entry: ${commandLine("log append --session S --skill K --endpoint E --status ok")}`,
+  description: "List the log"
+})
 
 export const command = Command.make("log").pipe(
   Command.withDescription("The execution log: which skills ran, and how it went. Entries are kept for good."),

@@ -3,11 +3,11 @@
  */
 import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
+import * as Kind from "../core/replica/Kind.ts"
 import { commandLine } from "../services/node/Invocation.ts"
 import * as Fields from "./Fields.ts"
 import * as Input from "./Input.ts"
 import * as Listing from "./Listing.ts"
-import { ago } from "./Output.ts"
 import * as Writing from "./Writing.ts"
 
 const add = Command.make(
@@ -56,22 +56,18 @@ const remove = Command.make("delete", { id: Fields.id }, ({ id }) =>
   Command.withExamples([{ command: "feral-sync note delete 0198c0de-…" }])
 )
 
-const list = Command.make("list", {}, () =>
-  Listing.print({
-    list: ({ notes }) => notes.list,
-    columns: (now) => [
-      { title: "ID", text: ({ id }) => id, whole: true },
-      { title: "CHANGED", text: ({ updated_at }) => ago(updated_at * 1000, now), whole: true },
-      { title: "TAGS", text: ({ tags }) => tags.join(", ") },
-      {
-        title: "TEXT",
-        text: ({ content, importance }) => (importance === "normal" ? content : `[${importance}] ${content}`)
-      }
-    ],
-    whenEmpty: `No notes yet. Write one: ${commandLine('note add "water the plants" --tag home')}`
-  })
-).pipe(
-  Command.withDescription("List the notes"),
+const list = Listing.command(Kind.table.notes, {
+  list: ({ notes }) => notes.list,
+  columns: [
+    { title: "TAGS", text: ({ tags }) => tags.join(", ") },
+    {
+      title: "TEXT",
+      text: ({ content, importance }) => (importance === "normal" ? content : `[${importance}] ${content}`)
+    }
+  ],
+  whenEmpty: `No notes yet. Write one: ${commandLine('note add "water the plants" --tag home')}`,
+  description: "List the notes"
+}).pipe(
   Command.withExamples([
     { command: "feral-sync note list" },
     { command: "feral-sync note list --json | jq -r '.[].content'" }
