@@ -41,12 +41,13 @@ const use = Effect.fnUntraced(function* (memory: Memory["Service"], goal: string
   const written = yield* memory.plans.draw({ goal, steps: ["can", "tap"] })
   const deleted = yield* memory.plans.draw({ goal, effort: 3 })
   yield* memory.plans.delete(deleted.id)
-  const refused = yield* Effect.flip(memory.plans.draw({ goal: " ", effort: -1 }))
+  const error = yield* Effect.flip(memory.plans.draw({ goal: " ", effort: -1 }))
+  const refused = error._tag === "InputInvalid" ? error.problems.map(({ field }) => field) : []
   const rows = yield* memory.plans.list()
   const found = yield* memory.search({ query: "wat" })
   const goals: ReadonlyArray<string> = rows.map(({ goal }) => goal)
   const efforts = found.flatMap((match) => (match.kind === "plans" ? [match.effort] : []))
-  return { id: written.id, refused: refused.message, rows, goals, efforts }
+  return { id: written.id, refused, rows, goals, efforts }
 })
 const program = Effect.gen(function* () {
   const node = Client.connect(home).pipe(Effect.map(Option.getOrThrow))
