@@ -14,9 +14,9 @@ const document = "docs/embedding.md"
 const isError = (value: object) => "prototype" in value && value.prototype instanceof Error
 
 describe(document, () => {
-  it("every block of code compiles as a program of its own", { timeout: 120_000 }, () => {
-    const blocks = blocksOf(document)
-    assert.isAtLeast(blocks.length, 6)
+  it("every block of code, and that of the README, compiles as a program of its own", { timeout: 120_000 }, () => {
+    const blocks = [document, "README.md"].flatMap(blocksOf)
+    assert.isAtLeast(blocks.length, 7)
     // Inside the repository: there the packages are found.
     const directory = mkdtempSync(join(root, "node_modules", ".docs-"))
     try {
