@@ -29,6 +29,7 @@ const declared = new Set([
     ([, name, tag]) => name ?? tag
   )
 ])
+const simulationWords = new Set(textOf(sources("test/simulation/*.ts")).match(/\w+/g))
 const messages = textOf(sources("src/core/sync/**/*.ts"))
 const scripts: Readonly<Record<string, string>> = JSON.parse(textOf(["package.json"])).scripts
 
@@ -47,7 +48,9 @@ const exceptions: Readonly<Record<string, string>> = {
   "sync.db-shm": "the same",
   NaN: "a value of Python",
   Infinity: "the same",
-  Host: "a header of HTTP"
+  Host: "a header of HTTP",
+  digitalSignature: "a usage of a key in a certificate",
+  keyAgreement: "the same"
 }
 const isException = (name: string): boolean => Object.hasOwn(exceptions, name)
 
@@ -163,13 +166,14 @@ const wrongPaths = (document: string, spans: ReadonlyArray<string>): ReadonlyArr
 
 /** Exports, services and errors are written like this, and fields of the JSON of commands and of the wire like that. */
 const isPascal = (span: string): boolean => /^[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*(\.[a-z]\w*)*(\(.*\))?$/.test(span)
+const isCamel = (span: string): boolean => /^[a-z]+([A-Z][a-z0-9]*)+$/.test(span)
 const isSnake = (span: string): boolean => /^[a-z]+(_[a-z0-9]+)+$/.test(span)
 const wrongIdentifiers = (spans: ReadonlyArray<string>): ReadonlyArray<string> =>
   spans
-    .filter((span) => (isPascal(span) || isSnake(span)) && !span.endsWith(".ts"))
+    .filter((span) => (isPascal(span) || isSnake(span) || isCamel(span)) && !span.endsWith(".ts"))
     .flatMap((span) => {
       const [name = "", ...members] = span.replace(/\(.*$/, "").split(".")
-      const isThere = isPascal(name) ? declared.has(name) : programWords.has(name)
+      const isThere = isPascal(name) ? declared.has(name) : programWords.has(name) || simulationWords.has(name)
       return [...(isThere || isException(name) ? [] : [name]), ...members.filter((member) => !programWords.has(member))]
     })
 
@@ -215,6 +219,7 @@ describe("names in the documents", () => {
       ["an export", "`NothingInput`"],
       ["a member", "`Store.nothingAtAll`"],
       ["an error", "`NothingFailed`"],
+      ["a function", "`nothingAtAll`"],
       ["a field", "`nothing_at_all`"],
       ["a message", "a `sync_nothing`"]
     ]
@@ -263,6 +268,19 @@ describe("docs/commands.md", () => {
       (command) => !spans.some((span) => span === command || span.startsWith(`${command} `))
     )
     assert.deepStrictEqual(missing, [])
+  })
+})
+
+describe("docs/operations.md", () => {
+  it("shows symptoms in the words of the program", () => {
+    const rows = rowsOf(read("docs/operations.md"))
+    const from = rows.findIndex(([symptom]) => symptom === "symptom")
+    const symptoms = rows.slice(from + 1).map(([symptom = ""]) => symptom)
+    const table = symptoms.slice(0, symptoms.indexOf("alarm"))
+    assert.isAtLeast(table.length, 12)
+    const parts = table.flatMap((symptom) => symptom.replaceAll("`", "").split(/…|: /))
+    const wrong = parts.map((part) => part.trim()).filter((part) => !program.includes(part))
+    assert.deepStrictEqual(wrong, [])
   })
 })
 
