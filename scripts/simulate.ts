@@ -1,9 +1,9 @@
 /**
  * Plays simulated networks, one for each seed, and checks in each that every promise is kept.
  *
- *   npm run simulate -- [--seeds N] [--seed S] [--nodes N] [--hostile] [--workers N] [--trace] [--json]
+ *   npm run simulate -- [--seeds N] [--seed S] [--nodes N] [--hostile] [--collecting] [--workers N] [--trace] [--json]
  *
- * The seeds are S, S + 1 and so on. Some have a hostile member; with "--hostile" all have one. Ends with 1 when a promise is broken, and shows the smallest scenario found that breaks one.
+ * The seeds are S, S + 1 and so on. Some have a hostile member; with "--hostile" all have one. In some, deletions are collected; with "--collecting" in all. Ends with 1 when a promise is broken, and shows the smallest scenario found that breaks one.
  */
 import { Effect, Result } from "effect"
 import { availableParallelism } from "node:os"
@@ -13,13 +13,15 @@ import { type Outcome, simulate } from "../test/simulation/Simulation.ts"
 import { options, wholeNumber } from "./Options.ts"
 import { play } from "./simulate/Players.ts"
 
-const usage = "npm run simulate -- [--seeds N] [--seed S] [--nodes N] [--hostile] [--workers N] [--trace] [--json]"
+const usage =
+  "npm run simulate -- [--seeds N] [--seed S] [--nodes N] [--hostile] [--collecting] [--workers N] [--trace] [--json]"
 const values = options(usage, {
   seeds: { type: "string", default: "1000" },
   seed: { type: "string", default: "1" },
   nodes: { type: "string" },
   workers: { type: "string", default: String(Math.min(64, availableParallelism())) },
   hostile: { type: "boolean", default: false },
+  collecting: { type: "boolean", default: false },
   trace: { type: "boolean", default: false },
   json: { type: "boolean", default: false }
 })
@@ -30,10 +32,10 @@ const from = number("seed", values.seed, 0, 2 ** 32 - 1)
 const count = number("seeds", values.seeds, 1, 2 ** 32 - from)
 const nodes = values.nodes === undefined ? undefined : number("nodes", values.nodes, 2, 24)
 const workers = number("workers", values.workers, 1, 64)
-const wanted = { nodes, hostile: values.hostile || undefined }
+const wanted = { nodes, hostile: values.hostile || undefined, collecting: values.collecting || undefined }
 const drawn = (seed: number): Scenario => scenarioOf(seed, wanted)
 const replay = (seed: number): string =>
-  `npm run simulate -- --seed ${seed} --seeds 1${nodes === undefined ? "" : ` --nodes ${nodes}`}${values.hostile ? " --hostile" : ""}`
+  `npm run simulate -- --seed ${seed} --seeds 1${nodes === undefined ? "" : ` --nodes ${nodes}`}${values.hostile ? " --hostile" : ""}${values.collecting ? " --collecting" : ""}`
 
 const say = (text: string): void => {
   if (!values.json) console.log(text)

@@ -84,6 +84,7 @@ export {
   PeerIdentityRequired,
   PeerRefused,
   PeerRemoved,
+  TooLongAway,
   PeerTimeout,
   ProtocolViolation,
   RateLimited,

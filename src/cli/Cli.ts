@@ -24,6 +24,7 @@ import { OutputFailed, write } from "./Output.ts"
 import * as Origins from "./Origins.ts"
 import * as Passphrase from "./Passphrase.ts"
 import * as Purge from "./Purge.ts"
+import * as Rejoin from "./Rejoin.ts"
 import * as Restore from "./Restore.ts"
 import * as Search from "./Search.ts"
 import * as Start from "./Start.ts"
@@ -60,6 +61,7 @@ const feralSync = Command.make("feral-sync").pipe(
     Export.command,
     Import.command,
     Backup.command,
+    Rejoin.command,
     Restore.command,
     Compact.command,
     Purge.command,

@@ -65,6 +65,11 @@ export const flags = {
     "BYTES",
     "What is stored from it at full speed before that; 1073741824"
   ),
+  FERAL_SYNC_TOMBSTONE_DAYS: option(
+    "FERAL_SYNC_TOMBSTONE_DAYS",
+    "DAYS",
+    "How long deletions are kept that every node has; for ever"
+  ),
   FERAL_SYNC_API_PORT: option("FERAL_SYNC_API_PORT", "PORT", "Status over HTTP on 127.0.0.1, 0 for none; 9091"),
   FERAL_SYNC_LOG: option("FERAL_SYNC_LOG", "PRETTY|JSON", "How to log, on stderr; pretty"),
   FERAL_SYNC_LOG_LEVEL: option("FERAL_SYNC_LOG_LEVEL", "LEVEL", "debug, info, warn or error; info"),

@@ -139,7 +139,17 @@ const opaqueLines = ({ opaque }: NodeStatus, home: string): ReadonlyArray<string
 const namedNodes = 3
 
 /** How many deletions every other node has, and what the rest waits for. */
-const tombstones = (
+const tombstones = (shown: NonNullable<NodeStatus["tombstones"]>, home: string, now: number): ReadonlyArray<string> => {
+  const { collected, keep_days: days, not_confirmed_by: others = [] } = shown
+  const lines = heldTombstones(shown, home, now)
+  if (collected === undefined) return lines
+  const kept =
+    days == null ? "no more are collected here" : `kept for ${counted(days, "day")} after every node has them`
+  const blocked = `not confirmed by ${others.slice(0, namedNodes).map(oneLine).join(", ")}${others.length > namedNodes ? ", …" : ""}: set FERAL_SYNC_TOMBSTONE_DAYS there too`
+  return [...lines, `${collected} collected; ${kept}`, ...(others.length === 0 ? [] : [blocked])]
+}
+
+const heldTombstones = (
   { held, stable, waiting, waiting_for: nodes }: NonNullable<NodeStatus["tombstones"]>,
   home: string,
   now: number

@@ -40,7 +40,7 @@ const secret: Layer.Layer<Passphrase> = Layer.succeed(
 export const addressOf = (host: string): Address => ({ host, port: 1 })
 
 /** What a scenario says of its nodes. */
-type Terms = Pick<Scenario, "small" | "sqlite" | "frame" | "credit" | "remembered">
+type Terms = Pick<Scenario, "keep" | "small" | "sqlite" | "frame" | "credit" | "remembered">
 
 /** One node: its disk, which outlives its process, its clock, and the process while it runs. */
 export class SimulatedNode {
@@ -137,9 +137,15 @@ export class SimulatedNode {
   private begin(): Effect.Effect<void, never, MemoryNetwork> {
     return Effect.suspend(() => {
       if (this.life !== undefined) return Effect.void
-      const { frame, credit: used = credit, remembered } = this.terms
+      const { frame, credit: used = credit, remembered, keep } = this.terms
       const limit = this.isSmall ? { maxRecvBytes: smallFrame } : {}
-      const settings = { mdns: false, legacy: "on", ...limit, ...(frame && { maxFrameBytes: frame }) } as const
+      const settings = {
+        mdns: false,
+        legacy: "on",
+        ...limit,
+        ...(keep && { tombstoneMs: keep }),
+        ...(frame && { maxFrameBytes: frame })
+      } as const
       const layer = Supervisor.layer.pipe(
         Layer.provideMerge(
           Layer.mergeAll(
@@ -200,6 +206,15 @@ export class SimulatedNode {
     this.nodeId = NodeId.make(`${this.host}-${++this.renewed}`)
     this.backup = undefined
     return this.here(this.disk.reissue(this.nodeId, Math.floor(this.time)))
+  })
+
+  /** Begins anew, while it is down. */
+  readonly rejoin = Effect.suspend(() => {
+    if (this.isUp) return Effect.void
+    return Effect.map(this.ending, () => {
+      this.disk = this.disk.rejoin()
+      this.backup = undefined
+    })
   })
 
   /** Takes in operations of anybody, and claims nothing for it. */

@@ -17,7 +17,9 @@ import type { State } from "../../src/services/store/StoreState.ts"
 /** What was committed, at one moment. */
 export interface Content {
   readonly nodeId: NodeId | undefined
-  readonly state: Pick<State, "clock" | "digest">
+  readonly state: Pick<State, "clock" | "digest" | "live" | "cut">
+  /** What waits to be written anew after the replica has rejoined. */
+  readonly rejoining: ReadonlyArray<Operation>
   readonly rows: ReadonlyMap<Merge.Slot, Operation>
 }
 
@@ -34,15 +36,18 @@ export interface Disk {
    */
   crash(power: number | undefined): Disk
   copy(): Disk
+  /** The disk of the same replica when it begins anew. */
+  rejoin(): Disk
 }
 
 /** In memory. */
 export const inMemory = (nodeId: NodeId, disk = MemoryDisk.make()): Disk => {
   disk.nodeId = nodeId
-  let content: Content = { nodeId, state: disk.state, rows: disk.rows }
+  const look = (): Content => ({ nodeId, state: disk.state, rows: disk.rows, rejoining: disk.rejoining ?? [] })
+  let content = look()
   return {
     get content() {
-      if (content.state !== disk.state) content = { nodeId, state: disk.state, rows: disk.rows }
+      if (content.state !== disk.state || content.rejoining.length !== (disk.rejoining?.length ?? 0)) content = look()
       return content
     },
     get isFull() {
@@ -60,6 +65,7 @@ export const inMemory = (nodeId: NodeId, disk = MemoryDisk.make()): Disk => {
       if (power !== undefined) MemoryDisk.losePower(disk, 1 + Math.floor(power * MemoryDisk.maxUnsynced))
       return inMemory(nodeId, { ...MemoryDisk.copy(disk), isFull: disk.isFull })
     },
-    copy: () => inMemory(nodeId, MemoryDisk.copy(disk))
+    copy: () => inMemory(nodeId, MemoryDisk.copy(disk)),
+    rejoin: () => inMemory(nodeId, { ...MemoryDisk.rejoined(disk), isFull: disk.isFull })
   }
 }

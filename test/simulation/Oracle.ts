@@ -7,6 +7,7 @@ import * as Digest from "../../src/core/replica/Digest.ts"
 import * as Hlc from "../../src/core/replica/Hlc.ts"
 import type * as Merge from "../../src/core/replica/Merge.ts"
 import type { NodeId } from "../../src/core/replica/NodeId.ts"
+import { isTombstone } from "../../src/core/replica/Merge.ts"
 import type { Operation } from "../../src/core/replica/Operation.ts"
 import * as VectorClock from "../../src/core/replica/VectorClock.ts"
 import type { PeerStatus } from "../../src/services/node/Status.ts"
@@ -55,6 +56,31 @@ export const holds = (rows: ReadonlyMap<Merge.Slot, Operation>, operation: Opera
   return row !== undefined && !isBetter(operation, row)
 }
 
+/** Whether a deletion of an operation, or the deletion that it is, may have been dropped where nothing is in its place. */
+const isGone = ({ state, rows }: Pick<Content, "state" | "rows">, operation: Operation, ledger: Ledger): boolean =>
+  !rows.has(placeOf(operation)) &&
+  ledger.operations.some(
+    (other) =>
+      other.op_type === "delete" &&
+      !isSet(other) &&
+      placeOf(other) === placeOf(operation) &&
+      !isBetter(operation, other) &&
+      VectorClock.covers(state.cut.collected, other.hlc)
+  )
+
+/** No row that was deleted comes back: one that is later than the deletion was written again. */
+export const checkBuried = (name: string, buried: Map<Merge.Slot, Operation>, { rows }: Content): void => {
+  for (const [slot, row] of rows) {
+    if (isSet(row)) continue
+    const deletion = buried.get(slot)
+    if (row.op_type === "delete") {
+      if (deletion === undefined || isBetter(row, deletion)) buried.set(slot, row)
+    } else if (deletion !== undefined && isBetter(deletion, row)) {
+      broken("resurrection", `${name} holds ${row.op_id} again, which ${deletion.op_id} has deleted there`)
+    }
+  }
+}
+
 /** What all operations come to. */
 const mergeOf = (operations: ReadonlyArray<Operation>): ReadonlyMap<string, Operation> => {
   const rows = new Map<string, Operation>()
@@ -84,6 +110,17 @@ export class Ledger {
     this.operations.push(operation)
   }
 
+  /** Notes what a node that has begun anew has written again, with new timestamps. */
+  addAnew(nodeId: NodeId, rows: Iterable<Operation>): void {
+    for (const row of rows) {
+      if (row.hlc.node !== nodeId || this.byHlc.has(Hlc.toText(row.hlc))) continue
+      this.add(row, true)
+      // Of what is never deleted, the one that was written first would stay, or both.
+      if (row.table !== "notes" && row.table !== "knowledge")
+        this.forget((one) => one.op_id === row.op_id && one.hlc !== row.hlc)
+    }
+  }
+
   /** What a node wrote under another name, at another time, takes the place of what it was. */
   rename(operations: ReadonlyMap<string, Operation>): void {
     for (const [index, { op_id }] of this.operations.entries()) {
@@ -108,11 +145,12 @@ export class Ledger {
  */
 export const checkSafety = (
   name: string,
-  { nodeId, state, rows }: Content,
+  content: Content,
   ledger: Ledger,
   restored: ReadonlySet<string>,
   hasLied = false
 ): void => {
+  const { nodeId, state, rows } = content
   for (const operation of ledger.operations) {
     if (restored.has(operation.hlc.node)) continue
     if (operation.hlc.node === nodeId && !VectorClock.covers(state.clock, operation.hlc))
@@ -122,6 +160,7 @@ export const checkSafety = (
       if (ledger.operations.some((other) => isLarge(other) && beats(other, operation))) continue
       // What beats it may be a part of the history that was lost.
       if (ledger.operations.some((other) => restored.has(other.hlc.node) && beats(other, operation))) continue
+      if (isGone(content, operation, ledger)) continue
       broken(
         "claims",
         `${name} claims ${operation.hlc.node} up to ${Hlc.toText({ ...VectorClock.get(state.clock, operation.hlc.node), node: operation.hlc.node })}, and holds neither ${operation.op_id} (${Hlc.toText(operation.hlc)}, ${operation.table} ${operation.row_id}) nor what beats it`
@@ -129,9 +168,16 @@ export const checkSafety = (
     }
   }
   let digest = Digest.empty
-  for (const operation of rows.values()) digest = Digest.add(digest, Digest.ofOperation(operation))
+  let live = Digest.empty
+  for (const operation of rows.values()) {
+    const fingerprint = Digest.ofOperation(operation)
+    digest = Digest.add(digest, fingerprint)
+    if (!isTombstone(operation)) live = Digest.add(live, fingerprint)
+  }
   if (Digest.toText(digest) !== Digest.toText(state.digest))
     broken("digest", `${name} keeps a digest that is not that of its rows`)
+  if (Digest.toText(live) !== Digest.toText(state.live))
+    broken("digest", `${name} keeps a digest without tombstones that is not that of its rows`)
 }
 
 /** No node remembers an origin that was only ever claimed. */
@@ -206,14 +252,17 @@ export const checkStable = (
   known: Iterable<NodeId>,
   { rows }: Content,
   others: ReadonlyArray<Content>,
-  isForgetful: (node: string) => boolean
+  isForgetful: (node: string) => boolean,
+  ledger: Ledger
 ): void => {
   if (HashMap.isEmpty(stable)) return
   const counted = new Set<string>(known)
   for (const operation of rows.values()) {
     if (!VectorClock.covers(stable, operation.hlc)) continue
-    for (const { nodeId, rows: theirs } of others) {
+    for (const { nodeId, state, rows: theirs } of others) {
       if (nodeId === undefined || !counted.has(nodeId) || isForgetful(nodeId) || holds(theirs, operation)) continue
+      // It has dropped it, or the deletion of it, while the one who takes it for stable was away.
+      if (isGone({ state, rows: theirs }, operation, ledger)) continue
       broken("stability", `${name} takes ${operation.op_id} for stable, and ${nodeId} does not hold it`)
     }
   }
@@ -241,8 +290,9 @@ export const checkRenewed = (
 }
 
 /** What a disk covers of the origins of which it has rows. Of others each node remembers what it likes. */
-const historyOf = ({ state, rows }: Content): VectorClock.VectorClock => {
-  const origins = new Set(Array.from(rows.values(), ({ hlc }) => hlc.node))
+const historyOf = ({ state, rows }: Pick<Content, "state" | "rows">): VectorClock.VectorClock => {
+  const hasCollected = !HashMap.isEmpty(state.cut.confirmed)
+  const origins = new Set([...rows.values()].flatMap((row) => (hasCollected && isTombstone(row) ? [] : [row.hlc.node])))
   return HashMap.filter(state.clock, (_, node) => origins.has(node))
 }
 
@@ -250,8 +300,10 @@ const historyOf = ({ state, rows }: Content): VectorClock.VectorClock => {
 export const areEqual = (disks: ReadonlyArray<Content>): boolean => {
   const [first, ...others] = disks
   if (first === undefined) return true
-  const digest = Digest.toText(first.state.digest)
-  if (others.some(({ state }) => Digest.toText(state.digest) !== digest)) return false
+  const hasCollected = disks.some(({ state }) => !HashMap.isEmpty(state.cut.collected))
+  const digestOf = ({ state }: Content) => Digest.toText(hasCollected ? state.live : state.digest)
+  const digest = digestOf(first)
+  if (others.some((other) => digestOf(other) !== digest)) return false
   const history = historyOf(first)
   return others.every((other) => VectorClock.compare(historyOf(other), history) === "equal")
 }
@@ -285,25 +337,30 @@ export const checkDelivered = (
   }
 }
 
+/** Whether a disk holds all that was acknowledged, or what took its place. */
+export const hasAll = (content: Content, ledger: Ledger): boolean =>
+  ledger.operations.every((operation) => holds(content.rows, operation) || isGone(content, operation, ledger))
+
 /** What must hold once everything that could be exchanged was. */
 export const checkConverged = (disks: ReadonlyArray<Content>, ledger: Ledger): void => {
   for (const [index, { state, rows }] of disks.entries()) {
     const first = disks[0]
     if (first === undefined) return
     for (const operation of ledger.operations) {
-      if (!holds(rows, operation))
+      if (!holds(rows, operation) && !isGone({ state, rows }, operation, ledger))
         broken("convergence", `node ${index} lacks ${operation.op_id} (${Hlc.toText(operation.hlc)})`)
     }
     const naive = mergeOf([...ledger.operations, ...disks.flatMap((disk) => [...disk.rows.values()])])
     for (const slot of new Set([...naive.keys(), ...rows.keys()])) {
-      if (naive.get(slot)?.op_id !== rows.get(slot)?.op_id) {
+      const isDropped = !rows.has(slot) && naive.get(slot)?.op_type === "delete"
+      if (naive.get(slot)?.op_id !== rows.get(slot)?.op_id && !isDropped) {
         broken(
           "convergence",
           `node ${index} holds ${rows.get(slot)?.op_id ?? "nothing"} in ${slot.replaceAll("\0", " ")}, where the merge of all is ${naive.get(slot)?.op_id ?? "nothing"}`
         )
       }
     }
-    const [ours, theirs] = [historyOf(first), historyOf({ nodeId: undefined, state, rows })]
+    const [ours, theirs] = [historyOf(first), historyOf({ state, rows })]
     if (VectorClock.compare(ours, theirs) !== "equal") {
       const show = (clock: VectorClock.VectorClock) => JSON.stringify(Object.fromEntries(HashMap.toEntries(clock)))
       broken("convergence", `nodes 0 and ${index} claim different histories: ${show(ours)} and ${show(theirs)}`)

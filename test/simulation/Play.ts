@@ -108,6 +108,7 @@ export const happen = Effect.fnUntraced(function* (stage: Stage, happening: Happ
       node.offset = behind === undefined ? Math.max(0, node.latest - world.now) : -behind
       node.rate = 0
       grown[happening.node] = new Set()
+      stage.buried[happening.node] = new Map()
       restored.add(node.nodeId)
       stage.forgetful.add(node.nodeId)
       stage.forgetDestroyed()
@@ -135,6 +136,11 @@ export const happen = Effect.fnUntraced(function* (stage: Stage, happening: Happ
       yield* node.stop()
       yield* stage.renew(node)
       yield* Effect.forkScoped(Effect.andThen(world.sleep(happening.downFor), stage.wake(node)))
+      return
+    }
+    case "Rejoin": {
+      const node = nodes[happening.node]
+      if (node !== undefined && node.disk.content.state.cut.isAway === true) yield* stage.rejoin([node])
       return
     }
     case "Look": {

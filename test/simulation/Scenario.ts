@@ -47,6 +47,8 @@ export type Happening =
   | { readonly _tag: "Export"; readonly node: number; readonly other: number; readonly cut: number }
   /** The hostile member tells a node something that is not so. */
   | { readonly _tag: "Lie"; readonly node: number; readonly lie: Lie; readonly seed: number }
+  /** A node that is too long away is stopped, and begins anew. */
+  | { readonly _tag: "Rejoin"; readonly node: number }
   | { readonly _tag: "OldWrite"; readonly node: number; readonly row: number }
   | { readonly _tag: "OldRestart"; readonly node: number }
   /** From now on it sends something that is no operation among those that are. */
@@ -91,6 +93,8 @@ export interface Scenario {
   readonly frame?: number
   readonly credit?: Credit
   readonly remembered?: number
+  /** How long tombstones are kept that every node has (ms); for ever, without it. */
+  readonly keep?: number
   /** Whether a member lies: until the network works again, or until the others are equal. */
   readonly hostile?: "until the end" | "for a while"
 }
@@ -108,14 +112,72 @@ const sqliteShare = 0.125
 /** Every so many seeds have a hostile member. */
 const hostileEvery = 25
 
+/** In every so many seeds tombstones are collected. */
+const collectingEvery = 10
+
 export interface Wanted {
   readonly nodes?: number | undefined
   /** A hostile member in every seed. */
   readonly hostile?: boolean | undefined
+  /** Tombstones are collected in every seed. */
+  readonly collecting?: boolean | undefined
 }
 
-export const scenarioOf = (seed: number, { nodes, hostile = seed % hostileEvery === 7 }: Wanted = {}): Scenario =>
-  hostile ? withHostile(honest(seed, { nodes })) : honest(seed, { nodes })
+export const scenarioOf = (
+  seed: number,
+  { nodes, hostile = seed % hostileEvery === 7, collecting = seed % collectingEvery === 3 }: Wanted = {}
+): Scenario => {
+  const drawn = honest(seed, { nodes })
+  return hostile ? withHostile(drawn) : collecting ? withCollecting(drawn) : drawn
+}
+
+/**
+ * The same network, in which tombstones are collected after a short while, and nodes are away for longer than that. Existing FERAL nodes keep
+ * others from collecting, and nodes with small limits from being equal: they are left out, as is what changes the identity of a node.
+ */
+const withCollecting = ({ small: _, ...scenario }: Scenario): Scenario => {
+  const { seed, nodes } = scenario
+  const random = seeded(seed ^ 0xc011)
+  const below = (end: number) => Math.floor(random() * end)
+  const keep = 60_000 + below(240_000)
+  const isPlayed = ({ happening: { _tag } }: Timed) =>
+    !["OldWrite", "OldRestart", "OldGarbage", "YearAhead", "Renew", "Import", "ClockJump"].includes(_tag)
+  const happenings = scenario.happenings.filter(isPlayed).map((timed): Timed => {
+    const { happening } = timed
+    const after = random() < 0.3 ? timed.after + below(keep) : timed.after
+    if (happening._tag === "Write") {
+      const isDelete = happening.isDelete || random() < 0.35
+      return { after, happening: { ...happening, isLarge: false, isDelete } }
+    }
+    if (happening._tag === "Restore") return { after, happening: { ...happening, behind: 0 } }
+    if (happening._tag !== "Partition") return { after, happening }
+    return { after, happening: { ...happening, side: happening.side % 2 ** nodes } }
+  })
+  const add = (happening: Happening, after: number) =>
+    happenings.splice(below(happenings.length + 1), 0, { after, happening })
+  for (let left = 2 + below(5); left > 0; left--) {
+    const node = below(nodes)
+    const kind = random() < 0.5 ? "notes" : "knowledge"
+    add({ _tag: "Write", node, kind, row: below(8), isDelete: true }, below(keep))
+  }
+  for (let left = 1 + below(3); left > 0; left--) {
+    const lasts = Math.floor(keep * (0.5 + 3 * random()))
+    if (random() < 0.5) add({ _tag: "Restart", node: below(nodes), downFor: lasts }, below(20_000))
+    else add({ _tag: "Partition", side: below(2 ** nodes), lasts }, below(20_000))
+  }
+  for (let left = below(3); left > 0; left--) add({ _tag: "Backup", node: below(nodes) }, 0)
+  for (let left = below(3); left > 0; left--) {
+    add({ _tag: "Restore", node: below(nodes), downFor: below(keep), behind: 0 }, below(keep))
+  }
+  for (let left = below(4); left > 0; left--) add({ _tag: "Rejoin", node: below(nodes) }, below(keep))
+  return {
+    ...scenario,
+    keep,
+    old: [],
+    dials: scenario.dials.filter(([from, to]) => from < nodes && to < nodes),
+    happenings: [...happenings, { after: 2 * keep + 120_000, happening: { _tag: "Cut", node: 0, other: 1 } }]
+  }
+}
 
 /**
  * The same network with a member that lies. Existing FERAL nodes, nodes with small limits and clocks that are a year ahead have promises

@@ -133,6 +133,7 @@ describe("the scenarios", () => {
       Renew: true,
       Look: true,
       Export: true,
+      Rejoin: true,
       Lie: true,
       OldWrite: true,
       OldRestart: true,

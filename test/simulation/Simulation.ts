@@ -93,10 +93,15 @@ export const simulate = (scenario: Scenario): Outcome => {
     const isDone = () =>
       small === undefined
         ? Oracle.areEqual(contents()) &&
-          contents().every(({ rows }) => ledger.operations.every((operation) => Oracle.holds(rows, operation)))
+          contents().every((content) => content.rejoining.length === 0 && Oracle.hasAll(content, ledger))
         : isDelivered()
+    let tendedAt = world.now
     while (!isDone() && world.now < deadline) {
       yield* world.sleep(5_000)
+      if (scenario.keep !== undefined && world.now > tendedAt + 300_000) {
+        tendedAt = world.now
+        yield* stage.tend
+      }
       for (const index of nodes.keys()) stage.check(index)
       yield* stage.checkStatus
       yield* stage.checkStable

@@ -18,6 +18,8 @@ import type * as Engine from "../../src/services/store/Engine.ts"
 import * as SqliteBackend from "../../src/services/store/SqliteBackend.ts"
 import * as SqliteFile from "../../src/services/store/SqliteFile.ts"
 import * as SqliteIdentity from "../../src/services/store/SqliteIdentity.ts"
+import * as CutText from "../../src/services/store/CutText.ts"
+import * as SqliteRejoin from "../../src/services/store/SqliteRejoin.ts"
 import * as SqliteRows from "../../src/services/store/SqliteRows.ts"
 import { syncFileSystem } from "../support/SyncFileSystem.ts"
 import type { Content, Disk } from "./Disk.ts"
@@ -147,6 +149,15 @@ export class SqliteDisk implements Disk {
     return disk
   }
 
+  rejoin(): SqliteDisk {
+    const disk = this.copy()
+    const incoming = join(disk.home, "incoming.db")
+    Effect.runSync(Effect.orDie(withFiles(SqliteRejoin.begin(disk.home, incoming))))
+    for (const end of ["-wal", "-shm"]) fs.rmSync(join(disk.home, `sync.db${end}`), { force: true })
+    fs.renameSync(incoming, SqliteFile.databaseIn(disk.home))
+    return disk
+  }
+
   /** Gives the node another identity, and writes anew what it wrote at a time that is still to come. Nobody may use the disk. */
   reissue(nodeId: NodeId, now: number) {
     const renewed = Effect.orDie(withFiles(SqliteIdentity.renewAs(nodeId, this.home, now)))
@@ -197,6 +208,8 @@ const nameOf = (file: string): string =>
 const isSame = (one: Content, other: Content): boolean =>
   Digest.equals(one.state.digest, other.state.digest) &&
   VectorClock.compare(one.state.clock, other.state.clock) === "equal" &&
+  CutText.toText(one.state.cut) === CutText.toText(other.state.cut) &&
+  one.rejoining.length === other.rejoining.length &&
   one.rows.size === other.rows.size
 
 const contentOf = (db: DatabaseSync): Content => {
@@ -211,6 +224,8 @@ const contentOf = (db: DatabaseSync): Content => {
       read("SELECT * FROM purged")
     )
   )
+  const isRejoining = read("SELECT 1 FROM sqlite_schema WHERE name = 'rejoin'").length > 0
+  const rejoining = isRejoining ? Effect.runSync(SqliteRows.operations(read("SELECT * FROM rejoin"))) : []
   db.exec("COMMIT")
-  return { nodeId, state, rows }
+  return { nodeId, state, rows, rejoining }
 }

@@ -2,6 +2,10 @@
  * What stands while a scenario is played: the nodes and the network between them, what was acknowledged, and how a node goes up and down.
  */
 import { Effect, HashMap } from "effect"
+import * as Cut from "../../src/core/replica/Cut.ts"
+import type { Operation } from "../../src/core/replica/Operation.ts"
+import * as VectorClock from "../../src/core/replica/VectorClock.ts"
+import { isTombstone, slotOf } from "../../src/core/replica/Merge.ts"
 import type * as Merge from "../../src/core/replica/Merge.ts"
 import { NodeId } from "../../src/core/replica/NodeId.ts"
 import * as Stability from "../../src/core/replica/Stability.ts"
@@ -24,6 +28,10 @@ export class Stage {
   readonly old: ReadonlyArray<OldNode>
   /** What was in the sets of each node that only grow. */
   readonly grown: Array<ReadonlySet<Merge.Slot>>
+  /** The deletions that each node has seen. */
+  readonly buried: Array<Map<Merge.Slot, Operation>> = []
+  /** Who has begun anew. */
+  readonly rejoined = new Set<string>()
   /** Whose disk gave way to an older one. */
   readonly restored = new Set<string>()
   /** Who has lost what was not synced, or more. */
@@ -94,11 +102,13 @@ export class Stage {
     const node = this.nodes[index]
     if (node === undefined) return
     const { content } = node.disk
+    if (this.rejoined.has(node.nodeId)) this.ledger.addAnew(node.nodeId, content.rows.values())
     Oracle.checkSafety(node.host, content, this.ledger, this.restored, this.hasLied)
     if (this.hasLied) Oracle.checkOrigins(node.host, content)
     node.noteTime()
     Oracle.checkPoison(node.host, content, node.latest)
     this.grown[index] = Oracle.checkGrowth(node.host, this.grown[index] ?? new Set(), content)
+    Oracle.checkBuried(node.host, (this.buried[index] ??= new Map()), content)
   }
 
   /**
@@ -122,7 +132,7 @@ export class Stage {
       const stability = Stability.of({ self: store.nodeId, clock, tops, acknowledgements, removed: new Set() })
       const known = [...HashMap.keys(clock), ...HashMap.keys(tops), ...acknowledgements.map(({ node }) => node)]
       const isForgetful = (node: string) => this.forgetful.has(node)
-      Oracle.checkStable(host, stability.clock, known, disk.content, contents, isForgetful)
+      Oracle.checkStable(host, stability.clock, known, disk.content, contents, isForgetful, this.ledger)
     }
   })
 
@@ -132,11 +142,72 @@ export class Stage {
    */
   forgetDestroyed(): void {
     const { contents } = this
+    const isCollected = (operation: Operation) =>
+      isTombstone(operation) && contents.some(({ state }) => VectorClock.covers(state.cut.collected, operation.hlc))
     this.ledger.forget(
       (operation) =>
-        this.restored.has(operation.hlc.node) && !contents.some(({ rows }) => Oracle.holds(rows, operation))
+        !isCollected(operation) &&
+        this.restored.has(operation.hlc.node) &&
+        !contents.some(
+          ({ rows, rejoining }) =>
+            Oracle.holds(rows, operation) ||
+            rejoining.some((one) => Oracle.holds(new Map([[slotOf(one), one]]), operation))
+        )
     )
   }
+
+  /** The nodes that show, now, that they were too long away. */
+  readonly away = Effect.gen({ self: this }, function* () {
+    const away: Array<SimulatedNode> = []
+    for (const node of this.nodes) {
+      if (node.disk.content.state.cut.isAway !== true) continue
+      const status = yield* node.status
+      if (status.some(({ last_error }) => last_error?._tag === "TooLongAway")) away.push(node)
+    }
+    return away
+  })
+
+  /** Nodes are stopped, begin anew, and come back: all of them are down before the first one is up again. */
+  readonly rejoin = (nodes: ReadonlyArray<SimulatedNode>) =>
+    Effect.gen({ self: this }, function* () {
+      for (const node of nodes) yield* node.stop()
+      for (const node of nodes) {
+        this.note(`${node.host} begins anew`)
+        yield* node.rejoin
+        const index = this.nodes.indexOf(node)
+        this.grown[index] = new Set()
+        this.buried[index] = new Map()
+        // It claims what it has written before, until that comes from the others.
+        this.restored.add(node.nodeId)
+        this.forgetful.add(node.nodeId)
+        this.rejoined.add(node.nodeId)
+      }
+      this.forgetDestroyed()
+      for (const node of nodes) yield* this.wake(node)
+    })
+
+  /**
+   * What people do who read the status. Where the network was split, and both parts have collected, one of them stays as it is: the other
+   * nodes are stopped, those that know that they were away begin anew, and the rest comes back later.
+   */
+  readonly tend = Effect.gen({ self: this }, function* () {
+    const away = yield* this.away
+    if (away.length === 0) return
+    const cutOf = ({ disk }: SimulatedNode) => disk.content.state.cut
+    const size = (node: SimulatedNode) => HashMap.size(cutOf(node).collected)
+    const [main] = [...this.nodes].sort(
+      (one, other) => Number(away.includes(one)) - Number(away.includes(other)) || size(other) - size(one)
+    )
+    if (main === undefined) return
+    const fits = (one: SimulatedNode, other: SimulatedNode) =>
+      Cut.verdict(cutOf(one), Cut.toldOf(cutOf(other)), other.nodeId) === "admitted"
+    const others = this.nodes.filter((node) => node !== main && !(fits(main, node) && fits(node, main)))
+    for (const node of others) yield* node.stop()
+    yield* this.rejoin(others.filter((node) => cutOf(node).isAway === true))
+    yield* Effect.forkScoped(
+      Effect.andThen(this.world.sleep(120_000), Effect.forEach(others, this.wake, { discard: true }))
+    )
+  })
 
   get pairs() {
     return this.hosts.flatMap((one, index) => this.hosts.slice(index + 1).map((other) => [one, other] as const))
@@ -173,6 +244,7 @@ export class Stage {
       for (const other of this.hosts) if (other !== node.host) yield* network.part(node.host, other)
       if (power !== undefined) this.forgetful.add(node.nodeId)
       if (power !== undefined) this.grown[this.nodes.indexOf(node)] = new Set()
+      if (power !== undefined) this.buried[this.nodes.indexOf(node)] = new Map()
       yield* node.kill(power)
       yield* Effect.forkScoped(Effect.andThen(this.world.sleep(downFor), this.wake(node)))
       return true

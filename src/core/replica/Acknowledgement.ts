@@ -21,6 +21,8 @@ export interface Acknowledgement {
   /** The clock at which its rows were last the same as ours, and when that was (ms); never, without a time. */
   readonly agreed: VectorClock.VectorClock
   readonly agreedAt: number | undefined
+  /** What it has confirmed of tombstones (`Cut.ts`), as it said last; none from a node that does not say. */
+  readonly confirmed?: VectorClock.VectorClock | undefined
 }
 
 /** What a session shows of its peer at one moment. */
@@ -29,6 +31,7 @@ export interface Report {
   readonly clock: VectorClock.VectorClock
   /** The clock of both, when their rows are the same. */
   readonly agreed: VectorClock.VectorClock | undefined
+  readonly confirmed?: VectorClock.VectorClock | undefined
 }
 
 /** The acknowledgements of other nodes, by node. */
@@ -40,14 +43,15 @@ export const limit = 10_000
 /** What is known of a node after a report, from what was known before. */
 export const after = (
   before: Acknowledgement | undefined,
-  { node, clock, agreed }: Report,
+  { node, clock, agreed, confirmed }: Report,
   now: number
 ): Acknowledgement => ({
   node,
   clock,
   seenAt: now,
   agreed: agreed ?? VectorClock.meet(before?.agreed ?? VectorClock.empty, clock),
-  agreedAt: agreed === undefined ? before?.agreedAt : now
+  agreedAt: agreed === undefined ? before?.agreedAt : now,
+  ...(confirmed && { confirmed })
 })
 
 /** The nodes that have acknowledged an operation, or one that wins over it. */
@@ -56,7 +60,10 @@ export const holdersOf = (acknowledgements: Iterable<Acknowledgement>, hlc: Hlc)
 
 /** Whether anything but the time is the same. */
 export const isSame = (a: Acknowledgement, b: Acknowledgement): boolean =>
-  isEqual(a.clock, b.clock) && isEqual(a.agreed, b.agreed) && (a.agreedAt === undefined) === (b.agreedAt === undefined)
+  isEqual(a.clock, b.clock) &&
+  isEqual(a.agreed, b.agreed) &&
+  isEqual(a.confirmed ?? VectorClock.empty, b.confirmed ?? VectorClock.empty) &&
+  (a.agreedAt === undefined) === (b.agreedAt === undefined)
 
 const isEqual = (a: VectorClock.VectorClock, b: VectorClock.VectorClock): boolean =>
   a === b || (HashMap.size(a) === HashMap.size(b) && VectorClock.compare(a, b) === "equal")

@@ -77,6 +77,8 @@ export interface Merged {
   readonly writes: ReadonlyMap<Slot, Operation>
   /** What has to be added to the digest. */
   readonly digest: Digest.Digest
+  /** The same without tombstones. */
+  readonly live: Digest.Digest
   /** The same for each origin that lost or gained rows, with the change of their number. */
   readonly holdings: ReadonlyMap<NodeId, { readonly rows: number; readonly digest: Digest.Digest }>
   /** How many operations claimed an HLC that another content had, and which origins issued it. */
@@ -96,6 +98,7 @@ export const mergeBatch = (current: (slot: Slot) => Operation | undefined, opera
   const writes = new Map<Slot, Operation>()
   const holdings = new Map<NodeId, { rows: number; digest: Digest.Digest }>()
   let digest = Digest.empty
+  let live = Digest.empty
   let conflicts = 0
   const conflicting = new Set<NodeId>()
   let ignored = 0
@@ -117,17 +120,19 @@ export const mergeBatch = (current: (slot: Slot) => Operation | undefined, opera
     writes.set(slot, operation)
     const fingerprint = Digest.ofOperation(operation)
     digest = Digest.add(digest, fingerprint)
+    if (!isTombstone(operation)) live = Digest.add(live, fingerprint)
     const gaining = holdingOf(holdings, operation)
     gaining.rows++
     gaining.digest = Digest.add(gaining.digest, fingerprint)
     if (held === undefined) continue
     const replaced = Digest.ofOperation(held)
     digest = Digest.subtract(digest, replaced)
+    if (!isTombstone(held)) live = Digest.subtract(live, replaced)
     const losing = holdingOf(holdings, held)
     losing.rows--
     losing.digest = Digest.subtract(losing.digest, replaced)
   }
-  return { writes, digest, holdings, conflicts, conflicting, ignored, wins }
+  return { writes, digest, live, holdings, conflicts, conflicting, ignored, wins }
 }
 
 const holdingOf = (

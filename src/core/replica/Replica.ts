@@ -2,6 +2,7 @@
  * What the session protocol needs to know about the state of a replica, as plain values.
  */
 import { HashMap, Option } from "effect"
+import type { Cut, Told } from "./Cut.ts"
 import * as Digest from "./Digest.ts"
 import type { Reading } from "./Hlc.ts"
 import type { Wins } from "./Merge.ts"
@@ -53,6 +54,12 @@ export interface Snapshot {
   readonly purges: Purges
   /** How often origins without rows were forgotten since the replica was opened. */
   readonly forgets?: number
+  /** The digest of all rows but tombstones. */
+  readonly live?: Digest.Digest
+  /** Up to where tombstones may be dropped here; none in a replica that knows of no such thing. */
+  readonly cut?: Cut
+  /** Whether tombstones that may be dropped are still here. */
+  readonly isCollecting?: boolean
 }
 
 /**
@@ -103,6 +110,8 @@ export interface Batch {
   /** What may be claimed once `operations` are held. */
   readonly through: VectorClock.VectorClock
   readonly quarantined: ReadonlyArray<Quarantined>
+  /** What the peer that sent it told of its cut, where one of the two has one. What `Cut.verdict` refuses is not taken. */
+  readonly from?: { readonly node: NodeId; readonly told: Told | undefined }
 }
 
 /** Whether the replica `self` holds operations of an origin, or held some: to take more of it makes no room scarcer. */

@@ -21,8 +21,8 @@
  *    a winner, and what holds a slot only gives way to winners.
  *
  * **What it does not say.** A node that does not count may hold what loses to `t`: one that was removed, a copy that only a third node
- * has met, a backup that is restored later, an export. One that counts may lose what it had not synced when its power failed. So to collect a tombstone that is stable is safe only
- * with a rule for what comes from there: see `docs/tombstones.md`.
+ * has met, a backup that is restored later, an export. One that counts may lose what it had not synced when its power failed. So a
+ * tombstone that is stable is collected only by the rule of `Cut.ts`.
  *
  * Sources: Wuu and Bernstein, "Efficient Solutions to the Replicated Log and Dictionary Problems" (1984); Baquero, Almeida, Shoker,
  * "Making Operation-Based CRDTs Operation-Based" (2014), for causal stability.
@@ -59,23 +59,35 @@ export interface Stability {
   readonly isOverfull: boolean
 }
 
-export const of = ({ self, clock, tops, acknowledgements, removed }: Known): Stability => {
+/** Every node that is known, this one among them. */
+export const nodesOf = ({
+  clock,
+  tops,
+  acknowledgements
+}: Pick<Known, "clock" | "tops" | "acknowledgements">): ReadonlySet<NodeId> =>
+  new Set([...HashMap.keys(clock), ...HashMap.keys(tops), ...acknowledgements.map(({ node }) => node)])
+
+/** Whether there are more nodes than can be remembered. */
+export const isOverfull = ({ acknowledgements }: Pick<Known, "acknowledgements">): boolean =>
+  acknowledgements.length >= Acknowledgement.limit
+
+export const of = (known: Known): Stability => {
+  const { self, clock, tops, acknowledgements, removed } = known
   const byNode = new Map(acknowledgements.map((acknowledgement) => [acknowledgement.node, acknowledgement]))
-  const nodes = new Set([...HashMap.keys(clock), ...HashMap.keys(tops), ...byNode.keys()])
-  const isOverfull = byNode.size >= Acknowledgement.limit
-  let stable = isOverfull ? VectorClock.empty : clock
+  const nodes = nodesOf(known)
+  let stable = isOverfull(known) ? VectorClock.empty : clock
   const waiting: Array<Waiting> = []
   for (const node of nodes) {
     if (node === self || removed.has(node)) continue
-    const known = byNode.get(node)
-    const agreed = known?.agreed ?? VectorClock.empty
+    const one = byNode.get(node)
+    const agreed = one?.agreed ?? VectorClock.empty
     stable = VectorClock.meet(stable, agreed)
     if (VectorClock.includes(agreed, clock)) continue
     const { wall } = VectorClock.get(tops, node)
-    const seenAt = Math.max(known?.seenAt ?? 0, wall)
-    waiting.push({ node, agreedAt: known?.agreedAt, seenAt: seenAt === 0 ? undefined : seenAt })
+    const seenAt = Math.max(one?.seenAt ?? 0, wall)
+    waiting.push({ node, agreedAt: one?.agreedAt, seenAt: seenAt === 0 ? undefined : seenAt })
   }
-  return { clock: stable, waiting: waiting.sort(WaitingOrder), isOverfull }
+  return { clock: stable, waiting: waiting.sort(WaitingOrder), isOverfull: isOverfull(known) }
 }
 
 const WaitingOrder: Order.Order<Waiting> = Order.combineAll([

@@ -9,19 +9,28 @@ import { isSettled, type Session } from "./SessionState.ts"
 
 /** The report of a session; none before the peer has told its clock. */
 export const reportOf = (session: Session): Report | undefined => {
-  const { phase, peer, known, heard, local } = session
+  const { phase, peer, known, heard, local, cut } = session
   if (phase !== "open" || peer === undefined) return undefined
   const isAgreed =
     heard?.isSettled === true &&
     isSettled(local) &&
     heard.digest === Digest.toText(local.digest) &&
     Coverage.isSame(session, heard.clock)
-  return { node: peer, clock: known, agreed: isAgreed ? local.clock : undefined }
+  return {
+    node: peer,
+    clock: known,
+    agreed: isAgreed ? local.clock : undefined,
+    ...(cut && { confirmed: cut.confirmed })
+  }
 }
 
 /** The report of `after`, where it may be another one than that of `before`. */
 export const news = (before: Session | undefined, after: Session): Report | undefined => {
-  const isTold = before?.phase !== after.phase || before.known !== after.known || before.heard !== after.heard
+  const isTold =
+    before?.phase !== after.phase ||
+    before.known !== after.known ||
+    before.heard !== after.heard ||
+    before.cut !== after.cut
   if (!isTold && before.local.version === after.local.version) return undefined
   const report = reportOf(after)
   return isTold || report?.agreed !== undefined ? report : undefined

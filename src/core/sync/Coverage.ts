@@ -20,6 +20,7 @@
 import { HashMap } from "effect"
 import * as Hlc from "../replica/Hlc.ts"
 import type { NodeId } from "../replica/NodeId.ts"
+import type { Told } from "../replica/Cut.ts"
 import { speaksOf, type Snapshot } from "../replica/Replica.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
 import { limits } from "./Wire.ts"
@@ -30,15 +31,28 @@ export interface Known {
   readonly known: VectorClock.VectorClock
   readonly announced: VectorClock.VectorClock
   readonly vouched: VectorClock.VectorClock
+  /** What the peer told of its cut. */
+  readonly cut?: Told | undefined
 }
 
 /** Everything that is covered here, as far as this session knows. */
 export const all = ({ local, vouched }: Pick<Known, "local" | "vouched">): VectorClock.VectorClock =>
   HashMap.isEmpty(vouched) ? local.clock : VectorClock.merge(local.clock, vouched)
 
-/** The part of `clock` that the peer is told: origins with rows, and those that one of the two has named in this session. */
-export const spoken = ({ local, known, announced }: Known, clock: VectorClock.VectorClock): VectorClock.VectorClock =>
-  HashMap.filter(clock, (_, node) => speaksOf(local, node) || HashMap.has(known, node) || HashMap.has(announced, node))
+/**
+ * The part of `clock` that the peer is told: origins with rows, and those that one of the two has named in this session. A replica that
+ * came in fresh is told all: it may have rejoined, and wants to know what was ever seen.
+ */
+export const spoken = (
+  { local, known, announced, cut }: Known,
+  clock: VectorClock.VectorClock
+): VectorClock.VectorClock =>
+  cut?.since !== undefined
+    ? clock
+    : HashMap.filter(
+        clock,
+        (_, node) => speaksOf(local, node) || HashMap.has(known, node) || HashMap.has(announced, node)
+      )
 
 /** The clock of a greeting. No side takes one of more origins than the limit; what is left out is only sent again. */
 export const told = (session: Known): VectorClock.VectorClock =>

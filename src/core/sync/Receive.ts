@@ -7,6 +7,7 @@
  * from what we claim.
  */
 import { HashMap, HashSet, Option } from "effect"
+import * as Cut from "../replica/Cut.ts"
 import * as Digest from "../replica/Digest.ts"
 import { ClockDrift, OriginsLeftOut, OverQuota, PeerSlowed, ProtocolViolation } from "./SyncFailure.ts"
 import * as Hlc from "../replica/Hlc.ts"
@@ -31,6 +32,7 @@ import {
   type Event,
   type Frame,
   type Inbound,
+  isLive,
   isSettled,
   leftOutWait,
   type Session,
@@ -190,13 +192,18 @@ export const commit = (session: Session, now: number): Step => {
   const batch: Batch = {
     operations: frames.length === 1 ? first.batch.operations : frames.flatMap(({ batch }) => batch.operations),
     through: VectorClock.before(throughOf(frames), overQuota),
-    quarantined: frames.flatMap(({ batch }) => batch.quarantined)
+    quarantined: frames.flatMap(({ batch }) => batch.quarantined),
+    ...fromPeer(session)
   }
   return [
     { ...session, inbound: { ...inbound, taken: frames.length, commitAt: undefined, overQuota } },
     [{ _tag: "Commit", batch }]
   ]
 }
+
+/** What the store has to look at again before it takes a batch. */
+const fromPeer = ({ peer, cut, local }: Session): Pick<Batch, "from"> =>
+  peer === undefined || local.cut === undefined ? {} : { from: { node: peer, told: cut } }
 
 /**
  * Has coverage written down that counted in this session alone: rows of its origin have come since, by whatever way, and the peer
@@ -359,14 +366,14 @@ const withoutEcho = (session: Session, { snapshot: { version }, hasChanged }: Co
 
 /** Tells the peer how far we are: in answer to its frame `seq`, or of our own accord. */
 export const tell = (session: Session, seq: Option.Option<number>): Step => {
-  const { local, announced, inbound } = session
+  const { local, announced, inbound, cutTold } = session
   // What does not fit in one frame is told in the next.
   const [clock = VectorClock.empty, ...more] = Wire.partsOf(
     Coverage.spoken(session, VectorClock.difference(Coverage.all(session), announced)),
     session.takes.frame - 2 * envelopeBytes
   )
   // A digest is the digest of a clock: it goes with the last part of it.
-  const digests = more.length > 0 ? { digest: Option.none(), rows: Option.none() } : digestsOf(local)
+  const digests = more.length > 0 ? { digest: Option.none(), rows: Option.none() } : digestsOf(session)
   const underWay = isMissing(session) || (Option.isSome(digests.rows) && isUnderWay(session))
   const told: Session = {
     ...session,
@@ -374,6 +381,7 @@ export const tell = (session: Session, seq: Option.Option<number>): Step => {
     isDigestDue: more.length > 0 && session.isDigestDue,
     digestTold: more.length > 0 ? undefined : Digest.toText(local.digest),
     isUnderWayTold: underWay,
+    cutTold: local.cut,
     inbound: { ...inbound, tellAt: more.length > 0 ? session.heardAt : undefined }
   }
   if (Option.isNone(seq) && HashMap.isEmpty(clock) && !session.isDigestDue)
@@ -388,7 +396,8 @@ export const tell = (session: Session, seq: Option.Option<number>): Step => {
     held: inbound.held,
     underWay,
     overQuota,
-    purged
+    purged,
+    ...(cutTold !== local.cut && session.cut !== undefined && local.cut && { cut: Cut.toldOf(local.cut) })
   })
   return [told, [{ _tag: "Send", text, operations: 0 }]]
 }
@@ -400,6 +409,7 @@ export const onAck = (session: Session, ack: Wire.Ack, now: number): Session | P
   }
   const heard: Session = {
     ...session,
+    cut: ack.cut ?? session.cut,
     outbound: {
       ...session.outbound,
       deferredOwn: Option.getOrUndefined(HashMap.get(ack.held, session.options.self)),
@@ -413,7 +423,13 @@ export const onAck = (session: Session, ack: Wire.Ack, now: number): Session | P
 /** The peer told its digest. */
 export const hear = (
   session: Session,
-  { digest, rows, underWay = false, purged = 0 }: Pick<Wire.Ack, "digest" | "rows" | "underWay" | "purged">,
+  {
+    digest,
+    rows,
+    live,
+    underWay = false,
+    purged = 0
+  }: Pick<Wire.Ack, "digest" | "rows" | "live" | "underWay" | "purged">,
   now: number
 ): Session => {
   const heard = Option.map(
@@ -421,6 +437,7 @@ export const hear = (
     (text) => ({
       clock: session.known,
       digest: text,
+      live,
       purged,
       isSettled: Option.isSome(digest),
       isUnderWay: underWay
@@ -440,9 +457,12 @@ export const hear = (
 export const compareDigest = (session: Session, now: number): Session => {
   const { heard, local } = session
   if (heard === undefined) return session.suspicion === undefined ? session : { ...session, suspicion: undefined }
-  const ours = Digest.toText(local.digest)
-  if (!Coverage.isSame(session, heard.clock)) return suspect(session, ours, heard.digest, true, now)
-  const theirs = heard.digest
+  // Where one of the two has collected tombstones, the other one may still hold them.
+  const isLiveDue = isLive(session)
+  if (isLiveDue && (heard.live === undefined || local.live === undefined)) return { ...session, suspicion: undefined }
+  const ours = Digest.toText((isLiveDue ? local.live : undefined) ?? local.digest)
+  const theirs = (isLiveDue ? heard.live : undefined) ?? heard.digest
+  if (!Coverage.isSame(session, heard.clock)) return suspect(session, ours, theirs, true, now)
   // What was purged on either side explains a difference. Where it was here, the peer is told so.
   const isPurgedHere = purgedHere(session) > 0
   if (ours === theirs || heard.purged > 0 || isPurgedHere) {
@@ -490,7 +510,8 @@ export const purgedHere = (session: Session): number => {
 /** Whether rows are known of that one of the two does not take, or not yet. */
 const isMissing = (session: Session): boolean => isLeftOut(session) || purgedHere(session) > 0
 
-const isLeftOut = ({ inbound, outbound }: Session): boolean =>
+const isLeftOut = ({ inbound, outbound, local }: Session): boolean =>
+  local.isCollecting === true ||
   inbound.stale ||
   HashMap.size(inbound.held) + HashSet.size(inbound.leftOut) + HashMap.size(inbound.overQuota) > 0 ||
   Deferral.countOf(outbound.deferral) + (inbound.deferred?.count ?? 0) > 0

@@ -11,14 +11,15 @@
  * pause after each.
  */
 import { HashMap, Option } from "effect"
+import { isTombstone } from "../replica/Merge.ts"
 import { byCodePoint } from "../replica/NodeId.ts"
 import * as Ranges from "../replica/Ranges.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
 import * as Wire from "./Wire.ts"
 import * as Coverage from "./Coverage.ts"
 import * as Deferral from "./Deferral.ts"
-import { counted, frameBytes, hasCredit } from "./Send.ts"
-import { type Action, envelopeBytes, type Repair, type Session, type Step, times } from "./SessionState.ts"
+import { counted, frameBytes, hasCredit, isCollectedThere } from "./Send.ts"
+import { type Action, envelopeBytes, isLive, type Repair, type Session, type Step, times } from "./SessionState.ts"
 
 /** What both sides name in `features` to take part. */
 export const feature = "repair"
@@ -69,11 +70,7 @@ export const work = (session: Session, now: number): Step => {
   const { repair } = session
   const [task] = repair.tasks
   if (task !== undefined) {
-    return read(
-      session,
-      { after: repair.split?.parts.at(-1)?.until ?? task.range.after, until: task.range.until },
-      false
-    )
+    return read(session, { after: repair.at ?? task.range.after, until: task.range.until }, false)
   }
   if (repair.told.length > 0) return tell(session)
   const [range] = repair.settling
@@ -86,7 +83,9 @@ export const work = (session: Session, now: number): Step => {
     activeAt: now,
     frames: 0,
     round: -1,
-    tasks: [{ range: Ranges.whole, theirs: undefined }]
+    at: undefined,
+    split: undefined,
+    tasks: [{ range: Ranges.whole, theirs: undefined, isLive: isLive(session) }]
   }
   return work({ ...session, repair: begun }, now)
 }
@@ -97,13 +96,15 @@ const read = (session: Session, range: Ranges.Range, isSettling: boolean): Step 
 }
 
 /** The peer told what it holds. */
-export const onRanges = (session: Session, { round, ranges }: Wire.Ranges, now: number): Session => {
+export const onRanges = (session: Session, { round, ranges, isLive = false }: Wire.Ranges, now: number): Session => {
   const { repair } = session
   const isFirst = round === 0
   const isTooSoon = isFirst && now < (repair.askedAt ?? -Infinity) + times.repairAgain
   const frames = isFirst ? 1 : repair.frames + 1
   if (!repair.isSpoken || isTooSoon || round > bounds.rounds || frames > bounds.frames) return session
-  const tasks = ranges.filter(({ settle }) => !settle).map((range) => ({ range: rangeOf(range), theirs: range }))
+  const tasks = ranges
+    .filter(({ settle }) => !settle)
+    .map((range) => ({ range: rangeOf(range), theirs: range, isLive }))
   const settling = ranges.filter(({ settle }) => settle).map(rangeOf)
   return {
     ...session,
@@ -132,7 +133,10 @@ export const onScanned = (
   if (session.phase !== "open" || reading?.request !== request) return [session, []]
   const repair: Repair = { ...session.repair, reading: undefined, due: now + times.slice, activeAt: now }
   if (Option.isNone(page)) {
-    return [{ ...session, repair: { ...repair, tasks: [], split: undefined, told: [], settling: [] } }, []]
+    return [
+      { ...session, repair: { ...repair, tasks: [], split: undefined, at: undefined, told: [], settling: [] } },
+      []
+    ]
   }
   return reading.isSettling
     ? send({ ...session, repair }, page.value)
@@ -143,9 +147,11 @@ export const onScanned = (
 const compare = (repair: Repair, { operations, exhausted }: Ranges.RangePage): Repair => {
   const [task, ...tasks] = repair.tasks
   if (task === undefined) return repair
-  const split = Ranges.add(repair.split ?? Ranges.split(task.range), operations)
-  if (!exhausted && operations.length > 0) return { ...repair, split }
-  const done: Repair = { ...repair, tasks, split: undefined }
+  const compared = task.isLive ? operations.filter((operation) => !isTombstone(operation)) : operations
+  const split = Ranges.add(repair.split ?? Ranges.split(task.range), compared)
+  const last = operations.at(-1)
+  if (!exhausted && last !== undefined) return { ...repair, split, at: Ranges.positionOf(last) }
+  const done: Repair = { ...repair, tasks, split: undefined, at: undefined, isTelling: task.isLive }
   const verdict: Ranges.Verdict =
     task.theirs === undefined ? { _tag: "Tell", parts: Ranges.partsOf(split) } : Ranges.compare(task.theirs, split)
   if (verdict._tag === "Equal") return done
@@ -177,7 +183,11 @@ const tell = (session: Session): Step => {
   }
   return [
     { ...session, repair: { ...repair, round, told: [] } },
-    frames.map((ranges): Action => ({ _tag: "Send", text: Wire.encodeRanges(round, ranges), operations: 0 }))
+    frames.map((ranges): Action => ({
+      _tag: "Send",
+      text: Wire.encodeRanges(round, ranges, repair.isTelling),
+      operations: 0
+    }))
   ]
 }
 
@@ -187,9 +197,10 @@ const send = (session: Session, { operations, exhausted }: Ranges.RangePage): St
   const [range, ...settling] = repair.settling
   if (range === undefined) return [session, []]
   const room = frameBytes(session) - envelopeBytes
-  const { changes, bytes, taken, tooLarge } = Wire.fill(operations, room, takes.operation)
-  const last = operations[taken - 1]
-  const isDone = last === undefined || (exhausted && taken === operations.length)
+  const wanted = operations.filter((operation) => !isCollectedThere(session, operation))
+  const { changes, bytes, taken, tooLarge } = Wire.fill(wanted, room, takes.operation)
+  const last = taken === wanted.length ? operations.at(-1) : wanted[taken - 1]
+  const isDone = last === undefined || (exhausted && taken === wanted.length)
   const left = isDone ? settling : [{ ...range, after: Ranges.positionOf(last) }, ...settling]
   const deferral = Deferral.add(outbound.deferral, tooLarge)
   const next: Session = { ...session, outbound: { ...outbound, deferral }, repair: { ...repair, settling: left } }

@@ -15,8 +15,9 @@
  */
 import { HashMap, Option } from "effect"
 import * as Hlc from "../replica/Hlc.ts"
-import type { Wins } from "../replica/Merge.ts"
+import { isTombstone, type Wins } from "../replica/Merge.ts"
 import type { NodeId } from "../replica/NodeId.ts"
+import type { Operation } from "../replica/Operation.ts"
 import {
   type Delta,
   type DeltaRequest,
@@ -133,7 +134,9 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
     return pump({ ...current, outbound: { ...current.outbound, ...allDirty(current, now), reading: undefined } }, now)
   }
   // Leave room for the envelope, which holds the claims.
-  const unsent = delta.operations.filter((operation) => !VectorClock.covers(session.known, operation.hlc))
+  const unsent = delta.operations.filter(
+    (operation) => !VectorClock.covers(session.known, operation.hlc) && !isCollectedThere(session, operation)
+  )
   const room = frameBytes(session) - envelopeBytes
   const { changes, bytes, taken, tooLarge } = Wire.fill(unsent, room, session.takes.operation)
   const [last, cut] = [unsent[taken - 1], unsent[taken]]
@@ -193,6 +196,10 @@ const tellDeferral = (session: Session): Step => {
     ]
   ]
 }
+
+/** Whether the peer has collected a tombstone: it would leave it out. */
+export const isCollectedThere = ({ cut }: Pick<Session, "cut">, operation: Operation): boolean =>
+  cut !== undefined && isTombstone(operation) && VectorClock.covers(cut.collected, operation.hlc)
 
 /** Bytes of a frame that we send: what both sides allow. */
 export const frameBytes = ({ options, takes }: Session): number => Math.min(options.maxFrameBytes, takes.frame)

@@ -6,14 +6,14 @@
  * - *opening*: the dialler sends `sync_request` with its clock and its proof of the passphrase; the server verifies it before
  *   it says anything about itself, and answers `sync_response` with its own proof, which the dialler verifies. Nothing of
  *   the memory is sent before both proofs hold.
- * - *open*: both sides run the same pump (`session/Outbound.ts`) and the same intake (`session/Inbound.ts`), for as long as
+ * - *open*: both sides run the same pump (`session/Send.ts`) and the same intake (`session/Receive.ts`), for as long as
  *   the connection lasts.
  * - *closed*: nothing happens any more.
  *
  * `step` never throws, for any event in any state. Time comes in with the events; `deadline` says when the next `Tick` is
  * wanted. Two sessions that are fed each other's frames in order end with equal clocks and equal states.
  */
-import { HashMap, HashSet, Option, Redacted, Result } from "effect"
+import { HashMap, HashSet, Option, Redacted, Result, Schema } from "effect"
 import {
   DuplicateNodeId,
   PassphraseMismatch,
@@ -23,13 +23,15 @@ import {
   ProtocolViolation,
   RateLimited,
   RowsPurged,
+  TooLongAway,
   type SessionFailure
 } from "./SyncFailure.ts"
+import * as Cut from "../replica/Cut.ts"
 import * as Digest from "../replica/Digest.ts"
 import * as Handshake from "./Handshake.ts"
 import * as Coverage from "./Coverage.ts"
 import * as Deferral from "./Deferral.ts"
-import { type NodeId, utf8Length } from "../replica/NodeId.ts"
+import { NodeId, utf8Length } from "../replica/NodeId.ts"
 import * as Receive from "./Receive.ts"
 import * as Send from "./Send.ts"
 import * as Repair from "./Repair.ts"
@@ -62,6 +64,15 @@ export const step = (session: Session, event: Event): Step => {
   if (session.phase === "closed") return [session, []]
   const [reacted, actions] = react(at(session, event.now), event)
   const next = Receive.noteArrival(reacted, event.now)
+  const isCutMoved = next.local.cut !== session.local.cut || next.cut !== session.cut
+  const away = next.phase === "open" && session.phase === "open" && isCutMoved ? tooLongAway(next) : undefined
+  // What was about to be sent or taken is left.
+  if (away !== undefined) return fail(next, "too_long_away", away)
+  // A peer that is new as well takes over the cut before it takes a row: in the next greeting.
+  const isFirst = next.local.cut?.isFilling === true && session.local.cut?.isFilling === false
+  if (next.phase === "open" && isFirst && next.cut !== undefined && HashMap.isEmpty(next.cut.confirmed)) {
+    return close(next, Wire.closeCodes.going_away, "", new PeerClosed({ code: Wire.closeCodes.going_away, reason: "" }))
+  }
   return next.peer === undefined || next.diverged === session.diverged
     ? [next, actions]
     : [next, [...actions, { _tag: "Diverged", peer: next.peer, diverged: next.diverged }]]
@@ -257,8 +268,35 @@ const told = ({ peer }: Session, { ticket, instance }: Wire.Hello): ReadonlyArra
   return actions
 }
 
-/** What the peer holds: its clock, or the hash of it. */
-const onHello = (session: Session, message: Wire.Hello, now: number): Step => {
+/** What the peer holds: its cut, and its clock or the hash of it. */
+const onHello = (before: Session, message: Wire.Hello, now: number): Step => {
+  const session = message.cut === undefined ? before : { ...before, cut: message.cut }
+  const away = session.phase === "greeting" ? tooLongAway(session) : undefined
+  if (away !== undefined) return fail(session, "too_long_away", away)
+  return andThen([session, adoption(session)], (next) => onClock(next, message, now))
+}
+
+/** What ends the session where one of the two was too long away for the other (`core/replica/Cut.ts`). */
+const tooLongAway = ({ peer, local, cut, options }: Session): TooLongAway | undefined => {
+  if (peer === undefined || local.cut === undefined) return undefined
+  const verdict = Cut.verdict(local.cut, cut, peer)
+  if (verdict === "admitted") return undefined
+  const isSelf = verdict === "self away"
+  return new TooLongAway({
+    nodeId: isSelf ? options.self : peer,
+    isSelf: isSelf || verdict === "apart",
+    isOld: verdict === "peer too old",
+    ...(verdict === "apart" && { isApart: true })
+  })
+}
+
+/** A replica that came in fresh takes over the cut of the peer, before it takes rows from it. */
+const adoption = ({ phase, local, cut }: Session): ReadonlyArray<Action> =>
+  phase === "greeting" && cut !== undefined && local.cut !== undefined && Cut.adopted(local.cut, cut) !== undefined
+    ? [{ _tag: "Adopt", told: cut }]
+    : []
+
+const onClock = (session: Session, message: Wire.Hello, now: number): Step => {
   const { clock, clockHash } = message
   if (clock === undefined) return clockHash === undefined ? withoutClock(session) : onHash(session, message, now)
   const begun = Coverage.withinLimit(session.local, VectorClock.merge(session.begun, clock))
@@ -372,10 +410,14 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number, clockHas
     ...first,
     nodeId: options.revision === 2 && !isFirst ? undefined : options.self,
     // A digest is the digest of a clock: none goes with a clock that is not ours.
-    ...(Coverage.isWhole(local, clock) ? digestsOf(local) : {}),
+    ...(Coverage.isWhole(local, clock) ? digestsOf(session) : {}),
     uncovered,
     features: options.isProbe === true ? features : [Repair.feature],
     time: now,
+    // A side that begins with its clock is of a version that knows no cut.
+    ...(phase !== "open" && options.revision === 2 && options.isProbe !== true && local.cut
+      ? { cut: Cut.toldOf(local.cut) }
+      : {}),
     ...(phase === "greeting" ? { ticket: ticketFor(session), instance: instanceOf(session, now) } : {}),
     ...(options.revision === 2 ? { takes: takesOf(options) } : {})
   }
@@ -458,6 +500,13 @@ const failureOf = (refusal: Wire.Refusal, by: string, self: string): SessionFail
   switch (reason) {
     case "invalid_passphrase":
       return new PassphraseMismatch({ by })
+    case "too_long_away":
+      return new TooLongAway({
+        nodeId: refusal.nodeId ?? self,
+        by,
+        isSelf: (refusal.nodeId ?? self) === self,
+        isOld: false
+      })
     case "removed":
       return new PeerRemoved({ nodeId: self, by })
     case "duplicate_node_id":
@@ -476,13 +525,16 @@ const failureOf = (refusal: Wire.Refusal, by: string, self: string): SessionFail
   }
 }
 
+const isNodeId = Schema.is(NodeId)
+
 /** Refuses the peer: says why, and closes. */
 const fail = (session: Session, reason: Wire.Reason, failure: SessionFailure): Step => {
   const text = Wire.encode({
     type: "sync_error",
     reason,
     message: failure.message.slice(0, Wire.limits.text),
-    retryAfter: failure._tag === "RateLimited" ? failure.retryAfterSeconds : undefined
+    retryAfter: failure._tag === "RateLimited" ? failure.retryAfterSeconds : undefined,
+    nodeId: failure._tag === "TooLongAway" && isNodeId(failure.nodeId) ? failure.nodeId : undefined
   })
   return andThen([session, [{ _tag: "Send", text, operations: 0 }]], (next) =>
     close(next, Wire.closeCodes[reason], reason, failure)
@@ -491,7 +543,12 @@ const fail = (session: Session, reason: Wire.Reason, failure: SessionFailure): S
 
 const close = (session: Session, code: number, reason: string, failure: SessionFailure | undefined): Step => [
   { ...session, phase: "closed" },
-  [{ _tag: "Close", code, reason, failure }]
+  [
+    ...(failure?._tag === "TooLongAway" && failure.isSelf && session.peer !== undefined
+      ? [{ _tag: "Away" } as const]
+      : []),
+    { _tag: "Close", code, reason, failure }
+  ]
 ]
 
 /** How a session is, for `status`. */

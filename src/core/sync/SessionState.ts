@@ -2,6 +2,7 @@
  * The state of a session, what can happen to it, and what it asks for.
  */
 import { HashMap, HashSet, Option, type Redacted } from "effect"
+import type * as Cut from "../replica/Cut.ts"
 import * as Digest from "../replica/Digest.ts"
 import type {
   ClockDrift,
@@ -16,7 +17,7 @@ import type {
 import type { Role } from "./Handshake.ts"
 import type { Reading } from "../replica/Hlc.ts"
 import type { NodeId } from "../replica/NodeId.ts"
-import type { Range, RangePage, RangeRequest, Split, Summary } from "../replica/Ranges.ts"
+import type { Position, Range, RangePage, RangeRequest, Split, Summary } from "../replica/Ranges.ts"
 import type { Batch, Delta, DeltaRequest, Holdings, Snapshot } from "../replica/Replica.ts"
 import { noHoldings } from "../replica/Replica.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
@@ -229,6 +230,8 @@ export interface Inbound {
 export interface Task {
   readonly range: Range
   readonly theirs: Summary | undefined
+  /** Whether tombstones are left out. */
+  readonly isLive: boolean
 }
 
 /** The comparison of rows with the peer; see `Repair.ts`. */
@@ -252,8 +255,11 @@ export interface Repair {
   /** Ranges to be compared, oldest first, and the rows of the first one so far. */
   readonly tasks: ReadonlyArray<Task>
   readonly split: Split | undefined
-  /** What the next message tells. */
+  /** The last row that was read of the first task. */
+  readonly at: Position | undefined
+  /** What the next message tells, and whether that is without tombstones. */
   readonly told: ReadonlyArray<ToldRange>
+  readonly isTelling: boolean
   /** Ranges whose operations the peer is to get. */
   readonly settling: ReadonlyArray<Range>
   /** The read that is under way, and what it is for. */
@@ -266,6 +272,8 @@ export interface Repair {
 export interface Heard {
   readonly clock: VectorClock.VectorClock
   readonly digest: string
+  /** The digest without tombstones, where one of the two has collected some. */
+  readonly live?: string | undefined
   /** How many of our rows the peer has purged, as far as it can tell. */
   readonly purged: number
   /** Whether the clock covers all these rows: then equal clocks mean equal digests at once. */
@@ -315,6 +323,9 @@ export interface Session {
   readonly heard: Heard | undefined
   /** What the peer holds of the origins of which it has rows beyond its clock, as its greeting told. */
   readonly uncovered: Holdings
+  /** What the peer told of its cut; none from a peer that knows no cut. And what it was told of ours. */
+  readonly cut: Cut.Told | undefined
+  readonly cutTold: Cut.Cut | undefined
   /** A difference that counts when it lasts. */
   readonly suspicion: Suspicion | undefined
   /** Whether the peer has to hear our digest, though our clock has not moved. */
@@ -384,6 +395,10 @@ export type Action =
   | { readonly _tag: "Scan"; readonly request: RangeRequest }
   /** Answer with `Committed` or `Uncommitted`. One is under way at a time. */
   | { readonly _tag: "Commit"; readonly batch: Batch }
+  /** Take over the cut of the peer, before anything that it sends. */
+  | { readonly _tag: "Adopt"; readonly told: Cut.Told }
+  /** The peer does not take us any more: we were too long away. */
+  | { readonly _tag: "Away" }
   /** The handshake is done: both sides have proved themselves. */
   | { readonly _tag: "Established"; readonly peer: NodeId }
   /** The peer, which has proved itself, gave us a ticket for the next time. */
@@ -473,6 +488,8 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
   offset: undefined,
   heard: undefined,
   uncovered: noHoldings,
+  cut: undefined,
+  cutTold: undefined,
   suspicion: undefined,
   isDigestDue: false,
   digestTold: undefined,
@@ -490,6 +507,8 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
     round: 0,
     tasks: [],
     split: undefined,
+    at: undefined,
+    isTelling: false,
     told: [],
     settling: [],
     reading: undefined,
@@ -540,7 +559,8 @@ export const withLocal = (session: Session, local: Snapshot, now: number): Sessi
     : {
         ...Coverage.remember(session, local),
         local,
-        isDigestDue: session.isDigestDue || isChangedUnderClock(session.local, local),
+        isDigestDue:
+          session.isDigestDue || isChangedUnderClock(session.local, local) || isCutNews(session.local, local),
         inbound: {
           ...session.inbound,
           tellAt: session.inbound.tellAt ?? now + times.tell,
@@ -556,8 +576,27 @@ const hasRoom = ({ inbound, local }: Session, { purges }: Snapshot): boolean =>
 const isChangedUnderClock = (before: Snapshot, after: Snapshot): boolean =>
   !Digest.equals(before.digest, after.digest) && VectorClock.includes(before.clock, after.clock)
 
+/** Whether the peer has to hear of the cut, or that all tombstones that it covers are dropped. */
+const isCutNews = (before: Snapshot, { cut, isCollecting }: Snapshot): boolean =>
+  cut !== before.cut || isCollecting !== before.isCollecting
+
+/**
+ * Whether one of the two may have dropped tombstones that the other one holds: then digests without tombstones are compared. Once both have
+ * dropped the same, tombstones that one of them lost are a difference as any other.
+ */
+export const isLive = ({ local, cut }: Pick<Session, "local" | "cut">): boolean =>
+  cut !== undefined &&
+  local.cut !== undefined &&
+  (local.isCollecting === true || VectorClock.compare(local.cut.collected, cut.collected) !== "equal")
+
+/** Whether one of the two has ever collected tombstones. */
+const hasCollected = ({ local, cut }: Pick<Session, "local" | "cut">): boolean =>
+  local.cut !== undefined &&
+  !(HashMap.isEmpty(local.cut.collected) && HashMap.isEmpty(cut?.collected ?? VectorClock.empty))
+
 /** Whether every row is covered by the clock, and nothing that it covers was removed by hand. */
-export const isSettled = ({ clock, tops, holdings, purges }: Snapshot): boolean =>
+export const isSettled = ({ clock, tops, holdings, purges, isCollecting = false }: Snapshot): boolean =>
+  !isCollecting &&
   HashMap.isEmpty(purges) &&
   HashMap.every(VectorClock.difference(tops, clock), (_, node) => !HashMap.has(holdings, node))
 
@@ -565,9 +604,13 @@ export const isSettled = ({ clock, tops, holdings, purges }: Snapshot): boolean 
  * What a message tells of our rows: the digest that belongs to our clock, or that of all rows, where there are some that the clock
  * does not cover, or some that were purged.
  */
-export const digestsOf = (local: Snapshot): Pick<Ack, "digest" | "rows"> => {
+export const digestsOf = (session: Pick<Session, "local" | "cut">): Pick<Ack, "digest" | "rows" | "live"> => {
+  const { local } = session
   const text = Option.some(Digest.toText(local.digest))
-  return isSettled(local) ? { digest: text, rows: Option.none() } : { digest: Option.none(), rows: text }
+  const live = local.live !== undefined && hasCollected(session) ? { live: Digest.toText(local.live) } : undefined
+  return isSettled(local)
+    ? { digest: text, rows: Option.none(), ...live }
+    : { digest: Option.none(), rows: text, ...live }
 }
 
 /**

@@ -17,6 +17,11 @@ export const nextSteps = {
   SelfConnection: "it can be taken out of FERAL_SYNC_PEERS",
   PeerTimeout: "check the network between the two, and that the node there is alive",
   PeerRemoved: "if that was not meant, run feral-sync peers readmit with its id",
+  TooLongAway: "stop this node, run feral-sync rejoin, and start it again",
+  ApartTooLong: "stop the nodes of one side, run feral-sync rejoin on them, and start them again",
+  TooLongAwayThere: "run feral-sync rejoin on that node",
+  CollectedForLegacy: "update it to feral-sync, with an empty data directory",
+  TooOldForCut: "update feral-sync on that node",
   PassphraseMismatch: "make FERAL_SYNC_PASSPHRASE the same on both nodes; one where it is not set made its own",
   RateLimited: "make FERAL_SYNC_PASSPHRASE the same on all nodes; the connection is then made by itself",
   AskedToWait: "the node tries again by itself; if this goes on, compare FERAL_SYNC_PASSPHRASE on both nodes",
@@ -255,6 +260,37 @@ export class PeerRemoved extends Schema.TaggedError<PeerRemoved>()("PeerRemoved"
   override readonly message = messageOf(this)
 }
 
+/**
+ * A node was too long away: the other one has dropped tombstones that this one never saw, and its rows could bring back what was deleted.
+ * `by` is the node that said so, where it was not found out here.
+ */
+export class TooLongAway extends Schema.TaggedError<TooLongAway>()("TooLongAway", {
+  nodeId: Schema.String,
+  isSelf: Schema.Boolean,
+  /** Whether both have dropped what the other one never saw: one of the two is enough. */
+  isApart: Schema.optionalKey(Schema.Literal(true)),
+  /** Whether the version of that node cannot tell. */
+  isOld: Schema.Boolean,
+  by: Schema.optionalKey(Schema.String)
+}) {
+  readonly problem = `${saidBy(this)}${awayOf(this)}`
+  readonly nextStep = this.isOld
+    ? nextSteps.TooOldForCut
+    : this.isApart === true
+      ? nextSteps.ApartTooLong
+      : this.isSelf
+        ? nextSteps.TooLongAway
+        : nextSteps.TooLongAwayThere
+  override readonly message = messageOf(this)
+}
+
+const awayOf = ({ nodeId, isSelf, isApart, isOld }: Pick<TooLongAway, "nodeId" | "isSelf" | "isApart" | "isOld">) => {
+  if (isOld) return `deletions were collected, and the version of ${nodeId} is too old for that`
+  if (isApart === true) return `this node and ${nodeId} were apart while both collected deletions`
+  const node = isSelf ? `this node (${nodeId})` : `the node ${nodeId}`
+  return `${node} was away while deletions were collected, and could bring back deleted rows`
+}
+
 /** Two nodes claim one identity. `by` is the node that said so, where it was not found out here. */
 export class DuplicateNodeId extends Schema.TaggedError<DuplicateNodeId>()("DuplicateNodeId", {
   nodeId: Schema.String,
@@ -365,6 +401,7 @@ export type SessionFailure =
   | PassphraseUnset
   | DuplicateNodeId
   | PeerRemoved
+  | TooLongAway
   | SelfConnection
   | PeerTimeout
   | LegacyRefused

@@ -6,6 +6,7 @@
  * the reason, beside the others. Keys that this version does not know are ignored.
  */
 import { HashMap, Option, Result, Schema } from "effect"
+import type * as Cut from "../replica/Cut.ts"
 import * as Digest from "../replica/Digest.ts"
 import { ProtocolViolation } from "./SyncFailure.ts"
 import type { Reading } from "../replica/Hlc.ts"
@@ -49,6 +50,7 @@ export const closeCodes = {
   duplicate_node_id: 4409,
   duplicate_connection: 4410,
   too_large: 4413,
+  too_long_away: 4411,
   timeout: 4408,
   rate_limited: 4429
 } as const
@@ -90,6 +92,10 @@ export interface Hello {
   readonly ticket?: string | undefined
   /** Which run of the sender's store this is, and how long it has lasted (ms); see `Instances.ts`. */
   readonly instance?: { readonly id: string; readonly age: number } | undefined
+  /** The digest of all rows but tombstones, where some were collected. */
+  readonly live?: string | undefined
+  /** Up to where the sender drops tombstones; see `core/replica/Cut.ts`. */
+  readonly cut?: Cut.Told | undefined
   /** The sender's wall time in ms. */
   readonly time: number
 }
@@ -132,6 +138,9 @@ export interface Ack {
   readonly overQuota?: VectorClock.VectorClock
   /** How many rows of the receiver the sender has purged, where that is all in which they differ. */
   readonly purged?: number
+  /** As in a greeting. */
+  readonly live?: string | undefined
+  readonly cut?: Cut.Told | undefined
 }
 
 /** What the sender holds in some ranges of rows. Only for peers that name the feature `repair`. */
@@ -140,6 +149,8 @@ export interface Ranges {
   /** Counts the messages of a dialogue, from 0. */
   readonly round: number
   readonly ranges: ReadonlyArray<ToldRange>
+  /** Whether tombstones are left out. */
+  readonly isLive?: boolean
 }
 
 /** A range; when it is settled, each side sends what it has of it, and nothing more is said about it. */
@@ -161,6 +172,8 @@ export interface Refusal {
   readonly message: string
   /** With `rate_limited`: when another try may be made, in seconds from now. */
   readonly retryAfter?: number | undefined
+  /** With `too_long_away`: the node that has to rejoin. */
+  readonly nodeId?: NodeId | undefined
 }
 
 export type Message = Hello | Data | Ack | Ranges | Deferred | Refusal
@@ -171,6 +184,13 @@ const ClockRecord = Schema.Record(Schema.String, Schema.String)
 const DigestText = Schema.String.check(Schema.isPattern(/^[0-9a-f]{16}$/))
 /** By origin: the number of its rows, and their digest. */
 const HoldingsRecord = Schema.Record(NodeId, Schema.Tuple([Schema.Natural, DigestText]))
+
+const CutWire = Schema.Struct({
+  confirmed: ClockRecord,
+  collected: ClockRecord,
+  since: Schema.optionalKey(Schema.Natural),
+  filling: Schema.optionalKey(Schema.Boolean)
+})
 
 const HelloWire = Schema.Struct({
   type: Schema.Literals(["sync_request", "sync_response"]),
@@ -186,6 +206,8 @@ const HelloWire = Schema.Struct({
   features: Schema.optionalKey(Schema.Array(ShortText).check(Schema.isMaxLength(limits.features))),
   ticket: Schema.optionalKey(ShortText),
   instance: Schema.optionalKey(Schema.Struct({ id: ShortText, age: Schema.Natural })),
+  live: Schema.optionalKey(DigestText),
+  cut: Schema.optionalKey(CutWire),
   time: Schema.optionalKey(Schema.Finite)
 })
 const DataWire = Schema.Struct({
@@ -205,12 +227,15 @@ const AckWire = Schema.Struct({
   held: Schema.optionalKey(ClockRecord),
   under_way: Schema.optionalKey(Schema.Boolean),
   over_quota: Schema.optionalKey(ClockRecord),
-  purged: Schema.optionalKey(Schema.Natural)
+  purged: Schema.optionalKey(Schema.Natural),
+  live: Schema.optionalKey(DigestText),
+  cut: Schema.optionalKey(CutWire)
 })
 const PositionWire = Schema.Tuple([ShortText, ShortText, ShortText])
 const RangesWire = Schema.Struct({
   type: Schema.Literal("sync_ranges"),
   round: Schema.Natural,
+  live: Schema.optionalKey(Schema.Boolean),
   ranges: Schema.Array(
     Schema.Struct({
       after: Schema.optionalKey(PositionWire),
@@ -232,7 +257,8 @@ const RefusalWire = Schema.Struct({
   type: Schema.Literal("sync_error"),
   reason: Schema.optionalKey(ShortText),
   message: Schema.optionalKey(ShortText),
-  retry_after: Schema.optionalKey(Schema.Natural)
+  retry_after: Schema.optionalKey(Schema.Natural),
+  node_id: Schema.optionalKey(NodeId)
 })
 const MessageWire = Schema.Union([HelloWire, DataWire, AckWire, RangesWire, DeferredWire, RefusalWire])
 type MessageWire = typeof MessageWire.Type
@@ -258,8 +284,11 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
     case "sync_request":
     case "sync_response":
       return Result.map(
-        wire.vector_clock === undefined ? Result.succeed(undefined) : readClock(wire.vector_clock),
-        (clock) => ({
+        Result.all([
+          wire.vector_clock === undefined ? Result.succeed(undefined) : readClock(wire.vector_clock),
+          readCut(wire.cut)
+        ]),
+        ([clock, cut]) => ({
           type: wire.type,
           nodeId: wire.node_id,
           clock,
@@ -277,6 +306,8 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
           features: wire.features ?? [],
           ticket: wire.ticket,
           instance: wire.instance,
+          ...(wire.live !== undefined && { live: wire.live }),
+          ...(cut && { cut }),
           time: wire.time ?? 0
         })
       )
@@ -290,20 +321,26 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
         ...readChanges(wire.changes)
       }))
     case "sync_ack":
-      return Result.flatMap(readClock(wire.vector_clock), (clock) =>
-        Result.flatMap(readClock(wire.held ?? {}), (held) =>
-          Result.map(readClock(wire.over_quota ?? {}), (overQuota) => ({
-            type: wire.type,
-            seq: Option.fromUndefinedOr(wire.seq),
-            clock,
-            digest: Option.fromUndefinedOr(wire.digest),
-            rows: Option.fromUndefinedOr(wire.rows),
-            held,
-            underWay: wire.under_way ?? false,
-            overQuota,
-            purged: wire.purged ?? 0
-          }))
-        )
+      return Result.map(
+        Result.all([
+          readClock(wire.vector_clock),
+          readClock(wire.held ?? {}),
+          readClock(wire.over_quota ?? {}),
+          readCut(wire.cut)
+        ]),
+        ([clock, held, overQuota, cut]) => ({
+          type: wire.type,
+          seq: Option.fromUndefinedOr(wire.seq),
+          clock,
+          digest: Option.fromUndefinedOr(wire.digest),
+          rows: Option.fromUndefinedOr(wire.rows),
+          held,
+          underWay: wire.under_way ?? false,
+          overQuota,
+          purged: wire.purged ?? 0,
+          ...(wire.live !== undefined && { live: wire.live }),
+          ...(cut && { cut })
+        })
       )
     case "sync_deferred":
       return Result.succeed(wire)
@@ -311,6 +348,7 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
       return Result.succeed({
         type: wire.type,
         round: wire.round,
+        ...(wire.live === true && { isLive: true }),
         ranges: wire.ranges.map(({ after, until, count, digest, settle = false }) => ({
           after: after && position(after),
           until: until && position(until),
@@ -324,7 +362,8 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
         type: wire.type,
         reason: wire.reason ?? "",
         message: wire.message ?? "",
-        ...(wire.retry_after === undefined ? {} : { retryAfter: wire.retry_after })
+        ...(wire.retry_after === undefined ? {} : { retryAfter: wire.retry_after }),
+        ...(wire.node_id === undefined ? {} : { nodeId: wire.node_id })
       })
   }
 }
@@ -336,6 +375,19 @@ const readClock = (record: typeof ClockRecord.Type): Result.Result<VectorClock.V
     ? Result.fail(violation(`a clock of more than ${limits.origins} origins`))
     : Result.mapError(VectorClock.fromRecord(record, isNodeId), (key) =>
         violation(`a clock entry is not valid: ${key.slice(0, 200)}`)
+      )
+
+const readCut = (wire: typeof CutWire.Type | undefined): Result.Result<Cut.Told | undefined, ProtocolViolation> =>
+  wire === undefined
+    ? Result.succeed(undefined)
+    : Result.map(
+        Result.all([readClock(wire.confirmed), readClock(wire.collected)]),
+        ([confirmed, collected]): Cut.Told => ({
+          confirmed,
+          collected,
+          since: wire.since,
+          isFilling: wire.filling === true
+        })
       )
 
 const readChanges = (changes: ReadonlyArray<unknown>): Pick<Data, "operations" | "malformed"> => {
@@ -368,6 +420,8 @@ export const encode = (message: Message): string => {
         ...(message.clock === undefined && message.features.length === 0 ? {} : { features: message.features }),
         ticket: message.ticket,
         instance: message.instance,
+        live: message.live,
+        cut: message.cut && cutToWire(message.cut),
         ...(message.time === 0 ? {} : { time: message.time })
       })
     case "sync_data":
@@ -384,21 +438,31 @@ export const encode = (message: Message): string => {
         ...(message.overQuota === undefined || HashMap.isEmpty(message.overQuota)
           ? {}
           : { over_quota: VectorClock.toRecord(message.overQuota) }),
-        ...(message.purged === undefined || message.purged === 0 ? {} : { purged: message.purged })
+        ...(message.purged === undefined || message.purged === 0 ? {} : { purged: message.purged }),
+        live: message.live,
+        cut: message.cut && cutToWire(message.cut)
       })
     case "sync_deferred":
       return JSON.stringify(message)
     case "sync_ranges":
-      return encodeRanges(message.round, message.ranges.map(rangeToWire))
+      return encodeRanges(message.round, message.ranges.map(rangeToWire), message.isLive)
     case "sync_error":
       return JSON.stringify({
         type: message.type,
         reason: message.reason,
         message: message.message,
-        retry_after: message.retryAfter
+        retry_after: message.retryAfter,
+        node_id: message.nodeId
       })
   }
 }
+
+const cutToWire = ({ confirmed, collected, since, isFilling }: Cut.Told) => ({
+  confirmed: VectorClock.toRecord(confirmed),
+  collected: VectorClock.toRecord(collected),
+  ...(since === undefined ? {} : { since: Math.floor(since) }),
+  ...(isFilling ? { filling: true } : {})
+})
 
 const holdingsToWire = (holdings: Holdings) =>
   Object.fromEntries(
@@ -426,8 +490,8 @@ export const rangeToWire = ({ after, until, count, digest, settle }: ToldRange):
 const positionToWire = ({ table, row_id, twin }: Position) => [table, row_id, twin]
 
 /** A `sync_ranges` frame around ranges that are texts already. */
-export const encodeRanges = (round: number, ranges: ReadonlyArray<string>): string =>
-  `{"type":"sync_ranges","round":${round},"ranges":[${ranges.join(",")}]}`
+export const encodeRanges = (round: number, ranges: ReadonlyArray<string>, isLive = false): string =>
+  `{"type":"sync_ranges","round":${round},${isLive ? '"live":true,' : ""}"ranges":[${ranges.join(",")}]}`
 
 /**
  * The operations that fit into a frame of about `maxBytes` bytes, as texts: a leading part, and at least one of them however

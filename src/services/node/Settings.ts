@@ -40,6 +40,8 @@ export interface Settings {
   /** Bytes that are taken from one network address in a second over a long time, 0 for any number, and at once. */
   readonly maxPeerRateBytes: number
   readonly maxPeerBurstBytes: number
+  /** How long tombstones are kept that every node has (ms); for ever, without it. */
+  readonly tombstoneMs?: number | undefined
   readonly apiPort: number
   readonly log: "pretty" | "json"
   readonly logLevel: "debug" | "info" | "warn" | "error"

@@ -110,10 +110,15 @@ export interface PeerLimits extends Schema.Schema.Type<typeof PeerLimits> {}
 /**
  * The rows that are kept to say that something was deleted. `stable`: every other node that counts has them (`core/replica/Stability.ts`).
  * `waiting_for` are nodes that have not agreed to all that this node claims; of very many, the first. Times are in Unix seconds.
+ * `collected` is how many were dropped here, `keep_days` how long one is kept that every node has: for ever, when it is null.
+ * `not_confirmed_by` are nodes that have not confirmed what this one would drop: on those, too, collecting has to be switched on.
  */
 export const Tombstones = Schema.Struct({
   held: Schema.Natural,
   stable: Schema.Natural,
+  collected: Schema.optionalKey(Schema.Natural),
+  keep_days: Schema.optionalKey(Schema.NullOr(Schema.Finite)),
+  not_confirmed_by: Schema.optionalKey(Schema.Array(Schema.String)),
   waiting: Schema.Natural,
   waiting_for: Schema.Array(
     Schema.Struct({

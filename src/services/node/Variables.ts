@@ -44,6 +44,7 @@ export const variables = [
   "FERAL_SYNC_MAX_OPAQUE_ORIGIN_BYTES",
   "FERAL_SYNC_MAX_PEER_RATE_BYTES",
   "FERAL_SYNC_MAX_PEER_BURST_BYTES",
+  "FERAL_SYNC_TOMBSTONE_DAYS",
   "FERAL_SYNC_API_PORT",
   "FERAL_SYNC_LOG",
   "FERAL_SYNC_LOG_LEVEL"
@@ -178,6 +179,7 @@ export const parse = ({
     maxOpaqueOriginBytes: read("FERAL_SYNC_MAX_OPAQUE_ORIGIN_BYTES", byDefault.maxOpaqueOriginBytes, integer(0)),
     maxPeerRateBytes: read("FERAL_SYNC_MAX_PEER_RATE_BYTES", byDefault.maxPeerRateBytes, integer(0)),
     maxPeerBurstBytes: read("FERAL_SYNC_MAX_PEER_BURST_BYTES", byDefault.maxPeerBurstBytes, integer(1024 * 1024)),
+    tombstoneMs: read("FERAL_SYNC_TOMBSTONE_DAYS", byDefault.tombstoneMs, days),
     apiPort: read("FERAL_SYNC_API_PORT", byDefault.apiPort, port),
     log: read("FERAL_SYNC_LOG", byDefault.log, oneOf("pretty", "json")),
     logLevel: read("FERAL_SYNC_LOG_LEVEL", byDefault.logLevel, oneOf("debug", "info", "warn", "error"))
@@ -274,6 +276,8 @@ const integer =
       ? Result.succeed(value)
       : Result.fail(`${quote(text)} is not a whole number ${range}`)
   }
+
+const days = (text: string) => Result.map(integer(1, 3_650)(text), (count) => count * 86_400_000)
 
 const port = (text: string) =>
   /^\d{1,5}$/.test(text) && Number(text) <= 65_535

@@ -2,7 +2,7 @@
  * What goes on over one connection, from the first frame to the last: a session with a node of ours, or an exchange with an
  * existing FERAL node. Keeps the table of who is connected up to date.
  */
-import { Context, Effect, Option, Redacted, Stream } from "effect"
+import { Context, Effect, HashMap, Option, Redacted, Stream } from "effect"
 import { formatAddress } from "../../core/peers/Address.ts"
 import { FrameTooLarge, nextSteps, PeerClosed, SelfConnection } from "../../core/sync/SyncFailure.ts"
 import * as Handshake from "../../core/sync/Handshake.ts"
@@ -267,6 +267,9 @@ export const make = Effect.fnUntraced(function* (
         ? V1Policy.refusalOfComer(rules, connection.tls, remote)
         : V1Policy.refusalOfDialled(rules, connection.tls, connection.remote)
     if (refusal !== undefined) return yield* refusal
+    // It never tells what it holds: it could bring back what was deleted.
+    const { cut } = yield* store.snapshot
+    if (cut !== undefined && !HashMap.isEmpty(cut.collected)) return yield* V1Policy.refusalAfterCollection(remote)
     // An exchange has no way to wait: the next one is put off.
     if (shares.waitOf(connection.remote, yield* clock.now) > 0) {
       return yield* new PeerClosed({ code: closeCodes.rate_limited, reason: nextSteps.PeerSlowed, byUs: true })

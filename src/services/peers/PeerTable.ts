@@ -9,7 +9,8 @@ import {
   type DuplicateNodeId,
   nextSteps,
   PeerSlowed,
-  PeerTimeout } from "../../core/sync/SyncFailure.ts"
+  PeerTimeout
+} from "../../core/sync/SyncFailure.ts"
 import * as Instances from "../../core/peers/Instances.ts"
 import type { Memory, Remembered } from "../../core/sync/v1/V1Exchange.ts"
 import type { TooLarge } from "../../core/sync/v1/V1Memory.ts"

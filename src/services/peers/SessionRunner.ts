@@ -201,6 +201,12 @@ export const start = Effect.fnUntraced(function* <S>(
         case "Established":
           yield* host.established(action.peer)
           break
+        case "Adopt":
+          yield* store.adopt(action.told)
+          break
+        case "Away":
+          yield* store.noteAway
+          break
         case "Ticketed":
           yield* host.ticketed?.(action.peer, action.ticket) ?? Effect.void
           break

@@ -23,6 +23,7 @@ import {
   type TlsHandshakeFailed
 } from "../node/NodeFailure.ts"
 import type { Passphrase } from "../node/Passphrase.ts"
+import * as Collector from "./Collector.ts"
 import * as Comparison from "./Comparison.ts"
 import * as Conversation from "./Conversation.ts"
 import { dial } from "./Dial.ts"
@@ -240,6 +241,21 @@ const make = Effect.fnUntraced(function* () {
     Effect.andThen(Effect.sleep("5 seconds")),
     Effect.andThen(FiberMap.clear(dials)),
     guarded("damage"),
+    Effect.forkScoped
+  )
+  yield* Collector.run({
+    keepMs: settings.tombstoneMs,
+    removed: Ref.get(removed),
+    connected: Effect.sync(
+      () =>
+        new Set(
+          Array.from(table.entries.values(), ({ running }) => running.view().peer).filter((id) => id !== undefined)
+        )
+    )
+  }).pipe(
+    Effect.provideService(Store, store),
+    Effect.provideService(Clock, clock),
+    guarded("collector"),
     Effect.forkScoped
   )
   // Sessions of form 2 listen to the store themselves. For the others, many writes make one call.

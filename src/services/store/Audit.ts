@@ -8,6 +8,7 @@ import { HashMap } from "effect"
 import * as Digest from "../../core/replica/Digest.ts"
 import * as Hlc from "../../core/replica/Hlc.ts"
 import * as Kind from "../../core/replica/Kind.ts"
+import * as Merge from "../../core/replica/Merge.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Operation } from "../../core/replica/Operation.ts"
 import * as Replica from "../../core/replica/Replica.ts"
@@ -21,6 +22,7 @@ export interface Audit {
   readonly at: Ranges.Position | undefined
   readonly rows: number
   readonly digest: Digest.Digest
+  readonly live: Digest.Digest
   readonly counts: StoreState.State["counts"]
   /** The greatest reading of each origin among the rows. */
   readonly tops: VectorClock.VectorClock
@@ -32,6 +34,7 @@ export const begin: Audit = {
   at: undefined,
   rows: 0,
   digest: Digest.empty,
+  live: Digest.empty,
   counts: StoreState.empty.counts,
   tops: VectorClock.empty,
   holdings: Replica.noHoldings,
@@ -63,6 +66,7 @@ export const correct = (
   if (!Digest.equals(audit.digest, kept.digest)) {
     wrong.push(`the kept digest was ${Digest.toText(kept.digest)}, that of the rows is ${Digest.toText(audit.digest)}`)
   }
+  if (!Digest.equals(audit.live, kept.live)) wrong.push("the kept digest without tombstones was not that of the rows")
   if (Kind.countNames.some((name) => counts[name] !== kept.counts[name]))
     wrong.push("the kept counts were not those of the rows")
   const higher = VectorClock.difference(audit.tops, kept.tops)
@@ -88,7 +92,9 @@ export const correct = (
       holdings: audit.holdings,
       counts,
       opaque: audit.opaque,
-      purges: kept.purges
+      purges: kept.purges,
+      live: audit.live,
+      cut: kept.cut
     },
     wrong,
     moved
@@ -102,11 +108,12 @@ const differing = (a: Replica.Holdings, b: Replica.Holdings): ReadonlyArray<Node
   )
 
 const sum = (audit: Audit, writes: ReadonlyArray<Operation>, replaced: ReadonlyArray<Operation>): Audit => {
-  let { digest, tops } = audit
+  let { digest, live, tops } = audit
   const changes: Array<readonly [NodeId, Replica.Holding]> = []
   for (const operation of writes) {
     const fingerprint = Digest.ofOperation(operation)
     digest = Digest.add(digest, fingerprint)
+    if (!Merge.isTombstone(operation)) live = Digest.add(live, fingerprint)
     const { node, wall, counter } = operation.hlc
     tops = VectorClock.advance(tops, node, { wall, counter })
     changes.push([node, { rows: 1, digest: fingerprint }])
@@ -114,12 +121,14 @@ const sum = (audit: Audit, writes: ReadonlyArray<Operation>, replaced: ReadonlyA
   for (const operation of replaced) {
     const fingerprint = Digest.ofOperation(operation)
     digest = Digest.subtract(digest, fingerprint)
+    if (!Merge.isTombstone(operation)) live = Digest.subtract(live, fingerprint)
     changes.push([operation.hlc.node, { rows: -1, digest: Digest.subtract(Digest.empty, fingerprint) }])
   }
   return {
     ...audit,
     rows: audit.rows + writes.length - replaced.length,
     digest,
+    live,
     tops,
     holdings: Replica.addHoldings(audit.holdings, changes),
     counts: StoreState.recount(audit.counts, writes, replaced, 0),

@@ -18,6 +18,11 @@ import type { Commit, Held, State } from "./StoreState.ts"
 /** A slot that a commit takes for free is not: nothing was written. */
 export class SlotTaken extends Data.TaggedError("SlotTaken") {}
 
+export interface Rejoining {
+  read(from: number, most: number): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
+  readonly clear: Effect.Effect<void, StoreUnavailable>
+}
+
 export interface Backend {
   readonly nodeId: NodeId
   /** The state that was committed last when the backend was opened. */
@@ -51,6 +56,12 @@ export interface Backend {
   acknowledge(news: ReadonlyArray<Acknowledgement>): Effect.Effect<void, StoreUnavailable>
   /** How many tombstones a clock covers. */
   tombstones(covered: VectorClock): Effect.Effect<number, StoreUnavailable>
+  /** The last tombstone of each origin that a clock covers. */
+  lastTombstones(covered: VectorClock): Effect.Effect<VectorClock, StoreUnavailable>
+  /** Some of the tombstones that a clock covers, at most `most`. */
+  someTombstones(covered: VectorClock, most: number): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
+  /** What waits to be written anew by a node that rejoined, where there is such (`SqliteRejoin.ts`): read from an index on, and removed. */
+  readonly rejoining?: Rejoining | undefined
   backup(file: string): Effect.Effect<void, StoreUnavailable>
   /** What is to be done in the background while the store is open. */
   readonly upkeep: Effect.Effect<void, StoreUnavailable>

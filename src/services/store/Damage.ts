@@ -53,6 +53,8 @@ export const watched = (backend: Backend, { watch }: Damage): Backend => ({
   quarantine: watch(backend.quarantine),
   acknowledge: (news) => watch(backend.acknowledge(news)),
   tombstones: (covered) => watch(backend.tombstones(covered)),
+  lastTombstones: (covered) => watch(backend.lastTombstones(covered)),
+  someTombstones: (covered, most) => watch(backend.someTombstones(covered, most)),
   damage: watch(
     Effect.tap(backend.damage, (problems) =>
       problems.length === 0

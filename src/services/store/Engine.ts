@@ -8,8 +8,10 @@
  * - A commit is published after it is made, in the order of versions, each version once.
  */
 import { Effect, HashMap, PubSub, Random, Semaphore, Stream } from "effect"
+import * as Cut from "../../core/replica/Cut.ts"
 import * as Hlc from "../../core/replica/Hlc.ts"
-import { ruleOf } from "../../core/replica/Merge.ts"
+import type * as Acknowledgement from "../../core/replica/Acknowledgement.ts"
+import * as Merge from "../../core/replica/Merge.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import * as Oddities from "../../core/sync/Oddities.ts"
 import type { Kind, Operation } from "../../core/replica/Operation.ts"
@@ -19,10 +21,10 @@ import * as VectorClock from "../../core/replica/VectorClock.ts"
 import * as Wire from "../../core/sync/Wire.ts"
 import { Clock } from "../node/HlcClock.ts"
 import { KindUnknown, StoreUnavailable } from "../node/NodeFailure.ts"
-import type { Applied, Audited, Batch, Change, Delta, DeltaRequest, Draft, Snapshot, Store } from "./Store.ts"
+import type { Applied, Audited, Batch, Change, Delta, DeltaRequest, Draft, Policy, Snapshot, Store } from "./Store.ts"
 import * as Acknowledged from "./Acknowledged.ts"
 import * as Audit from "./Audit.ts"
-import type { Backend } from "./Backend.ts"
+import type { Backend, Rejoining } from "./Backend.ts"
 import { sizeOf } from "./Sizes.ts"
 import * as Damage from "./Damage.ts"
 import * as Opaque from "./Opaque.ts"
@@ -35,6 +37,9 @@ const publishedCommits = 1_024
 
 /** How far clocks may be ahead where nothing is configured (ms). */
 const usualDriftMs = 300_000
+
+/** Tombstones that one step drops. */
+const dropped = 500
 
 /** What an audit reads at a time, between which others read and write. */
 const audited = { maxBytes: 1024 * 1024, maxOperations: 500 } as const
@@ -60,7 +65,7 @@ export interface Options {
   readonly quota?: Opaque.Quota | undefined
 }
 
-const hasRule = (kind: Kind): boolean => ruleOf(kind) !== "opaque"
+const hasRule = (kind: Kind): boolean => Merge.ruleOf(kind) !== "opaque"
 
 /** How far a purge has come: among the rows of a kind, or in the history of an origin. */
 type Place = Position | Hlc.Hlc
@@ -78,6 +83,11 @@ export const make = Effect.fnUntraced(function* (
 ) {
   const clock = yield* Clock
   const damage = yield* Damage.make
+  /** A replica without rows holds nothing that is older than now. */
+  const begun = (before: StoreState.State) =>
+    HashMap.isEmpty(before.holdings) && HashMap.isEmpty(before.cut.confirmed)
+      ? Effect.map(clock.now, (since): StoreState.State => ({ ...before, cut: { ...before.cut, since } }))
+      : Effect.succeed(before)
   const backend = Damage.watched(given, damage)
   yield* Effect.forkScoped(Effect.ignore(backend.upkeep))
   const acknowledged = yield* Acknowledged.make(backend)
@@ -87,11 +97,15 @@ export const make = Effect.fnUntraced(function* (
   const { nodeId } = backend
   const auditing = yield* Semaphore.make(1)
   const purging = yield* Semaphore.make(1)
+  const collecting = yield* Semaphore.make(1)
   let version = 0
   let forgets = 0
   // What the file says of origins that never were leaves it with the first commit.
   let unfounded = StoreState.unfounded(backend.opened, nodeId)
-  let state = StoreState.forget(StoreState.withoutOutdated(backend.opened), unfounded)
+  let state = yield* begun(StoreState.forget(StoreState.withoutOutdated(backend.opened), unfounded))
+  /** Whether tombstones may be here that the cut covers. */
+  let isCollecting = !HashMap.isEmpty(state.cut.collected)
+  const openedAt = state.cut.isRejoined === true ? Hlc.zero : VectorClock.get(state.clock, nodeId)
   /** The first operation of each origin that the quota keeps out, as far as it was seen since the start or the last purge. */
   let overQuota = VectorClock.empty
   let audit: Audit.Audit | undefined
@@ -110,7 +124,10 @@ export const make = Effect.fnUntraced(function* (
     digest: state.digest,
     holdings: state.holdings,
     purges: state.purges,
-    forgets
+    forgets,
+    live: state.live,
+    cut: state.cut,
+    isCollecting
   })
 
   /**
@@ -133,7 +150,7 @@ export const make = Effect.fnUntraced(function* (
     if (!wereFree) return yield* look
     const hoped = StoreState.plan(state, StoreState.nothingHeld, batch, nodeId, quota)
     // The backend finds out about the slots that are written, and about no others.
-    const isUnsure = hoped.ignored > 0 || !HashMap.isEmpty(hoped.overQuota)
+    const isUnsure = hoped.ignored + (hoped.late ?? 0) > 0 || !HashMap.isEmpty(hoped.overQuota)
     return yield* isUnsure ? look : Effect.catchTag(save(hoped), "SlotTaken", () => look)
   })
 
@@ -151,6 +168,9 @@ export const make = Effect.fnUntraced(function* (
     version++
     if (commit.forgotten.size > 0) forgets++
     if (StoreState.isLasting(commit)) unfounded = StoreState.nobody
+    const { collected } = state.cut
+    if (HashMap.isEmpty(collected)) return
+    isCollecting ||= commit.writes.some((one) => Merge.isTombstone(one) && VectorClock.covers(collected, one.hlc))
   }
 
   const commit = Effect.fnUntraced(function* (batch: Batch, synced: boolean, quota?: Opaque.Quota) {
@@ -195,7 +215,11 @@ export const make = Effect.fnUntraced(function* (
     Effect.andThen(damage.refused, lock.withPermit(take(batch, by === "peer" ? quota : undefined)))
   )
 
-  const take = Effect.fnUntraced(function* (batch: Batch, quota: Opaque.Quota | undefined) {
+  const take = Effect.fnUntraced(function* (given: Batch, quota: Opaque.Quota | undefined) {
+    const { from } = given
+    // The cut may have moved since the session looked, which then ends.
+    const isRefused = from !== undefined && Cut.verdict(state.cut, from.told, from.node) !== "admitted"
+    const batch: Batch = isRefused ? { operations: [], through: VectorClock.empty, quarantined: [] } : given
     let high = Hlc.zero
     for (const { hlc } of batch.operations) high = Hlc.latest(high, hlc)
     for (const reading of HashMap.values(StoreState.evident(state, batch, nodeId))) high = Hlc.latest(high, reading)
@@ -272,6 +296,84 @@ export const make = Effect.fnUntraced(function* (
     return { rows, digest: state.digest, corrected: wrong } satisfies Audited
   })
 
+  const withCut = (cut: Cut.Cut) => commitState({ ...StoreState.withoutRows, state: { ...state, cut } })
+
+  const adopt = Effect.fnUntraced(function* (told: Cut.Told) {
+    const cut = Cut.adopted(state.cut, told)
+    if (cut === undefined) return
+    isCollecting ||= !VectorClock.includes(state.cut.collected, cut.collected)
+    yield* withCut(cut)
+  })
+
+  const move = Effect.fnUntraced(function* (policy: Policy) {
+    const { clock: vectorClock, tops, cut, counts } = state
+    if (counts.tombstones === 0) return
+    const now = yield* clock.now
+    const acknowledgements = yield* acknowledged.all
+    const known: Cut.Known = { ...policy, self: nodeId, clock: vectorClock, tops, acknowledgements, cut, now }
+    const without = Cut.notCounted(known)
+    const next = Cut.next(known, without, yield* backend.lastTombstones(Cut.candidates(known, without)))
+    if (next === cut) return
+    isCollecting ||= !VectorClock.includes(cut.collected, next.collected)
+    yield* withCut(next)
+  })
+
+  /** Drops the next tombstones that the cut covers. How many. */
+  const drop = Effect.fnUntraced(function* () {
+    if (!isCollecting) return 0
+    const operations = yield* backend.someTombstones(state.cut.collected, dropped)
+    if (operations.length < dropped) isCollecting = false
+    const commit = withUnfounded(StoreState.collect(state, operations))
+    if (operations.length > 0) yield* backend.commit(commit, false).pipe(Effect.catchTag("SlotTaken", Effect.die))
+    // Also when there was nothing to drop: sessions hear that it is done.
+    took(commit)
+    if (audit !== undefined) audit = Audit.amend(audit, commit)
+    recent.push([], new Map())
+    yield* PubSub.publish(commits, { version, operations: [] })
+    return operations.length
+  }, Effect.uninterruptible)
+
+  const collect = Effect.fn("Store.collect")(function* (policy: Policy | undefined) {
+    yield* damage.refused
+    if (policy !== undefined) yield* lock.withPermit(move(policy))
+    let sum = 0
+    while (isCollecting) {
+      sum += yield* lock.withPermit(drop())
+      yield* Effect.yieldNow
+    }
+    return sum
+  })
+
+  let { rejoining } = backend
+  /** Writes anew what was held before this node rejoined, and what those that it has met now have never seen. */
+  const resume = Effect.fnUntraced(function* ({ read, clear }: Rejoining, seen: VectorClock.VectorClock) {
+    let from = 0
+    for (;;) {
+      const page = yield* read(from, audited.maxOperations)
+      const unseen = page.filter(({ hlc }) => !VectorClock.covers(seen, hlc))
+      if (unseen.length > 0) yield* lock.withPermit(issue(unseen))
+      if (page.length < audited.maxOperations) break
+      from += page.length
+    }
+    yield* clear
+  })
+
+  const acknowledge = Effect.fnUntraced(function* (report: Acknowledgement.Report) {
+    yield* acknowledged.note(report)
+    const waiting = rejoining
+    if (waiting !== undefined && report.confirmed !== undefined && !HashMap.isEmpty(report.confirmed)) {
+      rejoining = undefined
+      yield* Effect.catch(resume(waiting, report.clock), (error) =>
+        Effect.logWarning("what the others have never seen could not be written yet", error).pipe(
+          Effect.andThen(Effect.sync(() => (rejoining = waiting)))
+        )
+      )
+    }
+    const cut = Cut.filled(state.cut)
+    // It is written with the next commit.
+    if (report.agreed !== undefined && cut !== state.cut) state = { ...state, cut }
+  })
+
   const auditAll = Effect.fnUntraced(
     function* () {
       audit = Audit.begin
@@ -344,7 +446,7 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     nodeId,
-    openedAt: VectorClock.get(state.clock, nodeId),
+    openedAt,
     append,
     apply,
     sync: lock.withPermit(backend.sync),
@@ -361,7 +463,12 @@ export const make = Effect.fnUntraced(function* (
     opaque: Effect.sync(() => ({ usage: state.opaque, quota, overQuota })),
     purge: (scope, { isDry = false } = {}) => purging.withPermit(purge(scope, isDry)),
     counts: Effect.sync(() => state.counts),
-    acknowledge: acknowledged.note,
+    acknowledge,
+    adopt: Effect.fn("Store.adopt")((told: Cut.Told) => lock.withPermit(adopt(told))),
+    noteAway: lock.withPermit(
+      Effect.suspend(() => (state.cut.isAway === true ? Effect.void : withCut({ ...state.cut, isAway: true })))
+    ),
+    collect: (policy) => collecting.withPermit(collect(policy)),
     acknowledgements: acknowledged.all,
     tombstones: Effect.fn("Store.tombstones")((covered: VectorClock.VectorClock) => backend.tombstones(covered)),
     quarantine: backend.quarantine,

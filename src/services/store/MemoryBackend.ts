@@ -112,6 +112,27 @@ export const make = Effect.fnUntraced(function* ({
           if (Merge.isTombstone(row) && VectorClock.covers(covered, row.hlc)) count++
         return count
       }),
+    lastTombstones: (covered) =>
+      Effect.sync(() => {
+        let last = VectorClock.empty
+        for (const row of disk.rows.values())
+          if (Merge.isTombstone(row) && VectorClock.covers(covered, row.hlc))
+            last = VectorClock.advance(last, row.hlc.node, { wall: row.hlc.wall, counter: row.hlc.counter })
+        return last
+      }),
+    someTombstones: (covered, most) =>
+      Effect.sync(() => {
+        const found: Array<Operation> = []
+        for (const row of disk.rows.values()) {
+          if (found.length >= most) break
+          if (Merge.isTombstone(row) && VectorClock.covers(covered, row.hlc)) found.push(row)
+        }
+        return found
+      }),
+    rejoining: disk.rejoining && {
+      read: (from, most) => Effect.sync(() => disk.rejoining?.slice(from, from + most) ?? []),
+      clear: Effect.sync(() => (disk.rejoining = undefined))
+    },
     backup: (file) => Effect.sync(() => void disk.backups.set(file, MemoryDisk.copy(disk))),
     upkeep: Effect.void
   }

@@ -5,11 +5,13 @@
  * As on a disk, the last commits are lost with the power when they were not synced: see `losePower`.
  */
 import type { Acknowledgement, Acknowledgements } from "../../core/replica/Acknowledgement.ts"
+import * as Cut from "../../core/replica/Cut.ts"
 import * as Hlc from "../../core/replica/Hlc.ts"
 import * as Merge from "../../core/replica/Merge.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Operation } from "../../core/replica/Operation.ts"
 import type { Quarantined } from "../../core/replica/Replica.ts"
+import * as VectorClock from "../../core/replica/VectorClock.ts"
 import * as StoreState from "./StoreState.ts"
 
 export interface MemoryDisk {
@@ -24,6 +26,8 @@ export interface MemoryDisk {
   readonly history: Map<NodeId, Array<Operation>>
   /** How to take back each of the commits that are not synced, oldest first. */
   readonly unsynced: Array<Undo>
+  /** What waits to be written anew after the replica has rejoined. */
+  rejoining: ReadonlyArray<Operation> | undefined
   /** Copies made by `backup`, by file name. */
   readonly backups: Map<string, MemoryDisk>
   /** Whether nothing more can be written. */
@@ -49,20 +53,49 @@ export const make = (): MemoryDisk => ({
   rows: new Map(),
   history: new Map(),
   unsynced: [],
+  rejoining: undefined,
   backups: new Map(),
   isFull: false
 })
 
 /** A disk with the same contents. */
-export const copy = ({ nodeId, state, quarantine, acknowledged, rows, history }: MemoryDisk): MemoryDisk => ({
+export const copy = ({
+  nodeId,
+  state,
+  quarantine,
+  acknowledged,
+  rows,
+  history,
+  rejoining
+}: MemoryDisk): MemoryDisk => ({
   ...make(),
   nodeId,
   state,
   quarantine,
   acknowledged,
+  rejoining,
   rows: new Map(rows),
   history: new Map(Array.from(history, ([node, operations]) => [node, [...operations]]))
 })
+
+/** The disk of a replica that was too long away and begins anew, as `SqliteRejoin.ts` makes it. */
+export const rejoined = ({ nodeId, state, rows }: MemoryDisk): MemoryDisk => {
+  const high = StoreState.highWater(state)
+  const isOwn = ({ hlc }: Operation) => hlc.node === nodeId
+  return {
+    ...make(),
+    nodeId,
+    state: {
+      ...StoreState.empty,
+      tops: nodeId === undefined ? VectorClock.empty : VectorClock.advance(VectorClock.empty, nodeId, high),
+      cut: { ...Cut.none, isRejoined: true }
+    },
+    rejoining: [...rows.values()]
+      .filter((row) => Merge.ruleOf(row.table) !== "opaque" || isOwn(row))
+      .filter((row) => VectorClock.covers(state.clock, row.hlc))
+      .sort((a, b) => Hlc.HlcOrder(a.hlc, b.hlc))
+  }
+}
 
 /** Writes a commit. Gives false, and writes nothing, when a slot holds what the commit does not replace. */
 export const write = (disk: MemoryDisk, commit: StoreState.Commit, synced: boolean): boolean => {

@@ -16,7 +16,8 @@ import { StoreUnavailable } from "../node/NodeFailure.ts"
 /** The kinds whose deletions leave tombstones. */
 const deletable = Kind.all.filter(({ rule }) => rule === "lww").map(({ name }) => `'${name}'`)
 
-const isTombstone = `op_type = 'delete' AND kind IN (${deletable.join(", ")})`
+/** Whether a row of `operations` is a tombstone. */
+export const isTombstone = `op_type = 'delete' AND kind IN (${deletable.join(", ")})`
 
 /** What has to be there, by name. */
 const parts = {
@@ -25,7 +26,8 @@ const parts = {
     clock TEXT NOT NULL,
     seen_at REAL NOT NULL,
     agreed TEXT NOT NULL,
-    agreed_at REAL
+    agreed_at REAL,
+    confirmed TEXT
   ) WITHOUT ROWID`,
   tombstones: `CREATE INDEX tombstones ON operations (origin, wall, counter, kind, op_type) WHERE ${isTombstone}`
 } as const
@@ -34,7 +36,12 @@ const parts = {
 export const missing = Effect.fnUntraced(function* (sql: SqlClient) {
   const rows = yield* sql`SELECT name FROM sqlite_schema WHERE name IN ('acknowledged', 'tombstones')`
   const there = new Set(rows.map(({ name }) => name))
-  return Object.entries(parts).flatMap(([name, statement]) => (there.has(name) ? [] : [statement]))
+  const columns = yield* sql`SELECT name FROM pragma_table_info('acknowledged')`
+  const isOlder = there.has("acknowledged") && columns.every(({ name }) => name !== "confirmed")
+  return [
+    ...Object.entries(parts).flatMap(([name, statement]) => (there.has(name) ? [] : [statement])),
+    ...(isOlder ? ["ALTER TABLE acknowledged ADD COLUMN confirmed TEXT"] : [])
+  ]
 })
 
 /** Makes what is missing, inside the caller's transaction. */
@@ -45,13 +52,19 @@ export const prepare = (connection: Connection, statements: ReadonlyArray<string
 export const read = Effect.fnUntraced(function* (sql: SqlClient) {
   const found = yield* sql`SELECT 1 FROM sqlite_schema WHERE name = 'acknowledged'`
   const rows = yield* decodeRows(found.length === 0 ? [] : yield* sql`SELECT * FROM acknowledged`)
-  return yield* Effect.forEach(rows, ({ node, clock, seen_at, agreed, agreed_at }) =>
-    Effect.all({ clock: clockOf(clock), agreed: clockOf(agreed) }).pipe(
-      Effect.map((clocks): Acknowledgement => ({
+  return yield* Effect.forEach(rows, ({ node, clock, seen_at, agreed, agreed_at, confirmed }) =>
+    Effect.all({
+      clock: clockOf(clock),
+      agreed: clockOf(agreed),
+      confirmed: confirmed == null ? Effect.undefined : clockOf(confirmed)
+    }).pipe(
+      Effect.map(({ clock, agreed, confirmed }): Acknowledgement => ({
         node,
-        ...clocks,
+        clock,
+        agreed,
         seenAt: seen_at,
-        agreedAt: agreed_at ?? undefined
+        agreedAt: agreed_at ?? undefined,
+        ...(confirmed && { confirmed })
       }))
     )
   )
@@ -61,10 +74,17 @@ export const read = Effect.fnUntraced(function* (sql: SqlClient) {
 export const write = (connection: Connection, acknowledgements: ReadonlyArray<Acknowledgement>) =>
   Effect.forEach(
     acknowledgements,
-    ({ node, clock, seenAt, agreed, agreedAt }) =>
+    ({ node, clock, seenAt, agreed, agreedAt, confirmed }) =>
       connection.execute(
-        "INSERT OR REPLACE INTO acknowledged (node, clock, seen_at, agreed, agreed_at) VALUES (?,?,?,?,?)",
-        [node, textOf(clock), seenAt, textOf(agreed), agreedAt ?? null],
+        "INSERT OR REPLACE INTO acknowledged (node, clock, seen_at, agreed, agreed_at, confirmed) VALUES (?,?,?,?,?,?)",
+        [
+          node,
+          textOf(clock),
+          seenAt,
+          textOf(agreed),
+          agreedAt ?? null,
+          confirmed === undefined ? null : textOf(confirmed)
+        ],
         undefined
       ),
     { discard: true }
@@ -104,7 +124,8 @@ const Rows = Schema.Array(
     clock: Clock,
     seen_at: Schema.Finite,
     agreed: Clock,
-    agreed_at: Schema.NullOr(Schema.Finite)
+    agreed_at: Schema.NullOr(Schema.Finite),
+    confirmed: Schema.optionalKey(Schema.NullOr(Clock))
   })
 )
 const decode = Schema.decodeUnknownEffect(Rows)

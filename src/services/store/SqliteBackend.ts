@@ -16,6 +16,7 @@ import { Effect, FileSystem, Option, Predicate } from "effect"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Reading } from "../../core/replica/Hlc.ts"
+import type * as Cut from "../../core/replica/Cut.ts"
 import { countNames } from "../../core/replica/Kind.ts"
 import * as Merge from "../../core/replica/Merge.ts"
 import { NodeId } from "../../core/replica/NodeId.ts"
@@ -37,8 +38,11 @@ import {
   toRead,
   transaction
 } from "./SqliteFile.ts"
+import * as CutText from "./CutText.ts"
 import * as SqliteAcknowledged from "./SqliteAcknowledged.ts"
+import * as SqliteCut from "./SqliteCut.ts"
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
+import * as SqliteRejoin from "./SqliteRejoin.ts"
 import * as SqliteRows from "./SqliteRows.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
@@ -93,6 +97,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
   )
   const acknowledged = yield* SqliteError.mapped(SqliteAcknowledged.read(sql))
   let synchronous = ""
+  const rejoining = readOnly ? undefined : yield* SqliteError.mapped(SqliteRejoin.waiting(sql))
   const upkeep = yield* SqliteUpkeep.make(sql)
 
   /** SQLite goes on writing to a file that was deleted or replaced, and nobody would ever see it. */
@@ -113,16 +118,18 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     synchronous = level
   })
 
-  let purges = state.purges
+  let { purges, cut } = state
   const commit = Effect.fnUntraced(function* (commit: Commit, synced: boolean) {
     const hasPurged = commit.state.purges !== purges
+    const newCut = commit.state.cut === cut ? undefined : commit.state.cut
     yield* checkFile
     yield* setSynchronous(synced ? "FULL" : "NORMAL")
     yield* SqliteSearch.mending(
       within,
-      within((connection) => writeCommit(connection, commit, hasPurged))
+      within((connection) => writeCommit(connection, commit, hasPurged, newCut))
     )
     purges = commit.state.purges
+    cut = commit.state.cut
     upkeep.committed(commit.replaced.length + commit.quarantined.length > 0)
   }, Effect.mapError(failureOfCommit))
 
@@ -230,6 +237,9 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     acknowledged,
     acknowledge: (news) => SqliteError.mapped(within((connection) => SqliteAcknowledged.write(connection, news))),
     tombstones: (covered) => SqliteError.mapped(SqliteAcknowledged.count(sql, covered)),
+    lastTombstones: (covered) => SqliteError.mapped(SqliteCut.latest(sql, covered)),
+    someTombstones: (covered, most) => SqliteError.mapped(SqliteCut.covered(sql, covered, most)),
+    rejoining,
     backup,
     upkeep: readOnly ? Effect.void : upkeep.run
   } satisfies Backend
@@ -252,7 +262,12 @@ const failureOfCommit = (error: SqlError | StoreUnavailable) =>
     : SqliteError.fromCause(error)
 
 /** The statements of a commit. */
-const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit: Commit, hasPurged: boolean) {
+const writeCommit = Effect.fnUntraced(function* (
+  connection: Connection,
+  commit: Commit,
+  hasPurged: boolean,
+  newCut: Cut.Cut | undefined
+) {
   const run = (statement: string, parameters: ReadonlyArray<unknown>) =>
     connection.execute(statement, parameters, undefined)
   const { writes, replaced, moved, forgotten, quarantined, state } = commit
@@ -300,10 +315,14 @@ const writeCommit = Effect.fnUntraced(function* (connection: Connection, commit:
       [JSON.stringify(Purge.toList(state.purges).map(SqliteRows.purgedEntry))]
     )
   }
-  const { digest, counts } = state
-  yield* run(`UPDATE meta SET digest_high = ?, digest_low = ?, ${countNames.map((name) => `${name} = ?`).join(", ")}`, [
+  if (newCut !== undefined) yield* run("UPDATE meta SET cut = ?", [CutText.toText(newCut)])
+  const { digest, live, counts } = state
+  const sets = ["digest_high", "digest_low", "live_high", "live_low", ...countNames].map((name) => `${name} = ?`)
+  yield* run(`UPDATE meta SET ${sets.join(", ")}`, [
     digest.high,
     digest.low,
+    live.high,
+    live.low,
     ...countNames.map((name) => counts[name])
   ])
 })

@@ -59,6 +59,7 @@ export const write = Effect.fnUntraced(function* (
     )
   }
   const digest = Digest.subtract(Digest.add(state.digest, sumOf(anew)), sumOf(late))
+  const live = Digest.subtract(Digest.add(state.live, liveOf(anew)), liveOf(late))
   const past = kept.at(-1)?.hlc ?? Hlc.zero
   const last = anew.at(-1)?.hlc ?? Hlc.zero
   // The claim on the old name goes back to what is left of it: the others send again what they have of it.
@@ -77,7 +78,12 @@ export const write = Effect.fnUntraced(function* (
     ])
   )
   const opaque = Opaque.recount(state.opaque, anew, late)
-  yield* run("UPDATE meta SET digest_high = ?, digest_low = ?", [digest.high, digest.low])
+  yield* run("UPDATE meta SET digest_high = ?, digest_low = ?, live_high = ?, live_low = ?", [
+    digest.high,
+    digest.low,
+    live.high,
+    live.low
+  ])
   yield* run("DELETE FROM clock", [])
   for (const node of HashMap.keys(VectorClock.merge(claims, tops))) {
     yield* run(
@@ -107,3 +113,6 @@ const claimsOfOthers = (
 
 const sumOf = (operations: ReadonlyArray<Operation>): Digest.Digest =>
   operations.reduce((sum, operation) => Digest.add(sum, Digest.ofOperation(operation)), Digest.empty)
+
+const liveOf = (operations: ReadonlyArray<Operation>): Digest.Digest =>
+  sumOf(operations.filter((operation) => !Merge.isTombstone(operation)))

@@ -12,6 +12,7 @@ import * as Purge from "../../core/replica/Purge.ts"
 import * as Replica from "../../core/replica/Replica.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
+import * as CutText from "./CutText.ts"
 import * as Opaque from "./Opaque.ts"
 import type { State } from "./StoreState.ts"
 
@@ -57,7 +58,11 @@ const MetaRow = Schema.Struct({
   digest_low: Schema.Natural,
   // A file that is only read lacks those of kinds that an earlier version did not know.
   ...Struct.Record(countNames, Schema.optionalKey(Schema.Natural)),
-  quarantine: Schema.Natural
+  quarantine: Schema.Natural,
+  // As above.
+  live_high: Schema.optionalKey(Schema.Natural),
+  live_low: Schema.optionalKey(Schema.Natural),
+  cut: Schema.optionalKey(Schema.String)
 })
 
 const decode = <Row>(row: Schema.Decoder<Row>) => {
@@ -145,7 +150,8 @@ export const state = Effect.fnUntraced(function* (
   if (meta === undefined) return yield* new StoreUnavailable({ reason: "corrupt", detail: "the table meta is empty" })
   const entries = yield* decodeClock(clockRows)
   const purged = yield* decodePurged(purgedRows)
-  const { node_id, digest_high, digest_low, quarantine, ...counters } = meta
+  const { node_id, digest_high, digest_low, quarantine, live_high, live_low, cut: cutText = "", ...counters } = meta
+  const cut = yield* CutText.fromText(cutText)
   const state: State = {
     clock: VectorClock.fromEntries(entries.map(({ origin, wall, counter }) => [origin, { wall, counter }])),
     tops: VectorClock.fromEntries(
@@ -174,7 +180,9 @@ export const state = Effect.fnUntraced(function* (
         bytes: held_bytes,
         digest: { high: held_high, low: held_low }
       }))
-    )
+    ),
+    live: { high: live_high ?? digest_high, low: live_low ?? digest_low },
+    cut
   }
   return { nodeId: node_id, state }
 })

@@ -17,6 +17,7 @@ import type * as Column from "../../core/replica/Column.ts"
 import * as Kind from "../../core/replica/Kind.ts"
 import { byCodePoint } from "../../core/replica/NodeId.ts"
 import { envelopeBytes } from "./Sizes.ts"
+import * as SqliteCut from "./SqliteCut.ts"
 
 /** A column of a view. What it takes of SQLite is in every release since 3.9, so that old tools can open the file. */
 const columnOf = ([key, { stored, byDefault }]: [string, Column.Columns[string]]): string => {
@@ -129,7 +130,7 @@ const quota = [
   ) WITHOUT ROWID`
 ]
 
-const migrations: ReadonlyArray<ReadonlyArray<string>> = [first, holdings, shownData, quota]
+const migrations: ReadonlyArray<ReadonlyArray<string>> = [first, holdings, shownData, quota, SqliteCut.columns]
 
 /** The first version whose views show well-formed text. */
 const withShown = 3
@@ -169,6 +170,7 @@ export const migrate = Effect.fnUntraced(function* (connection: Connection, from
   for (const statement of migrations.slice(from).flat()) yield* connection.execute(statement, [], undefined)
   if (from > 0 && from < withShown) yield* showAll(connection)
   if (from > 0 && from < withOpaque) yield* measureOpaque(connection)
+  if (from > 0 && from < SqliteCut.withCut) yield* SqliteCut.writeLive(connection)
   yield* connection.execute(`PRAGMA user_version = ${current}`, [], undefined)
 })
 

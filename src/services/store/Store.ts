@@ -11,6 +11,7 @@
  */
 import { Context, type Effect, type Option, type Stream } from "effect"
 import type { Acknowledgement, Report } from "../../core/replica/Acknowledgement.ts"
+import type * as Cut from "../../core/replica/Cut.ts"
 import type { Digest } from "../../core/replica/Digest.ts"
 import type { Reading } from "../../core/replica/Hlc.ts"
 import type { countNames } from "../../core/replica/Kind.ts"
@@ -85,6 +86,9 @@ export interface Forgotten {
   readonly kept: ReadonlyMap<NodeId, Kept>
 }
 
+/** When tombstones may be dropped: see `Cut.Known`. */
+export type Policy = Pick<Cut.Known, "removed" | "connected" | "keepMs" | "mayLeaveOut">
+
 export class Store extends Context.Service<
   Store,
   {
@@ -152,6 +156,15 @@ export class Store extends Context.Service<
     acknowledge(report: Report): Effect.Effect<void>
     /** Which other nodes have acknowledged which clock, and when. See `core/replica/Acknowledgement.ts`. */
     readonly acknowledgements: Effect.Effect<ReadonlyArray<Acknowledgement>>
+    /** Takes over the cut of a peer, before rows are taken from it; only a replica that came in fresh does. */
+    adopt(told: Cut.Told): Effect.Effect<void, StoreUnavailable>
+    /** Notes that this node was too long away, for a peer. */
+    readonly noteAway: Effect.Effect<void, StoreUnavailable>
+    /**
+     * Moves the cut as far as it may go, and drops what it covers, in small steps. Without a policy only the latter. Returns how many
+     * tombstones were dropped.
+     */
+    collect(policy: Policy | undefined): Effect.Effect<number, StoreUnavailable>
     /** How many tombstones a clock covers. */
     tombstones(covered: VectorClock): Effect.Effect<number, StoreUnavailable>
     /** What is wrong with the file that holds the rows; nothing when the list is empty. Looks at all of it. */

@@ -9,6 +9,7 @@
  * that is safe). Our own origin is never forgotten, nor the greatest reading of all: no reading is issued below it.
  */
 import { HashMap, Struct } from "effect"
+import * as Cut from "../../core/replica/Cut.ts"
 import * as Digest from "../../core/replica/Digest.ts"
 import * as Hlc from "../../core/replica/Hlc.ts"
 import * as Kind from "../../core/replica/Kind.ts"
@@ -34,6 +35,10 @@ export interface State {
   readonly opaque: Opaque.Usage
   /** What was removed by hand. */
   readonly purges: Purge.Purges
+  /** The digest without tombstones. */
+  readonly live: Digest.Digest
+  /** Up to where tombstones may be dropped. */
+  readonly cut: Cut.Cut
 }
 
 /** The state of a fresh store. */
@@ -44,7 +49,9 @@ export const empty: State = {
   holdings: Replica.noHoldings,
   counts: { ...Struct.Record(Kind.countNames, 0), quarantine: 0 },
   opaque: Opaque.nothing,
-  purges: Purge.none
+  purges: Purge.none,
+  live: Digest.empty,
+  cut: Cut.none
 }
 
 /** How much a quarantine holds: the newest `rows`, each text cut to `bytes`. */
@@ -67,6 +74,8 @@ export interface Commit {
   readonly ignored: number
   /** The first operation of each origin that was left out because the quota is used up. */
   readonly overQuota: VectorClock.VectorClock
+  /** Tombstones that were left out: they are collected, and their slots are empty. */
+  readonly late?: number
 }
 
 /** The operations held in some slots. */
@@ -146,10 +155,11 @@ export const unfounded = (state: State, self: NodeId): ReadonlySet<NodeId> =>
  */
 export const plan = (before: State, held: Held, batch: Batch, self: NodeId, quota?: Opaque.Quota): Commit => {
   const { quarantined } = batch
-  const { operations, overQuota, ...sifted } = Opaque.sift(before.opaque, before.purges, held, batch, quota)
+  const { operations: sieved, overQuota, ...sifted } = Opaque.sift(before.opaque, before.purges, held, batch, quota)
+  const operations = withoutLate(before.cut, held, sieved)
   const through = evident(before, { operations, through: sifted.through }, self)
   const merged = Merge.mergeBatch((slot) => held.get(slot), operations)
-  const { writes, digest, holdings, wins, conflicts, conflicting, ignored } = merged
+  const { writes, digest, live, holdings, wins, conflicts, conflicting, ignored } = merged
   const ahead = VectorClock.difference(through, before.clock)
   const higher = VectorClock.difference(greatest(operations), before.tops)
   const kept = quarantined.slice(-quarantineLimits.rows).map(cut)
@@ -165,7 +175,9 @@ export const plan = (before: State, held: Held, batch: Batch, self: NodeId, quot
     holdings: Replica.addHoldings(before.holdings, holdings),
     counts: recount(before.counts, writes.values(), replaced, kept.length),
     opaque: Opaque.recount(before.opaque, writes.values(), replaced),
-    purges: before.purges
+    purges: before.purges,
+    live: Digest.add(before.live, live),
+    cut: isOwn(before.cut, writes.values(), self) ? before.cut : { ...before.cut, since: undefined }
   }
   const forgotten = excess(after, self)
   const moved = new Set([...HashMap.keys(ahead), ...HashMap.keys(higher), ...holdings.keys()])
@@ -181,7 +193,56 @@ export const plan = (before: State, held: Held, batch: Batch, self: NodeId, quot
     conflicts,
     conflicting,
     ignored,
-    overQuota
+    overQuota,
+    late: sieved.length - operations.length
+  }
+}
+
+/** Without the tombstones that are collected already: nothing is in their slots, and nothing of the batch comes there. */
+const withoutLate = (
+  { collected }: Cut.Cut,
+  held: Held,
+  operations: ReadonlyArray<Operation>
+): ReadonlyArray<Operation> => {
+  if (HashMap.isEmpty(collected)) return operations
+  const isCollected = (operation: Operation) =>
+    Merge.isTombstone(operation) && VectorClock.covers(collected, operation.hlc)
+  if (!operations.some(isCollected)) return operations
+  const slots = new Set(operations.filter((operation) => !isCollected(operation)).map(Merge.slotOf))
+  return operations.filter((operation) => {
+    if (!isCollected(operation)) return true
+    const slot = Merge.slotOf(operation)
+    return held.has(slot) || slots.has(slot)
+  })
+}
+
+/** Whether operations leave it true that all rows are of this node itself, and not older than it says. */
+const isOwn = ({ since }: Cut.Cut, operations: Iterable<Operation>, self: NodeId): boolean => {
+  if (since === undefined) return true
+  for (const { hlc } of operations) if (hlc.node !== self || hlc.wall < since) return false
+  return true
+}
+
+/** What dropping tombstones does to a store. */
+export const collect = (before: State, removed: ReadonlyArray<Operation>): Commit => {
+  let { digest, holdings } = before
+  for (const operation of removed) {
+    const fingerprint = Digest.ofOperation(operation)
+    digest = Digest.subtract(digest, fingerprint)
+    const change = { rows: -1, digest: Digest.subtract(Digest.empty, fingerprint) }
+    holdings = Replica.addHoldings(holdings, [[operation.hlc.node, change]])
+  }
+  return {
+    state: {
+      ...before,
+      digest,
+      holdings,
+      counts: recount(before.counts, [], removed, 0),
+      cut: { ...before.cut, count: before.cut.count + removed.length }
+    },
+    ...withoutRows,
+    replaced: removed,
+    moved: new Set(removed.map(({ hlc: { node } }) => node))
   }
 }
 
@@ -190,6 +251,7 @@ export const purge = (before: State, run: number, scope: Purge.Scope, removed: R
   const kind = "kind" in scope ? scope.kind : undefined
   let { purges } = before
   let digest = Digest.empty
+  let live = Digest.empty
   const holdings: Array<readonly [NodeId, Replica.Holding]> = []
   if ("origin" in scope) {
     // Also what arrives beyond the clock, or is still on its way.
@@ -201,6 +263,7 @@ export const purge = (before: State, run: number, scope: Purge.Scope, removed: R
     const { node, wall, counter } = operation.hlc
     const fingerprint = Digest.ofOperation(operation)
     digest = Digest.add(digest, fingerprint)
+    if (!Merge.isTombstone(operation)) live = Digest.add(live, fingerprint)
     holdings.push([node, { rows: -1, digest: Digest.subtract(Digest.empty, fingerprint) }])
     const part = Purge.partOf(purges, run, kind, node)
     purges = Purge.withPurge(purges, {
@@ -215,6 +278,7 @@ export const purge = (before: State, run: number, scope: Purge.Scope, removed: R
     state: {
       ...before,
       digest: Digest.subtract(before.digest, digest),
+      live: Digest.subtract(before.live, live),
       holdings: Replica.addHoldings(before.holdings, holdings),
       counts: recount(before.counts, [], removed, 0),
       opaque: Opaque.recount(before.opaque, [], removed),

@@ -37,6 +37,8 @@ const recording = (commit: (count: number) => Effect.Effect<void, StoreUnavailab
     acknowledged: [],
     acknowledge: () => Effect.void,
     tombstones: () => Effect.succeed(0),
+    lastTombstones: () => Effect.succeed(clockOf({})),
+    someTombstones: () => Effect.succeed([]),
     quarantine: Effect.succeed([]),
     backup: () => Effect.void,
     upkeep: Effect.void

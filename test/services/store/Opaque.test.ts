@@ -1,4 +1,5 @@
 /** Rows of unknown kinds: their quota, and their removal, wherever the rows are kept. */
+import { beforeCut } from "../../support/SqliteFiles.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, HashMap } from "effect"
 import { DatabaseSync } from "node:sqlite"
@@ -205,7 +206,8 @@ describe("a file of an earlier version", () => {
         })
       )
       const db = new DatabaseSync(join(home, "sync.db"))
-      db.exec("ALTER TABLE clock DROP COLUMN opaque_bytes; DROP TABLE purged; PRAGMA user_version = 3")
+      db.exec("ALTER TABLE clock DROP COLUMN opaque_bytes; DROP TABLE purged")
+      beforeCut(db, 3)
       db.close()
       const read = yield* Effect.scoped(opened(SqliteStore.layer({ home, readOnly: true })))
       assert.strictEqual((yield* read.opaque).usage.total, 0)

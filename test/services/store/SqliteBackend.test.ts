@@ -13,7 +13,7 @@ import * as SqliteBackend from "../../../src/services/store/SqliteBackend.ts"
 import { draft } from "../../support/Drafts.ts"
 import { digestOf } from "../../support/MergeModel.ts"
 import { node, write } from "../../support/Network.ts"
-import { beside, open, reasonOf } from "../../support/SqliteFiles.ts"
+import { beforeCut, beside, open, reasonOf } from "../../support/SqliteFiles.ts"
 import { at, batch, described, onDisk } from "../../support/Stores.ts"
 
 const notes = Kind.make("notes")
@@ -136,7 +136,7 @@ describe("Store in SQLite", () => {
         }
         db.exec("ALTER TABLE operations DROP COLUMN shown")
         db.exec("ALTER TABLE clock DROP COLUMN opaque_bytes; DROP TABLE purged")
-        db.exec("PRAGMA user_version = 1")
+        beforeCut(db, 1)
       })
       const read = yield* Effect.scoped(Effect.flatMap(open({ home, readOnly: true }), (store) => store.snapshot))
       assert.deepStrictEqual(read.digest, before.digest)

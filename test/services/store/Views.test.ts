@@ -9,7 +9,7 @@ import * as Row from "../../../src/core/replica/Row.ts"
 import { needs } from "../../support/Needs.ts"
 import { element, integer, oneOf, runs } from "../../support/Generators.ts"
 import { node, write } from "../../support/Network.ts"
-import { beside, open } from "../../support/SqliteFiles.ts"
+import { beforeCut, beside, open } from "../../support/SqliteFiles.ts"
 import { at, batch, onDisk } from "../../support/Stores.ts"
 
 const a = node("a")
@@ -108,7 +108,7 @@ describe("views", () => {
         db.exec(
           "ALTER TABLE operations DROP COLUMN shown; ALTER TABLE clock DROP COLUMN opaque_bytes; DROP TABLE purged"
         )
-        db.exec("PRAGMA user_version = 2")
+        beforeCut(db, 2)
       })
       const kept = yield* Effect.scoped(
         Effect.flatMap(open({ home }), (store) => store.list(Kind.make("notes"), { limit: 9 }))

@@ -55,6 +55,10 @@ export const refusalOfDialled = (rules: Rules, tls: Tls, address: Address): Lega
 export const isDialledPlain = ({ legacy, mode }: Rules, { plain }: Address): boolean =>
   plain === true && legacy === "on" && mode === "auto"
 
+/** Why no existing FERAL node is talked to once deletions were collected here. */
+export const refusalAfterCollection = (remote: string): LegacyRefused =>
+  refused(remote, "and could bring back rows whose deletion was collected here", nextSteps.CollectedForLegacy)
+
 const refusal = (legacy: "off" | "tls", tls: Tls, remote: string) =>
   legacy === "off"
     ? refused(remote, "and FERAL_SYNC_LEGACY=off refuses those", nextSteps.LegacyKeptOut)

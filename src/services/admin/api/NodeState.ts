@@ -29,7 +29,12 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
     const rows = yield* peers.status
     const connected = rows.flatMap(({ node_id: id, state }) => (id !== null && state === "live" ? [id] : []))
     const removed = yield* peers.removed ?? Effect.succeed(new Set<NodeId>())
-    const tombstones = yield* TombstoneState.read(store, removed, new Set(connected), now)
+    const tombstones = yield* TombstoneState.read(store, {
+      removed,
+      connected: new Set(connected),
+      now,
+      keepMs: settings.tombstoneMs
+    })
     const alarms = yield* ReplicaState.alarms(store, settings, rows)
     return {
       ...damage,

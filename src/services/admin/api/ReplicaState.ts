@@ -16,7 +16,7 @@ import { version } from "../../node/Version.ts"
 
 /** The status of a node that does not run: what its database holds. */
 export const stopped = Effect.fnUntraced(function* (
-  settings: Pick<Settings, "tls" | "legacy" | "maxClockDriftMs"> & PeerLimitSettings,
+  settings: Pick<Settings, "tls" | "legacy" | "maxClockDriftMs" | "tombstoneMs"> & PeerLimitSettings,
   removed: ReadonlySet<NodeId>
 ) {
   const store = yield* Store
@@ -36,7 +36,12 @@ export const stopped = Effect.fnUntraced(function* (
     counts,
     opaque,
     peer_limits: peerLimits(settings),
-    ...(yield* TombstoneState.read(store, removed, new Set(), yield* Clock.currentTimeMillis)),
+    ...(yield* TombstoneState.read(store, {
+      removed,
+      connected: new Set(),
+      now: yield* Clock.currentTimeMillis,
+      keepMs: settings.tombstoneMs
+    })),
     ...(found.length === 0 ? {} : { alarms: found }),
     discovery: { mdns: "off", static: "none" },
     peers: []

@@ -1,0 +1,32 @@
+/**
+ * `rejoin`: begins anew with an empty database, after this node was too long away.
+ */
+import { Effect } from "effect"
+import { Command } from "effect/cli"
+import * as Config from "../services/node/Config.ts"
+import * as Access from "./Access.ts"
+import * as Globals from "./Globals.ts"
+import { counted, quoted, writeJson, writeLine } from "./Output.ts"
+
+export const command = Command.make(
+  "rejoin",
+  {},
+  Effect.fnUntraced(function* () {
+    const home = yield* Config.loadHome(yield* Globals.Home)
+    yield* Access.exists(home)
+    const { rejoin } = yield* Effect.promise(() => import("../services/store/SqliteRejoin.ts"))
+    const { kept, nodeId, waiting } = yield* rejoin(home)
+    yield* (yield* Globals.Json)
+      ? writeJson({ node_id: nodeId, kept, waiting })
+      : writeLine(
+          `The old database is ${quoted(kept)} now. Start the node: it gets all rows from the others.\n` +
+            `Of its ${counted(waiting, "old row")} it writes those again that the others have never seen.`
+        )
+  })
+).pipe(
+  Command.withDescription(
+    "Begin anew after this node was away while the others collected deletions (status shows TooLongAway). The node must not run. The old database is kept under another name, and what the others have never seen is written again."
+  ),
+  Command.withShortDescription("Begin anew after this node was too long away"),
+  Command.withExamples([{ command: "feral-sync rejoin" }])
+)
