@@ -103,6 +103,8 @@ const isFresh = ({ since }: Told, { collected }: Told): boolean =>
 
 /** The cut of a replica that takes rows from a peer; none where it stays as it is. */
 export const adopted = (ours: Cut, theirs: Told): Cut | undefined => {
+  // It has nothing to give that is older than what we have collected.
+  if (isFresh(theirs, ours) && HashMap.isEmpty(theirs.confirmed)) return undefined
   if (HashMap.isEmpty(theirs.confirmed)) return ours.isFilling ? { ...ours, confirmed: VectorClock.empty } : undefined
   if (ours.isFilling) {
     const confirmed = VectorClock.meet(ours.confirmed, theirs.confirmed)

@@ -14,6 +14,7 @@
  * by then, and says so.
  */
 import { HashMap, Option } from "effect"
+import * as Cut from "../replica/Cut.ts"
 import * as Hlc from "../replica/Hlc.ts"
 import { isTombstone, type Wins } from "../replica/Merge.ts"
 import type { NodeId } from "../replica/NodeId.ts"
@@ -36,6 +37,7 @@ import {
   andThen,
   credit,
   type Dirty,
+  digestsOf,
   envelopeBytes,
   isSettled,
   originsPerRead,
@@ -177,7 +179,28 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
     }
   }
   const send: Action = { _tag: "Send", text, operations: changes.length }
-  return andThen(andThen([sent, [send]], tellDeferral), (next) => pump(next, now))
+  const told = tellCut(sent)
+  return andThen(andThen([told[0], [...told[1], send]], tellDeferral), (next) => pump(next, now))
+}
+
+/**
+ * Tells a peer that is being filled of our cut, before it gets rows among which tombstones are missing that we have dropped: until it knows
+ * that, it could take rows from others which those would have replaced.
+ */
+const tellCut = (session: Session): Step => {
+  const { local, cut, cutTold } = session
+  const isFilled = cut === undefined || (!cut.isFilling && cut.since === undefined)
+  if (local.cut === undefined || isFilled || local.cut === cutTold) return [session, []]
+  const text = Wire.encode({
+    type: "sync_ack",
+    seq: Option.none(),
+    clock: VectorClock.empty,
+    ...digestsOf(session),
+    held: session.inbound.held,
+    underWay: true,
+    cut: Cut.toldOf(local.cut)
+  })
+  return [{ ...session, cutTold: local.cut }, [{ _tag: "Send", text, operations: 0 }]]
 }
 
 /** Once a round is complete: names what was left out, to the peer and to whoever operates this node. */

@@ -73,6 +73,10 @@ export const step = (session: Session, event: Event): Step => {
   if (next.phase === "open" && isFirst && next.cut !== undefined && HashMap.isEmpty(next.cut.confirmed)) {
     return close(next, Wire.closeCodes.going_away, "", new PeerClosed({ code: Wire.closeCodes.going_away, reason: "" }))
   }
+  if (next.phase === "open" && next.cut !== session.cut) {
+    const adopting = adoption(next)
+    if (adopting.length > 0) return [next, [...adopting, ...actions]]
+  }
   return next.peer === undefined || next.diverged === session.diverged
     ? [next, actions]
     : [next, [...actions, { _tag: "Diverged", peer: next.peer, diverged: next.diverged }]]
@@ -292,7 +296,10 @@ const tooLongAway = ({ peer, local, cut, options }: Session): TooLongAway | unde
 
 /** A replica that came in fresh takes over the cut of the peer, before it takes rows from it. */
 const adoption = ({ phase, local, cut }: Session): ReadonlyArray<Action> =>
-  phase === "greeting" && cut !== undefined && local.cut !== undefined && Cut.adopted(local.cut, cut) !== undefined
+  (phase === "greeting" || local.cut?.isFilling === true) &&
+  cut !== undefined &&
+  local.cut !== undefined &&
+  Cut.adopted(local.cut, cut) !== undefined
     ? [{ _tag: "Adopt", told: cut }]
     : []
 
