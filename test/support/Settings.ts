@@ -25,6 +25,7 @@ export const settings = (home: string, changes: Partial<Settings> = {}): Setting
   maxOpaqueOriginBytes: 64 * 1024 * 1024,
   maxPeerRateBytes: 1024 * 1024,
   maxPeerBurstBytes: 1024 * 1024 * 1024,
+  tombstoneMs: undefined,
   apiPort: 0,
   log: "pretty",
   logLevel: "info",

@@ -108,6 +108,7 @@ export const defaults = (): Omit<Settings, "home"> => ({
   maxOpaqueOriginBytes: 64 * 1024 * 1024,
   maxPeerRateBytes: 1024 * 1024,
   maxPeerBurstBytes: 1024 * 1024 * 1024,
+  tombstoneMs: undefined,
   apiPort: 9091,
   log: "pretty",
   logLevel: "info"
