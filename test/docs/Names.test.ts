@@ -305,4 +305,33 @@ describe("docs/architecture.md", () => {
       }
     }
   })
+
+  it("draws the way of a write with modules and members that are there", () => {
+    const drawing = blocksOf(read("docs/architecture.md")).find(({ code }) => code.includes("Store.append"))?.code ?? ""
+    const modules = new Map(sources("src/{core,services}/**/*.ts").map((file) => [basename(file, ".ts"), file]))
+    const named = [...drawing.matchAll(/\b([A-Z]\w+)((?:\.[a-z]\w*)+)/g)].filter(([, name = ""]) => modules.has(name))
+    assert.isAtLeast(named.length, 10)
+    for (const [whole, name = "", members = ""] of named) {
+      const file = modules.get(name) ?? ""
+      for (const member of members
+        .slice(1)
+        .split(".")
+        .filter((member) => member !== "ts")) {
+        assert.match(textOf([file, "src/core/replica/Kind.ts"]), new RegExp(`\\b${member}\\b`), whole)
+      }
+    }
+    for (const [file] of drawing.matchAll(/\b\w+\.ts\b/g)) assert.isTrue(names.has(file), file)
+    for (const [, event = ""] of drawing.matchAll(/step\((\w+)\)|asks: (\w+)/g)) {
+      if (event !== "") assert.include(textOf(["src/core/sync/SessionState.ts"]), `"${event}"`)
+    }
+  })
+
+  it("draws every state of a session", () => {
+    const [, phases = ""] = /readonly phase: ([^\n]+)/.exec(textOf(["src/core/sync/SessionState.ts"])) ?? []
+    const states = [...phases.matchAll(/"(\w+)"/g)].map(([, state = ""]) => state)
+    const drawing = blocksOf(read("docs/architecture.md")).find(({ code }) => code.includes("connection ─"))?.code ?? ""
+    const drawn = [...drawing.matchAll(/│ +(\w+) +│/g)].map(([, state = ""]) => state)
+    assert.isAtLeast(states.length, 4)
+    assert.sameMembers([...new Set(drawn)], states)
+  })
 })
