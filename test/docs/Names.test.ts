@@ -3,12 +3,20 @@
  * wire. What a name is follows from its form.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { Option, Result } from "effect"
 import type { Completions } from "effect/cli"
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { grammar } from "../../src/cli/Cli.ts"
 import { closeCodes } from "../../src/core/sync/Wire.ts"
-import { flagOf, passphraseVariable, previousVariable, variables } from "../../src/services/node/Variables.ts"
+import {
+  flagOf,
+  type Input,
+  parse,
+  passphraseVariable,
+  previousVariable,
+  variables
+} from "../../src/services/node/Variables.ts"
 import { blocksOf, documents, read, rowsOf, spansOf } from "../support/Markdown.ts"
 
 const root = join(import.meta.dirname, "../..")
@@ -241,6 +249,19 @@ describe("docs/configuration.md", () => {
       listed,
       known.map((name) => `\`${name}\``)
     )
+  })
+
+  it("says the default of each as it is", () => {
+    const settingsOf = (values: Input["values"]) => Result.getOrThrow(parse({ values, passphrase: Option.none() }))
+    const byDefault = settingsOf({})
+    const written = variables.flatMap((name) => {
+      const text = (rows.get(`\`${name}\``) ?? "").replaceAll("`", "")
+      return /^(none|all interfaces|for ever)$/.test(text) ? [] : [{ name, text }]
+    })
+    assert.isAtLeast(written.length, 18)
+    for (const { name, text } of written) {
+      assert.deepStrictEqual(settingsOf({ [name]: { name, text } }), byDefault, `${name}: ${text}`)
+    }
   })
 
   it("says the flag of each as it is", () => {
