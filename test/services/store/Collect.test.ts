@@ -1,0 +1,148 @@
+/** Deletions that every node has confirmed are dropped, in memory and on the disk. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import * as Cut from "../../../src/core/replica/Cut.ts"
+import * as Digest from "../../../src/core/replica/Digest.ts"
+import { Kind, RowId } from "../../../src/core/replica/Operation.ts"
+import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
+import type { Policy } from "../../../src/services/store/Store.ts"
+import { draft } from "../../support/Drafts.ts"
+import { node, write } from "../../support/Network.ts"
+import { at, batch, clockOf, everything, places, type StoreService } from "../../support/Stores.ts"
+
+const day = 86_400_000
+const [a, b] = [node("a"), node("b")]
+const policy: Policy = { keepMs: day, removed: new Set(), connected: new Set([a]), mayLeaveOut: true }
+const deletion = (wall: number, row: string) => write(a, at(wall), row, "notes", "delete")
+const notes = Kind.make("notes")
+
+/** A store that holds `count` deletions of `a` and one note, to all of which `a` has agreed. */
+const agreedOn = Effect.fnUntraced(function* (store: StoreService, count: number) {
+  const rows = Array.from({ length: count }, (_, index) => deletion(index + 1, `gone-${index}`))
+  yield* store.apply(batch([...rows, write(a, at(count + 1), "kept")], { a: at(count + 1) }))
+  yield* TestClock.setTime(10 * day)
+  const { clock } = yield* store.snapshot
+  const told = (confirmed: VectorClock.VectorClock) => store.acknowledge({ node: a, clock, agreed: clock, confirmed })
+  yield* told(VectorClock.empty)
+  return { told, last: clockOf({ a: at(count) }) }
+})
+
+for (const { name, make } of places) {
+  describe(`deletions, ${name}`, () => {
+    it.effect(
+      "are dropped once every node has confirmed them, all of them, and are still dropped after a restart",
+      () =>
+        Effect.gen(function* () {
+          const place = yield* make
+          const count = 1_203
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const store = yield* place.open
+              const { told, last } = yield* agreedOn(store, count)
+              const { live } = yield* store.snapshot
+              assert.strictEqual(yield* store.collect(policy), 0)
+              assert.deepStrictEqual(new Map((yield* store.snapshot).cut?.confirmed), new Map(last))
+              yield* told(last)
+              // Without a policy nothing moves.
+              assert.strictEqual(yield* store.collect(undefined), 0)
+              assert.strictEqual(yield* store.collect(policy), count)
+              const after = yield* store.snapshot
+              assert.deepStrictEqual(after.live, live)
+              assert.deepStrictEqual(after.digest, live)
+              assert.isFalse(after.isCollecting)
+              assert.deepStrictEqual((yield* store.audit).corrected, [])
+              assert.strictEqual((yield* store.counts).tombstones, 0)
+            })
+          )
+          const store = yield* place.open
+          const { cut } = yield* store.snapshot
+          assert.strictEqual(cut?.count, count)
+          assert.deepStrictEqual(
+            (yield* everything(store)).map(({ row_id }) => row_id),
+            [RowId.make("kept")]
+          )
+          assert.deepStrictEqual((yield* store.audit).corrected, [])
+        })
+    )
+
+    it.effect("that come late are left out, unless they have a row to delete", () =>
+      Effect.gen(function* () {
+        const place = yield* make
+        const store = yield* place.open
+        const { told, last } = yield* agreedOn(store, 3)
+        yield* store.collect(policy)
+        yield* told(last)
+        assert.strictEqual(yield* store.collect(policy), 3)
+        const before = (yield* store.snapshot).digest
+        yield* store.apply(batch([deletion(2, "gone-1")]))
+        assert.isTrue(Digest.equals((yield* store.snapshot).digest, before))
+        // A row that lost to a deletion came by whatever way, and the deletion after it: in one batch, and in two.
+        for (const batches of [[[0, 1]], [[0], [1]]]) {
+          const row = write(b, at(1), "gone-1")
+          const both = [row, deletion(2, "gone-1")]
+          for (const indexes of batches) yield* store.apply(batch(indexes.flatMap((index) => both[index] ?? [])))
+          assert.deepStrictEqual(
+            (yield* store.list(notes, { limit: 9 })).map(({ row_id }) => row_id),
+            [RowId.make("kept")]
+          )
+          yield* store.collect(undefined)
+          assert.isTrue(Digest.equals((yield* store.snapshot).digest, before))
+        }
+      })
+    )
+
+    it.effect("are dropped for nothing that one peer says, and rows are not taken from one that was away", () =>
+      Effect.gen(function* () {
+        const place = yield* make
+        const store = yield* place.open
+        const { told, last } = yield* agreedOn(store, 3)
+        const everything = clockOf({ a: at(99 * day), b: at(99 * day) })
+        const huge = { confirmed: everything, collected: everything, since: undefined, isFilling: false }
+        yield* store.adopt(huge)
+        yield* store.acknowledge({ node: b, clock: clockOf({}), agreed: undefined, confirmed: everything })
+        assert.strictEqual(yield* store.collect(policy), 0)
+        assert.strictEqual((yield* store.counts).tombstones, 3)
+        yield* told(last)
+        yield* store.acknowledge({
+          node: b,
+          clock: (yield* store.snapshot).clock,
+          agreed: (yield* store.snapshot).clock,
+          confirmed: everything
+        })
+        assert.strictEqual(yield* store.collect(policy), 3)
+        // The session may not know yet that the cut has moved.
+        const row = write(b, at(1), "gone-1")
+        const from = { node: b, told: Cut.toldOf(Cut.none) }
+        const { applied } = yield* store.apply({ ...batch([row]), from })
+        assert.strictEqual(applied, 0)
+      })
+    )
+
+    it.effect("a store without rows takes over a cut, one with rows of others does not", () =>
+      Effect.gen(function* () {
+        const place = yield* make
+        yield* TestClock.setTime(20 * day)
+        const store = yield* place.open
+        const told = {
+          confirmed: clockOf({ a: at(day) }),
+          collected: clockOf({ a: at(day) }),
+          since: undefined,
+          isFilling: false
+        }
+        yield* store.append([draft("own")])
+        yield* store.adopt(told)
+        assert.deepStrictEqual(new Map((yield* store.snapshot).cut?.collected), new Map(told.collected))
+        assert.isTrue((yield* store.snapshot).cut?.isFilling)
+        const { clock } = yield* store.snapshot
+        yield* store.acknowledge({ node: a, clock, agreed: clock, confirmed: told.confirmed })
+        assert.isFalse((yield* store.snapshot).cut?.isFilling)
+        const other = yield* (yield* make).open
+        yield* other.apply(batch([write(a, at(1), "theirs")]))
+        yield* other.adopt(told)
+        assert.isTrue((yield* other.snapshot).cut?.collected !== undefined)
+        assert.deepStrictEqual(new Map((yield* other.snapshot).cut?.collected), new Map())
+      })
+    )
+  })
+}
