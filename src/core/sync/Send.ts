@@ -37,7 +37,6 @@ import {
   andThen,
   credit,
   type Dirty,
-  digestsOf,
   envelopeBytes,
   isSettled,
   originsPerRead,
@@ -190,17 +189,20 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
 const tellCut = (session: Session): Step => {
   const { local, cut, cutTold } = session
   const isFilled = cut === undefined || (!cut.isFilling && cut.since === undefined)
-  if (local.cut === undefined || isFilled || local.cut === cutTold) return [session, []]
+  if (local.cut === undefined || HashMap.isEmpty(local.cut.confirmed) || isFilled || local.cut === cutTold)
+    return [session, []]
   const text = Wire.encode({
     type: "sync_ack",
     seq: Option.none(),
     clock: VectorClock.empty,
-    ...digestsOf(session),
+    // A digest belongs to a clock, and that comes after the rows.
+    digest: Option.none(),
+    rows: Option.none(),
     held: session.inbound.held,
     underWay: true,
     cut: Cut.toldOf(local.cut)
   })
-  return [{ ...session, cutTold: local.cut }, [{ _tag: "Send", text, operations: 0 }]]
+  return [{ ...session, cutTold: local.cut, isDigestDue: true }, [{ _tag: "Send", text, operations: 0 }]]
 }
 
 /** Once a round is complete: names what was left out, to the peer and to whoever operates this node. */
