@@ -64,8 +64,7 @@ const list = Listing.command(Kind.table.facts, {
     { title: "PREDICATE", text: ({ predicate }) => predicate },
     { title: "OBJECT", text: ({ object }) => object }
   ],
-  whenEmpty: `No facts yet. State one: ${commandLine("fact set kitchen temperature 21")}`,
-  description: "List the facts"
+  whenEmpty: `No facts yet. State one: ${commandLine("fact set kitchen temperature 21")}`
 })
 
 export const command = Command.make("fact").pipe(

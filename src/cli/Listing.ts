@@ -4,6 +4,7 @@
 import { Clock, Effect, Option, Stream } from "effect"
 import { Command } from "effect/cli"
 import type * as Kind from "../core/replica/Kind.ts"
+import type { Note } from "../core/replica/Row.ts"
 import type { StoreUnavailable } from "../services/node/NodeFailure.ts"
 import type { Memory, Page } from "../services/memory/Memory.ts"
 import * as Access from "./Access.ts"
@@ -20,51 +21,35 @@ interface Options<Row> {
   readonly columns: ReadonlyArray<Table.Column<Row>>
   /** What is said when there is nothing: the next step. */
   readonly whenEmpty: string
-  readonly description: string
-}
-
-interface Listed {
-  readonly id: string
-  readonly created_at: number
-  readonly updated_at: number
 }
 
 /** The command that lists the rows of a kind. Rows that can be changed show when they were. */
-export const command = <Row extends Listed>(
-  { command, rule }: Kind.Definition,
-  { columns, description, ...options }: Options<Row>
+export const command = <Row extends Pick<Note, "id" | "created_at" | "updated_at">>(
+  { words, rule }: Kind.Definition,
+  { list, columns, whenEmpty }: Options<Row>
 ) => {
   const [title, time] = rule === "lww" ? (["CHANGED", "updated_at"] as const) : (["WHEN", "created_at"] as const)
-  const all = (now: number): ReadonlyArray<Table.Column<Row>> => [
-    { title: "ID", text: ({ id }) => id, whole: true },
-    { title, text: ({ [time]: at }) => ago(at * 1000, now), whole: true },
-    ...columns
-  ]
-  return Command.make("list", {}, () => print({ ...options, columns: all })).pipe(
-    Command.withDescription(description),
-    Command.withExamples([{ command: `feral-sync ${command} list` }])
+  const print = Effect.fnUntraced(function* () {
+    const { memory } = yield* Access.open("read")
+    const pages = Stream.paginate<string | undefined, ReadonlyArray<Row>, StoreUnavailable>(undefined, (after) =>
+      Effect.map(list(memory)({ ...(after === undefined ? {} : { after }), limit: pageSize }), (rows) => {
+        const last = rows.length < pageSize ? undefined : rows.at(-1)?.id
+        return [[rows], Option.fromUndefinedOr(last)]
+      })
+    )
+    if (yield* Globals.Json) return yield* printJson(pages)
+    const now = yield* Clock.currentTimeMillis
+    const first: ReadonlyArray<Table.Column<Row>> = [
+      { title: "ID", text: ({ id }) => id, whole: true },
+      { title, text: ({ [time]: at }) => ago(at * 1000, now), whole: true }
+    ]
+    yield* printTable(pages, [...first, ...columns], whenEmpty)
+  }, Effect.scoped)
+  return Command.make("list", {}, print).pipe(
+    Command.withDescription(`List the ${words.many}`),
+    Command.withExamples([{ command: `feral-sync ${words.command} list` }])
   )
 }
-
-/** Prints all rows: an array of them, or a table. */
-const print = Effect.fn("Listing.print")(function* <Row extends Listed>({
-  list,
-  columns,
-  whenEmpty
-}: Omit<Options<Row>, "columns" | "description"> & {
-  readonly columns: (now: number) => ReadonlyArray<Table.Column<Row>>
-}) {
-  const { memory } = yield* Access.open("read")
-  const pages = Stream.paginate<string | undefined, ReadonlyArray<Row>, StoreUnavailable>(undefined, (after) =>
-    Effect.map(list(memory)({ ...(after === undefined ? {} : { after }), limit: pageSize }), (rows) => {
-      const last = rows.length < pageSize ? undefined : rows.at(-1)?.id
-      return [[rows], Option.fromUndefinedOr(last)]
-    })
-  )
-  yield* (yield* Globals.Json)
-    ? printJson(pages)
-    : printTable(pages, columns(yield* Clock.currentTimeMillis), whenEmpty)
-}, Effect.scoped)
 
 const printJson = Effect.fnUntraced(function* <Row, E>(pages: Stream.Stream<ReadonlyArray<Row>, E>) {
   let separator = "["

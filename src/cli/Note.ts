@@ -65,8 +65,7 @@ const list = Listing.command(Kind.table.notes, {
       text: ({ content, importance }) => (importance === "normal" ? content : `[${importance}] ${content}`)
     }
   ],
-  whenEmpty: `No notes yet. Write one: ${commandLine('note add "water the plants" --tag home')}`,
-  description: "List the notes"
+  whenEmpty: `No notes yet. Write one: ${commandLine('note add "water the plants" --tag home')}`
 }).pipe(
   Command.withExamples([
     { command: "feral-sync note list" },

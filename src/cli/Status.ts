@@ -73,9 +73,10 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
     entry("Home", home),
     entry(
       "Memory",
-      [...Kind.all.map(({ name, one, many }) => counted(counts[name], one, many)), `${counts.tombstones} deleted`].join(
-        ", "
-      )
+      [
+        ...Kind.all.map(({ name, words: { one, many } }) => counted(counts[name], one, many)),
+        `${counts.tombstones} deleted`
+      ].join(", ")
     ),
     entry(
       "Digest",

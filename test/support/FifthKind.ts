@@ -10,12 +10,9 @@ const entry = `
     name: "plans",
     path: "plans",
     verb: "draw",
-    command: "plan",
-    one: "plan",
-    many: "plans",
+    words: { command: "plan", one: "plan", many: "plans" },
     rule: "lww",
-    columns: { goal: Column.text, steps: Column.texts, effort: Column.amount(1), open: Column.json },
-    foreign: { mood: Column.foreign },
+    columns: { goal: Column.text, steps: Column.texts, effort: Column.amount(1), open: Column.json, mood: Column.foreign },
     search: ["goal", "steps"]
   })
 }

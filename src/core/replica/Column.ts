@@ -34,7 +34,7 @@ const isText = Schema.makeFilter(
 const AnyText = Schema.String.check(isText)
 
 /** Text that says something: more than white space. */
-export const Text = AnyText.check(Schema.makeFilter((text) => text.trim() !== "" || "has no text"))
+const Text = AnyText.check(Schema.makeFilter((text) => text.trim() !== "" || "has no text"))
 
 /** A JSON object, or a list. */
 const Json = Schema.Union([Schema.Record(Schema.String, Schema.Unknown), Schema.Array(Schema.Unknown)])
@@ -69,18 +69,19 @@ export const oneOf = (words: readonly [string, ...Array<string>], byDefault: str
   return { ...ofText(byDefault), input: Schema.optionalKey(Word) } satisfies Columns[string]
 }
 
+const numberThat = (fits: (value: number) => boolean, problem: string) =>
+  Schema.optionalKey(Schema.Finite.check(Schema.makeFilter((value) => fits(value) || `${value} ${problem}`)))
+
 /** A number from 0 to 1. */
 export const share = (byDefault: number) => {
-  const Share = Schema.Finite.check(
-    Schema.makeFilter((value) => (value >= 0 && value <= 1) || `${value} is not a number from 0 to 1`)
-  )
-  return { ...ofNumber(byDefault), stored: "real", input: Schema.optionalKey(Share) } satisfies Columns[string]
+  const input = numberThat((value) => value >= 0 && value <= 1, "is not a number from 0 to 1")
+  return { ...ofNumber(byDefault), stored: "real", input } satisfies Columns[string]
 }
 
 /** A number that is not negative. */
 export const amount = (byDefault: number) => {
-  const Amount = Schema.Finite.check(Schema.makeFilter((value) => value >= 0 || `${value} is less than 0`))
-  return { ...ofNumber(byDefault), stored: "number", input: Schema.optionalKey(Amount) } satisfies Columns[string]
+  const input = numberThat((value) => value >= 0, "is less than 0")
+  return { ...ofNumber(byDefault), stored: "number", input } satisfies Columns[string]
 }
 
 /** A list of texts, none by default. Some write it as a text of JSON. What is no list is one text, so that nothing is left out. */
@@ -119,7 +120,7 @@ export const foreign = {
   byDefault: undefined,
   row: Schema.optionalKey(Schema.Unknown),
   input: Schema.Never,
-  read: (value) => (value === undefined ? undefined : wellFormed(value))
+  read: wellFormed
 } satisfies Columns[string]
 
 /** Half a surrogate pair is no character: other programs cannot take it, so it shows as U+FFFD. */

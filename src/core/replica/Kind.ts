@@ -18,48 +18,40 @@ export interface Definition {
   /** What writes a new row, as applications call it. */
   readonly verb: string
   /** Its command, and what people call one row and many. */
-  readonly command: string
-  readonly one: string
-  readonly many: string
+  readonly words: { readonly command: string; readonly one: string; readonly many: string }
   readonly rule: Exclude<Rule.Name, "opaque">
   readonly columns: Column.Columns
-  /** Columns that only other implementations write. */
-  readonly foreign: Column.Columns
   /** The columns whose words are searched; none where rows are not found by words. */
   readonly search: ReadonlyArray<string>
 }
 
+/** What a row says of itself. Times are Unix seconds. */
+const provenance = { created_at: Schema.Finite, updated_at: Schema.Finite, origin_node: NodeId, hlc: Schema.String }
+
+type RowFields<Columns extends Column.Columns> = { readonly id: typeof Schema.String } & {
+  readonly [Key in keyof Columns]: Columns[Key]["row"]
+} & typeof provenance
+type InputFields<Columns extends Column.Columns> = {
+  readonly [Key in keyof Columns as Columns[Key]["stored"] extends "any" ? never : Key]: Columns[Key]["input"]
+}
+
 /** A kind: its entry, and the schemas that follow from its columns. */
 export type Kind<D extends Definition = Definition> = D & {
-  readonly row: Schema.Struct<RowFields<D["columns"], D["foreign"]>>
-  readonly input: Schema.Struct<Part<D["columns"], "input">>
+  readonly row: Schema.Struct<RowFields<D["columns"]>>
+  readonly input: Schema.Struct<InputFields<D["columns"]>>
 }
 
-/** What a row says of itself. Times are Unix seconds. */
-const provenance = { updated_at: Schema.Finite, origin_node: NodeId, hlc: Schema.String }
-
-type Part<Columns extends Column.Columns, Name extends "row" | "input"> = {
-  readonly [Key in keyof Columns]: Columns[Key][Name]
-}
-type RowFields<Columns extends Column.Columns, Foreign extends Column.Columns> = {
-  readonly id: typeof Schema.String
-} & Part<Columns, "row"> & { readonly created_at: typeof Schema.Finite } & Part<Foreign, "row"> &
-  typeof provenance
+/** The columns that are written here. */
+export const written = ({ columns }: Definition): Column.Columns =>
+  Record.filter(columns, ({ stored }) => stored !== "any")
 
 /** The kind that an entry defines. */
 export function make<const D extends Definition>(definition: D): Kind<D>
 export function make(definition: Definition): Kind {
-  const { columns, foreign } = definition
   return {
     ...definition,
-    row: Schema.Struct({
-      id: Schema.String,
-      ...Record.map(columns, ({ row }) => row),
-      created_at: Schema.Finite,
-      ...Record.map(foreign, ({ row }) => row),
-      ...provenance
-    }),
-    input: Schema.Struct(Record.map(columns, ({ input }) => input))
+    row: Schema.Struct({ id: Schema.String, ...Record.map(definition.columns, ({ row }) => row), ...provenance }),
+    input: Schema.Struct(Record.map(written(definition), ({ input }) => input))
   }
 }
 
@@ -70,9 +62,7 @@ export const table = {
     name: "notes",
     path: "notes",
     verb: "put",
-    command: "note",
-    one: "note",
-    many: "notes",
+    words: { command: "note", one: "note", many: "notes" },
     rule: "lww",
     columns: {
       content: Column.text,
@@ -80,7 +70,6 @@ export const table = {
       importance: Column.oneOf(["low", "normal", "high"], "normal"),
       source: Column.textOr("user")
     },
-    foreign: {},
     search: ["content", "tags"]
   }),
   /** Statements about the world. */
@@ -88,9 +77,7 @@ export const table = {
     name: "knowledge",
     path: "facts",
     verb: "add",
-    command: "fact",
-    one: "fact",
-    many: "facts",
+    words: { command: "fact", one: "fact", many: "facts" },
     rule: "lww",
     columns: {
       subject: Column.text,
@@ -99,7 +86,6 @@ export const table = {
       confidence: Column.share(1),
       source: Column.textOr("user")
     },
-    foreign: {},
     search: ["subject", "predicate", "object"]
   }),
   /** Things that happened. */
@@ -107,18 +93,18 @@ export const table = {
     name: "episodes",
     path: "episodes",
     verb: "record",
-    command: "episode",
-    one: "episode",
-    many: "episodes",
+    words: { command: "episode", one: "episode", many: "episodes" },
     rule: "log",
     columns: {
       session_id: Column.text,
       event_type: Column.text,
       summary: Column.text,
       detail: Column.textOr(""),
-      importance: Column.share(0.5)
+      importance: Column.share(0.5),
+      emotions: Column.foreign,
+      location: Column.foreign,
+      participants: Column.foreign
     },
-    foreign: { emotions: Column.foreign, location: Column.foreign, participants: Column.foreign },
     search: ["summary", "detail"]
   }),
   /** Which skills ran, and how it went. */
@@ -126,9 +112,7 @@ export const table = {
     name: "execution_log",
     path: "log",
     verb: "append",
-    command: "log",
-    one: "log entry",
-    many: "log entries",
+    words: { command: "log", one: "log entry", many: "log entries" },
     rule: "log",
     columns: {
       session_id: Column.text,
@@ -139,7 +123,6 @@ export const table = {
       result_summary: Column.textOr(""),
       latency_ms: Column.amount(0)
     },
-    foreign: {},
     search: []
   })
 }
@@ -148,9 +131,6 @@ export type Table = typeof table
 
 /** The kinds, in their order. */
 export const all = Object.values(table)
-
-/** The name of a kind of this version. */
-export type Name = Table[keyof Table]["name"]
 
 /** The kinds whose rows are found by their words. */
 export const searched = all.filter(

@@ -18,7 +18,6 @@ import * as Rule from "./Rule.ts"
 
 /** The kinds that this version materialises. */
 export const kinds = Kind.names
-export type KnownKind = Kind.Name
 
 /** The rule of a kind. */
 export const ruleOf = Kind.ruleOf

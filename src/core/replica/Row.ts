@@ -29,15 +29,15 @@ export interface Execution extends Schema.Schema.Type<typeof Execution> {}
 
 /** Reads rows of a kind: gives the row that an operation holds. */
 export function reader<K extends Kind.Kind>(kind: K): (operation: Operation) => K["row"]["Type"]
-export function reader({ columns, foreign }: Kind.Definition): (operation: Operation) => Columns {
-  const own = Object.entries(columns)
-  const others = Object.entries(foreign)
+export function reader({ columns }: Kind.Definition): (operation: Operation) => Columns {
+  const readers = Object.entries(columns)
   return (operation) => {
     const data = columnsOf(operation)
     const { hlc, row_id, timestamp } = operation
     const row: { [column: string]: unknown } = { id: row_id }
-    for (const [name, { read }] of own) row[name] = read(data[name])
-    for (const [name, { read }] of others) if (data[name] !== undefined) row[name] = read(data[name])
+    for (const [name, { read, stored }] of readers) {
+      if (stored !== "any" || data[name] !== undefined) row[name] = read(data[name])
+    }
     // Without a time of its own, a row was made when its operation was.
     row["created_at"] = Column.numberOf(data["created_at"], timestamp)
     row["updated_at"] = hlc.wall / 1000
@@ -53,25 +53,22 @@ export const episodeFromOperation = reader(Kind.table.episodes)
 export const executionFromOperation = reader(Kind.table.executionLog)
 
 /** The columns of a new row, with the defaults of what the input leaves out. */
-export const columnsFromInput = ({ columns }: Kind.Definition, input: object): Columns => {
+export const columnsFromInput = (kind: Kind.Definition, input: object): Columns => {
   const given: Columns = { ...input }
-  return Record.map(columns, ({ stored, byDefault }, name) => {
+  return Record.map(Kind.written(kind), ({ stored, byDefault }, name) => {
     const value = given[name] ?? byDefault
     return stored === "json" ? JSON.stringify(value) : value
   })
 }
 
 /** The columns in the data of an operation, as they came; none when the data is no object. */
-export const columnsOf = ({ data }: Operation): Columns => {
-  const value = Result.getOrElse(parse(data, maxDataDepth), () => undefined)
-  return Predicate.isObject(value) ? { ...value } : {}
-}
+export const columnsOf = ({ data }: Operation): Columns => columnsIn(parse(data, maxDataDepth))
 
 /** The same with all digits of the numbers, for a row that is written again. */
-export const exactColumnsOf = ({ data }: Operation): Columns => {
-  const value = Result.getOrElse(parseExact(data, maxDataDepth), () => undefined)
-  return Predicate.isObject(value) ? { ...value } : {}
-}
+export const exactColumnsOf = ({ data }: Operation): Columns => columnsIn(parseExact(data, maxDataDepth))
+
+const columnsIn = (parsed: Result.Result<unknown, string>): Columns =>
+  Result.isSuccess(parsed) && Predicate.isObject(parsed.success) ? { ...parsed.success } : {}
 
 export interface Columns {
   readonly [column: string]: unknown

@@ -9,9 +9,6 @@ import * as Kind from "./Kind.ts"
 import { type Operation, OperationOrder } from "./Operation.ts"
 import * as Row from "./Row.ts"
 
-/** The kinds that are searched. */
-export const kinds = Kind.searched.map(({ name }) => name)
-
 /** Words of a query, at most: the others are not looked for. */
 export const maxWords = 64
 

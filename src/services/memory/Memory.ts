@@ -2,7 +2,7 @@
  * The memory of an agent: what applications read and write. Every write is a replicated operation, and is done when it is
  * durable here; it reaches the other nodes as soon as they are connected.
  */
-import { Context, type Effect, Schema, type Stream, Struct } from "effect"
+import { Context, Effect, Record, Schema, type Stream } from "effect"
 import * as Kind from "../../core/replica/Kind.ts"
 import type { InputInvalid, OperationTooLarge, RowNotFound, StoreUnavailable } from "../node/NodeFailure.ts"
 import type { FactInput, SearchInput } from "./Inputs.ts"
@@ -41,11 +41,6 @@ export type Remove = Effect.Effect<Written, StoreUnavailable | OperationTooLarge
 type Edit = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | RowNotFound | InputInvalid>
 export type Rows<Row> = Effect.Effect<ReadonlyArray<Row>, StoreUnavailable>
 
-/** What reads the rows of a kind. */
-export interface Listing<K extends Kind.Kind> {
-  list(page?: Page): Rows<K["row"]["Type"]>
-}
-
 /** What writes a new row of a kind, by its verb. */
 export type Inserting<K extends Kind.Kind> = { readonly [Verb in K["verb"]]: (input: K["input"]["Type"]) => Write }
 
@@ -55,28 +50,39 @@ export interface Deleting {
 }
 
 /** What applications do with the rows of a kind. Those of a log are never changed or deleted. */
-export type Collection<K extends Kind.Kind> = Listing<K> & Inserting<K> & (K["rule"] extends "lww" ? Deleting : unknown)
+export type Collection<K extends Kind.Kind> = { list(page?: Page): Rows<K["row"]["Type"]> } & Inserting<K> &
+  (K["rule"] extends "lww" ? Deleting : unknown)
 
 /** A collection for each kind. */
 export type Collections = { readonly [Name in keyof Kind.Table]: Collection<Kind.Table[Name]> }
 
-interface Collected extends Struct.Lambda {
-  <K extends Kind.Kind>(kind: K): Collection<K>
-  readonly "~lambda.out": this["~lambda.in"] extends Kind.Kind ? Collection<this["~lambda.in"]> : never
+/** What is done with the rows of any kind. A page has at most `limit` rows. */
+interface Operations {
+  readonly pageRows: number
+  readonly page: (kind: Kind.Kind) => (page: Page & { readonly limit: number }) => Rows<{ readonly id: string }>
+  readonly insert: (kind: Kind.Kind) => (input: object) => Write
+  readonly remove: (kind: Kind.Kind) => (id: string) => Remove
 }
 
-/** The collections of all kinds, from what is done with the rows of any. */
-export const collections = (of: {
-  readonly list: <K extends Kind.Kind>(kind: K) => (page?: Page) => Rows<K["row"]["Type"]>
-  readonly insert: <K extends Kind.Kind>(kind: K) => (input: K["input"]["Type"]) => Write
-  readonly remove: (kind: Kind.Kind) => (id: string) => Remove
-}): Collections => {
-  function collection<K extends Kind.Kind>(kind: K): Collection<K>
-  function collection(kind: Kind.Kind): object {
-    const removing = kind.rule === "lww" ? { delete: of.remove(kind) } : {}
-    return { list: of.list(kind), [kind.verb]: of.insert(kind), ...removing }
-  }
-  return Struct.map(Kind.table, Struct.lambda<Collected>(collection))
+/** The collections of all kinds. A list is read page by page. */
+export function collections(operations: Operations): Collections
+export function collections({ pageRows, page, insert, remove }: Operations): Record<keyof Kind.Table, object> {
+  return Record.map(Kind.table, (kind: Kind.Kind) => {
+    const read = page(kind)
+    const list = Effect.fn(`Memory.${kind.name}.list`)(function* ({ after, limit = Infinity }: Page = {}) {
+      const rows: Array<{ readonly id: string }> = []
+      let last = after
+      while (rows.length < limit) {
+        const wanted = Math.min(limit - rows.length, pageRows)
+        const next = yield* read({ ...(last === undefined ? {} : { after: last }), limit: wanted })
+        for (const row of next) rows.push(row)
+        last = next.at(-1)?.id
+        if (next.length < wanted) break
+      }
+      return rows
+    })
+    return { list, [kind.verb]: insert(kind), ...(kind.rule === "lww" ? { delete: remove(kind) } : {}) }
+  })
 }
 
 export class Memory extends Context.Service<

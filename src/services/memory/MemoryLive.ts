@@ -81,20 +81,10 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
       editing.withPermit(Effect.andThen(find(kind, id), write(kind, "delete", id)))
     )
 
-  const list = <K extends Kind.Kind>(kind: K) => {
+  const page = (kind: Kind.Kind) => {
     const fromOperation = Row.reader(kind)
-    return Effect.fn(`Memory.${kind.name}.list`)(function* ({ after, limit = Infinity }: Page = {}) {
-      const rows: Array<K["row"]["Type"]> = []
-      let last = after
-      while (rows.length < limit) {
-        const wanted = Math.min(limit - rows.length, pageRows)
-        const page = yield* store.list(KindName.make(kind.name), { after: last, limit: wanted })
-        for (const operation of page) rows.push(fromOperation(operation))
-        last = page.at(-1)?.row_id
-        if (page.length < wanted) break
-      }
-      return rows
-    })
+    return ({ after, limit }: Page & { readonly limit: number }) =>
+      Effect.map(store.list(KindName.make(kind.name), { after, limit }), (page) => page.map(fromOperation))
   }
 
   const add = Effect.fnUntraced(function* (kind: Kind.Kind, id: string, input: object) {
@@ -102,14 +92,14 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
     return yield* write(kind, "insert", id, { id, ...Row.columnsFromInput(kind, input), created_at })
   })
 
-  const insert = <K extends Kind.Kind>(kind: K) => {
+  const insert = (kind: Kind.Kind) => {
     const decode = Inputs.decoder(kind.input)
-    return Effect.fn(`Memory.${kind.name}.${kind.verb}`)(function* (given: K["input"]["Type"]) {
+    return Effect.fn(`Memory.${kind.name}.${kind.verb}`)(function* (given: object) {
       return yield* add(kind, yield* uuid.next, yield* decode(given))
     })
   }
 
-  const { notes, facts, ...others } = collections({ list, insert, remove })
+  const { notes, facts, ...others } = collections({ pageRows, page, insert, remove })
 
   const edit = Effect.fn("Memory.notes.edit")(
     function* (id: string, text: string) {

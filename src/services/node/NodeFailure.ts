@@ -249,7 +249,7 @@ export class FileUnusable extends Schema.TaggedError<FileUnusable>()("FileUnusab
 
 const stepToFind = (name: string): string => {
   const kind = Kind.find(name)
-  return kind === undefined ? "check the id" : `see the ids with ${commandLine(`${kind.command} list`)}`
+  return kind === undefined ? "check the id" : `see the ids with ${commandLine(`${kind.words.command} list`)}`
 }
 
 /** There is no such row. */
@@ -257,7 +257,7 @@ export class RowNotFound extends Schema.TaggedError<RowNotFound>()("RowNotFound"
   kind: Schema.String,
   id: Schema.String
 }) {
-  readonly problem = `no ${Kind.find(this.kind)?.one ?? "row"} has the id ${JSON.stringify(this.id)}`
+  readonly problem = `no ${Kind.find(this.kind)?.words.one ?? "row"} has the id ${JSON.stringify(this.id)}`
   readonly nextStep = stepToFind(this.kind)
   override readonly message = messageOf(this)
 }

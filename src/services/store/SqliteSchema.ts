@@ -31,9 +31,8 @@ const columnOf = ([key, { stored, byDefault }]: [string, Column.Columns[string]]
       // The JSON itself is taken too.
       return `CASE WHEN ${type} IN ('text', 'array', 'object') THEN ${value} ELSE ${quoted(otherwise)} END AS ${key}`
     case "number":
-      return numberOr(key, otherwise)
     case "real":
-      return numberOr(key, Number.isInteger(byDefault) ? `${otherwise}.0` : otherwise)
+      return numberOr(key, stored === "real" && Number.isInteger(byDefault) ? `${otherwise}.0` : otherwise)
     case "any":
       return `${value} AS ${key}`
   }
@@ -48,9 +47,9 @@ const shownRows =
   "(SELECT kind, row_id, origin, wall, counter, op_type, timestamp, coalesce(shown, data) AS data FROM operations)"
 
 /** The statement that makes the view of a kind. */
-const viewOf = ({ name, columns, foreign }: Kind.Definition, rows = shownRows): string =>
+const viewOf = ({ name, columns }: Kind.Definition, rows = shownRows): string =>
   `CREATE VIEW ${name} AS SELECT row_id AS id, ` +
-  `${[...Object.entries(columns), ...Object.entries(foreign)].map(columnOf).join(", ")}, ` +
+  `${Object.entries(columns).map(columnOf).join(", ")}, ` +
   `${numberOr("created_at", "timestamp")}, wall / 1000.0 AS updated_at, origin AS origin_node, ` +
   `wall || ':' || counter || ':' || origin AS hlc FROM ${rows} WHERE kind = '${name}' AND op_type <> 'delete'`
 

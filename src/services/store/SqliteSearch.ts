@@ -14,6 +14,7 @@ import { Effect, Option, Schema, Semaphore } from "effect"
 import type { SqliteClient } from "@effect/sql-sqlite-node/SqliteClient"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
+import * as Kind from "../../core/replica/Kind.ts"
 import type { Operation } from "../../core/replica/Operation.ts"
 import * as Search from "../../core/replica/Search.ts"
 import { pageLength } from "./Sizes.ts"
@@ -26,7 +27,7 @@ const slice = { operations: 1_000, bytes: 4 * 1024 * 1024, atLeastOne: true }
 /** Rows that may wait to leave the index. When there are more, making it anew takes less time. */
 const mostGone = 5_000
 
-const kinds = Search.kinds.map((kind) => `'${kind}'`).join()
+const kinds = Kind.searched.map(({ name }) => `'${name}'`).join()
 
 const tables = (schema: "main" | "temp") => [
   `CREATE VIRTUAL TABLE IF NOT EXISTS ${schema}.words USING fts5(

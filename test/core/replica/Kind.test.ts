@@ -10,7 +10,8 @@ import { node, write } from "../../support/Network.ts"
 describe("the table of kinds", () => {
   it("names each kind once, and a rule that there is", () => {
     for (const key of ["name", "path", "command", "one", "many"] as const) {
-      assert.strictEqual(new Set(Kind.all.map((kind) => kind[key])).size, Kind.all.length, key)
+      const names = Kind.all.map(({ words, ...kind }) => ({ ...kind, ...words })[key])
+      assert.lengthOf(new Set(names), Kind.all.length, key)
     }
     for (const { name, rule } of Kind.all) {
       assert.property(Rule.rules, rule)
@@ -34,9 +35,9 @@ describe("the table of kinds", () => {
   const picks = Arbitrary.array(integer(0, values.length), { minLength: 12, maxLength: 12 })
 
   /** An input of a kind: in each column the value that was picked where it fits, and the first that does where one has to be. */
-  const inputOf = ({ columns }: Kind.Definition, picks: ReadonlyArray<number>) =>
+  const inputOf = (kind: Kind.Definition, picks: ReadonlyArray<number>) =>
     Object.fromEntries(
-      Object.entries(columns).flatMap(([name, { input }], index): Array<[string, unknown]> => {
+      Object.entries(Kind.written(kind)).flatMap(([name, { input }], index): Array<[string, unknown]> => {
         const fits = Schema.is(input)
         const picked = values[picks[index] ?? 0]
         if (picked !== undefined && fits(picked)) return [[name, picked]]

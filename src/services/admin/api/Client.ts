@@ -9,7 +9,6 @@ import { Context, Effect, Layer, Option, Schema, Stream } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { existsSync } from "node:fs"
-import type * as Kind from "../../../core/replica/Kind.ts"
 import type { Archive } from "../Archive.ts"
 import {
   InputInvalid,
@@ -20,7 +19,7 @@ import {
   StoreUnavailable
 } from "../../node/NodeFailure.ts"
 import * as Home from "../../node/Home.ts"
-import { collections, Memory, type Page } from "../../memory/Memory.ts"
+import { collections, Memory } from "../../memory/Memory.ts"
 import type { Origins } from "../Origins.ts"
 import type { Purging } from "../Purging.ts"
 import type { NodeStatus, PeerStatus } from "../../node/Status.ts"
@@ -70,43 +69,29 @@ const make = Effect.gen(function* () {
     transformClient: HttpClient.mapRequest(HttpClientRequest.prependUrl("http://localhost"))
   })
 
-  /** A list without a limit is fetched page by page. */
-  const list = <K extends Kind.Kind>({ path, row }: K) => {
-    const decode = Schema.decodeUnknownEffect(Schema.Array(row))
-    return Effect.fnUntraced(function* ({ after, limit = Number.MAX_SAFE_INTEGER }: Page = {}) {
-      const rows: Array<K["row"]["Type"]> = []
-      let last = after
-      while (rows.length < limit) {
-        const size = Math.min(limit - rows.length, pageSize)
-        const query = { ...(last === undefined ? {} : { after: last }), limit: size }
-        const page = yield* answered(Effect.flatMap(client.list({ params: { collection: path }, query }), decode))
-        for (const row of page) rows.push(row)
-        if (page.length < size) break
-        last = page[page.length - 1]?.id
-      }
-      return rows
-    })
-  }
-
   const { notes, facts, ...others } = collections({
-    list,
+    pageRows,
+    page: ({ path, row }) => {
+      const decode = Schema.decodeUnknownEffect(Schema.Array(row))
+      return (query) => answered(Effect.flatMap(client.rows.list({ params: { collection: path }, query }), decode))
+    },
     insert:
       ({ path }) =>
       (payload) =>
-        answered(client.insert({ params: { collection: path }, payload })),
+        answered(client.rows.insert({ params: { collection: path }, payload })),
     remove:
       ({ path }) =>
       (id) =>
-        answered(client.remove({ params: { collection: path }, query: { id } }))
+        answered(client.rows.remove({ params: { collection: path }, query: { id } }))
   })
 
   const memory = Memory.of({
     ...others,
     notes: {
       ...notes,
-      edit: (id, content) => answered(client.editNote({ query: { id }, payload: { content } }))
+      edit: (id, content) => answered(client.rows.editNote({ query: { id }, payload: { content } }))
     },
-    facts: { ...facts, set: (payload) => answered(client.setFact({ payload })) },
+    facts: { ...facts, set: (payload) => answered(client.rows.setFact({ payload })) },
     // The first search makes the index, which takes as long as there is much to find.
     search: ({ query, limit = 20 }) =>
       answered(client.search({ payload: { query, limit: Math.min(limit, Contract.maxPage) } }), "10 minutes"),
@@ -141,7 +126,7 @@ const make = Effect.gen(function* () {
 })
 
 /** Rows in one request: entries may be large. */
-const pageSize = 250
+const pageRows = 250
 
 type Known = StoreUnavailable | RowNotFound | OperationTooLarge | InputInvalid | PurgeRefused | OriginsKept
 

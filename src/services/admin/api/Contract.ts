@@ -2,7 +2,7 @@
  * The local HTTP interface of a running node, as data: server and client are both derived from it.
  *
  * Lists are paged: at most `maxPage` rows for one request, in the order of their ids, after the id `after`. Errors are JSON
- * with `_tag`; the status codes are 400 for `InputInvalid`, `PurgeRefused` and `OriginsKept`, 404 for `RowNotFound`, 413 for `OperationTooLarge` and 503 for
+ * with `_tag`; the status codes are 400 for `InputInvalid`, `PurgeRefused` and `OriginsKept`, 404 for `RowNotFound` and where there is no such collection, 413 for `OperationTooLarge` and 503 for
  * `StoreUnavailable`.
  */
 import { Schema } from "effect"
@@ -117,33 +117,29 @@ export const events = HttpApiGroup.make("events", { topLevel: true }).add(
   })
 )
 
-/** The collection that a path names, by the path of its kind. */
-const collection = { collection: Schema.String }
+/** The path of a kind. */
+const params = { collection: Schema.String }
 
-/** What all collections have. Rows and inputs are those of the kind (`core/replica/Kind.ts`). */
-export const rows = HttpApiGroup.make("rows", { topLevel: true }).add(
+/** The rows and inputs of all kinds (`core/replica/Kind.ts`), and what some of them have besides. */
+export const rows = HttpApiGroup.make("rows").add(
   HttpApiEndpoint.get("list", "/:collection", {
-    params: collection,
+    params,
     query,
     success: Schema.Array(Schema.Unknown),
     error: [Unavailable, NoCollection]
   }),
   HttpApiEndpoint.post("insert", "/:collection", {
-    params: collection,
+    params,
     payload: Input,
     success: Written,
     error: [Unavailable, TooLarge, Invalid, NoCollection]
   }),
   HttpApiEndpoint.delete("remove", "/:collection", {
-    params: collection,
+    params,
     query: byId,
     success: Written,
     error: [Unavailable, TooLarge, NotFound, NoCollection]
-  })
-)
-
-/** What some collections have besides. */
-export const changing = HttpApiGroup.make("changing", { topLevel: true }).add(
+  }),
   HttpApiEndpoint.patch("editNote", `/${Kind.table.notes.path}`, {
     query: byId,
     payload: Input,
@@ -166,8 +162,7 @@ export class Contract extends HttpApi.make("feral-sync").add(
   origins,
   archive,
   events,
-  rows,
-  changing
+  rows
 ) {}
 
 /** For whoever is on this machine: nothing of the memory. */

@@ -96,19 +96,14 @@ const archive = HttpApiBuilder.group(
   })
 )
 
-/** Writes a new row of a kind, from a value of any shape. */
-const inserter = <K extends Kind.Kind>(kind: K, collection: Inserting<K>) => {
-  const decode = Inputs.decoder(kind.input)
+/** The way to the rows of a kind. A new one is made of a value of any shape. */
+const routeOf = <K extends Kind.Kind>(kind: K, collection: Collection<K>) => {
   const verb: K["verb"] = kind.verb
-  return (payload: unknown): Write => Effect.flatMap(decode(payload), collection[verb])
-}
-
-/** The way to the rows of a kind. */
-const routeOf = <Name extends keyof Kind.Table>(memory: Collections, name: Name) => {
-  const collection: Collection<Kind.Table[Name]> = memory[name]
+  const inserting: Inserting<K> = collection
+  const decode = Inputs.decoder(kind.input)
   return {
     list: collection.list,
-    insert: inserter<Kind.Table[Name]>(Kind.table[name], collection),
+    insert: (payload: unknown): Write => Effect.flatMap(decode(payload), inserting[verb]),
     remove: isDeleting(collection) ? collection.delete : () => Effect.fail(new HttpApiError.NotFound())
   }
 }
@@ -120,31 +115,22 @@ const rows = HttpApiBuilder.group(
   "rows",
   Effect.fnUntraced(function* (handlers) {
     const memory = yield* Memory
-    const routes = new Map<string, ReturnType<typeof routeOf>>(
-      Struct.keys(Kind.table).map((name) => [Kind.table[name].path, routeOf(memory, name)])
+    const of = <Name extends keyof Kind.Table>(name: Name, memory: Collections) =>
+      routeOf<Kind.Table[Name]>(Kind.table[name], memory[name])
+    const routes = new Map<string, ReturnType<typeof of>>(
+      Struct.keys(Kind.table).map((name) => [Kind.table[name].path, of(name, memory)])
     )
-    const route = ({ collection }: { readonly collection: string }) =>
-      Effect.mapError(Effect.fromNullishOr(routes.get(collection)), () => new HttpApiError.NotFound())
+    const route = ({ params }: { readonly params: { readonly collection: string } }) =>
+      Effect.mapError(Effect.fromNullishOr(routes.get(params.collection)), () => new HttpApiError.NotFound())
     return handlers.handleAll({
-      list: ({ params, query }) => Effect.flatMap(route(params), ({ list }) => list(page(query))),
-      insert: ({ params, payload }) => Effect.flatMap(route(params), ({ insert }) => insert(payload)),
-      remove: Effect.fnUntraced(function* ({ params, query }) {
-        const { remove } = yield* route(params)
-        return yield* remove(query.id)
-      })
-    })
-  })
-)
-
-const changing = HttpApiBuilder.group(
-  Contract.Contract,
-  "changing",
-  Effect.fnUntraced(function* (handlers) {
-    const { notes, facts } = yield* Memory
-    return handlers.handleAll({
+      list: (request) => Effect.flatMap(route(request), ({ list }) => list(page(request.query))),
+      insert: (request) => Effect.flatMap(route(request), ({ insert }) => insert(request.payload)),
+      remove: Effect.fnUntraced(function* (request) {
+        return yield* (yield* route(request)).remove(request.query.id)
+      }),
       editNote: ({ query, payload }) =>
-        Effect.flatMap(Inputs.decodeNoteChange(payload), ({ content }) => notes.edit(query.id, content)),
-      setFact: ({ payload }) => Effect.flatMap(Inputs.decodeFact(payload), facts.set)
+        Effect.flatMap(Inputs.decodeNoteChange(payload), ({ content }) => memory.notes.edit(query.id, content)),
+      setFact: ({ payload }) => Effect.flatMap(Inputs.decodeFact(payload), memory.facts.set)
     })
   })
 )
@@ -158,7 +144,7 @@ export const make = (apiPort: Effect.Effect<number | null>) =>
           Effect.map(node(apiPort), (answers) => handlers.handleAll(answers))
         )
       ),
-      Layer.provide([verify, search, purge, origins, archive, events, rows, changing]),
+      Layer.provide([verify, search, purge, origins, archive, events, rows]),
       Layer.provide(NodeHttpServer.layerHttpServices)
     )
   )
