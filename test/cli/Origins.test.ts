@@ -97,8 +97,8 @@ describe("origins, of a node that does not run", () => {
 
   const refusals: ReadonlyArray<readonly [string, (self: string) => ReadonlyArray<string>, number, RegExp]> = [
     ["one with rows", () => ["winner"], 1, /"winner" still has rows here.*purge --origin NODE-ID/],
-    ["this node", (self) => [self], 1, /is this node itself: leave it out/],
-    ["one that is not known", () => ["nobody"], 1, /no origin "nobody" is known here: see .*origins list/],
+    ["this node", (self) => [self], 1, /is this node itself; leave it out/],
+    ["one that is not known", () => ["nobody"], 1, /no origin "nobody" is known here; see .*origins list/],
     ["what is no id", () => ["a\nb"], 1, /no origin .* is known here/],
     ["one of two", () => ["loser", "winner"], 1, /nothing was forgotten: "winner" still has rows/],
     ["none", () => [], 2, /origin/]

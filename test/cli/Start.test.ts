@@ -148,7 +148,7 @@ describe("a start that fails leaves nothing behind", () => {
     [
       ["--host", "203.0.113.5"],
       1,
-      /this machine does not have the address\): set FERAL_SYNC_HOST to an address of this/
+      /this machine does not have the address\); set FERAL_SYNC_HOST to an address of this/
     ],
     [["--host", "999.1.1.1"], 2, /is not an IPv4 address/],
     [["--tls-cert", "/none", "--tls-key", "/none", "--tls-ca", "/none"], 2, /there is no such file/],
