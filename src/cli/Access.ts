@@ -64,7 +64,7 @@ export const open = Effect.fn("Access.open")(function* (purpose: Purpose) {
 /** The same failure, which names the process that is in the way. */
 const heldBy = Effect.fnUntraced(function* (home: string, { cause }: StoreUnavailable) {
   const holder = LockHolder.describe(yield* LockHolder.find(home))
-  const detail = `${holder} holds ${home} and does not answer`
+  const detail = `${home} is locked by ${holder}, which does not answer`
   return yield* new StoreUnavailable({ reason: "locked", detail, cause })
 })
 
@@ -75,7 +75,7 @@ const attempt = Effect.fnUntraced(function* (home: string, purpose: Purpose) {
   if (purpose === "write") {
     const isNew = yield* isMissing(home)
     const access = yield* direct(home, false)
-    if (isNew && !(yield* Globals.Json)) yield* writeError(`Made a new node in ${home}`)
+    if (isNew && !(yield* Globals.Json)) yield* writeError(`Created a new node in ${home}`)
     return access
   }
   yield* exists(home)

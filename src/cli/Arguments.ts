@@ -93,7 +93,7 @@ export const read = ({ command: root, globals, actions }: Grammar, args: Readonl
     operands.push(word)
   }
   if (action !== undefined && (operands.length > 0 || hasOwnFlags)) {
-    return wrong(`${action} stands alone or after the name of a command, and there is more here: nothing was done`)
+    return wrong(`${action} cannot be combined with other arguments: use it alone or after the name of a command`)
   }
   if (command.subcommands.length > 0 && operands.length > 0) {
     return wrong(`${path.join(" ")} needs a command before --`)

@@ -21,7 +21,7 @@ import * as Progress from "./Progress.ts"
 
 export const command = Command.make(
   "backup",
-  { file: Argument.String("file").pipe(Argument.withDescription("The file to make; not standard output")) },
+  { file: Argument.String("file").pipe(Argument.withDescription("The file to create (not standard output)")) },
   Effect.fnUntraced(function* ({ file }) {
     if (file === "-") {
       return yield* new WrongUsage({
@@ -43,9 +43,9 @@ export const command = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Copy the database to a file, also while a node runs. To restore it: stop the node, run feral-sync restore FILE, start. What it lacks comes back from the peers. Never replaces a file."
+    "Back up the database to a new file, with or without a running node. To restore it, stop the node, run feral-sync restore FILE, and start the node. Later changes come back from the peers. An existing file is never replaced."
   ),
-  Command.withShortDescription("Copy the database to a file, also while a node runs"),
+  Command.withShortDescription("Back up the database to a file, with or without a running node"),
   Command.withExamples([{ command: "feral-sync backup feral-$(date +%F).db" }])
 )
 
@@ -64,7 +64,7 @@ const copy = Effect.fnUntraced(function* (home: string, file: string, temporary:
   )
   const problems = yield* SqliteIntegrity.copy(temporary)
   if (problems.length > 0) {
-    const problem = `the copy is damaged, as is the database (${problems.join("; ")}): see ${commandLine("verify", home)}`
+    const problem = `the database is damaged, and so is the copy (${problems.join("; ")}): run ${commandLine("verify", home)}`
     return yield* new FileUnusable({ file, problem })
   }
   const counts = yield* store.counts

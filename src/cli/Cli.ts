@@ -42,9 +42,9 @@ const feralSync = Command.make("feral-sync").pipe(
     { command: "feral-sync start", description: "Run a node" },
     {
       command: 'feral-sync note add "water the plants"',
-      description: "Write to its memory, also while it does not run"
+      description: "Add a note, with or without a running node"
     },
-    { command: "feral-sync status", description: "Ask whether everything is there" }
+    { command: "feral-sync status", description: "Show the state of the node" }
   ]),
   Command.withSubcommands([
     Start.command,

@@ -23,8 +23,8 @@ export const command = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Write the database anew without the space of deleted rows. The node must not run. Needs free disk space for what the rows take. All or nothing: if it fails, the database is as it was."
+    "Rewrite the database without the space of deleted rows. Stop the node first. This needs as much free disk space as the rows take. If it fails, the database is unchanged."
   ),
-  Command.withShortDescription("Make the database as small as what it holds"),
+  Command.withShortDescription("Rewrite the database to free disk space"),
   Command.withExamples([{ command: "feral-sync compact" }, { command: "feral-sync compact --json | jq .bytes_after" }])
 )

@@ -12,7 +12,7 @@ import * as Start from "./Start.ts"
 /** Something is wrong, and was shown. */
 class ChecksFailed extends Schema.TaggedError<ChecksFailed>()("ChecksFailed", { count: Schema.Natural }) {
   override get message(): string {
-    return `${counted(this.count, "check")} failed: what to do is shown with each`
+    return `${counted(this.count, "check")} failed: see the next step of each`
   }
 }
 
@@ -34,9 +34,9 @@ export const command = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Check everything that a node needs: configuration, database, certificates, port, multicast, peers, clocks. Changes nothing. Takes the flags of start, for a node that is started with some."
+    "Check everything that a node needs: configuration, database, certificates, port, multicast, peers, clocks. Nothing is changed. Pass the flags that you pass to start."
   ),
-  Command.withShortDescription("Check what keeps a node from syncing"),
+  Command.withShortDescription("Find out why a node does not sync"),
   Command.withExamples([
     { command: "feral-sync doctor" },
     { command: `feral-sync doctor --json | jq '.[] | select(.status == "failed")'` }

@@ -15,8 +15,8 @@ const add = Command.make(
   {
     session: Fields.textFlag("session", "S", "The session in which it happened"),
     type: Fields.textFlag("type", "T", "The type of the event"),
-    summary: Fields.textFlag("summary", "TEXT", "What happened; - reads standard input"),
-    detail: Fields.maybe(Fields.textFlag("detail", "TEXT", "More about it; - reads standard input"))
+    summary: Fields.textFlag("summary", "TEXT", "A summary of the event; - reads standard input"),
+    detail: Fields.maybe(Fields.textFlag("detail", "TEXT", "Details; - reads standard input"))
   },
   ({ session, type, summary: givenSummary, detail: givenDetail }) =>
     Effect.flatMap(
@@ -50,7 +50,7 @@ const list = Listing.command(Kind.table.episodes, {
 })
 
 export const command = Command.make("episode").pipe(
-  Command.withDescription("Episodes: things that happened. They are kept by every node, for good."),
+  Command.withDescription("Episodes are events that happened. Every node keeps them forever."),
   Command.withShortDescription("Record and list episodes"),
   Command.withSubcommands([add, list])
 )

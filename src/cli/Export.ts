@@ -14,7 +14,7 @@ import * as Progress from "./Progress.ts"
 
 export const command = Command.make(
   "export",
-  { file: Argument.String("file").pipe(Argument.withDescription("The file to make; - writes to stdout")) },
+  { file: Argument.String("file").pipe(Argument.withDescription("The file to create; - writes to standard output")) },
   Effect.fnUntraced(function* ({ file }) {
     const isJson = yield* Globals.Json
     if (file === "-" && isJson) {
@@ -32,9 +32,9 @@ export const command = Command.make(
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
-    "Write all that this node holds to a file, as lines of JSON: a header, then the last operation of each row, also of deleted ones. Never replaces a file."
+    "Export all rows of this node to a new file, as lines of JSON. After a header comes the latest operation of each row, deleted rows included. An existing file is never replaced."
   ),
-  Command.withShortDescription("Write all rows to a file, as lines of JSON"),
+  Command.withShortDescription("Export all rows to a file, as lines of JSON"),
   Command.withExamples([
     { command: "feral-sync export memory.jsonl" },
     { command: "feral-sync export - | gzip > memory.jsonl.gz" }

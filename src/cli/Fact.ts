@@ -12,9 +12,9 @@ import * as Listing from "./Listing.ts"
 import * as Writing from "./Writing.ts"
 
 const statement = {
-  subject: Fields.text("subject", "What the fact is about"),
-  predicate: Fields.text("predicate", "What is said about it"),
-  object: Fields.text("object", "The value; - reads standard input"),
+  subject: Fields.text("subject", "The subject: what the fact is about"),
+  predicate: Fields.text("predicate", "The predicate: which property of the subject"),
+  object: Fields.text("object", "The object: the value; - reads standard input"),
   confidence: Fields.maybe(
     Fields.number("confidence", "C", (value) => value >= 0 && value <= 1, "a number from 0 to 1 (default: 1)")
   )
@@ -34,7 +34,7 @@ const resolved = ({
 const set = Command.make("set", statement, (given) =>
   Effect.flatMap(resolved(given), (fact) => Writing.run("Set fact", ({ facts }) => facts.set(fact)))
 ).pipe(
-  Command.withDescription("State a fact: it replaces what any node stated before about this subject and predicate"),
+  Command.withDescription("Set a fact. It replaces earlier facts with this subject and predicate, on every node."),
   Command.withExamples([
     { command: "feral-sync fact set kitchen temperature 21 --confidence 0.9" },
     { command: 'feral-sync fact set cellar temperature "-5 degrees"' },
@@ -45,14 +45,14 @@ const set = Command.make("set", statement, (given) =>
 const add = Command.make("add", statement, (given) =>
   Effect.flatMap(resolved(given), (fact) => Writing.run("Added fact", ({ facts }) => facts.add(fact)))
 ).pipe(
-  Command.withDescription("State a fact beside those that are there"),
+  Command.withDescription("Add a fact without replacing others"),
   Command.withExamples([{ command: "feral-sync fact add ada likes tea" }])
 )
 
 const remove = Command.make("delete", { id: Fields.id }, ({ id }) =>
   Writing.run("Deleted fact", ({ facts }) => facts.delete(id), "change")
 ).pipe(
-  Command.withDescription("Take a fact back, on every node"),
+  Command.withDescription("Delete a fact on every node"),
   Command.withExamples([{ command: "feral-sync fact delete 5f3c…" }])
 )
 
@@ -64,11 +64,11 @@ const list = Listing.command(Kind.table.facts, {
     { title: "PREDICATE", text: ({ predicate }) => predicate },
     { title: "OBJECT", text: ({ object }) => object }
   ],
-  whenEmpty: `No facts yet. State one: ${commandLine("fact set kitchen temperature 21")}`
+  whenEmpty: `No facts yet. Set one: ${commandLine("fact set kitchen temperature 21")}`
 })
 
 export const command = Command.make("fact").pipe(
-  Command.withDescription("Facts: subject, predicate, object. The last statement wins, on every node."),
-  Command.withShortDescription("State, delete and list facts"),
+  Command.withDescription("Facts have a subject, a predicate and an object. The last change wins on every node."),
+  Command.withShortDescription("Set, add, delete and list facts"),
   Command.withSubcommands([set, add, remove, list])
 )

@@ -11,7 +11,7 @@ import * as Usage from "./Usage.ts"
 /** A command needs a running node, and there is none. */
 export class NodeNotRunning extends Schema.TaggedError<NodeNotRunning>()("NodeNotRunning", { home: Schema.String }) {
   override get message(): string {
-    return `no node is running for ${this.home}: start one with "${commandLine("start", this.home)}"`
+    return `no node is running in ${this.home}: start one with "${commandLine("start", this.home)}"`
   }
 }
 

@@ -9,7 +9,7 @@ export const text = (name: string, description: string) =>
   Argument.String(name).pipe(
     Argument.filter(
       (value) => value !== "",
-      () => "text that is not empty"
+      () => "non-empty text"
     ),
     Argument.withDescription(description)
   )
@@ -18,7 +18,7 @@ export const textFlag = (name: string, metavar: string, description: string) =>
   Flag.String(name).pipe(
     Flag.filter(
       (value) => value !== "",
-      () => "text that is not empty"
+      () => "non-empty text"
     ),
     Flag.withMetavar(metavar),
     Flag.withDescription(description)
@@ -28,7 +28,7 @@ export const textFlag = (name: string, metavar: string, description: string) =>
 export const maybe = <A>(flag: Flag.Flag<A>): Flag.Flag<A | undefined> =>
   flag.pipe(Flag.optional, Flag.map(Option.getOrUndefined))
 
-export const id = Argument.String("id").pipe(Argument.withDescription("The id of the row, as the list shows it"))
+export const id = Argument.String("id").pipe(Argument.withDescription("The id of the row, as shown by list"))
 
 /** A number that a predicate accepts. */
 export const number = (name: string, metavar: string, isValid: (value: number) => boolean, expected: string) =>

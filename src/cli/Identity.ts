@@ -15,7 +15,7 @@ const renew = Command.make(
   {
     reissue: Globals.Switch("reissue").pipe(
       Flag.withDefault(false),
-      Flag.withDescription("Write anew, at the present, what this node wrote while its clock was ahead")
+      Flag.withDescription("Also rewrite the rows that this node wrote while its clock was ahead")
     )
   },
   Effect.fnUntraced(function* ({ reissue }) {
@@ -35,24 +35,24 @@ const renew = Command.make(
     yield* (yield* Globals.Json)
       ? writeJson({ node_id: nodeId, previous_node_id: before, ...(reissue ? { reissued } : {}) })
       : writeLine(
-          `This node is ${nodeId} now; it was ${before}.\n` +
-            (reissue ? `${counted(reissued, "row")} from the future written anew, with the time of now.\n` : "") +
-            "All its rows stay. What it wrote under the old name reaches the others once it is connected to them."
+          `The node id is now ${nodeId}. It was ${before}.\n` +
+            (reissue ? `Rewrote ${counted(reissued, "row")} that had timestamps in the future.\n` : "") +
+            "All rows are kept. Rows written under the old id reach the peers when this node connects to them."
         )
   }, Effect.provide(NodeFileSystem.layer))
 ).pipe(
   Command.withDescription(
-    "Give this data directory a node id of its own, when it is a copy of one that another node uses. The node must not run. Nothing that either of them wrote is lost."
+    "Give a copied data directory a new node id. Use it when another node runs with the same id. Stop the node first. No rows are lost."
   ),
-  Command.withShortDescription("Give a copied data directory a node id of its own"),
+  Command.withShortDescription("Give a copied data directory a new node id"),
   Command.withExamples([
     { command: "feral-sync identity new --home ./copy" },
-    { command: "feral-sync identity new --reissue", description: "After writes under a clock that was ahead" }
+    { command: "feral-sync identity new --reissue", description: "After writes while the clock was ahead" }
   ])
 )
 
 export const command = Command.make("identity").pipe(
-  Command.withDescription("Who this node is to others. `status` shows its id."),
-  Command.withShortDescription("Give a copied data directory a node id of its own"),
+  Command.withDescription("The identity of this node. `status` shows its id."),
+  Command.withShortDescription("Give a copied data directory a new node id"),
   Command.withSubcommands([renew])
 )

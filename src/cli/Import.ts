@@ -27,7 +27,7 @@ const shown = 100
 /** Some lines could not be taken. */
 class LinesRefused extends Schema.TaggedError<LinesRefused>()("LinesRefused", { count: Schema.Natural }) {
   override get message(): string {
-    return `${counted(this.count, "line")} refused, and all others taken: mend these lines, and import again`
+    return `${counted(this.count, "line")} refused; all others were imported: correct these lines and import again`
   }
 }
 
@@ -40,14 +40,14 @@ class ExportIncomplete extends Schema.TaggedError<ExportIncomplete>()("ExportInc
 }) {
   override get message(): string {
     return this.shortcoming === "incomplete"
-      ? `${this.file} is incomplete: ${this.read} of ${counted(this.of, "row")}; these were taken: export again, or copy the file again`
-      : `${this.file} was changed after it was exported; its rows were taken: compare it with the original`
+      ? `${this.file} is incomplete (${this.read} of ${counted(this.of, "row")}, which were imported): export it again, or copy it again`
+      : `${this.file} was changed after the export; its rows were imported: compare it with the original`
   }
 }
 
 export const command = Command.make(
   "import",
-  { file: Argument.String("file").pipe(Argument.withDescription("An export; - reads from stdin")) },
+  { file: Argument.String("file").pipe(Argument.withDescription("An exported file; - reads standard input")) },
   Effect.fnUntraced(function* ({ file }) {
     const isJson = yield* Globals.Json
     const { maxRecvBytes } = yield* Config.load()
@@ -85,7 +85,7 @@ export const command = Command.make(
       if (archive === undefined) {
         const header = line.problem === undefined ? ExportFormat.readHeader(line.text) : Result.fail(line.problem)
         if (Result.isFailure(header)) {
-          const problem = `it cannot be imported (${header.failure}): give a file that ${commandLine("export")} made`
+          const problem = `it cannot be imported (${header.failure}): use a file written by ${commandLine("export")}`
           return yield* new FileUnusable({ file, problem })
         }
         archive = yield* (yield* Access.open("write")).archive
@@ -109,7 +109,7 @@ export const command = Command.make(
     yield* Stream.runForEach(bytesOf(file), (bytes) => Effect.forEach(lines.push(bytes), next, { discard: true }))
     yield* Effect.forEach(lines.end(), next, { discard: true })
     if (archive === undefined) {
-      return yield* new FileUnusable({ file, problem: `it is empty: give a file that ${commandLine("export")} made` })
+      return yield* new FileUnusable({ file, problem: `it is empty: use a file written by ${commandLine("export")}` })
     }
     yield* flush(archive, true)
     refused.sort((a, b) => a.line - b.line)
@@ -120,10 +120,12 @@ export const command = Command.make(
     else {
       for (const { line, reason } of refused) yield* writeError(`line ${line}: ${oneLine(reason)}`)
       if (refusals > refused.length) yield* writeError(`and ${refusals - refused.length} more`)
-      yield* writeLine(`Read ${counted(read, "operation")}: ${applied} new, ${ignored} known, ${refusals} refused`)
+      yield* writeLine(
+        `Read ${counted(read, "operation")}: ${applied} new, ${ignored} already known, ${refusals} refused`
+      )
       if (complete === null)
         yield* writeError(
-          "this export has no last line that shows whether it is complete: an earlier feral-sync made it"
+          "this export has no end line, so it may be incomplete: an earlier version of feral-sync wrote it"
         )
     }
     // Lines that were spoilt make the sum wrong as well, and say more.
@@ -138,9 +140,9 @@ export const command = Command.make(
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
-    "Take in the operations of an export. They are merged with what is here as those of a peer are: the newest of each row wins, and what is known already changes nothing."
+    "Import the rows of an export. They are merged like rows from a peer: the newest version of each row wins. Importing a file twice changes nothing."
   ),
-  Command.withShortDescription("Take in the rows of an export"),
+  Command.withShortDescription("Import the rows of an export"),
   Command.withExamples([
     { command: "feral-sync import memory.jsonl" },
     { command: "gunzip -c memory.jsonl.gz | feral-sync import -" }

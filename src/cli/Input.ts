@@ -52,7 +52,10 @@ const read = Effect.gen(function* () {
   }).pipe(
     Effect.catchTag("StreamFailed", ({ detail }) =>
       Effect.fail(
-        new FileUnusable({ file: "standard input", problem: `it cannot be read (${detail}): check what writes to it` })
+        new FileUnusable({
+          file: "standard input",
+          problem: `it cannot be read (${detail}): check the command that writes to it`
+        })
       )
     )
   )

@@ -20,8 +20,8 @@ const append = Command.make(
   {
     session: Fields.textFlag("session", "S", "The session in which it ran"),
     skill: Fields.textFlag("skill", "K", "The skill that ran"),
-    endpoint: Fields.textFlag("endpoint", "E", "Where it ran"),
-    status: Fields.textFlag("status", "ST", "How it ended, like ok or error"),
+    endpoint: Fields.textFlag("endpoint", "E", "The endpoint where it ran"),
+    status: Fields.textFlag("status", "ST", "The result, such as ok or error"),
     args: Fields.maybe(
       Flag.String("args").pipe(
         Flag.filter(
@@ -75,7 +75,7 @@ const list = Listing.command(Kind.table.executionLog, {
 })
 
 export const command = Command.make("log").pipe(
-  Command.withDescription("The execution log: which skills ran, and how it went. Entries are kept for good."),
+  Command.withDescription("The execution log records which skills ran, and their results. Entries are kept forever."),
   Command.withShortDescription("Append to the execution log and list it"),
   Command.withSubcommands([append, list])
 )

@@ -18,7 +18,7 @@ export const make = <A, E, R>(
 ): Effect.Effect<A, E | FileUnusable, Exclude<Exclude<R, Scope.Scope>, FileSystem.FileSystem>> =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
-    const exists = new FileUnusable({ file, problem: "it exists already: choose another name, or remove it" })
+    const exists = new FileUnusable({ file, problem: "it already exists: choose another name, or remove it" })
     const found = yield* Effect.option(fs.stat(file))
     if (Option.isSome(found))
       return yield* found.value.type === "File" ? exists : new FileUnusable({ file, problem: notPlain })
@@ -54,8 +54,8 @@ const unwritable = (file: string, error: PlatformError.PlatformError) => {
 }
 
 const problems: Readonly<Record<string, string>> = {
-  ENOENT: "its directory is not there: make it first",
-  ENOTDIR: "its directory is not there: make it first",
+  ENOENT: "its directory does not exist: create it first",
+  ENOTDIR: "its directory does not exist: create it first",
   ENOSPC: diskFull,
   EDQUOT: "it cannot be written (disk quota exceeded): free some space, or choose another place",
   EFBIG: "it cannot be written (file too large for this file system): choose another place",

@@ -13,13 +13,13 @@ import * as Writing from "./Writing.ts"
 const add = Command.make(
   "add",
   {
-    text: Fields.text("text", "What to remember; - reads standard input"),
+    text: Fields.text("text", "The text of the note; - reads standard input"),
     tag: Flag.String("tag").pipe(
       Flag.withMetavar("TAG"),
       Flag.withDescription("A tag; may be given several times"),
       Flag.atLeast(0)
     ),
-    importance: Fields.maybe(Fields.textFlag("importance", "WORD", "How important it is (default: normal)"))
+    importance: Fields.maybe(Fields.textFlag("importance", "WORD", "The importance (default: normal)"))
   },
   ({ tag, importance, ...given }) =>
     Effect.flatMap(Input.resolve(given), ({ text }) =>
@@ -45,14 +45,14 @@ const edit = Command.make(
       Writing.run("Changed note", ({ notes }) => notes.edit(id, text), "change")
     )
 ).pipe(
-  Command.withDescription("Replace the text of a note; its tags and importance stay"),
+  Command.withDescription("Replace the text of a note and keep its tags and importance"),
   Command.withExamples([{ command: 'feral-sync note edit 0198c0de-… "water the plants twice"' }])
 )
 
 const remove = Command.make("delete", { id: Fields.id }, ({ id }) =>
   Writing.run("Deleted note", ({ notes }) => notes.delete(id), "change")
 ).pipe(
-  Command.withDescription("Delete a note, on every node"),
+  Command.withDescription("Delete a note on every node"),
   Command.withExamples([{ command: "feral-sync note delete 0198c0de-…" }])
 )
 
@@ -74,7 +74,7 @@ const list = Listing.command(Kind.table.notes, {
 )
 
 export const command = Command.make("note").pipe(
-  Command.withDescription("Notes: things to remember. The last change wins, on every node."),
+  Command.withDescription("Notes are things to remember. The last change wins on every node."),
   Command.withShortDescription("Write, change, delete and list notes"),
   Command.withSubcommands([add, edit, remove, list])
 )

@@ -23,20 +23,20 @@ const list = Command.make(
     const layout = Table.layout(columns(now), origins, lineWidth())
     yield* writeLine(
       origins.length === 0
-        ? "No origins yet: a node is one once something that it wrote is here."
+        ? "No origins yet: no node has written any rows."
         : [Table.header(layout), ...origins.map((origin) => Table.row(layout, origin))].join("\n")
     )
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
-    "Show every node that has written something which is here: its rows, how far its history is here, and when it was last seen. The most rows come first."
+    "List the nodes that wrote the rows here. For each, show its rows, its last operation, and when it was last seen. The origin with the most rows comes first."
   ),
-  Command.withShortDescription("Show every node that has written something"),
+  Command.withShortDescription("List the nodes that wrote the rows here"),
   Command.withExamples([
     { command: "feral-sync origins list" },
     {
       command: "feral-sync origins list --json | jq -r '.[] | select(.rows == 0 and .is_self == false) | .origin'",
-      description: "Those of which no row is left"
+      description: "Origins without rows"
     }
   ])
 )
@@ -83,14 +83,14 @@ const forget = Command.make(
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
-    "Forget origins of which no row is left. No row changes: what such an origin wrote has lost to other rows, and would lose again. " +
-      "It works with a running node and without. An origin with rows stays, and so does this node itself: then nothing is forgotten. " +
-      "A peer that still has rows of the origin sends them once more, and the origin is listed again."
+    "Forget origins that have no rows left. No rows change. " +
+      "It works with or without a running node. If a given origin still has rows, or is this node, no origin is forgotten. " +
+      "If a peer still has rows of an origin, it sends them, and the origin is listed again."
   ),
-  Command.withShortDescription("Forget origins of which no row is left"),
+  Command.withShortDescription("Forget origins that have no rows left"),
   Command.withExamples([
     { command: "feral-sync origins forget cc67104d01bb055f" },
-    { command: "feral-sync origins forget cc67104d01bb055f 3f2504e04f8911d3", description: "Forget several" }
+    { command: "feral-sync origins forget cc67104d01bb055f 3f2504e04f8911d3", description: "Forget several origins" }
   ])
 )
 
@@ -99,8 +99,8 @@ const named = 10
 
 export const command = Command.make("origins").pipe(
   Command.withDescription(
-    "The nodes that have written something which is here. There can be 10,000 at most: rows of further ones wait, and status says so."
+    "Origins are the nodes that wrote the rows here. The limit is 10,000. Rows of further origins wait, and status shows it."
   ),
-  Command.withShortDescription("Show and forget the nodes that have written something"),
+  Command.withShortDescription("List and forget the nodes that wrote the rows here"),
   Command.withSubcommands([list, forget])
 )

@@ -10,7 +10,7 @@ import { StandardStreams } from "../services/node/StandardStreams.ts"
 /** Standard output takes nothing more: the result is not complete. */
 export class OutputFailed extends Schema.TaggedError<OutputFailed>()("OutputFailed", { detail: Schema.String }) {
   override get message(): string {
-    return `standard output cannot be written (${this.detail}): its content is not complete. Changes that the command made are kept; send the output elsewhere`
+    return `writing to standard output failed (${this.detail}), so the output is incomplete. Changes that the command made are kept; send the output elsewhere`
   }
 }
 

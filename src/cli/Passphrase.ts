@@ -26,8 +26,8 @@ const place = Effect.fnUntraced(function* () {
   if (yield* Config.hasPassphrase) {
     return yield* new WrongUsage({
       message:
-        `${passphraseVariable} is set, so no file holds the passphrase: put the new one into ${passphraseVariable}, ` +
-        `the one before into ${previousVariable}, and restart the node`
+        `${passphraseVariable} is set, so the passphrase is not in a file: put the new one into ${passphraseVariable}, ` +
+        `the old one into ${previousVariable}, and restart the node`
     })
   }
   yield* Home.prepare(home)
@@ -38,7 +38,7 @@ const rotate = Command.make(
   "rotate",
   {
     to: Fields.maybe(
-      Fields.textFlag("to", "FILE", "Take the new passphrase from a file, or from stdin with - (default: make one)")
+      Fields.textFlag("to", "FILE", "Take the new passphrase from a file, or from stdin with - (default: create one)")
     )
   },
   Effect.fnUntraced(function* ({ to }) {
@@ -55,7 +55,7 @@ const rotate = Command.make(
     // A node that has only the one from two changes ago would be locked out.
     if (!isSame && Option.isSome(earlier)) {
       return yield* new WrongUsage({
-        message: `the passphrase is being changed already: end that with "${commandLine("passphrase drop", home)}" first`
+        message: `a change of the passphrase is already in progress: finish it with "${commandLine("passphrase drop", home)}" first`
       })
     }
     const before = isSame ? earlier : current
@@ -63,23 +63,23 @@ const rotate = Command.make(
     if (yield* Globals.Json) return yield* writeJson({ file, accepts_previous: Option.isSome(before) })
     yield* writeLine(
       [
-        `${isSame ? "The passphrase was new already" : "A new passphrase is"} in ${file}${Option.isSome(before) ? ", with the one before" : ""}.`,
+        `${isSame ? "The new passphrase was already" : "The new passphrase is"} in ${file}${Option.isSome(before) ? ", next to the old one" : ""}.`,
         "",
-        "1. Restart this node. It goes on with nodes that have either of the two.",
-        "2. Give every other node the new one, and restart it:",
+        "1. Restart this node. It then accepts both passphrases.",
+        "2. Copy the new passphrase to every other node, and restart it:",
         `     ssh OTHER-NODE feral-sync passphrase rotate --to - < ${quoted(file)}`,
-        `3. ${commandLine("status", home)} says which peers still come with the one before.`,
-        "4. When there are none left, on every node:",
+        `3. ${commandLine("status", home)} shows which peers still use the old one.`,
+        "4. When no peer uses it any more, run on every node:",
         `     ${commandLine("passphrase drop", home)}`,
-        "   and restart it. From then on nothing opens with the passphrase before."
+        "   and restart it. The old passphrase is then no longer accepted."
       ].join("\n")
     )
   }, Effect.provide(NodeFileSystem.layer))
 ).pipe(
   Command.withDescription(
-    "Change the passphrase of the network step by step. The one before is still accepted until it is dropped."
+    "Change the passphrase of the network step by step. The old one is accepted until it is dropped."
   ),
-  Command.withShortDescription("Begin with a new passphrase, and keep the one before for a while"),
+  Command.withShortDescription("Start using a new passphrase, and still accept the old one"),
   Command.withExamples([
     { command: "feral-sync passphrase rotate" },
     { command: "feral-sync passphrase rotate --to - < passphrase" }
@@ -98,12 +98,12 @@ const drop = Command.make(
       ? writeJson({ file, was_dropped: Option.isSome(previous) })
       : writeLine(
           Option.isSome(previous)
-            ? `The passphrase before is gone from ${file}. Restart the node: then it is no longer accepted.`
-            : `${file} holds no passphrase but the present one.`
+            ? `Removed the old passphrase from ${file}. Restart the node to stop accepting it.`
+            : `${file} contains only the current passphrase.`
         )
   }, Effect.provide(NodeFileSystem.layer))
 ).pipe(
-  Command.withDescription("Drop the passphrase before, when all nodes have the new one."),
+  Command.withDescription("Remove the old passphrase when all nodes have the new one."),
   Command.withExamples([{ command: "feral-sync passphrase drop" }])
 )
 

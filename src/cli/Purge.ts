@@ -15,9 +15,7 @@ import { counted, oneLine, writeJson, writeLine } from "./Output.ts"
 export const command = Command.make(
   "purge",
   {
-    kind: Fields.maybe(
-      Fields.textFlag("kind", "KIND", "Remove the rows of a kind that this version does not know, of all origins")
-    ),
+    kind: Fields.maybe(Fields.textFlag("kind", "KIND", "Remove all rows of a kind that this version does not know")),
     origin: Fields.maybe(
       Fields.textFlag("origin", "NODE-ID", "Remove all rows that a node wrote, notes and facts included")
     ),
@@ -28,7 +26,7 @@ export const command = Command.make(
   },
   Effect.fnUntraced(function* ({ kind, origin, isDry }) {
     if ((kind === undefined) === (origin === undefined)) {
-      return yield* new WrongUsage({ message: `name what to remove: --kind KIND or --origin NODE-ID, one of the two` })
+      return yield* new WrongUsage({ message: `name what to remove: either --kind KIND or --origin NODE-ID` })
     }
     const access = yield* Access.open(isDry ? "read" : "change")
     const purged = yield* access.purging.purge({
@@ -42,9 +40,9 @@ export const command = Command.make(
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
-    "Remove rows from this node for good: those of a kind that this version does not know, or all rows of one origin. " +
-      "It works on this node alone, at once, with a running node and without. Look first with --dry-run. " +
-      "Peers keep what they hold and do not send it again. Run the same command on every node: until then digests differ, and status and verify say why."
+    "Remove rows from this node for good: the rows of a kind that this version does not know, or all rows of one origin. " +
+      "It affects only this node, and works with or without a running node. Use --dry-run first. " +
+      "Peers keep their rows and do not send them again. Run the same command on every node. Until then digests differ, and status and verify explain why."
   ),
   Command.withShortDescription("Remove rows of an unknown kind, or of one origin"),
   Command.withExamples([
@@ -66,7 +64,7 @@ const named = 10
 
 const describe = ({ rows, bytes, origins }: Purged, asked: Asked, home: string): ReadonlyArray<string> => {
   const { what, kind, origin, isDry } = asked
-  if (rows === 0) return [`This node holds no rows ${what}.`]
+  if (rows === 0) return [`This node has no rows ${what}.`]
   const again = kind === undefined ? `--origin ${quoted(origin ?? "")}` : `--kind ${quoted(kind)}`
   const list = origins
     .slice(0, named)
@@ -79,11 +77,11 @@ const describe = ({ rows, bytes, origins }: Purged, asked: Asked, home: string):
     ...list,
     ...more,
     "",
-    "Other nodes keep what they hold. They do not send it to this node again, and this node does not take it again.",
+    "Other nodes keep these rows. They do not send them to this node again, and this node does not accept them.",
     "A node that joins later does not get these rows from this node.",
-    "Run the same command on every node. Until then digests differ, and the difference is named as purged rows by:",
+    "Run the same command on every node. Until then digests differ, and this command shows why:",
     `  ${commandLine("verify", home)}`,
-    "What is written from now on is taken like before. To keep a node out, remove it and change the passphrase:",
+    "New rows are still accepted. To keep a node out, remove it and change the passphrase:",
     `  ${commandLine("peers remove NODE-ID", home)}`,
     `  ${commandLine("passphrase rotate", home)}`
   ]

@@ -28,7 +28,7 @@ const change = Effect.fnUntraced(function* (
   // A slip that removes nobody would look like a success.
   if (!Schema.is(NodeId)(id) || !(isKnown || removed.has(id))) {
     return yield* new WrongUsage({
-      message: `no node with the id ${oneLine(text)} is known here: see ${commandLine("peers", home)}`
+      message: `no known node has the id ${oneLine(text)}: see ${commandLine("peers", home)}`
     })
   }
   const isNews = edit(removed, id)
@@ -60,17 +60,19 @@ export const remove = Command.make(
         : `change the passphrase, and do not give it the new one: ${commandLine("passphrase rotate", home)}`
     yield* writeLine(
       [
-        `${isNews ? "Removed" : "Removed before:"} ${id}. This node ends its connections within seconds, and shows it no more.`,
-        "Its rows stay here, and it keeps what it has. Remove it on the other nodes as well.",
+        `${isNews ? "Removed" : "Already removed:"} ${id}. This node closes its connections within seconds, and no longer lists it.`,
+        "Its rows stay here, and it keeps its own copy. Remove it on the other nodes too.",
         "",
         "It knows the passphrase, so it can come back under another id. To lock the device out:",
         `  ${out}`,
-        `To take this back: ${commandLine(`peers readmit ${id}`, home)}`
+        `To undo this: ${commandLine(`peers readmit ${id}`, home)}`
       ].join("\n")
     )
   })
 ).pipe(
-  Command.withDescription("Meet a node no more: its connections end, and it is not shown. Its rows stay."),
+  Command.withDescription(
+    "Stop syncing with a node. Its connections are closed, and it is no longer listed. Its rows stay."
+  ),
   Command.withExamples([{ command: "feral-sync peers remove cc67104d01bb055f" }])
 )
 
@@ -81,9 +83,9 @@ export const readmit = Command.make(
     const { id, isNews, removed } = yield* change(node, true, (removed, id) => removed.delete(id))
     yield* (yield* Globals.Json)
       ? writeJson({ node_id: id, was_removed: isNews, removed })
-      : writeLine(isNews ? `${id} is met again.` : `${id} was not removed.`)
+      : writeLine(isNews ? `${id} is allowed again.` : `${id} was not removed.`)
   })
 ).pipe(
-  Command.withDescription("Take the removal of a node back."),
+  Command.withDescription("Undo the removal of a node."),
   Command.withExamples([{ command: "feral-sync peers readmit cc67104d01bb055f" }])
 )

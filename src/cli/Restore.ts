@@ -9,7 +9,7 @@ import { quoted, writeJson, writeLine } from "./Output.ts"
 
 export const command = Command.make(
   "restore",
-  { file: Argument.String("file").pipe(Argument.withDescription("A file that feral-sync backup made")) },
+  { file: Argument.String("file").pipe(Argument.withDescription("A file written by feral-sync backup")) },
   Effect.fnUntraced(function* ({ file }) {
     const home = yield* Config.loadHome(yield* Globals.Home)
     const { restore } = yield* Effect.promise(() => import("../services/store/SqliteRestore.ts"))
@@ -18,14 +18,14 @@ export const command = Command.make(
       ? writeJson({ file, kept: kept ?? null })
       : writeLine(
           `Restored ${quoted(file)}.` +
-            (kept === undefined ? "" : ` The database that was there is ${quoted(kept)} now.`) +
-            " What the backup lacks comes back from the peers."
+            (kept === undefined ? "" : ` The previous database is now ${quoted(kept)}.`) +
+            " Later changes come back from the peers."
         )
   })
 ).pipe(
   Command.withDescription(
-    "Put a backup in the place of the database. The node must not run. The backup is checked first, and the old database is kept under another name."
+    "Replace the database with a backup. Stop the node first. The backup is checked, and the old database is kept under another name."
   ),
-  Command.withShortDescription("Put a backup in the place of the database"),
+  Command.withShortDescription("Replace the database with a backup"),
   Command.withExamples([{ command: "feral-sync restore feral-2026-11-28.db" }])
 )

@@ -21,20 +21,18 @@ import * as Starting from "./Starting.ts"
 /** Runs the node, says so when it is ready, and goes on until it is interrupted. */
 export const run = Effect.fn("Running.run")(function* (settings: Settings, isJson: boolean) {
   for (const name of strangers(Object.keys(process.env))) {
-    yield* Effect.logWarning("this variable means nothing to feral-sync: is it misspelt?").pipe(
-      Effect.annotateLogs({ name })
-    )
+    yield* Effect.logWarning("unknown variable: check the spelling").pipe(Effect.annotateLogs({ name }))
   }
   for (const address of settings.peers.filter(({ plain }) => plain === true)) {
     const rules = { ...settings, mode: Option.isSome(settings.tls) ? "ca" : "auto" } as const
     yield* V1Policy.isDialledPlain(rules, address)
-      ? Effect.logWarning("dialled without TLS: the passphrase and the memory travel in clear").pipe(
+      ? Effect.logWarning("connecting without TLS: the passphrase and the memory are sent in cleartext").pipe(
           Effect.annotateLogs({ address: formatAddress(address) })
         )
       : Effect.logWarning(
           rules.mode === "ca"
-            ? "not dialled without TLS, because a CA is set: leave out plain://, or the CA"
-            : "not dialled without TLS: set FERAL_SYNC_LEGACY=on to allow it, or leave out plain://"
+            ? "not connecting without TLS, because a CA is set: remove plain://, or the CA"
+            : "not connecting without TLS: set FERAL_SYNC_LEGACY=on to allow it, or remove plain://"
         ).pipe(Effect.annotateLogs({ address: formatAddress(address) }))
   }
   const node = yield* Layer.build(FeralSync.layer(settings)).pipe(
@@ -46,7 +44,7 @@ export const run = Effect.fn("Running.run")(function* (settings: Settings, isJso
   const passphrase = Context.get(node, Passphrase)
   yield* Effect.logInfo("node started").pipe(Effect.annotateLogs({ node: nodeId, port, home: settings.home }))
   if (passphrase.isNew) {
-    yield* Effect.logInfo("a passphrase was made: the other nodes need it too").pipe(
+    yield* Effect.logInfo("created a passphrase: the other nodes need the same").pipe(
       Effect.annotateLogs({ file: Option.getOrElse(passphrase.file, () => "") })
     )
   }
@@ -56,7 +54,7 @@ export const run = Effect.fn("Running.run")(function* (settings: Settings, isJso
   // A node is not about its output: it goes on without, also when the reader has left.
   const { output } = yield* StandardStreams
   yield* Effect.catch(output(`${ready}\n`), ({ detail }) =>
-    Effect.logWarning("standard output cannot be written: the node goes on without it").pipe(
+    Effect.logWarning("writing to standard output failed: the node continues without it").pipe(
       Effect.annotateLogs({ cause: detail })
     )
   )
@@ -96,7 +94,7 @@ const welcome = ({ home, host }: Settings, { nodeId, port, apiPort, passphrase }
     `  home        ${home}`,
     `  port        ${port}, ${host === undefined ? "on all interfaces" : `on ${host}`}`,
     `  status      ${apiPort === null ? "no local port" : `http://127.0.0.1:${apiPort}/status`}`,
-    `  passphrase  ${file === undefined ? "as configured" : `in ${file}`}${passphrase.isNew ? " (made just now)" : ""}`
+    `  passphrase  ${file === undefined ? "as configured" : `in ${file}`}${passphrase.isNew ? " (just created)" : ""}`
   ]
   if (!passphrase.isNew || file === undefined) return lines
   return [

@@ -15,20 +15,20 @@ const mostRows = 1_000
 export const command = Command.make(
   "search",
   {
-    query: Fields.text("query", "Words to look for; the last one may be the beginning of a word"),
+    query: Fields.text("query", "Words to search for; the last one may be the start of a word"),
     limit: Fields.number(
       "limit",
       "N",
       (value) => Number.isInteger(value) && value >= 1 && value <= mostRows,
       `a whole number from 1 to ${mostRows} (default: 20)`
-    ).pipe(Flag.withDescription("How many rows to show at most"), Flag.withDefault(20))
+    ).pipe(Flag.withDescription("Maximum number of rows to show"), Flag.withDefault(20))
   },
   Effect.fnUntraced(function* ({ query, limit }) {
     // The index is brought up to date first.
     const { memory } = yield* Access.open("maintain")
     const found = yield* memory.search({ query, limit })
     if (yield* Globals.Json) return yield* writeJson(found)
-    if (found.length === 0) return yield* writeLine("Nothing has all these words. Fewer of them find more.")
+    if (found.length === 0) return yield* writeLine("No matches. Try fewer words.")
     const now = yield* Clock.currentTimeMillis
     const columns: ReadonlyArray<Table.Column<(typeof found)[number]>> = [
       { title: "KIND", text: ({ kind }) => kind, whole: true },
@@ -41,9 +41,9 @@ export const command = Command.make(
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
-    "Find the notes, facts and episodes that have all the words, the newest first. Case and accents do not matter."
+    "Find notes, facts and episodes that contain all the words, newest first. Case and accents do not matter."
   ),
-  Command.withShortDescription("Find notes, facts and episodes by their words"),
+  Command.withShortDescription("Search notes, facts and episodes"),
   Command.withExamples([
     { command: "feral-sync search plants" },
     { command: "feral-sync search 'kitchen temp' --json --limit 5" }

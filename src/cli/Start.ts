@@ -18,61 +18,105 @@ const option = (variable: Variable, metavar: string, description: string) =>
 
 /** What a node is to be like: a flag for each variable. */
 export const flags = {
-  FERAL_SYNC_HOST: option("FERAL_SYNC_HOST", "ADDRESS", "Address to listen on; all by default"),
-  FERAL_SYNC_PORT: option("FERAL_SYNC_PORT", "PORT", "Port to listen on, 0 for any free one; 9090"),
+  FERAL_SYNC_HOST: option("FERAL_SYNC_HOST", "ADDRESS", "Address to listen on; default: all"),
+  FERAL_SYNC_PORT: option("FERAL_SYNC_PORT", "PORT", "Port to listen on, 0 for any free port; default: 9090"),
   FERAL_SYNC_PEERS: option("FERAL_SYNC_PEERS", "HOST:PORT,…", "Static peers; IPv6 as [::1]:9090"),
   FERAL_SYNC_TLS_CERT: option("FERAL_SYNC_TLS_CERT", "FILE", "Certificate of this node, PEM"),
-  FERAL_SYNC_TLS_KEY: option("FERAL_SYNC_TLS_KEY", "FILE", "Its private key, PEM"),
-  FERAL_SYNC_TLS_CA: option("FERAL_SYNC_TLS_CA", "FILE", "The CA that all nodes' certificates lead to, PEM"),
+  FERAL_SYNC_TLS_KEY: option("FERAL_SYNC_TLS_KEY", "FILE", "Private key of this node, PEM"),
+  FERAL_SYNC_TLS_CA: option(
+    "FERAL_SYNC_TLS_CA",
+    "FILE",
+    "Certificate of the CA that issued the certificates of all nodes, PEM"
+  ),
   FERAL_SYNC_REQUIRE_CLIENT_CERT: Fields.maybe(
     Flag.String(flagOf("FERAL_SYNC_REQUIRE_CLIENT_CERT")).pipe(
       Flag.withOptionalValue("true"),
       Flag.withMetavar("BOOL"),
-      Flag.withDescription("Demand a certificate of that CA of who dials (FERAL_SYNC_REQUIRE_CLIENT_CERT)")
+      Flag.withDescription("Require clients to present a certificate from this CA (FERAL_SYNC_REQUIRE_CLIENT_CERT)")
     )
   ),
-  FERAL_SYNC_MDNS: option("FERAL_SYNC_MDNS", "ON|OFF", "Find peers by mDNS; on"),
-  FERAL_SYNC_MDNS_INTERFACE: option("FERAL_SYNC_MDNS_INTERFACE", "ADDRESS,…", "Addresses to use for mDNS; all"),
-  FERAL_SYNC_MDNS_TIMEOUT: option("FERAL_SYNC_MDNS_TIMEOUT", "SECONDS", "Before the static peers are used; 30"),
-  FERAL_SYNC_INTERVAL: option("FERAL_SYNC_INTERVAL", "SECONDS", "How often an existing FERAL node is synced; 30"),
-  FERAL_SYNC_LEGACY: option("FERAL_SYNC_LEGACY", "OFF|TLS|ON", "Existing FERAL nodes; tls"),
-  FERAL_SYNC_LEGACY_SCOPE: option("FERAL_SYNC_LEGACY_SCOPE", "LABEL", "Scope label for the newest of them"),
-  FERAL_SYNC_MAX_CLOCK_DRIFT_MS: option("FERAL_SYNC_MAX_CLOCK_DRIFT_MS", "MS", "How far ahead a clock may be; 300000"),
-  FERAL_SYNC_MAX_FRAME_BYTES: option("FERAL_SYNC_MAX_FRAME_BYTES", "BYTES", "What we send in one frame; 262144"),
-  FERAL_SYNC_MAX_RECV_BYTES: option("FERAL_SYNC_MAX_RECV_BYTES", "BYTES", "What we accept in one; 8388608"),
+  FERAL_SYNC_MDNS: option("FERAL_SYNC_MDNS", "ON|OFF", "Find peers by mDNS; default: on"),
+  FERAL_SYNC_MDNS_INTERFACE: option(
+    "FERAL_SYNC_MDNS_INTERFACE",
+    "ADDRESS,…",
+    "Addresses to use for mDNS; default: all"
+  ),
+  FERAL_SYNC_MDNS_TIMEOUT: option(
+    "FERAL_SYNC_MDNS_TIMEOUT",
+    "SECONDS",
+    "Seconds to wait for mDNS before static peers are used; default: 30"
+  ),
+  FERAL_SYNC_INTERVAL: option(
+    "FERAL_SYNC_INTERVAL",
+    "SECONDS",
+    "Seconds between two syncs with an existing FERAL node; default: 30"
+  ),
+  FERAL_SYNC_LEGACY: option(
+    "FERAL_SYNC_LEGACY",
+    "OFF|TLS|ON",
+    "Whether existing FERAL nodes are accepted: off, tls or on; default: tls"
+  ),
+  FERAL_SYNC_LEGACY_SCOPE: option(
+    "FERAL_SYNC_LEGACY_SCOPE",
+    "LABEL",
+    "Scope label for the newest existing FERAL nodes"
+  ),
+  FERAL_SYNC_MAX_CLOCK_DRIFT_MS: option(
+    "FERAL_SYNC_MAX_CLOCK_DRIFT_MS",
+    "MS",
+    "How far ahead the clock of another node may be, in ms; default: 300000"
+  ),
+  FERAL_SYNC_MAX_FRAME_BYTES: option(
+    "FERAL_SYNC_MAX_FRAME_BYTES",
+    "BYTES",
+    "Largest frame to send, in bytes; default: 262144"
+  ),
+  FERAL_SYNC_MAX_RECV_BYTES: option(
+    "FERAL_SYNC_MAX_RECV_BYTES",
+    "BYTES",
+    "Largest frame to accept, in bytes; default: 8388608"
+  ),
   FERAL_SYNC_LEGACY_MAX_RECV_BYTES: option(
     "FERAL_SYNC_LEGACY_MAX_RECV_BYTES",
     "BYTES",
-    "What we accept in one from an existing FERAL node; 134217728"
+    "Largest frame to accept from an existing FERAL node, in bytes; default: 134217728"
   ),
   FERAL_SYNC_MAX_OPAQUE_BYTES: option(
     "FERAL_SYNC_MAX_OPAQUE_BYTES",
     "BYTES",
-    "What rows of unknown kinds may take in all; 268435456"
+    "Limit for all rows of unknown kinds, in bytes; default: 268435456"
   ),
   FERAL_SYNC_MAX_OPAQUE_ORIGIN_BYTES: option(
     "FERAL_SYNC_MAX_OPAQUE_ORIGIN_BYTES",
     "BYTES",
-    "What those that one node wrote may take; 67108864"
+    "Limit for rows of unknown kinds from one origin, in bytes; default: 67108864"
   ),
   FERAL_SYNC_MAX_PEER_RATE_BYTES: option(
     "FERAL_SYNC_MAX_PEER_RATE_BYTES",
     "BYTES",
-    "What is stored from one address in a second, 0 for any; 1048576"
+    "Bytes per second to accept from one address, 0 for no limit; default: 1048576"
   ),
   FERAL_SYNC_MAX_PEER_BURST_BYTES: option(
     "FERAL_SYNC_MAX_PEER_BURST_BYTES",
     "BYTES",
-    "What is stored from it at full speed before that; 1073741824"
+    "Bytes to accept from one address at full speed before that limit; default: 1073741824"
   ),
   FERAL_SYNC_TOMBSTONE_DAYS: option(
     "FERAL_SYNC_TOMBSTONE_DAYS",
     "DAYS",
-    "How long deletions are kept that every node has; for ever"
+    "Days to keep deletions that every node has; default: forever"
   ),
-  FERAL_SYNC_API_PORT: option("FERAL_SYNC_API_PORT", "PORT", "Status over HTTP on 127.0.0.1, 0 for none; 9091"),
-  FERAL_SYNC_LOG: option("FERAL_SYNC_LOG", "PRETTY|JSON", "How to log, on stderr; pretty"),
-  FERAL_SYNC_LOG_LEVEL: option("FERAL_SYNC_LOG_LEVEL", "LEVEL", "debug, info, warn or error; info"),
+  FERAL_SYNC_API_PORT: option(
+    "FERAL_SYNC_API_PORT",
+    "PORT",
+    "Port for status over HTTP on 127.0.0.1, 0 for none; default: 9091"
+  ),
+  FERAL_SYNC_LOG: option(
+    "FERAL_SYNC_LOG",
+    "PRETTY|JSON",
+    "Format of the log on standard error: pretty or json; default: pretty"
+  ),
+  FERAL_SYNC_LOG_LEVEL: option("FERAL_SYNC_LOG_LEVEL", "LEVEL", "Log level: debug, info, warn or error; default: info"),
   passphraseFile: Fields.maybe(
     Flag.String("passphrase-file").pipe(
       Flag.withMetavar("FILE"),

@@ -26,11 +26,11 @@ const locked = Effect.fnUntraced(function* (error: StoreUnavailable, { home }: S
   const { reason } = error
   const port = yield* portOf(home)
   if (port === undefined) {
-    const detail = `another command is at work in ${home}`
-    return new StoreUnavailable({ reason, detail, advice: "wait until it is done, and try again" })
+    const detail = `another command is using ${home}`
+    return new StoreUnavailable({ reason, detail, advice: "wait until it has finished, and try again" })
   }
   const owner = PortOwner.of(port)
-  const detail = `a node already runs for ${home}: ${owner === undefined ? "" : `process ${owner.pid}, `}port ${port}`
+  const detail = `a node is already running in ${home}: ${owner === undefined ? "" : `process ${owner.pid}, `}port ${port}`
   const advice = `see it with ${commandLine("status", home)}, or use another data directory (--home DIR)`
   return new StoreUnavailable({ reason, detail, advice })
 })

@@ -30,7 +30,7 @@ export const status = Command.make(
     yield* writeLine(describe(status, access, now).join("\n"))
   }, Effect.scoped)
 ).pipe(
-  Command.withDescription("Show how the node is. Without a running node: what its database holds."),
+  Command.withDescription("Show the state of the node. Without a running node, show what its database contains."),
   Command.withExamples([{ command: "feral-sync status" }, { command: "feral-sync status --json | jq .counts" }])
 )
 
@@ -46,7 +46,7 @@ export const peers = Command.make(
     yield* writeLine(peers.length === 0 ? none : peerTable(peers, now).join("\n"))
   }, Effect.scoped)
 ).pipe(
-  Command.withDescription("Show how each peer is. Needs a running node."),
+  Command.withDescription("Show the state of each peer. Needs a running node."),
   Command.withExamples([{ command: "feral-sync peers" }]),
   Command.withSubcommands([Removal.remove, Removal.readmit])
 )
@@ -60,7 +60,7 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
       ? [
           status.held_by === undefined
             ? `not running: start it with "${commandLine("start", home)}"`
-            : `in use, and not answering: held by ${oneLine(LockHolder.describe(Option.some(status.held_by)))}`
+            : `not answering: the database is locked by ${oneLine(LockHolder.describe(Option.some(status.held_by)))}`
         ]
       : [`running for ${duration(status.uptime_seconds)}, on port ${status.port}`]
   const lines = [
@@ -80,7 +80,7 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
     ),
     entry(
       "Digest",
-      `${status.digest} (written by ${counted(seen, "node")}; nodes with the same digest hold the same rows)`
+      `${status.digest} (rows from ${counted(seen, "node")}; nodes with the same digest have the same rows)`
     )
   ]
   lines.push(...opaqueLines(status, home).map((text) => entry("Unknown", text)))
@@ -98,7 +98,7 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
   }
   if (!isRunning) return lines
   const api = status.api_port === null ? "off" : `http://127.0.0.1:${status.api_port}/status`
-  const statics = { waiting: "waiting for mDNS first", active: "in use", none: "none" }[discovery.static]
+  const statics = { waiting: "waiting for mDNS", active: "in use", none: "none" }[discovery.static]
   lines.push(
     entry("Security", `TLS ${status.tls}, existing FERAL nodes: ${status.legacy}`),
     ...(status.tls_expires_at === undefined ? [] : [entry("Certificate", expiry(status.tls_expires_at * 1000, now))]),
@@ -130,7 +130,7 @@ const opaqueLines = ({ opaque }: NodeStatus, home: string): ReadonlyArray<string
   if (purged.length > 0) {
     const rows = purged.reduce((sum, { rows }) => sum + rows, 0)
     lines.push(
-      `${counted(rows, "row")} purged here; nodes that still hold them have another digest: ${commandLine("verify", home)} tells`
+      `${counted(rows, "row")} purged here; nodes that still have them show a different digest: see ${commandLine("verify", home)}`
     )
   }
   return lines
@@ -163,12 +163,12 @@ const heldTombstones = (
     .slice(0, namedNodes)
     .map(
       ({ node_id: id, last_seen_at: seen }) =>
-        `${oneLine(id)} (${seen === null ? "never met" : `last seen ${ago(seen * 1000, now)}`})`
+        `${oneLine(id)} (${seen === null ? "never seen" : `last seen ${ago(seen * 1000, now)}`})`
     )
   const more = waiting > names.length ? ` and ${waiting - names.length} more` : ""
   return [
     `${first}; waiting for ${names.join(", ")}${more}`,
-    `start what is off; what is gone for good: ${commandLine(`peers remove ${oneLine(longest.node_id)}`, home)}`
+    `start the nodes that are off; if a node is gone for good, run ${commandLine(`peers remove ${oneLine(longest.node_id)}`, home)}`
   ]
 }
 
@@ -179,11 +179,13 @@ const previousPassphrase = (peers: ReadonlyArray<PeerStatus>, home: string): str
   )
   const met = peers.filter(({ last_sync_at: at }) => at !== null).length
   if (names.length > 0) {
-    return `the one before is still accepted, and used by ${names.join(", ")}: give ${names.length === 1 ? "it" : "them"} the new one`
+    return `the old one is still accepted, and used by ${names.join(", ")}: give ${names.length === 1 ? "it" : "them"} the new one`
   }
   const seen =
-    met === 0 ? "no peer was met since the start" : `${counted(met, "peer")} met since the start, all with the new one`
-  return `the one before is still accepted; ${seen}. When all nodes have the new one: ${commandLine("passphrase drop", home)}`
+    met === 0
+      ? "no peer has connected since the start"
+      : `${counted(met, "peer")} connected since the start, all with the new one`
+  return `the old one is still accepted; ${seen}. When all nodes have the new one, run ${commandLine("passphrase drop", home)}`
 }
 
 /** Until when the certificates are valid, and what to do when that is soon. */

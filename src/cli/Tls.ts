@@ -44,7 +44,7 @@ const ownDirectory = Effect.fnUntraced(function* () {
 
 const init = Command.make(
   "init",
-  { out: out("Where to put the files (default: tls in the data directory)"), names: Flag.atLeast(name, 0), days },
+  { out: out("Where to write the files (default: tls in the data directory)"), names: Flag.atLeast(name, 0), days },
   Effect.fnUntraced(function* ({ out, names: [first, ...more], days }) {
     const directory = out ?? (yield* ownDirectory())
     const names = first === undefined ? yield* Issuer.ownNames : ([first, ...more] as const)
@@ -53,25 +53,25 @@ const init = Command.make(
     if (yield* Globals.Json) return yield* writeJson({ ...facts(issued), ca_key: caKey })
     yield* writeLine(
       [
-        `Made a CA and the certificate of this node in ${directory}`,
+        `Created a CA and a certificate for this node in ${directory}`,
         `  ${fileNames.ca}    the CA, valid until ${date(issued.caExpiresAt)}: every node needs a copy`,
-        `  ${fileNames.caKey}     its key, which signs the certificates of further nodes: keep it safe, no node needs it`,
-        `  ${fileNames.cert}  this node, valid until ${date(issued.expiresAt)}: ${issued.names.join(", ")}`,
+        `  ${fileNames.caKey}     its key, which signs the certificates of further nodes: keep it safe, nodes do not need it`,
+        `  ${fileNames.cert}  the certificate of this node, valid until ${date(issued.expiresAt)}: ${issued.names.join(", ")}`,
         `  ${fileNames.key}   its key, for this node alone`,
         "",
         "On this node:",
         ...exports(directory),
         "",
-        "For the next node, sign a certificate here, and copy it there with the lines that this prints:",
+        "For the next node, sign a certificate here. The command prints how to copy it:",
         `  ${commandLine(`tls issue --ca ${quoted(directory)} --name NAME-OF-THE-NEXT-NODE`)}`
       ].join("\n")
     )
   })
 ).pipe(
   Command.withDescription(
-    "Make a CA, and the certificate of this node. Without --name: the name of this machine and its addresses."
+    "Create a CA and a certificate for this node. Without --name, the certificate is for the name and the addresses of this machine."
   ),
-  Command.withShortDescription("Make a CA, and the certificate of this node"),
+  Command.withShortDescription("Create a CA and a certificate for this node"),
   Command.withExamples([
     { command: "feral-sync tls init" },
     { command: "feral-sync tls init --out certificates --name laptop --name 192.168.1.20" }
@@ -79,7 +79,7 @@ const init = Command.make(
 )
 
 const caFlag = Fields.maybe(
-  Fields.textFlag("ca", "DIR|FILE", "The CA: its directory, or its certificate (default: where init puts it)")
+  Fields.textFlag("ca", "DIR|FILE", "The CA: its directory, or its certificate (default: the one that tls init made)")
 )
 
 const caKeyFlag = Fields.maybe(
@@ -101,10 +101,10 @@ const issue = Command.make(
     ca: caFlag,
     caKey: caKeyFlag,
     names: Flag.atLeast(name, 1),
-    out: out("Where to put the files (default: a directory beside the CA, called like the node)"),
+    out: out("Where to write the files (default: a directory next to the CA, named after the node)"),
     days,
     force: Globals.Switch("force").pipe(
-      Flag.withDescription("Replace a certificate that is there already"),
+      Flag.withDescription("Replace an existing certificate"),
       Flag.withDefault(false)
     )
   },
@@ -122,7 +122,7 @@ const issue = Command.make(
     if (yield* Globals.Json) return yield* writeJson(facts(issued))
     yield* writeLine(
       [
-        `Signed the certificate of ${first}, valid until ${date(issued.expiresAt)}, in ${issued.directory}`,
+        `Signed a certificate for ${first}, valid until ${date(issued.expiresAt)}, in ${issued.directory}`,
         "",
         "Copy the directory to that node:",
         `  scp -r ${quoted(issued.directory)} ${isIPv6(first) ? `[${first}]` : first}:feral-tls`,
@@ -132,8 +132,8 @@ const issue = Command.make(
     )
   })
 ).pipe(
-  Command.withDescription("Sign the certificate of a node with a CA that is there: one of init, or of openssl."),
-  Command.withShortDescription("Sign the certificate of a further node"),
+  Command.withDescription("Sign a certificate for a node with an existing CA, made by tls init or by openssl."),
+  Command.withShortDescription("Sign a certificate for another node"),
   Command.withExamples([
     { command: "feral-sync tls issue --name desktop --name 192.168.1.21" },
     { command: "feral-sync tls issue --ca ca-cert.pem --ca-key ca-key.pem --name desktop --out desktop" }
@@ -167,15 +167,15 @@ const revoke = Command.make(
     const name = revoked.subject === undefined ? "the certificate" : revoked.subject
     yield* writeLine(
       [
-        `${revoked.wasRevoked ? "Revoked before: " : "Revoked "}${name}, serial number ${revoked.serial}`,
+        `${revoked.wasRevoked ? "Already revoked: " : "Revoked "}${name}, serial number ${revoked.serial}`,
         `${revoked.crl} lists ${counted(revoked.count, "revoked certificate")}.`,
         "",
         "Copy that file to every node, and set there:",
         `  export FERAL_SYNC_TLS_CRL=${quoted(revoked.crl)}`,
         "  export FERAL_SYNC_REQUIRE_CLIENT_CERT=true",
         "",
-        "A node that has the variable already reads a new list by itself, and ends the connections of that device within seconds.",
-        "The device keeps what it has, and it knows the passphrase: change that too if it was stolen."
+        "A node that already has this variable reloads the list, and closes the connections of that device within seconds.",
+        "The device keeps its data and knows the passphrase: if it was stolen, change the passphrase too."
       ].join("\n")
     )
   })
@@ -192,7 +192,7 @@ const show = Command.make(
   "show",
   {
     files: Argument.String("file").pipe(
-      Argument.withDescription("PEM files; without any, those that this node is configured with"),
+      Argument.withDescription("PEM files (default: those that this node is configured with)"),
       Argument.variadic()
     )
   },
@@ -202,14 +202,14 @@ const show = Command.make(
     const found = yield* Description.read(settings?.files ?? files.map((file) => resolve(file)), now)
     if (yield* Globals.Json) yield* writeJson(found)
     else {
-      const none = `No certificates are configured: the node makes its own when it first starts, or see ${commandLine("tls init --help")}`
+      const none = `No certificates are configured. The node creates its own at its first start. To use a CA, see ${commandLine("tls init --help")}`
       yield* writeLine(found.length === 0 ? none : found.map((item) => described(item, now).join("\n")).join("\n\n"))
     }
     // What the node would say of them at its start.
     if (settings !== undefined && Option.isSome(settings.tls)) yield* Material.load(settings)
   })
 ).pipe(
-  Command.withDescription("Say what certificates and keys are, and which belong together."),
+  Command.withDescription("Show details of certificates and keys, and which belong together."),
   Command.withExamples([
     { command: "feral-sync tls show" },
     { command: "feral-sync tls show peer-cert.pem peer-key.pem ca-cert.pem" }
@@ -268,7 +268,7 @@ const described = (item: Description.Facts, now: number): ReadonlyArray<string> 
       `${item.file}: a private key`,
       entry("Key", item.key),
       entry("Belongs to", owner),
-      entry("Mode", item.exposed === null ? item.mode : `${item.mode}: others can read it; ${item.exposed}`)
+      entry("Mode", item.exposed === null ? item.mode : `${item.mode}: other users can read it; ${item.exposed}`)
     ]
   }
   const until = item.valid_until * 1000
@@ -289,7 +289,7 @@ const described = (item: Description.Facts, now: number): ReadonlyArray<string> 
 }
 
 export const command = Command.make("tls").pipe(
-  Command.withDescription("Certificates of a private CA: nodes that have them let in only each other."),
-  Command.withShortDescription("Make and revoke certificates of a private CA, and say what one is"),
+  Command.withDescription("Certificates of a private CA. Nodes that have them accept only each other."),
+  Command.withShortDescription("Create, revoke and show certificates of a private CA"),
   Command.withSubcommands([init, issue, revoke, show])
 )

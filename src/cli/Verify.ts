@@ -22,7 +22,7 @@ class VerificationFailed extends Schema.TaggedError<VerificationFailed>()("Verif
 const damaged = "the database is damaged: " + storeNextSteps.corrupt
 const differing = `the rows of a peer still differ: run "${commandLine("verify")}" on that node, and then here again`
 
-const deferring = `operations are deferred until their time has come: ${commandLine("peers")} names the node; set its clock, and run ${commandLine("identity new --reissue")} there`
+const deferring = `operations with timestamps in the future are deferred: find the node with ${commandLine("peers")}, set its clock, and run ${commandLine("identity new --reissue")} there`
 
 export const command = Command.make(
   "verify",
@@ -31,15 +31,15 @@ export const command = Command.make(
     const isJson = yield* Globals.Json
     const say = (text: string) => (isJson ? Effect.void : writeLine(text))
     const { verification, isRunning } = yield* Access.open("maintain")
-    yield* say("Looking through the database …")
+    yield* say("Checking the database …")
     const database = yield* verification.damage
     if (database.length > 0) {
       if (isJson) yield* writeJson({ ok: false, database, rows: null, digest: null, corrected: [], peers: [] })
       for (const problem of database) yield* say(`✗ ${oneLine(problem)}`)
       return yield* new VerificationFailed({ problem: damaged })
     }
-    yield* say("✓ the file is sound")
-    yield* say("Adding up the rows …")
+    yield* say("✓ the file is intact")
+    yield* say("Checking the digest of the rows …")
     const { rows, digest, corrected } = yield* verification.audit
     yield* say(`✓ ${counted(rows, "row")}, digest ${digest}`)
     for (const wrong of corrected) yield* say(`! ${wrong}: corrected`)
@@ -50,7 +50,7 @@ export const command = Command.make(
         ? peers.map(line).join("\n")
         : isRunning
           ? "- no peer is connected: nothing was compared"
-          : "- the node does not run, so no peer was compared: start it, and verify again"
+          : "- the node is not running, so no peer was compared: start it, and verify again"
     )
     const isDeferred = peers.some(({ result }) => result === "deferred")
     const leftOut = peers.find(({ result, reason }) => reason !== undefined && ["behind", "differs"].includes(result))
@@ -63,26 +63,26 @@ export const command = Command.make(
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
-    "Look through the database, add up all rows anew, and compare them with those of every connected peer. What differs is repaired. The node goes on meanwhile."
+    "Check the database and the digest of all rows, and compare the rows with every connected peer. Differences are repaired. The node keeps running."
   ),
-  Command.withShortDescription("Check that everything is there, and the same as with the peers"),
+  Command.withShortDescription("Check the database, and compare it with the peers"),
   Command.withExamples([{ command: "feral-sync verify" }, { command: "feral-sync verify --json | jq .ok" }])
 )
 
 const line = ({ node_id, result, rows_repaired: repaired, reason }: Compared): string => {
   switch (result) {
     case "equal":
-      return `✓ ${node_id} holds the same`
+      return `✓ ${node_id} has the same rows`
     case "repaired":
-      return `! ${node_id} held other rows: repaired${repaired > 0 ? `, ${counted(repaired, "row")} of them here` : ""}`
+      return `! ${node_id} had different rows: repaired${repaired > 0 ? `, ${counted(repaired, "row")} of them here` : ""}`
     case "differs":
-      return `✗ ${node_id} holds other rows${reason === undefined ? "" : `: ${oneLine(reason)}`}`
+      return `✗ ${node_id} has different rows${reason === undefined ? "" : `: ${oneLine(reason)}`}`
     case "behind":
-      if (reason !== undefined) return `✗ ${node_id} does not hold the same: ${oneLine(reason)}`
-      return `- ${node_id} could not be compared: operations are under way between us`
+      if (reason !== undefined) return `✗ ${node_id} does not have the same rows: ${oneLine(reason)}`
+      return `- ${node_id} could not be compared: operations are still being sent`
     case "deferred":
       return `✗ ${node_id} and this node defer operations that are ahead of their clocks`
     case "not comparable":
-      return `- ${node_id} knows no comparison of rows`
+      return `- ${node_id} does not support comparing rows`
   }
 }

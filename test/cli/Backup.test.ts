@@ -54,7 +54,7 @@ describe("backup", () => {
     const again = await refusal("backup", file, "--home", node.home)
     assert.deepStrictEqual([again._tag, again.message.includes("choose another name")], ["FileUnusable", true])
     const nowhere = await refusal("backup", join(dirname(node.home), "no", "x.db"), "--home", node.home)
-    assert.include(nowhere.message, "its directory is not there")
+    assert.include(nowhere.message, "its directory does not exist")
     const nothing = join(dirname(node.home), "nothing.db")
     assert.strictEqual((await refusal("backup", nothing, "--home", join(dirname(file), "empty")))._tag, "HomeNotFound")
     assert.deepStrictEqual(

@@ -20,7 +20,7 @@ describe("a data directory that is held by a process that does not answer", () =
       const { stdout } = await run(["status", "--home", home], {})
       assert.match(
         stdout,
-        new RegExp(`^State +in use, and not answering: held by process ${child.pid} \\(.*HoldStore`, "m")
+        new RegExp(`^State +not answering: the database is locked by process ${child.pid} \\(.*HoldStore`, "m")
       )
       const { code, stderr } = await run(["note", "add", "x", "--home", home], {})
       assert.strictEqual(code, 1)

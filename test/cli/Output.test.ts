@@ -55,7 +55,7 @@ describe.skipIf(!existsSync("/dev/full"))("/dev/full as standard output", () => 
           FERAL_HOME: home
         }
       )
-      assert.match(stderr, /standard output cannot be written \(no space left on device\)/)
+      assert.match(stderr, /writing to standard output failed \(no space left on device\)/)
       if (args.includes("--json")) assert.strictEqual((JSON.parse(stderr) as { _tag: string })._tag, "OutputFailed")
       assert.strictEqual(code, 1)
     })

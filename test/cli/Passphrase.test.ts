@@ -30,7 +30,7 @@ describe("passphrase", { timeout: 90_000 }, () => {
     await meets("the two are live")
 
     const { stdout } = await run(["passphrase", "rotate", "--home", a.home], kept)
-    assert.match(stdout, /^A new passphrase is in .*passphrase, with the one before\.\n\n1\. Restart this node/)
+    assert.match(stdout, /^The new passphrase is in .*passphrase, next to the old one\.\n\n1\. Restart this node/)
     const [second = ""] = linesOf(a)
     assert.deepStrictEqual(linesOf(a), [second, first])
     assert.notStrictEqual(second, first)
@@ -39,23 +39,20 @@ describe("passphrase", { timeout: 90_000 }, () => {
     // Another change before this one is done would lock out the other node.
     const again = await run(["passphrase", "rotate", "--home", a.home], kept)
     assert.strictEqual(again.code, 2)
-    assert.match(again.stderr, /is being changed already: end that with ".*passphrase drop --home .*" first/)
+    assert.match(again.stderr, /is already in progress: finish it with ".*passphrase drop --home .*" first/)
 
     await a.stop()
     await a.start({ FERAL_SYNC_PORT: `${a.port}` })
     await meets("b comes with the one before", ({ peers }) => peers[0]?.uses_previous_passphrase === true)
     const status = await run(["status", "--home", a.home], kept)
-    assert.match(
-      status.stdout,
-      new RegExp(`the one before is still accepted, and used by ${b.id}: give it the new one`)
-    )
+    assert.match(status.stdout, new RegExp(`the old one is still accepted, and used by ${b.id}: give it the new one`))
 
     await b.stop()
     await b.start({}, ["--passphrase-file", "-"], `${second}\n${first}\n`)
     await meets("b has the new one", ({ peers }) => peers[0]?.uses_previous_passphrase === undefined)
     assert.match(
       (await run(["status", "--home", a.home], kept)).stdout,
-      /still accepted; 1 peer met since the start, all with the new one\. When all nodes have the new one: .*passphrase drop/
+      /still accepted; 1 peer connected since the start, all with the new one\. When all nodes have the new one, run .*passphrase drop/
     )
     const dropped = await run(["passphrase", "drop", "--json", "--home", a.home], kept)
     assert.deepStrictEqual(JSON.parse(dropped.stdout), { file: fileOf(a), was_dropped: true })
@@ -83,7 +80,7 @@ describe("passphrase", { timeout: 90_000 }, () => {
     assert.deepStrictEqual(linesOf(node), ["given", first])
     const configured = await run(["passphrase", "drop", "--home", node.home], { FERAL_SYNC_PASSPHRASE: "given" })
     assert.strictEqual(configured.code, 2)
-    assert.match(configured.stderr, /the one before into FERAL_SYNC_PASSPHRASE_PREVIOUS, and restart the node/)
+    assert.match(configured.stderr, /the old one into FERAL_SYNC_PASSPHRASE_PREVIOUS, and restart the node/)
     const nowhere = await run(["passphrase", "rotate", "--home", home], kept)
     assert.strictEqual(nowhere.code, 1)
     assert.match(nowhere.stderr, /no data directory at/)

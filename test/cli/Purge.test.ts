@@ -59,7 +59,7 @@ describe("purge", () => {
       const status = yield* shown("status", "--home", home)
       assert.match(status.stdout, /3 rows purged here/)
       const again = yield* shown("purge", "--kind", "junk", "--home", home)
-      assert.deepStrictEqual([again.code, again.stdout], [0, "This node holds no rows of the kind junk.\n"])
+      assert.deepStrictEqual([again.code, again.stdout], [0, "This node has no rows of the kind junk.\n"])
     })
   )
 

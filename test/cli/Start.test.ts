@@ -187,7 +187,7 @@ describe("a start that fails leaves nothing behind", () => {
     const again = await run(["start", "--port", `${first.port}`, "--home", first.home], env)
     assert.match(
       again.stderr,
-      new RegExp(`locked \\(a node already runs for .*process ${first.pid}, port ${first.port}`)
+      new RegExp(`locked \\(a node is already running in .*process ${first.pid}, port ${first.port}`)
     )
     remove()
   })

@@ -53,7 +53,7 @@ describe("usage", () => {
     [["note", "list", "-json"], /Did you mean --json\?/],
     [["note", "list", "--colour"], /--colour is not a flag of feral-sync note list/],
     [["note", "add", "a", "--confidence", "1"], /--confidence is not a flag/],
-    [["note", "add", "a", "--help"], /--help stands alone/],
+    [["note", "add", "a", "--help"], /--help cannot be combined/],
     [["note", "add", "a", "--tag", "--importance", "high"], /--tag/],
     [["note", "- h"], /"- h" is not a command/],
     [["episode", "add", "--session", "s", "--type", "t", "--summary", "-", "--detail", "-"], /only one of/],

@@ -19,7 +19,7 @@ const verdicts: ReadonlyArray<
   readonly [string, ReadonlyArray<Compared["result"]>, string | undefined, number, RegExp, RegExp]
 > = [
   ["equal", ["equal"], undefined, 0, /✓ peer0 holds the same/, /^$/],
-  ["repaired", ["equal", "repaired"], undefined, 0, /! peer1 held other rows: repaired/, /^$/],
+  ["repaired", ["equal", "repaired"], undefined, 0, /! peer1 had different rows: repaired/, /^$/],
   ["an existing FERAL node", ["not comparable"], undefined, 0, /- peer0 knows no comparison/, /^$/],
   ["operations under way", ["behind"], undefined, 0, /- peer0 could not be compared/, /^$/],
   [
@@ -36,15 +36,15 @@ const verdicts: ReadonlyArray<
     undefined,
     1,
     /✗ peer0 and this node defer/,
-    /deferred until their time .*identity new --reissue/
+    /in the future are deferred: .*identity new --reissue/
   ],
-  ["deferred by one of two", ["equal", "deferred"], undefined, 1, /✗ peer1 and this node defer/, /deferred until/],
+  ["deferred by one of two", ["equal", "deferred"], undefined, 1, /✗ peer1 and this node defer/, /are deferred/],
   [
     "a row that is too large",
     ["behind"],
     large,
     1,
-    /✗ peer0 does not hold the same: 1 row .*notes 01a2, 3.0 MB/,
+    /✗ peer0 does not have the same rows: 1 row .*notes 01a2, 3.0 MB/,
     /raise FERAL_SYNC_MAX_RECV_BYTES/
   ],
   [
@@ -61,7 +61,7 @@ const verdicts: ReadonlyArray<
     large,
     1,
     /peer0 and this node defer[^]*peer1 .*notes 01a2/,
-    /deferred until their time/
+    /in the future are deferred/
   ]
 ]
 

@@ -264,7 +264,7 @@ describe.skipIf(needs("openssl"))("doctor", () => {
     const forgetful = await nodes.make(unset).start()
     await withError(forgetful, "PassphraseMismatch")
     const { of } = await doctor(forgetful.home, unset)
-    assert.match(of("passphrase").message, /FERAL_SYNC_PASSPHRASE is not set: this node uses the one that it made/)
+    assert.match(of("passphrase").message, /FERAL_SYNC_PASSPHRASE is not set: this node uses the one that it created/)
     assert.notInclude(JSON.stringify(of("passphrase")), readFileSync(join(forgetful.home, "passphrase"), "utf8").trim())
     failure(of("peer"), /passphrase mismatch/, /one where it is not set made its own/)
   })
@@ -341,7 +341,7 @@ describe.skipIf(needs("openssl"))("doctor", () => {
     const required = tls(ours, { FERAL_SYNC_REQUIRE_CLIENT_CERT: "true" })
     const server = await nodes.make(required).start()
     const env = { FERAL_SYNC_PEERS: server.address }
-    const nextStep = /set FERAL_SYNC_TLS_CERT, _KEY and _CA on the node that dials/
+    const nextStep = /set FERAL_SYNC_TLS_CERT, _KEY and _CA on the connecting node/
     failure((await doctor(fresh(), env)).of("peer"), /client certificate required/, nextStep)
     failure((await doctor(server.home, required)).of("peer"), /client certificate required/, nextStep)
     const { of } = await doctor(fresh(), { ...required, ...env })
@@ -378,7 +378,7 @@ describe.skipIf(needs("openssl"))("doctor", () => {
       said.some(({ status, message }) => status === "warning" && message.startsWith("FERAL_SYNC_PASPHRASE"))
     )
     assert.strictEqual(of("data directory").status, "skipped")
-    assert.strictEqual(of("peer").message, "the configuration comes first")
+    assert.strictEqual(of("peer").message, "not checked: correct the configuration first")
   })
 
   it("takes the flags of start, the passphrase from stdin too, and says it line by line", async () => {

@@ -197,7 +197,7 @@ describe.skipIf(needs("websockets", "zeroconf"))("a mixed network", () => {
 
     const status = await a.status()
     assert.isAtLeast(status.counts.quarantine, unread.length)
-    assert.match(a.log, /an operation of a peer cannot be read/)
+    assert.match(a.log, /an operation of a peer is not valid/)
     assert.notInclude(await errorsOf(a), "NoScopeGranted")
     const doctor = JSON.parse((await run(["doctor", "--json", "--home", a.home], a.env)).stdout) as ReadonlyArray<{
       readonly check: string

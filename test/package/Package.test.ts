@@ -165,7 +165,7 @@ describe.skipIf(needs("registry")).each(versions)(
       )
       const { code, stderr } = await run(process.execPath, ["secret.mjs", join(directory, "secret")], directory)
       assert.notStrictEqual(code, 0)
-      assert.include(stderr, "install one version of effect for both (npm ls effect)")
+      assert.include(stderr, "install only one version of effect (npm ls effect)")
     })
   }
 )

@@ -86,7 +86,7 @@ export const parseHost = (text: string): Result.Result<string, string> => {
     const name = zone.replace(/^(?:25)+(?=.)/s, "")
     return /^[\w.-]+$/.test(name)
       ? Result.succeed(`${address}%${name}`)
-      : fail(text, "has no name of an interface after the %, as in fe80::1%eth0")
+      : fail(text, "has no interface name after the %, as in fe80::1%eth0")
   }
   if (/(^|\.)\d+\.?$/.test(text)) {
     return Result.isSuccess(NetAddress.ipv4FromString(text))
@@ -103,13 +103,13 @@ export const zoneOf = ({ host }: Address): string | undefined => /%(.*)$/.exec(h
 
 /** What people write around an address. Each is found before those below it. */
 const slips: ReadonlyArray<{ readonly pattern: RegExp; readonly instead: string; readonly says: string }> = [
-  { pattern: /^[a-z][a-z0-9+.-]*:\/\//i, instead: "", says: "is a URL: leave out what stands before the host" },
-  { pattern: /[/?#].*$/s, instead: "", says: "has a path: leave out what stands after the port" },
+  { pattern: /^[a-z][a-z0-9+.-]*:\/\//i, instead: "", says: "is a URL: remove everything before the host" },
+  { pattern: /[/?#].*$/s, instead: "", says: "has a path: remove everything after the port" },
   { pattern: /\s*;\s*/g, instead: ",", says: "has a semicolon: separate peers with commas" },
-  { pattern: /\s+(?=:)|(?<=:)\s+/g, instead: "", says: "has a space beside a colon: leave it out" },
+  { pattern: /\s+(?=:)|(?<=:)\s+/g, instead: "", says: "has a space next to a colon: remove it" },
   { pattern: /\s+/g, instead: ",", says: "has a space: separate peers with commas" },
-  { pattern: /^[^@]*@/, instead: "", says: "names a user: a peer has none" },
-  { pattern: /^["']+|["']+$/g, instead: "", says: "has quotes in it: leave them out" }
+  { pattern: /^[^@]*@/, instead: "", says: "has a user name: remove it" },
+  { pattern: /^["']+|["']+$/g, instead: "", says: "has quotes: remove them" }
 ]
 
 const isIPv6 = (text: string): boolean => Result.isSuccess(NetAddress.ipv6FromString(text.replace(/%.*$/s, "")))

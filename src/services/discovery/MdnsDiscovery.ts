@@ -111,7 +111,7 @@ const open = (
   }).pipe(
     Effect.timeoutOrElse({
       duration: socketWithin,
-      orElse: () => new MdnsUnavailable({ detail: `${link.key}: the socket does not open` })
+      orElse: () => new MdnsUnavailable({ detail: `${link.key}: the socket cannot be opened` })
     })
   )
 

@@ -150,7 +150,7 @@ export const run = Effect.fnUntraced(function* (
     const failures = [...broken].filter(([key]) => opened.has(key))
     broken.clear()
     for (const [key, { detail }] of failures) {
-      yield* Effect.logDebug("mDNS socket broke").pipe(Effect.annotateLogs({ detail }))
+      yield* Effect.logDebug("mDNS socket failed").pipe(Effect.annotateLogs({ detail }))
       yield* close(key)
     }
     if (failures.length > 0) yield* useLinks()

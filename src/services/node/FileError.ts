@@ -87,14 +87,14 @@ const table: { readonly [code: string]: (path: string, instead: string) => Expla
   EIO: (path) => ({
     reason: "other",
     problem: `the disk of ${path} reports an error`,
-    nextStep: "check the disk, and copy what is on it"
+    nextStep: "check the disk, and back it up"
   })
 }
 
 const full = (problem: string): Explained => ({
   reason: "disk full",
   problem,
-  nextStep: "free some space; nothing that was acknowledged is lost"
+  nextStep: "free some space; no acknowledged write is lost"
 })
 
 /** Who owns what is there decides what can be done about it. */

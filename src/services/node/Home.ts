@@ -104,18 +104,18 @@ const obstacleTo = (home: string): string | undefined => {
     const path = parts.slice(0, length).join(sep)
     try {
       if (statSync(path).isDirectory()) continue
-      return path === home ? `${home} is a file, not a directory` : `${home} cannot be there: ${path} is a file`
+      return path === home ? `${home} is a file, not a directory` : `${home} cannot be created: ${path} is a file`
     } catch (error) {
       if (codeOf(error) === "ELOOP") return `${path} is a symbolic link that leads back to itself`
       const target = linkedFrom(path)
       if (target !== undefined) return `${path} is a symbolic link to ${target}, which does not exist`
       const above = parts.slice(0, length - 1).join(sep) || sep
-      if (isOfTheKernel(above)) return `${home} cannot be made: ${above} is a file system of the kernel`
+      if (isOfTheKernel(above)) return `${home} cannot be created: ${above} is a kernel file system`
       // It is not there, or cannot be looked at: then nothing below it can be.
       return undefined
     }
   }
-  return isOfTheKernel(home) ? `nothing can be made in ${home}: it is a file system of the kernel` : undefined
+  return isOfTheKernel(home) ? `files cannot be created in ${home}: it is a kernel file system` : undefined
 }
 
 /** File systems of Linux that show what the kernel knows, by their numbers: proc, sysfs, cgroups, devpts, tracefs, debugfs. */
@@ -164,7 +164,7 @@ export const prepare = Effect.fn("Home.prepare")(function* (home: string) {
   for (const path of [home, paths(home).database, paths(home).passphrase]) yield* refuseForeign(path)
   if ((mode & 0o077) !== 0 && isSharedDirectory(home, mode)) {
     yield* Effect.logWarning(
-      "others can enter the data directory, and it is not for feral-sync alone: give it one of its own (FERAL_HOME)"
+      "other users can enter the data directory, and it contains other files: use a separate directory (FERAL_HOME)"
     ).pipe(Effect.annotateLogs({ home }))
   }
   const mend = Effect.fnUntraced(function* ({ path, mode, isOurs }: Exposed) {
@@ -174,14 +174,14 @@ export const prepare = Effect.fn("Home.prepare")(function* (home: string) {
   })
   const [mended, left] = yield* Effect.partition(yield* exposed(home), mend)
   if (mended.length > 0) {
-    yield* Effect.logWarning("others could read these: they are for this user alone now").pipe(
+    yield* Effect.logWarning("fixed permissions: other users could read these files").pipe(
       Effect.annotateLogs({ files: mended.join(", ") })
     )
   }
   if (left.length > 0) {
-    yield* Effect.logWarning("others can read these, and their modes cannot be changed: chmod go= as their owner").pipe(
-      Effect.annotateLogs({ files: left.join(", ") })
-    )
+    yield* Effect.logWarning(
+      "other users can read these files, and their modes cannot be changed: run chmod go= as their owner"
+    ).pipe(Effect.annotateLogs({ files: left.join(", ") }))
   }
 })
 

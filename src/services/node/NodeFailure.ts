@@ -84,13 +84,12 @@ export const tlsNextSteps: Record<TlsReason, string> = {
   "not yet valid": "check the clocks of both machines, or wait until the certificate is valid",
   "wrong purpose":
     "sign that certificate again with extendedKeyUsage=serverAuth,clientAuth (feral-sync tls issue does); feral-sync doctor on its node names the fault",
-  "invalid certificate": "run feral-sync doctor on the node of that certificate: it names the fault and the way out",
-  revoked: "if that device is to come back, sign a new certificate for it with the same CA",
+  "invalid certificate": "run feral-sync doctor on the node with that certificate: it names the fault and the fix",
+  revoked: "to allow that device again, sign a new certificate for it with the same CA",
   "client certificate required":
-    "set FERAL_SYNC_TLS_CERT, _KEY and _CA on the node that dials, with a certificate of this CA",
+    "set FERAL_SYNC_TLS_CERT, _KEY and _CA on the connecting node, with a certificate from this CA",
   protocol: "check that a feral-sync node listens at this address and port",
-  "plain peer":
-    "the node there speaks no TLS; FERAL_SYNC_LEGACY=on would allow it, and would send the passphrase in clear"
+  "plain peer": "that node does not use TLS; FERAL_SYNC_LEGACY=on allows it, but sends the passphrase in cleartext"
 }
 
 /** The port to listen on cannot be had. */
@@ -137,10 +136,10 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
 }
 
 export const storeNextSteps: Record<StoreReason, string> = {
-  "disk full": "free some space; nothing that was acknowledged is lost",
+  "disk full": "free some space; no acknowledged write is lost",
   "read-only": "make the data directory writable for this user",
   corrupt:
-    "stop the node, restore a backup with feral-sync restore FILE, and start it; without a backup, move sync.db away: the peers give back what they have",
+    "stop the node, restore a backup with feral-sync restore FILE, and start it; without a backup, move sync.db away: the node gets the rows back from its peers",
   locked: "another process uses this data directory; stop it, or use another FERAL_HOME",
   "not found": "check FERAL_HOME",
   "clock ahead":
@@ -224,9 +223,9 @@ const notPurged = (reason: PurgeRefused["reason"], name: string): Explained => {
   const refused = (why: string, nextStep: string) => ({ problem: `nothing was removed${why}`, nextStep })
   switch (reason) {
     case "scope":
-      return refused("", "name a kind or an origin, one of the two")
+      return refused("", "name either a kind or an origin")
     case "invalid":
-      return refused(` (${name} is not a name of a kind or a node)`, `give it as ${commandLine("status")} shows it`)
+      return refused(` (${name} is not the name of a kind or a node)`, `give it as ${commandLine("status")} shows it`)
     case "known kind":
       return refused(
         ` (this version knows ${name})`,
@@ -268,5 +267,5 @@ export const nextSteps = {
   PeersNotDiscovered:
     "start a node on another machine, open UDP 5353 on both, or set FERAL_SYNC_PEERS (host:port,host:port)",
   PeerUnreachable: "check that the node there runs and that its port is open",
-  ListenFailed: "stop what uses the port, or set FERAL_SYNC_PORT (0 takes any free one)"
+  ListenFailed: "stop what uses the port, or set FERAL_SYNC_PORT (0 takes any free port)"
 } as const

@@ -96,7 +96,7 @@ const make = Effect.fnUntraced(function* <E, R>(otherwise: (home: string) => Eff
   if ((yield* textOf(passphrase)) === "") {
     return yield* new PassphraseInvalid({
       source: "FERAL_SYNC_PASSPHRASE",
-      problem: "an empty passphrase never lets anyone in"
+      problem: "an empty passphrase is never accepted"
     })
   }
   const { key } = yield* secretOf(passphrase)
@@ -116,8 +116,7 @@ const textOf = (passphrase: Redacted.Redacted<string>) =>
     catch: (cause) =>
       new PassphraseInvalid({
         source: "passphrase",
-        problem:
-          "it was redacted by another copy of effect than that of feral-sync: install one version of effect for both (npm ls effect)",
+        problem: "it was redacted by a second copy of effect: install only one version of effect (npm ls effect)",
         cause
       })
   })
@@ -157,7 +156,7 @@ export const fromFile = Effect.fn("Passphrase.fromFile")(function* (file: string
   const held = yield* fromBytes(file, bytes)
   if (type === "File" && (mode & 0o077) !== 0 && process.getuid !== undefined) {
     const shown = `0${(mode & 0o777).toString(8)}`
-    yield* Effect.logWarning("others can read the passphrase: give the file, or its mount, the mode 0400").pipe(
+    yield* Effect.logWarning("other users can read the passphrase: give the file, or its mount, the mode 0400").pipe(
       Effect.annotateLogs({ file, mode: shown })
     )
   }
@@ -173,12 +172,15 @@ export const fromBytes = Effect.fnUntraced(function* (source: string, bytes: Uin
   }
   const [passphrase = "", previous, ...more] = decoded.success.replace(/\r?\n$/, "").split(/\r?\n/)
   if (passphrase.trim() === "") {
-    return yield* new PassphraseInvalid({ source, problem: "holds no passphrase: write one there, or do without it" })
+    return yield* new PassphraseInvalid({
+      source,
+      problem: "contains no passphrase: write one there, or leave the file out"
+    })
   }
   if (more.length > 0) {
     return yield* new PassphraseInvalid({
       source,
-      problem: "holds more than two lines: the first is the passphrase, the second the one before while it is changed"
+      problem: "contains more than two lines: the first is the passphrase, the second is the old one during a change"
     })
   }
   const secret = (text: string) => Redacted.make(text)
@@ -196,7 +198,7 @@ const unreadable = (source: string) => (cause: PlatformError.PlatformError) =>
     source,
     problem:
       cause.reason._tag === "NotFound"
-        ? "there is no such file"
+        ? "the file does not exist"
         : cause.reason._tag === "PermissionDenied"
           ? "this user may not read it"
           : `it cannot be read (${explain(cause, source)?.problem ?? cause.reason.message})`,
@@ -208,5 +210,5 @@ export const slipIn = (passphrase: Redacted.Redacted<string>): string | undefine
   const text = Redacted.value(passphrase)
   if (/^\s/.test(text)) return "begins with white space"
   if (/\s$/.test(text)) return "ends with white space"
-  return /^(?:"[^]*"|'[^]*'|`[^]*`|\u201c[^]*\u201d|\u2018[^]*\u2019)$/.test(text) ? "stands in quotes" : undefined
+  return /^(?:"[^]*"|'[^]*'|`[^]*`|\u201c[^]*\u201d|\u2018[^]*\u2019)$/.test(text) ? "is in quotes" : undefined
 }

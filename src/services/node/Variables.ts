@@ -196,7 +196,7 @@ export const parse = ({
   if (demand !== undefined && requireClientCert && !hasTlsFiles) {
     problems.push({
       variable: demand.name,
-      problem: "client certificates can be demanded only with a CA: set FERAL_SYNC_TLS_CERT, _KEY and _CA as well"
+      problem: "client certificates can be required only with a CA: set FERAL_SYNC_TLS_CERT, _KEY and _CA as well"
     })
   }
   const crl = given("FERAL_SYNC_TLS_CRL")
@@ -205,14 +205,14 @@ export const parse = ({
     problems.push({
       variable: crl.name,
       problem: hasTlsFiles
-        ? "a revoked certificate locks out only where one is demanded: set FERAL_SYNC_REQUIRE_CLIENT_CERT=true as well"
+        ? "revocation has an effect only if client certificates are required: set FERAL_SYNC_REQUIRE_CLIENT_CERT=true as well"
         : "certificates can be revoked only with a CA: set FERAL_SYNC_TLS_CERT, _KEY and _CA as well"
     })
   }
   if (Option.isSome(passphrase) && Redacted.value(passphrase.value) === "") {
     problems.push({
       variable: passphraseVariable,
-      problem: "an empty passphrase never lets anyone in: give one, or unset the variable to have one made"
+      problem: "an empty passphrase is never accepted: set one, or unset the variable to create one"
     })
   }
   for (const [variable, secret] of [
@@ -227,7 +227,7 @@ export const parse = ({
   if (Option.isSome(settings.passphrasePrevious) && Option.isNone(passphrase)) {
     problems.push({
       variable: previousVariable,
-      problem: `goes with the new one in ${passphraseVariable}; where a file holds the passphrase, it is the second line of that file`
+      problem: `needs the new one in ${passphraseVariable}; in a passphrase file, the old one is the second line`
     })
   }
   return problems.length === 0 ? Result.succeed(settings) : Result.fail(problems)
@@ -235,7 +235,7 @@ export const parse = ({
 
 /** An absolute path; `~` is the home directory of the user. */
 export const path = (text: string): Result.Result<string, string> => {
-  if (text.includes("\0")) return Result.fail("a path holds no null character")
+  if (text.includes("\0")) return Result.fail("a path cannot contain a null character")
   const home = userHome()
   const isInHome = /^~(?=$|\/)/.test(text)
   if (!isInHome) return Result.succeed(resolve(text))
@@ -299,7 +299,7 @@ const oneOf =
   <const Words extends ReadonlyArray<string>>(...words: Words) =>
   (text: string): Result.Result<Words[number], string> => {
     const word = words.find((word) => word === text.toLowerCase())
-    return word === undefined ? Result.fail(`${quote(text)} is none of ${words.join(", ")}`) : Result.succeed(word)
+    return word === undefined ? Result.fail(`${quote(text)} is not one of ${words.join(", ")}`) : Result.succeed(word)
   }
 
 /** An address of this machine or a name; IPv6 with or without brackets. */

@@ -63,9 +63,9 @@ export const make = Effect.gen(function* () {
     const tell = Effect.suspend(() => {
       const facts = { address: host, seconds, unread }
       unread = 0
-      return Effect.logWarning("too many wrong passphrases from one address: it has to wait").pipe(
-        Effect.annotateLogs(facts)
-      )
+      return Effect.logWarning(
+        "too many failed passphrase attempts from this address: rejecting further ones for now"
+      ).pipe(Effect.annotateLogs(facts))
     })
     yield* reports.pass("limited", tell)
   })

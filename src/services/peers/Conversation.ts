@@ -351,7 +351,7 @@ export const make = Effect.fnUntraced(function* (
       ({ peer, reason }) =>
         warnings.pass(
           `quarantined ${remote.host} ${reason}`,
-          Effect.logWarning(`an operation of a peer cannot be read and is kept apart: ${nextSteps.Quarantined}`).pipe(
+          Effect.logWarning(`an operation of a peer is not valid and was quarantined: ${nextSteps.Quarantined}`).pipe(
             Effect.annotateLogs({ peer, address: formatAddress(remote), reason: reason.slice(0, 200) })
           )
         ),

@@ -374,7 +374,7 @@ const noticeOf = (memory: Memory | undefined): PeerStatus["last_error"] => {
   if (memory?.takesNothing === true) {
     return report({
       _tag: "NoScopeGranted",
-      problem: "it accepts no rows from this node",
+      problem: "it does not accept rows from this node",
       nextStep: nextSteps.NoScopeGranted
     })
   }

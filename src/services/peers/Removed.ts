@@ -75,7 +75,7 @@ export const keep = Effect.fnUntraced(function* (onChange: (removed: ReadonlySet
     Effect.as(true),
     Effect.catch(({ message }) =>
       Effect.as(
-        Effect.logError("the list of removed nodes cannot be read: what it said before still counts").pipe(
+        Effect.logError("the list of removed nodes cannot be read: using the last version of it").pipe(
           Effect.annotateLogs({ cause: message })
         ),
         false

@@ -240,8 +240,8 @@ export const start = Effect.fnUntraced(function* <S>(
         }
         case "Diverged":
           yield* action.diverged
-            ? Effect.logWarning("a peer claims the same history and holds other rows: comparing them")
-            : Effect.logInfo("the rows of a peer are the same again").pipe(Effect.annotateLogs({ peer: action.peer }))
+            ? Effect.logWarning("same vector clock but different rows: repairing")
+            : Effect.logInfo("repaired: the rows are the same again").pipe(Effect.annotateLogs({ peer: action.peer }))
           break
         case "Commit": {
           const applied = yield* Effect.result(store.apply(action.batch))
@@ -251,7 +251,7 @@ export const start = Effect.fnUntraced(function* <S>(
             if (trouble === undefined) yield* host.warned(applied.failure)
             trouble = applied.failure
           } else {
-            if (trouble !== undefined) yield* Effect.logInfo("the database can be written again")
+            if (trouble !== undefined) yield* Effect.logInfo("the database is writable again")
             trouble = undefined
             if (action.batch.quarantined.length > 0) yield* host.quarantined(action.batch.quarantined)
           }

@@ -72,7 +72,7 @@ const make = Effect.fnUntraced(function* () {
       for (const { running } of table.entries.values()) {
         const { peer } = running.view()
         if (peer === undefined || !removed.has(peer)) continue
-        yield* Effect.logInfo("a peer was removed: its connection ends").pipe(Effect.annotateLogs({ peer }))
+        yield* Effect.logInfo("peer removed: closing its connection").pipe(Effect.annotateLogs({ peer }))
         yield* running.stop(closeCodes.removed, "removed")
       }
     })
@@ -228,7 +228,7 @@ const make = Effect.fnUntraced(function* () {
   yield* supervise().pipe(guarded("supervisor"), Effect.forkScoped)
   yield* store.damageAwaited.pipe(
     Effect.tap(({ _tag, message }) =>
-      Effect.logError(`syncing has ended: ${message}`).pipe(Effect.annotateLogs({ error: _tag }))
+      Effect.logError(`sync stopped: ${message}`).pipe(Effect.annotateLogs({ error: _tag }))
     ),
     Effect.andThen(
       Effect.suspend(() => {
@@ -294,7 +294,7 @@ const guarded =
     Effect.tapCause(effect, (cause) =>
       Cause.hasInterruptsOnly(cause)
         ? Effect.void
-        : Effect.logError("a background loop ended", cause).pipe(Effect.annotateLogs({ loop }))
+        : Effect.logError("a background task ended", cause).pipe(Effect.annotateLogs({ loop }))
     )
 
 const inputOf = (sighting: Exclude<Sighting, { readonly _tag: "Duplicated" }>): Input => {

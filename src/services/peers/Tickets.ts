@@ -52,7 +52,7 @@ export const layerFile: Layer.Layer<never, never, Config> = Layer.effect(
       write: (text) =>
         Home.writeSecret(path, text).pipe(
           Effect.catch(({ message }) =>
-            Effect.logDebug("the tickets of other nodes cannot be kept").pipe(Effect.annotateLogs({ cause: message }))
+            Effect.logDebug("the tickets of other nodes cannot be saved").pipe(Effect.annotateLogs({ cause: message }))
           ),
           Effect.provideService(FileSystem.FileSystem, fs),
           Effect.uninterruptible

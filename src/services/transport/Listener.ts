@@ -48,7 +48,7 @@ export const open = Effect.fnUntraced(function* <A>(door: ListenerOptions<A>) {
         const verdict = Admission.enter(admission, id, hasTicket, clock.currentTimeMillisUnsafe())
         if (verdict._tag === "Admitted") return Effect.sync(() => take(verdict))
         refuse(verdict.limit, remote)
-        return new Dropped({ reason: "no room for strangers" })
+        return new Dropped({ reason: "too many unauthenticated connections" })
       })
 
   /** Takes a verdict over; who has to give way is gone at once. */
@@ -64,7 +64,7 @@ export const open = Effect.fnUntraced(function* <A>(door: ListenerOptions<A>) {
       Deferred.doneUnsafe(proved, Effect.void)
     })
     const tooSlow = Deferred.await(proved).pipe(
-      Effect.timeoutOrElse({ duration: door.within, orElse: () => new Dropped({ reason: "too slow" }) }),
+      Effect.timeoutOrElse({ duration: door.within, orElse: () => new Dropped({ reason: "authentication timeout" }) }),
       Effect.andThen(Effect.never)
     )
     yield* door.admit(socket, remote, enter(id, remote)).pipe(
@@ -77,7 +77,7 @@ export const open = Effect.fnUntraced(function* <A>(door: ListenerOptions<A>) {
     welcome(id, socket, remote).pipe(
       Effect.scoped,
       Effect.catchTag("Dropped", ({ reason }) =>
-        Effect.logDebug("an arrival was sent away").pipe(Effect.annotateLogs({ remote: formatAddress(remote), reason }))
+        Effect.logDebug("connection rejected").pipe(Effect.annotateLogs({ remote: formatAddress(remote), reason }))
       ),
       Effect.catchCause((cause) =>
         Cause.hasInterruptsOnly(cause)
@@ -101,7 +101,7 @@ export const open = Effect.fnUntraced(function* <A>(door: ListenerOptions<A>) {
     const tell = Effect.suspend(() => {
       const facts = { limit, refused: refusals[limit], last: host }
       refusals[limit] = 0
-      return Effect.logWarning("too many connections at one time: new ones are closed").pipe(Effect.annotateLogs(facts))
+      return Effect.logWarning("connection limit reached, rejecting new connections").pipe(Effect.annotateLogs(facts))
     })
     run(reports.pass(limit, tell))
   }
@@ -134,7 +134,7 @@ export const open = Effect.fnUntraced(function* <A>(door: ListenerOptions<A>) {
   )
   // A connection that could not be accepted (too many open files) is lost; the port stays open.
   server.on("error", (error) => {
-    run(Effect.logWarning("a connection could not be accepted").pipe(Effect.annotateLogs({ reason: codeOf(error) })))
+    run(Effect.logWarning("accepting a connection failed").pipe(Effect.annotateLogs({ reason: codeOf(error) })))
   })
   const bound = server.address()
   return { port: bound === null || typeof bound === "string" ? door.port : bound.port }
@@ -161,7 +161,7 @@ const notOurs = {
 const listenErrors: { readonly [code: string]: { readonly detail: string; readonly advice: string } } = {
   EADDRINUSE: {
     detail: "another program uses the port",
-    advice: "stop it, or set FERAL_SYNC_PORT (0 takes any free one)"
+    advice: "stop it, or set FERAL_SYNC_PORT (0 takes any free port)"
   },
   EACCES: {
     detail: "this user may not use a port below 1024",
@@ -170,6 +170,6 @@ const listenErrors: { readonly [code: string]: { readonly detail: string; readon
   EADDRNOTAVAIL: notOurs,
   // A zone that names no interface.
   EINVAL: notOurs,
-  ENOTFOUND: { ...notOurs, detail: "the name is not known" },
-  EAI_AGAIN: { ...notOurs, detail: "the name cannot be looked up now" }
+  ENOTFOUND: { ...notOurs, detail: "host name not found" },
+  EAI_AGAIN: { ...notOurs, detail: "host name lookup failed" }
 }

@@ -38,7 +38,7 @@ export type Serve = (connection: Connection) => Effect.Effect<void, never, Scope
 export class MemoryNetwork extends Context.Service<
   MemoryNetwork,
   {
-    /** Opens a port of a host until the scope closes; 0 is any free one. Returns the port. */
+    /** Opens a port of a host until the scope closes; 0 is any free port. Returns the port. */
     listen(terms: Terms, port: number, serve: Serve): Effect.Effect<number, ListenFailed, Scope.Scope>
     /** Connects a host with an address. The connection lives in the scope. */
     dial(terms: Terms, to: Address): Effect.Effect<Connection, PeerUnreachable, Scope.Scope>
@@ -88,8 +88,8 @@ const make = Effect.fnUntraced(function* (delay: Delay | undefined) {
   const dial = Effect.fn("MemoryNetwork.dial")(function* (terms: Terms, to: Address) {
     const pair = pairOf(terms.host, to.host)
     const door = doors.get(formatAddress(to))
-    if (parted.has(pair)) return yield* unreachable(to, "there is no way to this host")
-    if (door === undefined) return yield* unreachable(to, "nobody listens at this address and port")
+    if (parted.has(pair)) return yield* unreachable(to, "no route to host")
+    if (door === undefined) return yield* unreachable(to, "connection refused")
     const from = { host: terms.host, port: nextPort++ }
     const { dialler, server, lose } = yield* connect(terms, from, door.terms, to, (sender, receiver, incoming) =>
       delay === undefined

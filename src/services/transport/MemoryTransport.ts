@@ -7,7 +7,7 @@ import * as MemoryNetwork from "./MemoryNetwork.ts"
 export interface Options {
   /** The name of this host in the network. */
   readonly host: string
-  /** The port to listen on; 0, the default, is any free one. */
+  /** The port to listen on; 0, the default, is any free port. */
   readonly port?: number
   /** The wire form that this host speaks; 2 by default. */
   readonly form?: 1 | 2

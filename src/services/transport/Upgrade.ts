@@ -78,10 +78,10 @@ export const request = (socket: Socket): Effect.Effect<Request, Dropped | Distru
       if (told !== undefined) resume(Effect.fail(new Distrusted({ reason: told })))
       return pathOf(message) === path
         ? { status: 426, body: "This is the sync port of a feral-sync node: it speaks WebSocket.\n" }
-        : { status: 404, body: `There is nothing here but ${path}.\n` }
+        : { status: 404, body: `Only ${path} is served here.\n` }
     },
     onUpgrade: (request, resume) => {
-      if (pathOf(request.message) !== path) return { status: 404, body: `There is nothing here but ${path}.\n` }
+      if (pathOf(request.message) !== path) return { status: 404, body: `Only ${path} is served here.\n` }
       if (request.message.headers.upgrade?.toLowerCase() !== "websocket") {
         return { status: 426, body: "This port speaks WebSocket.\n" }
       }
@@ -94,7 +94,7 @@ export const request = (socket: Socket): Effect.Effect<Request, Dropped | Distru
 export const refusePlain = (socket: Socket, onSync: () => void): Effect.Effect<never, Dropped> => {
   const answer: Answer = {
     status: 426,
-    body: "This node speaks TLS only: without it, the passphrase would travel in clear. Use wss:// or https://.\n"
+    body: "This node requires TLS: without it, the passphrase would be sent in cleartext. Use wss:// or https://.\n"
   }
   return serve<never, never>(socket, {
     onRequest: () => answer,

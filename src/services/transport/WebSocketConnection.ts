@@ -104,8 +104,8 @@ export const make = Effect.fnUntraced(function* (
     if (waited === undefined) return
     waited += chunk.length
     if (waited <= limits.greetingBytes || closing) return
-    fault = new PeerClosed({ code: 1009, reason: "the peer sent a greeting over our limit", byUs: true })
-    shut(1009, "a greeting over the limit")
+    fault = new PeerClosed({ code: 1009, reason: "the peer sent a hello over our limit", byUs: true })
+    shut(1009, "a hello over the limit")
     socket.pause()
   }
   stream?.on("data", measure)

@@ -78,7 +78,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
   const attempt = Effect.fnUntraced(function* (address: Address, ticket: Redacted.Redacted<string> | undefined) {
     // A scope id is for this machine alone: it has no place in a Host header.
     const url = `ws://${formatAddress({ ...address, host: address.host.replace(/%.*$/, "") })}${Upgrade.path}`
-    if (!URL.canParse(url)) return yield* unreachable(address, "this is no address")
+    if (!URL.canParse(url)) return yield* unreachable(address, "this is not an address")
     // Named so by the user: TLS is not tried, for each such try is an error in the log of such a node.
     if (V1Policy.isDialledPlain(rules, address)) return yield* dialPlain(address, url)
     const channel = yield* Effect.result(tls.dial(address, Upgrade.refusalResponse))
@@ -252,7 +252,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
         })
         upgrades.off("headers", show)
         return accepted === undefined
-          ? Effect.fail(new Upgrade.Dropped({ reason: "no valid upgrade" }))
+          ? Effect.fail(new Upgrade.Dropped({ reason: "the WebSocket upgrade is not valid" }))
           : Effect.succeed(accepted)
       })
 
@@ -281,7 +281,7 @@ const tlsHandshake = 0x16
 /** Looks at the first byte and leaves it where it is. */
 const firstByte = (socket: Socket) =>
   Effect.callback<number, Upgrade.Dropped>((resume) => {
-    const gone = () => resume(new Upgrade.Dropped({ reason: "closed before it said a word" }))
+    const gone = () => resume(new Upgrade.Dropped({ reason: "closed before the first message" }))
     if (socket.destroyed) return gone()
     socket.once("close", gone)
     socket.once("data", (chunk: Buffer) => {

@@ -30,15 +30,15 @@ describe("Address", () => {
   }
 
   const slips: ReadonlyArray<readonly [text: string, says: string]> = [
-    ["http://nas:9090", "is a URL: leave out what stands before the host; write nas:9090"],
-    ["wss://10.0.0.1", "is a URL: leave out what stands before the host; write 10.0.0.1:9090"],
-    ["http://nas:9090/", "is a URL: leave out what stands before the host"],
-    ["nas:9090/", "has a path: leave out what stands after the port; write nas:9090"],
+    ["http://nas:9090", "is a URL: remove everything before the host; write nas:9090"],
+    ["wss://10.0.0.1", "is a URL: remove everything before the host; write 10.0.0.1:9090"],
+    ["http://nas:9090/", "is a URL: remove everything before the host"],
+    ["nas:9090/", "has a path: remove everything after the port; write nas:9090"],
     ["a:1;b:2", "has a semicolon: separate peers with commas; write a:1,b:2"],
     ["a:1 b", "has a space: separate peers with commas; write a:1,b:9090"],
-    ["nas : 9090", "has a space beside a colon: leave it out; write nas:9090"],
-    ["me@nas:9090", "names a user: a peer has none; write nas:9090"],
-    ['"nas:9090"', "has quotes in it: leave them out; write nas:9090"],
+    ["nas : 9090", "has a space next to a colon: remove it; write nas:9090"],
+    ["me@nas:9090", "has a user name: remove it; write nas:9090"],
+    ['"nas:9090"', "has quotes: remove them; write nas:9090"],
     ["192.168.1.300:9090", "is not an IPv4 address: it has four numbers from 0 to 255"],
     ["192.168.1:9090", "is not an IPv4 address"],
     ["192.168.001.005", "without leading zeros"],

@@ -67,7 +67,7 @@ describe.skipIf(needs("root"))("a disk that is full", () => {
       const after = await a.status()
       assert.strictEqual(after.counts.notes, 31)
       assert.isTrue(after.peers.every(({ last_error }) => last_error === null))
-      assert.include(a.log, "the database can be written again")
+      assert.include(a.log, "the database is writable again")
     } finally {
       await a.stop("SIGKILL")
       disk.remove()

@@ -201,7 +201,7 @@ describe("Config", () => {
 
       const [problem] = yield* problemsOf({ FERAL_SYNC_PASSPHRASE: "" })
       assert.strictEqual(problem?.variable, "FERAL_SYNC_PASSPHRASE")
-      assert.include(problem?.problem, "an empty passphrase never lets anyone in")
+      assert.include(problem?.problem, "an empty passphrase is never accepted")
     })
   )
 

@@ -152,7 +152,7 @@ describe("Home", () => {
         yield* Home.prepare(directory)
         assert.strictEqual(yield* modeOf(directory), 0o755)
         assert.strictEqual(yield* modeOf(join(directory, "sync.db")), 0o600)
-        assert.match(logged.join(), /not for feral-sync alone: give it one of its own/)
+        assert.match(logged.join(), /contains other files: use a separate directory/)
       })
     )
   )

@@ -126,7 +126,7 @@ describe("Passphrase", () => {
         yield* fs.writeFileString(file, "one\ntwo\nthree\n")
         assert.include((yield* Effect.flip(PassphraseModule.fromFile(file))).message, "more than two lines")
         const error = yield* Effect.flip(PassphraseModule.fromFile(join(home, "missing")))
-        assert.include(error.message, "no such file")
+        assert.include(error.message, "does not exist")
       })
     )
   )
@@ -163,9 +163,9 @@ describe("Passphrase", () => {
       ["secret\r", "ends with white space"],
       ["secret\u00a0", "ends with white space"],
       [" secret", "begins with white space"],
-      ['"secret"', "stands in quotes"],
-      ["'secret'", "stands in quotes"],
-      ["\u201csecret\u201d", "stands in quotes"]
+      ['"secret"', "is in quotes"],
+      ["'secret'", "is in quotes"],
+      ["\u201csecret\u201d", "is in quotes"]
     ] as const) {
       assert.strictEqual(PassphraseModule.slipIn(Redacted.make(text)), slip, text)
     }

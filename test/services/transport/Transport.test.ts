@@ -226,12 +226,12 @@ const contract = (name: string, world: Effect.Effect<World, unknown, Scope.Scope
       )
     )
 
-    it.live("where nobody listens, nobody is reached", () =>
+    it.live("where connection refused, nobody is reached", () =>
       within(
         Effect.fnUntraced(function* (world) {
           const error = yield* Effect.flip(world.other.dial(world.nobody))
           assert.strictEqual(error._tag, "PeerUnreachable")
-          assert.include(error.message, "nobody listens")
+          assert.include(error.message, "connection refused")
           assert.include(error.message, `${world.nobody.host}:${world.nobody.port}`)
         })
       )

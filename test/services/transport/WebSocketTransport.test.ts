@@ -89,7 +89,7 @@ describe("the port", () => {
       for (const text of [request("GET /sync", ...upgradeFields), request("GET /")]) {
         const { received } = yield* plainClient(at, text)
         assert.match(received, /^HTTP\/1\.1 426 /)
-        assert.include(received, "passphrase would travel in clear")
+        assert.include(received, "passphrase would be sent in cleartext")
       }
       assert.strictEqual(Queue.sizeUnsafe(arrivals), 0)
       assert.strictEqual(Queue.sizeUnsafe(refusals), 0)

@@ -149,7 +149,7 @@ const answered = <A, E>(
       orElse: () => Effect.fail(lost(`the node did not answer for ${within}`))
     }),
     Effect.mapError((error) =>
-      isKnown(error) ? error : lost("the node stopped answering, and a write may or may not be done", error)
+      isKnown(error) ? error : lost("the node stopped responding, and a write may or may not have been saved", error)
     )
   )
 

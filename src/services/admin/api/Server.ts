@@ -22,7 +22,7 @@ export const local = Effect.fn("Server.local")(
     const fs = yield* FileSystem.FileSystem
     const path = yield* Socket.reachable(socket)
     if (yield* Socket.answers(path)) {
-      return yield* new StoreUnavailable({ reason: "locked", detail: `a node answers on ${socket} already` })
+      return yield* new StoreUnavailable({ reason: "locked", detail: `a node already listens on ${socket}` })
     }
     // Nobody answers: a node that died has left it.
     const remove = fs.remove(socket, { force: true })
@@ -34,7 +34,10 @@ export const local = Effect.fn("Server.local")(
     return true
   },
   Effect.catchTag(["ServeError", "PlatformError"], (error) =>
-    Effect.as(unable("its socket cannot be made: commands for this data directory cannot reach the node", error), false)
+    Effect.as(
+      unable("the socket cannot be created: commands for this data directory cannot reach the node", error),
+      false
+    )
   )
 )
 
@@ -48,14 +51,17 @@ export const loopback = Effect.fn("Server.loopback")(
   (effect, port) =>
     Effect.catchTag(effect, "ServeError", (error) =>
       Effect.as(
-        unable(`port ${port} cannot be used, so status has no HTTP port: set FERAL_SYNC_API_PORT (0 for none)`, error),
+        unable(
+          `port ${port} cannot be used, so status is not served over HTTP: set FERAL_SYNC_API_PORT (0 for none)`,
+          error
+        ),
         null
       )
     )
 )
 
 const unable = (what: string, { cause }: { readonly cause?: unknown }) =>
-  Effect.logWarning(`the local interface is limited: ${what}`).pipe(
+  Effect.logWarning(`the local API is limited: ${what}`).pipe(
     Effect.annotateLogs({ cause: Predicate.isError(cause) ? cause.message : String(cause) })
   )
 
@@ -71,10 +77,10 @@ const listen = Effect.fnUntraced(function* (options: ListenOptions) {
 const guarded = <E>(app: App<E>): App<E> =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
     if (!/^(localhost|127\.0\.0\.1)(:\d{1,5})?$/i.test(request.headers["host"] ?? "")) {
-      return refusal(403, "This interface answers under the names localhost and 127.0.0.1 alone.")
+      return refusal(403, "This API accepts only the host names localhost and 127.0.0.1.")
     }
     if (request.method !== "GET" && request.method !== "HEAD") {
-      return refusal(405, "This interface only reads; writing goes through the socket in the data directory.")
+      return refusal(405, "This API is read-only; to write, use the socket in the data directory.")
     }
     return Effect.map(
       app,

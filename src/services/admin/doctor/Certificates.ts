@@ -43,11 +43,11 @@ const own = Effect.fnUntraced(function* (settings: Settings) {
   const paths = ["tls-key.pem", "tls-cert.pem"].map((name) => join(settings.home, name))
   const facts = { mode: "auto" }
   const there = yield* Effect.forEach(paths, (path) => Effect.orElseSucceed(fs.exists(path), () => false))
-  if (there.includes(false)) return [skipped(check, "none yet: the first start makes a key of its own", facts)]
+  if (there.includes(false)) return [skipped(check, "none yet: the node creates its own at the first start", facts)]
   const loaded = yield* Effect.result(Material.load(settings))
   return loaded._tag === "Failure"
     ? [ofFailure(loaded.failure, facts)]
-    : [ok(check, "the node's own, vouched for by the passphrase", facts)]
+    : [ok(check, "self-signed, authenticated by the passphrase", facts)]
 })
 
 /** The problem of a file ends with what to do about it. */

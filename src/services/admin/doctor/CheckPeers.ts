@@ -48,14 +48,14 @@ export const examine = Effect.fnUntraced(function* (
   yield* tell(rows.map(ofRow))
   const targets = targetsOf(options, rows)
   if (rows.length + targets.length === 0) {
-    return yield* tell([skipped(check, "there is none to look at")])
+    return yield* tell([skipped(check, "there are no peers to check")])
   }
   yield* Effect.forEach(targets.slice(0, maxPeers), (target) => Effect.flatMap(ofTarget(options, target), tell), {
     concurrency: "unbounded",
     discard: true
   })
   const left = targets.slice(maxPeers).length
-  if (left > 0) yield* tell([skipped(check, `${left} more were not dialled`)])
+  if (left > 0) yield* tell([skipped(check, `${left} more were not checked`)])
 })
 
 /** How a peer is, as the running node says. */
@@ -65,13 +65,13 @@ const ofRow = (peer: PeerStatus): Finding => {
   const facts = { address: remote, node_id, source, protocol, tls, clock_offset_ms, state }
   if (last_seen_at !== undefined && source === "inbound" && state !== "refused") {
     const since = new Date(last_seen_at * 1000).toISOString().slice(0, 16).replace("T", " ")
-    const step = "if it should be connected: check that the node there runs, and that it reaches this one"
-    return warning(check, `${node_id} is not connected since ${since} UTC, and connects by itself`, step, facts)
+    const step = "if it should be connected, check that it is running and can reach this node"
+    return warning(check, `${node_id} has been disconnected since ${since} UTC, and reconnects by itself`, step, facts)
   }
   if (last_error === null) {
     return state === "live" || state === "syncing"
       ? ok(check, `${remote}: ${node_id} is ${state}, ${terms(tls, protocol, clock_offset_ms)}`, facts)
-      : warning(check, `${remote}: the running node is dialling it`, "look again in a few seconds", facts)
+      : warning(check, `${remote}: the running node is connecting to it`, "run doctor again in a few seconds", facts)
   }
   const finding = fromReport(
     check,
@@ -111,8 +111,8 @@ const ofTarget = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ReadonlyArray<Finding>, never, Transport> {
   const remote = addresses.map(formatAddress).join(", ")
   if (Option.isNone(self)) {
-    const message = `${remote}: not dialled, for there is no passphrase here yet`
-    const nextStep = "set FERAL_SYNC_PASSPHRASE to the one of the other nodes"
+    const message = `${remote}: not checked, because this node has no passphrase yet`
+    const nextStep = "set FERAL_SYNC_PASSPHRASE to the same value as on the other nodes"
     return [warning(check, message, nextStep, { address: remote, source })]
   }
   const begun = yield* Clock.currentTimeMillis
@@ -160,7 +160,7 @@ export const clock = Effect.fnUntraced(function* (peers: ReadonlyArray<Finding>,
     const { clock_offset_ms: offset, address } = facts
     return typeof offset === "number" && typeof address === "string" ? [{ offset, address }] : []
   })
-  if (offsets.length === 0) return [skipped("clock", "no peer told its time")]
+  if (offsets.length === 0) return [skipped("clock", "no peer reported its clock")]
   const { offset, address } = offsets.reduce((a, b) => (Math.abs(b.offset) > Math.abs(a.offset) ? b : a))
   const facts = { clock_offset_ms: offset, peers: offsets.length }
   const now = yield* Clock.currentTimeMillis

@@ -28,18 +28,18 @@ export const node = Effect.fnUntraced(function* (home: string) {
   if (Option.isSome(client)) {
     const asked = yield* Effect.result(client.value.status.pipe(Effect.timeout(answerWithin)))
     if (asked._tag === "Failure") {
-      const nextStep = "see its log, and start it again if it does not recover"
+      const nextStep = "see its log, and restart it if it does not recover"
       return {
         status: Option.none(),
         isInUse: true,
-        findings: [failed(check, "a node runs and does not answer", nextStep)]
+        findings: [failed(check, "a node is running but does not answer", nextStep)]
       }
     }
     const { success: status } = asked
     const facts = { node_id: status.node_id, version: status.version, port: status.port, uptime: status.uptime_seconds }
     const finding =
       status.version === version
-        ? ok(check, `${status.node_id} runs (feral-sync ${status.version})`, facts)
+        ? ok(check, `${status.node_id} is running (feral-sync ${status.version})`, facts)
         : warning(
             check,
             `${status.node_id} runs feral-sync ${status.version}, this is ${version}`,
@@ -58,7 +58,7 @@ export const node = Effect.fnUntraced(function* (home: string) {
     Effect.result
   )
   if (locked._tag === "Success" && locked.success) {
-    const detail = "it is locked and no node answers: one is starting or stopping, or a command is at work"
+    const detail = "it is locked, but no node answers: a node is starting or stopping, or a command is running"
     return {
       status: Option.none(),
       isInUse: true,
@@ -66,11 +66,11 @@ export const node = Effect.fnUntraced(function* (home: string) {
     }
   }
   const isLeft = yield* Effect.orElseSucceed(fs.exists(socket), () => false)
-  const left = isLeft ? "; one was killed and left its socket, which does no harm" : ""
+  const left = isLeft ? "; a killed node left its socket, which is harmless" : ""
   return {
     status: Option.none<NodeStatus>(),
     isInUse: false,
-    findings: [skipped(check, `no node runs for ${home}${left}`)]
+    findings: [skipped(check, `no node is running in ${home}${left}`)]
   }
 }, Effect.scoped)
 
@@ -115,7 +115,7 @@ export const database = Effect.fnUntraced(function* (home: string, isInUse: bool
     return { findings: [fromFailure(check, looked.failure)], nodeId: undefined, isDamaged }
   }
   if (Option.isNone(looked.success)) {
-    const finding = skipped(check, "there is none yet: the first start makes it")
+    const finding = skipped(check, "none yet: it is created at the first start")
     return { findings: [finding], nodeId: undefined, isDamaged: false }
   }
   const { bytes, version, current, nodeId, quarantine, damage, isChecked } = looked.success.value
@@ -124,17 +124,17 @@ export const database = Effect.fnUntraced(function* (home: string, isInUse: bool
     damage.length > 0
       ? fromFailure(check, new StoreUnavailable({ reason: "corrupt", detail: damage.join("; ") }), facts)
       : version > current
-        ? failed(check, `its form (${version}) was made by a newer feral-sync`, "upgrade this feral-sync", facts)
+        ? failed(check, `its format (${version}) is from a newer feral-sync`, "upgrade this feral-sync", facts)
         : version < current
           ? warning(
               check,
-              `its form (${version}) is of an older feral-sync`,
-              "start this one: it is brought up to date",
+              `its format (${version}) is from an older feral-sync`,
+              "start this version: it upgrades the database",
               facts
             )
           : isChecked
-            ? ok(check, `sound, ${Home.sized(bytes)}`, facts)
-            : warning(check, `${Home.sized(bytes)}, too large to be read now`, commandLine("verify", home), facts)
+            ? ok(check, `intact, ${Home.sized(bytes)}`, facts)
+            : warning(check, `${Home.sized(bytes)}, too large to check now`, commandLine("verify", home), facts)
   return { findings: [finding, ...ofQuarantine(quarantine)], nodeId, isDamaged: damage.length > 0 }
 })
 

@@ -11,7 +11,7 @@ import { failed, type Finding, ok, skipped, warning } from "./Finding.ts"
 export const settings = Effect.fnUntraced(function* (overrides: Config.Overrides, environment: ReadonlyArray<string>) {
   const loaded = yield* Effect.result(Config.load(overrides))
   const misspelt = Config.strangers(environment).map((name) =>
-    warning("configuration", `${name} means nothing to feral-sync: is it misspelt?`, "correct its name, or unset it", {
+    warning("configuration", `unknown variable ${name}`, "check the spelling, or unset it", {
       variable: name
     })
   )
@@ -47,7 +47,7 @@ export const passphrase = Effect.fnUntraced(function* (settings: Config.Settings
   const facts = { source: "file", file }
   if (!(yield* Effect.orElseSucceed(fs.exists(file), () => true))) {
     const findings = [
-      skipped("passphrase", "FERAL_SYNC_PASSPHRASE is not set: the first start makes a passphrase", facts)
+      skipped("passphrase", "FERAL_SYNC_PASSPHRASE is not set: a passphrase is created at the first start", facts)
     ]
     return { findings, passphrase: none }
   }
@@ -58,9 +58,9 @@ export const passphrase = Effect.fnUntraced(function* (settings: Config.Settings
   }
   const mode = yield* Effect.option(Effect.map(fs.stat(file), ({ mode }) => mode & 0o777))
   const isOpen = Option.exists(mode, (mode) => (mode & 0o077) !== 0)
-  const where = `FERAL_SYNC_PASSPHRASE is not set: this node uses the one that it made, in ${file}`
+  const where = `FERAL_SYNC_PASSPHRASE is not set: this node uses the one that it created, in ${file}`
   const finding = isOpen
-    ? warning("passphrase", `others can read ${file}`, `chmod 600 ${file}`, facts)
+    ? warning("passphrase", `other users can read ${file}`, `chmod 600 ${file}`, facts)
     : (slip(read.success.passphrase, facts) ?? ok("passphrase", `${where}; the other nodes need the same`, facts))
   return { findings: [finding], passphrase: Option.some(read.success.passphrase) }
 })
@@ -69,6 +69,6 @@ export const passphrase = Effect.fnUntraced(function* (settings: Config.Settings
 const slip = (passphrase: Redacted.Redacted<string>, facts: Finding["facts"]): Finding | undefined => {
   const found = Passphrase.slipIn(passphrase)
   if (found === undefined) return undefined
-  const nextStep = "check that this is meant, and that every node has it like this"
+  const nextStep = "check that this is intended and the same on every node"
   return warning("passphrase", `the passphrase ${found}`, nextStep, facts)
 }

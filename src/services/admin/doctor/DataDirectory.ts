@@ -27,13 +27,20 @@ export const examine = Effect.fnUntraced(function* (
       return [fromFailure(check, Home.unusable(home)(found.failure), facts)]
     }
     return (yield* canBeMade(home))
-      ? [skipped(check, `${home} is not there: the first start makes it`, facts)]
-      : [failed(check, `${home} is not there, and this user may not make it`, `make ${home}, or set FERAL_HOME`, facts)]
+      ? [skipped(check, `${home} does not exist: it is created at the first start`, facts)]
+      : [
+          failed(
+            check,
+            `${home} does not exist, and this user may not create it`,
+            `create ${home}, or set FERAL_HOME`,
+            facts
+          )
+        ]
   }
   const { type, mode, uid } = found.success
   if (type !== "Directory") return [failed(check, `${home} is not a directory`, "set FERAL_HOME to a directory", facts)]
   if (!(yield* isWritable(home))) {
-    const detail = `this user may not write ${home}`
+    const detail = `this user may not write to ${home}`
     return [fromFailure(check, new StoreUnavailable({ reason: "read-only", detail }), facts)]
   }
   const free = yield* freeBytes(home)
@@ -48,12 +55,12 @@ export const examine = Effect.fnUntraced(function* (
   const exposed = yield* Home.exposed(home)
   if ((mode & 0o077) !== 0 && !exposed.some(({ path }) => path === home)) {
     findings.push(
-      warning(check, `others can enter ${home}`, "give feral-sync a directory of its own (FERAL_HOME)", measured)
+      warning(check, `other users can enter ${home}`, "give feral-sync a directory of its own (FERAL_HOME)", measured)
     )
   }
   for (const { path, mode } of exposed) {
     const verb = path === home ? "enter" : "read"
-    findings.push(warning(check, `others can ${verb} ${path}`, `chmod ${mode.toString(8)} ${path}`, measured))
+    findings.push(warning(check, `other users can ${verb} ${path}`, `chmod ${mode.toString(8)} ${path}`, measured))
   }
   if (free !== undefined && free < room.none) {
     findings.push(fromFailure(check, new StoreUnavailable({ reason: "disk full", detail: home }), measured))
@@ -61,7 +68,7 @@ export const examine = Effect.fnUntraced(function* (
     const left = `${Math.floor(free / 1024 / 1024)} MiB are free on the disk of ${home}`
     findings.push(warning(check, left, "free some space before it is full", measured))
   }
-  return findings.length > 0 ? findings : [ok(check, `${home}, for this user alone`, measured)]
+  return findings.length > 0 ? findings : [ok(check, `${home}, for this user only`, measured)]
 })
 
 const isWritable = (path: string) =>

@@ -87,7 +87,10 @@ const examine = Effect.fn("Doctor.examine")(function* (
       Effect.timeoutOrElse({
         duration: limit,
         orElse: () =>
-          Effect.as(into([failed(check, "no answer in time", "look again; if it stays, see the log")]), otherwise)
+          Effect.as(
+            into([failed(check, "no answer in time", "run doctor again; if this continues, see the log")]),
+            otherwise
+          )
       }),
       Effect.catchCause((cause) =>
         Cause.hasInterruptsOnly(cause)
@@ -119,7 +122,7 @@ const examine = Effect.fn("Doctor.examine")(function* (
   yield* look("data directory", findings(DataDirectory.examine(home)), {})
   yield* note(held)
   if (Option.isNone(settings)) {
-    const message = "the configuration comes first"
+    const message = "not checked: correct the configuration first"
     const left = ["passphrase", "certificates", "sync port", "multicast", "discovery", "peer", "clock"]
     yield* note(left.map((check) => skipped(check, message)))
     return all
@@ -140,7 +143,9 @@ const examine = Effect.fn("Doctor.examine")(function* (
     "peer",
     CheckPeers.examine({ settings: value, running: status, seen, self }, note).pipe(
       Effect.provide(CheckPeers.layerTransport(value)),
-      Effect.catchTag("TlsMaterialInvalid", () => note([skipped("peer", "the certificates come first")])),
+      Effect.catchTag("TlsMaterialInvalid", () =>
+        note([skipped("peer", "not checked: correct the certificates first")])
+      ),
       Effect.as({ findings: [] })
     ),
     {}

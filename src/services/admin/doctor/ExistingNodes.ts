@@ -13,7 +13,7 @@ export const examine = Effect.fnUntraced(function* ({ tls, legacy }: Settings) {
   const read = yield* Effect.option(Effect.flatMap(Pem.read(cert), (text) => Pem.certificates(cert, text)))
   const leaf = Option.getOrUndefined(read)?.[0]
   if (leaf === undefined || leaf.subjectAltName !== undefined) return []
-  const message = `${cert} names no address: existing FERAL nodes cannot dial this node; it dials them, so all rows still arrive`
-  const nextStep = "sign it again with a subjectAltName (docs/existing-nodes.md has the line), or leave it so"
+  const message = `${cert} contains no address, so existing FERAL nodes cannot connect to this node; it connects to them, so all rows still arrive`
+  const nextStep = "sign it again with a subjectAltName (see docs/existing-nodes.md), or ignore this"
   return [warning("existing FERAL nodes", message, nextStep, { cert })] satisfies ReadonlyArray<Finding>
 })

@@ -130,7 +130,7 @@ const ofLink = (link: Link, isHeard: boolean, problem: string | undefined): Find
     ? ok("multicast", `${where} sends and receives`, facts)
     : failed(
         "multicast",
-        `${where} does not bring back what was sent`,
+        `multicast packets sent on ${where} do not come back`,
         "open UDP 5353 in the firewall of this machine",
         facts
       )

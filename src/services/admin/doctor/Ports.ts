@@ -26,7 +26,7 @@ export const examine = Effect.fnUntraced(function* (
   const taken = yield* take(host, port)
   const findings = [
     taken === undefined
-      ? ok(check, port === 0 ? "any free one" : `${port} is free`, facts)
+      ? ok(check, port === 0 ? "any free port" : `${port} is free`, facts)
       : fromFailure(check, taken, facts)
   ]
   if (apiPort === 0) return findings

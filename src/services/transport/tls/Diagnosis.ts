@@ -58,19 +58,19 @@ const reasonOf = (code: string): TlsReason | undefined => {
 }
 
 const network: Record<string, string> = {
-  ECONNREFUSED: "nobody listens at this address and port",
-  ECONNRESET: "the connection was cut off",
-  EPIPE: "the connection was cut off",
-  EHOSTUNREACH: "there is no way to this host",
-  ENETUNREACH: "there is no way to this network",
-  ENETDOWN: "the network is down",
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection reset",
+  EPIPE: "connection reset",
+  EHOSTUNREACH: "no route to host",
+  ENETUNREACH: "network unreachable",
+  ENETDOWN: "network down",
   ETIMEDOUT: "no answer",
-  ENOTFOUND: "the name is not known",
-  EAI_AGAIN: "the name cannot be looked up now",
+  ENOTFOUND: "host name not found",
+  EAI_AGAIN: "host name lookup failed",
   EADDRNOTAVAIL: "the address cannot be used from here",
   EINVAL: "the address cannot be used from here",
-  EACCES: "this machine does not permit the connection",
-  EPERM: "this machine does not permit the connection",
+  EACCES: "connection not permitted by this machine",
+  EPERM: "connection not permitted by this machine",
   EMFILE: "too many open files in this process",
   ERR_SOCKET_BAD_PORT: "the port is not between 0 and 65535"
 }

@@ -96,7 +96,7 @@ export const issue = Effect.fn("Issuer.issue")(function* ({
   const paths = pathsIn(directory)
   const isBesideCa = paths.ca === ca
   if (!replace)
-    yield* mustBeFree([paths.cert, paths.key, ...(isBesideCa ? [] : [paths.ca])], ", or replace them (--force)")
+    yield* mustBeFree([paths.cert, paths.key, ...(isBesideCa ? [] : [paths.ca])], ", or replace them with --force")
 
   const now = yield* Clock.currentTimeMillis
   const caExpiresAt = Date.parse(authority.certificate.validTo)
@@ -185,7 +185,7 @@ const named = Effect.fnUntraced(function* (which: string, ca: string, authority:
 })
 
 const unsuited = (caKey: string, kind: string) =>
-  Pem.invalid(caKey, `a key of the kind ${kind} cannot sign here: use a CA with an RSA, EC or Ed25519 key`)
+  Pem.invalid(caKey, `a key of type ${kind} cannot sign certificates: use a CA with an RSA, EC or Ed25519 key`)
 
 /** The CA, if it can sign. */
 const readAuthority = Effect.fnUntraced(function* (ca: string, caKey: string) {
@@ -194,7 +194,7 @@ const readAuthority = Effect.fnUntraced(function* (ca: string, caKey: string) {
   const key = yield* Pem.privateKey(caKey, yield* Pem.read(caKey))
   yield* Pem.mustBePrivate(caKey)
   if (!certificate.checkPrivateKey(key)) {
-    return yield* Pem.invalid(caKey, `the key does not belong to ${ca}: give the one that it was made with`)
+    return yield* Pem.invalid(caKey, `the key does not belong to ${ca}: use the key of that CA`)
   }
   const problem = unfit(certificate, yield* Clock.currentTimeMillis)
   if (problem !== undefined) return yield* Pem.invalid(ca, problem)
@@ -202,9 +202,10 @@ const readAuthority = Effect.fnUntraced(function* (ca: string, caKey: string) {
 })
 
 const unfit = (certificate: X509Certificate, now: number): string | undefined => {
-  if (!certificate.ca) return `this certificate (${describe(certificate)}) is none of a CA: give that of the CA`
+  if (!certificate.ca)
+    return `this certificate (${describe(certificate)}) is not a CA certificate: give the certificate of the CA`
   if (Date.parse(certificate.validTo) > now) return undefined
-  return `the CA expired on ${certificate.validTo}: make a new one (${commandLine("tls init")})`
+  return `the CA expired on ${certificate.validTo}: create a new one (${commandLine("tls init")})`
 }
 
 /** Clocks differ a little: what was signed just now is valid on all of them. */
@@ -225,7 +226,7 @@ const mustBeFree = Effect.fnUntraced(function* (files: ReadonlyArray<string>, ad
   const names = taken.map((file) => basename(file)).join(", ")
   return yield* Pem.invalid(
     dirname(first),
-    `${names} ${taken.length === 1 ? "is" : "are"} there already: move them away, or choose another directory (--out)${advice}`
+    `${names} already ${taken.length === 1 ? "exists" : "exist"}: move them away, or choose another directory (--out)${advice}`
   )
 })
 

@@ -53,7 +53,7 @@ const fromFiles = Effect.fnUntraced(function* (files: TlsFiles) {
   if (leaf === undefined) {
     return yield* Pem.invalid(
       files.key,
-      `the key does not belong to the certificate in ${files.cert}: give the one that it was made with`
+      `the key does not belong to the certificate in ${files.cert}: use the key of that certificate`
     )
   }
   const path = pathOf(
@@ -72,10 +72,7 @@ const fromFiles = Effect.fnUntraced(function* (files: TlsFiles) {
     )
   }
   if (!Pem.isSignedBy(last, last)) {
-    return yield* Pem.invalid(
-      files.ca,
-      `this CA (${describe(last)}) was signed by another one: add that one to the file`
-    )
+    return yield* Pem.invalid(files.ca, `this CA (${describe(last)}) was signed by another CA: add that CA to the file`)
   }
   for (const { file, certificate } of path) {
     const problem = timing(certificate, now) ?? weakness(certificate)
@@ -177,7 +174,10 @@ const readOwn = Effect.fnUntraced(function* (paths: OwnPaths) {
   const [key, cert] = yield* Effect.all([Pem.read(paths.key), Pem.read(paths.cert)])
   const [certificate] = yield* Pem.certificates(paths.cert, cert)
   if (!certificate.checkPrivateKey(yield* Pem.privateKey(paths.key, key))) {
-    return yield* Pem.invalid(paths.key, `the key does not belong to ${paths.cert}; remove both, and new ones are made`)
+    return yield* Pem.invalid(
+      paths.key,
+      `the key does not belong to ${paths.cert}; remove both files, and the node creates new ones`
+    )
   }
   return { key, cert, certificate }
 })
@@ -193,7 +193,7 @@ const makeOwn = Effect.fnUntraced(function* (home: string, paths: OwnPaths) {
   const homeless = Effect.mapError((cause: StoreUnavailable) => {
     return new TlsMaterialInvalid({
       file: home,
-      problem: `our own certificate cannot be kept: ${cause.message}`,
+      problem: `the certificate of this node cannot be saved: ${cause.message}`,
       cause
     })
   })
@@ -221,5 +221,5 @@ const timing = (certificate: X509Certificate, now: number): string | undefined =
 const weakness = ({ publicKey }: X509Certificate): string | undefined => {
   const bits = publicKey.asymmetricKeyDetails?.modulusLength
   if (bits === undefined || bits >= 2048) return undefined
-  return `the key of the certificate is too weak (${bits} bits): make one of 2048 bits or more, or on P-256`
+  return `the key of the certificate is too weak (${bits} bits): create one of 2048 bits or more, or on P-256`
 }

@@ -19,7 +19,7 @@ export const read = Effect.fnUntraced(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
   const { type, size } = yield* fs.stat(file).pipe(Effect.mapError(unusable(file)))
   if (type === "Directory") return yield* invalid(file, "this is a directory: give the path of a PEM file in it")
-  if (type !== "File") return yield* invalid(file, "this is no regular file: give the path of a PEM file")
+  if (type !== "File") return yield* invalid(file, "this is not a regular file: give the path of a PEM file")
   if (size > maxBytes) return yield* invalid(file, "this is too large for a PEM file: check the path")
   const bytes = yield* fs.readFile(file).pipe(Effect.mapError(unusable(file)))
   // PEM in another encoding than UTF-8 has no line that begins a block. Text of any encoding may stand around the blocks.
@@ -44,13 +44,13 @@ export const exposure = Effect.fnUntraced(function* (file: string) {
   const { mode, uid } = yield* fs.stat(file).pipe(Effect.mapError(unusable(file)))
   // Where users have no numbers, modes mean nothing.
   if ((mode & 0o077) === 0 || process.getuid === undefined) return Option.none<Exposure>()
-  const problem = `others can read the private key (mode 0${(mode & 0o777).toString(8)})`
+  const problem = `other users can read the private key (mode 0${(mode & 0o777).toString(8)})`
   if (yield* isUnchangeable(file)) {
     const nextStep = "mount it with mode 0400 for the user of this node"
     return Option.some<Exposure>({ file, problem: `${problem} on a read-only file system`, nextStep, isOurs: false })
   }
   const isOurs = Option.getOrUndefined(uid) === process.getuid()
-  const nextStep = isOurs ? `chmod 600 ${file}` : "have its owner take that right from them (chmod go=)"
+  const nextStep = isOurs ? `chmod 600 ${file}` : "ask its owner to run chmod go= on it"
   return Option.some<Exposure>({ file, problem, nextStep, isOurs })
 })
 
@@ -100,7 +100,7 @@ export const certificates = Effect.fnUntraced(function* (file: string, text: str
     return yield* invalid(
       file,
       hasKey(text)
-        ? "this is a private key, and a certificate is wanted: the paths of the two are swapped, most likely"
+        ? "this is a private key, not a certificate: the two paths are probably swapped"
         : "no PEM certificate in this file: give one that has a BEGIN CERTIFICATE line"
     )
   }
@@ -128,7 +128,7 @@ export const privateKey = Effect.fnUntraced(function* (
     return yield* invalid(
       file,
       hasCertificate(text)
-        ? "this is a certificate, and a private key is wanted: the paths of the two are swapped, most likely"
+        ? "this is a certificate, not a private key: the two paths are probably swapped"
         : "no PEM private key in this file: give one that has a BEGIN PRIVATE KEY line"
     )
   }
@@ -144,7 +144,7 @@ export const privateKey = Effect.fnUntraced(function* (
     catch: (cause) =>
       new TlsMaterialInvalid({
         file,
-        problem: "the private key in this file cannot be read: copy it again, or make a new one with its certificate",
+        problem: "the private key in this file cannot be read: copy it again, or create a new key and certificate",
         cause
       })
   })
@@ -169,7 +169,7 @@ export const unusable = (file: string) => (cause: PlatformError.PlatformError) =
     file,
     problem:
       cause.reason._tag === "NotFound"
-        ? "there is no such file: check the path"
+        ? "the file does not exist: check the path"
         : cause.reason._tag === "PermissionDenied"
           ? "this user may not read or write it: give it to the user that runs feral-sync (chown)"
           : inWords(cause, file),

@@ -40,7 +40,7 @@ export const keep = Effect.fn("Renewal.keep")(function* ({ files, load, lookEver
   const take = Effect.fnUntraced(function* (material: Material) {
     reported = undefined
     yield* Ref.set(current, material)
-    yield* Effect.logInfo("certificates were read again: new connections use them").pipe(
+    yield* Effect.logInfo("certificates reloaded: new connections use them").pipe(
       Effect.annotateLogs({ certificate: material.own, ca: material.authorities })
     )
     yield* onChange(material)
@@ -51,7 +51,7 @@ export const keep = Effect.fn("Renewal.keep")(function* ({ files, load, lookEver
   const refuse = Effect.fnUntraced(function* ({ message }: TlsMaterialInvalid) {
     if (message !== reported) {
       reported = message
-      yield* Effect.logWarning("the new certificates cannot be used: the ones from before stay in use").pipe(
+      yield* Effect.logWarning("the new certificates cannot be used: keeping the old ones").pipe(
         Effect.annotateLogs({ problem: message })
       )
     }
@@ -68,7 +68,7 @@ export const keep = Effect.fn("Renewal.keep")(function* ({ files, load, lookEver
     Effect.tapCause((cause) =>
       Cause.hasInterruptsOnly(cause)
         ? Effect.void
-        : Effect.logError("certificates are not looked after any more: start the node again", cause)
+        : Effect.logError("certificate reloading stopped after an internal error: restart the node", cause)
     ),
     Effect.forkScoped
   )

@@ -46,7 +46,7 @@ export const readUnsigned = (file: string, text: string) =>
       Effect.catch(() =>
         Pem.invalid(
           file,
-          "a list of revoked certificates in this file cannot be read: copy it again, or make one that names its next update"
+          "a list of revoked certificates in this file cannot be read: copy it again, or create one with a next update"
         )
       )
     )
@@ -76,7 +76,7 @@ export const warnings = Effect.fnUntraced(function* (lists: ReadonlyArray<Revoca
   return lists.flatMap(({ file, issuer, until }): ReadonlyArray<Pem.Exposure> => {
     if (until.getTime() > now) return []
     const problem = `the list of revoked certificates of ${oneLine(issuer.subject)} ended on ${until.toISOString()}; it still counts`
-    return [{ file, problem, nextStep: "get the next list from whoever keeps the CA", isOurs: false }]
+    return [{ file, problem, nextStep: "get the next list from the owner of the CA", isOurs: false }]
   })
 })
 

@@ -202,7 +202,7 @@ const distrust = Effect.fnUntraced(function* (
   })
   // OpenSSL says the same of a certificate that is not for this use, and of one above it that is not that of a CA.
   if (isUnexplained && found._tag === "Tls" && found.reason === "wrong purpose") {
-    const above = `the certificate (${Material.describe(shown)}) was signed with one that is not that of a CA, or not for this use`
+    const above = `the certificate (${Material.describe(shown)}) was signed with a certificate that is not a CA, or not for this use`
     const theirs = { certificate: shown, problem: above }
     return refusal(address, { ...found, reason: "invalid certificate" }, "server", material, { code }, theirs)
   }
@@ -229,7 +229,7 @@ const revocation = (
 const expel = ({ socket, shown }: Channel, address: Address, { revocations }: Material.Material) => {
   const certificate = Revocation.find(revocations, shown)
   if (certificate === undefined) return Effect.void
-  return Effect.logWarning("the certificate of a connected peer was revoked: its connection ends").pipe(
+  return Effect.logWarning("the certificate of a connected peer was revoked: closing its connection").pipe(
     Effect.annotateLogs({ address: formatAddress(address), certificate: Material.describe(certificate) }),
     Effect.andThen(Effect.sync(() => socket.destroy()))
   )
@@ -262,16 +262,16 @@ const refusal = (
   } else if (fits("untrusted")) {
     detail = `the certificate of the ${role} was not issued by our CA (${material.authorities})${shown}`
   } else if (fits("expired", "not yet valid")) {
-    detail = `by the clock of this machine the certificate of the ${role} is ${reason}${shown}`
+    detail = `the certificate of the ${role} is ${reason} by the clock of this machine${shown}`
     if (theirs !== undefined) {
       detail += `, valid from ${theirs.certificate.validFrom} to ${theirs.certificate.validTo}`
     }
   } else if (fits("wrong purpose", "invalid certificate", "revoked")) {
     detail = theirs?.problem ?? `OpenSSL refuses the certificate of the ${role} (${codeOf(cause) || found.detail})`
   } else if (fits("client certificate required")) {
-    detail = role === "client" ? "it showed no certificate" : "the server demands a certificate of its CA"
+    detail = role === "client" ? "it presented no certificate" : "the server requires a certificate from its CA"
   } else if (fits("plain peer")) {
-    detail = `the answer is no TLS (${found.detail})`
+    detail = `the answer is not TLS (${found.detail})`
   }
   return new TlsHandshakeFailed({ address: formatAddress(address), reason, detail, cause })
 }

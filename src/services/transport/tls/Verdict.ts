@@ -60,30 +60,30 @@ export const explain = Effect.fnUntraced(function* (path: readonly [Link, ...Arr
     }
     const bits = certificate.publicKey.asymmetricKeyDetails?.modulusLength
     if (bits !== undefined && bits < 2048) {
-      return because(`has a key of ${bits} bits, which is too weak`, `make a key of 2048 bits or more, or on P-256`)
+      return because(`has a key of ${bits} bits, which is too weak`, `create a key of 2048 bits or more, or on P-256`)
     }
     const curve = certificate.publicKey.asymmetricKeyDetails?.namedCurve
     if (isLeaf && curve !== undefined && !["prime256v1", "secp384r1", "secp521r1"].includes(curve)) {
       return because(
         `has a key on the curve ${curve}, which TLS does not support`,
-        "make a key on prime256v1 (openssl ecparam -name prime256v1 -genkey) and sign its certificate"
+        "create a key on prime256v1 (openssl ecparam -name prime256v1 -genkey) and sign its certificate"
       )
     }
     const isOfVersion1 = isTop && details.isBare
     if (!isLeaf && !details.isCa && !isOfVersion1) {
-      return because("is not that of a CA", "make the CA again with basicConstraints=critical,CA:TRUE")
+      return because("is not a CA certificate", "create the CA again with basicConstraints=critical,CA:TRUE")
     }
     if (!isLeaf && details.keyUsages !== undefined && !details.keyUsages.includes("keyCertSign")) {
       const listed = details.keyUsages.join(", ")
       return because(
         `may not sign others (keyUsage ${listed})`,
-        "make the CA again with keyUsage=critical,keyCertSign,cRLSign"
+        "create the CA again with keyUsage=critical,keyCertSign,cRLSign"
       )
     }
     if (!isLeaf && details.pathLength !== undefined && details.pathLength < index - 1) {
       return because(
         `allows ${details.pathLength} CAs below it, and here there ${index === 2 ? "is" : "are"} ${index - 1}`,
-        "sign with the CA itself, or make it again with a greater pathlen"
+        "sign with the CA itself, or create it again with a greater pathlen"
       )
     }
     const unknown = details.unknownCritical[0]
@@ -102,7 +102,7 @@ export const explain = Effect.fnUntraced(function* (path: readonly [Link, ...Arr
         `is for ${listed} only (extendedKeyUsage), and a node is both server and client`,
         isLeaf
           ? `sign one with extendedKeyUsage=serverAuth,clientAuth, for example ${issue} (mkcert needs -client)`
-          : "make this CA again without extendedKeyUsage, or with serverAuth,clientAuth"
+          : "create this CA again without extendedKeyUsage, or with serverAuth,clientAuth"
       )
     }
     const mayUse = ["digitalSignature", "keyAgreement"]

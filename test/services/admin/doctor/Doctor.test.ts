@@ -148,7 +148,7 @@ describe("doctor: database", () => {
       const holder = new DatabaseSync(join(home, "lock"))
       holder.exec("BEGIN EXCLUSIVE")
       const { of } = yield* examine(home).pipe(Effect.ensuring(Effect.sync(() => holder.close())))
-      says(of("node"), "failed", /locked and no node answers/, /another process uses this data directory/)
+      says(of("node"), "failed", /locked, but no node answers/, /another process uses this data directory/)
       assert.strictEqual(of("database").status, "ok")
     })
   )
@@ -164,14 +164,14 @@ describe("doctor: data directory and ports", () => {
       says(
         (yield* examine(join(file, "home"))).of("data directory"),
         "failed",
-        /cannot be there: .* is a file/,
+        /cannot be created: .* is a file/,
         /FERAL_HOME/
       )
       if (process.getuid?.() === 0) return
       const closed = join(directory, "closed")
       yield* Effect.promise(() => mkdir(closed, { mode: 0o500 }))
       says((yield* examine(closed)).of("data directory"), "failed", /read-only/, /make the data directory writable/)
-      says((yield* examine(join(closed, "home"))).of("data directory"), "failed", /may not make it/, /FERAL_HOME/)
+      says((yield* examine(join(closed, "home"))).of("data directory"), "failed", /may not create it/, /FERAL_HOME/)
     })
   )
 
@@ -190,12 +190,12 @@ describe("doctor: data directory and ports", () => {
         ['"secret"', /stands in quotes/]
       ] as const) {
         yield* Effect.promise(() => writeFile(file, text))
-        says((yield* examine(home)).of("passphrase"), "warning", words, /every node has it like this/)
+        says((yield* examine(home)).of("passphrase"), "warning", words, /the same on every node/)
       }
       yield* Effect.promise(() => writeFile(file, Buffer.from("secret", "utf16le")))
       says((yield* examine(home)).of("passphrase"), "failed", /NUL bytes/, /correct the file/)
       yield* Effect.promise(() => writeFile(file, "\n"))
-      says((yield* examine(home)).of("passphrase"), "failed", /holds no passphrase/, /FERAL_SYNC_PASSPHRASE/)
+      says((yield* examine(home)).of("passphrase"), "failed", /contains no passphrase/, /FERAL_SYNC_PASSPHRASE/)
     })
   )
 
@@ -239,7 +239,7 @@ describe("doctor: certificates", () => {
         yield* certificates(env({ ...a, key: b.key })),
         "failed",
         /does not belong to the certificate/,
-        /give the one that it was made with/
+        /use the key of that certificate/
       )
       says(yield* certificates(env({ ...a, cert: "/nowhere.pem" })), "failed", /there is no such file/, /^.+$/)
       yield* Effect.promise(() => chmod(a.key, 0o644))
@@ -313,7 +313,7 @@ describe("doctor: multicast", () => {
     Effect.gen(function* () {
       const directory = yield* Certificates.directory
       const { of } = yield* examine(directory, mdns, firewalled(true))
-      says(of("multicast"), "failed", /lo.*does not bring back what was sent/, /open UDP 5353/)
+      says(of("multicast"), "failed", /sent on lo.* do not come back/, /open UDP 5353/)
       says(of("discovery"), "warning", /^peers are not discovered/, /open UDP 5353/)
     })
   )
@@ -336,7 +336,7 @@ describe("doctor: peers", () => {
       const [quietly, rudely] = [silent, rude].map(({ at }) => `127.0.0.1:${at.port}`)
       const peers = `${quietly},${rudely},127.0.0.1:1`
       const none = (yield* examine(directory, { FERAL_SYNC_PEERS: peers })).of("peer")
-      says(none, "warning", /not dialled, for there is no passphrase here yet/, /set FERAL_SYNC_PASSPHRASE/)
+      says(none, "warning", /not checked, because this node has no passphrase yet/, /set FERAL_SYNC_PASSPHRASE/)
 
       const told: Array<Finding> = []
       const overrides = {
@@ -353,8 +353,8 @@ describe("doctor: peers", () => {
       }
       const nextStep = /check that the node there runs and that its port is open/
       says(of(quietly), "failed", /cannot be reached \(no answer in time\)/, nextStep)
-      says(of(rudely), "failed", /cannot be reached \(the connection was cut off\)/, nextStep)
-      says(of("127.0.0.1:1"), "failed", /cannot be reached \(nobody listens/, nextStep)
+      says(of(rudely), "failed", /cannot be reached \(connection reset\)/, nextStep)
+      says(of("127.0.0.1:1"), "failed", /cannot be reached \(connection refused/, nextStep)
     })
   )
 })

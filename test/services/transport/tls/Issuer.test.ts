@@ -109,7 +109,7 @@ describe.skipIf(needs("openssl"))("a CA of openssl signs, whatever its key", () 
           replace: false
         })
       )
-      assert.match(error.message, /ca-key\.pem: a key of the kind ec secp256k1 cannot sign here: use a CA with/)
+      assert.match(error.message, /ca-key\.pem: a key of type ec secp256k1 cannot sign certificates: use a CA with/)
     }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
   )
 })

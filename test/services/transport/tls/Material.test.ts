@@ -51,18 +51,18 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("the st
         yield* Effect.promise(() => writeFile(broken, block("CERTIFICATE") + block("PRIVATE KEY"), { mode: 0o600 }))
         yield* Effect.promise(() => writeFile(locked, encrypted, { mode: 0o600 }))
         const cases: ReadonlyArray<readonly [Partial<TlsFiles>, string, RegExp]> = [
-          [{ cert: missing }, missing, /no such file: check/],
-          [{ key: missing }, missing, /no such file: check/],
-          [{ ca: missing }, missing, /no such file: check/],
+          [{ cert: missing }, missing, /does not exist: check/],
+          [{ key: missing }, missing, /does not exist: check/],
+          [{ ca: missing }, missing, /does not exist: check/],
           [{ cert: shelf.directory }, shelf.directory, /this is a directory: give/],
           [{ key: "/dev/zero" }, "/dev/zero", /no regular file: give/],
           [{ ca: huge }, huge, /too large for a PEM file: check/],
           [{ cert: text }, text, /no PEM certificate in this file: give/],
           [{ ca: text }, text, /no PEM certificate in this file: give/],
           [{ key: text }, text, /no PEM private key in this file: give/],
-          [{ key: shelf.a.cert }, shelf.a.cert, /this is a certificate, and a private key is wanted/],
-          [{ cert: shelf.a.key }, shelf.a.key, /this is a private key, and a certificate is wanted/],
-          [{ ca: shelf.a.key }, shelf.a.key, /this is a private key, and a certificate is wanted/],
+          [{ key: shelf.a.cert }, shelf.a.cert, /this is a certificate, not a private key/],
+          [{ cert: shelf.a.key }, shelf.a.key, /this is a private key, not a certificate/],
+          [{ ca: shelf.a.key }, shelf.a.key, /this is a private key, not a certificate/],
           [{ cert: broken }, broken, /cannot be read: copy it again/],
           [{ ca: broken }, broken, /cannot be read: copy it again/],
           [{ key: broken }, broken, /cannot be read: copy it again/],
@@ -81,8 +81,8 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("the st
     ...live("stops with keys that are too weak", (shelf) =>
       Effect.gen(function* () {
         for (const [kind, problem] of [
-          ["rsa:1024", /too weak \(1024 bits\): make one/],
-          ["ec -pkeyopt ec_paramgen_curve:prime192v1", /curve prime192v1, which TLS does not support: make a key/]
+          ["rsa:1024", /too weak \(1024 bits\): create one/],
+          ["ec -pkeyopt ec_paramgen_curve:prime192v1", /curve prime192v1, which TLS does not support: create a key/]
         ] as const) {
           const line = `req -x509 -newkey ${kind} -nodes -days 9 -keyout weak-key.pem -out weak.pem -subj /CN=weak`
           yield* Certificates.run(shelf.directory, "openssl", ...line.split(" "))
@@ -206,7 +206,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("the st
           yield* refused(
             load(shelf.directory, ca({ cert: leaf, key, ca: middle })),
             middle,
-            /this CA \(CN=middle, issued by CN=CA-a\) was signed by another one: add that one/
+            /this CA \(CN=middle, issued by CN=CA-a\) was signed by another CA: add that CA/
           )
           yield* refused(
             load(shelf.directory, ca({ cert: leaf, key, ca: shelf.a.ca })),

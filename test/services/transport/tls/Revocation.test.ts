@@ -169,13 +169,13 @@ layer(NodeFileSystem.layer, { excludeTestServices: true })("a revoked certificat
       })
       assert.match(yield* said(other.crl), /not signed by our CA \(its issuer is CN=FERAL Sync CA\)/)
       assert.match(yield* said(one.cert), /no list of revoked certificates in this file/)
-      assert.match(yield* said(join(directory, "none.pem")), /there is no such file/)
+      assert.match(yield* said(join(directory, "none.pem")), /the file does not exist/)
       const broken = "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n"
       yield* Effect.promise(() => writeFile(crl, broken))
       assert.match(yield* said(crl), /cannot be read: copy it again/)
       // Its entries would be missed, and everyone let in.
       yield* Effect.promise(() => withoutEnd(one.ca, crl))
-      assert.match(yield* said(crl), /cannot be read: .*make one that names its next update/)
+      assert.match(yield* said(crl), /cannot be read: .*create one with a next update/)
       assert.match(
         (yield* Effect.flip(other.revoke(two.cert))).message,
         /was not signed by the CA in .*: only its own CA can revoke it/
