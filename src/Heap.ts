@@ -50,7 +50,7 @@ export const growWithLoad = (): void => {
   observer.observe({ entryTypes: ["gc"] })
 }
 
-/** The memory of the process (bytes). Where `/proc` is closed to this user nobody can tell, and a node must not end of that. */
+/** The memory of the process (bytes). Unknown where this user may not read `/proc`: that must not end a node. */
 const resident = (): number => {
   try {
     return process.memoryUsage.rss()

@@ -2,7 +2,7 @@
  * How a command gets at the memory of a node: through the node when it runs, else on its database directly. Commands are
  * written once, against `Memory`.
  *
- * Two writers are never possible: the database is locked by whoever writes to it. While somebody else holds the lock and no
+ * Two writers are never possible: a process that writes to the database locks it. While another process holds the lock and no
  * node answers (one is starting or stopping, or another command is at work), both ways are tried again for a while.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"

@@ -28,7 +28,7 @@ const renew = Command.make(
       home,
       reissue ? yield* Clock.currentTimeMillis : undefined
     )
-    // It was copied as well. The next start makes one that nobody else has.
+    // It was copied as well. The next start makes a unique one.
     const { key, cert } = Material.ownPaths(home)
     const fs = yield* FileSystem.FileSystem
     for (const path of [cert, key]) yield* Effect.mapError(fs.remove(path, { force: true }), unusable(path))

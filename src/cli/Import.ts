@@ -1,7 +1,7 @@
 /**
  * `import`: takes in the operations of an export.
  *
- * The file is anybody's. A line that is no sound operation is counted and shown with its number and the reason, and does not
+ * The file is untrusted. A line that is not a valid operation is counted and shown with its number and the reason, and does not
  * keep the others out. What is held in memory is a batch of lines.
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"

@@ -17,7 +17,7 @@ export class OutputFailed extends Schema.TaggedError<OutputFailed>()("OutputFail
 export { oneLine } from "../core/text/Printable.ts"
 export { quoted } from "../services/node/Invocation.ts"
 
-/** Writes to stdout, and waits until it has left. When nobody reads any more (`| head`), the command is over, and done. */
+/** Writes to stdout, and waits until it has left. When the reader has gone (`| head`), the command ends with success. */
 export const write = (text: string): Effect.Effect<void, OutputFailed> =>
   Effect.flatMap(StandardStreams, ({ output }) =>
     Effect.catch(output(text), (error) => {

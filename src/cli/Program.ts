@@ -2,7 +2,7 @@
  * The program: runs the command line, and ends with its exit code.
  *
  * Most of the time of a short command goes into compiling the same modules again: the compiled form is kept, in the cache
- * directory of the user (nobody else can put anything there), and imports begin only after that is arranged.
+ * directory of the user (no other user can write there), and imports begin only after that is arranged.
  */
 import { existsSync, mkdirSync } from "node:fs"
 import { enableCompileCache } from "node:module"

@@ -14,7 +14,7 @@ import { oneLine, writeJson, writeLine } from "./Output.ts"
 
 const node = Argument.String("node").pipe(Argument.withDescription("The id of the node, as `peers` shows it"))
 
-/** Changes the list, and says who is on it now. */
+/** Changes the list, and returns the ids that are on it now. */
 const change = Effect.fnUntraced(function* (
   text: string,
   isKnown: boolean,

@@ -7,7 +7,7 @@ import * as V1Policy from "../core/sync/v1/V1Policy.ts"
 import { commandLine } from "../services/node/Invocation.ts"
 import * as FeralSync from "../FeralSync.ts"
 import { Api } from "../services/admin/api/Api.ts"
-import { type Settings, strangers } from "../services/node/Config.ts"
+import { type Settings, unknownVariables } from "../services/node/Config.ts"
 import { Passphrase } from "../services/node/Passphrase.ts"
 import { Peers } from "../services/peers/Peers.ts"
 import { StandardStreams } from "../services/node/StandardStreams.ts"
@@ -20,7 +20,7 @@ import * as Starting from "./Starting.ts"
 
 /** Runs the node, says so when it is ready, and goes on until it is interrupted. */
 export const run = Effect.fn("Running.run")(function* (settings: Settings, isJson: boolean) {
-  for (const name of strangers(Object.keys(process.env))) {
+  for (const name of unknownVariables(Object.keys(process.env))) {
     yield* Effect.logWarning("unknown variable: check the spelling").pipe(Effect.annotateLogs({ name }))
   }
   for (const address of settings.peers.filter(({ plain }) => plain === true)) {

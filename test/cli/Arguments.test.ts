@@ -162,7 +162,10 @@ describe("text on the command line", () => {
     )
   }
 
-  /** Whether the texts are words of the command line themselves: a flag, and the end of flags, after which more words are text. */
+  /**
+   * Whether the texts are words of the command line themselves: a flag, and the end of flags, after which more words
+   * are text.
+   */
   const isAnotherLine = (texts: Texts): boolean =>
     texts.includes("--") && texts.some((text) => /^--(json|home|tag)(=.*)?$/s.test(text))
 

@@ -1,6 +1,6 @@
 /**
- * The documents name what is there: variables, commands and flags, npm scripts, paths, exports, errors, fields and messages of the
- * wire. What a name is follows from its form.
+ * The documents name what is there: variables, commands and flags, npm scripts, paths, exports, errors, fields and
+ * messages of the wire. What a name is follows from its form.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Option, Result } from "effect"

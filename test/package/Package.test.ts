@@ -1,6 +1,6 @@
 /**
- * The package as people get it: packed, and installed from the registry's copies of all else, with two versions of npm, globally
- * and in projects that have no Effect, Effect 3 or another Effect 4.
+ * The package as people get it: packed, and installed from the registry's copies of all else, with two versions of npm,
+ * globally and in projects that have no Effect, Effect 3 or another Effect 4.
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { execFile } from "node:child_process"

@@ -1,5 +1,5 @@
 /**
- * Which of our records a query asks for, and the answer that holds them. Whoever asks for a type that one of our names does not
+ * Which of our records a query asks for, and the answer that holds them. A question for a type that one of our names does not
  * have learns that it does not (RFC 6762 section 6.1).
  */
 import type { Link } from "./Link.ts"

@@ -1,10 +1,12 @@
 /**
- * Looks for others: asks, remembers what it hears, and says who can be dialled (RFC 6762 section 5, RFC 6763 section 4).
+ * Looks for other nodes: asks, caches the answers, and reports the nodes that can be dialled (RFC 6762 section 5, RFC
+ * 6763 section 4).
  *
- * On each link we ask for instances soon, and then after 1, 2, 4 ... seconds up to an hour. The first question asks for answers
- * to us alone as well, for who has just spoken to all may not do so again for a second. What an instance lacks is asked
- * for by name, and what is about to end is asked for again before it does. All that is due leaves in one packet, and packets
- * of questions keep a distance, whatever is heard. What somebody else has just asked is not asked again.
+ * On each link we ask for instances soon, and then after 1, 2, 4 ... seconds up to an hour. The first question asks for
+ * answers to us alone as well, because a node that has just sent to the group may not do so again for a second. What an
+ * instance lacks is asked for by name, and what is about to end is asked for again before it does. All that is due
+ * leaves in one packet, and packets of questions keep a distance, whatever is received. A question that another querier
+ * has just asked is not repeated.
  */
 import * as Cache from "./Cache.ts"
 import * as Ttl from "./Ttl.ts"
@@ -103,7 +105,7 @@ export const resume = (browser: Browser, now: number, random: number): Browser =
 export const doubt = (browser: Browser, node: NodeId, now: number): Browser =>
   withCache(browser, Reconfirm.doubt(browser.cache, Sightings.keysOf(browser.seen, node), now))
 
-/** Somebody else has asked what we would ask: its answers are for us as well (RFC 6762 section 7.3). */
+/** Another querier has asked what we would ask: its answers are for us as well (RFC 6762 section 7.3). */
 export const onQuerySeen = (browser: Browser, key: string, query: Packet, now: number): Browser => {
   const ear = browser.interfaces.get(key)
   const questions = query.questions.filter(({ isUnicast }) => isUnicast !== true)
@@ -143,7 +145,7 @@ export const onResponse = (
   return { ...browser, cache, plan: Cache.planAfter(browser.plan, browser.cache, cache) }
 }
 
-/** Forgets what has ended, asks what is due, and says who has come and gone. */
+/** Drops expired records, asks the due questions, and reports the nodes that came and went. */
 export const tick = (browser: Browser, now: number): Step => {
   let next = browser.plan.endAt <= now ? expire(browser, now) : browser
   const sends: Array<Send> = []
@@ -271,7 +273,7 @@ const split = (questions: ReadonlyArray<Question>, answers: ReadonlyArray<Pointe
   )
 }
 
-/** The pointers that nobody has to repeat. Ours is one of them, so that we have nothing to answer to ourselves. */
+/** The known answers, which need not be repeated. Ours is one of them, so that we do not answer ourselves. */
 const known = ({ self, cache }: Browser, link: Link, now: number): ReadonlyArray<Pointer> => {
   const answers = [pointerOf(self)]
   for (const { name, link: on, pointer } of cache.instances.values()) {

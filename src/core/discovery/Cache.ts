@@ -20,7 +20,7 @@ const maxRecords = 512
 export interface Instance {
   readonly name: string
   readonly link: string
-  /** Who has announced it last. */
+  /** The sender that announced it last. */
   readonly from: string
   readonly pointer: Ttl.Ttl
   readonly service: Service | undefined
@@ -137,7 +137,7 @@ const receiveOne = (
   return isNews
 }
 
-/** Without what has had its time, and without hosts that nobody names. */
+/** Without expired records, and without hosts that no record names. */
 export const expire = (cache: Cache, now: number): Cache => {
   const alive = <A extends { readonly life: Ttl.Ttl }>(part: A | undefined): A | undefined =>
     part !== undefined && Ttl.isAlive(part.life, now) ? part : undefined
@@ -157,7 +157,7 @@ export const expire = (cache: Cache, now: number): Cache => {
   return { instances, hosts }
 }
 
-/** Whether something ends that nobody took back. */
+/** Whether a record expires that was not withdrawn. */
 export const hasLost = ({ instances, hosts }: Cache, now: number): boolean => {
   const isLost = (life: Ttl.Ttl | undefined) => life !== undefined && !life.isWithdrawn && !Ttl.isAlive(life, now)
   return (
@@ -208,7 +208,7 @@ interface Draft {
   readonly hosts: Map<string, Host>
   /** The instances that the packet names. */
   readonly named: Set<string>
-  /** How many instances each sender has; counted when somebody has to make room. */
+  /** How many instances each sender has; counted when one has to be evicted. */
   counts: Map<string, number> | undefined
   /** By sender, its instances as they were when it had to make room; the one to go first is the last. */
   readonly leaving: Map<string, Array<readonly [string, Instance]>>

@@ -29,7 +29,7 @@ export type UniqueType = "SRV" | "TXT" | "A" | "AAAA"
 
 export interface Question {
   readonly name: string
-  /** `OTHER` is a type that nobody of our kind has. */
+  /** `OTHER` is a type that our service does not use. */
   readonly type: UniqueType | "PTR" | "ANY" | "OTHER"
   /** The asker would rather have the answer for itself (RFC 6762 section 5.4). */
   readonly isUnicast?: boolean

@@ -37,7 +37,7 @@ export type Event = { readonly now: number; readonly random: number } & (
     }
     /** Packets came, in this order. Many at once cost less than one after the other. */
   | { readonly _tag: "Packets"; readonly packets: ReadonlyArray<Arrival> }
-  /** The machine was asleep, or something like it: nobody knows what others have heard of us meanwhile. */
+  /** The machine was asleep, or something like it: what others have received from us meanwhile is unknown. */
   | { readonly _tag: "Resumed" }
   /** A node was not found where it says it is. */
   | { readonly _tag: "Doubted"; readonly nodeId: NodeId }

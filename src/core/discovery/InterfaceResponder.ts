@@ -25,7 +25,7 @@ export const times = {
   perUnicast: 100
 } as const
 
-/** What somebody asks for who has not said yet all that it knows. */
+/** The questions of a querier that has not sent all its known answers yet. */
 export interface Unfinished {
   readonly sets: ReadonlySet<RecordSet>
   readonly until: number

@@ -1,11 +1,12 @@
 /**
  * Claims the names of a node on a link before it uses them (RFC 6762 sections 8.1, 8.2 and 9).
  *
- * Three probes, a quarter of a second apart, ask whether somebody has the names already. Who hears an answer has lost them, and
- * asks again after a while. Of two who probe at the same time, the one whose records are later in order goes on, and the other
- * waits for a second and finds its names taken. Who hears others use names that it holds makes sure that they are its own.
+ * Three probes, a quarter of a second apart, ask whether another node has the names already. A node that gets an answer
+ * has lost them, and asks again after a while. Of two who probe at the same time, the one whose records are later in
+ * order goes on, and the other waits for a second and finds its names taken. A node that sees its own names in use
+ * probes for them again.
  *
- * The names carry the node id, so nobody takes another name: whoever has ours is a second node with our id.
+ * The names carry the node id, so no node takes another name: an owner of our names is a second node with our id.
  */
 import type { Link } from "./Link.ts"
 import { isSameRecord, nameKey, packetOf, type Packet, type ResourceRecord } from "./DnsRecord.ts"
@@ -60,7 +61,7 @@ export const contest = (claim: NameClaim, now: number, random: number): NameClai
   }
 }
 
-/** After a probe of somebody who wants our names for other records. */
+/** After a probe of a node that wants our names for other records. */
 export const onProbe = (claim: NameClaim, self: Self, link: Link, query: Packet, now: number): NameClaim =>
   claim._tag === "Probing" && isEarlier(self, claimed(self, link), query.authorities)
     ? { _tag: "Probing", sent: 0, at: now + times.deferral }
@@ -87,7 +88,7 @@ export const probe = (self: Self, link: Link): Packet =>
 
 /**
  * The records that bear our names and are not ours. An address of any of our links is ours, for what we say on one link may be
- * heard on another; whoever takes leave claims nothing.
+ * heard on another; a goodbye claims nothing.
  */
 export const rivals = (
   self: Self,

@@ -1,5 +1,5 @@
 /**
- * Records that may be out of date, and records that somebody else asks for (RFC 6762 sections 10.4 and 7.3).
+ * Records that may be out of date, and records that another querier asks for (RFC 6762 sections 10.4 and 7.3).
  */
 import { type Cache, keyOf } from "./Cache.ts"
 import * as Ttl from "./Ttl.ts"
@@ -21,7 +21,7 @@ export const doubt = (cache: Cache, keys: ReadonlyArray<string>, now: number): C
   return { instances, hosts }
 }
 
-/** After somebody else asked for some records on a link. The same cache comes back when none of them concerns us. */
+/** After another querier asked for some records on a link. The same cache comes back when none of them concerns us. */
 export const spare = (cache: Cache, link: string, questions: ReadonlyArray<Question>, now: number): Cache => {
   let { instances, hosts } = cache
   for (const { name, type } of questions) {

@@ -2,8 +2,8 @@
  * Says who we are, on every link: what is asked of us, what others say about our names, and the goodbye (RFC 6762 sections 6, 9
  * and 10.1). When it is said is the business of `InterfaceResponder.ts`.
  *
- * What the asker knows, or another has just said, is not said again. Whoever is about to take our names hears of it in time. The
- * goodbye takes back what is ours alone.
+ * An answer that the querier knows, or that another node has just sent, is not repeated. A node that probes for our
+ * names is answered in time. The goodbye takes back what is ours alone.
  */
 import type { Address } from "../peers/Address.ts"
 import * as Answer from "./Answer.ts"
@@ -16,7 +16,7 @@ import * as InterfaceResponder from "./InterfaceResponder.ts"
 /** Askers on one link that we wait for. */
 const maxUnfinished = 16
 
-/** A packet that leaves on a link, to everybody or to one asker. */
+/** A packet that leaves on a link, to the group or to one querier. */
 export interface Send {
   readonly _tag: "Send"
   readonly link: string
@@ -127,7 +127,7 @@ export const onQuery = (
 }
 
 /**
- * Answers the asker alone when it would rather have that, or would have to wait otherwise, and everybody has heard the records
+ * Answers the querier alone when it asks for that, or would have to wait otherwise, and all have seen the records
  * not long ago (RFC 6762 section 5.4). On our own host others share its port, so the answer could be lost there.
  */
 const answerAlone = (
@@ -156,8 +156,8 @@ const answerAlone = (
 }
 
 /**
- * Answers somebody who asks from a port of its own, as an ordinary DNS server would: its id, its question, a short time to live
- * (RFC 6762 section 6.7). Only neighbours are answered, so that nobody makes us send to strangers.
+ * Answers a querier with its own port, as an ordinary DNS server would: its id, its question, a short time to live
+ * (RFC 6762 section 6.7). Only neighbours are answered, so that no packet makes us send to other hosts.
  */
 export const answerTo = (responder: Responder, key: string, query: Packet, asker: Querier, now: number): Step => {
   const { self } = responder
@@ -249,7 +249,7 @@ const rivalsIn = (
   records: ReadonlyArray<ResourceRecord>
 ): ReadonlyArray<ResourceRecord> => (records.length === 0 ? [] : NameProbe.rivals(self, linksOf(voices), records))
 
-/** Who has our names, and on which port it is a node. */
+/** The owner of our names, and the port on which it is a node. */
 const duplicated = (
   { self }: Responder,
   { address }: Querier,

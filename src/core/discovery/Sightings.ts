@@ -1,5 +1,5 @@
 /**
- * Who can be dialled, told from the cache: a node whose id, port and an address are known. It shows when it comes, when
+ * The nodes that can be dialled, from the cache: a node whose id, port and an address are known. It shows when it comes, when
  * something of this changes, and when it goes. The instances of one node, on all links, are one peer.
  *
  * What is looked at again is only what has changed since the last look.

@@ -59,7 +59,7 @@ export const refreshAt = ({ from, until, chance, refreshed }: Ttl): number => {
 /** After it was asked for again. */
 export const refresh = (life: Ttl): Ttl => ({ ...life, refreshed: life.refreshed + 1 })
 
-/** After somebody else asked for it: as if we had, when we would have soon (RFC 6762 section 7.3). */
+/** After another querier asked for it: counts as our question, if ours was due soon (RFC 6762 section 7.3). */
 export const spare = (life: Ttl, now: number): Ttl =>
   refreshAt(life) <= now + spread * (life.until - life.from) ? refresh(life) : life
 

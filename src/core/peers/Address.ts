@@ -18,7 +18,7 @@ export const formatAddress = ({ host, port }: Address): string =>
 
 /**
  * What an address is counted as where limits are kept: an IPv4 address stands for itself, an IPv6 address for its /64, which
- * is the least that anyone is given (RFC 6177).
+ * is the smallest network that a customer gets (RFC 6177).
  */
 export const networkOf = (host: string): string => {
   if (!host.includes(":")) return host

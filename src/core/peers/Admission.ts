@@ -37,10 +37,10 @@ export interface PendingConnection {
   readonly room: Room
 }
 
-/** Who is connected, by connection, in the order of their coming. */
+/** The clients by connection, in the order of their arrival. */
 export type Admission = ReadonlyMap<number, PendingConnection>
 
-/** Nobody is there. */
+/** No connections. */
 export const empty: Admission = new Map()
 
 /** What to do with a connection: let it in, perhaps in place of another one, or not. */

@@ -11,7 +11,7 @@ import { HashMap, Option } from "effect"
  * - `static`: an entry of the static list.
  * - `known`: a node that has proved itself before.
  * - `near`: a node that announces its own address.
- * - `far`: a node that somebody else announces, as a reflector between subnets does.
+ * - `far`: a node that another host announces, as a reflector between subnets does.
  */
 export const lanes = ["static", "known", "near", "far"] as const
 export type Lane = (typeof lanes)[number]

@@ -2,8 +2,9 @@
  * How much may be dialled: so many dials under way in each lane, and so many a second; of nodes that have never proved
  * themselves, so many a second to one host; and to no address before its time.
  *
- * Whoever can send a multicast packet can name any number of nodes. What comes of it is bounded here, whatever the ids, the
- * addresses and the ports are. What is remembered of hosts and addresses is bounded too; the oldest of it is forgotten first.
+ * Any host that can send a multicast packet can name any number of nodes. The dials that follow are bounded here,
+ * whatever the ids, the addresses and the ports are. What is remembered of hosts and addresses is bounded too; the
+ * oldest of it is forgotten first.
  */
 import { HashMap, Option } from "effect"
 import { type Address, formatAddress } from "./Address.ts"
@@ -122,7 +123,7 @@ export const bar = (budget: Budget, address: Address, now: number, wait: (failur
   return { ...budget, bars: keep(budget.bars, key, { failures, until: now + wait(failures) }) }
 }
 
-/** Somebody has proved itself at an address. */
+/** A node has proved itself at an address. */
 export const clear = (budget: Budget, address: Address): Budget => {
   const key = formatAddress(address)
   return lookUp(budget.bars, key) === undefined

@@ -1,5 +1,5 @@
 /**
- * Somebody who could be dialled: a node that mDNS shows, or an entry of the static list.
+ * A node that could be dialled: one that mDNS shows, or an entry of the static list.
  */
 import { type Address, formatAddress } from "./Address.ts"
 import type { NodeId } from "../replica/NodeId.ts"

@@ -1,15 +1,16 @@
 /**
  * How often one network may fail to prove the passphrase: limited in rate, with a delay that grows.
  *
- * The first few failures are free, for people mistype. Each one after that makes the network wait, twice as long as the last
- * one did, up to a cap: meanwhile nothing that it offers is looked at, so nothing that it does makes the wait longer. A
- * proof that holds clears the network, and so does a good while without a failure. A member that shares its address with
- * somebody who keeps guessing shows its ticket, and is counted by that; without one it is let in when it happens to come first
- * after a wait. Whom we dial ourselves is not limited.
+ * The first few failures are free, for people mistype. Each one after that makes the network wait, twice as long as the
+ * last one did, up to a cap: meanwhile nothing that it offers is looked at, so nothing that it does makes the wait
+ * longer. A proof that holds clears the network, and so does a good while without a failure. A member that shares its
+ * address with an attacker that keeps guessing shows its ticket, and is counted by that; without one it is accepted
+ * when it happens to come first after a wait. Whom we dial ourselves is not limited.
  *
- * Guarantees: between two successes, of all proofs of a network that were looked at within a time t, at most
- * `free + 1 + log2(cap / first) + t / cap` were wrong, plus as many again each time it is forgotten. The state holds at
- * most `networks` entries; the one that failed longest ago makes room. A local clock that is set back lets everyone in.
+ * Guarantees: between two successes, of all proofs of a network that were looked at within a time t, at most `free + 1
+ * + log2(cap / first) + t / cap` were wrong, plus as many again each time it is forgotten. The state holds at most
+ * `networks` entries; the one that failed longest ago makes room. When the local clock is set back, all addresses are
+ * accepted.
  */
 
 /** Times in milliseconds. */
@@ -27,7 +28,7 @@ export const limits = {
 /** By network (`Address.networkOf`), the one that failed last at the end. */
 export type RateLimit = ReadonlyMap<string, { readonly failures: number; readonly failedAt: number }>
 
-/** Nobody has failed yet. */
+/** No failures yet. */
 export const empty: RateLimit = new Map()
 
 /** How long a network has to wait before its next proof is looked at (ms); 0 when it need not. */

@@ -1,8 +1,8 @@
 /**
  * When to dial again after a connection ended or a dial failed: after a delay that doubles up to a cap, with jitter. A refusal
- * starts at a longer delay: someone has to mend it.
+ * starts at a longer delay: the operator has to correct it.
  *
- * A machine that has not proved itself may be anyone's. Whatever it says, it delays the next try of its own address alone,
+ * A machine that has not proved itself is untrusted. Whatever it sends, it delays the next try of its own address alone,
  * and that by at most a minute.
  */
 import type { Candidate } from "./Candidate.ts"

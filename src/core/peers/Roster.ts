@@ -3,22 +3,24 @@
  *
  * - Peers come from mDNS first. The static list is used when no peer was seen for `mdnsTimeout`, and at once when mDNS is off or
  *   unavailable. mDNS goes on meanwhile; what is discovered and what is configured is joined by node id.
- * - Of two nodes that see each other, the one with the lower id dials; the other waits `patience`, then dials too, for the
- *   network may let connections through in one direction only. Who has just started does not wait: nobody can have heard of it.
+ * - Of two nodes that see each other, the one with the lower id dials; the other waits `patience`, then dials too, for
+ *   the network may let connections through in one direction only. A node that has just started does not wait: no node
+ *   can have seen it.
  * - One connection for each pair. Of two that are made at the same time, the one that the lower id dialled stays. Later on
  *   the newer stays: a peer dials again only when it has lost the older one.
  * - With an existing FERAL node (form 1) a connection is one exchange. It is dialled every `interval`, at once when something was
  *   left over, and when there are local writes, but at most once per second. It is not waited for, and its connections are no
  *   rivals.
- * - A failed dial is tried again after a delay that doubles up to a cap, with jitter, and starts afresh after a connection
- *   that lasted a good minute. A refusal (passphrase, certificate) starts at a longer delay: someone has to mend it. Whatever is
- *   said or seen at an address before anything is proved there binds that address alone, for a minute at most.
+ * - A failed dial is tried again after a delay that doubles up to a cap, with jitter, and starts afresh after a
+ *   connection that lasted a good minute. A refusal (passphrase, certificate) starts at a longer delay: the operator
+ *   has to correct it. Whatever is said or seen at an address before anything is proved there binds that address alone,
+ *   for a minute at most.
  * - How much is dialled is bounded (`roster/Budget.ts`), apart for static peers, for nodes at the address at which they have
  *   proved themselves, for nodes that announce themselves, and for those that others announce. So is how many nodes that have
  *   proved nothing are kept.
  *
- * An event costs O(log n) in the number of candidates: who is due is found in heaps (`roster/Agenda.ts`), who is in the way by node
- * and by address.
+ * An event costs O(log n) in the number of candidates: candidates that are due are found in heaps (`Agenda.ts`), those
+ * in the way by node and by address.
  *
  * Time and randomness come in with the events. `deadline` says when the next `Tick` is wanted.
  */
@@ -72,7 +74,7 @@ export interface Roster {
   readonly agenda: Agenda.Agenda
   readonly budget: Budget.Budget
   readonly newcomers: Readonly<Record<"near" | "far", Newcomers.Newcomers>>
-  /** Whether the newest of a lane is next, or who has waited longest. */
+  /** Whether the newest of a lane is next, or the one that has waited longest. */
   readonly isTurnOfNewest: boolean
   /** Candidates of a node, and connections to it. */
   readonly keysByNode: HashMap.HashMap<NodeId, ReadonlyArray<string>>
@@ -80,7 +82,7 @@ export interface Roster {
   /** What was dialled by whom, until it ends. */
   readonly calls: HashMap.HashMap<string, Call>
   readonly callByAddress: HashMap.HashMap<string, string>
-  /** Who waits for an address that another one has dialled. */
+  /** The candidates that wait for an address that another one has dialled. */
   readonly waiting: HashMap.HashMap<string, ReadonlyArray<string>>
   /** Existing FERAL nodes among the candidates: those that local writes hurry. */
   readonly exchanging: HashSet.HashSet<string>
@@ -154,7 +156,7 @@ export type Action =
 
 export type Step = readonly [Roster, ReadonlyArray<Action>]
 
-/** A roster that knows nobody. */
+/** A roster without candidates. */
 export const initial = (options: Options, now: number): Step =>
   dialDue(
     useStatic(
@@ -447,7 +449,7 @@ const hungUp = (roster: Roster, key: string, now: number): Roster => {
   }, free)
 }
 
-/** Dials whoever is due, as far as the budget goes. */
+/** Dials the candidates that are due, as far as the budget goes. */
 const dialDue = (roster: Roster, now: number, before: ReadonlyArray<Action> = []): Step => {
   const actions = [...before]
   let next = roster
@@ -470,7 +472,7 @@ const dialDue = (roster: Roster, now: number, before: ReadonlyArray<Action> = []
   return [withoutBlocked(next, now), actions]
 }
 
-/** Who of a lane is next: in turns the newest, and who has waited longest. */
+/** The next candidate of a lane: in turns the newest, and the one that has waited longest. */
 const pick = (roster: Roster, lane: Agenda.Lane, now: number): readonly [Roster, string | undefined] => {
   const [agenda, first] = Agenda.earliest(roster.agenda, lane)
   const next: Roster = { ...roster, agenda, isTurnOfNewest: !roster.isTurnOfNewest }
@@ -521,8 +523,9 @@ const dial = (roster: Roster, key: string, lane: Agenda.Lane, now: number): read
 }
 
 /**
- * Which address of a candidate is next, in which lane, and when. One that others announce may be anybody's: first comes where the
- * node was met, then where it announces itself, then the one that may be tried soonest; of several the best.
+ * Which address of a candidate is next, in which lane, and when. One that others announce may belong to another node:
+ * first comes where the node was met, then where it announces itself, then the one that may be tried soonest; of
+ * several the best.
  */
 const choose = (roster: Roster, { source, node, addresses, near }: Candidate, now: number) => {
   const proved = node === undefined ? undefined : roster.proven.get(node)

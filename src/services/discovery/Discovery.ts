@@ -1,7 +1,7 @@
 /**
  * Finds peers: a stream of sightings, and our own announcement.
  *
- * A sighting is a hint. It says where to dial, never who is there: identity is proved in the handshake.
+ * A sighting is a hint: an address to dial. It proves no identity: the handshake does.
  */
 import { Context, type Effect, type Scope, type Stream } from "effect"
 import type { Address } from "../../core/peers/Address.ts"
@@ -16,12 +16,12 @@ export type Sighting =
       readonly nodeId: NodeId
       /** Best first. */
       readonly addresses: ReadonlyArray<Address>
-      /** The hosts among them from which it announces itself; the others may be anybody's. */
+      /** The hosts among them from which it announces itself; the others may belong to other nodes. */
       readonly near?: ReadonlyArray<string>
       /** The wire forms that it says it speaks: 2 for ours, 1 for existing FERAL nodes. */
       readonly protocol: 1 | 2
     }
-  /** A peer of the fixed list; nobody knows its id before the handshake. */
+  /** A peer of the fixed list; its id is unknown before the handshake. */
   | { readonly _tag: "Listed"; readonly address: Address }
   /** A peer took its leave, or its records expired. */
   | { readonly _tag: "Vanished"; readonly nodeId: NodeId; readonly isGoodbye: boolean }

@@ -128,9 +128,9 @@ const familyOf = ({ family, address, scope }: Link) => {
 const socketOf = (
   mdns: multicastDns.MulticastDNS,
   socket: DatagramSocket,
-  everybody: { readonly address: string; readonly port: number }
+  group: { readonly address: string; readonly port: number }
 ): MdnsRuntime.Socket => ({
-  send: ({ packet, to = everybody }, done) => {
+  send: ({ packet, to = group }, done) => {
     // The port of an asker is untrusted as well: 0 is one that cannot be sent to.
     const sent = Result.try({
       try: () => socket.send(Packets.encode(packet), to.port, to.address, (error) => done(error ?? undefined)),

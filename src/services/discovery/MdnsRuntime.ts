@@ -30,7 +30,7 @@ export interface Handlers {
 
 /** The network, as far as it is needed. */
 export interface Network {
-  /** The port of multicast DNS: who sends from another one wants an answer for itself. */
+  /** The port of multicast DNS: a query from another port wants an answer to that port. */
   readonly port: number
   /** The links that there are now; fails when there is none. */
   readonly links: Effect.Effect<ReadonlyArray<Link>, MdnsUnavailable>
@@ -65,7 +65,10 @@ interface Open {
 type Input =
   { readonly _tag: "Packet"; readonly arrival: DnsSd.Arrival } | { readonly _tag: "Doubted"; readonly nodeId: NodeId }
 
-/** Announces a node and looks for others, until the scope closes. `doubts` tells who was not found where it says it is. */
+/**
+ * Announces a node and looks for others, until the scope closes. `doubts` are the nodes that did not answer at their
+ * announced addresses.
+ */
 export const run = Effect.fnUntraced(function* (
   network: Network,
   reconcileEvery: Duration.Input,

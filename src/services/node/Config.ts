@@ -82,8 +82,8 @@ export const hasPassphrase = Effect.suspend(() =>
   Effect.map(read(Variables.passphraseVariable), (text) => text !== undefined)
 )
 
-/** Names of the environment that look like ours and mean nothing: most likely misspelt. */
-export const strangers = (names: Iterable<string>): ReadonlyArray<string> => {
+/** Names of the environment that look like ours and are unknown: probably misspelt. */
+export const unknownVariables = (names: Iterable<string>): ReadonlyArray<string> => {
   const known = new Set<string>([...Variables.variables, Variables.passphraseVariable, Variables.previousVariable])
   return [...names].filter((name) => name.startsWith("FERAL_SYNC_") && !known.has(name)).sort()
 }

@@ -1,5 +1,5 @@
 /**
- * The data directory: where things are in it, and that nobody else can look into it, whatever the mask of the process.
+ * The data directory: where things are in it, and that other users cannot read it, whatever the mask of the process.
  */
 import { Effect, FileSystem, Option, type PlatformError } from "effect"
 import { accessSync, constants, readdirSync, readlinkSync, statfsSync, statSync } from "node:fs"
@@ -29,7 +29,7 @@ export const paths = (home: string): Paths => ({
   removed: join(home, "removed")
 })
 
-/** The files that nobody else may read, or write. */
+/** The files that other users may neither read nor write. */
 const secrets = ["sync.db", "sync.db-wal", "sync.db-shm", "lock", "passphrase", "tls-key.pem", "tickets", "removed"]
 
 /** What else feral-sync makes in a data directory, the socket, certificates and a CA, and what a file system has at its top. */
@@ -61,7 +61,7 @@ export const exposed = Effect.fn("Home.exposed")(function* (home: string) {
         if ((info.mode & 0o077) === 0 || isShared) return []
         return [{ path, mode, isOurs: Option.contains(info.uid, user) }]
       }),
-      // What is not there is no secret, and what cannot be looked at is met again by whoever needs it.
+      // A missing file is not a secret. A file that cannot be examined fails again where it is used.
       Effect.orElseSucceed(() => [])
     )
   )

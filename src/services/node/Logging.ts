@@ -61,6 +61,6 @@ const text = (value: unknown): string => (typeof value === "string" ? value : Fo
 
 const quoted = (value: string): string => (/^[^\s"=]+$/.test(value) ? value : JSON.stringify(value))
 
-/** What every command but `start` says beside its result: only what someone has to do something about. */
+/** What every command but `start` logs beside its result: only what the operator has to act on. */
 export const layerQuiet = (isJson: boolean): Layer.Layer<never> =>
   layer({ log: isJson ? "json" : "pretty", logLevel: "warn" })

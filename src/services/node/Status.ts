@@ -73,15 +73,15 @@ export const AuditedRows = Schema.Struct({
 export interface AuditedRows extends Schema.Schema.Type<typeof AuditedRows> {}
 
 /**
- * Something that somebody has to look at before anything else. A `notice` may be as it should be.
+ * A condition that the operator should look at first. A `notice` may be normal.
  */
 export const Alarm = Schema.Struct({ ...reported, level: Schema.Literals(["alarm", "notice"]) })
 export interface Alarm extends Schema.Schema.Type<typeof Alarm> {}
 
 /**
- * Rows of kinds that this version does not know, in bytes: what they take, and may take. `origins` is who wrote them, the most first.
- * `held_back` are the origins of which rows are kept out because there is no room, with the first timestamp that is kept out.
- * `purged` is what was removed by hand here and may still be on other nodes.
+ * Rows of kinds that this version does not know, in bytes: what they take, and may take. `origins` are the nodes that
+ * wrote them, the largest first. `held_back` are the origins of which rows are kept out because there is no room, with
+ * the first timestamp that is kept out. `purged` is what was removed by hand here and may still be on other nodes.
  */
 export const OpaqueRows = Schema.Struct({
   bytes: Schema.Natural,

@@ -17,7 +17,7 @@ import type { Connection } from "../transport/Transport.ts"
 import * as Throttle from "../transport/Throttle.ts"
 import type { Machine } from "./SessionRunner.ts"
 
-/** How often it is told that somebody has to wait, in ms. */
+/** How often rejected attempts are logged, in ms. */
 const reportEvery = 60_000
 
 type From = Pick<Connection, "remote" | "ticketId">

@@ -1,6 +1,6 @@
 /**
  * What goes on over one connection, from the first frame to the last: a session with a node of ours, or an exchange with an
- * existing FERAL node. Keeps the table of who is connected up to date.
+ * existing FERAL node. Keeps the table of connected peers up to date.
  */
 import { Context, Effect, HashMap, Option, Redacted, Stream } from "effect"
 import { formatAddress } from "../../core/peers/Address.ts"
@@ -157,8 +157,8 @@ export const make = Effect.fnUntraced(function* (
     const nonce = connection.nonces.dialler
     if (key_ !== undefined) dialled.set(nonce, false)
     const isLoop = () => dialled.get(nonce) === true
-    // The proof of a dialler with our id and our nonce held: nobody but ourselves can have given it. Known before the dialler
-    // hears of it; a nonce alone can be passed on by anybody.
+    // The proof of a dialler with our id and our nonce held: only this node can have made it. Known before the dialler
+    // hears of it; any machine can pass on a nonce alone.
     const noticeLoop = ([, actions]: Session.Step) => {
       const isOurs = actions.some(
         (action) =>

@@ -43,7 +43,7 @@ export const make = Effect.fnUntraced(function* (noted: (failure: DuplicateNodeI
   /** This run of the own store, and how long it has lasted (ms). */
   const instance = Effect.map(monotonic, (now) => ({ id: own, age: Math.round(now - began) }))
 
-  /** Takes note of who is alive now. Returned is why the sessions of a node are refused, if two of it are alive. */
+  /** Notes which nodes are alive now. Returns why the sessions of a node are refused, if two copies of it are alive. */
   const look = (node: NodeId, entries: ReadonlyMap<number, Entry>, now: number): DuplicateNodeId | undefined => {
     for (const [link, { provedAgo }] of entries) {
       const known = running.get(link)

@@ -38,7 +38,7 @@ export interface Failed {
   readonly isRefusal: boolean
 }
 
-/** Someone who came and was not let in is shown for this long (ms), and at most this many are. */
+/** A rejected client is shown for this long (ms), and at most this many are. */
 const incoming = { shownFor: 300_000, kept: 64 } as const
 
 export interface PeerTable {
@@ -219,7 +219,8 @@ export const noteFailure = (table: PeerTable, key: string, address: Address, fai
     if (table.failures.size <= incoming.kept) break
     table.failures.delete(oldest)
   }
-  // The addresses of a peer take turns: each has its own message, and none is news. Who comes in comes from another port each time.
+  // The addresses of a peer take turns: each has its own message, and none is news. A client connects from another port
+  // each time.
   const isSame =
     before?.error._tag === failed.error._tag &&
     (before.address.host !== address.host || withoutPort(before) === withoutPort({ ...failed, address }))

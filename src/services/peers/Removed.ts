@@ -31,7 +31,7 @@ export const RemovedFile: Context.Reference<Option.Option<RemovedFile>> = Contex
   { defaultValue: (): Option.Option<RemovedFile> => Option.none() }
 )
 
-/** The list in a data directory; nobody was removed where there is none. */
+/** The list in a data directory; empty if there is no file. */
 export const read = Effect.fn("Removed.read")(function* (home: string) {
   const fs = yield* FileSystem.FileSystem
   const { removed: path } = Home.paths(home)

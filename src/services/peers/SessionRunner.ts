@@ -116,8 +116,9 @@ export const start = Effect.fnUntraced(function* <S>(
 
   // When it is full, the reader waits, the connection's own queue fills up, and nothing more is read from the network.
   const inbox = yield* Queue.bounded<Input>(16)
-  // Holds more than the protocol's credit allows to be under way. Only existing FERAL nodes, who give no credit, and peers that
-  // acknowledge what they have not read fill it up: then the session waits, and nothing more is read from the network.
+  // Holds more than the protocol's credit allows to be under way. Only existing FERAL nodes, which give no credit, and
+  // peers that acknowledge what they have not read fill it up: then the session waits, and nothing more is read from
+  // the network.
   const outbox = yield* Queue.bounded<Outgoing>(outboxLimits.frames + 1)
   const room = yield* Latch.make(true)
   const queued = { frames: 0, text: 0 }
@@ -167,7 +168,7 @@ export const start = Effect.fnUntraced(function* <S>(
     }
   })
   const writer = yield* write().pipe(
-    // The reader learns of the loss as well, and tells. Nobody waits for room any more.
+    // The reader sees the loss as well, and reports it. No fiber waits for room any more.
     Effect.ignore,
     Effect.ensuring(
       Effect.andThen(

@@ -60,7 +60,7 @@ const make = Effect.fnUntraced(function* () {
   const table = PeerTable.make()
   const duplicates = Throttle.make(duplicatesEvery)
   let links = 0
-  /** Whether the database is damaged: nobody is dialled or let in any more. */
+  /** Whether the database is damaged: then no peer is dialled or accepted. */
   let isOver = false
 
   // Sightings are limited by discovery, connections by the transport; when it is full, they wait.

@@ -1,7 +1,7 @@
 /**
- * The port: whoever comes is admitted within limits (`core/peers/Admission.ts`) and served in a fiber of its own.
+ * The port: clients are admitted within limits (`core/peers/Admission.ts`), each served in a fiber of its own.
  *
- * No arrival can end the listener or hold up another one. Whoever has not proved itself within the time limit is sent away,
+ * No client can end the listener or delay another one. A client that has not proved itself within the time limit is rejected,
  * whatever it has sent by then. Closing the scope closes the port, and with it every connection.
  */
 import { Cause, Clock, Deferred, type Duration, Effect, FiberSet, type Scope } from "effect"
@@ -22,11 +22,11 @@ const reportEvery = 60_000
 export interface ListenerOptions<A> {
   readonly host: string | undefined
   readonly port: number
-  /** How long it may take from the first packet until somebody has proved itself. */
+  /** How long a client may take from its first packet until it has proved itself. */
   readonly within: Duration.Input
-  /** Decides whether to let somebody in, and asks for its place. The socket is closed at the latest with the scope. */
+  /** Decides whether to accept a client, and asks for its place. The socket is closed at the latest with the scope. */
   admit(socket: Socket, remote: Address, enter: Enter): Effect.Effect<A, Dropped, Scope.Scope>
-  /** Serves who was let in; `proved` tells that it has proved itself. */
+  /** Serves an accepted client; `proved` runs when it has proved itself. */
   serve(admitted: A, proved: Effect.Effect<void>): Effect.Effect<void, never, Scope.Scope>
 }
 
@@ -51,7 +51,7 @@ export const open = Effect.fnUntraced(function* <A>(door: ListenerOptions<A>) {
         return new Dropped({ reason: "too many unauthenticated connections" })
       })
 
-  /** Takes a verdict over; who has to give way is gone at once. */
+  /** Applies a verdict; a connection that has to give way is closed at once. */
   const take = (verdict: Extract<Admission.Verdict, { _tag: "Admitted" }>) => {
     admission = verdict.admission
     if (verdict.instead !== undefined) sockets.get(verdict.instead)?.destroy()

@@ -23,7 +23,7 @@ export interface Connection {
   readonly revision: 1 | 2
   /** The nonces of the upgrade (form 2), base64url. */
   readonly nonces: { readonly dialler: string; readonly server: string }
-  /** 32 bytes that both ends of this very channel can derive and nobody else: the TLS exporter (RFC 9266). */
+  /** 32 bytes that only the two ends of this channel can derive: the TLS exporter (RFC 9266). */
   readonly binding: Redacted.Redacted<Uint8Array>
   readonly tls: "ca" | "auto" | "none"
   /** Of a dialler that showed a valid ticket: its id. Such a dialler was met before. */
@@ -41,7 +41,7 @@ export interface Connection {
   close(code: number, reason: string): Effect.Effect<void>
 }
 
-/** What a listener does with who comes. */
+/** What a listener does with its clients. */
 export interface ConnectionHandler {
   /**
    * Serves one connection, in its own scope and fiber; the connection is closed when it ends. It runs `proved` when the other
@@ -50,7 +50,7 @@ export interface ConnectionHandler {
   serve(connection: Connection, proved: Effect.Effect<void>): Effect.Effect<void, never, Scope.Scope>
   /** The id of the ticket that a dialler shows, if it is one of ours and was shown on this channel. */
   recognise?(shown: string, channel: TicketChannel): string | undefined
-  /** Someone came who could not be let in. */
+  /** A client was rejected. */
   refused(remote: Address, error: TlsHandshakeFailed | LegacyRefused): Effect.Effect<void>
 }
 

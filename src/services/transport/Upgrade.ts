@@ -36,7 +36,7 @@ export interface Request {
   readonly head: Buffer
 }
 
-/** Why somebody was sent away. Of interest for debugging alone: port scanners do this all day. */
+/** Why a client was rejected. Of interest for debugging alone: port scanners do this all day. */
 export class Dropped extends Data.TaggedError("Dropped")<{ readonly reason: string }> {}
 
 /** The dialler does not trust us, and says so. */
@@ -90,7 +90,7 @@ export const request = (socket: Socket): Effect.Effect<Request, Dropped | Distru
     }
   })
 
-/** Sends away whoever comes without TLS. `onSync` hears of a request for the sync path: an existing FERAL node. */
+/** Rejects clients without TLS. `onSync` runs at a request for the sync path: an existing FERAL node. */
 export const refusePlain = (socket: Socket, onSync: () => void): Effect.Effect<never, Dropped> => {
   const answer: Answer = {
     status: 426,

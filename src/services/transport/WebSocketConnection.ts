@@ -33,7 +33,7 @@ export interface Facts {
   readonly ticketId?: Connection["ticketId"]
 }
 
-/** The connection of a paused WebSocket, over a stream that is known where somebody came in or was dialled with TLS. */
+/** The connection of a paused WebSocket, over a stream that is known for clients and for TLS. */
 export const make = Effect.fnUntraced(function* (
   socket: WebSocket,
   stream: Duplex | undefined,

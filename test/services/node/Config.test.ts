@@ -2,7 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Formatter, Layer, Option, Redacted } from "effect"
 import { homedir } from "node:os"
 import { join, resolve } from "node:path"
-import { Config, load, loadHome, type Overrides, type Settings, strangers } from "../../../src/services/node/Config.ts"
+import {
+  Config,
+  load,
+  loadHome,
+  type Overrides,
+  type Settings,
+  unknownVariables
+} from "../../../src/services/node/Config.ts"
 import { flagOf, variables } from "../../../src/services/node/Variables.ts"
 
 const withEnv = (env: Record<string, string>) =>
@@ -251,7 +258,7 @@ describe("Config", () => {
 
   it("names that look like ours and mean nothing are found", () => {
     const names = ["PATH", "FERAL_SYNC_PASSPHRASE", "FERAL_SYNC_PASPHRASE", "FERAL_HOME", "FERAL_SYNC_PORT"]
-    assert.deepStrictEqual(strangers(names), ["FERAL_SYNC_PASPHRASE"])
+    assert.deepStrictEqual(unknownVariables(names), ["FERAL_SYNC_PASPHRASE"])
   })
 })
 

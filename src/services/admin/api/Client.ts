@@ -1,7 +1,8 @@
 /**
  * A running node as seen from another process: the interface of the node over the Unix socket in its data directory.
  *
- * A write is sent once: when the node goes away while it answers, nobody knows whether it was done, and the failure says so.
+ * A write is sent once: when the node goes away while it answers, it is unknown whether the write was done, and the
+ * failure says so.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"

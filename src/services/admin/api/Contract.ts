@@ -165,5 +165,5 @@ export class Contract extends HttpApi.make("feral-sync").add(
   rows
 ) {}
 
-/** For whoever is on this machine: nothing of the memory. */
+/** For every user of this machine: without any of the memory. */
 export class Public extends HttpApi.make("feral-sync-public").add(node) {}

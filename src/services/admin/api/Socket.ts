@@ -68,7 +68,7 @@ const isSame = (path: string, other: string): boolean => {
   return a !== undefined && a.dev === b?.dev && a.ino === b.ino
 }
 
-/** Whether someone listens there. */
+/** Whether a process listens there. */
 export const answers = (path: string): Effect.Effect<boolean> =>
   Effect.callback<boolean>((resume) => {
     const socket = connect({ path })

@@ -1,6 +1,6 @@
 /**
- * Looks at the certificates that a node shows and trusts, as its start does: files, chain, key, dates, and who can read the
- * key. None is made.
+ * Looks at the certificates that a node shows and trusts, as its start does: files, chain, key, dates, and which users
+ * can read the key. None is made.
  */
 import { Clock, Effect, FileSystem, Option } from "effect"
 import { join } from "node:path"

@@ -36,7 +36,7 @@ export interface Options {
   readonly settings: Settings
   readonly running: Option.Option<NodeStatus>
   readonly seen: ReadonlyArray<Seen>
-  /** Who dials; nobody when there is no passphrase. */
+  /** The identity to dial with; none without a passphrase. */
   readonly self: Option.Option<PeerProbe.Self>
 }
 
@@ -91,7 +91,7 @@ const terms = (tls: PeerStatus["tls"], protocol: PeerStatus["protocol"], offset:
     ...(offset === null ? [] : [`its clock ${ClockOffset.signed(offset)}`])
   ].join(", ")
 
-/** Whom the running node does not show, or everybody when there is none. */
+/** The peers that the running node does not show, or all peers if no node is running. */
 const targetsOf = ({ settings, seen }: Options, rows: ReadonlyArray<PeerStatus>): ReadonlyArray<Target> => {
   const known = new Set(rows.flatMap(({ node_id, address, port }) => [node_id, formatAddress({ host: address, port })]))
   const discovered = seen

@@ -15,7 +15,7 @@ import { commandLine } from "../../node/Invocation.ts"
 /** How long a running node may take to say how it is. */
 const answerWithin = "3 seconds"
 
-/** The node as it says that it is, if it runs, and whether anybody may be writing to the database. */
+/** The node as it says that it is, if it runs, and whether another process may be writing to the database. */
 export const node = Effect.fnUntraced(function* (home: string) {
   const check = "node"
   const fs = yield* FileSystem.FileSystem

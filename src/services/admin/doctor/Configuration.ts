@@ -10,7 +10,7 @@ import { failed, type Finding, ok, skipped, warning } from "./Finding.ts"
 /** The settings, if they are valid. `environment` holds the names of all variables. */
 export const settings = Effect.fnUntraced(function* (overrides: Config.Overrides, environment: ReadonlyArray<string>) {
   const loaded = yield* Effect.result(Config.load(overrides))
-  const misspelt = Config.strangers(environment).map((name) =>
+  const unknown = Config.unknownVariables(environment).map((name) =>
     warning("configuration", `unknown variable ${name}`, "check the spelling, or unset it", {
       variable: name
     })
@@ -19,10 +19,10 @@ export const settings = Effect.fnUntraced(function* (overrides: Config.Overrides
     const problems = loaded.failure.problems.map(({ variable, problem }) =>
       failed("configuration", `${variable}: ${problem}`, `correct ${variable}, or leave it out`, { variable })
     )
-    return { findings: [...problems, ...misspelt], settings: Option.none<Config.Settings>() }
+    return { findings: [...problems, ...unknown], settings: Option.none<Config.Settings>() }
   }
   const { success: settings } = loaded
-  return { findings: [ok("configuration", "valid", shown(settings)), ...misspelt], settings: Option.some(settings) }
+  return { findings: [ok("configuration", "valid", shown(settings)), ...unknown], settings: Option.some(settings) }
 })
 
 const shown = ({ host, port, mdns, tls, legacy, peers }: Config.Settings): Finding["facts"] => ({

@@ -3,7 +3,8 @@
  * wrong and what to do.
  *
  * - **It changes nothing.** No directory, identity, passphrase or certificate is made by looking, and no row is written.
- * - **It disturbs nobody.** A running node is asked; what it has not tried is dialled in a way that no node takes for a peer.
+ * - **It disturbs no node.** A running node is asked. Peers that it has not tried are dialled by a probe, which they do
+ *   not count as a peer.
  * - **It ends.** Each check has a time limit, and a check that fails to look is itself a finding.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
@@ -154,7 +155,7 @@ const examine = Effect.fn("Doctor.examine")(function* (
   return all
 })
 
-/** A replica that is not there yet has no id: then anyone's will do. */
+/** Before the first start the replica has no id: any id will do. */
 const selfOf = (nodeId: NodeId | undefined, passphrase: Redacted.Redacted<string>) => ({
   nodeId: nodeId ?? NodeId.make(randomBytes(8).toString("hex")),
   passphrase,

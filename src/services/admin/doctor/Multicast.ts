@@ -1,5 +1,5 @@
 /**
- * Looks at mDNS: on each link it asks who is there, hears its own question (or does not), and waits for answers. It
+ * Checks mDNS: on each link it asks for nodes, receives its own question (or does not), and waits for answers. It
  * announces nothing.
  */
 import { Clock, Effect, Random, Result, type Scope } from "effect"
@@ -25,7 +25,7 @@ export interface Seen {
 /** How long answers are waited for, and how often we look whether something is to be asked. */
 const patience = { all: 2_500, turn: 50 } as const
 
-/** `self` is this node, which is not counted as somebody else. */
+/** `self` is this node, which does not count as another node. */
 export const examine = Effect.fnUntraced(function* (settings: Settings, network: Network, self: NodeId | undefined) {
   if (!settings.mdns) {
     const findings = [skipped("multicast", "mDNS is switched off (FERAL_SYNC_MDNS)")]
@@ -45,12 +45,12 @@ export const examine = Effect.fnUntraced(function* (settings: Settings, network:
           `${others.length === 1 ? "1 other node answers" : `${others.length} other nodes answer`}: ${names}`,
           facts
         )
-      : nobody(isSelfSeen, facts)
+      : noneFound(isSelfSeen, facts)
   return { findings: [...findings, found], seen: others }
 })
 
-/** Whether there are other nodes, nobody here can know: alone or cut off, it looks the same. */
-const nobody = (isSelfSeen: boolean, facts: Finding["facts"]): Finding => {
+/** No answer: whether this node is alone or cut off cannot be told apart. */
+const noneFound = (isSelfSeen: boolean, facts: Finding["facts"]): Finding => {
   const { _tag, problem, nextStep } = new PeersNotDiscovered()
   return warning("discovery", isSelfSeen ? `${problem}; this node does` : problem, nextStep, {
     ...facts,
@@ -68,7 +68,7 @@ const listen = Effect.fnUntraced(function* (
   Scope.Scope
 > {
   // Nobody's name, so that every node of the network answers, this one too.
-  const stranger = selfOf(NodeId.make(randomBytes(8).toString("hex")), 1)
+  const randomSelf = selfOf(NodeId.make(randomBytes(8).toString("hex")), 1)
   const random = yield* Random.next
   // Each question bears a number of ours, by which it is known when it comes back.
   const first = yield* Random.nextIntBetween(1, 0xf000)
@@ -77,7 +77,7 @@ const listen = Effect.fnUntraced(function* (
   const broken = new Map<string, string>()
   const begun = yield* Clock.currentTimeMillis
   let now = begun
-  let browser = Browser.withLinks(Browser.initial(stranger), links, now, random)
+  let browser = Browser.withLinks(Browser.initial(randomSelf), links, now, random)
 
   for (const [index, link] of links.entries()) {
     const opened = yield* Effect.result(

@@ -21,14 +21,14 @@ import { dial } from "../../peers/Dial.ts"
 import type { Machine } from "../../peers/SessionRunner.ts"
 import { type Connection, Transport } from "../../transport/Transport.ts"
 
-/** Who dials. */
+/** The node that dials. */
 export interface Self {
   readonly nodeId: NodeId
   readonly passphrase: Redacted.Redacted<string>
   readonly key: Redacted.Redacted<Uint8Array>
 }
 
-/** Who answered. */
+/** The node that answered. */
 export interface Met {
   readonly nodeId: NodeId | undefined
   readonly protocol: 1 | 2

@@ -68,7 +68,7 @@ const pem = async (x509: Library, certificate: { toString(format: "pem"): string
   } satisfies Made
 }
 
-/** A certificate that nobody vouches for. */
+/** A self-signed certificate. */
 export const selfSigned = (subject: Subject) =>
   signedByItself(subject, async (x509) => [
     new x509.BasicConstraintsExtension(false, undefined, true),

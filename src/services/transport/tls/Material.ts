@@ -1,7 +1,7 @@
 /**
  * Keys and certificates: read and checked, or made.
  *
- * Material that is returned can be used: every file was read, every PEM block was parsed, nobody else can read the key, it
+ * Material that is returned can be used: every file was read, every PEM block was parsed, no other user can read the key, it
  * fits its certificate, and that leads to the CA by certificates that are valid now. Everything else is a
  * `TlsMaterialInvalid` that names the file and the next step.
  */
@@ -27,7 +27,7 @@ export interface Material extends Endpoint.Credentials {
   /** Subject and issuer of our certificate, and the subjects of the authorities, for messages. */
   readonly own: string
   readonly authorities: string
-  /** Of each certificate from ours to the CA; none in mode `auto`, where nobody looks at dates. */
+  /** Of each certificate from ours to the CA; none in mode `auto`, where dates are not checked. */
   readonly lifetimes: ReadonlyArray<Lifetime>
   /** What says which certificates are revoked. */
   readonly revocations: ReadonlyArray<Revocation.Revocations>
@@ -117,7 +117,7 @@ const fromFiles = Effect.fnUntraced(function* (files: TlsFiles) {
 
 type Link = Verdict.Link
 
-/** From our certificate to the one that nobody else signed, or as far as the others lead: each signed by the next. */
+/** From our certificate to a self-signed one, or as far as the chain goes: each is signed by the next. */
 const pathOf = (leaf: Link, others: ReadonlyArray<Link>, now: number): readonly [Link, ...Array<Link>] => {
   const isOver = ({ certificate }: Link) => Number(timing(certificate, now) !== undefined)
   // Of several that signed it, one that is valid now and lasts longest.

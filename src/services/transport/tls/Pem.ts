@@ -38,7 +38,7 @@ export interface Exposure {
   readonly isOurs: boolean
 }
 
-/** Whether others can read a private key, and who can mend that. */
+/** Whether other users can read a private key, and which user can correct that. */
 export const exposure = Effect.fnUntraced(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
   const { mode, uid } = yield* fs.stat(file).pipe(Effect.mapError(unusable(file)))

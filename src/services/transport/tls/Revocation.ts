@@ -39,7 +39,7 @@ export const read = Effect.fn("Revocation.read")(function* (file: string, author
   )
 })
 
-/** Every list in the text of a file, whoever signed it. */
+/** Every list in the text of a file, with any signer. */
 export const readUnsigned = (file: string, text: string) =>
   Effect.forEach(Pem.revocationLists(text), (block) =>
     Certificate.readList(block).pipe(

@@ -1,9 +1,9 @@
 /**
- * TLS for connections between nodes: who is trusted, and how a channel is set up at each end.
+ * TLS for connections between nodes: which certificates are trusted, and how a channel is set up at each end.
  *
  * Mode `ca`: TLS 1.2 or later; the chain of the other side must lead to the configured CA and to no other. Names are not
  * compared with addresses: membership of the CA is the test. Mode `auto`: TLS 1.3 with a self-signed certificate that nobody
- * verifies; who is there is proved by the passphrase, and that proof is bound to the channel by its exporter value.
+ * verifies; the peer is authenticated by the passphrase, and that proof is bound to the channel by its exporter value.
  *
  * The files of mode `ca` are read again when they change: new channels take the new ones, and those that are open go on.
  *
@@ -53,8 +53,8 @@ export class Tls extends Context.Service<
     /** When the first certificate ends that our membership of the CA rests on, in ms; none in mode `auto`. */
     readonly expiresAt: Effect.Effect<number | undefined>
     /**
-     * Takes the server's part on a connection that came in; the caller owns `socket`. Whoever hangs up or sends what is no
-     * TLS is a failure of reason `protocol`.
+     * Takes the server's part on a connection that came in; the caller owns `socket`. A client that hangs up or sends
+     * what is no TLS is a failure of reason `protocol`.
      */
     accept(socket: Socket, remote: Address): Effect.Effect<Channel, TlsHandshakeFailed>
     /**
