@@ -140,9 +140,9 @@ const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
       ])
     )
   if (!readOnly) yield* Effect.provide(Home.prepare(home), NodeFileSystem.layer)
-  // A list that cannot be read keeps nobody from looking: without it, more nodes count.
+  // A list that cannot be read must not stop a command: without it, more nodes count.
   const removedIn = (home: string) => Effect.orElseSucceed(Removed.read(home), () => new Set<never>())
-  // A variable that is wrong keeps nobody from writing.
+  // A wrong variable must not stop a write.
   const limits = yield* Config.load().pipe(
     Effect.map((settings) => ({ maxAheadMs: settings.maxClockDriftMs, quota: Config.quotaOf(settings) })),
     Effect.orElseSucceed(() => ({}))

@@ -25,7 +25,7 @@ const change = Effect.fnUntraced(function* (
   const id = text.trim()
   const Removed = yield* Effect.promise(() => import("../services/peers/Removed.ts"))
   const removed = new Set(yield* Removed.read(home))
-  // A slip that removes nobody would look like a success.
+  // A misspelt id that removes no node would look like a success.
   if (!Schema.is(NodeId)(id) || !(isKnown || removed.has(id))) {
     return yield* new WrongUsage({
       message: `no known node has the id ${oneLine(text)}: see ${commandLine("peers", home)}`

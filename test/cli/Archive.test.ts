@@ -93,10 +93,10 @@ describe("import", () => {
     const table = [
       { text: [header, ...operations, end], code: 0, complete: true, said: /^$/ },
       { text: [header, ...operations.toReversed(), end], code: 0, complete: true, said: /^$/ },
-      { text: [header, ...operations], code: 1, complete: false, said: /incomplete: 4 of 4 rows/ },
-      { text: [header, ...operations.slice(0, 2)], code: 1, complete: false, said: /incomplete: 2 of 4 rows/ },
-      { text: [header, ...operations.slice(1), end], code: 1, complete: false, said: /incomplete: 3 of 4 rows/ },
-      { text: [header], code: 1, complete: false, said: /incomplete: 0 of 4 rows/ },
+      { text: [header, ...operations], code: 1, complete: false, said: /incomplete \(4 of 4 rows/ },
+      { text: [header, ...operations.slice(0, 2)], code: 1, complete: false, said: /incomplete \(2 of 4 rows/ },
+      { text: [header, ...operations.slice(1), end], code: 1, complete: false, said: /incomplete \(3 of 4 rows/ },
+      { text: [header], code: 1, complete: false, said: /incomplete \(0 of 4 rows/ },
       { text: [header, ...operations, operations[0], end], code: 1, complete: false, said: /changed/ },
       { text: [old, ...operations], code: 0, complete: null, said: /^$/ }
     ]

@@ -151,10 +151,10 @@ describe("a start that fails leaves nothing behind", () => {
       /this machine does not have the address\); set FERAL_SYNC_HOST to an address of this/
     ],
     [["--host", "999.1.1.1"], 2, /is not an IPv4 address/],
-    [["--tls-cert", "/none", "--tls-key", "/none", "--tls-ca", "/none"], 2, /there is no such file/],
+    [["--tls-cert", "/none", "--tls-key", "/none", "--tls-ca", "/none"], 2, /the file does not exist/],
     [["--peers", "a;b"], 2, /has a semicolon: separate peers with commas; write a:9090,b:9090/],
     [["--port", "x"], 2, /is not a port/],
-    [["--passphrase-file", "/none"], 2, /there is no such file/]
+    [["--passphrase-file", "/none"], 2, /the file does not exist/]
   ]
   for (const [args, code, says] of ways) {
     it(args.join(" "), async () => {

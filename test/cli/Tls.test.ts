@@ -208,7 +208,7 @@ describe.skipIf(needs("openssl"))("tls", { timeout: 60_000 }, () => {
     )
     assert.match(await issue("--ca", made.ca, "--ca-key", made.key), /peer-key\.pem: the key does not belong to/)
     chmodSync(made.ca_key ?? "", 0o644)
-    assert.match(await issue("--ca", directory), /ca-key\.pem: others can read .* chmod 600/)
+    assert.match(await issue("--ca", directory), /ca-key\.pem: other users can read .* chmod 600/)
     assert.match(await refused("issue"), /--name/)
     assert.match(await refused("init", "--out", join(home, "never"), "--name", "two words"), /host name or an IP/)
     assert.match(await refused("init", "--days", "0"), /days/)

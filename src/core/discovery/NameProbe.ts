@@ -54,7 +54,7 @@ export const contest = (claim: NameClaim, now: number, random: number): NameClai
     case "Held":
       return begin(now, random)
     case "Probing":
-      // Before the first probe nobody has heard of us. Whoever has the names answers it, and knows that we are there.
+      // Before the first probe we are unknown. An owner of the names answers it, and then knows that we are there.
       return claim.sent === 0 ? claim : { _tag: "Lost", at: now + times.lost }
     case "Lost":
       return claim

@@ -132,7 +132,7 @@ const peerOf = (found: ReadonlyArray<NonNullable<Entry["found"]>>): Peer | undef
   if (found.length === 0) return undefined
   const addresses = found
     .flatMap(({ addresses }) => addresses)
-    // Where a node announces itself, it is; what else is named could be anybody's.
+    // A node is at the host that announces it; the other addresses could belong to other nodes.
     .sort(
       (a, b) => Number(b.isNear) - Number(a.isNear) || a.rank - b.rank || byCodePoint(a.host, b.host) || a.port - b.port
     )

@@ -420,7 +420,7 @@ const end = (roster: Roster, event: Extract<Event, { _tag: "Ended" }>): readonly
     const candidate = candidateOf(before, touchedKey)
     if (candidate === undefined) return before
     const idle = candidate.key === key ? { ...candidate, dialling: false } : candidate
-    // What happens at one address before anything is proved there keeps nobody from the others.
+    // A failure at one address before any proof does not delay the other addresses.
     const after = isUnproved
       ? { failures: idle.failures + 1 }
       : afterEnd(before.options.interval, idle, ending, wasGood, random, now)

@@ -2,8 +2,8 @@
  * A replica as lines of text, out and in: for `export` and `import`.
  *
  * Out go the winning operations of all rows, tombstones too, in the order of rows: each row once, as it is when its page is
- * read. In goes whatever anybody wrote, through the merge that operations of peers go through. An import claims nothing: the
- * vector clock stays, for a file may lack what came before, and peers are still asked for all of it.
+ * read. An import reads any operations, through the merge for operations of peers. Importing does not advance
+ * the vector clock: a file may be incomplete, so the node still fetches that history from its peers.
  */
 import { Clock, Effect, HashMap, Result, Schema } from "effect"
 import * as ExportFormat from "../../core/replica/ExportFormat.ts"

@@ -78,7 +78,7 @@ export const run = Effect.fnUntraced(function* (
   // A packet that does not fit is dropped, as the network drops them: whatever matters is said again. `undefined` is a
   // call to look at the sockets, which each turn of the loop does anyway.
   const inbox = yield* Queue.dropping<Input | undefined>(queuedPackets)
-  // When nobody takes the sightings, nothing more is looked at until somebody does.
+  // While the consumer does not take sightings, no more packets are read.
   const sightings = yield* Queue.bounded<Sighting, Cause.Done>(queuedSightings)
   const opened = new Map<string, Open>()
   /** What broke since the last look, and why. */

@@ -200,7 +200,7 @@ export const parse = ({
     })
   }
   const crl = given("FERAL_SYNC_TLS_CRL")
-  // Without a certificate, whoever is revoked would simply come without one.
+  // Otherwise a revoked device could connect without a certificate.
   if (crl !== undefined && !(hasTlsFiles && requireClientCert)) {
     problems.push({
       variable: crl.name,

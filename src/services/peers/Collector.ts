@@ -1,8 +1,8 @@
 /**
  * Collects tombstones from time to time, where that is configured (`core/replica/Cut.ts`).
  *
- * A node that was not seen for too long does not count. So that nobody is taken for such a one because this node itself was off, or because
- * its clock was set, all others get a while to be seen first.
+ * A node that was not seen for too long does not count. So that no node is taken for such a one because this node
+ * itself was off, or because its clock was set, all others get a while to be seen first.
  */
 import { Effect } from "effect"
 import type { NodeId } from "../../core/replica/NodeId.ts"

@@ -221,7 +221,7 @@ export const make = Effect.fnUntraced(function* (
             link,
             peer,
             { instance, age },
-            // The port from which somebody dials says nothing.
+            // The source port of a client means nothing.
             key_ === undefined ? connection.remote.host : formatAddress(connection.remote),
             Effect.map(monotonic, (passed) => PeerTable.alive(table, peer, passed))
           ),

@@ -1,8 +1,9 @@
 /**
  * Nodes that were removed: they are not met any more under their id, and not shown.
  *
- * The list is a file, one id a line, that `peers remove` writes. A running node looks at it every two seconds. Whoever knows the
- * passphrase can come back under another id: what locks a device out is another passphrase, or a revoked certificate.
+ * The list is a file, one id a line, that `peers remove` writes. A running node looks at it every two seconds. A device
+ * that knows the passphrase can come back under another id: what locks a device out is another passphrase, or a revoked
+ * certificate.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, FileSystem, Layer, Option, Ref, Schema } from "effect"

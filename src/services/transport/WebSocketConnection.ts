@@ -49,7 +49,7 @@ export const make = Effect.fnUntraced(function* (
   let over: PeerClosed | undefined
 
   const deliver = (item: Incoming) => {
-    // After our own close nobody wants to know; reading goes on only to see the answer.
+    // After our own close no frame matters; reading goes on only to see the answer.
     if (closing) return
     if (overflow.length === 0 && !overflowed.isOpen() && Queue.offerUnsafe(incoming, item)) return
     // Where frames wait, there is life.
@@ -98,7 +98,7 @@ export const make = Effect.fnUntraced(function* (
   )
   yield* overflowed.await.pipe(Effect.andThen(drain), Effect.forever, Effect.forkScoped)
 
-  // Whoever has said nothing yet is listened to for the length of a greeting. Nothing is read after that.
+  // A peer that has sent nothing yet may send one hello. Nothing is read after that.
   let waited: number | undefined = 0
   const measure = (chunk: Buffer) => {
     if (waited === undefined) return

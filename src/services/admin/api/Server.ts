@@ -24,7 +24,7 @@ export const local = Effect.fn("Server.local")(
     if (yield* Socket.answers(path)) {
       return yield* new StoreUnavailable({ reason: "locked", detail: `a node already listens on ${socket}` })
     }
-    // Nobody answers: a node that died has left it.
+    // No answer: the socket was left by a node that died.
     const remove = fs.remove(socket, { force: true })
     yield* remove
     yield* Effect.addFinalizer(() => Effect.ignore(remove))

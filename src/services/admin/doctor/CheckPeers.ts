@@ -1,8 +1,8 @@
 /**
  * Looks at each peer: whether it can be reached, its TLS, its passphrase, the wire that it speaks, its clock.
  *
- * What a running node knows, it is asked: it dials its peers itself, with the settings that it was started with. Whoever it
- * has not tried is dialled here, once, in a way that takes no connection's place (`doctor/Probe.ts`).
+ * A running node is asked about its peers: it dials its peers itself, with the settings that it was started with. A
+ * peer that it has not tried is dialled here, once, in a way that takes no connection's place (`doctor/Probe.ts`).
  */
 import { Clock, Effect, FileSystem, Layer, Option, Result } from "effect"
 import { lookup } from "node:dns/promises"

@@ -67,7 +67,7 @@ const listen = Effect.fnUntraced(function* (
   never,
   Scope.Scope
 > {
-  // Nobody's name, so that every node of the network answers, this one too.
+  // A random name, so that every node of the network answers, this one too.
   const randomSelf = selfOf(NodeId.make(randomBytes(8).toString("hex")), 1)
   const random = yield* Random.next
   // Each question bears a number of ours, by which it is known when it comes back.

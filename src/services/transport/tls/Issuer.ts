@@ -158,7 +158,7 @@ export const revoke = Effect.fn("Issuer.revoke")(function* ({
   const text = yield* Certificate.signedList(authority, {
     revoked,
     from: now,
-    // It stands until the next revocation: nobody at home makes a list every week.
+    // It stays valid until the next revocation: no home user makes a new list every week.
     until: new Date(Date.parse(authority.certificate.validTo))
   }).pipe(Effect.catch(({ kind }) => unsuited(caKey, kind)))
   yield* write(crl, text)

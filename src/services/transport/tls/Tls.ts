@@ -1,9 +1,10 @@
 /**
  * TLS for connections between nodes: which certificates are trusted, and how a channel is set up at each end.
  *
- * Mode `ca`: TLS 1.2 or later; the chain of the other side must lead to the configured CA and to no other. Names are not
- * compared with addresses: membership of the CA is the test. Mode `auto`: TLS 1.3 with a self-signed certificate that nobody
- * verifies; the peer is authenticated by the passphrase, and that proof is bound to the channel by its exporter value.
+ * Mode `ca`: TLS 1.2 or later; the chain of the other side must lead to the configured CA and to no other. Names are
+ * not compared with addresses: membership of the CA is the test. Mode `auto`: TLS 1.3 with a self-signed certificate
+ * that neither side verifies; the peer is authenticated by the passphrase, and that proof is bound to the channel by
+ * its exporter value.
  *
  * The files of mode `ca` are read again when they change: new channels take the new ones, and those that are open go on.
  *

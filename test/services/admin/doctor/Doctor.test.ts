@@ -90,7 +90,7 @@ describe("doctor: database", () => {
       const before = yield* Effect.promise(() => readdir(home))
       const { of } = yield* examine(home)
       assert.strictEqual(of("database").status, "ok")
-      assert.match(String(of("database").message), /^sound/)
+      assert.match(String(of("database").message), /^intact/)
       assert.deepStrictEqual(yield* Effect.promise(() => readdir(home)), before)
     })
   )
@@ -107,7 +107,7 @@ describe("doctor: database", () => {
       const [finding] = (yield* CheckReplica.database(home, true, undefined).pipe(Effect.provide(NodeFileSystem.layer)))
         .findings
       assert.strictEqual(finding?.facts["bytes"], file.size + log.size)
-      assert.match(finding?.message ?? "", /^sound, [2-9] MiB$/)
+      assert.match(finding?.message ?? "", /^intact, [2-9] MiB$/)
     }).pipe(Effect.provide(Clock.layer))
   )
 
@@ -138,7 +138,7 @@ describe("doctor: database", () => {
       const sqlite = new DatabaseSync(database(home))
       sqlite.exec("PRAGMA user_version = 99")
       sqlite.close()
-      says((yield* examine(home)).of("database"), "failed", /made by a newer feral-sync/, /^upgrade this/)
+      says((yield* examine(home)).of("database"), "failed", /is from a newer feral-sync/, /^upgrade this/)
     })
   )
 
@@ -181,7 +181,7 @@ describe("doctor: data directory and ports", () => {
       const file = join(home, "passphrase")
       yield* Effect.promise(() => writeFile(file, "very secret indeed\n", { mode: 0o644 }))
       const { all, of } = yield* examine(home)
-      says(of("passphrase"), "warning", /others can read/, /^chmod 600 /)
+      says(of("passphrase"), "warning", /other users can read/, /^chmod 600 /)
       assert.strictEqual((yield* Effect.promise(() => stat(file))).mode & 0o777, 0o644)
       assert.notInclude(JSON.stringify(all), "very secret indeed")
       yield* Effect.promise(() => chmod(file, 0o600))
@@ -241,9 +241,9 @@ describe("doctor: certificates", () => {
         /does not belong to the certificate/,
         /use the key of that certificate/
       )
-      says(yield* certificates(env({ ...a, cert: "/nowhere.pem" })), "failed", /there is no such file/, /^.+$/)
+      says(yield* certificates(env({ ...a, cert: "/nowhere.pem" })), "failed", /the file does not exist/, /^.+$/)
       yield* Effect.promise(() => chmod(a.key, 0o644))
-      says(yield* certificates(env(a)), "failed", /others can read the private key/, /^chmod 600/)
+      says(yield* certificates(env(a)), "failed", /other users can read the private key/, /^chmod 600/)
     })
   )
 
