@@ -18,16 +18,16 @@ const large = "1 row is larger than laptop accepts: notes 01a2, 3.0 MB; raise FE
 const verdicts: ReadonlyArray<
   readonly [string, ReadonlyArray<Compared["result"]>, string | undefined, number, RegExp, RegExp]
 > = [
-  ["equal", ["equal"], undefined, 0, /✓ peer0 holds the same/, /^$/],
+  ["equal", ["equal"], undefined, 0, /✓ peer0 has the same rows/, /^$/],
   ["repaired", ["equal", "repaired"], undefined, 0, /! peer1 had different rows: repaired/, /^$/],
-  ["an existing FERAL node", ["not comparable"], undefined, 0, /- peer0 knows no comparison/, /^$/],
+  ["an existing FERAL node", ["not comparable"], undefined, 0, /- peer0 does not support comparing/, /^$/],
   ["operations under way", ["behind"], undefined, 0, /- peer0 could not be compared/, /^$/],
   [
     "other rows",
     ["equal", "differs"],
     undefined,
     1,
-    /✗ peer1 holds other rows/,
+    /✗ peer1 has different rows/,
     /still differ: run ".* verify" on that node/
   ],
   [

@@ -55,7 +55,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("the st
           [{ key: missing }, missing, /does not exist: check/],
           [{ ca: missing }, missing, /does not exist: check/],
           [{ cert: shelf.directory }, shelf.directory, /this is a directory: give/],
-          [{ key: "/dev/zero" }, "/dev/zero", /no regular file: give/],
+          [{ key: "/dev/zero" }, "/dev/zero", /not a regular file: give/],
           [{ ca: huge }, huge, /too large for a PEM file: check/],
           [{ cert: text }, text, /no PEM certificate in this file: give/],
           [{ ca: text }, text, /no PEM certificate in this file: give/],
@@ -94,7 +94,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("the st
   )
 
   it.effect(
-    ...live("stops with a key that others can read, when it is for this user to change that", (shelf) =>
+    ...live("stops with a key that other users can read, when it is for this user to change that", (shelf) =>
       Effect.gen(function* () {
         const key = join(shelf.directory, "open-key.pem")
         for (const mode of [0o640, 0o604, 0o620]) {
@@ -102,7 +102,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("the st
           yield* refused(
             load(shelf.directory, ca({ ...shelf.a, key })),
             key,
-            /others can read .*: chmod 600 .*open-key/
+            /other users can read .*: chmod 600 .*open-key/
           )
         }
         yield* copied(shelf.a.key, key, 0o400)
@@ -117,7 +117,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("the st
   )
 
   it.effect.skipIf(needs("root"))(
-    ...live("warns of a key that others can read, on a file system that is read-only", (shelf) =>
+    ...live("warns of a key that other users can read, on a file system that is read-only", (shelf) =>
       Effect.gen(function* () {
         const mount = yield* Effect.acquireRelease(
           Effect.promise(async () => {
@@ -142,7 +142,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("the st
             Effect.provide(Logger.layer([logger])),
             Effect.provideService(References.MinimumLogLevel, "Warn")
           )
-          assert.match(logged.join(), /others can read the private key \(mode 0\d{3}\) on a read-only file system/)
+          assert.match(logged.join(), /other users can read the private key \(mode 0\d{3}\) on a read-only file system/)
           yield* joined(files, ca(shelf.a))
           const [finding] = yield* CertificatesCheck.examine(settings(shelf.directory, files)).pipe(
             Effect.provide(NodeFileSystem.layer)
