@@ -187,7 +187,7 @@ describe.skipIf(needs("openssl"))("tls", { timeout: 60_000 }, () => {
       /peer-cert\.pem, .*--force/
     )
     renameSync(made.cert, `${made.cert}.away`)
-    assert.match(await refused("init", "--out", directory), /ca-cert\.pem, ca-key\.pem, peer-key\.pem are there/)
+    assert.match(await refused("init", "--out", directory), /ca-cert\.pem, ca-key\.pem, peer-key\.pem already exist/)
     renameSync(`${made.cert}.away`, made.cert)
     assert.deepStrictEqual(contents(), before)
 

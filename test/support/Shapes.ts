@@ -148,7 +148,7 @@ export const make = Effect.gen(function* () {
       "an intermediate for servers only",
       "ofservercachain.pem",
       {},
-      /CN=serverca.* is for serverAuth only .*: make/
+      /CN=serverca.* is for serverAuth only .*: create/
     ),
     shape("too many intermediates", "toodeepchain.pem", { ca: "shallow.pem" }, /allows 0 CAs below it, .*: sign with/),
     shape("another CA in the same file", "good.pem", { ca: "bundle.pem" }),
