@@ -56,7 +56,7 @@ describe("a log of writes", () => {
     await node.stop("SIGKILL")
     copyFileSync(copy, database(node))
     await node.start()
-    assert.include(node.log, "a log beside the database belonged to another one")
+    assert.include(node.log, "moved away a write-ahead log")
     assert.isNotEmpty(setAside(node))
     assert.deepStrictEqual(await contents(node), ["early"])
     assert.isTrue((await node.cli<{ ok: boolean }>("verify")).ok)
@@ -78,7 +78,7 @@ describe("restore", () => {
     writeFileSync(bad, readFileSync(backup).fill(0, 5 * 4096, 10 * 4096))
     const before = readFileSync(database(node))
     const damaged = await refusal(node, "restore", bad)
-    assert.match(damaged.message, /damaged.*use another backup; the database that is there was not changed/)
+    assert.match(damaged.message, /damaged.*use another backup; the current database was not changed/)
     assert.deepStrictEqual(readFileSync(database(node)), before)
 
     writeFileSync(database(node), before.fill(0, 0, 5 * 4096))

@@ -266,7 +266,7 @@ describe.skipIf(needs("openssl"))("doctor", () => {
     const { of } = await doctor(forgetful.home, unset)
     assert.match(of("passphrase").message, /FERAL_SYNC_PASSPHRASE is not set: this node uses the one that it created/)
     assert.notInclude(JSON.stringify(of("passphrase")), readFileSync(join(forgetful.home, "passphrase"), "utf8").trim())
-    failure(of("peer"), /passphrase mismatch/, /one where it is not set made its own/)
+    failure(of("peer"), /passphrase mismatch/, /a node where it is not set created its own/)
   })
 
   it.skipIf(needs("websockets", "zeroconf"))("the variable is unset on an existing FERAL node", async () => {
@@ -288,7 +288,7 @@ describe.skipIf(needs("openssl"))("doctor", () => {
     const env = { FERAL_SYNC_PEERS: `127.0.0.1:${peer.port}` }
     failure((await doctor(fresh(), env)).of("peer"), /existing FERAL nodes without TLS/, /FERAL_SYNC_LEGACY=on/)
     const unnamed = (await doctor(fresh(), { ...env, FERAL_SYNC_LEGACY: "on" })).of("peer")
-    failure(unnamed, /existing FERAL nodes and nothing vouches for it/, /plain:\/\/HOST:PORT in FERAL_SYNC_PEERS/)
+    failure(unnamed, /existing FERAL nodes and no certificate from a CA/, /plain:\/\/HOST:PORT in FERAL_SYNC_PEERS/)
     const named = { FERAL_SYNC_LEGACY: "on", FERAL_SYNC_PEERS: `plain://127.0.0.1:${peer.port}` }
     const allowed = (await doctor(fresh(), named)).of("peer")
     assert.deepInclude(allowed, { status: "ok" })
@@ -353,7 +353,7 @@ describe.skipIf(needs("openssl"))("doctor", () => {
     const server = await nodes.make().start()
     const own = (await doctor(server.home, { FERAL_SYNC_PEERS: `localhost:${server.port}` })).of("peer")
     assert.strictEqual(own.status, "warning")
-    assert.match(`${own.message} ${own.next_step}`, /this address is our own .*FERAL_SYNC_PEERS/)
+    assert.match(`${own.message} ${own.next_step}`, /this address belongs to this node .*FERAL_SYNC_PEERS/)
 
     const copy = fresh()
     await server.cli("note", "add", "copied")

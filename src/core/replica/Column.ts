@@ -28,7 +28,7 @@ export interface Columns {
 /** No other program could read half of a surrogate pair. Keys of objects are looked at too. */
 const isText = Schema.makeFilter(
   (value: unknown) =>
-    isWellFormed(value) || "holds half of a surrogate pair: cut text between characters, or use toWellFormed"
+    isWellFormed(value) || "contains half of a surrogate pair: cut text between characters, or use toWellFormed"
 )
 
 const AnyText = Schema.String.check(isText)

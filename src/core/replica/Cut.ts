@@ -13,13 +13,15 @@
  *
  * **Why no deleted row comes back.** Let `t` be a tombstone that a node `a` has dropped, and `r` a row in its slot that loses to `t`.
  *
- * 1. *Whoever has confirmed `t` does not hold `r`.* It agreed to a clock that covers `t` with each node that counts, with equal digests of all rows,
- *    tombstones included. So it held `t`, or a winner over it, and `r` was gone. What it has confirmed it has on its disk, in
- *    order after the rows. A backup from before holds less of both.
- * 2. *Nor does it take `r` later.* Until it has collected `t`, it holds `t` or a winner. From then on it meets nobody who has not confirmed `t`.
+ * 1. *A node that has confirmed `t` does not hold `r`.* It agreed to a clock that covers `t` with each node that
+ *    counts, with equal digests of all rows, tombstones included. So it held `t`, or a winner over it, and `r` was
+ *    gone. What it has confirmed it has on its disk, in order after the rows. A backup from before holds less of both.
+ * 2. *Nor does it take `r` later.* Until it has collected `t`, it holds `t` or a winner. From then on it meets only
+ *    nodes that have confirmed `t`.
  * 3. *A replica that came in fresh* holds no row that is older than `t`. It takes over `confirmed` and `collected`, and as long as it was not
  *    equal to another replica, it confirms no more than all whom it took rows from. So all of them had no `r` to give.
- * 4. *So nobody from whom `a` takes rows has `r`.* The rule refuses all others. A late copy of `t` itself is left out where its slot is empty.
+ * 4. *So no node from which `a` takes rows has `r`.* The rule refuses all others. A late copy of `t` itself is left out
+ *    where its slot is empty.
  *
  * **Nodes that do not count** (removed, or unseen for too long) are remembered: such a node has to have confirmed all that we have, or to
  * come in fresh. Without that, a node whose restored backup claims what it has lost could meet it between the two steps.

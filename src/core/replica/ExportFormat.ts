@@ -2,7 +2,7 @@
  * The lines of an export: a header, then one operation in each line, in its wire form, and a last line that says how many they
  * were and what they add up to: an export that was cut or changed shows. Exports of the first releases have no last line.
  *
- * What is read was written by anybody. `readHeader` and `readOperation` give a value or a reason for every text whatsoever,
+ * The input is untrusted. `readHeader` and `readOperation` return a value or a reason for every text,
  * and `readOperation` gives back every operation that `Operation.toWire` wrote.
  */
 import { Option, Result, Schema } from "effect"
@@ -53,10 +53,10 @@ export const header = (nodeId: NodeId, exportedAt: number, clock: VectorClock.Ve
 export const readHeader = (text: string): Result.Result<Option.Option<number>, string> =>
   Result.flatMap(parse(text, Operation.maxDataDepth), (value) => {
     const read = decodeHeader(value)
-    if (Result.isFailure(read)) return Result.fail("its first line is no header of an export")
+    if (Result.isFailure(read)) return Result.fail("its first line is not the header of an export")
     return read.success.version === version
       ? Result.succeed(Option.fromUndefinedOr(read.success.rows))
-      : Result.fail(`it has version ${read.success.version}, made by a newer feral-sync: upgrade this one`)
+      : Result.fail(`it has version ${read.success.version}, written by a newer feral-sync: upgrade this one`)
   })
 
 /** The operation lines of an export together, whatever their order. */

@@ -25,7 +25,7 @@ export const canonical = (value: unknown, maxDepth: number): Option.Option<Canon
     : Option.none()
 
 /**
- * Reads JSON that somebody else wrote. Fails with a reason for what is no JSON, or is nested more than `maxDepth` deep.
+ * Reads untrusted JSON. Fails with a reason for a text that is not JSON, or is nested more than `maxDepth` deep.
  *
  * The value is what the text says, whatever was parsed before it in this process: `JSON.parse` of V8 13.6 is not that sure.
  * After `{"a":1,"\\":1}` it reads the second key of `{"a":1,"\n":1}` as a backslash, for it compares the key that it expects

@@ -2,7 +2,7 @@
  * Range-based set reconciliation: finds the rows in which two states differ, by comparing digests of ranges.
  *
  * Rows are ordered by their slot: kind, row, twin, by code point. A range is told as the number of its rows and their digest.
- * Who is told a range compares it with the same range of its own state, and answers with smaller ranges where the two
+ * A node that receives a range compares it with the same range of its own state, and answers with smaller ranges where the two
  * differ, until a range is so small that both sides send what they have of it. So few differences among n rows are found
  * in about log n messages; what is equal is never sent.
  *

@@ -17,8 +17,8 @@
  * 3. *Nothing that `m` wrote before and that loses to `t` is still to come.* `m` claimed all its own operations when it agreed, and we
  *    claimed the same: we have had each of them, or a winner over it. The same holds for what `m` had of others. Where no row of an
  *    origin is left, nothing is claimed: its operations have lost to rows that both hold.
- * 4. *So nobody who counts holds an operation that loses to `t` in its slot, nor will.* The rows were the same, the slot of `t` held `t` or
- *    a winner, and what holds a slot only gives way to winners.
+ * 4. *So no node that counts holds an operation that loses to `t` in its slot, nor will.* The rows were the same, the
+ *    slot of `t` held `t` or a winner, and what holds a slot only gives way to winners.
  *
  * **What it does not say.** A node that does not count may hold what loses to `t`: one that was removed, a copy that only a third node
  * has met, a backup that is restored later, an export. One that counts may lose what it had not synced when its power failed. So a

@@ -11,9 +11,9 @@
  * - **To forget costs one question.** A peer that still has rows of a forgotten origin sends them. They lose again, and the
  *   peer gets the winners in the same session: then it has no such row either. So nothing is sent a third time, and two nodes
  *   that are equal send nothing. No operation comes back, because its winner is still there.
- * - **What one session has named counts in that session** (`vouched`): it is told back to the peer that named it, so that both
- *   sides see each other at the same point, and it ends with the session. It is not kept, and not told to anybody else: made-up
- *   origins go nowhere, and no two nodes keep them alive for each other.
+ * - **What one session has named counts in that session** (`vouched`): it is told back to the peer that named it, so
+ *   that both sides see each other at the same point, and it ends with the session. It is not kept, and not passed on
+ *   to other nodes: made-up origins go nowhere, and no two nodes keep them alive for each other.
  *
  * A replica that lets go of rows in any other way than for their winners remembers that (`purges`), and tells all its coverage.
  */

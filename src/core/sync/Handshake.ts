@@ -1,10 +1,10 @@
 /**
  * Mutual proof of the passphrase, without showing it, bound to one channel.
  *
- * The key is derived from the passphrase once for each process. Each side proves that it holds the key with an HMAC over its
- * role, the nonces of both sides, the exporter value of the TLS channel, and the node ids that it knows. A proof is good for
- * one direction of one connection: it can be neither replayed, nor reflected, nor relayed by someone who ends TLS on both
- * sides, for that gives two channels with two exporter values.
+ * The key is derived from the passphrase once for each process. Each side proves that it holds the key with an HMAC
+ * over its role, the nonces of both sides, the exporter value of the TLS channel, and the node ids that it knows. A
+ * proof is good for one direction of one connection: it can be neither replayed, nor reflected, nor relayed by a man in
+ * the middle that ends TLS on both sides, for that gives two channels with two exporter values.
  *
  * Sources: scrypt (RFC 7914), HMAC (RFC 2104), TLS exporters (RFC 8446 section 7.5) as channel binding (RFC 9266).
  */
@@ -70,10 +70,10 @@ const isSame = (expected: string, given: string): boolean => {
 /**
  * Tickets: how a member that was met before is recognised before it has proved itself.
  *
- * A node gives each member a ticket over the connection on which both have proved themselves: an id, and a secret made from it
- * with a key that no other node has. At the next connection the member shows the id and an HMAC over the nonce and the channel,
- * so what is shown is good for one connection. Nothing about a ticket can be computed from the passphrase alone: whoever
- * guesses tickets learns nothing about the passphrase.
+ * A node gives each member a ticket over the connection on which both have proved themselves: an id, and a secret made
+ * from it with a key that no other node has. At the next connection the member shows the id and an HMAC over the nonce
+ * and the channel, so what is shown is good for one connection. Nothing about a ticket can be computed from the
+ * passphrase alone: an attacker that guesses tickets learns nothing about the passphrase.
  */
 export interface TicketChannel {
   /** The nonce of the dialler, base64url. */

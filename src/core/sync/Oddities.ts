@@ -6,7 +6,7 @@
  * All of that was written before its store was opened. So an operation under the own id that is new here
  *
  * - *came back* when its time is not later than the opening, give or take the drift that clocks may have;
- * - is *foreign* when it is later: this node runs since then, and did not write it. Somebody else did.
+ * - is *foreign* when it is later: this node has been running since then, and did not write it. Another node did.
  *
  * A member that writes under the id of another with a time of the past looks like a restore. That is why both are shown.
  */

@@ -58,7 +58,7 @@ export const onData = (
 ): Step | ProtocolViolation => {
   const { inbound, peer, options } = session
   if (data.seq !== inbound.seq) {
-    return new ProtocolViolation({ detail: `frame ${data.seq} came where ${inbound.seq} was due` })
+    return new ProtocolViolation({ detail: `received frame ${data.seq}, expected frame ${inbound.seq}` })
   }
   const isEmpty = data.operations.length + data.malformed.length === 0 && HashMap.isEmpty(data.through)
   const empties = isEmpty ? inbound.empties + 1 : 0
@@ -85,7 +85,7 @@ export const onData = (
   }
   const waiting = [...inbound.waiting, frame]
   if (waiting.length > credit.frames || sizeOf(waiting) > waitingSize) {
-    return new ProtocolViolation({ detail: "it sends more than was acknowledged" })
+    return new ProtocolViolation({ detail: "it sent more than the credit allows" })
   }
   const next: Session = {
     ...learn(before, data.through, now),
@@ -253,7 +253,7 @@ export const warnings = (
   return [{ _tag: "Warn", warning: new ClockDrift({ remote: first.wall, local: now, limit }) }]
 }
 
-/** Somebody makes up origins, or the network has outgrown the protocol. */
+/** A peer makes up origins, or the network has outgrown the protocol. */
 export const tooManyOrigins = new ProtocolViolation({ detail: `more than ${Wire.limits.origins} origins in all` })
 
 /** Splits a frame into what can be taken now and what has to wait. */

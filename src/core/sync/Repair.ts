@@ -2,9 +2,9 @@
  * The repair: when both sides claim the same history and hold different rows, finds those rows and exchanges them, by the
  * range-based reconciliation of `core/replica/Ranges.ts`.
  *
- * It begins when nothing is under way and the digests differ: at the lower node id of the two, or where somebody asks. What it
- * sends are frames of operations like all others, but for their claims: there are none, so no clock moves. Which of two rows
- * stays is decided by the merge, on both sides alike.
+ * It begins when nothing is under way and the digests differ: at the lower node id of the two, or at the side with a
+ * request. What it sends are frames of operations like all others, but for their claims: there are none, so no clock
+ * moves. Which of two rows stays is decided by the merge, on both sides alike.
  *
  * Nothing in it is unbounded, whatever the peer says: ranges in memory, rounds and frames of a dialogue, dialogues about
  * one difference. What cannot be had within these bounds stays a difference, and is shown. Rows are read in small pieces with a

@@ -205,7 +205,7 @@ const tellCut = (session: Session): Step => {
   return [{ ...session, cutTold: local.cut, isDigestDue: true }, [{ _tag: "Send", text, operations: 0 }]]
 }
 
-/** Once a round is complete: names what was left out, to the peer and to whoever operates this node. */
+/** Once a round is complete: reports the rows that were left out, to the peer and to the operator of this node. */
 const tellDeferral = (session: Session): Step => {
   const { outbound, peer, options } = session
   if (outbound.deferral === outbound.deferralTold || !HashMap.isEmpty(outbound.dirty)) return [session, []]
@@ -325,8 +325,8 @@ const beaters = (self: NodeId, wins: Wins, dirty: Outbound["dirty"]): ReadonlySe
 }
 
 /**
- * The peer told what it has: what it has need not be sent. While it goes on to get the operations of a third party from
- * somebody else, what it still lacks of them waits anew.
+ * The peer acknowledged what it has: that need not be sent. While it goes on to get the operations of a third party from
+ * another node, what it still lacks of them waits again.
  */
 export const learn = (session: Session, told: VectorClock.VectorClock, now: number): Session => {
   const { outbound, local, options } = session
@@ -354,7 +354,7 @@ export const withDeferral = (session: Session, deferral: Deferral.Deferral): Ses
     ? session
     : { ...session, outbound: { ...session.outbound, deferral, unclaimed: true } }
 
-/** What a peer has of origins that nobody else knows need not be remembered: it is told by many entries, and bounded. */
+/** What a peer has of origins that no other node knows need not be remembered: it shows in many entries, and is bounded. */
 const withinOrigins = ({ known, local }: Session, clock: VectorClock.VectorClock): VectorClock.VectorClock =>
   HashMap.size(known) + HashMap.size(clock) <= Wire.limits.origins
     ? clock

@@ -166,7 +166,7 @@ const onTick = (session: Session, now: number): Step => {
       : fail(session, "timeout", new PeerTimeout({ waitedFor: "handshake", seconds: times.handshake / 1000 }))
   }
   if (now >= session.heardAt + times.timeout) {
-    return fail(session, "timeout", new PeerTimeout({ waitedFor: "sign of life", seconds: times.timeout / 1000 }))
+    return fail(session, "timeout", new PeerTimeout({ waitedFor: "message", seconds: times.timeout / 1000 }))
   }
   const pinged: Step = now >= pingAt(session) ? ping(session, now) : [session, []]
   const committed = andThen(pinged, (next) => Receive.commit(Receive.compareDigest(next, now), now))
@@ -184,7 +184,7 @@ const onTick = (session: Session, now: number): Step => {
 
 const onFrame = (session: Session, text: string, now: number, newOrigins = Infinity): Step => {
   if (session.phase === "opening" && text.length > Wire.limits.greetingBytes) {
-    return fail(session, "too_large", new ProtocolViolation({ detail: `a greeting of ${text.length} characters` }))
+    return fail(session, "too_large", new ProtocolViolation({ detail: `a hello of ${text.length} characters` }))
   }
   return Result.match(Wire.decode(text), {
     onFailure: (failure) => fail(session, "protocol", failure),
@@ -212,8 +212,7 @@ const onOpening = (session: Session, message: Wire.Message, now: number): Step =
     return fail(session, "protocol", new ProtocolViolation({ detail: `${message.type} before the handshake` }))
   }
   const { nodeId } = message
-  if (nodeId === undefined)
-    return fail(session, "protocol", new ProtocolViolation({ detail: "a greeting without an id" }))
+  if (nodeId === undefined) return fail(session, "protocol", new ProtocolViolation({ detail: "a hello without an id" }))
   const theirRole = options.role === "dialler" ? "server" : "dialler"
   const proved = withKeyOf(session, theirRole, nodeId, message.proof)
   if (proved === undefined) return fail(session, "invalid_passphrase", new PassphraseMismatch({ by: "this node" }))
@@ -231,7 +230,7 @@ const withKeyOf = (session: Session, role: Handshake.Role, nodeId: NodeId, proof
 
 const onProved = (session: Session, nodeId: NodeId, message: Wire.Hello, now: number): Step => {
   const { options } = session
-  // Whoever only looks is answered and not met, so that it takes the place of no other connection, under any id.
+  // A probe is answered and not met, so that it takes the place of no other connection, under any id.
   if (options.role === "server" && message.features.includes(Wire.probe)) {
     return andThen([session, hello({ ...session, peer: nodeId }, "sync_response", now)], (next) =>
       close(next, 1000, "", undefined)
@@ -256,7 +255,7 @@ const onProved = (session: Session, nodeId: NodeId, message: Wire.Hello, now: nu
 const onGreeting = (session: Session, message: Wire.Message, now: number): Step => {
   if (message.type === "sync_error") return refused(session, message)
   if (message.type !== "sync_request") {
-    return fail(session, "protocol", new ProtocolViolation({ detail: `${message.type} before the clocks` }))
+    return fail(session, "protocol", new ProtocolViolation({ detail: `${message.type} before the vector clocks` }))
   }
   return andThen([session, told(session, message)], (next) => onHello(next, message, now))
 }
@@ -318,7 +317,7 @@ const onClock = (session: Session, message: Wire.Hello, now: number): Step => {
 }
 
 const withoutClock = (session: Session): Step =>
-  fail(session, "protocol", new ProtocolViolation({ detail: "neither a clock nor the hash of one" }))
+  fail(session, "protocol", new ProtocolViolation({ detail: "neither a vector clock nor the hash of one" }))
 
 /** Compares the hashes of the clocks. Where they are the same, nothing more has to be said. */
 const onHash = (session: Session, message: Wire.Hello, now: number): Step => {
@@ -326,7 +325,7 @@ const onHash = (session: Session, message: Wire.Hello, now: number): Step => {
   if (phase !== "greeting" || options.revision !== 2) return withoutClock(session)
   const isSame = Handshake.hashOfClock(announced) === message.clockHash
   if (!isSame && options.role === "server") {
-    return fail(session, "protocol", new ProtocolViolation({ detail: "the hash of another clock than ours" }))
+    return fail(session, "protocol", new ProtocolViolation({ detail: "the hash of a vector clock that is not ours" }))
   }
   // A digest belongs to a clock, and that is still to come when it is another one than ours.
   const known = isSame ? announced : VectorClock.empty
@@ -443,7 +442,7 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number, clockHas
 const instanceOf = ({ options, openedAt }: Session, now: number): Wire.Hello["instance"] =>
   options.instance && { id: options.instance.id, age: Math.max(0, Math.round(options.instance.age + now - openedAt)) }
 
-/** Who has only the passphrase before the current one gets no ticket: it may be the one that is to be locked out. */
+/** A node with only the old passphrase gets no ticket: it may be the one that is to be locked out. */
 const ticketFor = ({ options, peer }: Session): string | undefined => {
   if (options.isPrevious === true) return undefined
   const ticket = peer === undefined ? undefined : options.ticket?.(peer)
@@ -524,7 +523,7 @@ const failureOf = (refusal: Wire.Refusal, by: string, self: string): SessionFail
         by
       })
     case "timeout":
-      return new PeerTimeout({ waitedFor: `sign of life from us, says ${by},`, seconds: times.timeout / 1000 })
+      return new PeerTimeout({ waitedFor: `message from this node, says ${by},`, seconds: times.timeout / 1000 })
     case "too_large":
       return new PeerClosed({ code: Wire.closeCodes.too_large, reason: "a frame over its limit" })
     default:

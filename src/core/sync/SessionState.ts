@@ -238,7 +238,7 @@ export interface Task {
 export interface Repair {
   /** Whether the peer takes part. */
   readonly isSpoken: boolean
-  /** Whether somebody waits for a comparison now, whoever's turn it is. */
+  /** Whether a caller waits for a comparison now, whichever side is to begin. */
   readonly isWanted: boolean
   /** Dialogues that we began since the states were equal last, and when we began the last one (ms). */
   readonly attempts: number
@@ -371,7 +371,7 @@ export type Event =
       readonly request: RangeRequest
       readonly page: Option.Option<RangePage>
     }
-  /** Somebody wants the rows compared, now. */
+  /** A caller wants the rows compared now. */
   | { readonly _tag: "Compare"; readonly now: number }
   /** The store changed, by whatever hand. */
   | { readonly _tag: "Changed"; readonly now: number; readonly snapshot: Snapshot }

@@ -11,27 +11,26 @@ export const nextSteps = {
   ClockDrift: "set the clocks of both machines, for example with NTP",
   ClockZone: "one side has the wrong time zone or daylight saving time: check it on both machines",
   ProtocolViolation: "check that both run compatible versions",
-  FrameTooLarge: "raise FERAL_SYNC_MAX_RECV_BYTES there; larger rows are left out from now on",
+  FrameTooLarge: "raise FERAL_SYNC_MAX_RECV_BYTES there; larger rows are no longer sent to it",
   PassphraseUnset: "set FERAL_SYNC_PASSPHRASE there to the same value as here",
   DuplicateNodeId: "stop one of the two and run feral-sync identity new for it",
-  SelfConnection: "it can be taken out of FERAL_SYNC_PEERS",
-  PeerTimeout: "check the network between the two, and that the node there is alive",
-  PeerRemoved: "if that was not meant, run feral-sync peers readmit with its id",
+  SelfConnection: "remove it from FERAL_SYNC_PEERS",
+  PeerTimeout: "check the network between the two nodes, and that the other node is running",
+  PeerRemoved: "to allow it again, run feral-sync peers readmit with its id",
   TooLongAway: "stop this node, run feral-sync rejoin, and start it again",
   ApartTooLong: "stop the nodes of one side, run feral-sync rejoin on them, and start them again",
   TooLongAwayThere: "run feral-sync rejoin on that node",
   CollectedForLegacy: "update it to feral-sync, with an empty data directory",
   TooOldForCut: "update feral-sync on that node",
-  PassphraseMismatch: "make FERAL_SYNC_PASSPHRASE the same on both nodes; one where it is not set made its own",
-  RateLimited: "make FERAL_SYNC_PASSPHRASE the same on all nodes; the connection is then made by itself",
-  AskedToWait: "the node tries again by itself; if this goes on, compare FERAL_SYNC_PASSPHRASE on both nodes",
-  LegacyKeptOut: "set it to tls or on to let them in",
+  PassphraseMismatch: "make FERAL_SYNC_PASSPHRASE the same on both nodes; a node where it is not set created its own",
+  RateLimited: "make FERAL_SYNC_PASSPHRASE the same on all nodes; the node then connects automatically",
+  AskedToWait: "the node tries again automatically; if this continues, compare FERAL_SYNC_PASSPHRASE on both nodes",
+  LegacyKeptOut: "set it to tls or on to accept them",
   LegacyExposed: "give both nodes certificates of one CA, or set FERAL_SYNC_LEGACY=on to allow it",
   LegacyUnnamed: "write plain://HOST:PORT in FERAL_SYNC_PEERS to allow it",
   NoScopeGranted: "grant a scope there, and set FERAL_SYNC_LEGACY_SCOPE here to its name",
-  PeerIdentityRequired:
-    "turn that requirement off there: feral-sync has no peer identity, and cannot join such a network",
-  PeerGrantInvalid: "remove the grant for this node there: feral-sync shows none",
+  PeerIdentityRequired: "turn that requirement off there: feral-sync does not support peer identities",
+  PeerGrantInvalid: "remove the grant for this node there: feral-sync does not support grants",
   PeerRefused: "see the log of that node for the reason",
   Quarantined: "write the row again on the node that it comes from",
   RowsTooLarge: "split these rows into smaller ones",
@@ -41,19 +40,19 @@ export const nextSteps = {
     "check the clock of this machine; if it is right, stop this node and run feral-sync identity new --reissue",
   TimestampReused: "find the copied data directory and run feral-sync identity new for it",
   OwnOperationsForeign:
-    "if a copy of this data directory runs elsewhere, run feral-sync identity new for it; else change the passphrase",
-  OwnOperationsReturned: "this is as it should be after a restore; else look for a copy of this data directory",
+    "if a copy of this data directory runs elsewhere, run feral-sync identity new for it; otherwise change the passphrase",
+  OwnOperationsReturned: "this is normal after a restore; otherwise look for a copy of this data directory",
   OverQuota:
     "upgrade this node if a newer version wrote them, raise FERAL_SYNC_MAX_OPAQUE_BYTES and FERAL_SYNC_MAX_OPAQUE_ORIGIN_BYTES, or remove such rows with feral-sync purge",
   OverQuotaThere: "upgrade that node, raise its quota, or run feral-sync purge there",
   RowsPurgedHere: "run the same feral-sync purge there",
   RowsPurged: "run the same feral-sync purge on this node",
   PeerSlowed:
-    "if it has that much to send, raise FERAL_SYNC_MAX_PEER_RATE_BYTES or FERAL_SYNC_MAX_PEER_BURST_BYTES; else stop that node",
-  OriginsLeftOut: "they are taken bit by bit; if their ids are made up, stop that node and change the passphrase",
+    "if this is expected, raise FERAL_SYNC_MAX_PEER_RATE_BYTES or FERAL_SYNC_MAX_PEER_BURST_BYTES; otherwise stop that node",
+  OriginsLeftOut: "they are accepted gradually; if their ids are made up, stop that node and change the passphrase",
   OriginsFull:
-    "see who wrote with feral-sync origins list, change the passphrase if ids are made up, and remove their rows with feral-sync purge --origin NODE-ID",
-  Diverged: "they are compared and repaired by themselves; feral-sync verify does so now"
+    "see them with feral-sync origins list; if ids are made up, change the passphrase and remove their rows with feral-sync purge --origin NODE-ID",
+  Diverged: "the nodes repair them automatically; run feral-sync verify to do so now"
 } as const
 
 /** What to do about two clocks that are so far apart (ms). */
@@ -109,7 +108,7 @@ export class TimestampReused extends Schema.TaggedError<TimestampReused>()("Time
   count: Schema.Number,
   node: Schema.String
 }) {
-  readonly problem = `${counted(this.count, "operation")} came with a timestamp that another content has (from ${this.node}): two nodes used one id`
+  readonly problem = `${counted(this.count, "operation")} came with a timestamp of another operation (from ${this.node}): two nodes used one id`
   readonly nextStep = nextSteps.TimestampReused
   override readonly message = messageOf(this)
 }
@@ -119,7 +118,7 @@ export class OwnOperationsForeign extends Schema.TaggedError<OwnOperationsForeig
   count: Schema.Number,
   first: Schema.String
 }) {
-  readonly problem = `${counted(this.count, "operation")} came under the id of this node, and it never wrote them (${this.first})`
+  readonly problem = `${counted(this.count, "operation")} came under the id of this node, which never wrote them (${this.first})`
   readonly nextStep = nextSteps.OwnOperationsForeign
   override readonly message = messageOf(this)
 }
@@ -142,7 +141,7 @@ export class OriginsLeftOut extends Schema.TaggedError<OriginsLeftOut>()("Origin
 }) {
   readonly problem = `the peer brings ${this.count} new origins${
     this.origins === undefined || this.origins.length === 0 ? "" : ` (${some(this.origins, this.count)})`
-  } more than are taken at once, and their rows wait`
+  } more than are accepted at once, and their rows wait`
   readonly nextStep = nextSteps.OriginsLeftOut
   override readonly message = messageOf(this)
 }
@@ -158,7 +157,7 @@ export class OriginsFull extends Schema.TaggedError<OriginsFull>()("OriginsFull"
 export class ProtocolViolation extends Schema.TaggedError<ProtocolViolation>()("ProtocolViolation", {
   detail: Schema.String
 }) {
-  readonly problem = `the peer broke the protocol: ${this.detail}`
+  readonly problem = `the peer violated the protocol: ${this.detail}`
   readonly nextStep = nextSteps.ProtocolViolation
   override readonly message = messageOf(this)
 }
@@ -310,7 +309,7 @@ const saidBy = ({ by }: { readonly by?: string }): string => (by === undefined ?
 
 /** We reached ourselves: one of the configured addresses is our own. */
 export class SelfConnection extends Schema.TaggedError<SelfConnection>()("SelfConnection", {}) {
-  readonly problem = "this address is our own"
+  readonly problem = "this address belongs to this node"
   readonly nextStep = nextSteps.SelfConnection
   override readonly message = messageOf(this)
 }
@@ -353,7 +352,7 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
 export class PeerIdentityRequired extends Schema.TaggedError<PeerIdentityRequired>()("PeerIdentityRequired", {
   by: Schema.String
 }) {
-  readonly problem = `${this.by} lets in only nodes with a registered peer identity`
+  readonly problem = `${this.by} accepts only nodes with a registered peer identity`
   readonly nextStep = nextSteps.PeerIdentityRequired
   override readonly message = messageOf(this)
 }
@@ -362,7 +361,7 @@ export class PeerIdentityRequired extends Schema.TaggedError<PeerIdentityRequire
 export class PeerGrantInvalid extends Schema.TaggedError<PeerGrantInvalid>()("PeerGrantInvalid", {
   by: Schema.String
 }) {
-  readonly problem = `${this.by} expects a peer grant that this node does not hold`
+  readonly problem = `${this.by} expects a peer grant that this node does not have`
   readonly nextStep = nextSteps.PeerGrantInvalid
   override readonly message = messageOf(this)
 }

@@ -68,7 +68,7 @@ export interface Takes {
 /** What a side takes that does not tell. */
 export const defaultTakes: Takes = { frame: 8 * 1024 * 1024, operation: 8 * 1024 * 1024 - 1_024 }
 
-/** Who is there and what it has: the first message of each side. A request inside a session restarts the pump. */
+/** The node id and its vector clock: the first message of each side. A request inside a session restarts the pump. */
 export interface Hello {
   readonly type: "sync_request" | "sync_response"
   /** None in a request inside a session. */

@@ -133,7 +133,7 @@ export const start = Effect.fnUntraced(function* <S>(
       yield* room.await.pipe(
         Effect.timeoutOrElse({
           duration: times.timeout,
-          orElse: () => new PeerTimeout({ waitedFor: "sign that it reads", seconds: times.timeout / 1000 })
+          orElse: () => new PeerTimeout({ waitedFor: "progress in reading", seconds: times.timeout / 1000 })
         })
       )
     }

@@ -29,7 +29,7 @@ export const make = Effect.fnUntraced(function* (backend: Backend) {
       Effect.tap(() => Effect.sync(() => news.forEach((one) => saved.set(one.node, one)))),
       Effect.catch((error) => {
         for (const { node } of news) unsaved.add(node)
-        return Effect.logDebug("what peers have acknowledged could not be written: it is tried again", error)
+        return Effect.logDebug("saving what peers have acknowledged failed: retrying", error)
       })
     )
   })

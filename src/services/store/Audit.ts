@@ -64,23 +64,25 @@ export const correct = (
   const wrong: Array<string> = []
   const counts = { ...audit.counts, quarantine: kept.counts.quarantine }
   if (!Digest.equals(audit.digest, kept.digest)) {
-    wrong.push(`the kept digest was ${Digest.toText(kept.digest)}, that of the rows is ${Digest.toText(audit.digest)}`)
+    wrong.push(
+      `the stored digest was ${Digest.toText(kept.digest)}, the digest of the rows is ${Digest.toText(audit.digest)}`
+    )
   }
   if (!Digest.equals(audit.live, kept.live)) wrong.push("the kept digest without tombstones was not that of the rows")
   if (Kind.countNames.some((name) => counts[name] !== kept.counts[name]))
-    wrong.push("the kept counts were not those of the rows")
+    wrong.push("the stored counts did not match the rows")
   const higher = VectorClock.difference(audit.tops, kept.tops)
   const own = VectorClock.get(audit.tops, self)
   const isOwnAhead = Hlc.isAfter(own, VectorClock.get(kept.clock, self))
   const moved = new Set(Array.from(higher, ([node]) => node))
-  if (moved.size > 0 || isOwnAhead) wrong.push("the clock was behind the rows")
+  if (moved.size > 0 || isOwnAhead) wrong.push("the vector clock was behind the rows")
   const misjudged = differing(audit.holdings, kept.holdings)
-  if (misjudged.length > 0) wrong.push("the kept sums by origin were not those of the rows")
+  if (misjudged.length > 0) wrong.push("the stored sums by origin did not match the rows")
   for (const node of misjudged) moved.add(node)
   const mismeasured = [
     ...new Set([...HashMap.keys(audit.opaque.origins), ...HashMap.keys(kept.opaque.origins)])
   ].filter((node) => Opaque.bytesOf(audit.opaque, node) !== Opaque.bytesOf(kept.opaque, node))
-  if (mismeasured.length > 0) wrong.push("the kept size of rows of unknown kinds was not theirs")
+  if (mismeasured.length > 0) wrong.push("the stored size of the rows of unknown kinds did not match")
   for (const node of mismeasured) moved.add(node)
   if (isOwnAhead) moved.add(self)
   const clock = isOwnAhead ? VectorClock.advance(kept.clock, self, own) : kept.clock

@@ -167,7 +167,7 @@ export const make = Effect.fnUntraced(function* (
     state = commit.state
     version++
     if (commit.forgotten.size > 0) forgets++
-    if (StoreState.isLasting(commit)) unfounded = StoreState.nobody
+    if (StoreState.isLasting(commit)) unfounded = StoreState.noNodes
     const { collected } = state.cut
     if (HashMap.isEmpty(collected)) return
     isCollecting ||= commit.writes.some((one) => Merge.isTombstone(one) && VectorClock.covers(collected, one.hlc))
@@ -276,7 +276,7 @@ export const make = Effect.fnUntraced(function* (
 
   const forget = Effect.fnUntraced(function* (origins: ReadonlyArray<NodeId>) {
     const kept = KnownOrigins.keptOf(state, nodeId, origins)
-    const forgotten = kept.size > 0 ? StoreState.nobody : new Set(origins)
+    const forgotten = kept.size > 0 ? StoreState.noNodes : new Set(origins)
     if (forgotten.size > 0) {
       yield* commitState({ ...StoreState.withoutRows, state: StoreState.forget(state, forgotten), forgotten })
     }

@@ -1,6 +1,6 @@
 /**
- * What the last commits have written, kept in memory: who has seen a version learns what came after it without a look at
- * the disk.
+ * What the last commits have written, kept in memory: a reader that has seen a version learns what came after it
+ * without a look at the disk.
  *
  * Holds the last 1,024 commits, or as many as it is made for; what is older cannot be told any more.
  */

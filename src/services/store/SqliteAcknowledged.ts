@@ -111,7 +111,7 @@ const clockOf = (record: {
   readonly [node: string]: string
 }): Effect.Effect<VectorClock.VectorClock, StoreUnavailable> =>
   Result.match(VectorClock.fromRecord(record, Schema.is(NodeId)), {
-    onFailure: (node) => Effect.fail(corrupt(`${node} in the table acknowledged is no clock entry`)),
+    onFailure: (node) => Effect.fail(corrupt(`${node} in the table acknowledged is not a clock entry`)),
     onSuccess: Effect.succeed
   })
 

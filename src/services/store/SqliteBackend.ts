@@ -2,7 +2,7 @@
  * A store whose rows are in one SQLite file, `sync.db` in the data directory.
  *
  * Guarantees:
- * - **Nothing acknowledged is lost.** A local write is synced to the disk before it is acknowledged or sent to anyone
+ * - **Nothing acknowledged is lost.** A local write is synced to the disk before it is acknowledged or sent to a peer
  *   (`synchronous = FULL`). What came from peers is committed, rows and clock in one transaction, but not synced at once
  *   (`NORMAL`): a loss of power may take the last of it, clock included, and then it is asked for again. The end of the
  *   process, however sudden, takes nothing. What is imported is synced before the import is done. Each sync covers everything before it, so a local write never outlives what it
@@ -100,7 +100,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
   const rejoining = readOnly ? undefined : yield* SqliteError.mapped(SqliteRejoin.waiting(sql))
   const upkeep = yield* SqliteUpkeep.make(sql)
 
-  /** SQLite goes on writing to a file that was deleted or replaced, and nobody would ever see it. */
+  /** SQLite goes on writing to a file that was deleted or replaced: those writes would be lost. */
   const checkFile = Effect.flatMap(fileNow, (found) =>
     found === opened
       ? Effect.void
@@ -247,7 +247,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
 
 /**
  * Copies the file as it is now, while it goes on changing. The copying runs in another thread, and so needs a connection that
- * nobody else uses; its transaction keeps it at one moment. It must not be closed underway, hence no interruption.
+ * no other code uses; its transaction keeps it at one moment. It must not be closed midway, hence no interruption.
  */
 const copySnapshot = Effect.fnUntraced(function* (file: string, destination: string) {
   const reader = yield* connect({ filename: file, readonly: true })

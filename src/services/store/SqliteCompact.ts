@@ -79,7 +79,7 @@ const write = Effect.fnUntraced(function* (sql: Client, home: string, incoming: 
   yield* sql`VACUUM INTO ${incoming}`
   const [{ busy }] = yield* decodeBusy(yield* sql.unsafe("PRAGMA wal_checkpoint(TRUNCATE)"))
   if (busy === 0) return
-  const advice = "end the commands that read it, and run feral-sync compact again"
+  const advice = "stop the programs that read it, and run feral-sync compact again"
   return yield* new StoreUnavailable({ reason: "locked", detail: "another program reads the database", advice })
 })
 

@@ -84,7 +84,7 @@ const marked = (sql: Client, marker: SqliteLog.Marker): Client => {
   return Object.assign(sql, { mark: Effect.uninterruptible(mark) })
 }
 
-/** An identity that nobody else has. */
+/** A new unique identity. */
 export const freshNodeId = () => NodeId.make(randomBytes(8).toString("hex"))
 
 export const databaseIn = (home: string) => join(home, "sync.db")
@@ -121,7 +121,10 @@ export const open = Effect.fnUntraced(function* ({ home, readOnly = false, lockW
   return yield* openLocked(home)
 }, SqliteError.opening)
 
-/** Makes the directory if it is missing, and holds its lock until the scope closes: nobody else writes to the database meanwhile. */
+/**
+ * Makes the directory if it is missing, and holds its lock until the scope closes: no other process writes to the
+ * database meanwhile.
+ */
 export const holdLock = Effect.fnUntraced(function* ({ home, lockWait = 3_000 }: Pick<Options, "home" | "lockWait">) {
   const fs = yield* FileSystem.FileSystem
   yield* FileError.makeDirectories(home)
@@ -184,7 +187,7 @@ export const toRead = Effect.fnUntraced(function* (file: string) {
   if (log === 0) return asItStands(file)
   // Its index shows the log, also to those who cannot write.
   if (yield* fs.exists(`${file}-shm`)) return file
-  const detail = `${file}-wal holds rows that are not in sync.db yet: copy the directory to a place that can be written, and use --home`
+  const detail = `${file}-wal contains rows that are not in sync.db yet: copy the directory to a writable place, and use --home`
   return yield* new StoreUnavailable({ reason: "read-only", detail })
 })
 
@@ -208,7 +211,7 @@ export const identityOf = (path: string): string => {
 export const refuseForeignLog = Effect.fnUntraced(function* (file: string) {
   if (writing.has(identityOf(file)) || !SqliteLog.isForeign(file)) return
   const detail = `${file}-wal belongs to another database`
-  const advice = "start the node: it sets that log aside"
+  const advice = "start the node: it moves that log away"
   return yield* new StoreUnavailable({ reason: "other", detail, advice })
 })
 
@@ -251,12 +254,12 @@ export const wrongVersion = (version: number) =>
     reason: "other",
     detail:
       version > SqliteSchema.current
-        ? `the file has version ${version}, made by a newer feral-sync: upgrade this one`
+        ? `the file has version ${version}, written by a newer feral-sync: upgrade this one`
         : `the file has version ${version}: start this feral-sync once for writing`
   })
 
 /**
- * Makes the file if it is missing, and lets nobody but its owner read it. SQLite's other files take the same mode. A file
+ * Makes the file if it is missing, and lets only its owner read it. SQLite's other files take the same mode. A file
  * that is there is not opened: closing it again would release every lock that this process has on it.
  */
 export const makePrivate = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, file: string) {

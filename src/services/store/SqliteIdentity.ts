@@ -1,9 +1,10 @@
 /**
  * Gives a database an identity of its own, when it is a copy of one that another node uses. No row changes.
  *
- * While both wrote under one identity, whoever has seen it up to some reading has seen the writes of one of them alone, and
- * so has each of them. That shows as a difference between replicas that claim the same, and is repaired by comparing rows, as
- * after the restore of a backup: the next node that either of them is connected to passes on what the other lacks.
+ * While both wrote under one identity, a node that has seen it up to some timestamp has seen the writes of one of them
+ * alone, and so has each of them. That shows as a difference between replicas that claim the same, and is repaired by
+ * comparing rows, as after the restore of a backup: the next node that either of them is connected to passes on what
+ * the other lacks.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, FileSystem, Schema } from "effect"
@@ -32,7 +33,7 @@ export const renew = (home: string, reissueAt?: number) =>
     NodeFileSystem.layer
   )
 
-/** The same with an identity that is given, which nobody else may have. */
+/** The same with a given identity, which must be unique. */
 export const renewAs = Effect.fn("SqliteIdentity.renew")(
   function* (nodeId: NodeId, home: string, reissueAt: number | undefined) {
     const fs = yield* FileSystem.FileSystem

@@ -12,7 +12,7 @@ import * as SqliteError from "./SqliteError.ts"
 /** What is wrong with the database that others use as well; nothing when the list is empty. */
 export const live = (file: string) => run({ file, isCopy: false, views: names })
 
-/** The same for a copy that nobody uses: it is one file afterwards, with nothing beside it. */
+/** The same for a copy that is not in use: it is one file afterwards, without a log. */
 export const copy = (file: string) => run({ file, isCopy: true, views: [] })
 
 interface Task {

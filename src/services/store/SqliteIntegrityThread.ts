@@ -1,5 +1,5 @@
 /**
- * The thread of `SqliteIntegrity.ts`: looks through a whole database file, which blocks whoever does it. Answers with the
+ * The thread of `SqliteIntegrity.ts`: checks a whole database file, which blocks the thread that does it. Answers with the
  * problems that it found, or with the error that kept it from looking.
  */
 import { DatabaseSync } from "node:sqlite"

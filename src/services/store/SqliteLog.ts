@@ -37,7 +37,7 @@ export const after = (mark: number, random: number): number => {
   return (number(mark) << 16) | (next < number(mark) ? next : next + 1)
 }
 
-/** Whether the log beside `file` is certainly of another file. The caller sees to it that nobody writes. */
+/** Whether the log beside `file` is certainly of another file. The caller ensures that no process writes. */
 export const isForeign = (file: string): boolean =>
   reading(`${file}-wal`, (readLog) => {
     const head = readLog(0, log.bytes)
@@ -117,7 +117,7 @@ export const setAside = Effect.fnUntraced(function* (file: string) {
     if (!(yield* fs.exists(`${file}${suffix}`))) continue
     yield* fs.rename(`${file}${suffix}`, `${file}${suffix}.of-another-database-${stamp}`)
   }
-  yield* Effect.logWarning("a log beside the database belonged to another one: it was set aside").pipe(
+  yield* Effect.logWarning("moved away a write-ahead log that belonged to another database").pipe(
     Effect.annotateLogs({ file: `${file}-wal.of-another-database-${stamp}` })
   )
 })

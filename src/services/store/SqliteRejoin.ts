@@ -78,7 +78,10 @@ export const begin = Effect.fnUntraced(function* (home: string, incoming: string
   }).pipe(Effect.scoped, Effect.ensuring(Effect.ignore(fs.remove(room, { recursive: true, force: true }))))
 })
 
-/** What has a winner in its row may be written anew by whoever holds it. Of kinds that are not known, each node does so for its own. */
+/**
+ * An operation with a winner in its row may be written again by any node that holds it. Of unknown kinds, each node
+ * rewrites only its own.
+ */
 const isKnown = `kind IN (${kinds.map((kind) => `'${kind}'`).join(", ")})`
 
 const fill = Effect.fnUntraced(function* (connection: Connection) {

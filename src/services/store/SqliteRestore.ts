@@ -62,7 +62,7 @@ const copyOf = Effect.fnUntraced(function* (file: string, incoming: string) {
     yield* fs.copyFile(`${file}-wal`, `${incoming}-wal`)
   }
   const wrong = (reason: "corrupt" | "other", detail: string) => {
-    const advice = "use another backup; the database that is there was not changed"
+    const advice = "use another backup; the current database was not changed"
     return new StoreUnavailable({ reason, detail: `${file} ${detail}`, advice })
   }
   const problems = yield* Effect.catch(SqliteIntegrity.copy(incoming), (error) =>
@@ -72,7 +72,7 @@ const copyOf = Effect.fnUntraced(function* (file: string, incoming: string) {
   const version = yield* Effect.scoped(
     Effect.flatMap(connect({ filename: asItStands(incoming), readonly: true }), versionOf)
   )
-  if (version === 0) return yield* wrong("other", "is not a database of feral-sync")
+  if (version === 0) return yield* wrong("other", "is not a feral-sync database")
   if (version > SqliteSchema.current) return yield* wrongVersion(version)
 })
 

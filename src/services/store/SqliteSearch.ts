@@ -1,7 +1,7 @@
 /**
  * The full-text index in `sync.db`: which rows have which words.
  *
- * Rows enter it when somebody searches, and never before: whoever does not search pays nothing. `seq` is the order of arrival,
+ * Rows enter it at a search, and never before: without a search it costs nothing. `seq` is the order of arrival,
  * and a row that is replaced gets a new one, so the greatest `seq` looked at says what is still to be done.
  *
  * Rows leave it when they leave `operations`, for the words of a deleted row must not stay in the file. Taking them out needs the

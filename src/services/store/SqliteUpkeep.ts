@@ -95,13 +95,13 @@ export const make = Effect.fnUntraced(function* (sql: Client): Effect.fn.Return<
     Effect.catch((error) =>
       error.reason === "corrupt"
         ? Effect.fail(error)
-        : Effect.logDebug("the upkeep of the database failed: it is tried again", error).pipe(
+        : Effect.logDebug("database maintenance failed: retrying", error).pipe(
             Effect.andThen(Effect.sleep(times.retry)),
             Effect.andThen(Queue.offer(wanted, undefined)),
             Effect.asVoid
           )
     ),
-    Effect.catchDefect((defect) => Effect.logError("the upkeep of the database ended", defect))
+    Effect.catchDefect((defect) => Effect.logError("database maintenance stopped", defect))
   )
 
   return {

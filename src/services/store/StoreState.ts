@@ -85,18 +85,18 @@ export const nothingHeld: Held = new Map()
 /** Origins without rows: once there are more than `most` of them, the latest are remembered. */
 export const rowless = { most: 1_000, kept: 500 } as const
 
-export const nobody: ReadonlySet<NodeId> = new Set()
+export const noNodes: ReadonlySet<NodeId> = new Set()
 
 /** A commit that changes no row. */
 export const withoutRows: Omit<Commit, "state"> = {
   writes: [],
   replaced: [],
-  moved: nobody,
-  forgotten: nobody,
+  moved: noNodes,
+  forgotten: noNodes,
   quarantined: [],
   wins: new Map(),
   conflicts: 0,
-  conflicting: nobody,
+  conflicting: noNodes,
   ignored: 0,
   overQuota: VectorClock.empty
 }
@@ -138,7 +138,7 @@ export const rowlessOf = (state: State, self: NodeId): ReadonlyArray<NodeId> =>
 const excess = (state: State, self: NodeId): ReadonlySet<NodeId> => {
   const { tops, holdings, purges } = state
   return HashMap.size(tops) - HashMap.size(holdings) - HashMap.size(purges) <= rowless.most
-    ? nobody
+    ? noNodes
     : new Set(rowlessOf(state, self).slice(rowless.kept))
 }
 

@@ -51,7 +51,7 @@ describe("Address", () => {
       "needs brackets around its IPv6 address, as in [::1]:9090; write [2001:db8:1:2:3:4:5:6]:9090"
     ],
     ["[nas]:9090", "has brackets, which only IPv6 needs; write nas:9090"],
-    ["[fe80::1%]:9090", "has no name of an interface after the %"],
+    ["[fe80::1%]:9090", "has no interface name after the %"],
     ["[fe80::12345]:9090", "is not an IPv6 address"],
     ["nas:", "has no port after the colon: write HOST:PORT; write nas:9090"],
     [":9090", "has no host: write HOST:PORT"],

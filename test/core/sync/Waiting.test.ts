@@ -92,7 +92,7 @@ describe("a commit that has to wait", () => {
       assert.isUndefined(link.ends[1].failure, `${seq}`)
     }
     link.event(1, { _tag: "Received", now: clock.now, text: frame(credit.frames) })
-    assert.include(link.ends[1].failure?.message, "it sends more than was acknowledged")
+    assert.include(link.ends[1].failure?.message, "it sent more than the credit allows")
   })
 })
 

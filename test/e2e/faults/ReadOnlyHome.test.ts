@@ -99,7 +99,7 @@ describe.skipIf(needs("root", "setpriv"))("a data directory that cannot be writt
       const before = contents(node.home)
       const refused = await run(["note", "list", "--home", node.home])
       assert.strictEqual(refused.code, 1)
-      assert.match(refused.stderr, /sync\.db-wal holds rows that are not in sync\.db yet: copy the directory/)
+      assert.match(refused.stderr, /sync\.db-wal contains rows that are not in sync\.db yet: copy the directory/)
       assert.deepStrictEqual(contents(node.home), before)
       const copy = mkdtempSync(join(tmpdir(), "feral-copy-"))
       try {

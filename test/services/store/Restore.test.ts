@@ -83,7 +83,7 @@ describe("a backup in the place of a database", () => {
 
   const bad: ReadonlyArray<readonly [name: string, make: (file: string, backup: string) => void, message: RegExp]> = [
     ["text", (file) => writeFileSync(file, "some text ".repeat(2_000)), /damaged.*use another backup/],
-    ["an empty file", (file) => writeFileSync(file, ""), /not a database of feral-sync.*use another backup/],
+    ["an empty file", (file) => writeFileSync(file, ""), /not a feral-sync database.*use another backup/],
     ["cut", (file, backup) => writeFileSync(file, readFileSync(backup).subarray(0, 20_000)), /damaged.*another backup/],
     [
       "a page of zeros in the middle",
@@ -98,7 +98,7 @@ describe("a backup in the place of a database", () => {
         db.exec("CREATE TABLE t (a)")
         db.close()
       },
-      /not a database of feral-sync/
+      /not a feral-sync database/
     ],
     ["a directory", (file) => mkdirSync(file), /directory/],
     ["none", () => {}, /not found/]

@@ -69,7 +69,7 @@ export const step = (before: Exchange, event: Event): Step => {
   switch (event._tag) {
     case "Received":
       if (exchange.phase === "greeting" && event.text.length > limits.greetingBytes) {
-        return end(exchange, new ProtocolViolation({ detail: `a greeting of ${event.text.length} characters` }))
+        return end(exchange, new ProtocolViolation({ detail: `a hello of ${event.text.length} characters` }))
       }
       return Result.match(V1Wire.decode(event.text), {
         onFailure: (failure) => end(exchange, failure),
@@ -161,7 +161,7 @@ const onResponse = (exchange: Exchange, response: V1Wire.Response, now: number):
   if (response.nodeId === self) return duplicate(exchange)
   if (exchange.options.isRemoved?.(response.nodeId) === true) return removed(exchange, response.nodeId)
   const met = meet(exchange, response.nodeId, response.clock, now)
-  // Asked as somebody else: what was reported was not meant for this node, so it is asked once more.
+  // Asked under another node id: the report was not meant for this node, so it is asked once more.
   const isOther = expected !== undefined && expected !== response.nodeId
   const asked = isOther ? { ...met.asked, isWhole: false } : met.asked
   const [sending, actions] = V1Send.start({ ...met, asked, needed: isOther ? everything : met.needed }, now)
@@ -175,7 +175,7 @@ const removed = (exchange: Exchange, nodeId: NodeId): Step => {
 
 const duplicate = (exchange: Exchange): Step => end(exchange, new DuplicateNodeId({ nodeId: exchange.options.self }))
 
-/** Notes who is there. */
+/** Notes the id of the peer. */
 const meet = (exchange: Exchange, peer: NodeId, clock: VectorClock.VectorClock, now: number): Exchange => {
   const { options, local } = exchange
   const found = options.memories.get(peer)

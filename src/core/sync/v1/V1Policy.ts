@@ -1,6 +1,6 @@
 /**
  * Whether an existing FERAL node is talked to. Its wire shows the passphrase of the dialler to the other end, so it matters who
- * that can be, and who dials.
+ * that can be, and which side dials.
  */
 import type { Address } from "../../peers/Address.ts"
 import { formatAddress } from "../../peers/Address.ts"
@@ -20,8 +20,9 @@ export interface Rules {
 type Tls = "ca" | "auto" | "none"
 
 /**
- * Why a node that came is not talked to; nothing when it is. It shows its own passphrase, and ours is not sent. Without TLS the
- * memory goes in clear to whoever proves the passphrase: `on` allows that, but not where clients have to show certificates.
+ * Why a node that came is not talked to; nothing when it is. It shows its own passphrase, and ours is not sent. Without
+ * TLS the memory is sent in cleartext to a node that proves the passphrase: `on` allows that, but not where client
+ * certificates are required.
  */
 export const refusalOfComer = ({ legacy, requireClientCert }: Rules, tls: Tls, remote: string) => {
   const isVouchedFor = tls === "ca" && legacy === "tls"
@@ -47,8 +48,16 @@ export const refusalOfDialled = (rules: Rules, tls: Tls, address: Address): Lega
   if (isDialledPlain(rules, address)) return undefined
   if (legacy !== "on") return refusal(legacy, tls, remote)
   return mode === "ca"
-    ? refused(remote, "and shows no certificate: with a CA, no peer is dialled in clear", nextSteps.LegacyExposed)
-    : refused(remote, "and no certificate vouches for it, so the passphrase is not sent to it", nextSteps.LegacyUnnamed)
+    ? refused(
+        remote,
+        "and presents no certificate: with a CA, this node does not connect without TLS",
+        nextSteps.LegacyExposed
+      )
+    : refused(
+        remote,
+        "and no certificate from a CA proves its identity, so the passphrase is not sent to it",
+        nextSteps.LegacyUnnamed
+      )
 }
 
 /** Whether an address is dialled without TLS. */
@@ -63,8 +72,12 @@ const refusal = (legacy: "off" | "tls", tls: Tls, remote: string) =>
   legacy === "off"
     ? refused(remote, "and FERAL_SYNC_LEGACY=off refuses those", nextSteps.LegacyKeptOut)
     : tls === "none"
-      ? refused(remote, "without TLS: passphrase and memory would be sent in clear", nextSteps.LegacyExposed)
-      : refused(remote, "and no certificate vouches for it: it would get the passphrase", nextSteps.LegacyExposed)
+      ? refused(remote, "without TLS: passphrase and memory would be sent in cleartext", nextSteps.LegacyExposed)
+      : refused(
+          remote,
+          "and no certificate from a CA proves its identity: it would get the passphrase",
+          nextSteps.LegacyExposed
+        )
 
 const refused = (remote: string, why: string, nextStep: string) =>
-  new LegacyRefused({ problem: `${remote} speaks the wire of existing FERAL nodes ${why}`, nextStep })
+  new LegacyRefused({ problem: `${remote} uses the protocol of existing FERAL nodes ${why}`, nextStep })

@@ -27,7 +27,7 @@ export interface Options {
   readonly isRemoved?: (peer: NodeId) => boolean
   /** How the peer is called before its id is known. */
   readonly remote: string
-  /** Who is expected to answer, where that is known. */
+  /** The node that is expected to answer, where it is known. */
   readonly expected: NodeId | undefined
   readonly memories: ReadonlyMap<NodeId, V1Memory.Memory>
   /** The scope that operations for the newest nodes are labelled with. */

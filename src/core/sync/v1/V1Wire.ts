@@ -160,9 +160,7 @@ export const readChanges = ({ text, at }: Changes): Piece => {
 const readOperation = (source: string): Result.Result<Labelled, string> => {
   const value = parseExact(source, Operation.maxDataDepth + 1)
   if (Result.isFailure(value)) {
-    return Result.fail(
-      notFinite.test(source) ? "it holds NaN or Infinity, which are not JSON and cannot be kept" : value.failure
-    )
+    return Result.fail(notFinite.test(source) ? "it contains NaN or Infinity, which are not valid JSON" : value.failure)
   }
   return Result.map(Operation.fromWire(value.success), (operation) => ({
     operation,

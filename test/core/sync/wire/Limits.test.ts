@@ -158,7 +158,7 @@ const greetings: ReadonlyArray<Limit> = [
   {
     name: "size",
     frame: ({ greeting }, over) => padded(greeting(), limits.greetingBytes + over),
-    over: /a greeting of 65537 characters/
+    over: /a hello of 65537 characters/
   },
   {
     name: "depth of JSON",

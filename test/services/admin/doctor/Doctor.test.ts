@@ -187,7 +187,7 @@ describe("doctor: data directory and ports", () => {
       yield* Effect.promise(() => chmod(file, 0o600))
       for (const [text, words] of [
         ["secret \n", /ends with white space/],
-        ['"secret"', /stands in quotes/]
+        ['"secret"', /is in quotes/]
       ] as const) {
         yield* Effect.promise(() => writeFile(file, text))
         says((yield* examine(home)).of("passphrase"), "warning", words, /the same on every node/)

@@ -67,7 +67,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("the st
           [{ ca: broken }, broken, /cannot be read: copy it again/],
           [{ key: broken }, broken, /cannot be read: copy it again/],
           [{ key: locked }, locked, /encrypted: store it without a passphrase/],
-          [{ key: shelf.b.key }, shelf.b.key, /does not belong to the certificate in .*a\.pem: give/],
+          [{ key: shelf.b.key }, shelf.b.key, /does not belong to the certificate in .*a\.pem: use/],
           [{ ca: shelf.b.ca }, shelf.a.cert, /CN=peer-a.* was not signed by the CA in .*b-ca\.pem \(CN=CA-b\): sign/]
         ]
         for (const [changes, file, problem] of cases) {
