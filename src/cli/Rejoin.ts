@@ -25,8 +25,8 @@ export const command = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Begin anew after this node was away while the others collected deletions (status shows TooLongAway). The node must not run. The old database is kept under another name, and what the others have never seen is written again."
+    "Start over after other nodes collected deletions while this node was away (status shows TooLongAway). Stop the node first. The old database is kept under another name. Rows that the other nodes have never seen are written again."
   ),
-  Command.withShortDescription("Begin anew after this node was too long away"),
+  Command.withShortDescription("Start over after this node was away for too long"),
   Command.withExamples([{ command: "feral-sync rejoin" }])
 )

@@ -68,7 +68,7 @@ export const correct = (
       `the stored digest was ${Digest.toText(kept.digest)}, the digest of the rows is ${Digest.toText(audit.digest)}`
     )
   }
-  if (!Digest.equals(audit.live, kept.live)) wrong.push("the kept digest without tombstones was not that of the rows")
+  if (!Digest.equals(audit.live, kept.live)) wrong.push("the stored digest without tombstones did not match the rows")
   if (Kind.countNames.some((name) => counts[name] !== kept.counts[name]))
     wrong.push("the stored counts did not match the rows")
   const higher = VectorClock.difference(audit.tops, kept.tops)
