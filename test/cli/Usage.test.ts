@@ -21,8 +21,13 @@ afterAll(() => remove())
 const failure = async (code: number, args: ReadonlyArray<string>, env: Env = {}) => {
   const ended = await run(["--json", ...args], { FERAL_HOME: home, ...env })
   assert.deepInclude(ended, { code, stdout: "" })
-  const error = JSON.parse(ended.stderr) as { readonly _tag: string; readonly message: string }
+  const { nextStep = "", ...error } = JSON.parse(ended.stderr) as {
+    readonly _tag: string
+    readonly message: string
+    readonly nextStep?: string
+  }
   assert.deepStrictEqual(Object.keys(error), ["_tag", "message"])
+  assert.isTrue(error.message.endsWith(nextStep))
   assert.strictEqual(ended.stderr.trimEnd().split("\n").length, 1)
   return error
 }
