@@ -6,7 +6,51 @@ const reissue = "src/services/store/SqliteReissue.ts"
 const inbound = "src/core/sync/Receive.ts"
 const outbound = "src/core/sync/Send.ts"
 
+/** What keeps deleted rows from coming back once deletions are collected. */
+const ofTheCut: ReadonlyArray<Mutant> = [
+  {
+    name: "a node that was away is let in",
+    breaks: "rows come back that were deleted while it was away",
+    file: "src/core/replica/Cut.ts",
+    from: "  const isSelfAway = ",
+    to: '  if (ours.count >= 0) return "admitted"\n  const isSelfAway = '
+  },
+  {
+    name: "a late deletion is kept",
+    breaks: "a deletion that was collected goes round for ever, and equal nodes differ",
+    file: "src/services/store/StoreState.ts",
+    from: "    return held.has(slot) || slots.has(slot)\n",
+    to: "    return slot.length > 0\n",
+    test: "test/services/store/Collect.test.ts"
+  },
+  {
+    name: "a late deletion is dropped without a look",
+    breaks: "a row stays that lost to a deletion",
+    file: "src/services/store/StoreState.ts",
+    from: "    return held.has(slot) || slots.has(slot)\n",
+    to: "    return slots.has(slot)\n",
+    test: "test/services/store/Collect.test.ts"
+  },
+  {
+    name: "deletions are collected that nobody has confirmed",
+    breaks: "a liar, or a loss of power, makes nodes that were never away strangers to each other",
+    file: "src/core/replica/Cut.ts",
+    from: "told = VectorClock.meet(told, byNode.get(node)?.confirmed ?? VectorClock.empty)",
+    to: "told = VectorClock.meet(told, byNode.get(node)?.confirmed ?? told)",
+    test: "test/core/replica/Cut.test.ts"
+  },
+  {
+    name: "what is young is collected",
+    breaks: "deletions go before what was agreed on is on every disk",
+    file: "src/core/replica/Cut.ts",
+    from: "const wall = Math.floor((now - keepMs) / step) * step",
+    to: "const wall = Math.floor(now / step) * step",
+    test: "test/core/replica/Cut.test.ts"
+  }
+]
+
 export const ofTheStore: ReadonlyArray<Mutant> = [
+  ...ofTheCut,
   {
     name: "no write is synced",
     breaks: "a loss of power takes acknowledged writes",
@@ -18,10 +62,10 @@ export const ofTheStore: ReadonlyArray<Mutant> = [
     name: "the clock before the rows",
     breaks: "a crash between two transactions leaves the claim to rows that are not there",
     file: sqlite,
-    from: "      within((connection) => writeCommit(connection, commit, hasPurged))\n",
+    from: "      within((connection) => writeCommit(connection, commit, hasPurged, newCut))\n",
     to: `      Effect.andThen(
-        within((connection) => writeCommit(connection, { ...commit, writes: [], replaced: [] }, hasPurged)),
-        within((connection) => writeCommit(connection, commit, hasPurged))
+        within((connection) => writeCommit(connection, { ...commit, writes: [], replaced: [] }, hasPurged, newCut)),
+        within((connection) => writeCommit(connection, commit, hasPurged, newCut))
       )
 `,
     isQuick: true
@@ -171,8 +215,8 @@ export const ofWhatIsTold: ReadonlyArray<Mutant> = [
     name: "who was never met does not count",
     breaks: "a deletion counts as known to all while an origin that only others have met does not have it",
     file: "src/core/replica/Stability.ts",
-    from: "known?.agreed ?? VectorClock.empty",
-    to: "known?.agreed ?? clock"
+    from: "one?.agreed ?? VectorClock.empty",
+    to: "one?.agreed ?? clock"
   },
   {
     name: "an agreement outlives the loss of what was agreed on",

@@ -5,11 +5,12 @@
  * read. An import reads any operations, through the merge for operations of peers. Importing does not advance
  * the vector clock: a file may be incomplete, so the node still fetches that history from its peers.
  */
-import { Clock, Effect, HashMap, Result, Schema } from "effect"
+import { Clock, Effect, HashMap, Option, Result, Schema } from "effect"
 import * as ExportFormat from "../../core/replica/ExportFormat.ts"
 import { type Operation, toWire } from "../../core/replica/Operation.ts"
+import { ruleOf } from "../../core/replica/Merge.ts"
 import { type Position, positionOf } from "../../core/replica/Ranges.ts"
-import { crowdedOut } from "../../core/replica/Replica.ts"
+import { crowdedOut, type Snapshot } from "../../core/replica/Replica.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import { limits } from "../../core/sync/Wire.ts"
 import type { Settings } from "../node/Config.ts"
@@ -72,6 +73,23 @@ export const make = Effect.fnUntraced(function* ({
     } satisfies Page
   })
 
+  /**
+   * The rows that were deleted here, after their deletions were collected: this node has seen them, and nothing is in their place. Before
+   * that, the deletions themselves win over them.
+   */
+  const deletedOf = Effect.fnUntraced(function* (
+    { clock, cut }: Snapshot,
+    read: ReadonlyArray<{ readonly index: number; readonly operation: Operation }>
+  ) {
+    const deleted = new Set<number>()
+    if (cut === undefined || HashMap.isEmpty(cut.collected)) return deleted
+    for (const { index, operation } of read) {
+      if (ruleOf(operation.table) !== "lww" || !VectorClock.covers(clock, operation.hlc)) continue
+      if (Option.isNone(yield* store.get(operation.table, operation.row_id))) deleted.add(index)
+    }
+    return deleted
+  })
+
   const take = Effect.fn("Archive.take")(function* (lines: ReadonlyArray<string>, isLasting = true) {
     const allowed = { bytes: maxRecvBytes, driftMs: maxClockDriftMs, now: yield* Clock.currentTimeMillis }
     const snapshot = yield* store.snapshot
@@ -85,7 +103,11 @@ export const make = Effect.fnUntraced(function* ({
     const all = read.map(({ operation }) => operation)
     // A clock of more origins than that is taken by no peer: what adds to them stays out.
     const leftOut = crowdedOut(store.nodeId, snapshot, all, limits.origins)
-    const operations = all.filter(({ hlc }) => !leftOut.has(hlc.node))
+    const deleted = yield* deletedOf(snapshot, read)
+    for (const index of deleted) refused.push({ index, reason: "this row was deleted here" })
+    const operations = read.flatMap(({ index, operation }) =>
+      leftOut.has(operation.hlc.node) || deleted.has(index) ? [] : [operation]
+    )
     for (const { index, operation } of read) {
       if (leftOut.has(operation.hlc.node)) {
         refused.push({ index, reason: `there would be more than ${limits.origins} origins` })

@@ -6,7 +6,9 @@ import * as Cut from "../../../src/core/replica/Cut.ts"
 import * as Digest from "../../../src/core/replica/Digest.ts"
 import { Kind, RowId } from "../../../src/core/replica/Operation.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
-import type { Policy } from "../../../src/services/store/Store.ts"
+import { type Policy, Store } from "../../../src/services/store/Store.ts"
+import * as Archive from "../../../src/services/admin/Archive.ts"
+import { toWire } from "../../../src/core/replica/Operation.ts"
 import { draft } from "../../support/Drafts.ts"
 import { node, write } from "../../support/Network.ts"
 import { at, batch, clockOf, everything, places, type StoreService } from "../../support/Stores.ts"
@@ -111,6 +113,15 @@ for (const { name, make } of places) {
           confirmed: everything
         })
         assert.strictEqual(yield* store.collect(policy), 3)
+        // Nor by an export from before: the row is known, and gone. A row of a node that was never met is taken.
+        const archive = yield* Effect.provideService(
+          Archive.make({ maxClockDriftMs: day, maxRecvBytes: 10_000 }),
+          Store,
+          store
+        )
+        const lines = [write(a, at(1), "gone-0"), write(a, at(4), "kept"), write(node("z"), at(1), "new")].map(toWire)
+        const { refused } = yield* archive.take(lines)
+        assert.deepStrictEqual(refused, [{ index: 0, reason: "this row was deleted here" }])
         // The session may not know yet that the cut has moved.
         const row = write(b, at(1), "gone-1")
         const from = { node: b, told: Cut.toldOf(Cut.none) }
