@@ -263,6 +263,7 @@ export class Stage {
       Oracle.checkRenewed(before, disk.content.rows, nodeId, node.time)
       this.ledger.rename(new Map(renamed.map((operation) => [operation.op_id, operation])))
       // What it had written over in that time is gone with it.
+      this.buried[this.nodes.indexOf(node)] = new Map()
       this.ledger.forget(({ hlc }) => hlc.node === nodeId && hlc.wall > node.time)
     })
 }
