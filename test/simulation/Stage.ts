@@ -195,8 +195,16 @@ export class Stage {
     if (away.length === 0) return
     const cutOf = ({ disk }: SimulatedNode) => disk.content.state.cut
     const size = (node: SimulatedNode) => HashMap.size(cutOf(node).collected)
+    // Who stays has missed nothing that others have collected, or the least.
+    const missed = (node: SimulatedNode) =>
+      this.nodes.filter((other) =>
+        ["self away", "apart"].includes(Cut.verdict(cutOf(node), Cut.toldOf(cutOf(other)), other.nodeId))
+      ).length
     const [main] = [...this.nodes].sort(
-      (one, other) => Number(away.includes(one)) - Number(away.includes(other)) || size(other) - size(one)
+      (one, other) =>
+        missed(one) - missed(other) ||
+        Number(away.includes(one)) - Number(away.includes(other)) ||
+        size(other) - size(one)
     )
     if (main === undefined) return
     const fits = (one: SimulatedNode, other: SimulatedNode) =>
