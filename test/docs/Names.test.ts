@@ -305,6 +305,23 @@ describe("docs/operations.md", () => {
   })
 })
 
+describe("messages that the documents quote", () => {
+  const quoted: ReadonlyArray<readonly [string, string]> = [
+    ["README.md", "peer connected"],
+    ["docs/operations.md", "mDNS is unavailable"],
+    ["docs/operations.md", "mDNS is available again"],
+    ["docs/operations.md", "another node uses the id"],
+    ["docs/operations.md", "not seen for"],
+    ["docs/operations.md", "clock ahead"]
+  ]
+  for (const [document, message] of quoted) {
+    it(`are those of the program: ${message}`, () => {
+      assert.include(read(document).replace(/\s+/g, " "), message)
+      assert.include(program, message)
+    })
+  }
+})
+
 describe("docs/protocol.md", () => {
   it("has every reason of a refusal with its close code", () => {
     const codes = rowsOf(read("docs/protocol.md"))
