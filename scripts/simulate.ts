@@ -96,7 +96,7 @@ const tell = ({ seed, broken, shrunk }: ReturnType<typeof failureOf>): void => {
   const joined = dials.map(([one, other]) => `${names[one]} dials ${names[other]}`).join(", ")
   say(`seed ${seed} is broken: ${broken ?? "but not a second time: the same seed does not give the same run"}\n`)
   say(
-    `The smallest found in ${shrunk.runs} runs: ${names.join(", ")}; ${joined || "nobody dials"}; latency ${latency} ms`
+    `The smallest found in ${shrunk.runs} runs: ${names.join(", ")}; ${joined || "no node dials"}; latency ${latency} ms`
   )
   for (const line of shrunk.trace) say(line)
   say(`broken: ${shrunk.broken}\n\nThe whole of it again, with --trace for all that happens:\n${replay(seed)}\n`)

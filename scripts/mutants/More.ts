@@ -117,7 +117,7 @@ export const ofTheStore: ReadonlyArray<Mutant> = [
   },
   {
     name: "a lost place in the time to come is kept",
-    breaks: "a node that has taken a new identity still claims what nobody takes",
+    breaks: "a node that has taken a new identity still claims what no node takes",
     file: reissue,
     from: "  if (!isAhead) return 0\n",
     to: "  if (!isAhead || late.length === 0) return 0\n",

@@ -89,7 +89,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
   },
   {
     name: "never claim what we wrote",
-    breaks: "nobody can say to have seen it, and nodes never become equal",
+    breaks: "no node can claim to have seen it, and nodes never become equal",
     file: engine,
     from: "const through = VectorClock.advance(VectorClock.empty, nodeId, last)",
     to: "const through = VectorClock.empty",

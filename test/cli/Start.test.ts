@@ -247,7 +247,7 @@ describe("commands with a running node", () => {
     assert.include(await human(node, "peers"), "FERAL_SYNC_PEERS")
   })
 
-  it("a node that was killed leaves a socket that keeps nobody from working", async () => {
+  it("the socket that a killed node leaves does not stop commands", async () => {
     const node = await nodes.make().start()
     await node.cli("note", "add", "kept")
     await node.stop("SIGKILL")

@@ -122,7 +122,7 @@ describe("failures", () => {
     assert.include((await failure(2, ["status", "--home", ""])).message, "--home")
   })
 
-  it("a wrong variable of the node keeps nobody from writing", async () => {
+  it("a wrong variable of the node does not stop a write", async () => {
     const { code } = await run(["note", "add", "x"], {
       FERAL_HOME: home,
       FERAL_SYNC_PORT: "x",

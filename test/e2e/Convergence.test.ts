@@ -55,7 +55,7 @@ describe("convergence", () => {
     assert.deepInclude(peers[0], { node_id: a.id, source: "static", port: a.port, state: "live" })
   })
 
-  it("static peers are used after the timeout when nobody answers by mDNS", async () => {
+  it("static peers are used after the timeout when no node answers by mDNS", async () => {
     const a = await nodes.make().start()
     const started = Date.now()
     const b = await nodes.make({ ...mdns, FERAL_SYNC_PEERS: a.address, FERAL_SYNC_MDNS_TIMEOUT: "2" }).start()

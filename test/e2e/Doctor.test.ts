@@ -240,7 +240,7 @@ describe.skipIf(needs("openssl"))("doctor", () => {
     assert.strictEqual(of("peer").facts["source"], "mdns")
   })
 
-  it("passphrase mismatch, and who says so", async () => {
+  it("passphrase mismatch, and the node that says so", async () => {
     const server = await nodes.make().start()
     const env = { FERAL_SYNC_PEERS: server.address, FERAL_SYNC_PASSPHRASE: "another passphrase" }
     const words = new RegExp(`passphrase mismatch, found by ${server.address}$`)

@@ -167,7 +167,7 @@ describe.skipIf(needs("websockets", "zeroconf", "openssl"))("existing FERAL node
     )
   })
 
-  it("an empty passphrase lets nobody in", async () => {
+  it("an empty passphrase is never accepted", async () => {
     const node = await nodes.make(open).start()
     await node.cli("note", "add", "secret")
     const dialler = legacy("early", "--passphrase", "", "--interval", "1", "--peers", node.address)

@@ -75,7 +75,7 @@ const pair = async (serverEnv: Env, diallerEnv: Env): Promise<readonly [Node, No
   return [dialler, server]
 }
 
-describe.skipIf(needs("openssl"))("who is let in", () => {
+describe.skipIf(needs("openssl"))("the client that is accepted", () => {
   it("certificates of the openssl recipe, with client certificates required", async () => {
     const required = tls(ours, { FERAL_SYNC_REQUIRE_CLIENT_CERT: "true" })
     const [dialler, server] = await pair(required, required)

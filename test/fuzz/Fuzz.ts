@@ -167,7 +167,7 @@ const heard = (rejections: Array<unknown>) =>
     Effect.suspend(() =>
       rejections.length === 0
         ? Effect.void
-        : Effect.fail(new Broken({ what: `nobody caught: ${String(rejections.splice(0)[0])}` }))
+        : Effect.fail(new Broken({ what: `unhandled rejection: ${String(rejections.splice(0)[0])}` }))
     )
   )
 

@@ -95,7 +95,8 @@ const open = Effect.gen(function* () {
   const check = Effect.gen(function* () {
     const before = served
     const outcome = yield* answered(corpus[0] ?? new Uint8Array())
-    if (outcome !== "upgrade" || served === before) return yield* new Broken({ what: "the port takes nobody any more" })
+    if (outcome !== "upgrade" || served === before)
+      return yield* new Broken({ what: "the port accepts no more clients" })
   })
   return { feed, check } satisfies Fed
 }).pipe(Effect.orDie)

@@ -81,7 +81,7 @@ const open = Effect.sync((): Fed => {
     const { cache, seen } = machine.state.browser
     return cache.instances.size + cache.hosts.size + seen.peers.size === 0
       ? Effect.void
-      : Effect.fail(new Broken({ what: "somebody is remembered for ever" }))
+      : Effect.fail(new Broken({ what: "a node is remembered forever" }))
   })
   return { feed, check }
 })

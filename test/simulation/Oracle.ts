@@ -328,7 +328,7 @@ export const checkDelivered = (
         if (reached.has(one) && takes(other)) reached.add(other)
       }
     }
-    if (reached.size === 0) broken("delivery", `nobody holds ${winner.op_id}`)
+    if (reached.size === 0) broken("delivery", `no node holds ${winner.op_id}`)
     for (const index of reached) {
       const held = disks[index]?.rows.get(slot)
       if (held?.op_id !== winner.op_id)

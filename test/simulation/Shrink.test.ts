@@ -119,7 +119,7 @@ describe("shrinking", () => {
     }
   })
 
-  it("joins nobody anew when an old one goes", () => {
+  it("joins no nodes anew when an old one goes", () => {
     const ours = Array.from({ length: 5 }, (_, node) => [node, node + 1] as const)
     const scenario: Scenario = { ...scenarioWith(), old: [true], dials: [...ours, [6, 0], [6, 5]] }
     const fewer = without(scenario, 6)

@@ -16,7 +16,7 @@ export const howLong = async (wait: () => Promise<unknown>): Promise<number> => 
 /** Waits until every node shows every other one, and until they are connected. */
 export const mutual = (nodes: ReadonlyArray<Node>, how: "known" | "live", timeoutMs = 30_000) =>
   until(
-    `everybody is ${how}`,
+    `every node is ${how}`,
     async () => {
       const all = await Promise.all(nodes.map((node) => node.status()))
       return all.flatMap(({ node_id, peers }) =>

@@ -25,7 +25,7 @@ const shown = ({ answers, additionals }: Packet) => [answers, additionals].map((
 describe("answers to the asker alone", () => {
   const alone = (question: Question): Question => ({ ...question, isUnicast: true })
 
-  it("leave when that is wished and everybody has heard the record not long ago, whole and with the flush bit", () => {
+  it("leave when the querier asks for that and the group got the record a short time ago, whole and with the flush bit", () => {
     const machine = settled()
     machine.hears(link, { questions: [alone({ name: instance, type: "SRV" })] })
     const [sent, ...rest] = machine.takeSent()
@@ -35,7 +35,7 @@ describe("answers to the asker alone", () => {
     assert.isTrue(sent?.packet.answers.every(({ flush, ttl }) => flush && ttl === 120))
   })
 
-  it("go to everybody when a quarter of the time to live has passed since everybody heard the record", () => {
+  it("go to the group when a quarter of the time to live has passed since the group got the record", () => {
     // Announced last after 3,820 ms.
     for (const [at, isAlone] of [
       [33_800, true],
@@ -47,7 +47,7 @@ describe("answers to the asker alone", () => {
     }
   })
 
-  it("go to everybody when one of the questions wants that, and when the asker shares our host or is no neighbour", () => {
+  it("go to the group when one of the questions wants that, and when the querier shares our host or is not a neighbour", () => {
     const machine = settled()
     machine.hears(link, { questions: [alone({ name: instance, type: "SRV" }), { name: instance, type: "TXT" }] })
     assert.deepStrictEqual(
@@ -66,7 +66,7 @@ describe("answers to the asker alone", () => {
     }
   })
 
-  it("who asks from a port of its own and is no neighbour gets nothing: we are no mirror", () => {
+  it("a querier with its own port that is not a neighbour gets no answer: we do not reflect", () => {
     const machine = settled()
     machine.hears(link, { questions: [browse] }, { address: "192.0.2.1", port: 40_000 })
     machine.until(12 * second)

@@ -94,7 +94,7 @@ describe("what others ask", () => {
     assert.strictEqual(next(machine), 26_000)
   })
 
-  it("is asked when they know somebody that we do not, or want the answer for themselves, or sit on our host", () => {
+  it("is asked when they know a node that we do not, or want a unicast answer, or run on our host", () => {
     const others = [
       { questions: [browse], answers: [pointerTo("unknown")] },
       { questions: [{ ...browse, isUnicast: true }] },
@@ -115,7 +115,7 @@ describe("what others ask", () => {
   })
 })
 
-describe("who is not found where it says it is", () => {
+describe("a node that is not at its announced address", () => {
   const you = NodeId.make("you")
 
   it("is asked for four times, and gone after ten seconds without an answer", () => {
@@ -172,13 +172,13 @@ describe("who is not found where it says it is", () => {
     assert.isFalse(machine.takeSent("query").some(({ packet }) => packet.questions.some(({ type }) => type === "SRV")))
   })
 
-  it("who is not known changes nothing", () => {
+  it("an unknown node changes nothing", () => {
     const machine = settled()
     machine.event({ _tag: "Doubted", nodeId: you })
     assert.deepStrictEqual(machine.takeSent(), [])
   })
 
-  it("a network that was cut for long is found again soon: who falls silent is looked for", () => {
+  it("a network that was cut for long is found again soon: silent nodes are asked for", () => {
     const machine = settled()
     machine.told(link, ...recordsOf("you", 2))
     machine.until(131 * second)

@@ -211,7 +211,7 @@ describe("DnsSd: answers", () => {
     )
   })
 
-  it("who asks from a port of its own is answered alone, with its id and its question, briefly valid", () => {
+  it("a querier with its own port is answered alone, with its id and its question, valid for a short time", () => {
     const machine = settled()
     const asker = { address: "10.0.0.9", port: 40_000 }
     const question = { name: serviceType, type: "PTR" } as const
@@ -303,7 +303,7 @@ describe("DnsSd: questions", () => {
     assert.isFalse(missing().some((text) => text.includes("feral-you")))
   })
 
-  it("what nobody answers is given up after a few questions, and taken up when it is announced again", () => {
+  it("a question without answers is given up after a few tries, and taken up when the record is announced again", () => {
     const machine = settled()
     machine.told(link, records.pointer("feral-you"))
     machine.until(600 * second)
@@ -375,7 +375,7 @@ describe("DnsSd: sightings", () => {
     ])
   })
 
-  it("no packet of a network makes us dial ourselves, everybody or nobody", () => {
+  it("no packet of a network makes us dial ourselves, all nodes or none", () => {
     const machine = settled()
     const [pointer, service, text] = records.all("you", 2)
     const bad = ["127.0.0.1", "127.9.9.9", "::1", "::", "::ffff:127.0.0.1", "0.0.0.0", "0.1.2.3", "224.0.0.251"]
@@ -438,7 +438,7 @@ describe("DnsSd: sightings", () => {
     ])
   })
 
-  it("the id is that of the TXT record, or of the name where it has none; what is no id is nobody", () => {
+  it("the id is that of the TXT record, or of the name where it has none; an invalid id is ignored", () => {
     const sighted = (label: string, strings: ReadonlyArray<string>) => {
       const machine = settled()
       machine.told(link, records.pointer(label), records.service(label), records.address(label, "10.0.0.2"))
@@ -456,7 +456,7 @@ describe("DnsSd: sightings", () => {
     }
   })
 
-  it("who never tells its TXT record is taken by its name in the end", () => {
+  it("a node that never sends its TXT record is known by its name in the end", () => {
     const machine = settled()
     machine.told(link, records.pointer("feral-you"), records.service("feral-you"))
     machine.told(link, records.address("feral-you", "10.0.0.2"))
@@ -468,7 +468,7 @@ describe("DnsSd: sightings", () => {
     assert.deepStrictEqual(machine.takeSeen(), ["18000 Vanished you", "18000 Appeared them p1 10.0.0.2:9090"])
   })
 
-  it("whoever bears our name or our id is not shown", () => {
+  it("a node with our name or our id is not shown", () => {
     const machine = settled()
     machine.told(link, ...records.all("me", 2))
     machine.told(link, ...records.all("ME", 2))
@@ -571,7 +571,7 @@ describe("DnsSd: together", () => {
     }
   })
 
-  it("who says goodbye is gone after a second, who falls silent when its records end, and who comes back is seen", () => {
+  it("a node that says goodbye is gone after a second, a silent one when its records expire, and one that comes back is seen", () => {
     const network = new Network()
     const [a, b, c] = [network.join("a", 1), network.join("b", 2), network.join("c", 3)]
     network.until(10 * second)

@@ -91,7 +91,7 @@ describe("linkFrom", () => {
     assert.isUndefined(linkFrom(all, "fe80::9%eth0"))
   })
 
-  it("knows who is certainly near, and who is ourselves", () => {
+  it("knows which hosts are certainly near, and which is ourselves", () => {
     const [eth0, eth0v6] = links([])
     if (eth0 === undefined || eth0v6 === undefined) throw new Error("no links")
     for (const near of ["192.168.1.7", "192.168.1.5"]) assert.isTrue(isNeighbour(eth0, near), near)

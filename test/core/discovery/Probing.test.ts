@@ -130,7 +130,7 @@ describe("simultaneous probes", () => {
     assert.deepStrictEqual(times(machine.takeSent("probe")), [70, 320, 570])
   })
 
-  it("who is on the same port differs in the address, and that decides", () => {
+  it("a node on the same port differs in the address, and that decides", () => {
     for (const [rival, count] of [
       ["10.0.0.0", 3],
       ["10.0.0.2", 5]
@@ -228,7 +228,7 @@ describe("conflicts", () => {
     assert.strictEqual(machine.duplicates.length, 1)
   })
 
-  it("who holds the names answers a probe at once, even what it has said a moment ago", () => {
+  it("the owner of the names answers a probe at once, even with what it sent a moment ago", () => {
     const machine = holding()
     machine.asked(link, { name: instance, type: "ANY" })
     machine.until(10_200)
@@ -242,7 +242,7 @@ describe("conflicts", () => {
     assert.strictEqual(machine.duplicates.length, 1)
   })
 
-  it("who hears another use its names probes again, and keeps them when nobody answers", () => {
+  it("a node that sees its names in use probes again, and keeps them without an answer", () => {
     const machine = holding()
     machine.told(link, service(7777))
     machine.until(13 * second)

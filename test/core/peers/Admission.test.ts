@@ -51,7 +51,7 @@ const times = (count: number, act: (n: number) => void) => {
 }
 
 describe("Admission", () => {
-  it("a flood from one network gets the room of one network, and keeps nobody else out", () => {
+  it("a flood from one network gets the room of one network, and keeps no other client out", () => {
     const port = new Port()
     times(1_000, () => port.stranger("bad"))
     times(1_000, () => port.arrive("bad"))
@@ -78,7 +78,7 @@ describe("Admission", () => {
     assert.isTrue(verdict._tag === "Admitted" && verdict.instead === 1)
   })
 
-  it("who says nothing after the upgrade gives its place to a newcomer after a while", () => {
+  it("a client that sends nothing after the upgrade gives its place to a newcomer after a while", () => {
     const port = new Port()
     times(limits.pendingPerNetwork, () => port.stranger("shared"))
     assert.strictEqual(port.stranger("shared"), "network")
@@ -101,7 +101,7 @@ describe("Admission", () => {
     assert.strictEqual(port.in("pending", "x"), limits.pendingPerNetwork - 1)
   })
 
-  it("members of one network leave room for others, and give way to nobody", () => {
+  it("members of one network leave room for others, and never give way", () => {
     const port = new Port()
     times(limits.perNetwork, () => assert.isNumber(port.member("one")))
     port.now += 60_000
@@ -125,7 +125,7 @@ describe("Admission", () => {
     assert.deepStrictEqual([port.in("known"), port.in("pending")], [limits.knownPerNetwork, 3])
   })
 
-  it("who had to give way does not come in through its upgrade", () => {
+  it("a client that had to give way does not get in through its upgrade", () => {
     const port = new Port()
     const first = port.arrive("shared")
     times(limits.arrivingPerNetwork, () => port.arrive("shared"))

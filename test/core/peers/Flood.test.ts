@@ -194,7 +194,7 @@ describe("a stranger that answers for a member", () => {
   ]
   for (const [what, answer] of answers) {
     for (const near of [[], [real.host]]) {
-      it(`with ${what} keeps it away for seconds, not more (${near.length === 0 ? "nobody" : "it"} announces itself)`, () => {
+      it(`with ${what} keeps it away for seconds, not more (${near.length === 0 ? "no node" : "it"} announces itself)`, () => {
         const world = new World(({ address }) => (address.host === real.host ? member : answer))
         world.appears(member, [...false_, real], near)
         world.until(60_000)

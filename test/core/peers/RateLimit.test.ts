@@ -54,7 +54,7 @@ describe("RateLimit", () => {
     assert.strictEqual(RateLimit.waitOf(RateLimit.fail(limit, "a", later - 1), "a", later - 1), limits.cap)
   })
 
-  it("a local clock that is set back locks nobody out", () => {
+  it("a local clock that is set back locks no client out", () => {
     const { limit, now } = afterFailures(20)
     assert.strictEqual(RateLimit.waitOf(limit, "a", now - 365 * 86_400_000), 0)
   })
@@ -68,7 +68,7 @@ describe("RateLimit", () => {
   })
 
   it.prop(
-    "whoever tries as often as it likes has few of its proofs looked at, and is never told to wait longer than the cap",
+    "a client that tries without pause has few of its proofs checked, and is never told to wait longer than the cap",
     [Schema.Array(Schema.Natural).check(Schema.isMinLength(1), Schema.isMaxLength(400))],
     ([pauses]) => {
       let limit = RateLimit.empty

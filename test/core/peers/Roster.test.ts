@@ -77,7 +77,7 @@ describe("Roster", () => {
     })
   }
 
-  it("who is asked to stay away stays away for as long, and not less than it would have", () => {
+  it("a node that is asked to stay away does so for as long, and not less than it would have", () => {
     for (const [retryAfter, random, before, due] of [
       [20_000, 0, 19_999, 20_000],
       [20_000, 0.9, 20_899, 20_900],
@@ -142,13 +142,13 @@ describe("Roster", () => {
     assert.deepStrictEqual(dials(), ["10.0.0.1"])
   })
 
-  it("who has just started dials at once: it has not been announced, so nobody else can", () => {
+  it("a node that has just started dials at once: it has not been announced, so no other node can", () => {
     const { event, dials } = world()
     event(appeared(lower, "10.0.0.1", 749))
     assert.deepStrictEqual(dials(), ["10.0.0.1"])
   })
 
-  it("nobody is dialled who is connected already", () => {
+  it("a node that is connected already is not dialled", () => {
     const { event, dials, roster } = world()
     event(appeared(lower, "10.0.0.1", 900))
     event(established(1, lower, undefined, 1_000))
@@ -194,7 +194,7 @@ describe("Roster", () => {
     assert.deepStrictEqual(dials(), [])
   })
 
-  it("no address is dialled twice at a time, and who answers there is known by both names", () => {
+  it("no address is dialled twice at a time, and the node that answers there is known by both names", () => {
     const { event, dials, roster, asked } = world({ peers: [at("10.0.0.1"), at("10.0.0.2")], mdnsTimeout: 1_000 })
     event(tick(1_000))
     assert.deepStrictEqual(dials(), ["10.0.0.1", "10.0.0.2"])
@@ -330,7 +330,7 @@ describe("Roster", () => {
   const endings = ["lost", "refused", "self", "duplicate", "exchanged", "unfinished"] as const
   const Step = Schema.Tuple([Schema.Natural, Schema.Natural, Schema.Natural])
   it.prop(
-    "whatever happens: nobody is dialled twice at a time, nothing throws, and a deadline is never missed",
+    "in any order of events: no node is dialled twice at a time, nothing throws, and no deadline is missed",
     [Schema.Array(Step).check(Schema.isMaxLength(80))],
     ([steps]) => {
       const { event, asked, roster } = world({ peers: [at("10.0.0.1"), at("10.0.0.2")] })

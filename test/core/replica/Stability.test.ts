@@ -129,7 +129,7 @@ describe("Stability", () => {
   )
 
   it.prop(
-    "is covered by our clock and by the agreement of every node that counts, and grows with nobody who joins",
+    "is covered by our clock and by the agreement of every node that counts, and never grows when a node joins",
     [vectorClock, vectorClock, vectorClock, oneOf(vectorClock)],
     ([clock, tops, agreed, other]) => {
       const self = node("self")
@@ -162,7 +162,7 @@ describe("Stability", () => {
     runs(4000)
   )
 
-  it("names those who keep it back: who has never agreed comes first, then who agreed longest ago", () => {
+  it("names the nodes that keep it back: nodes that never agreed come first, then those that agreed longest ago", () => {
     const clock = clockOf({ self: at(9), b: at(5) })
     const knownAt = (name: string, agreedAt: number | undefined, seenAt: number, agreed = clockOf({})) => ({
       node: node(name),

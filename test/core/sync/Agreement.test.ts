@@ -45,7 +45,7 @@ describe("Agreement", () => {
     })
   }
 
-  it("who took the last rows learns that both agree when it writes itself, or when they meet again", () => {
+  it("the side that took the last rows learns that both agree when it writes itself, or when they meet again", () => {
     for (const isMetAgain of [false, true]) {
       const { clock, left, right, link } = linked()
       const first = link()
@@ -90,7 +90,7 @@ describe("Agreement", () => {
   })
 
   it.prop(
-    "whoever is said to agree holds every row of ours, in any order of events",
+    "a node that agrees holds every row of ours, in any order of events",
     [operations, operations, Arbitrary.array(integer(0, 1_000), { maxLength: 60 })],
     ([ours, theirs, order]) => {
       const clock = { now: 2_000_000_000_000 }

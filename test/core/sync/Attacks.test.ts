@@ -193,7 +193,7 @@ describe("the handshake under attack", () => {
     }
   })
 
-  it("a dialler that talks on after a refusal talks to nobody, even with the right proof", () => {
+  it("a dialler that talks on after a refusal is ignored, even with the right proof", () => {
     const server = end("server", channel)
     server.receive(hello("sync_request", attacker, "wrong"))
     const said = server.asked.length
@@ -203,7 +203,7 @@ describe("the handshake under attack", () => {
     assertRefused(server, "PassphraseMismatch", 1)
   })
 
-  it("who has to wait is told for how long, whatever it offers: the proof is not looked at", () => {
+  it("a client that has to wait is told for how long, whatever it offers: the proof is not checked", () => {
     const server = end("server", channel)
     server.event({ _tag: "Limited", now, wait: 7_001 })
     assertRefused(server, "RateLimited", 1)
@@ -213,7 +213,7 @@ describe("the handshake under attack", () => {
     assert.isTrue(close?.failure?._tag === "RateLimited" && close.failure.retryAfterSeconds === 8)
   })
 
-  it("nobody can make us wait for longer than a minute, or touch a session that is open", () => {
+  it("no peer can make us wait for longer than a minute, or touch a session that is open", () => {
     const dialler = end("dialler", channel, other)
     dialler.receive(
       Wire.encode({ type: "sync_error", reason: "rate_limited", message: "", retryAfter: Number.MAX_SAFE_INTEGER })

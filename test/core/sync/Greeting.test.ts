@@ -100,7 +100,7 @@ describe("before both proofs hold", () => {
     assert.strictEqual(link.ends[0].inbox.length, 0)
   })
 
-  it("whoever is refused has learned neither a clock nor a digest, in either role", () => {
+  it("a refused peer has learned neither a clock nor a digest, in either role", () => {
     for (const wrong of [0, 1] as const) {
       const [left, right] = equal(3)
       const link = new Link(left, right, () => epoch, {}, { [wrong]: new Uint8Array(32) })

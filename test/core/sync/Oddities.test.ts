@@ -25,7 +25,7 @@ describe("Oddities", () => {
     ["what others wrote", taken([write(node("other"), { wall: 2_000_000, counter: 0 }, "row")]), [0, 0, 0]],
     ["own history that comes back after a restore", taken([own(500_000)]), [1, 0, 0]],
     ["the same, written under a clock that was a little ahead", taken([own(1_001_000)]), [1, 0, 0]],
-    ["what somebody else writes under this id meanwhile", taken([own(1_001_001)]), [0, 1, 0]],
+    ["what another node writes under this id meanwhile", taken([own(1_001_001)]), [0, 1, 0]],
     ["another text of an own operation that was here", taken([own(1_002_000)], [own(1_002_000)]), [0, 0, 0]],
     ["two contents under one timestamp", { ...taken([]), conflicts: 3, conflicting: new Set([self]) }, [0, 0, 3]]
   ]

@@ -28,7 +28,7 @@ const b = node("b")
 const c = node("c")
 
 describe("Session", () => {
-  it("whoever only looks is answered and not met, whatever its id, and gets nothing", () => {
+  it("a probe is answered and not met, whatever its id, and gets nothing", () => {
     for (const id of [a, b]) {
       const clock = { now: 1_000_000 }
       const [left, right] = [new NaiveReplica(id), new NaiveReplica(b)]
@@ -49,7 +49,7 @@ describe("Session", () => {
     }
   })
 
-  it("whoever only looks proves the passphrase as all do", () => {
+  it("a probe proves the passphrase like all peers", () => {
     const clock = { now: 1_000_000 }
     const keys = { 0: new Uint8Array(32) }
     const link = new Link(new NaiveReplica(a), new NaiveReplica(b), () => clock.now, { isProbe: true }, keys)

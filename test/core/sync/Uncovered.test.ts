@@ -63,7 +63,7 @@ describe("rows that no clock covers", () => {
     assertConverged(replicas)
   })
 
-  it("do not keep lost rows from being repaired, whoever wrote them", () => {
+  it("do not keep lost rows of any origin from being repaired", () => {
     const { clock, replicas, connect } = pair()
     take(replicas[0], legacy(1))
     connect()

@@ -87,7 +87,7 @@ describe("files that go bad", () => {
     assert.strictEqual(after?.digest, before?.digest)
   }, 120_000)
 
-  it("a database that is deleted under a running node: it does not acknowledge what nobody could find again", async () => {
+  it("a database that is deleted under a running node: it does not acknowledge writes that would be lost", async () => {
     const a = await nodes.make().start()
     const b = await nodes.make({ FERAL_SYNC_PEERS: a.address }).start()
     const kept = await a.cli<{ id: string }>("note", "add", "kept")

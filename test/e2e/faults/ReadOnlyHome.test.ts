@@ -112,7 +112,7 @@ describe.skipIf(needs("root", "setpriv"))("a data directory that cannot be writt
     })
   }, 120_000)
 
-  it("of another user, who lets this one read it", async () => {
+  it("of another user, readable for this user", async () => {
     await node.cli("note", "add", "kept by root")
     chmodSync(node.home, 0o755)
     for (const name of readdirSync(node.home)) chmodSync(join(node.home, name), 0o644)

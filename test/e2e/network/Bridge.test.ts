@@ -55,7 +55,7 @@ describe.skipIf(needs("root", "ip", "nft"))("nodes on a network", () => {
     const gone = leaving.stop()
     const took = await howLong(() =>
       until(
-        "nobody shows the node that left",
+        "no node shows the node that left",
         () => Promise.all(nodes.map((node) => node.status())),
         (all) => all.every(({ peers }) => !peers.some(({ node_id }) => node_id === leaving.id)),
         5000
@@ -66,7 +66,7 @@ describe.skipIf(needs("root", "ip", "nft"))("nodes on a network", () => {
     assert.isBelow(took, 2000)
   })
 
-  it("who is killed, and whose cable is cut, is shown as unreachable within 45 s, without noise or many packets", async () => {
+  it("a node that was killed, or whose cable was cut, is shown as unreachable within 45 s, without noise or many packets", async () => {
     const [killed, stranded] = nodes.slice(-2)
     const others = nodes.slice(0, -2)
     const port = ports.at(-1)

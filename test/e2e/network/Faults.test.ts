@@ -103,7 +103,7 @@ describe.skipIf(needs("root", "ip", "nft"))("networks that people have", () => {
     assert.isFalse((await b.status()).peers.some(({ node_id }) => node_id === a.id))
   })
 
-  it("with a fifth of all multicast lost, everybody is known all the same", async () => {
+  it("with a fifth of all multicast lost, all nodes still find each other", async () => {
     const hosts = [await lan.host(), await lan.host(), await lan.host(), await lan.host(), await lan.host()]
     await Promise.all(hosts.map((host) => host.filter("input udp dport 5353 numgen random mod 100 < 20 drop")))
     const nodes = hosts.map((host) => host.node())

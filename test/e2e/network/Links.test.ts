@@ -39,7 +39,7 @@ describe.skipIf(needs("root", "ip", "python3"))("links that are bad", () => {
     )
   }, 900_000)
 
-  it("a partition that nobody is told of: both sides write on, and are equal when it is over", async () => {
+  it("a silent partition: both sides go on writing, and are equal when it is over", async () => {
     const [one, two, three] = [await lan.host(), await lan.host(), await lan.host()]
     const [a, b, c] = [one.node(), two.node(), three.node()]
     const nodes = [a, b, c]

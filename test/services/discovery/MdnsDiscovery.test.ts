@@ -105,7 +105,7 @@ describe("MdnsDiscovery.layer", () => {
     )
   )
 
-  it.live("whoever asks learns port, TXT record and address, and the goodbye", () =>
+  it.live("a querier gets port, TXT record and address, and the goodbye", () =>
     within(
       Effect.gen(function* () {
         const port = yield* freePort
@@ -172,7 +172,7 @@ describe("MdnsDiscovery.layer", () => {
     )
   )
 
-  it.live("who asks from a port of its own gets an answer of its own", () =>
+  it.live("a querier with its own port gets an answer of its own", () =>
     within(
       Effect.gen(function* () {
         const port = yield* freePort

@@ -241,7 +241,7 @@ describe("Carrier", () => {
     })
   )
 
-  it.effect("who is in doubt is asked for, and gone when nobody answers", () =>
+  it.effect("a doubtful node is asked for, and gone without an answer", () =>
     Effect.gen(function* () {
       const { network, world, sent } = fakeNetwork(one)
       const { doubts, seen } = yield* running(network)
@@ -295,7 +295,7 @@ describe("Carrier", () => {
     })
   )
 
-  it.effect("a network that swallows the goodbye holds up nobody for longer than 300 ms", () =>
+  it.effect("a network that drops the goodbye delays the end by at most 300 ms", () =>
     Effect.gen(function* () {
       const { network, world } = fakeNetwork(one)
       const { scope } = yield* running(network)

@@ -73,7 +73,7 @@ describe("a stranger", () => {
   )
 
   live(
-    "that was upgraded and proves nothing is told that it was too slow; who has proved itself stays",
+    "that was upgraded and proves nothing is told that it was too slow; a client that has proved itself stays",
     Effect.gen(function* () {
       const node = yield* webSocket({}, { handshakeWithin: "400 millis" })
       const { at, arrivals } = yield* doubting(node)

@@ -221,7 +221,7 @@ describe("guessing the passphrase", () => {
     )
   )
 
-  it.effect("who goes on talking after a refusal is cut off, and nothing is taken from it", () =>
+  it.effect("a client that goes on talking after a refusal is cut off, and nothing is taken from it", () =>
     world(
       Effect.gen(function* () {
         const a = yield* start("a", [])

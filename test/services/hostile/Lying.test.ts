@@ -262,7 +262,7 @@ describe("a member that lies", () => {
 
 describe("a member that does not read", () => {
   it.effect(
-    "is given up when too much waits for it, and nobody else waits",
+    "is given up when too much waits for it, and no other peer waits",
     () =>
       world(
         Effect.gen(function* () {

@@ -103,7 +103,7 @@ describe("a TLS alert", () => {
 
   for (const alert of alerts) {
     live(
-      `${alert} of one address keeps nobody from the other`,
+      `${alert} of one address does not keep nodes from the other`,
       Effect.gen(function* () {
         const first = yield* alerting(alert)
         const b = yield* startOnSocket("b", [])

@@ -157,7 +157,7 @@ describe("Home", () => {
     )
   )
 
-  it.live("a directory that is everybody's is left as it is, with a warning", () =>
+  it.live("a directory that all users can enter is left as it is, with a warning", () =>
     within((directory, logged) =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem

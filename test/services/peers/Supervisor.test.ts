@@ -96,7 +96,7 @@ describe("Peers", () => {
     )
   )
 
-  it.effect("with another passphrase nothing is exchanged, both say why, and nobody runs in circles", () =>
+  it.effect("with another passphrase nothing is exchanged, both say why, and neither retries in a loop", () =>
     world(
       Effect.gen(function* () {
         const a = yield* start("a", [])

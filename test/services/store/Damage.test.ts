@@ -26,7 +26,7 @@ const uses: ReadonlyArray<readonly [name: string, use: (store: StoreService) => 
 
 describe("damage", () => {
   for (const [name, use] of uses) {
-    it.effect(`that ${name} meets is noted, told to who waits for it, and ends all writing`, () =>
+    it.effect(`that ${name} meets is noted, reported to those that wait for it, and ends all writing`, () =>
       Effect.gen(function* () {
         const { home } = yield* onDisk
         const store = yield* open({ home })

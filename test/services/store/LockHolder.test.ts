@@ -12,9 +12,9 @@ const locks = `1: FLOCK  ADVISORY  WRITE 18683 fe:00:42 0 EOF
 
 describe("LockHolder", () => {
   it.each([
-    [42, undefined, "who reads, waits or locks other bytes holds nothing"],
+    [42, undefined, "a process that reads, waits or locks other bytes holds nothing"],
     [43, undefined, "a process of another container has no number here"],
-    [44, 16130, "who holds the bytes that SQLite locks"],
+    [44, 16130, "the process that holds the bytes that SQLite locks"],
     [4, undefined, "another file"]
   ])("file %i: %s, %s", (...[inode, pid]) => {
     assert.strictEqual(LockHolder.writerOf(locks, inode), pid)

@@ -119,7 +119,7 @@ describe("a clock that was a year ahead", () => {
           const theirs = { wall: now + 120_000, counter: 3 }
           yield* store.apply(batch([write(node("b"), theirs, "edited")], { b: theirs }))
           yield* TestClock.setTime(now + year)
-          yield* store.append([draft("edited", "by us, who had read it")])
+          yield* store.append([draft("edited", "by us, after we had read it")])
         })
       )
       yield* SqliteIdentity.renew(home, now)

@@ -226,7 +226,7 @@ const contract = (name: string, world: Effect.Effect<World, unknown, Scope.Scope
       )
     )
 
-    it.live("where connection refused, nobody is reached", () =>
+    it.live("to a port without a listener fails: connection refused", () =>
       within(
         Effect.fnUntraced(function* (world) {
           const error = yield* Effect.flip(world.other.dial(world.nobody))

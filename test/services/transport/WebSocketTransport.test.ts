@@ -83,7 +83,7 @@ describe("the port", () => {
   )
 
   live(
-    "lets nobody in without TLS, and says why",
+    "rejects clients without TLS, and says why",
     Effect.gen(function* () {
       const { at, arrivals, refusals } = yield* reception(yield* webSocket())
       for (const text of [request("GET /sync", ...upgradeFields), request("GET /")]) {
@@ -157,7 +157,7 @@ describe("the port", () => {
 
 describe("nodes of the older form", () => {
   live(
-    "are met as form 1, and so is whoever shows an incomplete pair of headers",
+    "are met as form 1, and so is a client with an incomplete pair of headers",
     Effect.gen(function* () {
       const { port, arrivals } = yield* reception(yield* webSocket())
       const nonce = "a".repeat(43)
@@ -360,7 +360,7 @@ describe("a connection", () => {
   )
 
   live(
-    "holds back thousands of small frames that nobody takes, and delivers them in order",
+    "holds back thousands of small frames until they are read, and delivers them in order",
     Effect.gen(function* () {
       const { dialler, server } = yield* meet(yield* webSocketWorld)
       const texts = Array.from({ length: 20_000 }, (_, index) => `${index}`)

@@ -30,7 +30,7 @@ describe("alarms", () => {
     ["a clock that is ahead of all peers", { peers: [offset(-400_000)] }, ["ClockFast"]],
     ["a clock that is ahead of one peer of three", { peers: [offset(-400_000), offset(0), offset(5)] }, []],
     ["two nodes with one id, told twice", { peers: [duplicate, duplicate] }, ["DuplicateNodeId"]],
-    ["own operations of somebody else", { oddities: { ...Oddities.none, foreign: some } }, ["OwnOperationsForeign"]],
+    ["own operations of another node", { oddities: { ...Oddities.none, foreign: some } }, ["OwnOperationsForeign"]],
     ["own operations that came back", { oddities: { ...Oddities.none, cameBack: some } }, ["OwnOperationsReturned"]],
     ["as many origins as there can be", { origins: 9_999 }, ["OriginsFull"]],
     ["origins that a peer brings and that wait", { peers: [leftOut] }, ["OriginsLeftOut"]],

@@ -297,7 +297,7 @@ describe("Api", () => {
     )
   )
 
-  it.live("a socket that somebody answers on is left alone", () =>
+  it.live("a socket with a node behind it is left alone", () =>
     within((home) =>
       Effect.gen(function* () {
         yield* start({ home })

@@ -142,7 +142,7 @@ describe("doctor: database", () => {
     })
   )
 
-  live("a lock that somebody holds is found", () =>
+  live("a lock of another process is found", () =>
     Effect.gen(function* () {
       const home = yield* replica
       const holder = new DatabaseSync(join(home, "lock"))
@@ -275,7 +275,7 @@ describe("doctor: multicast", () => {
     })
   })
 
-  live("hears itself, and who answers", () =>
+  live("receives itself, and the nodes that answer", () =>
     Effect.gen(function* () {
       const options = { interfaces: ["127.0.0.1"], port: yield* freePort }
       const directory = yield* Certificates.directory
@@ -328,7 +328,7 @@ describe("doctor: multicast", () => {
 })
 
 describe("doctor: peers", () => {
-  live("who says nothing, who hangs up and who is not there is told apart, all at once", () =>
+  live("a silent peer, one that hangs up and one that is missing are told apart, all at once", () =>
     Effect.gen(function* () {
       const directory = yield* Certificates.directory
       const silent = yield* plainServer((socket) => socket.resume())

@@ -91,7 +91,7 @@ describe.skipIf(needs("openssl"))("a CA of openssl signs, whatever its key", () 
     )
   }
 
-  it.live("but for kinds that nobody verifies in TLS: they are named", () =>
+  it.live("but for key types that TLS does not verify: they are named", () =>
     Effect.gen(function* () {
       const directory = yield* Certificates.directory
       yield* Certificates.run(

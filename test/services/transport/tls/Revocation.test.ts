@@ -194,7 +194,7 @@ describe("FERAL_SYNC_TLS_CRL", () => {
   const files = { FERAL_SYNC_TLS_CERT: "c", FERAL_SYNC_TLS_KEY: "k", FERAL_SYNC_TLS_CA: "a" }
   const demand = { FERAL_SYNC_REQUIRE_CLIENT_CERT: "true" }
 
-  vitest("goes with certificates that are demanded, or it would lock out nobody", () => {
+  vitest("goes with required client certificates, or it would have no effect", () => {
     const whole = Result.getOrThrow(parse({ ...files, ...demand, FERAL_SYNC_TLS_CRL: "/l.pem" }))
     assert.strictEqual(Option.getOrThrow(whole.tls).crl, "/l.pem")
     for (const [values, problem] of [

@@ -80,7 +80,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("Tls", 
     )
 
     it.effect(
-      ...live("who comes again and again is reported once", (shelf) =>
+      ...live("a client that comes again and again is reported once", (shelf) =>
         Effect.gen(function* () {
           const { at, refusals } = yield* reception(yield* webSocket(ca(shelf.a, true), quick))
           const dialler = yield* webSocket({}, quick)
