@@ -123,7 +123,7 @@ describe("where backup and export may write", () => {
     [["backup", "/dev/null"], 1, /not a regular file/],
     [["export", "/dev/null"], 1, /not a regular file/],
     [["export", "/"], 1, /not a regular file/],
-    [["backup", "/proc/feral.db"], 1, /directory is not there|permission denied/]
+    [["backup", "/proc/feral.db"], 1, /directory does not exist|permission denied/]
   ]
   for (const [args, code, says] of refused) {
     it(`feral-sync ${args.join(" ")} --json`, async () => {

@@ -82,10 +82,10 @@ describe("purge", () => {
   const refusals: ReadonlyArray<readonly [string, (nodeId: string) => ReadonlyArray<string>, number, RegExp]> = [
     ["a known kind", () => ["--kind", "notes"], 1, /this version knows "notes".*purge --origin NODE-ID/],
     ["the rows of this node", (nodeId) => ["--origin", nodeId], 1, /is this node itself.*one by one/],
-    ["what is no name", () => ["--kind", "a\nb"], 1, /not a name/],
+    ["what is no name", () => ["--kind", "a\nb"], 1, /not the name/],
     ["nothing in particular", () => [], 2, /--kind KIND or --origin NODE-ID/],
     ["both at once", () => ["--kind", "junk", "--origin", "rogue"], 2, /--kind KIND or --origin NODE-ID/],
-    ["an empty name", () => ["--kind", ""], 2, /not empty/]
+    ["an empty name", () => ["--kind", ""], 2, /must be non-empty/]
   ]
   for (const [what, args, expected, words] of refusals) {
     it.live(`refuses ${what}, and removes nothing`, () =>
