@@ -26,7 +26,7 @@ const place = Effect.fnUntraced(function* () {
   if (yield* Config.hasPassphrase) {
     return yield* new WrongUsage({
       message:
-        `${passphraseVariable} is set, so the passphrase is not in a file: put the new one into ${passphraseVariable}, ` +
+        `${passphraseVariable} is set, so the passphrase is not in a file. Put the new one into ${passphraseVariable}, ` +
         `the old one into ${previousVariable}, and restart the node`
     })
   }

@@ -122,7 +122,7 @@ describe("verify", () => {
     assert.isAbove(verified.database.length, 0)
     assert.match(
       (JSON.parse(stderr) as { message: string }).message,
-      /restore FILE.*without a backup, move sync.db away/
+      /restore FILE.*Without a backup, move sync.db away/
     )
     for (const end of ["", "-wal", "-shm"]) rmSync(`${file}${end}`, { force: true })
     await a.start({ FERAL_SYNC_PORT: String(a.port) })

@@ -1,11 +1,32 @@
-/** Plain English in the documents: short sentences, no riddles, and a README of one sitting. */
+/** Plain English in the documents, the program and the names of tests: short sentences, no riddles, the terms of the field. */
 import { assert, describe, it } from "@effect/vitest"
 import { documents, read, sentencesOf, withoutBlocks, wordsOf } from "../support/Markdown.ts"
+import { sourcesIn, textsOf } from "../support/Sources.ts"
 
 /** A sentence has one idea: under 25 words is the aim, and this is the limit. */
 const mostWords = 30
 
-const riddles = /\b(nobody|whoever|somebody|whosoever)\b/gi
+/** The same for a sentence that the program prints. */
+const mostPrinted = 25
+
+/** Words that hide who is meant. */
+const riddles = /\b(nobody|whoever|whosoever|somebody|someone|anybody|anyone|everybody|everyone)\b/gi
+
+/** Names that the program no longer uses: the field has a term for each. */
+const formerNames = ["door", "ear", "voice", "asker", "carrier", "overStore", "stranger", "visitor", "farewell"]
+
+/** A name, alone or as a word of a longer name, in its singular and plural. */
+const former = new RegExp(
+  formerNames
+    .flatMap((name) => [`(?<![A-Za-z])${name}`, `${name.charAt(0).toUpperCase()}${name.slice(1)}`])
+    .map((name) => `${name}s?(?![a-z])`)
+    .join("|"),
+  "g"
+)
+
+/** Where an expression matches a text, with the line of each. */
+const linesWith = (text: string, expression: RegExp): ReadonlyArray<string> =>
+  text.split("\n").flatMap((line, index) => (line.search(expression) === -1 ? [] : [`${index + 1}: ${line.trim()}`]))
 
 /** Footnotes quote the titles of tests. */
 const withoutFootnotes = (text: string): string => text.split(/^\[\^[a-z]+\]: /m)[0] ?? ""
@@ -60,4 +81,50 @@ describe("the documents", () => {
     const wide = lines.filter((line) => line.startsWith("|") && line.length >= 120)
     assert.deepStrictEqual(wide, [])
   })
+})
+
+describe("the program", () => {
+  for (const source of sourcesIn("src")) {
+    it(`${source.path} is in plain English`, () => {
+      const long = textsOf(source)
+        .flatMap((text) => text.split(/(?<=[.!?])\s+|\n/))
+        .filter((sentence) => wordsOf(sentence) > mostPrinted)
+      assert.deepStrictEqual(long, [])
+      assert.deepStrictEqual(linesWith(source.text, riddles), [])
+      assert.deepStrictEqual(linesWith(source.text, former), [])
+    })
+  }
+
+  it("former names are found in names and comments, and not in other words", () => {
+    const found = ["door.open()", "const openDoors = 1", "class Ear {}", "// a stranger", "new OverStore()"]
+    const other = ["doorway", "clear", "hear", "search", "earth", "invoice", "Carriers_".toLowerCase().slice(2)]
+    for (const text of found) assert.lengthOf(linesWith(text, former), 1, text)
+    for (const text of other) assert.lengthOf(linesWith(text, former), 0, text)
+  })
+
+  it("texts are found in what the language makes of them", () => {
+    const text = [
+      'import { a } from "not a text"',
+      'const one = "two words"',
+      "const sum = `a ${one} b` + one + ' and c'",
+      'const nested = `of ${one === "" ? "none at all" : "x"} here`',
+      'const sql = "SELECT one FROM other"'
+    ].join("\n")
+    assert.deepStrictEqual(textsOf({ path: "Example.ts", text }), [
+      "two words",
+      "a x b… and c",
+      "of x here",
+      "none at all"
+    ])
+  })
+})
+
+describe("the tests", () => {
+  // This file names the words.
+  for (const source of sourcesIn("test").filter(({ path }) => path !== "test/docs/Style.test.ts")) {
+    it(`${source.path} has no riddles in its names and messages`, () => {
+      const found = textsOf(source).filter((text) => text.search(riddles) !== -1)
+      assert.deepStrictEqual(found, [])
+    })
+  }
 })

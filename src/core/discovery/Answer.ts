@@ -44,7 +44,7 @@ const instanceSets: Partial<Record<Question["type"], ReadonlyArray<RecordSet>>> 
 export const setsAsked = (self: Self, link: Link, questions: ReadonlyArray<Question>): ReadonlySet<RecordSet> =>
   new Set(questions.flatMap((question) => setsFor(self, link, question)))
 
-/** Without what the asker knows for at least half of its time. */
+/** Without what the querier knows for at least half of its time. */
 export const unknownOf = (
   self: Self,
   link: Link,
@@ -72,7 +72,7 @@ const without = (
   return records.length === 0 ? sets : new Set([...sets].filter((set) => !recordsOf(self, link, set).every(isThere)))
 }
 
-/** The answer that holds these records, with those that the asker will want next (RFC 6763 section 12) where they are free. */
+/** The answer that holds these records, with those that the querier will want next (RFC 6763 section 12) where they are free. */
 export const answer = (
   self: Self,
   link: Link,

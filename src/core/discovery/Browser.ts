@@ -75,14 +75,14 @@ export const initial = (self: Self): Browser => ({
 /** Listens on these links from now on, and forgets what it has heard on others. */
 export const withLinks = (browser: Browser, links: ReadonlyArray<Link>, now: number, random: number): Browser => {
   const isKept = ({ link }: { readonly link: string }) => links.some(({ key }) => key === link)
-  const ears = new Map(
+  const ifaces = new Map(
     links.map((link) => {
       const fresh = { browseAt: soon(now, random), interval: times.browse.first, quietUntil: now }
       return [link.key, { ...fresh, ...browser.interfaces.get(link.key), link }]
     })
   )
   return withCache(
-    { ...browser, interfaces: ears },
+    { ...browser, interfaces: ifaces },
     {
       instances: new Map([...browser.cache.instances].filter(([, instance]) => isKept(instance))),
       hosts: new Map([...browser.cache.hosts].filter(([, host]) => isKept(host)))
@@ -94,9 +94,9 @@ export const withLinks = (browser: Browser, links: ReadonlyArray<Link>, now: num
 export const resume = (browser: Browser, now: number, random: number): Browser => ({
   ...browser,
   interfaces: new Map(
-    [...browser.interfaces].map(([key, ear]) => [
+    [...browser.interfaces].map(([key, iface]) => [
       key,
-      { ...ear, browseAt: Math.min(ear.browseAt, soon(now, random)), interval: times.browse.first }
+      { ...iface, browseAt: Math.min(iface.browseAt, soon(now, random)), interval: times.browse.first }
     ])
   )
 })
@@ -107,14 +107,14 @@ export const doubt = (browser: Browser, node: NodeId, now: number): Browser =>
 
 /** Another querier has asked what we would ask: its answers are for us as well (RFC 6762 section 7.3). */
 export const onQuerySeen = (browser: Browser, key: string, query: Packet, now: number): Browser => {
-  const ear = browser.interfaces.get(key)
+  const iface = browser.interfaces.get(key)
   const questions = query.questions.filter(({ isUnicast }) => isUnicast !== true)
   const spared = withCache(browser, Reconfirm.spare(browser.cache, key, questions, now))
   const isOurs = ({ name, type }: Question) => nameKey(name) === serviceType && type === "PTR"
-  if (ear === undefined || query.isTruncated || !questions.some(isOurs)) return spared
-  const ours = known(spared, ear.link, now)
+  if (iface === undefined || query.isTruncated || !questions.some(isOurs)) return spared
+  const ours = known(spared, iface.link, now)
   if (!query.answers.every((answer) => ours.some((own) => isSameRecord(own, answer)))) return spared
-  return { ...spared, interfaces: new Map(spared.interfaces).set(key, browsed(ear, now)) }
+  return { ...spared, interfaces: new Map(spared.interfaces).set(key, browsed(iface, now)) }
 }
 
 /** A response, the link on which it came, and the address of its sender. */
@@ -131,11 +131,11 @@ export const onResponse = (
   now: number,
   random: number
 ): Browser => {
-  const { self, interfaces: ears } = browser
+  const { self, interfaces: ifaces } = browser
   const cache = Cache.receive(
     browser.cache,
     responses.flatMap(({ key, packet, from }) => {
-      const link = ears.get(key)?.link
+      const link = ifaces.get(key)?.link
       if (link === undefined) return []
       const hearing = { self, link, from, now, chance: random, askAt: soon(now, random) }
       return [[hearing, [...packet.answers, ...packet.additionals]] as const]
@@ -149,9 +149,9 @@ export const onResponse = (
 export const tick = (browser: Browser, now: number): Step => {
   let next = browser.plan.endAt <= now ? expire(browser, now) : browser
   const sends: Array<Send> = []
-  for (const [key, ear] of browser.interfaces) {
-    if (askTime(next, ear) > now) continue
-    const [asking, packets] = ask(next, ear, now)
+  for (const [key, iface] of browser.interfaces) {
+    if (askTime(next, iface) > now) continue
+    const [asking, packets] = ask(next, iface, now)
     next = asking
     for (const packet of packets) sends.push({ _tag: "Send", link: key, packet, to: undefined })
   }
@@ -168,7 +168,7 @@ const expire = (browser: Browser, now: number): Browser => {
 
 /** When there is something to do. */
 export const deadline = (browser: Browser): number =>
-  Math.min(browser.plan.endAt, ...Array.from(browser.interfaces.values(), (ear) => askTime(browser, ear)))
+  Math.min(browser.plan.endAt, ...Array.from(browser.interfaces.values(), (iface) => askTime(browser, iface)))
 
 /** When a packet of questions is due on a link. */
 const askTime = ({ plan }: Browser, { link, browseAt, quietUntil }: InterfaceBrowser): number =>
@@ -180,19 +180,19 @@ const withCache = (browser: Browser, cache: Cache.Cache): Browser =>
 const soon = (now: number, random: number): number => now + times.soon.least + times.soon.spread * random
 
 /** After a question for instances. */
-const browsed = (ear: InterfaceBrowser, now: number): InterfaceBrowser => ({
-  ...ear,
-  browseAt: now + ear.interval,
-  interval: Math.min(ear.interval * 2, times.browse.cap)
+const browsed = (iface: InterfaceBrowser, now: number): InterfaceBrowser => ({
+  ...iface,
+  browseAt: now + iface.interval,
+  interval: Math.min(iface.interval * 2, times.browse.cap)
 })
 
 /** Asks on a link for all that is due there, in one packet, and as many more as it takes to say what is known. */
-const ask = (browser: Browser, ear: InterfaceBrowser, now: number): readonly [Browser, ReadonlyArray<Packet>] => {
-  const { link } = ear
+const ask = (browser: Browser, iface: InterfaceBrowser, now: number): readonly [Browser, ReadonlyArray<Packet>] => {
+  const { link } = iface
   const questions = new Map<string, Question>()
   const add = (name: string, type: Question["type"]) => questions.set(Cache.keyOf(type, name), { name, type })
   const isDue = (life: Ttl.Ttl | undefined): life is Ttl.Ttl => life !== undefined && Ttl.refreshAt(life) <= now
-  const isBrowsing = ear.browseAt <= now
+  const isBrowsing = iface.browseAt <= now
   if (isBrowsing) add(serviceType, "PTR")
 
   const instances = new Map(browser.cache.instances)
@@ -242,9 +242,9 @@ const ask = (browser: Browser, ear: InterfaceBrowser, now: number): readonly [Br
 
   const next = withCache(browser, { instances, hosts })
   if (questions.size === 0) return [next, []]
-  const asked: InterfaceBrowser = { ...(isBrowsing ? browsed(ear, now) : ear), quietUntil: now + times.distance }
+  const asked: InterfaceBrowser = { ...(isBrowsing ? browsed(iface, now) : iface), quietUntil: now + times.distance }
   const answers = questions.has(Cache.keyOf("PTR", serviceType)) ? known(browser, link, now) : []
-  const isFirst = isBrowsing && ear.interval === times.browse.first
+  const isFirst = isBrowsing && iface.interval === times.browse.first
   const alone: ReadonlyArray<Question> = isFirst ? [{ name: serviceType, type: "PTR", isUnicast: true }] : []
   return [
     { ...next, interfaces: new Map(browser.interfaces).set(link.key, asked) },

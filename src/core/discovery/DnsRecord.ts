@@ -31,7 +31,7 @@ export interface Question {
   readonly name: string
   /** `OTHER` is a type that our service does not use. */
   readonly type: UniqueType | "PTR" | "ANY" | "OTHER"
-  /** The asker would rather have the answer for itself (RFC 6762 section 5.4). */
+  /** The querier would rather have the answer for itself (RFC 6762 section 5.4). */
   readonly isUnicast?: boolean
 }
 
@@ -39,12 +39,12 @@ export interface Packet {
   readonly kind: "query" | "response"
   /** 0 but in the answers to those who ask from a port of their own. */
   readonly id: number
-  /** In a query: more of what the asker knows follows in another packet. */
+  /** In a query: more of what the querier knows follows in another packet. */
   readonly isTruncated: boolean
   readonly questions: ReadonlyArray<Question>
-  /** In a query: what the asker knows already. */
+  /** In a query: what the querier knows already. */
   readonly answers: ReadonlyArray<ResourceRecord>
-  /** In a query: the records that the asker is about to claim, which makes it a probe. */
+  /** In a query: the records that the querier is about to claim, which makes it a probe. */
   readonly authorities: ReadonlyArray<ResourceRecord>
   readonly additionals: ReadonlyArray<ResourceRecord>
 }

@@ -19,9 +19,9 @@ export const times = {
   perDefence: 250,
   /** How long an answer that others may give as well waits: this, and as much again by chance. */
   shared: { least: 20, spread: 100 },
-  /** How long the rest of what the asker knows is waited for. */
+  /** How long the rest of what the querier knows is waited for. */
   truncated: { least: 400, spread: 100 },
-  /** Between answers to one asker alone. */
+  /** Between answers to one querier alone. */
   perUnicast: 100
 } as const
 
@@ -61,62 +61,62 @@ export const fresh = (link: Link, now: number, random: number): InterfaceRespond
 /** Does what is due. */
 export const tick = (
   self: Self,
-  voice: InterfaceResponder,
+  iface: InterfaceResponder,
   now: number
 ): readonly [InterfaceResponder, Packet | undefined] =>
-  voice.claim._tag === "Held" ? speak(self, voice, now) : claim(self, voice, now)
+  iface.claim._tag === "Held" ? speak(self, iface, now) : claim(self, iface, now)
 
 /** When there is something to do. */
-export const deadline = (voice: InterfaceResponder): number =>
-  voice.claim._tag === "Held"
+export const deadline = (iface: InterfaceResponder): number =>
+  iface.claim._tag === "Held"
     ? Math.min(
-        announceTime(voice),
-        ...voice.dueAt.values(),
-        ...Array.from(voice.unfinished.values(), ({ until }) => until)
+        announceTime(iface),
+        ...iface.dueAt.values(),
+        ...Array.from(iface.unfinished.values(), ({ until }) => until)
       )
-    : NameProbe.dueAt(voice.claim)
+    : NameProbe.dueAt(iface.claim)
 
 /** Probes, or holds the names and announces itself. */
 const claim = (
   self: Self,
-  voice: InterfaceResponder,
+  iface: InterfaceResponder,
   now: number
 ): readonly [InterfaceResponder, Packet | undefined] => {
-  const next = NameProbe.advance(voice.claim, now)
-  if (next === voice.claim) return [voice, undefined]
-  if (next._tag !== "Held") return [{ ...voice, claim: next }, NameProbe.probe(self, voice.link)]
-  return speak(self, { ...voice, claim: next, announceAt: now }, now)
+  const next = NameProbe.advance(iface.claim, now)
+  if (next === iface.claim) return [iface, undefined]
+  if (next._tag !== "Held") return [{ ...iface, claim: next }, NameProbe.probe(self, iface.link)]
+  return speak(self, { ...iface, claim: next, announceAt: now }, now)
 }
 
 /** Announces, or answers. */
 const speak = (
   self: Self,
-  voice: InterfaceResponder,
+  iface: InterfaceResponder,
   now: number
 ): readonly [InterfaceResponder, Packet | undefined] => {
-  const isAnnouncing = announceTime(voice) <= now
-  const finished = [...voice.unfinished].filter(([, { until }]) => until <= now)
-  const asked = [...voice.dueAt].flatMap(([set, at]) => (at <= now ? [set] : []))
+  const isAnnouncing = announceTime(iface) <= now
+  const finished = [...iface.unfinished].filter(([, { until }]) => until <= now)
+  const asked = [...iface.dueAt].flatMap(([set, at]) => (at <= now ? [set] : []))
   const sets = new Set<RecordSet>(isAnnouncing ? announcedSets : asked)
-  const isFree = (set: RecordSet) => now >= (voice.sentAt.get(set) ?? -Infinity) + times.perRecord
+  const isFree = (set: RecordSet) => now >= (iface.sentAt.get(set) ?? -Infinity) + times.perRecord
   const later = new Map<RecordSet, number>()
   for (const set of finished.flatMap(([, { sets }]) => [...sets])) {
     if (isFree(set)) sets.add(set)
-    else later.set(set, (voice.sentAt.get(set) ?? now) + times.perRecord)
+    else later.set(set, (iface.sentAt.get(set) ?? now) + times.perRecord)
   }
-  if (sets.size === 0 && finished.length === 0) return [voice, undefined]
-  const unfinished = new Map([...voice.unfinished].filter(([, { until }]) => until > now))
-  const { packet, said } = Answer.answer(self, voice.link, sets, isFree)
+  if (sets.size === 0 && finished.length === 0) return [iface, undefined]
+  const unfinished = new Map([...iface.unfinished].filter(([, { until }]) => until > now))
+  const { packet, said } = Answer.answer(self, iface.link, sets, isFree)
   const next: InterfaceResponder = {
-    ...voice,
+    ...iface,
     unfinished,
-    announced: voice.announced + (isAnnouncing ? 1 : 0),
-    announceAt: isAnnouncing ? now + (times.announce[voice.announced] ?? Infinity) : voice.announceAt,
-    sentAt: new Map([...voice.sentAt, ...[...said].map((set) => [set, now] as const)]),
-    dueAt: new Map([...later, ...voice.dueAt].filter(([set]) => !said.has(set)))
+    announced: iface.announced + (isAnnouncing ? 1 : 0),
+    announceAt: isAnnouncing ? now + (times.announce[iface.announced] ?? Infinity) : iface.announceAt,
+    sentAt: new Map([...iface.sentAt, ...[...said].map((set) => [set, now] as const)]),
+    dueAt: new Map([...later, ...iface.dueAt].filter(([set]) => !said.has(set)))
   }
   if (sets.size === 0) return [next, undefined]
-  const retired = isAnnouncing ? voice.retired.map((address) => ({ ...addressOf(self, address), ttl: 0 })) : []
+  const retired = isAnnouncing ? iface.retired.map((address) => ({ ...addressOf(self, address), ttl: 0 })) : []
   return [next, { ...packet, answers: [...packet.answers, ...retired] }]
 }
 

@@ -4,7 +4,7 @@
  *
  * What others announce is dialled only where a neighbour can be: on a network of the interface, or in a range that is never routed
  * on the internet. Addresses of loopback stay on loopback, and our own are believed to ourselves alone (two nodes on one host): no
- * packet of another host can make a node dial what listens here, or a stranger on the internet.
+ * packet of another host can make a node dial what listens here, or a host on the internet.
  */
 import { Option, Result } from "effect"
 import * as IpNetwork from "effect/net/IpNetwork"
@@ -91,7 +91,7 @@ export const linkFrom = (links: ReadonlyArray<Link>, sender: string): Link | und
   )
 }
 
-/** Whether an address is known to be on a link, so that an answer to it alone goes to no stranger. */
+/** Whether an address is known to be on a link, so that an answer to it alone reaches no other host. */
 export const isNeighbour = (link: Link, address: string): boolean =>
   link.family === "IPv6"
     ? (isLinkLocal(address) && address.endsWith(`%${link.scope}`)) || (isLoopback(address) && isLoopback(link.address))

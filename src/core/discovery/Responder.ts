@@ -13,7 +13,7 @@ import { packetOf, type Packet, type ResourceRecord } from "./DnsRecord.ts"
 import { announcedSets, type RecordSet, recordsOf, type Self } from "./ServiceRecords.ts"
 import * as InterfaceResponder from "./InterfaceResponder.ts"
 
-/** Askers on one link that we wait for. */
+/** Queriers on one link that we wait for. */
 const maxUnfinished = 16
 
 /** A packet that leaves on a link, to the group or to one querier. */
@@ -65,9 +65,9 @@ export const withLinks = (
 })
 
 /** Starts from the beginning on every link: time has passed that we know nothing of. */
-export const resume = ({ self, interfaces: voices }: Responder, now: number, random: number): Responder => ({
+export const resume = ({ self, interfaces: ifaces }: Responder, now: number, random: number): Responder => ({
   self,
-  interfaces: new Map([...voices].map(([key, { link }]) => [key, InterfaceResponder.fresh(link, now, random)]))
+  interfaces: new Map([...ifaces].map(([key, { link }]) => [key, InterfaceResponder.fresh(link, now, random)]))
 })
 
 /** Takes note of what a query asks us. */
@@ -79,20 +79,20 @@ export const onQuery = (
   now: number,
   random: number
 ): Step => {
-  const voice = responder.interfaces.get(key)
-  if (voice === undefined) return [responder, []]
+  const iface = responder.interfaces.get(key)
+  if (iface === undefined) return [responder, []]
   const isProbe = query.authorities.length > 0
   const isRivals = rivalsIn(responder, query.authorities).length > 0
   // Our own probe comes back.
   if (isProbe && !isRivals && isFromUs(responder, from)) return [responder, []]
-  const claim = isRivals ? NameProbe.onProbe(voice.claim, responder.self, voice.link, query, now) : voice.claim
+  const claim = isRivals ? NameProbe.onProbe(iface.claim, responder.self, iface.link, query, now) : iface.claim
   const note = isRivals ? duplicated(responder, from, query.authorities) : []
   if (claim._tag !== "Held")
-    return [claim === voice.claim ? responder : withInterface(responder, { ...voice, claim }), note]
+    return [claim === iface.claim ? responder : withInterface(responder, { ...iface, claim }), note]
 
   const { self } = responder
-  const { link } = voice
-  const earlier = voice.unfinished.get(from.address)
+  const { link } = iface
+  const earlier = iface.unfinished.get(from.address)
   const sets = Answer.unknownOf(
     self,
     link,
@@ -100,7 +100,7 @@ export const onQuery = (
     query.answers
   )
   if (sets.size === 0 && earlier === undefined) return [responder, note]
-  const unfinished = new Map(voice.unfinished)
+  const unfinished = new Map(iface.unfinished)
   unfinished.delete(from.address)
   if (sets.size > 0 && !isProbe && (query.isTruncated || earlier !== undefined) && unfinished.size < maxUnfinished) {
     const wait = InterfaceResponder.times.truncated.least + InterfaceResponder.times.truncated.spread * random
@@ -108,9 +108,9 @@ export const onQuery = (
       sets,
       until: earlier === undefined || query.isTruncated ? now + wait : earlier.until
     })
-    return [withInterface(responder, { ...voice, unfinished }), note]
+    return [withInterface(responder, { ...iface, unfinished }), note]
   }
-  const [alone, sends] = answerAlone(responder, { ...voice, unfinished }, query, from, sets, now)
+  const [alone, sends] = answerAlone(responder, { ...iface, unfinished }, query, from, sets, now)
   const least = now + InterfaceResponder.times.shared.least
   const dueAt = new Map(alone.dueAt)
   // What waits already takes the rest along.
@@ -132,14 +132,14 @@ export const onQuery = (
  */
 const answerAlone = (
   responder: Responder,
-  voice: InterfaceResponder.InterfaceResponder,
+  iface: InterfaceResponder.InterfaceResponder,
   { questions }: Packet,
   from: Querier,
   sets: ReadonlySet<RecordSet>,
   now: number
 ): readonly [InterfaceResponder.InterfaceResponder, ReadonlyArray<Send>] => {
   const { self } = responder
-  const { link, sentAt, unicastAt } = voice
+  const { link, sentAt, unicastAt } = iface
   const isFresh = (set: RecordSet) =>
     recordsOf(self, link, set).every(({ ttl }) => now - (sentAt.get(set) ?? -Infinity) < (ttl * 1000) / 4)
   const isLate = [...sets].some((set) => now < (sentAt.get(set) ?? -Infinity) + InterfaceResponder.times.perRecord)
@@ -150,34 +150,34 @@ const answerAlone = (
     isNeighbour(link, from.address) &&
     !isFromUs(responder, from) &&
     [...sets].every(isFresh)
-  if (!isAlone) return [voice, []]
+  if (!isAlone) return [iface, []]
   const { packet } = Answer.answer(self, link, sets)
-  return [{ ...voice, unicastAt: now }, [{ _tag: "Send", link: link.key, packet, to: from }]]
+  return [{ ...iface, unicastAt: now }, [{ _tag: "Send", link: link.key, packet, to: from }]]
 }
 
 /**
  * Answers a querier with its own port, as an ordinary DNS server would: its id, its question, a short time to live
  * (RFC 6762 section 6.7). Only neighbours are answered, so that no packet makes us send to other hosts.
  */
-export const answerTo = (responder: Responder, key: string, query: Packet, asker: Querier, now: number): Step => {
+export const answerTo = (responder: Responder, key: string, query: Packet, querier: Querier, now: number): Step => {
   const { self } = responder
-  const voice = responder.interfaces.get(key)
-  if (voice?.claim._tag !== "Held" || now < voice.unicastAt + InterfaceResponder.times.perUnicast)
+  const iface = responder.interfaces.get(key)
+  if (iface?.claim._tag !== "Held" || now < iface.unicastAt + InterfaceResponder.times.perUnicast)
     return [responder, []]
-  if (!isNeighbour(voice.link, asker.address)) return [responder, []]
+  if (!isNeighbour(iface.link, querier.address)) return [responder, []]
   // The answer repeats the question, and one for another type we cannot write.
   const questions = query.questions.filter(({ type }) => type !== "OTHER")
-  const sets = Answer.unknownOf(self, voice.link, Answer.setsAsked(self, voice.link, questions), query.answers)
+  const sets = Answer.unknownOf(self, iface.link, Answer.setsAsked(self, iface.link, questions), query.answers)
   if (sets.size === 0) return [responder, []]
   const plain = (record: ResourceRecord): ResourceRecord => ({ ...record, flush: false, ttl: Math.min(record.ttl, 10) })
-  const { answers, additionals } = Answer.answer(self, voice.link, sets).packet
+  const { answers, additionals } = Answer.answer(self, iface.link, sets).packet
   const packet = packetOf("response", {
     id: query.id,
-    questions: questions.filter((question) => Answer.setsFor(self, voice.link, question).length > 0).slice(0, 8),
+    questions: questions.filter((question) => Answer.setsFor(self, iface.link, question).length > 0).slice(0, 8),
     answers: answers.map(plain),
     additionals: additionals.map(plain)
   })
-  return [withInterface(responder, { ...voice, unicastAt: now }), [{ _tag: "Send", link: key, packet, to: asker }]]
+  return [withInterface(responder, { ...iface, unicastAt: now }), [{ _tag: "Send", link: key, packet, to: querier }]]
 }
 
 /** Takes note of what others say: that they use our names, or what we were about to say ourselves. */
@@ -189,26 +189,26 @@ export const onResponse = (
   now: number,
   random: number
 ): Step => {
-  const voice = responder.interfaces.get(key)
-  if (voice === undefined) return [responder, []]
+  const iface = responder.interfaces.get(key)
+  if (iface === undefined) return [responder, []]
   const records = [...response.answers, ...response.additionals]
   if (rivalsIn(responder, records).length > 0) {
-    const claim = NameProbe.contest(voice.claim, now, random)
+    const claim = NameProbe.contest(iface.claim, now, random)
     // Who held the names makes sure first: it may have been an old packet.
-    const note = voice.claim._tag === "Probing" ? duplicated(responder, from, records) : []
+    const note = iface.claim._tag === "Probing" ? duplicated(responder, from, records) : []
     return [
-      claim === voice.claim
+      claim === iface.claim
         ? responder
-        : withInterface(responder, { ...InterfaceResponder.fresh(voice.link, now, random), claim }),
+        : withInterface(responder, { ...InterfaceResponder.fresh(iface.link, now, random), claim }),
       note
     ]
   }
-  const shared = new Set([...voice.dueAt.keys()].filter(Answer.isShared))
+  const shared = new Set([...iface.dueAt.keys()].filter(Answer.isShared))
   if (shared.size === 0) return [responder, []]
-  const unsaid = Answer.unsaidOf(responder.self, voice.link, shared, response.answers)
+  const unsaid = Answer.unsaidOf(responder.self, iface.link, shared, response.answers)
   if (unsaid.size === shared.size) return [responder, []]
-  const dueAt = new Map([...voice.dueAt].filter(([set]) => !shared.has(set) || unsaid.has(set)))
-  return [withInterface(responder, { ...voice, dueAt }), []]
+  const dueAt = new Map([...iface.dueAt].filter(([set]) => !shared.has(set) || unsaid.has(set)))
+  return [withInterface(responder, { ...iface, dueAt }), []]
 }
 
 /** Sends what is due. */
@@ -216,16 +216,16 @@ export const tick = (responder: Responder, now: number): readonly [Responder, Re
   const sends: Array<Send> = []
   let next = responder
   for (const [key, before] of responder.interfaces) {
-    const [voice, packet] = InterfaceResponder.tick(responder.self, before, now)
-    if (voice !== before) next = withInterface(next, voice)
+    const [iface, packet] = InterfaceResponder.tick(responder.self, before, now)
+    if (iface !== before) next = withInterface(next, iface)
     if (packet !== undefined) sends.push({ _tag: "Send", link: key, packet, to: undefined })
   }
   return [next, sends]
 }
 
 /** Takes back what we have announced: all but the record that every node of our kind has, and nothing that was not ours. */
-export const goodbye = ({ self, interfaces: voices }: Responder): ReadonlyArray<Send> =>
-  [...voices]
+export const goodbye = ({ self, interfaces: ifaces }: Responder): ReadonlyArray<Send> =>
+  [...ifaces]
     .filter(([, { announced }]) => announced > 0)
     .map(([key, { link }]) => {
       const records = announcedSets.flatMap((set) => recordsOf(self, link, set))
@@ -234,20 +234,20 @@ export const goodbye = ({ self, interfaces: voices }: Responder): ReadonlyArray<
     })
 
 /** When there is something to send. */
-export const deadline = ({ interfaces: voices }: Responder): number =>
-  Math.min(Infinity, ...Array.from(voices.values(), InterfaceResponder.deadline))
+export const deadline = ({ interfaces: ifaces }: Responder): number =>
+  Math.min(Infinity, ...Array.from(ifaces.values(), InterfaceResponder.deadline))
 
 /** Whether a packet comes from this host: from this node, or from another one beside it. */
-export const isFromUs = ({ interfaces: voices }: Responder, { address }: Querier): boolean =>
-  isOwn(linksOf(voices), address)
+export const isFromUs = ({ interfaces: ifaces }: Responder, { address }: Querier): boolean =>
+  isOwn(linksOf(ifaces), address)
 
-const linksOf = (voices: Responder["interfaces"]): ReadonlyArray<Link> =>
-  Array.from(voices.values(), ({ link }) => link)
+const linksOf = (ifaces: Responder["interfaces"]): ReadonlyArray<Link> =>
+  Array.from(ifaces.values(), ({ link }) => link)
 
 const rivalsIn = (
-  { self, interfaces: voices }: Responder,
+  { self, interfaces: ifaces }: Responder,
   records: ReadonlyArray<ResourceRecord>
-): ReadonlyArray<ResourceRecord> => (records.length === 0 ? [] : NameProbe.rivals(self, linksOf(voices), records))
+): ReadonlyArray<ResourceRecord> => (records.length === 0 ? [] : NameProbe.rivals(self, linksOf(ifaces), records))
 
 /** The owner of our names, and the port on which it is a node. */
 const duplicated = (
@@ -259,7 +259,7 @@ const duplicated = (
   return [{ _tag: "Duplicated", address: { host: address, port: service?.port ?? self.port } }]
 }
 
-const withInterface = (responder: Responder, voice: InterfaceResponder.InterfaceResponder): Responder => ({
+const withInterface = (responder: Responder, iface: InterfaceResponder.InterfaceResponder): Responder => ({
   ...responder,
-  interfaces: new Map(responder.interfaces).set(voice.link.key, voice)
+  interfaces: new Map(responder.interfaces).set(iface.link.key, iface)
 })

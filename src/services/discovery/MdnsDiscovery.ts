@@ -131,7 +131,7 @@ const socketOf = (
   group: { readonly address: string; readonly port: number }
 ): MdnsRuntime.Socket => ({
   send: ({ packet, to = group }, done) => {
-    // The port of an asker is untrusted as well: 0 is one that cannot be sent to.
+    // The port of a querier is untrusted as well: 0 is one that cannot be sent to.
     const sent = Result.try({
       try: () => socket.send(Packets.encode(packet), to.port, to.address, (error) => done(error ?? undefined)),
       catch: errorOf

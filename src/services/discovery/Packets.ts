@@ -74,7 +74,7 @@ export const encode = ({ kind, id, isTruncated, ...sections }: Packet): Uint8Arr
     authorities: encoded(sections.authorities),
     additionals: encoded(sections.additionals)
   })
-  // The codec has no way to write the bit that asks for an answer to the asker alone.
+  // The codec has no way to write the bit that asks for an answer to the querier alone.
   let at = headerBytes
   for (const { name, isUnicast } of questions) {
     at += utf8Length(name) + questionBytes
@@ -119,7 +119,7 @@ const entriesOf = (list: unknown): ReadonlyArray<Fields> =>
 
 const isNameText = (value: unknown): value is string => typeof value === "string" && isName(value)
 
-/** The class of the internet, and any; with the bit that asks for an answer to the asker alone, as the codec shows it. */
+/** The class of the internet, and any; with the bit that asks for an answer to the querier alone, as the codec shows it. */
 const plainClasses: ReadonlyArray<unknown> = ["IN", "ANY"]
 const unicastClasses: ReadonlyArray<unknown> = ["UNKNOWN_32769", "UNKNOWN_33023"]
 

@@ -139,7 +139,7 @@ export const storeNextSteps: Record<StoreReason, string> = {
   "disk full": "free some space; no acknowledged write is lost",
   "read-only": "make the data directory writable for this user",
   corrupt:
-    "stop the node, restore a backup with feral-sync restore FILE, and start it; without a backup, move sync.db away: the node gets the rows back from its peers",
+    "stop the node, restore a backup with feral-sync restore FILE, and start it. Without a backup, move sync.db away: the node gets the rows back from its peers",
   locked: "another process uses this data directory; stop it, or use another FERAL_HOME",
   "not found": "check FERAL_HOME",
   "clock ahead":

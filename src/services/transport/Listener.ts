@@ -13,7 +13,7 @@ import { codeOf, diagnose } from "./tls/Diagnosis.ts"
 import * as Throttle from "./Throttle.ts"
 import { Dropped } from "./Upgrade.ts"
 
-/** Asks for a place after the upgrade, among the strangers, or among the members that have shown a ticket. */
+/** Asks for a place after the upgrade, among the pending clients, or among the members that have shown a ticket. */
 export type Enter = (hasTicket: boolean) => Effect.Effect<void, Dropped>
 
 /** How often it is told that arrivals are refused for one limit, in ms. */
@@ -31,7 +31,7 @@ export interface ListenerOptions<A> {
 }
 
 /** Opens the port and returns its number. */
-export const open = Effect.fnUntraced(function* <A>(door: ListenerOptions<A>) {
+export const open = Effect.fnUntraced(function* <A>(options: ListenerOptions<A>) {
   const fibers = yield* FiberSet.make()
   const run = yield* FiberSet.runtime(fibers)()
   const clock = yield* Clock.Clock
@@ -64,11 +64,14 @@ export const open = Effect.fnUntraced(function* <A>(door: ListenerOptions<A>) {
       Deferred.doneUnsafe(proved, Effect.void)
     })
     const tooSlow = Deferred.await(proved).pipe(
-      Effect.timeoutOrElse({ duration: door.within, orElse: () => new Dropped({ reason: "authentication timeout" }) }),
+      Effect.timeoutOrElse({
+        duration: options.within,
+        orElse: () => new Dropped({ reason: "authentication timeout" })
+      }),
       Effect.andThen(Effect.never)
     )
-    yield* door.admit(socket, remote, enter(id, remote)).pipe(
-      Effect.flatMap((admitted) => door.serve(admitted, prove)),
+    yield* options.admit(socket, remote, enter(id, remote)).pipe(
+      Effect.flatMap((admitted) => options.serve(admitted, prove)),
       Effect.raceFirst(tooSlow)
     )
   })
@@ -125,8 +128,8 @@ export const open = Effect.fnUntraced(function* <A>(door: ListenerOptions<A>) {
 
   yield* Effect.acquireRelease(
     Effect.callback<void, ListenFailed>((resume) => {
-      server.once("error", (cause) => resume(Effect.fail(listenFailed(door, cause))))
-      server.listen({ port: door.port, ...(door.host === undefined ? {} : { host: door.host }) }, () =>
+      server.once("error", (cause) => resume(Effect.fail(listenFailed(options, cause))))
+      server.listen({ port: options.port, ...(options.host === undefined ? {} : { host: options.host }) }, () =>
         resume(Effect.void)
       )
     }),
@@ -137,7 +140,7 @@ export const open = Effect.fnUntraced(function* <A>(door: ListenerOptions<A>) {
     run(Effect.logWarning("accepting a connection failed").pipe(Effect.annotateLogs({ reason: codeOf(error) })))
   })
   const bound = server.address()
-  return { port: bound === null || typeof bound === "string" ? door.port : bound.port }
+  return { port: bound === null || typeof bound === "string" ? options.port : bound.port }
 })
 
 /** IPv4 addresses that come in on an IPv6 socket are shown as what they are. */

@@ -68,7 +68,7 @@ export const ofProcess = Effect.gen(function* () {
 
 const make = Effect.fnUntraced(function* (delay: Delay | undefined) {
   const courier = yield* FiberSet.makeRuntime()
-  const doors = new Map<string, { readonly terms: Terms; readonly answer: (end: Connection) => void }>()
+  const listeners = new Map<string, { readonly terms: Terms; readonly answer: (end: Connection) => void }>()
   const links = new Set<{ readonly pair: string; readonly lose: Effect.Effect<void> }>()
   const parted = new Set<string>()
   let nextPort = 40_000
@@ -76,22 +76,22 @@ const make = Effect.fnUntraced(function* (delay: Delay | undefined) {
   const listen = Effect.fn("MemoryNetwork.listen")(function* (terms: Terms, port: number, serve: Serve) {
     const taken = port === 0 ? nextPort++ : port
     const at = formatAddress({ host: terms.host, port: taken })
-    if (doors.has(at)) return yield* new ListenFailed({ address: at, detail: "another node uses the port" })
+    if (listeners.has(at)) return yield* new ListenFailed({ address: at, detail: "another node uses the port" })
     const run = yield* FiberSet.makeRuntime()
     yield* Effect.acquireRelease(
-      Effect.sync(() => doors.set(at, { terms, answer: (end) => void run(Effect.scoped(served(end, serve))) })),
-      () => Effect.sync(() => doors.delete(at))
+      Effect.sync(() => listeners.set(at, { terms, answer: (end) => void run(Effect.scoped(served(end, serve))) })),
+      () => Effect.sync(() => listeners.delete(at))
     )
     return taken
   })
 
   const dial = Effect.fn("MemoryNetwork.dial")(function* (terms: Terms, to: Address) {
     const pair = pairOf(terms.host, to.host)
-    const door = doors.get(formatAddress(to))
+    const listener = listeners.get(formatAddress(to))
     if (parted.has(pair)) return yield* unreachable(to, "no route to host")
-    if (door === undefined) return yield* unreachable(to, "connection refused")
+    if (listener === undefined) return yield* unreachable(to, "connection refused")
     const from = { host: terms.host, port: nextPort++ }
-    const { dialler, server, lose } = yield* connect(terms, from, door.terms, to, (sender, receiver, incoming) =>
+    const { dialler, server, lose } = yield* connect(terms, from, listener.terms, to, (sender, receiver, incoming) =>
       delay === undefined
         ? Effect.succeed(incoming)
         : slowWay(incoming, (item) => delay(sender, receiver, item), courier)
@@ -104,7 +104,7 @@ const make = Effect.fnUntraced(function* (delay: Delay | undefined) {
         Effect.sync(() => links.delete(link))
       )
     )
-    door.answer(server)
+    listener.answer(server)
     return dialler
   })
 

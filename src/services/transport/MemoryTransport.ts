@@ -44,7 +44,7 @@ const make = Effect.fnUntraced(function* ({
   const dial = Effect.fn("Transport.dial")((address: Address, ticket?: Redacted.Redacted<string>) =>
     network.dial({ ...terms, ticket }, address)
   )
-  // No stranger can be in this process: the name of the host is secret enough, and the same at each run.
+  // Only this program is in this process: the name of the host is secret enough, and the same at each run.
   const secret: Redacted.Redacted<Uint8Array> = Redacted.make(new TextEncoder().encode(host))
 
   return { tls: "auto" as const, tlsExpiresAt: Effect.succeed(undefined), secret, listen, dial }

@@ -28,7 +28,7 @@ const exhaust = Effect.fnUntraced(function* (host: string) {
     if (reason === "rate_limited") return n
     assert.strictEqual(reason, "invalid_passphrase")
   }
-  return assert.fail("nobody stops it")
+  return assert.fail("the attacker is never stopped")
 })
 
 describe("guessing the passphrase", () => {

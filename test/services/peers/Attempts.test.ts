@@ -20,7 +20,7 @@ const reader = (seen: Array<Session.Event>): Machine<undefined> => ({
     return [state, [{ _tag: "Close", code: 4401, reason: "invalid_passphrase", failure }]]
   },
   deadline: () => Infinity,
-  view: () => assert.fail("nobody asks")
+  view: () => assert.fail("not asked")
 })
 
 const remote = { host: "192.0.2.7", port: 1 }

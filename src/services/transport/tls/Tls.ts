@@ -162,7 +162,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     // the server sends no alert, as Node's does not.
     if (mode === "auto" || !/^(ECONNRESET|EPIPE)$/.test(codeOf(error))) return failure(address, error, material)
     const detail =
-      "it closed the connection right after the handshake: most likely its CA did not issue our certificate, " +
+      "it closed the connection right after the handshake. Most likely its CA did not issue our certificate, " +
       `or has revoked it, or its clock is wrong: ${material.own}`
     return new TlsHandshakeFailed({ address: formatAddress(address), reason: "untrusted", detail, cause: error })
   })
