@@ -1,7 +1,7 @@
 /**
- * How V8 uses memory. What is live in a node is some 35 MB, but on a machine with much memory V8 collects so rarely that a node
- * grows to many times that, and it keeps what a transfer has needed for ever. V8 reads its flags each time it decides, so that
- * they can be set while it runs.
+ * How V8 uses memory. What is live in a node is some 35 MB, but on a machine with much memory V8 collects so rarely
+ * that a node grows to many times that, and it keeps the memory of a large transfer for ever. V8 reads its flags each
+ * time it decides, so that they can be set while it runs.
  */
 import { PerformanceObserver } from "node:perf_hooks"
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8"
@@ -25,12 +25,12 @@ const often = 80
 /** Time without a collection after which nothing much happens (ms). */
 const quiet = 3_000
 
-/** What must have come to the process (bytes), for a collection of everything to be worth its 70 ms. */
+/** Bytes that the process must have received before a full collection is worth its 70 ms. */
 const worthwhile = 16 * 1024 * 1024
 
 /**
  * Lets the space for new objects grow while there is much to be done, and gives memory back afterwards. To be called when
- * everything is loaded: loading fills that space with what stays anyway.
+ * everything is loaded: loading fills that space with long-lived objects.
  */
 export const growWithLoad = (): void => {
   const collect = collector()

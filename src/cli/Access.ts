@@ -80,14 +80,14 @@ const attempt = Effect.fnUntraced(function* (home: string, purpose: Purpose) {
   }
   yield* exists(home)
   if (purpose === "change") return yield* direct(home, false)
-  // A backup, or the directory of another user: what is there can be read.
+  // A backup, or the directory of another user: it can still be read.
   if (!Home.isWritable(home)) return yield* direct(home, true)
   if (purpose === "maintain") return yield* direct(home, false)
   // A database of an older version is changed, also to read.
   return yield* Effect.catchTag(direct(home, true), "StoreUnavailable", () => direct(home, false))
 })
 
-/** Whether no database is there. What cannot be looked at is met again by opening it, which says what is wrong. */
+/** Whether the database is missing. An error here comes again when it is opened, with its cause. */
 const isMissing = (home: string) => Effect.sync(() => isAbsent(Home.paths(home).database))
 
 /** Fails when there is nothing to read. Nothing is made. */
@@ -104,7 +104,7 @@ const isAbsent = (path: string): boolean => {
   }
 }
 
-/** The node that runs there. What is needed to talk to it is loaded only when there may be one. */
+/** The node that runs there. The client is loaded only if there may be one. */
 const running = Effect.fnUntraced(function* (home: string) {
   if (!existsSync(Home.paths(home).socket)) return Option.none<Access>()
   const Client = yield* Effect.promise(() => import("../services/admin/api/Client.ts"))
@@ -165,7 +165,7 @@ const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
     origins: Origins.make(Context.get(context, Store)),
     status: Effect.gen(function* () {
       const status = yield* ReplicaState.stopped(yield* Config.load(), yield* removedIn(home))
-      // What is open for writing here is held by this process.
+      // A database that is open for writing here is locked by this process.
       const holder = readOnly ? Option.getOrUndefined(yield* LockHolder.find(home)) : undefined
       return holder === undefined ? status : { ...status, held_by: holder }
     }).pipe(Effect.provideService(Store, Context.get(context, Store)), Effect.provide(NodeFileSystem.layer)),

@@ -74,7 +74,7 @@ const feralSync = Command.make("feral-sync").pipe(
 
 const builtIns = [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] as const
 
-/** What can be typed. */
+/** The commands and flags. */
 export const grammar: Arguments.Grammar = {
   command: Completions.fromCommand(feralSync),
   globals: [
@@ -105,7 +105,7 @@ const read = (args: ReadonlyArray<string>, isJson: boolean): Effect.Effect<Reado
 /** Runs the command that `args` name. Gives the exit code. */
 export const run = (args: ReadonlyArray<string>): Effect.Effect<number> => {
   const isJson = Globals.isJson(args)
-  // What the library prints by itself, like help, leaves the way all output does.
+  // Output of the library itself, like help, is written like all output.
   const printed: Array<string> = []
   const collecting: Console.Console = Object.assign(Object.create(console), {
     log: (...texts: ReadonlyArray<unknown>) => void printed.push(`${texts.join(" ")}\n`)
@@ -114,12 +114,12 @@ export const run = (args: ReadonlyArray<string>): Effect.Effect<number> => {
     Effect.flatMap(Command.runWith(feralSync, { version })),
     Effect.andThen(Effect.suspend(() => (printed.length === 0 ? Effect.void : write(printed.join(""))))),
     Effect.as(0),
-    // What was typed is wrong, and the presenter has said so.
+    // Wrong usage, which the presenter has reported.
     Effect.catchTag("ShowHelp", () => Effect.succeed(2)),
     Effect.catch((error) => report(error, isJson)),
     Effect.catchCause((cause) => {
       if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
-      // What may not fail has output as well: help, and the findings of `doctor`.
+      // Output is checked here too, for commands that cannot fail: help, and the findings of `doctor`.
       const defect = Cause.squash(cause)
       return defect instanceof OutputFailed ? report(defect, isJson) : reportDefect(cause, isJson)
     }),

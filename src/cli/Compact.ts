@@ -1,5 +1,5 @@
 /**
- * `compact`: makes the database as small as what it holds.
+ * `compact`: rewrites the database to free disk space.
  */
 import { Effect } from "effect"
 import { Command } from "effect/cli"

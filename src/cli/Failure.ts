@@ -1,5 +1,5 @@
 /**
- * How a command fails: what is said, and the exit code. 1: the operation failed. 2: wrong usage or configuration.
+ * How a command fails: its message and its exit code. 1: the operation failed. 2: wrong usage or configuration.
  */
 import { Cause, Effect, Predicate, Schema } from "effect"
 import { CliOutput } from "effect/cli"
@@ -29,7 +29,7 @@ export class HomeNotFound extends Schema.TaggedError<HomeNotFound>()("HomeNotFou
   }
 }
 
-/** What was typed is not what the command takes. */
+/** Wrong usage of a command. */
 export class WrongUsage extends Schema.TaggedError<WrongUsage>()("Usage", { message: Schema.String }) {}
 
 const wrongConfiguration = new Set([
@@ -82,7 +82,7 @@ const described = (error: unknown): Described => {
 
 const plain = CliOutput.defaultFormatter({ colors: false })
 
-/** What the parser of the command line has to say, in our words. */
+/** The problems found by the parser of the command line, in our words. */
 export const presenter = (isJson: boolean, args: ReadonlyArray<string>): CliOutput.Presenter => ({
   present: (event) => {
     switch (event._tag) {

@@ -2,7 +2,7 @@
  * `import`: takes in the operations of an export.
  *
  * The file is untrusted. A line that is not a valid operation is counted and shown with its number and the reason, and does not
- * keep the others out. What is held in memory is a batch of lines.
+ * keep the others out. Only a batch of lines is in memory.
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import { Effect, Option, Result, Schema, Stream } from "effect"
@@ -51,7 +51,7 @@ export const command = Command.make(
   Effect.fnUntraced(function* ({ file }) {
     const isJson = yield* Globals.Json
     const { maxRecvBytes } = yield* Config.load()
-    // Opened when the file has shown that it is an export: what cannot be imported makes no data directory.
+    // Opened only after a valid header: a file that cannot be imported makes no data directory.
     let archive: Archive | undefined
     const progress = yield* Progress.make(isJson)
     const lines = Lines.make(maxRecvBytes)

@@ -23,7 +23,7 @@ export class InputTooLarge extends Schema.TaggedError<InputTooLarge>()("InputToo
   }
 }
 
-/** What an operation may take, its other columns included: a text of that length is too large in any case. */
+/** The largest operation, its other columns included: a text of that length is too large in any case. */
 const limit = 8 * 1024 * 1024
 
 /** The word that stands for standard input. */

@@ -1,5 +1,5 @@
 /**
- * Cuts bytes into lines of text. What is held is one line of at most `maxBytes`; of a longer one, or one that is no UTF-8,
+ * Cuts bytes into lines of text. At most one line of `maxBytes` is in memory; of a longer one, or one that is not UTF-8,
  * only its number is kept, with what is wrong with it. Empty lines are counted, and left out.
  */
 export interface Line {

@@ -1,5 +1,5 @@
 /**
- * Lists of rows, printed page by page: what is held in memory does not grow with the list.
+ * Lists of rows, printed page by page: the use of memory does not grow with the list.
  */
 import { Clock, Effect, Option, Stream } from "effect"
 import { Command } from "effect/cli"
@@ -17,9 +17,9 @@ const pageSize = 250
 
 interface Options<Row> {
   readonly list: (memory: Memory["Service"]) => (page: Page) => Effect.Effect<ReadonlyArray<Row>, StoreUnavailable>
-  /** What a table shows of a row, besides its id and its time. */
+  /** The columns of a table, besides id and time. */
   readonly columns: ReadonlyArray<Table.Column<Row>>
-  /** What is said when there is nothing: the next step. */
+  /** The text of an empty list: the next step. */
   readonly whenEmpty: string
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a command prints. On stdout, its result and nothing else: one JSON value, or text for people. On stderr, what went
+ * The output of a command. On stdout, only its result: one JSON value, or text for people. On stderr, what went
  * wrong.
  */
 import { Effect, Schema } from "effect"
@@ -36,7 +36,10 @@ export const writeError = (text: string): Effect.Effect<void> =>
 /** One JSON value on one line. */
 export const writeJson = (value: unknown): Effect.Effect<void, OutputFailed> => writeLine(json(value))
 
-/** The text of a JSON value on one line. What others wrote in it cannot steer a terminal: escaped, it is still the same value. */
+/**
+ * The text of a JSON value on one line. Control characters are escaped, so that it cannot steer a terminal; the value
+ * is the same.
+ */
 export const json = (value: unknown): string => escapeControls(JSON.stringify(value))
 
 /** How wide a line may be: as wide as the terminal; as wide as it gets where there is none. */

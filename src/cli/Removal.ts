@@ -1,5 +1,5 @@
 /**
- * `peers remove` and `peers readmit`: whether a node is met under its id. What it takes to lock a device out is said with it.
+ * `peers remove` and `peers readmit`: whether a node with this id may connect. The output says how to lock a device out.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, Schema } from "effect"

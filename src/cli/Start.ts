@@ -10,13 +10,13 @@ import * as Logging from "../services/node/Logging.ts"
 import * as Fields from "./Fields.ts"
 import * as Globals from "./Globals.ts"
 
-/** The flag of a variable. What it may be is the business of the configuration, which names the flag in its problems. */
+/** The flag of a variable. The configuration validates its value, and names the flag in its problems. */
 const option = (variable: Variable, metavar: string, description: string) =>
   Fields.maybe(
     Flag.String(flagOf(variable)).pipe(Flag.withMetavar(metavar), Flag.withDescription(`${description} (${variable})`))
   )
 
-/** What a node is to be like: a flag for each variable. */
+/** The settings of a node: a flag for each variable. */
 export const flags = {
   FERAL_SYNC_HOST: option("FERAL_SYNC_HOST", "ADDRESS", "Address to listen on; default: all"),
   FERAL_SYNC_PORT: option("FERAL_SYNC_PORT", "PORT", "Port to listen on, 0 for any free port; default: 9090"),
@@ -125,7 +125,7 @@ export const flags = {
   )
 }
 
-/** What the flags say, `--home` included. */
+/** The values of the flags, `--home` included. */
 export const overrides = Effect.fnUntraced(function* ({
   passphraseFile,
   ...given
@@ -161,7 +161,7 @@ export const command = Command.make(
   ])
 )
 
-/** A node that is told to stop has done what it should: the exit code is 0, where other commands were cut off. */
+/** A node that is stopped exits with 0; for other commands, a signal is a failure. */
 function stopped<A, E, R>(node: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
   return Effect.onInterrupt(node, () =>
     Effect.sync(() => {
@@ -170,7 +170,7 @@ function stopped<A, E, R>(node: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> 
   )
 }
 
-/** What a file holds, or stdin with `-`. */
+/** The contents of a file, or of stdin with `-`. */
 export const readPassphrase = Effect.fnUntraced(function* (file: string) {
   const { fromFile, fromBytes } = yield* Effect.promise(() => import("../services/node/Passphrase.ts"))
   return file === "-"

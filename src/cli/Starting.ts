@@ -14,7 +14,7 @@ import * as Home from "../services/node/Home.ts"
 import { commandLine, quoted } from "../services/node/Invocation.ts"
 import * as PortOwner from "../services/node/PortOwner.ts"
 
-/** The same failure, with what is in the way. */
+/** The same failure, with the process that is in the way. */
 export const explained = Effect.fnUntraced(function* <E>(error: E, settings: Settings) {
   if (error instanceof StoreUnavailable && error.reason === "locked") return yield* locked(error, settings)
   if (error instanceof ListenFailed && codeOf(error) === "EADDRINUSE") return yield* taken(error, settings)

@@ -205,7 +205,7 @@ const show = Command.make(
       const none = `No certificates are configured. The node creates its own at its first start. To use a CA, see ${commandLine("tls init --help")}`
       yield* writeLine(found.length === 0 ? none : found.map((item) => described(item, now).join("\n")).join("\n\n"))
     }
-    // What the node would say of them at its start.
+    // The problems that the node would report at its start.
     if (settings !== undefined && Option.isSome(settings.tls)) yield* Material.load(settings)
   })
 ).pipe(
@@ -241,7 +241,7 @@ const facts = ({ directory, ca, cert, key, names, expiresAt, caExpiresAt }: Issu
   ca_expires_at: caExpiresAt / 1000
 })
 
-/** What a shell is told, so that a node uses the files. */
+/** The exports of a shell, so that a node uses the files. */
 const exports = (directory: string): ReadonlyArray<string> => {
   const path = (file: string) => (directory.startsWith("~") ? `${directory}/${file}` : quoted(join(directory, file)))
   return [

@@ -1,5 +1,5 @@
 /**
- * What is wrong with a command line, in our words: all that is missing at once, and what was meant where it can be guessed.
+ * The problems of a command line, in our words: all missing parts at once, and a guess at the intended command.
  */
 import type { CliOutput } from "effect/cli"
 import * as Invocation from "../services/node/Invocation.ts"

@@ -44,7 +44,7 @@ const instanceSets: Partial<Record<Question["type"], ReadonlyArray<RecordSet>>> 
 export const setsAsked = (self: Self, link: Link, questions: ReadonlyArray<Question>): ReadonlySet<RecordSet> =>
   new Set(questions.flatMap((question) => setsFor(self, link, question)))
 
-/** Without what the querier knows for at least half of its time. */
+/** Without the known answers that have at least half of their time left. */
 export const unknownOf = (
   self: Self,
   link: Link,
@@ -52,7 +52,7 @@ export const unknownOf = (
   known: ReadonlyArray<ResourceRecord>
 ): ReadonlySet<RecordSet> => without(self, link, sets, known, (record) => record.ttl / 2)
 
-/** Without what others have just said. */
+/** Without the answers that others have just sent. */
 export const unsaidOf = (
   self: Self,
   link: Link,

@@ -72,7 +72,7 @@ export const initial = (self: Self): Browser => ({
   lookedAt: Cache.empty
 })
 
-/** Listens on these links from now on, and forgets what it has heard on others. */
+/** Listens on these links from now on, and drops the records from others. */
 export const withLinks = (browser: Browser, links: ReadonlyArray<Link>, now: number, random: number): Browser => {
   const isKept = ({ link }: { readonly link: string }) => links.some(({ key }) => key === link)
   const ifaces = new Map(
@@ -160,7 +160,7 @@ export const tick = (browser: Browser, now: number): Step => {
   return [{ ...next, seen, lookedAt: next.cache }, sends, sightings]
 }
 
-/** Forgets what has ended. Who fell silent may come back unheard, as after a cable was pulled elsewhere: it is looked for. */
+/** Drops expired records. A silent node may come back unseen, as after a cable was pulled elsewhere: it is asked for. */
 const expire = (browser: Browser, now: number): Browser => {
   const without = withCache(browser, Cache.expire(browser.cache, now))
   return Cache.hasLost(browser.cache, now) ? resume(without, now, 0.5) : without
@@ -186,7 +186,7 @@ const browsed = (iface: InterfaceBrowser, now: number): InterfaceBrowser => ({
   interval: Math.min(iface.interval * 2, times.browse.cap)
 })
 
-/** Asks on a link for all that is due there, in one packet, and as many more as it takes to say what is known. */
+/** Sends the due questions of a link in one packet, and more packets for the known answers. */
 const ask = (browser: Browser, iface: InterfaceBrowser, now: number): readonly [Browser, ReadonlyArray<Packet>] => {
   const { link } = iface
   const questions = new Map<string, Question>()
@@ -252,7 +252,7 @@ const ask = (browser: Browser, iface: InterfaceBrowser, now: number): readonly [
   ]
 }
 
-/** Questions and what is known of their answers, in packets of which each fits into a frame (RFC 6762 section 7.2). */
+/** Questions and their known answers, in packets that each fit into a frame (RFC 6762 section 7.2). */
 const split = (questions: ReadonlyArray<Question>, answers: ReadonlyArray<Pointer>): ReadonlyArray<Packet> => {
   const parts: Array<Array<Pointer>> = [[]]
   let size = questions.reduce<number>((sum, question) => sum + sizeOf(question), packetSize.header)

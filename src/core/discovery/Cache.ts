@@ -25,7 +25,7 @@ export interface Instance {
   readonly pointer: Ttl.Ttl
   readonly service: Service | undefined
   readonly text: (Text & { readonly life: Ttl.Ttl }) | undefined
-  /** Times that we have asked for what is missing, and when to ask next. */
+  /** How often we have asked for missing records, and when to ask next. */
   readonly asked: number
   readonly askAt: number
   /** We have asked often enough. */
@@ -75,7 +75,7 @@ export interface Reception {
   readonly now: number
   /** For the lives of the records. */
   readonly chance: number
-  /** When to ask for what they lack. */
+  /** When to ask for their missing records. */
   readonly askAt: number
 }
 
@@ -119,7 +119,7 @@ const receiveOne = (
 ): boolean => {
   let isNews = false
   draft.named.clear()
-  // What names comes before what is named.
+  // Records that name others come first.
   for (const record of heard) {
     if (record.type !== "PTR" || !isName(record.target) || isOwn(record.target)) continue
     if (receivePointer(draft, hearing, record)) isNews = true
@@ -291,7 +291,7 @@ const receiveAddresses = (
     if (set.some(({ flush }) => flush)) {
       for (const [address, life] of addresses) {
         const isOfType = address.includes(":") === (type === "AAAA")
-        // What was heard a moment ago is of the same set, and came in another packet.
+        // Records of a moment ago belong to the same set, and came in another packet.
         if (isOfType && life.from < now - Ttl.grace) addresses.set(address, Ttl.end(life, now))
       }
     }

@@ -39,17 +39,17 @@ export interface Packet {
   readonly kind: "query" | "response"
   /** 0 but in the answers to those who ask from a port of their own. */
   readonly id: number
-  /** In a query: more of what the querier knows follows in another packet. */
+  /** In a query: more known answers follow in another packet. */
   readonly isTruncated: boolean
   readonly questions: ReadonlyArray<Question>
-  /** In a query: what the querier knows already. */
+  /** In a query: the known answers. */
   readonly answers: ReadonlyArray<ResourceRecord>
   /** In a query: the records that the querier is about to claim, which makes it a probe. */
   readonly authorities: ReadonlyArray<ResourceRecord>
   readonly additionals: ReadonlyArray<ResourceRecord>
 }
 
-/** A packet with nothing in it but what is named. */
+/** A packet with only the given parts. */
 export const packetOf = (kind: Packet["kind"], parts: Partial<Packet>): Packet => ({
   id: 0,
   isTruncated: false,

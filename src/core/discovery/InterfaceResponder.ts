@@ -1,8 +1,8 @@
 /**
- * What a node says on one link, and when: probes, announcements, answers (RFC 6762 sections 6 and 8).
+ * The packets that a node sends on one link, and when: probes, announcements, answers (RFC 6762 sections 6 and 8).
  *
  * It claims its names first (`NameProbe.ts`), announces itself three times, after 0, 1 and 3 seconds, and from then on only answers.
- * A record leaves at most once per second: what is asked for sooner leaves when the second is over.
+ * A record leaves at most once per second: an answer that is due sooner leaves when the second is over.
  */
 import * as Answer from "./Answer.ts"
 import type { Link } from "./Link.ts"
@@ -19,7 +19,7 @@ export const times = {
   perDefence: 250,
   /** How long an answer that others may give as well waits: this, and as much again by chance. */
   shared: { least: 20, spread: 100 },
-  /** How long the rest of what the querier knows is waited for. */
+  /** How long to wait for the rest of the known answers of a querier. */
   truncated: { least: 400, spread: 100 },
   /** Between answers to one querier alone. */
   perUnicast: 100
@@ -58,7 +58,7 @@ export const fresh = (link: Link, now: number, random: number): InterfaceRespond
   unicastAt: -Infinity
 })
 
-/** Does what is due. */
+/** Sends the due packets. */
 export const tick = (
   self: Self,
   iface: InterfaceResponder,

@@ -2,9 +2,9 @@
  * The links that a node speaks mDNS on: one for each network interface and family of addresses, and which addresses are good on
  * it.
  *
- * What others announce is dialled only where a neighbour can be: on a network of the interface, or in a range that is never routed
- * on the internet. Addresses of loopback stay on loopback, and our own are believed to ourselves alone (two nodes on one host): no
- * packet of another host can make a node dial what listens here, or a host on the internet.
+ * Announced addresses are dialled only where a neighbour can be: on a network of the interface, or in a range that is
+ * never routed on the internet. Addresses of loopback stay on loopback, and our own are believed to ourselves alone
+ * (two nodes on one host): no packet of another host can make a node dial what listens here, or a host on the internet.
  */
 import { Option, Result } from "effect"
 import * as IpNetwork from "effect/net/IpNetwork"
@@ -29,7 +29,7 @@ export interface Link {
   readonly address: string
   /** Bits that the IPv4 addresses of the subnet share; 0 with IPv6. */
   readonly prefix: number
-  /** What is announced on this link, at most `maxAddresses`. */
+  /** The addresses that are announced on this link, at most `maxAddresses`. */
   readonly addresses: ReadonlyArray<string>
   /** Networks of the interface that are in no private range, as `address/prefix`. */
   readonly networks: ReadonlyArray<string>
@@ -43,7 +43,7 @@ export const maxAddresses = 8
 /**
  * The links to use: the interfaces that hold a wanted address, with the families of those addresses, which are then what they
  * announce; without wishes, every interface but loopback, with all its addresses. A family of an interface is one link however
- * many addresses it has, for what is announced from one of them would replace what is announced from another.
+ * many addresses it has, because announcements from one of them would replace those from another.
  */
 export const linksOf = (
   interfaces: Readonly<Record<string, ReadonlyArray<NetworkAddress> | undefined>>,
@@ -103,7 +103,7 @@ export const isOwn = (links: ReadonlyArray<Link>, address: string): boolean =>
 
 /**
  * Whether an address that `from` announces on a link can be dialled: it is that of a neighbour, and not our own unless we announce
- * it ourselves. The system drops what comes from the network under an address of ours.
+ * it ourselves. The system drops packets from the network with an address of ours.
  */
 export const isUsable = (link: Link, address: string, from: string): boolean => {
   const ip = Option.getOrUndefined(Result.getSuccess(NetAddress.ipFromString(address)))

@@ -41,7 +41,7 @@ export const begin = (now: number, random: number): NameClaim => ({
 /** When something is to be done. */
 export const dueAt = (claim: NameClaim): number => (claim._tag === "Held" ? Infinity : claim.at)
 
-/** What is next when the time has come: to probe, or to use the names. */
+/** The next state when the time has come: to probe, or to use the names. */
 export const advance = (claim: NameClaim, now: number): NameClaim => {
   if (dueAt(claim) > now || claim._tag === "Held") return claim
   const sent = claim._tag === "Probing" ? claim.sent : 0

@@ -1,9 +1,9 @@
 /**
- * Says who we are, on every link: what is asked of us, what others say about our names, and the goodbye (RFC 6762 sections 6, 9
+ * Announces this node on every link: it answers queries, defends its names, and says goodbye (RFC 6762 sections 6, 9
  * and 10.1). When it is said is the business of `InterfaceResponder.ts`.
  *
  * An answer that the querier knows, or that another node has just sent, is not repeated. A node that probes for our
- * names is answered in time. The goodbye takes back what is ours alone.
+ * names is answered in time. The goodbye withdraws only our own records.
  */
 import type { Address } from "../peers/Address.ts"
 import * as Answer from "./Answer.ts"
@@ -70,7 +70,7 @@ export const resume = ({ self, interfaces: ifaces }: Responder, now: number, ran
   interfaces: new Map([...ifaces].map(([key, { link }]) => [key, InterfaceResponder.fresh(link, now, random)]))
 })
 
-/** Takes note of what a query asks us. */
+/** Notes the questions of a query. */
 export const onQuery = (
   responder: Responder,
   key: string,
@@ -180,7 +180,7 @@ export const answerTo = (responder: Responder, key: string, query: Packet, queri
   return [withInterface(responder, { ...iface, unicastAt: now }), [{ _tag: "Send", link: key, packet, to: querier }]]
 }
 
-/** Takes note of what others say: that they use our names, or what we were about to say ourselves. */
+/** Notes the records of a response: others may use our names, or have sent the answers that we were about to send. */
 export const onResponse = (
   responder: Responder,
   key: string,
@@ -211,7 +211,7 @@ export const onResponse = (
   return [withInterface(responder, { ...iface, dueAt }), []]
 }
 
-/** Sends what is due. */
+/** Sends the due packets. */
 export const tick = (responder: Responder, now: number): readonly [Responder, ReadonlyArray<Send>] => {
   const sends: Array<Send> = []
   let next = responder

@@ -2,7 +2,7 @@
  * How a node shows itself in DNS-SD (RFC 6763), and how others are read.
  *
  * The instance is `feral-<node id>`. An id that does not fit into one label (63 bytes, no dot) is shortened there, and marked
- * with a hash; the whole id is always in the TXT record, which is where it is read. What is announced is a hint: an id is
+ * with a hash; the whole id is always in the TXT record, which is where it is read. An announcement is a hint: an id is
  * proved in the handshake.
  */
 import { Option, Schema } from "effect"
@@ -34,7 +34,7 @@ export const selfOf = (nodeId: NodeId, port: number): Self => ({
 
 /** Records that belong together: one name and one type. What no other node has a part in is `unique`. */
 export const uniqueSets = ["service", "text", "ipv4", "ipv6"] as const
-/** What is announced, and taken back. */
+/** The records that are announced, and withdrawn. */
 export const announcedSets = ["pointer", ...uniqueSets] as const
 export type RecordSet = "types" | "noInstanceType" | "noHostType" | (typeof announcedSets)[number]
 
@@ -89,7 +89,7 @@ export const hasAddress = (link: Link, type: "A" | "AAAA"): boolean =>
 
 const typeOf = (address: string) => (address.includes(":") ? "AAAA" : "A")
 
-/** What a TXT record says. */
+/** The contents of a TXT record. */
 export interface Text {
   /** As it stands there; whether it is a node id is another question. */
   readonly id: string | undefined
@@ -129,7 +129,7 @@ const labelOf = (nodeId: NodeId): string => {
   return `${cut}-${hash(nodeId)}`
 }
 
-/** FNV-1a over the code units: tells apart what was cut alike. */
+/** FNV-1a over the code units: distinguishes names that are cut to the same text. */
 const hash = (text: string): string => {
   let sum = 0x811c9dc5
   for (let index = 0; index < text.length; index++) sum = Math.imul(sum ^ text.charCodeAt(index), 0x01000193) >>> 0

@@ -2,7 +2,7 @@
  * The nodes that can be dialled, from the cache: a node whose id, port and an address are known. It shows when it comes, when
  * something of this changes, and when it goes. The instances of one node, on all links, are one peer.
  *
- * What is looked at again is only what has changed since the last look.
+ * Only instances that changed since the last look are examined again.
  */
 import type { Address } from "../peers/Address.ts"
 import { byCodePoint, type NodeId } from "../replica/NodeId.ts"
@@ -37,7 +37,7 @@ interface Entry {
     { readonly node: NodeId; readonly protocol: 1 | 2; readonly addresses: ReadonlyArray<Ranked> } | undefined
 }
 
-/** What was seen at the last look. */
+/** The nodes at the last look. */
 export interface Seen {
   readonly entries: ReadonlyMap<string, Entry>
   readonly peers: ReadonlyMap<NodeId, Peer>
@@ -96,7 +96,7 @@ const find = ({ name, service, text, isGivenUp }: Instance, host: Host, link: Li
   return { node, protocol: text?.protocol ?? 1, addresses }
 }
 
-/** Tells what has changed for some nodes. */
+/** Reports the changes of some nodes. */
 const compare = (
   { entries: earlier, peers }: Seen,
   entries: Seen["entries"],

@@ -17,7 +17,7 @@ export const formatAddress = ({ host, port }: Address): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
 
 /**
- * What an address is counted as where limits are kept: an IPv4 address stands for itself, an IPv6 address for its /64, which
+ * The key of an address for limits: an IPv4 address stands for itself, an IPv6 address for its /64, which
  * is the smallest network that a customer gets (RFC 6177).
  */
 export const networkOf = (host: string): string => {
@@ -101,7 +101,7 @@ export const parseHost = (text: string): Result.Result<string, string> => {
 /** The interface that a link-local address names. */
 export const zoneOf = ({ host }: Address): string | undefined => /%(.*)$/.exec(host)?.[1]
 
-/** What people write around an address. Each is found before those below it. */
+/** Common mistakes around an address. Each is found before those below it. */
 const slips: ReadonlyArray<{ readonly pattern: RegExp; readonly instead: string; readonly says: string }> = [
   { pattern: /^[a-z][a-z0-9+.-]*:\/\//i, instead: "", says: "is a URL: remove everything before the host" },
   { pattern: /[/?#].*$/s, instead: "", says: "has a path: remove everything after the port" },
@@ -114,7 +114,7 @@ const slips: ReadonlyArray<{ readonly pattern: RegExp; readonly instead: string;
 
 const isIPv6 = (text: string): boolean => Result.isSuccess(NetAddress.ipv6FromString(text.replace(/%.*$/s, "")))
 
-/** What was meant, if it can be read. */
+/** The intended address, if it can be guessed. */
 const meant = (guesses: number, list: string): string | undefined => {
   if (guesses === 0) return undefined
   const entries = list.split(",").filter((entry) => entry !== "")

@@ -7,7 +7,7 @@
  * brings was under way for any time, so only an answer counts: the peer was alive when it was asked. Lives that overlap by less than
  * `margin` count as a restart.
  *
- * Times are in milliseconds of a clock that only goes forward. What is kept is bounded.
+ * Times are in milliseconds of a monotonic clock. The state is bounded.
  */
 import type { NodeId } from "../replica/NodeId.ts"
 
@@ -32,7 +32,7 @@ export type Instances = ReadonlyMap<NodeId, ReadonlyArray<Lifetime>>
 
 export const empty: Instances = new Map()
 
-/** After an instance said when it began. Of what it says, the latest counts: a message may have taken its time. */
+/** After an instance reported when it began. The latest report counts: a message may be late. */
 export const begin = (instances: Instances, node: NodeId, { instance, from, until }: Lifetime): Instances => {
   const known = instances.get(node) ?? []
   const before = known.find((life) => life.instance === instance)

@@ -22,7 +22,7 @@ export const add = (newcomers: Newcomers, key: string, cameAt: number): Newcomer
   return depth > most ? { key, cameAt, before: undefined, depth: 1 } : { key, cameAt, before: newcomers, depth }
 }
 
-/** The newest who still are what `isNew` says. */
+/** The newest candidates for which `isNew` holds. */
 export const from = (newcomers: Newcomers, isNew: (key: string, cameAt: number) => boolean): Newcomers => {
   let top = newcomers
   while (top !== undefined && !isNew(top.key, top.cameAt)) top = top.before

@@ -44,7 +44,7 @@ export const times = {
   good: 60_000,
   /** The least time between two exchanges with an existing FERAL node, when local writes wait. */
   exchange: 1_000,
-  /** Over how much time those come back who were asked to wait. */
+  /** The time over which candidates that were asked to wait come back. */
   spread: 1_000
 } as const
 
@@ -79,7 +79,7 @@ export interface Roster {
   /** Candidates of a node, and connections to it. */
   readonly keysByNode: HashMap.HashMap<NodeId, ReadonlyArray<string>>
   readonly linksByNode: HashMap.HashMap<NodeId, ReadonlyArray<number>>
-  /** What was dialled by whom, until it ends. */
+  /** The candidate of each dial, until it ends. */
   readonly calls: HashMap.HashMap<string, Call>
   readonly callByAddress: HashMap.HashMap<string, string>
   /** The candidates that wait for an address that another one has dialled. */
@@ -243,7 +243,7 @@ export const isAlias = (roster: Roster, { key, source, node }: Candidate): boole
 export const nodeOf = ({ links }: Roster, link: number): NodeId | undefined =>
   Option.getOrUndefined(HashMap.get(links, link))?.node
 
-/** Whether mDNS shows a peer that is one: what has proved nothing may be made up. */
+/** Whether mDNS shows a real peer: a node without a proof may be made up. */
 const hasMdnsPeer = ({ counts }: Roster): boolean => counts.proven > 0
 
 const appear = (roster: Roster, event: Extract<Event, { _tag: "Appeared" }>): Roster => {
@@ -251,7 +251,7 @@ const appear = (roster: Roster, event: Extract<Event, { _tag: "Appeared" }>): Ro
   const key = mdnsKey(node)
   const known = candidateOf(roster, key)
   if (known === undefined && !roster.proven.has(node) && roster.counts.unproven >= kept.unproven) return roster
-  // What the user has said of an address holds for it wherever it is seen.
+  // The settings of an address hold for it wherever it is seen.
   const addresses = event.addresses.map(
     (address) => roster.options.peers.find((peer) => peer.plain === true && isSame(peer, address)) ?? address
   )
@@ -554,7 +554,7 @@ const choose = (roster: Roster, { source, node, addresses, near }: Candidate, no
 
 const nowhere: Address = { host: "", port: 0 }
 
-/** Something that keeps a candidate from being dialled; an address where that is what is taken. */
+/** The reason that a candidate cannot be dialled now; the address, if that is in use. */
 interface Blocker {
   readonly address: string | undefined
 }

@@ -5,7 +5,7 @@
  */
 import { Result } from "effect"
 
-/** Why bytes are no text that can be used, and what to do. */
+/** Why bytes are not usable text, and the next step. */
 export interface Unreadable {
   readonly problem: string
   readonly nextStep: string

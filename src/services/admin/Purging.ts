@@ -16,7 +16,7 @@ export const Request = Schema.Struct({
 })
 export interface Request extends Schema.Schema.Type<typeof Request> {}
 
-/** What was removed, or would be, in all and of each origin. */
+/** The rows that were removed, or would be, in total and of each origin. */
 export const Purged = Schema.Struct({
   rows: Schema.Natural,
   bytes: Schema.Natural,

@@ -10,7 +10,7 @@ import type { Store } from "../store/Store.ts"
 export interface Verification {
   /** What is wrong with the file; nothing when the list is empty. */
   readonly damage: Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
-  /** All rows, added up anew. What was kept of them is corrected. */
+  /** The sums over all rows, computed again. Wrong stored values are corrected. */
   readonly audit: Effect.Effect<AuditedRows, StoreUnavailable>
   /** How the rows of each connected peer compare with ours. What differs is repaired. */
   readonly compare: Effect.Effect<ReadonlyArray<Compared>, StoreUnavailable>

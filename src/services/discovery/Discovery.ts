@@ -8,7 +8,7 @@ import type { Address } from "../../core/peers/Address.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { MdnsUnavailable } from "../node/NodeFailure.ts"
 
-/** What was seen. */
+/** A sighting. */
 export type Sighting =
   /** A peer announces itself; later sightings of the same id replace earlier ones. */
   | {

@@ -1,9 +1,9 @@
 /**
- * How many packets are read: so many of each sender, and so many in all. A packet that is larger than a frame counts as the frames
- * that it fills, for what it costs to read grows with what is in it. What is over is dropped before it is decoded, as a network
- * drops packets; whatever matters in multicast DNS is said again.
+ * How many packets are read: so many of each sender, and so many in all. A packet that is larger than a frame counts as
+ * the frames that it fills, because the cost of reading grows with its size. Packets over the limit are dropped before
+ * decoding, as a network drops packets; whatever matters in multicast DNS is said again.
  *
- * A node says a few packets when it comes and one in a while after that, so the limits are far above what a network of honest
+ * A node sends a few packets when it starts and one in a while after that, so the limits are far above what a network of honest
  * nodes needs, and far below what would keep this one busy. One sender that floods uses up its own share alone.
  */
 import * as Pace from "../../core/peers/Pace.ts"

@@ -1,5 +1,5 @@
 /**
- * Discovery by multicast DNS: the sockets, one for each network interface and family of addresses. What is said through them is
+ * Discovery by multicast DNS: the sockets, one for each network interface and family of addresses. Their protocol is
  * the business of `core/discovery/DnsSd.ts`.
  */
 import { type Duration, Effect, Layer, PubSub, Result } from "effect"

@@ -22,7 +22,7 @@ export interface Socket {
   readonly close: Effect.Effect<void>
 }
 
-/** What a socket tells. */
+/** The events of a socket. */
 export interface Handlers {
   packet(packet: Packet, from: { readonly address: string; readonly port: number }): void
   failed(error: Error): void
@@ -61,7 +61,7 @@ interface Open {
   proven: boolean
 }
 
-/** What comes to the loop, before it gets its time. */
+/** An event of the loop, without its time. */
 type Input =
   { readonly _tag: "Packet"; readonly arrival: DnsSd.Arrival } | { readonly _tag: "Doubted"; readonly nodeId: NodeId }
 
@@ -93,7 +93,7 @@ export const run = Effect.fnUntraced(function* (
     Queue.offerUnsafe(inbox, undefined)
   }
 
-  /** Does what the machine asks for. */
+  /** Carries out the actions of the machine. */
   const carry = Effect.fnUntraced(function* ([next, actions]: DnsSd.Step) {
     state = next
     for (const action of actions) {

@@ -1,6 +1,6 @@
 /**
- * Between the packets of the codec and those of `core/discovery/DnsRecord.ts`. Reading is total: what is not understood is left out,
- * and what is left is safe to compare, to remember and to write again.
+ * Between the packets of the codec and those of `core/discovery/DnsRecord.ts`. Reading is total: unknown parts are left out,
+ * and the rest is safe to compare, to remember and to write again.
  */
 import dnsPacket from "dns-packet"
 import { Option, Result } from "effect"
@@ -39,7 +39,7 @@ type Encoded = { name: string; ttl: number; flush: boolean } & (
   | { type: "NSEC"; data: { nextDomain: string; rrtypes: Array<UniqueType> } }
 )
 
-/** Reads a packet. Nothing for what is neither a plain query nor a plain response (RFC 6762 section 18). */
+/** Reads a packet. Nothing unless it is a plain query or a plain response (RFC 6762 section 18). */
 export const packetFrom = (decoded: Decoded): Packet | undefined => {
   const { type: kind, id, opcode = "QUERY", rcode = "NOERROR" } = decoded
   if ((kind !== "query" && kind !== "response") || opcode !== "QUERY" || rcode !== "NOERROR") return undefined
@@ -54,7 +54,7 @@ export const packetFrom = (decoded: Decoded): Packet | undefined => {
   }
 }
 
-/** Reads bytes. Nothing for what is no packet. */
+/** Reads bytes. Nothing if they are not a packet. */
 export const decode = (bytes: Buffer): Packet | undefined =>
   Option.getOrUndefined(
     Option.flatMapNullishOr(Result.getSuccess(Result.try(() => dnsPacket.decode(bytes))), packetFrom)
@@ -90,7 +90,7 @@ const questionBytes = 6
 /** In the class of a question. */
 const unicastBit = 0x8000
 
-/** The records as the codec encodes them: each time a new value, for the codec changes what it is given. */
+/** The records as the codec encodes them: each time a new value, because the codec changes its input. */
 const encoded = (records: ReadonlyArray<ResourceRecord>): Array<Encoded> =>
   records.map((record) => {
     const { name, ttl, flush } = record
@@ -161,6 +161,6 @@ const recordFrom = ({ name, type, class: klass, ttl, flush: flag, data }: Fields
   }
 }
 
-/** Bytes that are no text are left out: no id is made of replacement characters. */
+/** Bytes that are not UTF-8 are left out: no id is made of replacement characters. */
 const stringFrom = (data: unknown): ReadonlyArray<string> =>
   data instanceof Uint8Array && isUtf8(data) ? [Buffer.from(data).toString("utf8")] : []

@@ -1,5 +1,5 @@
 /**
- * Discovery of what is known already: a fixed list, nothing, or what a test says.
+ * Discovery without a network: a fixed list, nothing, or the sightings of a test.
  */
 import { Effect, Layer, Stream } from "effect"
 import type { Address } from "../../core/peers/Address.ts"
@@ -12,7 +12,7 @@ export const layer = (addresses: ReadonlyArray<Address>): Layer.Layer<Discovery>
 /** Finds no peers: only nodes that dial this one are met. */
 export const layerNone: Layer.Layer<Discovery> = layer([])
 
-/** Shows the sightings of a test, and passes on what was announced. */
+/** Shows the sightings of a test, and passes on the announcements. */
 export const layerTest = (
   sightings: Stream.Stream<Sighting>,
   announced: (announcement: Announcement) => Effect.Effect<void> = () => Effect.void

@@ -7,14 +7,14 @@ import * as Column from "../../core/replica/Column.ts"
 import * as Kind from "../../core/replica/Kind.ts"
 import { InputInvalid } from "../node/NodeFailure.ts"
 
-/** What a skill was called with: a JSON object, or a list. */
+/** The arguments of a skill: a JSON object, or a list. */
 export const ExecutionArgs = Column.JsonInput
 
 /** A new note. `importance` is `low`, `normal` (the default) or `high`. */
 export const NoteInput = Kind.table.notes.input
 export interface NoteInput extends Schema.Schema.Type<typeof NoteInput> {}
 
-/** What can be changed of a note. */
+/** The fields of a note that can be changed. */
 export const NoteChange = Schema.Struct({ content: Kind.table.notes.columns.content.input })
 export interface NoteChange extends Schema.Schema.Type<typeof NoteChange> {}
 
@@ -39,7 +39,7 @@ export interface SearchInput extends Schema.Schema.Type<typeof SearchInput> {}
 
 const problemsOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** Decodes what came from outside, typed or not. */
+/** Decodes untrusted input. */
 export const decoder = <S extends Schema.Codec<unknown>>(schema: S) => {
   const decode = Schema.decodeUnknownEffect(schema, { errors: "all", onExcessProperty: "error" })
   return (input: unknown): Effect.Effect<S["Type"], InputInvalid> =>

@@ -10,7 +10,7 @@ import type { Change } from "../store/Store.ts"
 
 export { EpisodeInput, ExecutionArgs, ExecutionInput, FactInput, NoteInput, SearchInput } from "./Inputs.ts"
 
-/** What a write returns: the row's id and the HLC of the operation, as text. */
+/** The result of a write: the row's id and the HLC of the operation, as text. */
 export const Written = Schema.Struct({ id: Schema.String, hlc: Schema.String })
 export interface Written extends Schema.Schema.Type<typeof Written> {}
 
@@ -56,7 +56,7 @@ export type Collection<K extends Kind.Kind> = { list(page?: Page): Rows<K["row"]
 /** A collection for each kind. */
 export type Collections = { readonly [Name in keyof Kind.Table]: Collection<Kind.Table[Name]> }
 
-/** What is done with the rows of any kind. A page has at most `limit` rows. */
+/** The operations on rows of any kind. A page has at most `limit` rows. */
 interface Operations {
   readonly pageRows: number
   readonly page: (kind: Kind.Kind) => (page: Page & { readonly limit: number }) => Rows<{ readonly id: string }>

@@ -144,6 +144,6 @@ const isMatch = Schema.is(Match)
 /** The reading with the longest text. The size of an operation is judged before it gets its own. */
 const longest: Hlc.Reading = { wall: Number.MAX_SAFE_INTEGER, counter: Number.MAX_SAFE_INTEGER }
 
-/** The row of what is stated about subject and predicate, the same on every node. */
+/** The row id of a fact with this subject and predicate, the same on every node. */
 const statementId = ({ subject, predicate }: FactInput): string =>
   createHash("sha256").update(`${subject}\0${predicate}`).digest("hex").slice(0, 32)

@@ -97,7 +97,7 @@ const full = (problem: string): Explained => ({
   nextStep: "free some space; no acknowledged write is lost"
 })
 
-/** Who owns what is there decides what can be done about it. */
+/** The owner of the path decides the next step. */
 const forbidden = (path: string, instead: string): Explained => {
   const self = process.getuid?.()
   const there = nearest(path)

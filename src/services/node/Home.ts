@@ -32,7 +32,7 @@ export const paths = (home: string): Paths => ({
 /** The files that other users may neither read nor write. */
 const secrets = ["sync.db", "sync.db-wal", "sync.db-shm", "lock", "passphrase", "tls-key.pem", "tickets", "removed"]
 
-/** What else feral-sync makes in a data directory, the socket, certificates and a CA, and what a file system has at its top. */
+/** Other files of feral-sync in a data directory (the socket, certificates, a CA), and those at the top of a file system. */
 const others = ["feral-sync.sock", "tls-cert.pem", "tls", "lost+found"]
 
 /** Something in a data directory that others can get at. */
@@ -45,7 +45,7 @@ export interface Exposed {
 }
 
 /**
- * What others can get at: the directory, and its secrets. A directory that others use as well (one with the sticky bit, like
+ * What other users can read: the directory, and its secrets. A directory that others use as well (one with the sticky bit, like
  * `/tmp`, the home directory of the user, or one outside it with other files) is none of it: its files have modes of their own.
  */
 export const exposed = Effect.fn("Home.exposed")(function* (home: string) {
@@ -75,7 +75,7 @@ const isSharedDirectory = (directory: string, mode: number) => {
   return !(user !== undefined && directory.startsWith(user + sep)) && holdsOthers(directory)
 }
 
-/** A draft, a log, or what was kept of one of these files has its name with an ending. */
+/** A draft, a log or a kept copy of one of these files has its name with an ending. */
 const isOurs = (name: string): boolean => [...secrets, ...others].some((file) => name.startsWith(file))
 
 const holdsOthers = (directory: string): boolean => {
@@ -118,7 +118,7 @@ const obstacleTo = (home: string): string | undefined => {
   return isOfTheKernel(home) ? `files cannot be created in ${home}: it is a kernel file system` : undefined
 }
 
-/** File systems of Linux that show what the kernel knows, by their numbers: proc, sysfs, cgroups, devpts, tracefs, debugfs. */
+/** Virtual file systems of the Linux kernel, by their numbers: proc, sysfs, cgroups, devpts, tracefs, debugfs. */
 const ofTheKernel = new Set([0x9fa0, 0x62656572, 0x27e0eb, 0x63677270, 0x1cd1, 0x74726163, 0x64626720])
 
 const isOfTheKernel = (directory: string): boolean => {

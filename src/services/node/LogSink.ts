@@ -14,15 +14,15 @@ export interface Lost {
 }
 
 export interface LogSink {
-  /** Writes one event. `notice` words what was lost before it, as an event of the same form. */
+  /** Writes one event. `notice` reports the lines that were lost before it, as an event of the same form. */
   readonly push: (event: string, notice: (lost: Lost) => string) => void
-  /** Says what was lost, if that is still to be said. */
+  /** Reports lost lines that were not reported yet. */
   readonly flush: (notice: (lost: Lost) => string) => void
   /** All that was lost since the start of the process. */
   readonly lost: () => Lost
 }
 
-/** A sink over `send`, which calls back once with what came of a text. */
+/** A sink over `send`, which calls back once with the result of each text. */
 export const make = (send: (text: string, done: (sent: Sent) => void) => void): LogSink => {
   let total = 0
   let untold = 0

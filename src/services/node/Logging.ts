@@ -1,6 +1,6 @@
 /**
  * Where logs go: to stderr, from the configured level on, one event a line, for people or for machines. Secrets are
- * redacted values, which print as such; control characters in what others sent cannot steer a terminal.
+ * redacted values, which print as such; control characters in received text cannot steer a terminal.
  */
 import { Cause, Effect, Formatter, Layer, Logger, type LogLevel, References } from "effect"
 import { escapeControls } from "../../core/text/Printable.ts"
@@ -15,7 +15,7 @@ export const layer = ({ log, logLevel }: Pick<Settings, "log" | "logLevel">): La
   return Layer.mergeAll(
     Logger.layer([toSink(format, notice)]),
     Layer.succeed(References.MinimumLogLevel, levels[logLevel]),
-    // What was lost is told at the end at the latest.
+    // Lost lines are reported at the end at the latest.
     Layer.effectDiscard(
       Effect.flatMap(LogSink, (sink) => Effect.addFinalizer(() => Effect.sync(() => sink.flush(notice))))
     )

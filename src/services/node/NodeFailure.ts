@@ -157,7 +157,7 @@ export class OperationTooLarge extends Schema.TaggedError<OperationTooLarge>()("
   override readonly message = messageOf(this)
 }
 
-/** What was given to be written is not as it should be. Every problem is listed; a field within another is named by its path. */
+/** The input of a write is not valid. Every problem is listed; a field within another is named by its path. */
 export class InputInvalid extends Schema.TaggedError<InputInvalid>()("InputInvalid", {
   problems: Schema.Array(Schema.Struct({ field: Schema.String, problem: Schema.String }))
 }) {
@@ -208,7 +208,7 @@ const keptBecause = ([first, ...more]: OriginsKept["kept"]): Explained => {
   return { problem: `nothing was forgotten: ${why}${others}`, nextStep }
 }
 
-/** What was asked to be purged cannot be. */
+/** A purge that is refused. */
 export class PurgeRefused extends Schema.TaggedError<PurgeRefused>()("PurgeRefused", {
   reason: Schema.Literals(["scope", "invalid", "known kind", "own rows"]),
   name: Schema.String

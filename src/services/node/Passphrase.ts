@@ -72,7 +72,7 @@ export class Passphrase extends Context.Service<
   ).pipe(Layer.provide(NodeFileSystem.layer))
 }
 
-/** What a file or standard input holds: the passphrase, and on a second line the one before. */
+/** What a file or standard input holds: the passphrase, and on a second line the old one. */
 export interface Held {
   readonly passphrase: Redacted.Redacted<string>
   readonly previous: Option.Option<Redacted.Redacted<string>>

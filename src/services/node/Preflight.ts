@@ -1,5 +1,5 @@
 /**
- * What can keep a node from starting is found out before anything is made: a start that fails leaves no data directory, no
+ * Reasons that keep a node from starting are found before anything is created: a start that fails leaves no data directory, no
  * passphrase and no identity behind, which the next start would use.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"

@@ -1,4 +1,4 @@
-/** What a node needs to know. */
+/** The settings of a node. */
 import type { Duration, Option, Redacted } from "effect"
 import type { Address } from "../../core/peers/Address.ts"
 
@@ -11,7 +11,7 @@ export interface TlsFiles {
   readonly crl?: string | undefined
 }
 
-/** What a node needs to know. Durations and sizes are validated; paths are absolute. */
+/** The settings of a node. Durations and sizes are validated; paths are absolute. */
 export interface Settings {
   readonly home: string
   readonly host: string | undefined

@@ -35,7 +35,7 @@ export interface StandardStreams {
 
 type Descriptor = 1 | 2
 
-/** What came of a write. `isCut`: a part of the text has left. */
+/** The result of a write. `isCut`: a part of the text was written. */
 export interface Sent {
   readonly failure: StreamFailed | undefined
   readonly isCut: boolean
@@ -44,7 +44,7 @@ export interface Sent {
 /** Bytes that may wait for the reader of a pipe, when the writer does not wait for it. */
 const maxWaiting = 1024 * 1024
 
-/** Writes without waiting. `done` is called once. What a slow reader leaves waiting is bounded. */
+/** Writes without waiting. `done` is called once. The text that waits for a slow reader is bounded. */
 export const send = (descriptor: Descriptor, text: string, done: (sent: Sent) => void): void => {
   try {
     if (isWrittenDirectly(descriptor)) return done(sendDirectly(descriptor, text))

@@ -64,7 +64,7 @@ export const Compared = Schema.Struct({
 })
 export interface Compared extends Schema.Schema.Type<typeof Compared> {}
 
-/** All rows, added up anew, and what was wrong with what was kept of them. */
+/** The sums over all rows, computed again, and the stored values that were wrong. */
 export const AuditedRows = Schema.Struct({
   rows: Schema.Natural,
   digest: Schema.String,
@@ -81,7 +81,7 @@ export interface Alarm extends Schema.Schema.Type<typeof Alarm> {}
 /**
  * Rows of kinds that this version does not know, in bytes: what they take, and may take. `origins` are the nodes that
  * wrote them, the largest first. `held_back` are the origins of which rows are kept out because there is no room, with
- * the first timestamp that is kept out. `purged` is what was removed by hand here and may still be on other nodes.
+ * the first timestamp that is kept out. `purged` are rows that were purged here and may still be on other nodes.
  */
 export const OpaqueRows = Schema.Struct({
   bytes: Schema.Natural,
@@ -100,7 +100,7 @@ export const OpaqueRows = Schema.Struct({
 })
 export interface OpaqueRows extends Schema.Schema.Type<typeof OpaqueRows> {}
 
-/** What is stored of what one network address sends, in bytes: over a long time in a second, and at full speed before that. */
+/** The rate limit of one network address, in bytes: per second over a long time, and at full speed before that. */
 export const PeerLimits = Schema.Struct({
   bytes_per_second: Schema.NullOr(Schema.Natural),
   burst_bytes: Schema.Natural

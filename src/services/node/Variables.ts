@@ -1,5 +1,5 @@
 /**
- * The variables of the configuration: what each one may be, and what is said when it is something else.
+ * The variables of the configuration: the valid values of each, and the problem for others.
  *
  * Every problem is found in one pass. A problem names the variable, or the flag, that the value came from, and says what
  * would be right. A variable that is set to nothing counts as unset; the passphrase alone does not, for there the
@@ -70,7 +70,7 @@ export interface Given {
   readonly text: string
 }
 
-/** What was given. */
+/** The given values. */
 export interface Input {
   readonly values: Partial<Record<Variable, Given>>
   readonly passphrase: Option.Option<Redacted.Redacted<string>>
@@ -165,7 +165,7 @@ export const parse = ({
     legacyScope: read("FERAL_SYNC_LEGACY_SCOPE", byDefault.legacyScope, (text) => Result.succeed(Option.some(text))),
     maxClockDriftMs: read("FERAL_SYNC_MAX_CLOCK_DRIFT_MS", byDefault.maxClockDriftMs, integer(0)),
     maxFrameBytes,
-    // What is received may always be as large as what is sent, so that equal nodes understand each other.
+    // A node accepts frames as large as those it sends, so that nodes with equal settings work together.
     maxRecvBytes: read(
       "FERAL_SYNC_MAX_RECV_BYTES",
       Math.max(byDefault.maxRecvBytes, maxFrameBytes),

@@ -22,7 +22,7 @@ const reportEvery = 60_000
 
 type From = Pick<Connection, "remote" | "ticketId">
 
-/** What the wrong proofs of a connection are counted as: no network has a space in its name. */
+/** The key under which wrong proofs of a connection are counted: no network has a space in its name. */
 const countedAs = ({ remote, ticketId }: From): string =>
   ticketId === undefined ? networkOf(remote.host) : `ticket ${ticketId}`
 

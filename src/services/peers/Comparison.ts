@@ -64,7 +64,7 @@ export const all = Effect.fnUntraced(function* (entries: ReadonlyArray<Connected
     const asked = yield* clock.now
     const { clock: claimed } = yield* store.snapshot
     const repaired = yield* Ref.make(0)
-    // What comes although we claimed it before comes of the repair.
+    // Operations that we claimed before come from the repair.
     yield* store.changes.pipe(
       Stream.runForEach(({ operations }) =>
         Ref.update(repaired, (count) => count + operations.filter(({ hlc }) => VectorClock.covers(claimed, hlc)).length)
@@ -80,7 +80,7 @@ export const all = Effect.fnUntraced(function* (entries: ReadonlyArray<Connected
       return answer(differed ? "differs" : "behind")
     const reading = (view: View) => slower * (lastAt(view) - asked)
     yield* until((view, now) => isMended(view) || now - lastAt(view) > Math.max(quiet, reading(view)), patience.end)
-    // Both sides tell their digests when they have taken what they lacked.
+    // Both sides send their digests when they have committed what they lacked.
     const isEqual = yield* until(({ diverged }) => !diverged, patience.begin)
     const rows = yield* Ref.get(repaired)
     if (!isEqual) return answer("differs", rows)

@@ -40,7 +40,7 @@ export type OnEstablished = (
 
 type Guard = <S>(machine: SessionRunner.Machine<S>) => SessionRunner.Machine<S>
 
-/** One connection, and what is known of it before anything is said. */
+/** One connection, and the facts about it before the first frame. */
 interface Meeting {
   readonly link: number
   readonly connection: Connection
@@ -267,7 +267,7 @@ export const make = Effect.fnUntraced(function* (
         ? V1Policy.refusalOfComer(rules, connection.tls, remote)
         : V1Policy.refusalOfDialled(rules, connection.tls, connection.remote)
     if (refusal !== undefined) return yield* refusal
-    // It never tells what it holds: it could bring back what was deleted.
+    // It never reports what it holds: it could bring back deleted rows.
     const { cut } = yield* store.snapshot
     if (cut !== undefined && !HashMap.isEmpty(cut.collected)) return yield* V1Policy.refusalAfterCollection(remote)
     // An exchange has no way to wait: the next one is put off.
@@ -301,7 +301,7 @@ export const make = Effect.fnUntraced(function* (
         established: (peer) =>
           Effect.andThen(
             proved,
-            // It says what it has seen, which is not what it holds.
+            // It reports the operations it has seen, which is not what it holds.
             Effect.andThen(
               store.acknowledge({ node: peer, clock: VectorClock.empty, agreed: undefined }),
               established(link, connection, key_, peer)

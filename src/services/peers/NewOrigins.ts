@@ -1,5 +1,5 @@
 /**
- * How many new origins the machines of a network address may bring: members are believed about what others wrote, and one that
+ * How many new origins the machines of a network address may bring: members are trusted for operations of others, and one that
  * makes up origins must not fill the clocks of all. The allowance belongs to the address, for ids cost nothing, and grows again.
  */
 import type { Address } from "../../core/peers/Address.ts"

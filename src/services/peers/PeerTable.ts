@@ -1,5 +1,5 @@
 /**
- * What is known of each peer beside the roster: its running session, its last failure. Read by `status`.
+ * The state of each peer beside the roster: its running session, its last failure. Read by `status`.
  */
 import { HashMap } from "effect"
 import { type Address, formatAddress } from "../../core/peers/Address.ts"
@@ -49,11 +49,11 @@ export interface PeerTable {
   readonly silent: Map<NodeId, number>
   /** Peers that were connected, and are not now. The one that was lost longest ago comes first. */
   readonly lost: Map<NodeId, Lost>
-  /** Ids that two nodes use, with what is said of them, and when they were met last (ms). */
+  /** Ids that two nodes use, with their failure, and when they were met last (ms). */
   readonly copied: Map<string, { readonly failure: DuplicateNodeId; readonly at: number }>
   /** When discovered peers took their leave (ms): they are not lost. */
   readonly left: Map<NodeId, number>
-  /** What is remembered of existing FERAL nodes, and how they were last met. */
+  /** The memory of exchanges with existing FERAL nodes, and how they were last met. */
   readonly memories: Map<NodeId, Memory>
   readonly exchanged: Map<NodeId, Met>
   /** The scopes under which rows came from existing FERAL nodes, where they are not the configured one. */
@@ -103,7 +103,7 @@ const lateKept = 10_000
 /** An existing FERAL node is missed after this many intervals without an exchange, and after this time (ms). */
 const missedAfter = { intervals: 3, least: 90_000 } as const
 
-/** Notes what an exchange with an existing FERAL node has taught. Returns the rows that are now known to be too large for it. */
+/** Notes the result of an exchange with an existing FERAL node. Returns the rows that are now known to be too large for it. */
 export const noteExchange = (
   { memories, exchanged, scopes, late }: PeerTable,
   { peer, memory, labels, late: taken }: Remembered,
@@ -131,7 +131,7 @@ export const noteExchange = (
   return news
 }
 
-/** Notes what was written: some of it came after the clocks of existing FERAL nodes had passed it. */
+/** Notes written operations: some came after the clocks of existing FERAL nodes had passed them. */
 export const noteChange = ({ memories, late }: PeerTable, operations: ReadonlyArray<Operation>): void => {
   for (const [peer, { shown }] of memories) {
     const waiting = late.get(peer) ?? new Map<Slot, Operation>()
@@ -335,7 +335,7 @@ const refusedOrLost = ({ address, error }: Failed & { readonly address: Address 
 
 const withPrevious = (usesPrevious: boolean) => (usesPrevious ? ({ uses_previous_passphrase: true } as const) : {})
 
-/** What stays of a peer when its connection is lost. */
+/** The facts that stay of a peer when its connection is lost. */
 const lastOf = ({ lost }: PeerTable, node: NodeId): Partial<PeerStatus> => {
   const last = lost.get(node)
   if (last === undefined) return {}
@@ -370,7 +370,7 @@ const between = (
 const missedFrom = ({ options }: Roster.Roster): number =>
   Math.max(missedAfter.least, missedAfter.intervals * options.interval)
 
-/** What an existing FERAL node does not take of what it is sent. */
+/** The rows that an existing FERAL node does not accept. */
 const noticeOf = (memory: Memory | undefined): PeerStatus["last_error"] => {
   if (memory?.takesNothing === true) {
     return report({

@@ -21,7 +21,7 @@ const lookEvery = "2 seconds"
 /** Where the list is; nowhere by default. */
 export interface RemovedFile {
   readonly read: Effect.Effect<ReadonlySet<NodeId>, StoreUnavailable>
-  /** What the file looks like (`tls/Changes.ts`). */
+  /** The state of the file (`tls/Changes.ts`). */
   readonly look: Effect.Effect<string>
   /** Runs `take` each time that the file no longer looks as it did at `first`. */
   follow(first: string, take: Effect.Effect<boolean>): Effect.Effect<void>

@@ -19,7 +19,7 @@ import type { Connection, Incoming } from "../transport/Transport.ts"
 // Every operation that comes in is checked with it: compiled, that takes half the time.
 SchemaJITCompiler.enable(WireOperation.ast)
 
-/** What comes to a running session, besides the passing of time. */
+/** The events of a running session, besides the passing of time. */
 type Input =
   | Incoming
   /** The store changed. At most one of these is queued. */
@@ -29,10 +29,10 @@ type Input =
   | { readonly _tag: "Refuse"; readonly failure: DuplicateNodeId }
   | { readonly _tag: "Stop"; readonly code: number; readonly reason: string }
 
-/** What goes out. */
+/** Outgoing actions. */
 type Outgoing = Extract<Session.Action, { readonly _tag: "Send" | "Ping" | "Close" }>
 
-/** What may wait to go out: several times the protocol's credit, and the largest frame besides. */
+/** Limits of the outbox: several times the protocol's credit, and the largest frame besides. */
 const outboxLimits = { frames: 1_024, text: 16 * 1024 * 1024 } as const
 
 /** A protocol as a state machine. */
@@ -45,10 +45,10 @@ export interface Machine<S> {
   view(state: S): Session.View
 }
 
-/** What goes wrong while a session goes on. */
+/** Problems that do not end a session. */
 export type Warned = Warning | StoreUnavailable
 
-/** What is told what a session finds out. */
+/** The callbacks of a session. */
 export interface SessionHandler {
   established(peer: NodeId): Effect.Effect<void>
   /** The peer said which run of its store this is. Returned is why it is refused, if it is. */
@@ -56,7 +56,7 @@ export interface SessionHandler {
   /** The peer gave us a ticket. */
   ticketed?(peer: NodeId, ticket: Redacted.Redacted<string>): Effect.Effect<void>
   warned(warning: Warned): Effect.Effect<void>
-  /** A step was carried out. Returned is what is to be done about it, if anything. */
+  /** A step was carried out. Returns the next action, if any. */
   carried?(): Effect.Effect<void> | undefined
   /** Something that came cannot be read. It is in the quarantine. */
   quarantined(operations: ReadonlyArray<Quarantined>): Effect.Effect<void>
@@ -72,7 +72,7 @@ export interface Running<S> {
    * event, and the session does not know of it yet.
    */
   timeAt(passed: number): number
-  /** Why what the peer sends cannot be written at present. */
+  /** Why the operations of the peer cannot be written at present. */
   trouble(): StoreUnavailable | undefined
   /** Has the rows of both sides compared, once nothing is under way. */
   readonly compare: Effect.Effect<void>
@@ -179,7 +179,7 @@ export const start = Effect.fnUntraced(function* <S>(
     Effect.forkScoped
   )
 
-  /** Takes a step, and carries out what it asks for. Answers of the store are taken before anything else. */
+  /** Takes a step, and carries out its actions. Answers of the store are taken before anything else. */
   const carry = Effect.fnUntraced(function* ([taken, actions]: typeof first): Effect.fn.Return<
     Extract<Session.Action, { _tag: "Close" }> | undefined,
     StoreUnavailable | PeerTimeout
@@ -280,7 +280,7 @@ export const start = Effect.fnUntraced(function* <S>(
   /** The next thing that happens: an input, or the passing of time. */
   const next = Effect.fnUntraced(function* (): Effect.fn.Return<Session.Event | PeerClosed> {
     const wait = Math.min(machine.deadline(state) - (yield* clock.now), longestWait)
-    // What has arrived at the socket by now comes before what is due.
+    // Frames that have arrived by now come before the deadlines.
     if (wait <= 0 && Queue.sizeUnsafe(inbox) === 0) yield* Effect.yieldNowWith(1)
     const ready = yield* Queue.poll(inbox)
     const input = Option.isSome(ready) || wait <= 0 ? ready : yield* Queue.take(inbox).pipe(Effect.timeoutOption(wait))
@@ -307,13 +307,13 @@ export const start = Effect.fnUntraced(function* <S>(
     let closed = yield* carry(first)
     while (closed === undefined) {
       const event = yield* next()
-      // The clock was set back. What has passed since the last event has passed all the same.
+      // The clock was set back. The time since the last event has passed all the same.
       const { missed } = last
       last.missed = undefined
       if (missed !== undefined) closed = yield* carry(machine.step(state, { _tag: "Tick", now: missed }))
       if (closed !== undefined) break
       if (event instanceof PeerClosed) {
-        // What came before is still taken.
+        // Earlier frames are still taken.
         yield* carry(machine.step(state, { _tag: "Tick", now: yield* present }))
         return yield* event
       }
@@ -321,7 +321,7 @@ export const start = Effect.fnUntraced(function* <S>(
       const due = host.carried?.()
       if (due !== undefined) yield* due
     }
-    // What was queued before the close, the reason above all, still goes out.
+    // Frames that were queued before the close, the reason above all, are still sent.
     yield* Fiber.await(writer).pipe(Effect.timeoutOption("2 seconds"))
     const failure = closed.failure ?? trouble
     if (failure !== undefined) return yield* failure

@@ -1,6 +1,7 @@
 /**
- * How much is stored of what the machines of a network address send: at full speed up to a burst, and then at a steady rate. What is
- * more waits: it is not acknowledged, so its sender soon stops, and all others go on. Nothing is refused.
+ * The rate limit for the machines of a network address: data is stored at full speed up to a burst, and then at a
+ * steady rate. Data beyond that waits: it is not acknowledged, so its sender soon stops, and all others go on. Nothing is
+ * refused.
  *
  * The share belongs to the address, for ids cost nothing. Every operation counts that is handed to the store, whether it changes a row
  * or not: it takes the same work. Rows of unknown kinds, for which this version has no use yet, count `opaqueWeight` times,
@@ -19,7 +20,7 @@ import type { Machine } from "./SessionRunner.ts"
 /** How many times the bytes of a row of an unknown kind count. */
 export const opaqueWeight = 16
 
-/** Rows of unknown kinds that are stored at once: what the steady rate makes of so many seconds. */
+/** Rows of unknown kinds that are stored at once: the steady rate times so many seconds. */
 const opaqueSeconds = 2
 
 /** Addresses that are remembered. The one that sent something longest ago is forgotten first. */
@@ -93,7 +94,7 @@ interface Sent {
   readonly at: number
 }
 
-/** What a batch counts towards the burst, and the bytes of its rows of unknown kinds. */
+/** The size of a batch for the burst, and the bytes of its rows of unknown kinds. */
 export interface Weight {
   readonly counted: number
   readonly opaque: number

@@ -41,7 +41,7 @@ const duplicatesEvery = 3_600_000
 
 type Failure = SessionFailure | PeerUnreachable | TlsHandshakeFailed | StoreUnavailable
 
-/** What comes to the supervisor, before it gets its time. */
+/** An event of the supervisor, without its time. */
 type Input = Roster.Event extends infer E ? (E extends unknown ? Omit<E, "now"> : never) : never
 
 export const layer: Layer.Layer<Peers, ListenFailed, Config | Clock | Store | Transport | Discovery | Passphrase> =

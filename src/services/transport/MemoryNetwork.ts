@@ -15,7 +15,7 @@ import { type Address, formatAddress } from "../../core/peers/Address.ts"
 /** Frames that wait to be taken. When there is no room, the sender waits. */
 const queuedFrames = 16
 
-/** One end as it is set up: what it can, and what it takes. */
+/** The settings of one end: its features and limits. */
 export interface Terms {
   readonly host: string
   /** The wire form that it speaks. */
@@ -190,7 +190,7 @@ const connect = Effect.fnUntraced(function* (dialling: Terms, from: Address, ser
       for (const queue of [fromDialler, fromServer]) Queue.failCauseUnsafe(queue, Cause.fail(over))
     })
 
-  /** What is under way is lost as well. */
+  /** Frames in flight are lost as well. */
   const lose = Effect.andThen(
     finish(1006, ""),
     Effect.sync(() => {

@@ -7,7 +7,7 @@ import type { TicketChannel } from "../../core/sync/Handshake.ts"
 import type { Address } from "../../core/peers/Address.ts"
 import type { ListenFailed, PeerUnreachable, TlsHandshakeFailed } from "../node/NodeFailure.ts"
 
-/** What comes in. */
+/** Incoming events. */
 export type Incoming =
   /** One message. `bytes` is its size on the wire. */
   | { readonly _tag: "Frame"; readonly text: string; readonly bytes: number }
@@ -29,7 +29,7 @@ export interface Connection {
   /** Of a dialler that showed a valid ticket: its id. Such a dialler was met before. */
   readonly ticketId?: string | undefined
   /**
-   * What comes in, at most 16 frames ahead; when it is full, nothing is read from the network. It fails when the connection
+   * Incoming events, at most 16 frames ahead; when it is full, nothing is read from the network. It fails when the connection
    * is over; 1006 is the code when the other side was lost without a close.
    */
   readonly incoming: Queue.Dequeue<Incoming, PeerClosed>

@@ -18,7 +18,7 @@ export const headers = {
   nonce: "feral-sync-nonce",
   /** The latest way of beginning that a side knows; the lower one of both is used, 1 where none is named. */
   revision: "feral-sync-revision",
-  /** What a dialler shows of the ticket that the server gave it before. */
+  /** The proof of the ticket that a dialler got from the server before. */
   ticket: "feral-sync-ticket",
   /** Sent by a dialler that hangs up because it does not trust the server: why. */
   refused: "feral-sync-refused",
@@ -48,7 +48,7 @@ export const nonceOf = (fields: IncomingMessage["headers"]): string | undefined 
   return fields[headers.form] === "2" && typeof nonce === "string" && /^[\w-]{43}$/.test(nonce) ? nonce : undefined
 }
 
-/** What the dialler shows of a ticket. */
+/** The proof of a ticket. */
 export const ticketOf = (fields: IncomingMessage["headers"]): string | undefined => {
   const shown = fields[headers.ticket]
   return typeof shown === "string" ? shown : undefined
@@ -142,7 +142,7 @@ const respond = (response: ServerResponse, { status, body }: Answer) => {
 
 /** Answers, and leaves it to the other side to close, or to the time limit: closing on unread bytes would lose the answer. */
 const hangUp = (stream: Duplex, { status, body }: Answer) => {
-  // Answered already: what comes after a bad request is bad as well.
+  // Answered already: bytes after a bad request are bad as well.
   if (!stream.writable) return
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: text/plain\r\n`
   stream.resume().end(`${head}Content-Length: ${body.length}\r\n\r\n${body}`)

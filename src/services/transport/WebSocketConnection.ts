@@ -23,7 +23,7 @@ const sendBuffer = 1024 * 1024
 /** How long a peer has to answer a close, in ms. */
 export const closeWithin = 1000
 
-/** What is known of a connection from how it was made. */
+/** The facts about a connection from its handshake. */
 export interface Facts {
   readonly remote: Address
   readonly nonces: Connection["nonces"] | undefined

@@ -66,7 +66,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
   const letsOldIn = (tls: Connection["tls"]) => V1Policy.refusalOfComer(rules, tls, "") === undefined
 
   const dial = Effect.fn("Transport.dial")(function* (address: Address, ticket?: Redacted.Redacted<string>) {
-    // What a failed attempt has opened is closed with it, not only with the scope of the caller.
+    // The sockets of a failed attempt are closed with it, not only with the scope of the caller.
     const scope = yield* Scope.fork(yield* Effect.scope)
     return yield* attempt(address, ticket).pipe(
       Effect.timeoutOrElse({ duration: handshakeWithin, orElse: () => unreachable(address, "no answer in time") }),

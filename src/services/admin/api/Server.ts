@@ -4,7 +4,7 @@
  * On the Unix socket, everything: the mode of its file lets in its owner alone. On a port of 127.0.0.1, where every user of
  * the machine can ask, how the node is and nothing of its memory; and only for requests whose `Host` names this machine: a
  * page of the web that has its name resolved to 127.0.0.1 gets nothing.
- * Neither can keep a node from running, or from stopping: what is under way gets a second to end.
+ * Neither can keep a node from running, or from stopping: open requests get a second to end.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, FileSystem, Predicate, type Scope } from "effect"

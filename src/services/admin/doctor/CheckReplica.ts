@@ -97,7 +97,7 @@ const ofOpaque = ({ opaque }: NodeStatus): ReadonlyArray<Finding> => {
   return [isFull ? warning(check, `${size}${who}`, nextSteps.OverQuota, facts) : ok(check, size, facts)]
 }
 
-/** What the node itself shows first. */
+/** The conditions that the node itself shows first. */
 const ofAlarm = (alarm: Alarm): Finding => {
   const finding = fromReport("alarm", alarm)
   return alarm.level === "alarm" ? finding : { ...finding, status: "warning" }

@@ -1,12 +1,12 @@
 /**
- * What an examination says about one thing. The field names are a contract.
+ * The result of one check. The field names are a contract.
  */
 import { Schema } from "effect"
 import type { Explained } from "../../../core/text/Explained.ts"
 import { type LastError, report } from "../../node/Status.ts"
 
 export const Finding = Schema.Struct({
-  /** What was looked at, like `database` or `peer`. */
+  /** The subject of the check, like `database` or `peer`. */
   check: Schema.String,
   status: Schema.Literals(["ok", "warning", "failed", "skipped"]),
   message: Schema.String,

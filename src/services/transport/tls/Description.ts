@@ -1,5 +1,5 @@
 /**
- * What is in a PEM file, in plain facts: its certificates, its key, its lists of revoked certificates. Nothing secret is among them.
+ * The contents of a PEM file: its certificates, its key, its lists of revoked certificates. Nothing secret is among them.
  */
 import { Effect, FileSystem, Option } from "effect"
 import type { KeyObject, X509Certificate } from "node:crypto"
@@ -60,7 +60,7 @@ interface Content {
   readonly exposed: string | null
 }
 
-/** What the files hold, and which of it belongs together. */
+/** The contents of the files, and which belong together. */
 export const read = Effect.fn("Description.read")(function* (files: ReadonlyArray<string>, now: number) {
   const contents = yield* Effect.forEach(files, content)
   const facts = contents.flatMap(({ file, certificates, key, mode, exposed }): ReadonlyArray<Facts> => [

@@ -13,7 +13,7 @@ import { codeOf } from "./Diagnosis.ts"
 
 export type { TLSSocket } from "node:tls"
 
-/** What an end shows and what it trusts, as PEM. */
+/** The certificate that an end presents and those that it trusts, as PEM. */
 export interface Credentials {
   readonly mode: "ca" | "auto"
   /** Our certificate, followed by those that lead to the CA. */
@@ -23,7 +23,7 @@ export interface Credentials {
   readonly ca: Option.Option<string>
 }
 
-/** Where a client connects to, or what it speaks over. */
+/** The address that a client connects to, or its stream. */
 export type Target = { readonly host: string; readonly port: number } | { readonly socket: Duplex }
 
 /** The server's end: a server for one connection, whose events can be of no other. It costs less than the handshake. */

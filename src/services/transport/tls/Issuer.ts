@@ -208,7 +208,7 @@ const unfit = (certificate: X509Certificate, now: number): string | undefined =>
   return `the CA expired on ${certificate.validTo}: create a new one (${commandLine("tls init")})`
 }
 
-/** Clocks differ a little: what was signed just now is valid on all of them. */
+/** Clocks differ a little: a new certificate is valid on all of them. */
 const yesterday = (now: number) => new Date(now - day)
 
 const pathsIn = (directory: string) => ({

@@ -22,7 +22,10 @@ import { commandLine } from "../../node/Invocation.ts"
 export { describe, oneLine } from "./Verdict.ts"
 const { describe, oneLine } = Verdict
 
-/** What a node shows and what it trusts. In mode `auto` there is no CA: peers are proved by the passphrase. */
+/**
+ * The certificate that a node presents and those that it trusts. In mode `auto` there is no CA: peers are proved by the
+ * passphrase.
+ */
 export interface Material extends Endpoint.Credentials {
   /** Subject and issuer of our certificate, and the subjects of the authorities, for messages. */
   readonly own: string
@@ -207,7 +210,7 @@ const makeOwn = Effect.fnUntraced(function* (home: string, paths: OwnPaths) {
 
 const day = 24 * 60 * 60 * 1000
 
-/** What is wrong with the dates of a certificate, if anything is. */
+/** The problem with the dates of a certificate, if any. */
 const timing = (certificate: X509Certificate, now: number): string | undefined => {
   const { validFrom, validTo } = certificate
   if (now > Date.parse(validTo))
@@ -217,7 +220,7 @@ const timing = (certificate: X509Certificate, now: number): string | undefined =
   return undefined
 }
 
-/** What is wrong with the key of a certificate, if anything is: OpenSSL at either end would not take it. */
+/** The problem with the key of a certificate, if any: OpenSSL at either end would refuse it. */
 const weakness = ({ publicKey }: X509Certificate): string | undefined => {
   const bits = publicKey.asymmetricKeyDetails?.modulusLength
   if (bits === undefined || bits >= 2048) return undefined

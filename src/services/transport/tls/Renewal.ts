@@ -1,7 +1,7 @@
 /**
  * Material that is renewed while it is in use: read again when its files change, and warned about before it ends.
  *
- * Files that cannot be used, be it only because half of them is written, are reported once; what was there before stays in
+ * Files that cannot be used, be it only because half of them is written, are reported once; the old files stay in
  * use until they can.
  */
 import { Cause, Clock, type Duration, Effect, type FileSystem, Option, Ref } from "effect"

@@ -80,6 +80,6 @@ export const warnings = Effect.fnUntraced(function* (lists: ReadonlyArray<Revoca
   })
 })
 
-/** What is said of a certificate that was revoked. */
+/** The problem of a revoked certificate. */
 export const problemOf = (certificate: X509Certificate): string =>
   `the certificate was revoked: ${describe(certificate)}, serial number ${Certificate.serial(certificate.serialNumber)}`

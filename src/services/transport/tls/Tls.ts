@@ -55,7 +55,7 @@ export class Tls extends Context.Service<
     readonly expiresAt: Effect.Effect<number | undefined>
     /**
      * Takes the server's part on a connection that came in; the caller owns `socket`. A client that hangs up or sends
-     * what is no TLS is a failure of reason `protocol`.
+     * bytes that are not TLS is a failure of reason `protocol`.
      */
     accept(socket: Socket, remote: Address): Effect.Effect<Channel, TlsHandshakeFailed>
     /**
@@ -66,7 +66,7 @@ export class Tls extends Context.Service<
       address: Address,
       refusalText: (reason: TlsReason) => string
     ): Effect.Effect<Channel, PeerUnreachable | TlsHandshakeFailed, Scope.Scope>
-    /** What the failure of a channel means that was dialled, and then lost before an answer came. */
+    /** The failure of a dialled channel that was lost before an answer came. */
     explain(address: Address, error: unknown): Effect.Effect<PeerUnreachable | TlsHandshakeFailed>
   }
 >()("feral-sync/services/transport/tls/Tls") {
@@ -236,7 +236,7 @@ const expel = ({ socket, shown }: Channel, address: Address, { revocations }: Ma
   )
 }
 
-/** What the failure of a dial means. */
+/** The failure of a dial. */
 const failure = (address: Address, error: unknown, material: Material.Material) => {
   const found = diagnose(error)
   return found._tag === "Tls"
