@@ -51,6 +51,6 @@ describe("ClockOffset", () => {
 
   it("a drift of one hour names the time zone", () => {
     const { message } = new ClockDrift({ remote: hour + 3_000, local: 0, limit: 300_000 })
-    assert.strictEqual(message, `a clock is 1 h ahead of ours (allowed: 300 s): ${nextSteps.ClockZone}`)
+    assert.strictEqual(message, `a clock is 1 h ahead of ours (allowed: 300 s); ${nextSteps.ClockZone}`)
   })
 })
