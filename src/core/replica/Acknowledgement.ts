@@ -14,18 +14,18 @@ import * as VectorClock from "./VectorClock.ts"
 
 export interface Acknowledgement {
   readonly node: NodeId
-  /** What it has committed: of every operation that this covers, it holds that one or one that wins over it. */
+  /** The vector clock that it has committed: of every covered operation, it holds that one or one that wins over it. */
   readonly clock: VectorClock.VectorClock
   /** When it was last heard of (ms). */
   readonly seenAt: number
   /** The clock at which its rows were last the same as ours, and when that was (ms); never, without a time. */
   readonly agreed: VectorClock.VectorClock
   readonly agreedAt: number | undefined
-  /** What it has confirmed of tombstones (`Cut.ts`), as it said last; none from a node that does not say. */
+  /** The tombstones that it has confirmed (`Cut.ts`), by its last report; none from a node that does not report. */
   readonly confirmed?: VectorClock.VectorClock | undefined
 }
 
-/** What a session shows of its peer at one moment. */
+/** The state of a peer that a session shows at one moment. */
 export interface Report {
   readonly node: NodeId
   readonly clock: VectorClock.VectorClock
@@ -40,7 +40,7 @@ export type Acknowledgements = ReadonlyMap<NodeId, Acknowledgement>
 /** Nodes that are remembered. Where there are more, nothing can be said of all of them (`Stability.ts`). */
 export const limit = 10_000
 
-/** What is known of a node after a report, from what was known before. */
+/** The acknowledgement of a node after a report. */
 export const after = (
   before: Acknowledgement | undefined,
   { node, clock, agreed, confirmed }: Report,

@@ -2,21 +2,21 @@
  * The columns that a kind can have: how each is stored, read, written and shown.
  *
  * Reading is lenient: a value that is missing or of another type gets the default, for a row written by another implementation
- * must never hide the others. Writing is strict: what does not fit the schema of the input is refused.
+ * must never hide the others. Writing is strict: input that does not fit the schema is refused.
  */
 import { Predicate, Result, Schema } from "effect"
 import { isWellFormed, parse, wellFormed } from "./Json.ts"
 import { maxDataDepth } from "./Operation.ts"
 
-/** One column. `Row` is its schema in what applications read, `Input` in what they write. */
+/** One column. `Row` is its schema for reads of applications, `Input` for their writes. */
 export interface Column<Row extends Schema.Constraint, Input extends Schema.Constraint> {
   /** How `data` holds it: `json` is a text of JSON, `real` a number that may have a fraction, `any` whatever came. */
   readonly stored: "text" | "json" | "number" | "real" | "any"
-  /** What is read and written where there is nothing. */
+  /** The default of a missing value, for reads and writes. */
   readonly byDefault: Row["Type"]
   readonly row: Row
   readonly input: Input
-  /** What a row shows of what `data` holds. */
+  /** The value in a row, from the value in `data`. */
   readonly read: (value: unknown) => Row["Type"]
 }
 
@@ -60,7 +60,7 @@ export const text = { ...ofText(""), input: Text } satisfies Columns[string]
 export const textOr = (byDefault: string) =>
   ({ ...ofText(byDefault), input: Schema.optionalKey(byDefault === "" ? AnyText : Text) }) satisfies Columns[string]
 
-/** One of some words, which may be left out. What others wrote may be any text. */
+/** One of some words, which may be left out. Rows of other nodes may have any text. */
 export const oneOf = (words: readonly [string, ...Array<string>], byDefault: string) => {
   const expected = `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`
   const Word = Schema.String.check(
@@ -84,7 +84,10 @@ export const amount = (byDefault: number) => {
   return { ...ofNumber(byDefault), stored: "number", input } satisfies Columns[string]
 }
 
-/** A list of texts, none by default. Some write it as a text of JSON. What is no list is one text, so that nothing is left out. */
+/**
+ * A list of texts, none by default. Some nodes write it as a text of JSON. A value that is not a list counts as one
+ * text, so that nothing is left out.
+ */
 export const texts = {
   stored: "json",
   byDefault: [],
@@ -123,13 +126,13 @@ export const foreign = {
   read: wellFormed
 } satisfies Columns[string]
 
-/** Half a surrogate pair is no character: other programs cannot take it, so it shows as U+FFFD. */
+/** Half a surrogate pair is not a character: other programs reject it, so it shows as U+FFFD. */
 const textOf = (value: unknown, byDefault: string): string =>
   Predicate.isString(value) ? value.toWellFormed() : byDefault
 
 export const numberOf = (value: unknown, byDefault: number): number =>
   Number.isFinite(value) ? Number(value) : byDefault
 
-/** What a text of JSON says; a text that is none stands for itself. */
+/** The value of a text of JSON; another text stands for itself. */
 const jsonOf = (column: unknown): unknown =>
   wellFormed(Predicate.isString(column) ? Result.getOrElse(parse(column, maxDataDepth), (): unknown => column) : column)

@@ -37,7 +37,7 @@ import type { NodeId } from "./NodeId.ts"
 import * as Stability from "./Stability.ts"
 import * as VectorClock from "./VectorClock.ts"
 
-/** What a peer is told of a cut. */
+/** The parts of a cut that peers get. */
 export interface Told {
   readonly confirmed: VectorClock.VectorClock
   readonly collected: VectorClock.VectorClock
@@ -105,7 +105,7 @@ const isFresh = ({ since }: Told, { collected }: Told): boolean =>
 
 /** The cut of a replica that takes rows from a peer; none where it stays as it is. */
 export const adopted = (ours: Cut, theirs: Told): Cut | undefined => {
-  // It has nothing to give that is older than what we have collected.
+  // It holds nothing older than the tombstones that we have collected.
   if (isFresh(theirs, ours) && HashMap.isEmpty(theirs.confirmed)) return undefined
   if (HashMap.isEmpty(theirs.confirmed)) return ours.isFilling ? { ...ours, confirmed: VectorClock.empty } : undefined
   if (ours.isFilling) {
@@ -125,7 +125,7 @@ export const filled = (cut: Cut): Cut => {
   return { ...rest, isFilling: false }
 }
 
-/** What the next cut is made from. */
+/** The input of the next cut. */
 export interface Known extends Stability.Known {
   readonly cut: Cut
   /** Who is connected now. */
@@ -144,7 +144,7 @@ export const notCounted = (known: Known): ReadonlySet<NodeId> => {
   const isGone = (node: NodeId): boolean => {
     if (!mayLeaveOut || connected.has(node)) return false
     const one = byNode.get(node)
-    // An existing FERAL node never tells what it holds, and often comes back under another id. People decide about it.
+    // An existing FERAL node never reports what it holds, and often comes back under another id. The operator decides about it.
     if (one !== undefined && HashMap.isEmpty(one.clock)) return false
     return Math.max(one?.seenAt ?? 0, VectorClock.get(known.tops, node).wall) + keepMs < now
   }
@@ -168,7 +168,7 @@ export const unconfirmed = (
 /** All nodes move in steps that are this part of the time: so they move together. */
 const steps = 24
 
-/** What is stable and old enough. */
+/** The tombstones that are stable and old enough. */
 export const candidates = (known: Known, without: ReadonlySet<NodeId>): VectorClock.VectorClock => {
   const { now, keepMs } = known
   const step = Math.max(1, Math.floor(keepMs / steps))

@@ -3,7 +3,7 @@
  *
  * The sum does not depend on order and is kept up to date by adding what is written and subtracting what it replaces. Two
  * states with equal digests are equal but for a chance of 2^-64. It finds accidents, not attacks: members of a network
- * that could forge a collision could as well write what they please.
+ * that could forge a collision could as well write any rows.
  */
 import * as Hlc from "./Hlc.ts"
 import { withDoubles } from "./Json.ts"

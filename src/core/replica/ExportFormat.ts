@@ -13,7 +13,7 @@ import { type NodeId, utf8Length } from "./NodeId.ts"
 import * as Operation from "./Operation.ts"
 import * as VectorClock from "./VectorClock.ts"
 
-/** What an operation may be, to be taken. */
+/** The limits of an operation. */
 export interface Limits {
   readonly bytes: number
   /** How far ahead of `now` its wall time may be. Both in ms. */
@@ -86,7 +86,10 @@ export const readEnd = (text: string): Option.Option<Sum> =>
       }))
     : Option.none()
 
-/** What is wrong with an export whose header told of `rows`, whose lines came to `sum`, and whose last line was `end`; nothing if none. */
+/**
+ * The problem of an export with `rows` in its header, `sum` over its lines, and the last line `end`; none if it is
+ * complete.
+ */
 export const shortcoming = (
   rows: Option.Option<number>,
   sum: Sum,

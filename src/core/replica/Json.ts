@@ -27,7 +27,7 @@ export const canonical = (value: unknown, maxDepth: number): Option.Option<Canon
 /**
  * Reads untrusted JSON. Fails with a reason for a text that is not JSON, or is nested more than `maxDepth` deep.
  *
- * The value is what the text says, whatever was parsed before it in this process: `JSON.parse` of V8 13.6 is not that sure.
+ * The value does not depend on earlier parses in this process: `JSON.parse` of V8 13.6 is not that sure.
  * After `{"a":1,"\\":1}` it reads the second key of `{"a":1,"\n":1}` as a backslash, for it compares the key that it expects
  * with the text of the next key before the escapes are resolved. So it never gets to see a key with an escape.
  */
@@ -40,7 +40,7 @@ export const parse = (text: string, maxDepth: number): Result.Result<unknown, st
   })
 }
 
-/** The same, with numbers that a double would change kept as their text (`JSON.rawJSON`), for what is passed on. */
+/** The same, with numbers that a double would change kept as their text (`JSON.rawJSON`), for relaying. */
 export const parseExact = (text: string, maxDepth: number): Result.Result<unknown, string> => {
   if (!mayBeExact(text)) return parse(text, maxDepth)
   const shape = shapeOf(text, maxDepth)
@@ -93,7 +93,7 @@ const mayBeExact = (text: string): boolean => {
   return isFound
 }
 
-/** Digits of the longest integer that is kept: Python reads no longer one. A longer one becomes what it is as a double. */
+/** Digits of the longest integer that is kept: Python reads no longer one. A longer one becomes a double. */
 const maxDigits = 4_300
 
 /** The text of a number that a double would change; none for all others. */
@@ -117,7 +117,7 @@ declare global {
 }
 
 /**
- * What has to be known before `JSON.parse`, which would build every level: whether brackets are nested more than `maxDepth`
+ * The checks before `JSON.parse`, which would build every level: whether brackets are nested more than `maxDepth`
  * deep, and whether a key is written with an escape. A scan without allocation.
  */
 export const shapeOf = (text: string, maxDepth: number): "plain" | "deep" | "escaped keys" => {

@@ -9,7 +9,7 @@ import { NodeId } from "./NodeId.ts"
 import type { Operation } from "./Operation.ts"
 import type * as Rule from "./Rule.ts"
 
-/** What an entry of the table says. */
+/** An entry of the table. */
 export interface Definition {
   /** On the wire (`table`), in the database and in JSON. */
   readonly name: string
@@ -17,7 +17,7 @@ export interface Definition {
   readonly path: string
   /** What writes a new row, as applications call it. */
   readonly verb: string
-  /** Its command, and what people call one row and many. */
+  /** Its command, and the words for one row and for many. */
   readonly words: { readonly command: string; readonly one: string; readonly many: string }
   readonly rule: Exclude<Rule.Name, "opaque">
   readonly columns: Column.Columns
@@ -25,7 +25,7 @@ export interface Definition {
   readonly search: ReadonlyArray<string>
 }
 
-/** What a row says of itself. Times are Unix seconds. */
+/** The metadata of a row. Times are Unix seconds. */
 const provenance = { created_at: Schema.Finite, updated_at: Schema.Finite, origin_node: NodeId, hlc: Schema.String }
 
 type RowFields<Columns extends Column.Columns> = { readonly id: typeof Schema.String } & {
@@ -147,7 +147,7 @@ export const find = (name: string) => byName.get(name)
 /** What is counted by looking at rows. A row that is deleted counts as a tombstone. */
 export const countNames = [...names, "tombstones" as const]
 
-/** What an operation that holds a row counts as; nothing when its kind is not known. */
+/** The counter of an operation that holds a row; none when its kind is unknown. */
 export const countOf = ({ table, op_type }: Pick<Operation, "table" | "op_type">) =>
   op_type === "delete" && byName.has(table) ? "tombstones" : find(table)?.name
 

@@ -37,11 +37,11 @@ export const slotOf = (operation: Operation): Slot => `${operation.table}\0${ope
 
 /** What becomes of an operation that meets the one in its slot. */
 export type Outcome =
-  /** It is kept, in place of what was there. */
+  /** It is kept, in place of the old operation. */
   | "applied"
   /** It was there already. */
   | "known"
-  /** What is there wins over it. */
+  /** The operation in the slot wins over it. */
   | "superseded"
   /** It has no effect by its rule: a delete in a log. */
   | "ignored"
@@ -70,11 +70,11 @@ export const isConflict = (current: Operation | undefined, incoming: Operation):
   Hlc.HlcOrder(current.hlc, incoming.hlc) === 0 &&
   Digest.content(current) !== Digest.content(incoming)
 
-/** What a batch changes. */
+/** The changes of a batch. */
 export interface Merged {
-  /** What has to be written, by slot. */
+  /** The operations to write, by slot. */
   readonly writes: ReadonlyMap<Slot, Operation>
-  /** What has to be added to the digest. */
+  /** The difference of the digest. */
   readonly digest: Digest.Digest
   /** The same without tombstones. */
   readonly live: Digest.Digest

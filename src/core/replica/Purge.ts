@@ -1,11 +1,12 @@
 /**
- * What an operator removed from this replica for good: rows of a kind that this version does not know, or all rows of an origin.
+ * The rows that an operator purged from this replica: those of a kind that this version does not know, or all rows of
+ * an origin.
  *
  * A purge is local. The vector clock keeps its coverage, so peers do not send the rows again; where one does, for a comparison of
  * rows, they are not taken. A peer that has not purged them holds more rows under the same vector clock. The sum of what was
  * removed tells that difference from every other one.
  *
- * What the origin writes after the purge is taken like before.
+ * Later operations of the origin are accepted like before.
  */
 import { HashMap, Option } from "effect"
 import * as Digest from "./Digest.ts"
@@ -16,14 +17,14 @@ import type { Kind, Operation } from "./Operation.ts"
 /** What to remove: the rows of a kind, or those of an origin. */
 export type Scope = { readonly kind: Kind } | { readonly origin: NodeId }
 
-/** What was removed of one origin. */
+/** The purged rows of one origin. */
 export interface Purge {
   /** Counts the purges of a replica, from 1. One purge of a kind removes rows of many origins. */
   readonly run: number
   /** The kind whose rows were removed; all kinds without it. */
   readonly kind: Kind | undefined
   readonly origin: NodeId
-  /** What the origin wrote after this is not removed. */
+  /** Later operations of the origin are not removed. */
   readonly through: Hlc.Reading
   readonly rows: number
   readonly bytes: number
@@ -77,7 +78,7 @@ export const covers = (purges: Purges, { table, hlc }: Operation): boolean =>
 
 /**
  * Whether a replica with the digest `theirs` holds what we hold and the rows of our last purges besides, of the last one or of more.
- * Returns the number of these rows. A replica that is younger than a purge lacks what was removed before its time as well.
+ * Returns the number of these rows. A replica that is younger than a purge lacks the rows of earlier purges as well.
  */
 export const explains = (purges: Purges, ours: Digest.Digest, theirs: string): number | undefined => {
   if (HashMap.isEmpty(purges)) return undefined

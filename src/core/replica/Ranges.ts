@@ -4,7 +4,7 @@
  * Rows are ordered by their slot: kind, row, twin, by code point. A range is told as the number of its rows and their digest.
  * A node that receives a range compares it with the same range of its own state, and answers with smaller ranges where the two
  * differ, until a range is so small that both sides send what they have of it. So few differences among n rows are found
- * in about log n messages; what is equal is never sent.
+ * in about log n messages; equal rows are never sent.
  *
  * Guarantees: the parts of a split are disjoint, in order, and make up the range. A range is told again unsplit only to a side
  * that has enough rows there to split it, so an honest dialogue gets strictly finer and ends.
@@ -30,13 +30,13 @@ export interface Range {
   readonly until: Position | undefined
 }
 
-/** What is told of the rows of a range. */
+/** The summary of the rows of a range. */
 export interface Summary {
   readonly count: number
   readonly digest: Digest.Digest
 }
 
-/** A range with what is told of it. */
+/** A range with its summary. */
 export interface Part extends Range, Summary {}
 
 /** A bounded piece of a state, in the order of rows. */
@@ -129,15 +129,15 @@ const join = (left: Part, right: Part): Part => ({
   digest: Digest.add(left.digest, right.digest)
 })
 
-/** What is to be done about a range. */
+/** The next step for a range. */
 export type Verdict =
   | { readonly _tag: "Equal" }
-  /** Each side sends what it has of it. */
+  /** Each side sends its rows of the range. */
   | { readonly _tag: "Settle" }
   /** The other side is told of these. */
   | { readonly _tag: "Tell"; readonly parts: ReadonlyArray<Part> }
 
-/** What is told of all rows of a split. */
+/** The summary of all rows of a split. */
 export const summaryOf = ({ parts }: Split): Summary =>
   parts.reduce(
     (sum: Summary, { count, digest }) => ({ count: sum.count + count, digest: Digest.add(sum.digest, digest) }),
@@ -147,7 +147,7 @@ export const summaryOf = ({ parts }: Split): Summary =>
     }
   )
 
-/** Compares what the other side told of a range with our rows of it, which went through `ours`. */
+/** Compares the summary of a range from the other side with our rows of it, which went through `ours`. */
 export const compare = (theirs: Summary, ours: Split): Verdict => {
   const own = summaryOf(ours)
   if (own.count === theirs.count && Digest.equals(own.digest, theirs.digest)) return { _tag: "Equal" }

@@ -1,5 +1,5 @@
 /**
- * What the session protocol needs to know about the state of a replica, as plain values.
+ * The state of a replica as the session protocol needs it, as plain values.
  */
 import { HashMap, Option } from "effect"
 import type { Cut, Told } from "./Cut.ts"
@@ -50,7 +50,7 @@ export interface Snapshot {
   /** The digest of all rows. */
   readonly digest: Digest.Digest
   readonly holdings: Holdings
-  /** What an operator removed from this replica, though `clock` covers it. */
+  /** The purged rows of this replica, which `clock` still covers. */
   readonly purges: Purges
   /** How often origins without rows were forgotten since the replica was opened. */
   readonly forgets?: number
@@ -75,7 +75,7 @@ export interface Touched {
   readonly wins: Wins
 }
 
-/** Asks for what lies beyond the given readings, origin by origin, in the order given. */
+/** Asks for the operations beyond the given readings, origin by origin, in the order given. */
 export interface DeltaRequest {
   readonly from: ReadonlyArray<readonly [NodeId, Reading]>
   /** The version that the caller has seen. */
@@ -92,11 +92,11 @@ export interface Delta {
   readonly operations: ReadonlyArray<Operation>
   /** How many of the requested origins were read to their end: they are the first ones. */
   readonly exhausted: number
-  /** What was written after version `since`; none when that is too long ago to tell. */
+  /** The writes after version `since`; none when that is too long ago. */
   readonly touched: Option.Option<Touched>
 }
 
-/** Something a peer sent that is no operation. Kept, bounded in count and size, so that an operator can look at it. */
+/** A part of a frame that is not an operation. Kept, bounded in count and size, so that an operator can look at it. */
 export interface Quarantined {
   readonly peer: NodeId
   readonly reason: string
@@ -104,10 +104,10 @@ export interface Quarantined {
   readonly text: string
 }
 
-/** What a frame from a peer asks to be committed, all or nothing. */
+/** The contents of a frame from a peer, to be committed together. */
 export interface Batch {
   readonly operations: ReadonlyArray<Operation>
-  /** What may be claimed once `operations` are held. */
+  /** The coverage once `operations` are committed. */
   readonly through: VectorClock.VectorClock
   readonly quarantined: ReadonlyArray<Quarantined>
   /** What the peer that sent it told of its cut, where one of the two has one. What `Cut.verdict` refuses is not taken. */

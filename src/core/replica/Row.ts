@@ -52,7 +52,7 @@ export const factFromOperation = reader(Kind.table.facts)
 export const episodeFromOperation = reader(Kind.table.episodes)
 export const executionFromOperation = reader(Kind.table.executionLog)
 
-/** The columns of a new row, with the defaults of what the input leaves out. */
+/** The columns of a new row, with defaults for missing input. */
 export const columnsFromInput = (kind: Kind.Definition, input: object): Columns => {
   const given: Columns = { ...input }
   return Record.map(Kind.written(kind), ({ stored, byDefault }, name) => {

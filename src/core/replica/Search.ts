@@ -1,5 +1,5 @@
 /**
- * Search over the texts of rows: what is searched, and what a query asks for.
+ * Search over the texts of rows: the searched texts, and the words of a query.
  *
  * A query is plain words. A row matches when it has all of them, whatever their case and accents; the last one may be the
  * beginning of a word, for it is still being typed. No text is a wrong query.
@@ -12,13 +12,13 @@ import * as Row from "./Row.ts"
 /** Words of a query, at most: the others are not looked for. */
 export const maxWords = 64
 
-/** The newest first; what was written at the same moment, in the order of origins. */
+/** The newest first; at the same moment, in the order of origins. */
 export const MatchOrder: Order.Order<Operation> = Order.flip(OperationOrder)
 
 /** The words of a query. */
 export const wordsOf = (query: string): ReadonlyArray<string> => split(query).slice(0, maxWords)
 
-/** What is searched of an operation; none when it holds nothing to find. */
+/** The searched text of an operation; none when it has nothing to find. */
 export const textOf = (operation: Operation): string | undefined => {
   if (operation.op_type === "delete") return undefined
   return parts(operation)

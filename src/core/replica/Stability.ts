@@ -32,7 +32,7 @@ import * as Acknowledgement from "./Acknowledgement.ts"
 import { byCodePoint, type NodeId } from "./NodeId.ts"
 import * as VectorClock from "./VectorClock.ts"
 
-/** What the decision is made from. */
+/** The input of the decision. */
 export interface Known {
   readonly self: NodeId
   /** Our clock, and the greatest timestamp that we hold of each origin. */

@@ -89,7 +89,7 @@ export const compare = (a: VectorClock, b: VectorClock): "equal" | "before" | "a
   return aIncludesB ? (bIncludesA ? "equal" : "after") : bIncludesA ? "before" : "concurrent"
 }
 
-/** The entries of `a` that are ahead of `b`: what has to be added to `b` so that it includes `a`. */
+/** The entries of `a` that are ahead of `b`: merged with them, `b` includes `a`. */
 export const difference = (a: VectorClock, b: VectorClock): VectorClock =>
   HashMap.filter(a, (reading, node) => Hlc.isAfter(reading, get(b, node)))
 

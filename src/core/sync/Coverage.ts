@@ -31,7 +31,7 @@ export interface Known {
   readonly known: VectorClock.VectorClock
   readonly announced: VectorClock.VectorClock
   readonly vouched: VectorClock.VectorClock
-  /** What the peer told of its cut. */
+  /** The cut of the peer, as it reported it. */
   readonly cut?: Told | undefined
 }
 

@@ -1,5 +1,5 @@
 /**
- * What the other side cannot take: operations that are larger than it accepts. They are left out and named, everything else
+ * Operations that are larger than the other side accepts. They are left out and named, everything else
  * flows, and no coverage of their origins passes them.
  *
  * An operation leaves the list when the peer covers it, or when another one takes its row. What is listed is bounded: beyond
@@ -20,7 +20,7 @@ export interface TooLarge {
 
 export interface Deferral {
   readonly rows: ReadonlyMap<Merge.Slot, TooLarge>
-  /** Of what is not listed: how many there are, and the least reading of each origin. */
+  /** The operations that are not listed: their number, and the least reading of each origin. */
   readonly unlisted: number
   readonly least: VectorClock.VectorClock
 }
@@ -77,7 +77,7 @@ export const claimable = ({ rows, least }: Deferral, clock: VectorClock.VectorCl
   return VectorClock.before(clock, firsts)
 }
 
-/** What the peer is told of it. */
+/** The report to the peer. */
 export const toWire = (deferral: Deferral): Deferred => ({
   type: "sync_deferred",
   count: countOf(deferral),

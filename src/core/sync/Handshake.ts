@@ -97,7 +97,7 @@ export const ticketOf = (ticketKey: Uint8Array, member: string): string => {
 const ticketSecret = (ticketKey: Uint8Array, id: string): string =>
   mac(ticketKey, ["feral-sync/2 ticket", id]).toString("base64url")
 
-/** A ticket, or what is shown of it. */
+/** A ticket, or its proof. */
 const ticketParts = (text: string): readonly [id: string, rest: string] | undefined => {
   const [, id, rest] = /^([\w-]{22})\.([\w-]{43})$/.exec(text) ?? []
   return id === undefined || rest === undefined ? undefined : [id, rest]
@@ -105,7 +105,7 @@ const ticketParts = (text: string): readonly [id: string, rest: string] | undefi
 
 export const isTicket = (text: string): boolean => ticketParts(text) !== undefined
 
-/** What the holder of a ticket shows of it on one channel. Empty when it is not a ticket. */
+/** The proof of a ticket on one channel. Empty when it is not a ticket. */
 export const showTicket = (ticket: string, { nonce, binding }: TicketChannel): string => {
   const [id, secret] = ticketParts(ticket) ?? []
   if (id === undefined || secret === undefined) return ""

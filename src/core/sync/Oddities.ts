@@ -1,6 +1,6 @@
 /**
- * What came from other nodes and should not have: operations under the own id that this node never wrote, and timestamps that
- * stand for two contents. Counted while a store is open.
+ * Operations that should not have come from other nodes: operations under the own id that this node never wrote, and
+ * timestamps that stand for two contents. Counted while a store is open.
  *
  * **Own operations from elsewhere.** After the restore of a backup a node gets back from its peers what it wrote after the backup.
  * All of that was written before its store was opened. So an operation under the own id that is new here
@@ -36,7 +36,7 @@ export interface Opening {
   readonly maxDriftMs: number
 }
 
-/** What a batch from elsewhere has changed. */
+/** The changes of a batch from a peer. */
 export interface Taken {
   readonly writes: ReadonlyArray<Operation>
   readonly replaced: ReadonlyArray<Operation>

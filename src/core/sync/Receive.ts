@@ -1,5 +1,5 @@
 /**
- * The receiving half: takes frames in order, holds back what is ahead of time, commits, acknowledges.
+ * The receiving half: takes frames in order, defers operations that are ahead of time, commits, acknowledges.
  *
  * Clock poison does not spread: an operation more than the drift bound ahead of local time is not taken, nor what follows it
  * of the same origin; all others are. While something is held back, nothing new is claimed, for what is held may have
@@ -48,7 +48,7 @@ const overQuotaTold = 16
 /** A wait that is longer than this is told (ms). */
 const worthAWord = 1_000
 
-/** Takes a frame of operations, of `size` characters. Fails with what is wrong about it. */
+/** Takes a frame of operations, of `size` characters. Fails with its problem. */
 export const onData = (
   session: Session,
   data: Wire.Data,
@@ -118,7 +118,7 @@ export const onData = (
   return [after, [...news, ...commits]]
 }
 
-/** What is said of origins that are left out. */
+/** The warnings about origins that are left out. */
 export const leftOutOf = (origins: Inbound["leftOut"]): OriginsLeftOut =>
   new OriginsLeftOut({ count: HashSet.size(origins), origins: [...origins].slice(0, 3) })
 
@@ -187,7 +187,7 @@ export const commit = (session: Session, now: number): Step => {
     if (frame.fresh || frames.length >= commitFrames || sizeOf(frames) + frame.size > commitSize) break
     frames.push(frame)
   }
-  // What was left out is sent again when the pump of the peer starts over.
+  // Left-out operations are sent again when the pump of the peer starts over.
   const overQuota = first.fresh ? VectorClock.empty : inbound.overQuota
   const batch: Batch = {
     operations: frames.length === 1 ? first.batch.operations : frames.flatMap(({ batch }) => batch.operations),
@@ -201,7 +201,7 @@ export const commit = (session: Session, now: number): Step => {
   ]
 }
 
-/** What the store has to look at again before it takes a batch. */
+/** The facts that the store has to check again before it takes a batch. */
 const fromPeer = ({ peer, cut, local }: Session): Pick<Batch, "from"> =>
   peer === undefined || local.cut === undefined ? {} : { from: { node: peer, told: cut } }
 
@@ -234,7 +234,7 @@ export const settleVouched = (session: Session, now: number): Session => {
   return { ...session, inbound: { ...inbound, waiting: [...before, frame], commitAt } }
 }
 
-/** Nothing could be written: what came waits, and as it is not acknowledged, the peer soon sends no more. */
+/** Nothing could be written: received frames wait, and as they are not acknowledged, the peer soon sends no more. */
 export const onUncommitted = (session: Session, now: number): Session => {
   const { inbound } = session
   const retryAfter = Math.min(2 * inbound.retryAfter, times.retry.cap)
@@ -256,7 +256,7 @@ export const warnings = (
 /** A peer makes up origins, or the network has outgrown the protocol. */
 export const tooManyOrigins = new ProtocolViolation({ detail: `more than ${Wire.limits.origins} origins in all` })
 
-/** Splits a frame into what can be taken now and what has to wait. */
+/** Splits a frame into operations to take now and operations to defer. */
 const holdBack = (
   { operations, through }: Pick<Wire.Data, "operations" | "through">,
   before: Inbound["held"],
@@ -277,10 +277,10 @@ const holdBack = (
   return { operations: taken, held }
 }
 
-/** What the answer to a commit tells. */
+/** The answer to a commit. */
 type Committed = Omit<Extract<Event, { readonly _tag: "Committed" }>, "_tag" | "now">
 
-/** What was taken is committed: acknowledges it. What came meanwhile is next. */
+/** The batch is committed: acknowledges it, and takes the frames that came meanwhile. */
 export const onCommitted = (session: Session, committed: Committed, now: number): Step => {
   const { inbound } = session
   const last = inbound.waiting[inbound.taken - 1]
@@ -308,7 +308,7 @@ export const onCommitted = (session: Session, committed: Committed, now: number)
         overQuota,
         notBefore,
         waiting,
-        // What the store has not kept has given its place back.
+        // Operations that the store has not kept free their room.
         brought: waiting.length > 0 ? inbound.brought : HashSet.empty(),
         taken: 0,
         commitAt: waiting.length > 0 ? Math.max(now, notBefore) : undefined,
@@ -367,7 +367,7 @@ const withoutEcho = (session: Session, { snapshot: { version }, hasChanged }: Co
 /** Tells the peer how far we are: in answer to its frame `seq`, or of our own accord. */
 export const tell = (session: Session, seq: Option.Option<number>): Step => {
   const { local, announced, inbound, cutTold } = session
-  // What does not fit in one frame is told in the next.
+  // The rest follows in the next frame.
   const [clock = VectorClock.empty, ...more] = Wire.partsOf(
     Coverage.spoken(session, VectorClock.difference(Coverage.all(session), announced)),
     session.takes.frame - 2 * envelopeBytes
@@ -402,7 +402,7 @@ export const tell = (session: Session, seq: Option.Option<number>): Step => {
   return [told, [{ _tag: "Send", text, operations: 0 }]]
 }
 
-/** The peer told how far it is. Fails with what is wrong about it. */
+/** The peer told how far it is. Fails with its problem. */
 export const onAck = (session: Session, ack: Wire.Ack, now: number): Session | ProtocolViolation => {
   if (Option.exists(ack.seq, (seq) => seq >= session.outbound.seq)) {
     return new ProtocolViolation({ detail: "it acknowledges a frame that was never sent" })
@@ -463,7 +463,7 @@ export const compareDigest = (session: Session, now: number): Session => {
   const ours = Digest.toText((isLiveDue ? local.live : undefined) ?? local.digest)
   const theirs = (isLiveDue ? heard.live : undefined) ?? heard.digest
   if (!Coverage.isSame(session, heard.clock)) return suspect(session, ours, theirs, true, now)
-  // What was purged on either side explains a difference. Where it was here, the peer is told so.
+  // Purged rows on either side explain a difference. The peer gets a report of our purges.
   const isPurgedHere = purgedHere(session) > 0
   if (ours === theirs || heard.purged > 0 || isPurgedHere) {
     const told = isPurgedHere && !session.isUnderWayTold ? withDigestDue(session, now) : session

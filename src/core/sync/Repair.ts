@@ -95,7 +95,7 @@ const read = (session: Session, range: Ranges.Range, isSettling: boolean): Step 
   return [{ ...session, repair: { ...session.repair, reading: { request, isSettling } } }, [{ _tag: "Scan", request }]]
 }
 
-/** The peer told what it holds. */
+/** The peer sent summaries of its ranges. */
 export const onRanges = (session: Session, { round, ranges, isLive = false }: Wire.Ranges, now: number): Session => {
   const { repair } = session
   const isFirst = round === 0
@@ -191,7 +191,7 @@ const tell = (session: Session): Step => {
   ]
 }
 
-/** Sends what was read of the first range that is settled. */
+/** Sends the rows of the first settled range. */
 const send = (session: Session, { operations, exhausted }: Ranges.RangePage): Step => {
   const { repair, outbound, takes } = session
   const [range, ...settling] = repair.settling

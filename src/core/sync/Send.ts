@@ -1,5 +1,5 @@
 /**
- * The pump: sends what the peer lacks. Catching up and live pushes are the same steps.
+ * The pump: sends the operations that the peer lacks. Catching up and live pushes are the same steps.
  *
  * An origin is *dirty* while it may hold something that the peer lacks. The pump reads the next bounded piece of the due
  * dirty origins, sends it as one frame, moves their cursors, and waits for credit. When nothing is dirty, the frame says
@@ -47,7 +47,7 @@ import {
   withLocal
 } from "./SessionState.ts"
 
-/** Starts over from what the peer is known to have: everything beyond is due. */
+/** Starts over from the known clock of the peer: everything beyond is due. */
 export const restart = (session: Session, now: number): Session => ({
   ...session,
   outbound: {
@@ -126,9 +126,9 @@ const isClaimDue = ({ outbound }: Session): boolean =>
 /** Whether claims were kept back, and nothing keeps them back any more: the peer had the rest from elsewhere. */
 const isClaimFree = ({ outbound }: Session): boolean => HashMap.isEmpty(outbound.dirty) && outbound.unclaimed
 
-/** Sends what was read, and goes on. */
+/** Sends the operations of a read, and goes on. */
 export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, now: number): Step => {
-  // The pump was restarted meanwhile, and what it asked for before is of no use any more.
+  // The pump was restarted meanwhile: earlier reads are of no use any more.
   if (session.phase !== "open" || request !== session.outbound.reading) return [session, []]
   const current = withLocal(session, delta.snapshot, now)
   if (Option.isNone(delta.touched)) {
@@ -156,7 +156,7 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
     reading: undefined,
     deferral: Deferral.add(Deferral.meet(session.outbound.deferral, unsent), tooLarge)
   }
-  // What does not fit is claimed in the next frame.
+  // The rest of the coverage follows in the next frame.
   const [through = VectorClock.empty, ...left] = Wire.partsOf(
     claims({ ...current, outbound: found }),
     room - bytes + 512
@@ -229,7 +229,7 @@ export const isCollectedThere = ({ cut }: Pick<Session, "cut">, operation: Opera
 /** Bytes of a frame that we send: what both sides allow. */
 export const frameBytes = ({ options, takes }: Session): number => Math.min(options.maxFrameBytes, takes.frame)
 
-/** What the peer may claim, and was not told yet. */
+/** The coverage that the peer did not get yet. */
 const claims = (session: Session): VectorClock.VectorClock => {
   const {
     outbound: { dirty, offered, deferral },
@@ -348,7 +348,7 @@ export const learn = (session: Session, told: VectorClock.VectorClock, now: numb
   return withDeferral({ ...session, known, outbound: { ...outbound, dirty } }, Deferral.cover(outbound.deferral, known))
 }
 
-/** With less that is left out: what was kept back for it can be claimed. */
+/** With less left out: the coverage that was kept back for it can be sent. */
 export const withDeferral = (session: Session, deferral: Deferral.Deferral): Session =>
   deferral === session.outbound.deferral
     ? session

@@ -66,7 +66,7 @@ export const step = (session: Session, event: Event): Step => {
   const next = Receive.noteArrival(reacted, event.now)
   const isCutMoved = next.local.cut !== session.local.cut || next.cut !== session.cut
   const away = next.phase === "open" && session.phase === "open" && isCutMoved ? tooLongAway(next) : undefined
-  // What was about to be sent or taken is left.
+  // Pending work is dropped.
   if (away !== undefined) return fail(next, "too_long_away", away)
   // A peer that is new as well takes over the cut before it takes a row: in the next greeting.
   const isFirst = next.local.cut?.isFilling === true && session.local.cut?.isFilling === false
@@ -260,7 +260,7 @@ const onGreeting = (session: Session, message: Wire.Message, now: number): Step 
   return andThen([session, told(session, message)], (next) => onHello(next, message, now))
 }
 
-/** What comes with a greeting of a peer that has proved itself, and is not for this session. */
+/** The parts of a greeting that are not for this session, from a peer that has proved itself. */
 const told = ({ peer }: Session, { ticket, instance }: Wire.Hello): ReadonlyArray<Action> => {
   if (peer === undefined) return []
   const actions: Array<Action> = []
@@ -271,7 +271,7 @@ const told = ({ peer }: Session, { ticket, instance }: Wire.Hello): ReadonlyArra
   return actions
 }
 
-/** What the peer holds: its cut, and its clock or the hash of it. */
+/** The state of the peer: its cut, and its clock or the hash of it. */
 const onHello = (before: Session, message: Wire.Hello, now: number): Step => {
   const session = message.cut === undefined ? before : { ...before, cut: message.cut }
   const away = session.phase === "greeting" ? tooLongAway(session) : undefined
@@ -279,7 +279,7 @@ const onHello = (before: Session, message: Wire.Hello, now: number): Step => {
   return andThen([session, adoption(session)], (next) => onClock(next, message, now))
 }
 
-/** What ends the session where one of the two was too long away for the other (`core/replica/Cut.ts`). */
+/** The failure where one of the two was away too long for the other (`core/replica/Cut.ts`). */
 const tooLongAway = ({ peer, local, cut, options }: Session): TooLongAway | undefined => {
   if (peer === undefined || local.cut === undefined) return undefined
   const verdict = Cut.verdict(local.cut, cut, peer)
@@ -343,7 +343,7 @@ const onHash = (session: Session, message: Wire.Hello, now: number): Step => {
   return andThen([{ ...level, inbound }, answer], (next) => Send.pump(next, now))
 }
 
-/** What a greeting tells: the peer's clock, which replaces what we knew, its digest and its time. */
+/** The contents of a greeting: the peer's clock, which replaces what we knew, its digest and its time. */
 const greeted = (session: Session, message: Wire.Hello, known: VectorClock.VectorClock, now: number): Session =>
   Receive.hear(
     {
@@ -409,7 +409,7 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number, clockHas
   } as const
   if (options.revision === 2 && isFirst && options.role === "dialler") return [sendHello(first)]
   const clock = phase === "open" ? Coverage.told(session) : clockToTell(session)
-  // Until the peer has told what it takes, it is taken to take as little as can be configured.
+  // Until the peer has reported its limits, the smallest configurable ones apply.
   const room = options.revision !== 2 ? Infinity : isHashed && clockHash === undefined ? 2_000 : session.takes.frame / 4
   const uncovered = uncoveredOf(local, room)
   const told: Wire.Hello = {
@@ -475,7 +475,7 @@ const clockToTell = (session: Session): VectorClock.VectorClock => {
     : VectorClock.withEntry(clock, options.self, options.openedAt)
 }
 
-/** What a proof of `prover` speaks about, where `theirs` is the peer's node id. */
+/** The input of a proof of `prover`, where `theirs` is the peer's node id. */
 const transcript = ({ options }: Session, prover: Handshake.Role, theirs: string): Handshake.Transcript => {
   const [dialler, server] = options.role === "dialler" ? [options.self, theirs] : [theirs, options.self]
   return {

@@ -1,5 +1,5 @@
 /**
- * The state of a session, what can happen to it, and what it asks for.
+ * The state of a session, its events and its actions.
  */
 import { HashMap, HashSet, Option, type Redacted } from "effect"
 import type * as Cut from "../replica/Cut.ts"
@@ -64,7 +64,7 @@ export const commitFrames = 16
 /** Characters of frames that wait to be committed: the credit, and the largest frame besides. */
 export const waitingSize = 16 * 1024 * 1024
 
-/** What may be under way without an acknowledgement: bytes, and frames. */
+/** The credit: bytes and frames in flight without an acknowledgement. */
 export interface Credit {
   readonly bytes: number
   readonly frames: number
@@ -82,7 +82,7 @@ export const emptyFrames = 16
 /** Origins that one read asks for at most. */
 export const originsPerRead = 256
 
-/** What a session is told when it begins. */
+/** The options of a session. */
 export interface Options {
   readonly role: Role
   readonly self: NodeId
@@ -120,11 +120,11 @@ export interface Options {
   readonly ticket?: (peer: NodeId) => Redacted.Redacted<string> | undefined
   /** How much of the credit is used; all of it by default. */
   readonly credit?: Credit
-  /** What a peer that does not tell is known to take. */
+  /** The known limit of a peer that does not report it. */
   readonly assumed?: (peer: NodeId) => Takes | undefined
 }
 
-/** What we take. */
+/** Our own limit. */
 export const takesOf = ({ maxRecvBytes = defaultTakes.frame }: Options): Takes => ({
   frame: maxRecvBytes,
   operation: maxRecvBytes - envelopeBytes
@@ -162,11 +162,11 @@ export interface Outbound {
   readonly overQuota: VectorClock.VectorClock
   /** Whether the last frame left nothing to send. */
   readonly complete: boolean
-  /** What the peer was told that it may claim. */
+  /** The coverage that was sent to the peer. */
   readonly offered: VectorClock.VectorClock
   /** Whether something was dirty when claims were looked at last, or not all claims fitted: some may have been kept back. */
   readonly unclaimed: boolean
-  /** What the peer cannot take, and what it was told of that. */
+  /** The operations that are too large for the peer, and the report about them. */
   readonly deferral: Deferral.Deferral
   readonly deferralTold: Deferral.Deferral
   /** Frames that are not acknowledged yet, and their bytes together. */
@@ -216,7 +216,7 @@ export interface Inbound {
   /** We asked for a restart, and what still comes belongs to the pump before it. */
   readonly stale: boolean
   readonly empties: number
-  /** What the peer leaves out because it is too large for us. */
+  /** The operations that the peer leaves out because they are too large for us. */
   readonly deferred: Deferred | undefined
   /** Whether the peer's round is complete. */
   readonly complete: boolean
@@ -262,7 +262,7 @@ export interface Repair {
   readonly isTelling: boolean
   /** Ranges whose operations the peer is to get. */
   readonly settling: ReadonlyArray<Range>
-  /** The read that is under way, and what it is for. */
+  /** The read that is under way, and its purpose. */
   readonly reading: { readonly request: RangeRequest; readonly isSettling: boolean } | undefined
   /** When the next piece may be read (ms). */
   readonly due: number
@@ -315,7 +315,7 @@ export interface Session {
   readonly vouched: VectorClock.VectorClock
   /** The first parts of a clock of which the last one is still to come. */
   readonly begun: VectorClock.VectorClock
-  /** What the peer takes. */
+  /** The limits of the peer. */
   readonly takes: Takes
   /** How far the peer's wall time is ahead of ours (ms). */
   readonly offset: number | undefined
@@ -341,7 +341,7 @@ export interface Session {
   readonly inbound: Inbound
 }
 
-/** What can happen. `now` is the local wall time in ms. */
+/** The events. `now` is the local wall time in ms. */
 export type Event =
   /** `newOrigins` is how many origins that are not known yet may be taken; as many as there may be, without it. */
   | { readonly _tag: "Received"; readonly now: number; readonly text: string; readonly newOrigins?: number }
@@ -381,10 +381,10 @@ export type Event =
   /** We want to end the session. */
   | { readonly _tag: "Stop"; readonly now: number; readonly code: number; readonly reason: string }
 
-/** What an operator should know of a session that goes on. */
+/** Warnings for the operator of a session that goes on. */
 export type Warning = ClockDrift | OriginsLeftOut | OverQuota | PeerSlowed | RowsTooLarge
 
-/** What a session asks for. */
+/** The actions of a session. */
 export type Action =
   /** `operations` says how many operations the frame carries. */
   | { readonly _tag: "Send"; readonly text: string; readonly operations: number }
@@ -459,10 +459,10 @@ export interface View {
     | undefined
 }
 
-/** A state and what it asks for. */
+/** A state and its actions. */
 export type Step = readonly [Session, ReadonlyArray<Action>]
 
-/** Goes on from a step: what the second asks for comes after what the first asks for. */
+/** Goes on from a step: the actions of the second come after those of the first. */
 export const andThen = ([session, actions]: Step, next: (session: Session) => Step): Step => {
   const [after, more] = next(session)
   return more.length === 0 ? [after, actions] : actions.length === 0 ? [after, more] : [after, [...actions, ...more]]

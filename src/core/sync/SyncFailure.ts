@@ -207,7 +207,7 @@ export class OverQuota extends Schema.TaggedError<OverQuota>()("OverQuota", {
   override readonly message = messageOf(this)
 }
 
-/** The address of a peer has sent more than its share: what it sends waits, and is taken bit by bit. */
+/** The address of a peer exceeds its rate limit: its operations wait, and are accepted gradually. */
 export class PeerSlowed extends Schema.TaggedError<PeerSlowed>()("PeerSlowed", { peer: Schema.String }) {
   readonly problem = `${this.peer} sends more than the rate limit of one address, and is slowed down`
   readonly nextStep = nextSteps.PeerSlowed

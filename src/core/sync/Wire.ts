@@ -1,5 +1,5 @@
 /**
- * The messages of the wire, form 2, and the limits on what may come in.
+ * The messages of the wire, form 2, and their limits.
  *
  * A frame is one JSON object. `decode` gives a message or a typed failure for every text whatsoever; `encode` gives a text
  * that `decode` reads back. An operation that cannot be read does not fail its frame: it is returned as malformed, with
@@ -17,7 +17,7 @@ import type { Part, Position } from "../replica/Ranges.ts"
 import type { Holdings } from "../replica/Replica.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
 
-/** What a peer may ask us to hold at once. Bytes are limited by the transport, before a frame gets here. */
+/** Limits on the data of a peer that is held at once. Bytes are limited by the transport, before a frame gets here. */
 export const limits = {
   /** Nesting of a frame: the envelope, the list of changes, and the data of an operation. */
   depth: Operation.maxDataDepth + 4,
@@ -59,13 +59,13 @@ export type Reason = keyof typeof closeCodes
 /** The feature of a dialler that only wants to know whether both sides would let each other in. */
 export const probe = "probe"
 
-/** What a side takes, in bytes: of a frame, and of the text of one operation. */
+/** The limits of a side, in bytes: of a frame, and of the text of one operation. */
 export interface Takes {
   readonly frame: number
   readonly operation: number
 }
 
-/** What a side takes that does not tell. */
+/** The limits of a side that does not report them. */
 export const defaultTakes: Takes = { frame: 8 * 1024 * 1024, operation: 8 * 1024 * 1024 - 1_024 }
 
 /** The node id and its vector clock: the first message of each side. A request inside a session restarts the pump. */
@@ -85,7 +85,7 @@ export interface Hello {
   readonly digest: Option.Option<string>
   /** The digest of all rows, where it is not that of `clock`. */
   readonly rows: Option.Option<string>
-  /** What is held of the origins of which there are rows beyond `clock`. */
+  /** The clock of origins with rows beyond `clock`. */
   readonly uncovered: Holdings
   readonly features: ReadonlyArray<string>
   /** A ticket for the receiver; see `Handshake.ts`. */
@@ -109,19 +109,19 @@ export interface Data {
   readonly more: boolean
   /** Whether this is the first frame after the pump (re)started. */
   readonly fresh: boolean
-  /** What the receiver may claim once this frame and all before it are committed. */
+  /** The coverage of the receiver once this frame and all before it are committed. */
   readonly through: VectorClock.VectorClock
   readonly operations: ReadonlyArray<Operation.Operation>
   readonly malformed: ReadonlyArray<Malformed>
 }
 
-/** Something in a frame that is no operation. */
+/** A part of a frame that is not an operation. */
 export interface Malformed {
   readonly reason: string
   readonly text: string
 }
 
-/** What the sender of this has committed. */
+/** The clock that the sender has committed. */
 export interface Ack {
   readonly type: "sync_ack"
   /** The last frame that is committed; none when this only tells of progress made elsewhere. */
@@ -143,7 +143,7 @@ export interface Ack {
   readonly cut?: Cut.Told | undefined
 }
 
-/** What the sender holds in some ranges of rows. Only for peers that name the feature `repair`. */
+/** Summaries of some ranges of rows of the sender. Only for peers that name the feature `repair`. */
 export interface Ranges {
   readonly type: "sync_ranges"
   /** Counts the messages of a dialogue, from 0. */

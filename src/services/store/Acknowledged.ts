@@ -1,8 +1,8 @@
 /**
- * What other nodes have acknowledged, kept with the rows: it survives a restart, and a backup holds what was true of its rows.
+ * The acknowledgements of other nodes, kept with the rows: they survive a restart, and a backup has those of its rows.
  *
  * Guarantees:
- * - What is asked is up to date. What is on the disk is a few seconds behind at most, and complete after an orderly stop.
+ * - Reads are up to date. The disk is a few seconds behind at most, and complete after an orderly stop.
  * - It is written after the rows that it speaks of. A loss of power that takes those takes it as well.
  */
 import { Effect, Queue } from "effect"
@@ -39,7 +39,7 @@ export const make = Effect.fnUntraced(function* (backend: Backend) {
   )
 
   return {
-    /** Takes what a session shows. */
+    /** Notes the report of a session. */
     note: Effect.fnUntraced(function* (report: Acknowledgement.Report) {
       const { node } = report
       if (!known.has(node) && known.size >= Acknowledgement.limit) return

@@ -47,7 +47,7 @@ export const add = (audit: Audit, operations: ReadonlyArray<Operation>): Audit =
   return last === undefined ? audit : { ...sum(audit, operations, []), at: Ranges.positionOf(last) }
 }
 
-/** After a commit: what it changed among the rows that went by. */
+/** After a commit: its changes to the rows that went by. */
 export const amend = (audit: Audit, { writes, replaced }: Pick<StoreState.Commit, "writes" | "replaced">): Audit => {
   const { at } = audit
   if (at === undefined) return audit
@@ -55,7 +55,7 @@ export const amend = (audit: Audit, { writes, replaced }: Pick<StoreState.Commit
   return sum(audit, writes.filter(isPast), replaced.filter(isPast))
 }
 
-/** The state that agrees with the rows, where `kept` does not; and what was wrong with it. */
+/** The state that agrees with the rows, where `kept` does not; and the problems of `kept`. */
 export const correct = (
   audit: Audit,
   kept: StoreState.State,

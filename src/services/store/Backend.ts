@@ -1,5 +1,5 @@
 /**
- * Where the rows of a store are kept: what the disk layer and the memory layer have to do, each in its own way.
+ * Where the rows of a store are kept: the interface of the disk layer and of the memory layer.
  *
  * `Engine.ts` makes a store of it, and calls `commit`, `held` and `beyond` one at a time.
  */
@@ -27,7 +27,7 @@ export interface Backend {
   readonly nodeId: NodeId
   /** The state that was committed last when the backend was opened. */
   readonly opened: State
-  /** What the slots of these operations hold. */
+  /** The contents of the slots of these operations. */
   held(operations: ReadonlyArray<Operation>): Effect.Effect<Held, StoreUnavailable>
   /**
    * Writes all of it or nothing. When it is `synced`, it survives a loss of power from then on, together with everything
@@ -48,7 +48,7 @@ export interface Backend {
   /** The operations whose text has all the words, the last one as a beginning: the newest first. See `core/replica/Search.ts`. */
   search(words: ReadonlyArray<string>, limit: number): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
   readonly quarantine: Effect.Effect<ReadonlyArray<Quarantined>, StoreUnavailable>
-  /** What is wrong with where the rows are; nothing when the list is empty. */
+  /** The problems of the file; none when the list is empty. */
   readonly damage: Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
   /** What other nodes had acknowledged when the backend was opened. */
   readonly acknowledged: ReadonlyArray<Acknowledgement>
@@ -63,6 +63,6 @@ export interface Backend {
   /** What waits to be written anew by a node that rejoined, where there is such (`SqliteRejoin.ts`): read from an index on, and removed. */
   readonly rejoining?: Rejoining | undefined
   backup(file: string): Effect.Effect<void, StoreUnavailable>
-  /** What is to be done in the background while the store is open. */
+  /** Background maintenance while the store is open. */
   readonly upkeep: Effect.Effect<void, StoreUnavailable>
 }

@@ -41,7 +41,7 @@ const usualDriftMs = 300_000
 /** Tombstones that one step drops. */
 const dropped = 500
 
-/** What an audit reads at a time, between which others read and write. */
+/** The rows that an audit reads at a time; others read and write in between. */
 const audited = { maxBytes: 1024 * 1024, maxOperations: 500 } as const
 
 /**
@@ -193,7 +193,7 @@ export const make = Effect.fnUntraced(function* (
   })
 
   const issue = Effect.fnUntraced(function* (drafts: ReadonlyArray<Draft>) {
-    // No other node would take such an operation before its time, nor what comes after it.
+    // No other node would take such an operation before its time, nor later ones.
     const ahead = (yield* clock.reading).wall - (yield* clock.now)
     if (ahead > maxAheadMs) {
       const detail = `the last timestamp of this node is ${Math.round(ahead / 1000)} s ahead of the clock of this machine`
@@ -407,7 +407,7 @@ export const make = Effect.fnUntraced(function* (
       yield* backend.commit(commit, false).pipe(Effect.catchTag("SlotTaken", Effect.die))
       took(commit)
       if (audit !== undefined) audit = Audit.amend(audit, commit)
-      // What was kept out may be asked for again: there is room.
+      // Rows that were kept out may be asked for again: there is room.
       overQuota = VectorClock.empty
       recent.push([], new Map())
       yield* PubSub.publish(commits, { version, operations: [] })

@@ -19,7 +19,7 @@ import * as MemoryDisk from "./MemoryDisk.ts"
 export interface Options extends Engine.Options {
   /** The identity of a fresh disk; by default one drawn from `Random`. */
   readonly nodeId?: NodeId | undefined
-  /** What was committed before, and where to commit to; by default an empty disk. One layer at a time may use it. */
+  /** The disk with earlier commits; by default an empty one. One layer at a time may use it. */
   readonly disk?: MemoryDisk.MemoryDisk | undefined
 }
 

@@ -1,5 +1,5 @@
 /**
- * The disk of an in-memory store: what was committed, and nothing else. It outlives the layer that writes to it, as a disk
+ * The disk of an in-memory store: the commits, and nothing else. It outlives the layer that writes to it, as a disk
  * outlives the process: to crash a node, close its layer and give the disk to a new one.
  *
  * As on a disk, the last commits are lost with the power when they were not synced: see `losePower`.
@@ -41,7 +41,7 @@ interface Undo {
   readonly slots: ReadonlyArray<readonly [Merge.Slot, Operation | undefined]>
 }
 
-/** Commits that a loss of power takes at most: the system has synced what is older. */
+/** Commits that a loss of power takes at most: older ones are synced. */
 export const maxUnsynced = 64
 
 /** An empty disk. */
@@ -159,7 +159,7 @@ export const indexAfter = (operations: ReadonlyArray<Operation>, reading: Hlc.Re
   return low
 }
 
-/** Puts an operation into a slot, or empties it. Returns what was there. */
+/** Puts an operation into a slot, or empties it. Returns the old operation. */
 const place = (disk: MemoryDisk, slot: Merge.Slot, operation: Operation | undefined): Operation | undefined => {
   const before = disk.rows.get(slot)
   if (before !== undefined) {

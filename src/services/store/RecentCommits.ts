@@ -2,7 +2,7 @@
  * What the last commits have written, kept in memory: a reader that has seen a version learns what came after it
  * without a look at the disk.
  *
- * Holds the last 1,024 commits, or as many as it is made for; what is older cannot be told any more.
+ * Holds the last 1,024 commits, or as many as configured; older ones are gone.
  */
 import { Option } from "effect"
 import * as Hlc from "../../core/replica/Hlc.ts"
@@ -17,7 +17,7 @@ export const remembered = 1_024
 export interface RecentCommits {
   /** Remembers the next commit. Its version is one more than that of the one before. */
   push(writes: ReadonlyArray<Operation>, wins: Wins): void
-  /** What was written after version `version`; none when that is not known. */
+  /** The writes after version `version`; none when they are unknown. */
   since(version: number): Option.Option<Touched>
 }
 

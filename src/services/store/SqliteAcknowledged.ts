@@ -19,7 +19,7 @@ const deletable = Kind.all.filter(({ rule }) => rule === "lww").map(({ name }) =
 /** Whether a row of `operations` is a tombstone. */
 export const isTombstone = `op_type = 'delete' AND kind IN (${deletable.join(", ")})`
 
-/** What has to be there, by name. */
+/** The required tables and indexes, by name. */
 const parts = {
   acknowledged: `CREATE TABLE acknowledged (
     node TEXT PRIMARY KEY,
@@ -32,7 +32,7 @@ const parts = {
   tombstones: `CREATE INDEX tombstones ON operations (origin, wall, counter, kind, op_type) WHERE ${isTombstone}`
 } as const
 
-/** The statements that make what is missing. */
+/** The statements that create missing ones. */
 export const missing = Effect.fnUntraced(function* (sql: SqlClient) {
   const rows = yield* sql`SELECT name FROM sqlite_schema WHERE name IN ('acknowledged', 'tombstones')`
   const there = new Set(rows.map(({ name }) => name))
@@ -44,11 +44,11 @@ export const missing = Effect.fnUntraced(function* (sql: SqlClient) {
   ]
 })
 
-/** Makes what is missing, inside the caller's transaction. */
+/** Creates missing tables and indexes, inside the caller's transaction. */
 export const prepare = (connection: Connection, statements: ReadonlyArray<string>) =>
   Effect.forEach(statements, (statement) => connection.execute(statement, [], undefined), { discard: true })
 
-/** What the file holds; nothing when it is only read and has no such table. */
+/** The contents of the table; none when the file is only read and has no such table. */
 export const read = Effect.fnUntraced(function* (sql: SqlClient) {
   const found = yield* sql`SELECT 1 FROM sqlite_schema WHERE name = 'acknowledged'`
   const rows = yield* decodeRows(found.length === 0 ? [] : yield* sql`SELECT * FROM acknowledged`)

@@ -1,5 +1,5 @@
 /**
- * What an error of SQLite or of the file system means for the user of a store.
+ * Errors of SQLite and of the file system, as failures of a store.
  */
 import { Effect, Predicate } from "effect"
 import { type StoreReason, StoreUnavailable } from "../node/NodeFailure.ts"
@@ -9,7 +9,7 @@ import * as FileError from "../node/FileError.ts"
 export const fromCause = (cause: unknown): StoreUnavailable =>
   cause instanceof StoreUnavailable ? cause : new StoreUnavailable({ ...explain(cause), cause })
 
-/** Fails with what the failure of `effect` stands for. */
+/** Maps the failures of `effect` to those of a store. */
 export const mapped = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, StoreUnavailable, R> =>
   Effect.mapError(effect, fromCause)
 

@@ -24,7 +24,7 @@ import * as SqliteError from "./SqliteError.ts"
 export interface Options {
   /** The data directory. It is made when it is missing. */
   readonly home: string
-  /** Opens what is there as it is now, without a lock. Writing fails. */
+  /** Opens the database in its present form, without a lock. Writing fails. */
   readonly readOnly?: boolean | undefined
   /** How long to wait for another writer to go away, in milliseconds; 3,000 by default. */
   readonly lockWait?: number | undefined
@@ -101,7 +101,7 @@ export const sizeOf = (path: string) =>
     )
   )
 
-/** Bytes of a database. What was written last is in the log until it is moved into the file. */
+/** Bytes of a database. The latest writes are in the log until they are moved into the file. */
 export const sizeWithLog = (database: string) =>
   Effect.zipWith(sizeOf(database), sizeOf(`${database}-wal`), (file, log) => file + log)
 
@@ -223,7 +223,7 @@ export const givesBack = "auto_vacuum = INCREMENTAL"
 
 const pragmas = [
   "journal_mode = WAL",
-  // What is deleted is overwritten, on pages that become free too: `FAST` leaves those as they are.
+  // Deleted content is overwritten, on pages that become free too: `FAST` leaves those as they are.
   "secure_delete = ON",
   "synchronous = FULL",
   // On macOS alone: there a plain sync stops at the cache of the disk.

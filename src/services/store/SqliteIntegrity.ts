@@ -9,7 +9,7 @@ import { names } from "../../core/replica/Kind.ts"
 import type { StoreUnavailable } from "../node/NodeFailure.ts"
 import * as SqliteError from "./SqliteError.ts"
 
-/** What is wrong with the database that others use as well; nothing when the list is empty. */
+/** The problems of a database that is in use; none when the list is empty. */
 export const live = (file: string) => run({ file, isCopy: false, views: names })
 
 /** The same for a copy that is not in use: it is one file afterwards, without a log. */

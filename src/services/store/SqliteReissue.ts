@@ -1,6 +1,6 @@
 /**
- * Writes anew what a node wrote under a clock that was ahead: under another identity, and at the present. The rows, the sums of
- * them and the clock change in one transaction, so that nothing of the time to come is left.
+ * Rewrites the rows that a node wrote while its clock was ahead: under another identity, and at the present. The rows,
+ * the sums of them and the clock change in one transaction, so that nothing of the time to come is left.
  */
 import { Effect, HashMap } from "effect"
 import type { Connection } from "effect/sql/SqlConnection"

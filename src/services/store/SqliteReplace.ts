@@ -11,7 +11,7 @@ import { dirname } from "node:path"
 /** What SQLite puts beside a file. */
 const companions = ["-journal", "-wal", "-shm"]
 
-/** Removes a file that was to take the place of the database, and what is beside it. */
+/** Removes a file that was to replace the database, and its log. */
 export const discard = Effect.fnUntraced(function* (incoming: string) {
   const fs = yield* FileSystem.FileSystem
   yield* Effect.forEach(["", ...companions], (end) => fs.remove(`${incoming}${end}`, { force: true }), {

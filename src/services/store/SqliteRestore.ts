@@ -1,5 +1,5 @@
 /**
- * Puts a backup in the place of a database, and keeps what was there. A log of writes (`sync.db-wal`) belongs to one file: beside
+ * Replaces a database with a backup, and keeps the old one. A log of writes (`sync.db-wal`) belongs to one file: beside
  * another one SQLite would replay it all the same, and damage that file.
  *
  * The old database is not opened: it may be damaged. The lock of the data directory is held from the first look to the last rename.

@@ -94,7 +94,7 @@ const first = [
   ...Kind.all.map((kind) => viewOf(kind, "operations"))
 ]
 
-/** What is held of each origin. `SqliteFile.ts` adds it up when a file gets these columns. */
+/** The sums of each origin. `SqliteFile.ts` computes them when a file gets these columns. */
 const holdings = ["rows", "high", "low"].map(
   (name) => `ALTER TABLE clock ADD COLUMN held_${name} INTEGER NOT NULL DEFAULT 0`
 )
@@ -112,7 +112,7 @@ const shownData = [
   ...Kind.all.map((kind) => viewOf(kind))
 ]
 
-/** What rows of unknown kinds take, by origin, and what was removed by hand. A purge of all kinds has the kind ''. */
+/** The bytes of rows of unknown kinds by origin, and the purges. A purge of all kinds has the kind ''. */
 const quota = [
   `ALTER TABLE clock ADD COLUMN opaque_bytes INTEGER NOT NULL DEFAULT 0`,
   `CREATE TABLE purged (
@@ -137,7 +137,7 @@ const withShown = 3
 /** The first version whose files know what rows of unknown kinds take. */
 const withOpaque = 4
 
-/** What was removed by hand from a file; nothing from one that was not brought up to date, because it is only read. */
+/** The purges of a file; none from an old file that is only read. */
 export const purged = (sql: SqlClient) =>
   Effect.flatMap(sql`SELECT 1 FROM sqlite_schema WHERE name = 'purged'`, (found) =>
     found.length === 0 ? Effect.succeed([]) : sql`SELECT * FROM purged`
@@ -158,7 +158,7 @@ export const missing = Effect.fnUntraced(function* (sql: SqlClient) {
 /** The version of a file that had every migration. */
 export const current = migrations.length
 
-/** What the views show of some data, where it is not the data itself. */
+/** The data that the views show, where it differs from the data itself. */
 export const shownOf = (data: CanonicalJson): string | undefined => {
   const shown = wellFormedText(data)
   return shown === data ? undefined : shown
@@ -173,7 +173,7 @@ export const migrate = Effect.fnUntraced(function* (connection: Connection, from
   yield* connection.execute(`PRAGMA user_version = ${current}`, [], undefined)
 })
 
-/** Adds up what the rows of unknown kinds take: the rows between those of the kinds that are known, in the order of kinds. */
+/** Adds up the bytes of rows of unknown kinds: the rows between those of the kinds that are known, in the order of kinds. */
 const measureOpaque = Effect.fnUntraced(function* (connection: Connection) {
   const known = Kind.names.toSorted(byCodePoint)
   for (const [index, before] of ["", ...known].entries()) {

@@ -6,7 +6,7 @@
  *
  * Rows leave it when they leave `operations`, for the words of a deleted row must not stay in the file. Taking them out needs the
  * text and costs about a millisecond a row, so a trigger keeps the row in `words_gone`, a commit takes out a few, and the upkeep
- * takes out the rest (`SqliteUpkeep.ts`). Until then no search finds it, for what is found is read from `operations`.
+ * takes out the rest (`SqliteUpkeep.ts`). Until then no search finds it, because matches are read from `operations`.
  *
  * The index is made by the first search and can be dropped at any time. It keeps no text, and is no part of the file's version.
  */
@@ -102,7 +102,10 @@ export const make = Effect.fnUntraced(function* (sql: SqliteClient, transaction:
     readOnly ? find(words, limit) : mending(transaction, find(words, limit))
 })
 
-/** Runs what uses the index; once more without an index, if it is damaged. That is no damage of the rows: it is made anew. */
+/**
+ * Runs a statement with the index. If the index is damaged, it is rebuilt and the statement runs once more; the rows
+ * are not affected.
+ */
 export const mending = <A, E, R>(transaction: Transaction, use: Effect.Effect<A, E, R>) =>
   Effect.catchIf(use, SqliteError.isOfIndex, () => Effect.andThen(transaction(drop), use))
 
@@ -152,7 +155,7 @@ export const takeOut = Effect.fnUntraced(function* (connection: Connection, limi
 
 const decodeCount = Schema.decodeUnknownEffect(Schema.Tuple([Schema.Struct({ count: Schema.Natural })]))
 
-/** What the index takes of an operation. A row leaves it by the same text. */
+/** The indexed text of an operation. A row leaves the index by the same text. */
 const indexedOf = (operation: Operation): string | undefined =>
   Option.getOrUndefined(Option.map(Option.fromUndefinedOr(Search.textOf(operation)), Search.indexedOf))
 

@@ -1,6 +1,6 @@
 /**
- * What a database needs after rows were deleted: their words leave the index, free pages go back to the file system, and the log
- * of writes (`sync.db-wal`), which still has the old pages, is emptied.
+ * Maintenance of a database after rows were deleted: their words leave the index, free pages go back to the file
+ * system, and the log of writes (`sync.db-wal`), which still has the old pages, is emptied.
  *
  * Guarantees:
  * - It works in small steps, and only while nothing is written: a commit waits for one step at most, and stops the others.
@@ -33,7 +33,7 @@ export interface Upkeep {
 }
 
 export const make = Effect.fnUntraced(function* (sql: Client): Effect.fn.Return<Upkeep> {
-  // One is enough: what is to be done is found in the file.
+  // One is enough: the work to do is found in the file.
   const wanted = yield* Queue.sliding<void>(1)
   // An earlier process may have left something.
   Queue.offerUnsafe(wanted, undefined)

@@ -50,7 +50,7 @@ export interface Removed {
   readonly bytes: number
 }
 
-/** What all rows add up to, and what was wrong with what was kept of them. */
+/** The sums over all rows, and the stored values that were wrong. */
 export interface Audited {
   readonly rows: number
   readonly digest: Digest
@@ -111,7 +111,7 @@ export class Store extends Context.Service<
      * had from them again, what was imported cannot.
      */
     readonly sync: Effect.Effect<void, StoreUnavailable>
-    /** Reads the next piece of what lies beyond the given readings. */
+    /** Reads the next operations beyond the given readings. */
     delta(request: DeltaRequest): Effect.Effect<Delta, StoreUnavailable>
     /** Reads the next operations of a range of rows: of all kinds, tombstones included. */
     range(request: RangeRequest): Effect.Effect<RangePage, StoreUnavailable>
@@ -135,7 +135,7 @@ export class Store extends Context.Service<
     ): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
     /** The rows that have all the words of a search, the newest first; see `core/replica/Search.ts`. The first one takes its time. */
     search(words: ReadonlyArray<string>, limit: number): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
-    /** What came from other nodes since this store was opened, and should not have. */
+    /** The oddities from other nodes since this store was opened. */
     readonly oddities: Effect.Effect<Oddities>
     /** What rows of unknown kinds take and may take, and the first operation of each origin that is kept out. */
     readonly opaque: Effect.Effect<{ readonly usage: Usage; readonly quota: Quota; readonly overQuota: VectorClock }>
@@ -152,7 +152,7 @@ export class Store extends Context.Service<
     forgetOrigins(origins: ReadonlyArray<NodeId>): Effect.Effect<Forgotten, StoreUnavailable>
     readonly counts: Effect.Effect<Counts, StoreUnavailable>
     readonly quarantine: Effect.Effect<ReadonlyArray<Quarantined>, StoreUnavailable>
-    /** Takes what a session shows of its peer: what that has acknowledged, and whether its rows are the same as ours. */
+    /** Notes the state of a peer: its acknowledged clock, and whether its rows are the same as ours. */
     acknowledge(report: Report): Effect.Effect<void>
     /** Which other nodes have acknowledged which clock, and when. See `core/replica/Acknowledgement.ts`. */
     readonly acknowledgements: Effect.Effect<ReadonlyArray<Acknowledgement>>
@@ -167,7 +167,7 @@ export class Store extends Context.Service<
     collect(policy: Policy | undefined): Effect.Effect<number, StoreUnavailable>
     /** How many tombstones a clock covers. */
     tombstones(covered: VectorClock): Effect.Effect<number, StoreUnavailable>
-    /** What is wrong with the file that holds the rows; nothing when the list is empty. Looks at all of it. */
+    /** The problems of the file with the rows; none when the list is empty. Reads all of it. */
     readonly damage: Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
     /**
      * The failure that showed that the rows are damaged: if there was one, or as soon as there is one. Nothing is written from

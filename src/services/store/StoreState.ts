@@ -1,5 +1,5 @@
 /**
- * What a store knows without looking at its rows, and how a batch changes it. No I/O.
+ * The state of a store in memory, and how a batch changes it. No I/O.
  *
  * Guarantee: the rows after any batches are the same function of their operations as those of the model in `core/replica/Merge.ts`,
  * however they are split and ordered. `tops` is the greatest reading of each origin that was ever taken.
@@ -33,7 +33,7 @@ export interface State {
   readonly counts: Counts
   /** What rows of unknown kinds take. */
   readonly opaque: Opaque.Usage
-  /** What was removed by hand. */
+  /** The purges. */
   readonly purges: Purge.Purges
   /** The digest without tombstones. */
   readonly live: Digest.Digest

@@ -6,7 +6,7 @@
  * is what the old nodes do not say:
  *
  * - **They ask with one mark for all origins.** An early node sends what is after *our mark for its own id*, whatever the origin.
- * - **Their clock does not show what they hold.** It is empty after a restart. `V1Memory.ts` says what we ask with.
+ * - **Their clock does not show what they hold.** It is empty after a restart. `V1Memory.ts` has the clock that we ask with.
  * - **Their word about third origins proves nothing.** What they relay is merged, but only the mark of the peer's own origin moves,
  *   and with the newest only over what came.
  * - **The newest drop what carries no scope that they granted**, and say nothing. When a clock shows that nothing was taken, the
@@ -46,7 +46,7 @@ export const open = (exchange: Exchange): Step => {
   const { options, local, since } = exchange
   const { self, expected, passphrase } = options
   if (options.role === "server") return [exchange, []]
-  // Who will answer, and what it will report, is not known yet: what it reported last time is the best guess.
+  // The node that will answer, and its report, are not known yet: its last report is the best guess.
   const memory = expected === undefined ? undefined : options.memories.get(expected)
   const asked =
     expected === undefined

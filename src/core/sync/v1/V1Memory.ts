@@ -20,7 +20,7 @@ export interface TooLarge {
   readonly table: string
   readonly row_id: string
   readonly bytes: number
-  /** What the node takes at most. */
+  /** The largest frame that the node accepts. */
   readonly limit: number
 }
 
@@ -49,7 +49,7 @@ export interface Memory {
   readonly tooLarge: ReadonlyMap<Slot, TooLarge>
   /** Operations to be sent back: it holds an older one of ours in their place. */
   readonly returns: ReadonlyArray<Operation>
-  /** What it was sent in an exchange that was not complete. */
+  /** The operations that it was sent in an exchange that was not complete. */
   readonly sentRows: ReadonlyMap<Slot, Operation>
   /** What was set aside of what it sent: it comes again whenever everything is asked for. */
   readonly quarantined: ReadonlySet<string>
@@ -80,7 +80,7 @@ export const kept = { tooLarge: 100, quarantined: 1_000, scopes: 64 } as const
 /** What asking for everything may cost: characters for each ms, and the least time between two times (ms). */
 export const upkeep = { rate: (32 * 1024) / 60_000, least: 20_000 } as const
 
-/** What a node is asked with. */
+/** The clock that a node is asked with. */
 export interface Question {
   /** The clock to report. */
   readonly clock: VectorClock.VectorClock

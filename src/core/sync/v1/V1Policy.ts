@@ -9,7 +9,7 @@ import { LegacyRefused, nextSteps } from "../SyncFailure.ts"
 /** `tls`: only where a certificate of our CA vouches for the other end. */
 export type Policy = "off" | "tls" | "on"
 
-/** What the user has said of existing FERAL nodes, and of certificates. */
+/** The settings for existing FERAL nodes and for certificates. */
 export interface Rules {
   readonly legacy: Policy
   /** How this node uses TLS. */
@@ -39,7 +39,7 @@ export const refusalOfComer = ({ legacy, requireClientCert }: Rules, tls: Tls, r
 
 /**
  * Why a node that we dial is not talked to; nothing when it is. Our passphrase goes to it: to a node that a certificate of our CA
- * vouches for, or in clear to an address that the user has named so. What was discovered is never trusted with it.
+ * vouches for, or in cleartext to an address that is configured so. A discovered address never gets it.
  */
 export const refusalOfDialled = (rules: Rules, tls: Tls, address: Address): LegacyRefused | undefined => {
   const { legacy, mode } = rules

@@ -1,5 +1,5 @@
 /**
- * What an existing FERAL node sends in an exchange: taken piece by piece, each piece committed before the next one is read.
+ * The frames of an existing FERAL node in an exchange: read piece by piece, each piece committed before the next one is read.
  *
  * Operations ahead of time are held back, those that cannot be read are set aside, and everything else is taken.
  */
@@ -33,7 +33,7 @@ export const onData = (exchange: Exchange, data: V1Wire.Data, now: number): Step
   return exchange.taking === undefined ? takeFrame(next, now) : [next, []]
 }
 
-/** What the answer to a commit tells. */
+/** The answer to a commit. */
 export type Committed = Pick<Extract<Event, { readonly _tag: "Committed" }>, "snapshot" | "overQuota">
 
 /** A piece is committed: on to the next one. */

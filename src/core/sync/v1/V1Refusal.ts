@@ -1,5 +1,5 @@
 /**
- * What a refusal of an existing FERAL node means, and what to do about it. The newest name a reason; earlier ones say it in
+ * The refusals of an existing FERAL node, and the next step for each. The newest name a reason; earlier ones say it in
  * words alone.
  */
 import {

@@ -37,7 +37,7 @@ const readOn = (exchange: Exchange, now: number): Step => {
   return [{ ...exchange, reading: request }, [{ _tag: "Read", request }]]
 }
 
-/** Sends what was read. */
+/** Sends the operations of a read. */
 export const onDelta = (exchange: Exchange, { operations, exhausted }: Delta, now: number): Step => {
   const { options, isNewest, cursors } = exchange
   const limit = isNewest ? options.maxFrameBytes - 256 : V1Wire.maxFrameBytes
@@ -79,12 +79,12 @@ export const onDelta = (exchange: Exchange, { operations, exhausted }: Delta, no
     cursors: rest,
     reading: undefined
   }
-  // All of it was too large: what comes after it is not held up.
+  // All of it was too large: later operations are not held up.
   if (changes.length === 0 && passed > 0 && rest.length > 0) return readOn(next, now)
   return sendFrame(next, changes, bytes, rest.length > 0 && !exchange.takesNothing, now)
 }
 
-/** What is known of the peer once it was sent these. */
+/** The state of the peer after it was sent these. */
 const noteSent = (
   { known, sentNews, sentRows, memory, isNewest }: Exchange,
   sent: ReadonlyArray<Operation>

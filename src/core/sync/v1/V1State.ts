@@ -45,17 +45,17 @@ const patience = { greeting: 10_000, data: 120_000 } as const
 
 export interface Exchange {
   readonly options: Options
-  /** What we wait for, or what we do. */
+  /** The phase of the exchange. */
   readonly phase: "greeting" | "receiving" | "sending" | "closed"
   readonly since: number
   readonly peer: NodeId | undefined
   readonly local: Snapshot
-  /** What is remembered of it. */
+  /** The memory of earlier exchanges with it. */
   readonly memory: V1Memory.Memory
   /** The peer's clock as it reported it, and with all that it sent or was sent. */
   readonly reported: VectorClock.VectorClock
   readonly known: VectorClock.VectorClock
-  /** What the peer was asked with, and what it should have been asked with. */
+  /** The clock that the peer was asked with, and the one that would have been right. */
   readonly asked: V1Memory.Question
   readonly needed: V1Memory.Question
   readonly isNewest: boolean
@@ -77,9 +77,9 @@ export interface Exchange {
   readonly reading: DeltaRequest | undefined
   readonly cursors: ReadonlyArray<readonly [NodeId, Hlc.Reading]>
   readonly seq: number
-  /** What was sent that it had never shown to have. */
+  /** The sent operations that it had never shown to have. */
   readonly sentNews: VectorClock.VectorClock
-  /** What was sent to an early node, by row. */
+  /** The operations sent to an early node, by row. */
   readonly sentRows: ReadonlyMap<Slot, Operation>
   readonly tooLarge: ReadonlyMap<Slot, V1Memory.TooLarge>
   /** What is to be sent whatever its clock says: winners over what it was sent before, and what came late. */
@@ -175,7 +175,7 @@ const isComplete = ({ peer, asked, needed, held, isLeavingOut }: Exchange): bool
   !Hlc.isAfter(VectorClock.get(asked.clock, peer), VectorClock.get(needed.clock, peer)) &&
   (asked.isWhole || !needed.isWhole)
 
-/** What is remembered of the peer, and the scopes of the rows that it sent. */
+/** The new memory of the peer, and the scopes of the rows that it sent. */
 export interface Remembered {
   readonly peer: NodeId
   readonly memory: V1Memory.Memory
@@ -241,7 +241,7 @@ export const view = ({ options, phase, peer, since, held }: Exchange): View => (
   repair: undefined
 })
 
-/** The end, in good order: what was learned is kept for the next time. */
+/** The end without a failure: the new memory is kept for the next exchange. */
 export const done = (exchange: Exchange): Step => [
   { ...exchange, phase: "closed" },
   [{ _tag: "Close", code: 1000, reason: "", failure: undefined }]

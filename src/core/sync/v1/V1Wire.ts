@@ -1,10 +1,10 @@
 /**
  * The messages of form 1: what existing FERAL nodes speak.
  *
- * Reading is lenient, as far as safety allows: unknown keys are ignored, clock entries that make no sense are left out, an
- * operation that cannot be read is set aside with its reason. Python writes and reads what is not JSON (`NaN`, `Infinity`, any depth),
- * so an operation is found in its frame by brackets and strings, and what is in it concerns no other. Writing is strict: an
- * operation goes out with exactly the eight keys that the oldest nodes know.
+ * Reading is lenient, as far as safety allows: unknown keys are ignored, clock entries that make no sense are left out,
+ * an operation that cannot be read is set aside with its reason. Python writes and reads text that is not JSON (`NaN`,
+ * `Infinity`, any depth), so an operation is found in its frame by brackets and strings, and what is in it concerns no
+ * other. Writing is strict: an operation goes out with exactly the eight keys that the oldest nodes know.
  *
  * An existing node may send all that it has in one frame. It is read piece by piece, so that no more than a piece of it is ever held
  * as values.
@@ -27,7 +27,7 @@ import * as Operation from "../../replica/Operation.ts"
 import * as VectorClock from "../../replica/VectorClock.ts"
 import { type Malformed, limits } from "../Wire.ts"
 
-/** What is read of a frame at a time: operations, and characters of them. */
+/** The limits of one read of a frame: operations, and their characters. */
 const piece = { operations: 2_000, characters: 1024 * 1024 } as const
 
 /** Bytes of a frame that the oldest nodes still take. One mebibyte is their limit; this leaves room for the envelope. */
@@ -69,7 +69,7 @@ export interface Changes {
 export interface Piece {
   readonly operations: ReadonlyArray<Labelled>
   readonly malformed: ReadonlyArray<Malformed>
-  /** What is left; none after the last one. */
+  /** The rest; none after the last one. */
   readonly rest: Changes | undefined
 }
 
