@@ -126,7 +126,7 @@ describe("a clock that was a year ahead", () => {
       const store = yield* open({ home })
       const late = { wall: now + 120_000, counter: 3 }
       yield* store.apply(batch([write(node("b"), late, "edited")], { b: late }))
-      assert.match(Option.getOrThrow(yield* store.get(Kind.make("notes"), "edited")).data, /who had read it/)
+      assert.match(Option.getOrThrow(yield* store.get(Kind.make("notes"), "edited")).data, /we had read it/)
     })
   )
 
