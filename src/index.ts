@@ -3,6 +3,12 @@
  */
 export * as FeralSync from "./FeralSync.ts"
 export { Discovery, Memory, Peers, Store, Transport } from "./Services.ts"
+// The tags without their layers: types that TypeScript infers name them.
+export { Discovery as DiscoveryTag } from "./services/discovery/Discovery.ts"
+export { Memory as MemoryTag } from "./services/memory/Memory.ts"
+export { Peers as PeersTag } from "./services/peers/Peers.ts"
+export { Store as StoreTag } from "./services/store/Store.ts"
+export { Transport as TransportTag } from "./services/transport/Transport.ts"
 export { Api } from "./services/admin/api/Api.ts"
 export { Clock } from "./services/node/HlcClock.ts"
 export { Config, type Overrides, type Settings, type TlsFiles } from "./services/node/Config.ts"
