@@ -1,5 +1,5 @@
 /**
- * Feeds what reads bytes of others with inputs made of real ones: frames, upgrade requests, mDNS packets, certificate files.
+ * Fuzzes every parser of untrusted input, with mutations of real ones: frames, upgrade requests, mDNS packets, certificate files.
  *
  *   npm run fuzz -- [--seconds N] [--seed S] [--target NAME] [--replay FILE]
  *

@@ -25,7 +25,7 @@ const apart = (saying: Saying, isLong: boolean) =>
       visits.splice(0)
       const c = yield* start("c", [], { sightings: [appeared("d", [at("stranger")])] })
       yield* pass("1 seconds")
-      const blames = (yield* c.status).some(({ last_error }) => /wrong passphrase/i.test(last_error?.message ?? ""))
+      const blames = (yield* c.status).some(({ last_error }) => /failed passphrase/i.test(last_error?.message ?? ""))
       if (!isLong) return { live, alone: 0, blames }
       for (let n = 0; n < 130; n++) yield* pass("1 seconds")
       const gaps = visits.map((time, index) => (visits[index + 1] ?? Number.POSITIVE_INFINITY) - time)

@@ -109,5 +109,6 @@ const drop = Command.make(
 
 export const command = Command.make("passphrase").pipe(
   Command.withDescription("Change the passphrase of the network without stopping all nodes at once."),
+  Command.withShortDescription("Change the passphrase without stopping all nodes"),
   Command.withSubcommands([rotate, drop])
 )

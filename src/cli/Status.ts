@@ -31,6 +31,7 @@ export const status = Command.make(
   }, Effect.scoped)
 ).pipe(
   Command.withDescription("Show the state of the node. Without a running node, show what its database contains."),
+  Command.withShortDescription("Show the state of the node"),
   Command.withExamples([{ command: "feral-sync status" }, { command: "feral-sync status --json | jq .counts" }])
 )
 
@@ -47,6 +48,7 @@ export const peers = Command.make(
   }, Effect.scoped)
 ).pipe(
   Command.withDescription("Show the state of each peer. Needs a running node."),
+  Command.withShortDescription("Show the state of each peer"),
   Command.withExamples([{ command: "feral-sync peers" }]),
   Command.withSubcommands([Removal.remove, Removal.readmit])
 )

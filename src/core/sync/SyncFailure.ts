@@ -342,7 +342,7 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
 }) {
   readonly problem =
     this.by === undefined
-      ? `too many failed passphrase attempts from this address: it can try again in ${this.retryAfterSeconds} s`
+      ? `too many failed passphrase attempts from this address; try again in ${this.retryAfterSeconds} s`
       : `${this.by} asks to wait ${this.retryAfterSeconds} s before the next attempt`
   readonly nextStep = this.by === undefined ? nextSteps.RateLimited : nextSteps.AskedToWait
   override readonly message = messageOf(this)
