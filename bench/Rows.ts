@@ -6,7 +6,7 @@ import { canonical } from "../src/core/replica/Json.ts"
 import { NodeId } from "../src/core/replica/NodeId.ts"
 import { Kind, OpId, type Operation, RowId } from "../src/core/replica/Operation.ts"
 import * as VectorClock from "../src/core/replica/VectorClock.ts"
-import { Clock } from "../src/services/node/HlcClock.ts"
+import { HlcClock } from "../src/services/node/HlcClock.ts"
 import { Store } from "../src/services/store/Store.ts"
 import * as SqliteStore from "../src/services/store/SqliteStore.ts"
 
@@ -47,9 +47,12 @@ export const fill = (home: string, count: number, origins: number): Promise<void
       const through = VectorClock.fromEntries(
         operations.map(({ hlc: { node, wall, counter } }) => [node, { wall, counter }])
       )
-      yield* store.apply({ operations, through, quarantined: [] })
+      yield* store.apply({ operations, coverage: through, quarantined: [] })
     }
   })
-  const store = SqliteStore.layer({ home }).pipe(Layer.provideMerge(Clock.layer), Layer.provide(NodeFileSystem.layer))
+  const store = SqliteStore.layer({ home }).pipe(
+    Layer.provideMerge(HlcClock.layer),
+    Layer.provide(NodeFileSystem.layer)
+  )
   return Effect.runPromise(write.pipe(Effect.provide(store)))
 }

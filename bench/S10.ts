@@ -3,7 +3,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, Layer } from "effect"
 import { readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
-import { Clock } from "../src/services/node/HlcClock.ts"
+import { HlcClock } from "../src/services/node/HlcClock.ts"
 import { Store } from "../src/services/store/Store.ts"
 import { Nodes, until } from "../test/support/Nodes.ts"
 import { type Options, type Report, report } from "./Report.ts"
@@ -26,7 +26,10 @@ const overwrite = (home: string, writes: number): Promise<void> => {
       yield* store.append(drafts.map((draft) => ({ ...draft, op_id: draft.op_id })))
     }
   })
-  const store = SqliteStore.layer({ home }).pipe(Layer.provideMerge(Clock.layer), Layer.provide(NodeFileSystem.layer))
+  const store = SqliteStore.layer({ home }).pipe(
+    Layer.provideMerge(HlcClock.layer),
+    Layer.provide(NodeFileSystem.layer)
+  )
   return Effect.runPromise(write.pipe(Effect.provide(store)))
 }
 

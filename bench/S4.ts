@@ -16,7 +16,7 @@ const greetingBytes = (origins: number): number => {
   const through = VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))
   const [left, right] = [0, 1].map((n) => {
     const replica = new NaiveReplica(Rows.originOf(n))
-    replica.apply({ operations, through, quarantined: [] })
+    replica.apply({ operations, coverage: through, quarantined: [] })
     return replica
   })
   if (left === undefined || right === undefined) throw new Error("no replicas")

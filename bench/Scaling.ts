@@ -64,7 +64,8 @@ const measure = (count: number, shape: Shape) => {
     const [first] = nodes
     return nodes.every(
       ({ disk }) =>
-        first !== undefined && VectorClock.compare(disk.content.state.clock, first.disk.content.state.clock) === "equal"
+        first !== undefined &&
+        VectorClock.compare(disk.content.state.vectorClock, first.disk.content.state.vectorClock) === "equal"
     )
   }
   const until = Effect.fnUntraced(function* (isSo: () => boolean) {

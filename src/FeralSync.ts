@@ -14,7 +14,7 @@
  */
 import { Effect, Layer } from "effect"
 import { Api } from "./services/admin/api/Api.ts"
-import { Clock } from "./services/node/HlcClock.ts"
+import { HlcClock } from "./services/node/HlcClock.ts"
 import { Config, quotaOf, type Settings } from "./services/node/Config.ts"
 import { Discovery } from "./services/discovery/Discovery.ts"
 import type { ListenFailed, StoreUnavailable, TlsMaterialInvalid } from "./services/node/NodeFailure.ts"
@@ -34,7 +34,7 @@ import * as Supervisor from "./services/peers/Supervisor.ts"
 import * as WebSocketTransport from "./services/transport/WebSocketTransport.ts"
 
 /** What a node provides. */
-export type Node = Config | Clock | Store | Memory | Discovery | Transport | Passphrase | Peers | Api
+export type Node = Config | HlcClock | Store | Memory | Discovery | Transport | Passphrase | Peers | Api
 
 /** What can keep a node from starting. */
 export type StartFailure = ListenFailed | StoreUnavailable | TlsMaterialInvalid | PassphraseInvalid
@@ -44,7 +44,7 @@ export type NodeSettings = Partial<Omit<Settings, "log" | "logLevel">>
 
 /** Layers to use in place of the node's own. With a store and a transport of its own, a node uses no data directory. */
 export interface Replacements {
-  readonly store?: Layer.Layer<Store, StoreUnavailable, Config | Clock>
+  readonly store?: Layer.Layer<Store, StoreUnavailable, Config | HlcClock>
   readonly discovery?: Layer.Layer<Discovery, never, Config>
   readonly transport?: Layer.Layer<Transport, TlsMaterialInvalid, Config>
   readonly passphrase?: Layer.Layer<Passphrase, PassphraseInvalid | StoreUnavailable, Config>
@@ -86,7 +86,7 @@ export const layerConfigured = (
     // A passphrase is made only by the node that holds the lock of the store.
     Layer.provideMerge(passphrase),
     Layer.provideMerge(store),
-    Layer.provideMerge(Clock.layer),
+    Layer.provideMerge(HlcClock.layer),
     Layer.provide(replacements.transport === undefined && !isInMemory ? Preflight.layer : Layer.empty)
   )
 }

@@ -81,7 +81,7 @@ export const ofTheStore: ReadonlyArray<Mutant> = [
     name: "the clock goes on from what was claimed alone",
     breaks: "after a restart a reading is issued that is below one that was seen",
     file: "src/services/store/StoreState.ts",
-    from: "  for (const reading of HashMap.values(tops)) high = Hlc.latest(high, reading)\n",
+    from: "  for (const reading of HashMap.values(frontier)) high = Hlc.latest(high, reading)\n",
     to: "",
     test: "test/services/store/StoreState.test.ts"
   },
@@ -146,8 +146,8 @@ export const ofWhatIsTold: ReadonlyArray<Mutant> = [
     name: "a session that is far behind takes nothing for new",
     breaks: "what was written meanwhile is never sent",
     file: outbound,
-    from: "outbound: { ...current.outbound, ...allDirty(current, now), reading: undefined } }, now)",
-    to: "outbound: { ...current.outbound, seen: current.local.version, reading: undefined } }, now)"
+    from: "outbound: { ...current.outbound, ...allDirty(current, now), inFlight: undefined } }, now)",
+    to: "outbound: { ...current.outbound, seen: current.local.version, inFlight: undefined } }, now)"
   },
   {
     name: "who won over a winner is not counted",
@@ -199,8 +199,8 @@ export const ofWhatIsTold: ReadonlyArray<Mutant> = [
     name: "what a peer acknowledges is taken for an agreement",
     breaks: "a deletion counts as known to all while some do not have it",
     file: "src/core/sync/Agreement.ts",
-    from: "agreed: isAgreed ? local.clock : undefined",
-    to: "agreed: local.clock",
+    from: "agreed: isAgreed ? local.vectorClock : undefined",
+    to: "agreed: local.vectorClock",
     isQuick: true
   },
   {

@@ -40,8 +40,8 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     name: "claim what the quota keeps out",
     breaks: "rows of an unknown kind for which there was no room never come, also when there is room",
     file: "src/services/store/Opaque.ts",
-    from: "through: VectorClock.before(through, overQuota), overQuota }",
-    to: "through, overQuota }",
+    from: "coverage: VectorClock.before(through, overQuota), overQuota }",
+    to: "coverage: through, overQuota }",
     test: "test/core/sync/Quota.test.ts"
   },
   {
@@ -77,8 +77,8 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     name: "acknowledge before the disk has it",
     breaks: "a loss of power takes acknowledged writes",
     file: engine,
-    from: "yield* commit({ operations, through, quarantined: [] }, true)",
-    to: "yield* commit({ operations, through, quarantined: [] }, false)"
+    from: "yield* commit({ operations, coverage: through, quarantined: [] }, true)",
+    to: "yield* commit({ operations, coverage: through, quarantined: [] }, false)"
   },
   {
     name: "forget the clock at a restart",
@@ -99,8 +99,8 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     name: "a commit forgets earlier claims",
     breaks: "the clock goes back",
     file: "src/services/store/StoreState.ts",
-    from: "clock: VectorClock.merge(before.clock, ahead),",
-    to: "clock: ahead,"
+    from: "vectorClock: VectorClock.merge(before.vectorClock, ahead),",
+    to: "vectorClock: ahead,"
   },
   {
     name: "rows and clock in two steps",
@@ -163,7 +163,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     name: "what beat our own writes is not waited for",
     breaks: "a peer claims our history without a winner over all of it",
     file: outbound,
-    from: "    HashMap.some(dirty, ({ beatsOwn }) => beatsOwn) ||\n",
+    from: "    HashMap.some(dirty, ({ supersedesOwn }) => supersedesOwn) ||\n",
     to: ""
   },
   {
@@ -234,8 +234,8 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     name: "an existing node is believed about others",
     breaks: "we claim what it may never have had",
     file: "src/core/sync/v1/V1Receive.ts",
-    from: "VectorClock.before(claim(next), exchange.overQuota)",
-    to: "VectorClock.merge(claim(next), next.reported)"
+    from: "VectorClock.before(coverage(next), exchange.overQuota)",
+    to: "VectorClock.merge(coverage(next), next.reported)"
   }
 ]
 
@@ -251,8 +251,8 @@ const ofOrigins: ReadonlyArray<Mutant> = [
     name: "origins without rows are told",
     breaks: "nodes with equal rows that remember different origins do not see that they are equal",
     file: "src/core/sync/Coverage.ts",
-    from: "(_, node) => speaksOf(local, node) || HashMap.has(known, node) || HashMap.has(announced, node)",
-    to: "(_, node) => speaksOf(local, node) || HashMap.has(known, node) || !HashMap.has(announced, node)",
+    from: "(_, node) => isAnnounced(local, node) || HashMap.has(known, node) || HashMap.has(announced, node)",
+    to: "(_, node) => isAnnounced(local, node) || HashMap.has(known, node) || !HashMap.has(announced, node)",
     test: "test/core/sync/Rowless.test.ts"
   },
   {
@@ -267,8 +267,8 @@ const ofOrigins: ReadonlyArray<Mutant> = [
     name: "a row that comes back is not spoken of",
     breaks: "the peer that brought it never gets the coverage of its origin",
     file: inbound,
-    from: "const current = isSpokenAnew(session, taken) ?",
-    to: "const current = isSpokenAnew(session, session) ?",
+    from: "isNewlyAnnounced(session, taken)",
+    to: "isNewlyAnnounced(session, session)",
     test: "test/core/sync/Rowless.test.ts"
   },
   {

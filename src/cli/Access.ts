@@ -125,7 +125,7 @@ const running = Effect.fnUntraced(function* (home: string) {
 })
 
 const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
-  const [SqliteStore, MemoryLive, { Clock }, Archive, Verification, Purging, Origins, ReplicaState, Removed] =
+  const [SqliteStore, MemoryLive, { HlcClock }, Archive, Verification, Purging, Origins, ReplicaState, Removed] =
     yield* Effect.promise(() =>
       Promise.all([
         import("../services/store/SqliteStore.ts"),
@@ -150,7 +150,7 @@ const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
   const context = yield* Layer.build(
     MemoryLive.layer.pipe(
       Layer.provideMerge(SqliteStore.layer({ home, readOnly, lockWait: 0, ...limits })),
-      Layer.provide([Clock.layer, NodeFileSystem.layer])
+      Layer.provide([HlcClock.layer, NodeFileSystem.layer])
     )
   )
   return {

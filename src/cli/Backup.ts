@@ -50,14 +50,14 @@ export const command = Command.make(
 )
 
 const copy = Effect.fnUntraced(function* (home: string, file: string, temporary: string) {
-  const [SqliteStore, { Clock }, SqliteIntegrity] = yield* Effect.promise(() =>
+  const [SqliteStore, { HlcClock }, SqliteIntegrity] = yield* Effect.promise(() =>
     Promise.all([
       import("../services/store/SqliteStore.ts"),
       import("../services/node/HlcClock.ts"),
       import("../services/store/SqliteIntegrity.ts")
     ])
   )
-  const layer = SqliteStore.layer({ home, readOnly: true }).pipe(Layer.provide([Clock.layer, NodeFileSystem.layer]))
+  const layer = SqliteStore.layer({ home, readOnly: true }).pipe(Layer.provide([HlcClock.layer, NodeFileSystem.layer]))
   const store = Context.get(yield* Layer.build(layer), Store)
   yield* Effect.mapError(store.backup(temporary), (error) =>
     error.reason === "disk full" ? new FileUnusable({ file, problem: NewFile.diskFull, cause: error }) : error

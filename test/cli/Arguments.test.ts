@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Context, Effect, Layer, Stream } from "effect"
 import * as Access from "../../src/cli/Access.ts"
 import { run as runCli } from "../../src/cli/Cli.ts"
-import { Clock } from "../../src/services/node/HlcClock.ts"
+import { HlcClock } from "../../src/services/node/HlcClock.ts"
 import { Memory } from "../../src/services/memory/Memory.ts"
 import { StandardStreams } from "../../src/services/node/StandardStreams.ts"
 import { anyText, element, oneOf, runs } from "../support/Generators.ts"
@@ -22,7 +22,7 @@ const attempt = (args: ReadonlyArray<string>) =>
     let stderr = ""
     const queries: Array<string> = []
     const context = yield* Layer.build(
-      MemoryLive.layer.pipe(Layer.provide(MemoryStore.layer()), Layer.provide(Clock.layer))
+      MemoryLive.layer.pipe(Layer.provide(MemoryStore.layer()), Layer.provide(HlcClock.layer))
     )
     const memory = Context.get(context, Memory)
     const note = yield* memory.notes.put({ content: "before" })

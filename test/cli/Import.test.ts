@@ -10,7 +10,7 @@ import * as VectorClock from "../../src/core/replica/VectorClock.ts"
 import * as Access from "../../src/cli/Access.ts"
 import { run } from "../../src/cli/Cli.ts"
 import * as Archive from "../../src/services/admin/Archive.ts"
-import { Clock } from "../../src/services/node/HlcClock.ts"
+import { HlcClock } from "../../src/services/node/HlcClock.ts"
 import { Memory } from "../../src/services/memory/Memory.ts"
 import { StandardStreams } from "../../src/services/node/StandardStreams.ts"
 import { Store } from "../../src/services/store/Store.ts"
@@ -35,7 +35,7 @@ describe("import", () => {
         writeFileSync(path, [ExportFormat.header(node("a"), 0, VectorClock.empty, count), ...rows, ""].join("\n"))
         const disk = MemoryDisk.make()
         const context = yield* Layer.build(
-          MemoryLive.layer.pipe(Layer.provideMerge(MemoryStore.layer({ disk })), Layer.provide(Clock.layer))
+          MemoryLive.layer.pipe(Layer.provideMerge(MemoryStore.layer({ disk })), Layer.provide(HlcClock.layer))
         )
         const store = Context.get(context, Store)
         const unused = Effect.die(new Error("not a part of this test"))

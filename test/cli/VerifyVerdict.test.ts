@@ -3,14 +3,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
 import * as Access from "../../src/cli/Access.ts"
 import { run } from "../../src/cli/Cli.ts"
-import { Clock } from "../../src/services/node/HlcClock.ts"
+import { HlcClock } from "../../src/services/node/HlcClock.ts"
 import { Memory } from "../../src/services/memory/Memory.ts"
 import { StandardStreams } from "../../src/services/node/StandardStreams.ts"
 import type { Compared } from "../../src/services/node/Status.ts"
 import * as MemoryLive from "../../src/services/memory/MemoryLive.ts"
 import * as MemoryStore from "../../src/services/store/MemoryStore.ts"
 
-const memory = MemoryLive.layer.pipe(Layer.provide(MemoryStore.layer()), Layer.provide(Clock.layer))
+const memory = MemoryLive.layer.pipe(Layer.provide(MemoryStore.layer()), Layer.provide(HlcClock.layer))
 
 const large = "1 row is larger than laptop accepts: notes 01a2, 3.0 MB; raise FERAL_SYNC_MAX_RECV_BYTES there"
 

@@ -13,7 +13,24 @@ const mostPrinted = 25
 const riddles = /\b(nobody|whoever|whosoever|somebody|someone|anybody|anyone|everybody|everyone)\b/gi
 
 /** Names that the program no longer uses: the field has a term for each. */
-const formerNames = ["door", "ear", "voice", "asker", "carrier", "overStore", "stranger", "visitor", "farewell"]
+const formerNames = [
+  "door",
+  "ear",
+  "voice",
+  "asker",
+  "carrier",
+  "overStore",
+  "stranger",
+  "visitor",
+  "farewell",
+  "tops",
+  "beater",
+  "beatsOwn",
+  "isSpoken",
+  "isLevel",
+  "twinOf",
+  "parseReading"
+]
 
 /** A name, alone or as a word of a longer name, in its singular and plural. */
 const former = new RegExp(

@@ -12,7 +12,7 @@ import * as Handshake from "../../src/core/sync/Handshake.ts"
 import * as Hlc from "../../src/core/replica/Hlc.ts"
 import { canonical } from "../../src/core/replica/Json.ts"
 import type { Operation } from "../../src/core/replica/Operation.ts"
-import { Clock } from "../../src/services/node/HlcClock.ts"
+import { HlcClock } from "../../src/services/node/HlcClock.ts"
 import { Config } from "../../src/services/node/Config.ts"
 import { Passphrase } from "../../src/services/node/Passphrase.ts"
 import * as Conversation from "../../src/services/peers/Conversation.ts"
@@ -129,7 +129,7 @@ const open = Effect.gen(function* () {
   })
   const context = yield* Layer.build(
     Layer.mergeAll(
-      SqliteStore.layer({ home }).pipe(Layer.provideMerge(Clock.layer)),
+      SqliteStore.layer({ home }).pipe(Layer.provideMerge(HlcClock.layer)),
       MemoryNetwork.layer,
       Layer.succeed(Passphrase, passphrase),
       Layer.succeed(Config, Config.of(settings("", { legacy: "on" })))
@@ -214,8 +214,8 @@ const open = Effect.gen(function* () {
   }, Effect.scoped)
 
   const check: Fed["check"] = Effect.gen(function* () {
-    const { tops, version } = yield* store.snapshot
-    const from = Array.from(HashMap.keys(tops), (origin) => [origin, Hlc.zero] as const)
+    const { frontier, version } = yield* store.snapshot
+    const from = Array.from(HashMap.keys(frontier), (origin) => [origin, Hlc.zero] as const)
     const { operations, snapshot } = yield* store.delta({
       from,
       since: version,

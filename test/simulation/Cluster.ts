@@ -8,7 +8,7 @@ import { NodeId } from "../../src/core/replica/NodeId.ts"
 import { Kind, OpId, type Operation, RowId } from "../../src/core/replica/Operation.ts"
 import { credit } from "../../src/core/sync/SessionState.ts"
 import * as VectorClock from "../../src/core/replica/VectorClock.ts"
-import { Clock } from "../../src/services/node/HlcClock.ts"
+import { HlcClock } from "../../src/services/node/HlcClock.ts"
 import { Config } from "../../src/services/node/Config.ts"
 import type { StoreUnavailable } from "../../src/services/node/NodeFailure.ts"
 import { Passphrase } from "../../src/services/node/Passphrase.ts"
@@ -160,7 +160,7 @@ export class SimulatedNode {
             })
           )
         ),
-        Layer.provideMerge(Clock.layer),
+        Layer.provideMerge(HlcClock.layer),
         Layer.provideMerge(Layer.succeed(Config, Config.make(settings))),
         Layer.provide(Layer.succeed(Credit, used)),
         Layer.fresh
@@ -222,7 +222,7 @@ export class SimulatedNode {
     return Effect.suspend(() =>
       this.life === undefined
         ? Effect.succeed(false)
-        : Effect.as(this.life.store.apply({ operations, through: VectorClock.empty, quarantined: [] }), true)
+        : Effect.as(this.life.store.apply({ operations, coverage: VectorClock.empty, quarantined: [] }), true)
     )
   }
 

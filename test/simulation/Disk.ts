@@ -6,7 +6,7 @@ import { Effect, Layer } from "effect"
 import type * as Merge from "../../src/core/replica/Merge.ts"
 import type { NodeId } from "../../src/core/replica/NodeId.ts"
 import type { Operation } from "../../src/core/replica/Operation.ts"
-import type { Clock } from "../../src/services/node/HlcClock.ts"
+import type { HlcClock } from "../../src/services/node/HlcClock.ts"
 import type { StoreUnavailable } from "../../src/services/node/NodeFailure.ts"
 import { Store } from "../../src/services/store/Store.ts"
 import type * as Engine from "../../src/services/store/Engine.ts"
@@ -17,7 +17,7 @@ import type { State } from "../../src/services/store/StoreState.ts"
 /** What was committed, at one moment. */
 export interface Content {
   readonly nodeId: NodeId | undefined
-  readonly state: Pick<State, "clock" | "digest" | "live" | "cut">
+  readonly state: Pick<State, "vectorClock" | "digest" | "live" | "cut">
   /** What waits to be written anew after the replica has rejoined. */
   readonly rejoining: ReadonlyArray<Operation>
   readonly rows: ReadonlyMap<Merge.Slot, Operation>
@@ -29,7 +29,7 @@ export interface Disk {
   /** Whether nothing more can be written. */
   isFull: boolean
   /** The store on this disk, for one process. */
-  store(options: Engine.Options): Layer.Layer<Store, StoreUnavailable, Clock>
+  store(options: Engine.Options): Layer.Layer<Store, StoreUnavailable, HlcClock>
   /**
    * The disk as the next process finds it. The one that ends goes on with this one, where nobody looks any more. With `power`, from 0
    * to 1, that much of what was not synced is lost.

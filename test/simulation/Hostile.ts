@@ -4,7 +4,7 @@
  */
 import { Effect, Exit, HashMap, Option, Queue, Redacted, Scope } from "effect"
 import * as Handshake from "../../src/core/sync/Handshake.ts"
-import type { Reading } from "../../src/core/replica/Hlc.ts"
+import type { Timestamp } from "../../src/core/replica/Hlc.ts"
 import { CanonicalJson } from "../../src/core/replica/Json.ts"
 import { NodeId } from "../../src/core/replica/NodeId.ts"
 import { Kind, OpId, type Operation, RowId } from "../../src/core/replica/Operation.ts"
@@ -47,7 +47,7 @@ const framesOf = (lie: Lie, seed: number, { now, nodes, written }: Surroundings,
   const pick = <A>(list: ReadonlyArray<A>): A | undefined => list[below(list.length)]
   /** Around now; in some lies also further ahead than anybody takes, and then nothing of the frame is claimed. */
   const ahead = random() < 0.4 ? 2 * maxDrift : 0
-  const reading = (): Reading => ({ wall: now - 600_000 + below(600_000 + ahead), counter: below(3) })
+  const reading = (): Timestamp => ({ wall: now - 600_000 + below(600_000 + ahead), counter: below(3) })
   const honest = () => pick(nodes) ?? id
   const clock = (entries: number, name: () => NodeId) =>
     VectorClock.fromEntries(Array.from({ length: entries }, () => [name(), reading()] as const))
@@ -60,7 +60,7 @@ const framesOf = (lie: Lie, seed: number, { now, nodes, written }: Surroundings,
         .padStart(16, "0")
     )
   const kinds = ["notes", "notes", "knowledge", "episodes", "execution_log", "dreams"]
-  const operation = (node: NodeId, at: Reading, row = below(8)): Operation => {
+  const operation = (node: NodeId, at: Timestamp, row = below(8)): Operation => {
     const table = pick(kinds) ?? "notes"
     return {
       op_id: OpId.make(`evil/${below(2 ** 32)}`),

@@ -96,7 +96,7 @@ const beats = (one: Operation, other: Operation): boolean => placeOf(one) === pl
 export class Ledger {
   readonly operations: Array<Operation> = []
   private readonly byHlc = new Map<string, string>()
-  private readonly last = new Map<NodeId, Hlc.Reading>()
+  private readonly last = new Map<NodeId, Hlc.Timestamp>()
 
   /** Notes what a node acknowledged. No reading is issued twice, nor out of order where the order is known. */
   add(operation: Operation, hasForgotten = false): void {
@@ -155,9 +155,9 @@ export const checkSafety = (
   const { nodeId, state, rows } = content
   for (const operation of ledger.operations) {
     if (restored.has(operation.hlc.node)) continue
-    if (operation.hlc.node === nodeId && !VectorClock.covers(state.clock, operation.hlc))
+    if (operation.hlc.node === nodeId && !VectorClock.covers(state.vectorClock, operation.hlc))
       broken("claims", `${name} does not claim what it has acknowledged: ${operation.op_id}`)
-    if (!hasLied && VectorClock.covers(state.clock, operation.hlc) && !holds(rows, operation)) {
+    if (!hasLied && VectorClock.covers(state.vectorClock, operation.hlc) && !holds(rows, operation)) {
       // What beats it may be too large to come here, or anywhere on the way here: that one is claimed by nobody who lacks it.
       if (ledger.operations.some((other) => isLarge(other) && beats(other, operation))) continue
       // What beats it may be a part of the history that was lost.
@@ -165,7 +165,7 @@ export const checkSafety = (
       if (isGone(content, operation, ledger)) continue
       broken(
         "claims",
-        `${name} claims ${operation.hlc.node} up to ${Hlc.toText({ ...VectorClock.get(state.clock, operation.hlc.node), node: operation.hlc.node })}, and holds neither ${operation.op_id} (${Hlc.toText(operation.hlc)}, ${operation.table} ${operation.row_id}) nor what beats it`
+        `${name} claims ${operation.hlc.node} up to ${Hlc.toText({ ...VectorClock.get(state.vectorClock, operation.hlc.node), node: operation.hlc.node })}, and holds neither ${operation.op_id} (${Hlc.toText(operation.hlc)}, ${operation.table} ${operation.row_id}) nor what beats it`
       )
     }
   }
@@ -184,7 +184,7 @@ export const checkSafety = (
 
 /** No node remembers an origin that was only ever claimed. */
 export const checkOrigins = (name: string, { state }: Content): void => {
-  const invented = [...HashMap.keys(state.clock)].find(isClaimed)
+  const invented = [...HashMap.keys(state.vectorClock)].find(isClaimed)
   if (invented !== undefined) broken("origins", `${name} covers ${invented}, which never wrote anything`)
 }
 
@@ -215,7 +215,7 @@ export const checkGrowth = (
 
 /** Whether a node has issued a reading after `now`, which nobody takes. */
 export const isAhead = ({ nodeId, state }: Content, now: number): boolean =>
-  nodeId !== undefined && VectorClock.get(state.clock, nodeId).wall > now
+  nodeId !== undefined && VectorClock.get(state.vectorClock, nodeId).wall > now
 
 /** A node that wrote ahead of its clock is told so by everybody it is connected to that does not take it. */
 export const checkKnowsToBeAhead = (
@@ -233,7 +233,7 @@ export const checkKnowsToBeAhead = (
   for (const { node_id, protocol, state, last_error } of status) {
     const other = others.find((content) => content.nodeId === node_id)
     const isConnected = protocol === 2 && (state === "live" || state === "syncing")
-    const isTaken = other === undefined || VectorClock.covers(other.state.clock, own)
+    const isTaken = other === undefined || VectorClock.covers(other.state.vectorClock, own)
     // What is too large is not sent, so the peer has nothing to hold back.
     const isTold = last_error?._tag === "DeferredByPeer" || last_error?._tag === "RowsTooLarge"
     if (isConnected && !isTaken && !isTold)
@@ -295,7 +295,7 @@ export const checkRenewed = (
 const historyOf = ({ state, rows }: Pick<Content, "state" | "rows">): VectorClock.VectorClock => {
   const hasCollected = !HashMap.isEmpty(state.cut.confirmed)
   const origins = new Set([...rows.values()].flatMap((row) => (hasCollected && isTombstone(row) ? [] : [row.hlc.node])))
-  return HashMap.filter(state.clock, (_, node) => origins.has(node))
+  return HashMap.filter(state.vectorClock, (_, node) => origins.has(node))
 }
 
 /** Whether all disks claim the same and hold the same. */

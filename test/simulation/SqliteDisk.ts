@@ -207,7 +207,7 @@ const nameOf = (file: string): string =>
 
 const isSame = (one: Content, other: Content): boolean =>
   Digest.equals(one.state.digest, other.state.digest) &&
-  VectorClock.compare(one.state.clock, other.state.clock) === "equal" &&
+  VectorClock.compare(one.state.vectorClock, other.state.vectorClock) === "equal" &&
   CutText.toText(one.state.cut) === CutText.toText(other.state.cut) &&
   one.rejoining.length === other.rejoining.length &&
   one.rows.size === other.rows.size

@@ -127,10 +127,10 @@ export class Stage {
     const { contents } = this
     for (const { host, store, disk } of this.nodes) {
       if (store === undefined) continue
-      const { clock, tops } = yield* store.snapshot
+      const { vectorClock: clock, frontier } = yield* store.snapshot
       const acknowledgements = yield* store.acknowledgements
-      const stability = Stability.of({ self: store.nodeId, clock, tops, acknowledgements, removed: new Set() })
-      const known = [...HashMap.keys(clock), ...HashMap.keys(tops), ...acknowledgements.map(({ node }) => node)]
+      const stability = Stability.of({ self: store.nodeId, clock, frontier, acknowledgements, removed: new Set() })
+      const known = [...HashMap.keys(clock), ...HashMap.keys(frontier), ...acknowledgements.map(({ node }) => node)]
       const isForgetful = (node: string) => this.forgetful.has(node)
       Oracle.checkStable(host, stability.clock, known, disk.content, contents, isForgetful, this.ledger)
     }

@@ -8,7 +8,7 @@ import { isTombstone } from "../../src/core/replica/Merge.ts"
 import * as VectorClock from "../../src/core/replica/VectorClock.ts"
 import * as Search from "../../src/core/replica/Search.ts"
 import * as Archive from "../../src/services/admin/Archive.ts"
-import { Clock } from "../../src/services/node/HlcClock.ts"
+import { HlcClock } from "../../src/services/node/HlcClock.ts"
 import type { StoreUnavailable } from "../../src/services/node/NodeFailure.ts"
 import { Store } from "../../src/services/store/Store.ts"
 import type { SimulatedNode } from "./Cluster.ts"
@@ -110,7 +110,7 @@ export const carry = Effect.fnUntraced(
 
     const disk = inMemory(NodeId.make("fresh"))
     const fresh = Context.get(
-      yield* Layer.build(Layer.fresh(disk.store({}).pipe(Layer.provideMerge(Clock.layer)))),
+      yield* Layer.build(Layer.fresh(disk.store({}).pipe(Layer.provideMerge(HlcClock.layer)))),
       Store
     )
     const { refused } = yield* (yield* archiveOf(fresh, Infinity, Infinity)).take(rows)

@@ -28,7 +28,7 @@ import * as Client from "./src/services/admin/api/Client.ts"
 import * as MemoryLive from "./src/services/memory/MemoryLive.ts"
 import { Memory } from "./src/services/memory/Memory.ts"
 import { Config } from "./src/services/node/Config.ts"
-import { Clock } from "./src/services/node/HlcClock.ts"
+import { HlcClock } from "./src/services/node/HlcClock.ts"
 import { Store } from "./src/services/store/Store.ts"
 import * as SqliteStore from "./src/services/store/SqliteStore.ts"
 import { surroundings } from "./test/support/Surroundings.ts"
@@ -55,7 +55,7 @@ const program = Effect.gen(function* () {
 const layer = Api.layer.pipe(
   Layer.provideMerge(MemoryLive.layer),
   Layer.provideMerge(SqliteStore.layer({ home })),
-  Layer.provide([Clock.layer, NodeFileSystem.layer, surroundings]),
+  Layer.provide([HlcClock.layer, NodeFileSystem.layer, surroundings]),
   Layer.provide(Layer.succeed(Config, Config.make({ apiPort: 0, home })))
 )
 console.log(JSON.stringify(await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(layer)))))

@@ -77,7 +77,7 @@ export const nodeId: Arbitrary.Arbitrary<NodeId> = oneOf(
 )
 
 /** Readings from so small a space that they are often equal. */
-export const fewReadings: Arbitrary.Arbitrary<Hlc.Reading> = Arbitrary.all({
+export const fewReadings: Arbitrary.Arbitrary<Hlc.Timestamp> = Arbitrary.all({
   wall: integer(0, 3),
   counter: integer(0, 2)
 })
@@ -90,7 +90,7 @@ const natural = oneOf(
 )
 
 /** Readings of the whole range, its ends among them. */
-export const reading: Arbitrary.Arbitrary<Hlc.Reading> = oneOf(
+export const reading: Arbitrary.Arbitrary<Hlc.Timestamp> = oneOf(
   fewReadings,
   Arbitrary.all({ wall: natural, counter: natural })
 )

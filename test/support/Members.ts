@@ -7,7 +7,7 @@ import type { Address } from "../../src/core/peers/Address.ts"
 import { CanonicalJson, emptyObject } from "../../src/core/replica/Json.ts"
 import { NodeId } from "../../src/core/replica/NodeId.ts"
 import { Kind, OpId, RowId } from "../../src/core/replica/Operation.ts"
-import { Clock } from "../../src/services/node/HlcClock.ts"
+import { HlcClock } from "../../src/services/node/HlcClock.ts"
 import { Config } from "../../src/services/node/Config.ts"
 import { type Sighting } from "../../src/services/discovery/Discovery.ts"
 import { Passphrase } from "../../src/services/node/Passphrase.ts"
@@ -119,7 +119,7 @@ const startOver = Effect.fnUntraced(function* (
         MemoryStore.layer({ nodeId: NodeId.make(options.id ?? host), quota: options.quota })
       )
     ),
-    Layer.provideMerge(Clock.layer),
+    Layer.provideMerge(HlcClock.layer),
     Layer.provideMerge(
       Layer.succeed(
         Config,

@@ -24,7 +24,7 @@ export class NaiveReplica {
   readonly id: NodeId
   state: Merge.State = new Map()
   clock = VectorClock.empty
-  tops = VectorClock.empty
+  frontier = VectorClock.empty
   purges: Purge.Purges = Purge.none
   /** What rows of unknown kinds may take, and what did not fit into that of the last batch. */
   quota: Opaque.Quota = Opaque.unlimited
@@ -33,7 +33,7 @@ export class NaiveReplica {
   readonly log: Array<{
     readonly version: number
     readonly operations: ReadonlyArray<Operation>
-    readonly wins: Merge.Wins
+    readonly supersessions: Merge.Supersessions
   }> = []
   quarantined = 0
   forgets = 0
@@ -53,7 +53,7 @@ export class NaiveReplica {
   apply(batch: Batch): Snapshot {
     this.quarantined += batch.quarantined.length
     const usage = Opaque.recount(Opaque.nothing, this.state.values(), [])
-    const { operations, through, overQuota } = Opaque.sift(usage, this.purges, this.state, batch, this.quota)
+    const { operations, coverage: through, overQuota } = Opaque.sift(usage, this.purges, this.state, batch, this.quota)
     this.overQuota = overQuota
     this.commit(operations, through)
     return this.snapshot()
@@ -83,8 +83,8 @@ export class NaiveReplica {
       noHoldings,
       rows.map(([node, operation]) => [node, { rows: 1, digest: Digest.ofOperation(operation) }])
     )
-    const { version, clock, tops, purges, forgets } = this
-    return { version, clock, tops, digest, holdings, purges, forgets }
+    const { version, clock, frontier, purges, forgets } = this
+    return { version, vectorClock: clock, frontier, digest, holdings, purges, forgets }
   }
 
   delta({ from, since, maxBytes, maxOperations }: DeltaRequest): Delta {
@@ -94,7 +94,7 @@ export class NaiveReplica {
     for (const [node, reading] of from) {
       const beyond = [...this.state.values()]
         .filter(({ hlc }) => hlc.node === node && Hlc.isAfter(hlc, reading))
-        .sort((a, b) => Hlc.ReadingOrder(a.hlc, b.hlc))
+        .sort((a, b) => Hlc.TimestampOrder(a.hlc, b.hlc))
       let taken = 0
       for (const operation of beyond) {
         if (operations.length >= maxOperations || (operations.length > 0 && bytes >= maxBytes)) break
@@ -105,11 +105,12 @@ export class NaiveReplica {
       if (taken < beyond.length) break
       exhausted++
     }
-    const ranges = new Map<NodeId, { readonly least: Hlc.Reading; readonly greatest: Hlc.Reading }>()
-    const wins = new Map<NodeId, Set<NodeId>>()
-    for (const { version, operations, wins: won } of this.log) {
+    const ranges = new Map<NodeId, { readonly least: Hlc.Timestamp; readonly greatest: Hlc.Timestamp }>()
+    const supersessions = new Map<NodeId, Set<NodeId>>()
+    for (const { version, operations, supersessions: won } of this.log) {
       if (version <= since) continue
-      for (const [winner, losers] of won) wins.set(winner, new Set([...(wins.get(winner) ?? []), ...losers]))
+      for (const [winner, losers] of won)
+        supersessions.set(winner, new Set([...(supersessions.get(winner) ?? []), ...losers]))
       for (const { hlc } of operations) {
         const { least, greatest } = ranges.get(hlc.node) ?? { least: hlc, greatest: hlc }
         ranges.set(hlc.node, {
@@ -118,7 +119,7 @@ export class NaiveReplica {
         })
       }
     }
-    return { snapshot: this.snapshot(), operations, exhausted, touched: Option.some({ ranges, wins }) }
+    return { snapshot: this.snapshot(), operations, exhausted, changedOrigins: Option.some({ ranges, supersessions }) }
   }
 
   range({ maxOperations, ...range }: Ranges.RangeRequest): Ranges.RangePage {
@@ -134,28 +135,33 @@ export class NaiveReplica {
     change(state)
     this.state = state
     this.version++
-    this.log.push({ version: this.version, operations: [], wins: new Map() })
+    this.log.push({ version: this.version, operations: [], supersessions: new Map() })
   }
 
   private forget(): void {
     const isKept = (_: unknown, node: NodeId) =>
       node === this.id || [...this.state.values()].some(({ hlc }) => hlc.node === node)
-    const [clock, tops] = [this.clock, this.tops].map((entries) => HashMap.filter(entries, isKept))
-    if (clock === undefined || tops === undefined) return
-    if (HashMap.size(clock) < HashMap.size(this.clock) || HashMap.size(tops) < HashMap.size(this.tops)) this.forgets++
+    const [clock, frontier] = [this.clock, this.frontier].map((entries) => HashMap.filter(entries, isKept))
+    if (clock === undefined || frontier === undefined) return
+    if (HashMap.size(clock) < HashMap.size(this.clock) || HashMap.size(frontier) < HashMap.size(this.frontier))
+      this.forgets++
     this.clock = clock
-    this.tops = tops
+    this.frontier = frontier
   }
 
   private commit(operations: ReadonlyArray<Operation>, through: VectorClock.VectorClock): void {
-    const { writes, wins } = Merge.mergeBatch((slot) => this.state.get(slot), operations)
+    const { writes, supersessions } = Merge.mergeBatch((slot) => this.state.get(slot), operations)
     const clock = VectorClock.merge(this.clock, through)
-    if (writes.size === 0 && wins.size === 0 && HashMap.isEmpty(VectorClock.difference(clock, this.clock))) return
+    if (writes.size === 0 && supersessions.size === 0 && HashMap.isEmpty(VectorClock.difference(clock, this.clock)))
+      return
     this.version++
     this.state = new Map([...this.state, ...writes])
     this.clock = clock
-    this.tops = VectorClock.merge(this.tops, VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc])))
-    this.log.push({ version: this.version, operations: [...writes.values()], wins })
+    this.frontier = VectorClock.merge(
+      this.frontier,
+      VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))
+    )
+    this.log.push({ version: this.version, operations: [...writes.values()], supersessions })
     if (this.isForgetful) this.forget()
   }
 }

@@ -35,7 +35,7 @@ export const node = (name: string): NodeId => NodeId.make(name)
 /** The n-th operation of a node at a time, on a row. */
 export const write = (
   origin: NodeId,
-  reading: Hlc.Reading,
+  reading: Hlc.Timestamp,
   row: string,
   kind = "notes",
   op_type: Operation["op_type"] = "insert"
@@ -83,7 +83,7 @@ export class Link {
           binding: Redacted.make(new Uint8Array(32)),
           remote: "peer",
           expected: undefined,
-          openedAt: VectorClock.get(replica.clock, replica.id),
+          ownTimestampAtOpen: VectorClock.get(replica.clock, replica.id),
           met: new Set(),
           maxFrameBytes: 4_096,
           maxDriftMs: 300_000,

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { canonical } from "../../src/core/replica/Json.ts"
 import { Kind, OpId, RowId } from "../../src/core/replica/Operation.ts"
-import { Clock } from "../../src/services/node/HlcClock.ts"
+import { HlcClock } from "../../src/services/node/HlcClock.ts"
 import { type Draft, Store } from "../../src/services/store/Store.ts"
 import type { NodeStatus } from "../../src/services/node/Status.ts"
 import { main } from "./Program.ts"
@@ -146,7 +146,7 @@ export class Node {
     })
     const write = Effect.flatMap(Store, (store) => store.append(drafts))
     const store = SqliteStore.layer({ home: this.home }).pipe(
-      Layer.provideMerge(Clock.layer),
+      Layer.provideMerge(HlcClock.layer),
       Layer.provide(NodeFileSystem.layer)
     )
     await Effect.runPromise(write.pipe(Effect.provide(store)))

@@ -42,7 +42,7 @@ export const rows = (replica: NaiveReplica): ReadonlyArray<string> => Array.from
 
 /** What a replica covers of the origins of which it has rows. */
 const history = (replica: NaiveReplica): VectorClock.VectorClock => {
-  const { clock, holdings } = replica.snapshot()
+  const { vectorClock: clock, holdings } = replica.snapshot()
   return HashMap.filter(clock, (_, node) => HashMap.has(holdings, node))
 }
 

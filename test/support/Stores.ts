@@ -11,7 +11,7 @@ import * as Merge from "../../src/core/replica/Merge.ts"
 import { NodeId } from "../../src/core/replica/NodeId.ts"
 import type { Operation } from "../../src/core/replica/Operation.ts"
 import * as VectorClock from "../../src/core/replica/VectorClock.ts"
-import { Clock } from "../../src/services/node/HlcClock.ts"
+import { HlcClock } from "../../src/services/node/HlcClock.ts"
 import type { StoreUnavailable } from "../../src/services/node/NodeFailure.ts"
 import { type Batch, type DeltaRequest, Store } from "../../src/services/store/Store.ts"
 import * as MemoryDisk from "../../src/services/store/MemoryDisk.ts"
@@ -29,8 +29,8 @@ export interface Place {
 }
 
 /** Opens a layer as a new process would: nothing is shared with an earlier opening. */
-export const opened = (layer: Layer.Layer<Store, StoreUnavailable, Clock>): Place["open"] =>
-  Effect.map(Layer.build(Layer.fresh(Layer.provide(layer, Clock.layer))), (context) => Context.get(context, Store))
+export const opened = (layer: Layer.Layer<Store, StoreUnavailable, HlcClock>): Place["open"] =>
+  Effect.map(Layer.build(Layer.fresh(Layer.provide(layer, HlcClock.layer))), (context) => Context.get(context, Store))
 
 /** A directory that is removed when the scope closes. */
 export const temporaryDirectory = Effect.acquireRelease(
@@ -63,15 +63,15 @@ export const places = [
 ]
 
 /** Readings, clocks, batches and requests in short. */
-export const at = (wall: number, counter = 0): Hlc.Reading => ({ wall, counter })
-export const clockOf = (entries: Record<string, Hlc.Reading>) =>
+export const at = (wall: number, counter = 0): Hlc.Timestamp => ({ wall, counter })
+export const clockOf = (entries: Record<string, Hlc.Timestamp>) =>
   VectorClock.fromEntries(Object.entries(entries).map(([origin, reading]) => [NodeId.make(origin), reading]))
-export const batch = (operations: ReadonlyArray<Operation>, through: Record<string, Hlc.Reading> = {}): Batch => ({
+export const batch = (operations: ReadonlyArray<Operation>, through: Record<string, Hlc.Timestamp> = {}): Batch => ({
   operations,
-  through: clockOf(through),
+  coverage: clockOf(through),
   quarantined: []
 })
-export const request = (from: Record<string, Hlc.Reading>, limits: Partial<DeltaRequest> = {}): DeltaRequest => ({
+export const request = (from: Record<string, Hlc.Timestamp>, limits: Partial<DeltaRequest> = {}): DeltaRequest => ({
   from: Object.entries(from).map(([origin, reading]) => [NodeId.make(origin), reading]),
   since: 0,
   maxBytes: 1e9,
@@ -81,21 +81,21 @@ export const request = (from: Record<string, Hlc.Reading>, limits: Partial<Delta
 
 /** Everything that a store holds of some origins. */
 export const everything = Effect.fnUntraced(function* (store: StoreService) {
-  const { tops } = yield* store.snapshot
-  const from = Array.from(HashMap.keys(tops), (origin) => [origin, Hlc.zero] as const)
+  const { frontier } = yield* store.snapshot
+  const from = Array.from(HashMap.keys(frontier), (origin) => [origin, Hlc.zero] as const)
   return (yield* store.delta({ ...request({}), from })).operations
 })
 
 /** All of a store that is to survive. */
 export const described = Effect.fnUntraced(function* (store: StoreService) {
-  const { clock, tops, digest } = yield* store.snapshot
+  const { vectorClock: clock, frontier, digest } = yield* store.snapshot
   const operations = yield* everything(store)
   const state = Merge.merge(new Map(), operations)
   assert.strictEqual(state.size, operations.length)
   return {
     nodeId: store.nodeId,
     clock: VectorClock.toRecord(clock),
-    tops: VectorClock.toRecord(tops),
+    frontier: VectorClock.toRecord(frontier),
     digest,
     state,
     counts: yield* store.counts,

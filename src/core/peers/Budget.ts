@@ -34,7 +34,7 @@ interface Recent<A> {
   readonly old: HashMap.HashMap<string, A>
 }
 
-interface Bar {
+interface Block {
   /** Dials in a row that failed at this address, whatever the id was. */
   readonly failures: number
   /** It is not dialled before (ms). */
@@ -53,7 +53,7 @@ export interface Budget {
   readonly hosts: Recent<Host>
   /** Dials under way to a host, of nodes that have never proved themselves. */
   readonly hostsUnderWay: HashMap.HashMap<string, number>
-  readonly bars: Recent<Bar>
+  readonly bars: Recent<Block>
 }
 
 export const full: Budget = {

@@ -146,14 +146,14 @@ export const notCounted = (known: Known): ReadonlySet<NodeId> => {
     const one = byNode.get(node)
     // An existing FERAL node never reports what it holds, and often comes back under another id. The operator decides about it.
     if (one !== undefined && HashMap.isEmpty(one.clock)) return false
-    return Math.max(one?.seenAt ?? 0, VectorClock.get(known.tops, node).wall) + keepMs < now
+    return Math.max(one?.seenAt ?? 0, VectorClock.get(known.frontier, node).wall) + keepMs < now
   }
   return new Set([...removed, ...[...Stability.nodesOf(known)].filter((node) => node !== known.self && isGone(node))])
 }
 
 /** The nodes that count and have not confirmed all that we have. */
 export const unconfirmed = (
-  known: Pick<Known, "self" | "clock" | "tops" | "acknowledgements" | "cut">,
+  known: Pick<Known, "self" | "clock" | "frontier" | "acknowledgements" | "cut">,
   without: ReadonlySet<NodeId>
 ): ReadonlyArray<NodeId> => {
   const byNode = new Map(known.acknowledgements.map((one) => [one.node, one]))

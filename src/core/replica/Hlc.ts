@@ -15,36 +15,36 @@ import { ClockDrift } from "../sync/SyncFailure.ts"
 import { byCodePoint, NodeId } from "./NodeId.ts"
 
 /** A position in one node's history. */
-export const Reading = Schema.Struct({ wall: Schema.Natural, counter: Schema.Natural })
-export interface Reading extends Schema.Schema.Type<typeof Reading> {}
+export const Timestamp = Schema.Struct({ wall: Schema.Natural, counter: Schema.Natural })
+export interface Timestamp extends Schema.Schema.Type<typeof Timestamp> {}
 
 /** A reading and the node that made it. */
-export const Hlc = Schema.Struct({ ...Reading.fields, node: NodeId })
+export const Hlc = Schema.Struct({ ...Timestamp.fields, node: NodeId })
 export interface Hlc extends Schema.Schema.Type<typeof Hlc> {}
 
 /** Before every reading: what a node has of an origin that it has never heard of. */
-export const zero: Reading = { wall: 0, counter: 0 }
+export const zero: Timestamp = { wall: 0, counter: 0 }
 
 /** Orders readings of one node. */
-export const ReadingOrder: Order.Order<Reading> = Order.make((a, b) =>
+export const TimestampOrder: Order.Order<Timestamp> = Order.make((a, b) =>
   a.wall !== b.wall ? (a.wall < b.wall ? -1 : 1) : a.counter !== b.counter ? (a.counter < b.counter ? -1 : 1) : 0
 )
 
 /** The total order of all HLCs in a network: (wall, counter, node), nodes by code point. */
 export const HlcOrder: Order.Order<Hlc> = Order.make((a, b) => {
-  const byReading = ReadingOrder(a, b)
+  const byReading = TimestampOrder(a, b)
   return byReading !== 0 ? byReading : byCodePoint(a.node, b.node)
 })
 
 /** Whether reading `a` is strictly after reading `b`. */
-export const isAfter = (a: Reading, b: Reading): boolean =>
+export const isAfter = (a: Timestamp, b: Timestamp): boolean =>
   a.wall > b.wall || (a.wall === b.wall && a.counter > b.counter)
 
 /** The later of two readings. */
-export const latest = (a: Reading, b: Reading): Reading => (isAfter(b, a) ? b : a)
+export const latest = (a: Timestamp, b: Timestamp): Timestamp => (isAfter(b, a) ? b : a)
 
 /** The greatest reading below `reading`; `zero` for `zero`. */
-export const predecessor = (reading: Reading): Reading =>
+export const predecessor = (reading: Timestamp): Timestamp =>
   reading.counter > 0
     ? { wall: reading.wall, counter: reading.counter - 1 }
     : reading.wall > 0
@@ -52,7 +52,7 @@ export const predecessor = (reading: Reading): Reading =>
       : zero
 
 /** The reading for a local event at local time `now` (ms): after `local`, and not before `now`. */
-export const send = (local: Reading, now: number): Reading =>
+export const send = (local: Timestamp, now: number): Timestamp =>
   now > local.wall ? { wall: now, counter: 0 } : successor(local)
 
 /**
@@ -60,37 +60,37 @@ export const send = (local: Reading, now: number): Reading =>
  * than `maxDrift` ms ahead of `now`.
  */
 export const receive = (
-  local: Reading,
-  remote: Reading,
+  local: Timestamp,
+  remote: Timestamp,
   now: number,
   maxDrift: number
-): Result.Result<Reading, ClockDrift> => Result.map(witness(local, remote, now, maxDrift), (seen) => send(seen, now))
+): Result.Result<Timestamp, ClockDrift> => Result.map(witness(local, remote, now, maxDrift), (seen) => send(seen, now))
 
 /**
  * The clock after seeing `remote` at `now` without making an event of it: the later of the two. The next `send` is after
  * both. Fails with `ClockDrift` as `receive` does.
  */
 export const witness = (
-  local: Reading,
-  remote: Reading,
+  local: Timestamp,
+  remote: Timestamp,
   now: number,
   maxDrift: number
-): Result.Result<Reading, ClockDrift> =>
+): Result.Result<Timestamp, ClockDrift> =>
   isDrifting(remote, now, maxDrift)
     ? Result.fail(new ClockDrift({ remote: remote.wall, local: now, limit: maxDrift }))
     : Result.succeed(latest(local, remote))
 
 /** Whether `remote` lies further ahead of local time `now` than `maxDrift` (all ms). */
-export const isDrifting = (remote: Reading, now: number, maxDrift: number): boolean => remote.wall - now > maxDrift
+export const isDrifting = (remote: Timestamp, now: number, maxDrift: number): boolean => remote.wall - now > maxDrift
 
 /** The least reading above `reading`. The counter carries into the wall time before it loses precision. */
-const successor = (reading: Reading): Reading =>
+const successor = (reading: Timestamp): Timestamp =>
   reading.counter < Number.MAX_SAFE_INTEGER
     ? { wall: reading.wall, counter: reading.counter + 1 }
     : { wall: reading.wall + 1, counter: 0 }
 
 /** The text form of a reading of `node`. */
-export const format = (reading: Reading, node: string): string => `${reading.wall}:${reading.counter}:${node}`
+export const format = (reading: Timestamp, node: string): string => `${reading.wall}:${reading.counter}:${node}`
 
 /** The text form of an HLC. */
 export const toText = (hlc: Hlc): string => format(hlc, hlc.node)
@@ -98,7 +98,7 @@ export const toText = (hlc: Hlc): string => format(hlc, hlc.node)
 const pattern = /^(0|[1-9]\d{0,15}):(0|[1-9]\d{0,15}):/
 
 /** Reads the text of a reading and gives what follows the second colon as the node, unchecked: it may be empty. */
-export const parseReading = (text: string): Option.Option<{ readonly reading: Reading; readonly node: string }> => {
+export const parseTimestamp = (text: string): Option.Option<{ readonly reading: Timestamp; readonly node: string }> => {
   const match = pattern.exec(text)
   if (match === null) return Option.none()
   const wall = Number(match[1])
@@ -112,6 +112,6 @@ const isNodeId = Schema.is(NodeId)
 
 /** Reads the text of an HLC; none unless it is exactly the text that `toText` makes of some HLC. */
 export const fromText = (text: string): Option.Option<Hlc> =>
-  Option.flatMap(parseReading(text), ({ reading, node }) =>
+  Option.flatMap(parseTimestamp(text), ({ reading, node }) =>
     isNodeId(node) ? Option.some({ ...reading, node }) : Option.none()
   )

@@ -30,10 +30,10 @@ export const isTombstone = ({ table, op_type }: Pick<Operation, "table" | "op_ty
 export type Slot = string
 
 /** What distinguishes operations on one row that are kept side by side: empty where one of them wins. */
-export const twinOf = (operation: Operation): string => Rule.rules[ruleOf(operation.table)].slotOf(operation)
+export const variantOf = (operation: Operation): string => Rule.rules[ruleOf(operation.table)].slotOf(operation)
 
 /** The slot of an operation. */
-export const slotOf = (operation: Operation): Slot => `${operation.table}\0${operation.row_id}\0${twinOf(operation)}`
+export const slotOf = (operation: Operation): Slot => `${operation.table}\0${operation.row_id}\0${variantOf(operation)}`
 
 /** What becomes of an operation that meets the one in its slot. */
 export type Outcome =
@@ -86,11 +86,11 @@ export interface Merged {
   /** How many have no effect by their rule, whatever their slots hold. */
   readonly ignored: number
   /** Whose operations won over whose in this batch: winning origin to losing ones, where they differ. */
-  readonly wins: Wins
+  readonly supersessions: Supersessions
 }
 
 /** Origins whose operations won over those of others. */
-export type Wins = ReadonlyMap<NodeId, ReadonlySet<NodeId>>
+export type Supersessions = ReadonlyMap<NodeId, ReadonlySet<NodeId>>
 
 /** Merges `operations` into a state that holds `current(slot)`. */
 export const mergeBatch = (current: (slot: Slot) => Operation | undefined, operations: Iterable<Operation>): Merged => {
@@ -101,7 +101,7 @@ export const mergeBatch = (current: (slot: Slot) => Operation | undefined, opera
   let conflicts = 0
   const conflicting = new Set<NodeId>()
   let ignored = 0
-  const wins = new Map<NodeId, Set<NodeId>>()
+  const supersessions = new Map<NodeId, Set<NodeId>>()
   for (const operation of operations) {
     const slot = slotOf(operation)
     const held = writes.get(slot) ?? current(slot)
@@ -111,8 +111,8 @@ export const mergeBatch = (current: (slot: Slot) => Operation | undefined, opera
         conflicts++
         conflicting.add(operation.hlc.node)
       }
-      if (outcome === "applied") addWin(wins, operation, held)
-      if (outcome === "superseded") addWin(wins, held, operation)
+      if (outcome === "applied") addSupersession(supersessions, operation, held)
+      if (outcome === "superseded") addSupersession(supersessions, held, operation)
     }
     if (outcome === "ignored") ignored++
     if (outcome !== "applied") continue
@@ -131,7 +131,7 @@ export const mergeBatch = (current: (slot: Slot) => Operation | undefined, opera
     losing.rows--
     losing.digest = Digest.subtract(losing.digest, replaced)
   }
-  return { writes, digest, live, holdings, conflicts, conflicting, ignored, wins }
+  return { writes, digest, live, holdings, conflicts, conflicting, ignored, supersessions }
 }
 
 const holdingOf = (
@@ -145,10 +145,10 @@ const holdingOf = (
   return fresh
 }
 
-const addWin = (wins: Map<NodeId, Set<NodeId>>, winner: Operation, loser: Operation): void => {
+const addSupersession = (supersessions: Map<NodeId, Set<NodeId>>, winner: Operation, loser: Operation): void => {
   if (winner.hlc.node === loser.hlc.node) return
-  const losers = wins.get(winner.hlc.node)
-  if (losers === undefined) wins.set(winner.hlc.node, new Set([loser.hlc.node]))
+  const losers = supersessions.get(winner.hlc.node)
+  if (losers === undefined) supersessions.set(winner.hlc.node, new Set([loser.hlc.node]))
   else losers.add(loser.hlc.node)
 }
 

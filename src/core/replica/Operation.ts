@@ -66,9 +66,9 @@ export const fromWire = (value: unknown): Result.Result<Operation, string> =>
   Result.flatMap(
     Result.mapError(decodeWire(withPlainTime(value)), (error) => error.message),
     ({ op_id, table, op_type, row_id, data, hlc, origin_node, timestamp }) => {
-      const position = Option.getOrUndefined(Hlc.parseReading(hlc))
+      const position = Option.getOrUndefined(Hlc.parseTimestamp(hlc))
       if (position === undefined) return Result.fail("hlc is not <wall_ms>:<counter>:<node_id>")
-      if (Hlc.ReadingOrder(position.reading, Hlc.zero) === 0) return Result.fail("hlc is zero")
+      if (Hlc.TimestampOrder(position.reading, Hlc.zero) === 0) return Result.fail("hlc is zero")
       if (position.node !== origin_node) return Result.fail("hlc and origin_node name different nodes")
       const content = data ?? {}
       if (!Predicate.isObject(content) || isExactNumber(content)) return Result.fail("data is not an object")

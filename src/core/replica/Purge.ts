@@ -25,7 +25,7 @@ export interface Purge {
   readonly kind: Kind | undefined
   readonly origin: NodeId
   /** Later operations of the origin are not removed. */
-  readonly through: Hlc.Reading
+  readonly through: Hlc.Timestamp
   readonly rows: number
   readonly bytes: number
   /** The sum of the fingerprints of the rows. */

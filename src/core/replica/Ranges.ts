@@ -13,7 +13,7 @@
  */
 import { Order } from "effect"
 import * as Digest from "./Digest.ts"
-import { twinOf } from "./Merge.ts"
+import { variantOf } from "./Merge.ts"
 import { byCodePoint } from "./NodeId.ts"
 import type { Operation } from "./Operation.ts"
 
@@ -64,7 +64,7 @@ export const whole: Range = { after: undefined, until: undefined }
 export const positionOf = (operation: Operation): Position => ({
   table: operation.table,
   row_id: operation.row_id,
-  twin: twinOf(operation)
+  twin: variantOf(operation)
 })
 
 /** The order of rows: how SQLite orders the same columns, too. */

@@ -4,8 +4,8 @@
 import { HashMap, Option } from "effect"
 import type { Cut, Told } from "./Cut.ts"
 import * as Digest from "./Digest.ts"
-import type { Reading } from "./Hlc.ts"
-import type { Wins } from "./Merge.ts"
+import type { Timestamp } from "./Hlc.ts"
+import type { Supersessions } from "./Merge.ts"
 import type { NodeId } from "./NodeId.ts"
 import type { Operation } from "./Operation.ts"
 import type { Purges } from "./Purge.ts"
@@ -44,9 +44,9 @@ export interface Snapshot {
   /** Counts commits since the replica was opened. */
   readonly version: number
   /** What this replica claims: of every operation that the clock covers, it holds that one or one that wins over it. */
-  readonly clock: VectorClock.VectorClock
+  readonly vectorClock: VectorClock.VectorClock
   /** The greatest reading held of each origin: beyond `clock` while a peer's round is not complete. */
-  readonly tops: VectorClock.VectorClock
+  readonly frontier: VectorClock.VectorClock
   /** The digest of all rows. */
   readonly digest: Digest.Digest
   readonly holdings: Holdings
@@ -66,18 +66,18 @@ export interface Snapshot {
  * Whether a replica tells others how far it covers an origin: it holds rows of it. Where rows were removed by hand, of any
  * origin: what they won over has no winner here any more, and must not be sent again.
  */
-export const speaksOf = ({ holdings, purges }: Pick<Snapshot, "holdings" | "purges">, node: NodeId): boolean =>
+export const isAnnounced = ({ holdings, purges }: Pick<Snapshot, "holdings" | "purges">, node: NodeId): boolean =>
   HashMap.has(holdings, node) || !HashMap.isEmpty(purges)
 
 /** What commits have written: the readings of each origin, and whose operations won over whose. */
-export interface Touched {
-  readonly ranges: ReadonlyMap<NodeId, { readonly least: Reading; readonly greatest: Reading }>
-  readonly wins: Wins
+export interface ChangedOrigins {
+  readonly ranges: ReadonlyMap<NodeId, { readonly least: Timestamp; readonly greatest: Timestamp }>
+  readonly supersessions: Supersessions
 }
 
 /** Asks for the operations beyond the given readings, origin by origin, in the order given. */
 export interface DeltaRequest {
-  readonly from: ReadonlyArray<readonly [NodeId, Reading]>
+  readonly from: ReadonlyArray<readonly [NodeId, Timestamp]>
   /** The version that the caller has seen. */
   readonly since: number
   /** About how many bytes of operations to read at most; one operation is read however large it is. */
@@ -93,7 +93,7 @@ export interface Delta {
   /** How many of the requested origins were read to their end: they are the first ones. */
   readonly exhausted: number
   /** The writes after version `since`; none when that is too long ago. */
-  readonly touched: Option.Option<Touched>
+  readonly changedOrigins: Option.Option<ChangedOrigins>
 }
 
 /** A part of a frame that is not an operation. Kept, bounded in count and size, so that an operator can look at it. */
@@ -108,15 +108,15 @@ export interface Quarantined {
 export interface Batch {
   readonly operations: ReadonlyArray<Operation>
   /** The coverage once `operations` are committed. */
-  readonly through: VectorClock.VectorClock
+  readonly coverage: VectorClock.VectorClock
   readonly quarantined: ReadonlyArray<Quarantined>
   /** What the peer that sent it told of its cut, where one of the two has one. What `Cut.verdict` refuses is not taken. */
   readonly from?: { readonly node: NodeId; readonly told: Told | undefined }
 }
 
 /** Whether the replica `self` holds operations of an origin, or held some: to take more of it makes no room scarcer. */
-export const knows = (self: NodeId, { tops }: Pick<Snapshot, "tops">, node: NodeId): boolean =>
-  node === self || HashMap.has(tops, node)
+export const knows = (self: NodeId, { frontier }: Pick<Snapshot, "frontier">, node: NodeId): boolean =>
+  node === self || HashMap.has(frontier, node)
 
 /** Of how many origins the replica `self` has rows, itself included, and would have with those of `fresh`. */
 export const originsWith = (
@@ -135,7 +135,7 @@ export const originsWith = (
  */
 export const crowdedOut = (
   self: NodeId,
-  snapshot: Pick<Snapshot, "holdings" | "tops">,
+  snapshot: Pick<Snapshot, "holdings" | "frontier">,
   operations: ReadonlyArray<Operation>,
   most: number
 ): ReadonlySet<NodeId> => {

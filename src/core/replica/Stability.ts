@@ -37,7 +37,7 @@ export interface Known {
   readonly self: NodeId
   /** Our clock, and the greatest timestamp that we hold of each origin. */
   readonly clock: VectorClock.VectorClock
-  readonly tops: VectorClock.VectorClock
+  readonly frontier: VectorClock.VectorClock
   readonly acknowledgements: ReadonlyArray<Acknowledgement.Acknowledgement>
   readonly removed: ReadonlySet<NodeId>
 }
@@ -62,17 +62,17 @@ export interface Stability {
 /** Every node that is known, this one among them. */
 export const nodesOf = ({
   clock,
-  tops,
+  frontier,
   acknowledgements
-}: Pick<Known, "clock" | "tops" | "acknowledgements">): ReadonlySet<NodeId> =>
-  new Set([...HashMap.keys(clock), ...HashMap.keys(tops), ...acknowledgements.map(({ node }) => node)])
+}: Pick<Known, "clock" | "frontier" | "acknowledgements">): ReadonlySet<NodeId> =>
+  new Set([...HashMap.keys(clock), ...HashMap.keys(frontier), ...acknowledgements.map(({ node }) => node)])
 
 /** Whether there are more nodes than can be remembered. */
 export const isOverfull = ({ acknowledgements }: Pick<Known, "acknowledgements">): boolean =>
   acknowledgements.length >= Acknowledgement.limit
 
 export const of = (known: Known): Stability => {
-  const { self, clock, tops, acknowledgements, removed } = known
+  const { self, clock, frontier, acknowledgements, removed } = known
   const byNode = new Map(acknowledgements.map((acknowledgement) => [acknowledgement.node, acknowledgement]))
   const nodes = nodesOf(known)
   let stable = isOverfull(known) ? VectorClock.empty : clock
@@ -83,7 +83,7 @@ export const of = (known: Known): Stability => {
     const agreed = one?.agreed ?? VectorClock.empty
     stable = VectorClock.meet(stable, agreed)
     if (VectorClock.includes(agreed, clock)) continue
-    const { wall } = VectorClock.get(tops, node)
+    const { wall } = VectorClock.get(frontier, node)
     const seenAt = Math.max(one?.seenAt ?? 0, wall)
     waiting.push({ node, agreedAt: one?.agreedAt, seenAt: seenAt === 0 ? undefined : seenAt })
   }

@@ -11,31 +11,31 @@ import { HashMap, Option, Result } from "effect"
 import * as Hlc from "./Hlc.ts"
 import type { NodeId } from "./NodeId.ts"
 
-export type VectorClock = HashMap.HashMap<NodeId, Hlc.Reading>
+export type VectorClock = HashMap.HashMap<NodeId, Hlc.Timestamp>
 
 /** The clock of a node that has seen nothing. */
 export const empty: VectorClock = HashMap.empty()
 
 /** A clock from entries; of two entries for one origin the later counts. */
-export const fromEntries = (entries: Iterable<readonly [NodeId, Hlc.Reading]>): VectorClock =>
+export const fromEntries = (entries: Iterable<readonly [NodeId, Hlc.Timestamp]>): VectorClock =>
   HashMap.mutate(empty, (clock) => {
     for (const [node, reading] of entries) raise(clock, node, reading)
   })
 
 /** How far `clock` has seen `node`. */
-export const get = (clock: VectorClock, node: NodeId): Hlc.Reading =>
+export const get = (clock: VectorClock, node: NodeId): Hlc.Timestamp =>
   Option.getOrElse(HashMap.get(clock, node), () => Hlc.zero)
 
 /** `clock` after seeing `node` up to `reading`. */
-export const advance = (clock: VectorClock, node: NodeId, reading: Hlc.Reading): VectorClock =>
+export const advance = (clock: VectorClock, node: NodeId, reading: Hlc.Timestamp): VectorClock =>
   raise(clock, node, reading)
 
 /** `clock` with the entry of `node` set to `reading`, be it earlier or later than before. */
-export const withEntry = (clock: VectorClock, node: NodeId, reading: Hlc.Reading): VectorClock =>
+export const withEntry = (clock: VectorClock, node: NodeId, reading: Hlc.Timestamp): VectorClock =>
   reading.wall === 0 && reading.counter === 0 ? HashMap.remove(clock, node) : HashMap.set(clock, node, reading)
 
 /** `clock` with the entry of `node` at `reading` at the latest; an origin that it has not seen gets that entry. */
-export const withEarliest = (clock: VectorClock, node: NodeId, { wall, counter }: Hlc.Reading): VectorClock =>
+export const withEarliest = (clock: VectorClock, node: NodeId, { wall, counter }: Hlc.Timestamp): VectorClock =>
   HashMap.has(clock, node) && !Hlc.isAfter(get(clock, node), { wall, counter })
     ? clock
     : HashMap.set(clock, node, { wall, counter })
@@ -105,9 +105,9 @@ export const fromRecord = (
   record: { readonly [node: string]: string },
   isNodeId: (node: string) => node is NodeId
 ): Result.Result<VectorClock, string> => {
-  const entries: Array<[NodeId, Hlc.Reading]> = []
+  const entries: Array<[NodeId, Hlc.Timestamp]> = []
   for (const [node, text] of Object.entries(record)) {
-    const parsed = Hlc.parseReading(text)
+    const parsed = Hlc.parseTimestamp(text)
     if (!isNodeId(node) || Option.isNone(parsed)) return Result.fail(node)
     if (parsed.value.node !== node && parsed.value.node !== "") return Result.fail(node)
     entries.push([node, parsed.value.reading])
@@ -115,5 +115,5 @@ export const fromRecord = (
   return Result.succeed(fromEntries(entries))
 }
 
-const raise = (clock: VectorClock, node: NodeId, reading: Hlc.Reading): VectorClock =>
+const raise = (clock: VectorClock, node: NodeId, reading: Hlc.Timestamp): VectorClock =>
   Hlc.isAfter(reading, get(clock, node)) ? HashMap.set(clock, node, reading) : clock

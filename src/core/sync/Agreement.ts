@@ -9,7 +9,7 @@ import { isSettled, type Session } from "./SessionState.ts"
 
 /** The report of a session; none before the peer has told its clock. */
 export const reportOf = (session: Session): Report | undefined => {
-  const { phase, peer, known, heard, local, cut } = session
+  const { phase, peer, known, peerDigest: heard, local, cut } = session
   if (phase !== "open" || peer === undefined) return undefined
   const isAgreed =
     heard?.isSettled === true &&
@@ -19,7 +19,7 @@ export const reportOf = (session: Session): Report | undefined => {
   return {
     node: peer,
     clock: known,
-    agreed: isAgreed ? local.clock : undefined,
+    agreed: isAgreed ? local.vectorClock : undefined,
     ...(cut && { confirmed: cut.confirmed })
   }
 }
@@ -29,7 +29,7 @@ export const news = (before: Session | undefined, after: Session): Report | unde
   const isTold =
     before?.phase !== after.phase ||
     before.known !== after.known ||
-    before.heard !== after.heard ||
+    before.peerDigest !== after.peerDigest ||
     before.cut !== after.cut
   if (!isTold && before.local.version === after.local.version) return undefined
   const report = reportOf(after)

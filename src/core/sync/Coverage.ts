@@ -21,7 +21,7 @@ import { HashMap } from "effect"
 import * as Hlc from "../replica/Hlc.ts"
 import type { NodeId } from "../replica/NodeId.ts"
 import type { Told } from "../replica/Cut.ts"
-import { speaksOf, type Snapshot } from "../replica/Replica.ts"
+import { isAnnounced, type Snapshot } from "../replica/Replica.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
 import { limits } from "./Wire.ts"
 
@@ -37,13 +37,13 @@ export interface Known {
 
 /** Everything that is covered here, as far as this session knows. */
 export const all = ({ local, vouched }: Pick<Known, "local" | "vouched">): VectorClock.VectorClock =>
-  HashMap.isEmpty(vouched) ? local.clock : VectorClock.merge(local.clock, vouched)
+  HashMap.isEmpty(vouched) ? local.vectorClock : VectorClock.merge(local.vectorClock, vouched)
 
 /**
  * The part of `clock` that the peer is told: origins with rows, and those that one of the two has named in this session. A replica that
  * came in fresh is told all: it may have rejoined, and wants to know what was ever seen.
  */
-export const spoken = (
+export const announceable = (
   { local, known, announced, cut }: Known,
   clock: VectorClock.VectorClock
 ): VectorClock.VectorClock =>
@@ -51,12 +51,12 @@ export const spoken = (
     ? clock
     : HashMap.filter(
         clock,
-        (_, node) => speaksOf(local, node) || HashMap.has(known, node) || HashMap.has(announced, node)
+        (_, node) => isAnnounced(local, node) || HashMap.has(known, node) || HashMap.has(announced, node)
       )
 
 /** The clock of a greeting. No side takes one of more origins than the limit; what is left out is only sent again. */
-export const told = (session: Known): VectorClock.VectorClock =>
-  withinLimit(session.local, spoken(session, all(session)))
+export const greetingClock = (session: Known): VectorClock.VectorClock =>
+  withinLimit(session.local, announceable(session, all(session)))
 
 /** As much of a clock as a session holds: first what is said of origins with rows here. */
 export const withinLimit = (local: Snapshot, clock: VectorClock.VectorClock): VectorClock.VectorClock => {
@@ -68,7 +68,7 @@ export const withinLimit = (local: Snapshot, clock: VectorClock.VectorClock): Ve
 }
 
 /** Whether a clock says all that ours says of rows. */
-export const isWhole = ({ clock, holdings }: Snapshot, told: VectorClock.VectorClock): boolean => {
+export const isWhole = ({ vectorClock: clock, holdings }: Snapshot, told: VectorClock.VectorClock): boolean => {
   for (const node of HashMap.keys(holdings)) {
     if (Hlc.isAfter(VectorClock.get(clock, node), VectorClock.get(told, node))) return false
   }
@@ -93,7 +93,7 @@ export const vouch = <S extends Pick<Known, "local" | "vouched">>(session: S, cl
 export const remember = <S extends Known>(session: S, after: Snapshot): S => {
   const { local, known, announced } = session
   if (after.forgets === local.forgets) return session
-  const isLost = (_: Hlc.Reading, node: NodeId) =>
-    !HashMap.has(after.clock, node) && (HashMap.has(known, node) || HashMap.has(announced, node))
-  return vouch({ ...session, local: after }, HashMap.filter(local.clock, isLost))
+  const isLost = (_: Hlc.Timestamp, node: NodeId) =>
+    !HashMap.has(after.vectorClock, node) && (HashMap.has(known, node) || HashMap.has(announced, node))
+  return vouch({ ...session, local: after }, HashMap.filter(local.vectorClock, isLost))
 }

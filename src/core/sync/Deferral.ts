@@ -50,7 +50,7 @@ export const add = (deferral: Deferral, left: ReadonlyArray<TooLarge>): Deferral
 }
 
 /** Without those whose rows are taken by one of these operations. */
-export const meet = (deferral: Deferral, operations: ReadonlyArray<Operation>): Deferral => {
+export const withoutSuperseded = (deferral: Deferral, operations: ReadonlyArray<Operation>): Deferral => {
   if (deferral.rows.size === 0) return deferral
   return without(deferral, (slot, { operation }) =>
     operations.some((other) => Merge.slotOf(other) === slot && Merge.resolve(operation, other) === "applied")

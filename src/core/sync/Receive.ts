@@ -14,12 +14,12 @@ import * as Hlc from "../replica/Hlc.ts"
 import { byCodePoint, type NodeId } from "../replica/NodeId.ts"
 import type { Operation } from "../replica/Operation.ts"
 import * as Purge from "../replica/Purge.ts"
-import { type Batch, knows, originsWith, speaksOf } from "../replica/Replica.ts"
+import { type Batch, knows, originsWith, isAnnounced } from "../replica/Replica.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
 import * as Wire from "./Wire.ts"
 import * as Coverage from "./Coverage.ts"
 import * as Deferral from "./Deferral.ts"
-import { acknowledge, learn, withDeferral } from "./Send.ts"
+import { acknowledge, mergeKnown, withDeferral } from "./Send.ts"
 import {
   type Action,
   andThen,
@@ -43,10 +43,10 @@ import {
 } from "./SessionState.ts"
 
 /** Origins that are named, of those whose rows the quota keeps out. */
-const overQuotaTold = 16
+const overQuotaNamed = 16
 
 /** A wait that is longer than this is told (ms). */
-const worthAWord = 1_000
+const reportedWait = 1_000
 
 /** Takes a frame of operations, of `size` characters. Fails with its problem. */
 export const onData = (
@@ -64,11 +64,11 @@ export const onData = (
   const empties = isEmpty ? inbound.empties + 1 : 0
   if (empties > emptyFrames) return new ProtocolViolation({ detail: `${empties} empty frames in a row` })
 
-  const before = withDeferral(session, Deferral.meet(session.outbound.deferral, data.operations))
+  const before = withDeferral(session, Deferral.withoutSuperseded(session.outbound.deferral, data.operations))
   const { operations: allowed, brought, leftOut, isFull } = withinAllowance(session, data, newOrigins)
   const { operations, held } = holdBack(
     { operations: allowed, through: data.through },
-    data.fresh ? HashMap.empty() : inbound.held,
+    data.fresh ? HashMap.empty() : inbound.deferred,
     now,
     options.maxDriftMs
   )
@@ -80,7 +80,7 @@ export const onData = (
     seq: data.seq,
     more: data.more,
     fresh: data.fresh,
-    batch: { operations, through, quarantined },
+    batch: { operations, coverage: through, quarantined },
     size
   }
   const waiting = [...inbound.waiting, frame]
@@ -88,13 +88,13 @@ export const onData = (
     return new ProtocolViolation({ detail: "it sent more than the credit allows" })
   }
   const next: Session = {
-    ...learn(before, data.through, now),
+    ...mergeKnown(before, data.through, now),
     inbound: {
       ...inbound,
       seq: inbound.seq + 1,
       waiting,
       commitAt: inbound.taken > 0 ? undefined : (inbound.commitAt ?? Math.max(now, inbound.notBefore)),
-      held,
+      deferred: held,
       brought,
       leftOut,
       askAgainAt:
@@ -107,7 +107,7 @@ export const onData = (
   }
   const [after, commits] = isGathered(next, now) ? commit(next, now) : [next, []]
   const news: ReadonlyArray<Action> = [
-    ...warnings(inbound.held, held, now, options.maxDriftMs),
+    ...warnings(inbound.deferred, held, now, options.maxDriftMs),
     ...(HashSet.size(brought) > HashSet.size(inbound.brought)
       ? [{ _tag: "Brought" as const, origins: HashSet.size(brought) - HashSet.size(inbound.brought) }]
       : []),
@@ -167,7 +167,7 @@ const withinAllowance = (
 const sizeOf = (frames: ReadonlyArray<Frame>): number => frames.reduce((sum, { size }) => sum + size, 0)
 
 const throughOf = (frames: ReadonlyArray<Frame>): VectorClock.VectorClock =>
-  frames.reduce((sum, { batch }) => VectorClock.merge(sum, batch.through), VectorClock.empty)
+  frames.reduce((sum, { batch }) => VectorClock.merge(sum, batch.coverage), VectorClock.empty)
 
 /** Whether enough has come for a commit, or it was gathered for long enough. */
 const isGathered = ({ inbound: { waiting, commitAt = Infinity } }: Session, now: number): boolean =>
@@ -191,7 +191,7 @@ export const commit = (session: Session, now: number): Step => {
   const overQuota = first.fresh ? VectorClock.empty : inbound.overQuota
   const batch: Batch = {
     operations: frames.length === 1 ? first.batch.operations : frames.flatMap(({ batch }) => batch.operations),
-    through: VectorClock.before(throughOf(frames), overQuota),
+    coverage: VectorClock.before(throughOf(frames), overQuota),
     quarantined: frames.flatMap(({ batch }) => batch.quarantined),
     ...fromPeer(session)
   }
@@ -209,24 +209,25 @@ const fromPeer = ({ peer, cut, local }: Session): Pick<Batch, "from"> =>
  * Has coverage written down that counted in this session alone: rows of its origin have come since, by whatever way, and the peer
  * gives it only once.
  */
-export const settleVouched = (session: Session, now: number): Session => {
+export const commitVouched = (session: Session, now: number): Session => {
   const { inbound, local, vouched } = session
-  const isKnown = (_: Hlc.Reading, node: NodeId) => HashMap.has(local.holdings, node) && HashMap.has(local.tops, node)
+  const isKnown = (_: Hlc.Timestamp, node: NodeId) =>
+    HashMap.has(local.holdings, node) && HashMap.has(local.frontier, node)
   if (HashMap.isEmpty(vouched)) return session
   const claimable = VectorClock.before(vouched, inbound.overQuota)
-  const through = HashMap.filter(VectorClock.difference(claimable, local.clock), isKnown)
+  const through = HashMap.filter(VectorClock.difference(claimable, local.vectorClock), isKnown)
   if (HashMap.isEmpty(through) || inbound.seq === 0) return session
   const last = inbound.waiting.at(-1)
-  if (last !== undefined && VectorClock.includes(last.batch.through, through)) return session
+  if (last !== undefined && VectorClock.includes(last.batch.coverage, through)) return session
   // It joins what waits, or waits alone, as a part of the last frame.
   const frame: Frame =
     last !== undefined && inbound.taken < inbound.waiting.length
-      ? { ...last, batch: { ...last.batch, through: VectorClock.merge(last.batch.through, through) } }
+      ? { ...last, batch: { ...last.batch, coverage: VectorClock.merge(last.batch.coverage, through) } }
       : {
           seq: inbound.seq - 1,
           more: !inbound.complete,
           fresh: false,
-          batch: { operations: [], through, quarantined: [] },
+          batch: { operations: [], coverage: through, quarantined: [] },
           size: 0
         }
   const before = frame.size === 0 ? inbound.waiting : inbound.waiting.slice(0, -1)
@@ -243,8 +244,8 @@ export const onUncommitted = (session: Session, now: number): Session => {
 
 /** The warning that is due when the first operation is held back. */
 export const warnings = (
-  before: Inbound["held"],
-  held: Inbound["held"],
+  before: Inbound["deferred"],
+  held: Inbound["deferred"],
   now: number,
   limit: number
 ): ReadonlyArray<Action> => {
@@ -259,12 +260,12 @@ export const tooManyOrigins = new ProtocolViolation({ detail: `more than ${Wire.
 /** Splits a frame into operations to take now and operations to defer. */
 const holdBack = (
   { operations, through }: Pick<Wire.Data, "operations" | "through">,
-  before: Inbound["held"],
+  before: Inbound["deferred"],
   now: number,
   maxDrift: number
-): { readonly operations: ReadonlyArray<Operation>; readonly held: Inbound["held"] } => {
+): { readonly operations: ReadonlyArray<Operation>; readonly held: Inbound["deferred"] } => {
   let held = before
-  const hold = (node: NodeId, reading: Hlc.Reading) => {
+  const hold = (node: NodeId, reading: Hlc.Timestamp) => {
     if (!HashMap.has(held, node)) held = HashMap.set(held, node, { wall: reading.wall, counter: reading.counter })
   }
   const taken = operations.filter(({ hlc }) => {
@@ -291,7 +292,7 @@ export const onCommitted = (session: Session, committed: Committed, now: number)
   const isNews = HashMap.isEmpty(inbound.overQuota) && !HashMap.isEmpty(overQuota)
   const full = isNews ? quotaUsed(session, "here", overQuota) : undefined
   const name = session.peer ?? session.options.remote
-  const slowed = notBefore - now > worthAWord ? new PeerSlowed({ peer: name }) : undefined
+  const slowed = notBefore - now > reportedWait ? new PeerSlowed({ peer: name }) : undefined
   const warns = [full, slowed].flatMap((warning): ReadonlyArray<Action> =>
     warning === undefined ? [] : [{ _tag: "Warn", warning }]
   )
@@ -299,8 +300,10 @@ export const onCommitted = (session: Session, committed: Committed, now: number)
     withLocal(withoutEcho(session, committed), committed.snapshot, now),
     VectorClock.before(throughOf(inbound.waiting.slice(0, inbound.taken)), overQuota)
   )
-  const current = isSpokenAnew(session, taken) ? { ...taken, outbound: { ...taken.outbound, unclaimed: true } } : taken
-  const told = tell(
+  const current = isNewlyAnnounced(session, taken)
+    ? { ...taken, outbound: { ...taken.outbound, unclaimed: true } }
+    : taken
+  const told = announce(
     {
       ...compareDigest(current, now),
       inbound: {
@@ -333,22 +336,22 @@ export const quotaUsed = (
     : new OverQuota({
         peer: peer ?? options.remote,
         where,
-        origins: [...HashMap.keys(overQuota)].slice(0, overQuotaTold)
+        origins: [...HashMap.keys(overQuota)].slice(0, overQuotaNamed)
       })
 
 /**
  * Whether the peer brought rows of an origin that had none here, and that is covered further here than the peer was told: from now
  * on that is told, and nothing else would be sent that says so.
  */
-const isSpokenAnew = ({ inbound, local: before }: Session, { local, known }: Session): boolean =>
+const isNewlyAnnounced = ({ inbound, local: before }: Session, { local, known }: Session): boolean =>
   inbound.waiting
     .slice(0, inbound.taken)
     .some(({ batch }) =>
       batch.operations.some(
         ({ hlc: { node } }) =>
-          !speaksOf(before, node) &&
-          speaksOf(local, node) &&
-          Hlc.isAfter(VectorClock.get(local.clock, node), VectorClock.get(known, node))
+          !isAnnounced(before, node) &&
+          isAnnounced(local, node) &&
+          Hlc.isAfter(VectorClock.get(local.vectorClock, node), VectorClock.get(known, node))
       )
     )
 
@@ -359,17 +362,17 @@ const isSpokenAnew = ({ inbound, local: before }: Session, { local, known }: Ses
 const withoutEcho = (session: Session, { snapshot: { version }, hasChanged }: Committed): Session => {
   const { outbound, local } = session
   const isNext = hasChanged && version === local.version + 1
-  return outbound.reading === undefined && outbound.seen === local.version && isNext
+  return outbound.inFlight === undefined && outbound.seen === local.version && isNext
     ? { ...session, outbound: { ...outbound, seen: version } }
     : session
 }
 
 /** Tells the peer how far we are: in answer to its frame `seq`, or of our own accord. */
-export const tell = (session: Session, seq: Option.Option<number>): Step => {
+export const announce = (session: Session, seq: Option.Option<number>): Step => {
   const { local, announced, inbound, cutTold } = session
   // The rest follows in the next frame.
   const [clock = VectorClock.empty, ...more] = Wire.partsOf(
-    Coverage.spoken(session, VectorClock.difference(Coverage.all(session), announced)),
+    Coverage.announceable(session, VectorClock.difference(Coverage.all(session), announced)),
     session.takes.frame - 2 * envelopeBytes
   )
   // A digest is the digest of a clock: it goes with the last part of it.
@@ -379,21 +382,21 @@ export const tell = (session: Session, seq: Option.Option<number>): Step => {
     ...session,
     announced: VectorClock.merge(announced, clock),
     isDigestDue: more.length > 0 && session.isDigestDue,
-    digestTold: more.length > 0 ? undefined : Digest.toText(local.digest),
-    isUnderWayTold: underWay,
+    announcedDigest: more.length > 0 ? undefined : Digest.toText(local.digest),
+    isUnderWayAnnounced: underWay,
     cutTold: local.cut,
-    inbound: { ...inbound, tellAt: more.length > 0 ? session.heardAt : undefined }
+    inbound: { ...inbound, announceAt: more.length > 0 ? session.aliveAt : undefined }
   }
   if (Option.isNone(seq) && HashMap.isEmpty(clock) && !session.isDigestDue)
-    return [{ ...told, digestTold: session.digestTold }, []]
-  const overQuota = HashMap.fromIterable([...HashMap.entries(inbound.overQuota)].slice(0, overQuotaTold))
+    return [{ ...told, announcedDigest: session.announcedDigest }, []]
+  const overQuota = HashMap.fromIterable([...HashMap.entries(inbound.overQuota)].slice(0, overQuotaNamed))
   const purged = purgedHere(session)
   const text = Wire.encode({
     type: "sync_ack",
     seq,
     clock,
     ...digests,
-    held: inbound.held,
+    held: inbound.deferred,
     underWay,
     overQuota,
     purged,
@@ -417,11 +420,11 @@ export const onAck = (session: Session, ack: Wire.Ack, now: number): Session | P
     }
   }
   const told = Option.match(ack.seq, { onNone: () => heard, onSome: (seq) => acknowledge(heard, seq) })
-  return hear(learn(told, ack.clock, now), ack, now)
+  return onDigest(mergeKnown(told, ack.clock, now), ack, now)
 }
 
 /** The peer told its digest. */
-export const hear = (
+export const onDigest = (
   session: Session,
   {
     digest,
@@ -443,7 +446,7 @@ export const hear = (
       isUnderWay: underWay
     })
   )
-  return compareDigest({ ...session, heard: Option.getOrUndefined(heard) }, now)
+  return compareDigest({ ...session, peerDigest: Option.getOrUndefined(heard) }, now)
 }
 
 /**
@@ -455,7 +458,7 @@ export const hear = (
  * same when neither side has changed for a while: without an alarm, and less and less often.
  */
 export const compareDigest = (session: Session, now: number): Session => {
-  const { heard, local } = session
+  const { peerDigest: heard, local } = session
   if (heard === undefined) return session.suspicion === undefined ? session : { ...session, suspicion: undefined }
   // Where one of the two has collected tombstones, the other one may still hold them.
   const isLiveDue = isLive(session)
@@ -466,7 +469,7 @@ export const compareDigest = (session: Session, now: number): Session => {
   // Purged rows on either side explain a difference. The peer gets a report of our purges.
   const isPurgedHere = purgedHere(session) > 0
   if (ours === theirs || heard.purged > 0 || isPurgedHere) {
-    const told = isPurgedHere && !session.isUnderWayTold ? withDigestDue(session, now) : session
+    const told = isPurgedHere && !session.isUnderWayAnnounced ? withDigestDue(session, now) : session
     const repair = ours === theirs && told.repair.checks > 0 ? { ...told.repair, checks: 0 } : told.repair
     return withDiverged({ ...told, repair, suspicion: undefined }, false, now)
   }
@@ -495,13 +498,13 @@ const suspect = (session: Session, ours: string, theirs: string, isExplained: bo
   return {
     ...session,
     suspicion: { ...isSame, at: Infinity },
-    repair: isOurs ? { ...repair, isWanted: true, checks: repair.checks + 1 } : repair
+    repair: isOurs ? { ...repair, isRequested: true, checks: repair.checks + 1 } : repair
   }
 }
 
 /** How many rows the peer holds that were purged here, where these are the whole difference between the two. */
 export const purgedHere = (session: Session): number => {
-  const { heard, local } = session
+  const { peerDigest: heard, local } = session
   if (heard === undefined || HashMap.isEmpty(local.purges) || !Coverage.isSame(session, heard.clock)) return 0
   if (heard.digest === Digest.toText(local.digest)) return 0
   return Purge.explains(local.purges, local.digest, heard.digest) ?? 0
@@ -513,8 +516,8 @@ const isMissing = (session: Session): boolean => isLeftOut(session) || purgedHer
 const isLeftOut = ({ inbound, outbound, local }: Session): boolean =>
   local.isCollecting === true ||
   inbound.stale ||
-  HashMap.size(inbound.held) + HashSet.size(inbound.leftOut) + HashMap.size(inbound.overQuota) > 0 ||
-  Deferral.countOf(outbound.deferral) + (inbound.deferred?.count ?? 0) > 0
+  HashMap.size(inbound.deferred) + HashSet.size(inbound.leftOut) + HashMap.size(inbound.overQuota) > 0 ||
+  Deferral.countOf(outbound.deferral) + (inbound.leftOutByPeer?.count ?? 0) > 0
 
 /** Whether rows are known of that one of the two does not have, or not yet. */
 const isUnderWay = (session: Session): boolean => {
@@ -525,27 +528,27 @@ const isUnderWay = (session: Session): boolean => {
 
 /** A peer that was told that rows are under way hears when they are not any more. */
 export const noteArrival = (session: Session, now: number): Session =>
-  !session.isUnderWayTold || session.phase !== "open" || isUnderWay(session)
+  !session.isUnderWayAnnounced || session.phase !== "open" || isUnderWay(session)
     ? session
-    : { ...withDigestDue(session, now), isUnderWayTold: false }
+    : { ...withDigestDue(session, now), isUnderWayAnnounced: false }
 
 /** The peer is to hear our digest, together with what else has to be told within a moment. */
 const withDigestDue = (session: Session, now: number): Session => ({
   ...session,
   isDigestDue: true,
-  inbound: { ...session.inbound, tellAt: session.inbound.tellAt ?? now + times.tell }
+  inbound: { ...session.inbound, announceAt: session.inbound.announceAt ?? now + times.announce }
 })
 
 const withDiverged = (session: Session, diverged: boolean, now: number): Session => {
   const { repair } = session
   // A peer that was told of the difference before it got more coverage has to see it anew.
-  const isSeen = !diverged || session.digestTold === Digest.toText(session.local.digest)
+  const isSeen = !diverged || session.announcedDigest === Digest.toText(session.local.digest)
   if (diverged === session.diverged && isSeen) return session
   return {
     // The peer sees it too when it hears our digest.
     ...withDigestDue(session, now),
     diverged,
-    repair: diverged ? repair : { ...repair, attempts: 0, isWanted: false }
+    repair: diverged ? repair : { ...repair, attempts: 0, isRequested: false }
   }
 }
 
@@ -554,7 +557,7 @@ export const releaseAt = ({ inbound, options }: Session): number => {
   if (inbound.stale) return Infinity
   let at = inbound.roomAt
   if (HashSet.size(inbound.leftOut) > 0) at = Math.min(at, inbound.askAgainAt)
-  for (const reading of HashMap.values(inbound.held)) at = Math.min(at, reading.wall - options.maxDriftMs)
+  for (const reading of HashMap.values(inbound.deferred)) at = Math.min(at, reading.wall - options.maxDriftMs)
   return at
 }
 

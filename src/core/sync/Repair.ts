@@ -41,8 +41,8 @@ const bounds = {
 /** When the repair wants a `Tick` (ms). */
 export const dueAt = (session: Session): number => {
   const { phase, repair, outbound } = session
-  if (phase !== "open" || !repair.isSpoken || repair.reading !== undefined) return Infinity
-  if (repair.tasks.length + repair.told.length > 0) return repair.due
+  if (phase !== "open" || !repair.isSupported || repair.inFlight !== undefined) return Infinity
+  if (repair.tasks.length + repair.announced.length > 0) return repair.due
   if (repair.settling.length > 0) return hasCredit(session) && !outbound.fresh ? repair.due : Infinity
   return beginAt(session)
 }
@@ -52,8 +52,8 @@ const beginAt = (session: Session): number => {
   const { repair, peer, options, outbound, inbound, diverged } = session
   if (peer === undefined || !HashMap.isEmpty(outbound.dirty)) return Infinity
   if (outbound.unacked.length + inbound.waiting.length > 0) return Infinity
-  if (repair.isWanted) return (repair.beganAt ?? -Infinity) + times.repairAgain
-  if (!isLevel(session)) return Infinity
+  if (repair.isRequested) return (repair.beganAt ?? -Infinity) + times.repairAgain
+  if (!isInSync(session)) return Infinity
   if (!diverged || byCodePoint(options.self, peer) > 0 || repair.attempts >= bounds.attempts) return Infinity
   return repair.attempts === 0
     ? (repair.beganAt ?? -Infinity) + times.repairAgain
@@ -61,7 +61,7 @@ const beginAt = (session: Session): number => {
 }
 
 /** Whether both sides claim the same, as far as is known. */
-export const isLevel = (session: Session): boolean =>
+export const isInSync = (session: Session): boolean =>
   HashMap.isEmpty(session.outbound.dirty) && Coverage.isSame(session, session.known)
 
 /** Does the next thing, when it is time. */
@@ -72,12 +72,12 @@ export const work = (session: Session, now: number): Step => {
   if (task !== undefined) {
     return read(session, { after: repair.at ?? task.range.after, until: task.range.until }, false)
   }
-  if (repair.told.length > 0) return tell(session)
+  if (repair.announced.length > 0) return announce(session)
   const [range] = repair.settling
   if (range !== undefined) return read(session, range, true)
   const begun: Repair = {
     ...repair,
-    isWanted: false,
+    isRequested: false,
     attempts: repair.attempts + 1,
     beganAt: now,
     activeAt: now,
@@ -92,7 +92,7 @@ export const work = (session: Session, now: number): Step => {
 
 const read = (session: Session, range: Ranges.Range, isSettling: boolean): Step => {
   const request: Ranges.RangeRequest = { ...range, maxBytes: bounds.bytes, maxOperations: bounds.rows }
-  return [{ ...session, repair: { ...session.repair, reading: { request, isSettling } } }, [{ _tag: "Scan", request }]]
+  return [{ ...session, repair: { ...session.repair, inFlight: { request, isSettling } } }, [{ _tag: "Scan", request }]]
 }
 
 /** The peer sent summaries of its ranges. */
@@ -101,7 +101,7 @@ export const onRanges = (session: Session, { round, ranges, isLive = false }: Wi
   const isFirst = round === 0
   const isTooSoon = isFirst && now < (repair.askedAt ?? -Infinity) + times.repairAgain
   const frames = isFirst ? 1 : repair.frames + 1
-  if (!repair.isSpoken || isTooSoon || round > bounds.rounds || frames > bounds.frames) return session
+  if (!repair.isSupported || isTooSoon || round > bounds.rounds || frames > bounds.frames) return session
   const tasks = ranges
     .filter(({ settle }) => !settle)
     .map((range) => ({ range: rangeOf(range), theirs: range, isLive }))
@@ -129,12 +129,12 @@ export const onScanned = (
   page: Option.Option<Ranges.RangePage>,
   now: number
 ): Step => {
-  const { reading } = session.repair
+  const { inFlight: reading } = session.repair
   if (session.phase !== "open" || reading?.request !== request) return [session, []]
-  const repair: Repair = { ...session.repair, reading: undefined, due: now + times.slice, activeAt: now }
+  const repair: Repair = { ...session.repair, inFlight: undefined, due: now + times.slice, activeAt: now }
   if (Option.isNone(page)) {
     return [
-      { ...session, repair: { ...repair, tasks: [], split: undefined, at: undefined, told: [], settling: [] } },
+      { ...session, repair: { ...repair, tasks: [], split: undefined, at: undefined, announced: [], settling: [] } },
       []
     ]
   }
@@ -155,24 +155,24 @@ const compare = (repair: Repair, { operations, exhausted }: Ranges.RangePage): R
   const verdict: Ranges.Verdict =
     task.theirs === undefined ? { _tag: "Tell", parts: Ranges.partsOf(split) } : Ranges.compare(task.theirs, split)
   if (verdict._tag === "Equal") return done
-  if (verdict._tag === "Tell" && repair.told.length + verdict.parts.length <= bounds.ranges) {
-    return { ...done, told: [...repair.told, ...verdict.parts.map((part) => ({ ...part, settle: false }))] }
+  if (verdict._tag === "Tell" && repair.announced.length + verdict.parts.length <= bounds.ranges) {
+    return { ...done, announced: [...repair.announced, ...verdict.parts.map((part) => ({ ...part, settle: false }))] }
   }
   return {
     ...done,
-    told: [...repair.told, { ...task.range, ...Ranges.summaryOf(split), settle: true }],
+    announced: [...repair.announced, { ...task.range, ...Ranges.summaryOf(split), settle: true }],
     settling: [...repair.settling, task.range].slice(0, bounds.ranges)
   }
 }
 
 /** Tells what there is to tell, in as many frames as it takes; the parts of one split, with which a dialogue begins, in one. */
-const tell = (session: Session): Step => {
+const announce = (session: Session): Step => {
   const { repair } = session
   const round = repair.round + 1
   const frames: Array<Array<string>> = []
   let frame: Array<string> = []
   let bytes = 0
-  for (const text of repair.told.map(Wire.rangeToWire)) {
+  for (const text of repair.announced.map(Wire.rangeToWire)) {
     const isFull = bytes + text.length > frameBytes(session) - envelopeBytes && frame.length >= Ranges.fanOut
     if (isFull || frames.length === 0) {
       frames.push((frame = []))
@@ -182,7 +182,7 @@ const tell = (session: Session): Step => {
     bytes += text.length + 1
   }
   return [
-    { ...session, repair: { ...repair, round, told: [] } },
+    { ...session, repair: { ...repair, round, announced: [] } },
     frames.map((ranges): Action => ({
       _tag: "Send",
       text: Wire.encodeRanges(round, ranges, repair.isTelling),

@@ -16,7 +16,7 @@
 import { HashMap, Option } from "effect"
 import * as Cut from "../replica/Cut.ts"
 import * as Hlc from "../replica/Hlc.ts"
-import { isTombstone, type Wins } from "../replica/Merge.ts"
+import { isTombstone, type Supersessions } from "../replica/Merge.ts"
 import type { NodeId } from "../replica/NodeId.ts"
 import type { Operation } from "../replica/Operation.ts"
 import {
@@ -26,7 +26,7 @@ import {
   type Holdings,
   isSameHolding,
   type Snapshot,
-  type Touched
+  type ChangedOrigins
 } from "../replica/Replica.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
 import * as Wire from "./Wire.ts"
@@ -56,7 +56,7 @@ export const restart = (session: Session, now: number): Session => ({
     offered: VectorClock.empty,
     fresh: true,
     complete: false,
-    reading: undefined
+    inFlight: undefined
   }
 })
 
@@ -64,7 +64,7 @@ export const restart = (session: Session, now: number): Session => ({
  * The peer has what we told to have. There is nothing more to be said, unless we hold something beyond that: then the peer, which
  * has heard no digest that belongs to the clock, waits for our first frame.
  */
-export const level = (session: Session, now: number): Session => {
+export const inSync = (session: Session, now: number): Session => {
   const restarted = restart(session, now)
   const isAll = Coverage.isWhole(session.local, session.announced) && isSettled(session.local)
   return isAll && HashMap.isEmpty(restarted.outbound.dirty)
@@ -81,12 +81,12 @@ const allDirty = (
   now: number
 ): Pick<Outbound, "dirty" | "seen" | "deferral"> => ({
   dirty: HashMap.map(
-    HashMap.filter(VectorClock.difference(local.tops, known), isLacking(local, uncovered)),
+    HashMap.filter(VectorClock.difference(local.frontier, known), isLacking(local, uncovered)),
     (_, node) => ({
       from: VectorClock.get(known, node),
       due: now,
       latest: now,
-      beatsOwn: true
+      supersedesOwn: true
     })
   ),
   seen: local.version,
@@ -96,15 +96,15 @@ const allDirty = (
 
 const isLacking =
   ({ holdings }: Snapshot, theirs: Holdings) =>
-  (_: Hlc.Reading, node: NodeId): boolean =>
+  (_: Hlc.Timestamp, node: NodeId): boolean =>
     HashMap.has(holdings, node) &&
     (!HashMap.has(theirs, node) || !isSameHolding(holdingOf(theirs, node), holdingOf(holdings, node)))
 
 /** Reads on, when there is something to do and credit to do it. */
 export const pump = (session: Session, now: number): Step => {
   const { outbound, local } = session
-  if (session.phase !== "open" || outbound.reading !== undefined || !hasCredit(session)) return [session, []]
-  const from: Array<readonly [NodeId, Hlc.Reading]> = []
+  if (session.phase !== "open" || outbound.inFlight !== undefined || !hasCredit(session)) return [session, []]
+  const from: Array<readonly [NodeId, Hlc.Timestamp]> = []
   for (const [node, dirty] of HashMap.entries(outbound.dirty)) {
     if (dueOf(outbound, dirty) <= now && from.length < originsPerRead) from.push([node, dirty.from])
   }
@@ -116,7 +116,7 @@ export const pump = (session: Session, now: number): Step => {
     maxBytes: frameBytes(session),
     maxOperations: Wire.limits.operationsPerFrame
   }
-  return [{ ...session, outbound: { ...outbound, reading: request } }, [{ _tag: "Read", request }]]
+  return [{ ...session, outbound: { ...outbound, inFlight: request } }, [{ _tag: "Read", request }]]
 }
 
 /** Whether a frame without operations is owed: the first one, and one that ends an open round. */
@@ -129,10 +129,10 @@ const isClaimFree = ({ outbound }: Session): boolean => HashMap.isEmpty(outbound
 /** Sends the operations of a read, and goes on. */
 export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, now: number): Step => {
   // The pump was restarted meanwhile: earlier reads are of no use any more.
-  if (session.phase !== "open" || request !== session.outbound.reading) return [session, []]
+  if (session.phase !== "open" || request !== session.outbound.inFlight) return [session, []]
   const current = withLocal(session, delta.snapshot, now)
-  if (Option.isNone(delta.touched)) {
-    return pump({ ...current, outbound: { ...current.outbound, ...allDirty(current, now), reading: undefined } }, now)
+  if (Option.isNone(delta.changedOrigins)) {
+    return pump({ ...current, outbound: { ...current.outbound, ...allDirty(current, now), inFlight: undefined } }, now)
   }
   // Leave room for the envelope, which holds the claims.
   const unsent = delta.operations.filter(
@@ -141,9 +141,9 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
   const room = frameBytes(session) - envelopeBytes
   const { changes, bytes, taken, tooLarge } = Wire.fill(unsent, room, session.takes.operation)
   const [last, cut] = [unsent[taken - 1], unsent[taken]]
-  const dirty = addTouched(
+  const dirty = addChanged(
     moveCursors(session.outbound.dirty, request, delta, last?.hlc, cut?.hlc),
-    delta.touched.value,
+    delta.changedOrigins.value,
     request,
     current,
     now
@@ -153,8 +153,8 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
     ...session.outbound,
     dirty,
     seen: current.local.version,
-    reading: undefined,
-    deferral: Deferral.add(Deferral.meet(session.outbound.deferral, unsent), tooLarge)
+    inFlight: undefined,
+    deferral: Deferral.add(Deferral.withoutSuperseded(session.outbound.deferral, unsent), tooLarge)
   }
   // The rest of the coverage follows in the next frame.
   const [through = VectorClock.empty, ...left] = Wire.partsOf(
@@ -163,13 +163,13 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
   )
   const outbound: Outbound = { ...found, unclaimed: !complete || left.length > 0 }
   const isNews = changes.length > 0 || !HashMap.isEmpty(through) || (complete && isClaimDue({ ...current, outbound }))
-  if (!isNews) return andThen(tellDeferral({ ...current, outbound }), (next) => pump(next, now))
+  if (!isNews) return andThen(announceDeferral({ ...current, outbound }), (next) => pump(next, now))
 
   const text = Wire.encodeData({ seq: outbound.seq, more: !complete, fresh: outbound.fresh, through }, changes)
   const sent: Session = {
     ...current,
     announced: VectorClock.merge(current.announced, through),
-    digestTold: HashMap.isEmpty(through) ? current.digestTold : undefined,
+    announcedDigest: HashMap.isEmpty(through) ? current.announcedDigest : undefined,
     outbound: {
       ...counted(outbound, bytes, changes.length),
       fresh: false,
@@ -179,7 +179,7 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
   }
   const send: Action = { _tag: "Send", text, operations: changes.length }
   const told = tellCut(sent)
-  return andThen(andThen([told[0], [...told[1], send]], tellDeferral), (next) => pump(next, now))
+  return andThen(andThen([told[0], [...told[1], send]], announceDeferral), (next) => pump(next, now))
 }
 
 /**
@@ -198,7 +198,7 @@ const tellCut = (session: Session): Step => {
     // A digest belongs to a clock, and that comes after the rows.
     digest: Option.none(),
     rows: Option.none(),
-    held: session.inbound.held,
+    held: session.inbound.deferred,
     underWay: true,
     cut: Cut.toldOf(local.cut)
   })
@@ -206,11 +206,11 @@ const tellCut = (session: Session): Step => {
 }
 
 /** Once a round is complete: reports the rows that were left out, to the peer and to the operator of this node. */
-const tellDeferral = (session: Session): Step => {
+const announceDeferral = (session: Session): Step => {
   const { outbound, peer, options } = session
-  if (outbound.deferral === outbound.deferralTold || !HashMap.isEmpty(outbound.dirty)) return [session, []]
-  const told: Session = { ...session, outbound: { ...outbound, deferralTold: outbound.deferral } }
-  if (Deferral.countOf(outbound.deferral) + Deferral.countOf(outbound.deferralTold) === 0) return [told, []]
+  if (outbound.deferral === outbound.announcedDeferral || !HashMap.isEmpty(outbound.dirty)) return [session, []]
+  const told: Session = { ...session, outbound: { ...outbound, announcedDeferral: outbound.deferral } }
+  if (Deferral.countOf(outbound.deferral) + Deferral.countOf(outbound.announcedDeferral) === 0) return [told, []]
   const message = Deferral.toWire(outbound.deferral)
   const warning = Deferral.named(peer ?? options.remote, "there", message)
   return [
@@ -238,10 +238,10 @@ const claims = (session: Session): VectorClock.VectorClock => {
   } = session
   const clock = Deferral.claimable(deferral, Coverage.all(session))
   if (HashMap.isEmpty(dirty))
-    return Coverage.spoken(session, VectorClock.difference(VectorClock.difference(clock, offered), known))
+    return Coverage.announceable(session, VectorClock.difference(VectorClock.difference(clock, offered), known))
   const own = VectorClock.get(clock, self)
   return HashMap.has(dirty, self) ||
-    HashMap.some(dirty, ({ beatsOwn }) => beatsOwn) ||
+    HashMap.some(dirty, ({ supersedesOwn }) => supersedesOwn) ||
     VectorClock.covers(offered, { ...own, node: self }) ||
     VectorClock.covers(known, { ...own, node: self })
     ? VectorClock.empty
@@ -256,7 +256,7 @@ const moveCursors = (
   sent: Hlc.Hlc | undefined,
   cut: Hlc.Hlc | undefined
 ): Outbound["dirty"] => {
-  const last = new Map<NodeId, Hlc.Reading>()
+  const last = new Map<NodeId, Hlc.Timestamp>()
   for (const { hlc } of delta.operations) last.set(hlc.node, hlc)
   let isCut = false
   return HashMap.mutate(before, (dirty) => {
@@ -279,16 +279,16 @@ const moveCursors = (
  * The dirty origins after what was written meanwhile. The read has seen all of these writes, and has taken those that lie
  * beyond the cursors it was given.
  */
-const addTouched = (
+const addChanged = (
   before: Outbound["dirty"],
-  { ranges, wins }: Touched,
+  { ranges, supersessions }: ChangedOrigins,
   request: DeltaRequest,
   { known, options: { self }, outbound }: Session,
   now: number
 ): Outbound["dirty"] => {
-  if (ranges.size === 0 && wins.size === 0) return before
+  if (ranges.size === 0 && supersessions.size === 0) return before
   const read = new Map(request.from)
-  const winners = beaters(self, wins, outbound.dirty)
+  const winners = superseders(self, supersessions, outbound.dirty)
   return HashMap.mutate(before, (dirty) => {
     for (const [node, { least, greatest }] of ranges) {
       const cursor = read.get(node)
@@ -297,7 +297,12 @@ const addTouched = (
       if (!Hlc.isAfter(greatest, has)) continue
       const from = Hlc.latest(has, Hlc.predecessor(least))
       const { due, latest } = node === self ? { due: now, latest: now } : relayAt(now)
-      const origin = Option.getOrElse(HashMap.get(dirty, node), (): Dirty => ({ from, due, latest, beatsOwn: false }))
+      const origin = Option.getOrElse(HashMap.get(dirty, node), (): Dirty => ({
+        from,
+        due,
+        latest,
+        supersedesOwn: false
+      }))
       HashMap.set(dirty, node, {
         ...origin,
         from: Hlc.isAfter(origin.from, from) ? from : origin.from,
@@ -307,19 +312,19 @@ const addTouched = (
     }
     for (const node of winners) {
       const origin = Option.getOrUndefined(HashMap.get(dirty, node))
-      if (origin !== undefined) HashMap.set(dirty, node, { ...origin, beatsOwn: true })
+      if (origin !== undefined) HashMap.set(dirty, node, { ...origin, supersedesOwn: true })
     }
   })
 }
 
 /** The origins whose operations won over one of `self`, at first hand or through others that they won over. */
-const beaters = (self: NodeId, wins: Wins, dirty: Outbound["dirty"]): ReadonlySet<NodeId> => {
+const superseders = (self: NodeId, supersessions: Supersessions, dirty: Outbound["dirty"]): ReadonlySet<NodeId> => {
   const found = new Set<NodeId>()
-  const isBeater = (node: NodeId): boolean =>
-    node === self || found.has(node) || Option.exists(HashMap.get(dirty, node), ({ beatsOwn }) => beatsOwn)
+  const isSuperseder = (node: NodeId): boolean =>
+    node === self || found.has(node) || Option.exists(HashMap.get(dirty, node), ({ supersedesOwn }) => supersedesOwn)
   for (let before = -1; before < found.size;) {
     before = found.size
-    for (const [winner, losers] of wins) if ([...losers].some(isBeater)) found.add(winner)
+    for (const [winner, losers] of supersessions) if ([...losers].some(isSuperseder)) found.add(winner)
   }
   return found
 }
@@ -328,7 +333,7 @@ const beaters = (self: NodeId, wins: Wins, dirty: Outbound["dirty"]): ReadonlySe
  * The peer acknowledged what it has: that need not be sent. While it goes on to get the operations of a third party from
  * another node, what it still lacks of them waits again.
  */
-export const learn = (session: Session, told: VectorClock.VectorClock, now: number): Session => {
+export const mergeKnown = (session: Session, told: VectorClock.VectorClock, now: number): Session => {
   const { outbound, local, options } = session
   const clock = withinOrigins(session, told)
   const known = VectorClock.merge(session.known, clock)
@@ -339,7 +344,7 @@ export const learn = (session: Session, told: VectorClock.VectorClock, now: numb
           const origin = Option.getOrUndefined(HashMap.get(origins, node))
           if (origin === undefined) continue
           const has = VectorClock.get(known, node)
-          if (!Hlc.isAfter(VectorClock.get(local.tops, node), has)) HashMap.remove(origins, node)
+          if (!Hlc.isAfter(VectorClock.get(local.frontier, node), has)) HashMap.remove(origins, node)
           else if (Hlc.isAfter(has, origin.from)) {
             HashMap.set(origins, node, { ...origin, from: has, ...(node === options.self ? {} : relayAt(now)) })
           }
@@ -358,7 +363,7 @@ export const withDeferral = (session: Session, deferral: Deferral.Deferral): Ses
 const withinOrigins = ({ known, local }: Session, clock: VectorClock.VectorClock): VectorClock.VectorClock =>
   HashMap.size(known) + HashMap.size(clock) <= Wire.limits.origins
     ? clock
-    : HashMap.filter(clock, (_, node) => HashMap.has(known, node) || HashMap.has(local.tops, node))
+    : HashMap.filter(clock, (_, node) => HashMap.has(known, node) || HashMap.has(local.frontier, node))
 
 /** The peer has committed our frames up to `seq`. */
 export const acknowledge = (session: Session, seq: number): Session => {
@@ -393,7 +398,7 @@ const dueOf = ({ unacked }: Outbound, { due, latest }: Dirty): number =>
 export const dueAt = (session: Session): number => {
   const { outbound, phase } = session
   let at = Infinity
-  if (phase !== "open" || outbound.reading !== undefined || !hasCredit(session)) return at
+  if (phase !== "open" || outbound.inFlight !== undefined || !hasCredit(session)) return at
   for (const dirty of HashMap.values(outbound.dirty)) at = Math.min(at, dueOf(outbound, dirty))
   return at
 }

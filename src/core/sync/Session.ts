@@ -57,7 +57,7 @@ export { initial, type Action, type Event, type Options, type Session, type Step
 
 /** The first step of a connection: the dialler speaks first. */
 export const open = (session: Session): Step =>
-  session.options.role === "dialler" ? [session, hello(session, "sync_request", session.openedAt)] : [session, []]
+  session.options.role === "dialler" ? [session, hello(session, "sync_request", session.startedAt)] : [session, []]
 
 /** What happens next. */
 export const step = (session: Session, event: Event): Step => {
@@ -87,10 +87,10 @@ const react = (session: Session, event: Event): Step => {
     case "Received":
       return withinOrigins(
         session,
-        onFrame({ ...session, heardAt: event.now }, event.text, event.now, event.newOrigins)
+        onFrame({ ...session, aliveAt: event.now }, event.text, event.now, event.newOrigins)
       )
     case "Alive":
-      return [event.isAnswer ? answered({ ...session, heardAt: event.now }) : { ...session, heardAt: event.now }, []]
+      return [event.isAnswer ? answered({ ...session, aliveAt: event.now }) : { ...session, aliveAt: event.now }, []]
     case "Limited":
       return session.phase === "opening"
         ? fail(session, "rate_limited", new RateLimited({ retryAfterSeconds: Math.ceil(event.wait / 1000) }))
@@ -99,7 +99,7 @@ const react = (session: Session, event: Event): Step => {
       return Send.onDelta(session, event.request, event.delta, event.now)
     case "Committed":
       return andThen(Receive.onCommitted(session, event, event.now), (next) =>
-        Send.pump(Receive.settleVouched(next, event.now), event.now)
+        Send.pump(Receive.commitVouched(next, event.now), event.now)
       )
     case "Uncommitted":
       return [Receive.onUncommitted(session, event.now), []]
@@ -107,7 +107,7 @@ const react = (session: Session, event: Event): Step => {
       return event.snapshot.version <= session.local.version
         ? [session, []]
         : Send.pump(
-            Receive.settleVouched(
+            Receive.commitVouched(
               Receive.compareDigest(withLocal(session, event.snapshot, event.now), event.now),
               event.now
             ),
@@ -116,7 +116,7 @@ const react = (session: Session, event: Event): Step => {
     case "Scanned":
       return Repair.onScanned(session, event.request, event.page, event.now)
     case "Compare":
-      return [{ ...session, repair: { ...session.repair, isWanted: true } }, []]
+      return [{ ...session, repair: { ...session.repair, isRequested: true } }, []]
     case "Tick":
       return onTick(session, event.now)
     case "Refuse":
@@ -133,12 +133,12 @@ export const deadline = (session: Session): number => {
       return Infinity
     case "opening":
     case "greeting":
-      return session.openedAt + times.handshake
+      return session.startedAt + times.handshake
     case "open":
       return Math.min(
         pingAt(session),
-        session.heardAt + times.timeout,
-        session.inbound.tellAt ?? Infinity,
+        session.aliveAt + times.timeout,
+        session.inbound.announceAt ?? Infinity,
         session.inbound.commitAt ?? Infinity,
         session.suspicion?.at ?? Infinity,
         Send.dueAt(session),
@@ -161,19 +161,19 @@ const answered = (session: Session): Session =>
 
 const onTick = (session: Session, now: number): Step => {
   if (session.phase !== "open") {
-    return now < session.openedAt + times.handshake
+    return now < session.startedAt + times.handshake
       ? [session, []]
       : fail(session, "timeout", new PeerTimeout({ waitedFor: "handshake", seconds: times.handshake / 1000 }))
   }
-  if (now >= session.heardAt + times.timeout) {
+  if (now >= session.aliveAt + times.timeout) {
     return fail(session, "timeout", new PeerTimeout({ waitedFor: "message", seconds: times.timeout / 1000 }))
   }
   const pinged: Step = now >= pingAt(session) ? ping(session, now) : [session, []]
   const committed = andThen(pinged, (next) => Receive.commit(Receive.compareDigest(next, now), now))
-  const told = andThen(committed, (next) =>
-    now >= (next.inbound.tellAt ?? Infinity) ? Receive.tell(next, Option.none()) : [next, []]
+  const onAnnounced = andThen(committed, (next) =>
+    now >= (next.inbound.announceAt ?? Infinity) ? Receive.announce(next, Option.none()) : [next, []]
   )
-  const released = andThen(told, (next) =>
+  const released = andThen(onAnnounced, (next) =>
     now >= Receive.releaseAt(next) ? Receive.release(next, hello(next, "sync_request", now)) : [next, []]
   )
   return andThen(
@@ -199,7 +199,7 @@ const onFrame = (session: Session, text: string, now: number, newOrigins = Infin
 
 /** Each message is limited in the origins that it names; what many of them have named together is limited here. */
 const withinOrigins = (before: Session, taken: Step): Step => {
-  return HashMap.size(taken[0].inbound.held) <= Wire.limits.origins
+  return HashMap.size(taken[0].inbound.deferred) <= Wire.limits.origins
     ? taken
     : fail(before, "protocol", Receive.tooManyOrigins)
 }
@@ -307,7 +307,7 @@ const onClock = (session: Session, message: Wire.Hello, now: number): Step => {
   if (clock === undefined) return clockHash === undefined ? withoutClock(session) : onHash(session, message, now)
   const begun = Coverage.withinLimit(session.local, VectorClock.merge(session.begun, clock))
   if (message.more === true) return [{ ...session, begun }, []]
-  const heard = greeted({ ...session, begun: VectorClock.empty }, message, begun, now)
+  const heard = onClockKnown({ ...session, begun: VectorClock.empty }, message, begun, now)
   // The dialler has told its clock when it saw that the hashes differ. Now it is the server's turn.
   const isAnswerDue =
     session.phase === "greeting" && session.options.revision === 2 && session.options.role === "server"
@@ -329,7 +329,7 @@ const onHash = (session: Session, message: Wire.Hello, now: number): Step => {
   }
   // A digest belongs to a clock, and that is still to come when it is another one than ours.
   const known = isSame ? announced : VectorClock.empty
-  const heard = greeted(
+  const heard = onClockKnown(
     session,
     isSame ? message : { ...message, digest: Option.none(), rows: Option.none() },
     known,
@@ -337,22 +337,22 @@ const onHash = (session: Session, message: Wire.Hello, now: number): Step => {
   )
   if (!isSame) return [heard, hello(heard, "sync_request", now)]
   const answer = options.role === "dialler" ? hello(heard, "sync_request", now, message.clockHash) : []
-  const level = Send.level({ ...heard, phase: "open" }, now)
+  const level = Send.inSync({ ...heard, phase: "open" }, now)
   const isAll = Option.isSome(message.digest)
   const inbound = isAll ? { ...level.inbound, complete: true, lastSyncAt: now } : level.inbound
   return andThen([{ ...level, inbound }, answer], (next) => Send.pump(next, now))
 }
 
 /** The contents of a greeting: the peer's clock, which replaces what we knew, its digest and its time. */
-const greeted = (session: Session, message: Wire.Hello, known: VectorClock.VectorClock, now: number): Session =>
-  Receive.hear(
+const onClockKnown = (session: Session, message: Wire.Hello, known: VectorClock.VectorClock, now: number): Session =>
+  Receive.onDigest(
     {
       ...session,
       known,
       uncovered: message.uncovered,
       takes: message.takes ?? session.takes,
       offset: message.time - now,
-      repair: { ...session.repair, isSpoken: message.features.includes(Repair.feature) }
+      repair: { ...session.repair, isSupported: message.features.includes(Repair.feature) }
     },
     message,
     now
@@ -375,7 +375,7 @@ const onMessage = (session: Session, message: Wire.Message, size: number, now: n
     case "sync_deferred": {
       const warning = Deferral.named(session.peer ?? session.options.remote, "here", message)
       const warn: ReadonlyArray<Action> = warning === undefined ? [] : [{ _tag: "Warn", warning }]
-      return [{ ...session, inbound: { ...session.inbound, deferred: message } }, warn]
+      return [{ ...session, inbound: { ...session.inbound, leftOutByPeer: message } }, warn]
     }
     case "sync_ranges":
       return [Repair.onRanges(session, message, now), []]
@@ -408,7 +408,7 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number, clockHas
     time: 0
   } as const
   if (options.revision === 2 && isFirst && options.role === "dialler") return [sendHello(first)]
-  const clock = phase === "open" ? Coverage.told(session) : clockToTell(session)
+  const clock = phase === "open" ? Coverage.greetingClock(session) : clockToTell(session)
   // Until the peer has reported its limits, the smallest configurable ones apply.
   const room = options.revision !== 2 ? Infinity : isHashed && clockHash === undefined ? 2_000 : session.takes.frame / 4
   const uncovered = uncoveredOf(local, room)
@@ -439,7 +439,7 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number, clockHas
   )
 }
 
-const instanceOf = ({ options, openedAt }: Session, now: number): Wire.Hello["instance"] =>
+const instanceOf = ({ options, startedAt: openedAt }: Session, now: number): Wire.Hello["instance"] =>
   options.instance && { id: options.instance.id, age: Math.max(0, Math.round(options.instance.age + now - openedAt)) }
 
 /** A node with only the old passphrase gets no ticket: it may be the one that is to be locked out. */
@@ -451,11 +451,11 @@ const ticketFor = ({ options, peer }: Session): string | undefined => {
 
 const sendHello = (hello: Wire.Hello): Action => ({ _tag: "Send", text: Wire.encode(hello), operations: 0 })
 /** What we hold of the origins of which we have rows beyond our clock: as many of them as a greeting tells of, in `room` bytes. */
-const uncoveredOf = ({ clock, tops, holdings }: Snapshot, room: number): Holdings => {
+const uncoveredOf = ({ vectorClock: clock, frontier, holdings }: Snapshot, room: number): Holdings => {
   let bytes = 0
   const fits = (node: NodeId) => (bytes += utf8Length(JSON.stringify(node)) + 40) <= room
   return HashMap.fromIterable(
-    [...HashMap.keys(VectorClock.difference(tops, clock))]
+    [...HashMap.keys(VectorClock.difference(frontier, clock))]
       .filter((node) => HashMap.has(holdings, node))
       .slice(0, Wire.limits.uncovered)
       .filter(fits)
@@ -469,10 +469,10 @@ const uncoveredOf = ({ clock, tops, holdings }: Snapshot, room: number): Holding
  */
 const clockToTell = (session: Session): VectorClock.VectorClock => {
   const { options, peer = options.expected } = session
-  const clock = Coverage.told(session)
+  const clock = Coverage.greetingClock(session)
   return (peer !== undefined && options.met.has(peer)) || !HashMap.has(clock, options.self)
     ? clock
-    : VectorClock.withEntry(clock, options.self, options.openedAt)
+    : VectorClock.withEntry(clock, options.self, options.ownTimestampAtOpen)
 }
 
 /** The input of a proof of `prover`, where `theirs` is the peer's node id. */
@@ -560,7 +560,7 @@ const close = (session: Session, code: number, reason: string, failure: SessionF
 /** How a session is, for `status`. */
 export const view = (session: Session): View => ({
   peer: session.peer,
-  heardAt: session.heardAt,
+  aliveAt: session.aliveAt,
   provedAt: session.provedAt,
   state: isCaughtUp(session) ? "live" : session.phase === "open" ? "syncing" : "connecting",
   lag:
@@ -570,7 +570,7 @@ export const view = (session: Session): View => ({
       : undefined,
   offset: session.offset,
   lastSyncAt: session.inbound.lastSyncAt,
-  held: session.inbound.held,
+  deferred: session.inbound.deferred,
   deferredOwn: session.outbound.deferredOwn,
   leftOut: HashSet.isEmpty(session.inbound.leftOut) ? undefined : Receive.leftOutOf(session.inbound.leftOut),
   diverged: session.diverged,
@@ -579,14 +579,16 @@ export const view = (session: Session): View => ({
   overQuota: overQuotaOf(session),
   purged: purgedOf(session),
   slowedUntil: session.inbound.notBefore > session.now ? session.inbound.notBefore : undefined,
-  repair: session.repair.isSpoken ? { isLevel: Repair.isLevel(session), activeAt: session.repair.activeAt } : undefined
+  repair: session.repair.isSupported
+    ? { isInSync: Repair.isInSync(session), activeAt: session.repair.activeAt }
+    : undefined
 })
 
 const tooLargeOf = ({ peer, options, outbound, inbound }: Session) => {
   const name = peer ?? options.remote
   return (
     Deferral.named(name, "there", Deferral.toWire(outbound.deferral)) ??
-    (inbound.deferred && Deferral.named(name, "here", inbound.deferred))
+    (inbound.leftOutByPeer && Deferral.named(name, "here", inbound.leftOutByPeer))
   )
 }
 
@@ -595,7 +597,7 @@ const overQuotaOf = (session: Session) =>
   Receive.quotaUsed(session, "there", session.outbound.overQuota)
 
 const purgedOf = (session: Session): RowsPurged | undefined => {
-  const { peer, options, heard, local } = session
+  const { peer, options, peerDigest: heard, local } = session
   const here = Receive.purgedHere(session)
   if (here > 0) return new RowsPurged({ peer: peer ?? options.remote, where: "here", count: here })
   const there = heard?.purged ?? 0

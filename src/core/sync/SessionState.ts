@@ -15,13 +15,13 @@ import type {
   SessionFailure
 } from "./SyncFailure.ts"
 import type { Role } from "./Handshake.ts"
-import type { Reading } from "../replica/Hlc.ts"
+import type { Timestamp } from "../replica/Hlc.ts"
 import type { NodeId } from "../replica/NodeId.ts"
 import type { Position, Range, RangePage, RangeRequest, Split, Summary } from "../replica/Ranges.ts"
 import type { Batch, Delta, DeltaRequest, Holdings, Snapshot } from "../replica/Replica.ts"
 import { noHoldings } from "../replica/Replica.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
-import { type Ack, type Deferred, defaultTakes, type Takes, type ToldRange } from "./Wire.ts"
+import { type Ack, type Deferred, defaultTakes, type Takes, type AnnouncedRange } from "./Wire.ts"
 import * as Coverage from "./Coverage.ts"
 import * as Deferral from "./Deferral.ts"
 
@@ -39,7 +39,7 @@ export const times = {
   /** How long frames are gathered for one commit at most, while more of them come all the time. */
   gather: 10,
   /** How long progress made elsewhere waits before it is told, so that many commits make one message. */
-  tell: 100,
+  announce: 100,
   /** Until a commit that was not possible is tried again: this, and twice as long each time. */
   retry: { first: 1_000, cap: 30_000 },
   /** Between two pieces of rows that are compared, so that other work goes on. */
@@ -101,7 +101,7 @@ export interface Options {
   /** Ends when both sides have proved themselves: the server then never meets us. */
   readonly isProbe?: boolean
   /** How far our own history went when the store was opened, and whom we have met since then. */
-  readonly openedAt: Reading
+  readonly ownTimestampAtOpen: Timestamp
   readonly met: ReadonlySet<NodeId>
   readonly maxFrameBytes: number
   readonly maxDriftMs: number
@@ -138,11 +138,11 @@ export const envelopeBytes = 1_024
  * what it was sent before, but not later than `latest`.
  */
 export interface Dirty {
-  readonly from: Reading
+  readonly from: Timestamp
   readonly due: number
   readonly latest: number
   /** Whether one of its operations may have won over one of ours, which the peer may therefore never see. */
-  readonly beatsOwn: boolean
+  readonly supersedesOwn: boolean
 }
 
 /** The sending half. */
@@ -151,13 +151,13 @@ export interface Outbound {
   /** The store version whose writes are accounted for in `dirty`. */
   readonly seen: number
   /** The read that is under way. */
-  readonly reading: DeltaRequest | undefined
+  readonly inFlight: DeltaRequest | undefined
   /** The number of the next frame. */
   readonly seq: number
   /** Whether the next frame is the first since the pump (re)started. */
   readonly fresh: boolean
   /** The first timestamp of ours that the peer holds back, as it told last. */
-  readonly deferredOwn: Reading | undefined
+  readonly deferredOwn: Timestamp | undefined
   /** The first operation of some origins that the peer keeps out because its quota is used up, as it told last. */
   readonly overQuota: VectorClock.VectorClock
   /** Whether the last frame left nothing to send. */
@@ -168,7 +168,7 @@ export interface Outbound {
   readonly unclaimed: boolean
   /** The operations that are too large for the peer, and the report about them. */
   readonly deferral: Deferral.Deferral
-  readonly deferralTold: Deferral.Deferral
+  readonly announcedDeferral: Deferral.Deferral
   /** Frames that are not acknowledged yet, and their bytes together. */
   readonly unacked: ReadonlyArray<{ readonly seq: number; readonly bytes: number; readonly operations: number }>
   readonly unackedBytes: number
@@ -197,7 +197,7 @@ export interface Inbound {
   /** How long it waits after one that was not possible. */
   readonly retryAfter: number
   /** First reading of each origin that is ahead of time. While there is one, nothing can be claimed. */
-  readonly held: HashMap.HashMap<NodeId, Reading>
+  readonly deferred: HashMap.HashMap<NodeId, Timestamp>
   /** Origins that the peer was the first to name, and that were taken. */
   readonly brought: HashSet.HashSet<NodeId>
   /** New origins whose operations were not taken. While there are some, nothing can be claimed. */
@@ -217,13 +217,13 @@ export interface Inbound {
   readonly stale: boolean
   readonly empties: number
   /** The operations that the peer leaves out because they are too large for us. */
-  readonly deferred: Deferred | undefined
+  readonly leftOutByPeer: Deferred | undefined
   /** Whether the peer's round is complete. */
   readonly complete: boolean
   /** When the last frame was committed (ms). */
   readonly lastSyncAt: number | undefined
   /** When progress has to be told (ms). */
-  readonly tellAt: number | undefined
+  readonly announceAt: number | undefined
 }
 
 /** A range to be compared with what the peer told of it; without that, all our parts of it are told. */
@@ -237,9 +237,9 @@ export interface Task {
 /** The comparison of rows with the peer; see `Repair.ts`. */
 export interface Repair {
   /** Whether the peer takes part. */
-  readonly isSpoken: boolean
+  readonly isSupported: boolean
   /** Whether a caller waits for a comparison now, whichever side is to begin. */
-  readonly isWanted: boolean
+  readonly isRequested: boolean
   /** Dialogues that we began since the states were equal last, and when we began the last one (ms). */
   readonly attempts: number
   /** Those of them that a difference led to that was explained. */
@@ -258,18 +258,18 @@ export interface Repair {
   /** The last row that was read of the first task. */
   readonly at: Position | undefined
   /** What the next message tells, and whether that is without tombstones. */
-  readonly told: ReadonlyArray<ToldRange>
+  readonly announced: ReadonlyArray<AnnouncedRange>
   readonly isTelling: boolean
   /** Ranges whose operations the peer is to get. */
   readonly settling: ReadonlyArray<Range>
   /** The read that is under way, and its purpose. */
-  readonly reading: { readonly request: RangeRequest; readonly isSettling: boolean } | undefined
+  readonly inFlight: { readonly request: RangeRequest; readonly isSettling: boolean } | undefined
   /** When the next piece may be read (ms). */
   readonly due: number
 }
 
 /** The digest of all rows of the peer, with its clock at that moment. */
-export interface Heard {
+export interface PeerDigest {
   readonly clock: VectorClock.VectorClock
   readonly digest: string
   /** The digest without tombstones, where one of the two has collected some. */
@@ -294,11 +294,11 @@ export interface Session {
   readonly options: Options
   /** From `greeting` on the peer has proved itself; from `open` on its clock is known. */
   readonly phase: "opening" | "greeting" | "open" | "closed"
-  readonly openedAt: number
+  readonly startedAt: number
   /** The time of the last event (ms). */
   readonly now: number
   /** When the peer last gave a sign of life, and when we last asked for one (ms). */
-  readonly heardAt: number
+  readonly aliveAt: number
   readonly pingedAt: number
   /** When the first of the pings was sent that are not answered yet (ms). */
   readonly unansweredAt: number | undefined
@@ -320,7 +320,7 @@ export interface Session {
   /** How far the peer's wall time is ahead of ours (ms). */
   readonly offset: number | undefined
   /** The digest that the peer told last, with its clock at that moment. */
-  readonly heard: Heard | undefined
+  readonly peerDigest: PeerDigest | undefined
   /** What the peer holds of the origins of which it has rows beyond its clock, as its greeting told. */
   readonly uncovered: Holdings
   /** What the peer told of its cut; none from a peer that knows no cut. And what it was told of ours. */
@@ -331,9 +331,9 @@ export interface Session {
   /** Whether the peer has to hear our digest, though our clock has not moved. */
   readonly isDigestDue: boolean
   /** The digest that the peer was told last, where it has not been given more coverage since: then it compares no digest. */
-  readonly digestTold: string | undefined
+  readonly announcedDigest: string | undefined
   /** Whether the peer was told that rows are under way: when they are not any more, it is told that. */
-  readonly isUnderWayTold: boolean
+  readonly isUnderWayAnnounced: boolean
   /** Whether the peer had another digest at the same clock. */
   readonly diverged: boolean
   readonly repair: Repair
@@ -423,7 +423,7 @@ export type Action =
 export interface View {
   readonly peer: NodeId | undefined
   /** When the peer last gave a sign of life (ms). */
-  readonly heardAt: number
+  readonly aliveAt: number
   /** A time at which the peer was alive for certain (ms). */
   readonly provedAt: number
   readonly state: "connecting" | "syncing" | "live"
@@ -433,9 +433,9 @@ export interface View {
   readonly offset: number | undefined
   readonly lastSyncAt: number | undefined
   /** First reading of each origin that is ahead of time. */
-  readonly held: HashMap.HashMap<NodeId, Reading>
+  readonly deferred: HashMap.HashMap<NodeId, Timestamp>
   /** The first timestamp of ours that the peer does not take, because it is ahead of the clock there. */
-  readonly deferredOwn: Reading | undefined
+  readonly deferredOwn: Timestamp | undefined
   /** New origins of the peer that wait to be taken. */
   readonly leftOut: OriginsLeftOut | undefined
   readonly diverged: boolean
@@ -453,7 +453,7 @@ export interface View {
   readonly repair:
     | {
         /** Whether both sides claim the same. */
-        readonly isLevel: boolean
+        readonly isInSync: boolean
         readonly activeAt: number | undefined
       }
     | undefined
@@ -472,9 +472,9 @@ export const andThen = ([session, actions]: Step, next: (session: Session) => St
 export const initial = (options: Options, local: Snapshot, now: number): Session => ({
   options,
   phase: "opening",
-  openedAt: now,
+  startedAt: now,
   now,
-  heardAt: now,
+  aliveAt: now,
   pingedAt: now,
   unansweredAt: undefined,
   provedAt: now,
@@ -486,18 +486,18 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
   begun: VectorClock.empty,
   takes: defaultTakes,
   offset: undefined,
-  heard: undefined,
+  peerDigest: undefined,
   uncovered: noHoldings,
   cut: undefined,
   cutTold: undefined,
   suspicion: undefined,
   isDigestDue: false,
-  digestTold: undefined,
-  isUnderWayTold: false,
+  announcedDigest: undefined,
+  isUnderWayAnnounced: false,
   diverged: false,
   repair: {
-    isSpoken: false,
-    isWanted: false,
+    isSupported: false,
+    isRequested: false,
     attempts: 0,
     checks: 0,
     beganAt: undefined,
@@ -509,15 +509,15 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
     split: undefined,
     at: undefined,
     isTelling: false,
-    told: [],
+    announced: [],
     settling: [],
-    reading: undefined,
+    inFlight: undefined,
     due: 0
   },
   outbound: {
     dirty: HashMap.empty(),
     seen: local.version,
-    reading: undefined,
+    inFlight: undefined,
     seq: 0,
     fresh: true,
     deferredOwn: undefined,
@@ -526,7 +526,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
     offered: VectorClock.empty,
     unclaimed: false,
     deferral: Deferral.none,
-    deferralTold: Deferral.none,
+    announcedDeferral: Deferral.none,
     unacked: [],
     unackedBytes: 0
   },
@@ -536,7 +536,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
     taken: 0,
     commitAt: undefined,
     retryAfter: times.retry.first,
-    held: HashMap.empty(),
+    deferred: HashMap.empty(),
     brought: HashSet.empty(),
     leftOut: HashSet.empty(),
     askAgainAt: Infinity,
@@ -545,10 +545,10 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
     notBefore: -Infinity,
     stale: false,
     empties: 0,
-    deferred: undefined,
+    leftOutByPeer: undefined,
     complete: false,
     lastSyncAt: undefined,
-    tellAt: undefined
+    announceAt: undefined
   }
 })
 
@@ -563,7 +563,7 @@ export const withLocal = (session: Session, local: Snapshot, now: number): Sessi
           session.isDigestDue || isChangedUnderClock(session.local, local) || isCutNews(session.local, local),
         inbound: {
           ...session.inbound,
-          tellAt: session.inbound.tellAt ?? now + times.tell,
+          announceAt: session.inbound.announceAt ?? now + times.announce,
           roomAt: hasRoom(session, local) ? Math.min(session.inbound.roomAt, now) : session.inbound.roomAt
         }
       }
@@ -574,7 +574,7 @@ const hasRoom = ({ inbound, local }: Session, { purges }: Snapshot): boolean =>
 
 /** Whether rows have changed while the clock has not: rows that it had covered before, or that it does not cover. */
 const isChangedUnderClock = (before: Snapshot, after: Snapshot): boolean =>
-  !Digest.equals(before.digest, after.digest) && VectorClock.includes(before.clock, after.clock)
+  !Digest.equals(before.digest, after.digest) && VectorClock.includes(before.vectorClock, after.vectorClock)
 
 /** Whether the peer has to hear of the cut, or that all tombstones that it covers are dropped. */
 const isCutNews = (before: Snapshot, { cut, isCollecting }: Snapshot): boolean =>
@@ -595,10 +595,16 @@ const hasCollected = ({ local, cut }: Pick<Session, "local" | "cut">): boolean =
   !(HashMap.isEmpty(local.cut.collected) && HashMap.isEmpty(cut?.collected ?? VectorClock.empty))
 
 /** Whether every row is covered by the clock, and nothing that it covers was removed by hand. */
-export const isSettled = ({ clock, tops, holdings, purges, isCollecting = false }: Snapshot): boolean =>
+export const isSettled = ({
+  vectorClock: clock,
+  frontier,
+  holdings,
+  purges,
+  isCollecting = false
+}: Snapshot): boolean =>
   !isCollecting &&
   HashMap.isEmpty(purges) &&
-  HashMap.every(VectorClock.difference(tops, clock), (_, node) => !HashMap.has(holdings, node))
+  HashMap.every(VectorClock.difference(frontier, clock), (_, node) => !HashMap.has(holdings, node))
 
 /**
  * What a message tells of our rows: the digest that belongs to our clock, or that of all rows, where there are some that the clock
@@ -625,8 +631,8 @@ export const at = (session: Session, now: number): Session => {
   return {
     ...session,
     now,
-    openedAt: session.openedAt + by,
-    heardAt: session.heardAt + by,
+    startedAt: session.startedAt + by,
+    aliveAt: session.aliveAt + by,
     pingedAt: session.pingedAt + by,
     unansweredAt: moved(session.unansweredAt),
     provedAt: session.provedAt + by,
@@ -648,7 +654,7 @@ export const at = (session: Session, now: number): Session => {
       askAgainAt: inbound.askAgainAt + by,
       roomAt: inbound.roomAt + by,
       notBefore: inbound.notBefore + by,
-      tellAt: moved(inbound.tellAt)
+      announceAt: moved(inbound.announceAt)
     }
   }
 }

@@ -9,7 +9,7 @@ import { HashMap, Option, Result, Schema } from "effect"
 import type * as Cut from "../replica/Cut.ts"
 import * as Digest from "../replica/Digest.ts"
 import { ProtocolViolation } from "./SyncFailure.ts"
-import type { Reading } from "../replica/Hlc.ts"
+import type { Timestamp } from "../replica/Hlc.ts"
 import { parseExact } from "../replica/Json.ts"
 import { NodeId, utf8Length } from "../replica/NodeId.ts"
 import * as Operation from "../replica/Operation.ts"
@@ -148,13 +148,13 @@ export interface Ranges {
   readonly type: "sync_ranges"
   /** Counts the messages of a dialogue, from 0. */
   readonly round: number
-  readonly ranges: ReadonlyArray<ToldRange>
+  readonly ranges: ReadonlyArray<AnnouncedRange>
   /** Whether tombstones are left out. */
   readonly isLive?: boolean
 }
 
 /** A range; when it is settled, each side sends what it has of it, and nothing more is said about it. */
-export interface ToldRange extends Part {
+export interface AnnouncedRange extends Part {
   readonly settle: boolean
 }
 
@@ -478,7 +478,7 @@ export const encodeData = (
   `"through":${JSON.stringify(VectorClock.toRecord(through))},"changes":[${changes.join(",")}]}`
 
 /** The wire text of a range. */
-export const rangeToWire = ({ after, until, count, digest, settle }: ToldRange): string =>
+export const rangeToWire = ({ after, until, count, digest, settle }: AnnouncedRange): string =>
   JSON.stringify({
     after: after && positionToWire(after),
     until: until && positionToWire(until),
@@ -531,7 +531,7 @@ export interface Filled {
  * entry in each, and one part at least.
  */
 export const partsOf = (clock: VectorClock.VectorClock, maxBytes: number): ReadonlyArray<VectorClock.VectorClock> => {
-  const parts: Array<Array<readonly [NodeId, Reading]>> = [[]]
+  const parts: Array<Array<readonly [NodeId, Timestamp]>> = [[]]
   let bytes = 0
   for (const [node, reading] of HashMap.entries(clock)) {
     // The id stands there twice, and may have to be escaped.

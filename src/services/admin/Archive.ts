@@ -54,7 +54,7 @@ export const make = Effect.fnUntraced(function* ({
   const store = yield* Store
 
   const header = Effect.gen(function* () {
-    const { clock, holdings } = yield* store.snapshot
+    const { vectorClock: clock, holdings } = yield* store.snapshot
     const rows = Array.from(HashMap.values(holdings)).reduce((sum, { rows }) => sum + rows, 0)
     return ExportFormat.header(store.nodeId, yield* Clock.currentTimeMillis, clock, rows)
   })
@@ -78,7 +78,7 @@ export const make = Effect.fnUntraced(function* ({
    * that, the deletions themselves win over them.
    */
   const deletedOf = Effect.fnUntraced(function* (
-    { clock, cut }: Snapshot,
+    { vectorClock: clock, cut }: Snapshot,
     read: ReadonlyArray<{ readonly index: number; readonly operation: Operation }>
   ) {
     const deleted = new Set<number>()
@@ -113,7 +113,7 @@ export const make = Effect.fnUntraced(function* ({
         refused.push({ index, reason: `there would be more than ${limits.origins} origins` })
       }
     }
-    const { applied } = yield* store.apply({ operations, through: VectorClock.empty, quarantined: [] }, "owner")
+    const { applied } = yield* store.apply({ operations, coverage: VectorClock.empty, quarantined: [] }, "owner")
     if (isLasting) yield* store.sync
     return { applied, refused: refused.toSorted((a, b) => a.index - b.index) } satisfies Taken
   })

@@ -142,7 +142,7 @@ const readers = new Map<string, (operation: Operation) => object>(
 const isMatch = Schema.is(Match)
 
 /** The reading with the longest text. The size of an operation is judged before it gets its own. */
-const longest: Hlc.Reading = { wall: Number.MAX_SAFE_INTEGER, counter: Number.MAX_SAFE_INTEGER }
+const longest: Hlc.Timestamp = { wall: Number.MAX_SAFE_INTEGER, counter: Number.MAX_SAFE_INTEGER }
 
 /** The row id of a fact with this subject and predicate, the same on every node. */
 const statementId = ({ subject, predicate }: FactInput): string =>

@@ -10,26 +10,26 @@ import * as Hlc from "../../core/replica/Hlc.ts"
 /** The time that passes (ms), whatever the clock of the machine is set to. */
 export const monotonic = Effect.map(EffectClock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 
-export class Clock extends Context.Service<
-  Clock,
+export class HlcClock extends Context.Service<
+  HlcClock,
   {
     /** Wall time, in milliseconds since the Unix epoch. */
     readonly now: Effect.Effect<number>
     /** The greatest reading issued or witnessed. */
-    readonly reading: Effect.Effect<Hlc.Reading>
+    readonly timestamp: Effect.Effect<Hlc.Timestamp>
     /** Issues the next reading: greater than every one issued or witnessed before. */
-    readonly issue: Effect.Effect<Hlc.Reading>
+    readonly issue: Effect.Effect<Hlc.Timestamp>
     /** Makes sure that every later reading is greater than `reading`. The caller has checked its drift. */
-    witness(reading: Hlc.Reading): Effect.Effect<void>
+    witness(reading: Hlc.Timestamp): Effect.Effect<void>
   }
 >()("feral-sync/services/node/HlcClock") {
   static readonly layer = Layer.effect(
-    Clock,
+    HlcClock,
     Effect.gen(function* () {
       const last = yield* Ref.make(Hlc.zero)
-      return Clock.of({
+      return HlcClock.of({
         now: EffectClock.currentTimeMillis,
-        reading: Ref.get(last),
+        timestamp: Ref.get(last),
         issue: Effect.flatMap(EffectClock.currentTimeMillis, (now) =>
           Ref.updateAndGet(last, (local) => Hlc.send(local, now))
         ),

@@ -12,7 +12,7 @@ import { Effect } from "effect"
 import { networkOf } from "../../core/peers/Address.ts"
 import type { SessionFailure } from "../../core/sync/SyncFailure.ts"
 import * as RateLimit from "../../core/peers/RateLimit.ts"
-import { Clock } from "../node/HlcClock.ts"
+import { HlcClock } from "../node/HlcClock.ts"
 import type { Connection } from "../transport/Transport.ts"
 import * as Throttle from "../transport/Throttle.ts"
 import type { Machine } from "./SessionRunner.ts"
@@ -27,7 +27,7 @@ const countedAs = ({ remote, ticketId }: From): string =>
   ticketId === undefined ? networkOf(remote.host) : `ticket ${ticketId}`
 
 export const make = Effect.gen(function* () {
-  const clock = yield* Clock
+  const clock = yield* HlcClock
   const reports = Throttle.make(reportEvery)
   let limit = RateLimit.empty
   let unread = 0

@@ -6,7 +6,7 @@
  */
 import { Effect } from "effect"
 import type { NodeId } from "../../core/replica/NodeId.ts"
-import { Clock, monotonic } from "../node/HlcClock.ts"
+import { HlcClock, monotonic } from "../node/HlcClock.ts"
 import { Store } from "../store/Store.ts"
 
 /** The time between two looks, at most and at least, and as a part of the time that tombstones are kept (ms). */
@@ -25,7 +25,7 @@ export interface Options {
 /** Never ends. */
 export const run = Effect.fnUntraced(function* ({ keepMs, removed, connected }: Options) {
   const store = yield* Store
-  const clock = yield* Clock
+  const clock = yield* HlcClock
   const wait = keepMs === undefined ? every.most : Math.max(every.least, Math.min(every.most, keepMs / every.part))
   /** Since when the clock was not set, in the time that passes; and how far it was ahead of that time. */
   let since = yield* monotonic

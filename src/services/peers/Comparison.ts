@@ -5,7 +5,7 @@ import { Effect, HashMap, Ref, type Scope, Stream } from "effect"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { View } from "../../core/sync/SessionState.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
-import { Clock } from "../node/HlcClock.ts"
+import { HlcClock } from "../node/HlcClock.ts"
 import type { Compared } from "../node/Status.ts"
 import { Store } from "../store/Store.ts"
 import type { Running } from "./SessionRunner.ts"
@@ -31,7 +31,7 @@ export interface Connected {
 
 /** Compares with those who are connected now, all at once. */
 export const all = Effect.fnUntraced(function* (entries: ReadonlyArray<Connected>) {
-  const clock = yield* Clock
+  const clock = yield* HlcClock
   const store = yield* Store
 
   const compare = Effect.fnUntraced(function* (
@@ -53,16 +53,17 @@ export const all = Effect.fnUntraced(function* (entries: ReadonlyArray<Connected
       const reason = tooLarge ?? overQuota ?? purged
       return { node_id: peer, result, rows_repaired, ...(reason && { reason: reason.message }) }
     }
-    const { held, deferredOwn, tooLarge, overQuota, purged } = running.view()
+    const { deferred: held, deferredOwn, tooLarge, overQuota, purged } = running.view()
     if (!HashMap.isEmpty(held) || deferredOwn !== undefined) return answer("deferred")
     // What one side cannot take does not come, however long we wait.
     if (tooLarge !== undefined || overQuota !== undefined) return answer("behind")
     // What one side has purged is not repaired.
     if (purged !== undefined) return answer("differs")
     if (running.view().repair === undefined) return answer("not comparable")
-    if (!(yield* until(({ repair }) => repair === undefined || repair.isLevel, patience.level))) return answer("behind")
+    if (!(yield* until(({ repair }) => repair === undefined || repair.isInSync, patience.level)))
+      return answer("behind")
     const asked = yield* clock.now
-    const { clock: claimed } = yield* store.snapshot
+    const { vectorClock: claimed } = yield* store.snapshot
     const repaired = yield* Ref.make(0)
     // Operations that we claimed before come from the repair.
     yield* store.changes.pipe(

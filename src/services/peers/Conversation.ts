@@ -15,7 +15,7 @@ import * as Agreement from "../../core/sync/Agreement.ts"
 import { credit, envelopeBytes } from "../../core/sync/SessionState.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import { closeCodes, type Takes } from "../../core/sync/Wire.ts"
-import { Clock, monotonic } from "../node/HlcClock.ts"
+import { HlcClock, monotonic } from "../node/HlcClock.ts"
 import { Config } from "../node/Config.ts"
 import { Passphrase } from "../node/Passphrase.ts"
 import { Store } from "../store/Store.ts"
@@ -79,7 +79,7 @@ export const make = Effect.fnUntraced(function* (
   const settings = yield* Config
   const used = yield* Credit
   const store = yield* Store
-  const clock = yield* Clock
+  const clock = yield* HlcClock
   const passphrase = yield* Passphrase
   const key = yield* passphrase.key
   const previousKey = passphrase.previous && (yield* passphrase.previous.key)
@@ -95,7 +95,7 @@ export const make = Effect.fnUntraced(function* (
     ticketKey && Handshake.recogniseTicket(Redacted.value(ticketKey), shown, channel)
   const newOrigins = NewOrigins.make()
   const shares = Shares.make({ rate: settings.maxPeerRateBytes, burst: settings.maxPeerBurstBytes })
-  const context = Context.make(Store, store).pipe(Context.add(Clock, clock))
+  const context = Context.make(Store, store).pipe(Context.add(HlcClock, clock))
   const warnings = Throttle.make(warnEvery)
   /** Whom we have met since the store was opened. */
   const met = new Set<NodeId>()
@@ -179,7 +179,7 @@ export const make = Effect.fnUntraced(function* (
       binding: connection.binding,
       remote: formatAddress(connection.remote),
       expected,
-      openedAt: store.openedAt,
+      ownTimestampAtOpen: store.ownTimestampAtOpen,
       met,
       maxFrameBytes: settings.maxFrameBytes,
       maxDriftMs: settings.maxClockDriftMs,

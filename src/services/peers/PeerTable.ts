@@ -192,7 +192,7 @@ export const alive = ({ entries }: PeerTable, peer: NodeId, passed: number) =>
       const view = running.view()
       if (view.peer !== peer) return []
       const since = (time: number) => Math.max(0, running.timeAt(passed) - time)
-      return [[link, { running, silence: since(view.heardAt), provedAgo: since(view.provedAt) }] as const]
+      return [[link, { running, silence: since(view.aliveAt), provedAgo: since(view.provedAt) }] as const]
     })
   )
 
@@ -406,7 +406,7 @@ const unconnected = {
 
 const connected = (table: PeerTable, { connection, running }: Entry, now: number, driftLimit: number) => {
   const view = running.view()
-  const { peer, state, lag, offset, lastSyncAt, held, leftOut, deferredOwn, diverged, usesPrevious } = view
+  const { peer, state, lag, offset, lastSyncAt, deferred: held, leftOut, deferredOwn, diverged, usesPrevious } = view
   const slowed =
     (view.slowedUntil ?? 0) > now ? new PeerSlowed({ peer: peer ?? formatAddress(connection.remote) }) : undefined
   const notTaken = view.tooLarge ?? view.overQuota ?? slowed ?? view.purged

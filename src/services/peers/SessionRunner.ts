@@ -11,7 +11,7 @@ import type { Quarantined, Snapshot } from "../../core/replica/Replica.ts"
 import type * as Session from "../../core/sync/Session.ts"
 import { times, type Warning } from "../../core/sync/SessionState.ts"
 import { closeCodes } from "../../core/sync/Wire.ts"
-import { Clock, monotonic } from "../node/HlcClock.ts"
+import { HlcClock, monotonic } from "../node/HlcClock.ts"
 import type { StoreUnavailable } from "../node/NodeFailure.ts"
 import { Store } from "../store/Store.ts"
 import type { Connection, Incoming } from "../transport/Transport.ts"
@@ -97,9 +97,9 @@ export const start = Effect.fnUntraced(function* <S>(
   connection: Connection,
   machine: Machine<S>,
   host: SessionHandler
-): Effect.fn.Return<Running<S>, never, Store | Clock | Scope.Scope> {
+): Effect.fn.Return<Running<S>, never, Store | HlcClock | Scope.Scope> {
   const store = yield* Store
-  const clock = yield* Clock
+  const clock = yield* HlcClock
   /** The time of the last event, by the clock and by the time that only passes (ms). */
   const last: { now: number; passed: number; missed: number | undefined } = { now: 0, passed: 0, missed: undefined }
   const present = Effect.gen(function* () {

@@ -12,7 +12,7 @@ import type { NodeId } from "../../core/replica/NodeId.ts"
 import * as Roster from "../../core/peers/Roster.ts"
 import { mdnsKey } from "../../core/peers/Candidate.ts"
 import { closeCodes } from "../../core/sync/Wire.ts"
-import { Clock, monotonic } from "../node/HlcClock.ts"
+import { HlcClock, monotonic } from "../node/HlcClock.ts"
 import { Config } from "../node/Config.ts"
 import { Discovery, type Sighting } from "../discovery/Discovery.ts"
 import {
@@ -44,7 +44,7 @@ type Failure = SessionFailure | PeerUnreachable | TlsHandshakeFailed | StoreUnav
 /** An event of the supervisor, without its time. */
 type Input = Roster.Event extends infer E ? (E extends unknown ? Omit<E, "now"> : never) : never
 
-export const layer: Layer.Layer<Peers, ListenFailed, Config | Clock | Store | Transport | Discovery | Passphrase> =
+export const layer: Layer.Layer<Peers, ListenFailed, Config | HlcClock | Store | Transport | Discovery | Passphrase> =
   Layer.effect(
     Peers,
     Effect.suspend(() => make())
@@ -52,7 +52,7 @@ export const layer: Layer.Layer<Peers, ListenFailed, Config | Clock | Store | Tr
 
 const make = Effect.fnUntraced(function* () {
   const settings = yield* Config
-  const clock = yield* Clock
+  const clock = yield* HlcClock
   const store = yield* Store
   const transport = yield* Transport
   const discovery = yield* Discovery
@@ -254,7 +254,7 @@ const make = Effect.fnUntraced(function* () {
     )
   }).pipe(
     Effect.provideService(Store, store),
-    Effect.provideService(Clock, clock),
+    Effect.provideService(HlcClock, clock),
     guarded("collector"),
     Effect.forkScoped
   )
@@ -275,7 +275,7 @@ const make = Effect.fnUntraced(function* () {
       )
     ),
     compare: Effect.suspend(() => Comparison.all([...table.entries.values()])).pipe(
-      Effect.provideService(Clock, clock),
+      Effect.provideService(HlcClock, clock),
       Effect.provideService(Store, store)
     ),
     discovery: Effect.sync(() => ({ mdns: roster.mdns, static: roster.static })),

@@ -8,14 +8,14 @@
 import { Effect, Queue } from "effect"
 import * as Acknowledgement from "../../core/replica/Acknowledgement.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
-import { Clock } from "../node/HlcClock.ts"
+import { HlcClock } from "../node/HlcClock.ts"
 import type { Backend } from "./Backend.ts"
 
 /** How long news waits, so that many make one write, and how old the time of a node on the disk may be (ms). */
 export const times = { save: 5_000, seen: 3_600_000 } as const
 
 export const make = Effect.fnUntraced(function* (backend: Backend) {
-  const clock = yield* Clock
+  const clock = yield* HlcClock
   const saved = new Map(backend.acknowledged.map((acknowledgement) => [acknowledgement.node, acknowledgement]))
   const known = new Map(saved)
   const unsaved = new Set<NodeId>()

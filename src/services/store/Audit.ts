@@ -25,7 +25,7 @@ export interface Audit {
   readonly live: Digest.Digest
   readonly counts: StoreState.State["counts"]
   /** The greatest reading of each origin among the rows. */
-  readonly tops: VectorClock.VectorClock
+  readonly frontier: VectorClock.VectorClock
   readonly holdings: Replica.Holdings
   readonly opaque: Opaque.Usage
 }
@@ -36,7 +36,7 @@ export const begin: Audit = {
   digest: Digest.empty,
   live: Digest.empty,
   counts: StoreState.empty.counts,
-  tops: VectorClock.empty,
+  frontier: VectorClock.empty,
   holdings: Replica.noHoldings,
   opaque: Opaque.nothing
 }
@@ -71,9 +71,9 @@ export const correct = (
   if (!Digest.equals(audit.live, kept.live)) wrong.push("the stored digest without tombstones did not match the rows")
   if (Kind.countNames.some((name) => counts[name] !== kept.counts[name]))
     wrong.push("the stored counts did not match the rows")
-  const higher = VectorClock.difference(audit.tops, kept.tops)
-  const own = VectorClock.get(audit.tops, self)
-  const isOwnAhead = Hlc.isAfter(own, VectorClock.get(kept.clock, self))
+  const higher = VectorClock.difference(audit.frontier, kept.frontier)
+  const own = VectorClock.get(audit.frontier, self)
+  const isOwnAhead = Hlc.isAfter(own, VectorClock.get(kept.vectorClock, self))
   const moved = new Set(Array.from(higher, ([node]) => node))
   if (moved.size > 0 || isOwnAhead) wrong.push("the vector clock was behind the rows")
   const misjudged = differing(audit.holdings, kept.holdings)
@@ -85,11 +85,11 @@ export const correct = (
   if (mismeasured.length > 0) wrong.push("the stored size of the rows of unknown kinds did not match")
   for (const node of mismeasured) moved.add(node)
   if (isOwnAhead) moved.add(self)
-  const clock = isOwnAhead ? VectorClock.advance(kept.clock, self, own) : kept.clock
+  const clock = isOwnAhead ? VectorClock.advance(kept.vectorClock, self, own) : kept.vectorClock
   return {
     state: {
-      clock,
-      tops: VectorClock.merge(kept.tops, higher),
+      vectorClock: clock,
+      frontier: VectorClock.merge(kept.frontier, higher),
       digest: audit.digest,
       holdings: audit.holdings,
       counts,
@@ -110,14 +110,14 @@ const differing = (a: Replica.Holdings, b: Replica.Holdings): ReadonlyArray<Node
   )
 
 const sum = (audit: Audit, writes: ReadonlyArray<Operation>, replaced: ReadonlyArray<Operation>): Audit => {
-  let { digest, live, tops } = audit
+  let { digest, live, frontier } = audit
   const changes: Array<readonly [NodeId, Replica.Holding]> = []
   for (const operation of writes) {
     const fingerprint = Digest.ofOperation(operation)
     digest = Digest.add(digest, fingerprint)
     if (!Merge.isTombstone(operation)) live = Digest.add(live, fingerprint)
     const { node, wall, counter } = operation.hlc
-    tops = VectorClock.advance(tops, node, { wall, counter })
+    frontier = VectorClock.advance(frontier, node, { wall, counter })
     changes.push([node, { rows: 1, digest: fingerprint }])
   }
   for (const operation of replaced) {
@@ -131,7 +131,7 @@ const sum = (audit: Audit, writes: ReadonlyArray<Operation>, replaced: ReadonlyA
     rows: audit.rows + writes.length - replaced.length,
     digest,
     live,
-    tops,
+    frontier,
     holdings: Replica.addHoldings(audit.holdings, changes),
     counts: StoreState.recount(audit.counts, writes, replaced, 0),
     opaque: Opaque.recount(audit.opaque, writes, replaced)

@@ -5,7 +5,7 @@
  */
 import { Data, type Effect, type Option } from "effect"
 import type { Acknowledgement } from "../../core/replica/Acknowledgement.ts"
-import type { Reading } from "../../core/replica/Hlc.ts"
+import type { Timestamp } from "../../core/replica/Hlc.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Kind, Operation } from "../../core/replica/Operation.ts"
 import type { RangePage, RangeRequest } from "../../core/replica/Ranges.ts"
@@ -13,7 +13,7 @@ import type { Quarantined } from "../../core/replica/Replica.ts"
 import type { VectorClock } from "../../core/replica/VectorClock.ts"
 import type { StoreUnavailable } from "../node/NodeFailure.ts"
 import type { Page, Room } from "./Sizes.ts"
-import type { Commit, Held, State } from "./StoreState.ts"
+import type { Commit, Current, State } from "./StoreState.ts"
 
 /** A slot that a commit takes for free is not: nothing was written. */
 export class SlotTaken extends Data.TaggedError("SlotTaken") {}
@@ -28,7 +28,7 @@ export interface Backend {
   /** The state that was committed last when the backend was opened. */
   readonly opened: State
   /** The contents of the slots of these operations. */
-  held(operations: ReadonlyArray<Operation>): Effect.Effect<Held, StoreUnavailable>
+  current(operations: ReadonlyArray<Operation>): Effect.Effect<Current, StoreUnavailable>
   /**
    * Writes all of it or nothing. When it is `synced`, it survives a loss of power from then on, together with everything
    * before it; else it survives the end of the process.
@@ -37,7 +37,7 @@ export interface Backend {
   /** Makes every commit until now one that survives a loss of power. */
   readonly sync: Effect.Effect<void, StoreUnavailable>
   /** Operations of `origin` after `reading`. Operations that share a reading are never split between two pages. */
-  beyond(origin: NodeId, reading: Reading, room: Room): Effect.Effect<Page, StoreUnavailable>
+  beyond(origin: NodeId, reading: Timestamp, room: Room): Effect.Effect<Page, StoreUnavailable>
   /** Operations of a range of rows, in their order. */
   range(request: RangeRequest): Effect.Effect<RangePage, StoreUnavailable>
   get(kind: Kind, rowId: string): Effect.Effect<Option.Option<Operation>, StoreUnavailable>

@@ -43,7 +43,7 @@ export const make = Effect.gen(function* () {
 /** The backend, with all that can show damage watched. A backup is not: what it fails of may be its destination. */
 export const watched = (backend: Backend, { watch }: Damage): Backend => ({
   ...backend,
-  held: (operations) => watch(backend.held(operations)),
+  current: (operations) => watch(backend.current(operations)),
   commit: (commit, synced) => watch(backend.commit(commit, synced)),
   beyond: (origin, reading, room) => watch(backend.beyond(origin, reading, room)),
   range: (request) => watch(backend.range(request)),

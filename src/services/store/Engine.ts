@@ -19,7 +19,7 @@ import * as Purge from "../../core/replica/Purge.ts"
 import { type Position, positionOf, type RangeRequest } from "../../core/replica/Ranges.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import * as Wire from "../../core/sync/Wire.ts"
-import { Clock } from "../node/HlcClock.ts"
+import { HlcClock } from "../node/HlcClock.ts"
 import { KindUnknown, StoreUnavailable } from "../node/NodeFailure.ts"
 import type { Applied, Audited, Batch, Change, Delta, DeltaRequest, Draft, Policy, Snapshot, Store } from "./Store.ts"
 import * as Acknowledged from "./Acknowledged.ts"
@@ -49,7 +49,7 @@ const audited = { maxBytes: 1024 * 1024, maxOperations: 500 } as const
  * time that is still to come here: a leap by chance keeps us from issuing one of them again. Once the wall time is there, it
  * leaves no trace.
  */
-const resumed = (high: Hlc.Reading) =>
+const resumed = (high: Hlc.Timestamp) =>
   high.wall === 0
     ? Effect.succeed(high)
     : Effect.map(Random.nextIntBetween(0, 2 ** 24), (leap) => ({ wall: high.wall, counter: high.counter + leap }))
@@ -81,7 +81,7 @@ export const make = Effect.fnUntraced(function* (
   given: Backend,
   { isKnown = hasRule, maxAheadMs = Infinity, rememberedCommits, quota = Opaque.unlimited }: Options = {}
 ) {
-  const clock = yield* Clock
+  const clock = yield* HlcClock
   const damage = yield* Damage.make
   /** A replica without rows holds nothing that is older than now. */
   const begun = (before: StoreState.State) =>
@@ -105,7 +105,7 @@ export const make = Effect.fnUntraced(function* (
   let state = yield* begun(StoreState.forget(StoreState.withoutOutdated(backend.opened), unfounded))
   /** Whether tombstones may be here that the cut covers. */
   let isCollecting = !HashMap.isEmpty(state.cut.collected)
-  const openedAt = state.cut.isRejoined === true ? Hlc.zero : VectorClock.get(state.clock, nodeId)
+  const openedAt = state.cut.isRejoined === true ? Hlc.zero : VectorClock.get(state.vectorClock, nodeId)
   /** The first operation of each origin that the quota keeps out, as far as it was seen since the start or the last purge. */
   let overQuota = VectorClock.empty
   let audit: Audit.Audit | undefined
@@ -119,8 +119,8 @@ export const make = Effect.fnUntraced(function* (
 
   const snapshot = (): Snapshot => ({
     version,
-    clock: state.clock,
-    tops: state.tops,
+    vectorClock: state.vectorClock,
+    frontier: state.frontier,
     digest: state.digest,
     holdings: state.holdings,
     purges: state.purges,
@@ -143,12 +143,12 @@ export const make = Effect.fnUntraced(function* (
       return Effect.as(backend.commit(commit, synced), commit)
     }
     const look = Effect.gen(function* () {
-      const held = yield* backend.held(batch.operations)
+      const held = yield* backend.current(batch.operations)
       wereFree = held.size === 0
       return yield* Effect.catchTag(save(StoreState.plan(state, held, batch, nodeId, quota)), "SlotTaken", Effect.die)
     })
     if (!wereFree) return yield* look
-    const hoped = StoreState.plan(state, StoreState.nothingHeld, batch, nodeId, quota)
+    const hoped = StoreState.plan(state, StoreState.noneCurrent, batch, nodeId, quota)
     // The backend finds out about the slots that are written, and about no others.
     const isUnsure = hoped.ignored + (hoped.late ?? 0) > 0 || !HashMap.isEmpty(hoped.overQuota)
     return yield* isUnsure ? look : Effect.catchTag(save(hoped), "SlotTaken", () => look)
@@ -175,10 +175,10 @@ export const make = Effect.fnUntraced(function* (
 
   const commit = Effect.fnUntraced(function* (batch: Batch, synced: boolean, quota?: Opaque.Quota) {
     const commit = yield* write(batch, synced, quota)
-    if (!StoreState.isLasting(commit) && commit.wins.size === 0) return commit
+    if (!StoreState.isLasting(commit) && commit.supersessions.size === 0) return commit
     took(commit)
     if (audit !== undefined) audit = Audit.amend(audit, commit)
-    recent.push(commit.writes, commit.wins)
+    recent.push(commit.writes, commit.supersessions)
     yield* PubSub.publish(commits, { version, operations: commit.writes })
     return commit
   }, Effect.uninterruptible)
@@ -194,7 +194,7 @@ export const make = Effect.fnUntraced(function* (
 
   const issue = Effect.fnUntraced(function* (drafts: ReadonlyArray<Draft>) {
     // No other node would take such an operation before its time, nor later ones.
-    const ahead = (yield* clock.reading).wall - (yield* clock.now)
+    const ahead = (yield* clock.timestamp).wall - (yield* clock.now)
     if (ahead > maxAheadMs) {
       const detail = `the last timestamp of this node is ${Math.round(ahead / 1000)} s ahead of the clock of this machine`
       return yield* new StoreUnavailable({ reason: "clock ahead", detail })
@@ -207,7 +207,7 @@ export const make = Effect.fnUntraced(function* (
       operations.push({ op_id, table, op_type, row_id, data, hlc, timestamp: last.wall / 1000 })
     }
     const through = VectorClock.advance(VectorClock.empty, nodeId, last)
-    yield* commit({ operations, through, quarantined: [] }, true)
+    yield* commit({ operations, coverage: through, quarantined: [] }, true)
     return operations
   })
 
@@ -219,7 +219,7 @@ export const make = Effect.fnUntraced(function* (
     const { from } = given
     // The cut may have moved since the session looked, which then ends.
     const isRefused = from !== undefined && Cut.verdict(state.cut, from.told, from.node) !== "admitted"
-    const batch: Batch = isRefused ? { operations: [], through: VectorClock.empty, quarantined: [] } : given
+    const batch: Batch = isRefused ? { operations: [], coverage: VectorClock.empty, quarantined: [] } : given
     let high = Hlc.zero
     for (const { hlc } of batch.operations) high = Hlc.latest(high, hlc)
     for (const reading of HashMap.values(StoreState.evident(state, batch, nodeId))) high = Hlc.latest(high, reading)
@@ -249,7 +249,7 @@ export const make = Effect.fnUntraced(function* (
     let bytes = 0
     let exhausted = 0
     for (const [node, reading] of request.from) {
-      if (Hlc.isAfter(VectorClock.get(state.tops, node), reading)) {
+      if (Hlc.isAfter(VectorClock.get(state.frontier, node), reading)) {
         const room = {
           bytes: request.maxBytes - bytes,
           operations: request.maxOperations - operations.length,
@@ -306,11 +306,11 @@ export const make = Effect.fnUntraced(function* (
   })
 
   const move = Effect.fnUntraced(function* (policy: Policy) {
-    const { clock: vectorClock, tops, cut, counts } = state
+    const { vectorClock, frontier, cut, counts } = state
     if (counts.tombstones === 0) return
     const now = yield* clock.now
     const acknowledgements = yield* acknowledged.all
-    const known: Cut.Known = { ...policy, self: nodeId, clock: vectorClock, tops, acknowledgements, cut, now }
+    const known: Cut.Known = { ...policy, self: nodeId, clock: vectorClock, frontier, acknowledgements, cut, now }
     const without = Cut.notCounted(known)
     const next = Cut.next(known, without, yield* backend.lastTombstones(Cut.candidates(known, without)))
     if (next === cut) return
@@ -441,18 +441,18 @@ export const make = Effect.fnUntraced(function* (
     snapshot: snapshot(),
     operations,
     exhausted,
-    touched: recent.since(since)
+    changedOrigins: recent.since(since)
   })
 
   return {
     nodeId,
-    openedAt,
+    ownTimestampAtOpen: openedAt,
     append,
     apply,
     sync: lock.withPermit(backend.sync),
     delta,
     snapshot: Effect.sync(snapshot),
-    vectorClock: Effect.sync(() => state.clock),
+    vectorClock: Effect.sync(() => state.vectorClock),
     digest: Effect.sync(() => state.digest),
     changes: Stream.fromPubSub(commits),
     range: Effect.fn("Store.range")((request: RangeRequest) => backend.range(request)),

@@ -10,14 +10,17 @@ import type { Kept, Origin } from "./Store.ts"
 import * as StoreState from "./StoreState.ts"
 
 /** All of them: those with the most rows first. */
-export const list = ({ clock, tops, holdings }: StoreState.State, self: NodeId): ReadonlyArray<Origin> =>
-  [...HashMap.keys(VectorClock.merge(clock, tops))]
+export const list = (
+  { vectorClock: clock, frontier, holdings }: StoreState.State,
+  self: NodeId
+): ReadonlyArray<Origin> =>
+  [...HashMap.keys(VectorClock.merge(clock, frontier))]
     .map((node) => ({
       node,
       isSelf: node === self,
       rows: Replica.holdingOf(holdings, node).rows,
       coveredTo: VectorClock.get(clock, node),
-      latest: VectorClock.get(tops, node)
+      latest: VectorClock.get(frontier, node)
     }))
     .sort((a, b) => b.rows - a.rows || byCodePoint(a.node, b.node))
 
@@ -27,19 +30,19 @@ export const keptOf = (
   self: NodeId,
   origins: ReadonlyArray<NodeId>
 ): ReadonlyMap<NodeId, Kept> => {
-  const { clock, tops, holdings, purges } = state
+  const { vectorClock: clock, frontier, holdings, purges } = state
   const kept = new Map<NodeId, Kept>()
   for (const node of origins) {
     if (node === self) kept.set(node, "self")
     else if (HashMap.has(holdings, node)) kept.set(node, "rows")
     else if (HashMap.has(purges, node)) kept.set(node, "purged")
-    else if (!HashMap.has(clock, node) && !HashMap.has(tops, node)) kept.set(node, "unknown")
+    else if (!HashMap.has(clock, node) && !HashMap.has(frontier, node)) kept.set(node, "unknown")
   }
   // No reading may be issued below one that was seen, also after a restart: one of the greatest ones stays.
   const gone = new Set(origins.filter((node) => !kept.has(node)))
   const high = StoreState.highWater(state)
   const greatest = origins.find((node) => {
-    const { wall, counter } = Hlc.latest(VectorClock.get(clock, node), VectorClock.get(tops, node))
+    const { wall, counter } = Hlc.latest(VectorClock.get(clock, node), VectorClock.get(frontier, node))
     return gone.has(node) && wall === high.wall && counter === high.counter
   })
   if (greatest !== undefined && Hlc.isAfter(high, StoreState.highWater(StoreState.forget(state, gone)))) {

@@ -3,7 +3,7 @@
  * calls lead to the same state.
  */
 import { Effect, Option, Random } from "effect"
-import type { Reading } from "../../core/replica/Hlc.ts"
+import type { Timestamp } from "../../core/replica/Hlc.ts"
 import * as Merge from "../../core/replica/Merge.ts"
 import { byCodePoint, NodeId } from "../../core/replica/NodeId.ts"
 import type { Kind, Operation } from "../../core/replica/Operation.ts"
@@ -42,7 +42,7 @@ export const make = Effect.fnUntraced(function* ({
       return found
     })
 
-  const beyond = (origin: NodeId, reading: Reading, room: Room) =>
+  const beyond = (origin: NodeId, reading: Timestamp, room: Room) =>
     Effect.sync(() => {
       const history = disk.history.get(origin) ?? []
       const start = MemoryDisk.indexAfter(history, reading)
@@ -85,7 +85,7 @@ export const make = Effect.fnUntraced(function* ({
   const backend: Backend = {
     nodeId,
     opened: disk.state,
-    held,
+    current: held,
     commit: (commit, synced) =>
       Effect.suspend((): Effect.Effect<void, StoreUnavailable | SlotTaken> =>
         disk.isFull

@@ -87,12 +87,12 @@ export const rejoined = ({ nodeId, state, rows }: MemoryDisk): MemoryDisk => {
     nodeId,
     state: {
       ...StoreState.empty,
-      tops: nodeId === undefined ? VectorClock.empty : VectorClock.advance(VectorClock.empty, nodeId, high),
+      frontier: nodeId === undefined ? VectorClock.empty : VectorClock.advance(VectorClock.empty, nodeId, high),
       cut: { ...Cut.none, isRejoined: true }
     },
     rejoining: [...rows.values()]
       .filter((row) => Merge.ruleOf(row.table) !== "opaque" || isOwn(row))
-      .filter((row) => VectorClock.covers(state.clock, row.hlc))
+      .filter((row) => VectorClock.covers(state.vectorClock, row.hlc))
       .sort((a, b) => Hlc.HlcOrder(a.hlc, b.hlc))
   }
 }
@@ -147,7 +147,7 @@ export const losePower = (disk: MemoryDisk, commits: number = maxUnsynced): numb
 }
 
 /** The operations of an origin after `reading`, from the index on. */
-export const indexAfter = (operations: ReadonlyArray<Operation>, reading: Hlc.Reading): number => {
+export const indexAfter = (operations: ReadonlyArray<Operation>, reading: Hlc.Timestamp): number => {
   let low = 0
   let high = operations.length
   while (low < high) {

@@ -60,7 +60,7 @@ export const recount = (before: Usage, writes: Iterable<Operation>, replaced: It
 }
 
 /** What of a batch is taken. */
-export interface Sifted extends Pick<Batch, "operations" | "through"> {
+export interface Sifted extends Pick<Batch, "operations" | "coverage"> {
   /** The first operation of each origin that is left out because the quota is used up. */
   readonly overQuota: VectorClock.VectorClock
 }
@@ -70,11 +70,11 @@ export const sift = (
   before: Usage,
   purges: Purge.Purges,
   held: ReadonlyMap<Merge.Slot, Operation>,
-  { operations, through }: Pick<Batch, "operations" | "through">,
+  { operations, coverage: through }: Pick<Batch, "operations" | "coverage">,
   quota: Quota | undefined
 ): Sifted => {
   if (quota === undefined || (HashMap.isEmpty(purges) && !operations.some(isOpaque))) {
-    return { operations, through, overQuota: VectorClock.empty }
+    return { operations, coverage: through, overQuota: VectorClock.empty }
   }
   let usage = before
   let overQuota = VectorClock.empty
@@ -94,5 +94,5 @@ export const sift = (
     usage = withBytes(usage, node, bytes)
     return true
   })
-  return { operations: taken, through: VectorClock.before(through, overQuota), overQuota }
+  return { operations: taken, coverage: VectorClock.before(through, overQuota), overQuota }
 }

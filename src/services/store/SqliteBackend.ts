@@ -15,7 +15,7 @@
 import { Effect, FileSystem, Option, Predicate } from "effect"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
-import type { Reading } from "../../core/replica/Hlc.ts"
+import type { Timestamp } from "../../core/replica/Hlc.ts"
 import type * as Cut from "../../core/replica/Cut.ts"
 import { countNames } from "../../core/replica/Kind.ts"
 import * as Merge from "../../core/replica/Merge.ts"
@@ -67,7 +67,7 @@ const slots = `json_each(?) AS slot CROSS JOIN operations AS o
   ON o.kind = slot.value ->> 0 AND o.row_id = slot.value ->> 1 AND o.twin = slot.value ->> 2`
 
 const slotsOf = (operations: Commit["writes"]) =>
-  JSON.stringify(operations.map((operation) => [operation.table, operation.row_id, Merge.twinOf(operation)]))
+  JSON.stringify(operations.map((operation) => [operation.table, operation.row_id, Merge.variantOf(operation)]))
 
 export type { Options } from "./SqliteFile.ts"
 
@@ -146,7 +146,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
 
   /** What an operation of the last page took: more sizes than a page of such has need not be looked at. */
   let typicalBytes = 512
-  const beyond = Effect.fnUntraced(function* (origin: NodeId, { wall, counter }: Reading, room: Room) {
+  const beyond = Effect.fnUntraced(function* (origin: NodeId, { wall, counter }: Timestamp, room: Room) {
     const limit = Math.min(rowsEnough(room), Math.ceil((1.25 * room.bytes) / typicalBytes) + 2)
     // Sizes first: a page of large operations must not be read only to be dropped.
     const sizes = yield* SqliteRows.sizes(
@@ -224,7 +224,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
   return {
     nodeId,
     opened: state,
-    held,
+    current: held,
     commit,
     sync,
     beyond,
@@ -283,7 +283,7 @@ const writeCommit = Effect.fnUntraced(function* (
     const shown = SqliteSchema.shownOf(operation.data)
     if (shown === undefined) continue
     const { table, row_id } = operation
-    const slot = [table, row_id, Merge.twinOf(operation)]
+    const slot = [table, row_id, Merge.variantOf(operation)]
     yield* run("UPDATE operations SET shown = ? WHERE kind = ? AND row_id = ? AND twin = ?", [shown, ...slot])
   }
   if (moved.size > 0) {

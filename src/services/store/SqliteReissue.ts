@@ -37,11 +37,11 @@ export const write = Effect.fnUntraced(function* (
   const kept = own.filter(({ hlc }) => hlc.wall <= now)
   // A row of the time to come may have lost its place since: the claim on it is left all the same.
   const isAhead =
-    late.length > 0 || [state.clock, state.tops].some((clock) => VectorClock.get(clock, before).wall > now)
+    late.length > 0 || [state.vectorClock, state.frontier].some((clock) => VectorClock.get(clock, before).wall > now)
   if (!isAhead) return 0
   // What was written last here stays the last: it was written over rows of others, whose clocks may be a little ahead.
   const others = HashMap.filter(
-    VectorClock.merge(state.clock, state.tops),
+    VectorClock.merge(state.vectorClock, state.frontier),
     ({ wall }, node) => node !== before && wall <= now + maxAheadMs
   )
   const seen = [...HashMap.values(others)].reduce(Hlc.latest, { wall: now, counter: -1 })
@@ -68,8 +68,8 @@ export const write = Effect.fnUntraced(function* (
     nodeId,
     { wall: last.wall, counter: last.counter }
   )
-  const claims = VectorClock.merge(mine, claimsOfOthers(state.clock, before, late))
-  const tops = VectorClock.merge(mine, HashMap.remove(state.tops, before))
+  const claims = VectorClock.merge(mine, claimsOfOthers(state.vectorClock, before, late))
+  const frontier = VectorClock.merge(mine, HashMap.remove(state.frontier, before))
   const holdings = HashMap.union(
     state.holdings,
     Replica.addHoldings(Replica.noHoldings, [
@@ -85,11 +85,11 @@ export const write = Effect.fnUntraced(function* (
     live.low
   ])
   yield* run("DELETE FROM clock", [])
-  for (const node of HashMap.keys(VectorClock.merge(claims, tops))) {
+  for (const node of HashMap.keys(VectorClock.merge(claims, frontier))) {
     yield* run(
       `INSERT INTO clock (origin, wall, counter, top_wall, top_counter, held_rows, held_high, held_low, opaque_bytes)
         VALUES (?,?,?,?,?,?,?,?,?)`,
-      SqliteRows.clockEntry({ ...state, clock: claims, tops, holdings, opaque }, node)
+      SqliteRows.clockEntry({ ...state, vectorClock: claims, frontier, holdings, opaque }, node)
     )
   }
   return late.length

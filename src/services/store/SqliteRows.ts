@@ -5,7 +5,7 @@ import { Effect, Schema, Struct } from "effect"
 import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
 import { CanonicalJson } from "../../core/replica/Json.ts"
 import { countNames } from "../../core/replica/Kind.ts"
-import { twinOf } from "../../core/replica/Merge.ts"
+import { variantOf } from "../../core/replica/Merge.ts"
 import { NodeId } from "../../core/replica/NodeId.ts"
 import { Kind, OpId, type Operation, OpType, RowId } from "../../core/replica/Operation.ts"
 import * as Purge from "../../core/replica/Purge.ts"
@@ -104,13 +104,16 @@ export const operations = (rows: ReadonlyArray<unknown>): Effect.Effect<Readonly
 /** The columns of an operation, as they are inserted. */
 export const parameters = (operation: Operation): ReadonlyArray<string | number> => {
   const { op_id, table, op_type, row_id, data, hlc, timestamp } = operation
-  return [table, row_id, twinOf(operation), hlc.node, hlc.wall, hlc.counter, op_id, op_type, data, timestamp]
+  return [table, row_id, variantOf(operation), hlc.node, hlc.wall, hlc.counter, op_id, op_type, data, timestamp]
 }
 
 /** The row of `clock` for one origin. */
-export const clockEntry = ({ clock, tops, holdings, opaque }: State, node: NodeId): ReadonlyArray<string | number> => {
+export const clockEntry = (
+  { vectorClock: clock, frontier, holdings, opaque }: State,
+  node: NodeId
+): ReadonlyArray<string | number> => {
   const claim = VectorClock.get(clock, node)
-  const top = VectorClock.get(tops, node)
+  const top = VectorClock.get(frontier, node)
   const { rows, digest } = Replica.holdingOf(holdings, node)
   return [
     node,
@@ -153,8 +156,8 @@ export const state = Effect.fnUntraced(function* (
   const { node_id, digest_high, digest_low, quarantine, live_high, live_low, cut: cutText = "", ...counters } = meta
   const cut = yield* CutText.fromText(cutText)
   const state: State = {
-    clock: VectorClock.fromEntries(entries.map(({ origin, wall, counter }) => [origin, { wall, counter }])),
-    tops: VectorClock.fromEntries(
+    vectorClock: VectorClock.fromEntries(entries.map(({ origin, wall, counter }) => [origin, { wall, counter }])),
+    frontier: VectorClock.fromEntries(
       entries.map(({ origin, top_wall, top_counter }) => [origin, { wall: top_wall, counter: top_counter }])
     ),
     digest: { high: digest_high, low: digest_low },

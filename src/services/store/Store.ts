@@ -13,7 +13,7 @@ import { Context, type Effect, type Option, type Stream } from "effect"
 import type { Acknowledgement, Report } from "../../core/replica/Acknowledgement.ts"
 import type * as Cut from "../../core/replica/Cut.ts"
 import type { Digest } from "../../core/replica/Digest.ts"
-import type { Reading } from "../../core/replica/Hlc.ts"
+import type { Timestamp } from "../../core/replica/Hlc.ts"
 import type { countNames } from "../../core/replica/Kind.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Oddities } from "../../core/sync/Oddities.ts"
@@ -25,7 +25,14 @@ import type { VectorClock } from "../../core/replica/VectorClock.ts"
 import type { KindUnknown, StoreUnavailable } from "../node/NodeFailure.ts"
 import type { Quota, Usage } from "./Opaque.ts"
 
-export type { Batch, Delta, DeltaRequest, Quarantined, Snapshot, Touched } from "../../core/replica/Replica.ts"
+export type {
+  Batch,
+  Delta,
+  DeltaRequest,
+  Quarantined,
+  Snapshot,
+  ChangedOrigins as Touched
+} from "../../core/replica/Replica.ts"
 
 /** A local write before it gets its place in time. */
 export type Draft = Pick<Operation, "op_id" | "table" | "op_type" | "row_id" | "data">
@@ -72,9 +79,9 @@ export interface Origin {
   readonly isSelf: boolean
   readonly rows: number
   /** Up to where everything that it wrote is here, or what took its place. */
-  readonly coveredTo: Reading
+  readonly coveredTo: Timestamp
   /** The greatest reading of it that was ever taken. */
-  readonly latest: Reading
+  readonly latest: Timestamp
 }
 
 /** Why an origin stays: it is this node, it has rows, some were purged, it is not known, or it has the greatest reading of all. */
@@ -95,7 +102,7 @@ export class Store extends Context.Service<
     /** The identity of this replica, made once and kept with the data. */
     readonly nodeId: NodeId
     /** How far our own history went when this store was opened. */
-    readonly openedAt: Reading
+    readonly ownTimestampAtOpen: Timestamp
     /**
      * Writes locally: gives each draft the next HLC, commits all of them, publishes. Returns them in order. All of them are
      * refused when one is of a kind that this version does not know.

@@ -2,7 +2,7 @@
  * The state of a store in memory, and how a batch changes it. No I/O.
  *
  * Guarantee: the rows after any batches are the same function of their operations as those of the model in `core/replica/Merge.ts`,
- * however they are split and ordered. `tops` is the greatest reading of each origin that was ever taken.
+ * however they are split and ordered. `frontier` is the greatest reading of each origin that was ever taken.
  *
  * An origin is known from the first operation of it that is taken: coverage alone names none, for ids cost nothing. Of origins
  * whose rows have all lost to others the latest are remembered, and the others forgotten (`core/sync/Coverage.ts` says why
@@ -26,8 +26,8 @@ import * as Opaque from "./Opaque.ts"
 
 /** The state of a store, but for its rows. */
 export interface State {
-  readonly clock: VectorClock.VectorClock
-  readonly tops: VectorClock.VectorClock
+  readonly vectorClock: VectorClock.VectorClock
+  readonly frontier: VectorClock.VectorClock
   readonly digest: Digest.Digest
   readonly holdings: Replica.Holdings
   readonly counts: Counts
@@ -43,8 +43,8 @@ export interface State {
 
 /** The state of a fresh store. */
 export const empty: State = {
-  clock: VectorClock.empty,
-  tops: VectorClock.empty,
+  vectorClock: VectorClock.empty,
+  frontier: VectorClock.empty,
   digest: Digest.empty,
   holdings: Replica.noHoldings,
   counts: { ...Struct.Record(Kind.countNames, 0), quarantine: 0 },
@@ -64,11 +64,11 @@ export interface Commit {
   /** The operations that take their slots, in commit order, and those that leave them. */
   readonly writes: ReadonlyArray<Operation>
   readonly replaced: ReadonlyArray<Operation>
-  /** The origins whose entry in `clock`, `tops` or `holdings` changed, and those that have none any more. */
+  /** The origins whose entry in `clock`, `frontier` or `holdings` changed, and those that have none any more. */
   readonly moved: ReadonlySet<NodeId>
   readonly forgotten: ReadonlySet<NodeId>
   readonly quarantined: ReadonlyArray<Quarantined>
-  readonly wins: Merge.Wins
+  readonly supersessions: Merge.Supersessions
   readonly conflicts: number
   readonly conflicting: ReadonlySet<NodeId>
   readonly ignored: number
@@ -79,8 +79,8 @@ export interface Commit {
 }
 
 /** The operations held in some slots. */
-export type Held = ReadonlyMap<Merge.Slot, Operation>
-export const nothingHeld: Held = new Map()
+export type Current = ReadonlyMap<Merge.Slot, Operation>
+export const noneCurrent: Current = new Map()
 
 /** Origins without rows: once there are more than `most` of them, the latest are remembered. */
 export const rowless = { most: 1_000, kept: 500 } as const
@@ -94,7 +94,7 @@ export const withoutRows: Omit<Commit, "state"> = {
   moved: noNodes,
   forgotten: noNodes,
   quarantined: [],
-  wins: new Map(),
+  supersessions: new Map(),
   conflicts: 0,
   conflicting: noNodes,
   ignored: 0,
@@ -103,11 +103,11 @@ export const withoutRows: Omit<Commit, "state"> = {
 
 /** The coverage of a batch that counts: of this node itself, and of origins of which an operation was taken. */
 export const evident = (
-  { tops }: Pick<State, "tops">,
-  { operations, through }: Pick<Batch, "operations" | "through">,
+  { frontier }: Pick<State, "frontier">,
+  { operations, coverage: through }: Pick<Batch, "operations" | "coverage">,
   self: NodeId
 ): VectorClock.VectorClock => {
-  const fresh = HashMap.filter(through, (_, node) => node !== self && !HashMap.has(tops, node))
+  const fresh = HashMap.filter(through, (_, node) => node !== self && !HashMap.has(frontier, node))
   if (HashMap.isEmpty(fresh)) return through
   const named = new Set(operations.map(({ hlc }) => hlc.node))
   return HashMap.filter(through, (_, node) => !HashMap.has(fresh, node) || named.has(node))
@@ -119,8 +119,8 @@ export const forget = (state: State, origins: ReadonlySet<NodeId>): State =>
     ? state
     : {
         ...state,
-        clock: HashMap.removeMany(state.clock, origins),
-        tops: HashMap.removeMany(state.tops, origins)
+        vectorClock: HashMap.removeMany(state.vectorClock, origins),
+        frontier: HashMap.removeMany(state.frontier, origins)
       }
 
 /** Whether an origin has to be remembered: it has rows, or had some that were removed by hand. */
@@ -129,15 +129,15 @@ export const isNeeded = ({ holdings, purges }: State, node: NodeId): boolean =>
 
 /** The origins without rows that can be forgotten, the one with the greatest reading first. Our own is none of them. */
 export const rowlessOf = (state: State, self: NodeId): ReadonlyArray<NodeId> =>
-  [...HashMap.entries(VectorClock.merge(state.clock, state.tops))]
+  [...HashMap.entries(VectorClock.merge(state.vectorClock, state.frontier))]
     .filter(([node]) => node !== self && !isNeeded(state, node))
-    .sort(([, a], [, b]) => Hlc.ReadingOrder(b, a))
+    .sort(([, a], [, b]) => Hlc.TimestampOrder(b, a))
     .map(([node]) => node)
 
 /** The origins without rows that are too many. */
 const excess = (state: State, self: NodeId): ReadonlySet<NodeId> => {
-  const { tops, holdings, purges } = state
-  return HashMap.size(tops) - HashMap.size(holdings) - HashMap.size(purges) <= rowless.most
+  const { frontier, holdings, purges } = state
+  return HashMap.size(frontier) - HashMap.size(holdings) - HashMap.size(purges) <= rowless.most
     ? noNodes
     : new Set(rowlessOf(state, self).slice(rowless.kept))
 }
@@ -147,21 +147,21 @@ const excess = (state: State, self: NodeId): ReadonlySet<NodeId> => {
  * that never were.
  */
 export const unfounded = (state: State, self: NodeId): ReadonlySet<NodeId> =>
-  new Set(rowlessOf(state, self).filter((node, index) => !HashMap.has(state.tops, node) || index >= rowless.most))
+  new Set(rowlessOf(state, self).filter((node, index) => !HashMap.has(state.frontier, node) || index >= rowless.most))
 
 /**
  * What committing `batch` does to the store of `self` in the state `before`, which holds `held` in the slots of its operations.
  * Without a quota it is what the owner writes: all of it is taken.
  */
-export const plan = (before: State, held: Held, batch: Batch, self: NodeId, quota?: Opaque.Quota): Commit => {
+export const plan = (before: State, held: Current, batch: Batch, self: NodeId, quota?: Opaque.Quota): Commit => {
   const { quarantined } = batch
   const { operations: sieved, overQuota, ...sifted } = Opaque.sift(before.opaque, before.purges, held, batch, quota)
   const operations = withoutLate(before.cut, held, sieved)
-  const through = evident(before, { operations, through: sifted.through }, self)
+  const through = evident(before, { operations, coverage: sifted.coverage }, self)
   const merged = Merge.mergeBatch((slot) => held.get(slot), operations)
-  const { writes, digest, live, holdings, wins, conflicts, conflicting, ignored } = merged
-  const ahead = VectorClock.difference(through, before.clock)
-  const higher = VectorClock.difference(greatest(operations), before.tops)
+  const { writes, digest, live, holdings, supersessions, conflicts, conflicting, ignored } = merged
+  const ahead = VectorClock.difference(through, before.vectorClock)
+  const higher = VectorClock.difference(greatest(operations), before.frontier)
   const kept = quarantined.slice(-quarantineLimits.rows).map(cut)
   const replaced: Array<Operation> = []
   for (const slot of writes.keys()) {
@@ -169,8 +169,8 @@ export const plan = (before: State, held: Held, batch: Batch, self: NodeId, quot
     if (operation !== undefined) replaced.push(operation)
   }
   const after: State = {
-    clock: VectorClock.merge(before.clock, ahead),
-    tops: VectorClock.merge(before.tops, higher),
+    vectorClock: VectorClock.merge(before.vectorClock, ahead),
+    frontier: VectorClock.merge(before.frontier, higher),
     digest: Digest.add(before.digest, digest),
     holdings: Replica.addHoldings(before.holdings, holdings),
     counts: recount(before.counts, writes.values(), replaced, kept.length),
@@ -189,7 +189,7 @@ export const plan = (before: State, held: Held, batch: Batch, self: NodeId, quot
     moved,
     forgotten,
     quarantined: kept,
-    wins,
+    supersessions,
     conflicts,
     conflicting,
     ignored,
@@ -201,7 +201,7 @@ export const plan = (before: State, held: Held, batch: Batch, self: NodeId, quot
 /** Without the tombstones that are collected already: nothing is in their slots, and nothing of the batch comes there. */
 const withoutLate = (
   { collected }: Cut.Cut,
-  held: Held,
+  held: Current,
   operations: ReadonlyArray<Operation>
 ): ReadonlyArray<Operation> => {
   if (HashMap.isEmpty(collected)) return operations
@@ -256,7 +256,10 @@ export const purge = (before: State, run: number, scope: Purge.Scope, removed: R
   if ("origin" in scope) {
     // Also what arrives beyond the clock, or is still on its way.
     const part = Purge.partOf(purges, run, kind, scope.origin)
-    const through = Hlc.latest(VectorClock.get(before.clock, scope.origin), VectorClock.get(before.tops, scope.origin))
+    const through = Hlc.latest(
+      VectorClock.get(before.vectorClock, scope.origin),
+      VectorClock.get(before.frontier, scope.origin)
+    )
     purges = Purge.withPurge(purges, { ...part, through: Hlc.latest(part.through, through) })
   }
   for (const operation of removed) {
@@ -298,9 +301,9 @@ export const withoutOutdated = (before: State): State => {
   const list = Purge.toList(before.purges)
   const outdated = list.filter(({ kind }) => kind !== undefined && Merge.ruleOf(kind) !== "opaque")
   if (outdated.length === 0) return before
-  let { clock } = before
+  let { vectorClock: clock } = before
   for (const { origin } of outdated) clock = HashMap.remove(clock, origin)
-  return { ...before, clock, purges: Purge.fromList(list.filter((purge) => !outdated.includes(purge))) }
+  return { ...before, vectorClock: clock, purges: Purge.fromList(list.filter((purge) => !outdated.includes(purge))) }
 }
 
 /** Whether a commit changes anything that has to be kept. */
@@ -308,16 +311,16 @@ export const isLasting = ({ writes, moved, forgotten, quarantined }: Commit): bo
   writes.length + moved.size + forgotten.size + quarantined.length > 0
 
 /** The greatest reading that a state knows of: every reading ever issued or taken is at or below it. */
-export const highWater = ({ clock, tops }: State): Hlc.Reading => {
+export const highWater = ({ vectorClock: clock, frontier }: State): Hlc.Timestamp => {
   let high = Hlc.zero
   for (const reading of HashMap.values(clock)) high = Hlc.latest(high, reading)
-  for (const reading of HashMap.values(tops)) high = Hlc.latest(high, reading)
+  for (const reading of HashMap.values(frontier)) high = Hlc.latest(high, reading)
   return high
 }
 
 /** The greatest reading of each origin. */
 const greatest = (operations: ReadonlyArray<Operation>): VectorClock.VectorClock => {
-  const readings = new Map<NodeId, Hlc.Reading>()
+  const readings = new Map<NodeId, Hlc.Timestamp>()
   for (const { hlc } of operations) {
     const before = readings.get(hlc.node)
     if (before === undefined || Hlc.isAfter(hlc, before)) {

@@ -99,7 +99,7 @@ describe("a fresh replica", () => {
 const known = (changes: Partial<Cut.Known> = {}): Cut.Known => ({
   self: a,
   clock: clockOf({ a: at(day), b: at(2 * day) }),
-  tops: clockOf({ a: at(day), b: at(2 * day) }),
+  frontier: clockOf({ a: at(day), b: at(2 * day) }),
   acknowledgements: [],
   removed: new Set(),
   cut: cut(),
@@ -135,7 +135,7 @@ describe("what is collected", () => {
   it("is old enough: nothing of the last days is confirmed", () => {
     const clock = clockOf({ a: at(29 * day), b: at(19 * day) })
     const of = Cut.candidates(
-      known({ clock, tops: clock, acknowledgements: [agreed(b, { agreed: clock, clock })] }),
+      known({ clock, frontier: clock, acknowledgements: [agreed(b, { agreed: clock, clock })] }),
       new Set()
     )
     assert.deepStrictEqual(new Map(of), new Map(clockOf({ a: at(20 * day), b: at(19 * day) })))

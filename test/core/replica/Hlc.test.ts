@@ -16,7 +16,7 @@ import {
 } from "../../support/Generators.ts"
 
 const max = Number.MAX_SAFE_INTEGER
-const isAtMost = (a: Hlc.Reading, b: Hlc.Reading): boolean => !Hlc.isAfter(a, b)
+const isAtMost = (a: Hlc.Timestamp, b: Hlc.Timestamp): boolean => !Hlc.isAfter(a, b)
 
 /** Readings that have a successor: all but the very last one. */
 const early = Arbitrary.filter(reading, ({ wall, counter }) => wall < max || counter < max)
@@ -60,7 +60,7 @@ describe("Hlc readings", () => {
     ([local, remote, at, later]) => {
       const seen = Result.getOrThrow(Hlc.witness(local, remote, at, Infinity))
       assert.isTrue(isAtMost(local, seen) && isAtMost(remote, seen))
-      assert.isTrue(Hlc.ReadingOrder(seen, local) === 0 || Hlc.ReadingOrder(seen, remote) === 0)
+      assert.isTrue(Hlc.TimestampOrder(seen, local) === 0 || Hlc.TimestampOrder(seen, remote) === 0)
       const next = Hlc.send(seen, later)
       assert.isTrue(Hlc.isAfter(next, local) && Hlc.isAfter(next, remote))
     },
@@ -89,7 +89,7 @@ describe("Hlc readings", () => {
     "never runs backwards, whatever the wall clock does and whatever comes in",
     [
       reading,
-      Arbitrary.array(Arbitrary.all([now, oneOf<Hlc.Reading | undefined>(reading, Arbitrary.Constant(undefined))]))
+      Arbitrary.array(Arbitrary.all([now, oneOf<Hlc.Timestamp | undefined>(reading, Arbitrary.Constant(undefined))]))
     ],
     ([start, events]) => {
       let clock = start
@@ -114,8 +114,8 @@ describe("Hlc readings", () => {
     ([messages]) => {
       const clocks = [Hlc.zero, Hlc.zero, Hlc.zero]
       /** The greatest reading in the past of each node, by the messages alone. */
-      const past: Array<Array<Hlc.Reading>> = [[], [], []]
-      const isNew = (node: number, made: Hlc.Reading): void => {
+      const past: Array<Array<Hlc.Timestamp>> = [[], [], []]
+      const isNew = (node: number, made: Hlc.Timestamp): void => {
         for (const known of past[node] ?? []) assert.isTrue(Hlc.isAfter(made, known))
         clocks[node] = made
         past[node]?.push(made)
@@ -146,7 +146,7 @@ describe("Hlc readings", () => {
     [oneOf(reading, fewReadings), oneOf(reading, fewReadings)],
     ([at, other]) => {
       const below = Hlc.predecessor(at)
-      if (Hlc.ReadingOrder(at, Hlc.zero) === 0) {
+      if (Hlc.TimestampOrder(at, Hlc.zero) === 0) {
         assert.deepStrictEqual(below, Hlc.zero)
       } else {
         assert.isTrue(Hlc.isAfter(at, below))
@@ -158,14 +158,17 @@ describe("Hlc readings", () => {
   )
 
   it.prop(
-    "isAfter, latest and ReadingOrder agree, and order totally",
+    "isAfter, latest and TimestampOrder agree, and order totally",
     [oneOf(reading, fewReadings), oneOf(reading, fewReadings), fewReadings],
     ([a, b, c]) => {
-      const forth = Hlc.ReadingOrder(a, b)
-      assert.strictEqual(forth + Hlc.ReadingOrder(b, a), 0)
+      const forth = Hlc.TimestampOrder(a, b)
+      assert.strictEqual(forth + Hlc.TimestampOrder(b, a), 0)
       assert.strictEqual(forth === 0, a.wall === b.wall && a.counter === b.counter)
       assert.strictEqual(forth > 0, Hlc.isAfter(a, b))
-      assert.strictEqual(Hlc.ReadingOrder(Hlc.latest(a, b), a) >= 0 && Hlc.ReadingOrder(Hlc.latest(a, b), b) >= 0, true)
+      assert.strictEqual(
+        Hlc.TimestampOrder(Hlc.latest(a, b), a) >= 0 && Hlc.TimestampOrder(Hlc.latest(a, b), b) >= 0,
+        true
+      )
       if (Hlc.isAfter(a, b) && Hlc.isAfter(b, c)) assert.isTrue(Hlc.isAfter(a, c))
       assert.isTrue(isAtMost(Hlc.zero, a))
     },
@@ -211,7 +214,7 @@ describe("Hlc order and text", () => {
       const [readA, readB] = [Hlc.fromText(Hlc.toText(a)), Hlc.fromText(Hlc.toText(b))]
       assert.deepStrictEqual(readA, Option.some(a))
       assert.strictEqual(Hlc.HlcOrder(Option.getOrThrow(readA), Option.getOrThrow(readB)), Hlc.HlcOrder(a, b))
-      assert.deepStrictEqual(Hlc.parseReading(Hlc.toText(a)), Option.some({ reading: readingOf(a), node: a.node }))
+      assert.deepStrictEqual(Hlc.parseTimestamp(Hlc.toText(a)), Option.some({ reading: readingOf(a), node: a.node }))
     },
     runs(5000)
   )
@@ -256,11 +259,11 @@ describe("Hlc order and text", () => {
   })
 
   it("a reading without a node is read as a reading", () => {
-    assert.deepStrictEqual(Hlc.parseReading("0:0:"), Option.some({ reading: Hlc.zero, node: "" }))
+    assert.deepStrictEqual(Hlc.parseTimestamp("0:0:"), Option.some({ reading: Hlc.zero, node: "" }))
   })
 })
 
-const readingOf = ({ wall, counter }: Hlc.Reading): Hlc.Reading => ({ wall, counter })
+const readingOf = ({ wall, counter }: Hlc.Timestamp): Hlc.Timestamp => ({ wall, counter })
 
 const assertCanonical = (text: string): void => {
   const read = Hlc.fromText(text)

@@ -20,7 +20,7 @@ interface Replica {
   readonly node: NodeId
   rows: Merge.State
   clock: VectorClock.VectorClock
-  last: Hlc.Reading
+  last: Hlc.Timestamp
   readonly known: Map<NodeId, Acknowledgement.Acknowledgement>
 }
 
@@ -55,7 +55,7 @@ const stabilityOf = (one: Replica, removed: ReadonlySet<NodeId> = new Set()): St
   Stability.of({
     self: one.node,
     clock: one.clock,
-    tops: VectorClock.fromEntries([...one.rows.values()].map(({ hlc }) => [hlc.node, hlc])),
+    frontier: VectorClock.fromEntries([...one.rows.values()].map(({ hlc }) => [hlc.node, hlc])),
     acknowledgements: [...one.known.values()],
     removed
   })
@@ -131,7 +131,7 @@ describe("Stability", () => {
   it.prop(
     "is covered by our clock and by the agreement of every node that counts, and never grows when a node joins",
     [vectorClock, vectorClock, vectorClock, oneOf(vectorClock)],
-    ([clock, tops, agreed, other]) => {
+    ([clock, frontier, agreed, other]) => {
       const self = node("self")
       const knownAt = (name: string, agreed: VectorClock.VectorClock): Acknowledgement.Acknowledgement => ({
         node: node(name),
@@ -140,18 +140,18 @@ describe("Stability", () => {
         agreed,
         agreedAt: 1
       })
-      const all = new Set([...HashMap.keys(clock), ...HashMap.keys(tops)])
+      const all = new Set([...HashMap.keys(clock), ...HashMap.keys(frontier)])
       const origins = [...all].map((name) => knownAt(name, agreed))
-      const before = Stability.of({ self, clock, tops, acknowledgements: origins, removed: new Set() }).clock
+      const before = Stability.of({ self, clock, frontier, acknowledgements: origins, removed: new Set() }).clock
       assert.isTrue(VectorClock.includes(clock, before))
       if (all.size > 0) assert.isTrue(VectorClock.includes(agreed, before))
       const acknowledgements = [...origins, knownAt("joined", other)]
-      const after = Stability.of({ self, clock, tops, acknowledgements, removed: new Set() }).clock
+      const after = Stability.of({ self, clock, frontier, acknowledgements, removed: new Set() }).clock
       assert.isTrue(VectorClock.includes(before, after) && VectorClock.includes(other, after))
       // An origin of which nothing was acknowledged keeps everything back, until it is removed.
       const [first, ...others] = origins
       if (first === undefined) return
-      const without = { self, clock, tops, acknowledgements: others }
+      const without = { self, clock, frontier, acknowledgements: others }
       assert.isTrue(HashMap.isEmpty(Stability.of({ ...without, removed: new Set() }).clock))
       const removed = Stability.of({ ...without, removed: new Set([first.node]) })
       assert.strictEqual(
@@ -174,7 +174,7 @@ describe("Stability", () => {
     const { waiting } = Stability.of({
       self: node("self"),
       clock,
-      tops: clockOf({ self: at(9), b: at(5), c: at(7) }),
+      frontier: clockOf({ self: at(9), b: at(5), c: at(7) }),
       acknowledgements: [
         knownAt("b", 3, 8),
         knownAt("d", 2, 4),
@@ -197,7 +197,7 @@ describe("Stability", () => {
       Stability.of({
         self: node("self"),
         clock,
-        tops: clock,
+        frontier: clock,
         acknowledgements: Array.from({ length: count }, (_, index) => known(index)),
         removed: new Set()
       })

@@ -54,7 +54,7 @@ describe("VectorClock as a join-semilattice", () => {
       const both = VectorClock.merge(a, b)
       for (const at of [node, ...HashMap.keys(a), ...HashMap.keys(b)]) {
         const [left, right] = [VectorClock.get(a, at), VectorClock.get(b, at)]
-        assert.deepStrictEqual(VectorClock.get(both, at), Hlc.ReadingOrder(left, right) < 0 ? right : left)
+        assert.deepStrictEqual(VectorClock.get(both, at), Hlc.TimestampOrder(left, right) < 0 ? right : left)
       }
       assert.isAtMost(HashMap.size(both), HashMap.size(a) + HashMap.size(b))
     },

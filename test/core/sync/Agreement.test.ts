@@ -130,7 +130,7 @@ describe("Agreement", () => {
     const [{ session }] = settled.ends
     assert.isDefined(Agreement.news(undefined, session))
     assert.isUndefined(Agreement.news(session, session))
-    assert.isUndefined(Agreement.news(session, { ...session, now: session.now + 1, heardAt: session.heardAt + 1 }))
+    assert.isUndefined(Agreement.news(session, { ...session, now: session.now + 1, aliveAt: session.aliveAt + 1 }))
     left.append([write(a, { wall: 50, counter: 0 }, "row-9")])
     settled.notify(0)
     assert.isUndefined(Agreement.news(session, settled.ends[0].session))

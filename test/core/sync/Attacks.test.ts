@@ -32,7 +32,7 @@ const end = (role: Handshake.Role, { nonces, binding }: Channel, self = victim) 
         binding: Redacted.make(binding),
         remote: "peer",
         expected: undefined,
-        openedAt: VectorClock.get(replica.clock, self),
+        ownTimestampAtOpen: VectorClock.get(replica.clock, self),
         met: new Set(),
         maxFrameBytes: 4_096,
         maxDriftMs: 300_000

@@ -20,7 +20,7 @@ for (const ahead of [6 * minute, 60 * minute, 24 * 60 * minute, 365 * 24 * 60 * 
         settle([link], clock)
         const views = link.ends.map(({ session }) => Session.view(session))
         assert.strictEqual(views[origin]?.deferredOwn?.wall, writer.state.values().next().value?.hlc.wall)
-        assert.isTrue(HashMap.has(views[1 - origin]?.held ?? HashMap.empty(), writer.id))
+        assert.isTrue(HashMap.has(views[1 - origin]?.deferred ?? HashMap.empty(), writer.id))
         assert.isUndefined(views[1 - origin]?.deferredOwn)
         assert.strictEqual(other.state.size, 0)
       })

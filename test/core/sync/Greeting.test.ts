@@ -27,7 +27,7 @@ const equal = (origins: number) => {
   const through = VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))
   const made = (id: typeof a) => {
     const replica = new NaiveReplica(id)
-    replica.apply({ operations, through, quarantined: [] })
+    replica.apply({ operations, coverage: through, quarantined: [] })
     return replica
   }
   return [made(a), made(b)] as const
@@ -79,7 +79,7 @@ describe("a replica that tells less than it has", () => {
     const clock = { now: epoch + 1_000_000 }
     const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
     right.append([write(b, { wall: epoch, counter: 0 }, "written since it was opened")])
-    const link = new Link(left, right, () => clock.now, { openedAt: Hlc.zero })
+    const link = new Link(left, right, () => clock.now, { ownTimestampAtOpen: Hlc.zero })
     for (let turn = 0; turn < 20; turn++) {
       for (const index of [0, 1] as const) link.deliver(index)
       const isThere = left.state.size === 1

@@ -109,7 +109,7 @@ describe("rows of unknown kinds beyond the quota", () => {
     const clock = { now: 1_000_000 }
     const [a, b] = [new NaiveReplica(node("a")), new NaiveReplica(node("b"))] as const
     const junk = [0, 1, 2, 3].map((n) => write(node("c"), { wall: 2_000 + n, counter: 0 }, `row-0${n}`, "junk"))
-    b.apply({ operations: junk, through: VectorClock.empty, quarantined: [] })
+    b.apply({ operations: junk, coverage: VectorClock.empty, quarantined: [] })
     a.append(history("a", [1, 0, 1, 1]))
     b.quota = { origin: 10 * one, total: 5 * one }
     const link = new Link(a, b, () => clock.now)

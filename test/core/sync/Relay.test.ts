@@ -20,7 +20,7 @@ const streamed = (steps: number, isDirect: (step: number) => boolean) => {
     const operation = write(x, at(start + step), `row-${step}`)
     replica.apply({
       operations: [operation],
-      through: VectorClock.fromEntries([[x, operation.hlc]]),
+      coverage: VectorClock.fromEntries([[x, operation.hlc]]),
       quarantined: []
     })
     link.notify(replica === left ? 0 : 1)
@@ -68,10 +68,10 @@ describe("what a third party writes", () => {
     for (let turn = 0; turn < 20; turn++) while (link.deliver(0) || link.deliver(1)) continue
     // The peer is busy: it takes nothing of what comes.
     const own = write(a, at(start + 1), "own")
-    left.apply({ operations: [own], through: VectorClock.fromEntries([[a, own.hlc]]), quarantined: [] })
+    left.apply({ operations: [own], coverage: VectorClock.fromEntries([[a, own.hlc]]), quarantined: [] })
     link.notify(0)
     const theirs = write(x, at(start + 2), "theirs")
-    left.apply({ operations: [theirs], through: VectorClock.fromEntries([[x, theirs.hlc]]), quarantined: [] })
+    left.apply({ operations: [theirs], coverage: VectorClock.fromEntries([[x, theirs.hlc]]), quarantined: [] })
     link.notify(0)
     const sentAfter = (ms: number) => {
       for (const end = now + ms; now < end;) {
@@ -90,7 +90,7 @@ describe("what a third party writes", () => {
     // Both hold it, and neither covers it.
     const y = node("y")
     for (const replica of [left, right]) {
-      replica.apply({ operations: [write(y, at(start), "old")], through: VectorClock.empty, quarantined: [] })
+      replica.apply({ operations: [write(y, at(start), "old")], coverage: VectorClock.empty, quarantined: [] })
     }
     const link = new Link(left, right, () => now)
     const settle = () => {
@@ -99,12 +99,12 @@ describe("what a third party writes", () => {
     settle()
     const theirs = write(x, at(start + 2), "theirs")
     const through = VectorClock.fromEntries([[x, theirs.hlc]])
-    left.apply({ operations: [theirs], through, quarantined: [] })
+    left.apply({ operations: [theirs], coverage: through, quarantined: [] })
     link.notify(0)
     // Coverage without an operation.
-    left.apply({ operations: [], through: VectorClock.fromEntries([[y, at(start + 1)]]), quarantined: [] })
+    left.apply({ operations: [], coverage: VectorClock.fromEntries([[y, at(start + 1)]]), quarantined: [] })
     link.notify(0)
-    right.apply({ operations: [theirs], through, quarantined: [] })
+    right.apply({ operations: [theirs], coverage: through, quarantined: [] })
     link.notify(1)
     for (let passed = 0; passed < 2_000; passed += 10) {
       now += 10

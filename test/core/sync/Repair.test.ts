@@ -23,7 +23,7 @@ const level = (count: number, options: Partial<Session.Options> = {}) => {
   left.append(
     Array.from({ length: count }, (_, n) => write(a, { wall: n + 1, counter: 0 }, `row-${n}`, kinds[n % kinds.length]))
   )
-  right.apply({ operations: [...left.state.values()], through: left.clock, quarantined: [] })
+  right.apply({ operations: [...left.state.values()], coverage: left.clock, quarantined: [] })
   const link = new Link(left, right, () => clock.now, options)
   settle([link], clock)
   const again = () => {
@@ -128,7 +128,7 @@ describe("Repair", () => {
   it("with a peer that does not name it nothing is said, and the difference is shown", () => {
     const { left, right, link, clock } = level(50)
     for (const end of link.ends) {
-      end.session = { ...end.session, repair: { ...end.session.repair, isSpoken: false } }
+      end.session = { ...end.session, repair: { ...end.session.repair, isSupported: false } }
     }
     lose(right, 7)
     link.notify(0)
@@ -155,8 +155,8 @@ describe("Repair", () => {
       }
       link.event(0, { _tag: "Received", now: clock.now, text: Wire.encode(lie) })
       clock.now += 60_000
-      link.ends[0].session = { ...link.ends[0].session, heardAt: clock.now }
-      link.ends[1].session = { ...link.ends[1].session, heardAt: clock.now }
+      link.ends[0].session = { ...link.ends[0].session, aliveAt: clock.now }
+      link.ends[1].session = { ...link.ends[1].session, aliveAt: clock.now }
       const before = link.ends[0].session.repair.attempts
       for (let n = 0; n < 20; n++) {
         clock.now += 10
@@ -200,7 +200,7 @@ describe("Repair", () => {
     const { left, right, again } = level(0)
     const twins = [1, 2, 3].map((n) => write(a, { wall: n, counter: 0 }, "storm", "weather"))
     left.append(twins)
-    right.apply({ operations: twins, through: left.clock, quarantined: [] })
+    right.apply({ operations: twins, coverage: left.clock, quarantined: [] })
     again()
     assertConverged([left, right])
     right.damage((state) => state.delete(slotOf(twins[1] ?? write(a, { wall: 1, counter: 0 }, "x"))))

@@ -13,12 +13,12 @@ import { Link, node, write } from "../../support/Network.ts"
 import { assertConverged, settle } from "../../support/Settle.ts"
 
 const [a, b, c, x, y] = [node("a"), node("b"), node("c"), node("x"), node("y")]
-const at = (wall: number): Hlc.Reading => ({ wall, counter: 0 })
+const at = (wall: number): Hlc.Timestamp => ({ wall, counter: 0 })
 const covering = (...operations: ReadonlyArray<Operation>) =>
   VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, { wall: hlc.wall, counter: hlc.counter }]))
 const take = (replica: NaiveReplica, ...operations: ReadonlyArray<Operation>) =>
-  replica.apply({ operations, through: covering(...operations), quarantined: [] })
-const isLevel = (link: Link) => link.ends.map(({ session }) => Repair.isLevel(session))
+  replica.apply({ operations, coverage: covering(...operations), quarantined: [] })
+const inSync = (link: Link) => link.ends.map(({ session }) => Repair.isInSync(session))
 
 describe("coverage of origins without rows", () => {
   /** What each side knows of it before the two meet. */
@@ -43,7 +43,7 @@ describe("coverage of origins without rows", () => {
     ],
     [
       "one side covers what never was",
-      (left) => left.apply({ operations: [], through: VectorClock.fromEntries([[x, at(9)]]), quarantined: [] })
+      (left) => left.apply({ operations: [], coverage: VectorClock.fromEntries([[x, at(9)]]), quarantined: [] })
     ],
     [
       "it was deleted from a set that only grows",
@@ -59,14 +59,14 @@ describe("coverage of origins without rows", () => {
         const link = new Link(left, right, () => clock.now)
         settle([link], clock)
         assertConverged([left, right])
-        assert.deepStrictEqual(isLevel(link), [true, true])
+        assert.deepStrictEqual(inSync(link), [true, true])
         const again = new Link(left, right, () => clock.now)
         settle([again], clock)
         assert.deepStrictEqual(
           again.ends.map(({ sentOperations }) => sentOperations),
           [0, 0]
         )
-        assert.deepStrictEqual(isLevel(again), [true, true])
+        assert.deepStrictEqual(inSync(again), [true, true])
         // Nothing but the hash of a clock is said.
         assert.isTrue(again.ends.every(({ sentBytes }) => sentBytes < 900))
       })
@@ -80,7 +80,7 @@ describe("coverage of origins without rows", () => {
     const invented = Array.from({ length: 300 }, (_, n) => [node(`made-up-${n}`), at(5)] as const)
     const links = [new Link(evil, middle, () => clock.now), new Link(middle, other, () => clock.now)]
     settle(links, clock)
-    evil.apply({ operations: [], through: VectorClock.fromEntries(invented), quarantined: [] })
+    evil.apply({ operations: [], coverage: VectorClock.fromEntries(invented), quarantined: [] })
     // It names them in every way that it has.
     links[0]?.ends[1].inbox.push(
       JSON.stringify({ type: "sync_ack", vector_clock: VectorClock.toRecord(VectorClock.fromEntries(invented)) })
@@ -105,7 +105,7 @@ describe("coverage of origins without rows", () => {
     settle([link], clock)
     assert.isFalse(HashMap.has(right.clock, x))
     assert.deepStrictEqual(VectorClock.get(link.ends[1].session.vouched, x), at(3))
-    right.apply({ operations: [write(x, at(2), "late")], through: VectorClock.empty, quarantined: [] })
+    right.apply({ operations: [write(x, at(2), "late")], coverage: VectorClock.empty, quarantined: [] })
     link.notify(1)
     settle([link], clock)
     assert.deepStrictEqual(VectorClock.get(right.clock, x), at(3))
@@ -117,7 +117,7 @@ describe("coverage of origins without rows", () => {
     take(left, write(x, at(3), "row"), write(y, at(4), "row"))
     const link = new Link(left, right, () => clock.now)
     settle([link], clock)
-    right.apply({ operations: [write(x, at(2), "late")], through: VectorClock.empty, quarantined: [] })
+    right.apply({ operations: [write(x, at(2), "late")], coverage: VectorClock.empty, quarantined: [] })
     link.notify(1)
     settle([link], clock)
     assertConverged([left, right])
@@ -181,7 +181,7 @@ describe("coverage of origins without rows", () => {
       settle(links, clock, pick)
       assertConverged(replicas)
       for (const link of links) {
-        assert.deepStrictEqual(isLevel(link), [true, true])
+        assert.deepStrictEqual(inSync(link), [true, true])
         assert.deepStrictEqual(
           link.ends.map(({ divergences }) => divergences),
           [0, 0]

@@ -159,7 +159,7 @@ describe("Session", () => {
     left.append([write(a, { wall: 2, counter: 0 }, "y")])
     left.apply({
       operations: [write(c, { wall: 3, counter: 0 }, "x")],
-      through: VectorClock.fromEntries([[c, { wall: 3, counter: 0 }]]),
+      coverage: VectorClock.fromEntries([[c, { wall: 3, counter: 0 }]]),
       quarantined: []
     })
     const link = new Link(left, right, () => clock.now, { maxFrameBytes: 1_300 })
@@ -186,7 +186,7 @@ describe("Session", () => {
       write(a, { wall: 3, counter: 0 }, "y")
     ]
     left.append([lost])
-    left.apply({ operations: [winner], through: VectorClock.empty, quarantined: [] })
+    left.apply({ operations: [winner], coverage: VectorClock.empty, quarantined: [] })
     left.append([kept])
     link.notify(0)
     while (link.deliver(1)) assertPrefix([right], [lost, kept])
@@ -209,7 +209,7 @@ describe("Session", () => {
     // Of the one that won at first nothing is left to be sent.
     const winners = [write(c, { wall: 2, counter: 0 }, "x"), write(node("d"), { wall: 3, counter: 0 }, "x")]
     left.append([lost])
-    left.apply({ operations: winners, through: VectorClock.empty, quarantined: [] })
+    left.apply({ operations: winners, coverage: VectorClock.empty, quarantined: [] })
     left.append([kept])
     link.notify(0)
     while (link.deliver(1)) assertPrefix([right], [lost, kept])
@@ -226,7 +226,7 @@ describe("Session", () => {
     left.append([write(a, { wall: clock.now + 300_005, counter: 1 }, "after")])
     left.apply({
       operations: [write(c, { wall: 5, counter: 0 }, "other")],
-      through: VectorClock.fromEntries([[c, { wall: 5, counter: 0 }]]),
+      coverage: VectorClock.fromEntries([[c, { wall: 5, counter: 0 }]]),
       quarantined: []
     })
     const link = new Link(left, right, () => clock.now)
@@ -236,7 +236,7 @@ describe("Session", () => {
     }
     assert.deepStrictEqual([...right.state.values()].map((operation) => operation.row_id).sort(), ["other", "past"])
     assert.isFalse(VectorClock.covers(right.clock, { wall: clock.now + 300_005, counter: 0, node: a }))
-    assert.strictEqual(HashMap.size(Session.view(link.ends[1].session).held), 1)
+    assert.strictEqual(HashMap.size(Session.view(link.ends[1].session).deferred), 1)
     settle([link], clock)
     assertConverged([left, right])
   })
@@ -401,7 +401,7 @@ describe("Session", () => {
     const clock = { now: 1_000_000 }
     const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
     left.append([write(a, { wall: 5, counter: 0 }, "x")])
-    const link = new Link(left, right, () => clock.now, { openedAt: Hlc.zero })
+    const link = new Link(left, right, () => clock.now, { ownTimestampAtOpen: Hlc.zero })
     while (link.deliver(0) || link.deliver(1)) {
       assert.isFalse(link.ends.some((end) => Session.view(end.session).diverged))
     }
@@ -440,7 +440,7 @@ describe("Session", () => {
     for (; clock.now < quiet + 39_000; clock.now += 1_000) link.tick(0)
     assert.strictEqual(link.ends[0].session.phase, "open")
     assert.isAtLeast(link.ends[0].pings, 1)
-    clock.now = link.ends[0].session.heardAt + 40_000
+    clock.now = link.ends[0].session.aliveAt + 40_000
     link.tick(0)
     assert.strictEqual(link.ends[0].failure?._tag, "PeerTimeout")
   })

@@ -21,7 +21,7 @@ const legacy = (count: number): ReadonlyArray<Operation> =>
   Array.from({ length: count }, (_, n) => write(lost, { wall: n + 1, counter: 0 }, `row-${n}`))
 
 const take = (replica: NaiveReplica, operations: ReadonlyArray<Operation>) =>
-  replica.apply({ operations, through: VectorClock.empty, quarantined: [] })
+  replica.apply({ operations, coverage: VectorClock.empty, quarantined: [] })
 
 /** Two replicas with some history in common, linked and at rest. */
 const pair = () => {

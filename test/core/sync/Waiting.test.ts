@@ -179,7 +179,7 @@ describe("a clock that is set back by an hour", () => {
       "rows of a third node, to be passed on",
       ({ link }) => {
         const operations = [write(node("c"), { wall: 900_000, counter: 0 }, "x")]
-        link.ends[1].replica.apply({ operations, through: VectorClock.empty, quarantined: [] })
+        link.ends[1].replica.apply({ operations, coverage: VectorClock.empty, quarantined: [] })
         link.notify(1)
       },
       times.relay
@@ -188,16 +188,16 @@ describe("a clock that is set back by an hour", () => {
       "progress that has to be told",
       ({ link }) => {
         const through = VectorClock.fromEntries([[node("c"), { wall: 900_000, counter: 0 }]])
-        link.ends[1].replica.apply({ operations: [], through, quarantined: [] })
+        link.ends[1].replica.apply({ operations: [], coverage: through, quarantined: [] })
         link.notify(1)
       },
-      times.tell
+      times.announce
     ],
     [
       "a difference that has to last",
       ({ link }) => {
         const operations = [write(node("lost"), { wall: 1, counter: 0 }, "x")]
-        for (const { replica } of link.ends) replica.apply({ operations, through: VectorClock.empty, quarantined: [] })
+        for (const { replica } of link.ends) replica.apply({ operations, coverage: VectorClock.empty, quarantined: [] })
         link.ends[1].replica.damage((state) => state.clear())
         for (const index of [0, 1] as const) link.notify(index)
       },

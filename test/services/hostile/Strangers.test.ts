@@ -49,15 +49,15 @@ describe("what a stranger says", () => {
           binding: Redacted.make(new Uint8Array(32)),
           remote: "stranger:1",
           expected: undefined,
-          openedAt: Hlc.zero,
+          ownTimestampAtOpen: Hlc.zero,
           met: new Set(),
           maxFrameBytes: 4_096,
           maxDriftMs: 300_000
         },
         {
           version: 0,
-          clock: VectorClock.empty,
-          tops: VectorClock.empty,
+          vectorClock: VectorClock.empty,
+          frontier: VectorClock.empty,
           digest: Digest.empty,
           holdings: noHoldings,
           purges: Purge.none

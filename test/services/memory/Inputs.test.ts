@@ -4,7 +4,7 @@ import { Effect, FileSystem, Layer, Option } from "effect"
 import { request } from "node:http"
 import * as Client from "../../../src/services/admin/api/Client.ts"
 import { Api } from "../../../src/services/admin/api/Api.ts"
-import { Clock } from "../../../src/services/node/HlcClock.ts"
+import { HlcClock } from "../../../src/services/node/HlcClock.ts"
 import { Config } from "../../../src/services/node/Config.ts"
 import { InputInvalid } from "../../../src/services/node/NodeFailure.ts"
 import { Memory } from "../../../src/services/memory/Memory.ts"
@@ -140,7 +140,7 @@ const nothing = Effect.fnUntraced(function* (memory: Memory["Service"]) {
   assert.deepStrictEqual(lists, [[], [], [], []])
 })
 
-const local = MemoryLive.layer.pipe(Layer.provide(MemoryStore.layer()), Layer.provide(Clock.layer))
+const local = MemoryLive.layer.pipe(Layer.provide(MemoryStore.layer()), Layer.provide(HlcClock.layer))
 
 describe("inputs of the library", () => {
   it.effect.each(wrong)("%s is refused", ([, to, input, fields]) =>
@@ -199,7 +199,7 @@ const node = (home: string) =>
   Api.layer.pipe(
     Layer.provideMerge(MemoryLive.layer),
     Layer.provide(MemoryStore.layer()),
-    Layer.provide(Clock.layer),
+    Layer.provide(HlcClock.layer),
     Layer.provide(surroundings),
     Layer.provide(Layer.succeed(Config, Config.make({ apiPort: 0, home })))
   )

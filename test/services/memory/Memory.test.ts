@@ -6,7 +6,7 @@ import { CanonicalJson } from "../../../src/core/replica/Json.ts"
 import { utf8Length } from "../../../src/core/replica/NodeId.ts"
 import { Kind, toWire } from "../../../src/core/replica/Operation.ts"
 import * as Row from "../../../src/core/replica/Row.ts"
-import { Clock } from "../../../src/services/node/HlcClock.ts"
+import { HlcClock } from "../../../src/services/node/HlcClock.ts"
 import { OperationTooLarge, RowNotFound } from "../../../src/services/node/NodeFailure.ts"
 import { Memory } from "../../../src/services/memory/Memory.ts"
 import { Store } from "../../../src/services/store/Store.ts"
@@ -16,7 +16,7 @@ import { batch } from "../../support/Stores.ts"
 import * as MemoryLive from "../../../src/services/memory/MemoryLive.ts"
 import * as MemoryStore from "../../../src/services/store/MemoryStore.ts"
 
-const store = MemoryStore.layer({ nodeId: node("here") }).pipe(Layer.provide(Clock.layer))
+const store = MemoryStore.layer({ nodeId: node("here") }).pipe(Layer.provide(HlcClock.layer))
 const memory = Layer.provideMerge(MemoryLive.layer, store)
 
 /** A store that lets others run after each read, as a disk may. */

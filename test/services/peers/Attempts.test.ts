@@ -5,7 +5,7 @@ import { PassphraseMismatch } from "../../../src/core/sync/SyncFailure.ts"
 import { limits } from "../../../src/core/peers/RateLimit.ts"
 import type * as Session from "../../../src/core/sync/Session.ts"
 import { NodeId } from "../../../src/core/replica/NodeId.ts"
-import { Clock } from "../../../src/services/node/HlcClock.ts"
+import { HlcClock } from "../../../src/services/node/HlcClock.ts"
 import * as Attempts from "../../../src/services/peers/Attempts.ts"
 import type { Machine } from "../../../src/services/peers/SessionRunner.ts"
 
@@ -35,7 +35,7 @@ const looked = (attempts: Effect.Success<typeof Attempts.make>, { text, ticketId
   return seen.some(({ _tag }) => _tag === "Received")
 }
 
-const make = Effect.provide(Attempts.make, Clock.layer)
+const make = Effect.provide(Attempts.make, HlcClock.layer)
 
 describe("Attempts", () => {
   it.effect("a frame of an address that has to wait is not parsed: the machine never sees its text", () =>

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock as EffectClock, Effect, Fiber, HashMap } from "effect"
 import { TestClock } from "effect/testing"
 import type { View } from "../../../src/core/sync/SessionState.ts"
-import { Clock } from "../../../src/services/node/HlcClock.ts"
+import { HlcClock } from "../../../src/services/node/HlcClock.ts"
 import * as Comparison from "../../../src/services/peers/Comparison.ts"
 import { Store } from "../../../src/services/store/Store.ts"
 import { node } from "../../support/Network.ts"
@@ -12,10 +12,10 @@ import { inMemory } from "../../support/Stores.ts"
 const b = node("b")
 
 /** How a session is at a time, in ms since it was asked to compare; before that it is asked for -1. */
-type Course = (ms: number) => { readonly diverged: boolean; readonly activeAt?: number; readonly isLevel?: boolean }
+type Course = (ms: number) => { readonly diverged: boolean; readonly activeAt?: number; readonly isInSync?: boolean }
 
 /** What is answered of a peer with that course, and after how many ms. */
-const compared = Effect.fnUntraced(function* (course: Course, isSpoken = true) {
+const compared = Effect.fnUntraced(function* (course: Course, isSupported = true) {
   const store = yield* (yield* inMemory).open
   // Not at 0, where nothing yet would be the same as at the beginning.
   yield* TestClock.adjust(1_000_000)
@@ -23,21 +23,21 @@ const compared = Effect.fnUntraced(function* (course: Course, isSpoken = true) {
   let asked: number | undefined
   let now = start
   const view = (): View => {
-    const { diverged, activeAt, isLevel = true } = course(asked === undefined ? -1 : now - asked)
+    const { diverged, activeAt, isInSync = true } = course(asked === undefined ? -1 : now - asked)
     return {
       peer: b,
-      heardAt: 0,
+      aliveAt: 0,
       provedAt: 0,
       state: "live",
       lag: 0,
       offset: 0,
       lastSyncAt: undefined,
-      held: HashMap.empty(),
+      deferred: HashMap.empty(),
       leftOut: undefined,
       deferredOwn: undefined,
       diverged,
-      repair: isSpoken
-        ? { isLevel, activeAt: activeAt === undefined ? undefined : (asked ?? now) + activeAt }
+      repair: isSupported
+        ? { isInSync, activeAt: activeAt === undefined ? undefined : (asked ?? now) + activeAt }
         : undefined
     }
   }
@@ -45,7 +45,7 @@ const compared = Effect.fnUntraced(function* (course: Course, isSpoken = true) {
   const fiber = yield* Effect.forkChild(
     Comparison.all([{ running: { view, compare } }]).pipe(
       Effect.provideService(Store, store),
-      Effect.provide(Clock.layer)
+      Effect.provide(HlcClock.layer)
     ),
     { startImmediately: true }
   )
@@ -116,7 +116,7 @@ describe("Comparison", () => {
 
   it.effect("a peer that is never level, or knows no comparison, is not compared", () =>
     Effect.gen(function* () {
-      assert.strictEqual((yield* compared(() => ({ diverged: false, isLevel: false }))).result, "behind")
+      assert.strictEqual((yield* compared(() => ({ diverged: false, isInSync: false }))).result, "behind")
       assert.strictEqual((yield* compared(() => ({ diverged: true }), false)).result, "not comparable")
     })
   )

@@ -14,8 +14,8 @@ import { node, write } from "../../support/Network.ts"
 
 const snapshot = {
   version: 1,
-  clock: VectorClock.empty,
-  tops: VectorClock.empty,
+  vectorClock: VectorClock.empty,
+  frontier: VectorClock.empty,
   digest: Digest.empty,
   holdings: noHoldings,
   purges: Purge.none
@@ -23,7 +23,7 @@ const snapshot = {
 
 const batch = (rows: number, kind = "notes"): Batch => ({
   operations: Array.from({ length: rows }, (_, n) => write(node("m"), { wall: n + 1, counter: 0 }, `r${n}`, kind)),
-  through: VectorClock.empty,
+  coverage: VectorClock.empty,
   quarantined: []
 })
 

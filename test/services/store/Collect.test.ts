@@ -24,7 +24,7 @@ const agreedOn = Effect.fnUntraced(function* (store: StoreService, count: number
   const rows = Array.from({ length: count }, (_, index) => deletion(index + 1, `gone-${index}`))
   yield* store.apply(batch([...rows, write(a, at(count + 1), "kept")], { a: at(count + 1) }))
   yield* TestClock.setTime(10 * day)
-  const { clock } = yield* store.snapshot
+  const { vectorClock: clock } = yield* store.snapshot
   const told = (confirmed: VectorClock.VectorClock) => store.acknowledge({ node: a, clock, agreed: clock, confirmed })
   yield* told(VectorClock.empty)
   return { told, last: clockOf({ a: at(count) }) }
@@ -108,8 +108,8 @@ for (const { name, make } of places) {
         yield* told(last)
         yield* store.acknowledge({
           node: b,
-          clock: (yield* store.snapshot).clock,
-          agreed: (yield* store.snapshot).clock,
+          clock: (yield* store.snapshot).vectorClock,
+          agreed: (yield* store.snapshot).vectorClock,
           confirmed: everything
         })
         assert.strictEqual(yield* store.collect(policy), 3)
@@ -145,7 +145,7 @@ for (const { name, make } of places) {
         yield* store.adopt(told)
         assert.deepStrictEqual(new Map((yield* store.snapshot).cut?.collected), new Map(told.collected))
         assert.isTrue((yield* store.snapshot).cut?.isFilling)
-        const { clock } = yield* store.snapshot
+        const { vectorClock: clock } = yield* store.snapshot
         yield* store.acknowledge({ node: a, clock, agreed: clock, confirmed: told.confirmed })
         assert.isFalse((yield* store.snapshot).cut?.isFilling)
         const other = yield* (yield* make).open

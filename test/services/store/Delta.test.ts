@@ -77,8 +77,8 @@ for (const { name, make } of places) {
       Effect.gen(function* () {
         const store = yield* fresh
         const touched = (since: number) =>
-          Effect.map(store.delta(request({}, { since })), ({ touched }) =>
-            Option.map(touched, ({ ranges, wins }) => ({
+          Effect.map(store.delta(request({}, { since })), ({ changedOrigins: touched }) =>
+            Option.map(touched, ({ ranges, supersessions: wins }) => ({
               ranges: recordOf(ranges),
               wins: Array.from(wins, ([winner, losers]) => [winner, ...losers].join(" over "))
             }))
@@ -103,8 +103,8 @@ for (const { name, make } of places) {
         const store = yield* fresh
         yield* store.apply(batch([write(a, at(5), "r"), write(b, at(4), "other")]))
         const { snapshot } = yield* store.apply(batch([write(b, at(3), "r")]))
-        const { touched } = yield* store.delta(request({}, { since: snapshot.version - 1 }))
-        assert.deepStrictEqual([...Option.getOrThrow(touched).wins], [[a, new Set([b])]])
+        const { changedOrigins: touched } = yield* store.delta(request({}, { since: snapshot.version - 1 }))
+        assert.deepStrictEqual([...Option.getOrThrow(touched).supersessions], [[a, new Set([b])]])
       })
     )
 
@@ -113,7 +113,7 @@ for (const { name, make } of places) {
         const store = yield* fresh
         for (let wall = 1; wall <= 1_025; wall++) yield* store.apply(batch([], { [store.nodeId]: at(wall) }))
         const told = (since: number) =>
-          Effect.map(store.delta(request({}, { since })), ({ touched }) => Option.isSome(touched))
+          Effect.map(store.delta(request({}, { since })), ({ changedOrigins: touched }) => Option.isSome(touched))
         assert.deepStrictEqual([yield* told(0), yield* told(1), yield* told(1_025)], [false, true, true])
       })
     )

@@ -6,7 +6,7 @@ import { Effect, Fiber, Layer, Option, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Hlc from "../../../src/core/replica/Hlc.ts"
 import { NodeId } from "../../../src/core/replica/NodeId.ts"
-import { Clock } from "../../../src/services/node/HlcClock.ts"
+import { HlcClock } from "../../../src/services/node/HlcClock.ts"
 import { StoreUnavailable } from "../../../src/services/node/NodeFailure.ts"
 import type { Backend } from "../../../src/services/store/Backend.ts"
 import * as Engine from "../../../src/services/store/Engine.ts"
@@ -24,7 +24,7 @@ const recording = (commit: (count: number) => Effect.Effect<void, StoreUnavailab
   const backend: Backend = {
     nodeId: NodeId.make("here"),
     opened: StoreState.empty,
-    held: () => Effect.succeed(new Map()),
+    current: () => Effect.succeed(new Map()),
     commit: ({ writes }, synced) =>
       Effect.suspend(() => commit(commits.push({ rows: writes.map(({ row_id }) => row_id), synced }))),
     sync: Effect.void,
@@ -57,18 +57,18 @@ describe("Engine", () => {
         { rows: ["r1", "r2"], synced: true },
         { rows: ["r3"], synced: false }
       ])
-    }).pipe(Effect.provide(Clock.layer))
+    }).pipe(Effect.provide(HlcClock.layer))
   )
 
   it.effect("two lives that begin from one backup, at a time that is still to come here, issue no reading twice", () =>
     Effect.gen(function* () {
       const high = at(1_000_000)
-      const opened = { ...StoreState.empty, tops: clockOf({ here: high }) }
+      const opened = { ...StoreState.empty, frontier: clockOf({ here: high }) }
       const live = Effect.gen(function* () {
         const { backend } = recording(() => Effect.void)
         const [operation] = yield* (yield* Engine.make({ ...backend, opened })).append([draft("r1")])
         return operation?.hlc
-      }).pipe(Effect.scoped, Effect.provide(Layer.fresh(Clock.layer)))
+      }).pipe(Effect.scoped, Effect.provide(Layer.fresh(HlcClock.layer)))
       const [one, other] = [yield* live, yield* live]
       assert.isTrue(one !== undefined && Hlc.isAfter(one, high))
       assert.notDeepEqual(one, other)
@@ -94,7 +94,7 @@ describe("Engine", () => {
       assert.strictEqual((yield* store.snapshot).version, 1)
       assert.lengthOf(yield* Fiber.join(published), 1)
       assert.lengthOf(commits, 1)
-    }).pipe(Effect.provide(Clock.layer))
+    }).pipe(Effect.provide(HlcClock.layer))
   )
 
   it.effect("a commit that fails leaves no trace: no state, no version, nothing published", () =>
@@ -113,7 +113,7 @@ describe("Engine", () => {
       // The reading that the failed write took is not issued again.
       assert.deepStrictEqual(operation?.hlc, { ...at(0, 2), node: store.nodeId })
       assert.deepStrictEqual(yield* Fiber.join(published), [{ version: 1, operations: operation ? [operation] : [] }])
-    }).pipe(Effect.provide(Clock.layer))
+    }).pipe(Effect.provide(HlcClock.layer))
   )
 
   it.effect("a read waits for the write before it, unless it asks for no rows", () =>
@@ -125,6 +125,6 @@ describe("Engine", () => {
       const reading = yield* Effect.forkChild(store.delta(request({ here: at(0) })), { startImmediately: true })
       yield* TestClock.adjust("1 second")
       assert.strictEqual((yield* Fiber.join(reading)).snapshot.version, 1)
-    }).pipe(Effect.provide(Clock.layer))
+    }).pipe(Effect.provide(HlcClock.layer))
   )
 })

@@ -65,9 +65,9 @@ describe("what a store takes", () => {
         const through = Object.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))
         yield* store.apply(batch(operations, through))
       }
-      const { clock, tops } = yield* store.snapshot
+      const { vectorClock: clock, frontier } = yield* store.snapshot
       assert.strictEqual(HashMap.size(clock), origins.length)
-      assert.isAtMost(HashMap.size(tops), origins.length)
+      assert.isAtMost(HashMap.size(frontier), origins.length)
       const from = Object.fromEntries(origins.map((origin) => [origin, at(0)]))
       assert.lengthOf((yield* store.delta(request(from))).operations, 1)
     })

@@ -14,8 +14,8 @@ const Batches = Arbitrary.array(operations, { maxLength: 6 })
 
 /** What a disk holds, for comparison. */
 const contents = ({ state, quarantine, rows, history }: MemoryDisk.MemoryDisk) => ({
-  clock: VectorClock.toRecord(state.clock),
-  tops: VectorClock.toRecord(state.tops),
+  clock: VectorClock.toRecord(state.vectorClock),
+  frontier: VectorClock.toRecord(state.frontier),
   digest: state.digest,
   counts: state.counts,
   quarantine,

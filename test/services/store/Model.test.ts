@@ -27,7 +27,7 @@ type Batches = typeof Batches extends Arbitrary.Arbitrary<infer A> ? A : never
 const rangesOf = (operations: ReadonlyArray<Operation>) => {
   const sorted = operations
     .map(({ hlc: { node, wall, counter } }) => ({ node, reading: { wall, counter } }))
-    .sort((a, b) => Hlc.ReadingOrder(a.reading, b.reading))
+    .sort((a, b) => Hlc.TimestampOrder(a.reading, b.reading))
   const nodes = new Set(operations.map(({ hlc }) => hlc.node))
   const readings = (node: string) => sorted.filter((one) => one.node === node).map(({ reading }) => reading)
   return new Map(Array.from(nodes, (node) => [node, { least: readings(node)[0], greatest: readings(node).at(-1) }]))
@@ -51,13 +51,13 @@ const check = Effect.fnUntraced(function* (place: Place, batches: Batches) {
           const before = yield* store.snapshot
           const merged = Merge.mergeBatch((slot) => state.get(slot), operations)
           const quarantined = Array.from({ length: malformed }, () => ({ peer: store.nodeId, reason: "", text: "" }))
-          const applied = yield* store.apply({ operations, through, quarantined })
+          const applied = yield* store.apply({ operations, coverage: through, quarantined })
           all = [...all, ...operations]
           // Coverage of an origin counts from its first operation on.
           const known = new Set(all.map(({ hlc }) => hlc.node))
           const founded = HashMap.filter(through, (_, node) => known.has(node) || node === store.nodeId)
           const isNews =
-            merged.writes.size + merged.wins.size + malformed > 0 || !VectorClock.includes(claimed, founded)
+            merged.writes.size + merged.supersessions.size + malformed > 0 || !VectorClock.includes(claimed, founded)
           state = Merge.merge(state, operations)
           claimed = VectorClock.merge(claimed, founded)
           quarantine += malformed
@@ -66,10 +66,10 @@ const check = Effect.fnUntraced(function* (place: Place, batches: Batches) {
           assert.deepStrictEqual(yield* store.snapshot, applied.snapshot)
           const { snapshot } = applied
           if (isNews) assert.strictEqual(snapshot.version, before.version + 1)
-          const { touched } = yield* store.delta({ ...request({}), since: before.version })
+          const { changedOrigins: touched } = yield* store.delta({ ...request({}), since: before.version })
           assert.deepStrictEqual<unknown>(Option.getOrThrow(touched), {
             ranges: rangesOf([...merged.writes.values()]),
-            wins: merged.wins
+            supersessions: merged.supersessions
           })
 
           const held = yield* everything(store)
@@ -77,9 +77,9 @@ const check = Effect.fnUntraced(function* (place: Place, batches: Batches) {
           assert.deepStrictEqual(held.map(toWire).sort(), Array.from(state.values(), toWire).sort())
           assert.deepStrictEqual(snapshot.digest, digestOf(state))
           assert.deepStrictEqual(yield* store.digest, snapshot.digest)
-          assert.strictEqual(VectorClock.compare(snapshot.clock, claimed), "equal")
-          const tops = VectorClock.fromEntries(all.map(({ hlc }) => [hlc.node, hlc]))
-          assert.strictEqual(VectorClock.compare(snapshot.tops, tops), "equal")
+          assert.strictEqual(VectorClock.compare(snapshot.vectorClock, claimed), "equal")
+          const frontier = VectorClock.fromEntries(all.map(({ hlc }) => [hlc.node, hlc]))
+          assert.strictEqual(VectorClock.compare(snapshot.frontier, frontier), "equal")
           const origins = new Set(Array.from(state.values(), ({ hlc }) => hlc.node))
           assert.deepStrictEqual(new Set(HashMap.keys(snapshot.holdings)), origins)
           for (const origin of origins) {
@@ -131,7 +131,7 @@ describe("Store against the model", () => {
         const place = yield* onDisk
         yield* Effect.scoped(
           Effect.flatMap(place.open, (store) =>
-            store.apply({ operations, through: VectorClock.empty, quarantined: [] })
+            store.apply({ operations, coverage: VectorClock.empty, quarantined: [] })
           )
         )
         const held = yield* Effect.flatMap(place.open, everything)
@@ -151,9 +151,9 @@ describe("Store against the model", () => {
         Effect.scoped(
           Effect.gen(function* () {
             const store = yield* Effect.flatMap(make, (place) => place.open)
-            yield* store.apply({ operations, through: VectorClock.empty, quarantined: [] })
-            const { tops } = yield* store.snapshot
-            let from = Array.from(HashMap.keys(tops), (node): DeltaRequest["from"][number] => [node, Hlc.zero])
+            yield* store.apply({ operations, coverage: VectorClock.empty, quarantined: [] })
+            const { frontier } = yield* store.snapshot
+            let from = Array.from(HashMap.keys(frontier), (node): DeltaRequest["from"][number] => [node, Hlc.zero])
             const read: Array<Operation> = []
             while (from.length > 0) {
               const page = yield* store.delta({ from, since: 0, maxBytes, maxOperations })

@@ -47,7 +47,7 @@ for (const { name, make } of places) {
         )
         assert.deepStrictEqual(VectorClock.toRecord(first.overQuota), { m: "4:0:m" })
         assert.strictEqual(first.applied, 4)
-        assert.strictEqual(VectorClock.get(first.snapshot.clock, node("m")).wall, 3)
+        assert.strictEqual(VectorClock.get(first.snapshot.vectorClock, node("m")).wall, 3)
         const second = yield* store.apply(
           batch([1, 2, 3].map((wall) => junk("n", wall)).concat(write(node("o"), at(9), "note of o")), {
             n: at(3),
@@ -55,7 +55,7 @@ for (const { name, make } of places) {
           })
         )
         assert.deepStrictEqual(VectorClock.toRecord(second.overQuota), { n: "3:0:n" })
-        assert.strictEqual(VectorClock.get(second.snapshot.clock, node("o")).wall, 9)
+        assert.strictEqual(VectorClock.get(second.snapshot.vectorClock, node("o")).wall, 9)
         const { usage, overQuota } = yield* store.opaque
         assert.strictEqual(usage.total, 5 * one)
         assert.deepStrictEqual(
@@ -97,7 +97,7 @@ for (const { name, make } of places) {
         )
         const store = yield* open({ origin: 4 * one, total: 5 * one })
         const { snapshot } = yield* store.apply(batch(rows, { m: at(4) }))
-        assert.strictEqual(VectorClock.get(snapshot.clock, node("m")).wall, 4)
+        assert.strictEqual(VectorClock.get(snapshot.vectorClock, node("m")).wall, 4)
       })
     )
 
@@ -134,8 +134,8 @@ for (const { name, make } of places) {
                   [node("n"), 600]
                 ])
               )
-              const { clock, purges, digest } = yield* store.snapshot
-              assert.strictEqual(VectorClock.compare(clock, before.clock), "equal")
+              const { vectorClock: clock, purges, digest } = yield* store.snapshot
+              assert.strictEqual(VectorClock.compare(clock, before.vectorClock), "equal")
               assert.notDeepEqual(digest, before.digest)
               const sum = Purge.toList(purges).reduce((sum, { rows }) => sum + rows, 0)
               assert.strictEqual(sum, 1_200)
@@ -183,10 +183,17 @@ for (const { name, make } of places) {
         const store = yield* (yield* make)()
         yield* store.apply(batch([junk("m", 1), write(node("n"), at(1), "note")], { m: at(1), n: at(1) }))
         yield* store.purge({ kind })
-        const { clock, tops, digest, holdings, purges } = yield* store.snapshot
+        const { vectorClock: clock, frontier, digest, holdings, purges } = yield* store.snapshot
         const known = Purge.fromList(Purge.toList(purges).map((purge) => ({ ...purge, kind: Kind.make("notes") })))
-        const after = StoreState.withoutOutdated({ ...StoreState.empty, clock, tops, digest, holdings, purges: known })
-        assert.strictEqual(VectorClock.compare(after.clock, clockOf({ n: at(1) })), "equal")
+        const after = StoreState.withoutOutdated({
+          ...StoreState.empty,
+          vectorClock: clock,
+          frontier,
+          digest,
+          holdings,
+          purges: known
+        })
+        assert.strictEqual(VectorClock.compare(after.vectorClock, clockOf({ n: at(1) })), "equal")
         assert.isTrue(HashMap.isEmpty(after.purges))
       })
     )

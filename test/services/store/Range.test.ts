@@ -1,7 +1,7 @@
 /** Reading rows in their order, page by page, over every place where a store may be. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { twinOf } from "../../../src/core/replica/Merge.ts"
+import { variantOf } from "../../../src/core/replica/Merge.ts"
 import type { Operation } from "../../../src/core/replica/Operation.ts"
 import { type Position, positionOf, PositionOrder, type RangeRequest } from "../../../src/core/replica/Ranges.ts"
 import { draft } from "../../support/Drafts.ts"
@@ -26,7 +26,7 @@ const pages = Effect.fnUntraced(function* (store: StoreService, request: RangeRe
   throw new Error("no end of pages")
 })
 
-const key = (operation: Operation) => [operation.table, operation.row_id, twinOf(operation)].join("\0")
+const key = (operation: Operation) => [operation.table, operation.row_id, variantOf(operation)].join("\0")
 
 for (const { name, make } of places) {
   describe(`Store.range, ${name}`, () => {

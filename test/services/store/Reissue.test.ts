@@ -52,9 +52,9 @@ describe("a clock that was a year ahead", () => {
         assert.deepStrictEqual(contents(after).sort(), contents([...before.state.values()]).sort())
         for (const { hlc } of after) assert.isAtMost(hlc.wall, now + 1_000)
         assert.deepStrictEqual(yield* store.counts, before.counts)
-        const { clock, tops } = yield* store.snapshot
+        const { vectorClock: clock, frontier } = yield* store.snapshot
         assert.strictEqual(VectorClock.get(clock, renewed.before).wall, now)
-        assert.isTrue(VectorClock.includes(clock, tops))
+        assert.isTrue(VectorClock.includes(clock, frontier))
         assert.deepStrictEqual((yield* store.audit).corrected, [])
         const [next] = yield* store.append([draft("later")])
         assert.strictEqual(next?.hlc.node, renewed.nodeId)
@@ -99,9 +99,9 @@ describe("a clock that was a year ahead", () => {
       const renewed = yield* SqliteIdentity.renew(home, now)
       assert.strictEqual(renewed.reissued, 0)
       const store = yield* open({ home, maxAheadMs })
-      const { clock, tops } = yield* store.snapshot
+      const { vectorClock: clock, frontier } = yield* store.snapshot
       assert.deepStrictEqual(
-        [VectorClock.get(clock, renewed.before), VectorClock.get(tops, renewed.before)],
+        [VectorClock.get(clock, renewed.before), VectorClock.get(frontier, renewed.before)],
         [zero, zero]
       )
       assert.deepStrictEqual(VectorClock.get(clock, node("b")), at(5))
@@ -143,7 +143,7 @@ describe("a clock that was a year ahead", () => {
         })
       )
       yield* SqliteIdentity.renew(home, now)
-      const { clock } = yield* (yield* open({ home })).snapshot
+      const { vectorClock: clock } = yield* (yield* open({ home })).snapshot
       assert.isFalse(VectorClock.covers(clock, { ...theirs, node: node("b") }))
     })
   )

@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Kind } from "../../../src/core/replica/Operation.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
-import { Clock } from "../../../src/services/node/HlcClock.ts"
+import { HlcClock } from "../../../src/services/node/HlcClock.ts"
 import * as SqliteBackend from "../../../src/services/store/SqliteBackend.ts"
 import { draft } from "../../support/Drafts.ts"
 import { digestOf } from "../../support/MergeModel.ts"
@@ -90,7 +90,7 @@ describe("Store in SQLite", () => {
       yield* Effect.promise(() => gone)
       const store = yield* open({ home, lockWait: 0 })
       assert.lengthOf(yield* store.list(notes, { limit: 9 }), 1)
-      assert.isTrue((yield* store.snapshot).clock !== undefined && store.openedAt.wall > 0)
+      assert.isTrue((yield* store.snapshot).vectorClock !== undefined && store.ownTimestampAtOpen.wall > 0)
     })
   )
 
@@ -140,7 +140,7 @@ describe("Store in SQLite", () => {
       })
       const read = yield* Effect.scoped(Effect.flatMap(open({ home, readOnly: true }), (store) => store.snapshot))
       assert.deepStrictEqual(read.digest, before.digest)
-      assert.strictEqual(VectorClock.compare(read.tops, before.tops), "equal")
+      assert.strictEqual(VectorClock.compare(read.frontier, before.frontier), "equal")
       const store = yield* open({ home })
       assert.deepStrictEqual(new Map((yield* store.snapshot).holdings), new Map(before.holdings))
       assert.deepStrictEqual((yield* store.audit).corrected, [])
@@ -192,7 +192,7 @@ describe("Store in SQLite", () => {
       yield* Effect.promise(() => rename(join(home, "sync.db-wal"), join(home, "elsewhere")))
       yield* store.sync
       assert.lengthOf(synced, 1)
-    }).pipe(Effect.scoped, Effect.provide([NodeFileSystem.layer, Clock.layer]))
+    }).pipe(Effect.scoped, Effect.provide([NodeFileSystem.layer, HlcClock.layer]))
   )
 
   it.effect("a row that is replaced arrives anew", () =>

@@ -26,9 +26,9 @@ for (const { name, make } of places) {
         const store = yield* fresh
         const snapshot = yield* store.snapshot
         assert.match(store.nodeId, /^[0-9a-f]{16}$/)
-        assert.deepStrictEqual(store.openedAt, Hlc.zero)
+        assert.deepStrictEqual(store.ownTimestampAtOpen, Hlc.zero)
         assert.strictEqual(snapshot.version, 0)
-        assert.isTrue(HashMap.isEmpty(snapshot.clock) && HashMap.isEmpty(snapshot.tops))
+        assert.isTrue(HashMap.isEmpty(snapshot.vectorClock) && HashMap.isEmpty(snapshot.frontier))
         assert.deepStrictEqual(snapshot.digest, Digest.empty)
         assert.deepStrictEqual(yield* store.quarantine, [])
         assert.notStrictEqual((yield* fresh).nodeId, store.nodeId)
@@ -51,9 +51,9 @@ for (const { name, make } of places) {
         assert.deepStrictEqual(yield* store.get(notes, "r1"), Option.fromUndefinedOr(first[0]))
         assert.isTrue(Option.isNone(yield* store.get(notes, "r2")))
         assert.deepStrictEqual(yield* everything(store), [...first, ...second])
-        const { clock, tops, version } = yield* store.snapshot
+        const { vectorClock: clock, frontier, version } = yield* store.snapshot
         assert.deepStrictEqual(VectorClock.get(clock, self), at(5_000, 2))
-        assert.deepStrictEqual(VectorClock.get(tops, self), at(5_000, 2))
+        assert.deepStrictEqual(VectorClock.get(frontier, self), at(5_000, 2))
         assert.strictEqual(version, 2)
         assert.deepStrictEqual(yield* store.append([]), [])
         assert.strictEqual((yield* store.snapshot).version, 2)
@@ -165,9 +165,9 @@ for (const { name, make } of places) {
       Effect.gen(function* () {
         const store = yield* fresh
         yield* store.apply(batch([write(a, at(5), "r"), write(b, at(6), "r")], { a: at(4), [store.nodeId]: at(8) }))
-        const { clock, tops } = yield* store.snapshot
+        const { vectorClock: clock, frontier } = yield* store.snapshot
         assert.strictEqual(VectorClock.compare(clock, clockOf({ a: at(4), [store.nodeId]: at(8) })), "equal")
-        assert.strictEqual(VectorClock.compare(tops, clockOf({ a: at(5), b: at(6) })), "equal")
+        assert.strictEqual(VectorClock.compare(frontier, clockOf({ a: at(5), b: at(6) })), "equal")
         assert.strictEqual(VectorClock.compare(yield* store.vectorClock, clock), "equal")
         yield* store.apply(batch([], { a: at(2), b: at(6) }))
         assert.strictEqual(
@@ -210,9 +210,9 @@ for (const { name, make } of places) {
                 )
               )
             }
-            const { clock, tops } = yield* store.snapshot
+            const { vectorClock: clock, frontier } = yield* store.snapshot
             assert.isAtMost(HashMap.size(clock), StoreState.rowless.most + 2)
-            assert.isAtMost(HashMap.size(tops), StoreState.rowless.most + 2)
+            assert.isAtMost(HashMap.size(frontier), StoreState.rowless.most + 2)
             assert.isTrue(HashMap.has(clock, store.nodeId) && HashMap.has(clock, a))
             assert.isTrue(losers.slice(-StoreState.rowless.kept).every((loser) => HashMap.has(clock, loser)))
           })
@@ -328,7 +328,7 @@ for (const { name, make } of places) {
         )
         const store = yield* place.open
         assert.deepStrictEqual(yield* described(store), before)
-        assert.deepStrictEqual(store.openedAt, at(1_000, 1))
+        assert.deepStrictEqual(store.ownTimestampAtOpen, at(1_000, 1))
         assert.strictEqual((yield* store.snapshot).version, 0)
         const [next] = yield* store.append([draft("r9")])
         // How far beyond is left to chance: a backup does not know what was issued after it.

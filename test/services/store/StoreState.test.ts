@@ -22,8 +22,8 @@ describe("the state of a store", () => {
           isClaim === 1 ? VectorClock.advance(VectorClock.empty, node(`n${origin}`), reading) : VectorClock.empty
         state = StoreState.plan(
           state,
-          StoreState.nothingHeld,
-          { operations, through, quarantined: [] },
+          StoreState.noneCurrent,
+          { operations, coverage: through, quarantined: [] },
           node("self")
         ).state
         if (isClaim === 0) known.add(origin)

@@ -51,7 +51,7 @@ export const open = (exchange: Exchange): Step => {
   const asked =
     expected === undefined
       ? everything
-      : V1Memory.ask(memory, local.clock, memory?.clock ?? VectorClock.empty, expected, self, since)
+      : V1Memory.ask(memory, local.vectorClock, memory?.clock ?? VectorClock.empty, expected, self, since)
   const text = V1Wire.encode({
     type: "sync_request",
     nodeId: self,
@@ -188,7 +188,7 @@ const meet = (exchange: Exchange, peer: NodeId, clock: VectorClock.VectorClock, 
     memory,
     reported: clock,
     known: clock,
-    needed: V1Memory.ask(found, local.clock, clock, peer, options.self, now),
+    needed: V1Memory.ask(found, local.vectorClock, clock, peer, options.self, now),
     isNewest: memory.isNewest,
     takesNothing: V1Memory.tookNothing(memory, clock),
     tooLarge: memory.tooLarge,

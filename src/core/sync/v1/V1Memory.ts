@@ -128,8 +128,8 @@ const markFor = (
   theirs: VectorClock.VectorClock,
   peer: NodeId,
   self: NodeId
-): Hlc.Reading => {
-  let lowest: Hlc.Reading | undefined
+): Hlc.Timestamp => {
+  let lowest: Hlc.Timestamp | undefined
   for (const [node, reading] of HashMap.entries(theirs)) {
     const sent = VectorClock.get(complete, node)
     const mark =
@@ -140,7 +140,7 @@ const markFor = (
   return lowest ?? [theirs, received, complete].map(top).reduce(Hlc.latest)
 }
 
-const top = (clock: VectorClock.VectorClock): Hlc.Reading => {
+const top = (clock: VectorClock.VectorClock): Hlc.Timestamp => {
   let greatest = Hlc.zero
   for (const reading of HashMap.values(clock)) greatest = Hlc.latest(greatest, reading)
   return greatest

@@ -14,7 +14,7 @@ import { warnings } from "../Receive.ts"
 import { type Action, emptyFrames, type Event } from "../SessionState.ts"
 import * as VectorClock from "../../replica/VectorClock.ts"
 import { limits } from "../Wire.ts"
-import { claim, end, type Exchange, type Step } from "./V1State.ts"
+import { coverage, end, type Exchange, type Step } from "./V1State.ts"
 import * as V1Wire from "./V1Wire.ts"
 
 /** The row of an operation. */
@@ -62,7 +62,7 @@ const takePiece = (exchange: Exchange, changes: V1Wire.Changes, more: boolean, n
   if (empties > emptyFrames) {
     return end(exchange, new ProtocolViolation({ detail: `${empties} empty frames in a row` }))
   }
-  let held = exchange.held
+  let held = exchange.deferred
   const taken = read.filter(({ operation: { hlc } }) => {
     if (Hlc.isDrifting(hlc, now, options.maxDriftMs) && !HashMap.has(held, hlc.node)) {
       held = HashMap.set(held, hlc.node, { wall: hlc.wall, counter: hlc.counter })
@@ -73,14 +73,14 @@ const takePiece = (exchange: Exchange, changes: V1Wire.Changes, more: boolean, n
   const all = taken.map(({ operation }) => operation)
   const leftOut = crowdedOut(options.self, exchange.local, all, limits.origins)
   const operations = all.filter(({ hlc: { node } }) => !leftOut.has(node))
-  const tops = VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))
+  const frontier = VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))
   const news = malformed.map((one) => ({ ...one, key: Digest.toText(Digest.fingerprint(one.text)) }))
   const next: Exchange = {
     ...withLabels(exchange, read),
-    held,
+    deferred: held,
     isLeavingOut: exchange.isLeavingOut || leftOut.size > 0,
-    received: VectorClock.merge(exchange.received, tops),
-    known: VectorClock.merge(exchange.known, tops),
+    received: VectorClock.merge(exchange.received, frontier),
+    known: VectorClock.merge(exchange.known, frontier),
     counts: { ...counts, received: counts.received + operations.length, empties },
     returns: withReturns(exchange, operations),
     tooLarge: without(exchange.tooLarge, operations),
@@ -89,18 +89,18 @@ const takePiece = (exchange: Exchange, changes: V1Wire.Changes, more: boolean, n
   }
   const through =
     rest === undefined && !more && !next.isLeavingOut
-      ? VectorClock.before(claim(next), exchange.overQuota)
+      ? VectorClock.before(coverage(next), exchange.overQuota)
       : VectorClock.empty
   const quarantined =
     peer === undefined
       ? []
       : news.filter(({ key }) => !exchange.quarantined.has(key)).map(({ reason, text }) => ({ peer, reason, text }))
-  const commit: Action = { _tag: "Commit", batch: { operations, through, quarantined } }
+  const commit: Action = { _tag: "Commit", batch: { operations, coverage: through, quarantined } }
   const warned: ReadonlyArray<Action> =
     leftOut.size > 0 && !exchange.isLeavingOut
       ? [{ _tag: "Warn", warning: new OriginsLeftOut({ count: leftOut.size, origins: [...leftOut].slice(0, 3) }) }]
       : []
-  return [next, [...warnings(exchange.held, held, now, options.maxDriftMs), ...warned, commit]]
+  return [next, [...warnings(exchange.deferred, held, now, options.maxDriftMs), ...warned, commit]]
 }
 
 /** A row that it holds itself is none that it cannot take. */

@@ -19,7 +19,7 @@ import * as V1Wire from "./V1Wire.ts"
 /** Begins with everything that the peer does not show to have. */
 export const start = (exchange: Exchange, now: number): Step => {
   const { local, known, peer } = exchange
-  const cursors = Array.from(HashMap.keys(VectorClock.difference(local.tops, known)))
+  const cursors = Array.from(HashMap.keys(VectorClock.difference(local.frontier, known)))
     .filter((node) => node !== peer)
     .map((node) => [node, VectorClock.get(known, node)] as const)
   return readOn({ ...exchange, phase: "sending", cursors, isLabelled: exchange.isNewest }, now)
@@ -104,19 +104,19 @@ const sendFrame = (
   before: Exchange,
   changes: ReadonlyArray<string>,
   bytes: number,
-  isLeft: boolean,
+  hasMore: boolean,
   now: number
 ): Step => {
   const [exchange, texts] = withReturns(before, changes, bytes)
   const { isNewest, options, seq, counts } = exchange
-  const text = isNewest ? V1Wire.numberedFrame(texts, seq, isLeft) : V1Wire.onlyFrame(texts)
+  const text = isNewest ? V1Wire.numberedFrame(texts, seq, hasMore) : V1Wire.onlyFrame(texts)
   const action: Action = { _tag: "Send", text, operations: texts.length }
   const next = { ...exchange, seq: seq + 1, counts: { ...counts, sent: counts.sent + texts.length }, since: now }
-  if (isLeft && isNewest && texts.length > 0) {
+  if (hasMore && isNewest && texts.length > 0) {
     const [after, actions] = readOn(next, now)
     return [after, [action, ...actions]]
   }
-  const finished = { ...next, isLeft: isLeft && texts.length > 0 }
+  const finished = { ...next, hasUnsent: hasMore && texts.length > 0 }
   if (options.role === "dialler") return [{ ...finished, phase: "receiving" }, [action]]
   const [closed, actions] = done(finished)
   return [closed, [action, ...actions]]

@@ -62,7 +62,7 @@ export interface Exchange {
   readonly takesNothing: boolean
   /** Whether what was sent was sent in the way that the newest understand. */
   readonly isLabelled: boolean
-  readonly held: HashMap.HashMap<NodeId, Hlc.Reading>
+  readonly deferred: HashMap.HashMap<NodeId, Hlc.Timestamp>
   /** The first operation of each origin that the quota for rows of unknown kinds kept out. */
   readonly overQuota: VectorClock.VectorClock
   /** Whether operations of new origins were not taken, because there are too many. While it is so, nothing can be claimed. */
@@ -75,7 +75,7 @@ export interface Exchange {
   /** Whether the last piece of the last frame is committed. */
   readonly isAllReceived: boolean
   readonly reading: DeltaRequest | undefined
-  readonly cursors: ReadonlyArray<readonly [NodeId, Hlc.Reading]>
+  readonly cursors: ReadonlyArray<readonly [NodeId, Hlc.Timestamp]>
   readonly seq: number
   /** The sent operations that it had never shown to have. */
   readonly sentNews: VectorClock.VectorClock
@@ -98,7 +98,7 @@ export interface Exchange {
     readonly empties: number
   }
   /** Whether something is left for another exchange. */
-  readonly isLeft: boolean
+  readonly hasUnsent: boolean
 }
 
 export type Step = readonly [Exchange, ReadonlyArray<Action>]
@@ -121,7 +121,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Exchang
   isNewest: false,
   takesNothing: false,
   isLabelled: false,
-  held: HashMap.empty(),
+  deferred: HashMap.empty(),
   overQuota: VectorClock.empty,
   isLeavingOut: false,
   received: VectorClock.empty,
@@ -140,7 +140,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Exchang
   scopes: new Set(),
   quarantined: new Set(),
   counts: { sent: 0, received: 0, characters: 0, empties: 0 },
-  isLeft: false
+  hasUnsent: false
 })
 
 /** When a `Tick` is wanted at the latest (ms). */
@@ -151,24 +151,25 @@ export const deadline = ({ phase, since }: Exchange): number =>
  * What may be claimed when the peer has sent everything after the mark that it was asked with: its own history. The newest hold
  * rows back, and do not say so: of theirs, only what came.
  */
-export const claim = ({
+export const coverage = ({
   peer,
   asked,
   local,
   reported,
   received,
   isNewest,
-  held
+  deferred: held
 }: Exchange): VectorClock.VectorClock => {
   if (peer === undefined || !HashMap.isEmpty(held)) return VectorClock.empty
-  if (Hlc.isAfter(VectorClock.get(asked.clock, peer), VectorClock.get(local.clock, peer))) return VectorClock.empty
+  if (Hlc.isAfter(VectorClock.get(asked.clock, peer), VectorClock.get(local.vectorClock, peer)))
+    return VectorClock.empty
   const ownTop = VectorClock.get(received, peer)
   const { wall, counter } = isNewest ? ownTop : Hlc.latest(VectorClock.get(reported, peer), ownTop)
   return VectorClock.fromEntries([[peer, { wall, counter }]])
 }
 
 /** Whether the peer has sent all that it had: it was asked for no less than was needed, and all of it could be taken. */
-const isComplete = ({ peer, asked, needed, held, isLeavingOut }: Exchange): boolean =>
+const isComplete = ({ peer, asked, needed, deferred: held, isLeavingOut }: Exchange): boolean =>
   peer !== undefined &&
   !isLeavingOut &&
   HashMap.isEmpty(held) &&
@@ -220,20 +221,20 @@ const hasNewScope = ({ memory, scopes }: Exchange): boolean =>
 
 /** Whether to go on at once: something is left to send, or was not asked for. */
 export const isUnfinished = (exchange: Exchange): boolean =>
-  exchange.isLeft ||
+  exchange.hasUnsent ||
   (exchange.returns.size > 0 && !exchange.takesNothing) ||
-  (HashMap.isEmpty(exchange.held) && !exchange.isLeavingOut && !isComplete(exchange))
+  (HashMap.isEmpty(exchange.deferred) && !exchange.isLeavingOut && !isComplete(exchange))
 
 /** How an exchange is, for `status`. */
-export const view = ({ options, phase, peer, since, held }: Exchange): View => ({
+export const view = ({ options, phase, peer, since, deferred: held }: Exchange): View => ({
   peer,
-  heardAt: since,
+  aliveAt: since,
   provedAt: since,
   state: phase === "greeting" ? "connecting" : "syncing",
   lag: undefined,
   offset: undefined,
   lastSyncAt: phase === "closed" ? since : undefined,
-  held,
+  deferred: held,
   leftOut: undefined,
   deferredOwn: undefined,
   diverged: false,

@@ -195,7 +195,7 @@ const readClock = (record: typeof ClockWire.Type): Result.Result<VectorClock.Vec
   return Result.succeed(
     VectorClock.fromEntries(
       entries.flatMap(([node, text]) => {
-        const parsed = Predicate.isString(text) ? Option.getOrUndefined(Hlc.parseReading(text)) : undefined
+        const parsed = Predicate.isString(text) ? Option.getOrUndefined(Hlc.parseTimestamp(text)) : undefined
         return parsed === undefined || !isNodeId(node) ? [] : [[node, parsed.reading] as const]
       })
     )

@@ -54,9 +54,9 @@ export const alarms = Effect.fnUntraced(function* (
   { maxClockDriftMs }: Pick<Settings, "maxClockDriftMs">,
   peers: ReadonlyArray<PeerStatus>
 ) {
-  const { tops, holdings } = yield* store.snapshot
+  const { frontier, holdings } = yield* store.snapshot
   const now = yield* Clock.currentTimeMillis
-  const { wall } = VectorClock.get(tops, store.nodeId)
+  const { wall } = VectorClock.get(frontier, store.nodeId)
   return Alarms.of({
     peers,
     oddities: yield* store.oddities,
@@ -69,7 +69,7 @@ export const alarms = Effect.fnUntraced(function* (
 
 /** What the store knows of it. */
 export const read = Effect.fnUntraced(function* (store: Store["Service"]) {
-  const { clock, digest, purges } = yield* store.snapshot
+  const { vectorClock: clock, digest, purges } = yield* store.snapshot
   return {
     damage: Option.match(yield* store.damageFound, {
       onNone: () => ({}),

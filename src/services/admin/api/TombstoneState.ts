@@ -25,11 +25,11 @@ export interface Place {
 
 /** Nothing where there are no tombstones, and never were any that were collected. Who is connected is seen at this moment. */
 export const read = Effect.fnUntraced(function* (store: Store["Service"], { removed, connected, now, keepMs }: Place) {
-  const { clock, tops, cut = Cut.none } = yield* store.snapshot
+  const { vectorClock: clock, frontier, cut = Cut.none } = yield* store.snapshot
   const { tombstones: held } = yield* store.counts
   if (held === 0 && cut.count === 0) return {}
   const acknowledgements = yield* store.acknowledgements
-  const known = { self: store.nodeId, clock, tops, acknowledgements, removed }
+  const known = { self: store.nodeId, clock, frontier, acknowledgements, removed }
   const { clock: covered, waiting } = Stability.of(known)
   const seconds = (at: number | undefined) => (at === undefined ? null : at / 1000)
   const without =

@@ -65,8 +65,8 @@ export const node = Effect.fnUntraced(function* (home: string) {
       findings: [fromFailure(check, new StoreUnavailable({ reason: "locked", detail }))]
     }
   }
-  const isLeft = yield* Effect.orElseSucceed(fs.exists(socket), () => false)
-  const left = isLeft ? "; a killed node left its socket, which is harmless" : ""
+  const hasSocket = yield* Effect.orElseSucceed(fs.exists(socket), () => false)
+  const left = hasSocket ? "; a killed node left its socket, which is harmless" : ""
   return {
     status: Option.none<NodeStatus>(),
     isInUse: false,

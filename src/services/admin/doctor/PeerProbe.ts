@@ -56,7 +56,7 @@ export const probe = Effect.fn("Probe.probe")(function* (
       key: self.key,
       nonces,
       binding,
-      openedAt: Hlc.zero,
+      ownTimestampAtOpen: Hlc.zero,
       met: new Set<NodeId>(),
       revision: connection.revision,
       maxRecvBytes: settings.maxRecvBytes,
@@ -92,8 +92,8 @@ export const probe = Effect.fn("Probe.probe")(function* (
 
 const nothing: Snapshot = {
   version: 0,
-  clock: HashMap.empty(),
-  tops: HashMap.empty(),
+  vectorClock: HashMap.empty(),
+  frontier: HashMap.empty(),
   digest: Digest.empty,
   holdings: HashMap.empty(),
   purges: HashMap.empty()

@@ -29,7 +29,7 @@ class Ours {
     this.replica = new NaiveReplica(id)
   }
 
-  write(reading: Hlc.Reading, row: string, kind?: string, type?: Operation["op_type"]): void {
+  write(reading: Hlc.Timestamp, row: string, kind?: string, type?: Operation["op_type"]): void {
     this.replica.append([write(this.replica.id, reading, row, kind, type)])
   }
 
@@ -502,13 +502,13 @@ describe("an exchange", () => {
         const [ours, peer] = [new Ours(us), new OldNode(old, isNewest)]
         ours.replica.apply({
           operations: [write(third, { wall: 9, counter: 0 }, "later")],
-          through: VectorClock.empty,
+          coverage: VectorClock.empty,
           quarantined: []
         })
         meet(ours, peer)
         meet(ours, peer)
         const late = write(third, { wall: 5, counter: 0 }, "late")
-        ours.replica.apply({ operations: [late], through: VectorClock.empty, quarantined: [] })
+        ours.replica.apply({ operations: [late], coverage: VectorClock.empty, quarantined: [] })
         ours.late.set(old, new Map([["row", late]]))
         assert.strictEqual(meet(ours, peer)[0], 1)
         assert.include(

@@ -42,7 +42,7 @@ const play = (role: "dialler" | "server") => {
       binding: Redacted.make(new Uint8Array(32)),
       remote: "peer",
       expected: undefined,
-      openedAt: VectorClock.get(replica.clock, replica.id),
+      ownTimestampAtOpen: VectorClock.get(replica.clock, replica.id),
       met: new Set(),
       maxFrameBytes: 4_096,
       maxDriftMs: 300_000,
@@ -107,7 +107,7 @@ describe("revision 1", () => {
     const replicas = [0, 1].map((n) => new NaiveReplica(node(`origin-${n}`)))
     const [left, right] = replicas
     if (left === undefined || right === undefined) return assert.fail("no replicas")
-    for (const replica of replicas) replica.apply({ operations, through, quarantined: [] })
+    for (const replica of replicas) replica.apply({ operations, coverage: through, quarantined: [] })
     left.append([write(left.id, { wall: began, counter: 0 }, "news")])
     const link = new Link(left, right, () => clock.now, { revision: 1, maxFrameBytes: 262_144 })
     settle([link], clock)

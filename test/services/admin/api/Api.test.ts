@@ -8,7 +8,7 @@ import { join } from "node:path"
 import * as VectorClock from "../../../../src/core/replica/VectorClock.ts"
 import { Api } from "../../../../src/services/admin/api/Api.ts"
 import * as Client from "../../../../src/services/admin/api/Client.ts"
-import { Clock } from "../../../../src/services/node/HlcClock.ts"
+import { HlcClock } from "../../../../src/services/node/HlcClock.ts"
 import { Config, type Settings } from "../../../../src/services/node/Config.ts"
 import {
   OperationTooLarge,
@@ -31,7 +31,7 @@ const start = (settings: Partial<Settings>, memory?: Layer.Layer<Memory, never, 
     Api.layer.pipe(
       Layer.provideMerge(memory ?? MemoryLive.layer),
       Layer.provideMerge(MemoryStore.layer()),
-      Layer.provide(Clock.layer),
+      Layer.provide(HlcClock.layer),
       Layer.provide(surroundings),
       Layer.provide(Layer.succeed(Config, Config.make({ apiPort: 0, ...settings })))
     )
@@ -113,7 +113,7 @@ describe("Api", () => {
         const store = Context.get(yield* start({ home }), Store)
         const { purging, status } = yield* connected(home)
         const rows = [1, 2].map((wall) => write(node("rogue"), { wall, counter: 0 }, `r${wall}`, "junk"))
-        yield* store.apply({ operations: rows, through: VectorClock.empty, quarantined: [] })
+        yield* store.apply({ operations: rows, coverage: VectorClock.empty, quarantined: [] })
         const counted = yield* purging.purge({ kind: "junk", is_dry_run: true })
         assert.deepStrictEqual(counted.origins, [{ origin: "rogue", rows: 2, bytes: counted.bytes }])
         assert.strictEqual((yield* status).opaque?.bytes, counted.bytes)

@@ -18,7 +18,7 @@ import { Doctor, type Finding } from "../../../../src/services/admin/doctor/Doct
 import * as CertificatesCheck from "../../../../src/services/admin/doctor/Certificates.ts"
 import * as CheckReplica from "../../../../src/services/admin/doctor/CheckReplica.ts"
 import * as CheckPeers from "../../../../src/services/admin/doctor/CheckPeers.ts"
-import { Clock } from "../../../../src/services/node/HlcClock.ts"
+import { HlcClock } from "../../../../src/services/node/HlcClock.ts"
 import { MdnsUnavailable } from "../../../../src/services/node/NodeFailure.ts"
 import { NodeId } from "../../../../src/core/replica/NodeId.ts"
 import * as Certificates from "../../../support/Certificates.ts"
@@ -108,7 +108,7 @@ describe("doctor: database", () => {
         .findings
       assert.strictEqual(finding?.facts["bytes"], file.size + log.size)
       assert.match(finding?.message ?? "", /^intact, [2-9] MiB$/)
-    }).pipe(Effect.provide(Clock.layer))
+    }).pipe(Effect.provide(HlcClock.layer))
   )
 
   live("damage is found", () =>
