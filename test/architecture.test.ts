@@ -6,9 +6,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
 import { globSync, readFileSync } from "node:fs"
 import { basename, dirname, join, normalize } from "node:path"
+import { root, sources } from "./support/RepositoryText.ts"
 
-const root = join(import.meta.dirname, "..")
-const files = globSync("src/**/*.ts", { cwd: root }).sort()
+const files = sources("src/**/*.ts")
 const read = (file: string) => readFileSync(join(root, file), "utf8")
 
 /** The files of `src` that a file imports, types included. */

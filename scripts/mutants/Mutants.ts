@@ -275,8 +275,8 @@ const ofOrigins: ReadonlyArray<Mutant> = [
     name: "an explained difference is never compared",
     breaks: "a row that is too large for one side hides for good what else one of the two lacks",
     file: inbound,
-    from: "if (now < isSame.at) return session",
-    to: "if (now < isSame.at || isExplained) return session",
+    from: "if (now < suspicion.at) return session",
+    to: "if (now < suspicion.at || isExplained) return session",
     test: "test/core/sync/Uncovered.test.ts"
   }
 ]

@@ -87,6 +87,4 @@ export const duration = (seconds: number): string =>
         ? `${Math.floor(seconds / 3600)} h`
         : `${Math.floor(seconds / day)} d`
 
-/** `1 note`, `2 notes`. */
-export const counted = (count: number, singular: string, plural = `${singular}s`): string =>
-  `${count} ${count === 1 ? singular : plural}`
+export { counted } from "../core/text/Explained.ts"

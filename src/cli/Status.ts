@@ -18,6 +18,7 @@ import * as Globals from "./Globals.ts"
 import { ago, counted, duration, lineWidth, oneLine, writeJson, writeLine } from "./Output.ts"
 import * as Removal from "./Removal.ts"
 import * as Table from "./Table.ts"
+import { some } from "../core/text/Explained.ts"
 
 export const status = Command.make(
   "status",
@@ -125,8 +126,7 @@ const opaqueLines = ({ opaque }: NodeStatus, home: string): ReadonlyArray<string
     lines.push(`rows of unknown kinds take ${sized(bytes)}${of(limit)}${from}`)
   }
   if (heldBack.length > 0) {
-    const names = heldBack.slice(0, 3).map(({ origin }) => oneLine(origin))
-    const who = `${names.join(", ")}${heldBack.length > 3 ? ", …" : ""}`
+    const who = some(heldBack.map(({ origin }) => oneLine(origin)))
     lines.push(`rows from ${who} are held back: ${inThisForm(sessionSteps.OverQuota)}`)
   }
   if (purged.length > 0) {

@@ -6,7 +6,7 @@ export const root = join(import.meta.dirname, "../..")
 
 /** The files of a pattern, without installed packages. */
 export const sources = (pattern: string | ReadonlyArray<string>): ReadonlyArray<string> =>
-  globSync(pattern, { cwd: root, exclude: (path) => path.includes("node_modules") })
+  globSync(pattern, { cwd: root, exclude: (path) => path.includes("node_modules") }).sort()
 
 /** What these files hold, one after the other. */
 export const textOf = (files: ReadonlyArray<string>): string =>

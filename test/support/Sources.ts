@@ -1,9 +1,8 @@
 /** The sources of the program and of the tests, and the texts in them. */
-import { globSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseAst } from "rolldown/parseAst"
-
-const root = join(import.meta.dirname, "../..")
+import { root, sources } from "./RepositoryText.ts"
 
 /** A file, by its path in the repository. */
 export interface Source {
@@ -12,9 +11,7 @@ export interface Source {
 }
 
 export const sourcesIn = (directory: "src" | "test"): ReadonlyArray<Source> =>
-  globSync(`${directory}/**/*.ts`, { cwd: root })
-    .sort()
-    .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }))
+  sources(`${directory}/**/*.ts`).map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }))
 
 type Node = { readonly type: string } & Readonly<Record<string, unknown>>
 

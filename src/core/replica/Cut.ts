@@ -33,7 +33,9 @@
  */
 import { HashMap, HashSet } from "effect"
 import type { Acknowledgement } from "./Acknowledgement.ts"
+import { isTombstone } from "./Merge.ts"
 import type { NodeId } from "./NodeId.ts"
+import type { Operation } from "./Operation.ts"
 import * as Stability from "./Stability.ts"
 import * as VectorClock from "./VectorClock.ts"
 
@@ -70,6 +72,10 @@ export const none: Cut = {
 
 /** Origins whose tombstones are collected, at most: a cut is told in every greeting. */
 export const mostOrigins = 100
+
+/** Whether an operation is a tombstone that `collected` covers. */
+export const isCollected = (collected: VectorClock.VectorClock, operation: Operation): boolean =>
+  isTombstone(operation) && VectorClock.covers(collected, operation.hlc)
 
 export const toldOf = ({ confirmed, collected, since, isFilling }: Cut): Told => ({
   confirmed,

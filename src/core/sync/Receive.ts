@@ -119,8 +119,10 @@ export const onData = (
 }
 
 /** The warnings about origins that are left out. */
-export const leftOutOf = (origins: Inbound["leftOut"]): OriginsLeftOut =>
-  new OriginsLeftOut({ count: HashSet.size(origins), origins: [...origins].slice(0, 3) })
+export const leftOutOf = (origins: Iterable<NodeId>): OriginsLeftOut => {
+  const all = [...origins]
+  return new OriginsLeftOut({ count: all.length, origins: all.slice(0, 3) })
+}
 
 /** Where there is no place left, asking soon would bring the same again. */
 const waitFor = (origins: number, isFull: boolean): number =>
@@ -369,7 +371,7 @@ const withoutEcho = (session: Session, { snapshot: { version }, hasChanged }: Co
 
 /** Tells the peer how far we are: in answer to its frame `seq`, or of our own accord. */
 export const announce = (session: Session, seq: Option.Option<number>): Step => {
-  const { local, announced, inbound, cutTold } = session
+  const { local, announced, inbound, announcedCut } = session
   // The rest follows in the next frame.
   const [clock = VectorClock.empty, ...more] = Wire.partsOf(
     Coverage.announceable(session, VectorClock.difference(Coverage.all(session), announced)),
@@ -384,7 +386,7 @@ export const announce = (session: Session, seq: Option.Option<number>): Step => 
     isDigestDue: more.length > 0 && session.isDigestDue,
     announcedDigest: more.length > 0 ? undefined : Digest.toText(local.digest),
     isUnderWayAnnounced: underWay,
-    cutTold: local.cut,
+    announcedCut: local.cut,
     inbound: { ...inbound, announceAt: more.length > 0 ? session.aliveAt : undefined }
   }
   if (Option.isNone(seq) && HashMap.isEmpty(clock) && !session.isDigestDue)
@@ -400,7 +402,7 @@ export const announce = (session: Session, seq: Option.Option<number>): Step => 
     underWay,
     overQuota,
     purged,
-    ...(cutTold !== local.cut && session.cut !== undefined && local.cut && { cut: Cut.toldOf(local.cut) })
+    ...(announcedCut !== local.cut && session.cut !== undefined && local.cut && { cut: Cut.toldOf(local.cut) })
   })
   return [told, [{ _tag: "Send", text, operations: 0 }]]
 }
@@ -461,10 +463,10 @@ export const compareDigest = (session: Session, now: number): Session => {
   const { peerDigest: heard, local } = session
   if (heard === undefined) return session.suspicion === undefined ? session : { ...session, suspicion: undefined }
   // Where one of the two has collected tombstones, the other one may still hold them.
-  const isLiveDue = isLive(session)
-  if (isLiveDue && (heard.live === undefined || local.live === undefined)) return { ...session, suspicion: undefined }
-  const ours = Digest.toText((isLiveDue ? local.live : undefined) ?? local.digest)
-  const theirs = (isLiveDue ? heard.live : undefined) ?? heard.digest
+  const [ours, theirs] = isLive(session)
+    ? [local.live && Digest.toText(local.live), heard.live]
+    : [Digest.toText(local.digest), heard.digest]
+  if (ours === undefined || theirs === undefined) return { ...session, suspicion: undefined }
   if (!Coverage.isSame(session, heard.clock)) return suspect(session, ours, theirs, true, now)
   // Purged rows on either side explain a difference. The peer gets a report of our purges.
   const isPurgedHere = purgedHere(session) > 0
@@ -482,22 +484,19 @@ export const compareDigest = (session: Session, now: number): Session => {
 /** Two digests differ. Once they have done so for long enough, rows are compared. */
 const suspect = (session: Session, ours: string, theirs: string, isExplained: boolean, now: number): Session => {
   const { suspicion, repair, options, peer } = session
-  const isSame =
-    suspicion?.ours === ours && suspicion.theirs === theirs && suspicion.isExplained === isExplained
-      ? suspicion
-      : undefined
-  if (isSame === undefined) {
+  const isSame = suspicion?.ours === ours && suspicion.theirs === theirs && suspicion.isExplained === isExplained
+  if (!isSame) {
     const { first, cap } = times.explained
     const patience = isExplained ? Math.min(first * 2 ** repair.checks, cap) : times.uncovered
     return { ...session, suspicion: { ours, theirs, isExplained, at: now + patience } }
   }
-  if (now < isSame.at) return session
+  if (now < suspicion.at) return session
   if (!isExplained) return withDiverged({ ...session, suspicion: undefined }, true, now)
   // Once for these two digests, and on one of the two sides.
   const isOurs = peer !== undefined && byCodePoint(options.self, peer) < 0
   return {
     ...session,
-    suspicion: { ...isSame, at: Infinity },
+    suspicion: { ...suspicion, at: Infinity },
     repair: isOurs ? { ...repair, isRequested: true, checks: repair.checks + 1 } : repair
   }
 }

@@ -16,7 +16,7 @@
 import { HashMap, Option } from "effect"
 import * as Cut from "../replica/Cut.ts"
 import * as Hlc from "../replica/Hlc.ts"
-import { isTombstone, type Supersessions } from "../replica/Merge.ts"
+import type { Supersessions } from "../replica/Merge.ts"
 import type { NodeId } from "../replica/NodeId.ts"
 import type { Operation } from "../replica/Operation.ts"
 import {
@@ -187,9 +187,9 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
  * that, it could take rows from others which those would have replaced.
  */
 const tellCut = (session: Session): Step => {
-  const { local, cut, cutTold } = session
+  const { local, cut, announcedCut } = session
   const isFilled = cut === undefined || (!cut.isFilling && cut.since === undefined)
-  if (local.cut === undefined || HashMap.isEmpty(local.cut.confirmed) || isFilled || local.cut === cutTold)
+  if (local.cut === undefined || HashMap.isEmpty(local.cut.confirmed) || isFilled || local.cut === announcedCut)
     return [session, []]
   const text = Wire.encode({
     type: "sync_ack",
@@ -202,7 +202,7 @@ const tellCut = (session: Session): Step => {
     underWay: true,
     cut: Cut.toldOf(local.cut)
   })
-  return [{ ...session, cutTold: local.cut, isDigestDue: true }, [{ _tag: "Send", text, operations: 0 }]]
+  return [{ ...session, announcedCut: local.cut, isDigestDue: true }, [{ _tag: "Send", text, operations: 0 }]]
 }
 
 /** Once a round is complete: reports the rows that were left out, to the peer and to the operator of this node. */
@@ -224,7 +224,7 @@ const announceDeferral = (session: Session): Step => {
 
 /** Whether the peer has collected a tombstone: it would leave it out. */
 export const isCollectedThere = ({ cut }: Pick<Session, "cut">, operation: Operation): boolean =>
-  cut !== undefined && isTombstone(operation) && VectorClock.covers(cut.collected, operation.hlc)
+  cut !== undefined && Cut.isCollected(cut.collected, operation)
 
 /** Bytes of a frame that we send: what both sides allow. */
 export const frameBytes = ({ options, takes }: Session): number => Math.min(options.maxFrameBytes, takes.frame)

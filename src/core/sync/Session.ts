@@ -64,22 +64,29 @@ export const step = (session: Session, event: Event): Step => {
   if (session.phase === "closed") return [session, []]
   const [reacted, actions] = react(at(session, event.now), event)
   const next = Receive.noteArrival(reacted, event.now)
-  const isCutMoved = next.local.cut !== session.local.cut || next.cut !== session.cut
-  const away = next.phase === "open" && session.phase === "open" && isCutMoved ? tooLongAway(next) : undefined
-  // Pending work is dropped.
-  if (away !== undefined) return fail(next, "too_long_away", away)
-  // A peer that is new as well takes over the cut before it takes a row: in the next greeting.
-  const isFirst = next.local.cut?.isFilling === true && session.local.cut?.isFilling === false
-  if (next.phase === "open" && isFirst && next.cut !== undefined && HashMap.isEmpty(next.cut.confirmed)) {
-    return close(next, Wire.closeCodes.going_away, "", new PeerClosed({ code: Wire.closeCodes.going_away, reason: "" }))
-  }
-  if (next.phase === "open" && next.cut !== session.cut) {
-    const adopting = adoption(next)
-    if (adopting.length > 0) return [next, [...adopting, ...actions]]
-  }
+  const moved = onCut(session, next, actions)
+  if (moved !== undefined) return moved
   return next.peer === undefined || next.diverged === session.diverged
     ? [next, actions]
     : [next, [...actions, { _tag: "Diverged", peer: next.peer, diverged: next.diverged }]]
+}
+
+/** The step where one of the two cuts has moved in an open session, and that matters; none where the session goes on as it is. */
+const onCut = (before: Session, session: Session, actions: ReadonlyArray<Action>): Step | undefined => {
+  const { phase, local, cut } = session
+  const isPeers = cut !== before.cut
+  if (phase !== "open" || !(isPeers || local.cut !== before.local.cut)) return undefined
+  // Pending work is dropped.
+  const away = before.phase === "open" ? tooLongAway(session) : undefined
+  if (away !== undefined) return fail(session, "too_long_away", away)
+  // A peer that is new as well takes over the cut before it takes a row: in the next greeting.
+  const isFirst = local.cut?.isFilling === true && before.local.cut?.isFilling === false
+  if (isFirst && cut !== undefined && HashMap.isEmpty(cut.confirmed)) {
+    const code = Wire.closeCodes.going_away
+    return close(session, code, "", new PeerClosed({ code, reason: "" }))
+  }
+  const adopting = isPeers ? adoption(session) : []
+  return adopting.length > 0 ? [session, [...adopting, ...actions]] : undefined
 }
 
 const react = (session: Session, event: Event): Step => {
@@ -170,10 +177,10 @@ const onTick = (session: Session, now: number): Step => {
   }
   const pinged: Step = now >= pingAt(session) ? ping(session, now) : [session, []]
   const committed = andThen(pinged, (next) => Receive.commit(Receive.compareDigest(next, now), now))
-  const onAnnounced = andThen(committed, (next) =>
+  const announced = andThen(committed, (next) =>
     now >= (next.inbound.announceAt ?? Infinity) ? Receive.announce(next, Option.none()) : [next, []]
   )
-  const released = andThen(onAnnounced, (next) =>
+  const released = andThen(announced, (next) =>
     now >= Receive.releaseAt(next) ? Receive.release(next, hello(next, "sync_request", now)) : [next, []]
   )
   return andThen(
@@ -245,7 +252,7 @@ const onProved = (session: Session, nodeId: NodeId, message: Wire.Hello, now: nu
   const announced = clockToTell(met)
   const answer = options.role === "server" ? hello(met, "sync_response", now) : []
   const established: Action = { _tag: "Established", peer: nodeId }
-  const proved: Step = [{ ...met, announced }, [...answer, established, ...told(met, message)]]
+  const proved: Step = [{ ...met, announced }, [...answer, established, ...peerActions(met, message)]]
   // Where proofs come first, the dialler tells its state once it knows that of the server.
   if (options.revision === 2 && options.role === "server") return proved
   return andThen(proved, (next) => onHello(next, message, now))
@@ -257,11 +264,11 @@ const onGreeting = (session: Session, message: Wire.Message, now: number): Step 
   if (message.type !== "sync_request") {
     return fail(session, "protocol", new ProtocolViolation({ detail: `${message.type} before the vector clocks` }))
   }
-  return andThen([session, told(session, message)], (next) => onHello(next, message, now))
+  return andThen([session, peerActions(session, message)], (next) => onHello(next, message, now))
 }
 
 /** The parts of a greeting that are not for this session, from a peer that has proved itself. */
-const told = ({ peer }: Session, { ticket, instance }: Wire.Hello): ReadonlyArray<Action> => {
+const peerActions = ({ peer }: Session, { ticket, instance }: Wire.Hello): ReadonlyArray<Action> => {
   if (peer === undefined) return []
   const actions: Array<Action> = []
   if (ticket !== undefined && Handshake.isTicket(ticket)) {
@@ -439,8 +446,8 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number, clockHas
   )
 }
 
-const instanceOf = ({ options, startedAt: openedAt }: Session, now: number): Wire.Hello["instance"] =>
-  options.instance && { id: options.instance.id, age: Math.max(0, Math.round(options.instance.age + now - openedAt)) }
+const instanceOf = ({ options, startedAt }: Session, now: number): Wire.Hello["instance"] =>
+  options.instance && { id: options.instance.id, age: Math.max(0, Math.round(options.instance.age + now - startedAt)) }
 
 /** A node with only the old passphrase gets no ticket: it may be the one that is to be locked out. */
 const ticketFor = ({ options, peer }: Session): string | undefined => {

@@ -325,7 +325,7 @@ export interface Session {
   readonly uncovered: Holdings
   /** What the peer told of its cut; none from a peer that knows no cut. And what it was told of ours. */
   readonly cut: Cut.Told | undefined
-  readonly cutTold: Cut.Cut | undefined
+  readonly announcedCut: Cut.Cut | undefined
   /** A difference that counts when it lasts. */
   readonly suspicion: Suspicion | undefined
   /** Whether the peer has to hear our digest, though our clock has not moved. */
@@ -489,7 +489,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
   peerDigest: undefined,
   uncovered: noHoldings,
   cut: undefined,
-  cutTold: undefined,
+  announcedCut: undefined,
   suspicion: undefined,
   isDigestDue: false,
   announcedDigest: undefined,

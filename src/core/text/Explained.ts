@@ -9,7 +9,8 @@ export const messageOf = ({ problem, nextStep }: Explained): string =>
   nextStep === undefined ? problem : `${problem}; ${nextStep}`
 
 /** `1 row`, `2 rows`. */
-export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
+export const counted = (count: number, singular: string, plural = `${singular}s`): string =>
+  `${count} ${count === 1 ? singular : plural}`
 
 /** The first three names of so many. */
 export const some = (names: ReadonlyArray<string>, count = names.length): string =>

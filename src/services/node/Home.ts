@@ -45,8 +45,8 @@ export interface Exposed {
 }
 
 /**
- * What other users can read: the directory, and its secrets. A directory that others use as well (one with the sticky bit, like
- * `/tmp`, the home directory of the user, or one outside it with other files) is none of it: its files have modes of their own.
+ * What other users can read: the directory, and its secrets. A shared directory does not count, for its files have modes of their
+ * own: one with the sticky bit, like `/tmp`, the home directory of the user, or one outside it with other files.
  */
 export const exposed = Effect.fn("Home.exposed")(function* (home: string) {
   const fs = yield* FileSystem.FileSystem

@@ -6,12 +6,12 @@ import * as Cut from "../../core/replica/Cut.ts"
 import { NodeId } from "../../core/replica/NodeId.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
+import * as ClockText from "./ClockText.ts"
 
-const Record = Schema.Record(Schema.String, Schema.String)
 const Text = Schema.fromJsonString(
   Schema.Struct({
-    confirmed: Record,
-    collected: Record,
+    confirmed: ClockText.Entries,
+    collected: ClockText.Entries,
     since: Schema.optionalKey(Schema.Finite),
     filling: Schema.optionalKey(Schema.Literal(true)),
     away: Schema.optionalKey(Schema.Literal(true)),
@@ -64,5 +64,5 @@ export const fromText = (text: string): Effect.Effect<Cut.Cut, StoreUnavailable>
       })
 }
 
-const clockOf = (record: typeof Record.Type | undefined): VectorClock.VectorClock | undefined =>
-  record && Option.getOrUndefined(Result.getSuccess(VectorClock.fromRecord(record, Schema.is(NodeId))))
+const clockOf = (entries: typeof ClockText.Entries.Type | undefined): VectorClock.VectorClock | undefined =>
+  entries && Option.getOrUndefined(Result.getSuccess(ClockText.fromEntries(entries)))

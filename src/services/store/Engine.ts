@@ -168,16 +168,16 @@ export const make = Effect.fnUntraced(function* (
     version++
     if (commit.forgotten.size > 0) forgets++
     if (StoreState.isLasting(commit)) unfounded = StoreState.noNodes
+    if (audit !== undefined) audit = Audit.amend(audit, commit)
     const { collected } = state.cut
     if (HashMap.isEmpty(collected)) return
-    isCollecting ||= commit.writes.some((one) => Merge.isTombstone(one) && VectorClock.covers(collected, one.hlc))
+    isCollecting ||= commit.writes.some((operation) => Cut.isCollected(collected, operation))
   }
 
   const commit = Effect.fnUntraced(function* (batch: Batch, synced: boolean, quota?: Opaque.Quota) {
     const commit = yield* write(batch, synced, quota)
     if (!StoreState.isLasting(commit) && commit.supersessions.size === 0) return commit
     took(commit)
-    if (audit !== undefined) audit = Audit.amend(audit, commit)
     recent.push(commit.writes, commit.supersessions)
     yield* PubSub.publish(commits, { version, operations: commit.writes })
     return commit
@@ -265,14 +265,22 @@ export const make = Effect.fnUntraced(function* (
     return answer(request, operations, exhausted)
   })
 
-  /** Writes a state that has no other rows than the one before. */
-  const commitState = Effect.fnUntraced(function* (planned: StoreState.Commit) {
+  /** Writes a state to which no rows came: of it, a new version is published alone. */
+  const commitState = Effect.fnUntraced(function* (planned: StoreState.Commit, synced = true) {
     const commit = withUnfounded(planned)
-    yield* backend.commit(commit, true).pipe(Effect.catchTag("SlotTaken", Effect.die))
+    yield* saved(commit, synced)
+    yield* tookState(commit)
+  }, Effect.uninterruptible)
+
+  /** No row comes, so none comes to a slot that is taken. */
+  const saved = (commit: StoreState.Commit, synced: boolean) =>
+    Effect.catchTag(backend.commit(commit, synced), "SlotTaken", Effect.die)
+
+  const tookState = Effect.fnUntraced(function* (commit: StoreState.Commit) {
     took(commit)
     recent.push([], new Map())
     yield* PubSub.publish(commits, { version, operations: [] })
-  }, Effect.uninterruptible)
+  })
 
   const forget = Effect.fnUntraced(function* (origins: ReadonlyArray<NodeId>) {
     const kept = KnownOrigins.keptOf(state, nodeId, origins)
@@ -322,14 +330,12 @@ export const make = Effect.fnUntraced(function* (
   const drop = Effect.fnUntraced(function* () {
     if (!isCollecting) return 0
     const operations = yield* backend.someTombstones(state.cut.collected, dropped)
-    if (operations.length < dropped) isCollecting = false
-    const commit = withUnfounded(StoreState.collect(state, operations))
-    if (operations.length > 0) yield* backend.commit(commit, false).pipe(Effect.catchTag("SlotTaken", Effect.die))
-    // Also when there was nothing to drop: sessions hear that it is done.
-    took(commit)
-    if (audit !== undefined) audit = Audit.amend(audit, commit)
-    recent.push([], new Map())
-    yield* PubSub.publish(commits, { version, operations: [] })
+    const isOver = operations.length === 0
+    const commit = isOver ? StoreState.collect(state, []) : withUnfounded(StoreState.collect(state, operations))
+    isCollecting = operations.length === dropped
+    if (!isOver) yield* saved(commit, false)
+    // Sessions hear that it is done when there was nothing to drop, too.
+    yield* tookState(commit)
     return operations.length
   }, Effect.uninterruptible)
 
@@ -403,14 +409,9 @@ export const make = Effect.fnUntraced(function* (
             atLeastOne: true
           })
     if (!isDry && (operations.length > 0 || "origin" in scope)) {
-      const commit = withUnfounded(StoreState.purge(state, run, scope, operations))
-      yield* backend.commit(commit, false).pipe(Effect.catchTag("SlotTaken", Effect.die))
-      took(commit)
-      if (audit !== undefined) audit = Audit.amend(audit, commit)
+      yield* commitState(StoreState.purge(state, run, scope, operations), false)
       // Rows that were kept out may be asked for again: there is room.
       overQuota = VectorClock.empty
-      recent.push([], new Map())
-      yield* PubSub.publish(commits, { version, operations: [] })
     }
     const last = operations.at(-1)
     const next: Place | undefined =

@@ -3,6 +3,7 @@
  * calls lead to the same state.
  */
 import { Effect, Option, Random } from "effect"
+import * as Cut from "../../core/replica/Cut.ts"
 import type { Timestamp } from "../../core/replica/Hlc.ts"
 import * as Merge from "../../core/replica/Merge.ts"
 import { byCodePoint, NodeId } from "../../core/replica/NodeId.ts"
@@ -82,6 +83,9 @@ export const make = Effect.fnUntraced(function* ({
         .slice(0, limit)
     )
 
+  const tombstones = (covered: VectorClock.VectorClock) =>
+    Array.from(disk.rows.values()).filter((row) => Cut.isCollected(covered, row))
+
   const backend: Backend = {
     nodeId,
     opened: disk.state,
@@ -105,30 +109,14 @@ export const make = Effect.fnUntraced(function* ({
     damage: Effect.succeed([]),
     acknowledged: Array.from(disk.acknowledged.values()),
     acknowledge: (news) => Effect.sync(() => MemoryDisk.acknowledge(disk, news)),
-    tombstones: (covered) =>
-      Effect.sync(() => {
-        let count = 0
-        for (const row of disk.rows.values())
-          if (Merge.isTombstone(row) && VectorClock.covers(covered, row.hlc)) count++
-        return count
-      }),
+    tombstones: (covered) => Effect.sync(() => tombstones(covered).length),
     lastTombstones: (covered) =>
-      Effect.sync(() => {
-        let last = VectorClock.empty
-        for (const row of disk.rows.values())
-          if (Merge.isTombstone(row) && VectorClock.covers(covered, row.hlc))
-            last = VectorClock.advance(last, row.hlc.node, { wall: row.hlc.wall, counter: row.hlc.counter })
-        return last
-      }),
-    someTombstones: (covered, most) =>
-      Effect.sync(() => {
-        const found: Array<Operation> = []
-        for (const row of disk.rows.values()) {
-          if (found.length >= most) break
-          if (Merge.isTombstone(row) && VectorClock.covers(covered, row.hlc)) found.push(row)
-        }
-        return found
-      }),
+      Effect.sync(() =>
+        VectorClock.fromEntries(
+          tombstones(covered).map(({ hlc: { node, wall, counter } }) => [node, { wall, counter }] as const)
+        )
+      ),
+    someTombstones: (covered, most) => Effect.sync(() => tombstones(covered).slice(0, most)),
     rejoining: disk.rejoining && {
       read: (from, most) => Effect.sync(() => disk.rejoining?.slice(from, from + most) ?? []),
       clear: Effect.sync(() => (disk.rejoining = undefined))

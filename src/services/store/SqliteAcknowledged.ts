@@ -10,8 +10,9 @@ import type { Connection } from "effect/sql/SqlConnection"
 import type { Acknowledgement } from "../../core/replica/Acknowledgement.ts"
 import * as Kind from "../../core/replica/Kind.ts"
 import { NodeId } from "../../core/replica/NodeId.ts"
-import * as VectorClock from "../../core/replica/VectorClock.ts"
+import type { VectorClock } from "../../core/replica/VectorClock.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
+import * as ClockText from "./ClockText.ts"
 
 /** The kinds whose deletions leave tombstones. */
 const deletable = Kind.all.filter(({ rule }) => rule === "lww").map(({ name }) => `'${name}'`)
@@ -79,11 +80,11 @@ export const write = (connection: Connection, acknowledgements: ReadonlyArray<Ac
         "INSERT OR REPLACE INTO acknowledged (node, clock, seen_at, agreed, agreed_at, confirmed) VALUES (?,?,?,?,?,?)",
         [
           node,
-          textOf(clock),
+          ClockText.toText(clock),
           seenAt,
-          textOf(agreed),
+          ClockText.toText(agreed),
           agreedAt ?? null,
-          confirmed === undefined ? null : textOf(confirmed)
+          confirmed === undefined ? null : ClockText.toText(confirmed)
         ],
         undefined
       ),
@@ -91,7 +92,7 @@ export const write = (connection: Connection, acknowledgements: ReadonlyArray<Ac
   )
 
 /** How many tombstones a clock covers. A file that is only read may have no index: then all its rows are looked at. */
-export const count = Effect.fnUntraced(function* (sql: SqlClient, clock: VectorClock.VectorClock) {
+export const count = Effect.fnUntraced(function* (sql: SqlClient, clock: VectorClock) {
   const entries = Array.from(HashMap.entries(clock), ([node, { wall, counter }]) => [node, wall, counter])
   const [row] = yield* decodeCount(
     yield* sql.unsafe(
@@ -105,19 +106,15 @@ export const count = Effect.fnUntraced(function* (sql: SqlClient, clock: VectorC
   return row.count
 })
 
-const textOf = (clock: VectorClock.VectorClock): string => JSON.stringify(VectorClock.toRecord(clock))
-
-const clockOf = (record: {
-  readonly [node: string]: string
-}): Effect.Effect<VectorClock.VectorClock, StoreUnavailable> =>
-  Result.match(VectorClock.fromRecord(record, Schema.is(NodeId)), {
+const clockOf = (entries: typeof ClockText.Entries.Type): Effect.Effect<VectorClock, StoreUnavailable> =>
+  Result.match(ClockText.fromEntries(entries), {
     onFailure: (node) => Effect.fail(corrupt(`${node} in the table acknowledged is not a clock entry`)),
     onSuccess: Effect.succeed
   })
 
 const corrupt = (detail: string) => new StoreUnavailable({ reason: "corrupt", detail })
 
-const Clock = Schema.fromJsonString(Schema.Record(Schema.String, Schema.String))
+const Clock = Schema.fromJsonString(ClockText.Entries)
 const Rows = Schema.Array(
   Schema.Struct({
     node: NodeId,

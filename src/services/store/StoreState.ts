@@ -127,7 +127,7 @@ export const forget = (state: State, origins: ReadonlySet<NodeId>): State =>
 export const isNeeded = ({ holdings, purges }: State, node: NodeId): boolean =>
   HashMap.has(holdings, node) || HashMap.has(purges, node)
 
-/** The origins without rows that can be forgotten, the one with the greatest reading first. Our own is none of them. */
+/** The origins without rows that can be forgotten, the one with the greatest timestamp first, without our own. */
 export const rowlessOf = (state: State, self: NodeId): ReadonlyArray<NodeId> =>
   [...HashMap.entries(VectorClock.merge(state.vectorClock, state.frontier))]
     .filter(([node]) => node !== self && !isNeeded(state, node))
@@ -205,8 +205,7 @@ const withoutLate = (
   operations: ReadonlyArray<Operation>
 ): ReadonlyArray<Operation> => {
   if (HashMap.isEmpty(collected)) return operations
-  const isCollected = (operation: Operation) =>
-    Merge.isTombstone(operation) && VectorClock.covers(collected, operation.hlc)
+  const isCollected = (operation: Operation) => Cut.isCollected(collected, operation)
   if (!operations.some(isCollected)) return operations
   const slots = new Set(operations.filter((operation) => !isCollected(operation)).map(Merge.slotOf))
   return operations.filter((operation) => {
@@ -225,20 +224,28 @@ const isOwn = ({ since }: Cut.Cut, operations: Iterable<Operation>, self: NodeId
 
 /** What dropping tombstones does to a store. */
 export const collect = (before: State, removed: ReadonlyArray<Operation>): Commit => {
-  let { digest, holdings } = before
+  const commit = remove(before, removed)
+  return { ...commit, state: { ...commit.state, cut: { ...before.cut, count: before.cut.count + removed.length } } }
+}
+
+/** What it does to a store that rows leave it without a winner. */
+const remove = (before: State, removed: ReadonlyArray<Operation>): Commit => {
+  let { digest, live } = before
+  const holdings: Array<readonly [NodeId, Replica.Holding]> = []
   for (const operation of removed) {
     const fingerprint = Digest.ofOperation(operation)
     digest = Digest.subtract(digest, fingerprint)
-    const change = { rows: -1, digest: Digest.subtract(Digest.empty, fingerprint) }
-    holdings = Replica.addHoldings(holdings, [[operation.hlc.node, change]])
+    if (!Merge.isTombstone(operation)) live = Digest.subtract(live, fingerprint)
+    holdings.push([operation.hlc.node, { rows: -1, digest: Digest.subtract(Digest.empty, fingerprint) }])
   }
   return {
     state: {
       ...before,
       digest,
-      holdings,
+      live,
+      holdings: Replica.addHoldings(before.holdings, holdings),
       counts: recount(before.counts, [], removed, 0),
-      cut: { ...before.cut, count: before.cut.count + removed.length }
+      opaque: Opaque.recount(before.opaque, [], removed)
     },
     ...withoutRows,
     replaced: removed,
@@ -250,9 +257,6 @@ export const collect = (before: State, removed: ReadonlyArray<Operation>): Commi
 export const purge = (before: State, run: number, scope: Purge.Scope, removed: ReadonlyArray<Operation>): Commit => {
   const kind = "kind" in scope ? scope.kind : undefined
   let { purges } = before
-  let digest = Digest.empty
-  let live = Digest.empty
-  const holdings: Array<readonly [NodeId, Replica.Holding]> = []
   if ("origin" in scope) {
     // Also what arrives beyond the clock, or is still on its way.
     const part = Purge.partOf(purges, run, kind, scope.origin)
@@ -264,33 +268,17 @@ export const purge = (before: State, run: number, scope: Purge.Scope, removed: R
   }
   for (const operation of removed) {
     const { node, wall, counter } = operation.hlc
-    const fingerprint = Digest.ofOperation(operation)
-    digest = Digest.add(digest, fingerprint)
-    if (!Merge.isTombstone(operation)) live = Digest.add(live, fingerprint)
-    holdings.push([node, { rows: -1, digest: Digest.subtract(Digest.empty, fingerprint) }])
     const part = Purge.partOf(purges, run, kind, node)
     purges = Purge.withPurge(purges, {
       ...part,
       through: Hlc.latest(part.through, { wall, counter }),
       rows: part.rows + 1,
       bytes: part.bytes + sizeOf(operation),
-      digest: Digest.add(part.digest, fingerprint)
+      digest: Digest.add(part.digest, Digest.ofOperation(operation))
     })
   }
-  return {
-    state: {
-      ...before,
-      digest: Digest.subtract(before.digest, digest),
-      live: Digest.subtract(before.live, live),
-      holdings: Replica.addHoldings(before.holdings, holdings),
-      counts: recount(before.counts, [], removed, 0),
-      opaque: Opaque.recount(before.opaque, [], removed),
-      purges
-    },
-    ...withoutRows,
-    replaced: removed,
-    moved: new Set(removed.map(({ hlc: { node } }) => node))
-  }
+  const commit = remove(before, removed)
+  return { ...commit, state: { ...commit.state, purges } }
 }
 
 /**

@@ -5,12 +5,12 @@
  */
 import { HashMap } from "effect"
 import * as Digest from "../../replica/Digest.ts"
-import { OriginsLeftOut, ProtocolViolation } from "../SyncFailure.ts"
+import { ProtocolViolation } from "../SyncFailure.ts"
 import * as Hlc from "../../replica/Hlc.ts"
 import * as Merge from "../../replica/Merge.ts"
 import type { Operation } from "../../replica/Operation.ts"
 import { crowdedOut } from "../../replica/Replica.ts"
-import { warnings } from "../Receive.ts"
+import { leftOutOf, warnings } from "../Receive.ts"
 import { type Action, emptyFrames, type Event } from "../SessionState.ts"
 import * as VectorClock from "../../replica/VectorClock.ts"
 import { limits } from "../Wire.ts"
@@ -97,9 +97,7 @@ const takePiece = (exchange: Exchange, changes: V1Wire.Changes, more: boolean, n
       : news.filter(({ key }) => !exchange.quarantined.has(key)).map(({ reason, text }) => ({ peer, reason, text }))
   const commit: Action = { _tag: "Commit", batch: { operations, coverage: through, quarantined } }
   const warned: ReadonlyArray<Action> =
-    leftOut.size > 0 && !exchange.isLeavingOut
-      ? [{ _tag: "Warn", warning: new OriginsLeftOut({ count: leftOut.size, origins: [...leftOut].slice(0, 3) }) }]
-      : []
+    leftOut.size > 0 && !exchange.isLeavingOut ? [{ _tag: "Warn", warning: leftOutOf(leftOut) }] : []
   return [next, [...warnings(exchange.deferred, held, now, options.maxDriftMs), ...warned, commit]]
 }
 

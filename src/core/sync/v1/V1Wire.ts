@@ -136,7 +136,7 @@ export const decode = (text: string): Result.Result<Message, ProtocolViolation> 
   })
 }
 
-/** Reads the next operations of a frame. An operation that cannot be read is none of the others' business. */
+/** Reads the next operations of a frame. An operation that cannot be read does not keep the others from being read. */
 export const readChanges = ({ text, at }: Changes): Piece => {
   const operations: Array<Labelled> = []
   const malformed: Array<Malformed> = []

@@ -11,6 +11,7 @@ import * as SqliteCheck from "../../store/SqliteCheck.ts"
 import { version } from "../../node/Version.ts"
 import { failed, type Finding, fromFailure, fromReport, ok, skipped, warning } from "./Finding.ts"
 import { commandLine } from "../../node/Invocation.ts"
+import { some } from "../../../core/text/Explained.ts"
 
 /** How long a running node may take to say how it is. */
 const answerWithin = "3 seconds"
@@ -89,8 +90,7 @@ const ofOpaque = ({ opaque }: NodeStatus): ReadonlyArray<Finding> => {
   const who =
     most === undefined ? "" : `; most are from ${most.origin}, ${Home.sized(most.bytes)} of ${Home.sized(limitOfOne)}`
   if (heldBack.length > 0) {
-    const names = heldBack.slice(0, 3).map(({ origin }) => origin)
-    const text = `${size}, and those from ${names.join(", ")}${heldBack.length > 3 ? ", …" : ""} are held back`
+    const text = `${size}, and those from ${some(heldBack.map(({ origin }) => origin))} are held back`
     return [warning(check, text, nextSteps.OverQuota, facts)]
   }
   const isFull = bytes > almostFull * limit || (most !== undefined && most.bytes > almostFull * limitOfOne)
