@@ -332,8 +332,8 @@ export const make = Effect.fnUntraced(function* (
     const operations = yield* backend.someTombstones(state.cut.collected, dropped)
     const isOver = operations.length === 0
     const commit = isOver ? StoreState.collect(state, []) : withUnfounded(StoreState.collect(state, operations))
-    isCollecting = operations.length === dropped
     if (!isOver) yield* saved(commit, false)
+    isCollecting = operations.length === dropped
     // Sessions hear that it is done when there was nothing to drop, too.
     yield* tookState(commit)
     return operations.length

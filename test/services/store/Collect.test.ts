@@ -6,12 +6,14 @@ import * as Cut from "../../../src/core/replica/Cut.ts"
 import * as Digest from "../../../src/core/replica/Digest.ts"
 import { Kind, RowId } from "../../../src/core/replica/Operation.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
+import * as MemoryDisk from "../../../src/services/store/MemoryDisk.ts"
+import * as MemoryStore from "../../../src/services/store/MemoryStore.ts"
 import { type Policy, Store } from "../../../src/services/store/Store.ts"
 import * as Archive from "../../../src/services/admin/Archive.ts"
 import { toWire } from "../../../src/core/replica/Operation.ts"
 import { draft } from "../../support/Drafts.ts"
 import { node, write } from "../../support/Network.ts"
-import { at, batch, clockOf, everything, places, type StoreService } from "../../support/Stores.ts"
+import { at, batch, clockOf, everything, opened, places, type StoreService } from "../../support/Stores.ts"
 
 const day = 86_400_000
 const [a, b] = [node("a"), node("b")]
@@ -157,3 +159,26 @@ for (const { name, make } of places) {
     )
   })
 }
+
+describe("deletions, on a full disk", () => {
+  it.effect("are dropped once there is room again", () =>
+    Effect.gen(function* () {
+      const disk = MemoryDisk.make()
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const store = yield* opened(MemoryStore.layer({ disk }))
+          yield* agreedOn(store, 3)
+        })
+      )
+      // What a crash leaves between the move of the cut and the first drop.
+      disk.state = { ...disk.state, cut: { ...disk.state.cut, collected: clockOf({ a: at(3) }) } }
+      const store = yield* opened(MemoryStore.layer({ disk }))
+      disk.isFull = true
+      assert.strictEqual((yield* Effect.flip(store.collect(undefined))).reason, "disk full")
+      assert.isTrue((yield* store.snapshot).isCollecting)
+      disk.isFull = false
+      assert.strictEqual(yield* store.collect(undefined), 3)
+      assert.isFalse((yield* store.snapshot).isCollecting)
+    })
+  )
+})
