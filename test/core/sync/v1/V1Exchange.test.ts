@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Option, Redacted, Schema } from "effect"
+import { Option, Schema } from "effect"
 import type { SessionFailure } from "../../../../src/core/sync/SyncFailure.ts"
 import * as Hlc from "../../../../src/core/replica/Hlc.ts"
 import * as V1Exchange from "../../../../src/core/sync/v1/V1Exchange.ts"
@@ -8,6 +8,7 @@ import * as V1Wire from "../../../../src/core/sync/v1/V1Wire.ts"
 import type { NodeId } from "../../../../src/core/replica/NodeId.ts"
 import type { Operation } from "../../../../src/core/replica/Operation.ts"
 import * as VectorClock from "../../../../src/core/replica/VectorClock.ts"
+import { optionsOf } from "../../../support/Exchanges.ts"
 import { NaiveReplica } from "../../../support/NaiveReplica.ts"
 import { node, write } from "../../../support/Network.ts"
 import { OldNode } from "../../../support/OldNode.ts"
@@ -38,17 +39,12 @@ class Ours {
       this,
       V1Exchange.initial(
         {
-          role,
-          self: this.replica.id,
-          passphrase: Redacted.make("secret"),
+          ...optionsOf(this.replica.id, role),
           remote: "10.0.0.1:9090",
           expected,
           memories: this.memories,
           scopes: this.scopes,
           late: this.late,
-          scope: undefined,
-          maxFrameBytes: 262_144,
-          maxDriftMs: 300_000,
           ...options
         },
         this.replica.snapshot(),

@@ -2,9 +2,9 @@
  * Conversations with existing FERAL nodes, recorded as plain JSON: what they say, what we answer, how it ends.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Redacted } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import * as V1Exchange from "../../../../src/core/sync/v1/V1Exchange.ts"
+import { optionsOf } from "../../../support/Exchanges.ts"
 import { NaiveReplica } from "../../../support/NaiveReplica.ts"
 import { node, write } from "../../../support/Network.ts"
 
@@ -42,19 +42,7 @@ describe("conversations with existing FERAL nodes", () => {
       for (const { wall, row, kind } of recorded.ours) {
         replica.append([write(replica.id, { wall, counter: 0 }, row, kind)])
       }
-      const options: V1Exchange.Options = {
-        role: recorded.role,
-        self: replica.id,
-        passphrase: Redacted.make("secret"),
-        remote: "old",
-        expected: undefined,
-        memories: new Map(),
-        scopes: new Map(),
-        late: new Map(),
-        scope: recorded.scope,
-        maxFrameBytes: 262_144,
-        maxDriftMs: 300_000
-      }
+      const options = { ...optionsOf(replica.id, recorded.role), scope: recorded.scope }
       const sent: Array<unknown> = []
       let exchange = V1Exchange.initial(options, replica.snapshot(), 1_000_000)
       let ending = "open"

@@ -3,13 +3,13 @@
  * or set aside, and nothing of it reaches the state.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Redacted } from "effect"
 import type { SessionFailure } from "../../../../src/core/sync/SyncFailure.ts"
 import { maxDataDepth } from "../../../../src/core/replica/Operation.ts"
 import * as V1Exchange from "../../../../src/core/sync/v1/V1Exchange.ts"
 import * as Session from "../../../../src/core/sync/Session.ts"
 import { emptyFrames } from "../../../../src/core/sync/SessionState.ts"
 import * as Wire from "../../../../src/core/sync/Wire.ts"
+import { optionsOf } from "../../../support/Exchanges.ts"
 import { NaiveReplica } from "../../../support/NaiveReplica.ts"
 import { Link, node } from "../../../support/Network.ts"
 
@@ -61,20 +61,7 @@ const serverOf = (link: Link): Server => ({
 
 const exchange = (): Server => {
   const replica = new NaiveReplica(node("us"))
-  const options: V1Exchange.Options = {
-    role: "server",
-    self: replica.id,
-    passphrase: Redacted.make("secret"),
-    remote: "old",
-    expected: undefined,
-    memories: new Map(),
-    scopes: new Map(),
-    late: new Map(),
-    scope: undefined,
-    maxFrameBytes: 262_144,
-    maxDriftMs: 300_000
-  }
-  let state = V1Exchange.initial(options, replica.snapshot(), now)
+  let state = V1Exchange.initial(optionsOf(replica.id, "server"), replica.snapshot(), now)
   let failure: SessionFailure | undefined
   const carry = ([next, actions]: V1Exchange.Step): void => {
     state = next
