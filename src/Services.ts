@@ -9,6 +9,8 @@ import * as MemoryLive from "./services/memory/MemoryLive.ts"
 import { Memory as MemoryTag } from "./services/memory/Memory.ts"
 import * as Supervisor from "./services/peers/Supervisor.ts"
 import { Peers as PeersTag } from "./services/peers/Peers.ts"
+import * as StoreEngine from "./services/store/Engine.ts"
+import * as StoreState from "./services/store/StoreState.ts"
 import * as MemoryStore from "./services/store/MemoryStore.ts"
 import * as SqliteStore from "./services/store/SqliteStore.ts"
 import { Store as StoreTag } from "./services/store/Store.ts"
@@ -23,6 +25,14 @@ export const Store = Object.assign(StoreTag, {
   compact: SqliteStore.compact
 })
 export type Store = StoreTag
+
+/** A store over a backend: what a store of one's own needs to bring is the backend alone. */
+export const Engine = {
+  /** The store over `backend`. It keeps order, clock, digest, quota and changes; the backend keeps rows. */
+  make: StoreEngine.make,
+  /** The state of a backend without rows: `Backend.opened` of a fresh one. */
+  empty: StoreState.empty
+}
 
 /** What applications read and write. Over the store of this node, or with other limits or identifiers. */
 export const Memory = Object.assign(MemoryTag, { layer: MemoryLive.layer, layerWith: MemoryLive.layerWith })

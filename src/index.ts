@@ -1,8 +1,9 @@
 /**
- * feral-sync as a library: the node as a layer, its services, and the pure core.
+ * feral-sync as a library: the node as a layer, its services, and the pure core (`feral-sync/core`). `feral-sync/client` is the client
+ * of a node in another process, and `feral-sync/testing` is the test kit.
  */
 export * as FeralSync from "./FeralSync.ts"
-export { Discovery, Memory, Peers, Store, Transport } from "./Services.ts"
+export { Discovery, Engine, Memory, Peers, Store, Transport } from "./Services.ts"
 // The tags without their layers: types that TypeScript infers name them.
 export { Discovery as DiscoveryTag } from "./services/discovery/Discovery.ts"
 export { Memory as MemoryTag } from "./services/memory/Memory.ts"
@@ -45,6 +46,7 @@ export {
   Written
 } from "./services/memory/Memory.ts"
 export { Passphrase, PassphraseInvalid } from "./services/node/Passphrase.ts"
+// What a store, a transport or a discovery of one's own is made of.
 export type {
   Applied,
   Audited,
@@ -54,9 +56,18 @@ export type {
   Delta,
   DeltaRequest,
   Draft,
+  Forgotten,
+  Kept,
+  Origin,
+  Policy,
   Quarantined,
+  Removed,
   Snapshot
 } from "./services/store/Store.ts"
+export { type Backend, type Rejoining, SlotTaken } from "./services/store/Backend.ts"
+export type { Commit, Current, State } from "./services/store/StoreState.ts"
+export type { Page as BackendPage, Room } from "./services/store/Sizes.ts"
+export type { Quota, Usage } from "./services/store/Opaque.ts"
 export { Alarm, NodeStatus, PeerStatus } from "./services/node/Status.ts"
 export type {
   Connection,
@@ -66,51 +77,4 @@ export type {
 } from "./services/transport/Transport.ts"
 export { MemoryNetwork } from "./services/transport/MemoryNetwork.ts"
 
-export * as Address from "./core/peers/Address.ts"
-export * as Digest from "./core/replica/Digest.ts"
-export * as SessionFailure from "./core/sync/SyncFailure.ts"
-export {
-  ClockAhead,
-  ClockDrift,
-  ClockFast,
-  DeferredByPeer,
-  DuplicateNodeId,
-  FrameTooLarge,
-  LegacyRefused,
-  OriginsFull,
-  OriginsLeftOut,
-  OverQuota,
-  PeerSlowed,
-  OwnOperationsForeign,
-  OwnOperationsReturned,
-  PassphraseMismatch,
-  PassphraseUnset,
-  PeerClosed,
-  PeerGrantInvalid,
-  PeerIdentityRequired,
-  PeerRefused,
-  PeerRemoved,
-  TooLongAway,
-  PeerTimeout,
-  ProtocolViolation,
-  RateLimited,
-  RowsPurged,
-  RowsTooLarge,
-  SelfConnection,
-  TimestampReused
-} from "./core/sync/SyncFailure.ts"
-export * as Handshake from "./core/sync/Handshake.ts"
-export * as Hlc from "./core/replica/Hlc.ts"
-export * as Json from "./core/replica/Json.ts"
-export * as Merge from "./core/replica/Merge.ts"
-export * as NodeId from "./core/replica/NodeId.ts"
-export * as Oddities from "./core/sync/Oddities.ts"
-export * as Operation from "./core/replica/Operation.ts"
-export * as Reconcile from "./core/replica/Ranges.ts"
-export * as Replica from "./core/replica/Replica.ts"
-export * as Roster from "./core/peers/Roster.ts"
-export * as Row from "./core/replica/Row.ts"
-export { Episode, Execution, Fact, Note } from "./core/replica/Row.ts"
-export * as Session from "./core/sync/Session.ts"
-export * as VectorClock from "./core/replica/VectorClock.ts"
-export * as Wire from "./core/sync/Wire.ts"
+export * from "./core/index.ts"

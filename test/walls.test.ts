@@ -61,8 +61,10 @@ const tree: Record<string, ReadonlyArray<readonly [line: string, rule: string | 
     [`export { main } from "../../../main.ts"`, imports]
   ],
   "src/core/sync/Handshake.ts": [
-    [`export { createHmac, scryptSync } from "node:crypto"`, undefined],
-    [`export { randomBytes } from "node:crypto"`, imports],
+    [`export { hmac } from "@noble/hashes/hmac.js"`, undefined],
+    [`export { encode } from "effect/encoding/Base64Url"`, undefined],
+    [`export { randomBytes } from "@noble/hashes/utils.js"`, imports],
+    [`export { createHmac } from "node:crypto"`, nodeModules],
     [`export { connect } from "node:tls"`, imports],
     [`export { Effect } from "effect"`, imports]
   ],

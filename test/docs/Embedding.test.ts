@@ -21,7 +21,12 @@ describe(document, () => {
     const directory = mkdtempSync(join(root, "node_modules", ".docs-"))
     try {
       for (const [index, code] of blocks.entries()) writeFileSync(join(directory, `block${index + 1}.ts`), code)
-      const paths = { "feral-sync": [join(root, "src/index.ts")] }
+      const paths = {
+        "feral-sync": [join(root, "src/index.ts")],
+        "feral-sync/core": [join(root, "src/core/index.ts")],
+        "feral-sync/client": [join(root, "src/client.ts")],
+        "feral-sync/testing": [join(root, "src/testing/index.ts")]
+      }
       writeFileSync(
         join(directory, "tsconfig.json"),
         JSON.stringify({

@@ -2,12 +2,14 @@
  * The package as people get it: packed, and installed from the registry's copies of all else, with two versions of npm,
  * globally and in projects that have no Effect, Effect 3 or another Effect 4.
  */
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { publint } from "publint"
 import { blocksOf } from "../support/DocBlocks.ts"
 import { needs } from "../support/Needs.ts"
 
@@ -180,7 +182,9 @@ describe.skipIf(needs("registry"))("the package", { concurrent: true }, () => {
   it("has types that hold without the types of Node, also for a library that exports what it makes", async () => {
     const types = join(await emptyProject(versions[0] ?? ""), "types")
     mkdirSync(types)
-    writeFileSync(join(types, "all.ts"), `export * from "feral-sync"\n`)
+    const entries = ["feral-sync", "feral-sync/core", "feral-sync/client"]
+    const all = entries.map((entry, index) => `export * as entry${index} from "${entry}"\n`)
+    writeFileSync(join(types, "all.ts"), all.join(""))
     for (const [index, code] of blocksOf("docs/embedding.md").entries()) {
       // These need nothing but the two packages.
       if (!code.includes("@effect/platform-node")) writeFileSync(join(types, `block${index}.ts`), code)
@@ -193,6 +197,21 @@ describe.skipIf(needs("registry"))("the package", { concurrent: true }, () => {
     const tsc = join(root, "node_modules/typescript/bin/tsc")
     const { code, stdout } = await run(process.execPath, [tsc, "-p", types], types)
     assert.deepStrictEqual({ code, stdout }, { code: 0, stdout: "" })
+  })
+
+  it("has entries whose types and modules every resolver of ES modules finds", async () => {
+    const checked = await checkPackage(createPackageFromTarballData(readFileSync(tarball)))
+    assert.isTrue(checked.types !== false)
+    // It has ES modules alone: resolvers that know neither `exports` nor `import` do not count.
+    const problems = "problems" in checked ? checked.problems : []
+    const ours = problems.filter(
+      (problem) => !("resolutionKind" in problem && /^node10$|^node16-cjs$/.test(problem.resolutionKind))
+    )
+    assert.deepStrictEqual(ours, [])
+    const buffer = readFileSync(tarball)
+    const data = buffer.buffer.slice(buffer.byteOffset, buffer.byteOffset + buffer.byteLength)
+    const { messages } = await publint({ strict: true, pack: { tarball: data } })
+    assert.deepStrictEqual(messages, [])
   })
 
   it("says on an old Node which one it needs", async () => {

@@ -14,6 +14,7 @@ const requirements = {
   root: { package: undefined, isThere: () => process.getuid?.() === 0 },
   "avahi-daemon": { package: "avahi-daemon", isThere: program("avahi-daemon") },
   "avahi-browse": { package: "avahi-utils", isThere: program("avahi-browse") },
+  chromium: { package: "chromium", isThere: program("chromium") },
   "dbus-daemon": { package: "dbus", isThere: program("dbus-daemon") },
   faketime: { package: "faketime", isThere: program("faketime") },
   ip: { package: "iproute2", isThere: program("ip") },

@@ -8,8 +8,11 @@
  *
  * Sources: scrypt (RFC 7914), HMAC (RFC 2104), TLS exporters (RFC 8446 section 7.5) as channel binding (RFC 9266).
  */
+import { hmac } from "@noble/hashes/hmac.js"
+import { scrypt } from "@noble/hashes/scrypt.js"
+import { sha256 } from "@noble/hashes/sha2.js"
 import { HashMap } from "effect"
-import { createHash, createHmac, scryptSync, timingSafeEqual } from "node:crypto"
+import { encode as base64Url } from "effect/encoding/Base64Url"
 import type { VectorClock } from "../replica/VectorClock.ts"
 
 /** The label of the TLS exporter that binds a proof to its channel, and the length of its value in bytes. */
@@ -19,13 +22,13 @@ export const exporter = { label: "EXPORTER-feral-sync", length: 32 } as const
 export const nonceLength = 32
 
 const salt = "feral-sync/2 passphrase"
-const cost = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1024 * 1024 } as const
+const cost = { N: 2 ** 15, r: 8, p: 1, dkLen: 32, maxmem: 64 * 1024 * 1024 } as const
 
 /**
- * The 32-byte key of a passphrase. Takes about 0.1 s and 32 MiB: derive it once. Unicode can spell one text in several ways,
+ * The 32-byte key of a passphrase. Takes about 0.2 s and 32 MiB: derive it once. Unicode can spell one text in several ways,
  * and keyboards and files differ in it: all spellings have the key of the composed form (NFC).
  */
-export const deriveKey = (passphrase: string): Uint8Array => scryptSync(passphrase.normalize("NFC"), salt, 32, cost)
+export const deriveKey = (passphrase: string): Uint8Array => scrypt(passphrase.normalize("NFC"), salt, cost)
 
 /** Which end of a connection: the one that dialled, or the one that was dialled. */
 export type Role = "dialler" | "server"
@@ -43,28 +46,36 @@ export interface Transcript {
 
 /** The proof that the side `role` knows the key: 32 bytes, base64url. */
 export const prove = (key: Uint8Array, role: Role, { nonces, binding, dialler, server }: Transcript): string =>
-  mac(key, ["feral-sync/2 proof", role, nonces.dialler, nonces.server, binding, dialler, server]).toString("base64url")
+  base64Url(mac(key, ["feral-sync/2 proof", role, nonces.dialler, nonces.server, binding, dialler, server]))
 
 /** HMAC-SHA256 over fields, each preceded by its length. */
-const mac = (key: Uint8Array, fields: ReadonlyArray<string | Uint8Array>) => {
-  const hmac = createHmac("sha256", key)
+const mac = (key: Uint8Array, fields: ReadonlyArray<string | Uint8Array>): Uint8Array => {
+  const code = hmac.create(sha256, key)
   for (const field of fields) {
-    const bytes = typeof field === "string" ? new TextEncoder().encode(field) : field
+    const bytes = typeof field === "string" ? encoder.encode(field) : field
     const length = new Uint8Array(4)
     new DataView(length.buffer).setUint32(0, bytes.length)
-    hmac.update(length).update(bytes)
+    code.update(length).update(bytes)
   }
-  return hmac.digest()
+  return code.digest()
 }
+
+const encoder = new TextEncoder()
 
 /** Whether `proof` is the one that the side `role` must give. Takes the same time for every wrong proof. */
 export const verify = (key: Uint8Array, role: Role, transcript: Transcript, proof: string): boolean => {
   return isSame(prove(key, role, transcript), proof)
 }
 
-const isSame = (expected: string, given: string): boolean => {
-  const [one, other] = [new TextEncoder().encode(expected), new TextEncoder().encode(given)]
-  return one.length === other.length && timingSafeEqual(one, other)
+const isSame = (expected: string, given: string): boolean =>
+  isSameBytes(encoder.encode(expected), encoder.encode(given))
+
+/** Takes the same time wherever two values of one length differ. */
+const isSameBytes = (one: Uint8Array, other: Uint8Array): boolean => {
+  if (one.length !== other.length) return false
+  let difference = 0
+  for (let index = 0; index < one.length; index++) difference |= (one[index] ?? 0) ^ (other[index] ?? 0)
+  return difference === 0
 }
 
 /**
@@ -90,12 +101,12 @@ export const ticketKey = (key: Uint8Array, secret: Uint8Array): Uint8Array =>
 
 /** The ticket of a member, as text: always the same one. */
 export const ticketOf = (ticketKey: Uint8Array, member: string): string => {
-  const id = mac(ticketKey, ["feral-sync/2 ticket id", member]).subarray(0, 16).toString("base64url")
+  const id = base64Url(mac(ticketKey, ["feral-sync/2 ticket id", member]).subarray(0, 16))
   return `${id}.${ticketSecret(ticketKey, id)}`
 }
 
 const ticketSecret = (ticketKey: Uint8Array, id: string): string =>
-  mac(ticketKey, ["feral-sync/2 ticket", id]).toString("base64url")
+  base64Url(mac(ticketKey, ["feral-sync/2 ticket", id]))
 
 /** A ticket, or its proof. */
 const ticketParts = (text: string): readonly [id: string, rest: string] | undefined => {
@@ -109,8 +120,8 @@ export const isTicket = (text: string): boolean => ticketParts(text) !== undefin
 export const showTicket = (ticket: string, { nonce, binding }: TicketChannel): string => {
   const [id, secret] = ticketParts(ticket) ?? []
   if (id === undefined || secret === undefined) return ""
-  const shown = mac(new TextEncoder().encode(secret), ["feral-sync/2 ticket shown", nonce, binding])
-  return `${id}.${shown.toString("base64url")}`
+  const shown = mac(encoder.encode(secret), ["feral-sync/2 ticket shown", nonce, binding])
+  return `${id}.${base64Url(shown)}`
 }
 
 /** The id of the ticket that was shown on a channel; none unless the holder of one of our tickets showed it on this very channel. */
@@ -123,11 +134,11 @@ export const recogniseTicket = (ticketKey: Uint8Array, shown: string, channel: T
 /** The hash of a vector clock: equal for equal clocks, 16 bytes, base64url. */
 export const hashOfClock = (clock: VectorClock): string => {
   const lines = Array.from(HashMap.entries(clock), ([node, { wall, counter }]) => `${node}\0${wall}:${counter}\n`)
-  return createHash("sha256").update(lines.sort().join("")).digest().subarray(0, 16).toString("base64url")
+  return base64Url(sha256(encoder.encode(lines.sort().join(""))).subarray(0, 16))
 }
 
 /** Whether two passphrases are the same. Takes the same time wherever they differ. */
 export const isSamePassphrase = (a: string, b: string): boolean => {
-  const digest = (text: string) => createHmac("sha256", salt).update(text).digest()
-  return timingSafeEqual(digest(a), digest(b))
+  const digest = (text: string) => hmac(sha256, encoder.encode(salt), encoder.encode(text))
+  return isSameBytes(digest(a), digest(b))
 }
