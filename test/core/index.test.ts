@@ -98,9 +98,14 @@ describe("feral-sync/core", () => {
       </script>`
       const file = join(directory, "page.html")
       writeFileSync(file, page)
+      const options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--dump-dom"]
+      const profile = `--user-data-dir=${join(directory, "profile")}`
       const { stdout } = await promisify(execFile)("chromium", [
-        ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--virtual-time-budget=15000"],
-        ...[`--user-data-dir=${join(directory, "profile")}`, "--dump-dom", `file://${file}`]
+        ...options,
+        profile,
+        // Until then nothing is printed, as long as a script runs.
+        "--virtual-time-budget=15000",
+        `file://${file}`
       ])
       const [, text = ""] = /<pre id="out">(.*?)<\/pre>/.exec(stdout) ?? []
       const key = Array.from(Handshake.deriveKey("a passphrase"))
