@@ -40,6 +40,7 @@ export const happen = Effect.fnUntraced(function* (stage: Stage, happening: Happ
       if (Exit.isSuccess(written) && written.value !== undefined) {
         ledger.add(written.value, restored.has(written.value.hlc.node))
         stage.note(`  acknowledged ${written.value.op_id} ${Hlc.toText(written.value.hlc)}`)
+        if (nodes.some(({ disk }) => disk.content.rejoining.length > 0)) stage.forgetDestroyed()
       } else stage.note("  not acknowledged")
       return
     }

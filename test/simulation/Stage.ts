@@ -138,10 +138,13 @@ export class Stage {
 
   /**
    * An operation whose origin lost its disk, and that no other node of ours has, is gone: an existing FERAL node may have it, but
-   * sends nothing back to where it came from.
+   * sends nothing back to where it came from. A node that rejoins does not write it again where its origin has written later, and
+   * so claims to have had it (`docs/tombstones.md`).
    */
   forgetDestroyed(): void {
     const { contents } = this
+    const isClaimed = ({ hlc }: Operation) =>
+      contents.some(({ nodeId, state }) => nodeId === hlc.node && VectorClock.covers(state.vectorClock, hlc))
     const isCollected = (operation: Operation) =>
       isTombstone(operation) && contents.some(({ state }) => VectorClock.covers(state.cut.collected, operation.hlc))
     this.ledger.forget(
@@ -151,7 +154,7 @@ export class Stage {
         !contents.some(
           ({ rows, rejoining }) =>
             Oracle.holds(rows, operation) ||
-            rejoining.some((one) => Oracle.holds(new Map([[slotOf(one), one]]), operation))
+            rejoining.some((one) => !isClaimed(one) && Oracle.holds(new Map([[slotOf(one), one]]), operation))
         )
     )
   }
