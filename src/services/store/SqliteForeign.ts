@@ -1,7 +1,7 @@
 /**
  * A database of another program, read and never written to, also while that program writes.
  *
- * Nothing is made beside it, either: a database that nobody has open is read as it stands, and one that was left with a log, as
+ * Nothing is made beside it, either: a database that no process has open is read as it stands, and one that was left with a log, as
  * after a crash, is read from a copy.
  */
 import { Effect } from "effect"
@@ -35,7 +35,7 @@ const hasLog = (file: string): boolean => existsSync(logOf(file)) && statSync(lo
 
 const placeOf = (file: string, scratch: () => string): Place => {
   if (!hasLog(file)) return { uri: asItStands(file), isStill: true }
-  // The index of the log: somebody has the database open.
+  // The index of the log: a process has the database open.
   if (existsSync(`${file}-shm`)) return { uri: asItStands(file).replace("immutable=1", "mode=ro"), isStill: false }
   const copy = join(scratch(), basename(file))
   copyFileSync(file, copy)
