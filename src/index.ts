@@ -28,6 +28,7 @@ export {
   PurgeRefused,
   PeerUnreachable,
   PeersNotDiscovered,
+  QueryInvalid,
   RowNotFound,
   StoreUnavailable,
   TlsHandshakeFailed,
@@ -35,14 +36,20 @@ export {
 } from "./services/node/NodeFailure.ts"
 export * as Logging from "./services/node/Logging.ts"
 export {
+  AboutInput,
+  AnyRow,
   EpisodeInput,
   ExecutionArgs,
   ExecutionInput,
   FactInput,
+  Found,
+  Indexing,
   Match,
   NoteInput,
   Page,
+  RecentInput,
   SearchInput,
+  SearchPageInput,
   Written
 } from "./services/memory/Memory.ts"
 export { Passphrase, PassphraseInvalid } from "./services/node/Passphrase.ts"

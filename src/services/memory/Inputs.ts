@@ -30,29 +30,31 @@ export interface EpisodeInput extends Schema.Schema.Type<typeof EpisodeInput> {}
 export const ExecutionInput = Kind.table.executionLog.input
 export interface ExecutionInput extends Schema.Schema.Type<typeof ExecutionInput> {}
 
-/** What to look for: plain words, of which a row must have all, the last one as a beginning. At most `limit` rows (default: 20). */
-export const SearchInput = Schema.Struct({
-  query: Schema.String.check(Schema.isMaxLength(4_000)),
-  limit: Schema.optionalKey(Schema.Natural)
-})
-export interface SearchInput extends Schema.Schema.Type<typeof SearchInput> {}
-
 const problemsOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** Decodes untrusted input. */
-export const decoder = <S extends Schema.Codec<unknown>>(schema: S) => {
+/** What is wrong with a field of an input. */
+export interface Problem {
+  readonly field: string
+  readonly problem: string
+}
+
+/** Decodes untrusted values; fails with all problems. */
+export const decoded = <S extends Schema.Codec<unknown>>(schema: S) => {
   const decode = Schema.decodeUnknownEffect(schema, { errors: "all", onExcessProperty: "error" })
-  return (input: unknown): Effect.Effect<S["Type"], InputInvalid> =>
-    Effect.mapError(
-      decode(input),
-      ({ issue }) =>
-        new InputInvalid({
-          problems: problemsOf(issue).issues.map(({ path = [], message }) => ({
-            field: path.map((part) => String(typeof part === "object" ? part.key : part)).join("."),
-            problem: plain[message] ?? message
-          }))
-        })
+  return (input: unknown): Effect.Effect<S["Type"], ReadonlyArray<Problem>> =>
+    Effect.mapError(decode(input), ({ issue }) =>
+      problemsOf(issue).issues.map(({ path = [], message }) => ({
+        field: path.map((part) => String(typeof part === "object" ? part.key : part)).join("."),
+        problem: plain[message] ?? message
+      }))
     )
+}
+
+/** Decodes untrusted input of a write. */
+export const decoder = <S extends Schema.Codec<unknown>>(schema: S) => {
+  const decode = decoded(schema)
+  return (input: unknown): Effect.Effect<S["Type"], InputInvalid> =>
+    Effect.mapError(decode(input), (problems) => new InputInvalid({ problems }))
 }
 
 /** What Schema says, in the words of our messages. */

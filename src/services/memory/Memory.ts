@@ -4,11 +4,20 @@
  */
 import { Context, Effect, Record, Schema, type Stream } from "effect"
 import * as Kind from "../../core/replica/Kind.ts"
-import type { InputInvalid, OperationTooLarge, RowNotFound, StoreUnavailable } from "../node/NodeFailure.ts"
-import type { FactInput, SearchInput } from "./Inputs.ts"
+import type {
+  InputInvalid,
+  OperationTooLarge,
+  QueryInvalid,
+  RowNotFound,
+  StoreUnavailable
+} from "../node/NodeFailure.ts"
+import type { FactInput } from "./Inputs.ts"
+import type { AboutInput, AnyRow, Found, Match, RecentInput, SearchInput, SearchPageInput } from "./Reads.ts"
+import type { Fact } from "../../core/replica/Row.ts"
 import type { Change } from "../store/Store.ts"
 
-export { EpisodeInput, ExecutionArgs, ExecutionInput, FactInput, NoteInput, SearchInput } from "./Inputs.ts"
+export { EpisodeInput, ExecutionArgs, ExecutionInput, FactInput, NoteInput } from "./Inputs.ts"
+export { AboutInput, AnyRow, Found, Indexing, Match, RecentInput, SearchInput, SearchPageInput } from "./Reads.ts"
 
 /** The result of a write: the row's id and the HLC of the operation, as text. */
 export const Written = Schema.Struct({ id: Schema.String, hlc: Schema.String })
@@ -21,24 +30,10 @@ export const Page = Schema.Struct({
 })
 export interface Page extends Schema.Schema.Type<typeof Page> {}
 
-type MatchOf<K extends Kind.Kind> = K extends Kind.Kind
-  ? Schema.Struct<
-      { readonly kind: Schema.Literal<K["name"]>; readonly snippet: typeof Schema.String } & K["row"]["fields"]
-    >
-  : never
-
-function matchOf<K extends Kind.Kind>(kind: K): MatchOf<K>
-function matchOf({ name, row }: Kind.Kind): Schema.Struct<Schema.Struct.Fields> {
-  return Schema.Struct({ kind: Schema.Literal(name), snippet: Schema.String, ...row.fields })
-}
-
-/** A row that was found, with the part of its text where it was. */
-export const Match = Schema.Union(Kind.searched.map((kind) => matchOf(kind)))
-export type Match = typeof Match.Type
-
 export type Write = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | InputInvalid>
 export type Remove = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | RowNotFound>
 type Edit = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | RowNotFound | InputInvalid>
+type Reading<A> = Effect.Effect<A, StoreUnavailable | QueryInvalid>
 export type Rows<Row> = Effect.Effect<ReadonlyArray<Row>, StoreUnavailable>
 
 /** What writes a new row of a kind, by its verb. */
@@ -95,9 +90,17 @@ export class Memory extends Context.Service<
     readonly facts: {
       /** States that `subject predicate` is `object`: replaces what any node stated about the two before. */
       set(input: FactInput): Write
+      /** The facts with this subject, newest first. */
+      about(input: AboutInput): Reading<Found<Fact>>
     }
-    /** The rows that have all the words of a query, the newest first. */
-    search(input: SearchInput): Rows<Match>
+    /** The row of a kind with this id. Kinds are named as on the wire. */
+    get(kind: string, id: string): Effect.Effect<AnyRow, StoreUnavailable | RowNotFound>
+    /** The rows that fit all filters, newest first. Of one kind: `recent({ kinds: ["notes"] })`. */
+    recent(input?: RecentInput): Reading<Found<AnyRow>>
+    /** The rows that have all the words of a query, as far as they are indexed now. */
+    searchPage(input: SearchPageInput): Reading<Found<Match>>
+    /** The same once everything is indexed, which takes its time after many rows came in. */
+    search(input: SearchInput): Reading<ReadonlyArray<Match>>
     /** Every commit from now on, local or replicated; see `Store.changes`. */
     readonly changes: Stream.Stream<Change>
   }

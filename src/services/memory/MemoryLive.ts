@@ -1,27 +1,19 @@
 /**
  * The memory of an agent, kept in the store: how each kind of row is written, and read back.
  */
-import { Clock, Effect, Layer, Option, Schema, Semaphore } from "effect"
+import { Clock, Effect, Layer, Option, Semaphore } from "effect"
 import { createHash } from "node:crypto"
 import * as Hlc from "../../core/replica/Hlc.ts"
 import { canonical, emptyObject, wellFormedText } from "../../core/replica/Json.ts"
 import * as Kind from "../../core/replica/Kind.ts"
 import { utf8Length } from "../../core/replica/NodeId.ts"
-import {
-  Kind as KindName,
-  maxDataDepth,
-  OpId,
-  type Operation,
-  type OpType,
-  RowId,
-  toWire
-} from "../../core/replica/Operation.ts"
+import { Kind as KindName, maxDataDepth, OpId, type OpType, RowId, toWire } from "../../core/replica/Operation.ts"
 import * as Row from "../../core/replica/Row.ts"
-import * as Search from "../../core/replica/Search.ts"
 import { OperationTooLarge, RowNotFound } from "../node/NodeFailure.ts"
-import { collections, type FactInput, Match, Memory, type Page, type SearchInput, type Written } from "./Memory.ts"
+import { collections, type FactInput, Memory, type Page, type Written } from "./Memory.ts"
 import { Store } from "../store/Store.ts"
 import * as Inputs from "./Inputs.ts"
+import * as Reading from "./Reading.ts"
 import { Uuid } from "../node/Uuid.ts"
 
 /** Limits of what can be written. */
@@ -117,29 +109,16 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
     return yield* add(Kind.table.facts, statementId(input), input)
   })
 
-  const search = Effect.fn("Memory.search")(function* ({ query, limit = 20 }: SearchInput) {
-    const words = Search.wordsOf(query)
-    const operations = yield* store.search(words, limit)
-    return operations.flatMap((operation) => {
-      const snippet = Search.snippetOf(Search.textOf(operation) ?? "", words)
-      const match: unknown = { kind: operation.table, snippet, ...readers.get(operation.table)?.(operation) }
-      return isMatch(match) ? [match] : []
-    })
-  })
+  const { about, ...reading } = Reading.make(store)
 
   return Memory.of({
     ...others,
+    ...reading,
     notes: { ...notes, edit },
-    facts: { ...facts, set },
-    search,
+    facts: { ...facts, set, about },
     changes: store.changes
   })
 })
-
-const readers = new Map<string, (operation: Operation) => object>(
-  Kind.searched.map((kind) => [kind.name, Row.reader(kind)])
-)
-const isMatch = Schema.is(Match)
 
 /** The reading with the longest text. The size of an operation is judged before it gets its own. */
 const longest: Hlc.Timestamp = { wall: Number.MAX_SAFE_INTEGER, counter: Number.MAX_SAFE_INTEGER }

@@ -166,6 +166,15 @@ export class InputInvalid extends Schema.TaggedError<InputInvalid>()("InputInval
   override readonly message = messageOf(this)
 }
 
+/** A question is not valid: a filter, a limit or a cursor. Every problem is listed. */
+export class QueryInvalid extends Schema.TaggedError<QueryInvalid>()("QueryInvalid", {
+  problems: Schema.Array(Schema.Struct({ field: Schema.String, problem: Schema.String }))
+}) {
+  readonly problem = `the query is not valid (${this.problems.map(({ field, problem }) => `${field === "" ? "it" : field} ${problem}`).join("; ")})`
+  readonly nextStep = "correct this and ask again"
+  override readonly message = messageOf(this)
+}
+
 /** A local write names a kind that this version does not know. Operations of such kinds are only passed on. */
 export class KindUnknown extends Schema.TaggedError<KindUnknown>()("KindUnknown", { kind: Schema.String }) {
   readonly problem = `nothing was written (${JSON.stringify(this.kind)} is not a known kind)`

@@ -10,6 +10,7 @@ import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Kind, Operation } from "../../core/replica/Operation.ts"
 import type { RangePage, RangeRequest } from "../../core/replica/Ranges.ts"
 import type { Quarantined } from "../../core/replica/Replica.ts"
+import type * as Selection from "../../core/replica/Selection.ts"
 import type { VectorClock } from "../../core/replica/VectorClock.ts"
 import type { StoreUnavailable } from "../node/NodeFailure.ts"
 import type { Page, Room } from "./Sizes.ts"
@@ -45,6 +46,8 @@ export interface Backend {
     kind: Kind,
     options: { readonly after?: string | undefined; readonly limit: number }
   ): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
+  /** The rows that filters leave, newest first. See `core/replica/Selection.ts`. */
+  select(request: Selection.Request): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
   /** The operations whose text has all the words, the last one as a beginning: the newest first. See `core/replica/Search.ts`. */
   search(words: ReadonlyArray<string>, limit: number): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
   readonly quarantine: Effect.Effect<ReadonlyArray<Quarantined>, StoreUnavailable>

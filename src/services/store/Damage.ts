@@ -49,6 +49,7 @@ export const watched = (backend: Backend, { watch }: Damage): Backend => ({
   range: (request) => watch(backend.range(request)),
   get: (kind, rowId) => watch(backend.get(kind, rowId)),
   list: (kind, options) => watch(backend.list(kind, options)),
+  select: (request) => watch(backend.select(request)),
   search: (words, limit) => watch(backend.search(words, limit)),
   quarantine: watch(backend.quarantine),
   acknowledge: (news) => watch(backend.acknowledge(news)),

@@ -17,6 +17,7 @@ import * as Oddities from "../../core/sync/Oddities.ts"
 import type { Kind, Operation } from "../../core/replica/Operation.ts"
 import * as Purge from "../../core/replica/Purge.ts"
 import { type Position, positionOf, type RangeRequest } from "../../core/replica/Ranges.ts"
+import type * as Selection from "../../core/replica/Selection.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import * as Wire from "../../core/sync/Wire.ts"
 import { HlcClock } from "../node/HlcClock.ts"
@@ -459,6 +460,7 @@ export const make = Effect.fnUntraced(function* (
     range: Effect.fn("Store.range")((request: RangeRequest) => backend.range(request)),
     get: Effect.fn("Store.get")((kind: Kind, rowId: string) => backend.get(kind, rowId)),
     list: Effect.fn("Store.list")((kind: Kind, options: Parameters<Backend["list"]>[1]) => backend.list(kind, options)),
+    select: Effect.fn("Store.select")((request: Selection.Request) => backend.select(request)),
     search: Effect.fn("Store.search")((words: ReadonlyArray<string>, limit: number) => backend.search(words, limit)),
     oddities: Effect.sync(() => oddities),
     opaque: Effect.sync(() => ({ usage: state.opaque, quota, overQuota })),

@@ -10,6 +10,7 @@ import { byCodePoint, NodeId } from "../../core/replica/NodeId.ts"
 import type { Kind, Operation } from "../../core/replica/Operation.ts"
 import { contains, PositionOrder, positionOf, type RangeRequest } from "../../core/replica/Ranges.ts"
 import * as Search from "../../core/replica/Search.ts"
+import * as Selection from "../../core/replica/Selection.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
 import { type Backend, SlotTaken } from "./Backend.ts"
@@ -75,6 +76,15 @@ export const make = Effect.fnUntraced(function* ({
       return { operations: rows.slice(0, length), exhausted: length === rows.length }
     })
 
+  const select = ({ filter, after, limit }: Selection.Request) =>
+    Effect.sync(() => {
+      const fits = Selection.matcher(filter)
+      return Array.from(disk.rows.values())
+        .filter((row) => fits(row) && (after === undefined || Selection.isAfter(Selection.placeOf(row), after)))
+        .sort(Selection.OperationOrder)
+        .slice(0, limit)
+    })
+
   const search = (words: ReadonlyArray<string>, limit: number) =>
     Effect.sync(() =>
       Array.from(disk.rows.values())
@@ -104,6 +114,7 @@ export const make = Effect.fnUntraced(function* ({
     // The slot of a row of a known kind. The rows of others have no winner, and so no slot of their own.
     get: (kind, rowId) => Effect.sync(() => Option.fromUndefinedOr(disk.rows.get(`${kind}\0${rowId}\0`))),
     list,
+    select,
     search,
     quarantine: Effect.sync(() => disk.quarantine),
     damage: Effect.succeed([]),

@@ -46,6 +46,7 @@ import * as SqliteRejoin from "./SqliteRejoin.ts"
 import * as SqliteRows from "./SqliteRows.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
+import * as SqliteSelect from "./SqliteSelect.ts"
 import * as SqliteUpkeep from "./SqliteUpkeep.ts"
 import type { Commit } from "./StoreState.ts"
 import { quarantineLimits } from "./StoreState.ts"
@@ -231,6 +232,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     range,
     get,
     list,
+    select: (request) => SqliteError.mapped(SqliteSelect.select(sql, request)),
     search,
     quarantine,
     damage,

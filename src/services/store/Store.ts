@@ -21,6 +21,7 @@ import type { Kind, Operation } from "../../core/replica/Operation.ts"
 import type { Scope } from "../../core/replica/Purge.ts"
 import type { RangePage, RangeRequest } from "../../core/replica/Ranges.ts"
 import type { Batch, Delta, DeltaRequest, Quarantined, Snapshot } from "../../core/replica/Replica.ts"
+import type * as Selection from "../../core/replica/Selection.ts"
 import type { VectorClock } from "../../core/replica/VectorClock.ts"
 import type { KindUnknown, StoreUnavailable } from "../node/NodeFailure.ts"
 import type { Quota, Usage } from "./Opaque.ts"
@@ -140,6 +141,8 @@ export class Store extends Context.Service<
       kind: Kind,
       options: { readonly after?: string | undefined; readonly limit: number }
     ): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
+    /** The rows that filters leave, newest first. See `core/replica/Selection.ts`. */
+    select(request: Selection.Request): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
     /** The rows that have all the words of a search, the newest first; see `core/replica/Search.ts`. The first one takes its time. */
     search(words: ReadonlyArray<string>, limit: number): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
     /** The oddities from other nodes since this store was opened. */

@@ -32,6 +32,7 @@ const recording = (commit: (count: number) => Effect.Effect<void, StoreUnavailab
     range: () => Effect.succeed({ operations: [], exhausted: true }),
     get: () => Effect.succeed(Option.none()),
     list: () => Effect.succeed([]),
+    select: () => Effect.succeed([]),
     search: () => Effect.succeed([]),
     damage: Effect.succeed([]),
     acknowledged: [],

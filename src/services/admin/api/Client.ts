@@ -16,6 +16,7 @@ import {
   OperationTooLarge,
   OriginsKept,
   PurgeRefused,
+  QueryInvalid,
   RowNotFound,
   StoreUnavailable
 } from "../../node/NodeFailure.ts"
@@ -92,10 +93,17 @@ const make = Effect.gen(function* () {
       ...notes,
       edit: (id, content) => answered(client.rows.editNote({ query: { id }, payload: { content } }))
     },
-    facts: { ...facts, set: (payload) => answered(client.rows.setFact({ payload })) },
+    facts: {
+      ...facts,
+      set: (payload) => answered(client.rows.setFact({ payload })),
+      about: (payload) => answered(client.about({ payload }))
+    },
+    get: (kind, id) => answered(client.row({ query: { kind, id } })),
+    recent: (payload = {}) => answered(client.recent({ payload })),
+    searchPage: (payload) => answered(client.searchPage({ payload })),
     // The first search makes the index, which takes as long as there is much to find.
-    search: ({ query, limit = 20 }) =>
-      answered(client.search({ payload: { query, limit: Math.min(limit, Contract.maxPage) } }), "10 minutes"),
+    search: ({ limit = 20, ...query }) =>
+      answered(client.search({ payload: { ...query, limit: Math.min(limit, Contract.maxPage) } }), "10 minutes"),
     changes: Stream.unwrap(client.changes()).pipe(Stream.catch(() => Stream.empty))
   })
   const archive: Archive = {
@@ -129,13 +137,15 @@ const make = Effect.gen(function* () {
 /** Rows in one request: entries may be large. */
 const pageRows = 250
 
-type Known = StoreUnavailable | RowNotFound | OperationTooLarge | InputInvalid | PurgeRefused | OriginsKept
+type Known =
+  StoreUnavailable | RowNotFound | OperationTooLarge | InputInvalid | QueryInvalid | PurgeRefused | OriginsKept
 
 const isKnown = <E>(error: E): error is Extract<E, Known> =>
   error instanceof StoreUnavailable ||
   error instanceof RowNotFound ||
   error instanceof OperationTooLarge ||
   error instanceof InputInvalid ||
+  error instanceof QueryInvalid ||
   error instanceof PurgeRefused ||
   error instanceof OriginsKept
 

@@ -2,7 +2,7 @@
  * The local HTTP interface of a running node, as data: server and client are both derived from it.
  *
  * Lists are paged: at most `maxPage` rows for one request, in the order of their ids, after the id `after`. Errors are JSON
- * with `_tag`; the status codes are 400 for `InputInvalid`, `PurgeRefused` and `OriginsKept`, 404 for `RowNotFound` and where there is no such collection, 413 for `OperationTooLarge` and 503 for
+ * with `_tag`; the status codes are 400 for `InputInvalid`, `QueryInvalid`, `PurgeRefused` and `OriginsKept`, 404 for `RowNotFound` and where there is no such collection, 413 for `OperationTooLarge` and 503 for
  * `StoreUnavailable`.
  */
 import { Schema } from "effect"
@@ -11,7 +11,7 @@ import * as Kind from "../../../core/replica/Kind.ts"
 import { Operation } from "../../../core/replica/Operation.ts"
 import * as Archive from "../Archive.ts"
 import * as NodeFailure from "../../node/NodeFailure.ts"
-import { Match, SearchInput, Written } from "../../memory/Memory.ts"
+import { AnyRow, Found, Match, Written } from "../../memory/Memory.ts"
 import * as Purging from "../Purging.ts"
 import * as Origins from "../Origins.ts"
 import { AuditedRows, Compared, NodeStatus, PeerStatus } from "../../node/Status.ts"
@@ -27,8 +27,9 @@ const Kept = NodeFailure.OriginsKept.pipe(HttpApiSchema.status(400))
 const Refused = NodeFailure.PurgeRefused.pipe(HttpApiSchema.status(400))
 const NoCollection = HttpApiError.NotFound
 const Invalid = NodeFailure.InputInvalid.pipe(HttpApiSchema.status(400))
+const WrongQuery = NodeFailure.QueryInvalid.pipe(HttpApiSchema.status(400))
 
-/** The input of a write as it came. `Memory` decodes it, so that a wrong one is the same failure here as in a program. */
+/** The input of a write, or a question, as it came. `Memory` decodes it, so that a wrong one is the same failure here as in a program. */
 const Input = Schema.Unknown
 
 const query = {
@@ -56,15 +57,32 @@ export const verify = HttpApiGroup.make("verify")
   )
   .prefix("/verify")
 
-/** What its memory has of some words. */
-export const search = HttpApiGroup.make("search", { topLevel: true }).add(
+/** What its memory has: of some words, by filters, about a subject, or by id. Questions are as in `Memory`. */
+export const reads = HttpApiGroup.make("reads", { topLevel: true }).add(
   HttpApiEndpoint.post("search", "/search", {
-    payload: Schema.Struct({
-      query: SearchInput.fields.query,
-      limit: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxPage }))
-    }),
+    payload: Input,
     success: Schema.Array(Match),
-    error: Unavailable
+    error: [Unavailable, WrongQuery]
+  }),
+  HttpApiEndpoint.post("searchPage", "/search/page", {
+    payload: Input,
+    success: Found(Match),
+    error: [Unavailable, WrongQuery]
+  }),
+  HttpApiEndpoint.post("recent", "/recent", {
+    payload: Input,
+    success: Found(AnyRow),
+    error: [Unavailable, WrongQuery]
+  }),
+  HttpApiEndpoint.post("about", "/about", {
+    payload: Input,
+    success: Found(Kind.table.facts.row),
+    error: [Unavailable, WrongQuery]
+  }),
+  HttpApiEndpoint.get("row", "/row", {
+    query: { kind: Schema.String, id: Schema.String },
+    success: AnyRow,
+    error: [Unavailable, NotFound]
   })
 )
 
@@ -157,7 +175,7 @@ export const rows = HttpApiGroup.make("rows").add(
 export class Contract extends HttpApi.make("feral-sync").add(
   node,
   verify,
-  search,
+  reads,
   purge,
   origins,
   archive,

@@ -17,6 +17,7 @@ import {
   type Write
 } from "../../memory/Memory.ts"
 import * as Inputs from "../../memory/Inputs.ts"
+import * as Reads from "../../memory/Reads.ts"
 import { Peers } from "../../peers/Peers.ts"
 import * as Origins from "../Origins.ts"
 import * as Purging from "../Purging.ts"
@@ -56,12 +57,18 @@ const verify = HttpApiBuilder.group(
   })
 )
 
-const search = HttpApiBuilder.group(
+const reads = HttpApiBuilder.group(
   Contract.Contract,
-  "search",
+  "reads",
   Effect.fnUntraced(function* (handlers) {
-    const memory = yield* Memory
-    return handlers.handleAll({ search: ({ payload }) => memory.search(payload) })
+    const { search, searchPage, recent, facts, get } = yield* Memory
+    return handlers.handleAll({
+      search: ({ payload }) => Effect.flatMap(Reads.decodeSearchPage(payload), ({ given }) => search(given)),
+      searchPage: ({ payload }) => Effect.flatMap(Reads.decodeSearchPage(payload), ({ given }) => searchPage(given)),
+      recent: ({ payload }) => Effect.flatMap(Reads.decodeRecent(payload), ({ given }) => recent(given)),
+      about: ({ payload }) => Effect.flatMap(Reads.decodeAbout(payload), ({ given }) => facts.about(given)),
+      row: ({ query: { kind, id } }) => get(kind, id)
+    })
   })
 )
 
@@ -144,7 +151,7 @@ export const make = (apiPort: Effect.Effect<number | null>) =>
           Effect.map(node(apiPort), (answers) => handlers.handleAll(answers))
         )
       ),
-      Layer.provide([verify, search, purge, origins, archive, events, rows]),
+      Layer.provide([verify, reads, purge, origins, archive, events, rows]),
       Layer.provide(NodeHttpServer.layerHttpServices)
     )
   )
