@@ -6,12 +6,13 @@
  * node answers (one is starting or stopping, or another command is at work), both ways are tried again for a while.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { Context, Effect, Layer, Option, Schedule } from "effect"
+import { Clock, Context, Effect, Layer, Option, Schedule } from "effect"
 import { existsSync, statSync } from "node:fs"
 import type { Archive } from "../services/admin/Archive.ts"
 import * as Config from "../services/node/Config.ts"
 import { type ConfigInvalid, StoreUnavailable } from "../services/node/NodeFailure.ts"
 import * as Home from "../services/node/Home.ts"
+import * as Summary from "../services/node/Summary.ts"
 import { Memory } from "../services/memory/Memory.ts"
 import { Store } from "../services/store/Store.ts"
 import type { NodeStatus, PeerStatus } from "../services/node/Status.ts"
@@ -167,7 +168,9 @@ const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
       const status = yield* ReplicaState.stopped(yield* Config.load(), yield* removedIn(home))
       // A database that is open for writing here is locked by this process.
       const holder = readOnly ? Option.getOrUndefined(yield* LockHolder.find(home)) : undefined
-      return holder === undefined ? status : { ...status, held_by: holder }
+      if (holder === undefined) return status
+      const held = { ...status, held_by: holder }
+      return { ...held, summary: Summary.of(held, yield* Clock.currentTimeMillis) }
     }).pipe(Effect.provideService(Store, Context.get(context, Store)), Effect.provide(NodeFileSystem.layer)),
     peers: Effect.fail(new NodeNotRunning({ home }))
   } satisfies Access

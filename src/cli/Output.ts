@@ -4,6 +4,7 @@
  */
 import { Effect, Schema } from "effect"
 import { CliOutput } from "effect/cli"
+import { duration } from "../core/text/Duration.ts"
 import { escapeControls } from "../core/text/Printable.ts"
 import { StandardStreams } from "../services/node/StandardStreams.ts"
 
@@ -77,14 +78,5 @@ export const ago = (then: number, now: number): string => {
 
 const day = 86_400
 
-/** Seconds in the greatest unit that fits. */
-export const duration = (seconds: number): string =>
-  seconds < 60
-    ? `${Math.round(seconds)} s`
-    : seconds < 3600
-      ? `${Math.floor(seconds / 60)} min`
-      : seconds < day
-        ? `${Math.floor(seconds / 3600)} h`
-        : `${Math.floor(seconds / day)} d`
-
+export { duration }
 export { counted } from "../core/text/Explained.ts"

@@ -2,7 +2,7 @@
  * `status` and `peers`: how the node is, and how it gets on with the others.
  */
 import { Clock, Effect, Option } from "effect"
-import { Command } from "effect/cli"
+import { Command, Flag } from "effect/cli"
 import { commandLine, inThisForm } from "../services/node/Invocation.ts"
 import { formatAddress } from "../core/peers/Address.ts"
 import * as Kind from "../core/replica/Kind.ts"
@@ -10,31 +10,55 @@ import * as ClockOffset from "../core/text/ClockOffset.ts"
 import { clockNextStep, nextSteps as sessionSteps } from "../core/sync/SyncFailure.ts"
 import { nextSteps } from "../services/node/NodeFailure.ts"
 import { sized } from "../services/node/Home.ts"
+import * as Summary from "../services/node/Summary.ts"
 import type { NodeStatus, PeerStatus } from "../services/node/Status.ts"
 import * as LockHolder from "../services/store/LockHolder.ts"
 import { notice } from "../services/transport/tls/Expiry.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
-import { ago, counted, duration, lineWidth, oneLine, writeJson, writeLine } from "./Output.ts"
+import { ago, counted, duration, json, lineWidth, oneLine, writeJson, writeLine } from "./Output.ts"
 import * as Removal from "./Removal.ts"
 import * as Table from "./Table.ts"
 import { some } from "../core/text/Explained.ts"
 
+const watch = Flag.Boolean("watch").pipe(
+  Flag.withDefault(false),
+  Flag.withDescription("Show it again every second, until Ctrl-C. With --json, each time is one line.")
+)
+
+/** How often it is shown, and how a terminal is cleared before that. */
+const watchEvery = "1 second"
+const clearScreen = "\u001b[H\u001b[2J\u001b[3J"
+
 export const status = Command.make(
   "status",
-  {},
-  Effect.fnUntraced(function* () {
-    const access = yield* Access.open("read")
-    const status = yield* access.status
-    if (yield* Globals.Json) return yield* writeJson(status)
-    const now = yield* Clock.currentTimeMillis
-    yield* writeLine(describe(status, access, now).join("\n"))
-  }, Effect.scoped)
+  { watch },
+  Effect.fnUntraced(function* ({ watch }) {
+    if (!watch) return yield* writeLine(yield* shown())
+    const isRedrawn = process.stdout.isTTY && !(yield* Globals.Json)
+    return yield* Effect.forever(
+      Effect.flatMap(shown(), (text) => writeLine(isRedrawn ? `${clearScreen}${text}` : text)).pipe(
+        Effect.andThen(Effect.sleep(watchEvery))
+      )
+    )
+  })
 ).pipe(
   Command.withDescription("Show the state of the node. Without a running node, show what its database contains."),
   Command.withShortDescription("Show the state of the node"),
-  Command.withExamples([{ command: "feral-sync status" }, { command: "feral-sync status --json | jq .counts" }])
+  Command.withExamples([
+    { command: "feral-sync status" },
+    { command: "feral-sync status --json | jq .counts" },
+    { command: "feral-sync status --watch", description: "Show it again every second, until Ctrl-C" }
+  ])
 )
+
+/** The state now, as text. The node may start or stop between two of them. */
+const shown = Effect.fnUntraced(function* () {
+  const access = yield* Access.open("read")
+  const status = yield* access.status
+  if (yield* Globals.Json) return json(status)
+  return describe(status, access, yield* Clock.currentTimeMillis).join("\n")
+}, Effect.scoped)
 
 export const peers = Command.make(
   "peers",
@@ -67,6 +91,8 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
         ]
       : [`running for ${duration(status.uptime_seconds)}, on port ${status.port}`]
   const lines = [
+    inThisForm(oneLine(status.summary ?? Summary.of(status, now))),
+    "",
     ...(status.damage === undefined ? [] : [entry("DAMAGE", inThisForm(oneLine(status.damage.message))), ""]),
     ...(status.alarms ?? []).map(({ level, message }) =>
       entry(level === "alarm" ? "ALARM" : "Notice", inThisForm(oneLine(message)))

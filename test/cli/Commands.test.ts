@@ -183,6 +183,7 @@ describe("commands without a node", () => {
     assert.match(version, /^\d+\.\d+\.\d+/)
     assert.deepStrictEqual(Object.keys(vector_clock), [node_id])
     assert.deepStrictEqual(rest, {
+      summary: "This node does not run, so nothing is exchanged.",
       port: null,
       api_port: null,
       tls: "auto",
@@ -204,6 +205,7 @@ describe("commands without a node", () => {
       peers: []
     })
     const text = await human("status")
+    assert.match(text, /^This node does not run, so nothing is exchanged\.\n\nNode /)
     assert.include(text, node_id)
     assert.include(text, "not running")
     assert.include(text, "1 fact, 2 episodes, 2 log entries, 3 deleted")

@@ -12,12 +12,14 @@ import { Config } from "../../src/services/node/Config.ts"
 import { type Sighting } from "../../src/services/discovery/Discovery.ts"
 import { Passphrase } from "../../src/services/node/Passphrase.ts"
 import { Peers } from "../../src/services/peers/Peers.ts"
-import type { PeerStatus } from "../../src/services/node/Status.ts"
+import * as NodeState from "../../src/services/admin/api/NodeState.ts"
+import type { NodeStatus, PeerStatus } from "../../src/services/node/Status.ts"
 import { Store } from "../../src/services/store/Store.ts"
 import type { Quota } from "../../src/services/store/Opaque.ts"
 import { Transport } from "../../src/services/transport/Transport.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import { webSocket } from "./Transports.ts"
+import type * as MemoryDisk from "../../src/services/store/MemoryDisk.ts"
 import * as MemoryStore from "../../src/services/store/MemoryStore.ts"
 import * as MemoryTransport from "../../src/services/transport/MemoryTransport.ts"
 import * as StaticDiscovery from "../../src/services/discovery/StaticDiscovery.ts"
@@ -48,6 +50,8 @@ export interface Running {
   readonly port: number
   readonly store: Store["Service"]
   readonly status: Effect.Effect<ReadonlyArray<PeerStatus>>
+  /** How the node is, as `status` shows it. */
+  readonly state: Effect.Effect<NodeStatus>
   readonly write: (row: string, content?: string) => Effect.Effect<void>
   readonly rows: Effect.Effect<ReadonlyArray<string>>
 }
@@ -70,6 +74,8 @@ interface Options {
   /** What one address may send, in a second and at once. */
   readonly maxPeerRateBytes?: number
   readonly maxPeerBurstBytes?: number
+  /** The disk, when it is kept or to be filled. */
+  readonly disk?: MemoryDisk.MemoryDisk
   /** What discovery shows, instead of the list of those to dial. */
   readonly sightings?: ReadonlyArray<Sighting>
 }
@@ -116,7 +122,7 @@ const startOver = Effect.fnUntraced(function* (
           : StaticDiscovery.layerTest(Stream.concat(Stream.fromIterable(options.sightings), Stream.never)),
         transport,
         passphrase(options.secret ?? "secret", options.previous),
-        MemoryStore.layer({ nodeId: NodeId.make(options.id ?? host), quota: options.quota })
+        MemoryStore.layer({ nodeId: NodeId.make(options.id ?? host), quota: options.quota, disk: options.disk })
       )
     ),
     Layer.provideMerge(HlcClock.layer),
@@ -142,6 +148,10 @@ const startOver = Effect.fnUntraced(function* (
     port: Context.get(context, Peers).port,
     store,
     status: Context.get(context, Peers).status,
+    state: yield* NodeState.running(Effect.succeed(null)).pipe(
+      Effect.provideContext(context),
+      Effect.map(Effect.orDie)
+    ),
     write: (row, content) =>
       store
         .append([

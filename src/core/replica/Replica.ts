@@ -4,6 +4,7 @@
 import { HashMap, Option } from "effect"
 import type { Cut, Told } from "./Cut.ts"
 import * as Digest from "./Digest.ts"
+import * as Hlc from "./Hlc.ts"
 import type { Timestamp } from "./Hlc.ts"
 import type { Supersessions } from "./Merge.ts"
 import type { NodeId } from "./NodeId.ts"
@@ -112,6 +113,30 @@ export interface Batch {
   readonly quarantined: ReadonlyArray<Quarantined>
   /** What the peer that sent it told of its cut, where one of the two has one. What `Cut.verdict` refuses is not taken. */
   readonly from?: { readonly node: NodeId; readonly told: Told | undefined }
+}
+
+/**
+ * What a replica holds that a clock does not cover: how many rows of origins that the clock has not seen at all, and for the other
+ * origins from where on.
+ */
+export const beyond = (
+  { frontier, holdings }: Pick<Snapshot, "frontier" | "holdings">,
+  clock: VectorClock.VectorClock
+): { readonly whole: number; readonly from: ReadonlyArray<readonly [NodeId, Timestamp]> } => {
+  let whole = 0
+  const from: Array<readonly [NodeId, Timestamp]> = []
+  for (const [node, { rows }] of HashMap.entries(holdings)) {
+    const seen = Option.getOrUndefined(HashMap.get(clock, node))
+    if (seen === undefined) whole += rows
+    else if (
+      Hlc.isAfter(
+        Option.getOrElse(HashMap.get(frontier, node), () => seen),
+        seen
+      )
+    )
+      from.push([node, seen])
+  }
+  return { whole, from }
 }
 
 /** Whether the replica `self` holds operations of an origin, or held some: to take more of it makes no room scarcer. */

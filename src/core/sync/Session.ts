@@ -577,6 +577,7 @@ export const view = (session: Session): View => ({
       : undefined,
   offset: session.offset,
   lastSyncAt: session.inbound.lastSyncAt,
+  isComplete: session.inbound.complete,
   deferred: session.inbound.deferred,
   deferredOwn: session.outbound.deferredOwn,
   leftOut: HashSet.isEmpty(session.inbound.leftOut) ? undefined : Receive.leftOutOf(session.inbound.leftOut),

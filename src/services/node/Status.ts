@@ -29,10 +29,31 @@ export const report = ({ _tag, problem, nextStep }: { readonly _tag: string } & 
 export const PeerState = Schema.Literals(["connecting", "syncing", "live", "backoff", "refused"])
 export type PeerState = typeof PeerState.Type
 
+/** So many operations; `at_least` where more were not counted, or cannot be. */
+const lacking = { operations: Schema.Natural, at_least: Schema.optionalKey(Schema.Literal(true)) }
+export const ItLacks = Schema.Struct(lacking)
+export interface ItLacks extends Schema.Schema.Type<typeof ItLacks> {}
+
+/** What another node has and this one does not: operations of so many nodes, and how many where that is known. */
+export const WeLack = Schema.Struct({
+  origins: Schema.Natural,
+  operations: Schema.optionalKey(Schema.Natural)
+})
+export interface WeLack extends Schema.Schema.Type<typeof WeLack> {}
+
+/** A node that was met before and is not among the peers now. */
+export const Absent = Schema.Struct({
+  node_id: Schema.String,
+  last_seen_at: Schema.Finite,
+  it_lacks: ItLacks
+})
+export interface Absent extends Schema.Schema.Type<typeof Absent> {}
+
 /**
  * One peer. Times are in Unix seconds; `clock_offset_ms` is positive when the peer's clock is ahead. `last_seen_at` is there
  * when the peer was connected before, and is not now; `uses_previous_passphrase` when it came with the passphrase before the
- * present one last.
+ * present one last. `it_lacks` is what this node has and the peer has not acknowledged; `we_lack` is there when the peer has
+ * something for us. Both by the last word of the peer.
  */
 export const PeerStatus = Schema.Struct({
   node_id: Schema.NullOr(Schema.String),
@@ -47,6 +68,8 @@ export const PeerStatus = Schema.Struct({
   last_sync_at: Schema.NullOr(Schema.Finite),
   last_seen_at: Schema.optionalKey(Schema.Finite),
   uses_previous_passphrase: Schema.optionalKey(Schema.Literal(true)),
+  it_lacks: Schema.optionalKey(ItLacks),
+  we_lack: Schema.optionalKey(WeLack),
   last_error: Schema.NullOr(LastError)
 })
 export interface PeerStatus extends Schema.Schema.Type<typeof PeerStatus> {}
@@ -135,9 +158,13 @@ export interface Tombstones extends Schema.Schema.Type<typeof Tombstones> {}
  * without a CA depends on none. `log_lines_lost` is there when some could not be written. `held_by` is
  * the process that has the data directory and does not answer, where the system shows it. `opaque` and `peer_limits` are left out by an
  * earlier version. `damage` is there when the database turned
- * out to be damaged: the node does not sync any more.
+ * out to be damaged: the node does not sync any more. `summary` is the state in one to three sentences (`Summary.ts`). `absent` are
+ * nodes that were met before and are not among the peers. `last_write_error` is there when the last write failed.
  */
 export const NodeStatus = Schema.Struct({
+  summary: Schema.optionalKey(Schema.String),
+  absent: Schema.optionalKey(Schema.Array(Absent)),
+  last_write_error: Schema.optionalKey(LastError),
   damage: Schema.optionalKey(LastError),
   node_id: Schema.String,
   version: Schema.String,

@@ -76,6 +76,8 @@ export interface Lost {
   readonly lastSyncAt: number | undefined
   readonly seenAt: number
   readonly usesPrevious: boolean
+  /** Whether it had sent all that it had. */
+  readonly isComplete?: boolean
 }
 
 export const make = (): PeerTable => ({
@@ -163,7 +165,7 @@ export const noteGoodbye = ({ lost, left }: PeerTable, node: NodeId, at: number)
 export const remove = ({ entries, lost, left }: PeerTable, link: number, now: number): void => {
   const entry = entries.get(link)
   entries.delete(link)
-  const { peer, lastSyncAt, usesPrevious = false } = entry?.running.view() ?? {}
+  const { peer, lastSyncAt, usesPrevious = false, isComplete = false } = entry?.running.view() ?? {}
   if (entry === undefined || peer === undefined || entry.connection.form === 1) return
   if (now - (left.get(peer) ?? -Infinity) < leavesWithin) return
   const { remote } = entry.connection
@@ -174,7 +176,14 @@ export const remove = ({ entries, lost, left }: PeerTable, link: number, now: nu
   }
   const known = lost.get(peer)
   lost.delete(peer)
-  lost.set(peer, { remote, isDialled, lastSyncAt: lastSyncAt ?? known?.lastSyncAt, seenAt: now, usesPrevious })
+  lost.set(peer, {
+    remote,
+    isDialled,
+    lastSyncAt: lastSyncAt ?? known?.lastSyncAt,
+    seenAt: now,
+    usesPrevious,
+    isComplete
+  })
   drop(lost, lostPeers.kept)
 }
 

@@ -29,6 +29,7 @@ import * as Conversation from "./Conversation.ts"
 import { dial } from "./Dial.ts"
 import * as Removed from "./Removed.ts"
 import { Peers } from "./Peers.ts"
+import * as Lacks from "./Lacks.ts"
 import * as PeerTable from "./PeerTable.ts"
 import * as SessionRunner from "./SessionRunner.ts"
 import { Store } from "../store/Store.ts"
@@ -269,9 +270,13 @@ const make = Effect.fnUntraced(function* () {
 
   return Peers.of({
     port,
-    status: Effect.map(clock.now, (now) =>
-      PeerTable.statuses(table, roster, now, settings.maxClockDriftMs).filter(
-        ({ node_id: node }) => node === null || !isRemoved(node)
+    status: Effect.flatMap(clock.now, (now) =>
+      Lacks.withLacks(
+        store,
+        table,
+        PeerTable.statuses(table, roster, now, settings.maxClockDriftMs).filter(
+          ({ node_id: node }) => node === null || !isRemoved(node)
+        )
       )
     ),
     compare: Effect.suspend(() => Comparison.all([...table.entries.values()])).pipe(

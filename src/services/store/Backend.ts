@@ -59,6 +59,8 @@ export interface Backend {
   acknowledge(news: ReadonlyArray<Acknowledgement>): Effect.Effect<void, StoreUnavailable>
   /** How many tombstones a clock covers. */
   tombstones(covered: VectorClock): Effect.Effect<number, StoreUnavailable>
+  /** How many operations lie beyond these readings of their origins; more than `most` are not counted. */
+  countBeyond(from: ReadonlyArray<readonly [NodeId, Timestamp]>, most: number): Effect.Effect<number, StoreUnavailable>
   /** The last tombstone of each origin that a clock covers. */
   lastTombstones(covered: VectorClock): Effect.Effect<VectorClock, StoreUnavailable>
   /** Some of the tombstones that a clock covers, at most `most`. */

@@ -17,6 +17,10 @@ export interface Damage {
   readonly watch: <A, E, R>(
     effect: Effect.Effect<A, E | StoreUnavailable, R>
   ) => Effect.Effect<A, E | StoreUnavailable, R>
+  /** Notes how a commit ended. */
+  readonly noteEnd: <A, E, R>(commit: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Why the last commit failed, where it did. */
+  readonly lastCommitFailure: Effect.Effect<Option.Option<StoreUnavailable>>
   /** Fails where damage was found. */
   readonly refused: Effect.Effect<void, StoreUnavailable>
 }
@@ -24,6 +28,7 @@ export interface Damage {
 export const make = Effect.gen(function* () {
   const first = yield* Deferred.make<StoreUnavailable>()
   let known: StoreUnavailable | undefined
+  let last: StoreUnavailable | undefined
   const note = Effect.fnUntraced(function* (failure: StoreUnavailable) {
     if (known !== undefined) return
     known = failure
@@ -36,15 +41,25 @@ export const make = Effect.gen(function* () {
       Effect.tapError(effect, (error) =>
         error instanceof StoreUnavailable && error.reason === "corrupt" ? note(error) : Effect.void
       ),
+    noteEnd: (commit) =>
+      commit.pipe(
+        Effect.tap(() => Effect.sync(() => (last = undefined))),
+        Effect.tapError((error) =>
+          Effect.sync(() => {
+            if (error instanceof StoreUnavailable) last = error
+          })
+        )
+      ),
+    lastCommitFailure: Effect.sync(() => Option.fromUndefinedOr(last)),
     refused: Effect.suspend(() => (known === undefined ? Effect.void : Effect.fail(known)))
   } satisfies Damage
 })
 
 /** The backend, with all that can show damage watched. A backup is not: what it fails of may be its destination. */
-export const watched = (backend: Backend, { watch }: Damage): Backend => ({
+export const watched = (backend: Backend, { watch, noteEnd }: Damage): Backend => ({
   ...backend,
   current: (operations) => watch(backend.current(operations)),
-  commit: (commit, synced) => watch(backend.commit(commit, synced)),
+  commit: (commit, synced) => watch(noteEnd(backend.commit(commit, synced))),
   beyond: (origin, reading, room) => watch(backend.beyond(origin, reading, room)),
   range: (request) => watch(backend.range(request)),
   get: (kind, rowId) => watch(backend.get(kind, rowId)),
@@ -54,6 +69,7 @@ export const watched = (backend: Backend, { watch }: Damage): Backend => ({
   quarantine: watch(backend.quarantine),
   acknowledge: (news) => watch(backend.acknowledge(news)),
   tombstones: (covered) => watch(backend.tombstones(covered)),
+  countBeyond: (from, most) => watch(backend.countBeyond(from, most)),
   lastTombstones: (covered) => watch(backend.lastTombstones(covered)),
   someTombstones: (covered, most) => watch(backend.someTombstones(covered, most)),
   damage: watch(

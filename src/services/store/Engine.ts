@@ -11,6 +11,7 @@ import { Effect, HashMap, PubSub, Random, Semaphore, Stream } from "effect"
 import * as Cut from "../../core/replica/Cut.ts"
 import * as Hlc from "../../core/replica/Hlc.ts"
 import type * as Acknowledgement from "../../core/replica/Acknowledgement.ts"
+import * as Replica from "../../core/replica/Replica.ts"
 import * as Merge from "../../core/replica/Merge.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import * as Oddities from "../../core/sync/Oddities.ts"
@@ -474,6 +475,12 @@ export const make = Effect.fnUntraced(function* (
     collect: (policy) => collecting.withPermit(collect(policy)),
     acknowledgements: acknowledged.all,
     tombstones: Effect.fn("Store.tombstones")((covered: VectorClock.VectorClock) => backend.tombstones(covered)),
+    countBeyond: Effect.fn("Store.countBeyond")((clock: VectorClock.VectorClock, most: number) => {
+      const { whole, from } = Replica.beyond(state, clock)
+      return whole >= most || from.length === 0
+        ? Effect.succeed(Math.min(whole, most))
+        : Effect.map(backend.countBeyond(from, most - whole), (count) => whole + count)
+    }),
     quarantine: backend.quarantine,
     origins: Effect.sync(() => KnownOrigins.list(state, nodeId)),
     forgetOrigins: Effect.fn("Store.forgetOrigins")((origins: ReadonlyArray<NodeId>) =>
@@ -482,6 +489,7 @@ export const make = Effect.fnUntraced(function* (
     audit: auditing.withPermit(auditAll()),
     damage: backend.damage,
     damageFound: damage.found,
+    lastCommitFailure: damage.lastCommitFailure,
     damageAwaited: damage.awaited,
     backup: Effect.fn("Store.backup")((file: string) => backend.backup(file))
   } satisfies Store["Service"]

@@ -2,7 +2,7 @@
  * A store whose rows are in memory. It keeps nothing but its `MemoryDisk`, and is deterministic: given a node id, the same
  * calls lead to the same state.
  */
-import { Effect, Option, Random } from "effect"
+import { Effect, Number as Num, Option, Random } from "effect"
 import * as Cut from "../../core/replica/Cut.ts"
 import type { Timestamp } from "../../core/replica/Hlc.ts"
 import * as Merge from "../../core/replica/Merge.ts"
@@ -121,6 +121,14 @@ export const make = Effect.fnUntraced(function* ({
     acknowledged: Array.from(disk.acknowledged.values()),
     acknowledge: (news) => Effect.sync(() => MemoryDisk.acknowledge(disk, news)),
     tombstones: (covered) => Effect.sync(() => tombstones(covered).length),
+    countBeyond: (from, most) =>
+      Effect.sync(() => {
+        const counts = from.map(([origin, reading]) => {
+          const history = disk.history.get(origin) ?? []
+          return history.length - MemoryDisk.indexAfter(history, reading)
+        })
+        return Math.min(most, Num.sumAll(counts))
+      }),
     lastTombstones: (covered) =>
       Effect.sync(() =>
         VectorClock.fromEntries(

@@ -8,6 +8,7 @@ import { Effect, HashMap, Result, Schema } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { Acknowledgement } from "../../core/replica/Acknowledgement.ts"
+import type { Timestamp } from "../../core/replica/Hlc.ts"
 import * as Kind from "../../core/replica/Kind.ts"
 import { NodeId } from "../../core/replica/NodeId.ts"
 import type { VectorClock } from "../../core/replica/VectorClock.ts"
@@ -101,6 +102,24 @@ export const count = Effect.fnUntraced(function* (sql: SqlClient, clock: VectorC
             AND ${isTombstone})), 0) AS count
         FROM json_each(?) AS entry`,
       [JSON.stringify(entries)]
+    )
+  )
+  return row.count
+})
+
+/** How many operations lie beyond the readings of their origins, `most` at most. Only that part of the index is read. */
+export const countBeyond = Effect.fnUntraced(function* (
+  sql: SqlClient,
+  from: ReadonlyArray<readonly [NodeId, Timestamp]>,
+  most: number
+) {
+  const [row] = yield* decodeCount(
+    yield* sql.unsafe(
+      `SELECT count(*) AS count FROM (
+        SELECT 1 FROM json_each(?) AS entry CROSS JOIN operations
+          ON origin = entry.value ->> 0 AND (wall, counter) > (entry.value ->> 1, entry.value ->> 2)
+        LIMIT ?)`,
+      [JSON.stringify(from.map(([node, { wall, counter }]) => [node, wall, counter])), most]
     )
   )
   return row.count

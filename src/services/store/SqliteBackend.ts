@@ -239,6 +239,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     acknowledged,
     acknowledge: (news) => SqliteError.mapped(within((connection) => SqliteAcknowledged.write(connection, news))),
     tombstones: (covered) => SqliteError.mapped(SqliteAcknowledged.count(sql, covered)),
+    countBeyond: (from, most) => SqliteError.mapped(SqliteAcknowledged.countBeyond(sql, from, most)),
     lastTombstones: (covered) => SqliteError.mapped(SqliteCut.latest(sql, covered)),
     someTombstones: (covered, most) => SqliteError.mapped(SqliteCut.covered(sql, covered, most)),
     rejoining,

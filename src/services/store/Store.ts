@@ -177,6 +177,10 @@ export class Store extends Context.Service<
     collect(policy: Policy | undefined): Effect.Effect<number, StoreUnavailable>
     /** How many tombstones a clock covers. */
     tombstones(covered: VectorClock): Effect.Effect<number, StoreUnavailable>
+    /** How many operations are here that a clock does not cover; more than `most` are not counted. */
+    countBeyond(clock: VectorClock, most: number): Effect.Effect<number, StoreUnavailable>
+    /** Why the last commit failed, where it did: the disk is full, for example. */
+    readonly lastCommitFailure: Effect.Effect<Option.Option<StoreUnavailable>>
     /** The problems of the file with the rows; none when the list is empty. Reads all of it. */
     readonly damage: Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
     /**

@@ -37,6 +37,7 @@ const recording = (commit: (count: number) => Effect.Effect<void, StoreUnavailab
     damage: Effect.succeed([]),
     acknowledged: [],
     acknowledge: () => Effect.void,
+    countBeyond: () => Effect.succeed(0),
     tombstones: () => Effect.succeed(0),
     lastTombstones: () => Effect.succeed(clockOf({})),
     someTombstones: () => Effect.succeed([]),

@@ -35,6 +35,27 @@ for (const { name, make } of places) {
       })
     )
 
+    it.effect("counts what a clock does not cover, up to a limit", () =>
+      Effect.gen(function* () {
+        const store = yield* fresh
+        const operations = [
+          write(a, at(1), "r1"),
+          write(a, at(2), "r2"),
+          write(b, at(1), "r3"),
+          write(b, at(5), "r4"),
+          write(c, at(1), "r1")
+        ]
+        yield* store.apply(batch(operations))
+        const held = yield* everything(store)
+        const clocks = [{}, { a: at(1) }, { a: at(2), b: at(4) }, { c: at(9) }, { a: at(9), b: at(9), c: at(9) }]
+        for (const clock of clocks.map(clockOf)) {
+          const missing = held.filter(({ hlc }) => !VectorClock.covers(clock, hlc)).length
+          assert.strictEqual(yield* store.countBeyond(clock, 1_000), missing)
+          assert.strictEqual(yield* store.countBeyond(clock, 2), Math.min(2, missing))
+        }
+      })
+    )
+
     it.effect("appends: each draft gets the next HLC, is held, and is covered by the clock", () =>
       Effect.gen(function* () {
         const store = yield* fresh

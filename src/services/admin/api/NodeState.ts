@@ -6,10 +6,12 @@ import type { NodeId } from "../../../core/replica/NodeId.ts"
 import { Config } from "../../node/Config.ts"
 import { LogSink } from "../../node/LogSink.ts"
 import { Peers } from "../../peers/Peers.ts"
+import * as Summary from "../../node/Summary.ts"
 import type { NodeStatus } from "../../node/Status.ts"
 import { Store } from "../../store/Store.ts"
 import { Transport } from "../../transport/Transport.ts"
 import { version } from "../../node/Version.ts"
+import * as Lacks from "../../peers/Lacks.ts"
 import * as ReplicaState from "./ReplicaState.ts"
 import * as TombstoneState from "./TombstoneState.ts"
 
@@ -24,7 +26,7 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
   return Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const tlsExpiresAt = yield* transport.tlsExpiresAt
-    const { damage, node_id, vector_clock, digest, counts, opaque } = yield* ReplicaState.read(store)
+    const { trouble, node_id, vector_clock, digest, counts, opaque } = yield* ReplicaState.read(store)
     const { lines: lost } = log.lost()
     const rows = yield* peers.status
     const connected = rows.flatMap(({ node_id: id, state }) => (id !== null && state === "live" ? [id] : []))
@@ -35,9 +37,10 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
       now,
       keepMs: settings.tombstoneMs
     })
+    const absent = yield* Lacks.absent(store, { peers: rows, removed, now })
     const alarms = yield* ReplicaState.alarms(store, settings, rows)
-    return {
-      ...damage,
+    const status = {
+      ...trouble,
       node_id,
       version,
       port: peers.port,
@@ -56,7 +59,9 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
       ...(lost === 0 ? {} : { log_lines_lost: lost }),
       ...(peers.acceptsPrevious === true ? { accepts_previous_passphrase: true } : {}),
       discovery: yield* peers.discovery,
+      ...(absent.length === 0 ? {} : { absent }),
       peers: rows
     } satisfies NodeStatus
+    return { summary: Summary.of(status, now), ...status } satisfies NodeStatus
   })
 })

@@ -9,6 +9,8 @@ import type { NodeId } from "../../../core/replica/NodeId.ts"
 import * as VectorClock from "../../../core/replica/VectorClock.ts"
 import type { Settings } from "../../node/Config.ts"
 import { type NodeStatus, type OpaqueRows, type PeerLimits, type PeerStatus, report } from "../../node/Status.ts"
+import * as Summary from "../../node/Summary.ts"
+import * as Lacks from "../../peers/Lacks.ts"
 import { Store } from "../../store/Store.ts"
 import * as Alarms from "./Alarms.ts"
 import * as TombstoneState from "./TombstoneState.ts"
@@ -20,10 +22,12 @@ export const stopped = Effect.fnUntraced(function* (
   removed: ReadonlySet<NodeId>
 ) {
   const store = yield* Store
-  const { damage, node_id, vector_clock, digest, counts, opaque } = yield* read(store)
+  const { trouble, node_id, vector_clock, digest, counts, opaque } = yield* read(store)
   const found = yield* alarms(store, settings, [])
-  return {
-    ...damage,
+  const now = yield* Clock.currentTimeMillis
+  const absent = yield* Lacks.absent(store, { peers: [], removed, now })
+  const status = {
+    ...trouble,
     node_id,
     version,
     port: null,
@@ -39,13 +43,15 @@ export const stopped = Effect.fnUntraced(function* (
     ...(yield* TombstoneState.read(store, {
       removed,
       connected: new Set(),
-      now: yield* Clock.currentTimeMillis,
+      now,
       keepMs: settings.tombstoneMs
     })),
+    ...(absent.length === 0 ? {} : { absent }),
     ...(found.length === 0 ? {} : { alarms: found }),
     discovery: { mdns: "off", static: "none" },
     peers: []
   } satisfies NodeStatus
+  return { summary: Summary.of(status, now), ...status } satisfies NodeStatus
 })
 
 /** What a user has to see first. */
@@ -71,10 +77,16 @@ export const alarms = Effect.fnUntraced(function* (
 export const read = Effect.fnUntraced(function* (store: Store["Service"]) {
   const { vectorClock: clock, digest, purges } = yield* store.snapshot
   return {
-    damage: Option.match(yield* store.damageFound, {
-      onNone: () => ({}),
-      onSome: (failure) => ({ damage: report(failure) })
-    }),
+    trouble: {
+      ...Option.match(yield* store.damageFound, {
+        onNone: () => ({}),
+        onSome: (failure) => ({ damage: report(failure) })
+      }),
+      ...Option.match(yield* store.lastCommitFailure, {
+        onNone: () => ({}),
+        onSome: (failure) => ({ last_write_error: report(failure) })
+      })
+    },
     node_id: store.nodeId,
     vector_clock: VectorClock.toRecord(clock),
     digest: Digest.toText(digest),

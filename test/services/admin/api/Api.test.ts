@@ -148,6 +148,7 @@ describe("Api", () => {
         assert.isAtLeast(uptime_seconds, 0)
         assert.match(digest, /^[0-9a-f]{16}$/)
         assert.deepStrictEqual(rest, {
+          summary: "Not in sync with the only other node. other: gone.",
           node_id: store.nodeId,
           version,
           port: 4242,

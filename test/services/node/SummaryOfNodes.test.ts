@@ -1,0 +1,239 @@
+/**
+ * The summary of real nodes, store and supervisor and all, in the situations that a user can be in. They meet in memory, and for
+ * certificates on sockets.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { CanonicalJson } from "../../../src/core/replica/Json.ts"
+import { Kind, OpId, type Operation, RowId } from "../../../src/core/replica/Operation.ts"
+import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
+import * as MemoryDisk from "../../../src/services/store/MemoryDisk.ts"
+import { MemoryNetwork } from "../../../src/services/transport/MemoryNetwork.ts"
+import { at, pass, type Running, start, world } from "../../support/Members.ts"
+import { node } from "../../support/Network.ts"
+
+const summaryOf = ({ state }: Running) => Effect.map(state, ({ summary }) => summary)
+
+/** Fails with the whole of it. */
+const says = (node: Running, expected: RegExp) =>
+  Effect.map(summaryOf(node), (summary = "") => assert.strictEqual(summary.match(expected)?.index, 0, summary))
+
+const operation = (row: string, wall: number): Operation => ({
+  op_id: OpId.make(`x-${row}`),
+  table: Kind.make("notes"),
+  op_type: "insert",
+  row_id: RowId.make(row),
+  data: CanonicalJson.make("{}"),
+  hlc: { wall, counter: 0, node: node("x") },
+  timestamp: wall / 1000
+})
+
+const upTo = (...operations: ReadonlyArray<Operation>) =>
+  VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))
+
+const take = ({ store }: Running, operations: ReadonlyArray<Operation>, coverage = upTo(...operations)) =>
+  store.apply({ operations, coverage, quarantined: [] })
+
+describe("the summary of a node", () => {
+  it.effect("that has met no other, and cannot", () =>
+    world(
+      Effect.gen(function* () {
+        const a = yield* start("a", [])
+        yield* pass("1 seconds")
+        yield* says(a, /^No other node met yet\. mDNS is off, and no peers are listed\. Set /)
+      })
+    )
+  )
+
+  it.effect("that has met no other, and looks for some", () =>
+    world(
+      Effect.gen(function* () {
+        const a = yield* start("a", [], { sightings: [] })
+        yield* pass("1 seconds")
+        yield* says(a, /^No other node met yet\. It looks for others by mDNS\. Start a node /)
+      })
+    )
+  )
+
+  it.effect("that is in sync with all others", () =>
+    world(
+      Effect.gen(function* () {
+        const a = yield* start("a", [])
+        const b = yield* start("b", [at("a")])
+        yield* a.write("one")
+        yield* pass("5 seconds")
+        assert.strictEqual(yield* summaryOf(a), "In sync with b.")
+        const c = yield* start("c", [at("a"), at("b")])
+        yield* c.write("two")
+        for (let n = 0; n < 5; n++) yield* pass("1 seconds")
+        for (const node of [a, b, c]) assert.strictEqual(yield* summaryOf(node), "In sync with all 2 other nodes.")
+      })
+    )
+  )
+
+  it.effect("that has what another one lacks, which is not there", () =>
+    world(
+      Effect.gen(function* () {
+        const network = yield* MemoryNetwork
+        const [a, b] = [yield* start("a", []), yield* start("b", [at("a")])]
+        yield* a.write("known")
+        yield* pass("5 seconds")
+        yield* network.part("a", "b")
+        yield* pass("2 minutes")
+        yield* says(a, /^Not in sync with the only other node\. b: not seen for \d min; it lacks nothing of ours\./)
+        yield* Effect.all([a.write("one"), a.write("two")])
+        yield* pass("2 minutes")
+        yield* says(
+          a,
+          /^Not in sync with the only other node\. b: not seen for \d min; it lacks 2 operations of ours\./
+        )
+        yield* says(b, /^Not in sync with the only other node\. a: not seen for \d min; it lacks nothing of ours\./)
+        yield* network.heal("a", "b")
+        yield* pass("2 minutes")
+        assert.strictEqual(yield* summaryOf(a), "In sync with b.")
+      })
+    )
+  )
+
+  it.effect("that was started again while another one is not there", () =>
+    world(
+      Effect.gen(function* () {
+        const disk = MemoryDisk.make()
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const [a] = [yield* start("a", [], { disk }), yield* start("b", [at("a")])]
+            yield* a.write("known")
+            yield* pass("10 seconds")
+          })
+        )
+        const a = yield* start("a", [], { disk, port: 2 })
+        yield* a.write("new")
+        yield* pass("3 minutes")
+        yield* says(
+          a,
+          /^Not in sync with the only other node\. b: not seen for 3 min; it lacks 1 operation of ours\. Start it; /
+        )
+      })
+    )
+  )
+
+  it.effect("that has another passphrase", () =>
+    world(
+      Effect.gen(function* () {
+        const a = yield* start("a", [])
+        const b = yield* start("b", [at("a")], { secret: "another" })
+        yield* pass("1 minutes")
+        yield* says(
+          b,
+          /^Not in sync with the only other node\. Passphrase mismatch, found by a:1\. Make FERAL_SYNC_PASSPHRASE the same /
+        )
+        yield* says(a, /^No other node met yet\. b: passphrase mismatch, found by this node\. Make /)
+      })
+    )
+  )
+
+  it.effect("that another one is ahead of in time", () =>
+    world(
+      Effect.gen(function* () {
+        const [a, b] = [yield* start("nas", []), yield* start("b", [at("nas")])]
+        yield* pass("1 seconds")
+        yield* take(a, [operation("future", 900_000)])
+        yield* pass("10 seconds")
+        yield* says(
+          b,
+          /^Not in sync with the only other node\. nas: operations of the peer are deferred: a clock is \d+ s ahead of ours \(allowed: 300 s\); we lack operations of 1 node that it has\. /
+        )
+        yield* pass("20 minutes")
+        assert.strictEqual(yield* summaryOf(b), "In sync with nas.")
+      })
+    )
+  )
+
+  it.effect("whose disk is full", () =>
+    world(
+      Effect.gen(function* () {
+        const disk = MemoryDisk.make()
+        const [a, b] = [yield* start("a", []), yield* start("b", [at("a")], { disk })]
+        yield* pass("1 seconds")
+        disk.isFull = true
+        yield* a.write("one")
+        yield* pass("5 seconds")
+        yield* says(
+          b,
+          /^Not in sync with the only other node\. The last write failed: the database cannot be used: disk full \(.*\)\. Free some space; /
+        )
+        yield* says(a, /^Not in sync with the only other node\. b: it lacks 1 operation of ours; /)
+        disk.isFull = false
+        yield* pass("1 minutes")
+        for (const node of [a, b]) yield* says(node, /^In sync with [ab]\.$/)
+      })
+    )
+  )
+
+  it.effect("that got what cannot be read", () =>
+    world(
+      Effect.gen(function* () {
+        const [a, b] = [yield* start("a", []), yield* start("b", [at("a")])]
+        yield* take(a, [{ ...operation("one", 100), data: CanonicalJson.make('{"id":"another"}') }])
+        yield* pass("5 seconds")
+        yield* says(
+          b,
+          /^Not in sync with the only other node\. Rows here and on a differ, .* 2 entries from peers could not be read, and are in quarantine\.$/
+        )
+      })
+    )
+  )
+
+  it.effect("that has a row too large for another one, and that of the other one", () =>
+    world(
+      Effect.gen(function* () {
+        const [a, b] = [yield* start("a", []), yield* start("b", [at("a")], { maxRecvBytes: 65_536 })]
+        yield* a.write("large", "x".repeat(100_000))
+        yield* a.write("small")
+        for (let n = 0; n < 5; n++) yield* pass("1 seconds")
+        yield* says(
+          a,
+          /^Not in sync with the only other node\. 1 row is larger than b accepts: notes large, .*; it lacks 1 operation of ours\. Raise .* there\.$/
+        )
+        yield* says(
+          b,
+          /^Not in sync with the only other node\. 1 row is larger than this node accepts from a: notes large, .*; we lack 1 operation that it has\. Raise .* here\.$/
+        )
+      })
+    )
+  )
+
+  it.effect("that exchanges with an existing FERAL node", () =>
+    world(
+      Effect.gen(function* () {
+        yield* start("old", [], { form: 1, legacy: "on" })
+        const a = yield* start("a", [{ ...at("old"), plain: true }], { legacy: "on" })
+        yield* a.write("one")
+        yield* pass("45 seconds")
+        yield* says(
+          a,
+          /^In sync with old\. The existing FERAL node old is asked from time to time: the last exchange was \d+ s ago\.$/
+        )
+      })
+    )
+  )
+
+  it.effect("whose rows differ from those of another one, and are repaired", () =>
+    Effect.gen(function* () {
+      const [a, b] = [yield* start("a", []), yield* start("b", [at("a")])]
+      const [one, two] = [operation("one", 100), operation("two", 200)]
+      yield* take(a, [one, two])
+      yield* take(b, [one], upTo(two))
+      const seen = new Set<string | undefined>()
+      for (let n = 0; n < 40; n++) {
+        yield* pass("500 millis")
+        seen.add(yield* summaryOf(a))
+      }
+      assert.include(
+        [...seen],
+        "Not in sync with the only other node. Rows here and on b differ, and they are being repaired."
+      )
+      assert.strictEqual(yield* summaryOf(a), "In sync with b.")
+    }).pipe(Effect.provide(MemoryNetwork.layerSlow(() => Effect.sleep("300 millis"))))
+  )
+})
