@@ -19,6 +19,7 @@ import * as Globals from "./Globals.ts"
 import * as Identity from "./Identity.ts"
 import * as Import from "./Import.ts"
 import * as Log from "./Log.ts"
+import * as Mcp from "./Mcp.ts"
 import * as Note from "./Note.ts"
 import { OutputFailed, write } from "./Output.ts"
 import * as Origins from "./Origins.ts"
@@ -58,6 +59,7 @@ const feralSync = Command.make("feral-sync").pipe(
     Episode.command,
     Log.command,
     Search.command,
+    Mcp.command,
     Export.command,
     Import.command,
     Backup.command,

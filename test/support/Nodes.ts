@@ -17,7 +17,7 @@ import { main } from "./Program.ts"
 import * as SqliteStore from "../../src/services/store/SqliteStore.ts"
 
 /** Every variable that a node reads, so that nothing of the caller's environment gets in. */
-const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FERAL_")))
+export const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FERAL_")))
 
 const quiet = {
   FERAL_SYNC_HOST: "127.0.0.1",

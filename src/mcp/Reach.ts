@@ -1,0 +1,42 @@
+/**
+ * How the server gets at the memory: the one thing that differs between a process of its own, which is a guest of a node, and the
+ * node itself.
+ *
+ * It is opened for one call, and closed with the scope of the call. So a node that restarts is found again by the next call, and a
+ * database without a node is never locked between two calls.
+ */
+import { Context, type Effect, type Scope, type Stream } from "effect"
+import type { ConfigInvalid, StoreUnavailable } from "../services/node/NodeFailure.ts"
+import type { Memory } from "../services/memory/Memory.ts"
+import type { NodeStatus } from "../services/node/Status.ts"
+import type { Change } from "../services/store/Store.ts"
+
+/**
+ * What a call does: it reads; it reads what may have to be brought up to date first, like the index of words; it changes rows that
+ * are there; or it writes new rows.
+ */
+export type Purpose = "read" | "maintain" | "change" | "write"
+
+/** The memory, while a call uses it. */
+export interface Opened {
+  /** Whether a node runs there, which gets what other nodes write. */
+  readonly isRunning: boolean
+  readonly memory: Memory["Service"]
+  readonly status: Effect.Effect<NodeStatus, StoreUnavailable | ConfigInvalid>
+}
+
+/** Why the memory cannot be opened. Nothing was done. */
+export interface Unreachable {
+  readonly _tag: string
+  readonly message: string
+  readonly nextStep?: string | undefined
+}
+
+export class Reach extends Context.Service<
+  Reach,
+  {
+    open(purpose: Purpose): Effect.Effect<Opened, Unreachable, Scope.Scope>
+    /** Commits of the node, from now on. Without a node there are none; it goes on when the node is there again. */
+    readonly changes: Stream.Stream<Change>
+  }
+>()("feral-sync/mcp/Reach") {}

@@ -1,0 +1,114 @@
+/**
+ * Tools that look at all kinds: by words, by time, and how the memory is.
+ */
+import { Effect, Schema } from "effect"
+import * as Kind from "../../core/replica/Kind.ts"
+import * as Completeness from "../HowComplete.ts"
+import * as ToolArgs from "../ToolArgs.ts"
+import * as Rows from "../Rows.ts"
+import * as Tool from "../Tool.ts"
+
+const searched = Kind.searched.map(({ name }) => name)
+
+export const search = Tool.make({
+  name: "search_memory",
+  title: "Search the memory",
+  description:
+    "Finds notes, facts and episodes that have all the words. Case and accents do not matter, and the last word may be a beginning. When nothing is found, try fewer or other words, and look at behind before you conclude that there is nothing.",
+  input: {
+    query: Schema.String.check(Schema.isMaxLength(4_000)),
+    kinds: ToolArgs.kindsOf(searched),
+    tags: Schema.optionalKey(Schema.Array(Schema.String)),
+    since: ToolArgs.since,
+    limit: ToolArgs.limit,
+    cursor: Schema.optionalKey(Schema.String)
+  },
+  args: {
+    query: "A few words that the row must have, in any order",
+    kinds: ToolArgs.args.kinds,
+    tags: ToolArgs.args.tags,
+    since: ToolArgs.args.since,
+    limit: ToolArgs.args.limit,
+    cursor: ToolArgs.args.cursor
+  },
+  output: Rows.answerFields,
+  does: "reads",
+  purpose: "maintain",
+  run: Effect.fnUntraced(function* ({ limit = 10, since, ...query }, opened) {
+    const found = yield* opened.memory.searchPage({ ...query, limit, ...ToolArgs.sinceOf(since) })
+    return yield* Rows.answer(opened, found, {
+      limit,
+      kinds: query.kinds ?? searched,
+      narrow: "Use more words, or kinds, tags or since, to get less."
+    })
+  })
+})
+
+export const recent = Tool.make({
+  name: "recent",
+  title: "What was written lately",
+  description:
+    "Gives the rows that were written last, by any agent on any machine, the newest first. Use it at the beginning of a session, to see what went on.",
+  input: {
+    since: ToolArgs.since,
+    kinds: ToolArgs.kindsOf(Kind.names),
+    limit: ToolArgs.limit,
+    cursor: Schema.optionalKey(Schema.String)
+  },
+  args: {
+    since: ToolArgs.args.since,
+    kinds: ToolArgs.args.kinds,
+    limit: ToolArgs.args.limit,
+    cursor: ToolArgs.args.cursor
+  },
+  output: Rows.answerFields,
+  does: "reads",
+  purpose: "read",
+  run: Effect.fnUntraced(function* ({ limit = 10, since, ...query }, opened) {
+    const found = yield* opened.memory.recent({ ...query, limit, ...ToolArgs.sinceOf(since) })
+    return yield* Rows.answer(opened, found, {
+      limit,
+      kinds: query.kinds ?? Kind.names,
+      narrow: "Use kinds or since to get less."
+    })
+  })
+})
+
+const peer = { node: Schema.String, state: Schema.String }
+
+export const status = Tool.make({
+  name: "memory_status",
+  title: "How the memory is",
+  description:
+    "Says how many rows there are, which other machines share the memory, and whether everything of theirs has arrived.",
+  input: {},
+  args: {},
+  output: {
+    version: Schema.String,
+    is_running: Schema.Boolean.annotate({ description: "Whether a node runs here, which syncs with other machines" }),
+    counts: Schema.Record(Schema.String, Schema.Natural),
+    peers: Schema.Array(Schema.Struct(peer)),
+    alarms: Schema.Array(Schema.String),
+    ...Completeness.fields
+  },
+  does: "reads",
+  purpose: "read",
+  run: Effect.fnUntraced(function* (_input, opened) {
+    const { alarms = [], counts, damage, peers, version } = yield* opened.status
+    const complete = yield* Completeness.of(opened, { found: 0, kinds: Kind.names })
+    return {
+      version,
+      is_running: opened.isRunning,
+      counts,
+      peers: peers.slice(0, mostPeers).map(({ address, node_id, port, state }) => ({
+        node: node_id ?? `${address}:${port}`,
+        state
+      })),
+      alarms: [...(damage === undefined ? [] : [damage.message]), ...alarms.map(({ message }) => message)].slice(0, 10),
+      ...complete
+    }
+  })
+})
+
+/** Peers that are named at most. */
+const mostPeers = 50
