@@ -14,7 +14,9 @@ import type {
 import type { FactInput } from "./Inputs.ts"
 import type { AboutInput, AnyRow, Found, Match, RecentInput, SearchInput, SearchPageInput } from "./Reads.ts"
 import type { Fact } from "../../core/replica/Row.ts"
-import type { Change } from "../store/Store.ts"
+import type { Change, FeedEvent, FeedOptions } from "../store/Store.ts"
+
+export { FeedEvent, type FeedOptions } from "../store/Store.ts"
 
 export { EpisodeInput, ExecutionArgs, ExecutionInput, FactInput, NoteInput } from "./Inputs.ts"
 export { AboutInput, AnyRow, Found, Indexing, Match, RecentInput, SearchInput, SearchPageInput } from "./Reads.ts"
@@ -103,5 +105,10 @@ export class Memory extends Context.Service<
     search(input: SearchInput): Reading<ReadonlyArray<Match>>
     /** Every commit from now on, local or replicated; see `Store.changes`. */
     readonly changes: Stream.Stream<Change>
+    /**
+     * The changes since a cursor, then all further ones, in the order in which they were committed here. An application that was
+     * away goes on from the cursor of the last event that it has dealt with. See `Store.feed`.
+     */
+    feed(options?: FeedOptions): Stream.Stream<FeedEvent, StoreUnavailable>
   }
 >()("feral-sync/services/memory/Memory") {}

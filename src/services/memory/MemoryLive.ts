@@ -116,7 +116,8 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
     ...reading,
     notes: { ...notes, edit },
     facts: { ...facts, set, about },
-    changes: store.changes
+    changes: store.changes,
+    feed: store.feed
   })
 })
 

@@ -96,7 +96,8 @@ export const correct = (
       opaque: audit.opaque,
       purges: kept.purges,
       live: audit.live,
-      cut: kept.cut
+      cut: kept.cut,
+      feed: kept.feed
     },
     wrong,
     moved

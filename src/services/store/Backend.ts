@@ -24,10 +24,19 @@ export interface Rejoining {
   readonly clear: Effect.Effect<void, StoreUnavailable>
 }
 
+/** Rows in commit order. */
+export interface FeedPage {
+  readonly operations: ReadonlyArray<Operation>
+  /** Up to which number the rows were looked at. */
+  readonly number: number
+}
+
 export interface Backend {
   readonly nodeId: NodeId
   /** The state that was committed last when the backend was opened. */
   readonly opened: State
+  /** Names the feed of these rows: no other replica, and no copy of this one, has it. */
+  readonly feedId: string
   /** The contents of the slots of these operations. */
   current(operations: ReadonlyArray<Operation>): Effect.Effect<Current, StoreUnavailable>
   /**
@@ -41,6 +50,10 @@ export interface Backend {
   beyond(origin: NodeId, reading: Timestamp, room: Room): Effect.Effect<Page, StoreUnavailable>
   /** Operations of a range of rows, in their order. */
   range(request: RangeRequest): Effect.Effect<RangePage, StoreUnavailable>
+  /** The rows after `number` in commit order; of all kinds, where none are given. */
+  committedAfter(number: number, room: Room, kinds?: ReadonlyArray<Kind>): Effect.Effect<FeedPage, StoreUnavailable>
+  /** The greatest number of the rows in the slots of these operations; 0 without any. */
+  lastNumberOf(operations: ReadonlyArray<Operation>): Effect.Effect<number, StoreUnavailable>
   get(kind: Kind, rowId: string): Effect.Effect<Option.Option<Operation>, StoreUnavailable>
   list(
     kind: Kind,

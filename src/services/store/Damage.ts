@@ -61,6 +61,8 @@ export const watched = (backend: Backend, { watch, noteEnd }: Damage): Backend =
   current: (operations) => watch(backend.current(operations)),
   commit: (commit, synced) => watch(noteEnd(backend.commit(commit, synced))),
   beyond: (origin, reading, room) => watch(backend.beyond(origin, reading, room)),
+  committedAfter: (number, room, kinds) => watch(backend.committedAfter(number, room, kinds)),
+  lastNumberOf: (operations) => watch(backend.lastNumberOf(operations)),
   range: (request) => watch(backend.range(request)),
   get: (kind, rowId) => watch(backend.get(kind, rowId)),
   list: (kind, options) => watch(backend.list(kind, options)),

@@ -30,6 +30,7 @@ import type { Backend, Rejoining } from "./Backend.ts"
 import { sizeOf } from "./Sizes.ts"
 import * as Damage from "./Damage.ts"
 import * as Opaque from "./Opaque.ts"
+import * as FeedReader from "./FeedReader.ts"
 import * as KnownOrigins from "./KnownOrigins.ts"
 import * as RecentCommits from "./RecentCommits.ts"
 import * as StoreState from "./StoreState.ts"
@@ -96,12 +97,16 @@ export const make = Effect.fnUntraced(function* (
   const lock = yield* Semaphore.make(1)
   const recent = RecentCommits.make(rememberedCommits)
   const commits = yield* Effect.acquireRelease(PubSub.sliding<Change>(publishedCommits), PubSub.shutdown)
+  /** For readers of the feed: one note that there is something new is enough. */
+  const news = yield* Effect.acquireRelease(PubSub.sliding<void>(1), PubSub.shutdown)
   const { nodeId } = backend
   const auditing = yield* Semaphore.make(1)
   const purging = yield* Semaphore.make(1)
   const collecting = yield* Semaphore.make(1)
   let version = 0
   let forgets = 0
+  /** The version up to which every commit survives a loss of power. What an earlier process wrote may not be synced. */
+  let settledTo = -1
   // What the file says of origins that never were leaves it with the first commit.
   let unfounded = StoreState.unfounded(backend.opened, nodeId)
   let state = yield* begun(StoreState.forget(StoreState.withoutOutdated(backend.opened), unfounded))
@@ -168,6 +173,7 @@ export const make = Effect.fnUntraced(function* (
   const took = (commit: StoreState.Commit) => {
     state = commit.state
     version++
+    PubSub.publishUnsafe(news, undefined)
     if (commit.forgotten.size > 0) forgets++
     if (StoreState.isLasting(commit)) unfounded = StoreState.noNodes
     if (audit !== undefined) audit = Audit.amend(audit, commit)
@@ -180,6 +186,7 @@ export const make = Effect.fnUntraced(function* (
     const commit = yield* write(batch, synced, quota)
     if (!StoreState.isLasting(commit) && commit.supersessions.size === 0) return commit
     took(commit)
+    if (synced && StoreState.isLasting(commit)) settledTo = version
     recent.push(commit.writes, commit.supersessions)
     yield* PubSub.publish(commits, { version, operations: commit.writes })
     return commit
@@ -333,7 +340,9 @@ export const make = Effect.fnUntraced(function* (
     if (!isCollecting) return 0
     const operations = yield* backend.someTombstones(state.cut.collected, dropped)
     const isOver = operations.length === 0
-    const commit = isOver ? StoreState.collect(state, []) : withUnfounded(StoreState.collect(state, operations))
+    const greatest = yield* backend.lastNumberOf(operations)
+    const planned = StoreState.collect(state, operations, greatest)
+    const commit = isOver ? planned : withUnfounded(planned)
     if (!isOver) yield* saved(commit, false)
     isCollecting = operations.length === dropped
     // Sessions hear that it is done when there was nothing to drop, too.
@@ -440,6 +449,12 @@ export const make = Effect.fnUntraced(function* (
     return Array.from(removed, ([origin, sum]) => ({ origin, ...sum }))
   })
 
+  const settled = Effect.suspend(() => {
+    if (settledTo === version) return Effect.void
+    const reached = version
+    return Effect.tap(backend.sync, () => Effect.sync(() => (settledTo = Math.max(settledTo, reached))))
+  })
+
   const answer = ({ since }: DeltaRequest, operations: ReadonlyArray<Operation>, exhausted: number): Delta => ({
     snapshot: snapshot(),
     operations,
@@ -458,6 +473,13 @@ export const make = Effect.fnUntraced(function* (
     vectorClock: Effect.sync(() => state.vectorClock),
     digest: Effect.sync(() => state.digest),
     changes: Stream.fromPubSub(commits),
+    feed: FeedReader.make({
+      backend,
+      end: () => state.feed,
+      alone: (read) => lock.withPermit(read),
+      settled,
+      commits: news
+    }),
     range: Effect.fn("Store.range")((request: RangeRequest) => backend.range(request)),
     get: Effect.fn("Store.get")((kind: Kind, rowId: string) => backend.get(kind, rowId)),
     list: Effect.fn("Store.list")((kind: Kind, options: Parameters<Backend["list"]>[1]) => backend.list(kind, options)),

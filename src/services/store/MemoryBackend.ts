@@ -13,7 +13,7 @@ import * as Search from "../../core/replica/Search.ts"
 import * as Selection from "../../core/replica/Selection.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
-import { type Backend, SlotTaken } from "./Backend.ts"
+import { type Backend, type FeedPage, SlotTaken } from "./Backend.ts"
 import { pageLength, type Room, rowsEnough, sizeOf } from "./Sizes.ts"
 import * as Engine from "./Engine.ts"
 import * as MemoryDisk from "./MemoryDisk.ts"
@@ -99,6 +99,10 @@ export const make = Effect.fnUntraced(function* ({
   const backend: Backend = {
     nodeId,
     opened: disk.state,
+    feedId: `${nodeId}${disk.lineage}`,
+    committedAfter: (number, room, kinds) => Effect.sync(() => committedAfter(disk, number, room, kinds)),
+    lastNumberOf: (operations) =>
+      Effect.sync(() => operations.reduce((last, row) => Math.max(last, disk.numbers.get(Merge.slotOf(row)) ?? 0), 0)),
     current: held,
     commit: (commit, synced) =>
       Effect.suspend((): Effect.Effect<void, StoreUnavailable | SlotTaken> =>
@@ -145,6 +149,24 @@ export const make = Effect.fnUntraced(function* ({
   }
   return yield* Engine.make(backend, options)
 })
+
+const committedAfter: (disk: MemoryDisk.MemoryDisk, ...request: Parameters<Backend["committedAfter"]>) => FeedPage = (
+  { feed },
+  number,
+  room,
+  kinds
+) => {
+  const isWanted = ({ table }: Operation) => kinds === undefined || kinds.includes(table)
+  const start = MemoryDisk.indexAfterNumber(feed, number)
+  const candidates = feed.slice(start, start + rowsEnough(room))
+  const { length } = pageLength(
+    candidates.map(({ operation }) => (isWanted(operation) ? sizeOf(operation) : 0)),
+    room
+  )
+  const rows = candidates.slice(0, length)
+  const operations = rows.map(({ operation }) => operation).filter(isWanted)
+  return { operations, number: rows.at(-1)?.number ?? number }
+}
 
 const randomNodeId = Effect.map(
   Effect.all([Random.nextIntBetween(0, 2 ** 32), Random.nextIntBetween(0, 2 ** 32)]),

@@ -22,6 +22,12 @@ export interface MemoryDisk {
   /** What other nodes have acknowledged. */
   acknowledged: Acknowledgements
   readonly rows: Map<Merge.Slot, Operation>
+  /** The same rows in the order of their numbers in the change feed. */
+  readonly feed: Array<Numbered>
+  readonly numbers: Map<Merge.Slot, number>
+  /** Tells the feeds of copies apart, by the copies that were made on the way to each of them. */
+  readonly lineage: string
+  copies: number
   /** The same rows by origin, in the order of their readings. */
   readonly history: Map<NodeId, Array<Operation>>
   /** How to take back each of the commits that are not synced, oldest first. */
@@ -34,23 +40,32 @@ export interface MemoryDisk {
   isFull: boolean
 }
 
+export interface Numbered {
+  readonly number: number
+  readonly operation: Operation
+}
+
 interface Undo {
   readonly state: StoreState.State
   readonly acknowledged: Acknowledgements
   readonly quarantine: ReadonlyArray<Quarantined>
-  readonly slots: ReadonlyArray<readonly [Merge.Slot, Operation | undefined]>
+  readonly slots: ReadonlyArray<readonly [Merge.Slot, Numbered | undefined]>
 }
 
 /** Commits that a loss of power takes at most: older ones are synced. */
 export const maxUnsynced = 64
 
 /** An empty disk. */
-export const make = (): MemoryDisk => ({
+export const make = (lineage = ""): MemoryDisk => ({
   nodeId: undefined,
   state: StoreState.empty,
   quarantine: [],
   acknowledged: new Map(),
   rows: new Map(),
+  feed: [],
+  numbers: new Map(),
+  lineage,
+  copies: 0,
   history: new Map(),
   unsynced: [],
   rejoining: undefined,
@@ -59,31 +74,31 @@ export const make = (): MemoryDisk => ({
 })
 
 /** A disk with the same contents. */
-export const copy = ({
-  nodeId,
-  state,
-  quarantine,
-  acknowledged,
-  rows,
-  history,
-  rejoining
-}: MemoryDisk): MemoryDisk => ({
-  ...make(),
-  nodeId,
-  state,
-  quarantine,
-  acknowledged,
-  rejoining,
-  rows: new Map(rows),
-  history: new Map(Array.from(history, ([node, operations]) => [node, [...operations]]))
-})
+export const copy = (disk: MemoryDisk): MemoryDisk => {
+  const { nodeId, state, quarantine, acknowledged, rows, feed, numbers, history, rejoining } = disk
+  return {
+    ...make(nextLineage(disk)),
+    nodeId,
+    state,
+    quarantine,
+    acknowledged,
+    rejoining,
+    rows: new Map(rows),
+    feed: [...feed],
+    numbers: new Map(numbers),
+    history: new Map(Array.from(history, ([node, operations]) => [node, [...operations]]))
+  }
+}
+
+const nextLineage = (disk: MemoryDisk): string => `${disk.lineage}.${++disk.copies}`
 
 /** The disk of a replica that was too long away and begins anew, as `SqliteRejoin.ts` makes it. */
-export const rejoined = ({ nodeId, state, rows }: MemoryDisk): MemoryDisk => {
+export const rejoined = (disk: MemoryDisk): MemoryDisk => {
+  const { nodeId, state, rows } = disk
   const high = StoreState.highWater(state)
   const isOwn = ({ hlc }: Operation) => hlc.node === nodeId
   return {
-    ...make(),
+    ...make(nextLineage(disk)),
     nodeId,
     state: {
       ...StoreState.empty,
@@ -104,15 +119,16 @@ export const write = (disk: MemoryDisk, commit: StoreState.Commit, synced: boole
   if (slots.some((slot) => disk.rows.has(slot) && !replaced.has(slot))) return false
   const written = new Set(slots)
   const left = [...replaced].filter((slot) => !written.has(slot))
+  const first = commit.state.feed.last - commit.writes.length + 1
   const undo: Undo = {
     state: disk.state,
     acknowledged: disk.acknowledged,
     quarantine: disk.quarantine,
     slots: [
       ...left.map((slot) => [slot, place(disk, slot, undefined)] as const),
-      ...commit.writes.map((operation) => {
+      ...commit.writes.map((operation, index) => {
         const slot = Merge.slotOf(operation)
-        return [slot, place(disk, slot, operation)] as const
+        return [slot, place(disk, slot, { number: first + index, operation })] as const
       })
     ]
   }
@@ -159,20 +175,39 @@ export const indexAfter = (operations: ReadonlyArray<Operation>, reading: Hlc.Ti
   return low
 }
 
+/** The rows of the feed after a number, from the index on. */
+export const indexAfterNumber = (feed: ReadonlyArray<Numbered>, number: number): number => {
+  let low = 0
+  let high = feed.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const row = feed[middle]
+    if (row !== undefined && row.number > number) high = middle
+    else low = middle + 1
+  }
+  return low
+}
+
 /** Puts an operation into a slot, or empties it. Returns the old operation. */
-const place = (disk: MemoryDisk, slot: Merge.Slot, operation: Operation | undefined): Operation | undefined => {
-  const before = disk.rows.get(slot)
-  if (before !== undefined) {
-    const history = disk.history.get(before.hlc.node) ?? []
-    history.splice(history.lastIndexOf(before, indexAfter(history, before.hlc) - 1), 1)
+const place = (disk: MemoryDisk, slot: Merge.Slot, row: Numbered | undefined): Numbered | undefined => {
+  const before = disk.feed[indexAfterNumber(disk.feed, disk.numbers.get(slot) ?? 0) - 1]
+  const held = disk.numbers.has(slot) ? before : undefined
+  if (held !== undefined) {
+    const history = disk.history.get(held.operation.hlc.node) ?? []
+    history.splice(history.lastIndexOf(held.operation, indexAfter(history, held.operation.hlc) - 1), 1)
+    disk.feed.splice(indexAfterNumber(disk.feed, held.number) - 1, 1)
   }
-  if (operation === undefined) {
+  if (row === undefined) {
     disk.rows.delete(slot)
-    return before
+    disk.numbers.delete(slot)
+    return held
   }
+  const { number, operation } = row
+  disk.feed.splice(indexAfterNumber(disk.feed, number), 0, row)
+  disk.numbers.set(slot, number)
   const history = disk.history.get(operation.hlc.node) ?? []
   history.splice(indexAfter(history, operation.hlc), 0, operation)
   disk.history.set(operation.hlc.node, history)
   disk.rows.set(slot, operation)
-  return before
+  return held
 }

@@ -41,6 +41,7 @@ import {
 import * as CutText from "./CutText.ts"
 import * as SqliteAcknowledged from "./SqliteAcknowledged.ts"
 import * as SqliteCut from "./SqliteCut.ts"
+import * as SqliteFeed from "./SqliteFeed.ts"
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
 import * as SqliteRejoin from "./SqliteRejoin.ts"
 import * as SqliteRows from "./SqliteRows.ts"
@@ -91,8 +92,10 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
   const fileNow = SqliteError.mapped(Effect.try(() => identityOf(file)))
   const opened = yield* fileNow
   const readable = readOnly ? yield* SqliteError.mapped(toRead(file)) : file
-  const { nodeId, state } = yield* SqliteRows.state(
-    yield* SqliteError.mapped(sql`SELECT *, (SELECT count(*) FROM quarantine) AS quarantine FROM meta`),
+  const { nodeId, feedId, state } = yield* SqliteRows.state(
+    yield* SqliteError.mapped(
+      sql.unsafe(`SELECT *, (SELECT count(*) FROM quarantine) AS quarantine, ${SqliteFeed.last} FROM meta`)
+    ),
     yield* SqliteError.mapped(sql`SELECT * FROM clock`),
     yield* SqliteError.mapped(SqliteSchema.purged(sql))
   )
@@ -120,6 +123,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
   })
 
   let { purges, cut } = state
+  let { removals } = state.feed
   const commit = Effect.fnUntraced(function* (commit: Commit, synced: boolean) {
     const hasPurged = commit.state.purges !== purges
     const newCut = commit.state.cut === cut ? undefined : commit.state.cut
@@ -127,10 +131,18 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     yield* setSynchronous(synced ? "FULL" : "NORMAL")
     yield* SqliteSearch.mending(
       within,
-      within((connection) => writeCommit(connection, commit, hasPurged, newCut))
+      within((connection) =>
+        Effect.andThen(
+          writeCommit(connection, commit, hasPurged, newCut),
+          commit.state.feed.removals === removals
+            ? Effect.void
+            : SqliteFeed.writeRemovals(connection, commit.state.feed)
+        )
+      )
     )
     purges = commit.state.purges
     cut = commit.state.cut
+    removals = commit.state.feed.removals
     upkeep.committed(commit.replaced.length + commit.quarantined.length > 0)
   }, Effect.mapError(failureOfCommit))
 
@@ -225,6 +237,9 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
   return {
     nodeId,
     opened: state,
+    feedId,
+    committedAfter: (number, room, kinds) => SqliteError.mapped(SqliteFeed.after(sql, number, room, kinds)),
+    lastNumberOf: (operations) => SqliteError.mapped(SqliteFeed.lastNumberIn(sql, slots, slotsOf(operations))),
     current: held,
     commit,
     sync,

@@ -14,6 +14,7 @@ import { isWritable } from "../node/Home.ts"
 import * as FileError from "../node/FileError.ts"
 import type { Quota } from "./Opaque.ts"
 import * as SqliteAcknowledged from "./SqliteAcknowledged.ts"
+import * as SqliteFeed from "./SqliteFeed.ts"
 import * as SqliteHoldings from "./SqliteHoldings.ts"
 import * as SqliteLog from "./SqliteLog.ts"
 import { discard } from "./SqliteReplace.ts"
@@ -168,6 +169,8 @@ export const openLocked = Effect.fnUntraced(function* (home: string) {
   }
   const missing = [...(yield* SqliteSchema.missing(sql)), ...(yield* SqliteAcknowledged.missing(sql))]
   if (missing.length > 0) yield* transaction(sql, (connection) => SqliteAcknowledged.prepare(connection, missing))
+  const nameless = yield* sql`SELECT 1 FROM meta WHERE feed_id = ''`
+  if (nameless.length > 0) yield* transaction(sql, SqliteFeed.identify)
   const earlier = yield* sql`SELECT 1 FROM sqlite_schema WHERE name = 'search_mark'`
   if (earlier.length > 0) yield* transaction(sql, SqliteSearch.dropEarlier)
   return sql

@@ -11,6 +11,7 @@ import { Effect, FileSystem, Schema } from "effect"
 import { NodeId } from "../../core/replica/NodeId.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
 import { databaseIn, freshNodeId, open, transaction } from "./SqliteFile.ts"
+import * as SqliteFeed from "./SqliteFeed.ts"
 import * as SqliteReissue from "./SqliteReissue.ts"
 import * as SqliteError from "./SqliteError.ts"
 
@@ -47,6 +48,7 @@ export const renewAs = Effect.fn("SqliteIdentity.renew")(
       Effect.fnUntraced(function* (connection) {
         const [meta] = yield* decodeMeta(yield* connection.execute("SELECT node_id FROM meta", [], undefined))
         yield* connection.execute("UPDATE meta SET node_id = ?", [nodeId], undefined)
+        yield* connection.execute(SqliteFeed.forgetId, [], undefined)
         const reissued =
           reissueAt === undefined ? 0 : yield* SqliteReissue.write(connection, meta.node_id, nodeId, reissueAt)
         return { before: meta.node_id, reissued }

@@ -10,6 +10,7 @@ import { existsSync } from "node:fs"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
 import { asItStands, connect, databaseIn, holdLock, identityOf, versionOf, wrongVersion } from "./SqliteFile.ts"
 import * as LockHolder from "./LockHolder.ts"
+import * as SqliteFeed from "./SqliteFeed.ts"
 import * as SqliteLog from "./SqliteLog.ts"
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
 import { discard, replace } from "./SqliteReplace.ts"
@@ -74,6 +75,9 @@ const copyOf = Effect.fnUntraced(function* (file: string, incoming: string) {
   )
   if (version === 0) return yield* wrong("other", "is not a feral-sync database")
   if (version > SqliteSchema.current) return yield* wrongVersion(version)
+  if (version >= SqliteFeed.withFeed) {
+    yield* Effect.scoped(Effect.flatMap(connect({ filename: incoming }), (sql) => sql.unsafe(SqliteFeed.forgetId)))
+  }
 })
 
 const isSame = (file: string, database: string) =>

@@ -62,7 +62,12 @@ const MetaRow = Schema.Struct({
   // As above.
   live_high: Schema.optionalKey(Schema.Natural),
   live_low: Schema.optionalKey(Schema.Natural),
-  cut: Schema.optionalKey(Schema.String)
+  cut: Schema.optionalKey(Schema.String),
+  feed_id: Schema.optionalKey(Schema.String),
+  feed_removals: Schema.optionalKey(Schema.Natural),
+  feed_horizon: Schema.optionalKey(Schema.Natural),
+  /** None before the first row. */
+  feed_last: Schema.optionalKey(Schema.NullOr(Schema.Natural))
 })
 
 const decode = <Row>(row: Schema.Decoder<Row>) => {
@@ -153,7 +158,14 @@ export const state = Effect.fnUntraced(function* (
   if (meta === undefined) return yield* new StoreUnavailable({ reason: "corrupt", detail: "the table meta is empty" })
   const entries = yield* decodeClock(clockRows)
   const purged = yield* decodePurged(purgedRows)
-  const { node_id, digest_high, digest_low, quarantine, live_high, live_low, cut: cutText = "", ...counters } = meta
+  const { node_id, digest_high, digest_low, quarantine, live_high, live_low, cut: cutText = "", ...others } = meta
+  const {
+    feed_id: feedId,
+    feed_removals: removals = 0,
+    feed_horizon: horizon = 0,
+    feed_last: last,
+    ...counters
+  } = others
   const cut = yield* CutText.fromText(cutText)
   const state: State = {
     vectorClock: VectorClock.fromEntries(entries.map(({ origin, wall, counter }) => [origin, { wall, counter }])),
@@ -185,7 +197,9 @@ export const state = Effect.fnUntraced(function* (
       }))
     ),
     live: { high: live_high ?? digest_high, low: live_low ?? digest_low },
-    cut
+    cut,
+    feed: { last: last ?? 0, removals, horizon }
   }
-  return { nodeId: node_id, state }
+  // A file that is only read may have none of its own yet.
+  return { nodeId: node_id, feedId: feedId || node_id, state }
 })

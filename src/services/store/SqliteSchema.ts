@@ -2,7 +2,7 @@
  * The tables of `sync.db`, and how an older file becomes a current one.
  *
  * `operations` is the state and the log in one: the winning operation of each slot. A row that is replaced gets a new
- * `seq`, so that `seq` is the order of arrival. `clock` holds what the store claims of each origin, and the greatest reading
+ * `seq`, so that `seq` is the order of arrival, which the change feed follows. `clock` holds what the store claims of each origin, and the greatest reading
  * that it ever took; the greatest of all these is the high-water mark of the node's own clock; and the number and digest of the
  * rows that it holds of each origin, and the bytes of those of unknown kinds. `purged` is what was removed by hand. `meta` is one row. The views
  * are for people with `sqlite3`: they show what `core/replica/Row.ts` reads, with the same defaults.
@@ -18,6 +18,7 @@ import * as Kind from "../../core/replica/Kind.ts"
 import { byCodePoint } from "../../core/replica/NodeId.ts"
 import { envelopeBytes } from "./Sizes.ts"
 import * as SqliteCut from "./SqliteCut.ts"
+import * as SqliteFeed from "./SqliteFeed.ts"
 
 /** A column of a view. What it takes of SQLite is in every release since 3.9, so that old tools can open the file. */
 const columnOf = ([key, { stored, byDefault }]: [string, Column.Columns[string]]): string => {
@@ -129,7 +130,14 @@ const quota = [
   ) WITHOUT ROWID`
 ]
 
-const migrations: ReadonlyArray<ReadonlyArray<string>> = [first, holdings, shownData, quota, SqliteCut.columns]
+const migrations: ReadonlyArray<ReadonlyArray<string>> = [
+  first,
+  holdings,
+  shownData,
+  quota,
+  SqliteCut.columns,
+  SqliteFeed.columns
+]
 
 /** The first version whose views show well-formed text. */
 const withShown = 3

@@ -9,7 +9,7 @@
  * - `clock` makes claims: for every operation it covers, this store holds that operation or one that wins over it. What
  *   arrives beyond the clock is kept and shown, and becomes covered when a peer's round is complete.
  */
-import { Context, type Effect, type Option, type Stream } from "effect"
+import { Context, type Effect, type Option, Schema, type Stream } from "effect"
 import type { Acknowledgement, Report } from "../../core/replica/Acknowledgement.ts"
 import type * as Cut from "../../core/replica/Cut.ts"
 import type { Digest } from "../../core/replica/Digest.ts"
@@ -17,7 +17,7 @@ import type { Timestamp } from "../../core/replica/Hlc.ts"
 import type { countNames } from "../../core/replica/Kind.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Oddities } from "../../core/sync/Oddities.ts"
-import type { Kind, Operation } from "../../core/replica/Operation.ts"
+import { type Kind, Operation } from "../../core/replica/Operation.ts"
 import type { Scope } from "../../core/replica/Purge.ts"
 import type { RangePage, RangeRequest } from "../../core/replica/Ranges.ts"
 import type { Batch, Delta, DeltaRequest, Quarantined, Snapshot } from "../../core/replica/Replica.ts"
@@ -70,6 +70,27 @@ export interface Change {
   readonly version: number
   readonly operations: ReadonlyArray<Operation>
 }
+
+/** Which changes a reader wants. */
+export interface FeedOptions {
+  /** Whether the feed goes on when everything that was held is read; it does by default. */
+  readonly follow?: boolean | undefined
+  /** The cursor of the last event that it has dealt with; `"0"` for everything that is held; without it, from now on. */
+  readonly since?: string | undefined
+  /** The kinds, as they are named on the wire; all kinds without it. */
+  readonly kinds?: ReadonlyArray<Kind> | undefined
+}
+
+/**
+ * What a reader of the feed is told. `Changed`: the next rows, in commit order, deletions included. It has no operations where only the
+ * cursor has moved, as at the start of a feed without `since`. `Reset`: the cursor was not of this store, or the
+ * past that the reader needs is gone. It has to drop what it has derived; everything that is held follows.
+ */
+export const FeedEvent = Schema.TaggedUnion({
+  Changed: { cursor: Schema.String, operations: Schema.Array(Operation) },
+  Reset: { cursor: Schema.String }
+})
+export type FeedEvent = typeof FeedEvent.Type
 
 /** How many rows there are of each kind. Tombstones are rows that were deleted. */
 export type Counts = Readonly<Record<(typeof countNames)[number] | "quarantine", number>>
@@ -134,6 +155,8 @@ export class Store extends Context.Service<
      * gap in `version`; what was written is in the store all the same.
      */
     readonly changes: Stream.Stream<Change>
+    /** The changes since a cursor, then all further ones. See `FeedReader.ts`. */
+    feed(options?: FeedOptions): Stream.Stream<FeedEvent, StoreUnavailable>
     /** The operation that holds a row of a known kind, also when it is a tombstone. Unknown kinds have no rows yet. */
     get(kind: Kind, rowId: string): Effect.Effect<Option.Option<Operation>, StoreUnavailable>
     /** The rows of a kind, without tombstones, in the order of their ids, after the id `after`. */

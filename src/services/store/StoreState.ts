@@ -11,6 +11,7 @@
 import { HashMap, Struct } from "effect"
 import * as Cut from "../../core/replica/Cut.ts"
 import * as Digest from "../../core/replica/Digest.ts"
+import * as Feed from "../../core/replica/Feed.ts"
 import * as Hlc from "../../core/replica/Hlc.ts"
 import * as Kind from "../../core/replica/Kind.ts"
 import * as Merge from "../../core/replica/Merge.ts"
@@ -39,6 +40,8 @@ export interface State {
   readonly live: Digest.Digest
   /** Up to where tombstones may be dropped. */
   readonly cut: Cut.Cut
+  /** The numbers of its rows in commit order. */
+  readonly feed: Feed.Feed
 }
 
 /** The state of a fresh store. */
@@ -51,7 +54,8 @@ export const empty: State = {
   opaque: Opaque.nothing,
   purges: Purge.none,
   live: Digest.empty,
-  cut: Cut.none
+  cut: Cut.none,
+  feed: Feed.empty
 }
 
 /** How much a quarantine holds: the newest `rows`, each text cut to `bytes`. */
@@ -177,7 +181,8 @@ export const plan = (before: State, held: Current, batch: Batch, self: NodeId, q
     opaque: Opaque.recount(before.opaque, writes.values(), replaced),
     purges: before.purges,
     live: Digest.add(before.live, live),
-    cut: isOwn(before.cut, writes.values(), self) ? before.cut : { ...before.cut, since: undefined }
+    cut: isOwn(before.cut, writes.values(), self) ? before.cut : { ...before.cut, since: undefined },
+    feed: Feed.advance(before.feed, writes.size)
   }
   const forgotten = excess(after, self)
   const moved = new Set([...HashMap.keys(ahead), ...HashMap.keys(higher), ...holdings.keys()])
@@ -222,10 +227,12 @@ const isOwn = ({ since }: Cut.Cut, operations: Iterable<Operation>, self: NodeId
   return true
 }
 
-/** What dropping tombstones does to a store. */
-export const collect = (before: State, removed: ReadonlyArray<Operation>): Commit => {
+/** What dropping tombstones does to a store. `greatest` is the greatest of their numbers in the feed. */
+export const collect = (before: State, removed: ReadonlyArray<Operation>, greatest: number): Commit => {
   const commit = remove(before, removed)
-  return { ...commit, state: { ...commit.state, cut: { ...before.cut, count: before.cut.count + removed.length } } }
+  const cut = { ...before.cut, count: before.cut.count + removed.length }
+  const feed = removed.length === 0 ? before.feed : Feed.withRemoval(before.feed, greatest)
+  return { ...commit, state: { ...commit.state, cut, feed } }
 }
 
 /** What it does to a store that rows leave it without a winner. */
@@ -278,7 +285,8 @@ export const purge = (before: State, run: number, scope: Purge.Scope, removed: R
     })
   }
   const commit = remove(before, removed)
-  return { ...commit, state: { ...commit.state, purges } }
+  const feed = removed.length === 0 ? before.feed : Feed.withPurge(before.feed)
+  return { ...commit, state: { ...commit.state, purges, feed } }
 }
 
 /**

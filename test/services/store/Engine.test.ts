@@ -24,6 +24,9 @@ const recording = (commit: (count: number) => Effect.Effect<void, StoreUnavailab
   const backend: Backend = {
     nodeId: NodeId.make("here"),
     opened: StoreState.empty,
+    feedId: "here",
+    committedAfter: (number) => Effect.succeed({ operations: [], number }),
+    lastNumberOf: () => Effect.succeed(0),
     current: () => Effect.succeed(new Map()),
     commit: ({ writes }, synced) =>
       Effect.suspend(() => commit(commits.push({ rows: writes.map(({ row_id }) => row_id), synced }))),

@@ -104,7 +104,21 @@ const make = Effect.gen(function* () {
     // The first search makes the index, which takes as long as there is much to find.
     search: ({ limit = 20, ...query }) =>
       answered(client.search({ payload: { ...query, limit: Math.min(limit, Contract.maxPage) } }), "10 minutes"),
-    changes: Stream.unwrap(client.changes()).pipe(Stream.catch(() => Stream.empty))
+    changes: Stream.unwrap(client.changes()).pipe(Stream.catch(() => Stream.empty)),
+    feed: ({ since, kinds, follow } = {}) =>
+      Stream.unwrap(
+        client.feed({
+          query: {
+            ...(since === undefined ? {} : { since }),
+            ...(kinds === undefined ? {} : { kinds }),
+            ...(follow === false ? { follow: "false" as const } : {})
+          }
+        })
+      ).pipe(
+        Stream.mapError((error) =>
+          lost("the node stopped responding: read on from the last cursor once it runs again", error)
+        )
+      )
   })
   const archive: Archive = {
     header: answered(client.archive.header()),

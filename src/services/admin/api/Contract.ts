@@ -8,10 +8,10 @@
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiError, HttpApiGroup, HttpApiSchema } from "effect/http-api"
 import * as Kind from "../../../core/replica/Kind.ts"
-import { Operation } from "../../../core/replica/Operation.ts"
+import { Kind as KindName, Operation } from "../../../core/replica/Operation.ts"
 import * as Archive from "../Archive.ts"
 import * as NodeFailure from "../../node/NodeFailure.ts"
-import { AnyRow, Found, Match, Written } from "../../memory/Memory.ts"
+import { AnyRow, FeedEvent, Found, Match, Written } from "../../memory/Memory.ts"
 import * as Purging from "../Purging.ts"
 import * as Origins from "../Origins.ts"
 import { AuditedRows, Compared, NodeStatus, PeerStatus } from "../../node/Status.ts"
@@ -132,6 +132,15 @@ export const events = HttpApiGroup.make("events", { topLevel: true }).add(
   // One line of JSON for each commit from now on, until the node stops.
   HttpApiEndpoint.get("changes", "/changes", {
     success: HttpApiSchema.StreamNdjson({ schema: Change, maxElementBytes: "64 MiB" })
+  }),
+  // One line of JSON for each event of the feed; see `Store.feed`.
+  HttpApiEndpoint.get("feed", "/feed", {
+    query: {
+      since: Schema.optionalKey(Schema.String),
+      kinds: Schema.optionalKey(Schema.Array(KindName)),
+      follow: Schema.optionalKey(Schema.Literals(["true", "false"]))
+    },
+    success: HttpApiSchema.StreamNdjson({ schema: FeedEvent, maxElementBytes: "64 MiB" })
   })
 )
 

@@ -43,6 +43,9 @@ const events = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const memory = yield* Memory
     return handlers.handleAll({
+      // A failure in the middle breaks the connection, which the reader sees.
+      feed: ({ query: { follow, ...query } }) =>
+        Effect.succeed(Stream.orDie(memory.feed({ ...query, follow: follow !== "false" }))),
       changes: () => Effect.succeed(Stream.map(memory.changes, ({ version, operations }) => ({ version, operations })))
     })
   })
