@@ -38,8 +38,9 @@ export const reasonOf = <A, R>(effect: Effect.Effect<A, StoreUnavailable | KindU
 /** Opens the store in a directory. */
 export const open = (options: Parameters<typeof SqliteStore.layer>[0]) => opened(SqliteStore.layer(options))
 
-/** Takes from a file what it has only since it knows of a cut, and gives it the version that it had before. */
+/** Takes from a file what it has only since it knows of a cut and of a feed, and gives it the version that it had before. */
 export const beforeCut = (db: DatabaseSync, version: number): void => {
-  for (const column of ["live_high", "live_low", "cut"]) db.exec(`ALTER TABLE meta DROP COLUMN ${column}`)
+  for (const column of ["live_high", "live_low", "cut", "feed_id", "feed_removals", "feed_horizon"])
+    db.exec(`ALTER TABLE meta DROP COLUMN ${column}`)
   db.exec(`PRAGMA user_version = ${version}`)
 }
