@@ -42,6 +42,8 @@ export {
   ExecutionArgs,
   ExecutionInput,
   FactInput,
+  FeedEvent,
+  type FeedOptions,
   Found,
   Indexing,
   Match,

@@ -51,7 +51,7 @@ export interface Backend {
   /** Operations of a range of rows, in their order. */
   range(request: RangeRequest): Effect.Effect<RangePage, StoreUnavailable>
   /** The rows after `number` in commit order; of all kinds, where none are given. */
-  committedAfter(number: number, room: Room, kinds?: ReadonlyArray<Kind>): Effect.Effect<FeedPage, StoreUnavailable>
+  committedAfter(number: number, room: Room, kinds?: ReadonlyArray<string>): Effect.Effect<FeedPage, StoreUnavailable>
   /** The greatest number of the rows in the slots of these operations; 0 without any. */
   lastNumberOf(operations: ReadonlyArray<Operation>): Effect.Effect<number, StoreUnavailable>
   get(kind: Kind, rowId: string): Effect.Effect<Option.Option<Operation>, StoreUnavailable>

@@ -9,7 +9,6 @@
  */
 import { Effect, Option, PubSub, Stream } from "effect"
 import * as Feed from "../../core/replica/Feed.ts"
-import type { Kind } from "../../core/replica/Operation.ts"
 import type { StoreUnavailable } from "../node/NodeFailure.ts"
 import type { Backend } from "./Backend.ts"
 import type { FeedEvent, FeedOptions } from "./Store.ts"
@@ -36,7 +35,7 @@ export const make = ({ backend, end, alone, settled, commits }: Source) => {
   const cursorOf = (place: Feed.Place) => Feed.toText(backend.feedId, place)
 
   /** The next page for a reader; none where it has to begin again. */
-  const read = (place: Feed.Place, kinds: ReadonlyArray<Kind> | undefined) =>
+  const read = (place: Feed.Place, kinds: ReadonlyArray<string> | undefined) =>
     alone(
       Effect.suspend(() =>
         Option.match(Feed.resume(end(), place), {
@@ -62,7 +61,7 @@ export const make = ({ backend, end, alone, settled, commits }: Source) => {
 
   const next = Effect.fnUntraced(function* (
     reader: Reader,
-    kinds: ReadonlyArray<Kind> | undefined,
+    kinds: ReadonlyArray<string> | undefined,
     commit: Effect.Effect<unknown> | undefined
   ): Effect.fn.Return<readonly [FeedEvent, Reader] | undefined, StoreUnavailable> {
     if (reader.isLost) return reset()

@@ -7,7 +7,6 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
 import { randomBytes } from "node:crypto"
 import type * as Feed from "../../core/replica/Feed.ts"
-import type { Kind } from "../../core/replica/Operation.ts"
 import type { FeedPage } from "./Backend.ts"
 import { envelopeBytes, pageLength, type Room, rowsEnough } from "./Sizes.ts"
 import * as SqliteRows from "./SqliteRows.ts"
@@ -39,7 +38,7 @@ export const after = Effect.fnUntraced(function* (
   sql: SqlClient,
   number: number,
   room: Room,
-  kinds: ReadonlyArray<Kind> | undefined
+  kinds: ReadonlyArray<string> | undefined
 ) {
   // Sizes first: a page of large operations must not be read only to be dropped. Those of other kinds take no room.
   const wanted = kinds && JSON.stringify(kinds)

@@ -78,7 +78,7 @@ export interface FeedOptions {
   /** The cursor of the last event that it has dealt with; `"0"` for everything that is held; without it, from now on. */
   readonly since?: string | undefined
   /** The kinds, as they are named on the wire; all kinds without it. */
-  readonly kinds?: ReadonlyArray<Kind> | undefined
+  readonly kinds?: ReadonlyArray<string> | undefined
 }
 
 /**

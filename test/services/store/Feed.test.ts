@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Deferred, Effect, Exit, Fiber, Ref, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { Kind, type Operation } from "../../../src/core/replica/Operation.ts"
+import type { Operation } from "../../../src/core/replica/Operation.ts"
 import { mkdir } from "node:fs/promises"
 import { dirname } from "node:path"
 import * as Merge from "../../../src/core/replica/Merge.ts"
@@ -64,7 +64,7 @@ for (const { name, make } of places) {
           write(a, at(index + 1), `r${index}`, index % 500 === 0 ? "episodes" : "notes")
         )
         yield* store.apply(batch(rows))
-        const episodes = yield* read(store, { since: "0", kinds: [Kind.make("episodes")] })
+        const episodes = yield* read(store, { since: "0", kinds: ["episodes"] })
         assert.deepStrictEqual(rowsOf(episodes), ["r0", "r500", "r1000", "r1500", "r2000"])
         const all = yield* read(store, { since: "0" })
         assert.deepStrictEqual(operationsOf(all), rows)

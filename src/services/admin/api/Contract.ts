@@ -8,7 +8,7 @@
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiError, HttpApiGroup, HttpApiSchema } from "effect/http-api"
 import * as Kind from "../../../core/replica/Kind.ts"
-import { Kind as KindName, Operation } from "../../../core/replica/Operation.ts"
+import { Operation } from "../../../core/replica/Operation.ts"
 import * as Archive from "../Archive.ts"
 import * as NodeFailure from "../../node/NodeFailure.ts"
 import { AnyRow, FeedEvent, Found, Match, Written } from "../../memory/Memory.ts"
@@ -137,7 +137,7 @@ export const events = HttpApiGroup.make("events", { topLevel: true }).add(
   HttpApiEndpoint.get("feed", "/feed", {
     query: {
       since: Schema.optionalKey(Schema.String),
-      kinds: Schema.optionalKey(Schema.Array(KindName)),
+      kinds: Schema.optionalKey(Schema.Array(Schema.String)),
       follow: Schema.optionalKey(Schema.Literals(["true", "false"]))
     },
     success: HttpApiSchema.StreamNdjson({ schema: FeedEvent, maxElementBytes: "64 MiB" })

@@ -1,6 +1,6 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, FileSystem, Layer, Logger, Option, Schema, Scope, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, FileSystem, Layer, Logger, Option, Queue, Schema, Scope, Stream } from "effect"
 import { renameSync } from "node:fs"
 import { request } from "node:http"
 import { connect as dial, createServer, type Socket } from "node:net"
@@ -16,7 +16,7 @@ import {
   RowNotFound,
   StoreUnavailable
 } from "../../../../src/services/node/NodeFailure.ts"
-import { Memory } from "../../../../src/services/memory/Memory.ts"
+import { type FeedEvent, type FeedOptions, Memory } from "../../../../src/services/memory/Memory.ts"
 import { NodeStatus } from "../../../../src/services/node/Status.ts"
 import { Store } from "../../../../src/services/store/Store.ts"
 import { version } from "../../../../src/services/node/Version.ts"
@@ -277,6 +277,36 @@ describe("Api", () => {
     )
   )
 
+  it.live("the feed is read from outside, from a cursor on", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        yield* start({ home })
+        const { memory } = yield* connected(home)
+        const first = yield* memory.notes.put({ content: "first" })
+        yield* memory.facts.set({ subject: "s", predicate: "p", object: "o" })
+        const read = (options: FeedOptions) => Stream.runCollect(memory.feed({ ...options, follow: false }))
+        const rowsOf = (events: ReadonlyArray<FeedEvent>) =>
+          events.flatMap((event): ReadonlyArray<string> =>
+            event._tag === "Changed" ? event.operations.map(({ table }) => table) : [event._tag]
+          )
+        const all = yield* read({ since: "0" })
+        assert.deepStrictEqual(rowsOf(all), ["notes", "knowledge"])
+        assert.deepStrictEqual(rowsOf(yield* read({ since: "0", kinds: ["notes"] })), ["notes"])
+        assert.deepStrictEqual(rowsOf(yield* read({ since: "0", kinds: ["notes", "knowledge"] })), [
+          "notes",
+          "knowledge"
+        ])
+        assert.deepStrictEqual(rowsOf(yield* read({ since: "strange" })), ["Reset", "notes", "knowledge"])
+        const since = all.at(-1)?.cursor
+        const events = yield* Queue.unbounded<FeedEvent>()
+        const following = memory.feed({ since }).pipe(Stream.runForEach((event) => Queue.offer(events, event)))
+        yield* Effect.forkScoped(following)
+        yield* memory.notes.delete(first.id)
+        assert.deepStrictEqual(rowsOf([yield* Queue.take(events)]), ["notes"])
+      }).pipe(Effect.timeout("10 seconds"))
+    )
+  )
+
   it.live("the socket is for its user alone, is gone after the stop, and one that was left is replaced", () =>
     within((home) =>
       Effect.gen(function* () {
@@ -362,6 +392,7 @@ describe("Api", () => {
           "/episodes",
           "/log",
           "/changes",
+          "/feed",
           "/notes/",
           "//notes",
           "/status/../notes"
