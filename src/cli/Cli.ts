@@ -22,6 +22,7 @@ import * as Log from "./Log.ts"
 import * as Mcp from "./Mcp.ts"
 import * as Note from "./Note.ts"
 import { OutputFailed, write } from "./Output.ts"
+import * as Open from "./Open.ts"
 import * as Origins from "./Origins.ts"
 import * as Passphrase from "./Passphrase.ts"
 import * as Purge from "./Purge.ts"
@@ -31,6 +32,7 @@ import * as Search from "./Search.ts"
 import * as Start from "./Start.ts"
 import * as Status from "./Status.ts"
 import * as Tls from "./Tls.ts"
+import * as Token from "./Token.ts"
 import * as Verify from "./Verify.ts"
 
 const feralSync = Command.make("feral-sync").pipe(
@@ -51,8 +53,10 @@ const feralSync = Command.make("feral-sync").pipe(
     Start.command,
     Status.status,
     Status.peers,
+    Open.command,
     Doctor.command,
     Tls.command,
+    Token.command,
     Passphrase.command,
     Note.command,
     Fact.command,

@@ -19,6 +19,12 @@ export interface Paths {
   readonly tickets: string
   /** The nodes that were removed, by id. */
   readonly removed: string
+  /** The peers that are paused, by id. */
+  readonly paused: string
+  /** What programs show on the port of the local interface. */
+  readonly token: string
+  /** A page that leads a browser to the dashboard. */
+  readonly open: string
 }
 
 export const paths = (home: string): Paths => ({
@@ -26,11 +32,26 @@ export const paths = (home: string): Paths => ({
   socket: join(home, "feral-sync.sock"),
   passphrase: join(home, "passphrase"),
   tickets: join(home, "tickets"),
-  removed: join(home, "removed")
+  removed: join(home, "removed"),
+  paused: join(home, "paused"),
+  token: join(home, "token"),
+  open: join(home, "open.html")
 })
 
 /** The files that other users may neither read nor write. */
-const secrets = ["sync.db", "sync.db-wal", "sync.db-shm", "lock", "passphrase", "tls-key.pem", "tickets", "removed"]
+const secrets = [
+  "sync.db",
+  "sync.db-wal",
+  "sync.db-shm",
+  "lock",
+  "passphrase",
+  "tls-key.pem",
+  "tickets",
+  "removed",
+  "paused",
+  "token",
+  "open.html"
+]
 
 /** Other files of feral-sync in a data directory (the socket, certificates, a CA), and those at the top of a file system. */
 const others = ["feral-sync.sock", "tls-cert.pem", "tls", "lost+found"]

@@ -270,6 +270,20 @@ export class RowNotFound extends Schema.TaggedError<RowNotFound>()("RowNotFound"
   override readonly message = messageOf(this)
 }
 
+/** A peer with this id, or at this address, is not known. */
+export class PeerNotFound extends Schema.TaggedError<PeerNotFound>()("PeerNotFound", { peer: Schema.String }) {
+  readonly problem = `no known peer is ${JSON.stringify(this.peer)}`
+  readonly nextStep = `see the peers with ${commandLine("peers")}`
+  override readonly message = messageOf(this)
+}
+
+/** A browser came with a code that is not good, or not any more. */
+export class CodeRefused extends Schema.TaggedError<CodeRefused>()("CodeRefused", {}) {
+  readonly problem = "this code was used before, or is too old"
+  readonly nextStep = `get another one with ${commandLine("open")}`
+  override readonly message = messageOf(this)
+}
+
 /** The next step of each failure that has the same one always. */
 export const nextSteps = {
   MdnsUnavailable: "check that an interface with multicast is up and that UDP 5353 is open",

@@ -1,11 +1,14 @@
 /**
- * The local HTTP interface of a running node, for the CLI. See `api/Contract.ts` for what it offers and
+ * The local HTTP interface of a running node, for the CLI, for programs and for a browser. See `api/Contract.ts` for what it offers and
  * `api/Server.ts` for where.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, Layer, Ref } from "effect"
+import * as Browser from "./Browser.ts"
+import type * as Guard from "./Guard.ts"
 import * as Handlers from "./Handlers.ts"
 import * as Server from "./Server.ts"
+import * as Token from "./Token.ts"
 import { Config } from "../../node/Config.ts"
 import type { StoreUnavailable } from "../../node/NodeFailure.ts"
 import * as Home from "../../node/Home.ts"
@@ -40,14 +43,18 @@ type Needed = Config | Memory | Store | Peers | Transport
 
 const make = Effect.fnUntraced(function* (isOnSocket: boolean) {
   const settings = yield* Config
+  if (isOnSocket) yield* Home.ensure(settings.home)
+  const token = isOnSocket ? yield* Token.make(settings.home) : Token.none
+  const browser = Browser.make(token)
   // `status` shows the port, which is known only when it is taken.
   const taken = yield* Ref.make<number | null>(null)
-  const open = yield* Handlers.makePublic(Ref.get(taken))
-  const port = settings.apiPort === 0 ? null : yield* Server.loopback(settings.apiPort, open)
+  const app = yield* Handlers.make({ apiPort: Ref.get(taken), browser })
+  const credentials: Guard.Credentials = {
+    isToken: token.matches,
+    isCookie: (header) => browser.isKnown(header, Browser.cookieName(Ref.getUnsafe(taken) ?? 0), Date.now())
+  }
+  const port = settings.apiPort === 0 ? null : yield* Server.loopback(settings.apiPort, app, credentials)
   yield* Ref.set(taken, port)
-  if (!isOnSocket) return Api.of({ port, hasSocket: false })
-  const app = yield* Handlers.make(Ref.get(taken))
-  yield* Home.ensure(settings.home)
-  const hasSocket = yield* Server.local(Home.paths(settings.home).socket, app)
+  const hasSocket = isOnSocket && (yield* Server.local(Home.paths(settings.home).socket, app))
   return Api.of({ port, hasSocket })
 })

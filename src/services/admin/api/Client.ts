@@ -40,8 +40,16 @@ export class Client extends Context.Service<
     readonly verification: Verification
     readonly purging: Purging
     readonly origins: Origins
+    /** A code that lets a browser in, once, until `expires_at` (Unix seconds), on the port of the node. */
+    readonly signInCode: Effect.Effect<SignInCode, StoreUnavailable>
   }
 >()("feral-sync/services/admin/api/Client") {}
+
+export interface SignInCode {
+  readonly code: string
+  readonly expires_at: number
+  readonly port: number | null
+}
 
 /** The client of the node that runs on a data directory; none when no node answers there. */
 export const connect = Effect.fn("Client.connect")(function* (home: string) {
@@ -144,7 +152,8 @@ const make = Effect.gen(function* () {
     archive,
     verification,
     purging,
-    origins
+    origins,
+    signInCode: answered(client.session.code())
   })
 })
 

@@ -48,6 +48,35 @@ export const node = HttpApiGroup.make("node", { topLevel: true }).add(
   HttpApiEndpoint.get("peers", "/peers", { success: Schema.Array(PeerStatus) })
 )
 
+/** Whether the process lives, and whether it can do its work: for supervisors, which have no token. */
+export const health = HttpApiGroup.make("health", { topLevel: true }).add(
+  HttpApiEndpoint.get("livez", "/livez", { success: Schema.String.pipe(HttpApiSchema.asText()) }),
+  // 200 or 503. With `verbose`, a line for each check.
+  HttpApiEndpoint.get("readyz", "/readyz", {
+    query: { verbose: Schema.optionalKey(Schema.String) },
+    success: Schema.String.pipe(HttpApiSchema.asText())
+  })
+)
+
+const CodeRefused = NodeFailure.CodeRefused.pipe(HttpApiSchema.status(401))
+
+/** How a browser is let in; see `Browser.ts`. The answer sets the cookie. */
+export const signIn = HttpApiGroup.make("signIn", { topLevel: true }).add(
+  HttpApiEndpoint.post("signIn", "/session", {
+    payload: Schema.Struct({ code: Schema.String.check(Schema.isMaxLength(100)) }),
+    success: HttpApiSchema.NoContent,
+    error: CodeRefused
+  })
+)
+
+/** A code for a browser that is good once, until `expires_at` (Unix seconds); and the end of the cookie. */
+export const session = HttpApiGroup.make("session").add(
+  HttpApiEndpoint.post("code", "/session/code", {
+    success: Schema.Struct({ code: Schema.String, expires_at: Schema.Finite, port: Schema.NullOr(Schema.Natural) })
+  }),
+  HttpApiEndpoint.delete("end", "/session", { success: HttpApiSchema.NoContent })
+)
+
 /** Whether everything is there; see `Verification.ts`. Each part may take minutes. */
 export const verify = HttpApiGroup.make("verify")
   .add(
@@ -180,9 +209,12 @@ export const rows = HttpApiGroup.make("rows").add(
   })
 )
 
-/** For the owner of the data directory. */
-export class Contract extends HttpApi.make("feral-sync").add(
-  node,
+/** What everyone on this machine may ask: how the node is, without any of its memory, and how a browser is let in. */
+export class Public extends HttpApi.make("feral-sync-public").add(node, health, signIn) {}
+
+/** What is for the owner of the data directory. */
+export class Private extends HttpApi.make("feral-sync-private").add(
+  session,
   verify,
   reads,
   purge,
@@ -192,5 +224,5 @@ export class Contract extends HttpApi.make("feral-sync").add(
   rows
 ) {}
 
-/** For every user of this machine: without any of the memory. */
-export class Public extends HttpApi.make("feral-sync-public").add(node) {}
+/** All of it. */
+export class Contract extends HttpApi.make("feral-sync").addHttpApi(Public).addHttpApi(Private) {}

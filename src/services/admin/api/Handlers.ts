@@ -2,8 +2,8 @@
  * Answers the requests of the contract from the services of the node.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Effect, Layer, Stream, Struct } from "effect"
-import { HttpRouter } from "effect/http"
+import { Effect, Layer, Option, Stream, Struct } from "effect"
+import { HttpRouter, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiError } from "effect/http-api"
 import * as Kind from "../../../core/replica/Kind.ts"
 import * as Archive from "../Archive.ts"
@@ -23,22 +23,29 @@ import * as Origins from "../Origins.ts"
 import * as Purging from "../Purging.ts"
 import { Store } from "../../store/Store.ts"
 import * as Verification from "../Verification.ts"
+import { CodeRefused } from "../../node/NodeFailure.ts"
+import * as Assets from "./Assets.ts"
+import * as Browser from "./Browser.ts"
 import * as Contract from "./Contract.ts"
+import * as Errors from "./Errors.ts"
+import * as Health from "./Health.ts"
 import * as NodeState from "./NodeState.ts"
+import * as Reference from "./Reference.ts"
 
 const page = ({ after, limit }: { readonly after?: string; readonly limit?: number }) => ({
   ...(after === undefined ? {} : { after }),
   limit: limit ?? Contract.maxPage
 })
 
-const node = Effect.fnUntraced(function* (apiPort: Effect.Effect<number | null>) {
-  const status = yield* NodeState.running(apiPort)
-  const peers = yield* Peers
-  return { status: () => status, peers: () => peers.status }
-})
+/** What the answers know beside the services. */
+export interface Place {
+  /** The port on 127.0.0.1, as far as it is taken. */
+  readonly apiPort: Effect.Effect<number | null>
+  readonly browser: Browser.Browser
+}
 
 const events = HttpApiBuilder.group(
-  Contract.Contract,
+  Contract.Private,
   "events",
   Effect.fnUntraced(function* (handlers) {
     const memory = yield* Memory
@@ -52,7 +59,7 @@ const events = HttpApiBuilder.group(
 )
 
 const verify = HttpApiBuilder.group(
-  Contract.Contract,
+  Contract.Private,
   "verify",
   Effect.fnUntraced(function* (handlers) {
     const { damage, audit, compare } = Verification.make(yield* Store, (yield* Peers).compare)
@@ -61,7 +68,7 @@ const verify = HttpApiBuilder.group(
 )
 
 const reads = HttpApiBuilder.group(
-  Contract.Contract,
+  Contract.Private,
   "reads",
   Effect.fnUntraced(function* (handlers) {
     const { search, searchPage, recent, facts, get } = yield* Memory
@@ -76,7 +83,7 @@ const reads = HttpApiBuilder.group(
 )
 
 const purge = HttpApiBuilder.group(
-  Contract.Contract,
+  Contract.Private,
   "purge",
   Effect.fnUntraced(function* (handlers) {
     const { purge } = Purging.make(yield* Store)
@@ -85,7 +92,7 @@ const purge = HttpApiBuilder.group(
 )
 
 const origins = HttpApiBuilder.group(
-  Contract.Contract,
+  Contract.Private,
   "origins",
   Effect.fnUntraced(function* (handlers) {
     const { list, forget } = Origins.make(yield* Store, (yield* Peers).status)
@@ -94,7 +101,7 @@ const origins = HttpApiBuilder.group(
 )
 
 const archive = HttpApiBuilder.group(
-  Contract.Contract,
+  Contract.Private,
   "archive",
   Effect.fnUntraced(function* (handlers) {
     const archive = yield* Archive.make(yield* Config)
@@ -121,7 +128,7 @@ const routeOf = <K extends Kind.Kind>(kind: K, collection: Collection<K>) => {
 const isDeleting = (collection: object): collection is Deleting => "delete" in collection
 
 const rows = HttpApiBuilder.group(
-  Contract.Contract,
+  Contract.Private,
   "rows",
   Effect.fnUntraced(function* (handlers) {
     const memory = yield* Memory
@@ -145,29 +152,104 @@ const rows = HttpApiBuilder.group(
   })
 )
 
-/** The whole interface as one HTTP application. `apiPort` is what `status` shows. */
-export const make = (apiPort: Effect.Effect<number | null>) =>
-  HttpRouter.toHttpEffect(
-    HttpApiBuilder.layer(Contract.Contract).pipe(
-      Layer.provide(
-        HttpApiBuilder.group(Contract.Contract, "node", (handlers) =>
-          Effect.map(node(apiPort), (answers) => handlers.handleAll(answers))
+const session = ({ apiPort, browser }: Place) =>
+  HttpApiBuilder.group(Contract.Private, "session", (handlers) =>
+    handlers.handleAll({
+      code: () =>
+        Effect.map(Effect.all([browser.code, apiPort]), ([{ code, expiresAt }, port]) => ({
+          code,
+          expires_at: expiresAt / 1000,
+          port
+        })),
+      end: () =>
+        Effect.map(apiPort, (port) =>
+          HttpServerResponse.expireCookieUnsafe(
+            HttpServerResponse.empty(),
+            Browser.cookieName(port ?? 0),
+            cookieOptions
+          )
         )
-      ),
-      Layer.provide([verify, reads, purge, origins, archive, events, rows]),
+    })
+  )
+
+const cookieOptions = { httpOnly: true, sameSite: "strict", path: "/" } as const
+
+const exchange = Effect.fnUntraced(function* ({ apiPort, browser }: Place, code: string) {
+  const cookie = yield* browser.exchange(code)
+  if (Option.isNone(cookie)) return yield* new CodeRefused()
+  const name = Browser.cookieName((yield* apiPort) ?? 0)
+  return HttpServerResponse.setCookieUnsafe(HttpServerResponse.empty(), name, cookie.value, {
+    ...cookieOptions,
+    maxAge: Browser.limits.cookie
+  })
+})
+
+const signIn = (place: Place) =>
+  HttpApiBuilder.group(Contract.Public, "signIn", (handlers) =>
+    handlers.handleAll({ signIn: ({ payload }) => exchange(place, payload.code) })
+  )
+
+const node = ({ apiPort }: Place) =>
+  HttpApiBuilder.group(
+    Contract.Public,
+    "node",
+    Effect.fnUntraced(function* (handlers) {
+      const status = yield* NodeState.running(apiPort)
+      const peers = yield* Peers
+      return handlers.handleAll({ status: () => status, peers: () => peers.status })
+    })
+  )
+
+const health = HttpApiBuilder.group(
+  Contract.Public,
+  "health",
+  Effect.fnUntraced(function* (handlers) {
+    const check = yield* Health.make
+    return handlers.handleAll({
+      livez: () => Effect.succeed("ok\n"),
+      readyz: ({ query }) => Effect.map(check, (checks) => Health.answer(checks, query.verbose !== undefined))
+    })
+  })
+)
+
+/** The pages: the dashboard, whose data are behind the token. */
+const pages = HttpRouter.addAll([
+  HttpRouter.route("GET", "/", Assets.serve),
+  HttpRouter.route("GET", "/assets/*", Assets.serve)
+])
+
+const reference = HttpRouter.addAll([
+  HttpRouter.route("GET", "/openapi.json", Effect.sync(Reference.document)),
+  HttpRouter.route("GET", "/docs", Effect.sync(Reference.page))
+])
+
+/** The part that is for the owner of the data directory. */
+const makePrivate = (place: Place) =>
+  HttpRouter.toHttpEffect(
+    Layer.merge(HttpApiBuilder.layer(Contract.Private), reference).pipe(
+      Layer.provide([session(place), verify, reads, purge, origins, archive, events, rows]),
       Layer.provide(NodeHttpServer.layerHttpServices)
     )
   )
 
-/** The part of it that shows nothing of the memory. */
-export const makePublic = (apiPort: Effect.Effect<number | null>) =>
+/** The part that shows nothing of the memory. */
+const makePublic = (place: Place) =>
   HttpRouter.toHttpEffect(
-    HttpApiBuilder.layer(Contract.Public).pipe(
-      Layer.provide(
-        HttpApiBuilder.group(Contract.Public, "node", (handlers) =>
-          Effect.map(node(apiPort), (answers) => handlers.handleAll(answers))
-        )
-      ),
+    Layer.merge(HttpApiBuilder.layer(Contract.Public), pages).pipe(
+      Layer.provide([node(place), health, signIn(place)]),
       Layer.provide(NodeHttpServer.layerHttpServices)
     )
   )
+
+/**
+ * The interface as an HTTP application. A request that the public part does not know goes to the private part, if `owner`
+ * lets it.
+ */
+export const make = Effect.fnUntraced(function* (place: Place) {
+  const open = yield* makePublic(place)
+  const closed = yield* makePrivate(place)
+  return (refusal: Option.Option<HttpServerResponse.HttpServerResponse>) =>
+    Effect.catchIf(open, Errors.isRouteNotFound, () =>
+      Option.match(refusal, { onNone: () => closed, onSome: Effect.succeed })
+    ).pipe(Errors.explained)
+})

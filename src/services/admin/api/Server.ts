@@ -2,23 +2,28 @@
  * Where the local interface listens.
  *
  * On the Unix socket, everything: the mode of its file lets in its owner alone. On a port of 127.0.0.1, where every user of
- * the machine can ask, how the node is and nothing of its memory; and only for requests whose `Host` names this machine: a
- * page of the web that has its name resolved to 127.0.0.1 gets nothing.
+ * the machine and every page of the web can ask, it depends on what they show (`Guard.ts`).
  * Neither can keep a node from running, or from stopping: open requests get a second to end.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Effect, FileSystem, Predicate, type Scope } from "effect"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import { ByteSize, Effect, FileSystem, Option, Predicate, type Scope } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
 import type { ListenOptions } from "node:net"
 import { StoreUnavailable } from "../../node/NodeFailure.ts"
+import * as Errors from "./Errors.ts"
+import * as Guard from "./Guard.ts"
 import * as Socket from "./Socket.ts"
+
+/** Connections at once, and the bytes of one request. */
+export const limits = { connections: 256, body: 64 * 1024 * 1024 } as const
 
 type App<E> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, HttpServerRequest.HttpServerRequest | Scope.Scope>
 
 /** Serves on the Unix socket until the scope closes. Returns whether it can: not every file system has sockets. */
 export const local = Effect.fn("Server.local")(
-  function* <E>(socket: string, app: App<E>) {
+  function* <E>(socket: string, app: Interface<E>) {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Socket.reachable(socket)
     if (yield* Socket.answers(path)) {
@@ -30,7 +35,7 @@ export const local = Effect.fn("Server.local")(
     yield* Effect.addFinalizer(() => Effect.ignore(remove))
     const server = yield* listen({ path })
     yield* fs.chmod(socket, 0o600)
-    yield* server.serve(app)
+    yield* server.serve(owned(app))
     return true
   },
   Effect.catchTag(["ServeError", "PlatformError"], (error) =>
@@ -41,18 +46,18 @@ export const local = Effect.fn("Server.local")(
   )
 )
 
-/** Serves reading on a port of 127.0.0.1 until the scope closes. Returns the port, or `null` when it cannot be had. */
+/** Serves on a port of 127.0.0.1 until the scope closes. Returns the port, or `null` when it cannot be had. */
 export const loopback = Effect.fn("Server.loopback")(
-  function* <E>(port: number, app: App<E>) {
+  function* <E>(port: number, app: Interface<E>, credentials: Guard.Credentials) {
     const server = yield* listen({ host: "127.0.0.1", port })
-    yield* server.serve(guarded(app))
+    yield* server.serve(guarded(app, credentials))
     return server.address._tag === "InetAddressV4" ? server.address.port : null
   },
   (effect, port) =>
     Effect.catchTag(effect, "ServeError", (error) =>
       Effect.as(
         unable(
-          `port ${port} cannot be used, so status is not served over HTTP: set FERAL_SYNC_API_PORT (0 for none)`,
+          `port ${port} cannot be used, so nothing is served over HTTP: set FERAL_SYNC_API_PORT (0 for none)`,
           error
         ),
         null
@@ -66,26 +71,73 @@ const unable = (what: string, { cause }: { readonly cause?: unknown }) =>
   )
 
 const listen = Effect.fnUntraced(function* (options: ListenOptions) {
-  const node = createServer()
+  const node = createServer({ headersTimeout: 10_000, requestTimeout: 120_000, maxHeaderSize: 16 * 1024 })
+  node.maxConnections = limits.connections
   const server = yield* NodeHttpServer.make(() => node, { ...options, gracefulShutdownTimeout: "1 second" })
   // After that second: or a client that never ends its request would hold us.
   yield* Effect.addFinalizer(() => Effect.sync(() => node.closeAllConnections()))
   return server
 })
 
-/** Lets through what reads, from this machine, under a name of this machine. */
-const guarded = <E>(app: App<E>): App<E> =>
+/** What a request may have besides the public part: everything, or this answer instead. */
+export type Interface<E> = (refusal: Option.Option<HttpServerResponse.HttpServerResponse>) => App<E>
+
+/** The interface as it is on the socket: whoever can open it owns the data directory. */
+const owned = <E>(app: Interface<E>): App<E> => limited(app(Option.none()))
+
+/** The interface as it is on the port. */
+const guarded = <E>(app: Interface<E>, credentials: Guard.Credentials): App<E> =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
-    if (!/^(localhost|127\.0\.0\.1)(:\d{1,5})?$/i.test(request.headers["host"] ?? "")) {
-      return refusal(403, "This API accepts only the host names localhost and 127.0.0.1.")
-    }
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      return refusal(405, "This API is read-only; to write, use the socket in the data directory.")
-    }
-    return Effect.map(
-      app,
-      HttpServerResponse.setHeaders({ "cache-control": "no-store", "x-content-type-options": "nosniff" })
-    )
+    const head = headOf(request)
+    const verdict = Guard.judge(head, credentials)
+    const answer: App<E> =
+      verdict._tag === "Refused"
+        ? Effect.succeed(Errors.answer(verdict.status, verdict.error))
+        : verdict._tag === "Owner"
+          ? app(Option.none())
+          : verdict.mayOnlyRead && head.method !== "GET" && head.method !== "HEAD"
+            ? Effect.succeed(Errors.answer(403, withoutOrigin))
+            : verdict.isTokenWrong
+              ? Effect.succeed(unauthorized(wrongToken))
+              : app(Option.some(unauthorized(noToken)))
+    return Effect.map(limited(answer), harden)
   })
 
-const refusal = (status: number, text: string) => Effect.succeed(HttpServerResponse.text(`${text}\n`, { status }))
+const headOf = (request: HttpServerRequest.HttpServerRequest): Guard.Head => {
+  const { method = "", url = "", rawHeaders } = NodeHttpServerRequest.toIncomingMessage(request)
+  const headers: Array<readonly [string, string]> = []
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    headers.push([rawHeaders[index] ?? "", rawHeaders[index + 1] ?? ""])
+  }
+  return { method, target: url, headers }
+}
+
+const harden = (response: HttpServerResponse.HttpServerResponse) =>
+  HttpServerResponse.setHeaders(response, {
+    "cache-control": response.headers["cache-control"] ?? "no-store",
+    "x-content-type-options": "nosniff"
+  })
+
+const limited = <E>(app: App<E>): App<E> =>
+  Effect.provideService(app, HttpServerRequest.MaxBodySize, ByteSize.bytes(limits.body))
+
+const unauthorized = (told: Parameters<typeof Errors.answer>[1]) =>
+  HttpServerResponse.setHeader(Errors.answer(401, told), "www-authenticate", 'Bearer realm="feral-sync"')
+
+const noToken = {
+  _tag: "TokenRequired",
+  problem: "this needs the token of the node",
+  nextStep: 'send "Authorization: Bearer TOKEN" with the file "token" of the data directory, or run "feral-sync open"'
+}
+
+const wrongToken = {
+  _tag: "TokenWrong",
+  problem: "this is not the token of the node",
+  nextStep: 'read the file "token" of the data directory again: it may have been rotated'
+}
+
+const withoutOrigin = {
+  _tag: "OriginNotAllowed",
+  problem: "a page without an origin sent the request",
+  nextStep: "use the page that this node serves, or a program with the token"
+}

@@ -1,15 +1,11 @@
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, FileSystem, Layer, Logger, Option, Queue, Schema, Scope, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, FileSystem, Layer, Option, Queue, Schema, Scope, Stream } from "effect"
 import { renameSync } from "node:fs"
-import { request } from "node:http"
-import { connect as dial, createServer, type Socket } from "node:net"
+import { createServer } from "node:net"
 import { join } from "node:path"
 import * as VectorClock from "../../../../src/core/replica/VectorClock.ts"
 import { Api } from "../../../../src/services/admin/api/Api.ts"
 import * as Client from "../../../../src/services/admin/api/Client.ts"
-import { HlcClock } from "../../../../src/services/node/HlcClock.ts"
-import { Config, type Settings } from "../../../../src/services/node/Config.ts"
 import {
   OperationTooLarge,
   PurgeRefused,
@@ -21,52 +17,9 @@ import { NodeStatus } from "../../../../src/services/node/Status.ts"
 import { Store } from "../../../../src/services/store/Store.ts"
 import { version } from "../../../../src/services/node/Version.ts"
 import { node, write } from "../../../support/Network.ts"
-import { peer, surroundings } from "../../../support/Surroundings.ts"
+import { connected, freePort, ask, send, start, within } from "../../../support/LocalApi.ts"
+import { peer } from "../../../support/Surroundings.ts"
 import * as MemoryLive from "../../../../src/services/memory/MemoryLive.ts"
-import * as MemoryStore from "../../../../src/services/store/MemoryStore.ts"
-
-/** A node that is nothing but a memory and its interface. It ends with the scope. */
-const start = (settings: Partial<Settings>, memory?: Layer.Layer<Memory, never, Store>) =>
-  Layer.build(
-    Api.layer.pipe(
-      Layer.provideMerge(memory ?? MemoryLive.layer),
-      Layer.provideMerge(MemoryStore.layer()),
-      Layer.provide(HlcClock.layer),
-      Layer.provide(surroundings),
-      Layer.provide(Layer.succeed(Config, Config.make({ apiPort: 0, ...settings })))
-    )
-  )
-
-const within = <A, E>(test: (home: string) => Effect.Effect<A, E, FileSystem.FileSystem | Scope.Scope>) =>
-  Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    yield* test(yield* fs.makeTempDirectoryScoped())
-  }).pipe(Effect.scoped, Effect.provide([NodeFileSystem.layer, Logger.layer([])]))
-
-const connected = (home: string) => Effect.flatMap(Client.connect(home), Effect.fromOption)
-
-interface Asked {
-  readonly status: number
-  readonly body: string
-  readonly headers: Record<string, unknown>
-}
-
-/** A request as any program may send it. */
-const ask = (
-  where: { readonly socketPath: string } | { readonly port: number },
-  path: string,
-  options: { readonly method?: string; readonly headers?: Record<string, string>; readonly body?: string } = {}
-) =>
-  Effect.callback<Asked, Error>((resume) => {
-    const asked = request({ ...where, host: "127.0.0.1", path, ...options }, (response) => {
-      let body = ""
-      response.setEncoding("utf8").on("data", (text: string) => (body += text))
-      response.on("end", () =>
-        resume(Effect.succeed({ status: response.statusCode ?? 0, body, headers: response.headers }))
-      )
-    })
-    asked.on("error", (error) => resume(Effect.fail(error))).end(options.body)
-  })
 
 describe("Api", () => {
   it.live("the memory of a node is the same from outside", () =>
@@ -398,13 +351,13 @@ describe("Api", () => {
           "/status/../notes"
         ]) {
           const { status, body } = yield* ask(port, path)
-          assert.strictEqual(status, 404, path)
+          assert.strictEqual(status, 401, path)
           assert.notInclude(body, "seen")
         }
         for (const method of ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
           const headers = { "content-type": "application/json" }
           const { status } = yield* ask(port, "/notes", { method, headers, body: '{"content":"no"}' })
-          assert.strictEqual(status, 405, method)
+          assert.strictEqual(status, 401, method)
         }
         const { headers } = yield* ask(port, "/status")
         assert.isUndefined(headers["access-control-allow-origin"])
@@ -462,17 +415,6 @@ describe("Api", () => {
   )
 })
 
-/** Sends some bytes and then neither sends nor reads any more. */
-const send = (to: { readonly port: number } | { readonly path: string }, text: string) =>
-  Effect.acquireRelease(
-    Effect.callback<Socket>((resume) => {
-      const socket = dial({ host: "127.0.0.1", ...to })
-      socket.on("error", () => {})
-      socket.write(text, () => resume(Effect.succeed(socket)))
-    }),
-    (socket) => Effect.sync(() => socket.destroy())
-  )
-
 const leaveSocket = (path: string) =>
   Effect.callback<void>((resume) => {
     // A process that is killed leaves its socket behind; a link to one that is closed is the same to whoever dials.
@@ -482,11 +424,3 @@ const leaveSocket = (path: string) =>
       server.close(() => resume(Effect.void))
     })
   })
-
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
-  })
-})

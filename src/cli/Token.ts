@@ -1,0 +1,46 @@
+/**
+ * `token`: what programs show on the port of the local interface.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Effect } from "effect"
+import { Command } from "effect/cli"
+import * as Config from "../services/node/Config.ts"
+import * as Home from "../services/node/Home.ts"
+import { commandLine, quoted } from "../services/node/Invocation.ts"
+import * as Access from "./Access.ts"
+import * as Globals from "./Globals.ts"
+import { writeJson, writeLine } from "./Output.ts"
+
+const rotate = Command.make(
+  "rotate",
+  {},
+  Effect.fnUntraced(function* () {
+    const home = yield* Config.loadHome(yield* Globals.Home)
+    yield* Access.exists(home)
+    yield* Home.prepare(home)
+    const Token = yield* Effect.promise(() => import("../services/admin/api/Token.ts"))
+    yield* Token.rotate(home)
+    const { token: file } = Home.paths(home)
+    if (yield* Globals.Json) return yield* writeJson({ file })
+    yield* writeLine(
+      [
+        `The new token is in ${file}. The old one is no longer accepted, and browsers have to sign in again.`,
+        "",
+        `Programs: curl -H "Authorization: Bearer $(cat ${quoted(file)})" http://127.0.0.1:9091/notes`,
+        `Browser:  ${commandLine("open", home)}`
+      ].join("\n")
+    )
+  }, Effect.provide(NodeFileSystem.layer))
+).pipe(
+  Command.withDescription("Replace the token of the local API. A running node accepts only the new one at once."),
+  Command.withShortDescription("Replace the token of the local API"),
+  Command.withExamples([{ command: "feral-sync token rotate" }])
+)
+
+export const command = Command.make("token").pipe(
+  Command.withDescription(
+    "The token of the local API. It is in the file token of the data directory. Who has it can read and write the memory."
+  ),
+  Command.withShortDescription("Manage the token of the local API"),
+  Command.withSubcommands([rotate])
+)

@@ -1,0 +1,64 @@
+/**
+ * How a browser comes to be let in: `feral-sync open` asks the node for a code, and puts it into the fragment of the address,
+ * which browsers do not send. The page exchanges the code, once, for a cookie.
+ */
+import { Clock, Effect, Option } from "effect"
+import { createHash, randomBytes } from "node:crypto"
+import type { Token } from "./Token.ts"
+
+/** How long a code and a cookie are good (ms), and how many codes wait at most: the oldest goes first. */
+export const limits = { code: 300_000, cookie: 30 * 86_400_000, codes: 16 } as const
+
+export interface Browser {
+  /** A code that is good once. */
+  readonly code: Effect.Effect<{ readonly code: string; readonly expiresAt: number }>
+  /** The value of a cookie for a code, if it is a good one, which it is not any more after that. */
+  exchange(code: string): Effect.Effect<Option.Option<string>>
+  /** Whether the `Cookie` header of a request has a good cookie under this name, at a time (ms). */
+  isKnown(header: string, name: string, now: number): boolean
+}
+
+/** The name of the cookie on a port: browsers send a cookie to all ports of a machine, and nodes must not take each other's. */
+export const cookieName = (port: number): string => `feral-sync-${port}`
+
+/** The cookie is signed with the token: another token ends it, a restart does not. */
+export const make = (token: Token): Browser => {
+  const codes = new Map<string, number>()
+  return {
+    code: Effect.map(Clock.currentTimeMillis, (now) => {
+      const code = randomBytes(32).toString("base64url")
+      const expiresAt = now + limits.code
+      codes.set(digest(code), expiresAt)
+      for (const oldest of codes.keys()) {
+        if (codes.size <= limits.codes) break
+        codes.delete(oldest)
+      }
+      return { code, expiresAt }
+    }),
+    exchange: (code) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const key = digest(code)
+        const expiresAt = codes.get(key)
+        codes.delete(key)
+        if (expiresAt === undefined || expiresAt <= now) return Option.none()
+        const until = String(Math.floor((now + limits.cookie) / 1000))
+        return Option.some(`${until}.${token.sign(signed(until))}`)
+      }),
+    isKnown: (header, name, now) =>
+      header.split(";").some((pair) => {
+        const [key, value = ""] = pair.trim().split("=", 2)
+        const [until = "", signature = ""] = value.split(".", 2)
+        return (
+          key === name &&
+          /^\d{1,12}$/.test(until) &&
+          Number(until) * 1000 > now &&
+          token.verifies(signed(until), signature)
+        )
+      })
+  }
+}
+
+const signed = (until: string): string => `browser until ${until}`
+
+/** Codes are looked up by their digest, so that the time of a look-up says nothing of a code. */
+const digest = (code: string): string => createHash("sha256").update(code).digest("base64url")

@@ -1,0 +1,106 @@
+/**
+ * Failures as the interface answers them: JSON with `_tag`, `message`, and `nextStep` where there is one.
+ */
+import { Cause, Effect, Option, Predicate, Schema } from "effect"
+import { type HttpBody, HttpServerError, HttpServerRespondable, HttpServerResponse } from "effect/http"
+import { HttpApiError } from "effect/http-api"
+import { messageOf } from "../../../core/text/Explained.ts"
+import * as NodeFailure from "../../node/NodeFailure.ts"
+
+interface Told {
+  readonly _tag: string
+  readonly problem: string
+  readonly nextStep: string
+}
+
+/** An answer that tells what is wrong with the request. */
+export const answer = (status: number, { _tag, problem, nextStep }: Told) =>
+  HttpServerResponse.jsonUnsafe({ _tag, message: messageOf({ problem, nextStep }), problem, nextStep }, { status })
+
+const reference = "see /openapi.json for what this interface takes"
+
+/** What a status means, where nothing more is known. */
+const byStatus = (status: number): Told => {
+  switch (status) {
+    case 404:
+      return { _tag: "NotFound", problem: "there is nothing at this path", nextStep: reference }
+    case 405:
+      return { _tag: "MethodNotAllowed", problem: "this path does not take this method", nextStep: reference }
+    case 413:
+      return { _tag: "RequestTooLarge", problem: "the request is too large", nextStep: "send less in one request" }
+    case 503:
+      return { _tag: "Unavailable", problem: "the node cannot answer at present", nextStep: "try again later" }
+    default:
+      return status < 500
+        ? { _tag: "RequestInvalid", problem: "the request is not valid", nextStep: reference }
+        : { _tag: "Defect", problem: "internal error", nextStep: "see the log of the node, and report it" }
+  }
+}
+
+/** The failures that the contract names. */
+const Known = Schema.Union([
+  NodeFailure.StoreUnavailable,
+  NodeFailure.RowNotFound,
+  NodeFailure.OperationTooLarge,
+  NodeFailure.InputInvalid,
+  NodeFailure.PurgeRefused,
+  NodeFailure.OriginsKept,
+  NodeFailure.PeerNotFound,
+  NodeFailure.CodeRefused
+])
+const decodeKnown = Schema.decodeUnknownOption(Known)
+
+/** Completes the answers of an application: every failure says what is wrong, and what to do. */
+export const explained = <E, R>(
+  app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> =>
+  app.pipe(
+    Effect.catchCause((cause) => {
+      const invalid = invalidIn(cause)
+      if (invalid !== undefined) return Effect.succeed(invalid)
+      if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
+      const failure = Cause.squash(cause)
+      if (HttpServerRespondable.isRespondable(failure)) return HttpServerRespondable.toResponse(failure)
+      return Effect.as(
+        Effect.logError("a request failed unexpectedly", cause),
+        HttpServerResponse.empty({ status: 500 })
+      )
+    }),
+    Effect.map(complete)
+  )
+
+/** What does not fit the contract, by name. */
+const invalidIn = (cause: Cause.Cause<unknown>) => {
+  const found = cause.reasons
+    .map((reason) => (reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : undefined))
+    .find(HttpApiError.HttpApiSchemaError.is)
+  if (found === undefined || found.kind === "Body" || found.kind === "ResponseHeaders") return undefined
+  const problem = `${found.kind.toLowerCase()}: ${found.cause.message}`.slice(0, 1_000)
+  return answer(400, { _tag: "RequestInvalid", problem, nextStep: reference })
+}
+
+const complete = (response: HttpServerResponse.HttpServerResponse) => {
+  if (response.status < 400) return response
+  if (response.body._tag === "Empty") return answer(response.status, byStatus(response.status))
+  const told = Option.filter(jsonOf(response.body), Predicate.isObject)
+  if (Option.isNone(told) || "message" in told.value) return response
+  const known = Option.getOrUndefined(decodeKnown(told.value))
+  const { message, nextStep } = known ?? explainedBy(response.status)
+  return HttpServerResponse.jsonUnsafe(
+    { ...told.value, message, ...(nextStep === undefined ? {} : { nextStep }) },
+    { status: response.status }
+  )
+}
+
+const explainedBy = (status: number) => {
+  const { problem, nextStep } = byStatus(status)
+  return { message: messageOf({ problem, nextStep }), nextStep }
+}
+
+const jsonOf = (body: HttpBody.HttpBody): Option.Option<unknown> =>
+  body._tag === "Uint8Array"
+    ? Option.liftThrowable((text: string): unknown => JSON.parse(text))(new TextDecoder().decode(body.body))
+    : Option.none()
+
+export const isRouteNotFound = (error: unknown): boolean =>
+  HttpServerError.isHttpServerError(error) && error.reason._tag === "RouteNotFound"
