@@ -43,6 +43,7 @@ const Known = Schema.Union([
   NodeFailure.RowNotFound,
   NodeFailure.OperationTooLarge,
   NodeFailure.InputInvalid,
+  NodeFailure.QueryInvalid,
   NodeFailure.PurgeRefused,
   NodeFailure.OriginsKept,
   NodeFailure.PeerNotFound,
