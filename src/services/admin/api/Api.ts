@@ -4,7 +4,7 @@
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, Layer, Ref } from "effect"
-import * as Browser from "./Browser.ts"
+import * as Browser from "./SignIn.ts"
 import type * as Guard from "./Guard.ts"
 import * as Handlers from "./Handlers.ts"
 import * as Server from "./Server.ts"
@@ -45,13 +45,13 @@ const make = Effect.fnUntraced(function* (isOnSocket: boolean) {
   const settings = yield* Config
   if (isOnSocket) yield* Home.ensure(settings.home)
   const token = isOnSocket ? yield* Token.make(settings.home) : Token.none
-  const browser = Browser.make(token)
+  const browser = SignIn.make(token)
   // `status` shows the port, which is known only when it is taken.
   const taken = yield* Ref.make<number | null>(null)
   const app = yield* Handlers.make({ apiPort: Ref.get(taken), browser })
   const credentials: Guard.Credentials = {
     isToken: token.matches,
-    isCookie: (header) => browser.isKnown(header, Browser.cookieName(Ref.getUnsafe(taken) ?? 0), Date.now())
+    isCookie: (header) => browser.isKnown(header, SignIn.cookieName(Ref.getUnsafe(taken) ?? 0), Date.now())
   }
   const port = settings.apiPort === 0 ? null : yield* Server.loopback(settings.apiPort, app, credentials)
   yield* Ref.set(taken, port)

@@ -60,7 +60,7 @@ export const health = HttpApiGroup.make("health", { topLevel: true }).add(
 
 const CodeRefused = NodeFailure.CodeRefused.pipe(HttpApiSchema.status(401))
 
-/** How a browser is let in; see `Browser.ts`. The answer sets the cookie. */
+/** How a browser is let in; see `SignIn.ts`. The answer sets the cookie. */
 export const signIn = HttpApiGroup.make("signIn", { topLevel: true }).add(
   HttpApiEndpoint.post("signIn", "/session", {
     payload: Schema.Struct({ code: Schema.String.check(Schema.isMaxLength(100)) }),

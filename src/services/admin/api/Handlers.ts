@@ -25,7 +25,7 @@ import { Store } from "../../store/Store.ts"
 import * as Verification from "../Verification.ts"
 import { CodeRefused } from "../../node/NodeFailure.ts"
 import * as Assets from "./Assets.ts"
-import * as Browser from "./Browser.ts"
+import * as Browser from "./SignIn.ts"
 import * as Contract from "./Contract.ts"
 import * as Errors from "./Errors.ts"
 import * as Health from "./Health.ts"
@@ -41,7 +41,7 @@ const page = ({ after, limit }: { readonly after?: string; readonly limit?: numb
 export interface Place {
   /** The port on 127.0.0.1, as far as it is taken. */
   readonly apiPort: Effect.Effect<number | null>
-  readonly browser: Browser.Browser
+  readonly browser: SignIn.SignIn
 }
 
 const events = HttpApiBuilder.group(
@@ -163,11 +163,7 @@ const session = ({ apiPort, browser }: Place) =>
         })),
       end: () =>
         Effect.map(apiPort, (port) =>
-          HttpServerResponse.expireCookieUnsafe(
-            HttpServerResponse.empty(),
-            Browser.cookieName(port ?? 0),
-            cookieOptions
-          )
+          HttpServerResponse.expireCookieUnsafe(HttpServerResponse.empty(), SignIn.cookieName(port ?? 0), cookieOptions)
         )
     })
   )
@@ -177,10 +173,10 @@ const cookieOptions = { httpOnly: true, sameSite: "strict", path: "/" } as const
 const exchange = Effect.fnUntraced(function* ({ apiPort, browser }: Place, code: string) {
   const cookie = yield* browser.exchange(code)
   if (Option.isNone(cookie)) return yield* new CodeRefused()
-  const name = Browser.cookieName((yield* apiPort) ?? 0)
+  const name = SignIn.cookieName((yield* apiPort) ?? 0)
   return HttpServerResponse.setCookieUnsafe(HttpServerResponse.empty(), name, cookie.value, {
     ...cookieOptions,
-    maxAge: Browser.limits.cookie
+    maxAge: SignIn.limits.cookie
   })
 })
 

@@ -9,7 +9,7 @@ import type { Token } from "./Token.ts"
 /** How long a code and a cookie are good (ms), and how many codes wait at most: the oldest goes first. */
 export const limits = { code: 300_000, cookie: 30 * 86_400_000, codes: 16 } as const
 
-export interface Browser {
+export interface SignIn {
   /** A code that is good once. */
   readonly code: Effect.Effect<{ readonly code: string; readonly expiresAt: number }>
   /** The value of a cookie for a code, if it is a good one, which it is not any more after that. */
@@ -22,7 +22,7 @@ export interface Browser {
 export const cookieName = (port: number): string => `feral-sync-${port}`
 
 /** The cookie is signed with the token: another token ends it, a restart does not. */
-export const make = (token: Token): Browser => {
+export const make = (token: Token): SignIn => {
   const codes = new Map<string, number>()
   return {
     code: Effect.map(Clock.currentTimeMillis, (now) => {
