@@ -4,7 +4,7 @@
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, Layer, Ref } from "effect"
-import * as Browser from "./SignIn.ts"
+import * as SignIn from "./SignIn.ts"
 import type * as Guard from "./Guard.ts"
 import * as Handlers from "./Handlers.ts"
 import * as Server from "./Server.ts"
