@@ -106,7 +106,7 @@ const isAbsent = (path: string): boolean => {
 }
 
 /** The node that runs there. The client is loaded only if there may be one. */
-const running = Effect.fnUntraced(function* (home: string) {
+export const running = Effect.fnUntraced(function* (home: string) {
   if (!existsSync(Home.paths(home).socket)) return Option.none<Access>()
   const Client = yield* Effect.promise(() => import("../services/admin/api/Client.ts"))
   return Option.map(

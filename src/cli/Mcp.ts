@@ -1,11 +1,10 @@
 /**
  * `mcp`: gives the memory to an agent, over standard input and output.
  */
-import { Context, Effect, Layer, Schedule, type Scope, Semaphore, Stream } from "effect"
+import { Context, Effect, Layer, Option, Schedule, type Scope, Semaphore, Stream } from "effect"
 import { Command, Flag } from "effect/cli"
 import { existsSync } from "node:fs"
-import type { Profile } from "../mcp/Profile.ts"
-import { type Opened, type Purpose, Reach } from "../mcp/Reach.ts"
+import { type Event, type Opened, type Purpose, Reach } from "../mcp/Reach.ts"
 import * as Config from "../services/node/Config.ts"
 import * as Home from "../services/node/Home.ts"
 import * as Logging from "../services/node/Logging.ts"
@@ -49,24 +48,33 @@ const layerReach = (home: string, isReadOnly: boolean) =>
             Effect.map(({ isRunning, memory, status }): Opened => ({ isRunning, memory, status })),
             Effect.provideContext(context)
           ),
-        changes: Stream.unwrap(
-          Effect.map(Access.open("read"), ({ isRunning, memory }) => (isRunning ? memory.changes : Stream.empty))
+        events: Stream.unwrap(
+          Effect.map(Access.running(home), Option.match({ onNone: () => Stream.empty, onSome: eventsOf }))
         ).pipe(
           Stream.catch(() => Stream.empty),
-          Stream.repeat(Schedule.spaced(again)),
-          Stream.provideContext(context)
+          Stream.repeat(Schedule.spaced(again))
         )
       })
     })
   )
 
-const profiles = ["memory"] as const satisfies ReadonlyArray<Profile>
+const eventsOf = ({ memory }: Access.Access): Stream.Stream<Event> =>
+  Stream.concat(
+    Stream.succeed<Event>({ _tag: "Watched" }),
+    Stream.map(memory.changes, ({ operations }): Event => ({ _tag: "Changed", operations }))
+  )
+
+/** The names of `mcp/Profile.ts`, which is not loaded for other commands. */
+const profiles = ["memory", "reference", "files"] as const
 
 export const command = Command.make(
   "mcp",
   {
     tools: Flag.Literals("tools", profiles).pipe(
-      Flag.withDescription("Which tools to offer; default: memory"),
+      Flag.withMetavar("memory|reference|files"),
+      Flag.withDescription(
+        "Which tools to offer: those of this memory (default), of the reference memory server, or files"
+      ),
       Flag.withDefault("memory")
     ),
     readOnly: Globals.Switch("read-only").pipe(

@@ -35,6 +35,23 @@ export const fit = (
   return { rows: fitted, isCut: lengths.some((length) => length > cap) }
 }
 
+/** As many rows as have room, each of them whole unless it alone is too long. `length`: the characters that they take. */
+export const take = (rows: ReadonlyArray<object>, room: number) => {
+  const taken: Array<Shown> = []
+  let length = 0
+  let isCut = false
+  for (const row of rows) {
+    const whole: Shown = { ...row }
+    const isLong = lengthOf(whole) > limits.usual
+    const shown = isLong ? cutRow(whole, limits.usual) : whole
+    if (length + lengthOf(shown) > room) return { rows: taken, length, isCut: true }
+    isCut ||= isLong
+    length += lengthOf(shown)
+    taken.push(shown)
+  }
+  return { rows: taken, length, isCut }
+}
+
 /** The greatest length that each row may have, so that all of them fit. */
 const shareOf = (lengths: ReadonlyArray<number>, room: number): number => {
   const sorted = [...lengths].sort((a, b) => a - b)

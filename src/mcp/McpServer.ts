@@ -3,7 +3,7 @@
  *
  * The protocol is `effect/ai/McpServer`, which is marked unstable: nothing else in the program imports it.
  */
-import { Context, Effect, Layer, Result, Semaphore } from "effect"
+import { Context, Effect, Layer, Result, Semaphore, Stream } from "effect"
 import * as McpProtocol from "effect/ai/McpProtocol"
 import * as McpSchema from "effect/ai/McpSchema"
 import * as McpServer from "effect/ai/McpServer"
@@ -13,13 +13,17 @@ import { version } from "../services/node/Version.ts"
 import type { Told } from "./CallFailure.ts"
 import { instructions } from "./Instructions.ts"
 import { type Profile, toolsOf } from "./Profile.ts"
-import { Reach } from "./Reach.ts"
-import type { Tool } from "./Tool.ts"
+import { prompts } from "./Prompts.ts"
+import { type Event, Reach } from "./Reach.ts"
+import { alwaysChanged, changedBy, parameterOf, resources } from "./Resources.ts"
+import { isRepeatable, type Tool } from "./Tool.ts"
 
 export interface Options {
   readonly profile?: Profile | undefined
   /** Offers no tool that writes. */
   readonly isReadOnly?: boolean | undefined
+  /** Ends when it begins to matter what changes; at once when left out. */
+  readonly isWatched?: Effect.Effect<void> | undefined
 }
 
 /** Calls that are answered at once, at most: the others wait. */
@@ -36,7 +40,7 @@ export const layerHttp = (
 ): Layer.Layer<never, never, Reach | HttpRouter.HttpRouter> =>
   Layer.orDie(McpServer.layerHttp({ ...served(options), path, allowSessionTermination: true }))
 
-const served = ({ profile = "memory", isReadOnly = false }: Options) =>
+const served = ({ profile = "memory", isReadOnly = false, isWatched = Effect.void }: Options) =>
   ({
     name: "feral-sync",
     version,
@@ -49,10 +53,12 @@ const served = ({ profile = "memory", isReadOnly = false }: Options) =>
       McpProtocol.v2025_03_26,
       McpProtocol.v2024_11_05
     ],
-    registrations: Layer.effectDiscard(register(toolsOf(profile, isReadOnly)))
+    registrations: Layer.effectDiscard(
+      Effect.all([registerTools(toolsOf(profile, isReadOnly)), registerResources, registerPrompts, watch(isWatched)])
+    )
   }) as const
 
-const register = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
+const registerTools = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
   const server = yield* McpServer.McpServer
   const reach = yield* Reach
   const slots = yield* Semaphore.make(concurrency)
@@ -61,7 +67,7 @@ const register = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
       tool: described(tool),
       annotations: Context.empty(),
       handle: (args: unknown): Effect.Effect<McpSchema.CallToolResult> =>
-        Effect.map(slots.withPermit(tool.call(args ?? {}, reach)), resultOf)
+        Effect.map(slots.withPermit(tool.call(args ?? {}, reach)), (outcome) => resultOf(outcome, tool))
     })
   }
 })
@@ -76,18 +82,90 @@ const described = ({ name, title, description, inputSchema, outputSchema, does }
     annotations: {
       title,
       readOnlyHint: does === "reads",
-      destructiveHint: does === "sets" || does === "removes",
-      idempotentHint: does !== "adds",
+      destructiveHint: does === "sets" || does === "changes" || does === "removes",
+      idempotentHint: isRepeatable(does),
       openWorldHint: false
     }
   })
 
+const registerResources = Effect.gen(function* () {
+  const server = yield* McpServer.McpServer
+  const reach = yield* Reach
+  for (const resource of resources) {
+    const { args, name, parameter, title, description, tool, uri } = resource
+    const about = { name, title, description, mimeType: "application/json" }
+    const read = Effect.fnUntraced(function* (uri: string) {
+      const given = yield* Effect.mapError(
+        Effect.fromResult(parameterOf(uri, resource)),
+        (message) => new McpSchema.InvalidParams({ message })
+      )
+      const outcome = yield* tool.call(args(given), reach)
+      if (Result.isFailure(outcome)) return yield* new McpSchema.InvalidParams({ message: outcome.failure.message })
+      return { contents: [{ uri, mimeType: about.mimeType, text: JSON.stringify(outcome.success) }] }
+    })
+    yield* parameter === undefined
+      ? server.addResource({
+          resource: new McpSchema.Resource({ ...about, uri }),
+          annotations: Context.empty(),
+          handle: Effect.mapError(read(uri), ({ message }) => new McpSchema.InternalError({ message }))
+        })
+      : server.addResourceTemplate({
+          template: new McpSchema.ResourceTemplate({ ...about, uriTemplate: `${uri}{${parameter}}` }),
+          annotations: Context.empty(),
+          // A colon begins a parameter, and two of them are one.
+          routerPath: `${uri.replace(":", "::")}:0`,
+          completions: {},
+          handle: read
+        })
+  }
+})
+
+const registerPrompts = Effect.gen(function* () {
+  const server = yield* McpServer.McpServer
+  const reach = yield* Reach
+  for (const { arguments: args, description, name, text, title } of prompts) {
+    yield* server.addPrompt({
+      prompt: new McpSchema.Prompt({
+        name,
+        title,
+        description,
+        arguments: args.map((arg) => McpSchema.PromptArgument.make({ ...arg, required: true }))
+      }),
+      annotations: Context.empty(),
+      completions: {},
+      handle: Effect.fnUntraced(function* (given: Readonly<Record<string, string>>) {
+        const missing = args.filter((arg) => (given[arg.name] ?? "").trim() === "")
+        if (missing.length > 0) {
+          const message = `${name} needs ${missing.map((arg) => arg.name).join(" and ")}`
+          return yield* new McpSchema.InvalidParams({ message })
+        }
+        const content = textOf(yield* text(given, reach))
+        return new McpSchema.GetPromptResult({ description, messages: [{ role: "user", content }] })
+      })
+    })
+  }
+})
+
+/** Tells clients what has changed. Each of them gets what it has asked for. */
+const watch = Effect.fnUntraced(function* (isWatched: Effect.Effect<void>) {
+  const { notifications } = yield* McpServer.McpServer
+  const { events } = yield* Reach
+  const tell = Effect.fnUntraced(function* (event: Event) {
+    const { uris, isListChanged } =
+      event._tag === "Watched" ? { uris: alwaysChanged, isListChanged: false } : changedBy(event.operations)
+    for (const uri of uris) yield* notifications["notifications/resources/updated"]({ uri })
+    if (isListChanged) yield* notifications["notifications/resources/list_changed"]({})
+  })
+  yield* Effect.forkScoped(Effect.andThen(isWatched, Stream.runForEach(events, tell)))
+})
+
 /** An answer is structured, and the same as text for clients that only know texts. */
-const resultOf = (outcome: Result.Result<object, Told>): McpSchema.CallToolResult =>
+const resultOf = (outcome: Result.Result<object, Told>, { text }: Tool): McpSchema.CallToolResult =>
   Result.match(outcome, {
-    onSuccess: (content) => new McpSchema.CallToolResult({ content: [textOf(content)], structuredContent: content }),
+    onSuccess: (content) =>
+      new McpSchema.CallToolResult({ content: [textOf(text(content))], structuredContent: content }),
     // Clients check structured content by the schema of an answer: a failure has none.
-    onFailure: (failure) => new McpSchema.CallToolResult({ content: [textOf(failure)], isError: true })
+    onFailure: (failure) => new McpSchema.CallToolResult({ content: [textOf(JSON.stringify(failure))], isError: true })
   })
 
-const textOf = (value: object) => McpSchema.TextContent.make({ text: JSON.stringify(value) })
+const textOf = (text: string) => McpSchema.TextContent.make({ text })

@@ -32,11 +32,15 @@ export interface Unreachable {
   readonly nextStep?: string | undefined
 }
 
+/** What happens in the memory: it is watched from now on, or a commit was made, here or on another node. */
+export type Event =
+  { readonly _tag: "Watched" } | { readonly _tag: "Changed"; readonly operations: Change["operations"] }
+
 export class Reach extends Context.Service<
   Reach,
   {
     open(purpose: Purpose): Effect.Effect<Opened, Unreachable, Scope.Scope>
-    /** Commits of the node, from now on. Without a node there are none; it goes on when the node is there again. */
-    readonly changes: Stream.Stream<Change>
+    /** The events of the node. Without a node there are none; when the node is there again, it is watched again. */
+    readonly events: Stream.Stream<Event>
   }
 >()("feral-sync/mcp/Reach") {}

@@ -21,8 +21,9 @@ const parentEvery = "500 millis"
 export const serve = Effect.fnUntraced(function* (options: Server.Options): Effect.fn.Return<void, never, Reach> {
   const inputEnded = yield* Deferred.make<void>()
   const readerGone = yield* Deferred.make<void>()
-  const stdio = yield* streams(inputEnded, readerGone)
-  const served = Layer.launch(Server.layerStdio(options)).pipe(
+  const watched = yield* Deferred.make<void>()
+  const stdio = yield* streams({ inputEnded, readerGone, watched })
+  const served = Layer.launch(Server.layerStdio({ ...options, isWatched: Deferred.await(watched) })).pipe(
     Effect.provideService(Stdio.Stdio, stdio),
     // The protocol interrupts itself when it has answered everything after the end of the input.
     Effect.exit
@@ -36,7 +37,16 @@ export const serve = Effect.fnUntraced(function* (options: Server.Options): Effe
   )
 })
 
-const streams = Effect.fnUntraced(function* (inputEnded: Deferred.Deferred<void>, readerGone: Deferred.Deferred<void>) {
+type Signal = Deferred.Deferred<void>
+
+/** A client that asks for resources wants to know of changes. For all others the node sends nothing. */
+const isWatching = (message: string): boolean => /"method"\s*:\s*"(resources|subscriptions)\//.test(message)
+
+const streams = Effect.fnUntraced(function* ({
+  inputEnded,
+  readerGone,
+  watched
+}: Readonly<Record<"inputEnded" | "readerGone" | "watched", Signal>>) {
   const { input, output } = yield* StandardStreams
   const write = (text: string | Uint8Array) =>
     output(typeof text === "string" ? text : Buffer.from(text).toString("utf8")).pipe(
@@ -47,6 +57,7 @@ const streams = Effect.fnUntraced(function* (inputEnded: Deferred.Deferred<void>
   const taken = Effect.fnUntraced(function* (line: Option.Option<Uint8Array>) {
     const read = Option.match(line, { onNone: () => Lines.tooLong, onSome: Lines.read })
     if (read._tag === "Refused") yield* write(`${read.answer}\n`)
+    if (read._tag === "Message" && isWatching(read.text)) yield* Deferred.succeed(watched, undefined)
     return read._tag === "Message" ? [Buffer.from(`${read.text}\n`)] : []
   })
   return Stdio.make({

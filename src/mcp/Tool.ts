@@ -10,10 +10,10 @@ import { ArgumentsInvalid, type CallFailure, isLost, told, type Told, toldLost }
 import type { Opened, Purpose, Reach } from "./Reach.ts"
 
 /**
- * What a call does to the memory. `reads`: nothing. `adds`: each call adds something. `sets`: something is as the call says
+ * What a call does to the memory. `reads`: nothing. `adds`: each call adds something. `ensures`: it adds what is not there. `changes`: what it does depends on what is there. `sets`: something is as the call says
  * afterwards, however often it is made. `removes`: something is not there afterwards.
  */
-export type Effects = "reads" | "adds" | "sets" | "removes"
+export type Effects = "reads" | "adds" | "ensures" | "changes" | "sets" | "removes"
 
 export interface Definition<Fields extends Args> {
   readonly name: string
@@ -25,6 +25,8 @@ export interface Definition<Fields extends Args> {
   readonly output: Schema.Struct.Fields
   readonly does: Effects
   readonly purpose: Purpose
+  /** The answer as a text; JSON when left out. */
+  readonly text?: (content: object) => string
   readonly run: (input: Schema.Struct.Type<Fields>, opened: Opened) => Effect.Effect<object, CallFailure>
 }
 
@@ -43,6 +45,7 @@ export interface Tool {
   readonly inputSchema: JsonObject
   readonly outputSchema: JsonObject
   readonly does: Effects
+  readonly text: (content: object) => string
   readonly call: (args: unknown, reach: Reach["Service"]) => Effect.Effect<Outcome>
 }
 
@@ -56,13 +59,15 @@ export const make = <const Fields extends Args>(definition: Definition<Fields>):
   const input = Schema.Struct(definition.input)
   const decode = decoded(input)
   const call = Effect.fn(`Mcp.${name}`)(function* (args: unknown, reach: Reach["Service"]) {
+    const extra = unknownTo(definition.input, args)
+    if (extra.length > 0) return yield* Effect.fail(told(new ArgumentsInvalid({ tool: name, problems: extra })))
     const given = yield* Effect.mapError(decode(args), (problems) =>
       told(new ArgumentsInvalid({ tool: name, problems }))
     )
     const once = Effect.scoped(
       Effect.flatMap(Effect.mapError(reach.open(purpose), told), (opened) =>
         Effect.mapError(run(given, opened), (failure) =>
-          isLost(failure) ? toldLost(failure, does !== "adds") : told(failure)
+          isLost(failure) ? toldLost(failure, isRepeatable(does)) : told(failure)
         )
       )
     )
@@ -77,9 +82,16 @@ export const make = <const Fields extends Args>(definition: Definition<Fields>):
     inputSchema: described(jsonSchemaOf(input, "error"), definition.args),
     outputSchema: jsonSchemaOf(Schema.Struct(definition.output), "ignore"),
     does,
+    text: definition.text ?? JSON.stringify,
     call: (args, reach) => Effect.result(call(args, reach))
   }
 }
+
+/** Arguments of a tool that takes none: a schema of no fields takes every value. */
+const unknownTo = (input: Args, args: unknown) =>
+  Object.keys(input).length === 0 && Predicate.isObject(args)
+    ? Object.keys(args).map((field) => ({ field, problem: "is not a known field" }))
+    : []
 
 /** The JSON Schema of an object. What a tool takes is closed, and what it answers may have more. */
 const jsonSchemaOf = (schema: Schema.Constraint, onExcessProperty: "error" | "ignore"): JsonObject => {
@@ -91,10 +103,15 @@ const jsonSchemaOf = (schema: Schema.Constraint, onExcessProperty: "error" | "ig
   }
 }
 
-const described = ({ properties, ...schema }: JsonObject, args: { readonly [name: string]: string }): JsonObject => ({
-  ...schema,
+const described = ({ properties, required }: JsonObject, args: { readonly [name: string]: string }): JsonObject => ({
+  type: "object",
   properties: Record.map(Predicate.isObject(properties) ? { ...properties } : {}, (property, name) => ({
     ...(Predicate.isObject(property) ? property : {}),
     description: args[name]
-  }))
+  })),
+  ...(required === undefined ? {} : { required }),
+  additionalProperties: false
 })
+
+/** Whether to call a tool twice with the same arguments is to call it once. */
+export const isRepeatable = (does: Effects): boolean => does !== "adds" && does !== "changes"
