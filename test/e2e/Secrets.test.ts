@@ -147,7 +147,7 @@ const hearFiles = (name: string, { home }: Node): void => {
   for (const file of readdirSync(home)) {
     const { mode } = statSync(join(home, file))
     assert.strictEqual(mode & 0o077, 0, file)
-    if (["passphrase", "tickets", "tls-key.pem", "feral-sync.sock", "tls-cert.pem"].includes(file)) continue
+    if (["passphrase", "tickets", "token", "tls-key.pem", "feral-sync.sock", "tls-cert.pem"].includes(file)) continue
     heard.set(`${name}: ${file}`, readFileSync(join(home, file), "latin1"))
   }
 }
@@ -291,6 +291,7 @@ describe.skipIf(needs("openssl", "websockets", "zeroconf"))("secrets show nowher
     // The one that was never told a passphrase has made one, if it was asked to start.
     for (const { home } of Object.values(all)) {
       for (const file of readdirSync(home)) {
+        if (file === "token") keep(`token of ${home}`, readFileSync(join(home, file), "utf8").trim())
         if (file === "tls-key.pem") keepPem(`key of ${home}`, join(home, file))
         if (file === "passphrase")
           keepPassphrase(`passphrase of ${home}`, readFileSync(join(home, file), "utf8").trim())
