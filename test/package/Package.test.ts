@@ -182,7 +182,7 @@ describe.skipIf(needs("registry"))("the package", { concurrent: true }, () => {
   it("has types that hold without the types of Node, also for a library that exports what it makes", async () => {
     const types = join(await emptyProject(versions[0] ?? ""), "types")
     mkdirSync(types)
-    const entries = ["feral-sync", "feral-sync/core", "feral-sync/client"]
+    const entries = ["feral-sync", "feral-sync/core", "feral-sync/client", "feral-sync/testing"]
     const all = entries.map((entry, index) => `export * as entry${index} from "${entry}"\n`)
     writeFileSync(join(types, "all.ts"), all.join(""))
     for (const [index, code] of blocksOf("docs/embedding.md").entries()) {

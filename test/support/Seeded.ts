@@ -1,10 +1,2 @@
-/** A source of randomness that a seed determines: mulberry32. Numbers from 0 to 1. */
-export const seeded = (seed: number): (() => number) => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
+/** The source of randomness of the test kit. */
+export { seeded } from "../../src/testing/Seeded.ts"

@@ -155,6 +155,9 @@ const addSupersession = (supersessions: Map<NodeId, Set<NodeId>>, winner: Operat
 /** A whole state, by slot: the model that every store is measured against. */
 export type State = ReadonlyMap<Slot, Operation>
 
+/** The state of a replica that has taken exactly these operations, in whatever order. */
+export const of = (operations: Iterable<Operation>): State => merge(new Map(), operations)
+
 /** The state after merging `operations` into `state`. */
 export const merge = (state: State, operations: Iterable<Operation>): State =>
   new Map([...state, ...mergeBatch((slot) => state.get(slot), operations).writes])

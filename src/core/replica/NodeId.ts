@@ -15,12 +15,19 @@ export const isPlainText = (text: string, maxBytes: number): boolean =>
   !/[\p{Cc}\u2028\u2029]/u.test(text) &&
   (text.length * 3 <= maxBytes || utf8Length(text) <= maxBytes)
 
+/** For generators of values, which find none by chance: text that `isPlainText` takes. */
+export const plainTextHint = (maxBytes: number) =>
+  ({
+    arbitraryConstraint: { patterns: [{ source: `^[!-~\u00e4\u4e16]{1,${Math.floor(maxBytes / 3)}}$`, flags: "u" }] }
+  }) as const
+
 /** The identity of a replica, unique in its network. */
 export const NodeId = Schema.String.pipe(
   Schema.check(
     // `__proto__` cannot be a key of a JSON object in every runtime, and clocks travel as JSON objects.
     Schema.makeFilter(
-      (text) => (isPlainText(text, 128) && text !== "__proto__") || "a node id of 1 to 128 bytes of printable text"
+      (text) => (isPlainText(text, 128) && text !== "__proto__") || "a node id of 1 to 128 bytes of printable text",
+      plainTextHint(128)
     )
   ),
   Schema.brand("NodeId")

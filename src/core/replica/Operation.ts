@@ -7,14 +7,19 @@
 import { Option, Order, Predicate, Result, Schema } from "effect"
 import * as Hlc from "./Hlc.ts"
 import { asDouble, canonical, CanonicalJson, isExactNumber } from "./Json.ts"
-import { isPlainText, NodeId } from "./NodeId.ts"
+import { isPlainText, NodeId, plainTextHint } from "./NodeId.ts"
 
 /** Nesting that the `data` of an operation may have. */
 export const maxDataDepth = 32
 
 const plainText = (maxBytes: number) =>
   Schema.String.pipe(
-    Schema.check(Schema.makeFilter((text) => isPlainText(text, maxBytes) || `1 to ${maxBytes} bytes of printable text`))
+    Schema.check(
+      Schema.makeFilter(
+        (text) => isPlainText(text, maxBytes) || `1 to ${maxBytes} bytes of printable text`,
+        plainTextHint(maxBytes)
+      )
+    )
   )
 
 /** The name of a replicated collection, `table` on the wire. A kind that this version does not know is relayed. */

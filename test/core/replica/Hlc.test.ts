@@ -14,6 +14,7 @@ import {
   reading,
   runs
 } from "../../support/Generators.ts"
+import { hlcLaws } from "../../../src/testing/HlcLaws.ts"
 
 const max = Number.MAX_SAFE_INTEGER
 const isAtMost = (a: Hlc.Timestamp, b: Hlc.Timestamp): boolean => !Hlc.isAfter(a, b)
@@ -21,39 +22,9 @@ const isAtMost = (a: Hlc.Timestamp, b: Hlc.Timestamp): boolean => !Hlc.isAfter(a
 /** Readings that have a successor: all but the very last one. */
 const early = Arbitrary.filter(reading, ({ wall, counter }) => wall < max || counter < max)
 
+hlcLaws(Hlc, runs(5000).arbitrary)
+
 describe("Hlc readings", () => {
-  it.prop(
-    "send is after the local reading, and not before the wall clock",
-    [early, now],
-    ([local, at]) => {
-      const next = Hlc.send(local, at)
-      assert.isTrue(Hlc.isAfter(next, local))
-      assert.isAtLeast(next.wall, at)
-      assert.isTrue(Number.isSafeInteger(next.wall) && Number.isSafeInteger(next.counter) && next.counter >= 0)
-    },
-    runs(5000)
-  )
-
-  it.prop(
-    "send is the least such reading",
-    [fewReadings, integer(-1, 4), fewReadings],
-    ([local, at, other]) => {
-      if (Hlc.isAfter(other, local) && other.wall >= at) assert.isTrue(isAtMost(Hlc.send(local, at), other))
-    },
-    runs(3000)
-  )
-
-  it.prop(
-    "receive is after both, and not before the wall clock",
-    [early, early, now],
-    ([local, remote, at]) => {
-      const next = Result.getOrThrow(Hlc.receive(local, remote, at, Infinity))
-      assert.isTrue(Hlc.isAfter(next, local) && Hlc.isAfter(next, remote))
-      assert.isAtLeast(next.wall, at)
-    },
-    runs(5000)
-  )
-
   it.prop(
     "witness is the later of both, and the next send is after both",
     [early, early, now, now],
@@ -106,28 +77,6 @@ describe("Hlc readings", () => {
       }
     },
     runs(3000)
-  )
-
-  it.prop(
-    "is causal: along any chain of messages between three nodes readings strictly increase",
-    [Arbitrary.array(Arbitrary.all([integer(0, 2), integer(0, 2), integer(0, 50)]))],
-    ([messages]) => {
-      const clocks = [Hlc.zero, Hlc.zero, Hlc.zero]
-      /** The greatest reading in the past of each node, by the messages alone. */
-      const past: Array<Array<Hlc.Timestamp>> = [[], [], []]
-      const isNew = (node: number, made: Hlc.Timestamp): void => {
-        for (const known of past[node] ?? []) assert.isTrue(Hlc.isAfter(made, known))
-        clocks[node] = made
-        past[node]?.push(made)
-      }
-      for (const [from, to, at] of messages) {
-        const sent = Hlc.send(clocks[from] ?? Hlc.zero, at)
-        isNew(from, sent)
-        past[to] = [...new Set([...(past[to] ?? []), ...(past[from] ?? [])])]
-        isNew(to, Result.getOrThrow(Hlc.receive(clocks[to] ?? Hlc.zero, sent, at, 1000)))
-      }
-    },
-    runs(2000)
   )
 
   it("carries a full counter into the wall time", () => {

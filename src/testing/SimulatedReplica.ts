@@ -1,0 +1,168 @@
+/**
+ * A replica without a disk, batches or indexes: what a store does, in its plainest form. It is the model that stores are compared with,
+ * and the replica of a `SimulatedNetwork`.
+ */
+import { HashMap, Option } from "effect"
+import * as Digest from "../core/replica/Digest.ts"
+import * as Hlc from "../core/replica/Hlc.ts"
+import * as Merge from "../core/replica/Merge.ts"
+import type { NodeId } from "../core/replica/NodeId.ts"
+import type { Operation } from "../core/replica/Operation.ts"
+import {
+  addHoldings,
+  type Batch,
+  type Delta,
+  type DeltaRequest,
+  noHoldings,
+  type Snapshot
+} from "../core/replica/Replica.ts"
+import * as Purge from "../core/replica/Purge.ts"
+import * as Ranges from "../core/replica/Ranges.ts"
+import * as VectorClock from "../core/replica/VectorClock.ts"
+import * as Opaque from "../services/store/Opaque.ts"
+
+export class SimulatedReplica {
+  readonly id: NodeId
+  state: Merge.State = new Map()
+  clock = VectorClock.empty
+  frontier = VectorClock.empty
+  purges: Purge.Purges = Purge.none
+  /** What rows of unknown kinds may take, and what did not fit into that of the last batch. */
+  quota: Opaque.Quota = Opaque.unlimited
+  overQuota = VectorClock.empty
+  version = 0
+  readonly log: Array<{
+    readonly version: number
+    readonly operations: ReadonlyArray<Operation>
+    readonly supersessions: Merge.Supersessions
+  }> = []
+  quarantined = 0
+  forgets = 0
+  /** Whether it forgets every origin without rows at once, as a store does when there are too many. */
+  private readonly isForgetful: boolean
+
+  constructor(id: NodeId, isForgetful = false) {
+    this.id = id
+    this.isForgetful = isForgetful
+  }
+
+  /** A local write. */
+  append(operations: ReadonlyArray<Operation>): void {
+    this.commit(operations, VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc])))
+  }
+
+  apply(batch: Batch): Snapshot {
+    this.quarantined += batch.quarantined.length
+    const usage = Opaque.recount(Opaque.nothing, this.state.values(), [])
+    const { operations, coverage: through, overQuota } = Opaque.sift(usage, this.purges, this.state, batch, this.quota)
+    this.overQuota = overQuota
+    this.commit(operations, through)
+    return this.snapshot()
+  }
+
+  /** Removes rows by hand. */
+  purge(scope: Purge.Scope): void {
+    const run = Purge.nextRun(this.purges)
+    const isMeant = ({ table, hlc }: Operation) => ("kind" in scope ? table === scope.kind : hlc.node === scope.origin)
+    for (const operation of [...this.state.values()].filter(isMeant)) {
+      const { table, hlc } = operation
+      const part = Purge.partOf(this.purges, run, "kind" in scope ? table : undefined, hlc.node)
+      const digest = Digest.add(part.digest, Digest.ofOperation(operation))
+      const through = Hlc.latest(part.through, { wall: hlc.wall, counter: hlc.counter })
+      this.purges = Purge.withPurge(this.purges, { ...part, through, rows: part.rows + 1, digest })
+    }
+    this.damage((state) => {
+      for (const [slot, operation] of state) if (isMeant(operation)) state.delete(slot)
+    })
+  }
+
+  snapshot(): Snapshot {
+    let digest = Digest.empty
+    for (const operation of this.state.values()) digest = Digest.add(digest, Digest.ofOperation(operation))
+    const rows = Array.from(this.state.values(), (operation) => [operation.hlc.node, operation] as const)
+    const holdings = addHoldings(
+      noHoldings,
+      rows.map(([node, operation]) => [node, { rows: 1, digest: Digest.ofOperation(operation) }])
+    )
+    const { version, clock, frontier, purges, forgets } = this
+    return { version, vectorClock: clock, frontier, digest, holdings, purges, forgets }
+  }
+
+  delta({ from, since, maxBytes, maxOperations }: DeltaRequest): Delta {
+    const operations: Array<Operation> = []
+    let bytes = 0
+    let exhausted = 0
+    for (const [node, reading] of from) {
+      const beyond = [...this.state.values()]
+        .filter(({ hlc }) => hlc.node === node && Hlc.isAfter(hlc, reading))
+        .sort((a, b) => Hlc.TimestampOrder(a.hlc, b.hlc))
+      let taken = 0
+      for (const operation of beyond) {
+        if (operations.length >= maxOperations || (operations.length > 0 && bytes >= maxBytes)) break
+        operations.push(operation)
+        bytes += operation.data.length + 250
+        taken++
+      }
+      if (taken < beyond.length) break
+      exhausted++
+    }
+    const ranges = new Map<NodeId, { readonly least: Hlc.Timestamp; readonly greatest: Hlc.Timestamp }>()
+    const supersessions = new Map<NodeId, Set<NodeId>>()
+    for (const { version, operations, supersessions: won } of this.log) {
+      if (version <= since) continue
+      for (const [winner, losers] of won)
+        supersessions.set(winner, new Set([...(supersessions.get(winner) ?? []), ...losers]))
+      for (const { hlc } of operations) {
+        const { least, greatest } = ranges.get(hlc.node) ?? { least: hlc, greatest: hlc }
+        ranges.set(hlc.node, {
+          least: Hlc.isAfter(least, hlc) ? hlc : least,
+          greatest: Hlc.latest(greatest, hlc)
+        })
+      }
+    }
+    return { snapshot: this.snapshot(), operations, exhausted, changedOrigins: Option.some({ ranges, supersessions }) }
+  }
+
+  range({ maxOperations, ...range }: Ranges.RangeRequest): Ranges.RangePage {
+    const rows = [...this.state.values()]
+      .filter((row) => Ranges.contains(range, Ranges.positionOf(row)))
+      .sort((a, b) => Ranges.PositionOrder(Ranges.positionOf(a), Ranges.positionOf(b)))
+    return { operations: rows.slice(0, maxOperations), exhausted: rows.length <= maxOperations }
+  }
+
+  /** The loss of a row, or another in its place, behind the back of the replica. */
+  damage(change: (state: Map<Merge.Slot, Operation>) => void): void {
+    const state = new Map(this.state)
+    change(state)
+    this.state = state
+    this.version++
+    this.log.push({ version: this.version, operations: [], supersessions: new Map() })
+  }
+
+  private forget(): void {
+    const isKept = (_: unknown, node: NodeId) =>
+      node === this.id || [...this.state.values()].some(({ hlc }) => hlc.node === node)
+    const [clock, frontier] = [this.clock, this.frontier].map((entries) => HashMap.filter(entries, isKept))
+    if (clock === undefined || frontier === undefined) return
+    if (HashMap.size(clock) < HashMap.size(this.clock) || HashMap.size(frontier) < HashMap.size(this.frontier))
+      this.forgets++
+    this.clock = clock
+    this.frontier = frontier
+  }
+
+  private commit(operations: ReadonlyArray<Operation>, through: VectorClock.VectorClock): void {
+    const { writes, supersessions } = Merge.mergeBatch((slot) => this.state.get(slot), operations)
+    const clock = VectorClock.merge(this.clock, through)
+    if (writes.size === 0 && supersessions.size === 0 && HashMap.isEmpty(VectorClock.difference(clock, this.clock)))
+      return
+    this.version++
+    this.state = new Map([...this.state, ...writes])
+    this.clock = clock
+    this.frontier = VectorClock.merge(
+      this.frontier,
+      VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))
+    )
+    this.log.push({ version: this.version, operations: [...writes.values()], supersessions })
+    if (this.isForgetful) this.forget()
+  }
+}
