@@ -160,7 +160,7 @@ export const historyOf = (subject: Subject, most: number): Arbitrary.Arbitrary<O
       return { node, step: { ...rest, hlc: { ...timestamp, node: NodeId.make(node) } } }
     })
     const byNode = Object.groupBy(timed, ({ node }) => node)
-    const made = Object.values(byNode).flatMap((all = []) =>
+    const made = Object.values(byNode).flatMap((all) =>
       played(
         subject,
         all.map(({ step }) => step)

@@ -28,3 +28,11 @@ export { semilatticeLaws } from "./SemilatticeLaws.ts"
 export { history, type History, schedule, type Schedule, type Step } from "./Schedule.ts"
 export { SimulatedNetwork } from "./SimulatedNetwork.ts"
 export { SimulatedReplica } from "./SimulatedReplica.ts"
+
+export * as TestNetwork from "./TestNetwork.ts"
+export { NodeDown, NotSettled, type TestNode } from "./TestNetwork.ts"
+
+export * as DiscoveryContract from "./contracts/DiscoveryContract.ts"
+export { discoveryContract } from "./contracts/DiscoveryContract.ts"
+export * as TransportContract from "./contracts/TransportContract.ts"
+export { transportContract } from "./contracts/TransportContract.ts"

@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto"
 import { NodeId } from "../../../src/core/replica/NodeId.ts"
 import { Discovery, type Sighting } from "../../../src/services/discovery/Discovery.ts"
 import * as MdnsDiscovery from "../../../src/services/discovery/MdnsDiscovery.ts"
+import { discoveryContract } from "../../../src/testing/contracts/DiscoveryContract.ts"
 import * as StaticDiscovery from "../../../src/services/discovery/StaticDiscovery.ts"
 
 const freshId = () => NodeId.make(randomBytes(8).toString("hex"))
@@ -30,31 +31,9 @@ const node = Effect.fnUntraced(function* (layer: Layer.Layer<Discovery>, port = 
 })
 
 const loopback = MdnsDiscovery.layer({ interfaces: ["127.0.0.1"] })
-const appeared =
-  (id: NodeId) =>
-  (sighting: Sighting): sighting is Extract<Sighting, { _tag: "Appeared" }> =>
-    sighting._tag === "Appeared" && sighting.nodeId === id
-const vanished =
-  (id: NodeId) =>
-  (sighting: Sighting): sighting is Extract<Sighting, { _tag: "Vanished" }> =>
-    sighting._tag === "Vanished" && sighting.nodeId === id
+discoveryContract("MdnsDiscovery.layer", Effect.succeed({ one: loopback, other: loopback }))
 
 describe("Discovery", () => {
-  it.live("two nodes find each other by mDNS, and a goodbye is seen", () =>
-    Effect.gen(function* () {
-      const scope = yield* Scope.make()
-      const one = yield* node(loopback, 1_111)
-      const other = yield* node(loopback, 2_222).pipe(Scope.provide(scope))
-      assert.deepInclude(yield* one.next(appeared(other.id)), {
-        addresses: [{ host: "127.0.0.1", port: 2_222 }],
-        protocol: 2
-      })
-      assert.deepInclude(yield* other.next(appeared(one.id)), { addresses: [{ host: "127.0.0.1", port: 1_111 }] })
-      yield* Scope.close(scope, Exit.void)
-      yield* one.next(vanished(other.id))
-    })
-  )
-
   it.live("its records are what other implementations expect, and are withdrawn at the end", () =>
     Effect.gen(function* () {
       const said = yield* Deferred.make<ReadonlyArray<string>>()

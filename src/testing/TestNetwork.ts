@@ -1,0 +1,321 @@
+/**
+ * Whole nodes in one process, under `TestClock`: no directory, no socket, no waiting. An application tests what it does while nodes
+ * are apart, crash and come back.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { TestNetwork } from "feral-sync/testing"
+ *
+ * export const program = Effect.gen(function* () {
+ *   const net = yield* TestNetwork.make()
+ *   const [a, b] = yield* net.nodes("a", "b")
+ *   yield* net.partition("a", "b")
+ *   yield* a.memory.notes.put({ content: "while apart" })
+ *   yield* net.heal("a", "b")
+ *   yield* net.settled
+ *   return yield* b.memory.notes.list()
+ * })
+ * ```
+ *
+ * Time is that of `TestClock`: `settled` lets it pass. The nodes live as long as the scope.
+ */
+import { Context, Data, Effect, Exit, HashMap, Layer, Option, Redacted, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import * as Digest from "../core/replica/Digest.ts"
+import { NodeId } from "../core/replica/NodeId.ts"
+import * as VectorClock from "../core/replica/VectorClock.ts"
+import * as StaticDiscovery from "../services/discovery/StaticDiscovery.ts"
+import { Discovery } from "../services/discovery/Discovery.ts"
+import * as MemoryLive from "../services/memory/MemoryLive.ts"
+import { Memory } from "../services/memory/Memory.ts"
+import { Config, type Settings } from "../services/node/Config.ts"
+import { HlcClock } from "../services/node/HlcClock.ts"
+import { Passphrase } from "../services/node/Passphrase.ts"
+import { Peers } from "../services/peers/Peers.ts"
+import * as Supervisor from "../services/peers/Supervisor.ts"
+import * as MemoryDisk from "../services/store/MemoryDisk.ts"
+import * as MemoryStore from "../services/store/MemoryStore.ts"
+import { Store } from "../services/store/Store.ts"
+import { MemoryNetwork } from "../services/transport/MemoryNetwork.ts"
+import * as MemoryTransport from "../services/transport/MemoryTransport.ts"
+import { Transport } from "../services/transport/Transport.ts"
+
+/** What a node of the network provides. */
+export type Services = Memory | Store | Peers | Config | HlcClock | Discovery | Transport | Passphrase
+
+/** The nodes did not come to the same state within the time of a test. */
+export class NotSettled extends Data.TaggedError("NotSettled")<{
+  readonly problem: string
+  readonly nextStep: string
+}> {
+  override get message(): string {
+    return `${this.problem}; ${this.nextStep}`
+  }
+}
+
+/** A node was used that is not running. */
+export class NodeDown extends Data.TaggedError("NodeDown")<{ readonly node: string }> {
+  readonly problem = `the node ${this.node} is not running`
+  readonly nextStep = "start it again with net.restart, or do not crash it before"
+  override get message(): string {
+    return `${this.problem}; ${this.nextStep}`
+  }
+}
+
+/** How the nodes of a network are set up. */
+export interface Options {
+  /** Settings of every node. What is about files, sockets and the log has no effect. */
+  readonly settings?: Partial<Settings> | undefined
+}
+
+/** One node. Its services are those of the process that runs now: they are other ones after a restart. */
+export interface TestNode {
+  readonly name: string
+  readonly memory: Memory["Service"]
+  readonly store: Store["Service"]
+  readonly peers: Peers["Service"]
+  /** Runs a program on this node: with its `Memory`, `Store` and `Peers`. */
+  run<A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, Services>>
+}
+
+export interface TestNetwork {
+  /** Starts nodes, each connected with all others. Their names are their node ids. */
+  nodes<const Names extends ReadonlyArray<string>>(
+    ...names: Names
+  ): Effect.Effect<{ readonly [Index in keyof Names]: TestNode }>
+  /** Separates two nodes: their connection is lost, and none comes up until they are healed. */
+  partition(one: string, other: string): Effect.Effect<void>
+  /** Ends the partition of two nodes, or all partitions where no nodes are named. */
+  heal(one?: string, other?: string): Effect.Effect<void>
+  /** Ends the process of a node at once, with its connections. What it had committed is kept. */
+  crash(name: string): Effect.Effect<void>
+  /** Starts a node that crashed again, on what it had committed. */
+  restart(name: string): Effect.Effect<void>
+  /**
+   * Lets time pass until the nodes that run, and can reach each other directly or through others, hold the same. Fails after ten minutes
+   * of `TestClock`.
+   */
+  readonly settled: Effect.Effect<void, NotSettled>
+}
+
+/** All nodes of a test share a key: deriving one takes longer than the test. */
+const passphrase: Layer.Layer<Passphrase> = Layer.succeed(
+  Passphrase,
+  Passphrase.of({
+    passphrase: Redacted.make("the passphrase of a test"),
+    isNew: false,
+    file: Option.none(),
+    key: Effect.succeed(Redacted.make(new Uint8Array(32)))
+  })
+)
+
+const port = 1
+
+/** How long nodes may take to settle, and how far time goes at once (ms). */
+const patience = { longest: 600_000, shortestStep: 10, longestStep: 1_000 } as const
+
+/** Turns that fibers get between two looks at the nodes. */
+const turns = 30
+
+interface Life {
+  readonly scope: Scope.Closeable
+  readonly context: Context.Context<Services>
+}
+
+/** A process that is running, or the disk that is left of it. */
+class Machine implements TestNode {
+  readonly name: string
+  disk: MemoryDisk.MemoryDisk
+  life: Life | undefined
+
+  constructor(name: string) {
+    this.name = name
+    this.disk = { ...MemoryDisk.make(), nodeId: NodeId.make(name) }
+  }
+
+  get context(): Context.Context<Services> {
+    if (this.life === undefined) throw new NodeDown({ node: this.name })
+    return this.life.context
+  }
+  get memory() {
+    return Context.get(this.context, Memory)
+  }
+  get store() {
+    return Context.get(this.context, Store)
+  }
+  get peers() {
+    return Context.get(this.context, Peers)
+  }
+  run<A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, Services>> {
+    return Effect.suspend(() => Effect.provideContext(program, this.context))
+  }
+}
+
+const pairOf = (one: string, other: string): string => [one, other].sort().join("\0")
+
+/** A network without nodes. It ends with the scope. */
+export const make = Effect.fnUntraced(function* (
+  options: Options = {}
+): Effect.fn.Return<TestNetwork, never, Scope.Scope> {
+  const network = Context.get(yield* Layer.build(Layer.fresh(MemoryNetwork.layer)), MemoryNetwork)
+  const machines = new Map<string, Machine>()
+  const parted = new Set<string>()
+  yield* Effect.addFinalizer(() => Effect.forEach(machines.values(), stop, { discard: true }))
+
+  const start = Effect.fnUntraced(function* (machine: Machine, dials: ReadonlyArray<string>) {
+    const scope = yield* Scope.make()
+    const addresses = dials.map((host) => ({ host, port }))
+    const layer = MemoryLive.layer.pipe(
+      Layer.provideMerge(Supervisor.layer),
+      Layer.provideMerge(
+        Layer.mergeAll(
+          StaticDiscovery.layer(addresses),
+          Layer.provide(MemoryTransport.layer({ host: machine.name, port }), Layer.succeed(MemoryNetwork, network)),
+          passphrase,
+          MemoryStore.layer({ disk: machine.disk })
+        )
+      ),
+      Layer.provideMerge(HlcClock.layer),
+      Layer.provideMerge(Layer.succeed(Config, Config.make({ mdns: false, apiPort: 0, ...options.settings }))),
+      Layer.fresh
+    )
+    // What fails here is an error of the kit: nothing of it can be out of order.
+    const context = yield* Layer.build(layer).pipe(Scope.provide(scope), Effect.orDie)
+    machine.life = { scope, context }
+  })
+
+  const machineOf = (name: string) =>
+    Effect.suspend(() => {
+      const machine = machines.get(name)
+      const known = [...machines.keys()].join(", ")
+      return machine === undefined
+        ? Effect.die(new Error(`the network has no node ${name}; its nodes are ${known}`))
+        : Effect.succeed(machine)
+    })
+
+  const startAll = Effect.fn("TestNetwork.nodes")(function* (names: ReadonlyArray<string>) {
+    const made: Array<TestNode> = []
+    for (const name of names) {
+      if (machines.has(name)) return yield* Effect.die(new Error(`the network has a node ${name} already`))
+      const machine = new Machine(name)
+      const dials = [...machines.keys()]
+      machines.set(name, machine)
+      yield* start(machine, dials)
+      made.push(machine)
+    }
+    return made
+  })
+
+  function nodes<const Names extends ReadonlyArray<string>>(
+    ...names: Names
+  ): Effect.Effect<{ readonly [Index in keyof Names]: TestNode }>
+  function nodes(...names: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<TestNode>> {
+    return startAll(names)
+  }
+
+  const partition = Effect.fn("TestNetwork.partition")(function* (one: string, other: string) {
+    yield* machineOf(one)
+    yield* machineOf(other)
+    parted.add(pairOf(one, other))
+    yield* network.part(one, other)
+  })
+
+  const heal = Effect.fn("TestNetwork.heal")(function* (one?: string, other?: string) {
+    const pairs = one === undefined || other === undefined ? [...parted] : [pairOf(one, other)]
+    for (const pair of pairs) {
+      parted.delete(pair)
+      const [a = "", b = ""] = pair.split("\0")
+      yield* network.heal(a, b)
+    }
+  })
+
+  const crash = Effect.fn("TestNetwork.crash")(function* (name: string) {
+    const machine = yield* machineOf(name)
+    if (machine.life === undefined) return
+    // What its fibers still do while they end, they do to a disk that nobody looks at any more.
+    machine.disk = MemoryDisk.copy(machine.disk)
+    for (const other of machines.keys()) yield* network.cut(name, other)
+    yield* stop(machine)
+  })
+
+  const restart = Effect.fn("TestNetwork.restart")(function* (name: string) {
+    const machine = yield* machineOf(name)
+    if (machine.life !== undefined) return
+    yield* start(
+      machine,
+      [...machines.keys()].filter((other) => other !== name)
+    )
+  })
+
+  /** The nodes that run, in groups that can reach each other. */
+  const groups = (): ReadonlyArray<ReadonlyArray<Machine>> => {
+    const left = new Set([...machines.values()].filter(({ life }) => life !== undefined))
+    const found: Array<ReadonlyArray<Machine>> = []
+    for (const first of left) {
+      const group = [first]
+      left.delete(first)
+      for (const one of group)
+        for (const other of left)
+          if (!parted.has(pairOf(one.name, other.name))) {
+            left.delete(other)
+            group.push(other)
+          }
+      found.push(group)
+    }
+    return found
+  }
+
+  /** What keeps the nodes from being settled, in words; none when they are. */
+  const difference = Effect.gen(function* () {
+    for (const group of groups()) {
+      const held = yield* Effect.forEach(group, ({ name, store }) =>
+        Effect.map(store.snapshot, ({ vectorClock, holdings, digest }) => ({
+          name,
+          digest,
+          clock: HashMap.filter(vectorClock, (_, node) => HashMap.has(holdings, node))
+        }))
+      )
+      for (const one of held)
+        for (const other of held) {
+          const lacking = VectorClock.difference(other.clock, one.clock)
+          if (!HashMap.isEmpty(lacking))
+            return `${one.name} lacks what ${other.name} has of ${[...HashMap.keys(lacking)].join(", ")}`
+          if (!Digest.equals(one.digest, other.digest)) return `${one.name} and ${other.name} hold different rows`
+        }
+    }
+    return undefined
+  })
+
+  const settled = Effect.gen(function* () {
+    let step: number = patience.shortestStep
+    for (let passed = 0; ; passed += step, step = Math.min(patience.longestStep, step * 2)) {
+      for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow
+      const problem = yield* difference
+      if (problem === undefined) return
+      if (passed > patience.longest) {
+        const states = yield* Effect.forEach(
+          [...machines.values()].filter(({ life }) => life !== undefined),
+          ({ name, peers }) =>
+            Effect.map(
+              peers.status,
+              (all) => `${name}: ${all.map((peer) => `${peer.address} ${peer.state}`).join(", ")}`
+            )
+        )
+        return yield* new NotSettled({
+          problem: `${problem} (${states.join("; ")})`,
+          nextStep: "heal the network, or check that the nodes may talk to each other"
+        })
+      }
+      yield* TestClock.adjust(step)
+    }
+  })
+
+  return { nodes, partition, heal, crash, restart, settled }
+})
+
+const stop = (machine: Machine) =>
+  Effect.suspend(() => {
+    const { life } = machine
+    machine.life = undefined
+    return life === undefined ? Effect.void : Scope.close(life.scope, Exit.void)
+  })
