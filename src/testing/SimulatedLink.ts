@@ -61,6 +61,8 @@ export class Link {
   readonly now: () => number
   /** How many origins that it does not know yet each end takes in one frame. */
   readonly newOrigins: [number, number] = [Infinity, Infinity]
+  /** What becomes of each text on its way. */
+  change: (text: string, from: 0 | 1) => string = (text) => text
 
   constructor(
     dialler: SimulatedReplica,
@@ -125,7 +127,7 @@ export class Link {
     for (let action = pending.shift(); action !== undefined; action = pending.shift()) {
       switch (action._tag) {
         case "Send":
-          this.ends[index === 0 ? 1 : 0].inbox.push(action.text)
+          this.ends[index === 0 ? 1 : 0].inbox.push(this.change(action.text, index))
           end.sentBytes += action.text.length
           end.sentOperations += action.text.split('"op_id"').length - 1
           break

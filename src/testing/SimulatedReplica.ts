@@ -5,6 +5,7 @@
 import { HashMap, Option } from "effect"
 import * as Digest from "../core/replica/Digest.ts"
 import * as Hlc from "../core/replica/Hlc.ts"
+import * as Kind from "../core/replica/Kind.ts"
 import * as Merge from "../core/replica/Merge.ts"
 import type { NodeId } from "../core/replica/NodeId.ts"
 import type { Operation } from "../core/replica/Operation.ts"
@@ -85,7 +86,8 @@ export class SimulatedReplica {
       rows.map(([node, operation]) => [node, { rows: 1, digest: Digest.ofOperation(operation) }])
     )
     const { version, clock, frontier, purges, forgets } = this
-    return { version, vectorClock: clock, frontier, digest, holdings, purges, forgets }
+    const ofApplications = [...this.state.values()].filter(({ table }) => Kind.parseName(table) !== undefined).length
+    return { version, vectorClock: clock, frontier, digest, holdings, purges, forgets, ofApplications }
   }
 
   delta({ from, since, maxBytes, maxOperations }: DeltaRequest): Delta {

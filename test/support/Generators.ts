@@ -8,6 +8,7 @@ import {
   arrange,
   dataOf,
   element,
+  fewHlcs,
   hlc,
   integer,
   kind,
@@ -94,6 +95,40 @@ export const shuffled = (node: Tree, keys: ReadonlyArray<number>): Tree => {
     ? { items: node.items.map((item) => shuffled(item, keys)) }
     : { entries: arrange(node.entries, keys).map(([key, value]) => [key, shuffled(value, keys)] as const) }
 }
+
+/** Kinds of applications, one of each rule. */
+export const ownKinds = ["todos!lww", "visits!log", "plans!fields", "clicks!counter", "labels!set"] as const
+
+/** What operations of these kinds hold: some of it says nothing by the rule of its kind. */
+const ownData: ReadonlyArray<object> = [
+  {},
+  { title: "x" },
+  { title: "y" },
+  { done: true },
+  { title: "x", done: true },
+  { epoch: "e1", count: 1, total: 4 },
+  { epoch: "e1", count: 2, total: 3 },
+  { epoch: "e1", count: 2, total: 7 },
+  { epoch: "e2", count: 1, total: -1 },
+  { epoch: "e2", count: 0, total: 1 },
+  { member: "x" },
+  { member: 7 },
+  { member: "m".repeat(300) }
+]
+
+/** Operations of kinds of applications, of every rule, on few rows at few readings. */
+export const ownOperation: Arbitrary.Arbitrary<Operation.Operation> = Arbitrary.map(
+  Arbitrary.all({
+    table: element(...ownKinds),
+    op_type: element("insert", "update", "update", "delete"),
+    row_id: element("r1", "r2"),
+    op_id: element("o1", "o2"),
+    data: integer(0, ownData.length),
+    timestamp: element(1, 1.5),
+    hlc: fewHlcs
+  }),
+  (fields) => operationFrom({ ...fields, data: dataOf(ownData[fields.data] ?? {}) })
+)
 
 /** Operations of every shape that the wire can carry. */
 export const wideOperation: Arbitrary.Arbitrary<Operation.Operation> = Arbitrary.map(

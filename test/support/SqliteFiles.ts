@@ -38,8 +38,16 @@ export const reasonOf = <A, R>(effect: Effect.Effect<A, StoreUnavailable | KindU
 /** Opens the store in a directory. */
 export const open = (options: Parameters<typeof SqliteStore.layer>[0]) => opened(SqliteStore.layer(options))
 
+/** Takes from a file what it has only since it knows of kinds of applications, and gives it the version that it had before. */
+export const beforeApplications = (db: DatabaseSync, version = 6): void => {
+  for (const column of ["known", "of_applications"]) db.exec(`ALTER TABLE meta DROP COLUMN ${column}`)
+  for (const table of ["declared", "own_rows"]) db.exec(`DROP TABLE ${table}`)
+  db.exec(`PRAGMA user_version = ${version}`)
+}
+
 /** Takes from a file what it has only since it knows of a cut and of a feed, and gives it the version that it had before. */
 export const beforeCut = (db: DatabaseSync, version: number): void => {
+  beforeApplications(db)
   for (const column of ["live_high", "live_low", "cut", "feed_id", "feed_removals", "feed_horizon"])
     db.exec(`ALTER TABLE meta DROP COLUMN ${column}`)
   db.exec(`PRAGMA user_version = ${version}`)

@@ -7,7 +7,7 @@ import { Record, Schema } from "effect"
 import * as Column from "./Column.ts"
 import { NodeId } from "./NodeId.ts"
 import type { Operation } from "./Operation.ts"
-import type * as Rule from "./Rule.ts"
+import * as Rule from "./Rule.ts"
 
 /** An entry of the table. */
 export interface Definition {
@@ -19,7 +19,7 @@ export interface Definition {
   readonly verb: string
   /** Its command, and the words for one row and for many. */
   readonly words: { readonly command: string; readonly one: string; readonly many: string }
-  readonly rule: Exclude<Rule.Name, "opaque">
+  readonly rule: "lww" | "log"
   readonly columns: Column.Columns
   /** The columns whose words are searched; none where rows are not found by words. */
   readonly search: ReadonlyArray<string>
@@ -147,9 +147,19 @@ export const find = (name: string) => byName.get(name)
 /** What is counted by looking at rows. A row that is deleted counts as a tombstone. */
 export const countNames = [...names, "tombstones" as const]
 
+/**
+ * What the name of a kind that an application declared says: `todos!fields` is `todos` with the rule `fields`. So every node merges it
+ * alike, whether it has the application or not. None for the name of a built-in kind, or with a rule that this version does not know.
+ */
+export const parseName = (table: string): { readonly name: string; readonly rule: Rule.Known } | undefined => {
+  const at = table.lastIndexOf("!")
+  const rule = table.slice(at + 1)
+  return at > 0 && Rule.isKnown(rule) ? { name: table.slice(0, at), rule } : undefined
+}
+
 /** The counter of an operation that holds a row; none when its kind is unknown. */
 export const countOf = ({ table, op_type }: Pick<Operation, "table" | "op_type">) =>
   op_type === "delete" && byName.has(table) ? "tombstones" : find(table)?.name
 
 /** The conflict rule of the kind of this name. */
-export const ruleOf = (name: string): Rule.Name => byName.get(name)?.rule ?? "opaque"
+export const ruleOf = (name: string): Rule.Name => byName.get(name)?.rule ?? parseName(name)?.rule ?? "opaque"

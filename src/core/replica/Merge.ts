@@ -1,9 +1,8 @@
 /**
  * The merge of a batch of operations into what a node holds, by the conflict rule of each kind (`Kind.ts`, `Rule.ts`).
  *
- * A state holds at most one operation for each slot. The slot of an operation is its row for kinds that this version
- * knows, and the operation itself for kinds that it does not: those are kept whole, so that a later version can apply the
- * rule that it knows.
+ * A state holds at most one operation for each slot. The rule says what a slot is: a row, a part of a row, or the operation itself
+ * for kinds whose rule this version does not know. Those are kept whole, so that a later version can apply the rule that it knows.
  *
  * Guarantees: for each slot the outcome is the extremum of all operations seen, under a total order. Merging is therefore
  * commutative, associative and idempotent, for operations as for batches in any split, order and repetition.
@@ -22,14 +21,14 @@ export const kinds = Kind.names
 /** The rule of a kind. */
 export const ruleOf = Kind.ruleOf
 
-/** Whether an operation says that its row is deleted, and nothing more. */
+/** Whether an operation says that its row is deleted, and nothing more. Those of kinds of applications are kept like rows. */
 export const isTombstone = ({ table, op_type }: Pick<Operation, "table" | "op_type">): boolean =>
-  op_type === "delete" && ruleOf(table) === "lww"
+  op_type === "delete" && Kind.find(table)?.rule === "lww"
 
-/** Where an operation is kept: kind, row, and for kinds that are kept whole the operation's HLC. */
+/** Where an operation is kept: kind, row, and the part of the row. */
 export type Slot = string
 
-/** What distinguishes operations on one row that are kept side by side: empty where one of them wins. */
+/** What distinguishes operations on one row that are kept side by side: empty where one of them wins in the whole row. */
 export const variantOf = (operation: Operation): string => Rule.rules[ruleOf(operation.table)].slotOf(operation)
 
 /** The slot of an operation. */

@@ -6,7 +6,7 @@
  */
 import { Option, Order, Predicate, Result, Schema } from "effect"
 import * as Hlc from "./Hlc.ts"
-import { asDouble, canonical, CanonicalJson, isExactNumber } from "./Json.ts"
+import { asDouble, canonical, CanonicalJson, isExactNumber, parse } from "./Json.ts"
 import { isPlainText, NodeId, plainTextHint } from "./NodeId.ts"
 
 /** Nesting that the `data` of an operation may have. */
@@ -48,6 +48,18 @@ export const Operation = Schema.Struct({
   timestamp: Schema.Finite
 })
 export interface Operation extends Schema.Schema.Type<typeof Operation> {}
+
+/** The members of a JSON object. */
+export interface Content {
+  readonly [name: string]: unknown
+}
+
+/** What the data of an operation holds, numbers as doubles; nothing when it is no object. */
+export const contentOf = ({ data }: Pick<Operation, "data">): Content => contentIn(parse(data, maxDataDepth))
+
+/** The members of a value that was read. */
+export const contentIn = (parsed: Result.Result<unknown, string>): Content =>
+  Result.isSuccess(parsed) && Predicate.isObject(parsed.success) ? { ...parsed.success } : {}
 
 /** Orders operations by HLC: the order of last-writer-wins. */
 export const OperationOrder: Order.Order<Operation> = Order.mapInput(Hlc.HlcOrder, (operation) => operation.hlc)

@@ -57,6 +57,8 @@ export interface Snapshot {
   readonly forgets?: number
   /** The digest of all rows but tombstones. */
   readonly live?: Digest.Digest
+  /** How many operations of kinds of applications are held. */
+  readonly ofApplications?: number
   /** Up to where tombstones may be dropped here; none in a replica that knows of no such thing. */
   readonly cut?: Cut
   /** Whether tombstones that may be dropped are still here. */

@@ -4,12 +4,12 @@
  * Reading is lenient: a column that is missing or of another type gets its default (`Column.ts`). Times are Unix seconds.
  * `updated_at` is the wall time of the winning HLC, never the clock of the receiver, so that replicas are equal row for row.
  */
-import { Predicate, Record, Result, type Schema } from "effect"
+import { Record, type Schema } from "effect"
 import * as Column from "./Column.ts"
 import * as Hlc from "./Hlc.ts"
-import { parse, parseExact } from "./Json.ts"
+import { parseExact } from "./Json.ts"
 import * as Kind from "./Kind.ts"
-import { maxDataDepth, type Operation } from "./Operation.ts"
+import { type Content as Columns, contentIn, contentOf, maxDataDepth, type Operation } from "./Operation.ts"
 
 /** A note. */
 export const Note = Kind.table.notes.row
@@ -62,14 +62,9 @@ export const columnsFromInput = (kind: Kind.Definition, input: object): Columns 
 }
 
 /** The columns in the data of an operation, as they came; none when the data is no object. */
-export const columnsOf = ({ data }: Operation): Columns => columnsIn(parse(data, maxDataDepth))
+export const columnsOf: (operation: Operation) => Columns = contentOf
 
 /** The same with all digits of the numbers, for a row that is written again. */
-export const exactColumnsOf = ({ data }: Operation): Columns => columnsIn(parseExact(data, maxDataDepth))
+export const exactColumnsOf = ({ data }: Operation): Columns => contentIn(parseExact(data, maxDataDepth))
 
-const columnsIn = (parsed: Result.Result<unknown, string>): Columns =>
-  Result.isSuccess(parsed) && Predicate.isObject(parsed.success) ? { ...parsed.success } : {}
-
-export interface Columns {
-  readonly [column: string]: unknown
-}
+export type { Content as Columns } from "./Operation.ts"

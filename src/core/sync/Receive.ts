@@ -33,6 +33,7 @@ import {
   type Frame,
   type Inbound,
   isLive,
+  isComparable,
   isSettled,
   leftOutWait,
   type Session,
@@ -461,6 +462,7 @@ export const onDigest = (
  */
 export const compareDigest = (session: Session, now: number): Session => {
   const { peerDigest: heard, local } = session
+  if (!isComparable(session)) return withDiverged({ ...session, suspicion: undefined }, false, now)
   if (heard === undefined) return session.suspicion === undefined ? session : { ...session, suspicion: undefined }
   // Where one of the two has collected tombstones, the other one may still hold them.
   const [ours, theirs] = isLive(session)
@@ -532,7 +534,7 @@ export const noteArrival = (session: Session, now: number): Session =>
     : { ...withDigestDue(session, now), isUnderWayAnnounced: false }
 
 /** The peer is to hear our digest, together with what else has to be told within a moment. */
-const withDigestDue = (session: Session, now: number): Session => ({
+export const withDigestDue = (session: Session, now: number): Session => ({
   ...session,
   isDigestDue: true,
   inbound: { ...session.inbound, announceAt: session.inbound.announceAt ?? now + times.announce }

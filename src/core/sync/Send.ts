@@ -38,6 +38,8 @@ import {
   credit,
   type Dirty,
   envelopeBytes,
+  isComparable,
+  isDigestWithheld,
   isSettled,
   originsPerRead,
   type Outbound,
@@ -66,7 +68,11 @@ export const restart = (session: Session, now: number): Session => ({
  */
 export const inSync = (session: Session, now: number): Session => {
   const restarted = restart(session, now)
-  const isAll = Coverage.isWhole(session.local, session.announced) && isSettled(session.local)
+  const isAll =
+    Coverage.isWhole(session.local, session.announced) &&
+    isSettled(session.local) &&
+    isComparable(session) &&
+    !isDigestWithheld(session)
   return isAll && HashMap.isEmpty(restarted.outbound.dirty)
     ? { ...restarted, outbound: { ...restarted.outbound, fresh: false, complete: true } }
     : restarted

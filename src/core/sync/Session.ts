@@ -40,6 +40,8 @@ import {
   andThen,
   at,
   digestsOf,
+  isDigestWithheld,
+  ruleFeature,
   envelopeBytes,
   type Event,
   type Session,
@@ -351,19 +353,28 @@ const onHash = (session: Session, message: Wire.Hello, now: number): Step => {
 }
 
 /** The contents of a greeting: the peer's clock, which replaces what we knew, its digest and its time. */
-const onClockKnown = (session: Session, message: Wire.Hello, known: VectorClock.VectorClock, now: number): Session =>
-  Receive.onDigest(
+const onClockKnown = (session: Session, message: Wire.Hello, known: VectorClock.VectorClock, now: number): Session => {
+  const knowsRules = message.features.includes(ruleFeature)
+  // A server that has rows of kinds of applications tells its digest once it knows what the peer makes of them.
+  const isDue = knowsRules && !session.knowsRules && isDigestWithheld(session)
+  return Receive.onDigest(
     {
-      ...session,
+      ...(isDue ? Receive.withDigestDue(session, now) : session),
       known,
       uncovered: message.uncovered,
       takes: message.takes ?? session.takes,
       offset: message.time - now,
+      knowsRules,
       repair: { ...session.repair, isSupported: message.features.includes(Repair.feature) }
     },
     message,
     now
   )
+}
+
+/** The features of this side. Whoever speaks revision 1 is of a version that knows no kinds of applications. */
+const featuresOf = ({ revision }: Session["options"]): ReadonlyArray<string> =>
+  revision === 2 ? [Repair.feature, ruleFeature] : [Repair.feature]
 
 const onMessage = (session: Session, message: Wire.Message, size: number, now: number, newOrigins: number): Step => {
   switch (message.type) {
@@ -425,7 +436,7 @@ const hello = (session: Session, type: Wire.Hello["type"], now: number, clockHas
     // A digest is the digest of a clock: none goes with a clock that is not ours.
     ...(Coverage.isWhole(local, clock) ? digestsOf(session) : {}),
     uncovered,
-    features: options.isProbe === true ? features : [Repair.feature],
+    features: options.isProbe === true ? features : featuresOf(options),
     time: now,
     // A side that begins with its clock is of a version that knows no cut.
     ...(phase !== "open" && options.revision === 2 && options.isProbe !== true && local.cut

@@ -321,6 +321,8 @@ export interface Session {
   readonly offset: number | undefined
   /** The digest that the peer told last, with its clock at that moment. */
   readonly peerDigest: PeerDigest | undefined
+  /** Whether the peer knows every rule of kinds of applications that we know. */
+  readonly knowsRules: boolean
   /** What the peer holds of the origins of which it has rows beyond its clock, as its greeting told. */
   readonly uncovered: Holdings
   /** What the peer told of its cut; none from a peer that knows no cut. And what it was told of ours. */
@@ -489,6 +491,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
   takes: defaultTakes,
   offset: undefined,
   peerDigest: undefined,
+  knowsRules: false,
   uncovered: noHoldings,
   cut: undefined,
   announcedCut: undefined,
@@ -609,11 +612,31 @@ export const isSettled = ({
   HashMap.every(VectorClock.difference(frontier, clock), (_, node) => !HashMap.has(holdings, node))
 
 /**
+ * What a side names in `features` that knows the rules `lww`, `log`, `fields`, `counter` and `set` of kinds of applications. More rules
+ * get another name.
+ */
+export const ruleFeature = "own1"
+
+/** Whether the greeting of a server goes without a digest, because it comes before the features of the dialler. */
+export const isDigestWithheld = ({ options, local }: Pick<Session, "options" | "local">): boolean =>
+  options.role === "server" && options.revision === 2 && (local.ofApplications ?? 0) > 0
+
+/**
+ * Whether equal clocks mean equal rows. They do not where the peer keeps all operations of a kind of which only the winners are kept
+ * here, because it does not know the rule: then no digests are told, and none are compared.
+ */
+export const isComparable = ({ local, knowsRules }: Pick<Session, "local" | "knowsRules">): boolean =>
+  knowsRules || (local.ofApplications ?? 0) === 0
+
+/**
  * What a message tells of our rows: the digest that belongs to our clock, or that of all rows, where there are some that the clock
  * does not cover, or some that were purged.
  */
-export const digestsOf = (session: Pick<Session, "local" | "cut">): Pick<Ack, "digest" | "rows" | "live"> => {
+export const digestsOf = (
+  session: Pick<Session, "local" | "cut" | "knowsRules">
+): Pick<Ack, "digest" | "rows" | "live"> => {
   const { local } = session
+  if (!isComparable(session)) return { digest: Option.none(), rows: Option.none() }
   const text = Option.some(Digest.toText(local.digest))
   const live = local.live !== undefined && hasCollected(session) ? { live: Digest.toText(local.live) } : undefined
   return isSettled(local)

@@ -8,7 +8,7 @@
 import { Clock, Effect, HashMap, Option, Result, Schema } from "effect"
 import * as ExportFormat from "../../core/replica/ExportFormat.ts"
 import { type Operation, toWire } from "../../core/replica/Operation.ts"
-import { ruleOf } from "../../core/replica/Merge.ts"
+import * as Kind from "../../core/replica/Kind.ts"
 import { type Position, positionOf } from "../../core/replica/Ranges.ts"
 import { crowdedOut, type Snapshot } from "../../core/replica/Replica.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
@@ -84,7 +84,7 @@ export const make = Effect.fnUntraced(function* ({
     const deleted = new Set<number>()
     if (cut === undefined || HashMap.isEmpty(cut.collected)) return deleted
     for (const { index, operation } of read) {
-      if (ruleOf(operation.table) !== "lww" || !VectorClock.covers(clock, operation.hlc)) continue
+      if (Kind.find(operation.table)?.rule !== "lww" || !VectorClock.covers(clock, operation.hlc)) continue
       if (Option.isNone(yield* store.get(operation.table, operation.row_id))) deleted.add(index)
     }
     return deleted

@@ -2,7 +2,7 @@
  * Removes rows from this node by hand: those of a kind that it does not know, or those of an origin. See `core/replica/Purge.ts`.
  */
 import { Effect, Schema } from "effect"
-import { ruleOf } from "../../core/replica/Merge.ts"
+import * as Kinds from "../../core/replica/Kind.ts"
 import { NodeId } from "../../core/replica/NodeId.ts"
 import { Kind } from "../../core/replica/Operation.ts"
 import { PurgeRefused, type StoreUnavailable } from "../node/NodeFailure.ts"
@@ -52,7 +52,7 @@ const scopeOf = Effect.fnUntraced(function* (
   if ((kind === undefined) === (origin === undefined)) return yield* new PurgeRefused({ reason: "scope", name: "" })
   if (kind !== undefined) {
     if (!isKind(kind)) return yield* new PurgeRefused({ reason: "invalid", name: kind })
-    if (ruleOf(kind) !== "opaque") return yield* new PurgeRefused({ reason: "known kind", name: kind })
+    if (Kinds.find(kind) !== undefined) return yield* new PurgeRefused({ reason: "known kind", name: kind })
     return { kind }
   }
   if (!isNodeId(origin)) return yield* new PurgeRefused({ reason: "invalid", name: origin ?? "" })

@@ -26,6 +26,7 @@ import * as Copies from "./Copies.ts"
 import * as NewOrigins from "./NewOrigins.ts"
 import * as PeerTable from "./PeerTable.ts"
 import * as SessionRunner from "./SessionRunner.ts"
+import { isOpaque } from "../store/Opaque.ts"
 import * as Shares from "./Shares.ts"
 import * as Tickets from "./Tickets.ts"
 
@@ -94,7 +95,11 @@ export const make = Effect.fnUntraced(function* (
   const recognise = (shown: string, channel: Handshake.TicketChannel) =>
     ticketKey && Handshake.recogniseTicket(Redacted.value(ticketKey), shown, channel)
   const newOrigins = NewOrigins.make()
-  const shares = Shares.make({ rate: settings.maxPeerRateBytes, burst: settings.maxPeerBurstBytes })
+  const declared = yield* store.declared
+  const shares = Shares.make(
+    { rate: settings.maxPeerRateBytes, burst: settings.maxPeerBurstBytes },
+    (table) => !isOpaque({ table }, declared)
+  )
   const context = Context.make(Store, store).pipe(Context.add(HlcClock, clock))
   const warnings = Throttle.make(warnEvery)
   /** Whom we have met since the store was opened. */

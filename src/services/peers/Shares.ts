@@ -4,23 +4,23 @@
  * refused.
  *
  * The share belongs to the address, for ids cost nothing. Every operation counts that is handed to the store, whether it changes a row
- * or not: it takes the same work. Rows of unknown kinds, for which this version has no use yet, count `opaqueWeight` times,
- * and come at the steady rate from the start: no flood of them keeps the others waiting.
+ * or not: it takes the same work. Rows of kinds that this node has no use for count `opaqueWeight` times, and come at the steady rate
+ * from the start: no flood of them keeps the others waiting.
  *
  * Guarantee: within any time t (s), at most `burst + rate * t` bytes of an address are committed, and one more commit of each of its
  * connections.
  */
 import { type Address, networkOf } from "../../core/peers/Address.ts"
-import { ruleOf } from "../../core/replica/Merge.ts"
+import * as Kind from "../../core/replica/Kind.ts"
 import * as Pace from "../../core/peers/Pace.ts"
 import type { Batch } from "../../core/replica/Replica.ts"
 import { envelopeBytes } from "../store/Sizes.ts"
 import type { Machine } from "./SessionRunner.ts"
 
-/** How many times the bytes of a row of an unknown kind count. */
+/** How many times the bytes of a row of such a kind count. */
 export const opaqueWeight = 16
 
-/** Rows of unknown kinds that are stored at once: the steady rate times so many seconds. */
+/** Rows of such kinds that are stored at once: the steady rate times so many seconds. */
 const opaqueSeconds = 2
 
 /** Addresses that are remembered. The one that sent something longest ago is forgotten first. */
@@ -32,6 +32,8 @@ export interface Limits {
   readonly burst: number
 }
 
+const isBuiltIn = (table: string): boolean => Kind.find(table) !== undefined
+
 export interface Shares {
   /** The machine of a session with a peer at `remote`. */
   guard<S>(machine: Machine<S>, remote: Address): Machine<S>
@@ -39,7 +41,8 @@ export interface Shares {
   waitOf(remote: Address, now: number): number
 }
 
-export const make = ({ rate, burst }: Limits): Shares => {
+/** `isUsed` says whether this node has a use for a kind. */
+export const make = ({ rate, burst }: Limits, isUsed: (table: string) => boolean = isBuiltIn): Shares => {
   if (rate === 0) return { guard: (machine) => machine, waitOf: () => 0 }
   const every = 1_000 / rate
   const limits = { all: { burst, every }, opaque: { burst: opaqueSeconds * rate, every } }
@@ -78,7 +81,7 @@ export const make = ({ rate, burst }: Limits): Shares => {
           const taken =
             event._tag === "Committed" ? { ...event, notBefore: charge(network, committing, event.now) } : event
           const step = machine.step(state, taken)
-          for (const action of step[1]) if (action._tag === "Commit") committing = weightOf(action.batch)
+          for (const action of step[1]) if (action._tag === "Commit") committing = weightOf(action.batch, isUsed)
           return step
         }
       }
@@ -94,20 +97,20 @@ interface Sent {
   readonly at: number
 }
 
-/** The size of a batch for the burst, and the bytes of its rows of unknown kinds. */
+/** The size of a batch for the burst, and the bytes of its rows of kinds without a use. */
 export interface Weight {
   readonly counted: number
   readonly opaque: number
 }
 
 /** The weight of a batch. Characters stand for bytes: the texts of operations are mostly ASCII. */
-export const weightOf = ({ operations }: Pick<Batch, "operations">): Weight => {
+export const weightOf = ({ operations }: Pick<Batch, "operations">, isUsed = isBuiltIn): Weight => {
   let known = 0
   let opaque = 0
   for (const { table, data, row_id, op_id } of operations) {
     const size = envelopeBytes + data.length + row_id.length + op_id.length
-    if (ruleOf(table) === "opaque") opaque += size
-    else known += size
+    if (isUsed(table)) known += size
+    else opaque += size
   }
   return { counted: known + opaqueWeight * opaque, opaque }
 }

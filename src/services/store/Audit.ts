@@ -28,9 +28,12 @@ export interface Audit {
   readonly frontier: VectorClock.VectorClock
   readonly holdings: Replica.Holdings
   readonly opaque: Opaque.Usage
+  readonly declared: Opaque.Declared
+  readonly ofApplications: number
 }
 
-export const begin: Audit = {
+/** The audit of a store for which these kinds were declared. */
+export const begin = (declared: Opaque.Declared): Audit => ({
   at: undefined,
   rows: 0,
   digest: Digest.empty,
@@ -38,8 +41,10 @@ export const begin: Audit = {
   counts: StoreState.empty.counts,
   frontier: VectorClock.empty,
   holdings: Replica.noHoldings,
-  opaque: Opaque.nothing
-}
+  opaque: Opaque.nothing,
+  declared,
+  ofApplications: 0
+})
 
 /** After the next rows. */
 export const add = (audit: Audit, operations: ReadonlyArray<Operation>): Audit => {
@@ -69,7 +74,8 @@ export const correct = (
     )
   }
   if (!Digest.equals(audit.live, kept.live)) wrong.push("the stored digest without tombstones did not match the rows")
-  if (Kind.countNames.some((name) => counts[name] !== kept.counts[name]))
+  const isMiscounted = audit.ofApplications !== kept.ofApplications
+  if (isMiscounted || Kind.countNames.some((name) => counts[name] !== kept.counts[name]))
     wrong.push("the stored counts did not match the rows")
   const higher = VectorClock.difference(audit.frontier, kept.frontier)
   const own = VectorClock.get(audit.frontier, self)
@@ -94,6 +100,8 @@ export const correct = (
       holdings: audit.holdings,
       counts,
       opaque: audit.opaque,
+      declared: kept.declared,
+      ofApplications: audit.ofApplications,
       purges: kept.purges,
       live: audit.live,
       cut: kept.cut,
@@ -135,6 +143,7 @@ const sum = (audit: Audit, writes: ReadonlyArray<Operation>, replaced: ReadonlyA
     frontier,
     holdings: Replica.addHoldings(audit.holdings, changes),
     counts: StoreState.recount(audit.counts, writes, replaced, 0),
-    opaque: Opaque.recount(audit.opaque, writes, replaced)
+    opaque: Opaque.recount(audit.opaque, writes, replaced, audit.declared),
+    ofApplications: audit.ofApplications + StoreState.ofApplications(writes) - StoreState.ofApplications(replaced)
   }
 }

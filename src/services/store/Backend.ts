@@ -6,6 +6,7 @@
 import { Data, type Effect, type Option } from "effect"
 import type { Acknowledgement } from "../../core/replica/Acknowledgement.ts"
 import type { Timestamp } from "../../core/replica/Hlc.ts"
+import type { RowsRequest, Shown } from "../../core/replica/Query.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Kind, Operation } from "../../core/replica/Operation.ts"
 import type { RangePage, RangeRequest } from "../../core/replica/Ranges.ts"
@@ -13,6 +14,7 @@ import type { Quarantined } from "../../core/replica/Replica.ts"
 import type * as Selection from "../../core/replica/Selection.ts"
 import type { VectorClock } from "../../core/replica/VectorClock.ts"
 import type { StoreUnavailable } from "../node/NodeFailure.ts"
+import type { Usage } from "./Opaque.ts"
 import type { Page, Room } from "./Sizes.ts"
 import type { Commit, Current, State } from "./StoreState.ts"
 
@@ -55,6 +57,14 @@ export interface Backend {
   /** The greatest number of the rows in the slots of these operations; 0 without any. */
   lastNumberOf(operations: ReadonlyArray<Operation>): Effect.Effect<number, StoreUnavailable>
   get(kind: Kind, rowId: string): Effect.Effect<Option.Option<Operation>, StoreUnavailable>
+  /** All operations that the slots of a row hold. */
+  held(kind: Kind, rowId: string): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
+  /** Rows of a declared kind of an application, as they are shown. */
+  rows(kind: Kind, request: RowsRequest): Effect.Effect<ReadonlyArray<Shown>, StoreUnavailable>
+  /** The kinds of all rows. */
+  readonly kinds: Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
+  /** The bytes of all rows of some kinds. */
+  usageOf(kinds: ReadonlyArray<string>): Effect.Effect<Usage, StoreUnavailable>
   list(
     kind: Kind,
     options: { readonly after?: string | undefined; readonly limit: number }

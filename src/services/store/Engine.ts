@@ -17,6 +17,7 @@ import type { NodeId } from "../../core/replica/NodeId.ts"
 import * as Oddities from "../../core/sync/Oddities.ts"
 import type { Kind, Operation } from "../../core/replica/Operation.ts"
 import * as Purge from "../../core/replica/Purge.ts"
+import type { RowsRequest } from "../../core/replica/Query.ts"
 import { type Position, positionOf, type RangeRequest } from "../../core/replica/Ranges.ts"
 import type * as Selection from "../../core/replica/Selection.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
@@ -64,8 +65,10 @@ export interface Options {
   readonly maxAheadMs?: number | undefined
   /** Commits of which a session that did not look meanwhile can still be told what they wrote; 1,024 by default. */
   readonly rememberedCommits?: number | undefined
-  /** What rows of unknown kinds may take; any size by default. */
+  /** What rows of kinds that this node has no use for may take; any size by default. */
   readonly quota?: Opaque.Quota | undefined
+  /** The kinds of the applications of this process. They stay declared. */
+  readonly declared?: Opaque.Declared | undefined
 }
 
 const hasRule = (kind: Kind): boolean => Merge.ruleOf(kind) !== "opaque"
@@ -82,7 +85,13 @@ interface Step {
 /** The store over `backend`. */
 export const make = Effect.fnUntraced(function* (
   given: Backend,
-  { isKnown = hasRule, maxAheadMs = Infinity, rememberedCommits, quota = Opaque.unlimited }: Options = {}
+  {
+    isKnown = hasRule,
+    maxAheadMs = Infinity,
+    rememberedCommits,
+    quota = Opaque.unlimited,
+    declared = Opaque.noKinds
+  }: Options = {}
 ) {
   const clock = yield* HlcClock
   const damage = yield* Damage.make
@@ -133,6 +142,7 @@ export const make = Effect.fnUntraced(function* (
     purges: state.purges,
     forgets,
     live: state.live,
+    ofApplications: state.ofApplications,
     cut: state.cut,
     isCollecting
   })
@@ -393,9 +403,9 @@ export const make = Effect.fnUntraced(function* (
 
   const auditAll = Effect.fnUntraced(
     function* () {
-      audit = Audit.begin
+      audit = Audit.begin(state.declared)
       for (;;) {
-        const done = yield* lock.withPermit(Effect.suspend(() => auditNext(audit ?? Audit.begin)))
+        const done = yield* lock.withPermit(Effect.suspend(() => auditNext(audit ?? Audit.begin(state.declared))))
         if (done !== undefined) return done
         yield* Effect.yieldNow
       }
@@ -430,8 +440,23 @@ export const make = Effect.fnUntraced(function* (
     return { operations, next }
   }, Effect.uninterruptible)
 
+  /** Declares kinds, of which some are new or have other columns. */
+  const declare = Effect.fnUntraced(function* (all: Opaque.Declared) {
+    const fresh = [...all.keys()].filter((kind) => !state.declared.has(kind))
+    const gone = [...state.declared.keys()].filter((kind) => !all.has(kind))
+    yield* commitState(StoreState.declare(state, all, yield* backend.usageOf(fresh), yield* backend.usageOf(gone)))
+  })
+
+  const isDeclared = ([kind, columns]: readonly [string, ReadonlyArray<string>]) =>
+    state.declared.get(kind)?.join("\0") === columns.join("\0")
+  if (![...declared].every(isDeclared)) yield* lock.withPermit(declare(new Map([...state.declared, ...declared])))
+
   const purge = Effect.fnUntraced(function* (scope: Purge.Scope, isDry: boolean) {
     yield* damage.refused
+    // An application that was here has gone.
+    if (!isDry && "kind" in scope && state.declared.has(scope.kind)) {
+      yield* lock.withPermit(declare(new Map([...state.declared].filter(([kind]) => kind !== scope.kind))))
+    }
     const run = Purge.nextRun(state.purges)
     const removed = new Map<NodeId, { rows: number; bytes: number }>()
     let place: Place | undefined =
@@ -482,6 +507,10 @@ export const make = Effect.fnUntraced(function* (
     }),
     range: Effect.fn("Store.range")((request: RangeRequest) => backend.range(request)),
     get: Effect.fn("Store.get")((kind: Kind, rowId: string) => backend.get(kind, rowId)),
+    held: Effect.fn("Store.held")((kind: Kind, rowId: string) => backend.held(kind, rowId)),
+    rows: Effect.fn("Store.rows")((kind: Kind, request: RowsRequest) => backend.rows(kind, request)),
+    declared: Effect.sync(() => state.declared),
+    kinds: backend.kinds,
     list: Effect.fn("Store.list")((kind: Kind, options: Parameters<Backend["list"]>[1]) => backend.list(kind, options)),
     select: Effect.fn("Store.select")((request: Selection.Request) => backend.select(request)),
     search: Effect.fn("Store.search")((words: ReadonlyArray<string>, limit: number) => backend.search(words, limit)),

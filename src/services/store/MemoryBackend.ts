@@ -9,11 +9,13 @@ import * as Merge from "../../core/replica/Merge.ts"
 import { byCodePoint, NodeId } from "../../core/replica/NodeId.ts"
 import type { Kind, Operation } from "../../core/replica/Operation.ts"
 import { contains, PositionOrder, positionOf, type RangeRequest } from "../../core/replica/Ranges.ts"
+import * as Query from "../../core/replica/Query.ts"
 import * as Search from "../../core/replica/Search.ts"
 import * as Selection from "../../core/replica/Selection.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
 import { type Backend, type FeedPage, SlotTaken } from "./Backend.ts"
+import * as Opaque from "./Opaque.ts"
 import { pageLength, type Room, rowsEnough, sizeOf } from "./Sizes.ts"
 import * as Engine from "./Engine.ts"
 import * as MemoryDisk from "./MemoryDisk.ts"
@@ -64,6 +66,26 @@ export const make = Effect.fnUntraced(function* ({
         if (after === undefined || byCodePoint(row.row_id, after) > 0) rows.push(row)
       }
       return rows.sort((a, b) => byCodePoint(a.row_id, b.row_id)).slice(0, limit)
+    })
+
+  const heldIn = (kind: string, rowId?: string) =>
+    Array.from(disk.rows.values()).filter(
+      ({ table, row_id }) => table === kind && (rowId === undefined || row_id === rowId)
+    )
+
+  const rows = (kind: Kind, { where, after, limit }: Query.RowsRequest) =>
+    Effect.sync(() => {
+      const ordered = Query.orderedBy(where)
+      const placed = [...Map.groupBy(heldIn(kind), ({ row_id }) => row_id).values()].flatMap((held) => {
+        const row = Query.shownOf(held)
+        if (row === undefined || !Query.matches(where, row)) return []
+        return [{ row, place: Query.placeOf(row, ordered) }]
+      })
+      return placed
+        .filter(({ place }) => after === undefined || Query.PlaceOrder(place, after) > 0)
+        .sort((a, b) => Query.PlaceOrder(a.place, b.place))
+        .slice(0, limit)
+        .map(({ row }) => row)
     })
 
   const range = (request: RangeRequest) =>
@@ -117,6 +139,17 @@ export const make = Effect.fnUntraced(function* ({
     range,
     // The slot of a row of a known kind. The rows of others have no winner, and so no slot of their own.
     get: (kind, rowId) => Effect.sync(() => Option.fromUndefinedOr(disk.rows.get(`${kind}\0${rowId}\0`))),
+    held: (kind, rowId) => Effect.sync(() => heldIn(kind, rowId)),
+    rows,
+    kinds: Effect.sync(() => [...new Set(Array.from(disk.rows.values(), ({ table }) => table))].sort(byCodePoint)),
+    usageOf: (kinds) =>
+      Effect.sync(() =>
+        Opaque.recount(
+          Opaque.nothing,
+          kinds.flatMap((kind) => heldIn(kind)),
+          []
+        )
+      ),
     list,
     select,
     search,

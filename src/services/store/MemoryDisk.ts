@@ -102,6 +102,7 @@ export const rejoined = (disk: MemoryDisk): MemoryDisk => {
     nodeId,
     state: {
       ...StoreState.empty,
+      declared: state.declared,
       frontier: nodeId === undefined ? VectorClock.empty : VectorClock.advance(VectorClock.empty, nodeId, high),
       cut: { ...Cut.none, isRejoined: true }
     },

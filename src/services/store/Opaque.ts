@@ -1,12 +1,13 @@
 /**
- * The rows of kinds that this version does not know: how many bytes they take, and how many they may take.
+ * The rows of kinds that this node has no use for: how many bytes they take, and how many they may take.
  *
- * A newer version writes kinds that an older one only keeps and passes on. So does a member that wants to fill the disk. A quota
- * bounds both: by origin, and in all. What exceeds it is left out, and the coverage of its origin ends before it, so that peers send
- * it again when there is room. Rows of known kinds are taken all the same: an operation of an unknown kind replaces no other row, so
- * nothing that comes after it depends on it.
+ * They are of kinds of newer versions, or of applications of other nodes: this node only keeps them and passes them on. A member that
+ * wants to fill the disk can write such rows as well. A quota bounds them: by origin, and in all. What exceeds it is left out, and the
+ * coverage of its origin ends before it, so that peers send it again when there is room. Rows of other kinds are taken all the same: no
+ * operation changes a row of another kind.
  */
 import { HashMap, Option } from "effect"
+import * as Kind from "../../core/replica/Kind.ts"
 import * as Merge from "../../core/replica/Merge.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Operation } from "../../core/replica/Operation.ts"
@@ -15,7 +16,7 @@ import type { Batch } from "../../core/replica/Replica.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import { sizeOf } from "./Sizes.ts"
 
-/** Bytes that rows of unknown kinds may take: those of one origin, and all of them. */
+/** Bytes that such rows may take: those of one origin, and all of them. */
 export interface Quota {
   readonly origin: number
   readonly total: number
@@ -31,7 +32,14 @@ export interface Usage {
 
 export const nothing: Usage = { total: 0, origins: HashMap.empty() }
 
-export const isOpaque = ({ table }: Operation): boolean => Merge.ruleOf(table) === "opaque"
+/** The kinds that applications have declared on this node, by their names on the wire: each with the columns of its rows. */
+export type Declared = ReadonlyMap<string, ReadonlyArray<string>>
+
+export const noKinds: Declared = new Map()
+
+/** Whether this node has no use for an operation: its kind is neither built in nor declared. */
+export const isOpaque = ({ table }: { readonly table: string }, declared: Declared): boolean =>
+  Kind.find(table) === undefined && !declared.has(table)
 
 export const bytesOf = ({ origins }: Usage, node: NodeId): number =>
   Option.getOrElse(HashMap.get(origins, node), () => 0)
@@ -45,10 +53,15 @@ export const withBytes = ({ total, origins }: Usage, node: NodeId, bytes: number
 }
 
 /** After some rows came and some left. */
-export const recount = (before: Usage, writes: Iterable<Operation>, replaced: Iterable<Operation>): Usage => {
+export const recount = (
+  before: Usage,
+  writes: Iterable<Operation>,
+  replaced: Iterable<Operation>,
+  declared: Declared = noKinds
+): Usage => {
   const changes = new Map<NodeId, number>()
   const count = (operation: Operation, by: number) => {
-    if (!isOpaque(operation)) return
+    if (!isOpaque(operation, declared)) return
     const { node } = operation.hlc
     changes.set(node, (changes.get(node) ?? 0) + by * sizeOf(operation))
   }
@@ -71,27 +84,33 @@ export const sift = (
   purges: Purge.Purges,
   held: ReadonlyMap<Merge.Slot, Operation>,
   { operations, coverage: through }: Pick<Batch, "operations" | "coverage">,
-  quota: Quota | undefined
+  quota: Quota | undefined,
+  declared: Declared = noKinds
 ): Sifted => {
-  if (quota === undefined || (HashMap.isEmpty(purges) && !operations.some(isOpaque))) {
+  const isUnused = (operation: Operation) => isOpaque(operation, declared)
+  if (quota === undefined || (HashMap.isEmpty(purges) && !operations.some(isUnused))) {
     return { operations, coverage: through, overQuota: VectorClock.empty }
   }
   let usage = before
   let overQuota = VectorClock.empty
-  const slots = new Set<Merge.Slot>()
+  const slots = new Map<Merge.Slot, Operation>()
   const taken = operations.filter((operation) => {
     if (Purge.covers(purges, operation)) return false
-    if (!isOpaque(operation)) return true
+    if (!isUnused(operation)) return true
     const slot = Merge.slotOf(operation)
-    if (held.has(slot) || slots.has(slot)) return true
+    const current = slots.get(slot) ?? held.get(slot)
+    if (Merge.resolve(current, operation) !== "applied") return true
     const { node } = operation.hlc
-    const bytes = sizeOf(operation)
-    if (bytesOf(usage, node) + bytes > quota.origin || usage.total + bytes > quota.total) {
+    const without = current === undefined ? usage : withBytes(usage, current.hlc.node, -sizeOf(current))
+    const after = withBytes(without, node, sizeOf(operation))
+    // What takes no more room than before is taken, also where there is too little.
+    const isMore = bytesOf(after, node) > bytesOf(usage, node) || after.total > usage.total
+    if (isMore && (bytesOf(after, node) > quota.origin || after.total > quota.total)) {
       overQuota = VectorClock.withEarliest(overQuota, node, operation.hlc)
       return false
     }
-    slots.add(slot)
-    usage = withBytes(usage, node, bytes)
+    slots.set(slot, operation)
+    usage = after
     return true
   })
   return { operations: taken, coverage: VectorClock.before(through, overQuota), overQuota }

@@ -16,11 +16,7 @@ import { Effect, FileSystem, Option, Predicate } from "effect"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Timestamp } from "../../core/replica/Hlc.ts"
-import type * as Cut from "../../core/replica/Cut.ts"
-import { countNames } from "../../core/replica/Kind.ts"
-import * as Merge from "../../core/replica/Merge.ts"
 import { NodeId } from "../../core/replica/NodeId.ts"
-import * as Purge from "../../core/replica/Purge.ts"
 import type { Kind } from "../../core/replica/Operation.ts"
 import type { RangeRequest } from "../../core/replica/Ranges.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
@@ -38,11 +34,12 @@ import {
   toRead,
   transaction
 } from "./SqliteFile.ts"
-import * as CutText from "./CutText.ts"
 import * as SqliteAcknowledged from "./SqliteAcknowledged.ts"
+import * as SqliteCommit from "./SqliteCommit.ts"
 import * as SqliteCut from "./SqliteCut.ts"
 import * as SqliteFeed from "./SqliteFeed.ts"
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
+import * as SqliteOwnRows from "./SqliteOwnRows.ts"
 import * as SqliteRejoin from "./SqliteRejoin.ts"
 import * as SqliteRows from "./SqliteRows.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
@@ -50,26 +47,10 @@ import * as SqliteSearch from "./SqliteSearch.ts"
 import * as SqliteSelect from "./SqliteSelect.ts"
 import * as SqliteUpkeep from "./SqliteUpkeep.ts"
 import type { Commit } from "./StoreState.ts"
-import { quarantineLimits } from "./StoreState.ts"
 import * as SqliteError from "./SqliteError.ts"
-
-/** Rows that one statement inserts: more make the statement slower, fewer make more statements. */
-const insertBlock = 50
-
-const columns = "kind, row_id, twin, origin, wall, counter, op_id, op_type, data, timestamp"
-const insert = (rows: number) =>
-  // A slot that is taken fails the transaction. Unlike REPLACE, and like nothing else but ROLLBACK, FAIL needs no journal of the
-  // statement, which costs a third of the speed.
-  `INSERT OR FAIL INTO operations (${columns}) VALUES ${Array(rows).fill("(?,?,?,?,?,?,?,?,?,?)").join()}`
 
 /** After every other text: its first character is the last of Unicode. */
 const lastText = "\u{10ffff}".repeat(65)
-
-const slots = `json_each(?) AS slot CROSS JOIN operations AS o
-  ON o.kind = slot.value ->> 0 AND o.row_id = slot.value ->> 1 AND o.twin = slot.value ->> 2`
-
-const slotsOf = (operations: Commit["writes"]) =>
-  JSON.stringify(operations.map((operation) => [operation.table, operation.row_id, Merge.variantOf(operation)]))
 
 export type { Options } from "./SqliteFile.ts"
 
@@ -81,9 +62,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 export const over = Effect.fnUntraced(function* (sql: Client, options: Options & Engine.Options) {
   return yield* Engine.make(yield* backend(sql, options), options)
 })
-
-/** Replaced rows that a commit takes out of the index of words itself. */
-const takenOut = 8
 
 const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = false }: Options) {
   const fs = yield* FileSystem.FileSystem
@@ -97,7 +75,8 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
       sql.unsafe(`SELECT *, (SELECT count(*) FROM quarantine) AS quarantine, ${SqliteFeed.last} FROM meta`)
     ),
     yield* SqliteError.mapped(sql`SELECT * FROM clock`),
-    yield* SqliteError.mapped(SqliteSchema.purged(sql))
+    yield* SqliteError.mapped(SqliteSchema.purged(sql)),
+    yield* SqliteError.mapped(SqliteOwnRows.declared(sql))
   )
   const acknowledged = yield* SqliteError.mapped(SqliteAcknowledged.read(sql))
   let synchronous = ""
@@ -111,10 +90,8 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
       : Effect.fail(new StoreUnavailable({ reason: "not found", detail: `${file} was replaced while it was open` }))
   )
 
-  const held = Effect.fnUntraced(function* (operations: Commit["writes"]) {
-    const rows = yield* sql.unsafe(`SELECT o.* FROM ${slots}`, [slotsOf(operations)])
-    return new Map((yield* SqliteRows.operations(rows)).map((operation) => [Merge.slotOf(operation), operation]))
-  }, SqliteError.mapped)
+  const current = (operations: Commit["writes"]) =>
+    SqliteError.mapped(SqliteCommit.current((statement, parameters) => sql.unsafe(statement, parameters), operations))
 
   const within = <A, E>(body: (connection: Connection) => Effect.Effect<A, E>) => transaction(sql, body)
   const setSynchronous = Effect.fnUntraced(function* (level: "FULL" | "NORMAL") {
@@ -122,18 +99,19 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     synchronous = level
   })
 
-  let { purges, cut } = state
+  let { purges, cut, declared } = state
   let { removals } = state.feed
   const commit = Effect.fnUntraced(function* (commit: Commit, synced: boolean) {
     const hasPurged = commit.state.purges !== purges
     const newCut = commit.state.cut === cut ? undefined : commit.state.cut
+    const before = commit.state.declared === declared ? undefined : declared
     yield* checkFile
     yield* setSynchronous(synced ? "FULL" : "NORMAL")
     yield* SqliteSearch.mending(
       within,
       within((connection) =>
         Effect.andThen(
-          writeCommit(connection, commit, hasPurged, newCut),
+          SqliteCommit.write(connection, commit, { hasPurged, newCut, before }),
           commit.state.feed.removals === removals
             ? Effect.void
             : SqliteFeed.writeRemovals(connection, commit.state.feed)
@@ -143,6 +121,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     purges = commit.state.purges
     cut = commit.state.cut
     removals = commit.state.feed.removals
+    declared = commit.state.declared
     upkeep.committed(commit.replaced.length + commit.quarantined.length > 0)
   }, Effect.mapError(failureOfCommit))
 
@@ -212,6 +191,13 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     return Option.fromUndefinedOr((yield* SqliteRows.operations(rows))[0])
   }, SqliteError.mapped)
 
+  const held = Effect.fnUntraced(function* (kind: Kind, rowId: string) {
+    return yield* SqliteRows.operations(
+      yield* sql`SELECT * FROM operations WHERE kind = ${kind} AND row_id = ${rowId} ORDER BY twin`
+    )
+  }, SqliteError.mapped)
+
+  const ownRows = SqliteOwnRows.make(sql, within, readOnly)
   const list: Backend["list"] = Effect.fnUntraced(function* (kind, { after = "", limit }) {
     const rows = yield* sql`SELECT * FROM operations
       WHERE kind = ${kind} AND row_id > ${after} AND twin = '' AND op_type <> 'delete'
@@ -239,13 +225,18 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     opened: state,
     feedId,
     committedAfter: (number, room, kinds) => SqliteError.mapped(SqliteFeed.after(sql, number, room, kinds)),
-    lastNumberOf: (operations) => SqliteError.mapped(SqliteFeed.lastNumberIn(sql, slots, slotsOf(operations))),
-    current: held,
+    lastNumberOf: (operations) =>
+      SqliteError.mapped(SqliteFeed.lastNumberIn(sql, SqliteCommit.slots, SqliteCommit.slotsOf(operations))),
+    current,
     commit,
     sync,
     beyond,
     range,
     get,
+    held,
+    rows: (kind, request) => SqliteError.mapped(ownRows(kind, request)),
+    kinds: SqliteError.mapped(SqliteSchema.kinds((statement) => sql.unsafe(statement))),
+    usageOf: (kinds) => SqliteError.mapped(SqliteOwnRows.usageOf(sql, kinds)),
     list,
     select: (request) => SqliteError.mapped(SqliteSelect.select(sql, request)),
     search,
@@ -278,69 +269,3 @@ const failureOfCommit = (error: SqlError | StoreUnavailable) =>
   Predicate.isTagged(error, "SqlError") && error.reason._tag === "UniqueViolation"
     ? new SlotTaken()
     : SqliteError.fromCause(error)
-
-/** The statements of a commit. */
-const writeCommit = Effect.fnUntraced(function* (
-  connection: Connection,
-  commit: Commit,
-  hasPurged: boolean,
-  newCut: Cut.Cut | undefined
-) {
-  const run = (statement: string, parameters: ReadonlyArray<unknown>) =>
-    connection.execute(statement, parameters, undefined)
-  const { writes, replaced, moved, forgotten, quarantined, state } = commit
-  if (replaced.length > 0) {
-    yield* run(`DELETE FROM operations WHERE seq IN (SELECT o.seq FROM ${slots})`, [slotsOf(replaced)])
-    yield* SqliteSearch.takeOut(connection, takenOut)
-  }
-  for (let start = 0; start < writes.length; start += insertBlock) {
-    const block = writes.slice(start, start + insertBlock)
-    yield* run(insert(block.length), block.flatMap(SqliteRows.parameters))
-  }
-  for (const operation of writes) {
-    const shown = SqliteSchema.shownOf(operation.data)
-    if (shown === undefined) continue
-    const { table, row_id } = operation
-    const slot = [table, row_id, Merge.variantOf(operation)]
-    yield* run("UPDATE operations SET shown = ? WHERE kind = ? AND row_id = ? AND twin = ?", [shown, ...slot])
-  }
-  if (moved.size > 0) {
-    yield* run(
-      `INSERT OR REPLACE INTO clock
-          (origin, wall, counter, top_wall, top_counter, held_rows, held_high, held_low, opaque_bytes)
-        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-          value ->> 8
-        FROM json_each(?)`,
-      [JSON.stringify(Array.from(moved, (node) => SqliteRows.clockEntry(state, node)))]
-    )
-  }
-  if (forgotten.size > 0) {
-    yield* run("DELETE FROM clock WHERE origin IN (SELECT value FROM json_each(?))", [JSON.stringify([...forgotten])])
-  }
-  if (quarantined.length > 0) {
-    yield* run(
-      `INSERT INTO quarantine (peer, reason, text)
-        SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)`,
-      [JSON.stringify(quarantined.map(({ peer, reason, text }) => [peer, reason, text]))]
-    )
-    yield* run(`DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?`, [quarantineLimits.rows])
-  }
-  if (hasPurged) {
-    yield* run("DELETE FROM purged", [])
-    yield* run(
-      `INSERT INTO purged SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
-        value ->> 6, value ->> 7, value ->> 8 FROM json_each(?)`,
-      [JSON.stringify(Purge.toList(state.purges).map(SqliteRows.purgedEntry))]
-    )
-  }
-  if (newCut !== undefined) yield* run("UPDATE meta SET cut = ?", [CutText.toText(newCut)])
-  const { digest, live, counts } = state
-  const sets = ["digest_high", "digest_low", "live_high", "live_low", ...countNames].map((name) => `${name} = ?`)
-  yield* run(`UPDATE meta SET ${sets.join(", ")}`, [
-    digest.high,
-    digest.low,
-    live.high,
-    live.low,
-    ...countNames.map((name) => counts[name])
-  ])
-})

@@ -12,12 +12,13 @@ import { NodeId } from "../../core/replica/NodeId.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
 import { isWritable } from "../node/Home.ts"
 import * as FileError from "../node/FileError.ts"
-import type { Quota } from "./Opaque.ts"
+import type { Declared, Quota } from "./Opaque.ts"
 import * as SqliteAcknowledged from "./SqliteAcknowledged.ts"
 import * as SqliteFeed from "./SqliteFeed.ts"
 import * as SqliteHoldings from "./SqliteHoldings.ts"
 import * as SqliteLog from "./SqliteLog.ts"
 import { discard } from "./SqliteReplace.ts"
+import * as SqliteResettle from "./SqliteResettle.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
 import * as SqliteError from "./SqliteError.ts"
@@ -31,8 +32,10 @@ export interface Options {
   readonly lockWait?: number | undefined
   /** How far ahead of the wall clock a local write may be (ms); as far as it comes, without it. */
   readonly maxAheadMs?: number | undefined
-  /** What rows of unknown kinds may take; any size without it. */
+  /** What rows of kinds that this node has no use for may take; any size without it. */
   readonly quota?: Quota | undefined
+  /** The kinds of the applications of this process. */
+  readonly declared?: Declared | undefined
 }
 
 /** A database. One that is open for writing has its log marked after each transaction (`SqliteLog.ts`). */
@@ -171,6 +174,7 @@ export const openLocked = Effect.fnUntraced(function* (home: string) {
   if (missing.length > 0) yield* transaction(sql, (connection) => SqliteAcknowledged.prepare(connection, missing))
   const nameless = yield* sql`SELECT 1 FROM meta WHERE feed_id = ''`
   if (nameless.length > 0) yield* transaction(sql, SqliteFeed.identify)
+  if (yield* SqliteResettle.isDue(sql)) yield* transaction(sql, SqliteResettle.write)
   const earlier = yield* sql`SELECT 1 FROM sqlite_schema WHERE name = 'search_mark'`
   if (earlier.length > 0) yield* transaction(sql, SqliteSearch.dropEarlier)
   return sql

@@ -12,6 +12,7 @@ import type { Operation } from "../../core/replica/Operation.ts"
 import * as Replica from "../../core/replica/Replica.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import * as Opaque from "./Opaque.ts"
+import * as SqliteOwnRows from "./SqliteOwnRows.ts"
 import * as SqliteRows from "./SqliteRows.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 
@@ -29,7 +30,8 @@ export const write = Effect.fnUntraced(function* (
   const run = (statement: string, parameters: ReadonlyArray<unknown>) =>
     connection.execute(statement, parameters, undefined)
   const rows = yield* run("SELECT *, 0 AS quarantine FROM meta", [])
-  const { state } = yield* SqliteRows.state(rows, yield* run("SELECT * FROM clock", []), [])
+  const declared = yield* SqliteOwnRows.declaredIn((statement) => run(statement, []), "declared")
+  const { state } = yield* SqliteRows.state(rows, yield* run("SELECT * FROM clock", []), [], declared)
   const own = yield* SqliteRows.operations(
     yield* run("SELECT * FROM operations WHERE origin = ? ORDER BY wall, counter, seq", [before])
   )
@@ -58,6 +60,7 @@ export const write = Effect.fnUntraced(function* (
       [...SqliteRows.parameters(operation), SqliteSchema.shownOf(operation.data) ?? null]
     )
   }
+  yield* SqliteOwnRows.refresh(connection, declared, anew)
   const digest = Digest.subtract(Digest.add(state.digest, sumOf(anew)), sumOf(late))
   const live = Digest.subtract(Digest.add(state.live, liveOf(anew)), liveOf(late))
   const past = kept.at(-1)?.hlc ?? Hlc.zero
@@ -77,7 +80,7 @@ export const write = Effect.fnUntraced(function* (
       [nodeId, { rows: anew.length, digest: sumOf(anew) }]
     ])
   )
-  const opaque = Opaque.recount(state.opaque, anew, late)
+  const opaque = Opaque.recount(state.opaque, anew, late, state.declared)
   yield* run("UPDATE meta SET digest_high = ?, digest_low = ?, live_high = ?, live_low = ?", [
     digest.high,
     digest.low,

@@ -14,6 +14,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
 import * as Cut from "../../core/replica/Cut.ts"
 import { kinds } from "../../core/replica/Merge.ts"
+import { isKnown as isKnownRule, rules } from "../../core/replica/Rule.ts"
 import { NodeId } from "../../core/replica/NodeId.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
 import * as CutText from "./CutText.ts"
@@ -21,6 +22,8 @@ import * as LockHolder from "./LockHolder.ts"
 import { databaseIn, givesBack, holdLock, makePrivate, openLocked, transaction } from "./SqliteFile.ts"
 import * as SqliteLog from "./SqliteLog.ts"
 import { discard, replace } from "./SqliteReplace.ts"
+import * as Opaque from "./Opaque.ts"
+import * as SqliteOwnRows from "./SqliteOwnRows.ts"
 import * as Rows from "./SqliteRows.ts"
 import * as SqliteError from "./SqliteError.ts"
 
@@ -82,7 +85,12 @@ export const begin = Effect.fnUntraced(function* (home: string, incoming: string
  * An operation with a winner in its row may be written again by any node that holds it. Of unknown kinds, each node
  * rewrites only its own.
  */
-const isKnown = `kind IN (${kinds.map((kind) => `'${kind}'`).join(", ")})`
+const isKnown = [
+  `kind IN (${kinds.map((kind) => `'${kind}'`).join(", ")})`,
+  ...Object.keys(rules)
+    .filter(isKnownRule)
+    .map((rule) => `kind GLOB '?*!${rule}'`)
+].join(" OR ")
 
 const fill = Effect.fnUntraced(function* (connection: Connection) {
   const run = (statement: string, parameters: ReadonlyArray<unknown> = []) =>
@@ -105,6 +113,8 @@ const fill = Effect.fnUntraced(function* (connection: Connection) {
     last.wall,
     last.counter
   ])
+  // A fresh file has no rows yet: its kinds are declared without any.
+  yield* SqliteOwnRows.declare(connection, Opaque.noKinds, yield* SqliteOwnRows.declaredIn(run, "old.declared"))
   const columns = "kind, row_id, origin, wall, counter, op_id, op_type, data, timestamp"
   yield* run(`CREATE TABLE rejoin AS SELECT ${columns} FROM old.operations AS o
     WHERE (${isKnown} OR origin = '${nodeId.replaceAll("'", "''")}')

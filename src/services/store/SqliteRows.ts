@@ -67,7 +67,9 @@ const MetaRow = Schema.Struct({
   feed_removals: Schema.optionalKey(Schema.Natural),
   feed_horizon: Schema.optionalKey(Schema.Natural),
   /** None before the first row. */
-  feed_last: Schema.optionalKey(Schema.NullOr(Schema.Natural))
+  feed_last: Schema.optionalKey(Schema.NullOr(Schema.Natural)),
+  known: Schema.optionalKey(Schema.String),
+  of_applications: Schema.optionalKey(Schema.Natural)
 })
 
 const decode = <Row>(row: Schema.Decoder<Row>) => {
@@ -152,7 +154,8 @@ const isKind = Schema.is(Kind)
 export const state = Effect.fnUntraced(function* (
   metaRows: ReadonlyArray<unknown>,
   clockRows: ReadonlyArray<unknown>,
-  purgedRows: ReadonlyArray<unknown>
+  purgedRows: ReadonlyArray<unknown>,
+  declared: Opaque.Declared = Opaque.noKinds
 ) {
   const [meta] = yield* decodeMeta(metaRows)
   if (meta === undefined) return yield* new StoreUnavailable({ reason: "corrupt", detail: "the table meta is empty" })
@@ -164,6 +167,8 @@ export const state = Effect.fnUntraced(function* (
     feed_removals: removals = 0,
     feed_horizon: horizon = 0,
     feed_last: last,
+    known: _,
+    of_applications = 0,
     ...counters
   } = others
   const cut = yield* CutText.fromText(cutText)
@@ -185,6 +190,8 @@ export const state = Effect.fnUntraced(function* (
       (usage, { origin, opaque_bytes: bytes = 0 }) => (bytes === 0 ? usage : Opaque.withBytes(usage, origin, bytes)),
       Opaque.nothing
     ),
+    declared,
+    ofApplications: of_applications,
     purges: Purge.fromList(
       purged.map(({ run, kind, origin, wall, counter, held_rows, held_bytes, held_high, held_low }) => ({
         run,

@@ -4,8 +4,9 @@
  * `operations` is the state and the log in one: the winning operation of each slot. A row that is replaced gets a new
  * `seq`, so that `seq` is the order of arrival, which the change feed follows. `clock` holds what the store claims of each origin, and the greatest reading
  * that it ever took; the greatest of all these is the high-water mark of the node's own clock; and the number and digest of the
- * rows that it holds of each origin, and the bytes of those of unknown kinds. `purged` is what was removed by hand. `meta` is one row. The views
- * are for people with `sqlite3`: they show what `core/replica/Row.ts` reads, with the same defaults.
+ * rows that it holds of each origin, and the bytes of those of kinds without a use here. `purged` is what was removed by hand. `declared` and
+ * `own_rows` are of kinds of applications (`SqliteOwnRows.ts`). `meta` is one row. The views are for people with `sqlite3`: they show what
+ * `core/replica/Row.ts` reads, with the same defaults.
  *
  * The version of a file is its `user_version`: the number of migrations it has had. Migrations are only ever added.
  */
@@ -13,12 +14,14 @@ import { Effect, Schema } from "effect"
 import { CanonicalJson, wellFormedText } from "../../core/replica/Json.ts"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
+import type { SqlError } from "effect/sql/SqlError"
 import type * as Column from "../../core/replica/Column.ts"
 import * as Kind from "../../core/replica/Kind.ts"
 import { byCodePoint } from "../../core/replica/NodeId.ts"
 import { envelopeBytes } from "./Sizes.ts"
 import * as SqliteCut from "./SqliteCut.ts"
 import * as SqliteFeed from "./SqliteFeed.ts"
+import * as SqliteOwnRows from "./SqliteOwnRows.ts"
 
 /** A column of a view. What it takes of SQLite is in every release since 3.9, so that old tools can open the file. */
 const columnOf = ([key, { stored, byDefault }]: [string, Column.Columns[string]]): string => {
@@ -130,13 +133,21 @@ const quota = [
   ) WITHOUT ROWID`
 ]
 
+/** Kinds of applications, and the rules by which the rows of a file were merged (`SqliteResettle.ts`). */
+const applications = [
+  "ALTER TABLE meta ADD COLUMN known TEXT NOT NULL DEFAULT ''",
+  "ALTER TABLE meta ADD COLUMN of_applications INTEGER NOT NULL DEFAULT 0",
+  ...SqliteOwnRows.tables
+]
+
 const migrations: ReadonlyArray<ReadonlyArray<string>> = [
   first,
   holdings,
   shownData,
   quota,
   SqliteCut.columns,
-  SqliteFeed.columns
+  SqliteFeed.columns,
+  applications
 ]
 
 /** The first version whose views show well-formed text. */
@@ -162,6 +173,18 @@ export const missing = Effect.fnUntraced(function* (sql: SqlClient) {
     ...Kind.all.filter(({ name }) => !views.has(name)).map((kind) => viewOf(kind))
   ]
 })
+
+/** The kinds of all rows: each is found by the index in one step from the one before it. */
+export const kinds = (read: (statement: string) => Effect.Effect<ReadonlyArray<unknown>, SqlError>) =>
+  Effect.flatMap(
+    read(`WITH RECURSIVE found (kind) AS (
+      SELECT min(kind) FROM operations
+      UNION ALL SELECT (SELECT min(kind) FROM operations WHERE kind > found.kind) FROM found WHERE found.kind IS NOT NULL
+    ) SELECT kind FROM found WHERE kind IS NOT NULL`),
+    (rows) => Effect.map(decodeKinds(rows), (found) => found.map(({ kind }) => kind))
+  )
+
+const decodeKinds = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ kind: Schema.String })))
 
 /** The version of a file that had every migration. */
 export const current = migrations.length

@@ -119,7 +119,8 @@ export const dropEarlier = (connection: Connection) =>
     discard: true
   })
 
-const drop = (connection: Connection) =>
+/** Drops the index. */
+export const drop = (connection: Connection) =>
   Effect.forEach(
     [
       "DROP TRIGGER IF EXISTS words_leave",

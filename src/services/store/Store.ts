@@ -15,6 +15,7 @@ import type * as Cut from "../../core/replica/Cut.ts"
 import type { Digest } from "../../core/replica/Digest.ts"
 import type { Timestamp } from "../../core/replica/Hlc.ts"
 import type { countNames } from "../../core/replica/Kind.ts"
+import type { RowsRequest, Shown } from "../../core/replica/Query.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Oddities } from "../../core/sync/Oddities.ts"
 import { type Kind, Operation } from "../../core/replica/Operation.ts"
@@ -24,7 +25,7 @@ import type { Batch, Delta, DeltaRequest, Quarantined, Snapshot } from "../../co
 import type * as Selection from "../../core/replica/Selection.ts"
 import type { VectorClock } from "../../core/replica/VectorClock.ts"
 import type { KindUnknown, StoreUnavailable } from "../node/NodeFailure.ts"
-import type { Quota, Usage } from "./Opaque.ts"
+import type { Declared, Quota, Usage } from "./Opaque.ts"
 
 export type {
   Batch,
@@ -159,6 +160,14 @@ export class Store extends Context.Service<
     feed(options?: FeedOptions): Stream.Stream<FeedEvent, StoreUnavailable>
     /** The operation that holds a row of a known kind, also when it is a tombstone. Unknown kinds have no rows yet. */
     get(kind: Kind, rowId: string): Effect.Effect<Option.Option<Operation>, StoreUnavailable>
+    /** All operations that the slots of a row hold: more than one where the rule of its kind has parts of rows. */
+    held(kind: Kind, rowId: string): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
+    /** Rows of a kind of an application that was declared here, as they are shown; see `core/replica/Query.ts`. */
+    rows(kind: Kind, request: RowsRequest): Effect.Effect<ReadonlyArray<Shown>, StoreUnavailable>
+    /** The kinds that applications have declared here, with the columns of their rows. */
+    readonly declared: Effect.Effect<Declared>
+    /** The kinds of which there are rows, or were. */
+    readonly kinds: Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
     /** The rows of a kind, without tombstones, in the order of their ids, after the id `after`. */
     list(
       kind: Kind,
@@ -170,7 +179,7 @@ export class Store extends Context.Service<
     search(words: ReadonlyArray<string>, limit: number): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
     /** The oddities from other nodes since this store was opened. */
     readonly oddities: Effect.Effect<Oddities>
-    /** What rows of unknown kinds take and may take, and the first operation of each origin that is kept out. */
+    /** What rows of kinds without a use here take and may take, and the first operation of each origin that is kept out. */
     readonly opaque: Effect.Effect<{ readonly usage: Usage; readonly quota: Quota; readonly overQuota: VectorClock }>
     /**
      * Removes the rows of a kind or of an origin from this replica, in small steps, each a transaction. Nothing is published of it

@@ -32,8 +32,11 @@ export interface State {
   readonly digest: Digest.Digest
   readonly holdings: Replica.Holdings
   readonly counts: Counts
-  /** What rows of unknown kinds take. */
+  /** What rows of kinds that this node has no use for take. */
   readonly opaque: Opaque.Usage
+  readonly declared: Opaque.Declared
+  /** How many operations of kinds of applications are held. */
+  readonly ofApplications: number
   /** The purges. */
   readonly purges: Purge.Purges
   /** The digest without tombstones. */
@@ -52,6 +55,8 @@ export const empty: State = {
   holdings: Replica.noHoldings,
   counts: { ...Struct.Record(Kind.countNames, 0), quarantine: 0 },
   opaque: Opaque.nothing,
+  declared: Opaque.noKinds,
+  ofApplications: 0,
   purges: Purge.none,
   live: Digest.empty,
   cut: Cut.none,
@@ -159,7 +164,11 @@ export const unfounded = (state: State, self: NodeId): ReadonlySet<NodeId> =>
  */
 export const plan = (before: State, held: Current, batch: Batch, self: NodeId, quota?: Opaque.Quota): Commit => {
   const { quarantined } = batch
-  const { operations: sieved, overQuota, ...sifted } = Opaque.sift(before.opaque, before.purges, held, batch, quota)
+  const {
+    operations: sieved,
+    overQuota,
+    ...sifted
+  } = Opaque.sift(before.opaque, before.purges, held, batch, quota, before.declared)
   const operations = withoutLate(before.cut, held, sieved)
   const through = evident(before, { operations, coverage: sifted.coverage }, self)
   const merged = Merge.mergeBatch((slot) => held.get(slot), operations)
@@ -178,7 +187,9 @@ export const plan = (before: State, held: Current, batch: Batch, self: NodeId, q
     digest: Digest.add(before.digest, digest),
     holdings: Replica.addHoldings(before.holdings, holdings),
     counts: recount(before.counts, writes.values(), replaced, kept.length),
-    opaque: Opaque.recount(before.opaque, writes.values(), replaced),
+    opaque: Opaque.recount(before.opaque, writes.values(), replaced, before.declared),
+    declared: before.declared,
+    ofApplications: before.ofApplications + ofApplications(writes.values()) - ofApplications(replaced),
     purges: before.purges,
     live: Digest.add(before.live, live),
     cut: isOwn(before.cut, writes.values(), self) ? before.cut : { ...before.cut, since: undefined },
@@ -252,7 +263,8 @@ const remove = (before: State, removed: ReadonlyArray<Operation>): Commit => {
       live,
       holdings: Replica.addHoldings(before.holdings, holdings),
       counts: recount(before.counts, [], removed, 0),
-      opaque: Opaque.recount(before.opaque, [], removed)
+      opaque: Opaque.recount(before.opaque, [], removed, before.declared),
+      ofApplications: before.ofApplications - ofApplications(removed)
     },
     ...withoutRows,
     replaced: removed,
@@ -289,13 +301,44 @@ export const purge = (before: State, run: number, scope: Purge.Scope, removed: R
   return { ...commit, state: { ...commit.state, purges, feed } }
 }
 
+/** How many of some operations are of kinds of applications. */
+export const ofApplications = (operations: Iterable<Operation>): number => {
+  let count = 0
+  for (const { table } of operations) if (Kind.parseName(table) !== undefined) count++
+  return count
+}
+
 /**
- * The state of a version that knows kinds which were purged when no version here knew them: their rows are asked for again, for all
- * replicas have to agree on the rows of a known kind.
+ * The state of a node that has a use for other kinds of applications from now on: `used` are the bytes of the rows of those that come
+ * to them, `unused` those of the ones that leave.
+ */
+export const declare = (
+  before: State,
+  declared: Opaque.Declared,
+  used: Opaque.Usage,
+  unused: Opaque.Usage = Opaque.nothing
+): Commit => {
+  let { opaque } = before
+  for (const [node, bytes] of used.origins) opaque = Opaque.withBytes(opaque, node, -bytes)
+  for (const [node, bytes] of unused.origins) opaque = Opaque.withBytes(opaque, node, bytes)
+  return {
+    ...withoutRows,
+    state: withoutOutdated({ ...before, declared, opaque }),
+    moved: new Set([
+      ...HashMap.keys(used.origins),
+      ...HashMap.keys(unused.origins),
+      ...Purge.toList(before.purges).map(({ origin }) => origin)
+    ])
+  }
+}
+
+/**
+ * The state of a node that has a use for kinds which were purged when it had none: their rows are asked for again, for all replicas
+ * have to agree on the rows of a kind that is used.
  */
 export const withoutOutdated = (before: State): State => {
   const list = Purge.toList(before.purges)
-  const outdated = list.filter(({ kind }) => kind !== undefined && Merge.ruleOf(kind) !== "opaque")
+  const outdated = list.filter(({ kind }) => kind !== undefined && !Opaque.isOpaque({ table: kind }, before.declared))
   if (outdated.length === 0) return before
   let { vectorClock: clock } = before
   for (const { origin } of outdated) clock = HashMap.remove(clock, origin)

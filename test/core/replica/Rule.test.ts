@@ -3,10 +3,13 @@ import { Arbitrary } from "effect"
 import * as Digest from "../../../src/core/replica/Digest.ts"
 import * as Hlc from "../../../src/core/replica/Hlc.ts"
 import * as Rule from "../../../src/core/replica/Rule.ts"
-import { fewHlcs, operation, runs } from "../../support/Generators.ts"
+import { fewHlcs, oneOf, operation, ownOperation, runs } from "../../support/Generators.ts"
 
 /** Operations of which some have the same HLC, and some the same content as well. */
-const rival = Arbitrary.map(Arbitrary.all([operation, fewHlcs]), ([each, hlc]) => ({ ...each, hlc }))
+const rival = Arbitrary.map(Arbitrary.all([oneOf(operation, ownOperation), fewHlcs]), ([each, hlc]) => ({
+  ...each,
+  hlc
+}))
 
 for (const [name, { order, slotOf, ignores }] of Object.entries<Rule.Rule>(Rule.rules)) {
   describe(`the rule ${name}`, () => {

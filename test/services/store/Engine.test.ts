@@ -10,6 +10,7 @@ import { HlcClock } from "../../../src/services/node/HlcClock.ts"
 import { StoreUnavailable } from "../../../src/services/node/NodeFailure.ts"
 import type { Backend } from "../../../src/services/store/Backend.ts"
 import * as Engine from "../../../src/services/store/Engine.ts"
+import * as Opaque from "../../../src/services/store/Opaque.ts"
 import * as StoreState from "../../../src/services/store/StoreState.ts"
 import { draft } from "../../support/Drafts.ts"
 import { node, write } from "../../support/Network.ts"
@@ -28,6 +29,10 @@ const recording = (commit: (count: number) => Effect.Effect<void, StoreUnavailab
     committedAfter: (number) => Effect.succeed({ operations: [], number }),
     lastNumberOf: () => Effect.succeed(0),
     current: () => Effect.succeed(new Map()),
+    held: () => Effect.succeed([]),
+    rows: () => Effect.succeed([]),
+    kinds: Effect.succeed([]),
+    usageOf: () => Effect.succeed(Opaque.nothing),
     commit: ({ writes }, synced) =>
       Effect.suspend(() => commit(commits.push({ rows: writes.map(({ row_id }) => row_id), synced }))),
     sync: Effect.void,
