@@ -9,10 +9,21 @@ const slowNodes = ["test/e2e/Legacy.test.ts", "test/e2e/MixedNetwork.test.ts", "
 const attacks = ["test/e2e/Siege.test.ts", "test/e2e/Attacks.test.ts"]
 const refusal = "test/e2e/Refusal.test.ts"
 
+const source = (file: string) => new URL(`src/${file}`, import.meta.url).pathname
+
 const realTime = { globalSetup, testTimeout: 60_000, hookTimeout: 60_000 }
 
 /** `npm test` runs the first three, `npm run test:long` the others, and `.ci/run` all of them. */
 export default defineConfig({
+  // Examples import the package by its name.
+  resolve: {
+    alias: [
+      { find: /^feral-sync$/, replacement: source("index.ts") },
+      { find: /^feral-sync\/core$/, replacement: source("core/index.ts") },
+      { find: /^feral-sync\/client$/, replacement: source("client.ts") },
+      { find: /^feral-sync\/testing$/, replacement: source("testing/index.ts") }
+    ]
+  },
   test: {
     pool: "forks",
     maxWorkers: 2,
@@ -22,7 +33,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          include: ["test/**/*.test.ts"],
+          include: ["test/**/*.test.ts", "examples/*.test.ts"],
           exclude: ["test/cli/**", "test/e2e/**", "test/package/**", ...seeds],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 }

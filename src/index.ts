@@ -80,6 +80,7 @@ export type { Quota, Usage } from "./services/store/Opaque.ts"
 export { Alarm, NodeStatus, PeerStatus } from "./services/node/Status.ts"
 export type {
   Connection,
+  ConnectionHandler,
   ConnectionHandler as Host,
   Incoming,
   WebSocketOptions

@@ -102,6 +102,31 @@ const commands = async (bin: string, home: string) => {
   )
 }
 
+/** A partition test of an application, and a conflict rule that is wrong: with nothing installed but the package. */
+const partitionTest = `
+import assert from "node:assert"
+import { Effect, Order } from "effect"
+import { TestClock } from "effect/testing"
+import { MergeLaws, TestNetwork } from "feral-sync/testing"
+const program = Effect.gen(function* () {
+  const net = yield* TestNetwork.make()
+  const [a, b] = yield* net.nodes("a", "b")
+  const { id } = yield* a.memory.notes.put({ content: "tea" })
+  yield* net.settled
+  yield* net.partition("a", "b")
+  yield* a.memory.notes.edit(id, "green tea")
+  assert.deepStrictEqual((yield* b.memory.notes.list()).map(({ content }) => content), ["tea"])
+  yield* net.heal("a", "b")
+  yield* net.settled
+  assert.deepStrictEqual((yield* b.memory.notes.list()).map(({ content }) => content), ["green tea"])
+  const wrong = { name: "mine", rule: { slotOf: () => "", order: Order.mapInput(Order.Number, ({ hlc }) => hlc.wall) } }
+  const verdicts = yield* Effect.forEach(MergeLaws.laws(wrong), (law) => Effect.result(law.check({ seed: 1 })))
+  assert(verdicts.some(({ _tag }) => _tag === "Failure"))
+}).pipe(Effect.scoped, Effect.provide(TestClock.layer()))
+await Effect.runPromise(program)
+console.log(JSON.stringify(["from a program"]))
+`
+
 const empty = new Map<string, Promise<string>>()
 
 /** The project that has nothing but the package: installed by each npm once, and not changed after that. */
@@ -147,6 +172,7 @@ describe.skipIf(needs("registry")).each(versions)(
       await commands(binOf(directory), join(directory, "home"))
       assert.isFalse(existsSync(join(directory, "node_modules/feral-sync/node_modules/effect")))
       await runs(directory, program("effect", `, passphrase: Option.some(Redacted.make("a passphrase"))`), "program")
+      await runs(directory, partitionTest, "partition")
     })
 
     it("beside Effect 3, with Effect 4 under another name for the program", async () => {

@@ -9,6 +9,7 @@ import { Kind } from "../../../src/core/replica/Operation.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
 import { KindUnknown } from "../../../src/services/node/NodeFailure.ts"
 import type { Kept } from "../../../src/services/store/Store.ts"
+import { storeContract } from "../../../src/testing/contracts/StoreContract.ts"
 import * as StoreState from "../../../src/services/store/StoreState.ts"
 import { draft } from "../../support/Drafts.ts"
 import { node, write } from "../../support/Network.ts"
@@ -18,6 +19,8 @@ const [a, b, c] = [node("a"), node("b"), node("c")]
 const notes = Kind.make("notes")
 
 for (const { name, make } of places) {
+  storeContract(`contract of the store, ${name}`, make)
+
   describe(`Store, ${name}`, () => {
     const fresh = Effect.flatMap(make, (place) => place.open)
 
