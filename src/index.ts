@@ -23,6 +23,7 @@ export {
   KindUnknown,
   ListenFailed,
   MdnsUnavailable,
+  NotYetOnNodes,
   OperationTooLarge,
   OriginsKept,
   PurgeRefused,
@@ -51,7 +52,9 @@ export {
   Page,
   RecentInput,
   SearchInput,
+  Reached,
   SearchPageInput,
+  WaitInput,
   Written
 } from "./services/memory/Memory.ts"
 export { Passphrase, PassphraseInvalid } from "./services/node/Passphrase.ts"

@@ -9,6 +9,7 @@ import { inThisForm } from "../services/node/Invocation.ts"
 import { version } from "../services/node/Version.ts"
 import * as Arguments from "./Arguments.ts"
 import * as Backup from "./Backup.ts"
+import * as Changes from "./Changes.ts"
 import * as Compact from "./Compact.ts"
 import * as Doctor from "./Doctor.ts"
 import * as Episode from "./Episode.ts"
@@ -63,6 +64,7 @@ const feralSync = Command.make("feral-sync").pipe(
     Episode.command,
     Log.command,
     Search.command,
+    Changes.command,
     Mcp.command,
     Export.command,
     Import.command,

@@ -13,16 +13,17 @@ import * as Writing from "./Writing.ts"
 const add = Command.make(
   "add",
   {
+    wait: Writing.wait,
     session: Fields.textFlag("session", "S", "The session in which it happened"),
     type: Fields.textFlag("type", "T", "The type of the event"),
     summary: Fields.textFlag("summary", "TEXT", "A summary of the event; - reads standard input"),
     detail: Fields.maybe(Fields.textFlag("detail", "TEXT", "Details; - reads standard input"))
   },
-  ({ session, type, summary: givenSummary, detail: givenDetail }) =>
+  ({ wait, session, type, summary: givenSummary, detail: givenDetail }) =>
     Effect.flatMap(
       Input.resolve({ "--summary": givenSummary, "--detail": givenDetail }),
       ({ "--summary": summary, "--detail": detail }) =>
-        Writing.run("Recorded episode", ({ episodes }) =>
+        Writing.run("Recorded episode", wait, ({ episodes }) =>
           episodes.record({
             session_id: session,
             event_type: type,

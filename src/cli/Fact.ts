@@ -31,8 +31,8 @@ const resolved = ({
     ...(confidence === undefined ? {} : { confidence })
   }))
 
-const set = Command.make("set", statement, (given) =>
-  Effect.flatMap(resolved(given), (fact) => Writing.run("Set fact", ({ facts }) => facts.set(fact)))
+const set = Command.make("set", { ...statement, wait: Writing.wait }, ({ wait, ...given }) =>
+  Effect.flatMap(resolved(given), (fact) => Writing.run("Set fact", wait, ({ facts }) => facts.set(fact)))
 ).pipe(
   Command.withDescription("Set a fact. It replaces earlier facts with this subject and predicate, on every node."),
   Command.withExamples([
@@ -42,15 +42,15 @@ const set = Command.make("set", statement, (given) =>
   ])
 )
 
-const add = Command.make("add", statement, (given) =>
-  Effect.flatMap(resolved(given), (fact) => Writing.run("Added fact", ({ facts }) => facts.add(fact)))
+const add = Command.make("add", { ...statement, wait: Writing.wait }, ({ wait, ...given }) =>
+  Effect.flatMap(resolved(given), (fact) => Writing.run("Added fact", wait, ({ facts }) => facts.add(fact)))
 ).pipe(
   Command.withDescription("Add a fact without replacing others"),
   Command.withExamples([{ command: "feral-sync fact add ada likes tea" }])
 )
 
-const remove = Command.make("delete", { id: Fields.id }, ({ id }) =>
-  Writing.run("Deleted fact", ({ facts }) => facts.delete(id), "change")
+const remove = Command.make("delete", { id: Fields.id, wait: Writing.wait }, ({ id, wait }) =>
+  Writing.run("Deleted fact", wait, ({ facts }) => facts.delete(id), "change")
 ).pipe(
   Command.withDescription("Delete a fact on every node"),
   Command.withExamples([{ command: "feral-sync fact delete 5f3c…" }])

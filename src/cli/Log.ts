@@ -18,6 +18,7 @@ const expected = `a JSON object, like '{"a":1}'`
 const append = Command.make(
   "append",
   {
+    wait: Writing.wait,
     session: Fields.textFlag("session", "S", "The session in which it ran"),
     skill: Fields.textFlag("skill", "K", "The skill that ran"),
     endpoint: Fields.textFlag("endpoint", "E", "The endpoint where it ran"),
@@ -36,12 +37,12 @@ const append = Command.make(
       Fields.number("latency-ms", "N", (value) => value >= 0, "a number of milliseconds, 0 or more (default: 0)")
     )
   },
-  Effect.fnUntraced(function* ({ session, skill, endpoint, status, args: given, latency }) {
+  Effect.fnUntraced(function* ({ wait, session, skill, endpoint, status, args: given, latency }) {
     const { "--args": text } = yield* Input.resolve({ "--args": given })
     const args = text === undefined ? undefined : Option.getOrUndefined(decodeArgs(text))
     if (text !== undefined && args === undefined)
       return yield* new WrongUsage({ message: `--args: expected ${expected}` })
-    yield* Writing.run("Logged", ({ executionLog }) =>
+    yield* Writing.run("Logged", wait, ({ executionLog }) =>
       executionLog.append({
         session_id: session,
         skill_id: skill,

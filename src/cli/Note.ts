@@ -19,11 +19,12 @@ const add = Command.make(
       Flag.withDescription("A tag; may be given several times"),
       Flag.atLeast(0)
     ),
+    wait: Writing.wait,
     importance: Fields.maybe(Fields.textFlag("importance", "WORD", "The importance (default: normal)"))
   },
-  ({ tag, importance, ...given }) =>
+  ({ tag, importance, wait, ...given }) =>
     Effect.flatMap(Input.resolve(given), ({ text }) =>
-      Writing.run("Added note", ({ notes }) =>
+      Writing.run("Added note", wait, ({ notes }) =>
         notes.put({ content: text, tags: tag, ...(importance === undefined ? {} : { importance }) })
       )
     )
@@ -32,6 +33,7 @@ const add = Command.make(
   Command.withExamples([
     { command: 'feral-sync note add "water the plants" --tag home --tag garden' },
     { command: 'feral-sync note add "- buy bread with Anna"' },
+    { command: 'feral-sync note add "call Ada" --wait-for 2', description: "Done when 2 other nodes have it" },
     { command: "feral-sync note add - < letter.txt", description: "The text from standard input" },
     { command: "feral-sync note add -- --tag", description: "After -- everything is text" }
   ])
@@ -39,18 +41,18 @@ const add = Command.make(
 
 const edit = Command.make(
   "edit",
-  { id: Fields.id, text: Fields.text("text", "The new text; - reads standard input") },
-  ({ id, ...given }) =>
+  { id: Fields.id, text: Fields.text("text", "The new text; - reads standard input"), wait: Writing.wait },
+  ({ id, wait, ...given }) =>
     Effect.flatMap(Input.resolve(given), ({ text }) =>
-      Writing.run("Changed note", ({ notes }) => notes.edit(id, text), "change")
+      Writing.run("Changed note", wait, ({ notes }) => notes.edit(id, text), "change")
     )
 ).pipe(
   Command.withDescription("Replace the text of a note and keep its tags and importance"),
   Command.withExamples([{ command: 'feral-sync note edit 0198c0de-… "water the plants twice"' }])
 )
 
-const remove = Command.make("delete", { id: Fields.id }, ({ id }) =>
-  Writing.run("Deleted note", ({ notes }) => notes.delete(id), "change")
+const remove = Command.make("delete", { id: Fields.id, wait: Writing.wait }, ({ id, wait }) =>
+  Writing.run("Deleted note", wait, ({ notes }) => notes.delete(id), "change")
 ).pipe(
   Command.withDescription("Delete a note on every node"),
   Command.withExamples([{ command: "feral-sync note delete 0198c0de-…" }])

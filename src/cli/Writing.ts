@@ -1,22 +1,68 @@
 /**
- * What all writing commands do: they write, and say under which id.
+ * What all writing commands do: they write, and say under which id. With `--wait-for` they wait until other nodes have it.
  */
 import { Effect } from "effect"
+import { Flag } from "effect/cli"
 import type { Memory, Written } from "../services/memory/Memory.ts"
+import { limits } from "../services/memory/Waiting.ts"
 import * as Access from "./Access.ts"
+import { NodeNotRunning, WrongUsage } from "./Failure.ts"
+import * as Fields from "./Fields.ts"
 import * as Globals from "./Globals.ts"
-import { writeJson, writeLine } from "./Output.ts"
+import { counted, writeJson, writeLine } from "./Output.ts"
+
+/** The flags of every command that writes rows. */
+export const wait = {
+  nodes: Fields.maybe(
+    Fields.number(
+      "wait-for",
+      "K",
+      (value) => Number.isInteger(value) && value >= 1 && value <= limits.nodes,
+      `a whole number from 1 to ${limits.nodes}`
+    ).pipe(Flag.withDescription("Wait until K other nodes have acknowledged the write"))
+  ),
+  timeout: Fields.maybe(
+    Fields.number(
+      "wait-timeout",
+      "SECONDS",
+      (value) => value >= 0 && value <= limits.seconds,
+      `a number of seconds, ${limits.seconds} at most`
+    ).pipe(Flag.withDescription("How long to wait for them (default: 30)"))
+  )
+}
+
+export interface Wait {
+  readonly nodes: number | undefined
+  readonly timeout: number | undefined
+}
 
 /**
  * Writes, and prints the id: as JSON, or in a sentence like `Added note <id>`. What changes a row that is there makes no data
- * directory: there is none in a new one.
+ * directory: there is none in a new one. When the nodes are not there in time, the id is printed all the same: the write is done.
  */
 export const run = Effect.fn("Writing.run")(function* <E>(
   done: string,
+  { nodes, timeout }: Wait,
   write: (memory: Memory["Service"]) => Effect.Effect<Written, E>,
   purpose: "change" | "write" = "write"
 ) {
-  const { memory } = yield* Access.open(purpose)
+  if (nodes === undefined && timeout !== undefined) {
+    return yield* new WrongUsage({ message: "--wait-timeout needs --wait-for" })
+  }
+  const { memory, home, isRunning } = yield* Access.open(purpose)
+  // Before anything is written: without a node, no other one can answer.
+  if (nodes !== undefined && !isRunning) return yield* new NodeNotRunning({ home })
   const { id, hlc } = yield* write(memory)
-  yield* (yield* Globals.Json) ? writeJson({ id, hlc }) : writeLine(`${done} ${id}`)
+  const isJson = yield* Globals.Json
+  const print = isJson ? writeJson({ id, hlc }) : writeLine(`${done} ${id}`)
+  if (nodes === undefined) return yield* print
+  const { reached } = yield* Effect.tapError(
+    memory.waitFor({ hlc, nodes, ...(timeout === undefined ? {} : { timeout }) }),
+    () => print
+  )
+  yield* isJson
+    ? writeJson({ id, hlc, reached })
+    : writeLine(
+        `${done} ${id}, on ${counted(reached.length, "other node")}: ${reached.map(({ node }) => node).join(", ")}`
+      )
 }, Effect.scoped)

@@ -4,18 +4,22 @@
  */
 import { Context, Effect, Record, Schema, type Stream } from "effect"
 import * as Kind from "../../core/replica/Kind.ts"
-import type {
-  InputInvalid,
-  OperationTooLarge,
-  QueryInvalid,
-  RowNotFound,
-  StoreUnavailable
+import {
+  Holder,
+  type InputInvalid,
+  type NotYetOnNodes,
+  type OperationTooLarge,
+  type QueryInvalid,
+  type RowNotFound,
+  type StoreUnavailable
 } from "../node/NodeFailure.ts"
 import type { FactInput } from "./Inputs.ts"
 import type { AboutInput, AnyRow, Found, Match, RecentInput, SearchInput, SearchPageInput } from "./Reads.ts"
+import type { WaitInput } from "./Waiting.ts"
 import type { Fact } from "../../core/replica/Row.ts"
 import type { Change, FeedEvent, FeedOptions } from "../store/Store.ts"
 
+export { WaitInput } from "./Waiting.ts"
 export { FeedEvent, type FeedOptions } from "../store/Store.ts"
 
 export { EpisodeInput, ExecutionArgs, ExecutionInput, FactInput, NoteInput } from "./Inputs.ts"
@@ -37,6 +41,11 @@ export type Remove = Effect.Effect<Written, StoreUnavailable | OperationTooLarge
 type Edit = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | RowNotFound | InputInvalid>
 type Reading<A> = Effect.Effect<A, StoreUnavailable | QueryInvalid>
 export type Rows<Row> = Effect.Effect<ReadonlyArray<Row>, StoreUnavailable>
+
+/** The nodes that have a write, and those that are not known to have it: the one that was heard of last comes first. */
+export const Reached = Schema.Struct({ reached: Schema.Array(Holder), missing: Schema.Array(Holder) })
+export interface Reached extends Schema.Schema.Type<typeof Reached> {}
+export type Waiting = Effect.Effect<Reached, StoreUnavailable | NotYetOnNodes | QueryInvalid | RowNotFound>
 
 /** What writes a new row of a kind, by its verb. */
 export type Inserting<K extends Kind.Kind> = { readonly [Verb in K["verb"]]: (input: K["input"]["Type"]) => Write }
@@ -103,6 +112,11 @@ export class Memory extends Context.Service<
     searchPage(input: SearchPageInput): Reading<Found<Match>>
     /** The same once everything is indexed, which takes its time after many rows came in. */
     search(input: SearchInput): Reading<ReadonlyArray<Match>>
+    /**
+     * Waits until as many other nodes have acknowledged a write, and says which. The write itself is done before: one that is not
+     * acknowledged in time is on its way all the same.
+     */
+    waitFor(input: WaitInput): Waiting
     /** Every commit from now on, local or replicated; see `Store.changes`. */
     readonly changes: Stream.Stream<Change>
     /**

@@ -12,6 +12,7 @@ import * as Row from "../../core/replica/Row.ts"
 import { OperationTooLarge, RowNotFound } from "../node/NodeFailure.ts"
 import { collections, type FactInput, Memory, type Page, type Written } from "./Memory.ts"
 import { Store } from "../store/Store.ts"
+import * as Waiting from "./Waiting.ts"
 import * as Inputs from "./Inputs.ts"
 import * as Reading from "./Reading.ts"
 import { Uuid } from "../node/Uuid.ts"
@@ -117,6 +118,7 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
     notes: { ...notes, edit },
     facts: { ...facts, set, about },
     changes: store.changes,
+    waitFor: Waiting.make(store),
     feed: store.feed
   })
 })

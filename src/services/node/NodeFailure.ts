@@ -3,9 +3,10 @@
  * two nodes are in `core/sync/SyncFailure.ts`. Each says what the problem is and what to do next.
  */
 import { Schema } from "effect"
-import { type Explained, messageOf } from "../../core/text/Explained.ts"
+import { counted, type Explained, messageOf, some } from "../../core/text/Explained.ts"
 import { commandLine } from "./Invocation.ts"
 import * as Kind from "../../core/replica/Kind.ts"
+import { NodeId } from "../../core/replica/NodeId.ts"
 
 /** The configuration is wrong. Every problem is listed, not just the first. */
 export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>()("ConfigInvalid", {
@@ -281,6 +282,26 @@ export class PeerNotFound extends Schema.TaggedError<PeerNotFound>()("PeerNotFou
 export class CodeRefused extends Schema.TaggedError<CodeRefused>()("CodeRefused", {}) {
   readonly problem = "this code was used before, or is too old"
   readonly nextStep = `get another one with ${commandLine("open")}`
+  override readonly message = messageOf(this)
+}
+
+/** A node, and when it was last heard of (Unix seconds). */
+export const Holder = Schema.Struct({ node: NodeId, at: Schema.Finite })
+export interface Holder extends Schema.Schema.Type<typeof Holder> {}
+
+/** A write is saved here, and not yet on as many other nodes as was asked for. */
+export class NotYetOnNodes extends Schema.TaggedError<NotYetOnNodes>()("NotYetOnNodes", {
+  hlc: Schema.String,
+  wanted: Schema.Int,
+  /** The nodes that have it, and those that are not known to have it. */
+  reached: Schema.Array(Holder),
+  missing: Schema.Array(Holder)
+}) {
+  readonly problem = `the write is saved on this node, but only ${this.reached.length} of ${counted(this.wanted, "other node")} acknowledged it in time`
+  readonly nextStep =
+    this.missing.length === 0
+      ? `no other node is known that lacks it: check ${commandLine("peers")}`
+      : `it reaches ${some(this.missing.map(({ node }) => node))} when they are connected: see ${commandLine("peers")}`
   override readonly message = messageOf(this)
 }
 

@@ -108,6 +108,8 @@ export const make = Effect.fnUntraced(function* (
   const commits = yield* Effect.acquireRelease(PubSub.sliding<Change>(publishedCommits), PubSub.shutdown)
   /** For readers of the feed: one note that there is something new is enough. */
   const news = yield* Effect.acquireRelease(PubSub.sliding<void>(1), PubSub.shutdown)
+  /** For those who wait for acknowledgements, in the same way. */
+  const heard = yield* Effect.acquireRelease(PubSub.sliding<void>(1), PubSub.shutdown)
   const { nodeId } = backend
   const auditing = yield* Semaphore.make(1)
   const purging = yield* Semaphore.make(1)
@@ -387,6 +389,7 @@ export const make = Effect.fnUntraced(function* (
 
   const acknowledge = Effect.fnUntraced(function* (report: Acknowledgement.Report) {
     yield* acknowledged.note(report)
+    PubSub.publishUnsafe(heard, undefined)
     const waiting = rejoining
     if (waiting !== undefined && report.confirmed !== undefined && !HashMap.isEmpty(report.confirmed)) {
       rejoining = undefined
@@ -525,6 +528,7 @@ export const make = Effect.fnUntraced(function* (
     ),
     collect: (policy) => collecting.withPermit(collect(policy)),
     acknowledgements: acknowledged.all,
+    listen: Effect.map(PubSub.subscribe(heard), PubSub.take),
     tombstones: Effect.fn("Store.tombstones")((covered: VectorClock.VectorClock) => backend.tombstones(covered)),
     countBeyond: Effect.fn("Store.countBeyond")((clock: VectorClock.VectorClock, most: number) => {
       const { whole, from } = Replica.beyond(state, clock)

@@ -229,7 +229,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
       SqliteError.mapped(SqliteFeed.lastNumberIn(sql, SqliteCommit.slots, SqliteCommit.slotsOf(operations))),
     current,
     commit,
-    sync,
+    sync: readOnly ? Effect.void : sync,
     beyond,
     range,
     get,

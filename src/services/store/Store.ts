@@ -9,7 +9,7 @@
  * - `clock` makes claims: for every operation it covers, this store holds that operation or one that wins over it. What
  *   arrives beyond the clock is kept and shown, and becomes covered when a peer's round is complete.
  */
-import { Context, type Effect, type Option, Schema, type Stream } from "effect"
+import { Context, type Effect, type Option, Schema, type Scope as EffectScope, type Stream } from "effect"
 import type { Acknowledgement, Report } from "../../core/replica/Acknowledgement.ts"
 import type * as Cut from "../../core/replica/Cut.ts"
 import type { Digest } from "../../core/replica/Digest.ts"
@@ -198,6 +198,8 @@ export class Store extends Context.Service<
     acknowledge(report: Report): Effect.Effect<void>
     /** Which other nodes have acknowledged which clock, and when. See `core/replica/Acknowledgement.ts`. */
     readonly acknowledgements: Effect.Effect<ReadonlyArray<Acknowledgement>>
+    /** Listens from now on: what it gives waits until another node has acknowledged something. */
+    readonly listen: Effect.Effect<Effect.Effect<void>, never, EffectScope.Scope>
     /** Takes over the cut of a peer, before rows are taken from it; only a replica that came in fresh does. */
     adopt(told: Cut.Told): Effect.Effect<void, StoreUnavailable>
     /** Notes that this node was too long away, for a peer. */

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import * as SyncFailure from "../../../src/core/sync/SyncFailure.ts"
 import { refusalOfComer, refusalOfDialled } from "../../../src/core/sync/v1/V1Policy.ts"
+import { NodeId } from "../../../src/core/replica/NodeId.ts"
 import * as NodeFailure from "../../../src/services/node/NodeFailure.ts"
 
 describe("Failure", () => {
@@ -14,6 +15,13 @@ describe("Failure", () => {
     new SyncFailure.PeerTimeout({ waitedFor: "answer", seconds: 6 }),
     new NodeFailure.MdnsUnavailable({ detail: "eth0: not permitted" }),
     new NodeFailure.PeersNotDiscovered(),
+    new NodeFailure.NotYetOnNodes({ hlc: "1:0:a", wanted: 2, reached: [], missing: [] }),
+    new NodeFailure.NotYetOnNodes({
+      hlc: "1:0:a",
+      wanted: 1,
+      reached: [],
+      missing: [{ node: NodeId.make("b"), at: 1 }]
+    }),
     new NodeFailure.PeerUnreachable({ address: "10.0.0.5:9090", detail: "no answer" }),
     new NodeFailure.ListenFailed({ address: "*:9090", detail: "another program uses the port" }),
     ...NodeFailure.TlsReason.literals.map(

@@ -18,6 +18,7 @@ import {
   PurgeRefused,
   QueryInvalid,
   RowNotFound,
+  NotYetOnNodes,
   StoreUnavailable
 } from "../../node/NodeFailure.ts"
 import * as Home from "../../node/Home.ts"
@@ -113,6 +114,7 @@ const make = Effect.gen(function* () {
     search: ({ limit = 20, ...query }) =>
       answered(client.search({ payload: { ...query, limit: Math.min(limit, Contract.maxPage) } }), "10 minutes"),
     changes: Stream.unwrap(client.changes()).pipe(Stream.catch(() => Stream.empty)),
+    waitFor: (payload) => answered(client.wait({ payload }), "1 hour"),
     feed: ({ since, kinds, follow } = {}) =>
       Stream.unwrap(
         client.feed({
@@ -160,10 +162,11 @@ const make = Effect.gen(function* () {
 /** Rows in one request: entries may be large. */
 const pageRows = 250
 
-type Known =
-  StoreUnavailable | RowNotFound | OperationTooLarge | InputInvalid | QueryInvalid | PurgeRefused | OriginsKept
+type Known = NotYetOnNodes
+;StoreUnavailable | RowNotFound | OperationTooLarge | InputInvalid | QueryInvalid | PurgeRefused | OriginsKept
 
 const isKnown = <E>(error: E): error is Extract<E, Known> =>
+  error instanceof NotYetOnNodes ||
   error instanceof StoreUnavailable ||
   error instanceof RowNotFound ||
   error instanceof OperationTooLarge ||

@@ -11,7 +11,7 @@ import * as Kind from "../../../core/replica/Kind.ts"
 import { Operation } from "../../../core/replica/Operation.ts"
 import * as Archive from "../Archive.ts"
 import * as NodeFailure from "../../node/NodeFailure.ts"
-import { AnyRow, FeedEvent, Found, Match, Written } from "../../memory/Memory.ts"
+import { AnyRow, FeedEvent, Found, Match, Reached, WaitInput, Written } from "../../memory/Memory.ts"
 import * as Purging from "../Purging.ts"
 import * as Origins from "../Origins.ts"
 import { AuditedRows, Compared, NodeStatus, PeerStatus } from "../../node/Status.ts"
@@ -173,6 +173,18 @@ export const events = HttpApiGroup.make("events", { topLevel: true }).add(
   })
 )
 
+const Behind = NodeFailure.NotYetOnNodes.pipe(HttpApiSchema.status(504))
+const Wrong = NodeFailure.QueryInvalid.pipe(HttpApiSchema.status(400))
+
+/** Waits until other nodes have a write; see `Memory.waitFor`. */
+export const waiting = HttpApiGroup.make("waiting", { topLevel: true }).add(
+  HttpApiEndpoint.post("wait", "/wait", {
+    payload: WaitInput,
+    success: Reached,
+    error: [Unavailable, Behind, Wrong, NotFound]
+  })
+)
+
 /** The path of a kind. */
 const params = { collection: Schema.String }
 
@@ -221,6 +233,7 @@ export class Private extends HttpApi.make("feral-sync-private").add(
   origins,
   archive,
   events,
+  waiting,
   rows
 ) {}
 

@@ -58,6 +58,15 @@ const events = HttpApiBuilder.group(
   })
 )
 
+const waiting = HttpApiBuilder.group(
+  Contract.Private,
+  "waiting",
+  Effect.fnUntraced(function* (handlers) {
+    const memory = yield* Memory
+    return handlers.handleAll({ wait: ({ payload }) => memory.waitFor(payload) })
+  })
+)
+
 const verify = HttpApiBuilder.group(
   Contract.Private,
   "verify",
@@ -223,7 +232,7 @@ const reference = HttpRouter.addAll([
 const makePrivate = (place: Place) =>
   HttpRouter.toHttpEffect(
     Layer.merge(HttpApiBuilder.layer(Contract.Private), reference).pipe(
-      Layer.provide([session(place), verify, reads, purge, origins, archive, events, rows]),
+      Layer.provide([session(place), verify, reads, purge, origins, archive, events, waiting, rows]),
       Layer.provide(NodeHttpServer.layerHttpServices)
     )
   )

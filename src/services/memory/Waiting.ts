@@ -1,0 +1,76 @@
+/**
+ * Waits until other nodes have a write: until they have acknowledged that they have committed it, or one that wins over it.
+ *
+ * What is known is what each node said itself, when it was last connected to this one. A node that got the write from a third one
+ * counts as soon as it says so here. Each answer has the time of that word.
+ */
+import { Duration, Effect, Option, Order, Schema } from "effect"
+import * as Acknowledgement from "../../core/replica/Acknowledgement.ts"
+import * as Hlc from "../../core/replica/Hlc.ts"
+import { NodeId } from "../../core/replica/NodeId.ts"
+import { Kind as KindName } from "../../core/replica/Operation.ts"
+import { type Holder, NotYetOnNodes, QueryInvalid, RowNotFound } from "../node/NodeFailure.ts"
+import type { Store } from "../store/Store.ts"
+
+/** How long may be waited at most (seconds), and for how many nodes. */
+export const limits = { seconds: 3_000, nodes: 1_000 } as const
+
+/** A write: by its HLC as text, or the last one of a row. `timeout` is in seconds; 30 by default. */
+export const WaitInput = Schema.Struct({
+  hlc: Schema.optionalKey(Schema.String),
+  kind: Schema.optionalKey(Schema.String),
+  id: Schema.optionalKey(Schema.String),
+  nodes: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: limits.nodes })),
+  timeout: Schema.optionalKey(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: limits.seconds })))
+})
+export interface WaitInput extends Schema.Schema.Type<typeof WaitInput> {}
+
+const decode = Schema.decodeUnknownEffect(WaitInput)
+
+type Reader = Pick<Store["Service"], "nodeId" | "get" | "acknowledgements" | "listen">
+
+export const make = (store: Reader) => {
+  /** The write that is meant. */
+  const find = Effect.fnUntraced(function* ({ hlc, kind, id }: WaitInput) {
+    const named = hlc === undefined ? undefined : Option.getOrUndefined(Hlc.fromText(hlc))
+    if (named !== undefined) return named
+    if (hlc !== undefined) return yield* invalid("hlc", "is not <wall_ms>:<counter>:<node_id>")
+    if (kind === undefined || id === undefined)
+      return yield* invalid("", "needs the hlc of a write, or the kind and id of a row")
+    const row = Schema.is(KindName)(kind) ? yield* store.get(kind, id) : Option.none()
+    return Option.isSome(row) ? row.value.hlc : yield* new RowNotFound({ kind, id })
+  })
+
+  const look = Effect.fnUntraced(function* (hlc: Hlc.Hlc) {
+    const known = (yield* store.acknowledgements)
+      .filter(({ node }) => node !== store.nodeId)
+      .toSorted((a, b) => b.seenAt - a.seenAt)
+    const holders = new Set(Acknowledgement.holdersOf(known, hlc))
+    const of = (isHolder: boolean): ReadonlyArray<Holder> =>
+      known
+        .filter(({ node }) => holders.has(node) === isHolder)
+        .map(({ node, seenAt }) => ({ node, at: seenAt / 1000 }))
+    return { reached: of(true), missing: of(false) }
+  })
+
+  return Effect.fn("Memory.waitFor")(function* (given: WaitInput) {
+    const input = yield* Effect.mapError(decode(given), (error) => invalid("", error.message))
+    const hlc = yield* find(input)
+    // First of all: no word after the look is missed.
+    const heard = yield* store.listen
+    const enough = Effect.gen(function* () {
+      for (;;) {
+        const found = yield* look(hlc)
+        if (found.reached.length >= input.nodes) return found
+        yield* heard
+      }
+    })
+    return yield* Effect.timeoutOrElse(enough, {
+      duration: Duration.seconds(input.timeout ?? 30),
+      orElse: () =>
+        Effect.flatMap(look(hlc), (found) => new NotYetOnNodes({ hlc: Hlc.toText(hlc), wanted: input.nodes, ...found }))
+    })
+  }, Effect.scoped)
+}
+
+const invalid = (field: string, problem: string) => new QueryInvalid({ problems: [{ field, problem }] })
