@@ -162,8 +162,15 @@ const make = Effect.gen(function* () {
 /** Rows in one request: entries may be large. */
 const pageRows = 250
 
-type Known = NotYetOnNodes
-;StoreUnavailable | RowNotFound | OperationTooLarge | InputInvalid | QueryInvalid | PurgeRefused | OriginsKept
+type Known =
+  | StoreUnavailable
+  | RowNotFound
+  | OperationTooLarge
+  | InputInvalid
+  | QueryInvalid
+  | PurgeRefused
+  | OriginsKept
+  | NotYetOnNodes
 
 const isKnown = <E>(error: E): error is Extract<E, Known> =>
   error instanceof NotYetOnNodes ||
