@@ -12,7 +12,7 @@ import * as Access from "./Access.ts"
 import { NodeNotRunning } from "./Failure.ts"
 import * as Fields from "./Fields.ts"
 import * as Globals from "./Globals.ts"
-import { writeError, writeLine, write, writeJson } from "./Output.ts"
+import { writeError, writeLine, write } from "./Output.ts"
 
 const isKind = (name: string): boolean => Kind.names.some((known) => known === name) || name.includes("!")
 

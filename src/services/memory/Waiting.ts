@@ -4,10 +4,9 @@
  * What is known is what each node said itself, when it was last connected to this one. A node that got the write from a third one
  * counts as soon as it says so here. Each answer has the time of that word.
  */
-import { Duration, Effect, Option, Order, Schema } from "effect"
+import { Duration, Effect, Option, Schema } from "effect"
 import * as Acknowledgement from "../../core/replica/Acknowledgement.ts"
 import * as Hlc from "../../core/replica/Hlc.ts"
-import { NodeId } from "../../core/replica/NodeId.ts"
 import { Kind as KindName } from "../../core/replica/Operation.ts"
 import { type Holder, NotYetOnNodes, QueryInvalid, RowNotFound } from "../node/NodeFailure.ts"
 import type { Store } from "../store/Store.ts"
