@@ -6,11 +6,12 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, FileSystem, Layer } from "effect"
 import { Argument, Command } from "effect/cli"
+import { statSync } from "node:fs"
 import { countNames } from "../core/replica/Kind.ts"
 import { commandLine } from "../services/node/Invocation.ts"
 import * as Config from "../services/node/Config.ts"
 import { FileUnusable } from "../services/node/NodeFailure.ts"
-import { sized } from "../services/node/Home.ts"
+import * as Home from "../services/node/Home.ts"
 import { Store } from "../services/store/Store.ts"
 import * as Access from "./Access.ts"
 import { WrongUsage } from "./Failure.ts"
@@ -32,15 +33,16 @@ export const command = Command.make(
     const home = yield* Config.loadHome(yield* Globals.Home)
     yield* Access.exists(home)
     const progress = yield* Progress.make(isJson)
+    const total = statSync(Home.paths(home).database, { throwIfNoEntry: false })?.size
     const backup = yield* NewFile.make(file, (temporary) =>
-      Effect.raceFirst(copy(home, file, temporary), watched(temporary, progress))
+      Effect.raceFirst(copy(home, file, temporary), watched(temporary, total, progress))
     )
     yield* isJson
       ? writeJson({ file, ...backup })
       : writeLine(
-          `Backed up ${counted(backup.rows, "row")} (${sized(backup.bytes)}) of node ${backup.node_id} to ${quoted(file)}`
+          `Backed up ${counted(backup.rows, "row")} (${Home.sized(backup.bytes)}) of node ${backup.node_id} to ${quoted(file)}`
         )
-  })
+  }, Effect.scoped)
 ).pipe(
   Command.withDescription(
     "Back up the database to a new file, with or without a running node. To restore it, stop the node, run feral-sync restore FILE, and start the node. Later changes come back from the peers. An existing file is never replaced."
@@ -77,10 +79,10 @@ const copy = Effect.fnUntraced(function* (home: string, file: string, temporary:
 })
 
 /** Tells how far it is, and never ends. */
-const watched = (temporary: string, progress: (text: string) => Effect.Effect<void>) =>
+const watched = (temporary: string, total: number | undefined, progress: Progress.Report) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const { size } = yield* fs.stat(temporary)
-    yield* progress(`${sized(Number(size))} copied`)
-    yield* Effect.sleep("500 millis")
+    yield* progress({ text: `${Home.sized(Number(size))} copied`, done: Number(size), total, amount: Home.sized })
+    yield* Effect.sleep("200 millis")
   }).pipe(Effect.forever)

@@ -30,6 +30,7 @@ import * as Purge from "./Purge.ts"
 import * as Rejoin from "./Rejoin.ts"
 import * as Restore from "./Restore.ts"
 import * as Search from "./Search.ts"
+import * as Service from "./Service.ts"
 import * as Start from "./Start.ts"
 import * as Status from "./Status.ts"
 import * as Tls from "./Tls.ts"
@@ -56,6 +57,7 @@ const feralSync = Command.make("feral-sync").pipe(
     Status.peers,
     Open.command,
     Doctor.command,
+    Service.command,
     Tls.command,
     Token.command,
     Passphrase.command,

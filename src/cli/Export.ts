@@ -1,12 +1,15 @@
 /**
  * `export`: writes all rows as lines of JSON.
  */
-import { Effect, FileSystem, type PlatformError } from "effect"
-import { Argument, Command } from "effect/cli"
+import { Effect, FileSystem, Option, type PlatformError, Result } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import * as RowFormat from "../core/foreign/RowFormat.ts"
 import * as ExportFormat from "../core/replica/ExportFormat.ts"
 import type { Archive, Page } from "../services/admin/Archive.ts"
 import * as Access from "./Access.ts"
+import * as ExportRows from "./ExportRows.ts"
 import { WrongUsage } from "./Failure.ts"
+import * as Fields from "./Fields.ts"
 import * as Globals from "./Globals.ts"
 import * as NewFile from "./NewFile.ts"
 import { counted, quoted, write, writeJson, writeLine } from "./Output.ts"
@@ -14,16 +17,37 @@ import * as Progress from "./Progress.ts"
 
 export const command = Command.make(
   "export",
-  { file: Argument.String("file").pipe(Argument.withDescription("The file to create; - writes to standard output")) },
-  Effect.fnUntraced(function* ({ file }) {
+  {
+    file: Argument.String("file").pipe(
+      Argument.withDescription("The file to create, or the directory for csv and markdown; - writes to standard output")
+    ),
+    format: Fields.maybe(
+      Flag.Literals("format", RowFormat.formats).pipe(
+        Flag.withDescription("How to write the rows for other programs; by default all operations, for import")
+      )
+    ),
+    kind: Fields.maybe(Fields.textFlag("kind", "KIND", "With --format: only the rows of one kind"))
+  },
+  Effect.fnUntraced(function* ({ file, format, kind }) {
     const isJson = yield* Globals.Json
     if (file === "-" && isJson) {
       return yield* new WrongUsage({
         message: "export - writes its lines to standard output: leave out --json, or give the name of a file"
       })
     }
+    if (format === undefined && kind !== undefined) {
+      return yield* new WrongUsage({ message: "--kind needs --format: the default format has the rows of all kinds" })
+    }
+    if (format !== undefined) yield* ExportRows.check({ format, file, kind })
     const { archive } = yield* Access.open("read")
     const source = yield* archive
+    if (format !== undefined) {
+      const rows = yield* ExportRows.run(source, { format, file, kind }, yield* Progress.make(isJson))
+      if (file === "-") return
+      return yield* isJson
+        ? writeJson({ file, format, rows })
+        : writeLine(`Exported ${counted(rows, "row")} to ${quoted(file)}`)
+    }
     if (file === "-") return yield* Effect.asVoid(send(source, isJson, write))
     const operations = yield* toFile(file, (append) => send(source, isJson, append))
     yield* isJson
@@ -32,12 +56,16 @@ export const command = Command.make(
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
-    "Export all rows of this node to a new file, as lines of JSON. After a header comes the latest operation of each row, deleted rows included. An existing file is never replaced."
+    "Export all rows of this node to a new file, as lines of JSON. After a header comes the latest operation of each row, deleted rows included. " +
+      "With --format, the rows are written for other programs, without those that were deleted: ndjson is one file, csv a directory with a table for each kind, markdown a directory with a file for each note. " +
+      "import reads all of them. An existing file is never replaced."
   ),
   Command.withShortDescription("Export all rows to a file, as lines of JSON"),
   Command.withExamples([
     { command: "feral-sync export memory.jsonl" },
-    { command: "feral-sync export - | gzip > memory.jsonl.gz" }
+    { command: "feral-sync export - | gzip > memory.jsonl.gz" },
+    { command: "feral-sync export tables --format csv", description: "Write a table for each kind" },
+    { command: "feral-sync export - --format ndjson --kind notes | jq .content" }
   ])
 )
 
@@ -48,7 +76,9 @@ const send = Effect.fnUntraced(function* <E, R>(
   append: (text: string) => Effect.Effect<void, E, R>
 ) {
   const progress = yield* Progress.make(isJson)
-  yield* append(`${yield* header}\n`)
+  const first = yield* header
+  const total = Option.getOrUndefined(Option.flatten(Result.getSuccess(ExportFormat.readHeader(first))))
+  yield* append(`${first}\n`)
   let sum = ExportFormat.emptySum
   let next: Page["after"] = null
   do {
@@ -56,7 +86,7 @@ const send = Effect.fnUntraced(function* <E, R>(
     if (lines.length > 0) yield* append(`${lines.join("\n")}\n`)
     sum = lines.reduce(ExportFormat.add, sum)
     next = after
-    yield* progress(`${counted(sum.operations, "operation")} exported`)
+    yield* progress({ text: `${counted(sum.operations, "operation")} exported`, done: sum.operations, total })
   } while (next !== null)
   yield* append(`${ExportFormat.end(sum)}\n`)
   return sum.operations

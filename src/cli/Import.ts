@@ -4,6 +4,8 @@
  */
 import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import * as RowFiles from "../services/admin/foreign/RowFiles.ts"
+import * as Config from "../services/node/Config.ts"
 import { WrongUsage } from "./Failure.ts"
 import * as Fields from "./Fields.ts"
 import * as Globals from "./Globals.ts"
@@ -16,7 +18,7 @@ export const command = Command.make(
   "import",
   {
     file: Argument.String("file").pipe(
-      Argument.withDescription("An exported file; - reads standard input"),
+      Argument.withDescription("An exported file or directory; - reads standard input"),
       Argument.optional
     ),
     fromFeral: Fields.maybe(
@@ -41,7 +43,7 @@ export const command = Command.make(
     if (fromFeral === undefined && (includePrivate || includeNoteFacts)) {
       return yield* new WrongUsage({ message: "--include-private and --include-note-facts need --from-feral PATH" })
     }
-    if (Option.isSome(file)) return yield* ImportFile.run(file.value, isDry)
+    if (Option.isSome(file) && !RowFiles.isOne(file.value)) return yield* ImportFile.run(file.value, isDry)
     // What other programs keep is rarely imported: it is loaded only then.
     const [FeralDirectory, McpMemory, ImportForeign] = yield* Effect.promise(() =>
       Promise.all([
@@ -53,6 +55,11 @@ export const command = Command.make(
     if (fromFeral !== undefined) {
       const source = yield* FeralDirectory.open(fromFeral, { includePrivate, includeNoteFacts })
       return yield* ImportForeign.run(fromFeral, source, isDry)
+    }
+    if (Option.isSome(file)) {
+      const { maxRecvBytes } = yield* Config.load()
+      const source = { found: RowFiles.found(file.value, maxRecvBytes), afterwards: () => undefined }
+      return yield* ImportForeign.run(file.value, source, isDry)
     }
     const path = fromMcpMemory ?? ""
     const text = yield* FeralDirectory.readText(path)
@@ -67,6 +74,7 @@ export const command = Command.make(
   Command.withExamples([
     { command: "feral-sync import memory.jsonl" },
     { command: "gunzip -c memory.jsonl.gz | feral-sync import -" },
+    { command: "feral-sync import tables", description: "Import the tables of a CSV export" },
     { command: "feral-sync import --from-feral ~/.feral --dry-run", description: "See what would be imported" },
     { command: "feral-sync import --from-mcp-memory memory.json" }
   ])

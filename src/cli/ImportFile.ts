@@ -6,12 +6,14 @@
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import { Effect, Option, Result, Schema, Stream } from "effect"
-import { createReadStream } from "node:fs"
+import { createReadStream, statSync } from "node:fs"
+import * as RowFormat from "../core/foreign/RowFormat.ts"
 import { commandLine } from "../services/node/Invocation.ts"
 import * as ExportFormat from "../core/replica/ExportFormat.ts"
 import * as Config from "../services/node/Config.ts"
 import { FileUnusable } from "../services/node/NodeFailure.ts"
 import { elsewhere, explain } from "../services/node/FileError.ts"
+import { sized } from "../services/node/Home.ts"
 import * as Globals from "./Globals.ts"
 import * as Lines from "./Lines.ts"
 import { counted, oneLine, writeError, writeJson, writeLine } from "./Output.ts"
@@ -48,6 +50,8 @@ export const run = Effect.fnUntraced(function* (file: string, isDry: boolean) {
   let end = Option.none<ExportFormat.Sum>()
   let read = 0
   let applied = 0
+  let bytes = 0
+  const size = file === "-" ? undefined : statSync(file, { throwIfNoEntry: false })?.size
   let refusals = 0
 
   const refuse = (line: number, reason: string) => {
@@ -58,12 +62,25 @@ export const run = Effect.fnUntraced(function* (file: string, isDry: boolean) {
     Taking.make<number, never, never>(take, (_, count, wrong) => {
       applied += count
       for (const { label, reason } of wrong) refuse(label, reason)
-      return progress(`${counted(read, "operation")} read`)
+      return progress({ text: `${counted(read, "operation")} read`, done: bytes, total: size, amount: sized })
     })
   )
+  /** Lines of rows, as `export --format ndjson` writes them, have no header. */
+  let isRows = false
   let taking: Effect.Success<typeof begin> | undefined
+  const takeRow = (into: Effect.Success<typeof begin>, { number, text, problem }: Lines.Line) => {
+    read++
+    const found = problem === undefined ? RowFormat.fromJsonLine(text, `line ${number}`) : undefined
+    if (found?._tag === "Operation") return into.push({ label: number, text: found.line })
+    return Effect.sync(() => refuse(number, found?._tag === "Refused" ? found.reason : (problem ?? "not a row")))
+  }
   const next = Effect.fnUntraced(function* (line: Lines.Line) {
     if (taking === undefined) {
+      if (line.problem === undefined && RowFormat.isJsonLine(line.text)) {
+        isRows = true
+        taking = yield* begin
+        return yield* takeRow(taking, line)
+      }
       const header = line.problem === undefined ? ExportFormat.readHeader(line.text) : Result.fail(line.problem)
       if (Result.isFailure(header)) {
         const problem = `it cannot be imported (${header.failure}): use a file written by ${commandLine("export")}`
@@ -73,6 +90,7 @@ export const run = Effect.fnUntraced(function* (file: string, isDry: boolean) {
       rows = header.success
       return
     }
+    if (isRows) return yield* takeRow(taking, line)
     const last = line.problem === undefined ? ExportFormat.readEnd(line.text) : Option.none()
     if (Option.isSome(last)) {
       end = last
@@ -84,7 +102,10 @@ export const run = Effect.fnUntraced(function* (file: string, isDry: boolean) {
     yield* taking.push({ label: line.number, text: line.text })
   })
 
-  yield* Stream.runForEach(bytesOf(file), (bytes) => Effect.forEach(lines.push(bytes), next, { discard: true }))
+  yield* Stream.runForEach(bytesOf(file), (part) => {
+    bytes += part.length
+    return Effect.forEach(lines.push(part), next, { discard: true })
+  })
   yield* Effect.forEach(lines.end(), next, { discard: true })
   if (taking === undefined) {
     return yield* new FileUnusable({ file, problem: `it is empty: use a file written by ${commandLine("export")}` })
@@ -104,7 +125,7 @@ export const run = Effect.fnUntraced(function* (file: string, isDry: boolean) {
         ? `Read ${counted(read, "operation")}, ${refusals} of which would be refused. Nothing was imported`
         : `Read ${counted(read, "operation")}: ${applied} new, ${ignored} already known, ${refusals} refused`
     )
-    if (complete === null)
+    if (complete === null && !isRows)
       yield* writeError(
         "this export has no end line, so it may be incomplete: an earlier version of feral-sync wrote it"
       )

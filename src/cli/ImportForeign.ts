@@ -51,7 +51,7 @@ export const run = Effect.fnUntraced(function* (path: string, source: Source, is
       // A batch is of one kind.
       if (first !== undefined) countOf(first.label.kind).applied += applied
       for (const { label, reason } of wrong) refuse(label.kind, label.where, reason)
-      return progress(`${counted(read, "row")} read`)
+      return progress({ text: `${counted(read, "row")} read`, done: read })
     }
   )
   let kind: string | undefined

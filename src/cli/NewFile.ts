@@ -40,6 +40,32 @@ export const make = <A, E, R>(
     Effect.provide(NodeFileSystem.layer)
   )
 
+/**
+ * Makes the directory `path` of what `fill` writes into another one beside it: it is there whole or not at all. Others cannot
+ * read it.
+ */
+export const makeDirectory = <A, E, R>(
+  path: string,
+  fill: (temporary: string) => Effect.Effect<A, E | PlatformError.PlatformError, R | Scope.Scope>
+): Effect.Effect<A, E | FileUnusable, Exclude<Exclude<R, Scope.Scope>, FileSystem.FileSystem>> =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const exists = new FileUnusable({ file: path, problem: "it already exists: choose another name, or remove it" })
+    if (yield* fs.exists(path)) return yield* exists
+    const temporary = `${path.replace(/\/+$/, "")}.${process.pid}.tmp`
+    yield* Effect.acquireRelease(fs.makeDirectory(temporary, { mode: 0o700 }), () =>
+      Effect.ignore(fs.remove(temporary, { recursive: true, force: true }))
+    )
+    const made = yield* Effect.scoped(fill(temporary))
+    if (yield* fs.exists(path)) return yield* exists
+    yield* fs.rename(temporary, path)
+    return made
+  }).pipe(
+    Effect.mapError((error) => (error instanceof PlatformError.PlatformError ? unwritable(path, error) : error)),
+    Effect.scoped,
+    Effect.provide(NodeFileSystem.layer)
+  )
+
 const notPlain = "it exists and is not a regular file: give the name of a new file"
 
 export const diskFull = "it cannot be written (disk full): free some space, or choose another place"

@@ -12,6 +12,7 @@ import { Passphrase } from "../services/node/Passphrase.ts"
 import { Peers } from "../services/peers/Peers.ts"
 import { StandardStreams } from "../services/node/StandardStreams.ts"
 import { Store } from "../services/store/Store.ts"
+import * as ServiceManager from "../services/node/ServiceManager.ts"
 import * as ReplicaState from "../services/admin/api/ReplicaState.ts"
 import * as Throttle from "../services/transport/Throttle.ts"
 import { version } from "../services/node/Version.ts"
@@ -58,6 +59,7 @@ export const run = Effect.fn("Running.run")(function* (settings: Settings, isJso
       Effect.annotateLogs({ cause: detail })
     )
   )
+  yield* ServiceManager.attend(Context.get(node, Store).counts)
   return yield* tellAlarms(settings).pipe(
     Effect.provideContext(node),
     Effect.repeat(Schedule.spaced(alarmsEvery)),

@@ -8,6 +8,7 @@ import type { Compared } from "../services/node/Status.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
 import { counted, oneLine, writeJson, writeLine } from "./Output.ts"
+import * as Progress from "./Progress.ts"
 import { commandLine } from "../services/node/Invocation.ts"
 
 /** Something is wrong, was shown, and could not be repaired. */
@@ -32,7 +33,8 @@ export const command = Command.make(
     const say = (text: string) => (isJson ? Effect.void : writeLine(text))
     const { verification, isRunning } = yield* Access.open("maintain")
     yield* say("Checking the database …")
-    const database = yield* verification.damage
+    const progress = yield* Progress.make(isJson)
+    const database = yield* Progress.during(progress, "Checking the database")(verification.damage)
     if (database.length > 0) {
       if (isJson) yield* writeJson({ ok: false, database, rows: null, digest: null, corrected: [], peers: [] })
       for (const problem of database) yield* say(`✗ ${oneLine(problem)}`)
@@ -40,11 +42,11 @@ export const command = Command.make(
     }
     yield* say("✓ the file is intact")
     yield* say("Checking the digest of the rows …")
-    const { rows, digest, corrected } = yield* verification.audit
+    const { rows, digest, corrected } = yield* Progress.during(progress, "Adding up the rows")(verification.audit)
     yield* say(`✓ ${counted(rows, "row")}, digest ${digest}`)
     for (const wrong of corrected) yield* say(`! ${wrong}: corrected`)
     if (isRunning) yield* say("Comparing with the peers …")
-    const peers = yield* verification.compare
+    const peers = yield* Progress.during(progress, "Comparing with the peers")(verification.compare)
     yield* say(
       peers.length > 0
         ? peers.map(line).join("\n")

@@ -61,6 +61,30 @@ describe("export", () => {
   })
 })
 
+describe("export --format", () => {
+  it.each(["ndjson", "csv", "markdown"])(
+    "%s is read back as the same rows, and the second time changes nothing",
+    async (format) => {
+      const place = join(source.home, `rows-${format}`)
+      const rows = await source.cli<{ readonly rows: number }>("export", place, "--format", format)
+      assert.strictEqual(rows.rows, format === "markdown" ? 1 : 3)
+      const target = nodes.make()
+      assert.deepInclude(await target.cli<Imported>("import", place), { applied: rows.rows, refused: [] })
+      assert.deepInclude(await target.cli<Imported>("import", place), { applied: 0, ignored: rows.rows })
+      const [note] = await target.cli<ReadonlyArray<{ content: string; tags: ReadonlyArray<string> }>>("note", "list")
+      assert.deepInclude(note, { content: "water the plants", tags: ["garden"] })
+      assert.deepInclude(await source.cli<Imported>("import", place), { applied: 0 })
+    },
+    60_000
+  )
+
+  it("writes to standard output, and refuses what has no single table", async () => {
+    const { stdout } = await run(["export", "-", "--format", "csv", "--kind", "notes", "--home", source.home])
+    assert.match(stdout, /^id,content,tags,.*\r\n.*,water the plants,"\[""garden""\]",/)
+    assert.strictEqual((await run(["export", "-", "--format", "csv", "--home", source.home])).code, 2)
+  })
+})
+
 describe("import", () => {
   it("makes an empty node equal, and the second time changes nothing", async () => {
     const target = nodes.make()

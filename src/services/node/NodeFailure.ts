@@ -256,6 +256,14 @@ export class FileUnusable extends Schema.TaggedError<FileUnusable>()("FileUnusab
   override readonly message = messageOf({ problem: `${this.file}: ${this.problem}`, nextStep: this.nextStep })
 }
 
+/** The service manager of this machine could not be asked, or did not do what it was asked. */
+export class ServiceFailed extends Schema.TaggedError<ServiceFailed>()("ServiceFailed", {
+  problem: Schema.String,
+  nextStep: Schema.String
+}) {
+  override readonly message = messageOf(this)
+}
+
 const stepToFind = (name: string): string => {
   const kind = Kind.find(name)
   return kind === undefined ? "check the id" : `see the ids with ${commandLine(`${kind.words.command} list`)}`

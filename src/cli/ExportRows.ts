@@ -1,0 +1,166 @@
+/**
+ * `export --format`: the rows as other programs read them. One page of rows is in memory, however many there are.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Effect, FileSystem, type PlatformError, Result } from "effect"
+import { join } from "node:path"
+import * as RowFormat from "../core/foreign/RowFormat.ts"
+import { parseExact } from "../core/replica/Json.ts"
+import * as Kind from "../core/replica/Kind.ts"
+import { fromWire, maxDataDepth, type Operation } from "../core/replica/Operation.ts"
+import { reader } from "../core/replica/Row.ts"
+import type { Archive, Page } from "../services/admin/Archive.ts"
+import { WrongUsage } from "./Failure.ts"
+import * as NewFile from "./NewFile.ts"
+import { counted, write } from "./Output.ts"
+import type { Report } from "./Progress.ts"
+
+export interface Request {
+  readonly format: RowFormat.Format
+  /** A file, or a directory where the format has several files; `-` for standard output. */
+  readonly file: string
+  readonly kind: string | undefined
+}
+
+/** The kinds that are written. Markdown is of notes alone. */
+const kindsOf = ({ format, kind }: Request): ReadonlyArray<Kind.Definition> =>
+  Kind.all.filter(
+    ({ name }) => (format === "markdown" ? name === Kind.table.notes.name : true) && (kind ?? name) === name
+  )
+
+/** Fails for what cannot be written together. */
+export const check = (request: Request): Effect.Effect<void, WrongUsage> => {
+  const { format, file, kind } = request
+  const problem =
+    kind !== undefined && Kind.find(kind) === undefined
+      ? `${JSON.stringify(kind)} is not a kind: use ${Kind.names.join(", ")}`
+      : kindsOf(request).length === 0
+        ? "Markdown is for notes: leave out --kind, or choose another format"
+        : format === "csv" && file === "-" && kind === undefined
+          ? "each kind has columns of its own: name one with --kind, or give the name of a directory"
+          : undefined
+  return problem === undefined ? Effect.void : Effect.fail(new WrongUsage({ message: problem }))
+}
+
+interface Live {
+  readonly kind: Kind.Definition
+  readonly row: RowFormat.Row
+}
+
+/** Gives each row that is not deleted to `each`, in the order of kinds and ids. Returns how many there were. */
+const forEachPage = Effect.fnUntraced(function* <E, R>(
+  { page }: Archive,
+  kinds: ReadonlyArray<Kind.Definition>,
+  report: Report,
+  each: (rows: ReadonlyArray<Live>) => Effect.Effect<void, E, R>
+) {
+  const readers = new Map<
+    string,
+    { readonly kind: Kind.Definition; readonly read: (operation: Operation) => RowFormat.Row }
+  >(
+    Kind.all
+      .filter(({ name }) => kinds.some((kind) => kind.name === name))
+      .map((kind) => [kind.name, { kind, read: reader(kind) }])
+  )
+  let rows = 0
+  let next: Page["after"] = null
+  do {
+    const { lines, after }: Page = yield* page(next)
+    const live = lines.flatMap((line): ReadonlyArray<Live> => {
+      const operation = Result.getOrUndefined(Result.flatMap(parseExact(line, maxDataDepth + 1), fromWire))
+      const known = operation === undefined ? undefined : readers.get(operation.table)
+      return operation === undefined || known === undefined || operation.op_type === "delete"
+        ? []
+        : [{ kind: known.kind, row: known.read(operation) }]
+    })
+    if (live.length > 0) yield* each(live)
+    rows += live.length
+    next = after
+    yield* report({ text: `${counted(rows, "row")} exported`, done: rows })
+  } while (next !== null)
+  return rows
+})
+
+const textOf = (format: RowFormat.Format, rows: ReadonlyArray<Live>): string =>
+  rows
+    .map(({ kind, row }) =>
+      format === "ndjson"
+        ? RowFormat.jsonLine(kind, row)
+        : format === "csv"
+          ? RowFormat.csvLine(kind, row)
+          : RowFormat.markdown(row)
+    )
+    .join("")
+
+/** Writes the rows, and returns how many they were. */
+export const run = Effect.fnUntraced(function* (archive: Archive, request: Request, report: Report) {
+  const { format, file } = request
+  const kinds = kindsOf(request)
+  if (file === "-") {
+    const [kind] = kinds
+    if (format === "csv" && kind !== undefined) yield* write(RowFormat.csvHeader(kind))
+    return yield* forEachPage(archive, kinds, report, (rows) => write(textOf(format, rows)))
+  }
+  if (format === "ndjson") {
+    return yield* NewFile.make(
+      file,
+      Effect.fnUntraced(function* (temporary: string) {
+        const append = yield* appender(temporary, "r+")
+        return yield* forEachPage(archive, kinds, report, (rows) => append(textOf(format, rows)))
+      })
+    )
+  }
+  return yield* NewFile.makeDirectory(
+    file,
+    Effect.fnUntraced(function* (temporary: string) {
+      return yield* format === "csv"
+        ? toTables(archive, kinds, report, temporary)
+        : toNotes(archive, kinds, report, temporary)
+    })
+  )
+})
+
+const appender = Effect.fnUntraced(function* (file: string, flag: "r+" | "wx") {
+  const fs = yield* FileSystem.FileSystem
+  const handle = yield* fs.open(file, { flag, mode: 0o600 })
+  const encoder = new TextEncoder()
+  return (text: string): Effect.Effect<void, PlatformError.PlatformError> => handle.writeAll(encoder.encode(text))
+})
+
+/** A table for each kind, also where it has no rows. */
+const toTables = Effect.fnUntraced(function* (
+  archive: Archive,
+  kinds: ReadonlyArray<Kind.Definition>,
+  report: Report,
+  directory: string
+) {
+  const tables = new Map<string, Effect.Success<ReturnType<typeof appender>>>()
+  for (const kind of kinds) {
+    const append = yield* appender(join(directory, `${kind.name}.csv`), "wx")
+    yield* append(RowFormat.csvHeader(kind))
+    tables.set(kind.name, append)
+  }
+  return yield* forEachPage(archive, kinds, report, (rows) =>
+    Effect.forEach(
+      Map.groupBy(rows, ({ kind }) => kind.name),
+      ([name, part]) => tables.get(name)?.(textOf("csv", part)) ?? Effect.void,
+      { discard: true }
+    )
+  )
+})
+
+/** A file for each note. */
+const toNotes = (archive: Archive, kinds: ReadonlyArray<Kind.Definition>, report: Report, directory: string) =>
+  forEachPage(archive, kinds, report, (rows) =>
+    Effect.flatMap(FileSystem.FileSystem, (fs) =>
+      Effect.forEach(
+        rows,
+        ({ row }) =>
+          fs.writeFileString(join(directory, RowFormat.markdownName(String(row["id"]))), RowFormat.markdown(row), {
+            flag: "wx",
+            mode: 0o600
+          }),
+        { discard: true }
+      )
+    )
+  ).pipe(Effect.provide(NodeFileSystem.layer))
