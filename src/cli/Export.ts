@@ -57,7 +57,7 @@ export const command = Command.make(
 ).pipe(
   Command.withDescription(
     "Export all rows of this node to a new file, as lines of JSON. After a header comes the latest operation of each row, deleted rows included. " +
-      "With --format, the rows are written for other programs, without those that were deleted: ndjson is one file, csv a directory with a table for each kind, markdown a directory with a file for each note. " +
+      "With --format, the rows are written for other programs, without those that were deleted. ndjson is one file. csv is a directory with a table for each kind, and markdown one with a file for each note. " +
       "import reads all of them. An existing file is never replaced."
   ),
   Command.withShortDescription("Export all rows to a file, as lines of JSON"),

@@ -38,8 +38,8 @@ export const flags = {
   FERAL_SYNC_MDNS: option("FERAL_SYNC_MDNS", "ON|OFF", "Find peers by mDNS; default: on"),
   FERAL_SYNC_MDNS_INTERFACE: option(
     "FERAL_SYNC_MDNS_INTERFACE",
-    "ADDRESS,…",
-    "Addresses to use for mDNS; default: all"
+    "NAME|ADDRESS,…",
+    "Interfaces to use for mDNS, by name or address; default: all"
   ),
   FERAL_SYNC_MDNS_TIMEOUT: option(
     "FERAL_SYNC_MDNS_TIMEOUT",

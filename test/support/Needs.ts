@@ -26,6 +26,9 @@ const requirements = {
     isThere: () => succeeds("npm", "ping", "--fetch-timeout=20000", "--fetch-retries=1")
   },
   setpriv: { package: "util-linux", isThere: program("setpriv") },
+  "systemd-analyze": { package: "systemd", isThere: program("systemd-analyze") },
+  "systemd-notify": { package: "systemd", isThere: program("systemd-notify") },
+  unshare: { package: "util-linux", isThere: program("unshare") },
   websockets: { package: "python3-websockets", isThere: python("websockets") },
   zeroconf: { package: "python3-zeroconf", isThere: python("zeroconf") }
 } as const

@@ -41,7 +41,7 @@ export interface Link {
 export const maxAddresses = 8
 
 /**
- * The links to use: the interfaces that hold a wanted address, with the families of those addresses, which are then what they
+ * The links to use: the interfaces that have a wanted name, and those that hold a wanted address, with the families of those addresses, which are then what they
  * announce; without wishes, every interface but loopback, with all its addresses. A family of an interface is one link however
  * many addresses it has, because announcements from one of them would replace those from another.
  */
@@ -158,6 +158,7 @@ export const dialled = (link: Link, host: string, port: number): Address => ({
 /** A wish may name the interface too: link-local addresses can be the same on several. */
 const isMeant = (wish: string, address: string, scope: string): boolean => {
   const [, named] = wish.split("%")
+  if (wish === scope) return true
   return withoutScope(wish) === address && (named === undefined || named === scope)
 }
 

@@ -33,6 +33,9 @@ export const networkOf = (host: string): string => {
     .join(":")}::/64`
 }
 
+/** Whether a host is named for multicast DNS. */
+export const isLocalName = (host: string): boolean => /\.local\.?$/i.test(host)
+
 /** The port of a node when none is given. */
 export const defaultPort = 9090
 

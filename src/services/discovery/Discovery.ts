@@ -50,5 +50,7 @@ export class Discovery extends Context.Service<
     sightings(announcement: Announcement): Effect.Effect<Stream.Stream<Sighting>, never, Scope.Scope>
     /** A node was not found where it was seen: asks whether it is still there, and shows it as `Vanished` if not. */
     reconfirm(nodeId: NodeId): Effect.Effect<void>
+    /** The addresses of a host whose name ends in `.local`, best first; none when it does not answer. */
+    resolve?(host: string): Effect.Effect<ReadonlyArray<string>>
   }
 >()("feral-sync/services/discovery/Discovery") {}

@@ -11,11 +11,12 @@ import type { NodeId } from "../../core/replica/NodeId.ts"
 import { type Announcement, Discovery } from "./Discovery.ts"
 import { MdnsUnavailable } from "../node/NodeFailure.ts"
 import * as MdnsRuntime from "./MdnsRuntime.ts"
+import * as LocalNames from "./LocalNames.ts"
 import * as Intake from "./Intake.ts"
 import * as Packets from "./Packets.ts"
 
 export interface Options {
-  /** Addresses of the interfaces to use; empty for all that are up, but loopback. */
+  /** Names or addresses of the interfaces to use; empty for all that are up, but loopback. */
   readonly interfaces: ReadonlyArray<string>
   /** The UDP port: 5353, but in a network of one's own. */
   readonly port?: number
@@ -47,6 +48,7 @@ const make = Effect.fnUntraced(function* ({ reconcileEvery = "5 seconds", ...opt
   const doubts = yield* PubSub.dropping<NodeId>(queuedDoubts)
   return {
     mdns: true,
+    resolve: (host) => LocalNames.resolve(host, options),
     sightings: Effect.fn("Discovery.sightings")((announcement: Announcement) =>
       MdnsRuntime.run(network, reconcileEvery, announcement, doubts)
     ),
@@ -68,7 +70,7 @@ const linksNow = Effect.fnUntraced(function* (wanted: ReadonlyArray<string>) {
   const detail =
     wanted.length === 0
       ? "no network interface but loopback is up"
-      : `no network interface has the address ${wanted.join(" or ")}`
+      : `no network interface has the name or address ${wanted.join(" or ")}`
   return yield* new MdnsUnavailable({ detail })
 })
 

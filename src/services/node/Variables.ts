@@ -362,9 +362,10 @@ const interfaces = (text: string) =>
   each(
     text,
     (entry) =>
-      isIP(entry) === 0
-        ? Result.fail(`${quote(entry)} is not an address of an interface, like 192.168.1.5`)
-        : Result.succeed(entry),
+      // An interface may appear later, so its name is not looked up.
+      isIP(entry) !== 0 || /^(?=.*[a-z])[\w.-]{1,15}$/i.test(entry)
+        ? Result.succeed(entry)
+        : Result.fail(`${quote(entry)} is neither an interface, like eth0, nor an address of one, like 192.168.1.5`),
     (entry) => entry
   )
 

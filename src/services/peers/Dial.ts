@@ -2,18 +2,37 @@
  * Dials a peer. One that speaks no TLS is an existing FERAL node: what matters then is what our policy says about those.
  */
 import { Effect, type Redacted } from "effect"
-import type { Address } from "../../core/peers/Address.ts"
+import { type Address, isLocalName } from "../../core/peers/Address.ts"
 import * as V1Policy from "../../core/sync/v1/V1Policy.ts"
 import type { Settings } from "../node/Config.ts"
 import type { Transport } from "../transport/Transport.ts"
 
+type Transported = Transport["Service"]
+type Policy = Pick<Settings, "legacy" | "requireClientCert">
+
+/** Finds the addresses of a name that ends in `.local`. */
+export type Resolve = (host: string) => Effect.Effect<ReadonlyArray<string>>
+
 /** A connection, which lives in the scope of the caller. */
 export const dial = (
-  transport: Transport["Service"],
-  settings: Pick<Settings, "legacy" | "requireClientCert">,
+  transport: Transported,
+  settings: Policy,
   address: Address,
-  ticket?: Redacted.Redacted<string>
-) =>
+  ticket?: Redacted.Redacted<string>,
+  resolve?: Resolve
+) => {
+  if (resolve === undefined || !isLocalName(address.host)) return dialAt(transport, settings, address, ticket)
+  return Effect.flatMap(resolve(address.host), (hosts) => {
+    // The resolver of the system may know it all the same.
+    const [first = address, ...others] = hosts.map((host): Address => ({ ...address, host }))
+    return others.reduce(
+      (dialled, other) => Effect.catch(dialled, () => dialAt(transport, settings, other, ticket)),
+      dialAt(transport, settings, first, ticket)
+    )
+  })
+}
+
+const dialAt = (transport: Transported, settings: Policy, address: Address, ticket?: Redacted.Redacted<string>) =>
   transport
     .dial(address, ticket)
     .pipe(

@@ -133,7 +133,7 @@ const make = Effect.fnUntraced(function* () {
   const attempt = Effect.fnUntraced(function* (key_: string, address: Address, expected: NodeId | undefined) {
     const link = ++links
     const once = (isPrevious: boolean) =>
-      dial(transport, settings, address, ticketFor(expected, address)).pipe(
+      dial(transport, settings, address, ticketFor(expected, address), discovery.resolve).pipe(
         Effect.flatMap((connection) => call(link, connection, key_, expected, isPrevious)),
         Effect.scoped
       )

@@ -17,6 +17,7 @@ import type { Snapshot } from "../../../core/replica/Replica.ts"
 import * as Session from "../../../core/sync/Session.ts"
 import type { Settings } from "../../node/Config.ts"
 import type { PeerUnreachable, TlsHandshakeFailed } from "../../node/NodeFailure.ts"
+import * as LocalNames from "../../discovery/LocalNames.ts"
 import { dial } from "../../peers/Dial.ts"
 import type { Machine } from "../../peers/SessionRunner.ts"
 import { type Connection, Transport } from "../../transport/Transport.ts"
@@ -39,6 +40,11 @@ export interface Met {
 
 type Failure = SessionFailure | PeerUnreachable | TlsHandshakeFailed
 
+const resolveWith =
+  ({ mdnsInterfaces }: Settings) =>
+  (host: string) =>
+    LocalNames.resolve(host, { interfaces: mdnsInterfaces })
+
 export const probe = Effect.fn("Probe.probe")(function* (
   settings: Settings,
   self: Self,
@@ -46,7 +52,13 @@ export const probe = Effect.fn("Probe.probe")(function* (
 ): Effect.fn.Return<Met, Failure, Transport | Scope.Scope> {
   const remote = formatAddress(address)
   const transport = yield* Transport
-  const connection = yield* dial(transport, settings, address)
+  const connection = yield* dial(
+    transport,
+    settings,
+    address,
+    undefined,
+    settings.mdns ? resolveWith(settings) : undefined
+  )
   const limits = { maxFrameBytes: settings.maxFrameBytes, maxDriftMs: settings.maxClockDriftMs }
   const common = { ...limits, role: "dialler", self: self.nodeId, remote, expected: undefined } as const
   const { form: protocol, tls, nonces, binding } = connection
