@@ -24,9 +24,15 @@ describe.skipIf(needs("root", "setpriv", "unshare"))("in what a container makes 
     const user = ["--reuid", "12345", "--regid", "12345", "--clear-groups"]
     const rights = ["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
     const enter = [
-      ...["unshare", "--mount", "sh", "-c"],
+      "unshare",
+      "--mount",
+      "sh",
+      "-c",
       `mount --make-rprivate / && mount -o remount,bind,ro / && exec "$@"`,
-      ...["sh", "setpriv", ...user, ...rights]
+      "sh",
+      "setpriv",
+      ...user,
+      ...rights
     ]
     const node = new Node(join(data, "feral"), unset, enter)
     try {
