@@ -10,6 +10,8 @@ import { version } from "../services/node/Version.ts"
 import * as Arguments from "./Arguments.ts"
 import * as Backup from "./Backup.ts"
 import * as Changes from "./Changes.ts"
+import * as ShellCompletions from "./Completions.ts"
+import { Descriptor } from "./Descriptor.ts"
 import * as Compact from "./Compact.ts"
 import * as Doctor from "./Doctor.ts"
 import * as Episode from "./Episode.ts"
@@ -77,7 +79,8 @@ const feralSync = Command.make("feral-sync").pipe(
     Purge.command,
     Verify.command,
     Identity.command,
-    Origins.command
+    Origins.command,
+    ShellCompletions.command
   ]),
   Command.withGlobalFlags([Globals.Home, Globals.Json])
 )
@@ -136,6 +139,10 @@ export const run = (args: ReadonlyArray<string>): Effect.Effect<number> => {
     Effect.provideService(CliOutput.Presenter, presenter(isJson, args)),
     Effect.provideService(CliConfig.CliConfig, { builtIns }),
     Effect.provideService(Console.Console, collecting),
+    Effect.provideService(
+      Descriptor,
+      Effect.sync(() => grammar.command)
+    ),
     Effect.provide([NodeServices.layer, layerQuiet(isJson)])
   )
 }

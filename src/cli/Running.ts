@@ -17,6 +17,7 @@ import * as ReplicaState from "../services/admin/api/ReplicaState.ts"
 import * as Throttle from "../services/transport/Throttle.ts"
 import { version } from "../services/node/Version.ts"
 import { quoted } from "./Output.ts"
+import * as FirstSync from "./FirstSync.ts"
 import * as Starting from "./Starting.ts"
 
 /** Runs the node, says so when it is ready, and goes on until it is interrupted. */
@@ -60,6 +61,7 @@ export const run = Effect.fn("Running.run")(function* (settings: Settings, isJso
     )
   )
   yield* ServiceManager.attend(Context.get(node, Store).counts)
+  yield* Effect.forkScoped(Effect.provideContext(FirstSync.tell, node))
   return yield* tellAlarms(settings).pipe(
     Effect.provideContext(node),
     Effect.repeat(Schedule.spaced(alarmsEvery)),
@@ -104,6 +106,11 @@ const welcome = ({ home, host }: Settings, { nodeId, port, apiPort, passphrase }
     "",
     "The next node needs the same passphrase:",
     `  show it here      cat ${quoted(file)}`,
-    `  give it there     ${commandLine("start --passphrase-file -")}     (paste it, Enter, Ctrl-D)`
+    `  give it there     ${commandLine("start --passphrase-file -")}     (paste it, Enter, Ctrl-D)`,
+    "",
+    "What to do next, in another terminal:",
+    `  write something   ${commandLine('note add "water the plants"')}`,
+    `  see how it is     ${commandLine("status")}`,
+    `  keep it running   ${commandLine("service install")}`
   ]
 }

@@ -68,8 +68,10 @@ export const peers = Command.make(
     const peers = yield* access.peers
     if (yield* Globals.Json) return yield* writeJson(peers)
     const now = yield* Clock.currentTimeMillis
+    const { absent = [] } = yield* access.status
     const none = `No peers yet: ${nextSteps.PeersNotDiscovered}.`
-    yield* writeLine(peers.length === 0 ? none : peerTable(peers, now).join("\n"))
+    const table = peers.length > 0 ? peerTable(peers, now) : absent.length > 0 ? ["No peer is connected."] : [none]
+    yield* writeLine([...table, ...absentLines(absent, now)].join("\n"))
   }, Effect.scoped)
 ).pipe(
   Command.withDescription("Show the state of each peer. Needs a running node."),
@@ -77,6 +79,20 @@ export const peers = Command.make(
   Command.withExamples([{ command: "feral-sync peers" }]),
   Command.withSubcommands([Removal.remove, Removal.readmit])
 )
+
+/** The nodes that were here before, until they are forgotten. */
+const absentLines = (absent: NonNullable<NodeStatus["absent"]>, now: number): ReadonlyArray<string> =>
+  absent.length === 0
+    ? []
+    : [
+        "",
+        "Not here now:",
+        ...absent.map(({ node_id: id, last_seen_at: seen, it_lacks: lack }) => {
+          const missing = lack.operations === 0 ? "has all of ours" : `lacks ${lack.operations} of ours`
+          return `  ${oneLine(id)}: last seen ${ago(seen * 1000, now)}, ${missing}`
+        }),
+        `To forget one: ${commandLine("peers remove")} ID`
+      ]
 
 const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: number): ReadonlyArray<string> => {
   const { counts, discovery, peers } = status
