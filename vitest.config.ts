@@ -7,6 +7,8 @@ const seeds = ["test/simulation/Seeds*.test.ts", "test/simulation/Sample.test.ts
 /** Nodes of earlier FERAL versions, copies of a node: minutes, for they wait for what those do by their own clocks. */
 const slowNodes = ["test/e2e/Legacy.test.ts", "test/e2e/MixedNetwork.test.ts", "test/e2e/Copies.test.ts"]
 const attacks = ["test/e2e/Siege.test.ts", "test/e2e/Attacks.test.ts"]
+/** Nodes, and a browser that looks at them. */
+const dashboard = "test/dashboard/Dashboard.test.ts"
 const refusal = "test/e2e/Refusal.test.ts"
 
 const source = (file: string) => new URL(`src/${file}`, import.meta.url).pathname
@@ -34,7 +36,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts", "examples/*.test.ts"],
-          exclude: ["test/cli/**", "test/e2e/**", "test/package/**", ...seeds],
+          exclude: ["test/cli/**", "test/e2e/**", "test/package/**", dashboard, ...seeds],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 }
         }
@@ -45,7 +47,7 @@ export default defineConfig({
         test: {
           ...realTime,
           name: "processes",
-          include: ["test/cli/*.test.ts", refusal],
+          include: ["test/cli/*.test.ts", dashboard, refusal],
           sequence: { groupOrder: 1 }
         }
       },

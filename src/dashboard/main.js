@@ -1,12 +1,156 @@
-// Signs in with the code of `feral-sync open`, and shows how the node is.
-const code = new URLSearchParams(location.hash.slice(1)).get("code")
-history.replaceState(null, "", "/")
-if (code !== null) {
-  await fetch("/session", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ code })
+/**
+ * The dashboard: what is known of the node, and which page shows it. A page is a function of this state; whatever changes the state
+ * asks for it to be drawn again.
+ */
+import * as api from "./api.js"
+import * as live from "./live.js"
+import * as memory from "./memory.js"
+import * as overview from "./overview.js"
+import * as problems from "./problems.js"
+import * as shell from "./shell.js"
+import { nothing, render } from "./lit-html.js"
+
+const pages = { overview, memory, live, problems }
+
+const state = {
+  page: "overview",
+  /** Whether this browser was let in; not known before the first answer. */
+  mayRead: undefined,
+  /** Why it was not let in, where it tried. */
+  refusal: undefined,
+  status: undefined,
+  /** Why there is no newer status. */
+  trouble: undefined,
+  /** What the last action came to. */
+  notice: undefined
+}
+
+const root = document.querySelector("#app")
+
+let isDue = false
+
+/** Draws the page again, once for all changes until then. */
+const draw = () => {
+  if (isDue) return
+  isDue = true
+  requestAnimationFrame(() => {
+    isDue = false
+    render(shell.view(state, pages[state.page].view, app), root)
   })
 }
-const { node_id: node, peers } = await (await fetch("/status")).json()
-document.getElementById("state").textContent = `Node ${node}, ${peers.length} peers`
+
+let noticeTimer
+
+/** What pages may do with the whole. */
+const app = {
+  state,
+  draw,
+  /** Says how an action ended, for a while; `undo` is what takes it back. */
+  say: (text, undo, ms = 6_000) => {
+    clearTimeout(noticeTimer)
+    state.notice = { text, undo }
+    if (ms < Infinity) noticeTimer = setTimeout(app.hush, ms)
+    draw()
+  },
+  hush: () => {
+    clearTimeout(noticeTimer)
+    state.notice = undefined
+    draw()
+  },
+  /** Does something, and says why where it fails. Returns whether it succeeded. */
+  attempt: async (action) => {
+    try {
+      await action()
+      return true
+    } catch (error) {
+      if (error.name === "AbortError") return false
+      if (error.isRefused) state.mayRead = false
+      else app.say([error.problem ?? error.message, error.nextStep].filter(Boolean).join("; "), undefined, 15_000)
+      draw()
+      return false
+    }
+  },
+  refresh: async () => {
+    try {
+      state.status = await api.status()
+      state.trouble = undefined
+    } catch (error) {
+      state.trouble = error
+    }
+    draw()
+  }
+}
+
+const go = () => {
+  const [page] = location.hash.replace(/^#\/?/, "").split("?")
+  state.page = Object.hasOwn(pages, page) ? page : "overview"
+  pages[state.page].enter?.(app)
+  document.title = `${shell.titles[state.page]} · feral-sync`
+  draw()
+}
+
+/** The code is good once, and has no place in the history of the browser. */
+const takeCode = async () => {
+  const code = /^#code=(.+)$/.exec(location.hash)?.[1]
+  if (code === undefined) return
+  history.replaceState(null, "", location.pathname)
+  await api.signIn(decodeURIComponent(code)).catch((error) => (state.refusal = error))
+}
+
+/** One letter each, while nothing is being typed. */
+const keys = {
+  1: () => (location.hash = "#/overview"),
+  2: () => (location.hash = "#/memory"),
+  3: () => (location.hash = "#/live"),
+  4: () => (location.hash = "#/problems"),
+  "/": () => memory.focusSearch(),
+  n: () => memory.openForm(app)
+}
+
+const onKey = (event) => {
+  const isTyping = event.target.closest?.("input, textarea, select, dialog") !== null
+  if (isTyping || event.ctrlKey || event.metaKey || event.altKey || !state.mayRead) return
+  const action = keys[event.key]
+  if (action === undefined) return
+  event.preventDefault()
+  if (event.key === "/" || event.key === "n") location.hash = "#/memory"
+  action()
+}
+
+const pollEvery = 2_000
+
+const poll = async () => {
+  if (!document.hidden) await app.refresh()
+  setTimeout(poll, pollEvery)
+}
+
+const start = async () => {
+  root.replaceChildren()
+  render(
+    shell.view(state, () => nothing, app),
+    root
+  )
+  await takeCode()
+  addEventListener("hashchange", go)
+  addEventListener("keydown", onKey)
+  addEventListener("pagehide", () => memory.finish())
+  document.addEventListener("visibilitychange", () => document.hidden || app.refresh())
+  const reading = api.mayRead().catch(() => false)
+  await app.refresh()
+  state.mayRead = await reading
+  go()
+  setTimeout(poll, pollEvery)
+  if (!state.mayRead) return
+  void api.follow(
+    (operations) => {
+      live.take(operations)
+      memory.take(operations, app)
+      void app.refresh()
+      draw()
+    },
+    () => memory.mayHaveMissed(app),
+    new AbortController().signal
+  )
+}
+
+void start()

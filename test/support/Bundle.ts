@@ -18,6 +18,8 @@ export const setup = async (): Promise<() => void> => {
   // Some tests run it as another user.
   chmodSync(directory, 0o755)
   cpSync(join(root, "package.json"), join(directory, "package.json"))
+  // `Assets.ts` looks for it three directories above its own.
+  cpSync(join(root, "src/dashboard"), join(directory, "dashboard"), { recursive: true })
   const bundle = await rolldown({
     input: {
       main: join(root, "src/main.ts"),

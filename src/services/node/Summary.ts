@@ -54,7 +54,7 @@ const openingOf = (status: NodeStatus): string => {
     return only !== undefined && isInSync(only)
       ? `In sync with ${nameOf(only)}`
       : "Not in sync with the only other node"
-  if (inSync.length === count) return `In sync with all ${count} other nodes`
+  if (inSync.length === count) return `In sync with ${count === 2 ? "both" : `all ${count}`} other nodes`
   return inSync.length === 0
     ? `In sync with none of ${count} other nodes`
     : `In sync with ${inSync.length} of ${count} nodes`
@@ -125,6 +125,7 @@ const troubleOf = (peer: PeerStatus, now: number): Trouble => {
     return { text, nextStep: nextStep ?? nextSteps.PeerUnreachable }
   }
   if (error?._tag === "Diverged") return { text: `Rows here and on ${name} differ, and they are being repaired` }
+  if (isPaused(state)) return { text: [`${name}: paused here`, ...lacks].join("; ") }
   if (error !== null) {
     const problem = error.problem ?? error.message
     const isNamed = problem.split(/[\s,;:()]+/).some((word) => names.has(word)) || error._tag === "StoreUnavailable"
@@ -136,6 +137,8 @@ const troubleOf = (peer: PeerStatus, now: number): Trouble => {
   }
   return { text: state === "syncing" ? `${name}: comparing what each side has` : `${name}: not connected yet` }
 }
+
+const isPaused = (state: string): boolean => state === "paused"
 
 /** What each of the two lacks. */
 const lacksOf = (itLacks: ItLacks | undefined, weLack: WeLack | undefined): ReadonlyArray<string> => [

@@ -64,7 +64,8 @@ const cases: ReadonlyArray<readonly [situation: string, status: NodeStatus, sent
     "No other node met yet. mDNS does not work here, and no peers are listed. Check that an interface with multicast is up and that UDP 5353 is open."
   ],
   ["one node in sync", withPeers(peer("nas")), "In sync with nas."],
-  ["all in sync", withPeers(peer("nas"), peer("desk")), "In sync with all 2 other nodes."],
+  ["both in sync", withPeers(peer("nas"), peer("desk")), "In sync with both other nodes."],
+  ["all in sync", withPeers(peer("nas"), peer("desk"), peer("pi")), "In sync with all 3 other nodes."],
   [
     "one of several is away",
     withPeers(peer("desk"), peer("box"), peer("pi"), away("nas", 7_300, 12)),

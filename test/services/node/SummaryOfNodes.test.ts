@@ -66,7 +66,7 @@ describe("the summary of a node", () => {
         const c = yield* start("c", [at("a"), at("b")])
         yield* c.write("two")
         for (let n = 0; n < 5; n++) yield* pass("1 seconds")
-        for (const node of [a, b, c]) assert.strictEqual(yield* summaryOf(node), "In sync with all 2 other nodes.")
+        for (const node of [a, b, c]) assert.strictEqual(yield* summaryOf(node), "In sync with both other nodes.")
       })
     )
   )

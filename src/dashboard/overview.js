@@ -1,0 +1,152 @@
+/** The node and its peers: who lacks what of whom, and why. */
+import * as api from "./api.js"
+import { html, nothing } from "./lit-html.js"
+import * as live from "./live.js"
+import * as mesh from "./mesh.js"
+import { ago, counted, duration, number, offset, visible } from "./text.js"
+
+const kinds = { notes: "notes", knowledge: "facts", episodes: "episodes", execution_log: "log entries" }
+
+export const view = ({ status, mayRead }, app) =>
+  status === undefined
+    ? nothing
+    : html`
+        <dl class="figures">
+          ${Object.entries(kinds).map(
+            ([kind, words]) =>
+              html`<div>
+                <dt>${words}</dt>
+                <dd>${number(status.counts[kind] ?? 0)}</dd>
+              </div>`
+          )}
+          <div>
+            <dt>deleted</dt>
+            <dd>${number(status.counts.tombstones)}</dd>
+          </div>
+        </dl>
+        ${mesh.nodesOf(status).length === 0 ? alone(status) : peers(status, mayRead, app)} ${activity()}
+        ${facts(status)}
+      `
+
+const alone = ({ discovery, port }) => html`
+  <section aria-labelledby="alone">
+    <h2 id="alone">No other node yet</h2>
+    <p>
+      Start a node on another machine with the same passphrase. mDNS is ${discovery.mdns}; listed peers:
+      ${discovery.static}. This node listens on port ${port}.
+    </p>
+    <pre><code>feral-sync passphrase show
+feral-sync start --passphrase-file -</code></pre>
+  </section>
+`
+
+const peers = (status, mayRead, app) => html`
+  <section aria-labelledby="mesh">
+    <h2 id="mesh">Nodes</h2>
+    ${mesh.view(status)}
+    <div class="wide">
+      <table>
+        <caption class="hidden">
+          Each other node, and what each side lacks of the other
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">Node</th>
+            <th scope="col">State</th>
+            <th scope="col">It lacks of ours</th>
+            <th scope="col">We lack of its</th>
+            <th scope="col">Its clock</th>
+            <th scope="col">Last sync</th>
+            ${mayRead ? html`<th scope="col">Actions</th>` : nothing}
+          </tr>
+        </thead>
+        <tbody>
+          ${mesh.nodesOf(status).map((peer) => row(peer, mayRead, app))}
+        </tbody>
+      </table>
+    </div>
+  </section>
+`
+
+const row = (peer, mayRead, app) => {
+  const { node_id: id, address, port, last_error: error, last_seen_at: seenAt, protocol } = peer
+  return html`
+    <tr>
+      <th scope="row" dir="auto">
+        ${mesh.nameOf(peer)}
+        <small
+          >${address === "" ? "" : visible(`${address}:${port}`)}${protocol === 1 ? ", existing FERAL node" : ""}</small
+        >
+      </th>
+      <td data-label="State">
+        <span class="state ${mesh.lookOf(peer)}">${mesh.stateOf(peer)}</span>
+        ${seenAt === undefined ? nothing : html`<small>not seen for ${duration(Date.now() / 1000 - seenAt)}</small>`}
+      </td>
+      <td data-label="It lacks of ours">${mesh.lacking(peer)}</td>
+      <td data-label="We lack of its">${mesh.weLack(peer)}</td>
+      <td data-label="Its clock">${offset(peer.clock_offset_ms)}</td>
+      <td data-label="Last sync">${ago(peer.last_sync_at)}</td>
+      ${mayRead ? html`<td>${id === null || peer.state === "absent" ? nothing : actions(peer, app)}</td>` : nothing}
+    </tr>
+    ${
+      error === null
+        ? nothing
+        : html`<tr class="error">
+            <td colspan=${mayRead ? 7 : 6}>
+              <p class="problem" dir="auto">${visible(error.problem ?? error.message)}</p>
+              ${error.next_step === undefined ? nothing : html`<p class="step" dir="auto">Next: ${visible(error.next_step)}</p>`}
+            </td>
+          </tr>`
+    }
+  `
+}
+
+const words = { pause: "Pause", resume: "Resume", sync: "Sync now" }
+
+const actions = ({ node_id: id, state }, app) =>
+  (state === "paused" ? ["resume"] : ["pause", "sync"]).map(
+    (action) =>
+      html`<button
+        type="button"
+        class="quiet"
+        aria-label="${words[action]}: ${visible(id)}"
+        @click=${() =>
+          app.attempt(async () => {
+            await api.steer(id, action)
+            await app.refresh()
+          })}
+      >
+        ${words[action]}
+      </button>`
+  )
+
+const activity = () => {
+  const { total, line } = live.activity()
+  return html`
+    <section aria-labelledby="activity">
+      <h2 id="activity">The last five minutes</h2>
+      <p>${counted(total, "operation")} since this page was opened. <a href="#/live">See them</a></p>
+      ${line}
+    </section>
+  `
+}
+
+const facts = (status) => html`
+  <section aria-labelledby="node">
+    <h2 id="node">This node</h2>
+    <dl class="pairs">
+      <dt>Node</dt>
+      <dd dir="auto">${visible(status.node_id)}</dd>
+      <dt>Running for</dt>
+      <dd>${duration(status.uptime_seconds)}</dd>
+      <dt>Port</dt>
+      <dd>${status.port ?? "none"}</dd>
+      <dt>Security</dt>
+      <dd>TLS ${status.tls}; existing FERAL nodes: ${status.legacy}</dd>
+      <dt>Discovery</dt>
+      <dd>mDNS ${status.discovery.mdns}; listed peers: ${status.discovery.static}</dd>
+      <dt>Digest</dt>
+      <dd><code>${status.digest}</code> Nodes with the same digest have the same rows.</dd>
+    </dl>
+  </section>
+`

@@ -1,0 +1,117 @@
+/** What does not go as it should: why, and what to do. */
+import * as api from "./api.js"
+import { html, nothing } from "./lit-html.js"
+import * as mesh from "./mesh.js"
+import { counted, duration, visible } from "./text.js"
+
+/** The last comparison with the peers, and whether one is under way. */
+let compared
+let isComparing = false
+
+export const view = ({ status }, app) => {
+  if (status === undefined) return nothing
+  const parts = [...ofNode(status), ...ofPeers(status), ...keptOut(status), ...away(status)]
+  return html` ${parts.length === 0 ? html`<p class="empty">Nothing needs a look.</p>` : parts} ${comparison(app)} `
+}
+
+const entry = (title, problem, nextStep, why) => html`
+  <section class="trouble">
+    <h2 dir="auto">${visible(title)}</h2>
+    <p class="problem" dir="auto">${visible(problem)}</p>
+    ${why === undefined ? nothing : html`<p>${why}</p>`}
+    ${nextStep === undefined ? nothing : html`<p class="step" dir="auto">Next: ${visible(nextStep)}</p>`}
+  </section>
+`
+
+const told = (title, { problem, message, next_step: nextStep }, why) => entry(title, problem ?? message, nextStep, why)
+
+const ofNode = ({ damage, last_write_error: failed, alarms = [] }) => [
+  ...(damage === undefined
+    ? []
+    : [told("The database is damaged", damage, "This node does not sync until it is repaired.")]),
+  ...(failed === undefined
+    ? []
+    : [told("The last write failed", failed, "It is tried again as soon as something is written.")]),
+  ...alarms.map((alarm) => told(alarm.level === "alarm" ? "Alarm" : "Notice", alarm))
+]
+
+const reasons = {
+  Diverged: "Both claim the same history and hold different rows. The rows that differ are exchanged now.",
+  ClockDrift: "What it writes lies in the future for us. It is held back until its time has come.",
+  DeferredByPeer: "What this node writes lies in the future there. It is held back there until its time has come.",
+  RowsTooLarge: "All other rows are exchanged.",
+  OverQuota: "A newer version has kinds of rows that this one does not know. All other rows are exchanged."
+}
+
+const ofPeers = ({ peers }) =>
+  peers
+    .filter(({ last_error: error }) => error !== null)
+    .map((peer) => told(mesh.nameOf(peer), peer.last_error, reasons[peer.last_error._tag]))
+
+const keptOut = ({ opaque, counts: { quarantine } }) => [
+  ...(opaque?.held_back ?? []).map(({ origin, from }) =>
+    entry(
+      `Held back: ${origin}`,
+      `Rows of unknown kinds from ${origin} do not fit into the quota, from ${from} on.`,
+      "upgrade this node, raise the quota, or remove such rows with feral-sync purge",
+      "They stay on the nodes that have them. All other rows are exchanged."
+    )
+  ),
+  ...(quarantine === 0
+    ? []
+    : [
+        entry(
+          "Quarantine",
+          `${counted(quarantine, "entry", "entries")} from peers could not be read.`,
+          "write the rows again on the node that they come from",
+          "They are kept apart, and nothing else waits for them."
+        )
+      ])
+]
+
+const away = ({ absent = [] }) =>
+  absent.map((node) =>
+    entry(
+      `Away: ${node.node_id}`,
+      `Not seen for ${duration(Date.now() / 1000 - node.last_seen_at)}; it lacks ${mesh.lacking(node)} of ours.`,
+      `start it; if it is gone for good, run feral-sync peers remove ${node.node_id}`
+    )
+  )
+
+const comparison = (app) => html`
+  <section aria-labelledby="compare">
+    <h2 id="compare">Compare with the peers</h2>
+    <p>Compares all rows with those of every connected peer. What differs is repaired at once.</p>
+    <p>
+      <button
+        type="button"
+        ?disabled=${isComparing}
+        @click=${async () => {
+          isComparing = true
+          app.draw()
+          await app.attempt(async () => (compared = await api.compare()))
+          isComparing = false
+          app.draw()
+        }}
+      >
+        ${isComparing ? "Comparing…" : "Compare now"}
+      </button>
+    </p>
+    ${compared === undefined ? nothing : results(compared)}
+  </section>
+`
+
+const results = (rows) =>
+  rows.length === 0
+    ? html`<p role="status">No peer is connected.</p>`
+    : html`<ul role="status">
+        ${rows.map(
+          ({ node_id: id, result, rows_repaired: repaired, reason }) =>
+            html`<li dir="auto">
+              ${visible(id)}:
+              ${result}${repaired === 0 ? "" : `, ${counted(repaired, "row")} repaired here`}${
+                reason === undefined ? "" : `; ${visible(reason)}`
+              }
+            </li>`
+        )}
+      </ul>`
