@@ -18,6 +18,7 @@ import { HlcClock } from "./services/node/HlcClock.ts"
 import { Config, quotaOf, type Settings } from "./services/node/Config.ts"
 import { Discovery } from "./services/discovery/Discovery.ts"
 import type { ListenFailed, StoreUnavailable, TlsMaterialInvalid } from "./services/node/NodeFailure.ts"
+import * as History from "./core/replica/History.ts"
 import { Memory } from "./services/memory/Memory.ts"
 import * as Preflight from "./services/node/Preflight.ts"
 import { Passphrase, type PassphraseInvalid } from "./services/node/Passphrase.ts"
@@ -53,7 +54,12 @@ export interface Replacements {
 /** The database in the data directory. */
 const sqlite = Layer.unwrap(
   Effect.map(Config, (settings) =>
-    SqliteStore.layer({ home: settings.home, maxAheadMs: settings.maxClockDriftMs, quota: quotaOf(settings) })
+    SqliteStore.layer({
+      home: settings.home,
+      maxAheadMs: settings.maxClockDriftMs,
+      quota: quotaOf(settings),
+      history: settings.history ? History.limits : "off"
+    })
   )
 )
 

@@ -24,6 +24,7 @@ export {
   ListenFailed,
   MdnsUnavailable,
   NotYetOnNodes,
+  VersionNotFound,
   OperationTooLarge,
   OriginsKept,
   PurgeRefused,

@@ -8,6 +8,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Clock, Context, Effect, Layer, Option, Schedule } from "effect"
 import { existsSync, statSync } from "node:fs"
+import * as History from "../core/replica/History.ts"
 import type { Archive } from "../services/admin/Archive.ts"
 import * as Config from "../services/node/Config.ts"
 import { type ConfigInvalid, StoreUnavailable } from "../services/node/NodeFailure.ts"
@@ -145,7 +146,11 @@ const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
   const removedIn = (home: string) => Effect.orElseSucceed(Removed.read(home), () => new Set<never>())
   // A wrong variable must not stop a write.
   const limits = yield* Config.load().pipe(
-    Effect.map((settings) => ({ maxAheadMs: settings.maxClockDriftMs, quota: Config.quotaOf(settings) })),
+    Effect.map((settings) => ({
+      maxAheadMs: settings.maxClockDriftMs,
+      quota: Config.quotaOf(settings),
+      history: settings.history ? History.limits : ("off" as const)
+    })),
     Effect.orElseSucceed(() => ({}))
   )
   const context = yield* Layer.build(

@@ -106,6 +106,11 @@ export const flags = {
     "DAYS",
     "Days to keep deletions that every node has; default: forever"
   ),
+  FERAL_SYNC_HISTORY: option(
+    "FERAL_SYNC_HISTORY",
+    "ON|OFF",
+    "Keep the last versions of notes and facts on this node; default: on"
+  ),
   FERAL_SYNC_API_PORT: option(
     "FERAL_SYNC_API_PORT",
     "PORT",

@@ -9,6 +9,7 @@ export const settings = (home: string, changes: Partial<Settings> = {}): Setting
   passphrase: Option.none(),
   passphrasePrevious: Option.none(),
   peers: [],
+  history: true,
   tls: Option.none(),
   requireClientCert: false,
   mdns: false,

@@ -6,6 +6,7 @@ import { Context, Effect, HashMap, Layer, type Scope } from "effect"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type { Limits } from "../../src/core/replica/History.ts"
 import * as Hlc from "../../src/core/replica/Hlc.ts"
 import * as Merge from "../../src/core/replica/Merge.ts"
 import { NodeId } from "../../src/core/replica/NodeId.ts"
@@ -60,6 +61,23 @@ export const onDisk = Effect.map(temporaryDirectory, (directory): Place & { read
 export const places = [
   { name: "in memory", make: inMemory },
   { name: "SQLite", make: onDisk }
+]
+
+/** Every place, with a local history. */
+export const placesWithHistory = (history: Limits) => [
+  {
+    name: "in memory",
+    open: Effect.map(
+      Effect.sync(() => MemoryDisk.make()),
+      (disk) => opened(MemoryStore.layer({ disk, history }))
+    )
+  },
+  {
+    name: "SQLite",
+    open: Effect.map(temporaryDirectory, (directory) =>
+      opened(SqliteStore.layer({ home: join(directory, "home"), history }))
+    )
+  }
 ]
 
 /** Readings, clocks, batches and requests in short. */

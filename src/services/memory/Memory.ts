@@ -11,14 +11,17 @@ import {
   type OperationTooLarge,
   type QueryInvalid,
   type RowNotFound,
-  type StoreUnavailable
+  type StoreUnavailable,
+  type VersionNotFound
 } from "../node/NodeFailure.ts"
 import type { FactInput } from "./Inputs.ts"
 import type { AboutInput, AnyRow, Found, Match, RecentInput, SearchInput, SearchPageInput } from "./Reads.ts"
+import type { Conflicts, ConflictsInput, VersionRow } from "./Versions.ts"
 import type { WaitInput } from "./Waiting.ts"
 import type { Fact } from "../../core/replica/Row.ts"
 import type { Change, FeedEvent, FeedOptions } from "../store/Store.ts"
 
+export { Conflicts, ConflictsInput, VersionRow } from "./Versions.ts"
 export { WaitInput } from "./Waiting.ts"
 export { FeedEvent, type FeedOptions } from "../store/Store.ts"
 
@@ -45,6 +48,7 @@ export type Rows<Row> = Effect.Effect<ReadonlyArray<Row>, StoreUnavailable>
 /** The nodes that have a write, and those that are not known to have it: the one that was heard of last comes first. */
 export const Reached = Schema.Struct({ reached: Schema.Array(Holder), missing: Schema.Array(Holder) })
 export interface Reached extends Schema.Schema.Type<typeof Reached> {}
+export type Restore = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | VersionNotFound>
 export type Waiting = Effect.Effect<Reached, StoreUnavailable | NotYetOnNodes | QueryInvalid | RowNotFound>
 
 /** What writes a new row of a kind, by its verb. */
@@ -112,6 +116,14 @@ export class Memory extends Context.Service<
     searchPage(input: SearchPageInput): Reading<Found<Match>>
     /** The same once everything is indexed, which takes its time after many rows came in. */
     search(input: SearchInput): Reading<ReadonlyArray<Match>>
+    /** The versions of a row that were replaced, deleted, or came too late, as far as this node keeps them: the newest first. */
+    history(kind: string, id: string): Effect.Effect<ReadonlyArray<VersionRow>, StoreUnavailable>
+    /** Writes a version again, over what the row is now; also when it was deleted. */
+    restoreVersion(kind: string, id: string, version: number): Restore
+    /** What last-writer-wins decided between writes that had not seen each other, the newest first. */
+    conflicts(input?: ConflictsInput): Effect.Effect<Conflicts, StoreUnavailable>
+    /** Erases the kept versions of a row. */
+    eraseHistory(kind: string, id: string): Effect.Effect<void, StoreUnavailable>
     /**
      * Waits until as many other nodes have acknowledged a write, and says which. The write itself is done before: one that is not
      * acknowledged in time is on its way all the same.

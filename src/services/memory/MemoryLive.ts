@@ -12,6 +12,7 @@ import * as Row from "../../core/replica/Row.ts"
 import { OperationTooLarge, RowNotFound } from "../node/NodeFailure.ts"
 import { collections, type FactInput, Memory, type Page, type Written } from "./Memory.ts"
 import { Store } from "../store/Store.ts"
+import * as Versions from "./Versions.ts"
 import * as Waiting from "./Waiting.ts"
 import * as Inputs from "./Inputs.ts"
 import * as Reading from "./Reading.ts"
@@ -112,12 +113,26 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
 
   const { about, ...reading } = Reading.make(store)
 
+  const { history, conflicts, eraseHistory, columnsOf, kindOf } = Versions.make(store)
+  const restoreVersion = Effect.fn("Memory.restoreVersion")(
+    function* (name: string, id: string, version: number) {
+      const kind = yield* kindOf(name, id, version)
+      const columns = yield* columnsOf(kind, id, version)
+      return yield* write(kind, "update", id, { ...columns, id })
+    },
+    (restore) => editing.withPermit(restore)
+  )
+
   return Memory.of({
     ...others,
     ...reading,
     notes: { ...notes, edit },
     facts: { ...facts, set, about },
     changes: store.changes,
+    history,
+    conflicts,
+    eraseHistory,
+    restoreVersion,
     waitFor: Waiting.make(store),
     feed: store.feed
   })

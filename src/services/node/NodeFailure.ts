@@ -293,6 +293,20 @@ export class CodeRefused extends Schema.TaggedError<CodeRefused>()("CodeRefused"
   override readonly message = messageOf(this)
 }
 
+/** This node keeps no such version of a row, or one that cannot be restored. */
+export class VersionNotFound extends Schema.TaggedError<VersionNotFound>()("VersionNotFound", {
+  kind: Schema.String,
+  id: Schema.String,
+  version: Schema.Number
+}) {
+  readonly problem = `no version ${this.version} of ${JSON.stringify(this.id)} can be restored here`
+  readonly nextStep =
+    this.kind === Kind.table.notes.name
+      ? `see the versions with ${commandLine(`note history ${this.id}`)}`
+      : "check the number of the version"
+  override readonly message = messageOf(this)
+}
+
 /** A node, and when it was last heard of (Unix seconds). */
 export const Holder = Schema.Struct({ node: NodeId, at: Schema.Finite })
 export interface Holder extends Schema.Schema.Type<typeof Holder> {}

@@ -42,6 +42,8 @@ export interface Settings {
   readonly maxPeerBurstBytes: number
   /** How long tombstones are kept that every node has (ms); for ever, without it. */
   readonly tombstoneMs?: number | undefined
+  /** Whether the last versions of notes and facts are kept on this node. */
+  readonly history: boolean
   readonly apiPort: number
   readonly log: "pretty" | "json"
   readonly logLevel: "debug" | "info" | "warn" | "error"

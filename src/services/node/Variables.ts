@@ -45,6 +45,7 @@ export const variables = [
   "FERAL_SYNC_MAX_PEER_RATE_BYTES",
   "FERAL_SYNC_MAX_PEER_BURST_BYTES",
   "FERAL_SYNC_TOMBSTONE_DAYS",
+  "FERAL_SYNC_HISTORY",
   "FERAL_SYNC_API_PORT",
   "FERAL_SYNC_LOG",
   "FERAL_SYNC_LOG_LEVEL"
@@ -109,6 +110,7 @@ export const defaults = (): Omit<Settings, "home"> => ({
   maxPeerRateBytes: 1024 * 1024,
   maxPeerBurstBytes: 1024 * 1024 * 1024,
   tombstoneMs: undefined,
+  history: true,
   apiPort: 9091,
   log: "pretty",
   logLevel: "info"
@@ -181,6 +183,7 @@ export const parse = ({
     maxPeerRateBytes: read("FERAL_SYNC_MAX_PEER_RATE_BYTES", byDefault.maxPeerRateBytes, integer(0)),
     maxPeerBurstBytes: read("FERAL_SYNC_MAX_PEER_BURST_BYTES", byDefault.maxPeerBurstBytes, integer(1024 * 1024)),
     tombstoneMs: read("FERAL_SYNC_TOMBSTONE_DAYS", byDefault.tombstoneMs, days),
+    history: read("FERAL_SYNC_HISTORY", byDefault.history, boolean),
     apiPort: read("FERAL_SYNC_API_PORT", byDefault.apiPort, port),
     log: read("FERAL_SYNC_LOG", byDefault.log, oneOf("pretty", "json")),
     logLevel: read("FERAL_SYNC_LOG_LEVEL", byDefault.logLevel, oneOf("debug", "info", "warn", "error"))

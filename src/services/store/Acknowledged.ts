@@ -51,6 +51,7 @@ export const make = Effect.fnUntraced(function* (backend: Backend) {
       unsaved.add(node)
       Queue.offerUnsafe(wanted, undefined)
     }),
+    clockOf: (node: NodeId) => known.get(node)?.clock,
     all: Effect.sync(() => Array.from(known.values()))
   }
 })

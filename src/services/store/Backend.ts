@@ -5,6 +5,7 @@
  */
 import { Data, type Effect, type Option } from "effect"
 import type { Acknowledgement } from "../../core/replica/Acknowledgement.ts"
+import type * as History from "../../core/replica/History.ts"
 import type { Timestamp } from "../../core/replica/Hlc.ts"
 import type { RowsRequest, Shown } from "../../core/replica/Query.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
@@ -56,6 +57,11 @@ export interface Backend {
   committedAfter(number: number, room: Room, kinds?: ReadonlyArray<string>): Effect.Effect<FeedPage, StoreUnavailable>
   /** The greatest number of the rows in the slots of these operations; 0 without any. */
   lastNumberOf(operations: ReadonlyArray<Operation>): Effect.Effect<number, StoreUnavailable>
+  /** The versions of a row in the local history, the newest first. */
+  versions(kind: string, rowId: string): Effect.Effect<ReadonlyArray<History.Version>, StoreUnavailable>
+  /** The conflicts in it with a smaller number, the newest first. */
+  versionsInConflict(before: number, limit: number): Effect.Effect<ReadonlyArray<History.Version>, StoreUnavailable>
+  eraseVersions(scope: History.Scope): Effect.Effect<void, StoreUnavailable>
   get(kind: Kind, rowId: string): Effect.Effect<Option.Option<Operation>, StoreUnavailable>
   /** All operations that the slots of a row hold. */
   held(kind: Kind, rowId: string): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>

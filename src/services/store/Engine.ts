@@ -9,6 +9,7 @@
  */
 import { Effect, HashMap, PubSub, Random, Semaphore, Stream } from "effect"
 import * as Cut from "../../core/replica/Cut.ts"
+import * as History from "../../core/replica/History.ts"
 import * as Hlc from "../../core/replica/Hlc.ts"
 import type * as Acknowledgement from "../../core/replica/Acknowledgement.ts"
 import * as Replica from "../../core/replica/Replica.ts"
@@ -69,6 +70,8 @@ export interface Options {
   readonly quota?: Opaque.Quota | undefined
   /** The kinds of the applications of this process. They stay declared. */
   readonly declared?: Opaque.Declared | undefined
+  /** How much of the local history is kept; without it, none is. */
+  readonly history?: History.Limits | undefined
 }
 
 const hasRule = (kind: Kind): boolean => Merge.ruleOf(kind) !== "opaque"
@@ -90,7 +93,8 @@ export const make = Effect.fnUntraced(function* (
     maxAheadMs = Infinity,
     rememberedCommits,
     quota = Opaque.unlimited,
-    declared = Opaque.noKinds
+    declared = Opaque.noKinds,
+    history
   }: Options = {}
 ) {
   const clock = yield* HlcClock
@@ -164,13 +168,26 @@ export const make = Effect.fnUntraced(function* (
     const look = Effect.gen(function* () {
       const held = yield* backend.current(batch.operations)
       wereFree = held.size === 0
-      return yield* Effect.catchTag(save(StoreState.plan(state, held, batch, nodeId, quota)), "SlotTaken", Effect.die)
+      const planned = yield* withHistory(StoreState.plan(state, held, batch, nodeId, quota), held, batch)
+      return yield* Effect.catchTag(save(planned), "SlotTaken", Effect.die)
     })
     if (!wereFree) return yield* look
     const hoped = StoreState.plan(state, StoreState.noneCurrent, batch, nodeId, quota)
     // The backend finds out about the slots that are written, and about no others.
     const isUnsure = hoped.ignored + (hoped.late ?? 0) > 0 || !HashMap.isEmpty(hoped.overQuota)
     return yield* isUnsure ? look : Effect.catchTag(save(hoped), "SlotTaken", () => look)
+  })
+
+  /** With the versions that the local history is to keep. */
+  const withHistory = Effect.fnUntraced(function* (
+    commit: StoreState.Commit,
+    held: StoreState.Current,
+    { operations }: Batch
+  ) {
+    if (history === undefined) return commit
+    const known = { self: nodeId, clockOf: acknowledged.clockOf }
+    const versions = History.superseded(held, operations, commit.writes, known)
+    return versions.length === 0 ? commit : { ...commit, superseded: { versions, at: yield* clock.now } }
   })
 
   const withUnfounded = (commit: StoreState.Commit): StoreState.Commit =>
@@ -307,6 +324,7 @@ export const make = Effect.fnUntraced(function* (
     const kept = KnownOrigins.keptOf(state, nodeId, origins)
     const forgotten = kept.size > 0 ? StoreState.noNodes : new Set(origins)
     if (forgotten.size > 0) {
+      for (const origin of forgotten) yield* backend.eraseVersions({ origin })
       yield* commitState({ ...StoreState.withoutRows, state: StoreState.forget(state, forgotten), forgotten })
     }
     return { forgotten: [...forgotten], kept }
@@ -473,7 +491,7 @@ export const make = Effect.fnUntraced(function* (
       place = next
       yield* Effect.yieldNow
     }
-    if (!isDry) yield* lock.withPermit(backend.sync)
+    if (!isDry) yield* lock.withPermit(Effect.andThen(backend.eraseVersions(scope), backend.sync))
     return Array.from(removed, ([origin, sum]) => ({ origin, ...sum }))
   })
 
@@ -527,6 +545,9 @@ export const make = Effect.fnUntraced(function* (
       Effect.suspend(() => (state.cut.isAway === true ? Effect.void : withCut({ ...state.cut, isAway: true })))
     ),
     collect: (policy) => collecting.withPermit(collect(policy)),
+    versions: backend.versions,
+    conflicts: backend.versionsInConflict,
+    eraseVersions: (scope) => lock.withPermit(backend.eraseVersions(scope)),
     acknowledgements: acknowledged.all,
     listen: Effect.map(PubSub.subscribe(heard), PubSub.take),
     tombstones: Effect.fn("Store.tombstones")((covered: VectorClock.VectorClock) => backend.tombstones(covered)),

@@ -4,6 +4,7 @@
  */
 import { Effect, Number as Num, Option, Random } from "effect"
 import * as Cut from "../../core/replica/Cut.ts"
+import * as History from "../../core/replica/History.ts"
 import type { Timestamp } from "../../core/replica/Hlc.ts"
 import * as Merge from "../../core/replica/Merge.ts"
 import { byCodePoint, NodeId } from "../../core/replica/NodeId.ts"
@@ -122,6 +123,21 @@ export const make = Effect.fnUntraced(function* ({
     nodeId,
     opened: disk.state,
     feedId: `${nodeId}${disk.lineage}`,
+    versions: (kind, rowId) =>
+      Effect.sync(() =>
+        disk.versions.filter(({ operation }) => History.isIn({ kind, id: rowId }, operation)).toReversed()
+      ),
+    versionsInConflict: (before, limit) =>
+      Effect.sync(() =>
+        disk.versions
+          .filter(({ version, isConflict }) => isConflict && version < before)
+          .toReversed()
+          .slice(0, limit)
+      ),
+    eraseVersions: (scope) =>
+      Effect.sync(
+        () => void (disk.versions = disk.versions.filter(({ operation }) => !History.isIn(scope, operation)))
+      ),
     committedAfter: (number, room, kinds) => Effect.sync(() => committedAfter(disk, number, room, kinds)),
     lastNumberOf: (operations) =>
       Effect.sync(() => operations.reduce((last, row) => Math.max(last, disk.numbers.get(Merge.slotOf(row)) ?? 0), 0)),
@@ -130,7 +146,7 @@ export const make = Effect.fnUntraced(function* ({
       Effect.suspend((): Effect.Effect<void, StoreUnavailable | SlotTaken> =>
         disk.isFull
           ? Effect.fail(new StoreUnavailable({ reason: "disk full", detail: "the disk in memory is full" }))
-          : MemoryDisk.write(disk, commit, synced)
+          : MemoryDisk.write(disk, commit, synced, options.history)
             ? Effect.void
             : new SlotTaken()
       ),

@@ -6,6 +6,7 @@
  */
 import type { Acknowledgement, Acknowledgements } from "../../core/replica/Acknowledgement.ts"
 import * as Cut from "../../core/replica/Cut.ts"
+import * as History from "../../core/replica/History.ts"
 import * as Hlc from "../../core/replica/Hlc.ts"
 import * as Merge from "../../core/replica/Merge.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
@@ -25,6 +26,8 @@ export interface MemoryDisk {
   /** The same rows in the order of their numbers in the change feed. */
   readonly feed: Array<Numbered>
   readonly numbers: Map<Merge.Slot, number>
+  /** The local history, the oldest first. */
+  versions: ReadonlyArray<History.Version>
   /** Tells the feeds of copies apart, by the copies that were made on the way to each of them. */
   readonly lineage: string
   copies: number
@@ -46,6 +49,7 @@ export interface Numbered {
 }
 
 interface Undo {
+  readonly versions: ReadonlyArray<History.Version>
   readonly state: StoreState.State
   readonly acknowledged: Acknowledgements
   readonly quarantine: ReadonlyArray<Quarantined>
@@ -64,6 +68,7 @@ export const make = (lineage = ""): MemoryDisk => ({
   rows: new Map(),
   feed: [],
   numbers: new Map(),
+  versions: [],
   lineage,
   copies: 0,
   history: new Map(),
@@ -75,7 +80,7 @@ export const make = (lineage = ""): MemoryDisk => ({
 
 /** A disk with the same contents. */
 export const copy = (disk: MemoryDisk): MemoryDisk => {
-  const { nodeId, state, quarantine, acknowledged, rows, feed, numbers, history, rejoining } = disk
+  const { nodeId, state, quarantine, acknowledged, rows, feed, numbers, history, rejoining, versions } = disk
   return {
     ...make(nextLineage(disk)),
     nodeId,
@@ -83,6 +88,7 @@ export const copy = (disk: MemoryDisk): MemoryDisk => {
     quarantine,
     acknowledged,
     rejoining,
+    versions,
     rows: new Map(rows),
     feed: [...feed],
     numbers: new Map(numbers),
@@ -114,7 +120,12 @@ export const rejoined = (disk: MemoryDisk): MemoryDisk => {
 }
 
 /** Writes a commit. Gives false, and writes nothing, when a slot holds what the commit does not replace. */
-export const write = (disk: MemoryDisk, commit: StoreState.Commit, synced: boolean): boolean => {
+export const write = (
+  disk: MemoryDisk,
+  commit: StoreState.Commit,
+  synced: boolean,
+  history?: History.Limits
+): boolean => {
   const replaced = new Set(commit.replaced.map(Merge.slotOf))
   const slots = commit.writes.map(Merge.slotOf)
   if (slots.some((slot) => disk.rows.has(slot) && !replaced.has(slot))) return false
@@ -122,6 +133,7 @@ export const write = (disk: MemoryDisk, commit: StoreState.Commit, synced: boole
   const left = [...replaced].filter((slot) => !written.has(slot))
   const first = commit.state.feed.last - commit.writes.length + 1
   const undo: Undo = {
+    versions: disk.versions,
     state: disk.state,
     acknowledged: disk.acknowledged,
     quarantine: disk.quarantine,
@@ -134,6 +146,9 @@ export const write = (disk: MemoryDisk, commit: StoreState.Commit, synced: boole
     ]
   }
   disk.state = commit.state
+  if (commit.superseded !== undefined && history !== undefined) {
+    disk.versions = History.keep(disk.versions, commit.superseded.versions, commit.superseded.at, history)
+  }
   disk.quarantine = [...disk.quarantine, ...commit.quarantined].slice(-StoreState.quarantineLimits.rows)
   if (synced) disk.unsynced.length = 0
   else if (disk.unsynced.push(undo) > maxUnsynced) disk.unsynced.shift()
@@ -158,6 +173,7 @@ export const losePower = (disk: MemoryDisk, commits: number = maxUnsynced): numb
     disk.state = undo.state
     disk.acknowledged = undo.acknowledged
     disk.quarantine = undo.quarantine
+    disk.versions = undo.versions
     lost++
   }
   return lost

@@ -38,6 +38,7 @@ import * as SqliteAcknowledged from "./SqliteAcknowledged.ts"
 import * as SqliteCommit from "./SqliteCommit.ts"
 import * as SqliteCut from "./SqliteCut.ts"
 import * as SqliteFeed from "./SqliteFeed.ts"
+import * as SqliteHistory from "./SqliteHistory.ts"
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
 import * as SqliteOwnRows from "./SqliteOwnRows.ts"
 import * as SqliteRejoin from "./SqliteRejoin.ts"
@@ -59,11 +60,13 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 })
 
 /** The same over a database that is open already. */
-export const over = Effect.fnUntraced(function* (sql: Client, options: Options & Engine.Options) {
-  return yield* Engine.make(yield* backend(sql, options), options)
+export const over = Effect.fnUntraced(function* (sql: Client, options: Options & Omit<Engine.Options, "history">) {
+  const { history, ...rest } = options
+  const kept = history === "off" ? undefined : history
+  return yield* Engine.make(yield* backend(sql, options), { ...rest, history: kept })
 })
 
-const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = false }: Options) {
+const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = false, history }: Options) {
   const fs = yield* FileSystem.FileSystem
   const file = databaseIn(home)
   // Before every commit, and so without the hop to another thread that an asynchronous look takes.
@@ -82,6 +85,12 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
   let synchronous = ""
   const rejoining = readOnly ? undefined : yield* SqliteError.mapped(SqliteRejoin.waiting(sql))
   const upkeep = yield* SqliteUpkeep.make(sql)
+  if (!readOnly && history === "off") yield* SqliteError.mapped(SqliteHistory.erase(sql, "all"))
+  if (!readOnly && history !== undefined && history !== "off") {
+    const missing = yield* SqliteError.mapped(SqliteHistory.missing(sql))
+    const make = transaction(sql, (connection) => SqliteAcknowledged.prepare(connection, missing))
+    if (missing.length > 0) yield* SqliteError.mapped(make)
+  }
 
   /** SQLite goes on writing to a file that was deleted or replaced: those writes would be lost. */
   const checkFile = Effect.flatMap(fileNow, (found) =>
@@ -111,7 +120,12 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
       within,
       within((connection) =>
         Effect.andThen(
-          SqliteCommit.write(connection, commit, { hasPurged, newCut, before }),
+          Effect.andThen(
+            commit.superseded === undefined || history === undefined || history === "off"
+              ? Effect.void
+              : SqliteHistory.write(connection, commit.superseded.versions, commit.superseded.at, history),
+            SqliteCommit.write(connection, commit, { hasPurged, newCut, before })
+          ),
           commit.state.feed.removals === removals
             ? Effect.void
             : SqliteFeed.writeRemovals(connection, commit.state.feed)
@@ -224,6 +238,9 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     nodeId,
     opened: state,
     feedId,
+    versions: (kind, rowId) => SqliteError.mapped(SqliteHistory.versions(sql, kind, rowId)),
+    versionsInConflict: (before, limit) => SqliteError.mapped(SqliteHistory.conflicts(sql, before, limit)),
+    eraseVersions: (scope) => SqliteError.mapped(SqliteHistory.erase(sql, scope)),
     committedAfter: (number, room, kinds) => SqliteError.mapped(SqliteFeed.after(sql, number, room, kinds)),
     lastNumberOf: (operations) =>
       SqliteError.mapped(SqliteFeed.lastNumberIn(sql, SqliteCommit.slots, SqliteCommit.slotsOf(operations))),

@@ -13,6 +13,7 @@ import { StoreUnavailable } from "../node/NodeFailure.ts"
 import { isWritable } from "../node/Home.ts"
 import * as FileError from "../node/FileError.ts"
 import type { Declared, Quota } from "./Opaque.ts"
+import type * as History from "../../core/replica/History.ts"
 import * as SqliteAcknowledged from "./SqliteAcknowledged.ts"
 import * as SqliteFeed from "./SqliteFeed.ts"
 import * as SqliteHoldings from "./SqliteHoldings.ts"
@@ -36,6 +37,8 @@ export interface Options {
   readonly quota?: Quota | undefined
   /** The kinds of the applications of this process. */
   readonly declared?: Declared | undefined
+  /** How much of the local history is kept. None is without it, and with `off` it is erased. */
+  readonly history?: History.Limits | "off" | undefined
 }
 
 /** A database. One that is open for writing has its log marked after each transaction (`SqliteLog.ts`). */

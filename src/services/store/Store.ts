@@ -15,6 +15,7 @@ import type * as Cut from "../../core/replica/Cut.ts"
 import type { Digest } from "../../core/replica/Digest.ts"
 import type { Timestamp } from "../../core/replica/Hlc.ts"
 import type { countNames } from "../../core/replica/Kind.ts"
+import type { Scope as HistoryScope, Version } from "../../core/replica/History.ts"
 import type { RowsRequest, Shown } from "../../core/replica/Query.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Oddities } from "../../core/sync/Oddities.ts"
@@ -158,6 +159,12 @@ export class Store extends Context.Service<
     readonly changes: Stream.Stream<Change>
     /** The changes since a cursor, then all further ones. See `FeedReader.ts`. */
     feed(options?: FeedOptions): Stream.Stream<FeedEvent, StoreUnavailable>
+    /** The versions of a row that are kept on this node, the newest first; see `core/replica/History.ts`. */
+    versions(kind: string, rowId: string): Effect.Effect<ReadonlyArray<Version>, StoreUnavailable>
+    /** The kept versions with a smaller number that lost to a write whose node had not seen them, the newest first. */
+    conflicts(before: number, limit: number): Effect.Effect<ReadonlyArray<Version>, StoreUnavailable>
+    /** Erases kept versions. */
+    eraseVersions(scope: HistoryScope): Effect.Effect<void, StoreUnavailable>
     /** The operation that holds a row of a known kind, also when it is a tombstone. Unknown kinds have no rows yet. */
     get(kind: Kind, rowId: string): Effect.Effect<Option.Option<Operation>, StoreUnavailable>
     /** All operations that the slots of a row hold: more than one where the rule of its kind has parts of rows. */

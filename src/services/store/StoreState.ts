@@ -12,6 +12,7 @@ import { HashMap, Struct } from "effect"
 import * as Cut from "../../core/replica/Cut.ts"
 import * as Digest from "../../core/replica/Digest.ts"
 import * as Feed from "../../core/replica/Feed.ts"
+import type * as History from "../../core/replica/History.ts"
 import * as Hlc from "../../core/replica/Hlc.ts"
 import * as Kind from "../../core/replica/Kind.ts"
 import * as Merge from "../../core/replica/Merge.ts"
@@ -77,6 +78,8 @@ export interface Commit {
   readonly moved: ReadonlySet<NodeId>
   readonly forgotten: ReadonlySet<NodeId>
   readonly quarantined: ReadonlyArray<Quarantined>
+  /** Versions for the local history, and since when they are kept (ms). */
+  readonly superseded?: { readonly versions: ReadonlyArray<History.Superseded>; readonly at: number } | undefined
   readonly supersessions: Merge.Supersessions
   readonly conflicts: number
   readonly conflicting: ReadonlySet<NodeId>

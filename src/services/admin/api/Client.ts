@@ -19,6 +19,7 @@ import {
   QueryInvalid,
   RowNotFound,
   NotYetOnNodes,
+  VersionNotFound,
   StoreUnavailable
 } from "../../node/NodeFailure.ts"
 import * as Home from "../../node/Home.ts"
@@ -114,6 +115,10 @@ const make = Effect.gen(function* () {
     search: ({ limit = 20, ...query }) =>
       answered(client.search({ payload: { ...query, limit: Math.min(limit, Contract.maxPage) } }), "10 minutes"),
     changes: Stream.unwrap(client.changes()).pipe(Stream.catch(() => Stream.empty)),
+    history: (kind, id) => answered(client.history.list({ query: { kind, id } })),
+    eraseHistory: (kind, id) => answered(client.history.erase({ query: { kind, id } })),
+    restoreVersion: (kind, id, version) => answered(client.history.restore({ payload: { kind, id, version } })),
+    conflicts: (payload = {}) => answered(client.history.conflicts({ payload })),
     waitFor: (payload) => answered(client.wait({ payload }), "1 hour"),
     feed: ({ since, kinds, follow } = {}) =>
       Stream.unwrap(
@@ -171,9 +176,11 @@ type Known =
   | PurgeRefused
   | OriginsKept
   | NotYetOnNodes
+  | VersionNotFound
 
 const isKnown = <E>(error: E): error is Extract<E, Known> =>
   error instanceof NotYetOnNodes ||
+  error instanceof VersionNotFound ||
   error instanceof StoreUnavailable ||
   error instanceof RowNotFound ||
   error instanceof OperationTooLarge ||

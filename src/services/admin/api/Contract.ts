@@ -11,7 +11,18 @@ import * as Kind from "../../../core/replica/Kind.ts"
 import { Operation } from "../../../core/replica/Operation.ts"
 import * as Archive from "../Archive.ts"
 import * as NodeFailure from "../../node/NodeFailure.ts"
-import { AnyRow, FeedEvent, Found, Match, Reached, WaitInput, Written } from "../../memory/Memory.ts"
+import {
+  AnyRow,
+  Conflicts,
+  ConflictsInput,
+  FeedEvent,
+  Found,
+  Match,
+  Reached,
+  VersionRow,
+  WaitInput,
+  Written
+} from "../../memory/Memory.ts"
 import * as Purging from "../Purging.ts"
 import * as Origins from "../Origins.ts"
 import { AuditedRows, Compared, NodeStatus, PeerStatus } from "../../node/Status.ts"
@@ -185,6 +196,25 @@ export const waiting = HttpApiGroup.make("waiting", { topLevel: true }).add(
   })
 )
 
+const NoVersion = NodeFailure.VersionNotFound.pipe(HttpApiSchema.status(404))
+const ofRow = { kind: Schema.String, id: Schema.String }
+
+/** The versions that are kept here; see `Memory.history`. */
+export const history = HttpApiGroup.make("history").add(
+  HttpApiEndpoint.get("list", "/history", { query: ofRow, success: Schema.Array(VersionRow), error: Unavailable }),
+  HttpApiEndpoint.delete("erase", "/history", { query: ofRow, error: Unavailable }),
+  HttpApiEndpoint.post("restore", "/history/restore", {
+    payload: Schema.Struct({ ...ofRow, version: Schema.Natural }),
+    success: Written,
+    error: [Unavailable, TooLarge, NoVersion]
+  }),
+  HttpApiEndpoint.post("conflicts", "/conflicts", {
+    payload: ConflictsInput,
+    success: Conflicts,
+    error: Unavailable
+  })
+)
+
 /** The path of a kind. */
 const params = { collection: Schema.String }
 
@@ -234,6 +264,7 @@ export class Private extends HttpApi.make("feral-sync-private").add(
   archive,
   events,
   waiting,
+  history,
   rows
 ) {}
 

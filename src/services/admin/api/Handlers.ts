@@ -67,6 +67,20 @@ const waiting = HttpApiBuilder.group(
   })
 )
 
+const history = HttpApiBuilder.group(
+  Contract.Private,
+  "history",
+  Effect.fnUntraced(function* (handlers) {
+    const memory = yield* Memory
+    return handlers.handleAll({
+      list: ({ query: { kind, id } }) => memory.history(kind, id),
+      erase: ({ query: { kind, id } }) => memory.eraseHistory(kind, id),
+      restore: ({ payload: { kind, id, version } }) => memory.restoreVersion(kind, id, version),
+      conflicts: ({ payload }) => memory.conflicts(payload)
+    })
+  })
+)
+
 const verify = HttpApiBuilder.group(
   Contract.Private,
   "verify",
@@ -232,7 +246,7 @@ const reference = HttpRouter.addAll([
 const makePrivate = (place: Place) =>
   HttpRouter.toHttpEffect(
     Layer.merge(HttpApiBuilder.layer(Contract.Private), reference).pipe(
-      Layer.provide([session(place), verify, reads, purge, origins, archive, events, waiting, rows]),
+      Layer.provide([session(place), verify, reads, purge, origins, archive, events, waiting, history, rows]),
       Layer.provide(NodeHttpServer.layerHttpServices)
     )
   )

@@ -1,0 +1,124 @@
+/**
+ * The local history: the last versions of rows that were replaced or deleted here, and writes that came too late to win.
+ *
+ * It is not replicated, and in no digest. It holds rows of kinds where the last writer wins. Of each row it keeps the last versions;
+ * old ones go by age, and the oldest of all when it takes too much space.
+ *
+ * A version is a *conflict* when the node whose write won had not seen it. That is known of this node itself. Of another node it is
+ * taken from what that node has acknowledged: one that has seen a write says so before it sends its next one. Of a node that was never
+ * connected to this one, two writes within a minute count as a conflict.
+ */
+import { type Hlc, HlcOrder } from "./Hlc.ts"
+import * as Merge from "./Merge.ts"
+import type { NodeId } from "./NodeId.ts"
+import type { Operation } from "./Operation.ts"
+import * as VectorClock from "./VectorClock.ts"
+
+/** A version that lost its place, or never had it. */
+export interface Superseded {
+  readonly operation: Operation
+  /** The write that won. */
+  readonly by: Hlc
+  readonly isConflict: boolean
+}
+
+/** A version that is kept, with its number on this node, and since when it is kept (ms). */
+export interface Version extends Superseded {
+  readonly version: number
+  readonly keptAt: number
+}
+
+/** How much is kept: versions of a row, how long (ms), and bytes in all. */
+export interface Limits {
+  readonly versions: number
+  readonly ageMs: number
+  readonly bytes: number
+}
+
+export const limits: Limits = { versions: 10, ageMs: 30 * 86_400_000, bytes: 16 * 1024 * 1024 }
+
+/** How close two writes are of which nothing else is known, for a conflict (ms). */
+const close = 60_000
+
+/** What is known of other nodes: the clock that each has acknowledged. */
+export interface Known {
+  readonly self: NodeId
+  readonly clockOf: (node: NodeId) => VectorClock.VectorClock | undefined
+}
+
+/** The versions that lose by a batch. `held` is what its slots hold, `writes` what takes them. */
+export const superseded = (
+  held: ReadonlyMap<Merge.Slot, Operation>,
+  batch: ReadonlyArray<Operation>,
+  writes: ReadonlyArray<Operation>,
+  known: Known
+): ReadonlyArray<Superseded> => {
+  if (held.size === 0) return []
+  const losers: Array<Superseded> = []
+  const winners = new Map<Merge.Slot, Operation>()
+  for (const winner of writes) {
+    const slot = Merge.slotOf(winner)
+    winners.set(slot, winner)
+    const operation = held.get(slot)
+    if (operation === undefined || !isKept(operation)) continue
+    losers.push({ operation, by: winner.hlc, isConflict: isConflict(operation.hlc, winner.hlc, known, true) })
+  }
+  for (const operation of batch) {
+    const slot = Merge.slotOf(operation)
+    const before = held.get(slot)
+    if (before === undefined || !isKept(operation)) continue
+    if (HlcOrder(operation.hlc, before.hlc) >= 0) continue
+    const { hlc } = winners.get(slot) ?? before
+    losers.push({ operation, by: hlc, isConflict: isConflict(operation.hlc, hlc, known, false) })
+  }
+  return losers
+}
+
+const isKept = ({ table }: Operation): boolean => Merge.ruleOf(table) === "lww"
+
+const isConflict = (loser: Hlc, winner: Hlc, { self, clockOf }: Known, wasHeld: boolean): boolean => {
+  if (loser.node === winner.node) return false
+  if (winner.node === self) return !wasHeld
+  const clock = clockOf(winner.node)
+  return clock === undefined ? winner.wall - loser.wall < close : !VectorClock.covers(clock, loser)
+}
+
+/** Which versions to erase: of an origin, of a kind, of one row, or all of them. */
+export type Scope = { readonly origin: NodeId } | { readonly kind: string; readonly id?: string | undefined } | "all"
+
+/** Whether a version is among them. */
+export const isIn = (scope: Scope, { hlc, table, row_id }: Operation): boolean =>
+  scope === "all" ||
+  ("origin" in scope
+    ? hlc.node === scope.origin
+    : table === scope.kind && (scope.id === undefined || scope.id === row_id))
+
+/** The history with more versions, without those that are too many, too old or too large: the oldest come first and go first. */
+export const keep = (
+  before: ReadonlyArray<Version>,
+  superseded: ReadonlyArray<Superseded>,
+  now: number,
+  { versions, ageMs, bytes }: Limits
+): ReadonlyArray<Version> => {
+  let kept = [...before]
+  let next = (before.at(-1)?.version ?? 0) + 1
+  for (const one of superseded) {
+    const isSame = ({ operation }: Version) =>
+      isOfRow(operation, one.operation) && HlcOrder(operation.hlc, one.operation.hlc) === 0
+    if (!kept.some(isSame)) kept.push({ ...one, version: next++, keptAt: now })
+  }
+  for (const { operation } of superseded) {
+    const excess = kept.filter((one) => isOfRow(one.operation, operation)).slice(0, -versions)
+    if (excess.length > 0) kept = kept.filter((one) => !excess.includes(one))
+  }
+  let size = kept.reduce((sum, { operation }) => sum + operation.data.length, 0)
+  let first = 0
+  for (const { keptAt, operation } of kept) {
+    if (keptAt >= now - ageMs && size <= bytes) break
+    size -= operation.data.length
+    first++
+  }
+  return kept.slice(first)
+}
+
+const isOfRow = (a: Operation, b: Operation): boolean => a.table === b.table && a.row_id === b.row_id

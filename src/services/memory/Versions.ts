@@ -1,0 +1,92 @@
+/**
+ * The local history as applications see it: versions of a row, what last-writer-wins decided, and the way back.
+ */
+import { Effect, Option, Schema } from "effect"
+import * as Hlc from "../../core/replica/Hlc.ts"
+import { wellFormedText } from "../../core/replica/Json.ts"
+import * as Kind from "../../core/replica/Kind.ts"
+import type * as History from "../../core/replica/History.ts"
+import * as Row from "../../core/replica/Row.ts"
+import { VersionNotFound } from "../node/NodeFailure.ts"
+import type { Store } from "../store/Store.ts"
+
+/** A version that is kept on this node. Times are Unix seconds. */
+export const VersionRow = Schema.Struct({
+  /** Its number on this node. */
+  version: Schema.Natural,
+  kind: Schema.String,
+  id: Schema.String,
+  hlc: Schema.String,
+  origin_node: Schema.String,
+  op_type: Schema.Literals(["insert", "update", "delete"]),
+  updated_at: Schema.Finite,
+  kept_at: Schema.Finite,
+  /** The HLC of the write that won. */
+  superseded_by: Schema.String,
+  /** Whether the node whose write won had not seen this version, as far as is known here. */
+  is_conflict: Schema.Boolean,
+  /** Its columns; none of a deletion. */
+  row: Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown))
+})
+export interface VersionRow extends Schema.Schema.Type<typeof VersionRow> {}
+
+/** Conflicts, the newest first. `next` is the cursor of the older ones. */
+export const Conflicts = Schema.Struct({ rows: Schema.Array(VersionRow), next: Schema.optionalKey(Schema.String) })
+export interface Conflicts extends Schema.Schema.Type<typeof Conflicts> {}
+
+/** Which conflicts: 20 by default, 1,000 at most. */
+export const ConflictsInput = Schema.Struct({
+  limit: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000 }))),
+  cursor: Schema.optionalKey(Schema.String.check(Schema.isPattern(/^[1-9]\d{0,14}$/)))
+})
+export interface ConflictsInput extends Schema.Schema.Type<typeof ConflictsInput> {}
+
+const isNote = Schema.is(Schema.Record(Schema.String, Schema.Unknown))
+
+const fromVersion = ({ version, keptAt, operation, by, isConflict }: History.Version): VersionRow => {
+  const kind: Kind.Kind | undefined = Kind.find(operation.table)
+  const row: unknown = kind === undefined || operation.op_type === "delete" ? null : Row.reader(kind)(operation)
+  return {
+    version,
+    kind: operation.table,
+    id: operation.row_id,
+    hlc: Hlc.toText(operation.hlc),
+    origin_node: operation.hlc.node,
+    op_type: operation.op_type,
+    updated_at: operation.hlc.wall / 1000,
+    kept_at: keptAt / 1000,
+    superseded_by: Hlc.toText(by),
+    is_conflict: isConflict,
+    row: isNote(row) ? row : null
+  }
+}
+
+export const make = (store: Pick<Store["Service"], "versions" | "conflicts" | "eraseVersions">) => ({
+  history: Effect.fn("Memory.history")(function* (kind: string, id: string) {
+    return (yield* store.versions(kind, id)).map(fromVersion)
+  }),
+  conflicts: Effect.fn("Memory.conflicts")(function* ({ limit = 20, cursor }: ConflictsInput = {}) {
+    const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(cursor)
+    const found = yield* store.conflicts(before, limit + 1)
+    const page = found.slice(0, limit)
+    const last = page.at(-1)
+    return {
+      rows: page.map(fromVersion),
+      ...(found.length > limit && last !== undefined ? { next: String(last.version) } : {})
+    } satisfies Conflicts
+  }),
+  eraseHistory: (kind: string, id: string) => store.eraseVersions({ kind, id }),
+  /** The columns of a version that can be written again. */
+  columnsOf: Effect.fnUntraced(function* (kind: Kind.Kind, id: string, version: number) {
+    const found = (yield* store.versions(kind.name, id)).find((one) => one.version === version)
+    if (found === undefined || found.operation.op_type === "delete") {
+      return yield* new VersionNotFound({ kind: kind.name, id, version })
+    }
+    return Row.exactColumnsOf({ ...found.operation, data: wellFormedText(found.operation.data) })
+  }),
+  /** A kind whose rows can be written again. */
+  kindOf: (kind: string, id: string, version: number) => {
+    const known: Kind.Kind | undefined = Kind.find(kind)
+    return known?.rule === "lww" ? Effect.succeed(known) : Effect.fail(new VersionNotFound({ kind, id, version }))
+  }
+})

@@ -1,0 +1,168 @@
+/** The local history, in memory and on the disk. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { join } from "node:path"
+import * as History from "../../../src/core/replica/History.ts"
+import { NodeId } from "../../../src/core/replica/NodeId.ts"
+import type { Operation } from "../../../src/core/replica/Operation.ts"
+import { draft } from "../../support/Drafts.ts"
+import { node, write } from "../../support/Network.ts"
+import { beside, filesWith, open } from "../../support/SqliteFiles.ts"
+import {
+  at,
+  batch,
+  everything,
+  placesWithHistory,
+  type StoreService,
+  temporaryDirectory
+} from "../../support/Stores.ts"
+
+const [a, b] = [node("a"), node("b")]
+const minute = 60_000
+const limits = { versions: 3, ageMs: 60 * minute, bytes: 20_000 }
+
+const kept = (store: StoreService, id: string, kind = "notes") =>
+  Effect.map(store.versions(kind, id), (versions) => versions.map(({ operation }) => operation))
+const note = (origin: NodeId, wall: number, id: string, type: Operation["op_type"] = "update") =>
+  write(origin, at(wall), id, "notes", type)
+
+for (const { name, open } of placesWithHistory(limits)) {
+  describe(`the local history, ${name}`, () => {
+    it.effect("keeps what was replaced and deleted, the last versions of each row, also after a restart", () =>
+      Effect.gen(function* () {
+        const place = yield* open
+        const rows = [1, 2, 3, 4, 5].map((wall) => note(a, wall, "r1"))
+        const gone = note(a, 9, "r1", "delete")
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const store = yield* place
+            for (const row of rows) yield* store.apply(batch([row]))
+            yield* store.apply(batch([gone]))
+            // A log has no versions.
+            yield* store.apply(batch([write(a, at(9), "e", "episodes")]))
+            yield* store.apply(batch([write(a, at(8), "e", "episodes")]))
+          })
+        )
+        const store = yield* place
+        assert.deepStrictEqual(yield* kept(store, "r1"), [rows[4], rows[3], rows[2]])
+        assert.deepStrictEqual(yield* kept(store, "e", "episodes"), [])
+        const [newest] = yield* store.versions("notes", "r1")
+        assert.deepStrictEqual(newest?.by, gone.hlc)
+        // What came too late, once.
+        const late = note(b, 7, "r1")
+        for (const wall of [1, 2]) yield* store.apply(batch([late], { b: at(7 + wall) }))
+        assert.deepStrictEqual(yield* kept(store, "r1"), [late, rows[4], rows[3]])
+        assert.strictEqual((yield* store.audit).corrected.length, 0)
+        assert.deepStrictEqual(
+          (yield* everything(store)).map(({ row_id }) => String(row_id)),
+          ["e", "r1"]
+        )
+      })
+    )
+
+    it.effect("drops what is old, and the oldest where it takes too much", () =>
+      Effect.gen(function* () {
+        const store = yield* yield* open
+        yield* store.append([draft("r1"), draft("r2")])
+        yield* store.append([draft("r1")])
+        yield* TestClock.adjust(61 * minute)
+        yield* store.append([draft("r2")])
+        assert.strictEqual((yield* kept(store, "r1")).length, 0)
+        assert.strictEqual((yield* kept(store, "r2")).length, 1)
+        const large = (count: number) =>
+          Array.from({ length: count }, (_, index) => draft(`l${index}`, "x".repeat(900)))
+        yield* store.append(large(40))
+        yield* store.append(large(40))
+        const left = yield* Effect.forEach(large(40), ({ row_id }) => kept(store, row_id))
+        const counts = left.map(({ length }) => length)
+        assert.isBelow(
+          counts.reduce((sum, count) => sum + count, 0),
+          24
+        )
+        assert.strictEqual(counts.at(-1), 1)
+        assert.strictEqual((yield* kept(store, "r2")).length, 0)
+      })
+    )
+
+    it.effect("tells conflicts from changes by those who had seen what they replaced", () =>
+      Effect.gen(function* () {
+        const store = yield* yield* open
+        const own = (id: string) => Effect.map(store.append([draft(id)]), ([row]) => row?.hlc ?? { ...at(0), node: a })
+        yield* TestClock.setTime(1_000_000)
+        yield* Effect.forEach(["seen", "unseen", "stranger", "late", "old"], own)
+        const clock = (yield* store.snapshot).vectorClock
+        yield* store.acknowledge({ node: a, clock, agreed: undefined })
+        const after = yield* own("unseen")
+        // `a` has seen all but the last one; nothing is known of `b`.
+        yield* store.apply(batch([note(a, 1_000_100, "seen"), note(a, after.wall + 50, "unseen")]))
+        yield* store.apply(batch([note(b, 1_030_000, "stranger"), note(b, 1_200_000, "old")]))
+        yield* store.apply(batch([note(b, 999_000, "late"), note(a, 1_000_101, "seen", "delete")]))
+        yield* store.append([draft("stranger")])
+        const conflicts = yield* store.conflicts(Number.MAX_SAFE_INTEGER, 10)
+        assert.deepStrictEqual(
+          conflicts.map(({ operation }) => String(operation.row_id)),
+          ["late", "stranger", "unseen"]
+        )
+        const [first, ...rest] = conflicts
+        assert.deepStrictEqual(yield* store.conflicts(first?.version ?? 0, 1), rest.slice(0, 1))
+      })
+    )
+
+    it.effect("a purge, and the erasure of a row, erase versions too", () =>
+      Effect.gen(function* () {
+        const store = yield* yield* open
+        for (const wall of [1, 2])
+          yield* store.apply(batch([note(a, wall, "r1"), note(b, wall, "r2"), note(b, wall, "r3")]))
+        yield* store.eraseVersions({ kind: "notes", id: "r2" })
+        assert.strictEqual((yield* kept(store, "r2")).length, 0)
+        assert.strictEqual((yield* kept(store, "r3")).length, 1)
+        yield* store.purge({ origin: b })
+        assert.strictEqual((yield* kept(store, "r3")).length, 0)
+        assert.strictEqual((yield* kept(store, "r1")).length, 1)
+        yield* store.eraseVersions("all")
+        assert.strictEqual((yield* kept(store, "r1")).length, 0)
+      })
+    )
+  })
+}
+
+describe("the local history", () => {
+  it.effect("is erased when it is switched off, and nothing of it is left in the file", () =>
+    Effect.gen(function* () {
+      const home = join(yield* temporaryDirectory, "home")
+      const secret = "the word that is gone"
+      const within = <A>(
+        history: History.Limits | "off" | undefined,
+        body: (store: StoreService) => Effect.Effect<A, unknown>
+      ) => Effect.scoped(Effect.flatMap(open({ home, history }), body))
+      yield* within(History.limits, (store) =>
+        Effect.andThen(store.append([draft("r1", secret)]), store.append([draft("r1", "y")]))
+      )
+      assert.deepStrictEqual(filesWith(home, secret), ["sync.db"])
+      yield* within(undefined, (store) => kept(store, "r1"))
+      assert.deepStrictEqual(filesWith(home, secret), ["sync.db"])
+      assert.deepStrictEqual(yield* within("off", (store) => kept(store, "r1")), [])
+      assert.deepStrictEqual(filesWith(home, secret), [])
+      assert.strictEqual(
+        beside(home, (db) => db.prepare("SELECT bytes FROM history_size").get()?.["bytes"]),
+        0
+      )
+    })
+  )
+
+  it.effect("of many writes to few rows is as large as those rows allow", () =>
+    Effect.gen(function* () {
+      const home = join(yield* temporaryDirectory, "home")
+      const store = yield* open({ home, history: limits })
+      const drafts = Array.from({ length: 20 }, (_, index) => draft(`r${index}`, "x"))
+      for (let round = 0; round < 30; round++) yield* store.append(drafts)
+      const [rows, size] = beside(home, (db) => [
+        db.prepare("SELECT count(*) AS n, sum(bytes) AS bytes FROM history").get(),
+        db.prepare("SELECT bytes FROM history_size").get()
+      ])
+      assert.strictEqual(rows?.["n"], 60)
+      assert.strictEqual(rows?.["bytes"], size?.["bytes"])
+    })
+  )
+})
