@@ -108,7 +108,7 @@ const history = Command.make(
       {
         title: "TEXT",
         text: ({ row, is_conflict }) =>
-          `${is_conflict ? "[conflict] " : ""}${row === null ? "(deleted)" : String(row["content"] ?? "")}`
+          `${is_conflict ? "[conflict] " : ""}${typeof row?.["content"] === "string" ? row["content"] : "(deleted)"}`
       }
     ]
     const layout = Table.layout(columns, versions, lineWidth())

@@ -1,7 +1,7 @@
 /**
  * The local history as applications see it: versions of a row, what last-writer-wins decided, and the way back.
  */
-import { Effect, Option, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import * as Hlc from "../../core/replica/Hlc.ts"
 import { wellFormedText } from "../../core/replica/Json.ts"
 import * as Kind from "../../core/replica/Kind.ts"

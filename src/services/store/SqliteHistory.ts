@@ -60,10 +60,8 @@ export const write = Effect.fnUntraced(function* (
     connection.execute(statement, parameters, undefined)
   const rows = superseded.map(({ operation, by, isConflict }) => {
     const { table, row_id, hlc, op_id, op_type, data, timestamp } = operation
-    return [
-      ...[table, row_id, hlc.node, hlc.wall, hlc.counter, op_id, op_type, data, timestamp],
-      ...[now, by.node, by.wall, by.counter, isConflict ? 1 : 0, sizeOf(operation)]
-    ]
+    const version = [table, row_id, hlc.node, hlc.wall, hlc.counter, op_id, op_type, data, timestamp]
+    return version.concat(now, by.node, by.wall, by.counter, isConflict ? 1 : 0, sizeOf(operation))
   })
   const columns = Array.from({ length: 15 }, (_, index) => `value ->> ${index}`).join()
   yield* run(
