@@ -186,7 +186,7 @@ for (const { name, make } of places) {
       })
     )
 
-    it.effect("everyone begins again when rows are purged", () =>
+    it.effect("all readers begin again when rows are purged", () =>
       Effect.gen(function* () {
         const store = yield* fresh
         yield* store.apply(batch([write(a, at(1), "r1"), write(b, at(2), "r2")]))
