@@ -4,6 +4,7 @@
 import { Arbitrary, Option, Result, Schema } from "effect"
 import * as Hlc from "../core/replica/Hlc.ts"
 import { canonical } from "../core/replica/Json.ts"
+import * as Kind from "../core/replica/Kind.ts"
 import * as Merge from "../core/replica/Merge.ts"
 import { NodeId } from "../core/replica/NodeId.ts"
 import * as Operation from "../core/replica/Operation.ts"
@@ -21,20 +22,18 @@ export interface Subject {
   readonly name: string
   /** The name on the wire; `name` where it is not there. */
   readonly table?: string | undefined
-  readonly rule: Exclude<Rule.Name, "opaque"> | OwnRule
+  readonly rule: Rule.Known | OwnRule
   /** What a row shows, and what applications write into it, where that is not the same. Without them, a row has one text. */
   readonly row?: Schema.Constraint | undefined
   readonly input?: Schema.Constraint | undefined
 }
 
-/** The name of a subject on the wire. */
-export const tableOf = ({ name, table = name }: Subject): string => table
+/** The name of a subject on the wire: that of a kind of applications carries its rule. */
+export const tableOf = ({ name, rule, table }: Subject): string =>
+  table ?? (typeof rule !== "string" || Kind.find(name) !== undefined ? name : `${name}!${rule}`)
 
 /** The rule of a subject. */
 export const ruleOf = ({ rule }: Subject): OwnRule => (typeof rule === "string" ? Rule.rules[rule] : rule)
-
-/** The columns of a row, as JSON. */
-type Content = { readonly [column: string]: unknown }
 
 type Operations = ReadonlyArray<Operation.Operation>
 
@@ -65,18 +64,20 @@ interface Step {
   readonly row: string
   readonly hlc: Hlc.Hlc
   readonly write: Write
+  /** For counters: drawn once for each opening of a store. */
+  readonly epoch: string
 }
 
 /** One of the verbs of a rule, with its input. */
 interface Write {
   readonly verb: string
-  readonly input: Content
+  readonly input: Operation.Content
 }
 
 const few = Arbitraries.element("x", "y")
 
 /** What may be written into a row of a subject. */
-const rows = ({ row, input = row }: Subject): Arbitrary.Arbitrary<Content> => {
+const rows = ({ row, input = row }: Subject): Arbitrary.Arbitrary<Operation.Content> => {
   if (input === undefined) return Arbitrary.map(few, (content) => ({ content }))
   const encode = Schema.encodeUnknownResult(Schema.toCodecJson(Schema.toType(input)))
   return Arbitrary.filterMap(Arbitrary.schema(input), (value) =>
@@ -84,23 +85,49 @@ const rows = ({ row, input = row }: Subject): Arbitrary.Arbitrary<Content> => {
   )
 }
 
-const isContent = (value: unknown): value is Content =>
+const isContent = (value: unknown): value is Operation.Content =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** What may be written. */
-const writesOf = (subject: Subject): Arbitrary.Arbitrary<Write> => {
-  const put = Arbitrary.map(rows(subject), (input): Write => ({ verb: "put", input }))
-  return Arbitraries.oneOf(put, put, Arbitrary.Constant<Write>({ verb: "delete", input: {} }))
+/** The inputs of the verbs of rules. */
+const inputs = (subject: Subject): Readonly<Record<string, Arbitrary.Arbitrary<Operation.Content>>> => {
+  const row = rows(subject)
+  const member = Arbitrary.map(few, (member) => ({ member }))
+  return {
+    put: row,
+    patch: Arbitrary.map(Arbitrary.all([row, Arbitraries.integer(0, 9)]), ([content, at]) => {
+      const columns = Object.entries(content)
+      return Object.fromEntries(columns.slice(at % Math.max(1, columns.length)).slice(0, 1))
+    }),
+    delete: Arbitrary.Constant({}),
+    increment: Arbitrary.map(Arbitraries.integer(-2, 3), (by) => ({ by })),
+    add: member,
+    remove: member
+  }
 }
+
+/** What may be written: by the verbs of the rule. Logs are given deletes too, which have no effect. */
+const writesOf = (subject: Subject): Arbitrary.Arbitrary<Write> => {
+  const known = inputs(subject)
+  const [first, ...others] = [...Object.keys(verbsOf(subject)), "delete"].flatMap((verb) => {
+    const input = known[verb]
+    return input === undefined ? [] : [Arbitrary.map(input, (input): Write => ({ verb, input }))]
+  })
+  return first === undefined ? Arbitrary.Constant({ verb: "delete", input: {} }) : Arbitraries.oneOf(first, ...others)
+}
+
+/** The verbs that write the operations of a subject: those of its rule, or of a register where the rule is tried. */
+const verbsOf = ({ rule }: Subject): Rule.Rule["verbs"] =>
+  typeof rule === "string" ? Rule.rules[rule].verbs : Rule.rules.lww.verbs
 
 /** The operations of some writes, each made on what was written before. */
 const played = (subject: Subject, steps: ReadonlyArray<Step>): Operations => {
   const operations: Array<Operation.Operation> = []
   let state: Merge.State = new Map()
-  for (const { row, hlc, write } of steps) {
-    const isThere = [...state.values()].some(({ row_id }) => row_id === row)
-    const op_type = write.verb === "delete" ? "delete" : isThere ? "update" : "insert"
-    const writings = [{ op_type, data: write.input } as const]
+  const verbs = verbsOf(subject)
+  for (const { row, hlc, write, epoch } of steps) {
+    const held = [...state.values()].filter(({ row_id }) => row_id === row)
+    const verb = verbs[write.verb] ?? (() => [{ op_type: "delete", data: {} } as const])
+    const writings = verb(held, write.input, epoch)
     const made = writings.flatMap(({ op_type, data }, index): Operations => {
       const text = Option.getOrUndefined(canonical(data, Operation.maxDataDepth))
       if (text === undefined) return []
@@ -136,7 +163,12 @@ const readableHlcs: Arbitrary.Arbitrary<Hlc.Hlc> = Arbitrary.map(
 )
 
 const stepOf = (subject: Subject): Arbitrary.Arbitrary<Step> =>
-  Arbitrary.all({ row: Arbitraries.element("r1", "r2"), hlc: readableHlcs, write: writesOf(subject) })
+  Arbitrary.all({
+    row: Arbitraries.element("r1", "r2"),
+    hlc: readableHlcs,
+    write: writesOf(subject),
+    epoch: Arbitraries.element("e1", "e2")
+  })
 
 /**
  * What three nodes write to two rows of a subject, each without hearing of the others. The timestamps of each node increase, as those of
@@ -157,7 +189,7 @@ export const historyOf = (subject: Subject, most: number): Arbitrary.Arbitrary<O
       const timestamp = Hlc.send(clocks.get(node) ?? Hlc.zero, now)
       // A write may take several timestamps.
       clocks.set(node, { ...timestamp, counter: timestamp.counter + mostOperations })
-      return { node, step: { ...rest, hlc: { ...timestamp, node: NodeId.make(node) } } }
+      return { node, step: { ...rest, epoch: node, hlc: { ...timestamp, node: NodeId.make(node) } } }
     })
     const byNode = Object.groupBy(timed, ({ node }) => node)
     const made = Object.values(byNode).flatMap((all) =>

@@ -1,6 +1,6 @@
 /** The laws of merging tell right rules from wrong ones, in words that a person can follow. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Order } from "effect"
+import { Effect, Order, Schema } from "effect"
 import * as Hlc from "../../src/core/replica/Hlc.ts"
 import * as Kind from "../../src/core/replica/Kind.ts"
 import type { Operation } from "../../src/core/replica/Operation.ts"
@@ -53,6 +53,10 @@ const wrong: Readonly<Record<string, { readonly rule: OwnRule; readonly broken: 
 }
 
 for (const kind of Kind.all) MergeLaws.mergeLaws(kind, { runs: 300 })
+
+const row = Schema.Struct({ title: Schema.String, done: Schema.Boolean })
+for (const rule of ["lww", "log", "fields", "counter", "set"] as const)
+  MergeLaws.mergeLaws({ name: `own ${rule}`, rule, row }, { runs: 300 })
 
 describe("merge laws", () => {
   for (const [name, { rule, broken }] of Object.entries(wrong)) {

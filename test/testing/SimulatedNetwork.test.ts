@@ -5,11 +5,13 @@ import * as Kind from "../../src/core/replica/Kind.ts"
 import * as Merge from "../../src/core/replica/Merge.ts"
 import { sample } from "../../src/testing/Arbitraries.ts"
 import { history, schedule } from "../../src/testing/Schedule.ts"
+import type { Subject } from "../../src/testing/Subject.ts"
 import { SimulatedNetwork } from "../../src/testing/SimulatedNetwork.ts"
 import { runs } from "../support/Generators.ts"
 
 describe("a simulated network", () => {
-  for (const kind of Kind.all)
+  const own = (["fields", "counter", "set"] as const).map((rule): Subject => ({ name: `own ${rule}`, rule }))
+  for (const kind of [...Kind.all, ...own])
     it.prop(
       `${kind.name}: comes to the merge of its history, whatever the schedule`,
       [history(kind), schedule()],
