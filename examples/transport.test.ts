@@ -13,7 +13,7 @@ const host = (name: string, costs: Costs["Service"]) =>
 const world = (costs: Costs["Service"]) =>
   Effect.gen(function* () {
     const [one, other] = [yield* host("one", costs), yield* host("other", costs)]
-    return { one, other, host: "one", nobody: { host: "one", port: 1 } }
+    return { one, other, host: "one", refusing: { host: "one", port: 1 } }
   })
 
 transportContract(

@@ -28,6 +28,7 @@ export {
   OperationTooLarge,
   OriginsKept,
   PurgeRefused,
+  PeerNotFound,
   PeerUnreachable,
   PeersNotDiscovered,
   QueryInvalid,

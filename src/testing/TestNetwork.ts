@@ -232,7 +232,7 @@ export const make = Effect.fnUntraced(function* (
   const crash = Effect.fn("TestNetwork.crash")(function* (name: string) {
     const machine = yield* machineOf(name)
     if (machine.life === undefined) return
-    // What its fibers still do while they end, they do to a disk that nobody looks at any more.
+    // What its fibers still do while they end, they do to a disk that is not used any more.
     machine.disk = MemoryDisk.copy(machine.disk)
     for (const other of machines.keys()) yield* network.cut(name, other)
     yield* stop(machine)

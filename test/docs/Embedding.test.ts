@@ -15,7 +15,7 @@ const isError = (value: object) => "prototype" in value && value.prototype insta
 
 describe(document, () => {
   it("every block of code, and that of the README, compiles as a program of its own", { timeout: 120_000 }, () => {
-    const blocks = [document, "README.md"].flatMap(blocksOf)
+    const blocks = [document, "docs/testing.md", "README.md"].flatMap(blocksOf)
     assert.isAtLeast(blocks.length, 7)
     // Inside the repository: there the packages are found.
     const directory = mkdtempSync(join(root, "node_modules", ".docs-"))

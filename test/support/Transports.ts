@@ -31,7 +31,7 @@ export const webSocketWorld = Effect.gen(function* () {
   const [one, other] = [yield* webSocket(), yield* webSocket()]
   // A port that was free a moment ago.
   const { port } = yield* Effect.scoped(one.listen({ serve: () => Effect.void, refused: () => Effect.void }))
-  return { one, other, host: "127.0.0.1", nobody: { host: "127.0.0.1", port } } satisfies World
+  return { one, other, host: "127.0.0.1", refusing: { host: "127.0.0.1", port } } satisfies World
 })
 
 export const memoryWorld = Effect.gen(function* () {
@@ -41,8 +41,8 @@ export const memoryWorld = Effect.gen(function* () {
       Layer.build(MemoryTransport.layer({ host: name }).pipe(Layer.provide(Layer.succeed(MemoryNetwork, network)))),
       (services) => Context.get(services, Transport)
     )
-  const nobody = { host: "one", port: 1 }
-  return { one: yield* host("one"), other: yield* host("other"), host: "one", nobody } satisfies World
+  const refusing = { host: "one", port: 1 }
+  return { one: yield* host("one"), other: yield* host("other"), host: "one", refusing } satisfies World
 })
 
 export { drain, meet, nextText, reception } from "../../src/testing/contracts/TransportContract.ts"

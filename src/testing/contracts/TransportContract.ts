@@ -12,7 +12,7 @@
  * transportContract(
  *   "my transport",
  *   Effect.gen(function* () {
- *     return { one: yield* host("one"), other: yield* host("other"), host: "one", nobody: { host: "one", port: 1 } }
+ *     return { one: yield* host("one"), other: yield* host("other"), host: "one", refusing: { host: "one", port: 1 } }
  *   }).pipe(Effect.provide(MemoryNetwork.layer))
  * )
  * ```
@@ -24,12 +24,12 @@ import type { TlsHandshakeFailed } from "../../services/node/NodeFailure.ts"
 import type { Connection, ConnectionHandler, Transport } from "../../services/transport/Transport.ts"
 import { type Case, type Runner, state, type Suite } from "../Suite.ts"
 
-/** Two nodes that can reach each other: `other` dials `host`, which is `one`. Nobody listens at `nobody`. */
+/** Two nodes that can reach each other: `other` dials `host`, which is `one`. At `refusing`, no node listens. */
 export interface World {
   readonly one: Transport["Service"]
   readonly other: Transport["Service"]
   readonly host: string
-  readonly nobody: Address
+  readonly refusing: Address
 }
 
 /** The contract, as tests of a transport. */
@@ -252,10 +252,10 @@ export const suite = (name: string, world: Effect.Effect<World, unknown, Scope.S
       test(
         "to a port without a listener fails: connection refused",
         Effect.fnUntraced(function* (world) {
-          const error = yield* Effect.flip(world.other.dial(world.nobody))
+          const error = yield* Effect.flip(world.other.dial(world.refusing))
           assert.strictEqual(error._tag, "PeerUnreachable")
           assert.match(error.message, /connection refused/)
-          assert.ok(error.message.includes(`${world.nobody.host}:${world.nobody.port}`), error.message)
+          assert.ok(error.message.includes(`${world.refusing.host}:${world.refusing.port}`), error.message)
         })
       )
     ]
