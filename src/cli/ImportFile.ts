@@ -21,7 +21,7 @@ import * as Progress from "./Progress.ts"
 import * as Taking from "./Taking.ts"
 
 /** The export was cut or changed since it was made. What could be read of it was taken. */
-class ExportIncomplete extends Schema.TaggedError<ExportIncomplete>()("ExportIncomplete", {
+export class ExportIncomplete extends Schema.TaggedError<ExportIncomplete>()("ExportIncomplete", {
   file: Schema.String,
   shortcoming: Schema.Literals(["incomplete", "changed"]),
   read: Schema.Natural,
