@@ -33,6 +33,7 @@ export {
   PeersNotDiscovered,
   QueryInvalid,
   RowNotFound,
+  ServiceFailed,
   StoreUnavailable,
   TlsHandshakeFailed,
   TlsMaterialInvalid
