@@ -48,21 +48,30 @@ const layerReach = (home: string, isReadOnly: boolean) =>
             Effect.map(({ isRunning, memory, status }): Opened => ({ isRunning, memory, status })),
             Effect.provideContext(context)
           ),
-        events: Stream.unwrap(
-          Effect.map(Access.running(home), Option.match({ onNone: () => Stream.empty, onSome: eventsOf }))
-        ).pipe(
-          Stream.catch(() => Stream.empty),
-          Stream.repeat(Schedule.spaced(again))
-        )
+        events: Stream.suspend(() => events(home))
       })
     })
   )
 
-const eventsOf = ({ memory }: Access.Access): Stream.Stream<Event> =>
-  Stream.concat(
-    Stream.succeed<Event>({ _tag: "Watched" }),
-    Stream.map(memory.changes, ({ operations }): Event => ({ _tag: "Changed", operations }))
+/** What happens in the node that runs there. When it is there again, what was missed comes first. */
+const events = (home: string): Stream.Stream<Event> => {
+  let since: string | undefined
+  const eventsOf = ({ memory }: Access.Access) => {
+    const feed = memory.feed(since === undefined ? {} : { since }).pipe(
+      Stream.map((event): Event => {
+        since = event.cursor
+        return event._tag === "Reset" ? { _tag: "Watched" } : { _tag: "Changed", operations: event.operations }
+      })
+    )
+    return Stream.concat(Stream.succeed<Event>({ _tag: "Watched" }), feed)
+  }
+  return Stream.unwrap(
+    Effect.map(Access.running(home), Option.match({ onNone: () => Stream.empty, onSome: eventsOf }))
+  ).pipe(
+    Stream.catch(() => Stream.empty),
+    Stream.repeat(Schedule.spaced(again))
   )
+}
 
 /** The names of `mcp/Profile.ts`, which is not loaded for other commands. */
 const profiles = ["memory", "reference", "files"] as const

@@ -9,7 +9,7 @@ import { Context, type Effect, type Scope, type Stream } from "effect"
 import type { ConfigInvalid, StoreUnavailable } from "../services/node/NodeFailure.ts"
 import type { Memory } from "../services/memory/Memory.ts"
 import type { NodeStatus } from "../services/node/Status.ts"
-import type { Change } from "../services/store/Store.ts"
+import type { Operation } from "../core/replica/Operation.ts"
 
 /**
  * What a call does: it reads; it reads what may have to be brought up to date first, like the index of words; it changes rows that
@@ -34,7 +34,7 @@ export interface Unreachable {
 
 /** What happens in the memory: it is watched from now on, or a commit was made, here or on another node. */
 export type Event =
-  { readonly _tag: "Watched" } | { readonly _tag: "Changed"; readonly operations: Change["operations"] }
+  { readonly _tag: "Watched" } | { readonly _tag: "Changed"; readonly operations: ReadonlyArray<Operation> }
 
 export class Reach extends Context.Service<
   Reach,

@@ -94,5 +94,5 @@ export const changedBy = (operations: ReadonlyArray<Operation>) => {
   return { uris: [...uris], isListChanged }
 }
 
-/** What may have changed while nobody looked. */
+/** What may have changed before it was watched. */
 export const alwaysChanged: ReadonlyArray<string> = [addresses.recent, addresses.status]

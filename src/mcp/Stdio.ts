@@ -1,7 +1,7 @@
 /**
  * The server as a process of its own, for a client that started it and talks to it over standard input and output.
  *
- * Nothing but the protocol goes to standard output. It ends when the input ends, when nobody reads the output, and when the
+ * Nothing but the protocol goes to standard output. It ends when the input ends, when its output is not read any more, and when the
  * process that started it is gone.
  */
 import { Deferred, Effect, Layer, Option, Sink, Stream } from "effect"
@@ -17,7 +17,7 @@ const grace = "700 millis"
 /** How often it is looked whether the parent is there. Its death ends the input too, unless another process has the pipe. */
 const parentEvery = "500 millis"
 
-/** Serves until there is nobody to serve. */
+/** Serves until the client is gone. */
 export const serve = Effect.fnUntraced(function* (options: Server.Options): Effect.fn.Return<void, never, Reach> {
   const inputEnded = yield* Deferred.make<void>()
   const readerGone = yield* Deferred.make<void>()

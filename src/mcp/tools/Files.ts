@@ -124,7 +124,7 @@ const viewDirectory = Effect.fnUntraced(function* (opened: Opened, path: string)
     list.length <= limits.most / 2
       ? list
       : `${cutText(list, limits.most / 2)}\nThis is cut: view a directory below it.`,
-    ...(in_sync ? [] : [`There may be more: ${behind.join("; ")}.`])
+    ...(in_sync ? [] : [`There may be more on other machines: ${behind.map(({ node }) => node).join(", ")}.`])
   ].join("\n")
 })
 

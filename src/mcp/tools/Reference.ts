@@ -146,9 +146,9 @@ const createEntities = Tool.make({
 const createRelations = Tool.make({
   name: "create_relations",
   title: "Create relations",
-  description: "Creates relations between entities, in active voice. A relation that exists is left out.",
+  description: "Creates relations between entities, like works_at. A relation that exists is left out.",
   input: { relations: Schema.Array(Relation) },
-  args: { relations: "The relations: from, to, and relationType, like works_at" },
+  args: { relations: "The relations: from, to, and relationType" },
   output: { relations: Schema.Array(Relation) },
   does: "ensures",
   purpose: "write",
