@@ -45,7 +45,7 @@ describe("two machines", () => {
     const updated: Array<string> = []
     const arrived = new Promise<void>((resolve) => {
       reader.client.fallbackNotificationHandler = (notification) => {
-        updated.push(`${notification.method} ${String(notification.params?.["uri"] ?? "")}`)
+        updated.push(`${notification.method} ${JSON.stringify(notification.params?.["uri"] ?? "")}`)
         if (notification.method.endsWith("list_changed")) resolve()
         return Promise.resolve()
       }
@@ -74,7 +74,7 @@ describe("two machines", () => {
     await arrived
     await until(
       async () => updated,
-      (list) => list.some((line) => line.endsWith("feral://facts/the%20plan"))
+      (list) => list.some((line) => line.includes("feral://facts/the%20plan"))
     )
     assert.isFalse(
       updated.some((line) => line.includes("feral://notes/")),
