@@ -17,8 +17,15 @@ import { Api } from "./services/admin/api/Api.ts"
 import { HlcClock } from "./services/node/HlcClock.ts"
 import { Config, quotaOf, type Settings } from "./services/node/Config.ts"
 import { Discovery } from "./services/discovery/Discovery.ts"
-import type { ListenFailed, StoreUnavailable, TlsMaterialInvalid } from "./services/node/NodeFailure.ts"
 import * as History from "./core/replica/History.ts"
+import type {
+  KindInvalid,
+  KindMismatch,
+  ListenFailed,
+  StoreUnavailable,
+  TlsMaterialInvalid
+} from "./services/node/NodeFailure.ts"
+import { type Declarable, declare, type Provided } from "./services/memory/Declaration.ts"
 import { Memory } from "./services/memory/Memory.ts"
 import * as Preflight from "./services/node/Preflight.ts"
 import { Passphrase, type PassphraseInvalid } from "./services/node/Passphrase.ts"
@@ -38,10 +45,16 @@ import * as WebSocketTransport from "./services/transport/WebSocketTransport.ts"
 export type Node = Config | HlcClock | Store | Memory | Discovery | Transport | Passphrase | Peers | Api
 
 /** What can keep a node from starting. */
-export type StartFailure = ListenFailed | StoreUnavailable | TlsMaterialInvalid | PassphraseInvalid
+export type StartFailure =
+  ListenFailed | StoreUnavailable | TlsMaterialInvalid | PassphraseInvalid | KindInvalid | KindMismatch
 
 /** What a program may set. Where its log goes is the business of the program itself; see `Logging`. */
 export type NodeSettings = Partial<Omit<Settings, "log" | "logLevel">>
+
+/** The kinds of an application (`services/memory/Declaration.ts`). `yield* Todo` gives the collection of each. */
+export interface Kinds<K extends Declarable> {
+  readonly kinds?: ReadonlyArray<K>
+}
 
 /** Layers to use in place of the node's own. With a store and a transport of its own, a node uses no data directory. */
 export interface Replacements {
@@ -74,14 +87,30 @@ const mdns = Layer.unwrap(
  * A node with these settings. The defaults are those of `docs/configuration.md`, except for `apiPort`: a program asks for that
  * port if it wants one.
  */
-export const layer = (settings: NodeSettings = {}, replacements: Replacements = {}): Layer.Layer<Node, StartFailure> =>
-  layerConfigured(replacements).pipe(
-    Layer.provideMerge(Layer.succeed(Config, Config.make({ apiPort: 0, ...settings })))
-  )
+export function layer<const K extends Declarable = never>(
+  settings?: NodeSettings & Kinds<K>,
+  replacements?: Replacements
+): Layer.Layer<Node | Provided<K>, StartFailure>
+export function layer(
+  { kinds = [], ...settings }: NodeSettings & Kinds<Declarable> = {},
+  replacements: Replacements = {}
+): Layer.Layer<Node, StartFailure> {
+  return kinds
+    .reduce((node, kind) => Layer.provideMerge(kind.layer, node), layerConfigured(replacements, kinds))
+    .pipe(Layer.provideMerge(Layer.succeed(Config, Config.make({ apiPort: 0, ...settings }))))
+}
+
+/** A store for which some kinds are declared before anything else uses it. */
+const declaring = <E, R>(store: Layer.Layer<Store, E, R>, kinds: ReadonlyArray<Declarable>) =>
+  Layer.effect(
+    Store,
+    Effect.tap(Store, () => declare(kinds))
+  ).pipe(Layer.provide(store))
 
 /** A node with the settings of the `Config` that it is given. */
 export const layerConfigured = (
-  replacements: Replacements = {}
+  replacements: Replacements = {},
+  kinds: ReadonlyArray<Declarable> = []
 ): Layer.Layer<Exclude<Node, Config>, StartFailure, Config> => {
   const { store = sqlite, discovery = mdns, transport = WebSocketTransport.layer } = replacements
   const isInMemory = replacements.store !== undefined && replacements.transport !== undefined
@@ -91,7 +120,7 @@ export const layerConfigured = (
     Layer.provideMerge(Layer.mergeAll(MemoryLive.layer, discovery, transport)),
     // A passphrase is made only by the node that holds the lock of the store.
     Layer.provideMerge(passphrase),
-    Layer.provideMerge(store),
+    Layer.provideMerge(declaring(store, kinds)),
     Layer.provideMerge(HlcClock.layer),
     Layer.provide(replacements.transport === undefined && !isInMemory ? Preflight.layer : Layer.empty)
   )

@@ -20,6 +20,9 @@ export {
   ConfigInvalid,
   FileUnusable,
   InputInvalid,
+  KindInvalid,
+  KindMismatch,
+  KindUndeclared,
   KindUnknown,
   ListenFailed,
   MdnsUnavailable,
@@ -60,6 +63,7 @@ export {
   WaitInput,
   Written
 } from "./services/memory/Memory.ts"
+export * as Kind from "./services/memory/Declaration.ts"
 export { Passphrase, PassphraseInvalid } from "./services/node/Passphrase.ts"
 // What a store, a transport or a discovery of one's own is made of.
 export type {

@@ -42,19 +42,27 @@ export interface Problem {
 export const decoded = <S extends Schema.Codec<unknown>>(schema: S) => {
   const decode = Schema.decodeUnknownEffect(schema, { errors: "all", onExcessProperty: "error" })
   return (input: unknown): Effect.Effect<S["Type"], ReadonlyArray<Problem>> =>
-    Effect.mapError(decode(input), ({ issue }) =>
-      problemsOf(issue).issues.map(({ path = [], message }) => ({
-        field: path.map((part) => String(typeof part === "object" ? part.key : part)).join("."),
-        problem: plain[message] ?? message
-      }))
-    )
+    Effect.mapError(decode(input), ({ issue }) => problemsIn(issue))
 }
+
+const problemsIn = (issue: SchemaIssue.Issue): ReadonlyArray<Problem> =>
+  problemsOf(issue).issues.map(({ path = [], message }) => ({
+    field: path.map((part) => String(typeof part === "object" ? part.key : part)).join("."),
+    problem: plain[message] ?? message
+  }))
 
 /** Decodes untrusted input of a write. */
 export const decoder = <S extends Schema.Codec<unknown>>(schema: S) => {
   const decode = decoded(schema)
   return (input: unknown): Effect.Effect<S["Type"], InputInvalid> =>
     Effect.mapError(decode(input), (problems) => new InputInvalid({ problems }))
+}
+
+/** Encodes what applications write. */
+export const encoder = (schema: Schema.Codec<unknown>) => {
+  const encode = Schema.encodeUnknownEffect(schema, { errors: "all", onExcessProperty: "error" })
+  return (input: unknown): Effect.Effect<unknown, InputInvalid> =>
+    Effect.mapError(encode(input), ({ issue }) => new InputInvalid({ problems: problemsIn(issue) }))
 }
 
 /** What Schema says, in the words of our messages. */

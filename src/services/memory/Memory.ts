@@ -15,7 +15,18 @@ import {
   type VersionNotFound
 } from "../node/NodeFailure.ts"
 import type { FactInput } from "./Inputs.ts"
-import type { AboutInput, AnyRow, Found, Match, RecentInput, SearchInput, SearchPageInput } from "./Reads.ts"
+import type { Any, Collection as OwnCollection } from "./OwnKind.ts"
+import type {
+  AboutInput,
+  AnyRow,
+  Found,
+  Match,
+  Page,
+  RecentInput,
+  SearchInput,
+  SearchPageInput,
+  Written
+} from "./Reads.ts"
 import type { Conflicts, ConflictsInput, VersionRow } from "./Versions.ts"
 import type { WaitInput } from "./Waiting.ts"
 import type { Fact } from "../../core/replica/Row.ts"
@@ -26,18 +37,18 @@ export { WaitInput } from "./Waiting.ts"
 export { FeedEvent, type FeedOptions } from "../store/Store.ts"
 
 export { EpisodeInput, ExecutionArgs, ExecutionInput, FactInput, NoteInput } from "./Inputs.ts"
-export { AboutInput, AnyRow, Found, Indexing, Match, RecentInput, SearchInput, SearchPageInput } from "./Reads.ts"
-
-/** The result of a write: the row's id and the HLC of the operation, as text. */
-export const Written = Schema.Struct({ id: Schema.String, hlc: Schema.String })
-export interface Written extends Schema.Schema.Type<typeof Written> {}
-
-/** Which rows to list: at most `limit` (default: all), in the order of their ids, after the id `after`. */
-export const Page = Schema.Struct({
-  after: Schema.optionalKey(Schema.String),
-  limit: Schema.optionalKey(Schema.Natural)
-})
-export interface Page extends Schema.Schema.Type<typeof Page> {}
+export {
+  AboutInput,
+  AnyRow,
+  Found,
+  Indexing,
+  Match,
+  Page,
+  RecentInput,
+  SearchInput,
+  SearchPageInput,
+  Written
+} from "./Reads.ts"
 
 export type Write = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | InputInvalid>
 export type Remove = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | RowNotFound>
@@ -108,6 +119,8 @@ export class Memory extends Context.Service<
       /** The facts with this subject, newest first. */
       about(input: AboutInput): Reading<Found<Fact>>
     }
+    /** The rows of a kind that an application has declared. Using one that was not declared is a defect. */
+    collection<K extends Any>(kind: K): OwnCollection<K>
     /** The row of a kind with this id. Kinds are named as on the wire. */
     get(kind: string, id: string): Effect.Effect<AnyRow, StoreUnavailable | RowNotFound>
     /** The rows that fit all filters, newest first. Of one kind: `recent({ kinds: ["notes"] })`. */

@@ -4,17 +4,19 @@
 import { Clock, Effect, Layer, Option, Semaphore } from "effect"
 import { createHash } from "node:crypto"
 import * as Hlc from "../../core/replica/Hlc.ts"
-import { canonical, emptyObject, wellFormedText } from "../../core/replica/Json.ts"
+import { canonical, wellFormedText } from "../../core/replica/Json.ts"
 import * as Kind from "../../core/replica/Kind.ts"
 import { utf8Length } from "../../core/replica/NodeId.ts"
 import { Kind as KindName, maxDataDepth, OpId, type OpType, RowId, toWire } from "../../core/replica/Operation.ts"
 import * as Row from "../../core/replica/Row.ts"
+import type { Writing } from "../../core/replica/Rule.ts"
 import { OperationTooLarge, RowNotFound } from "../node/NodeFailure.ts"
 import { collections, type FactInput, Memory, type Page, type Written } from "./Memory.ts"
 import { Store } from "../store/Store.ts"
 import * as Versions from "./Versions.ts"
 import * as Waiting from "./Waiting.ts"
 import * as Inputs from "./Inputs.ts"
+import * as OwnCollection from "./OwnCollection.ts"
 import * as Reading from "./Reading.ts"
 import { Uuid } from "../node/Uuid.ts"
 
@@ -46,22 +48,41 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
   // An edit reads a row before it writes it: one at a time, or the later would undo the earlier.
   const editing = yield* Semaphore.make(1)
 
-  const write = Effect.fnUntraced(function* (kind: Kind.Kind, op_type: OpType, id: string, columns?: Row.Columns) {
-    const data = columns === undefined ? Option.some(emptyObject) : canonical(columns, maxDataDepth)
+  const draft = Effect.fnUntraced(function* (table: string, id: string, { op_type, data }: Writing) {
+    const text = canonical(data, maxDataDepth)
     const draft = {
       op_id: OpId.make(yield* uuid.next),
-      table: KindName.make(kind.name),
+      table: KindName.make(table),
       op_type,
       row_id: RowId.make(id),
-      data: yield* Effect.orDie(Effect.fromOption(data))
+      data: yield* Effect.orDie(Effect.fromOption(text))
     }
     const bytes = utf8Length(
       toWire({ ...draft, hlc: { ...longest, node: store.nodeId }, timestamp: longest.wall / 1000 })
     )
-    if (bytes > maxOperationBytes) return yield* new OperationTooLarge({ bytes, limit: maxOperationBytes })
-    const [operation] = yield* Effect.catchTag(store.append([draft]), "KindUnknown", Effect.die)
-    return { id, hlc: operation === undefined ? "" : Hlc.toText(operation.hlc) } satisfies Written
+    return bytes > maxOperationBytes ? yield* new OperationTooLarge({ bytes, limit: maxOperationBytes }) : draft
   })
+
+  /** Writes some operations on a row, in one transaction. */
+  const writeAll = Effect.fnUntraced(function* (table: string, id: string, writings: ReadonlyArray<Writing>) {
+    const drafts = yield* Effect.forEach(writings, (writing) => draft(table, id, writing))
+    const last = (yield* Effect.catchTag(store.append(drafts), "KindUnknown", Effect.die)).at(-1)
+    return { id, hlc: last === undefined ? "" : Hlc.toText(last.hlc) } satisfies Written
+  })
+
+  const write = (kind: Kind.Kind, op_type: OpType, id: string, columns: Row.Columns = {}) =>
+    writeAll(kind.name, id, [{ op_type, data: columns }])
+
+  let epoch: string | undefined
+  const over: OwnCollection.Over = {
+    store,
+    write: writeAll,
+    fresh: uuid.next,
+    epoch: Effect.suspend(() =>
+      epoch === undefined ? Effect.tap(uuid.next, (fresh) => Effect.sync(() => (epoch = fresh))) : Effect.succeed(epoch)
+    ),
+    editing
+  }
 
   /** The row, unless it is missing or deleted. */
   const find = Effect.fnUntraced(function* ({ name: kind }: Kind.Kind, id: string) {
@@ -126,6 +147,7 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
   return Memory.of({
     ...others,
     ...reading,
+    collection: (kind) => OwnCollection.make(kind, over),
     notes: { ...notes, edit },
     facts: { ...facts, set, about },
     changes: store.changes,

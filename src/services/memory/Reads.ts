@@ -8,6 +8,17 @@ import * as Selection from "../../core/replica/Selection.ts"
 import { QueryInvalid } from "../node/NodeFailure.ts"
 import * as Inputs from "./Inputs.ts"
 
+/** The result of a write: the row's id and the HLC of the operation, as text. */
+export const Written = Schema.Struct({ id: Schema.String, hlc: Schema.String })
+export interface Written extends Schema.Schema.Type<typeof Written> {}
+
+/** Which rows to list: at most `limit` (default: all), in the order of their ids, after the id `after`. */
+export const Page = Schema.Struct({
+  after: Schema.optionalKey(Schema.String),
+  limit: Schema.optionalKey(Schema.Natural)
+})
+export interface Page extends Schema.Schema.Type<typeof Page> {}
+
 /** Rows of an answer where no limit is given, and at most. */
 export const limits = { usual: 20, most: 1_000 } as const
 

@@ -183,6 +183,34 @@ export class KindUnknown extends Schema.TaggedError<KindUnknown>()("KindUnknown"
   override readonly message = messageOf(this)
 }
 
+/** An application declares a kind with another rule than the rows have that are there. */
+export class KindMismatch extends Schema.TaggedError<KindMismatch>()("KindMismatch", {
+  kind: Schema.String,
+  declared: Schema.String,
+  held: Schema.Array(Schema.String)
+}) {
+  readonly problem = `the kind ${this.kind} is declared with the rule ${this.declared}, but its rows here have the rule ${this.held.join(" and ")}`
+  readonly nextStep = `declare it with the rule ${this.held[0]}, or use another name and copy the rows`
+  override readonly message = messageOf(this)
+}
+
+/** The declaration of a kind is not valid. */
+export class KindInvalid extends Schema.TaggedError<KindInvalid>()("KindInvalid", {
+  kind: Schema.String,
+  reason: Schema.String
+}) {
+  readonly problem = `the kind ${JSON.stringify(this.kind)} cannot be declared: ${this.reason}`
+  readonly nextStep = "correct its declaration"
+  override readonly message = messageOf(this)
+}
+
+/** A kind is used that was not declared when the node was started. */
+export class KindUndeclared extends Schema.TaggedError<KindUndeclared>()("KindUndeclared", { kind: Schema.String }) {
+  readonly problem = `the kind ${JSON.stringify(this.kind)} was not declared on this node`
+  readonly nextStep = "give it to FeralSync.layer, in kinds"
+  override readonly message = messageOf(this)
+}
+
 /** Origins cannot be forgotten: some of them have to stay. */
 export class OriginsKept extends Schema.TaggedError<OriginsKept>()("OriginsKept", {
   kept: Schema.Array(

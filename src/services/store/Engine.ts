@@ -13,6 +13,7 @@ import * as History from "../../core/replica/History.ts"
 import * as Hlc from "../../core/replica/Hlc.ts"
 import type * as Acknowledgement from "../../core/replica/Acknowledgement.ts"
 import * as Replica from "../../core/replica/Replica.ts"
+import { parseName } from "../../core/replica/Kind.ts"
 import * as Merge from "../../core/replica/Merge.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import * as Oddities from "../../core/sync/Oddities.ts"
@@ -24,7 +25,7 @@ import type * as Selection from "../../core/replica/Selection.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import * as Wire from "../../core/sync/Wire.ts"
 import { HlcClock } from "../node/HlcClock.ts"
-import { KindUnknown, StoreUnavailable } from "../node/NodeFailure.ts"
+import { KindMismatch, KindUnknown, StoreUnavailable } from "../node/NodeFailure.ts"
 import type { Applied, Audited, Batch, Change, Delta, DeltaRequest, Draft, Policy, Snapshot, Store } from "./Store.ts"
 import * as Acknowledged from "./Acknowledged.ts"
 import * as Audit from "./Audit.ts"
@@ -68,8 +69,6 @@ export interface Options {
   readonly rememberedCommits?: number | undefined
   /** What rows of kinds that this node has no use for may take; any size by default. */
   readonly quota?: Opaque.Quota | undefined
-  /** The kinds of the applications of this process. They stay declared. */
-  readonly declared?: Opaque.Declared | undefined
   /** How much of the local history is kept; without it, none is. */
   readonly history?: History.Limits | undefined
 }
@@ -93,7 +92,6 @@ export const make = Effect.fnUntraced(function* (
     maxAheadMs = Infinity,
     rememberedCommits,
     quota = Opaque.unlimited,
-    declared = Opaque.noKinds,
     history
   }: Options = {}
 ) {
@@ -470,7 +468,27 @@ export const make = Effect.fnUntraced(function* (
 
   const isDeclared = ([kind, columns]: readonly [string, ReadonlyArray<string>]) =>
     state.declared.get(kind)?.join("\0") === columns.join("\0")
-  if (![...declared].every(isDeclared)) yield* lock.withPermit(declare(new Map([...state.declared, ...declared])))
+
+  /** Fails for a kind that is new here while there are rows of the same name with another rule. */
+  const checkRules = Effect.fnUntraced(function* (kinds: Opaque.Declared) {
+    const there = yield* backend.kinds
+    for (const table of kinds.keys()) {
+      const kind = parseName(table)
+      if (kind === undefined || state.declared.has(table)) continue
+      const { name, rule } = kind
+      const others = there.flatMap((other) => {
+        const one = parseName(other)
+        return one?.name === name && one.rule !== rule ? [one.rule] : []
+      })
+      if (others.length > 0) return yield* new KindMismatch({ kind: name, declared: rule, held: others })
+    }
+  })
+
+  const declareMore = Effect.fnUntraced(function* (kinds: Opaque.Declared) {
+    if ([...kinds].every(isDeclared)) return
+    yield* checkRules(kinds)
+    yield* declare(new Map([...state.declared, ...kinds]))
+  })
 
   const purge = Effect.fnUntraced(function* (scope: Purge.Scope, isDry: boolean) {
     yield* damage.refused
@@ -531,6 +549,7 @@ export const make = Effect.fnUntraced(function* (
     held: Effect.fn("Store.held")((kind: Kind, rowId: string) => backend.held(kind, rowId)),
     rows: Effect.fn("Store.rows")((kind: Kind, request: RowsRequest) => backend.rows(kind, request)),
     declared: Effect.sync(() => state.declared),
+    declare: Effect.fn("Store.declare")((kinds: Opaque.Declared) => lock.withPermit(declareMore(kinds))),
     kinds: backend.kinds,
     list: Effect.fn("Store.list")((kind: Kind, options: Parameters<Backend["list"]>[1]) => backend.list(kind, options)),
     select: Effect.fn("Store.select")((request: Selection.Request) => backend.select(request)),

@@ -12,7 +12,7 @@ import { NodeId } from "../../core/replica/NodeId.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
 import { isWritable } from "../node/Home.ts"
 import * as FileError from "../node/FileError.ts"
-import type { Declared, Quota } from "./Opaque.ts"
+import type { Quota } from "./Opaque.ts"
 import type * as History from "../../core/replica/History.ts"
 import * as SqliteAcknowledged from "./SqliteAcknowledged.ts"
 import * as SqliteFeed from "./SqliteFeed.ts"
@@ -35,8 +35,6 @@ export interface Options {
   readonly maxAheadMs?: number | undefined
   /** What rows of kinds that this node has no use for may take; any size without it. */
   readonly quota?: Quota | undefined
-  /** The kinds of the applications of this process. */
-  readonly declared?: Declared | undefined
   /** How much of the local history is kept. None is without it, and with `off` it is erased. */
   readonly history?: History.Limits | "off" | undefined
 }

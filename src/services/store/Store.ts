@@ -25,7 +25,7 @@ import type { RangePage, RangeRequest } from "../../core/replica/Ranges.ts"
 import type { Batch, Delta, DeltaRequest, Quarantined, Snapshot } from "../../core/replica/Replica.ts"
 import type * as Selection from "../../core/replica/Selection.ts"
 import type { VectorClock } from "../../core/replica/VectorClock.ts"
-import type { KindUnknown, StoreUnavailable } from "../node/NodeFailure.ts"
+import type { KindMismatch, KindUnknown, StoreUnavailable } from "../node/NodeFailure.ts"
 import type { Declared, Quota, Usage } from "./Opaque.ts"
 
 export type {
@@ -173,7 +173,12 @@ export class Store extends Context.Service<
     rows(kind: Kind, request: RowsRequest): Effect.Effect<ReadonlyArray<Shown>, StoreUnavailable>
     /** The kinds that applications have declared here, with the columns of their rows. */
     readonly declared: Effect.Effect<Declared>
-    /** The kinds of which there are rows, or were. */
+    /**
+     * Declares kinds of applications, by their names on the wire, with the columns of their rows. They stay declared. Fails when there are
+     * rows of the same name with another rule, and this kind was not declared here before.
+     */
+    declare(kinds: Declared): Effect.Effect<void, StoreUnavailable | KindMismatch>
+    /** The kinds of which there are rows. */
     readonly kinds: Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
     /** The rows of a kind, without tombstones, in the order of their ids, after the id `after`. */
     list(

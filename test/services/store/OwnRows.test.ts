@@ -23,19 +23,23 @@ const all: Opaque.Declared = new Map(ownKinds.map((kind) => [kind, ["title", "va
 const dataOf = (content: object) => Option.getOrThrow(canonical(content, 32))
 
 type Options = { readonly declared?: Opaque.Declared; readonly quota?: Opaque.Quota }
+const declaring = <E, R>(open: Effect.Effect<StoreService, E, R>, { declared = Opaque.noKinds }: Options) =>
+  Effect.tap(open, (store) => store.declare(declared))
 const places = [
   {
     name: "in memory",
     make: Effect.sync(() => {
       const disk = MemoryDisk.make()
-      return (options?: Options) => opened(MemoryStore.layer({ disk, ...options }))
+      return (options: Options = {}) => declaring(opened(MemoryStore.layer({ disk, quota: options.quota })), options)
     })
   },
   {
     name: "SQLite",
     make: Effect.map(
       temporaryDirectory,
-      (home) => (options?: Options) => opened(SqliteStore.layer({ home, ...options }))
+      (home) =>
+        (options: Options = {}) =>
+          declaring(opened(SqliteStore.layer({ home, quota: options.quota })), options)
     )
   }
 ]
@@ -205,6 +209,24 @@ for (const { name, make } of places) {
       })
     )
 
+    it.effect("are not declared with another rule than they have, unless they were before", () =>
+      Effect.gen(function* () {
+        const reopen = yield* make
+        const store = yield* reopen()
+        yield* store.apply(batch([field("m", 1, { title: "tea" })]))
+        const other = Kind.make("todos!lww")
+        const error = yield* Effect.flip(store.declare(new Map([[other, ["title"]]])))
+        assert.strictEqual(error._tag, "KindMismatch")
+        assert.include(error.message, "rule fields")
+        assert.deepStrictEqual([...(yield* store.declared).keys()], [])
+        yield* store.declare(declared)
+        // What another member writes keeps no application from starting.
+        yield* store.apply(batch([field("m", 2, { title: "tea" }, "r", other)]))
+        yield* store.declare(new Map([[todos, ["title", "new"]]]))
+        assert.deepStrictEqual(yield* store.kinds, [todos, other])
+      })
+    )
+
     it.effect("that were purged before their kind was declared are asked for again", () =>
       Effect.gen(function* () {
         const reopen = yield* make
@@ -269,7 +291,7 @@ describe("a file of a version that did not know a rule", () => {
         yield* Effect.scoped(Effect.flatMap(open({ home }), (store) => store.apply(batch(unknown, { m: at(20) }))))
         older(home, operations, "unknown")
         beside(home, (db) => beforeApplications(db))
-        const store = yield* open({ home, declared: new Map([[kind, ["title"]]]) })
+        const store = yield* declaring(open({ home }), { declared: new Map([[kind, ["title"]]]) })
         const state = Merge.merge(new Map(), operations)
         assert.deepStrictEqual(yield* store.digest, digestOf(state))
         const audit = yield* store.audit
@@ -288,7 +310,7 @@ describe("a file of a version that did not know a rule", () => {
   it.effect("shows the rows of a declared kind to people with sqlite3", () =>
     Effect.gen(function* () {
       const { home } = yield* onDisk
-      const store = yield* open({ home, declared })
+      const store = yield* declaring(open({ home }), { declared })
       yield* store.append([draft("a", { title: "tea" }), draft("a", { done: true })])
       const rows = beside(home, (db) => db.prepare('SELECT id, title, done, due FROM "todos!fields"').all())
       assert.deepStrictEqual(

@@ -67,7 +67,13 @@ export const fields = {
       : { value: Object.fromEntries(shown.map(([field, operation]) => [field, contentOf(operation)[field]])), latest }
   },
   verbs: {
-    put: patch,
+    // A column without a value is taken out where it has one.
+    put: (held, columns) => {
+      const there = new Set(present(held))
+      return Object.entries(columns)
+        .filter(([name, value]) => value !== undefined || there.has(name))
+        .map(write)
+    },
     patch,
     // The content of the fields goes as well, also where this is read by another node.
     delete: (held) => [...present(held).map((field) => write([field, undefined])), { op_type: "delete", data: {} }]

@@ -23,6 +23,7 @@ import {
   StoreUnavailable
 } from "../../node/NodeFailure.ts"
 import * as Home from "../../node/Home.ts"
+import { absent } from "../../memory/OwnCollection.ts"
 import { collections, Memory } from "../../memory/Memory.ts"
 import type { Origins } from "../Origins.ts"
 import type { Purging } from "../Purging.ts"
@@ -98,6 +99,8 @@ const make = Effect.gen(function* () {
   })
 
   const memory = Memory.of({
+    // Kinds of applications are those of the process that runs the node.
+    collection: absent,
     ...others,
     notes: {
       ...notes,
