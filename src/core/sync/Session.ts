@@ -372,7 +372,7 @@ const onClockKnown = (session: Session, message: Wire.Hello, known: VectorClock.
   )
 }
 
-/** The features of this side. Whoever speaks revision 1 is of a version that knows no kinds of applications. */
+/** The features of this side. A side with revision 1 has a version that knows no kinds of applications. */
 const featuresOf = ({ revision }: Session["options"]): ReadonlyArray<string> =>
   revision === 2 ? [Repair.feature, ruleFeature] : [Repair.feature]
 

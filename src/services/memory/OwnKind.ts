@@ -104,7 +104,7 @@ interface Verbs<K extends Any> {
   patch(id: string, columns: Some<Columns<K>>): Change
   /** Deletes a row, everywhere. */
   delete(id: string): Change
-  /** Adds a whole number, 1 by default, to a counter. A counter that nobody has counted is 0. */
+  /** Adds a whole number, 1 by default, to a counter. A new counter is 0. */
   increment(id: string, by?: number): Write
   /** Adds a member to a set. */
   add(id: string, member: Columns<K>): Write

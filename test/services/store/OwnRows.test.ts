@@ -131,7 +131,7 @@ for (const { name, make } of places) {
     )
 
     it.effect.prop(
-      "are those of the operations that came, whoever declared them when; all sums are those of the rows",
+      "are those of the operations that came before and after they were declared; all sums are those of the rows",
       [Arbitrary.array(Arbitrary.array(ownOperation, { maxLength: 8 }), { maxLength: 4 })],
       ([batches]) =>
         Effect.gen(function* () {
