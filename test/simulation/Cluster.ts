@@ -18,6 +18,7 @@ import { Store } from "../../src/services/store/Store.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import { type Disk, inMemory } from "./Disk.ts"
 import * as Naive from "./Naive.ts"
+import * as Own from "./Own.ts"
 import { type Kind as KindName, largeContent, maxDrift, type Scenario, smallFrame } from "./Scenario.ts"
 import { type Shelf, SqliteDisk } from "./SqliteDisk.ts"
 import { epoch, type World } from "./World.ts"
@@ -40,7 +41,7 @@ const secret: Layer.Layer<Passphrase> = Layer.succeed(
 export const addressOf = (host: string): Address => ({ host, port: 1 })
 
 /** What a scenario says of its nodes. */
-type Terms = Pick<Scenario, "keep" | "small" | "sqlite" | "frame" | "credit" | "remembered">
+type Terms = Pick<Scenario, "keep" | "small" | "sqlite" | "frame" | "credit" | "remembered" | "own">
 
 /** One node: its disk, which outlives its process, its clock, and the process while it runs. */
 export class SimulatedNode {
@@ -62,6 +63,9 @@ export class SimulatedNode {
   private ending: Effect.Effect<void> = Effect.void
   private written = 0
   private renewed = 0
+  /** How often its process was started, and what that one has counted in each row. */
+  private starts = 0
+  private counted = new Map<string, number>()
 
   private readonly terms: Terms
   readonly isSmall: boolean
@@ -170,7 +174,15 @@ export class SimulatedNode {
         this.here,
         Scope.provide(scope),
         Effect.orDie,
+        Effect.tap((context) =>
+          // Half of the nodes have the application.
+          this.terms.own === true && this.host.endsWith("0")
+            ? Effect.ignore(Context.get(context, Store).declare(new Map(Own.kinds.map((kind) => [kind, ["f0"]]))))
+            : Effect.void
+        ),
         Effect.map((context) => {
+          this.starts++
+          this.counted = new Map()
           this.life = { scope, store: Context.get(context, Store), peers: Context.get(context, Peers) }
         })
       )
@@ -226,6 +238,20 @@ export class SimulatedNode {
     )
   }
 
+  /** What it writes of a kind of the application. */
+  private own(row: string, isDelete: boolean) {
+    const table = Own.kinds[this.written % Own.kinds.length] ?? ""
+    const rule = Own.ruleOf({ table: Kind.make(table) })
+    const count = (this.counted.get(row) ?? 0) + 1
+    if (rule === "counter") this.counted.set(row, count)
+    const content = Own.contentFor(table, this.written, isDelete, `${this.host}/${this.starts}`, count)
+    return {
+      table: Kind.make(table),
+      op_type: isDelete && rule !== "counter" ? ("delete" as const) : ("update" as const),
+      data: CanonicalJson.make(JSON.stringify(content))
+    }
+  }
+
   /** A local write; fails when the node is down as well. */
   write(
     kind: KindName,
@@ -236,6 +262,7 @@ export class SimulatedNode {
     return Effect.suspend(() => {
       if (this.life === undefined) return Effect.succeed(undefined)
       const text = Naive.textFor(++this.written)
+      const own = this.terms.own === true && kind === "dreams" ? this.own(row, isDelete) : {}
       const draft = {
         op_id: OpId.make(`${this.host}/${this.written}`),
         table: Kind.make(kind),
@@ -245,7 +272,8 @@ export class SimulatedNode {
           ? CanonicalJson.make(`{"content":"${"x".repeat(largeContent)}"}`)
           : isDelete
             ? emptyObject
-            : CanonicalJson.make(`{"${Naive.columnOf[kind]}":"${text}"}`)
+            : CanonicalJson.make(`{"${Naive.columnOf[kind]}":"${text}"}`),
+        ...own
       } as const
       // By the clock of this node, whoever asks it to write.
       return this.life.store.append([draft]).pipe(

@@ -13,6 +13,7 @@ import * as VectorClock from "../../src/core/replica/VectorClock.ts"
 import type { PeerStatus } from "../../src/services/node/Status.ts"
 import { isClaimed } from "./Hostile.ts"
 import type { Content } from "./Disk.ts"
+import * as Own from "./Own.ts"
 import { largeContent, maxDrift } from "./Scenario.ts"
 
 /** Whether a node with a small limit cannot take an operation. */
@@ -31,11 +32,13 @@ export const broken = (oracle: string, promise: string): never => {
   throw new Broken(oracle, promise)
 }
 
-const isSet = ({ table }: Operation): boolean => table === "episodes" || table === "execution_log"
+const isSet = ({ table }: Operation): boolean =>
+  table === "episodes" || table === "execution_log" || Own.ruleOf({ table }) === "log"
 
 /** The place of an operation: a row, and for kinds that nobody knows each operation has its own. */
 const placeOf = (operation: Operation): string => {
   const { table, row_id, hlc } = operation
+  if (Own.ruleOf(operation) !== undefined) return `${table}\0${row_id}\0${Own.slotOf(operation)}`
   const isKnown = isSet(operation) || table === "notes" || table === "knowledge"
   return `${table}\0${row_id}\0${isKnown ? "" : Hlc.toText(hlc)}`
 }
@@ -47,7 +50,11 @@ const isAfter = ({ hlc: a }: Operation, { hlc: b }: Operation): boolean =>
  * The rules in a few lines, which share nothing with those of the program: whether `one` takes the place of `other`. Of notes
  * and knowledge the last one stays, of sets the first.
  */
-const isBetter = (one: Operation, other: Operation): boolean => (isSet(one) ? isAfter(other, one) : isAfter(one, other))
+const isBetter = (one: Operation, other: Operation): boolean => {
+  const byCount = Own.compareCounts(one, other)
+  if (byCount !== 0) return byCount > 0
+  return isSet(one) ? isAfter(other, one) : isAfter(one, other)
+}
 
 /** Whether a replica holds an operation, or one that beats it. Nothing is ever deleted from a set. */
 export const holds = (rows: ReadonlyMap<Merge.Slot, Operation>, operation: Operation): boolean => {
