@@ -87,13 +87,7 @@ interface Step {
 /** The store over `backend`. */
 export const make = Effect.fnUntraced(function* (
   given: Backend,
-  {
-    isKnown = hasRule,
-    maxAheadMs = Infinity,
-    rememberedCommits,
-    quota = Opaque.unlimited,
-    history
-  }: Options = {}
+  { isKnown = hasRule, maxAheadMs = Infinity, rememberedCommits, quota = Opaque.unlimited, history }: Options = {}
 ) {
   const clock = yield* HlcClock
   const damage = yield* Damage.make
