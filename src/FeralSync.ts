@@ -30,6 +30,7 @@ import { Memory } from "./services/memory/Memory.ts"
 import * as Preflight from "./services/node/Preflight.ts"
 import { Passphrase, type PassphraseInvalid } from "./services/node/Passphrase.ts"
 import { Peers } from "./services/peers/Peers.ts"
+import { layerFile as layerPaused } from "./services/peers/Paused.ts"
 import { layerFile as layerRemoved } from "./services/peers/Removed.ts"
 import { layerFile as layerTickets } from "./services/peers/Tickets.ts"
 import { Store } from "./services/store/Store.ts"
@@ -116,7 +117,7 @@ export const layerConfigured = (
   const isInMemory = replacements.store !== undefined && replacements.transport !== undefined
   const passphrase = replacements.passphrase ?? (isInMemory ? Passphrase.layerMemory : Passphrase.layer)
   return (isInMemory ? Api.layerPort : Api.layer).pipe(
-    Layer.provideMerge(isInMemory ? Supervisor.layer : Layer.provide(Supervisor.layer, [layerTickets, layerRemoved])),
+    Layer.provideMerge(isInMemory ? Supervisor.layer : Layer.provide(Supervisor.layer, [layerTickets, layerRemoved, layerPaused])),
     Layer.provideMerge(Layer.mergeAll(MemoryLive.layer, discovery, transport)),
     // A passphrase is made only by the node that holds the lock of the store.
     Layer.provideMerge(passphrase),

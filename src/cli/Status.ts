@@ -17,6 +17,7 @@ import { notice } from "../services/transport/tls/Expiry.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
 import { ago, counted, duration, json, lineWidth, oneLine, writeJson, writeLine } from "./Output.ts"
+import * as Pausing from "./Pausing.ts"
 import * as Removal from "./Removal.ts"
 import * as Table from "./Table.ts"
 import { some } from "../core/text/Explained.ts"
@@ -77,7 +78,7 @@ export const peers = Command.make(
   Command.withDescription("Show the state of each peer. Needs a running node."),
   Command.withShortDescription("Show the state of each peer"),
   Command.withExamples([{ command: "feral-sync peers" }]),
-  Command.withSubcommands([Removal.remove, Removal.readmit])
+  Command.withSubcommands([Pausing.pause, Pausing.resume, Pausing.sync, Removal.remove, Removal.readmit])
 )
 
 /** The nodes that were here before, until they are forgotten. */

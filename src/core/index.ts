@@ -59,6 +59,7 @@ export {
   PeerGrantInvalid,
   PeerIdentityRequired,
   PeerRefused,
+  PeerPaused,
   PeerRemoved,
   TooLongAway,
   PeerTimeout,

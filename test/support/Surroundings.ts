@@ -1,5 +1,6 @@
 /** What the local interface asks beside the memory: peers and a transport that say the same always. */
 import { Effect, Layer, Redacted } from "effect"
+import { PeerNotFound } from "../../src/services/node/NodeFailure.ts"
 import { Peers } from "../../src/services/peers/Peers.ts"
 import type { PeerStatus } from "../../src/services/node/Status.ts"
 import { Transport } from "../../src/services/transport/Transport.ts"
@@ -25,7 +26,11 @@ export const surroundings = Layer.mergeAll(
       port: 4242,
       status: Effect.succeed([peer]),
       compare: Effect.succeed([{ node_id: "n", result: "equal", rows_repaired: 0 }]),
-      discovery: Effect.succeed({ mdns: "unavailable", static: "active" })
+      discovery: Effect.succeed({ mdns: "unavailable", static: "active" }),
+      paused: Effect.succeed(new Set()),
+      pause: (node) => Effect.fail(new PeerNotFound({ peer: node })),
+      sync: (peer) => Effect.fail(new PeerNotFound({ peer })),
+      counters: Effect.succeed({ traffic: new Map(), sessions: [], handshakeFailures: new Map() })
     })
   ),
   Layer.succeed(

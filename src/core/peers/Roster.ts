@@ -59,6 +59,8 @@ export interface Options {
   readonly interval: number
   /** The static list. */
   readonly peers: ReadonlyArray<Address>
+  /** The nodes that are paused from the beginning. */
+  readonly paused?: ReadonlySet<NodeId>
 }
 
 export interface Roster {
@@ -88,6 +90,8 @@ export interface Roster {
   readonly exchanging: HashSet.HashSet<string>
   /** Nodes that have proved themselves, and where they did last; in the order of it. */
   readonly proven: ReadonlyMap<NodeId, string | undefined>
+  /** Nodes that are not dialled until they are resumed. */
+  readonly paused: ReadonlySet<NodeId>
   /** Candidates of mDNS whose node has proved itself, and others. */
   readonly counts: { readonly proven: number; readonly unproven: number }
 }
@@ -145,6 +149,10 @@ export type Event =
       /** How long the other side asked us to stay away (ms). */
       readonly retryAfter?: number
     }
+  /** These nodes are paused now, and no others: they are not dialled. Their connections are the business of the caller. */
+  | { readonly _tag: "Paused"; readonly now: number; readonly nodes: ReadonlySet<NodeId> }
+  /** A candidate is to be dialled at once, whatever it waits for. */
+  | { readonly _tag: "Hurried"; readonly now: number; readonly key: string }
   | { readonly _tag: "Tick"; readonly now: number }
 
 export type Action =
@@ -179,6 +187,7 @@ export const initial = (options: Options, now: number): Step =>
         waiting: HashMap.empty(),
         exchanging: HashSet.empty(),
         proven: new Map(),
+        paused: options.paused ?? new Set(),
         counts: { proven: 0, unproven: 0 }
       },
       now
@@ -202,6 +211,10 @@ export const step = (roster: Roster, event: Event): Step => {
       return dialDue(useStatic({ ...roster, mdns: "unavailable" }, now), now)
     case "Written":
       return dialDue(hurry(roster, now), now)
+    case "Paused":
+      return dialDue(pause(roster, event.nodes, now), now)
+    case "Hurried":
+      return dialDue(atOnce(roster, event.key, now), now)
     case "Established":
       return establish(roster, event)
     case "Ended":
@@ -289,6 +302,21 @@ const hurry = (roster: Roster, now: number): Roster =>
     const dialAt = Math.min(candidate.dialAt, Math.max(now, candidate.exchangedAt + times.exchange))
     return withCandidate(next, { ...candidate, dialAt }, now)
   }, roster)
+
+/** Resumed nodes are dialled at once. */
+const pause = (roster: Roster, nodes: ReadonlySet<NodeId>, now: number): Roster =>
+  [...roster.paused]
+    .filter((node) => !nodes.has(node))
+    .flatMap((node) => keysOf(roster, node))
+    .reduce((next, key) => atOnce(next, key, now), { ...roster, paused: nodes })
+
+/** Forgets the failures of a candidate, so that it is due now. */
+const atOnce = (roster: Roster, key: string, now: number): Roster => {
+  const candidate = candidateOf(roster, key)
+  if (candidate === undefined) return roster
+  const budget = candidate.addresses.reduce((before, address) => Budget.clear(before, address), roster.budget)
+  return withCandidate({ ...roster, budget }, { ...candidate, failures: 0, dialAt: now }, now)
+}
 
 const list = (roster: Roster, address: Address, now: number): Roster =>
   HashMap.has(roster.candidates, staticKey(address)) ? roster : withCandidate(roster, listed(address, now), now)
@@ -565,6 +593,7 @@ const blockerOf = (roster: Roster, candidate: Candidate, now: number): Blocker |
   if (dialling || addresses.length === 0 || node === roster.options.self || isAlias(roster, candidate))
     return { address: undefined }
   if (node !== undefined) {
+    if (roster.paused.has(node)) return { address: undefined }
     if (linksTo(roster, node).length > 0) return { address: undefined }
     const isDialled = (other: string) => other !== key && candidateOf(roster, other)?.dialling === true
     if (keysOf(roster, node).some(isDialled)) return { address: undefined }

@@ -18,6 +18,7 @@ import {
   DuplicateNodeId,
   PassphraseMismatch,
   PeerClosed,
+  PeerPaused,
   PeerRemoved,
   PeerTimeout,
   ProtocolViolation,
@@ -249,6 +250,8 @@ const onProved = (session: Session, nodeId: NodeId, message: Wire.Hello, now: nu
     return fail(session, "duplicate_node_id", new DuplicateNodeId({ nodeId }))
   }
   if (options.isRemoved?.(nodeId) === true) return fail(session, "removed", new PeerRemoved({ nodeId }))
+  // The peer takes this for a node that is away for a while.
+  if (options.isPaused?.(nodeId) === true) return fail(session, "going_away", new PeerPaused({ nodeId }))
   const takes = options.assumed?.(nodeId) ?? session.takes
   const met: Session = { ...session, phase: "greeting", peer: nodeId, takes }
   const announced = clockToTell(met)

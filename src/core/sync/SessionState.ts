@@ -116,6 +116,8 @@ export interface Options {
   readonly instance?: { readonly id: string; readonly age: number }
   /** Whether a node was removed by its id. */
   readonly isRemoved?: (peer: NodeId) => boolean
+  /** Whether syncing with a node is paused by its id. */
+  readonly isPaused?: (peer: NodeId) => boolean
   /** The ticket that a peer is given once it has proved itself. */
   readonly ticket?: (peer: NodeId) => Redacted.Redacted<string> | undefined
   /** How much of the credit is used; all of it by default. */

@@ -17,6 +17,7 @@ export const nextSteps = {
   SelfConnection: "remove it from FERAL_SYNC_PEERS",
   PeerTimeout: "check the network between the two nodes, and that the other node is running",
   PeerRemoved: "to allow it again, run feral-sync peers readmit with its id",
+  PeerPaused: "to go on, run feral-sync peers resume with its id",
   TooLongAway: "stop this node, run feral-sync rejoin, and start it again",
   ApartTooLong: "stop the nodes of one side, run feral-sync rejoin on them, and start them again",
   TooLongAwayThere: "run feral-sync rejoin on that node",
@@ -259,6 +260,13 @@ export class PeerRemoved extends Schema.TaggedError<PeerRemoved>()("PeerRemoved"
   override readonly message = messageOf(this)
 }
 
+/** Syncing with a node was paused by its id, here. */
+export class PeerPaused extends Schema.TaggedError<PeerPaused>()("PeerPaused", { nodeId: Schema.String }) {
+  readonly problem = `syncing with the node ${this.nodeId} is paused`
+  readonly nextStep = nextSteps.PeerPaused
+  override readonly message = messageOf(this)
+}
+
 /**
  * A node was too long away: the other one has dropped tombstones that this one never saw, and its rows could bring back what was deleted.
  * `by` is the node that said so, where it was not found out here.
@@ -400,6 +408,7 @@ export type SessionFailure =
   | PassphraseUnset
   | DuplicateNodeId
   | PeerRemoved
+  | PeerPaused
   | TooLongAway
   | SelfConnection
   | PeerTimeout

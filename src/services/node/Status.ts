@@ -26,7 +26,7 @@ export const report = ({ _tag, problem, nextStep }: { readonly _tag: string } & 
   }
 }
 
-export const PeerState = Schema.Literals(["connecting", "syncing", "live", "backoff", "refused"])
+export const PeerState = Schema.Literals(["connecting", "syncing", "live", "backoff", "refused", "paused"])
 export type PeerState = typeof PeerState.Type
 
 /** So many operations; `at_least` where more were not counted, or cannot be. */
@@ -86,6 +86,23 @@ export const Compared = Schema.Struct({
   reason: Schema.optionalKey(Schema.String)
 })
 export interface Compared extends Schema.Schema.Type<typeof Compared> {}
+
+/** What a request to sync now has led to: a dial, a connection that is under way, or a comparison of the rows. */
+export const Synced = Schema.Struct({
+  node_id: Schema.NullOr(Schema.String),
+  result: Schema.Literals(["dialling", "connecting", "paused", ...Compared.fields.result.literals])
+})
+export interface Synced extends Schema.Schema.Type<typeof Synced> {}
+
+/** A peer, with what went to and came from it since this node started. */
+export const PeerDetail = Schema.Struct({
+  ...PeerStatus.fields,
+  bytes_received: Schema.Natural,
+  bytes_sent: Schema.Natural,
+  operations_received: Schema.Natural,
+  operations_sent: Schema.Natural
+})
+export interface PeerDetail extends Schema.Schema.Type<typeof PeerDetail> {}
 
 /** The sums over all rows, computed again, and the stored values that were wrong. */
 export const AuditedRows = Schema.Struct({

@@ -75,7 +75,8 @@ export const make = Effect.fnUntraced(function* (
   table: PeerTable.PeerTable,
   onEstablished: OnEstablished,
   secret?: Redacted.Redacted<Uint8Array>,
-  isRemoved: (peer: NodeId) => boolean = () => false
+  isRemoved: (peer: NodeId) => boolean = () => false,
+  isPaused: (peer: NodeId) => boolean = () => false
 ) {
   const settings = yield* Config
   const used = yield* Credit
@@ -180,6 +181,7 @@ export const make = Effect.fnUntraced(function* (
       previousKey,
       isPrevious,
       isRemoved,
+      isPaused,
       nonces: connection.nonces,
       binding: connection.binding,
       remote: formatAddress(connection.remote),
@@ -287,6 +289,7 @@ export const make = Effect.fnUntraced(function* (
       previous,
       isPrevious,
       isRemoved,
+      isPaused,
       remote,
       expected,
       memories: table.memories,
@@ -317,7 +320,14 @@ export const make = Effect.fnUntraced(function* (
       }
     )
     table.entries.set(link, { key: key_, connection, running })
-    yield* running.done.pipe(Effect.ensuring(Effect.sync(() => table.entries.delete(link))))
+    yield* running.done.pipe(
+      Effect.ensuring(
+        Effect.sync(() => {
+          PeerTable.retire(table, running)
+          table.entries.delete(link)
+        })
+      )
+    )
     const state = running.state()
     const now = yield* clock.now
     const met = Option.getOrUndefined(V1Exchange.remember(state, now))

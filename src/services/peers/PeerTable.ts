@@ -23,6 +23,7 @@ import { mdnsKey } from "../../core/peers/Candidate.ts"
 import { type LastError, type PeerStatus, report } from "../node/Status.ts"
 import type { Connection } from "../transport/Transport.ts"
 import type { Running, Warned } from "./SessionRunner.ts"
+import * as Traffic from "./Traffic.ts"
 
 /** A connection that is being served. */
 export interface Entry {
@@ -49,6 +50,11 @@ export interface PeerTable {
   readonly silent: Map<NodeId, number>
   /** Peers that were connected, and are not now. The one that was lost longest ago comes first. */
   readonly lost: Map<NodeId, Lost>
+  /** What went to and came from peers in sessions that are over. */
+  readonly past: Map<NodeId, Traffic.Traffic>
+  /** How sessions ended, by role and end, and why handshakes failed: how often each. */
+  readonly ends: Map<string, { readonly role: "dialler" | "server"; readonly end: string; count: number }>
+  readonly refusals: Map<string, number>
   /** Ids that two nodes use, with their failure, and when they were met last (ms). */
   readonly copied: Map<string, { readonly failure: DuplicateNodeId; readonly at: number }>
   /** When discovered peers took their leave (ms): they are not lost. */
@@ -87,6 +93,9 @@ export const make = (): PeerTable => ({
   lost: new Map(),
   left: new Map(),
   copied: new Map(),
+  past: new Map(),
+  ends: new Map(),
+  refusals: new Map(),
   memories: new Map(),
   exchanged: new Map(),
   scopes: new Map(),
@@ -153,6 +162,42 @@ const lostPeers = { kept: 256, shownFor: 7 * 86_400_000 } as const
 /** A peer that took its leave closes its connections within this time (ms). */
 const leavesWithin = 10_000
 
+/** Takes the traffic of a session that is over into the totals of its peer. */
+export const retire = ({ past }: PeerTable, { view, traffic }: Running<unknown>): void => {
+  const { peer } = view()
+  if (peer === undefined) return
+  const total = past.get(peer) ?? Traffic.none()
+  Traffic.add(total, traffic)
+  past.delete(peer)
+  past.set(peer, total)
+  drop(past, Traffic.kept)
+}
+
+/** What went to and came from each peer since the start. */
+export const traffic = ({ past, entries }: PeerTable): ReadonlyMap<NodeId, Traffic.Traffic> => {
+  const totals = new Map(Array.from(past, ([node, total]) => [node, { ...total }] as const))
+  for (const { running } of entries.values()) {
+    const { peer } = running.view()
+    if (peer === undefined) continue
+    const total = totals.get(peer) ?? Traffic.none()
+    Traffic.add(total, running.traffic)
+    totals.set(peer, total)
+  }
+  return totals
+}
+
+/** Counts the end of a session, or of a dial. */
+export const noteEnd = ({ ends }: PeerTable, role: "dialler" | "server", end: string): void => {
+  const key = `${role} ${end}`
+  const noted = ends.get(key) ?? { role, end, count: 0 }
+  noted.count += 1
+  ends.set(key, noted)
+}
+
+/** Counts a handshake that failed. */
+export const noteRefusal = ({ refusals }: PeerTable, reason: string): void =>
+  void refusals.set(reason, (refusals.get(reason) ?? 0) + 1)
+
 /** Notes that a discovered peer took its leave: it is not missed. */
 export const noteGoodbye = ({ lost, left }: PeerTable, node: NodeId, at: number): void => {
   lost.delete(node)
@@ -162,8 +207,10 @@ export const noteGoodbye = ({ lost, left }: PeerTable, node: NodeId, at: number)
 }
 
 /** Takes a connection out of the table. Its peer keeps its name, and the time of its last sync. */
-export const remove = ({ entries, lost, left }: PeerTable, link: number, now: number): void => {
+export const remove = (table: PeerTable, link: number, now: number): void => {
+  const { entries, lost, left } = table
   const entry = entries.get(link)
+  if (entry !== undefined) retire(table, entry.running)
   entries.delete(link)
   const { peer, lastSyncAt, usesPrevious = false, isComplete = false } = entry?.running.view() ?? {}
   if (entry === undefined || peer === undefined || entry.connection.form === 1) return

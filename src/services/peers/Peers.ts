@@ -1,7 +1,20 @@
 /** The peers of this node: how each of them is, and what can be asked of all. */
 import { Context, type Effect } from "effect"
 import type { NodeId } from "../../core/replica/NodeId.ts"
-import type { Compared, NodeStatus, PeerStatus } from "../node/Status.ts"
+import type { PeerNotFound, StoreUnavailable } from "../node/NodeFailure.ts"
+import type { Compared, NodeStatus, PeerStatus, Synced } from "../node/Status.ts"
+import type { Traffic } from "./Traffic.ts"
+
+/** Numbers that only grow. */
+export interface PeerCounters {
+  readonly traffic: ReadonlyMap<string, Readonly<Traffic>>
+  readonly sessions: ReadonlyArray<{
+    readonly role: "dialler" | "server"
+    readonly end: string
+    readonly count: number
+  }>
+  readonly handshakeFailures: ReadonlyMap<string, number>
+}
 
 export class Peers extends Context.Service<
   Peers,
@@ -16,6 +29,14 @@ export class Peers extends Context.Service<
     readonly discovery: Effect.Effect<NodeStatus["discovery"]>
     /** The nodes that were removed. */
     readonly removed?: Effect.Effect<ReadonlySet<NodeId>>
+    /** The nodes with which syncing is paused. */
+    readonly paused: Effect.Effect<ReadonlySet<NodeId>>
+    /** Pauses syncing with a node, or goes on with it: at once, and after a restart too. */
+    pause(node: string, isPaused: boolean): Effect.Effect<void, PeerNotFound | StoreUnavailable>
+    /** Syncs with a peer now, by its id or its address: dials it, or compares the rows with it. */
+    sync(peer: string): Effect.Effect<Synced, PeerNotFound>
+    /** What went to and came from each peer since the start, by its id, and how sessions and handshakes ended. */
+    readonly counters: Effect.Effect<PeerCounters>
     /** Whether peers may come with the passphrase before the present one. */
     readonly acceptsPrevious?: boolean
   }

@@ -14,6 +14,7 @@ import { closeCodes } from "../../core/sync/Wire.ts"
 import { HlcClock, monotonic } from "../node/HlcClock.ts"
 import type { StoreUnavailable } from "../node/NodeFailure.ts"
 import { Store } from "../store/Store.ts"
+import * as Traffic from "./Traffic.ts"
 import type { Connection, Incoming } from "../transport/Transport.ts"
 
 // Every operation that comes in is checked with it: compiled, that takes half the time.
@@ -67,6 +68,8 @@ export interface Running<S> {
   /** The state of the session now. */
   state(): S
   view(): Session.View
+  /** What went over the connection so far. */
+  readonly traffic: Traffic.Traffic
   /**
    * The time in which the times of the view are (ms), at a moment of the time that only passes. The clock may have been set since the last
    * event, and the session does not know of it yet.
@@ -113,6 +116,7 @@ export const start = Effect.fnUntraced(function* <S>(
   const first = machine.begin(yield* store.snapshot, yield* present)
   let state = first[0]
   let trouble: StoreUnavailable | undefined
+  const traffic = Traffic.none()
 
   // When it is full, the reader waits, the connection's own queue fills up, and nothing more is read from the network.
   const inbox = yield* Queue.bounded<Input>(16)
@@ -152,7 +156,10 @@ export const start = Effect.fnUntraced(function* <S>(
   )
 
   yield* Queue.take(connection.incoming).pipe(
-    Effect.flatMap((incoming) => Queue.offer(inbox, incoming)),
+    Effect.flatMap((incoming) => {
+      if (incoming._tag === "Frame") traffic.bytesReceived += incoming.bytes
+      return Queue.offer(inbox, incoming)
+    }),
     Effect.forever,
     Effect.catch((failure) => Queue.offer(inbox, { _tag: "Lost", failure })),
     Effect.forkScoped
@@ -161,8 +168,11 @@ export const start = Effect.fnUntraced(function* <S>(
   const write = Effect.fnUntraced(function* (): Effect.fn.Return<void, PeerClosed> {
     for (;;) {
       const action = yield* Queue.take(outbox)
-      if (action._tag === "Send") yield* connection.send(action.text)
-      else if (action._tag === "Ping") yield* connection.ping
+      if (action._tag === "Send") {
+        yield* connection.send(action.text)
+        traffic.bytesSent += action.text.length
+        traffic.operationsSent += action.operations
+      } else if (action._tag === "Ping") yield* connection.ping
       else return yield* connection.close(action.code, action.reason)
       count(action, -1)
     }
@@ -240,12 +250,15 @@ export const start = Effect.fnUntraced(function* <S>(
           break
         }
         case "Diverged":
+          if (action.diverged) traffic.mismatches += 1
+          else traffic.repairs += 1
           yield* action.diverged
             ? Effect.logWarning("same vector clock but different rows: repairing")
             : Effect.logInfo("repaired: the rows are the same again").pipe(Effect.annotateLogs({ peer: action.peer }))
           break
         case "Commit": {
           const applied = yield* Effect.result(store.apply(action.batch))
+          if (Result.isSuccess(applied)) traffic.operationsReceived += action.batch.operations.length
           const now = yield* present
           if (Result.isFailure(applied)) {
             if (!applied.failure.mayPass) return yield* applied.failure
@@ -330,6 +343,7 @@ export const start = Effect.fnUntraced(function* <S>(
   return {
     state: () => state,
     view: () => machine.view(state),
+    traffic,
     timeAt: (passed) => last.now + passed - last.passed,
     trouble: () => trouble,
     compare: Effect.asVoid(Queue.offer(inbox, { _tag: "Compare" })),

@@ -5,10 +5,24 @@
  * dial is one fiber with one scope, from the first packet to the last; whatever happens in it ends there, is noted, and
  * leads to the next try that the roster decides on. A peer can never fail the supervisor.
  */
-import { Cause, Duration, Effect, Exit, FiberMap, Layer, Option, Queue, Random, Ref, Result, Stream } from "effect"
+import {
+  Cause,
+  Duration,
+  Effect,
+  Exit,
+  FiberMap,
+  Layer,
+  Option,
+  Queue,
+  Random,
+  Ref,
+  Result,
+  Schema,
+  Stream
+} from "effect"
 import { type Address, formatAddress } from "../../core/peers/Address.ts"
 import { DuplicateNodeId, PeerClosed, type SessionFailure } from "../../core/sync/SyncFailure.ts"
-import type { NodeId } from "../../core/replica/NodeId.ts"
+import { NodeId } from "../../core/replica/NodeId.ts"
 import * as Roster from "../../core/peers/Roster.ts"
 import { mdnsKey } from "../../core/peers/Candidate.ts"
 import { closeCodes } from "../../core/sync/Wire.ts"
@@ -17,6 +31,7 @@ import { Config } from "../node/Config.ts"
 import { Discovery, type Sighting } from "../discovery/Discovery.ts"
 import {
   type ListenFailed,
+  PeerNotFound,
   PeersNotDiscovered,
   type PeerUnreachable,
   type StoreUnavailable,
@@ -27,6 +42,7 @@ import * as Collector from "./Collector.ts"
 import * as Comparison from "./Comparison.ts"
 import * as Conversation from "./Conversation.ts"
 import { dial } from "./Dial.ts"
+import * as Paused from "./Paused.ts"
 import * as Removed from "./Removed.ts"
 import { Peers } from "./Peers.ts"
 import * as Lacks from "./Lacks.ts"
@@ -34,6 +50,7 @@ import * as PeerTable from "./PeerTable.ts"
 import * as SessionRunner from "./SessionRunner.ts"
 import { Store } from "../store/Store.ts"
 import * as Status from "../node/Status.ts"
+import type { PeerStatus, Synced } from "../node/Status.ts"
 import { Transport } from "../transport/Transport.ts"
 import * as Throttle from "../transport/Throttle.ts"
 
@@ -68,16 +85,23 @@ const make = Effect.fnUntraced(function* () {
   const inputs = yield* Queue.bounded<Input>(256)
   const dials = yield* FiberMap.make<string>()
 
-  const removed = yield* Removed.keep(
-    Effect.fnUntraced(function* (removed: ReadonlySet<NodeId>) {
-      for (const { running } of table.entries.values()) {
-        const { peer } = running.view()
-        if (peer === undefined || !removed.has(peer)) continue
-        yield* Effect.logInfo("peer removed: closing its connection").pipe(Effect.annotateLogs({ peer }))
-        yield* running.stop(closeCodes.removed, "removed")
-      }
-    })
+  /** Closes the connections to some nodes. */
+  const hangUp = Effect.fnUntraced(function* (nodes: ReadonlySet<NodeId>, code: number, reason: string) {
+    for (const { running } of table.entries.values()) {
+      const { peer } = running.view()
+      if (peer === undefined || !nodes.has(peer)) continue
+      yield* Effect.logInfo(`peer ${reason}: closing its connection`).pipe(Effect.annotateLogs({ peer }))
+      yield* running.stop(code, reason)
+    }
+  })
+  const { current: removed } = yield* Removed.keep((nodes) => hangUp(nodes, closeCodes.removed, "removed"))
+  const { current: paused, set: setPaused } = yield* Paused.keep((nodes) =>
+    Effect.andThen(Queue.offer(inputs, { _tag: "Paused", nodes }), hangUp(nodes, closeCodes.going_away, "paused"))
   )
+  const isPaused = (node: string) => {
+    const ids: ReadonlySet<string> = Ref.getUnsafe(paused)
+    return ids.has(node)
+  }
   const isRemoved = (node: string) => {
     const ids: ReadonlySet<string> = Ref.getUnsafe(removed)
     return ids.has(node)
@@ -87,7 +111,8 @@ const make = Effect.fnUntraced(function* () {
     table,
     (link, node, key, host, form) => Queue.offer(inputs, { _tag: "Established", link, node, key, host, form }),
     transport.secret,
-    isRemoved
+    isRemoved,
+    isPaused
   )
 
   /** Notes how a connection or a dial ended, and tells the roster. */
@@ -98,6 +123,9 @@ const make = Effect.fnUntraced(function* () {
     result: Result.Result<Roster.Ending, Failure>
   ) {
     const random = yield* Random.next
+    const end = Result.match(result, { onSuccess: (ending) => ending, onFailure: ({ _tag }) => _tag })
+    PeerTable.noteEnd(table, key_ === undefined ? "server" : "dialler", end)
+    if (Result.isFailure(result) && Roster.nodeOf(roster, link) === undefined) PeerTable.noteRefusal(table, end)
     if (Result.isFailure(result)) yield* report(key_ ?? nameOf(link, address), address, result.failure)
     const ending = Result.match(result, { onSuccess: (ending) => ending, onFailure: endingOf })
     const retryAfter =
@@ -116,7 +144,8 @@ const make = Effect.fnUntraced(function* () {
   const report = Effect.fnUntraced(function* (name: string, address: Address, failure: Failure) {
     const { _tag, message } = failure
     // A node that was removed is not shown either.
-    if (failure._tag === "PeerRemoved" && failure.by === undefined) return yield* Effect.logDebug(message)
+    if (failure._tag === "PeerPaused" || (failure._tag === "PeerRemoved" && failure.by === undefined))
+      return yield* Effect.logDebug(message)
     const isRefusal = endingOf(failure) === "refused"
     const isNews = PeerTable.noteFailure(table, name, address, {
       error: Status.report(failure),
@@ -158,7 +187,10 @@ const make = Effect.fnUntraced(function* () {
         yield* ended(link, undefined, connection.remote, yield* resultOf(exit))
       }),
     recognise,
-    refused: (remote, failure) => report(PeerTable.incomingKey(remote.host), remote, failure)
+    refused: (remote, failure) => {
+      PeerTable.noteRefusal(table, failure._tag)
+      return report(PeerTable.incomingKey(remote.host), remote, failure)
+    }
   })
 
   const [first, firstActions] = Roster.initial(
@@ -167,7 +199,8 @@ const make = Effect.fnUntraced(function* () {
       mdns: discovery.mdns,
       mdnsTimeout: Duration.toMillis(settings.mdnsTimeout),
       interval: Duration.toMillis(settings.interval),
-      peers: settings.peers
+      peers: settings.peers,
+      paused: yield* Ref.get(paused)
     },
     yield* elapsed
   )
@@ -268,21 +301,57 @@ const make = Effect.fnUntraced(function* () {
     Effect.forkScoped
   )
 
+  const status = Effect.map(clock.now, (now) =>
+    PeerTable.statuses(table, roster, now, settings.maxClockDriftMs).flatMap((row): ReadonlyArray<PeerStatus> => {
+      if (row.node_id === null) return [row]
+      if (isRemoved(row.node_id)) return []
+      return [isPaused(row.node_id) ? { ...row, state: "paused", last_error: null } : row]
+    })
+  )
+
+  const pause = Effect.fnUntraced(function* (node: string, isNow: boolean) {
+    const before = yield* Ref.get(paused)
+    const known = (yield* status).some(({ node_id: id }) => id === node) || isPaused(node)
+    if (!known || !Schema.is(NodeId)(node)) return yield* new PeerNotFound({ peer: node })
+    const nodes = new Set(before)
+    if (isNow) nodes.add(node)
+    else nodes.delete(node)
+    yield* setPaused(nodes)
+  })
+
+  const compareWith = (entries: ReadonlyArray<PeerTable.Entry>) =>
+    Comparison.all(entries).pipe(Effect.provideService(HlcClock, clock), Effect.provideService(Store, store))
+
+  const sync = Effect.fnUntraced(function* (peer: string): Effect.fn.Return<Synced, PeerNotFound> {
+    const row = (yield* status).find(
+      ({ node_id: id, address: host, port }) => id === peer || formatAddress({ host, port }) === peer
+    )
+    if (row === undefined) return yield* new PeerNotFound({ peer })
+    const { node_id } = row
+    if (row.state === "paused") return { node_id, result: "paused" }
+    const entries = [...table.entries.values()].filter(({ running }) => running.view().peer === node_id)
+    const [compared] = node_id === null ? [] : yield* compareWith(entries)
+    if (compared !== undefined) return { node_id, result: compared.result }
+    const candidates = [...Roster.candidatesOf(roster)].filter(
+      ({ node, addresses }) =>
+        (node !== undefined && node === node_id) || addresses.some((address) => formatAddress(address) === peer)
+    )
+    for (const { key } of candidates) yield* Queue.offer(inputs, { _tag: "Hurried", key })
+    return { node_id, result: candidates.some(({ dialling }) => dialling) ? "connecting" : "dialling" }
+  })
+
   return Peers.of({
     port,
-    status: Effect.flatMap(clock.now, (now) =>
-      Lacks.withLacks(
-        store,
-        table,
-        PeerTable.statuses(table, roster, now, settings.maxClockDriftMs).filter(
-          ({ node_id: node }) => node === null || !isRemoved(node)
-        )
-      )
-    ),
-    compare: Effect.suspend(() => Comparison.all([...table.entries.values()])).pipe(
-      Effect.provideService(HlcClock, clock),
-      Effect.provideService(Store, store)
-    ),
+    status,
+    paused: Ref.get(paused),
+    pause,
+    sync,
+    counters: Effect.sync(() => ({
+      traffic: PeerTable.traffic(table),
+      sessions: [...table.ends.values()],
+      handshakeFailures: table.refusals
+    })),
+    compare: Effect.suspend(() => compareWith([...table.entries.values()])),
     discovery: Effect.sync(() => ({ mdns: roster.mdns, static: roster.static })),
     removed: Ref.get(removed),
     acceptsPrevious: hasPrevious

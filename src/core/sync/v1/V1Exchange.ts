@@ -20,6 +20,7 @@ import {
   DuplicateNodeId,
   PassphraseMismatch,
   PassphraseUnset,
+  PeerPaused,
   PeerRemoved,
   PeerTimeout,
   ProtocolViolation,
@@ -145,6 +146,7 @@ const onRequest = (exchange: Exchange, request: V1Wire.Request, now: number): St
   }
   if (request.nodeId === options.self) return duplicate(exchange)
   if (options.isRemoved?.(request.nodeId) === true) return removed(exchange, request.nodeId)
+  if (options.isPaused?.(request.nodeId) === true) return paused(exchange, request.nodeId)
   const shown = isCurrent ? exchange : { ...exchange, options: { ...options, isPrevious } }
   const met = meet(shown, request.nodeId, request.clock, now)
   return [
@@ -160,6 +162,7 @@ const onResponse = (exchange: Exchange, response: V1Wire.Response, now: number):
   const { expected, self } = exchange.options
   if (response.nodeId === self) return duplicate(exchange)
   if (exchange.options.isRemoved?.(response.nodeId) === true) return removed(exchange, response.nodeId)
+  if (exchange.options.isPaused?.(response.nodeId) === true) return paused(exchange, response.nodeId)
   const met = meet(exchange, response.nodeId, response.clock, now)
   // Asked under another node id: the report was not meant for this node, so it is asked once more.
   const isOther = expected !== undefined && expected !== response.nodeId
@@ -171,6 +174,11 @@ const onResponse = (exchange: Exchange, response: V1Wire.Response, now: number):
 const removed = (exchange: Exchange, nodeId: NodeId): Step => {
   const failure = new PeerRemoved({ nodeId })
   return end(exchange, failure, V1Wire.encode({ type: "sync_error", message: failure.message, reason: "removed" }))
+}
+
+const paused = (exchange: Exchange, nodeId: NodeId): Step => {
+  const failure = new PeerPaused({ nodeId })
+  return end(exchange, failure, V1Wire.encode({ type: "sync_error", message: failure.message, reason: "going_away" }))
 }
 
 const duplicate = (exchange: Exchange): Step => end(exchange, new DuplicateNodeId({ nodeId: exchange.options.self }))

@@ -25,6 +25,8 @@ export interface Options {
   readonly isPrevious?: boolean
   /** Whether a node was removed by its id. */
   readonly isRemoved?: (peer: NodeId) => boolean
+  /** Whether syncing with a node is paused by its id. */
+  readonly isPaused?: (peer: NodeId) => boolean
   /** How the peer is called before its id is known. */
   readonly remote: string
   /** The node that is expected to answer, where it is known. */

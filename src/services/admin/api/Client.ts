@@ -15,6 +15,7 @@ import {
   InputInvalid,
   OperationTooLarge,
   OriginsKept,
+  PeerNotFound,
   PurgeRefused,
   QueryInvalid,
   RowNotFound,
@@ -27,7 +28,7 @@ import { absent } from "../../memory/OwnCollection.ts"
 import { collections, Memory } from "../../memory/Memory.ts"
 import type { Origins } from "../Origins.ts"
 import type { Purging } from "../Purging.ts"
-import type { NodeStatus, PeerStatus } from "../../node/Status.ts"
+import type { NodeStatus, PeerDetail, PeerStatus, Synced } from "../../node/Status.ts"
 import type { Verification } from "../Verification.ts"
 import * as Contract from "./Contract.ts"
 import * as Socket from "./Socket.ts"
@@ -44,9 +45,17 @@ export class Client extends Context.Service<
     readonly purging: Purging
     readonly origins: Origins
     /** A code that lets a browser in, once, until `expires_at` (Unix seconds), on the port of the node. */
+    readonly pausing: Pausing
     readonly signInCode: Effect.Effect<SignInCode, StoreUnavailable>
   }
 >()("feral-sync/services/admin/api/Client") {}
+
+/** What an operator may do with one peer. */
+export interface Pausing {
+  pause(id: string): Effect.Effect<PeerDetail, PeerNotFound | StoreUnavailable>
+  resume(id: string): Effect.Effect<PeerDetail, PeerNotFound | StoreUnavailable>
+  sync(id: string): Effect.Effect<Synced, PeerNotFound | StoreUnavailable>
+}
 
 export interface SignInCode {
   readonly code: string
@@ -163,6 +172,11 @@ const make = Effect.gen(function* () {
     verification,
     purging,
     origins,
+    pausing: {
+      pause: (id) => answered(client.peer.pause({ params: { id } })),
+      resume: (id) => answered(client.peer.resume({ params: { id } })),
+      sync: (id) => answered(client.peer.sync({ params: { id } }), "1 hour")
+    },
     signInCode: answered(client.session.code())
   })
 })
@@ -185,6 +199,7 @@ const isKnown = <E>(error: E): error is Extract<E, Known> =>
   error instanceof NotYetOnNodes ||
   error instanceof VersionNotFound ||
   error instanceof StoreUnavailable ||
+  error instanceof PeerNotFound ||
   error instanceof RowNotFound ||
   error instanceof OperationTooLarge ||
   error instanceof InputInvalid ||

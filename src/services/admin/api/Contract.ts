@@ -25,7 +25,7 @@ import {
 } from "../../memory/Memory.ts"
 import * as Purging from "../Purging.ts"
 import * as Origins from "../Origins.ts"
-import { AuditedRows, Compared, NodeStatus, PeerStatus } from "../../node/Status.ts"
+import { AuditedRows, Compared, NodeStatus, PeerDetail, PeerStatus, Synced } from "../../node/Status.ts"
 
 /** Rows in one answer, at most. */
 export const maxPage = 1000
@@ -126,6 +126,26 @@ export const reads = HttpApiGroup.make("reads", { topLevel: true }).add(
   })
 )
 
+const PeerUnknown = NodeFailure.PeerNotFound.pipe(HttpApiSchema.status(404))
+
+/** One peer, by its id or its address, and what an operator may do with it. */
+export const peer = HttpApiGroup.make("peer")
+  .add(
+    HttpApiEndpoint.get("show", "/", { params: { id: Schema.String }, success: PeerDetail, error: PeerUnknown }),
+    HttpApiEndpoint.post("pause", "/pause", {
+      params: { id: Schema.String },
+      success: PeerDetail,
+      error: [PeerUnknown, Unavailable]
+    }),
+    HttpApiEndpoint.post("resume", "/resume", {
+      params: { id: Schema.String },
+      success: PeerDetail,
+      error: [PeerUnknown, Unavailable]
+    }),
+    HttpApiEndpoint.post("sync", "/sync", { params: { id: Schema.String }, success: Synced, error: PeerUnknown })
+  )
+  .prefix("/peers/:id")
+
 /** Removes rows of an unknown kind, or of an origin; see `Purging.ts`. */
 export const purge = HttpApiGroup.make("purge", { topLevel: true }).add(
   HttpApiEndpoint.post("purge", "/purge", {
@@ -172,6 +192,16 @@ export const events = HttpApiGroup.make("events", { topLevel: true }).add(
   // One line of JSON for each commit from now on, until the node stops.
   HttpApiEndpoint.get("changes", "/changes", {
     success: HttpApiSchema.StreamNdjson({ schema: Change, maxElementBytes: "64 MiB" })
+  }),
+  // Server-sent events; see `Events.ts`.
+  HttpApiEndpoint.get("events", "/events", {
+    headers: { "last-event-id": Schema.optionalKey(Schema.String) },
+    query: {
+      since: Schema.optionalKey(Schema.String),
+      types: Schema.optionalKey(Schema.String),
+      kinds: Schema.optionalKey(Schema.String)
+    },
+    success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/event-stream" }))
   }),
   // One line of JSON for each event of the feed; see `Store.feed`.
   HttpApiEndpoint.get("feed", "/feed", {
@@ -257,6 +287,7 @@ export class Public extends HttpApi.make("feral-sync-public").add(node, health, 
 /** What is for the owner of the data directory. */
 export class Private extends HttpApi.make("feral-sync-private").add(
   session,
+  peer,
   verify,
   reads,
   purge,

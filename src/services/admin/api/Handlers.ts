@@ -23,11 +23,14 @@ import * as Origins from "../Origins.ts"
 import * as Purging from "../Purging.ts"
 import { Store } from "../../store/Store.ts"
 import * as Verification from "../Verification.ts"
-import { CodeRefused } from "../../node/NodeFailure.ts"
+import { formatAddress } from "../../../core/peers/Address.ts"
+import { CodeRefused, PeerNotFound } from "../../node/NodeFailure.ts"
+import type { PeerDetail } from "../../node/Status.ts"
 import * as Assets from "./Assets.ts"
 import * as SignIn from "./SignIn.ts"
 import * as Contract from "./Contract.ts"
 import * as Errors from "./Errors.ts"
+import * as Events from "./Events.ts"
 import * as Health from "./Health.ts"
 import * as NodeState from "./NodeState.ts"
 import * as Reference from "./Reference.ts"
@@ -49,7 +52,17 @@ const events = HttpApiBuilder.group(
   "events",
   Effect.fnUntraced(function* (handlers) {
     const memory = yield* Memory
+    const place: Events.Place = { memory, peers: yield* Peers, readers: 0 }
+    const list = (text: string | undefined) => text?.split(",").map((part) => part.trim())
     return handlers.handleAll({
+      events: ({ headers, query }) => {
+        const wanted = list(query.types)
+        return Events.answer(place, {
+          since: headers["last-event-id"] ?? query.since,
+          types: wanted && Events.types.filter((type) => wanted.includes(type)),
+          kinds: list(query.kinds)
+        })
+      },
       // A failure in the middle breaks the connection, which the reader sees.
       feed: ({ query: { follow, ...query } }) =>
         Effect.succeed(Stream.orDie(memory.feed({ ...query, follow: follow !== "false" }))),
@@ -77,6 +90,37 @@ const history = HttpApiBuilder.group(
       erase: ({ query: { kind, id } }) => memory.eraseHistory(kind, id),
       restore: ({ payload: { kind, id, version } }) => memory.restoreVersion(kind, id, version),
       conflicts: ({ payload }) => memory.conflicts(payload)
+    })
+  })
+)
+
+const peer = HttpApiBuilder.group(
+  Contract.Private,
+  "peer",
+  Effect.fnUntraced(function* (handlers) {
+    const peers = yield* Peers
+    const show = Effect.fnUntraced(function* (id: string) {
+      const rows = yield* peers.status
+      const row = rows.find(
+        ({ node_id, address: host, port }) => node_id === id || formatAddress({ host, port }) === id
+      )
+      if (row === undefined) return yield* new PeerNotFound({ peer: id })
+      const { traffic } = yield* peers.counters
+      const of = row.node_id === null ? undefined : traffic.get(row.node_id)
+      return {
+        ...row,
+        bytes_received: of?.bytesReceived ?? 0,
+        bytes_sent: of?.bytesSent ?? 0,
+        operations_received: of?.operationsReceived ?? 0,
+        operations_sent: of?.operationsSent ?? 0
+      } satisfies PeerDetail
+    })
+    const pause = (id: string, isPaused: boolean) => Effect.andThen(peers.pause(id, isPaused), show(id))
+    return handlers.handleAll({
+      show: ({ params }) => show(params.id),
+      pause: ({ params }) => pause(params.id, true),
+      resume: ({ params }) => pause(params.id, false),
+      sync: ({ params }) => peers.sync(params.id)
     })
   })
 )
@@ -246,7 +290,7 @@ const reference = HttpRouter.addAll([
 const makePrivate = (place: Place) =>
   HttpRouter.toHttpEffect(
     Layer.merge(HttpApiBuilder.layer(Contract.Private), reference).pipe(
-      Layer.provide([session(place), verify, reads, purge, origins, archive, events, waiting, history, rows]),
+      Layer.provide([session(place), peer, verify, reads, purge, origins, archive, events, waiting, history, rows]),
       Layer.provide(NodeHttpServer.layerHttpServices)
     )
   )

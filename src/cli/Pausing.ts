@@ -1,0 +1,89 @@
+/**
+ * `peers pause`, `peers resume` and `peers sync`: whether and when a running node syncs with a peer.
+ */
+import { Effect, Option } from "effect"
+import { Argument, Command } from "effect/cli"
+import * as Config from "../services/node/Config.ts"
+import { commandLine } from "../services/node/Invocation.ts"
+import { NodeNotRunning } from "./Failure.ts"
+import * as Globals from "./Globals.ts"
+import { oneLine, writeJson, writeLine } from "./Output.ts"
+
+const node = Argument.String("node").pipe(Argument.withDescription("The id of the node, as `peers` shows it"))
+const peer = Argument.String("peer").pipe(
+  Argument.withDescription("The id or the address of the peer, as `peers` shows it")
+)
+
+/** The running node, and its data directory. */
+const running = Effect.gen(function* () {
+  const home = yield* Config.loadHome(yield* Globals.Home)
+  const Client = yield* Effect.promise(() => import("../services/admin/api/Client.ts"))
+  const client = yield* Client.connect(home)
+  if (Option.isNone(client)) return yield* new NodeNotRunning({ home })
+  return { home, pausing: client.value.pausing }
+})
+
+export const pause = Command.make(
+  "pause",
+  { node },
+  Effect.fnUntraced(function* ({ node }) {
+    const { home, pausing } = yield* running
+    const shown = yield* pausing.pause(node.trim())
+    if (yield* Globals.Json) return yield* writeJson(shown)
+    yield* writeLine(
+      [
+        `Paused ${oneLine(node)}. Its connections are closed, and nothing is exchanged with it, also after a restart.`,
+        `To go on: ${commandLine(`peers resume ${oneLine(node)}`, home)}`
+      ].join("\n")
+    )
+  }, Effect.scoped)
+).pipe(
+  Command.withDescription("Stop syncing with a node until it is resumed. It stays listed. Needs a running node."),
+  Command.withShortDescription("Stop syncing with a node for a while"),
+  Command.withExamples([{ command: "feral-sync peers pause cc67104d01bb055f" }])
+)
+
+export const resume = Command.make(
+  "resume",
+  { node },
+  Effect.fnUntraced(function* ({ node }) {
+    const { pausing } = yield* running
+    const shown = yield* pausing.resume(node.trim())
+    yield* (yield* Globals.Json) ? writeJson(shown) : writeLine(`Resumed ${oneLine(node)}.`)
+  }, Effect.scoped)
+).pipe(
+  Command.withDescription("Sync again with a node that was paused. Needs a running node."),
+  Command.withShortDescription("Sync again with a paused node"),
+  Command.withExamples([{ command: "feral-sync peers resume cc67104d01bb055f" }])
+)
+
+export const sync = Command.make(
+  "sync",
+  { peer },
+  Effect.fnUntraced(function* ({ peer }) {
+    const { home, pausing } = yield* running
+    const { result, ...of } = yield* pausing.sync(peer.trim())
+    if (yield* Globals.Json) return yield* writeJson({ ...of, result })
+    const words = {
+      dialling: `Connecting to it now; see ${commandLine("peers", home)}.`,
+      connecting: `A connection to it is being made already; see ${commandLine("peers", home)}.`,
+      paused: `It is paused; to sync with it, run ${commandLine(`peers resume ${oneLine(peer)}`, home)}.`,
+      equal: "It has the same rows.",
+      repaired: "It has the same rows now: differences were repaired.",
+      differs: `Its rows differ; see ${commandLine("verify", home)}.`,
+      behind: "Operations are still under way.",
+      deferred: "One of the two does not take rows that are ahead of its clock.",
+      "not comparable": "It takes no part in comparing rows; it syncs at its next exchange."
+    }
+    yield* writeLine(words[result])
+  }, Effect.scoped)
+).pipe(
+  Command.withDescription(
+    "Sync with a peer now: connect to it at once, or compare its rows with ours. Needs a running node."
+  ),
+  Command.withShortDescription("Sync with a peer now"),
+  Command.withExamples([
+    { command: "feral-sync peers sync cc67104d01bb055f" },
+    { command: "feral-sync peers sync 192.168.1.5:9090" }
+  ])
+)
