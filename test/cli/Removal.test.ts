@@ -1,4 +1,4 @@
-/** A node is removed while it is connected: its connection ends, it is told why, and it can be taken back. */
+/** A node is removed or paused while it is connected: its connection ends, it is told why, and it can be taken back. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { Nodes, run, until } from "../support/Nodes.ts"
 
@@ -62,6 +62,30 @@ describe("peers remove", { timeout: 90_000 }, () => {
     await b.stop()
     await b.start()
     await live()
+
+    // While it is paused it stays listed, and nothing goes to it.
+    assert.strictEqual((await a.cli<{ readonly state: string }>("peers", "pause", b.id)).state, "paused")
+    await until(
+      "the other one is cut off",
+      () => b.status(),
+      ({ peers }) => peers[0]?.state !== "live",
+      30_000
+    )
+    await a.stop()
+    await a.start({ FERAL_SYNC_PORT: `${a.port}` })
+    const dialled = await b.cli<{ readonly result: string }>("peers", "sync", a.address)
+    assert.include(["dialling", "connecting"], dialled.result)
+    await until(
+      "the other one is told",
+      () => b.status(),
+      ({ peers }) => /is paused/.test(peers[0]?.last_error?.message ?? ""),
+      30_000
+    )
+    await a.cli("peers", "resume", b.id)
+    await b.cli("peers", "sync", a.address)
+    await live()
+    const compared = await a.cli<{ readonly result: string }>("peers", "sync", b.id)
+    assert.strictEqual(compared.result, "equal")
 
     const self = await run(["peers", "remove", a.id, "--home", a.home])
     assert.strictEqual(self.code, 2)

@@ -545,6 +545,8 @@ const failureOf = (refusal: Wire.Refusal, by: string, self: string): SessionFail
       })
     case "timeout":
       return new PeerTimeout({ waitedFor: `message from this node, says ${by},`, seconds: times.timeout / 1000 })
+    case "going_away":
+      return new PeerClosed({ code: Wire.closeCodes.going_away, reason: `${by} says: ${message}` })
     case "too_large":
       return new PeerClosed({ code: Wire.closeCodes.too_large, reason: "a frame over its limit" })
     default:

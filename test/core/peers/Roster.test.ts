@@ -56,6 +56,30 @@ const ended = (link: number, key: string | undefined, ending: Roster.Ending, now
 })
 
 describe("Roster", () => {
+  it("a paused node is not dialled until it is resumed, and then at once", () => {
+    const { event, dials } = world({ paused: new Set([higher]) })
+    event(appeared(higher, "10.0.0.1", 1_000))
+    event(tick(3_600_000))
+    assert.deepStrictEqual(dials(), [])
+    event({ _tag: "Paused", now: 3_600_001, nodes: new Set() })
+    assert.deepStrictEqual(dials(), ["10.0.0.1"])
+    event({ _tag: "Paused", now: 3_600_002, nodes: new Set([higher]) })
+    event(ended(1, `mdns ${higher}`, "lost", 3_600_003))
+    event(tick(7_200_000))
+    assert.deepStrictEqual(dials(), [])
+  })
+
+  it("a candidate that waits after failures is dialled at once when it is hurried", () => {
+    const { event, dials, roster } = world()
+    event(appeared(higher, "10.0.0.1", 1_000))
+    assert.deepStrictEqual(dials(), ["10.0.0.1"])
+    const key = `mdns ${higher}`
+    event(ended(1, key, "refused", 2_000))
+    assert.isAbove(Roster.deadline(roster()), 2_100)
+    event({ _tag: "Hurried", now: 2_100, key })
+    assert.deepStrictEqual(dials(), ["10.0.0.1"])
+  })
+
   for (const ending of ["lost", "refused", "exchanged"] as const) {
     it(`a node that announces itself again, where it was, is not dialled sooner for that: ${ending}`, () => {
       /** When it is dialled, if every dial ends so. */
