@@ -16,6 +16,7 @@ import { Effect, Layer } from "effect"
 import { Api } from "./services/admin/api/Api.ts"
 import { HlcClock } from "./services/node/HlcClock.ts"
 import { Config, quotaOf, type Settings } from "./services/node/Config.ts"
+import * as Counters from "./services/node/Counters.ts"
 import { Discovery } from "./services/discovery/Discovery.ts"
 import * as History from "./core/replica/History.ts"
 import type {
@@ -123,6 +124,7 @@ export const layerConfigured = (
     Layer.provideMerge(passphrase),
     Layer.provideMerge(declaring(store, kinds)),
     Layer.provideMerge(HlcClock.layer),
-    Layer.provide(replacements.transport === undefined && !isInMemory ? Preflight.layer : Layer.empty)
+    Layer.provide(replacements.transport === undefined && !isInMemory ? Preflight.layer : Layer.empty),
+    Layer.provide(Counters.layer)
   )
 }

@@ -5,6 +5,7 @@
  * Discovery is `Available` from the first packet that left, and `Unavailable` when no socket is left. The end of the scope
  * withdraws our records and closes the sockets.
  */
+import { Counters } from "../node/Counters.ts"
 import { type Cause, Clock, Duration, Effect, Option, PubSub, Queue, Random, Result, type Scope, Stream } from "effect"
 import { monotonic } from "../node/HlcClock.ts"
 import * as DnsSd from "../../core/discovery/DnsSd.ts"
@@ -75,6 +76,7 @@ export const run = Effect.fnUntraced(function* (
   announcement: Announcement,
   doubts: PubSub.PubSub<NodeId>
 ): Effect.fn.Return<Stream.Stream<Sighting>, never, Scope.Scope> {
+  const { mdns } = yield* Counters
   // A packet that does not fit is dropped, as the network drops them: whatever matters is said again. `undefined` is a
   // call to look at the sockets, which each turn of the loop does anyway.
   const inbox = yield* Queue.dropping<Input | undefined>(queuedPackets)
@@ -104,6 +106,7 @@ export const run = Effect.fnUntraced(function* (
 
   const send = (packet: Send) => {
     const open = opened.get(packet.link)
+    if (open !== undefined) mdns.sent += 1
     open?.socket.send(packet, (error) => {
       // Who cannot be answered alone says nothing about the link.
       if (packet.to !== undefined) return
@@ -133,6 +136,7 @@ export const run = Effect.fnUntraced(function* (
           packet: (packet, from) => {
             // A socket may hear what arrives on another interface.
             if (linkFrom(links(), from.address)?.key !== link.key) return
+            mdns.received += 1
             const isDirect = from.port !== network.port
             Queue.offerUnsafe(inbox, { _tag: "Packet", arrival: { link: link.key, packet, from, isDirect } })
           },

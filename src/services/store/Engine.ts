@@ -24,6 +24,7 @@ import { type Position, positionOf, type RangeRequest } from "../../core/replica
 import type * as Selection from "../../core/replica/Selection.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import * as Wire from "../../core/sync/Wire.ts"
+import { Counters, observe } from "../node/Counters.ts"
 import { HlcClock } from "../node/HlcClock.ts"
 import { KindMismatch, KindUnknown, StoreUnavailable } from "../node/NodeFailure.ts"
 import type { Applied, Audited, Batch, Change, Delta, DeltaRequest, Draft, Policy, Snapshot, Store } from "./Store.ts"
@@ -96,7 +97,19 @@ export const make = Effect.fnUntraced(function* (
     HashMap.isEmpty(before.holdings) && HashMap.isEmpty(before.cut.confirmed)
       ? Effect.map(clock.now, (since): StoreState.State => ({ ...before, cut: { ...before.cut, since } }))
       : Effect.succeed(before)
-  const backend = Damage.watched(given, damage)
+  const watched = Damage.watched(given, damage)
+  const counters = yield* Counters
+  const backend: Backend = {
+    ...watched,
+    commit: (commit, synced) =>
+      Effect.suspend(() => {
+        const began = performance.now()
+        return Effect.ensuring(
+          watched.commit(commit, synced),
+          Effect.sync(() => observe(counters.commits, (performance.now() - began) / 1000))
+        )
+      })
+  }
   yield* Effect.forkScoped(Effect.ignore(backend.upkeep))
   const acknowledged = yield* Acknowledged.make(backend)
   const lock = yield* Semaphore.make(1)

@@ -69,6 +69,14 @@ export const health = HttpApiGroup.make("health", { topLevel: true }).add(
   })
 )
 
+/** Numbers for a monitoring system, in the text format of Prometheus. */
+export const metrics = HttpApiGroup.make("metrics", { topLevel: true }).add(
+  HttpApiEndpoint.get("metrics", "/metrics", {
+    success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/plain; version=0.0.4; charset=utf-8" })),
+    error: Unavailable
+  })
+)
+
 const CodeRefused = NodeFailure.CodeRefused.pipe(HttpApiSchema.status(401))
 
 /** How a browser is let in; see `SignIn.ts`. The answer sets the cookie. */
@@ -287,6 +295,7 @@ export class Public extends HttpApi.make("feral-sync-public").add(node, health, 
 /** What is for the owner of the data directory. */
 export class Private extends HttpApi.make("feral-sync-private").add(
   session,
+  metrics,
   peer,
   verify,
   reads,

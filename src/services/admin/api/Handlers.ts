@@ -32,6 +32,7 @@ import * as Contract from "./Contract.ts"
 import * as Errors from "./Errors.ts"
 import * as Events from "./Events.ts"
 import * as Health from "./Health.ts"
+import * as Metrics from "./Metrics.ts"
 import * as NodeState from "./NodeState.ts"
 import * as Reference from "./Reference.ts"
 
@@ -122,6 +123,15 @@ const peer = HttpApiBuilder.group(
       resume: ({ params }) => pause(params.id, false),
       sync: ({ params }) => peers.sync(params.id)
     })
+  })
+)
+
+const metrics = HttpApiBuilder.group(
+  Contract.Private,
+  "metrics",
+  Effect.fnUntraced(function* (handlers) {
+    const read = yield* Metrics.make
+    return handlers.handleAll({ metrics: () => read })
   })
 )
 
@@ -290,7 +300,7 @@ const reference = HttpRouter.addAll([
 const makePrivate = (place: Place) =>
   HttpRouter.toHttpEffect(
     Layer.merge(HttpApiBuilder.layer(Contract.Private), reference).pipe(
-      Layer.provide([session(place), peer, verify, reads, purge, origins, archive, events, waiting, history, rows]),
+      Layer.provide([session(place), metrics, peer, verify, reads, purge, origins, archive, events, waiting, history, rows]),
       Layer.provide(NodeHttpServer.layerHttpServices)
     )
   )
