@@ -257,7 +257,11 @@ const columns = (now: number): ReadonlyArray<Table.Column<PeerStatus>> => [
     title: "PEER",
     text: ({ node_id, source }) => node_id ?? (source === "inbound" ? "not identified" : "not reached yet")
   },
-  { title: "ADDRESS", text: ({ address, port }) => formatAddress({ host: address, port }), whole: true },
+  {
+    title: "ADDRESS",
+    text: ({ address, port }) => (address === "" ? "-" : formatAddress({ host: address, port })),
+    whole: true
+  },
   { title: "FOUND BY", text: ({ source }) => source, whole: true },
   { title: "STATE", text: stateOf(now), whole: true },
   { title: "TLS", text: ({ tls }) => tls ?? "-", whole: true },

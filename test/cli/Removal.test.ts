@@ -64,7 +64,7 @@ describe("peers remove", { timeout: 90_000 }, () => {
     await live()
 
     // While it is paused it stays listed, and nothing goes to it.
-    assert.strictEqual((await a.cli<{ readonly state: string }>("peers", "pause", b.id)).state, "paused")
+    assert.deepStrictEqual(await a.cli<unknown>("peers", "pause", b.id), { node_id: b.id, is_paused: true })
     await until(
       "the other one is cut off",
       () => b.status(),
@@ -73,6 +73,7 @@ describe("peers remove", { timeout: 90_000 }, () => {
     )
     await a.stop()
     await a.start({ FERAL_SYNC_PORT: `${a.port}` })
+    assert.strictEqual((await a.status()).peers.find(({ node_id }) => node_id === b.id)?.state, "paused")
     const dialled = await b.cli<{ readonly result: string }>("peers", "sync", a.address)
     assert.include(["dialling", "connecting"], dialled.result)
     await until(

@@ -94,6 +94,10 @@ export const Synced = Schema.Struct({
 })
 export interface Synced extends Schema.Schema.Type<typeof Synced> {}
 
+/** Whether syncing with a node is paused now. */
+export const Pausing = Schema.Struct({ node_id: Schema.String, is_paused: Schema.Boolean })
+export interface Pausing extends Schema.Schema.Type<typeof Pausing> {}
+
 /** A peer, with what went to and came from it since this node started. */
 export const PeerDetail = Schema.Struct({
   ...PeerStatus.fields,

@@ -374,6 +374,16 @@ export const statuses = (
   return rows
 }
 
+/** A node that is paused and was not met since the start. */
+export const pausedRow = (node: NodeId): PeerStatus => ({
+  ...unconnected,
+  node_id: node,
+  source: "inbound",
+  state: "paused",
+  address: "",
+  port: 0
+})
+
 /** A warning of a session, as it is reported. */
 export const reportOf = (warning: Warned): LastError =>
   warning._tag === "ClockDrift"

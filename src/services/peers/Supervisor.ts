@@ -301,13 +301,17 @@ const make = Effect.fnUntraced(function* () {
     Effect.forkScoped
   )
 
-  const status = Effect.map(clock.now, (now) =>
-    PeerTable.statuses(table, roster, now, settings.maxClockDriftMs).flatMap((row): ReadonlyArray<PeerStatus> => {
+  /** How every peer is. A paused one stays listed, also when nothing is heard of it. */
+  const status = Effect.map(clock.now, (now): ReadonlyArray<PeerStatus> => {
+    const rows = PeerTable.statuses(table, roster, now, settings.maxClockDriftMs)
+    const shown = new Set(rows.map(({ node_id }) => node_id))
+    const silent = [...Ref.getUnsafe(paused)].filter((node) => !shown.has(node)).map(PeerTable.pausedRow)
+    return [...rows, ...silent].flatMap((row): ReadonlyArray<PeerStatus> => {
       if (row.node_id === null) return [row]
       if (isRemoved(row.node_id)) return []
       return [isPaused(row.node_id) ? { ...row, state: "paused", last_error: null } : row]
     })
-  )
+  })
 
   const pause = Effect.fnUntraced(function* (node: string, isNow: boolean) {
     const before = yield* Ref.get(paused)

@@ -28,7 +28,7 @@ import { absent } from "../../memory/OwnCollection.ts"
 import { collections, Memory } from "../../memory/Memory.ts"
 import type { Origins } from "../Origins.ts"
 import type { Purging } from "../Purging.ts"
-import type { NodeStatus, PeerDetail, PeerStatus, Synced } from "../../node/Status.ts"
+import type { NodeStatus, PeerStatus, Synced, Pausing as PausedNode } from "../../node/Status.ts"
 import type { Verification } from "../Verification.ts"
 import * as Contract from "./Contract.ts"
 import * as Socket from "./Socket.ts"
@@ -52,8 +52,8 @@ export class Client extends Context.Service<
 
 /** What an operator may do with one peer. */
 export interface Pausing {
-  pause(id: string): Effect.Effect<PeerDetail, PeerNotFound | StoreUnavailable>
-  resume(id: string): Effect.Effect<PeerDetail, PeerNotFound | StoreUnavailable>
+  pause(id: string): Effect.Effect<PausedNode, PeerNotFound | StoreUnavailable>
+  resume(id: string): Effect.Effect<PausedNode, PeerNotFound | StoreUnavailable>
   sync(id: string): Effect.Effect<Synced, PeerNotFound | StoreUnavailable>
 }
 

@@ -25,7 +25,7 @@ import {
 } from "../../memory/Memory.ts"
 import * as Purging from "../Purging.ts"
 import * as Origins from "../Origins.ts"
-import { AuditedRows, Compared, NodeStatus, PeerDetail, PeerStatus, Synced } from "../../node/Status.ts"
+import { AuditedRows, Compared, NodeStatus, Pausing, PeerDetail, PeerStatus, Synced } from "../../node/Status.ts"
 
 /** Rows in one answer, at most. */
 export const maxPage = 1000
@@ -142,12 +142,12 @@ export const peer = HttpApiGroup.make("peer")
     HttpApiEndpoint.get("show", "/", { params: { id: Schema.String }, success: PeerDetail, error: PeerUnknown }),
     HttpApiEndpoint.post("pause", "/pause", {
       params: { id: Schema.String },
-      success: PeerDetail,
+      success: Pausing,
       error: [PeerUnknown, Unavailable]
     }),
     HttpApiEndpoint.post("resume", "/resume", {
       params: { id: Schema.String },
-      success: PeerDetail,
+      success: Pausing,
       error: [PeerUnknown, Unavailable]
     }),
     HttpApiEndpoint.post("sync", "/sync", { params: { id: Schema.String }, success: Synced, error: PeerUnknown })

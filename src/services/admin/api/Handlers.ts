@@ -116,7 +116,8 @@ const peer = HttpApiBuilder.group(
         operations_sent: of?.operationsSent ?? 0
       } satisfies PeerDetail
     })
-    const pause = (id: string, isPaused: boolean) => Effect.andThen(peers.pause(id, isPaused), show(id))
+    const pause = (id: string, isPaused: boolean) =>
+      Effect.as(peers.pause(id, isPaused), { node_id: id, is_paused: isPaused })
     return handlers.handleAll({
       show: ({ params }) => show(params.id),
       pause: ({ params }) => pause(params.id, true),
