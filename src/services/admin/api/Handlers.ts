@@ -32,6 +32,7 @@ import * as Contract from "./Contract.ts"
 import * as Errors from "./Errors.ts"
 import * as Events from "./Events.ts"
 import * as Health from "./Health.ts"
+import * as Mcp from "./Mcp.ts"
 import * as Metrics from "./Metrics.ts"
 import * as NodeState from "./NodeState.ts"
 import * as Reference from "./Reference.ts"
@@ -300,7 +301,11 @@ const reference = HttpRouter.addAll([
 /** The part that is for the owner of the data directory. */
 const makePrivate = (place: Place) =>
   HttpRouter.toHttpEffect(
-    Layer.merge(HttpApiBuilder.layer(Contract.Private), reference).pipe(
+    Layer.mergeAll(
+      HttpApiBuilder.layer(Contract.Private),
+      reference,
+      Layer.unwrap(Effect.map(NodeState.running(place.apiPort), Mcp.layer))
+    ).pipe(
       Layer.provide([session(place), metrics, peer, verify, reads, purge, origins, archive, events, waiting, history, rows]),
       Layer.provide(NodeHttpServer.layerHttpServices)
     )

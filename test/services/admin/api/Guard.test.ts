@@ -220,6 +220,34 @@ describe("Guard", () => {
     )
   )
 
+  it.live("agents reach the memory at /mcp with the token", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        const { port, token } = yield* node(home)
+        const initialize = {
+          jsonrpc: "2.0",
+          id: 1,
+          method: "initialize",
+          params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "test", version: "1" } }
+        }
+        const ask_ = (headers: Record<string, string>) =>
+          ask({ port }, "/mcp", {
+            method: "POST",
+            headers: {
+              "content-type": "application/json",
+              accept: "application/json, text/event-stream",
+              ...headers
+            },
+            body: JSON.stringify(initialize)
+          })
+        assert.strictEqual((yield* ask_({})).status, 401)
+        const { status, body } = yield* ask_({ authorization: `Bearer ${token}` })
+        assert.strictEqual(status, 200, body)
+        assert.include(body, '"name":"feral-sync"')
+      })
+    )
+  )
+
   it.live("a request that does not fit the contract is told why, as JSON with a next step", () =>
     within((home) =>
       Effect.gen(function* () {
