@@ -79,7 +79,7 @@ describe("metrics", { timeout: 90_000 }, () => {
     assert.isAbove(value(after, "process_resident_memory_bytes") ?? 0, 10_000_000)
     assert.match(after, /^feral_build_info\{version="[^"]+",node="[^"]+"\} 1$/m)
 
-    // A stranger, and the end of the session.
+    // A session that ends is counted, and one that never began.
     const stranger = await nodes
       .make({ FERAL_SYNC_PEERS: a.address, FERAL_SYNC_MDNS: "off", FERAL_SYNC_PASSPHRASE: "another one" })
       .start()

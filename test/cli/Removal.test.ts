@@ -63,7 +63,25 @@ describe("peers remove", { timeout: 90_000 }, () => {
     await b.start()
     await live()
 
-    // While it is paused it stays listed, and nothing goes to it.
+    const self = await run(["peers", "remove", a.id, "--home", a.home])
+    assert.strictEqual(self.code, 2)
+    assert.include(self.stderr, `${a.id} is this node itself`)
+    const strange = await run(["peers", "remove", b.id.slice(1), "--home", a.home])
+    assert.strictEqual(strange.code, 2)
+    assert.include(strange.stderr, `no known node has the id ${b.id.slice(1)}: see`)
+  })
+
+  it("pauses a node that stays listed, over a restart as well, until it is resumed", async () => {
+    const a = await nodes.make().start()
+    const b = await nodes.make({ FERAL_SYNC_PEERS: a.address, FERAL_SYNC_MDNS_TIMEOUT: "0" }).start()
+    const live = () =>
+      until(
+        "the two are live",
+        () => a.status(),
+        ({ peers }) => peers.some(({ state, node_id }) => state === "live" && node_id === b.id),
+        60_000
+      )
+    await live()
     assert.deepStrictEqual(await a.cli<unknown>("peers", "pause", b.id), { node_id: b.id, is_paused: true })
     await until(
       "the other one is cut off",
@@ -87,12 +105,5 @@ describe("peers remove", { timeout: 90_000 }, () => {
     await live()
     const compared = await a.cli<{ readonly result: string }>("peers", "sync", b.id)
     assert.strictEqual(compared.result, "equal")
-
-    const self = await run(["peers", "remove", a.id, "--home", a.home])
-    assert.strictEqual(self.code, 2)
-    assert.include(self.stderr, `${a.id} is this node itself`)
-    const strange = await run(["peers", "remove", b.id.slice(1), "--home", a.home])
-    assert.strictEqual(strange.code, 2)
-    assert.include(strange.stderr, `no known node has the id ${b.id.slice(1)}: see`)
   })
 })
