@@ -111,7 +111,8 @@ describe("metrics", { timeout: 90_000 }, () => {
     )
     for (const name of named) {
       const family = name?.replace(/_bucket$/, "") ?? ""
-      const isThere = end.includes(`# TYPE ${family} `) || family === "feral_tls_certificate_expires_timestamp_seconds"
+      const isThere =
+        `${after}${end}`.includes(`# TYPE ${family} `) || family === "feral_tls_certificate_expires_timestamp_seconds"
       assert.isTrue(isThere, family)
     }
   })
