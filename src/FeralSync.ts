@@ -118,7 +118,9 @@ export const layerConfigured = (
   const isInMemory = replacements.store !== undefined && replacements.transport !== undefined
   const passphrase = replacements.passphrase ?? (isInMemory ? Passphrase.layerMemory : Passphrase.layer)
   return (isInMemory ? Api.layerPort : Api.layer).pipe(
-    Layer.provideMerge(isInMemory ? Supervisor.layer : Layer.provide(Supervisor.layer, [layerTickets, layerRemoved, layerPaused])),
+    Layer.provideMerge(
+      isInMemory ? Supervisor.layer : Layer.provide(Supervisor.layer, [layerTickets, layerRemoved, layerPaused])
+    ),
     Layer.provideMerge(Layer.mergeAll(MemoryLive.layer, discovery, transport)),
     // A passphrase is made only by the node that holds the lock of the store.
     Layer.provideMerge(passphrase),
