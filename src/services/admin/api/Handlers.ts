@@ -306,7 +306,20 @@ const makePrivate = (place: Place) =>
       reference,
       Layer.unwrap(Effect.map(NodeState.running(place.apiPort), Mcp.layer))
     ).pipe(
-      Layer.provide([session(place), metrics, peer, verify, reads, purge, origins, archive, events, waiting, history, rows]),
+      Layer.provide([
+        session(place),
+        metrics,
+        peer,
+        verify,
+        reads,
+        purge,
+        origins,
+        archive,
+        events,
+        waiting,
+        history,
+        rows
+      ]),
       Layer.provide(NodeHttpServer.layerHttpServices)
     )
   )
