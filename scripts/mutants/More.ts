@@ -104,8 +104,8 @@ export const ofTheStore: ReadonlyArray<Mutant> = [
     name: "the row that is written after a search is not indexed",
     breaks: "a search finds no note that was edited last",
     file: "src/services/store/SqliteSearch.ts",
-    from: "yield* run(`UPDATE words_mark SET seq = ?`, [last.seq])",
-    to: "yield* run(`UPDATE words_mark SET seq = ?`, [last.seq + 1])",
+    from: "yield* run(`UPDATE tokens_mark SET seq = ?`, [last.seq])",
+    to: "yield* run(`UPDATE tokens_mark SET seq = ?`, [last.seq + 1])",
     isQuick: true
   },
   {

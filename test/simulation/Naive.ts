@@ -27,12 +27,22 @@ const wordsIn = (operation: Operation): ReadonlyArray<string> =>
     ? []
     : (/:"(.*)"\}$/.exec(operation.data)?.[1]?.split(/[ ,]+/) ?? [])
 
-/** The rows that have all words of a query, of the last one the beginning, the newest first. */
+/** How well a row fits to one word or two: both together, with the beginning of the last; both anywhere, with its beginning. */
+const rankOf = (row: Operation, [word = "", next]: ReadonlyArray<string>): number => {
+  const words = wordsIn(row)
+  if (next === undefined) return words.includes(word) ? 4 : 3
+  const pairs = words.slice(1).filter((_, index) => words[index] === word)
+  if (pairs.includes(next)) return 4
+  if (pairs.some((other) => other.startsWith(next))) return 3
+  return words.includes(next) ? 2 : 1
+}
+
+/** The rows that have all words of a query, of the last one the beginning: those that fit best, then the newest first. */
 export const found = ({ rows }: Content, query: ReadonlyArray<string>, limit: number): ReadonlyArray<string> =>
   [...rows.values()]
     .filter((row) => query.slice(0, -1).every((word) => wordsIn(row).includes(word)))
     .filter((row) => wordsIn(row).some((word) => word.startsWith(query.at(-1) ?? "")))
-    .sort((a, b) => (isLater(a, b) ? -1 : 1))
+    .sort((a, b) => rankOf(b, query) - rankOf(a, query) || (isLater(a, b) ? -1 : 1))
     .slice(0, limit)
     .map(({ op_id }) => op_id)
 

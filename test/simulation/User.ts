@@ -6,7 +6,7 @@ import { fromWire, Kind } from "../../src/core/replica/Operation.ts"
 import { parseExact } from "../../src/core/replica/Json.ts"
 import { isTombstone } from "../../src/core/replica/Merge.ts"
 import * as VectorClock from "../../src/core/replica/VectorClock.ts"
-import * as Search from "../../src/core/replica/Search.ts"
+import * as Query from "../../src/core/search/Query.ts"
 import * as Archive from "../../src/services/admin/Archive.ts"
 import { HlcClock } from "../../src/services/node/HlcClock.ts"
 import type { StoreUnavailable } from "../../src/services/node/NodeFailure.ts"
@@ -52,11 +52,11 @@ const looked = Effect.fnUntraced(function* (node: SimulatedNode, kind: KindName,
   if (content !== disk.content) return
   same(`the list of ${kind} of ${node.host}`, all, Naive.listed(content, kind))
   for (const query of [`${word} ${begun}`, ...Naive.words]) {
-    const found = yield* store.search(Search.wordsOf(query), limit)
+    const { hits } = yield* store.search({ query: Query.fromText(query), filter: {}, limit })
     if (content !== disk.content) return
     same(
       `the search of ${node.host} for ${query}`,
-      found.map(({ op_id }) => op_id),
+      hits.map(({ operation }) => operation.op_id),
       Naive.found(content, query.split(" "), limit)
     )
   }

@@ -122,6 +122,12 @@ export const placeFrom = (cursor: string): Option.Option<Place> =>
     Option.map(Hlc.fromText(text), (hlc) => ({ rank, hlc, table, row_id }))
   )
 
+/** Rows that were read, and whether there are more. */
+export interface Page {
+  readonly operations: ReadonlyArray<Operation>
+  readonly isMore: boolean
+}
+
 /** Which rows of a store to read: at most `limit`, after a place. */
 export interface Request {
   readonly filter: Filter

@@ -7,26 +7,33 @@ import { Kind as KindName, type Operation } from "../../core/replica/Operation.t
 import * as Row from "../../core/replica/Row.ts"
 import * as Search from "../../core/replica/Search.ts"
 import * as Selection from "../../core/replica/Selection.ts"
+import * as Query from "../../core/search/Query.ts"
+import * as Snippet from "../../core/search/Snippet.ts"
 import { RowNotFound } from "../node/NodeFailure.ts"
+import type { Hits } from "../store/Searching.ts"
 import type { Store } from "../store/Store.ts"
 import * as Reads from "./Reads.ts"
 
 export const make = (store: Store["Service"]) => {
-  /** Some rows, and the cursor of the next ones. One more than wanted is read, to know whether there are any. */
-  const page = <Row>(
-    operations: ReadonlyArray<Operation>,
-    limit: number,
-    read: (operation: Operation) => ReadonlyArray<Row>
-  ): Reads.Found<Row> => {
-    const rows = operations.slice(0, limit)
-    const last = rows.at(-1)
-    const next =
-      operations.length > limit && last !== undefined ? Selection.cursorOf(Selection.placeOf(last)) : undefined
-    return { rows: rows.flatMap(read), ...(next === undefined ? {} : { next }) }
-  }
+  /** Rows, and the cursor of the next ones where there are more. */
+  const answer = <Row>(
+    rows: ReadonlyArray<Row>,
+    last: Selection.Place | undefined,
+    { isMore, indexing }: Pick<Hits, "isMore" | "indexing">
+  ): Reads.Found<Row> => ({
+    rows,
+    ...(isMore && last !== undefined ? { next: Selection.cursorOf(last) } : {}),
+    ...(indexing === undefined ? {} : { indexing })
+  })
 
-  const select = <Row>({ limit, ...question }: Reads.Question, read: (operation: Operation) => ReadonlyArray<Row>) =>
-    Effect.map(store.select({ ...question, limit: limit + 1 }), (operations) => page(operations, limit, read))
+  const select = Effect.fnUntraced(function* <Row>(
+    question: Reads.Question,
+    read: (operation: Operation) => ReadonlyArray<Row>
+  ) {
+    const page = yield* store.select(question)
+    const last = page.operations.at(-1)
+    return answer(page.operations.flatMap(read), last && Selection.placeOf(last), page)
+  })
 
   const get = Effect.fn("Memory.get")(function* (kind: string, id: string) {
     const isRead = Kind.find(kind) !== undefined
@@ -41,19 +48,16 @@ export const make = (store: Store["Service"]) => {
 
   const about = Effect.fn("Memory.facts.about")(function* (input: Reads.AboutInput) {
     const { question } = yield* Reads.decodeAbout(input)
-    return yield* select(
-      { ...question, filter: { ...question.filter, kinds: [Kind.table.facts.name] } },
-      (operation) => [Row.factFromOperation(operation)]
-    )
+    const filter = { ...question.filter, kinds: [Kind.table.facts.name] }
+    return yield* select({ ...question, filter }, (operation) => [Row.factFromOperation(operation)])
   })
 
-  const find = Effect.fnUntraced(function* (query: string, { filter, after, limit }: Reads.Question) {
-    const words = Search.wordsOf(query)
-    const fits = Selection.matcher(filter)
-    const operations = (yield* store.search(words, 100_000)).filter(
-      (row) => fits(row) && (after === undefined || Selection.isAfter(Selection.placeOf(row), after))
-    )
-    return page(operations.toSorted(Selection.OperationOrder).slice(0, limit + 1), limit, matchOf(words))
+  const find = Effect.fnUntraced(function* (text: string, question: Reads.Question) {
+    const query = Query.fromText(text)
+    const found = yield* store.search({ ...question, query })
+    const last = found.hits.at(-1)
+    const rows = found.hits.flatMap(({ operation }) => matchOf(operation, query))
+    return answer(rows, last && Selection.placeOf(last.operation, last.rank), found)
   })
 
   const searchPage = Effect.fn("Memory.searchPage")(function* (input: Reads.SearchPageInput) {
@@ -63,6 +67,7 @@ export const make = (store: Store["Service"]) => {
 
   const search = Effect.fn("Memory.search")(function* (input: Reads.SearchInput) {
     const { given, question } = yield* Reads.decodeSearch(input)
+    yield* store.index
     return (yield* find(given.query, question)).rows
   })
 
@@ -80,10 +85,8 @@ const anyRow = (operation: Operation): ReadonlyArray<Reads.AnyRow> => {
   return isRow(row) ? [row] : []
 }
 
-const matchOf =
-  (words: ReadonlyArray<string>) =>
-  (operation: Operation): ReadonlyArray<Reads.Match> => {
-    const snippet = Search.snippetOf(Search.textOf(operation) ?? "", words)
-    const match: unknown = { kind: operation.table, snippet, ...readers.get(operation.table)?.(operation) }
-    return isMatch(match) ? [match] : []
-  }
+const matchOf = (operation: Operation, query: Query.Query): ReadonlyArray<Reads.Match> => {
+  const snippet = Snippet.of(Search.textOf(operation) ?? "", query)
+  const match: unknown = { kind: operation.table, ...snippet, ...readers.get(operation.table)?.(operation) }
+  return isMatch(match) ? [match] : []
+}

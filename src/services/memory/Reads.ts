@@ -87,8 +87,15 @@ function named({ name, row }: Kind.Kind, more: Schema.Struct.Fields): Schema.Str
 export const AnyRow = Schema.Union(Kind.all.map((kind) => named(kind, {})))
 export type AnyRow = typeof AnyRow.Type
 
-/** A row that was found, with the part of its text where it was. */
-export const Match = Schema.Union(Kind.searched.map((kind) => named(kind, { snippet: Schema.String })))
+/**
+ * A row that was found, with the part of its text where it was. `marked` are the places of what was found in `snippet`: the index of
+ * the first UTF-16 unit of each, and of the one after its last.
+ */
+const found = {
+  snippet: Schema.String,
+  marked: Schema.Array(Schema.Tuple([Schema.Natural, Schema.Natural]))
+}
+export const Match = Schema.Union(Kind.searched.map((kind) => named(kind, found)))
 export type Match = typeof Match.Type
 
 /** A question that was decoded. */

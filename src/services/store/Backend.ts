@@ -16,6 +16,7 @@ import type * as Selection from "../../core/replica/Selection.ts"
 import type { VectorClock } from "../../core/replica/VectorClock.ts"
 import type { StoreUnavailable } from "../node/NodeFailure.ts"
 import type { Usage } from "./Opaque.ts"
+import type * as Searching from "./Searching.ts"
 import type { Page, Room } from "./Sizes.ts"
 import type { Commit, Current, State } from "./StoreState.ts"
 
@@ -76,9 +77,11 @@ export interface Backend {
     options: { readonly after?: string | undefined; readonly limit: number }
   ): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
   /** The rows that filters leave, newest first. See `core/replica/Selection.ts`. */
-  select(request: Selection.Request): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
-  /** The operations whose text has all the words, the last one as a beginning: the newest first. See `core/replica/Search.ts`. */
-  search(words: ReadonlyArray<string>, limit: number): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
+  select(request: Selection.Request): Effect.Effect<Selection.Page, StoreUnavailable>
+  /** The rows whose text fits to a query, in the order of `Selection.PlaceOrder`; see `core/search/Query.ts`. */
+  search(request: Searching.Request): Effect.Effect<Searching.Found, StoreUnavailable>
+  /** Indexes everything. */
+  readonly index: Effect.Effect<void, StoreUnavailable>
   readonly quarantine: Effect.Effect<ReadonlyArray<Quarantined>, StoreUnavailable>
   /** The problems of the file; none when the list is empty. */
   readonly damage: Effect.Effect<ReadonlyArray<string>, StoreUnavailable>

@@ -37,6 +37,7 @@ import * as Opaque from "./Opaque.ts"
 import * as FeedReader from "./FeedReader.ts"
 import * as KnownOrigins from "./KnownOrigins.ts"
 import * as RecentCommits from "./RecentCommits.ts"
+import * as Searching from "./Searching.ts"
 import * as StoreState from "./StoreState.ts"
 
 /** Commits that a subscriber may be behind. After that it loses the oldest, and sees a gap in the versions. */
@@ -560,7 +561,10 @@ export const make = Effect.fnUntraced(function* (
     kinds: backend.kinds,
     list: Effect.fn("Store.list")((kind: Kind, options: Parameters<Backend["list"]>[1]) => backend.list(kind, options)),
     select: Effect.fn("Store.select")((request: Selection.Request) => backend.select(request)),
-    search: Effect.fn("Store.search")((words: ReadonlyArray<string>, limit: number) => backend.search(words, limit)),
+    search: Effect.fn("Store.search")((request: Searching.Request) =>
+      Effect.map(backend.search(request), (found) => Searching.hitsOf(found, state.counts))
+    ),
+    index: backend.index,
     oddities: Effect.sync(() => oddities),
     opaque: Effect.sync(() => ({ usage: state.opaque, quota, overQuota })),
     purge: (scope, { isDry = false } = {}) => purging.withPermit(purge(scope, isDry)),

@@ -11,12 +11,12 @@ import { byCodePoint, NodeId } from "../../core/replica/NodeId.ts"
 import type { Kind, Operation } from "../../core/replica/Operation.ts"
 import { contains, PositionOrder, positionOf, type RangeRequest } from "../../core/replica/Ranges.ts"
 import * as Query from "../../core/replica/Query.ts"
-import * as Search from "../../core/replica/Search.ts"
 import * as Selection from "../../core/replica/Selection.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
 import { type Backend, type FeedPage, SlotTaken } from "./Backend.ts"
 import * as Opaque from "./Opaque.ts"
+import * as Searching from "./Searching.ts"
 import { pageLength, type Room, rowsEnough, sizeOf } from "./Sizes.ts"
 import * as Engine from "./Engine.ts"
 import * as MemoryDisk from "./MemoryDisk.ts"
@@ -100,21 +100,24 @@ export const make = Effect.fnUntraced(function* ({
     })
 
   const select = ({ filter, after, limit }: Selection.Request) =>
-    Effect.sync(() => {
+    Effect.sync((): Selection.Page => {
       const fits = Selection.matcher(filter)
-      return Array.from(disk.rows.values())
+      const rows = Array.from(disk.rows.values())
         .filter((row) => fits(row) && (after === undefined || Selection.isAfter(Selection.placeOf(row), after)))
         .sort(Selection.OperationOrder)
-        .slice(0, limit)
+      return { operations: rows.slice(0, limit), isMore: rows.length > limit }
     })
 
-  const search = (words: ReadonlyArray<string>, limit: number) =>
-    Effect.sync(() =>
-      Array.from(disk.rows.values())
-        .filter((row) => Search.matches(Search.textOf(row) ?? "", words))
-        .sort(Search.MatchOrder)
-        .slice(0, limit)
-    )
+  const search = ({ query, filter, after, limit }: Searching.Request) =>
+    Effect.sync((): Searching.Found => {
+      const fits = Selection.matcher(filter)
+      const hits = Array.from(disk.rows.values()).flatMap((operation): ReadonlyArray<Searching.Hit> => {
+        const hit = fits(operation) ? Searching.hitOf(operation, query, after) : undefined
+        return hit === undefined ? [] : [hit]
+      })
+      hits.sort(Searching.HitOrder)
+      return { hits: hits.slice(0, limit), isMore: hits.length > limit, waiting: 0 }
+    })
 
   const tombstones = (covered: VectorClock.VectorClock) =>
     Array.from(disk.rows.values()).filter((row) => Cut.isCollected(covered, row))
@@ -169,6 +172,7 @@ export const make = Effect.fnUntraced(function* ({
     list,
     select,
     search,
+    index: Effect.void,
     quarantine: Effect.sync(() => disk.quarantine),
     damage: Effect.succeed([]),
     acknowledged: Array.from(disk.acknowledged.values()),

@@ -39,6 +39,7 @@ import * as SqliteCommit from "./SqliteCommit.ts"
 import * as SqliteCut from "./SqliteCut.ts"
 import * as SqliteFeed from "./SqliteFeed.ts"
 import * as SqliteHistory from "./SqliteHistory.ts"
+import * as SqliteIndexing from "./SqliteIndexing.ts"
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
 import * as SqliteOwnRows from "./SqliteOwnRows.ts"
 import * as SqliteRejoin from "./SqliteRejoin.ts"
@@ -47,6 +48,7 @@ import * as SqliteSchema from "./SqliteSchema.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
 import * as SqliteSelect from "./SqliteSelect.ts"
 import * as SqliteUpkeep from "./SqliteUpkeep.ts"
+import type * as Searching from "./Searching.ts"
 import type { Commit } from "./StoreState.ts"
 import * as SqliteError from "./SqliteError.ts"
 
@@ -108,6 +110,10 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     synchronous = level
   })
 
+  const canTags = yield* SqliteError.mapped(SqliteSelect.hasTagTable(sql))
+  const { step, ...words } = yield* SqliteSearch.make(sql, within, readOnly, canTags)
+  const indexing = yield* SqliteIndexing.make(SqliteError.mapped(step(false)))
+
   let { purges, cut, declared } = state
   let { removals } = state.feed
   const commit = Effect.fnUntraced(function* (commit: Commit, synced: boolean) {
@@ -137,6 +143,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     removals = commit.state.feed.removals
     declared = commit.state.declared
     upkeep.committed(commit.replaced.length + commit.quarantined.length > 0)
+    indexing.wake()
   }, Effect.mapError(failureOfCommit))
 
   // Every commit that is not in the database itself is in the log, which SQLite syncs before it empties it.
@@ -219,8 +226,14 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     return yield* SqliteRows.operations(rows)
   }, SqliteError.mapped)
 
-  const find = yield* SqliteSearch.make(sql, within, readOnly)
-  const search = (words: ReadonlyArray<string>, limit: number) => SqliteError.mapped(find(words, limit))
+  const search = Effect.fnUntraced(function* (request: Searching.Request) {
+    const found = yield* words.search(request)
+    if (found.waiting > 0) indexing.wake()
+    return found
+  }, SqliteError.mapped)
+  const index = Effect.gen(function* () {
+    while (yield* step(true)) yield* Effect.yieldNow
+  }).pipe(SqliteError.mapped)
 
   const backup = Effect.fnUntraced(function* (destination: string) {
     yield* makePrivate(fs, destination)
@@ -255,8 +268,9 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     kinds: SqliteError.mapped(SqliteSchema.kinds((statement) => sql.unsafe(statement))),
     usageOf: (kinds) => SqliteError.mapped(SqliteOwnRows.usageOf(sql, kinds)),
     list,
-    select: (request) => SqliteError.mapped(SqliteSelect.select(sql, request)),
+    select: (request) => SqliteError.mapped(SqliteSelect.select(sql, request, canTags)),
     search,
+    index,
     quarantine,
     damage,
     acknowledged,
@@ -267,7 +281,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     someTombstones: (covered, most) => SqliteError.mapped(SqliteCut.covered(sql, covered, most)),
     rejoining,
     backup,
-    upkeep: readOnly ? Effect.void : upkeep.run
+    upkeep: readOnly ? Effect.void : Effect.raceFirst(upkeep.run, indexing.run)
   } satisfies Backend
 })
 

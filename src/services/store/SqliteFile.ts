@@ -22,6 +22,7 @@ import { discard } from "./SqliteReplace.ts"
 import * as SqliteResettle from "./SqliteResettle.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
+import * as SqliteSelect from "./SqliteSelect.ts"
 import * as SqliteError from "./SqliteError.ts"
 
 export interface Options {
@@ -171,13 +172,16 @@ export const openLocked = Effect.fnUntraced(function* (home: string) {
       })
     )
   }
-  const missing = [...(yield* SqliteSchema.missing(sql)), ...(yield* SqliteAcknowledged.missing(sql))]
+  const missing = [
+    ...(yield* SqliteSchema.missing(sql)),
+    ...(yield* SqliteSelect.missing(sql)),
+    ...(yield* SqliteAcknowledged.missing(sql))
+  ]
   if (missing.length > 0) yield* transaction(sql, (connection) => SqliteAcknowledged.prepare(connection, missing))
   const nameless = yield* sql`SELECT 1 FROM meta WHERE feed_id = ''`
   if (nameless.length > 0) yield* transaction(sql, SqliteFeed.identify)
   if (yield* SqliteResettle.isDue(sql)) yield* transaction(sql, SqliteResettle.write)
-  const earlier = yield* sql`SELECT 1 FROM sqlite_schema WHERE name = 'search_mark'`
-  if (earlier.length > 0) yield* transaction(sql, SqliteSearch.dropEarlier)
+  if (yield* SqliteSearch.hasEarlier(sql)) yield* transaction(sql, SqliteSearch.dropEarlier)
   return sql
 }, SqliteError.opening)
 

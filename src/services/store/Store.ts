@@ -27,6 +27,7 @@ import type * as Selection from "../../core/replica/Selection.ts"
 import type { VectorClock } from "../../core/replica/VectorClock.ts"
 import type { KindMismatch, KindUnknown, StoreUnavailable } from "../node/NodeFailure.ts"
 import type { Declared, Quota, Usage } from "./Opaque.ts"
+import type * as Searching from "./Searching.ts"
 
 export type {
   Batch,
@@ -186,9 +187,14 @@ export class Store extends Context.Service<
       options: { readonly after?: string | undefined; readonly limit: number }
     ): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
     /** The rows that filters leave, newest first. See `core/replica/Selection.ts`. */
-    select(request: Selection.Request): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
-    /** The rows that have all the words of a search, the newest first; see `core/replica/Search.ts`. The first one takes its time. */
-    search(words: ReadonlyArray<string>, limit: number): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
+    select(request: Selection.Request): Effect.Effect<Selection.Page, StoreUnavailable>
+    /**
+     * The rows whose text fits to a query, the best first; see `core/search/Query.ts`. After many rows came, the answer says how far
+     * they are indexed: others may be missing.
+     */
+    search(request: Searching.Request): Effect.Effect<Searching.Hits, StoreUnavailable>
+    /** Indexes everything for searches, which takes its time after many rows came. */
+    readonly index: Effect.Effect<void, StoreUnavailable>
     /** The oddities from other nodes since this store was opened. */
     readonly oddities: Effect.Effect<Oddities>
     /** What rows of kinds without a use here take and may take, and the first operation of each origin that is kept out. */

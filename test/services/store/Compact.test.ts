@@ -9,6 +9,7 @@ import * as SqliteCompact from "../../../src/services/store/SqliteCompact.ts"
 import { draft } from "../../support/Drafts.ts"
 import { beside, filesWith, open, pragmaOf } from "../../support/SqliteFiles.ts"
 import { described, onDisk } from "../../support/Stores.ts"
+import { searchFor } from "../../support/Searches.ts"
 
 const rows = Array.from({ length: 2_000 }, (_, n) => `r${n}`)
 
@@ -19,7 +20,7 @@ const older = Effect.gen(function* () {
     Effect.gen(function* () {
       const store = yield* open({ home })
       yield* store.append(rows.map((row) => draft(row, `secret of ${row} ${"x".repeat(1_000)}`)))
-      yield* store.search(["secret"], 1)
+      yield* searchFor(store, "secret", 1)
       return yield* described(store)
     })
   )
@@ -27,7 +28,7 @@ const older = Effect.gen(function* () {
   beside(home, (db) => db.exec("PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = NONE; VACUUM"))
   // What an earlier version deletes stays readable.
   beside(home, (db) =>
-    db.exec("PRAGMA secure_delete = OFF; DELETE FROM operations WHERE seq < 1800; DELETE FROM words_gone")
+    db.exec("PRAGMA secure_delete = OFF; DELETE FROM operations WHERE seq < 1800; DELETE FROM tokens_gone")
   )
   return home
 })
@@ -48,7 +49,7 @@ describe("compact", () => {
       assert.strictEqual(pragmaOf(home, "auto_vacuum"), 2)
       const store = yield* open({ home })
       assert.deepStrictEqual(yield* described(store), before)
-      assert.lengthOf(yield* store.search(["r1900"], 10), 1)
+      assert.lengthOf(yield* searchFor(store, "r1900", 10), 1)
       assert.deepStrictEqual(yield* store.damage, [])
       assert.isFalse(readdirSync(home).some((name) => /another|compacting/.test(name)))
     })

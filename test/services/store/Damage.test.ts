@@ -8,6 +8,7 @@ import { draft } from "../../support/Drafts.ts"
 import { node, write } from "../../support/Network.ts"
 import { beside, open, reasonOf } from "../../support/SqliteFiles.ts"
 import { at, batch, everything, onDisk, type StoreService } from "../../support/Stores.ts"
+import { searchFor } from "../../support/Searches.ts"
 
 const notes = Kind.make("notes")
 const a = node("a")
@@ -16,7 +17,7 @@ const a = node("a")
 const uses: ReadonlyArray<readonly [name: string, use: (store: StoreService) => Effect.Effect<unknown, unknown>]> = [
   ["get", (store) => store.get(notes, "r1")],
   ["list", (store) => store.list(notes, { limit: 9 })],
-  ["search", (store) => store.search(["word"], 9)],
+  ["search", (store) => searchFor(store, "word", 9)],
   ["delta", everything],
   ["range", (store) => store.range({ after: undefined, until: undefined, maxBytes: 1e6, maxOperations: 100 })],
   ["append", (store) => store.append([draft("r1", "again")])],
@@ -54,17 +55,17 @@ describe("damage", () => {
       const { home } = yield* onDisk
       const store = yield* open({ home })
       yield* store.append(Array.from({ length: 50 }, (_, n) => draft(`r${n}`, `word number${n}`)))
-      yield* store.search(["word"], 9)
+      yield* searchFor(store, "word", 9)
       const spoil = () => {
         const db = new DatabaseSync(join(home, "sync.db"), { defensive: false })
-        db.exec("UPDATE words_data SET block = x'00000000ffffffff00' WHERE id > 10")
+        db.exec("UPDATE tokens_data SET block = x'00000000ffffffff00' WHERE id > 10")
         db.close()
       }
       spoil()
-      assert.lengthOf(yield* store.search(["word"], 100), 50)
+      assert.lengthOf(yield* searchFor(store, "word", 100), 50)
       spoil()
       yield* store.append([draft("r1", "other")])
-      assert.lengthOf(yield* store.search(["word"], 100), 49)
+      assert.lengthOf(yield* searchFor(store, "word", 100), 49)
       assert.isTrue(Option.isNone(yield* store.damageFound))
     })
   )

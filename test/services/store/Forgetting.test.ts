@@ -11,6 +11,7 @@ import { draft } from "../../support/Drafts.ts"
 import { node, write } from "../../support/Network.ts"
 import { filesWith, open } from "../../support/SqliteFiles.ts"
 import { at, batch, onDisk, type StoreService } from "../../support/Stores.ts"
+import { searchFor } from "../../support/Searches.ts"
 
 const secret = "xylophonezanzibar"
 const [a, b] = [node("a"), node("b")]
@@ -89,12 +90,12 @@ describe("what was deleted", () => {
             Effect.gen(function* () {
               const store = yield* open({ home })
               yield* keep(store)
-              if (isSearched) yield* store.search([secret], 10)
+              if (isSearched) yield* searchFor(store, secret, 10)
               assert.isNotEmpty(filesWith(home, secret))
               yield* forget(store)
               yield* pass
               assert.deepStrictEqual(filesWith(home, secret), [])
-              assert.deepStrictEqual(yield* store.search([secret], 10), [])
+              assert.deepStrictEqual(yield* searchFor(store, secret, 10), [])
               assert.deepStrictEqual(yield* store.damage, [])
             })
           )
@@ -110,7 +111,7 @@ describe("what was deleted", () => {
       const once = <A>(use: (store: StoreService) => Effect.Effect<A, unknown>) =>
         Effect.scoped(Effect.flatMap(open({ home }), use))
       yield* once((store) => store.append([draft("n", secret)]))
-      yield* once((store) => store.search([secret], 10))
+      yield* once((store) => searchFor(store, secret, 10))
       assert.isNotEmpty(filesWith(home, secret))
       yield* once((store) => store.append([removal("n")]))
       assert.deepStrictEqual(filesWith(home, secret), [])
@@ -123,11 +124,11 @@ describe("what was deleted", () => {
       const store = yield* open({ home })
       const rows = Array.from({ length: 5_200 }, (_, n) => `r${n}`)
       yield* store.append([...rows.map((row) => draft(row, `${secret}${row}`)), draft("kept", "kept")])
-      yield* store.search([secret], 1)
+      yield* searchFor(store, secret, 1)
       yield* store.append(rows.map((row) => removal(row)))
       yield* pass
       assert.deepStrictEqual(filesWith(home, secret), [])
-      assert.lengthOf(yield* store.search(["kept"], 10), 1)
+      assert.lengthOf(yield* searchFor(store, "kept", 10), 1)
     })
   )
 
@@ -142,7 +143,7 @@ describe("what was deleted", () => {
       file.close()
       assert.isNotEmpty(filesWith(home, secret))
       const store = yield* open({ home })
-      assert.lengthOf(yield* store.search(["kept"], 10), 1)
+      assert.lengthOf(yield* searchFor(store, "kept", 10), 1)
       yield* pass
       assert.deepStrictEqual(filesWith(home, secret), [])
     })

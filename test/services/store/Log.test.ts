@@ -12,6 +12,7 @@ import { draft } from "../../support/Drafts.ts"
 import { integer, runs } from "../../support/Generators.ts"
 import { beside, open, pragmaOf } from "../../support/SqliteFiles.ts"
 import { described, onDisk, type StoreService, temporaryDirectory } from "../../support/Stores.ts"
+import { searchFor } from "../../support/Searches.ts"
 
 /** A file and its log as they are on the disk at one moment: what a kill leaves. */
 interface Image {
@@ -77,7 +78,7 @@ const played = Effect.fnUntraced(function* (steps: ReadonlyArray<number>) {
     const action = actions[step % actions.length]
     if (action === "write") yield* write(3)
     if (action === "write much") yield* write(60)
-    if (action === "search") yield* store.search(["x"], 1)
+    if (action === "search") yield* searchFor(store, "x", 1)
     if (action === "restart") yield* reopen
     if (action === "copy") copies.push(readFileSync(join(home, "sync.db")))
     if (action === "reader" && reader === undefined) {

@@ -5,16 +5,16 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import * as Search from "../../../src/core/replica/Search.ts"
 import type { CanonicalJson } from "../../../src/core/replica/Json.ts"
 import { node, write } from "../../support/Network.ts"
 import { at, batch, onDisk, places, type StoreService } from "../../support/Stores.ts"
 import { draft } from "../../support/Drafts.ts"
+import { searchFor } from "../../support/Searches.ts"
 
 const [a, b] = [node("a"), node("b")]
 
 const find = (store: StoreService, query: string, limit = 100) =>
-  Effect.map(store.search(Search.wordsOf(query), limit), (rows) => rows.map(({ row_id }) => row_id))
+  Effect.map(searchFor(store, query, limit), (rows) => rows.map(({ row_id }) => row_id))
 
 const written = (kind: string, row: string, wall: number, data: object, origin = a) => ({
   ...write(origin, at(wall), row, kind),
@@ -23,7 +23,7 @@ const written = (kind: string, row: string, wall: number, data: object, origin =
 
 for (const { name, make } of places) {
   describe(`Search, ${name}`, () => {
-    it.effect("finds what has all the words, the newest first, in any kind that is searched", () =>
+    it.effect("finds what has all the words, whole ones first and then the newest, in any kind that is searched", () =>
       Effect.gen(function* () {
         const store = yield* Effect.flatMap(make, (place) => place.open)
         assert.deepStrictEqual(yield* find(store, "tea"), [])
@@ -36,8 +36,8 @@ for (const { name, make } of places) {
             written("plans", "p", 5, { content: "tea" })
           ])
         )
-        assert.deepStrictEqual(yield* find(store, "tea"), ["e", "k", "n"])
-        assert.deepStrictEqual(yield* find(store, "tea", 2), ["e", "k"])
+        assert.deepStrictEqual(yield* find(store, "tea"), ["e", "n", "k"])
+        assert.deepStrictEqual(yield* find(store, "tea", 2), ["e", "n"])
         assert.deepStrictEqual(yield* find(store, "tea ada"), ["e"])
         assert.deepStrictEqual(yield* find(store, "zurich"), ["n"])
         const scripts = ["чай", "ΤΣΆΪ", "हिन्दी", "한국어", "お茶", "e\u0301te\u0301", "🫖 pot", "naïve\0café"]
@@ -99,7 +99,7 @@ describe("Search, SQLite", () => {
       const store = yield* place.open
       const indexed = () => {
         const file = new DatabaseSync(join(place.home, "sync.db"), { readOnly: true })
-        const rows = file.prepare("SELECT rowid FROM words WHERE words MATCH 'old OR new'").all().length
+        const rows = file.prepare("SELECT rowid FROM tokens WHERE tokens MATCH 'old OR new'").all().length
         file.close()
         return rows
       }

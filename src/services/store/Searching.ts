@@ -1,0 +1,57 @@
+/**
+ * A search of a store: what is asked, and what is answered.
+ */
+import { Order } from "effect"
+import * as Kind from "../../core/replica/Kind.ts"
+import type { Operation } from "../../core/replica/Operation.ts"
+import * as Search from "../../core/replica/Search.ts"
+import * as Selection from "../../core/replica/Selection.ts"
+import * as Query from "../../core/search/Query.ts"
+import * as Tokens from "../../core/search/Tokens.ts"
+import type { Counts } from "./Store.ts"
+
+export interface Request extends Selection.Request {
+  readonly query: Query.Query
+}
+
+/** A row that was found, and how well it fits. */
+export interface Hit {
+  readonly operation: Operation
+  readonly rank: number
+}
+
+export interface Found {
+  readonly hits: ReadonlyArray<Hit>
+  readonly isMore: boolean
+  /** Rows that are not indexed, at most: they may be missing. */
+  readonly waiting: number
+}
+
+/** An answer. `indexing` is there while some rows are not indexed, and counts rows. */
+export interface Hits extends Pick<Found, "hits" | "isMore"> {
+  readonly indexing?: { readonly done: number; readonly total: number }
+}
+
+/** The order of an answer. */
+export const HitOrder: Order.Order<Hit> = Order.mapInput(Selection.PlaceOrder, ({ operation, rank }) =>
+  Selection.placeOf(operation, rank)
+)
+
+/** How a row fits to a query, when it does and comes after a place. */
+export const hitOf = (
+  operation: Operation,
+  query: Query.Query,
+  after: Selection.Place | undefined
+): Hit | undefined => {
+  const rank = Query.rankOf(Tokens.of(Search.textOf(operation) ?? ""), query)
+  if (rank === Query.ranks.none) return undefined
+  return after === undefined || Selection.isAfter(Selection.placeOf(operation, rank), after)
+    ? { operation, rank }
+    : undefined
+}
+
+/** An answer of a store that holds so many rows. */
+export const hitsOf = ({ hits, isMore, waiting }: Found, counts: Counts): Hits => {
+  const total = Kind.searched.reduce((sum, { name }) => sum + counts[name], 0)
+  return { hits, isMore, ...(waiting > 0 && total > 0 && { indexing: { done: Math.max(0, total - waiting), total } }) }
+}
