@@ -13,7 +13,7 @@ import { pathToFileURL } from "node:url"
 import { parseArgs } from "node:util"
 import { type Options, type Report, save, shown, table } from "./Report.ts"
 
-const all = ["S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S12"]
+const all = ["S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12"]
 
 const usage = (problem: string): never => {
   console.error(

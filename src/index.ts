@@ -54,6 +54,7 @@ export {
   Found,
   Indexing,
   Match,
+  NoteChange,
   NoteInput,
   Page,
   RecentInput,

@@ -33,6 +33,7 @@ import * as Rejoin from "./Rejoin.ts"
 import * as Restore from "./Restore.ts"
 import * as Search from "./Search.ts"
 import * as Service from "./Service.ts"
+import * as Show from "./Show.ts"
 import * as Start from "./Start.ts"
 import * as Status from "./Status.ts"
 import * as Tls from "./Tls.ts"
@@ -68,6 +69,7 @@ const feralSync = Command.make("feral-sync").pipe(
     Episode.command,
     Log.command,
     Search.command,
+    Show.command,
     Changes.command,
     Mcp.command,
     Export.command,

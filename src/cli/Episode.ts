@@ -6,6 +6,7 @@ import { Command } from "effect/cli"
 import * as Kind from "../core/replica/Kind.ts"
 import { commandLine } from "../services/node/Invocation.ts"
 import * as Fields from "./Fields.ts"
+import * as Filters from "./Filters.ts"
 import * as Input from "./Input.ts"
 import * as Listing from "./Listing.ts"
 import * as Writing from "./Writing.ts"
@@ -41,6 +42,7 @@ const add = Command.make(
 )
 
 const list = Listing.command(Kind.table.episodes, {
+  flags: { session: Filters.session },
   list: ({ episodes }) => episodes.list,
   columns: [
     { title: "SESSION", text: ({ session_id }) => session_id },

@@ -37,6 +37,7 @@ const wrongConfiguration = new Set([
   "PassphraseInvalid",
   "TlsMaterialInvalid",
   "InputInvalid",
+  "QueryInvalid",
   "InputUnusable",
   "Usage"
 ])

@@ -1,13 +1,15 @@
 /**
- * Lists of rows, printed page by page: the use of memory does not grow with the list.
+ * Lists of rows. For people: the newest first, some of them. As JSON: all of them, in the order of their ids, or those that the flags
+ * choose, newest first. They are printed page by page: the use of memory does not grow with the list.
  */
-import { Clock, Effect, Option, Stream } from "effect"
+import { Clock, Effect, Option, Schema, Stream } from "effect"
 import { Command } from "effect/cli"
 import type * as Kind from "../core/replica/Kind.ts"
-import type { Note } from "../core/replica/Row.ts"
+import type { Filter } from "../core/replica/Selection.ts"
 import type { StoreUnavailable } from "../services/node/NodeFailure.ts"
-import type { Memory, Page } from "../services/memory/Memory.ts"
+import type { AnyRow, Memory, Page } from "../services/memory/Memory.ts"
 import * as Access from "./Access.ts"
+import * as Filters from "./Filters.ts"
 import * as Globals from "./Globals.ts"
 import { ago, json, lineWidth, write, writeLine } from "./Output.ts"
 import * as Table from "./Table.ts"
@@ -21,33 +23,86 @@ interface Options<Row> {
   readonly columns: ReadonlyArray<Table.Column<Row>>
   /** The text of an empty list: the next step. */
   readonly whenEmpty: string
+  /** The flags of its own, besides those of every list. */
+  readonly flags: { readonly [Name in "tag" | "subject" | "predicate" | "session" | "status"]?: (typeof Filters)[Name] }
 }
 
 /** The command that lists the rows of a kind. Rows that can be changed show when they were. */
-export const command = <Row extends Pick<Note, "id" | "created_at" | "updated_at">>(
-  { words, rule }: Kind.Definition,
-  { list, columns, whenEmpty }: Options<Row>
+export const command = <K extends Kind.Kind>(
+  kind: K,
+  { list, columns, whenEmpty, flags }: Options<K["row"]["Type"]>
 ) => {
+  const { words, rule } = kind
   const [title, time] = rule === "lww" ? (["CHANGED", "updated_at"] as const) : (["WHEN", "created_at"] as const)
-  const print = Effect.fnUntraced(function* () {
+  const print = Effect.fnUntraced(function* (given: Filters.Given & { readonly limit?: number | undefined }) {
+    const filter = yield* Filters.of(given)
+    const isWhole = Object.keys(filter).length === 0
     const { memory } = yield* Access.open("read")
-    const pages = Stream.paginate<string | undefined, ReadonlyArray<Row>, StoreUnavailable>(undefined, (after) =>
-      Effect.map(list(memory)({ ...(after === undefined ? {} : { after }), limit: pageSize }), (rows) => {
-        const last = rows.length < pageSize ? undefined : rows.at(-1)?.id
-        return [[rows], Option.fromUndefinedOr(last)]
+    const isJson = yield* Globals.Json
+    if (isJson && isWhole && given.limit === undefined) return yield* printJson(all(list(memory)))
+    if (isJson) return yield* printJson(chosen(memory, kind, filter, given.limit ?? Infinity))
+    const limit = given.limit ?? Filters.usual
+    const shown: Array<K["row"]["Type"]> = []
+    let count = 0
+    yield* Stream.runForEach(chosen(memory, kind, filter, limit + Filters.mostRows), (rows) =>
+      Effect.sync(() => {
+        shown.push(...rows.slice(0, Math.max(0, limit - count)))
+        count += rows.length
       })
     )
-    if (yield* Globals.Json) return yield* printJson(pages)
+    if (count === 0) return yield* writeLine(isWhole ? whenEmpty : `No ${words.many} match. Use fewer flags.`)
     const now = yield* Clock.currentTimeMillis
-    const first: ReadonlyArray<Table.Column<Row>> = [
+    const first: ReadonlyArray<Table.Column<K["row"]["Type"]>> = [
       { title: "ID", text: ({ id }) => id, whole: true },
       { title, text: ({ [time]: at }) => ago(at * 1000, now), whole: true }
     ]
-    yield* printTable(pages, [...first, ...columns], whenEmpty)
+    const layout = Table.layout([...first, ...columns], shown, lineWidth())
+    yield* writeLine([Table.header(layout), ...shown.map((row) => Table.row(layout, row))].join("\n"))
+    const more = count - shown.length
+    if (more > 0) yield* writeLine(`… ${more < Filters.mostRows ? more : `at least ${more}`} more: use --limit N`)
   }, Effect.scoped)
-  return Command.make("list", {}, print).pipe(
-    Command.withDescription(`List the ${words.many}`),
-    Command.withExamples([{ command: `feral-sync ${words.command} list` }])
+  return Command.make("list", { ...Filters.common, ...flags, limit: Filters.limit }, print).pipe(
+    Command.withDescription(
+      `List the ${words.many}, newest first. With --json, all of them in the order of their ids, or all that the flags choose, newest first.`
+    ),
+    Command.withShortDescription(`List the ${words.many}`),
+    Command.withExamples([
+      { command: `feral-sync ${words.command} list` },
+      { command: `feral-sync ${words.command} list --since 2h --limit 50` }
+    ])
+  )
+}
+
+/** All rows, page by page, in the order of their ids. */
+const all = <Row extends { readonly id: string }, E>(list: (page: Page) => Effect.Effect<ReadonlyArray<Row>, E>) =>
+  Stream.paginate<string | undefined, ReadonlyArray<Row>, E>(undefined, (after) =>
+    Effect.map(list({ ...(after === undefined ? {} : { after }), limit: pageSize }), (rows) => {
+      const last = rows.length < pageSize ? undefined : rows.at(-1)?.id
+      return [[rows], Option.fromUndefinedOr(last)]
+    })
+  )
+
+/** The rows of a kind that a filter leaves, at most `limit`, page by page, newest first. */
+const chosen = <K extends Kind.Kind>(memory: Memory["Service"], kind: K, filter: Filter, limit: number) => {
+  const isRow: (row: unknown) => row is K["row"]["Type"] = Schema.is(kind.row)
+  const start: { readonly cursor?: string; readonly left: number } = { left: limit }
+  return Stream.paginate(start, ({ cursor, left }) =>
+    Effect.map(
+      memory.recent({
+        ...filter,
+        kinds: [kind.name],
+        limit: Math.min(left, pageSize),
+        ...(cursor === undefined ? {} : { cursor })
+      }),
+      ({ rows, next }) => {
+        const found = rows.flatMap(({ kind: _, ...row }: AnyRow) => (isRow(row) ? [row] : []))
+        const rest = left - rows.length
+        return [
+          [found],
+          next === undefined || rest <= 0 ? Option.none<typeof start>() : Option.some({ cursor: next, left: rest })
+        ] as const
+      }
+    )
   )
 }
 
@@ -60,20 +115,4 @@ const printJson = Effect.fnUntraced(function* <Row, E>(pages: Stream.Stream<Read
     return write(text)
   })
   yield* writeLine(separator === "[" ? "[]" : "\n]")
-})
-
-const printTable = Effect.fnUntraced(function* <Row, E>(
-  pages: Stream.Stream<ReadonlyArray<Row>, E>,
-  columns: ReadonlyArray<Table.Column<Row>>,
-  whenEmpty: string
-) {
-  let layout: Table.Layout<Row> | undefined
-  yield* Stream.runForEach(pages, (rows) => {
-    if (rows.length === 0) return Effect.void
-    const head = layout === undefined
-    const used = (layout ??= Table.layout(columns, rows, lineWidth()))
-    const lines = rows.map((row) => Table.row(used, row))
-    return writeLine((head ? [Table.header(used), ...lines] : lines).join("\n"))
-  })
-  if (layout === undefined) yield* writeLine(whenEmpty)
 })

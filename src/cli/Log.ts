@@ -8,6 +8,7 @@ import { commandLine } from "../services/node/Invocation.ts"
 import { ExecutionArgs } from "../services/memory/Memory.ts"
 import { WrongUsage } from "./Failure.ts"
 import * as Fields from "./Fields.ts"
+import * as Filters from "./Filters.ts"
 import * as Input from "./Input.ts"
 import * as Listing from "./Listing.ts"
 import * as Writing from "./Writing.ts"
@@ -63,6 +64,7 @@ const append = Command.make(
 )
 
 const list = Listing.command(Kind.table.executionLog, {
+  flags: { session: Filters.session, status: Filters.status },
   list: ({ executionLog }) => executionLog.list,
   columns: [
     { title: "STATUS", text: ({ result_status }) => result_status },

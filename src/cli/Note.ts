@@ -1,28 +1,30 @@
 /**
  * `note`: things to remember.
  */
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import * as Kind from "../core/replica/Kind.ts"
 import { commandLine } from "../services/node/Invocation.ts"
 import * as Access from "./Access.ts"
 import * as Fields from "./Fields.ts"
+import { WrongUsage } from "./Failure.ts"
+import * as Filters from "./Filters.ts"
 import * as Globals from "./Globals.ts"
 import * as Input from "./Input.ts"
 import * as Listing from "./Listing.ts"
 import { ago, counted, lineWidth, writeJson, writeLine } from "./Output.ts"
+import * as Show from "./Show.ts"
 import * as Table from "./Table.ts"
 import * as Writing from "./Writing.ts"
+
+const tags = (name: string, description: string) =>
+  Flag.String(name).pipe(Flag.withMetavar("TAG"), Flag.withDescription(description), Flag.atLeast(0))
 
 const add = Command.make(
   "add",
   {
     text: Fields.text("text", "The text of the note; - reads standard input"),
-    tag: Flag.String("tag").pipe(
-      Flag.withMetavar("TAG"),
-      Flag.withDescription("A tag; may be given several times"),
-      Flag.atLeast(0)
-    ),
+    tag: tags("tag", "A tag; may be given several times"),
     wait: Writing.wait,
     importance: Fields.maybe(Fields.textFlag("importance", "WORD", "The importance (default: normal)"))
   },
@@ -45,14 +47,34 @@ const add = Command.make(
 
 const edit = Command.make(
   "edit",
-  { id: Fields.id, text: Fields.text("text", "The new text; - reads standard input"), wait: Writing.wait },
-  ({ id, wait, ...given }) =>
-    Effect.flatMap(Input.resolve(given), ({ text }) =>
-      Writing.run("Changed note", wait, ({ notes }) => notes.edit(id, text), "change")
-    )
+  {
+    id: Fields.id,
+    text: Fields.text("text", "The new text; - reads standard input").pipe(
+      Argument.optional,
+      Argument.map(Option.getOrUndefined)
+    ),
+    tag: tags("tag", "A tag to add; may be given several times"),
+    untag: tags("untag", "A tag to remove; may be given several times"),
+    wait: Writing.wait
+  },
+  Effect.fnUntraced(function* ({ id, text: given, tag, untag, wait }) {
+    const { text } = yield* Input.resolve({ text: given })
+    if (text === undefined && tag.length + untag.length === 0) {
+      return yield* new WrongUsage({ message: "give the new text, --tag or --untag" })
+    }
+    const change = {
+      ...(text === undefined ? {} : { content: text }),
+      ...(tag.length === 0 ? {} : { tag }),
+      ...(untag.length === 0 ? {} : { untag })
+    }
+    yield* Writing.run("Changed note", wait, ({ notes }) => notes.edit(id, change), "change")
+  })
 ).pipe(
-  Command.withDescription("Replace the text of a note and keep its tags and importance"),
-  Command.withExamples([{ command: 'feral-sync note edit 0198c0de-… "water the plants twice"' }])
+  Command.withDescription("Replace the text of a note, or add and remove tags, and keep the rest"),
+  Command.withExamples([
+    { command: 'feral-sync note edit 0198c0de-… "water the plants twice"' },
+    { command: "feral-sync note edit 0198c0de-… --tag garden --untag home" }
+  ])
 )
 
 const remove = Command.make("delete", { id: Fields.id, wait: Writing.wait }, ({ id, wait }) =>
@@ -63,6 +85,7 @@ const remove = Command.make("delete", { id: Fields.id, wait: Writing.wait }, ({ 
 )
 
 const list = Listing.command(Kind.table.notes, {
+  flags: { tag: Filters.tag },
   list: ({ notes }) => notes.list,
   columns: [
     { title: "TAGS", text: ({ tags }) => tags.join(", ") },
@@ -74,9 +97,16 @@ const list = Listing.command(Kind.table.notes, {
   whenEmpty: `No notes yet. Write one: ${commandLine('note add "water the plants" --tag home')}`
 }).pipe(
   Command.withExamples([
-    { command: "feral-sync note list" },
+    { command: "feral-sync note list --tag home --since 7d" },
     { command: "feral-sync note list --json | jq -r '.[].content'" }
   ])
+)
+
+const show = Show.of(["notes"]).pipe(
+  Command.withDescription(
+    "Show a note, with all its columns. The beginning of its id is enough if no other note has it."
+  ),
+  Command.withExamples([{ command: "feral-sync note show 0198c0de" }])
 )
 
 const history = Command.make(
@@ -154,5 +184,5 @@ const restore = Command.make(
 export const command = Command.make("note").pipe(
   Command.withDescription("Notes are things to remember. The last change wins on every node."),
   Command.withShortDescription("Write, change, delete and list notes"),
-  Command.withSubcommands([add, edit, remove, list, history, restore])
+  Command.withSubcommands([add, edit, remove, list, show, history, restore])
 )

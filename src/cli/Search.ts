@@ -2,50 +2,93 @@
  * `search`: finds notes, facts and episodes by their words.
  */
 import { Clock, Effect } from "effect"
-import { Command, Flag } from "effect/cli"
+import { Argument, Command, Flag } from "effect/cli"
+import * as Kind from "../core/replica/Kind.ts"
+import type { Match } from "../services/memory/Memory.ts"
 import * as Access from "./Access.ts"
 import * as Fields from "./Fields.ts"
+import * as Filters from "./Filters.ts"
 import * as Globals from "./Globals.ts"
-import { ago, lineWidth, writeJson, writeLine } from "./Output.ts"
+import { ago, counted, lineWidth, writeError, writeJson, writeLine } from "./Output.ts"
 import * as Table from "./Table.ts"
 
-/** The most rows that a node gives at once. */
-const mostRows = 1_000
+/** The cursor of the first page. */
+const start = "start"
+
+const kindNames = Kind.searched.map(({ words }) => words.command).join(", ")
+
+const kind = Flag.String("kind").pipe(
+  Flag.filter(
+    (text) => kindOf(text) !== undefined,
+    () => `one of ${kindNames}`
+  ),
+  Flag.withMetavar("KIND"),
+  Flag.withDescription(`Only rows of this kind (${kindNames}); may be given several times`),
+  Flag.atLeast(0)
+)
+
+/** The kind of a word: by its command, or by its name in JSON. */
+const kindOf = (text: string) =>
+  Kind.searched.find(({ name, path, words }) => [name, path, words.command].some((one) => one === text))?.name
+
+const shown = Effect.fnUntraced(function* (found: ReadonlyArray<Match>) {
+  if (found.length === 0) return yield* writeLine("No matches. Try fewer words.")
+  const now = yield* Clock.currentTimeMillis
+  const columns: ReadonlyArray<Table.Column<Match>> = [
+    { title: "KIND", text: ({ kind }) => kind, whole: true },
+    { title: "ID", text: ({ id }) => id, whole: true },
+    { title: "CHANGED", text: ({ updated_at }) => ago(updated_at * 1000, now), whole: true },
+    { title: "TEXT", text: ({ snippet }) => snippet }
+  ]
+  const layout = Table.layout(columns, found, lineWidth())
+  yield* writeLine([Table.header(layout), ...found.map((row) => Table.row(layout, row))].join("\n"))
+})
 
 export const command = Command.make(
   "search",
   {
-    query: Fields.text("query", "Words to search for; the last one may be the start of a word"),
-    limit: Fields.number(
-      "limit",
-      "N",
-      (value) => Number.isInteger(value) && value >= 1 && value <= mostRows,
-      `a whole number from 1 to ${mostRows} (default: 20)`
-    ).pipe(Flag.withDescription("Maximum number of rows to show"), Flag.withDefault(20))
+    query: Fields.text("query", "Words to search for; the last one may be the start of a word").pipe(
+      Argument.variadic({ min: 1 })
+    ),
+    kind,
+    tag: Filters.tag,
+    subject: Filters.subject,
+    session: Filters.session,
+    ...Filters.common,
+    limit: Filters.limit,
+    cursor: Fields.maybe(
+      Fields.textFlag("cursor", "CURSOR", `Go on after an answer: its next, or ${start} for the first answer`)
+    )
   },
-  Effect.fnUntraced(function* ({ query, limit }) {
+  Effect.fnUntraced(function* ({ query, kind, limit = Filters.usual, cursor, ...given }) {
+    const kinds = kind.flatMap((text) => kindOf(text) ?? [])
+    const filter = yield* Filters.of(given)
+    const input = { query: query.join(" "), ...filter, limit, ...(kinds.length === 0 ? {} : { kinds }) }
     // The index is brought up to date first.
     const { memory } = yield* Access.open("maintain")
-    const found = yield* memory.search({ query, limit })
-    if (yield* Globals.Json) return yield* writeJson(found)
-    if (found.length === 0) return yield* writeLine("No matches. Try fewer words.")
-    const now = yield* Clock.currentTimeMillis
-    const columns: ReadonlyArray<Table.Column<(typeof found)[number]>> = [
-      { title: "KIND", text: ({ kind }) => kind, whole: true },
-      { title: "ID", text: ({ id }) => id, whole: true },
-      { title: "CHANGED", text: ({ updated_at }) => ago(updated_at * 1000, now), whole: true },
-      { title: "TEXT", text: ({ snippet }) => snippet }
-    ]
-    const layout = Table.layout(columns, found, lineWidth())
-    yield* writeLine([Table.header(layout), ...found.map((row) => Table.row(layout, row))].join("\n"))
+    const isJson = yield* Globals.Json
+    if (cursor === undefined) {
+      const found = yield* memory.search(input)
+      return yield* isJson ? writeJson(found) : shown(found)
+    }
+    const found = yield* memory.searchPage({ ...input, ...(cursor === start ? {} : { cursor }) })
+    if (isJson) return yield* writeJson(found)
+    yield* shown(found.rows)
+    if (found.next !== undefined) yield* writeLine(`More: --cursor ${found.next}`)
+    if (found.indexing === undefined) return
+    const { done, total } = found.indexing
+    yield* writeError(`Indexed ${done} of ${counted(total, "row", "rows")} so far: run it again to find the others`)
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
-    "Find notes, facts and episodes that contain all the words, newest first. Case and accents do not matter."
+    "Find notes, facts and episodes that contain all the words: those with the words as they stand first, then the newest. " +
+      "Case and accents do not matter. Words inside Chinese, Japanese, Korean and Thai text are found too. " +
+      "With --cursor, --json prints {rows, next}, and the index is not waited for."
   ),
   Command.withShortDescription("Search notes, facts and episodes"),
   Command.withExamples([
-    { command: "feral-sync search plants" },
-    { command: "feral-sync search 'kitchen temp' --json --limit 5" }
+    { command: "feral-sync search meeting roadmap" },
+    { command: "feral-sync search 'kitchen temp' --json --limit 5" },
+    { command: "feral-sync search plants --kind note --tag home --since 7d" }
   ])
 )

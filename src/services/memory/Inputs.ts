@@ -14,8 +14,14 @@ export const ExecutionArgs = Column.JsonInput
 export const NoteInput = Kind.table.notes.input
 export interface NoteInput extends Schema.Schema.Type<typeof NoteInput> {}
 
-/** The fields of a note that can be changed. */
-export const NoteChange = Schema.Struct({ content: Kind.table.notes.columns.content.input })
+/** What can be changed of a note: its content, and its tags, of which some come and some go. Something has to be. */
+export const NoteChange = Schema.Struct({
+  content: Schema.optionalKey(Kind.table.notes.columns.content.input),
+  tag: Kind.table.notes.columns.tags.input,
+  untag: Kind.table.notes.columns.tags.input
+}).check(
+  Schema.makeFilter((change) => Object.keys(change).length > 0 || "has no content, tag or untag: nothing would change")
+)
 export interface NoteChange extends Schema.Schema.Type<typeof NoteChange> {}
 
 /** A statement: subject, predicate, object. `confidence` is 0 to 1. */

@@ -14,7 +14,7 @@ import {
   type StoreUnavailable,
   type VersionNotFound
 } from "../node/NodeFailure.ts"
-import type { FactInput } from "./Inputs.ts"
+import type { FactInput, NoteChange } from "./Inputs.ts"
 import type { Any, Collection as OwnCollection } from "./OwnKind.ts"
 import type {
   AboutInput,
@@ -36,7 +36,7 @@ export { Conflicts, ConflictsInput, VersionRow } from "./Versions.ts"
 export { WaitInput } from "./Waiting.ts"
 export { FeedEvent, type FeedOptions } from "../store/Store.ts"
 
-export { EpisodeInput, ExecutionArgs, ExecutionInput, FactInput, NoteInput } from "./Inputs.ts"
+export { EpisodeInput, ExecutionArgs, ExecutionInput, FactInput, NoteChange, NoteInput } from "./Inputs.ts"
 export {
   AboutInput,
   AnyRow,
@@ -110,8 +110,8 @@ export class Memory extends Context.Service<
   Memory,
   Collections & {
     readonly notes: {
-      /** Replaces the content of a note; tags, importance and the rest stay as they are. */
-      edit(id: string, content: string): Edit
+      /** Replaces the content of a note, or what a change says; the rest stays as it is. */
+      edit(id: string, change: string | NoteChange): Edit
     }
     readonly facts: {
       /** States that `subject predicate` is `object`: replaces what any node stated about the two before. */

@@ -117,12 +117,12 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
   const { notes, facts, ...others } = collections({ pageRows, page, insert, remove })
 
   const edit = Effect.fn("Memory.notes.edit")(
-    function* (id: string, text: string) {
-      const { content } = yield* Inputs.decodeNoteChange({ content: text })
+    function* (id: string, given: string | Inputs.NoteChange) {
+      const change = yield* Inputs.decodeNoteChange(typeof given === "string" ? { content: given } : given)
       const note = yield* find(Kind.table.notes, id)
       // Its other columns may be of a node that does not look at its texts.
       const columns = Row.exactColumnsOf({ ...note, data: wellFormedText(note.data) })
-      return yield* write(Kind.table.notes, "update", id, { ...columns, id, content })
+      return yield* write(Kind.table.notes, "update", id, { ...columns, id, ...changed(columns, change) })
     },
     (edit) => editing.withPermit(edit)
   )
@@ -159,6 +159,16 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
     feed: store.feed
   })
 })
+
+/** The columns of a note that a change makes new. */
+const changed = (columns: Row.Columns, { content, tag = [], untag = [] }: Inputs.NoteChange) => {
+  const before = Kind.table.notes.columns.tags.read(columns["tags"])
+  const tags = [...before, ...tag].filter((one, index, all) => !untag.includes(one) && all.indexOf(one) === index)
+  return {
+    ...(content === undefined ? {} : { content }),
+    ...(tag.length + untag.length === 0 ? {} : { tags: JSON.stringify(tags) })
+  }
+}
 
 /** The reading with the longest text. The size of an operation is judged before it gets its own. */
 const longest: Hlc.Timestamp = { wall: Number.MAX_SAFE_INTEGER, counter: Number.MAX_SAFE_INTEGER }

@@ -8,7 +8,8 @@ import { type Content, Kind as KindName, maxDataDepth, type Operation, RowId } f
 import * as Query from "../../core/replica/Query.ts"
 import * as Rule from "../../core/replica/Rule.ts"
 import { slotOfMember } from "../../core/replica/rules/Set.ts"
-import * as Search from "../../core/replica/Search.ts"
+import * as SearchQuery from "../../core/search/Query.ts"
+import * as Tokens from "../../core/search/Tokens.ts"
 import { InputInvalid, KindUndeclared, QueryInvalid, RowNotFound } from "../node/NodeFailure.ts"
 import type { OperationTooLarge, StoreUnavailable } from "../node/NodeFailure.ts"
 import type { Store } from "../store/Store.ts"
@@ -237,12 +238,12 @@ export function make(kind: Any, { store, write, fresh, epoch, editing }: Over): 
     readonly limit?: number
     readonly cursor?: string
   }) => {
-    const words = Search.wordsOf(query)
+    const wanted = SearchQuery.fromText(query)
     const textOf = ({ value }: Query.Shown) =>
       kind.search
         .map((column) => (Predicate.isString(value[column]) ? value[column] : JSON.stringify(value[column] ?? "")))
         .join("\n")
-    return found([], (shown) => Search.matches(textOf(shown), words), page)
+    return found([], (shown) => SearchQuery.rankOf(Tokens.of(textOf(shown)), wanted) > 0, page)
   }
 
   const changed = Effect.fnUntraced(function* (operations: ReadonlyArray<Operation>) {

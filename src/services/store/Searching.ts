@@ -8,7 +8,6 @@ import * as Search from "../../core/replica/Search.ts"
 import * as Selection from "../../core/replica/Selection.ts"
 import * as Query from "../../core/search/Query.ts"
 import * as Tokens from "../../core/search/Tokens.ts"
-import type { Counts } from "./Store.ts"
 
 export interface Request extends Selection.Request {
   readonly query: Query.Query
@@ -51,7 +50,7 @@ export const hitOf = (
 }
 
 /** An answer of a store that holds so many rows. */
-export const hitsOf = ({ hits, isMore, waiting }: Found, counts: Counts): Hits => {
-  const total = Kind.searched.reduce((sum, { name }) => sum + counts[name], 0)
+export const hitsOf = ({ hits, isMore, waiting }: Found, counts: Readonly<Record<string, number>>): Hits => {
+  const total = Kind.searched.reduce((sum, { name }) => sum + (counts[name] ?? 0), 0)
   return { hits, isMore, ...(waiting > 0 && total > 0 && { indexing: { done: Math.max(0, total - waiting), total } }) }
 }

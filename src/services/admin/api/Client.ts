@@ -113,7 +113,10 @@ const make = Effect.gen(function* () {
     ...others,
     notes: {
       ...notes,
-      edit: (id, content) => answered(client.rows.editNote({ query: { id }, payload: { content } }))
+      edit: (id, change) => {
+        const payload = typeof change === "string" ? { content: change } : change
+        return answered(client.rows.editNote({ query: { id }, payload }))
+      }
     },
     facts: {
       ...facts,

@@ -225,7 +225,7 @@ const rows = HttpApiBuilder.group(
         return yield* (yield* route(request)).remove(request.query.id)
       }),
       editNote: ({ query, payload }) =>
-        Effect.flatMap(Inputs.decodeNoteChange(payload), ({ content }) => memory.notes.edit(query.id, content)),
+        Effect.flatMap(Inputs.decodeNoteChange(payload), (change) => memory.notes.edit(query.id, change)),
       setFact: ({ payload }) => Effect.flatMap(Inputs.decodeFact(payload), memory.facts.set)
     })
   })

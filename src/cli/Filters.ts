@@ -1,0 +1,85 @@
+/**
+ * Flags that choose rows, for lists and searches alike.
+ */
+import { Clock, Effect } from "effect"
+import { Flag } from "effect/cli"
+import * as Moment from "../core/text/Moment.ts"
+import type { Filter } from "../core/replica/Selection.ts"
+import { WrongUsage } from "./Failure.ts"
+import * as Fields from "./Fields.ts"
+
+/** The most rows that a node gives at once. */
+export const mostRows = 1_000
+
+/** Rows that are shown where no number is given. */
+export const usual = 20
+
+/** A moment is read when the command runs, for it may be some time ago. */
+const moment = (name: string, description: string) =>
+  Fields.maybe(
+    Flag.String(name).pipe(
+      Flag.filter(
+        (text) => Moment.fromText(text, 0) !== undefined,
+        () => Moment.expected
+      ),
+      Flag.withMetavar("TIME"),
+      Flag.withDescription(description)
+    )
+  )
+
+export const limit = Fields.maybe(
+  Fields.number(
+    "limit",
+    "N",
+    (value) => Number.isInteger(value) && value >= 1 && value <= mostRows,
+    `a whole number from 1 to ${mostRows} (default: ${usual})`
+  ).pipe(Flag.withDescription("Maximum number of rows to show"))
+)
+
+/** The flags of every list. */
+export const common = {
+  since: moment("since", "Only rows written since then: 2h, 3d, 2026-11-29 or Unix seconds"),
+  until: moment("until", "Only rows written before then"),
+  origin: Fields.maybe(Fields.textFlag("origin", "NODE", "Only rows that this node wrote"))
+}
+
+export const tag = Flag.String("tag").pipe(
+  Flag.filter(
+    (value) => value !== "",
+    () => "non-empty text"
+  ),
+  Flag.withMetavar("TAG"),
+  Flag.withDescription("Only rows with this tag; several times: with all of them"),
+  Flag.atLeast(0)
+)
+export const subject = Fields.maybe(Fields.textFlag("subject", "S", "Only facts with this subject"))
+export const predicate = Fields.maybe(Fields.textFlag("predicate", "P", "Only facts with this predicate"))
+export const session = Fields.maybe(Fields.textFlag("session", "S", "Only rows of this session"))
+export const status = Fields.maybe(Fields.textFlag("status", "ST", "Only entries with this status"))
+
+/** What the flags of a command may have given. */
+export interface Given {
+  readonly since?: string | undefined
+  readonly until?: string | undefined
+  readonly origin?: string | undefined
+  readonly tag?: ReadonlyArray<string> | undefined
+  readonly subject?: string | undefined
+  readonly predicate?: string | undefined
+  readonly session?: string | undefined
+  readonly status?: string | undefined
+}
+
+/** The filter that was given. */
+export const of = Effect.fnUntraced(function* ({ since, until, tag = [], ...texts }: Given) {
+  const now = yield* Clock.currentTimeMillis
+  const times = { since: momentOf(since, now), until: momentOf(until, now) }
+  if (times.since !== undefined && times.until !== undefined && times.since >= times.until) {
+    return yield* new WrongUsage({ message: "--since is not before --until" })
+  }
+  const { origin, subject, predicate, session, status } = texts
+  const all = { ...times, origin, subject, predicate, session, status, tags: tag.length === 0 ? undefined : tag }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Filter
+})
+
+const momentOf = (text: string | undefined, now: number) =>
+  text === undefined ? undefined : Moment.fromText(text, now)

@@ -1,0 +1,156 @@
+/**
+ * Lists, searches and single rows on the command line, against one memory in this process.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Layer, Stream } from "effect"
+import * as Access from "../../src/cli/Access.ts"
+import { run as runCli } from "../../src/cli/Cli.ts"
+import { Memory } from "../../src/services/memory/Memory.ts"
+import * as MemoryLive from "../../src/services/memory/MemoryLive.ts"
+import { HlcClock } from "../../src/services/node/HlcClock.ts"
+import { StandardStreams } from "../../src/services/node/StandardStreams.ts"
+import * as MemoryStore from "../../src/services/store/MemoryStore.ts"
+
+interface Row {
+  readonly id: string
+  readonly content: string
+  readonly tags: ReadonlyArray<string>
+  readonly object: string
+  readonly kind: string
+}
+
+const opened = Effect.gen(function* () {
+  const context = yield* Layer.build(
+    MemoryLive.layer.pipe(Layer.provide(MemoryStore.layer()), Layer.provide(HlcClock.layer))
+  )
+  const memory = Context.get(context, Memory)
+  const unused = Effect.die(new Error("not a part of this test"))
+  const access: Effect.Success<ReturnType<typeof Access.open>> = {
+    home: "/nowhere",
+    isRunning: true,
+    memory,
+    archive: unused,
+    verification: { damage: unused, audit: unused, compare: unused },
+    purging: { purge: () => unused },
+    origins: { list: unused, forget: () => unused },
+    status: unused,
+    peers: unused
+  }
+  /** Runs a line: the exit code, and what was printed. */
+  const run = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {
+    let stdout = ""
+    let stderr = ""
+    const code = yield* runCli(args).pipe(
+      Effect.provideService(Access.Opener, { open: () => Effect.succeed(access) }),
+      Effect.provideService(StandardStreams, {
+        output: (text) => Effect.sync(() => void (stdout += text)),
+        error: (text) => Effect.sync(() => void (stderr += text)),
+        input: Stream.empty
+      })
+    )
+    return { code, stdout, stderr }
+  })
+  const json = Effect.fnUntraced(function* <A = ReadonlyArray<Row>>(...args: ReadonlyArray<string>) {
+    const { code, stdout, stderr } = yield* run(...args, "--json")
+    assert.strictEqual(code, 0, stderr)
+    return JSON.parse(stdout) as A
+  })
+  return { memory, run, json }
+})
+
+const contentsOf = (rows: ReadonlyArray<Row>) => rows.map(({ content }) => content)
+
+describe("reads on the command line", () => {
+  it.live("lists are short and newest first for people, and complete as JSON", () =>
+    Effect.gen(function* () {
+      const { memory, run, json } = yield* opened
+      for (let n = 0; n < 25; n++) yield* memory.notes.put({ content: `note ${n}.`, tags: n % 2 === 0 ? ["even"] : [] })
+      const { stdout } = yield* run("note", "list")
+      const lines = stdout.trimEnd().split("\n")
+      assert.include(lines[1], "note 24.")
+      assert.lengthOf(lines, 22)
+      assert.include(lines.at(-1), "… 5 more")
+      assert.lengthOf((yield* run("note", "list", "--limit", "30")).stdout.trimEnd().split("\n"), 26)
+      assert.lengthOf(yield* json("note", "list"), 25)
+      assert.deepStrictEqual(contentsOf(yield* json("note", "list", "--limit", "2")), ["note 24.", "note 23."])
+      const even = yield* json("note", "list", "--tag", "even", "--since", "1h")
+      assert.deepStrictEqual(contentsOf(even).slice(0, 2), ["note 24.", "note 22."])
+      assert.lengthOf(even, 13)
+      assert.notProperty(even[0], "kind")
+      assert.deepStrictEqual(yield* json("note", "list", "--until", "2020-01-01"), [])
+      assert.include((yield* run("note", "list", "--tag", "odd")).stdout, "No notes match")
+      assert.include((yield* run("note", "list", "--since", "soon")).stderr, "2h or 3d")
+      assert.strictEqual((yield* run("note", "list", "--since", "1h", "--until", "2h")).code, 2)
+    })
+  )
+
+  it.live("one row is shown by the beginning of its id", () =>
+    Effect.gen(function* () {
+      const { memory, run, json } = yield* opened
+      const { id } = yield* memory.notes.put({ content: "one\ntwo \u001b[31m" })
+      const fact = yield* memory.facts.set({ subject: "kitchen", predicate: "temperature", object: "21" })
+      const shown = yield* run("note", "show", id.slice(0, 30))
+      assert.match(shown.stdout, /content: +one\n +two/)
+      assert.notInclude(shown.stdout, "\u001b")
+      assert.strictEqual((yield* json<Row>("show", fact.id.slice(0, 12))).object, "21")
+      assert.include((yield* run("note", "show", fact.id)).stderr, "no note has the id")
+      yield* memory.notes.put({ content: "another" })
+      assert.include((yield* run("show", id.slice(0, 2))).stderr, "give more of it")
+    })
+  )
+
+  it.live("facts by their subject and predicate", () =>
+    Effect.gen(function* () {
+      const { memory, run, json } = yield* opened
+      yield* memory.facts.set({ subject: "kitchen", predicate: "temperature", object: "21" })
+      yield* memory.facts.add({ subject: "kitchen", predicate: "colour", object: "green" })
+      yield* memory.facts.add({ subject: "kitchen", predicate: "colour", object: "white" })
+      assert.strictEqual((yield* run("fact", "get", "kitchen", "temperature")).stdout, "21\n")
+      assert.lengthOf(yield* json("fact", "get", "kitchen"), 3)
+      assert.lengthOf(yield* json("fact", "list", "--subject", "kitchen", "--predicate", "colour"), 2)
+      assert.strictEqual((yield* run("fact", "get", "cellar", "temperature")).code, 1)
+      assert.include((yield* run("fact", "delete", "kitchen", "colour")).stderr, "begins with")
+      yield* json("fact", "delete", "kitchen", "temperature")
+      assert.deepStrictEqual(yield* json("fact", "get", "kitchen", "temperature"), [])
+    })
+  )
+
+  it.live("tags of a note come and go", () =>
+    Effect.gen(function* () {
+      const { memory, run, json } = yield* opened
+      const { id } = yield* memory.notes.put({ content: "water", tags: ["home", "old"] })
+      yield* json("note", "edit", id, "--tag", "garden", "--tag", "home", "--untag", "old")
+      const [note] = yield* json("note", "list")
+      assert.deepStrictEqual([note?.content, note?.tags], ["water", ["home", "garden"]])
+      yield* json("note", "edit", id, "plants", "--untag", "home")
+      assert.deepInclude((yield* json("note", "list"))[0], { content: "plants", tags: ["garden"] })
+      assert.strictEqual((yield* run("note", "edit", id)).code, 2)
+    })
+  )
+
+  it.live("searches take several words, filters, and cursors", () =>
+    Effect.gen(function* () {
+      const { memory, run, json } = yield* opened
+      yield* memory.notes.put({ content: "roadmap of the meeting", tags: ["work"] })
+      yield* memory.notes.put({ content: "meeting roadmap" })
+      yield* memory.episodes.record({ session_id: "s", event_type: "talk", summary: "项目会议的记录: meeting roadmap" })
+      const found = yield* json("search", "meeting", "roadmap")
+      assert.deepStrictEqual(
+        found.map(({ kind }) => kind),
+        ["episodes", "notes", "notes"]
+      )
+      assert.strictEqual(found[2]?.content, "roadmap of the meeting")
+      assert.lengthOf(yield* json("search", "meeting", "--kind", "note", "--tag", "work"), 1)
+      assert.lengthOf(yield* json("search", "会议", "--session", "s"), 1)
+      interface Page {
+        readonly rows: ReadonlyArray<Row>
+        readonly next: string
+      }
+      const first = yield* json<Page>("search", "meeting", "--limit", "2", "--cursor", "start")
+      const second = yield* json<Page>("search", "meeting", "--limit", "2", "--cursor", first.next)
+      assert.deepStrictEqual([first.rows.length, second.rows.length, second.next], [2, 1, undefined])
+      assert.include((yield* run("search", "meeting", "--kind", "log")).stderr, "note, fact, episode")
+      assert.strictEqual((yield* run("search", "meeting", "--cursor", "wrong")).code, 2)
+    })
+  )
+})
