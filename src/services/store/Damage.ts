@@ -72,6 +72,7 @@ export const watched = (backend: Backend, { watch, noteEnd }: Damage): Backend =
   select: (request) => watch(backend.select(request)),
   search: (request) => watch(backend.search(request)),
   index: watch(backend.index),
+  waiting: watch(backend.waiting),
   quarantine: watch(backend.quarantine),
   acknowledge: (news) => watch(backend.acknowledge(news)),
   tombstones: (covered) => watch(backend.tombstones(covered)),

@@ -565,6 +565,7 @@ export const make = Effect.fnUntraced(function* (
       Effect.map(backend.search(request), (found) => Searching.hitsOf(found, state.counts))
     ),
     index: backend.index,
+    indexing: Effect.map(backend.waiting, (waiting) => Searching.indexingOf(waiting, state.counts)),
     oddities: Effect.sync(() => oddities),
     opaque: Effect.sync(() => ({ usage: state.opaque, quota, overQuota })),
     purge: (scope, { isDry = false } = {}) => purging.withPermit(purge(scope, isDry)),

@@ -173,6 +173,7 @@ export const make = Effect.fnUntraced(function* ({
     select,
     search,
     index: Effect.void,
+    waiting: Effect.succeed(0),
     quarantine: Effect.sync(() => disk.quarantine),
     damage: Effect.succeed([]),
     acknowledged: Array.from(disk.acknowledged.values()),

@@ -26,9 +26,15 @@ export interface Found {
   readonly waiting: number
 }
 
-/** An answer. `indexing` is there while some rows are not indexed, and counts rows. */
+/** How far an index has come, in rows. */
+export interface Indexing {
+  readonly done: number
+  readonly total: number
+}
+
+/** An answer. `indexing` is there while some rows are not indexed. */
 export interface Hits extends Pick<Found, "hits" | "isMore"> {
-  readonly indexing?: { readonly done: number; readonly total: number }
+  readonly indexing?: Indexing
 }
 
 /** The order of an answer. */
@@ -49,8 +55,14 @@ export const hitOf = (
     : undefined
 }
 
-/** An answer of a store that holds so many rows. */
-export const hitsOf = ({ hits, isMore, waiting }: Found, counts: Readonly<Record<string, number>>): Hits => {
+/** How far the index of a store with these counts has come, when so many rows wait; none when it is complete. */
+export const indexingOf = (waiting: number, counts: Readonly<Record<string, number>>): Indexing | undefined => {
   const total = Kind.searched.reduce((sum, { name }) => sum + (counts[name] ?? 0), 0)
-  return { hits, isMore, ...(waiting > 0 && total > 0 && { indexing: { done: Math.max(0, total - waiting), total } }) }
+  return waiting > 0 && total > 0 ? { done: Math.max(0, total - waiting), total } : undefined
+}
+
+/** An answer of a store with these counts. */
+export const hitsOf = ({ hits, isMore, waiting }: Found, counts: Readonly<Record<string, number>>): Hits => {
+  const indexing = indexingOf(waiting, counts)
+  return { hits, isMore, ...(indexing === undefined ? {} : { indexing }) }
 }

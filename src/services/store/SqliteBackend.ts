@@ -271,6 +271,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     select: (request) => SqliteError.mapped(SqliteSelect.select(sql, request, canTags)),
     search,
     index,
+    waiting: SqliteError.mapped(words.waiting),
     quarantine,
     damage,
     acknowledged,

@@ -122,7 +122,11 @@ export const make = Effect.fnUntraced(function* (
   return {
     search: (request: Searching.Request) => mended(search(request)),
     /** Takes in the next rows. Gives whether there are more. Makes the index where there is none only if it `isWanted`. */
-    step: (isWanted: boolean) => mended(step(isWanted))
+    step: (isWanted: boolean) => mended(step(isWanted)),
+    /** Rows that are not indexed, at most; none where there is no index. */
+    waiting: Effect.suspend(() =>
+      Effect.flatMap(exists(sql), (isThere) => (isThere ? waitingRows(sql) : Effect.succeed(0)))
+    )
   }
 })
 
@@ -144,25 +148,94 @@ const allOf = (phrases: ReadonlyArray<Query.Phrase>): string => `(${phrases.map(
 const matchOf = ({ all, not }: Query.Level): string =>
   not.length === 0 ? allOf(all) : `${allOf(all)} NOT (${not.map(allOf).join(" OR ")})`
 
+/** Matches that make words frequent: looking for the newest of all of them takes long. */
+const frequent = 3_000
+
+/** The newest rows of a kind that are looked at for frequent words. */
+const looked = 500
+
+/** What is asked of a level: rows of some kinds that fit to a filter, after a place. */
+interface Asked {
+  readonly match: string
+  readonly kinds: ReadonlyArray<Kind.Definition>
+  readonly filter: Selection.Filter
+  readonly after: Selection.Place | undefined
+  readonly limit: number
+}
+
+/** The heads of the newest rows that match. */
+const newestOf = Effect.fnUntraced(function* (sql: SqliteClient, { match, kinds, filter, after, limit }: Asked) {
+  const { tags = [], ...rest } = filter
+  const conditions = [
+    SqliteSelect.kindCondition(kinds),
+    ...SqliteSelect.conditionsOf(rest, false),
+    ...SqliteSelect.tagConditions(tags),
+    ...(after === undefined ? [] : [SqliteSelect.after(after)])
+  ]
+  const rows = yield* sql.unsafe(
+    `SELECT ${SqliteSelect.headColumns} FROM tokens CROSS JOIN operations AS o ON o.seq = tokens.rowid
+      WHERE tokens MATCH ?${SqliteSelect.textOf(conditions)} ORDER BY ${SqliteSelect.newestFirst} LIMIT ?`,
+    [match, ...SqliteSelect.parametersOf(conditions), limit]
+  )
+  return yield* SqliteSelect.heads(rows)
+})
+
+/**
+ * The same for frequent words: some of the newest rows have them, most likely. Nothing when the words are rare, or those rows are too
+ * few.
+ */
+const frequentOf = Effect.fnUntraced(function* (sql: SqliteClient, { match, kinds, filter, after, limit }: Asked) {
+  const counted = yield* sql.unsafe("SELECT 1 FROM tokens WHERE tokens MATCH ? LIMIT 1 OFFSET ?", [match, frequent])
+  if (counted.length === 0) return undefined
+  const candidates: Array<SqliteSelect.Head> = []
+  /** Where the rows that were looked at end; among them, none is left out. */
+  let end: Selection.Place | undefined
+  for (const { name } of kinds) {
+    const { text, parameters } = SqliteSelect.statement(name, filter, after, looked)
+    const heads = yield* SqliteSelect.heads(yield* sql.unsafe(text, parameters))
+    candidates.push(...heads)
+    const last = heads.at(-1)
+    if (heads.length < looked || last === undefined) continue
+    const place = SqliteSelect.placeOf(last)
+    if (end === undefined || Selection.isAfter(end, place)) end = place
+  }
+  const seqs = candidates.map(({ seq }) => seq)
+  const rows = yield* sql.unsafe("SELECT rowid AS seq FROM tokens WHERE tokens MATCH ? AND rowid BETWEEN ? AND ?", [
+    match,
+    seqs.reduce((least, seq) => Math.min(least, seq), Number.MAX_SAFE_INTEGER),
+    seqs.reduce((most, seq) => Math.max(most, seq), 0)
+  ])
+  const matches = new Set((yield* Effect.orDie(decodeSeqs(rows))).map(({ seq }) => seq))
+  const found = candidates
+    .filter(
+      (head) => matches.has(head.seq) && (end === undefined || !Selection.isAfter(SqliteSelect.placeOf(head), end))
+    )
+    .toSorted((a, b) => Selection.PlaceOrder(SqliteSelect.placeOf(a), SqliteSelect.placeOf(b)))
+  return end === undefined || found.length >= limit ? found.slice(0, limit) : undefined
+})
+
 /** Reads what is indexed, level by level: the heads of rows, and their ranks. */
 const matching = Effect.fnUntraced(function* (
   sql: SqliteClient,
   query: Query.Query,
-  conditions: ReadonlyArray<SqliteSelect.Condition>,
+  filter: Selection.Filter,
   place: Selection.Place | undefined,
   limit: number
 ) {
+  const kinds = Selection.kindsOf(filter).filter(({ search }) => search.length > 0)
   const found: Array<{ readonly head: SqliteSelect.Head; readonly rank: number }> = []
   for (const level of Query.levelsOf(query)) {
     if (found.length >= limit) break
     if (place !== undefined && place.rank < level.rank) continue
-    const all = [...conditions, ...(place?.rank === level.rank ? [SqliteSelect.after(place)] : [])]
-    const rows = yield* sql.unsafe(
-      `SELECT ${SqliteSelect.headColumns} FROM tokens CROSS JOIN operations AS o ON o.seq = tokens.rowid
-        WHERE tokens MATCH ?${SqliteSelect.textOf(all)} ORDER BY ${SqliteSelect.newestFirst} LIMIT ?`,
-      [matchOf(level), ...SqliteSelect.parametersOf(all), limit - found.length]
-    )
-    for (const head of yield* SqliteSelect.heads(rows)) found.push({ head, rank: level.rank })
+    const asked = {
+      match: matchOf(level),
+      kinds,
+      filter,
+      after: place?.rank === level.rank ? place : undefined,
+      limit: limit - found.length
+    }
+    const heads = (yield* frequentOf(sql, asked)) ?? (yield* newestOf(sql, asked))
+    for (const head of heads) found.push({ head, rank: level.rank })
   }
   return found
 })
@@ -174,15 +247,10 @@ const find = Effect.fnUntraced(function* (
   canTags: boolean
 ) {
   const fits = Selection.matcher(filter)
-  const { tags = [], ...asked } = SqliteSelect.askedOf(filter, canTags)
-  const conditions = [
-    SqliteSelect.kindCondition(Selection.kindsOf(filter)),
-    ...SqliteSelect.conditionsOf(asked, false),
-    ...SqliteSelect.tagConditions(tags)
-  ]
+  const asked = SqliteSelect.askedOf(filter, canTags)
   let place = after
   for (;;) {
-    const found = yield* matching(sql, query, conditions, place, limit + 1)
+    const found = yield* matching(sql, query, asked, place, limit + 1)
     const rows = yield* SqliteSelect.read(
       sql,
       found.slice(0, limit).map(({ head }) => head)

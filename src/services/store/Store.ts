@@ -193,6 +193,8 @@ export class Store extends Context.Service<
      * they are indexed: others may be missing.
      */
     search(request: Searching.Request): Effect.Effect<Searching.Hits, StoreUnavailable>
+    /** How far the index of searches has come; none when it is complete, or there is none. */
+    readonly indexing: Effect.Effect<Searching.Indexing | undefined, StoreUnavailable>
     /** Indexes everything for searches, which takes its time after many rows came. */
     readonly index: Effect.Effect<void, StoreUnavailable>
     /** The oddities from other nodes since this store was opened. */

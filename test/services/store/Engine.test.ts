@@ -46,6 +46,7 @@ const recording = (commit: (count: number) => Effect.Effect<void, StoreUnavailab
     select: () => Effect.succeed({ operations: [], isMore: false }),
     search: () => Effect.succeed({ hits: [], isMore: false, waiting: 0 }),
     index: Effect.void,
+    waiting: Effect.succeed(0),
     damage: Effect.succeed([]),
     acknowledged: [],
     acknowledge: () => Effect.void,

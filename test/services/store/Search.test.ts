@@ -83,9 +83,13 @@ for (const { name, make } of places) {
       Effect.gen(function* () {
         const store = yield* Effect.flatMap(make, (place) => place.open)
         const large = "x".repeat(3_000_000)
-        yield* store.append(Array.from({ length: 2_500 }, (_, n) => draft(`r${n}`, `word number${n}`)))
+        yield* store.append(Array.from({ length: 3_500 }, (_, n) => draft(`r${n}`, `word number${n}`)))
         yield* store.append([draft("l1", `word ${large}`), draft("l2", `word ${large}`), draft("l3", "word last")])
-        assert.lengthOf(yield* find(store, "word", 10_000), 2_503)
+        assert.lengthOf(yield* find(store, "word", 10_000), 3_503)
+        // Of frequent words, the newest rows are looked at first.
+        const newest = ["l3", "l2", "l1", "r3499", "r3498"]
+        assert.deepStrictEqual(yield* find(store, "word", 5), newest)
+        assert.deepStrictEqual(yield* find(store, "wor", 4), newest.slice(0, 4))
         assert.deepStrictEqual(yield* find(store, "last"), ["l3"])
       })
     )

@@ -76,6 +76,8 @@ export const alarms = Effect.fnUntraced(function* (
 /** What the store knows of it. */
 export const read = Effect.fnUntraced(function* (store: Store["Service"]) {
   const { vectorClock: clock, digest, purges } = yield* store.snapshot
+  // Where the file cannot be read, other fields say so.
+  const indexing = yield* Effect.orElseSucceed(store.indexing, () => undefined)
   return {
     trouble: {
       ...Option.match(yield* store.damageFound, {
@@ -85,7 +87,8 @@ export const read = Effect.fnUntraced(function* (store: Store["Service"]) {
       ...Option.match(yield* store.lastCommitFailure, {
         onNone: () => ({}),
         onSome: (failure) => ({ last_write_error: report(failure) })
-      })
+      }),
+      ...(indexing === undefined ? {} : { indexing })
     },
     node_id: store.nodeId,
     vector_clock: VectorClock.toRecord(clock),
