@@ -3,7 +3,7 @@
  */
 import { Clock, Effect } from "effect"
 import { Flag } from "effect/cli"
-import * as Moment from "../core/text/Moment.ts"
+import * as Moment from "./Moment.ts"
 import type { Filter } from "../core/replica/Selection.ts"
 import { WrongUsage } from "./Failure.ts"
 import * as Fields from "./Fields.ts"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Moment from "../../../src/core/text/Moment.ts"
+import * as Moment from "../../src/cli/Moment.ts"
 
 const now = Date.UTC(2026, 10, 29, 8)
 const seconds = now / 1000
