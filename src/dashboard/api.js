@@ -71,6 +71,13 @@ export const setFact = (input) => json("PUT", paths.knowledge, input)
 /** The request outlives the page. */
 export const remove = (kind, id) => json("DELETE", `${paths[kind]}?${query({ id })}`, undefined, { keepalive: true })
 
+/** Whether the node lets a peer be steered. */
+export const maySteer = (peer) =>
+  call("GET", `/peers/${encodeURIComponent(peer)}`).then(
+    () => true,
+    () => false
+  )
+
 /** `pause`, `resume` or `sync`. */
 export const steer = (peer, action) => json("POST", `/peers/${encodeURIComponent(peer)}/${action}`)
 

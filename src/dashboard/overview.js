@@ -40,7 +40,23 @@ feral-sync start --passphrase-file -</code></pre>
   </section>
 `
 
-const peers = (status, mayRead, app) => html`
+/** Whether peers can be paused from here; not known before the first answer. */
+let maySteer
+
+const ask = async ({ peers }, app) => {
+  const [id] = peers.flatMap(({ node_id: id }) => id ?? [])
+  if (maySteer !== undefined || id === undefined) return
+  maySteer = false
+  maySteer = await api.maySteer(id)
+  app.draw()
+}
+
+const peers = (status, isOwner, app) => {
+  if (isOwner) void ask(status, app)
+  return table(status, isOwner && maySteer === true, app)
+}
+
+const table = (status, canSteer, app) => html`
   <section aria-labelledby="mesh">
     <h2 id="mesh">Nodes</h2>
     ${mesh.view(status)}
@@ -57,18 +73,18 @@ const peers = (status, mayRead, app) => html`
             <th scope="col">We lack of its</th>
             <th scope="col">Its clock</th>
             <th scope="col">Last sync</th>
-            ${mayRead ? html`<th scope="col">Actions</th>` : nothing}
+            ${canSteer ? html`<th scope="col">Actions</th>` : nothing}
           </tr>
         </thead>
         <tbody>
-          ${mesh.nodesOf(status).map((peer) => row(peer, mayRead, app))}
+          ${mesh.nodesOf(status).map((peer) => row(peer, canSteer, app))}
         </tbody>
       </table>
     </div>
   </section>
 `
 
-const row = (peer, mayRead, app) => {
+const row = (peer, canSteer, app) => {
   const { node_id: id, address, port, last_error: error, last_seen_at: seenAt, protocol } = peer
   return html`
     <tr>
@@ -86,13 +102,13 @@ const row = (peer, mayRead, app) => {
       <td data-label="We lack of its">${mesh.weLack(peer)}</td>
       <td data-label="Its clock">${offset(peer.clock_offset_ms)}</td>
       <td data-label="Last sync">${ago(peer.last_sync_at)}</td>
-      ${mayRead ? html`<td>${id === null || peer.state === "absent" ? nothing : actions(peer, app)}</td>` : nothing}
+      ${canSteer ? html`<td>${id === null || peer.state === "absent" ? nothing : actions(peer, app)}</td>` : nothing}
     </tr>
     ${
       error === null
         ? nothing
         : html`<tr class="error">
-            <td colspan=${mayRead ? 7 : 6}>
+            <td colspan=${canSteer ? 7 : 6}>
               <p class="problem" dir="auto">${visible(error.problem ?? error.message)}</p>
               ${error.next_step === undefined ? nothing : html`<p class="step" dir="auto">Next: ${visible(error.next_step)}</p>`}
             </td>

@@ -6,6 +6,7 @@ import { existsSync } from "node:fs"
 import type { Episode, Execution, Fact, Note } from "../../src/core/replica/Row.ts"
 import type { NodeStatus } from "../../src/services/node/Status.ts"
 import { freshHome, run } from "../support/Nodes.ts"
+import { open } from "../support/OpenProcess.ts"
 
 let home: string
 let remove: () => void
@@ -214,6 +215,22 @@ describe("commands without a node", () => {
     const peers = await run(["peers", "--json"], { FERAL_HOME: home })
     assert.deepInclude(peers, { code: 1, stdout: "" })
     assert.strictEqual((JSON.parse(peers.stderr) as { _tag: string })._tag, "NodeNotRunning")
+  })
+
+  it("status --watch shows it again and again, and ends when it is interrupted", async () => {
+    const child = open(["status", "--watch", "--json", "--home", home])
+    let out = ""
+    await new Promise<void>((resolve) =>
+      child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+        out += text
+        if (out.split("\n").length > 2) resolve()
+      })
+    )
+    child.kill("SIGINT")
+    await new Promise((resolve) => child.once("close", resolve))
+    for (const line of out.trim().split("\n")) {
+      assert.strictEqual((JSON.parse(line) as NodeStatus).summary, "This node does not run, so nothing is exchanged.")
+    }
   })
 
   it("commands at the same time wait for each other, and none is lost", async () => {

@@ -8,7 +8,7 @@ import { CanonicalJson, emptyObject } from "../../src/core/replica/Json.ts"
 import { NodeId } from "../../src/core/replica/NodeId.ts"
 import { Kind, OpId, RowId } from "../../src/core/replica/Operation.ts"
 import { HlcClock } from "../../src/services/node/HlcClock.ts"
-import { Config } from "../../src/services/node/Config.ts"
+import { Config, type Settings } from "../../src/services/node/Config.ts"
 import { type Sighting } from "../../src/services/discovery/Discovery.ts"
 import { Passphrase } from "../../src/services/node/Passphrase.ts"
 import { Peers } from "../../src/services/peers/Peers.ts"
@@ -103,9 +103,10 @@ const limitsOf = ({ form, revision, maxRecvBytes }: Options) => ({
 export const startOnSocket = Effect.fnUntraced(function* (
   host: string,
   dials: ReadonlyArray<Address>,
-  options: Options = {}
+  options: Options = {},
+  settings: Partial<Settings> = {}
 ) {
-  return yield* startOver(Layer.succeed(Transport, yield* webSocket()), host, dials, options)
+  return yield* startOver(Layer.succeed(Transport, yield* webSocket(settings)), host, dials, options)
 })
 
 const startOver = Effect.fnUntraced(function* (

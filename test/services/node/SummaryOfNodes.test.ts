@@ -2,15 +2,16 @@
  * The summary of real nodes, store and supervisor and all, in the situations that a user can be in. They meet in memory, and for
  * certificates on sockets.
  */
-import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Effect, References, Schedule } from "effect"
 import { CanonicalJson } from "../../../src/core/replica/Json.ts"
 import { Kind, OpId, type Operation, RowId } from "../../../src/core/replica/Operation.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
 import * as MemoryDisk from "../../../src/services/store/MemoryDisk.ts"
 import { MemoryNetwork } from "../../../src/services/transport/MemoryNetwork.ts"
-import { at, pass, type Running, start, world } from "../../support/Members.ts"
+import { at, pass, type Running, start, startOnSocket, world } from "../../support/Members.ts"
 import { node } from "../../support/Network.ts"
+import { ca, Shelf } from "../../support/TlsNodes.ts"
 
 const summaryOf = ({ state }: Running) => Effect.map(state, ({ summary }) => summary)
 
@@ -235,5 +236,24 @@ describe("the summary of a node", () => {
       )
       assert.strictEqual(yield* summaryOf(a), "In sync with b.")
     }).pipe(Effect.provide(MemoryNetwork.layerSlow(() => Effect.sleep("300 millis"))))
+  )
+})
+
+layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("the summary of a node with a CA", (it) => {
+  it.effect("that has met a node with the certificate of another CA", () =>
+    Effect.gen(function* () {
+      const { a, b } = yield* Shelf
+      const server = yield* startOnSocket("server", [], {}, ca(a))
+      const dialler = yield* startOnSocket("dialler", [{ host: "127.0.0.1", port: server.port }], {}, ca(b))
+      const isTold = (summary: string | undefined) => summary?.includes("TLS handshake") === true
+      const summary = yield* Effect.repeat(summaryOf(dialler), {
+        until: isTold,
+        schedule: Schedule.spaced("20 millis")
+      })
+      assert.match(
+        summary ?? "",
+        /^Not in sync with the only other node\. TLS handshake with 127\.0\.0\.1:\d+ failed: untrusted \(.*\)\. Sign both certificates with the same CA, /
+      )
+    }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
   )
 })

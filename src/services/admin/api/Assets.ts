@@ -9,9 +9,12 @@ import { createHash } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
 import { extname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { gzipSync } from "node:zlib"
 
 interface Asset {
   readonly bytes: Uint8Array
+  /** The same, compressed. */
+  readonly gzipped: Uint8Array
   readonly type: string
   readonly etag: string
 }
@@ -53,7 +56,7 @@ const read = (): ReadonlyMap<string, Asset> => {
     const name = path.slice(root.length).replaceAll("\\", "/")
     const bytes = readFileSync(path)
     const etag = `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`
-    assets.set(name === "index.html" ? "/" : `/assets/${name}`, { bytes, type, etag })
+    assets.set(name === "index.html" ? "/" : `/assets/${name}`, { bytes, gzipped: gzipSync(bytes), type, etag })
   }
   return assets
 }
@@ -65,9 +68,16 @@ export const serve = Effect.map(HttpServerRequest.HttpServerRequest, ({ url, hea
   assets ??= read()
   const asset = assets.get(url.replace(/[?#].*$/s, ""))
   if (asset === undefined) return HttpServerResponse.empty({ status: 404 })
-  const { bytes, type, etag } = asset
-  const kept = { ...pageHeaders, etag, "cache-control": "no-cache" }
+  const { bytes, gzipped, type, etag } = asset
+  const isGzip = /\bgzip\b/.test(headers["accept-encoding"] ?? "")
+  const kept = {
+    ...pageHeaders,
+    etag,
+    "cache-control": "no-cache",
+    vary: "accept-encoding",
+    ...(isGzip && { "content-encoding": "gzip" })
+  }
   return headers["if-none-match"] === etag
     ? HttpServerResponse.empty({ status: 304, headers: kept })
-    : HttpServerResponse.uint8Array(bytes, { contentType: type, headers: kept })
+    : HttpServerResponse.uint8Array(isGzip ? gzipped : bytes, { contentType: type, headers: kept })
 })
