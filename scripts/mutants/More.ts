@@ -62,18 +62,18 @@ export const ofTheStore: ReadonlyArray<Mutant> = [
     name: "the clock before the rows",
     breaks: "a crash between two transactions leaves the claim to rows that are not there",
     file: sqlite,
-    from: "      within((connection) => writeCommit(connection, commit, hasPurged, newCut))\n",
-    to: `      Effect.andThen(
-        within((connection) => writeCommit(connection, { ...commit, writes: [], replaced: [] }, hasPurged, newCut)),
-        within((connection) => writeCommit(connection, commit, hasPurged, newCut))
-      )
+    from: "    yield* SqliteSearch.mending(\n      within,\n",
+    to: `    const claim = { ...commit, writes: [], replaced: [] }
+    yield* within((connection) => SqliteCommit.write(connection, claim, { hasPurged, newCut, before }))
+    yield* SqliteSearch.mending(
+      within,
 `,
     isQuick: true
   },
   {
     name: "what is replaced stays in the database",
     breaks: "a row is there twice, or its new content not at all",
-    file: sqlite,
+    file: "src/services/store/SqliteCommit.ts",
     from: "if (replaced.length > 0) {",
     to: "if (replaced.length > 1) {"
   },

@@ -17,7 +17,7 @@ export interface Mutant {
 
 const engine = "src/services/store/Engine.ts"
 const merge = "src/core/replica/Merge.ts"
-const rule = "src/core/replica/Rule.ts"
+const rule = "src/core/replica/rules/Whole.ts"
 const outbound = "src/core/sync/Send.ts"
 const inbound = "src/core/sync/Receive.ts"
 
@@ -128,7 +128,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     breaks: "a set that only grows has lost something",
     file: rule,
     from: `ignores: ({ op_type }) => op_type === "delete"`,
-    to: "ignores: nothing"
+    to: "ignores: () => false"
   },
   {
     name: "the last insert of an episode wins",
