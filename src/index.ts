@@ -31,6 +31,7 @@ export {
   OperationTooLarge,
   OriginsKept,
   PurgeRefused,
+  CodeRefused,
   PeerNotFound,
   PeerUnreachable,
   PeersNotDiscovered,

@@ -56,7 +56,7 @@ export const command = Command.make(
   Command.withExamples([{ command: "feral-sync open" }, { command: "feral-sync open --print" }])
 )
 
-/** Whether a browser can appear to whoever runs the command. */
+/** Whether a browser can be shown to the person who runs the command. */
 const hasScreen = (): boolean =>
   process.stdout.isTTY &&
   (process.platform !== "linux" || process.env["DISPLAY"] !== undefined || process.env["WAYLAND_DISPLAY"] !== undefined)

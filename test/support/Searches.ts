@@ -1,7 +1,7 @@
 /** Searches of a store for a text, once everything is indexed. */
 import { Effect } from "effect"
 import type { Filter } from "../../src/core/replica/Selection.ts"
-import * as Query from "../../src/core/search/Query.ts"
+import * as Query from "../../src/core/search/SearchQuery.ts"
 import type { StoreService } from "./Stores.ts"
 
 export const hitsFor = Effect.fnUntraced(function* (

@@ -1,7 +1,7 @@
 /**
  * The part of a text where a query was found, in one line, and which characters of it are what was found.
  */
-import * as Query from "./Query.ts"
+import * as Query from "./SearchQuery.ts"
 import * as Tokens from "./Tokens.ts"
 
 /** A part of a text. `marked` are the places of what was found, as indices of UTF-16 units: the first, and the one after the last. */

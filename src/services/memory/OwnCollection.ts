@@ -8,7 +8,7 @@ import { type Content, Kind as KindName, maxDataDepth, type Operation, RowId } f
 import * as Query from "../../core/replica/Query.ts"
 import * as Rule from "../../core/replica/Rule.ts"
 import { slotOfMember } from "../../core/replica/rules/Set.ts"
-import * as SearchQuery from "../../core/search/Query.ts"
+import * as SearchQuery from "../../core/search/SearchQuery.ts"
 import * as Tokens from "../../core/search/Tokens.ts"
 import { InputInvalid, KindUndeclared, QueryInvalid, RowNotFound } from "../node/NodeFailure.ts"
 import type { OperationTooLarge, StoreUnavailable } from "../node/NodeFailure.ts"

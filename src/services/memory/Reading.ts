@@ -7,7 +7,7 @@ import { Kind as KindName, type Operation } from "../../core/replica/Operation.t
 import * as Row from "../../core/replica/Row.ts"
 import * as Search from "../../core/replica/Search.ts"
 import * as Selection from "../../core/replica/Selection.ts"
-import * as Query from "../../core/search/Query.ts"
+import * as Query from "../../core/search/SearchQuery.ts"
 import * as Snippet from "../../core/search/Snippet.ts"
 import { RowNotFound } from "../node/NodeFailure.ts"
 import type { Hits } from "../store/Searching.ts"

@@ -78,7 +78,7 @@ export interface Backend {
   ): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
   /** The rows that filters leave, newest first. See `core/replica/Selection.ts`. */
   select(request: Selection.Request): Effect.Effect<Selection.Page, StoreUnavailable>
-  /** The rows whose text fits to a query, in the order of `Selection.PlaceOrder`; see `core/search/Query.ts`. */
+  /** The rows whose text fits to a query, in the order of `Selection.PlaceOrder`; see `core/search/SearchQuery.ts`. */
   search(request: Searching.Request): Effect.Effect<Searching.Found, StoreUnavailable>
   /** Rows that are not indexed, at most; none where there is no index. */
   readonly waiting: Effect.Effect<number, StoreUnavailable>

@@ -6,7 +6,7 @@ import * as Kind from "../../core/replica/Kind.ts"
 import type { Operation } from "../../core/replica/Operation.ts"
 import * as Search from "../../core/replica/Search.ts"
 import * as Selection from "../../core/replica/Selection.ts"
-import * as Query from "../../core/search/Query.ts"
+import * as Query from "../../core/search/SearchQuery.ts"
 import * as Tokens from "../../core/search/Tokens.ts"
 
 export interface Request extends Selection.Request {

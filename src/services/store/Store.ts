@@ -189,7 +189,7 @@ export class Store extends Context.Service<
     /** The rows that filters leave, newest first. See `core/replica/Selection.ts`. */
     select(request: Selection.Request): Effect.Effect<Selection.Page, StoreUnavailable>
     /**
-     * The rows whose text fits to a query, the best first; see `core/search/Query.ts`. After many rows came, the answer says how far
+     * The rows whose text fits to a query, the best first; see `core/search/SearchQuery.ts`. After many rows came, the answer says how far
      * they are indexed: others may be missing.
      */
     search(request: Searching.Request): Effect.Effect<Searching.Hits, StoreUnavailable>

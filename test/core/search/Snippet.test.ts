@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Query from "../../../src/core/search/Query.ts"
+import * as Query from "../../../src/core/search/SearchQuery.ts"
 import * as Snippet from "../../../src/core/search/Snippet.ts"
 import { anyText, runs } from "../../support/Generators.ts"
 import * as Scripts from "../../support/Scripts.ts"

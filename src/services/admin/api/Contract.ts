@@ -289,7 +289,7 @@ export const rows = HttpApiGroup.make("rows").add(
   })
 )
 
-/** What everyone on this machine may ask: how the node is, without any of its memory, and how a browser is let in. */
+/** For every user of this machine: the state of the node, without any of its memory, and the sign-in of a browser. */
 export class Public extends HttpApi.make("feral-sync-public").add(node, health, signIn) {}
 
 /** What is for the owner of the data directory. */

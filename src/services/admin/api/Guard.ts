@@ -25,8 +25,8 @@ export interface Credentials {
 export type Verdict =
   /** Everything. */
   | { readonly _tag: "Owner" }
-  /** Everyone of this machine: the public part. A page without an origin gets no more than reading it. */
-  | { readonly _tag: "Anyone"; readonly mayOnlyRead: boolean; readonly isTokenWrong: boolean }
+  /** Every user of this machine: the public part. A page without an origin gets no more than reading it. */
+  | { readonly _tag: "Public"; readonly mayOnlyRead: boolean; readonly isTokenWrong: boolean }
   | { readonly _tag: "Refused"; readonly status: 400 | 403; readonly error: Refusal }
 
 export interface Refusal {
@@ -71,7 +71,7 @@ export const judge = (head: Head, credentials: Credentials): Verdict => {
   // Browsers send the origin with everything that may change something.
   const isOwnPage = reads || origin !== undefined
   if (!mayOnlyRead && given.length === 0 && isOwnPage && cookies.some(credentials.isCookie)) return { _tag: "Owner" }
-  return { _tag: "Anyone", mayOnlyRead, isTokenWrong }
+  return { _tag: "Public", mayOnlyRead, isTokenWrong }
 }
 
 const refused = (status: 400 | 403, _tag: Refusal["_tag"], problem: string, nextStep: string): Verdict => ({

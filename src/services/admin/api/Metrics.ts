@@ -96,8 +96,8 @@ export const make = Effect.gen(function* () {
         "feral_peer_lag_seconds",
         "Seconds since all was exchanged with a peer; 0 while nothing is missing.",
         ofPeers((row) => {
-          const isLevel = row.state === "live" && (row.lag_ops ?? 0) === 0 && row.we_lack === undefined
-          return isLevel ? 0 : row.last_sync_at === null ? null : Math.max(0, now - row.last_sync_at)
+          const isInSync = row.state === "live" && (row.lag_ops ?? 0) === 0 && row.we_lack === undefined
+          return isInSync ? 0 : row.last_sync_at === null ? null : Math.max(0, now - row.last_sync_at)
         })
       ),
       gauge(

@@ -82,7 +82,7 @@ const listen = Effect.fnUntraced(function* (options: ListenOptions) {
 /** What a request may have besides the public part: everything, or this answer instead. */
 export type Interface<E> = (refusal: Option.Option<HttpServerResponse.HttpServerResponse>) => App<E>
 
-/** The interface as it is on the socket: whoever can open it owns the data directory. */
+/** The interface on the socket: a program that can open it owns the data directory. */
 const owned = <E>(app: Interface<E>): App<E> => limited(app(Option.none()))
 
 /** The interface as it is on the port. */

@@ -21,7 +21,7 @@ export interface Token {
 /** Of a node without a data directory: nothing is the token. */
 export const none: Token = { matches: () => false, sign: () => "", verifies: () => false }
 
-/** Writes another token into a data directory. Whoever has the one before gets nothing from then on. */
+/** Writes another token into a data directory. Programs with the former token get nothing from then on. */
 export const rotate = (home: string) =>
   Home.writeSecret(Home.paths(home).token, `${randomBytes(32).toString("base64url")}\n`)
 
@@ -47,7 +47,7 @@ const ofFile = (path: string): Token => {
       }
       return held && Redacted.value(held)
     } catch {
-      // Without a file nobody has the token.
+      // Without a file no program has the token.
       return undefined
     }
   }
