@@ -45,6 +45,7 @@ import { dial } from "./Dial.ts"
 import * as Paused from "./Paused.ts"
 import * as Removed from "./Removed.ts"
 import { Peers } from "./Peers.ts"
+import * as Lacks from "./Lacks.ts"
 import * as PeerTable from "./PeerTable.ts"
 import * as SessionRunner from "./SessionRunner.ts"
 import { Store } from "../store/Store.ts"
@@ -301,7 +302,7 @@ const make = Effect.fnUntraced(function* () {
   )
 
   /** How every peer is. A paused one stays listed, also when nothing is heard of it. */
-  const status = Effect.map(clock.now, (now): ReadonlyArray<PeerStatus> => {
+  const listed = Effect.map(clock.now, (now): ReadonlyArray<PeerStatus> => {
     const rows = PeerTable.statuses(table, roster, now, settings.maxClockDriftMs)
     const shown = new Set(rows.map(({ node_id }) => node_id))
     const silent = [...Ref.getUnsafe(paused)].filter((node) => !shown.has(node)).map(PeerTable.pausedRow)
@@ -311,10 +312,11 @@ const make = Effect.fnUntraced(function* () {
       return [isPaused(row.node_id) ? { ...row, state: "paused", last_error: null } : row]
     })
   })
+  const status = Effect.flatMap(listed, (rows) => Lacks.withLacks(store, table, rows))
 
   const pause = Effect.fnUntraced(function* (node: string, isNow: boolean) {
     const before = yield* Ref.get(paused)
-    const known = (yield* status).some(({ node_id: id }) => id === node) || isPaused(node)
+    const known = (yield* listed).some(({ node_id: id }) => id === node) || isPaused(node)
     if (!known || !Schema.is(NodeId)(node)) return yield* new PeerNotFound({ peer: node })
     const nodes = new Set(before)
     if (isNow) nodes.add(node)
@@ -326,7 +328,7 @@ const make = Effect.fnUntraced(function* () {
     Comparison.all(entries).pipe(Effect.provideService(HlcClock, clock), Effect.provideService(Store, store))
 
   const sync = Effect.fnUntraced(function* (peer: string): Effect.fn.Return<Synced, PeerNotFound> {
-    const row = (yield* status).find(
+    const row = (yield* listed).find(
       ({ node_id: id, address: host, port }) => id === peer || formatAddress({ host, port }) === peer
     )
     if (row === undefined) return yield* new PeerNotFound({ peer })

@@ -223,7 +223,7 @@ describe("MdnsDiscovery.layer", () => {
         const node = yield* start({ nodeId: freshId(), port: 4001 }, onLoopback({ interfaces: ["192.0.2.1"] }))
         const { error } = yield* node.next("Unavailable")
         assert.isBelow(performance.now() - since, 1000)
-        assert.include(error.message, "no network interface has the address 192.0.2.1")
+        assert.include(error.message, "no network interface has the name or address 192.0.2.1")
       })
     )
   )

@@ -94,7 +94,7 @@ const bad: ReadonlyArray<readonly [variable: string, text: string, says: RegExp]
   ["FERAL_SYNC_REQUIRE_CLIENT_CERT", "maybe", /true/],
   ["FERAL_SYNC_REQUIRE_CLIENT_CERT", "true", /FERAL_SYNC_TLS_CERT/],
   ["FERAL_SYNC_MDNS", "2", /off/],
-  ["FERAL_SYNC_MDNS_INTERFACE", "127.0.0.1,eth0", /"eth0"/],
+  ["FERAL_SYNC_MDNS_INTERFACE", "127.0.0.1,a name", /"a name"/],
   ...["-1", "soon", "5 lightyears", "90000"].map((text) => ["FERAL_SYNC_MDNS_TIMEOUT", text, /seconds/] as const),
   ["FERAL_SYNC_INTERVAL", "0", /above 0/],
   ["FERAL_SYNC_LEGACY", "true", /off, tls, on/],
