@@ -226,6 +226,7 @@ describe("commands with a running node", () => {
     const node = await nodes.make().start()
     const status = await node.cli<NodeStatus>("status")
     assert.deepStrictEqual(Object.keys(status), [
+      "summary",
       "node_id",
       "version",
       "port",

@@ -113,7 +113,7 @@ describe("verify", () => {
     await a.stop()
     const file = join(a.home, "sync.db")
     const handle = openSync(file, "r+")
-    for (let page = 20; page < 150; page += 3) writeSync(handle, Buffer.alloc(4096, 0xa5), 0, 4096, page * 4096)
+    for (let page = 50; page < 150; page += 3) writeSync(handle, Buffer.alloc(4096, 0xa5), 0, 4096, page * 4096)
     closeSync(handle)
     const { code, stdout, stderr } = await run(["verify", "--json", "--home", a.home])
     assert.strictEqual(code, 1)
