@@ -26,7 +26,7 @@ describe.skipIf(needs("faketime"))("a clock that is wrong", () => {
     await a.stop()
     const says = async (tag: string) => {
       const { stdout } = await run(["status", "--home", a.home], a.env)
-      assert.match(stdout.split("\n")[0] ?? "", /^ALARM .*identity new --reissue$/)
+      assert.match(stdout, /^[^\n]*\.\n\nALARM .*identity new --reissue\n/)
       const { alarms } = JSON.parse((await run(["status", "--json", "--home", a.home], a.env)).stdout) as NodeStatus
       assert.strictEqual(alarms?.[0]?._tag, tag)
     }

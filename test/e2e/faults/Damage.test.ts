@@ -56,7 +56,10 @@ describe("a database that is damaged under a running node", () => {
     assert.isFalse((await a.status()).peers.some(({ state }) => state === "live"))
 
     const { stdout } = await run(["status", "--home", a.home])
-    assert.match(stdout, /^DAMAGE +the database cannot be used: corrupt/)
+    assert.match(
+      stdout,
+      /^The database is damaged, and this node does not sync\..*\n\nDAMAGE +the database cannot be used: corrupt/
+    )
     const doctor = await run(["doctor", "--json", "--home", a.home])
     const [first] = JSON.parse(doctor.stdout) as ReadonlyArray<Finding>
     assert.deepInclude(first, { check: "database", status: "failed" })

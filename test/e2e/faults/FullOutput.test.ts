@@ -25,7 +25,7 @@ describe.skipIf(needs("root"))("a disk that is full", () => {
       const cut: ReadonlyArray<ReadonlyArray<string>> = [
         ["export", "-"],
         ["note", "list", "--json"],
-        ["note", "list"]
+        ["export", "-", "--format", "csv", "--kind", "notes"]
       ]
       for (const args of cut) {
         const { code, stderr } = await runInto(at("out"), [...args, "--home", node.home])
