@@ -206,7 +206,11 @@ describe.skipIf(needs("openssl"))("doctor", () => {
     const env = { FERAL_SYNC_MDNS: "on", FERAL_SYNC_MDNS_INTERFACE: "192.0.2.77" }
     const node = await nodes.make(env).start()
     const finding = (await doctor(node.home, env)).of("multicast")
-    failure(finding, /^mDNS is unavailable \(no network interface has the name or address 192\.0\.2\.77\)/, /UDP 5353 is open/)
+    failure(
+      finding,
+      /^mDNS is unavailable \(no network interface has the name or address 192\.0\.2\.77\)/,
+      /UDP 5353 is open/
+    )
     assert.include(node.log, finding.message)
     assert.include(node.log, finding.next_step ?? "nothing")
   })
