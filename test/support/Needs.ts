@@ -20,6 +20,7 @@ const requirements = {
   ip: { package: "iproute2", isThere: program("ip") },
   nft: { package: "nftables", isThere: program("nft") },
   openssl: { package: "openssl", isThere: program("openssl") },
+  promtool: { package: "prometheus", isThere: program("promtool") },
   python3: { package: "python3", isThere: python("sqlite3") },
   registry: {
     package: undefined,
@@ -51,7 +52,7 @@ export const needs = (...names: ReadonlyArray<Requirement>): boolean => {
 /** What is missing on this machine, in words, and how to get it; nothing when all is there. */
 export const missing = (): string | undefined => {
   const names = (Object.keys(requirements) as ReadonlyArray<Requirement>).filter((name) => !isThere(name))
-  const packages = names.flatMap((name) => requirements[name].package ?? [])
+  const packages = [...new Set(names.flatMap((name) => requirements[name].package ?? []))]
   const wants = [
     ...(names.includes("root") ? ["root"] : []),
     ...(names.includes("registry") ? ["the registry of npm"] : []),
