@@ -18,7 +18,6 @@ import {
   DuplicateNodeId,
   PassphraseMismatch,
   PeerClosed,
-  PeerPaused,
   PeerRemoved,
   PeerTimeout,
   ProtocolViolation,
@@ -27,6 +26,7 @@ import {
   TooLongAway,
   type SessionFailure
 } from "./SyncFailure.ts"
+import * as Barred from "./Barred.ts"
 import * as Cut from "../replica/Cut.ts"
 import * as Digest from "../replica/Digest.ts"
 import * as Handshake from "./Handshake.ts"
@@ -249,9 +249,11 @@ const onProved = (session: Session, nodeId: NodeId, message: Wire.Hello, now: nu
   if (nodeId === options.self) {
     return fail(session, "duplicate_node_id", new DuplicateNodeId({ nodeId }))
   }
-  if (options.isRemoved?.(nodeId) === true) return fail(session, "removed", new PeerRemoved({ nodeId }))
-  // The peer takes this for a node that is away for a while.
-  if (options.isPaused?.(nodeId) === true) return fail(session, "going_away", new PeerPaused({ nodeId }))
+  const barred = options.barred?.(nodeId)
+  if (barred !== undefined) {
+    const { reason, failure } = Barred.ending(barred, nodeId)
+    return fail(session, reason, failure)
+  }
   const takes = options.assumed?.(nodeId) ?? session.takes
   const met: Session = { ...session, phase: "greeting", peer: nodeId, takes }
   const announced = clockToTell(met)

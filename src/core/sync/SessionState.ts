@@ -17,6 +17,7 @@ import type {
 import type { Role } from "./Handshake.ts"
 import type { Timestamp } from "../replica/Hlc.ts"
 import type { NodeId } from "../replica/NodeId.ts"
+import type { BarredBy } from "./Barred.ts"
 import type { Position, Range, RangePage, RangeRequest, Split, Summary } from "../replica/Ranges.ts"
 import type { Batch, Delta, DeltaRequest, Holdings, Snapshot } from "../replica/Replica.ts"
 import { noHoldings } from "../replica/Replica.ts"
@@ -114,10 +115,8 @@ export interface Options {
   readonly maxRecvBytes?: number
   /** Which run of our store this is, and how long it had lasted when the session began (ms). */
   readonly instance?: { readonly id: string; readonly age: number }
-  /** Whether a node was removed by its id. */
-  readonly isRemoved?: (peer: NodeId) => boolean
-  /** Whether syncing with a node is paused by its id. */
-  readonly isPaused?: (peer: NodeId) => boolean
+  /** Which nodes are not let in by their ids. */
+  readonly barred?: BarredBy
   /** The ticket that a peer is given once it has proved itself. */
   readonly ticket?: (peer: NodeId) => Redacted.Redacted<string> | undefined
   /** How much of the credit is used; all of it by default. */

@@ -4,6 +4,7 @@
  */
 import { Context, Effect, HashMap, Option, Redacted, Stream } from "effect"
 import { formatAddress } from "../../core/peers/Address.ts"
+import type { BarredBy } from "../../core/sync/Barred.ts"
 import { FrameTooLarge, nextSteps, PeerClosed, SelfConnection } from "../../core/sync/SyncFailure.ts"
 import * as Handshake from "../../core/sync/Handshake.ts"
 import * as V1Exchange from "../../core/sync/v1/V1Exchange.ts"
@@ -75,8 +76,7 @@ export const make = Effect.fnUntraced(function* (
   table: PeerTable.PeerTable,
   onEstablished: OnEstablished,
   secret?: Redacted.Redacted<Uint8Array>,
-  isRemoved: (peer: NodeId) => boolean = () => false,
-  isPaused: (peer: NodeId) => boolean = () => false
+  barred: BarredBy = () => undefined
 ) {
   const settings = yield* Config
   const used = yield* Credit
@@ -180,8 +180,7 @@ export const make = Effect.fnUntraced(function* (
       key: (isPrevious ? previousKey : undefined) ?? key,
       previousKey,
       isPrevious,
-      isRemoved,
-      isPaused,
+      barred,
       nonces: connection.nonces,
       binding: connection.binding,
       remote: formatAddress(connection.remote),
@@ -288,8 +287,7 @@ export const make = Effect.fnUntraced(function* (
       passphrase: (isPrevious ? previous : undefined) ?? passphrase.passphrase,
       previous,
       isPrevious,
-      isRemoved,
-      isPaused,
+      barred,
       remote,
       expected,
       memories: table.memories,

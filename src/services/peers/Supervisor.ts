@@ -111,8 +111,7 @@ const make = Effect.fnUntraced(function* () {
     table,
     (link, node, key, host, form) => Queue.offer(inputs, { _tag: "Established", link, node, key, host, form }),
     transport.secret,
-    isRemoved,
-    isPaused
+    (node) => (isRemoved(node) ? "removed" : isPaused(node) ? "paused" : undefined)
   )
 
   /** Notes how a connection or a dial ended, and tells the roster. */

@@ -20,12 +20,11 @@ import {
   DuplicateNodeId,
   PassphraseMismatch,
   PassphraseUnset,
-  PeerPaused,
-  PeerRemoved,
   PeerTimeout,
   ProtocolViolation,
   RateLimited
 } from "../SyncFailure.ts"
+import * as Barred from "../Barred.ts"
 import { isSamePassphrase } from "../Handshake.ts"
 import type { NodeId } from "../../replica/NodeId.ts"
 import type { Event } from "../SessionState.ts"
@@ -145,8 +144,8 @@ const onRequest = (exchange: Exchange, request: V1Wire.Request, now: number): St
     )
   }
   if (request.nodeId === options.self) return duplicate(exchange)
-  if (options.isRemoved?.(request.nodeId) === true) return removed(exchange, request.nodeId)
-  if (options.isPaused?.(request.nodeId) === true) return paused(exchange, request.nodeId)
+  const barred = options.barred?.(request.nodeId)
+  if (barred !== undefined) return refuse(exchange, barred, request.nodeId)
   const shown = isCurrent ? exchange : { ...exchange, options: { ...options, isPrevious } }
   const met = meet(shown, request.nodeId, request.clock, now)
   return [
@@ -161,8 +160,8 @@ const onRequest = (exchange: Exchange, request: V1Wire.Request, now: number): St
 const onResponse = (exchange: Exchange, response: V1Wire.Response, now: number): Step => {
   const { expected, self } = exchange.options
   if (response.nodeId === self) return duplicate(exchange)
-  if (exchange.options.isRemoved?.(response.nodeId) === true) return removed(exchange, response.nodeId)
-  if (exchange.options.isPaused?.(response.nodeId) === true) return paused(exchange, response.nodeId)
+  const barred = exchange.options.barred?.(response.nodeId)
+  if (barred !== undefined) return refuse(exchange, barred, response.nodeId)
   const met = meet(exchange, response.nodeId, response.clock, now)
   // Asked under another node id: the report was not meant for this node, so it is asked once more.
   const isOther = expected !== undefined && expected !== response.nodeId
@@ -171,14 +170,9 @@ const onResponse = (exchange: Exchange, response: V1Wire.Response, now: number):
   return [sending, [{ _tag: "Established", peer: response.nodeId }, ...actions]]
 }
 
-const removed = (exchange: Exchange, nodeId: NodeId): Step => {
-  const failure = new PeerRemoved({ nodeId })
-  return end(exchange, failure, V1Wire.encode({ type: "sync_error", message: failure.message, reason: "removed" }))
-}
-
-const paused = (exchange: Exchange, nodeId: NodeId): Step => {
-  const failure = new PeerPaused({ nodeId })
-  return end(exchange, failure, V1Wire.encode({ type: "sync_error", message: failure.message, reason: "going_away" }))
+const refuse = (exchange: Exchange, barred: Barred.Barred, nodeId: NodeId): Step => {
+  const { reason, failure } = Barred.ending(barred, nodeId)
+  return end(exchange, failure, V1Wire.encode({ type: "sync_error", message: failure.message, reason }))
 }
 
 const duplicate = (exchange: Exchange): Step => end(exchange, new DuplicateNodeId({ nodeId: exchange.options.self }))

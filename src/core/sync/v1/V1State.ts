@@ -8,6 +8,7 @@ import type { Role } from "../Handshake.ts"
 import * as Hlc from "../../replica/Hlc.ts"
 import type { Slot } from "../../replica/Merge.ts"
 import type { NodeId } from "../../replica/NodeId.ts"
+import type { BarredBy } from "../Barred.ts"
 import type { Operation } from "../../replica/Operation.ts"
 import type { DeltaRequest, Snapshot } from "../../replica/Replica.ts"
 import type { Action, View } from "../SessionState.ts"
@@ -23,10 +24,8 @@ export interface Options {
   readonly previous?: Redacted.Redacted<string> | undefined
   /** Whether `passphrase` is the one before. */
   readonly isPrevious?: boolean
-  /** Whether a node was removed by its id. */
-  readonly isRemoved?: (peer: NodeId) => boolean
-  /** Whether syncing with a node is paused by its id. */
-  readonly isPaused?: (peer: NodeId) => boolean
+  /** Which nodes are not let in by their ids. */
+  readonly barred?: BarredBy
   /** How the peer is called before its id is known. */
   readonly remote: string
   /** The node that is expected to answer, where it is known. */
