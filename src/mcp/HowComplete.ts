@@ -4,6 +4,7 @@
  */
 import { Effect } from "effect"
 import * as Completeness from "../services/node/Completeness.ts"
+import type { NodeStatus } from "../services/node/Status.ts"
 import type { Opened } from "./Reach.ts"
 
 const { behind, found, in_sync, node, searched } = Completeness.Completeness.fields
@@ -21,8 +22,11 @@ export const fields = {
 /** Nodes that are named at most. */
 const named = 8
 
+/** With the status of the node at about the time of the read. */
+export const inStatus = (status: NodeStatus, read: Completeness.Read) => {
+  const { behind, ...complete } = Completeness.of(status, read)
+  return { ...complete, behind: behind.slice(0, named) }
+}
+
 export const of = ({ status }: Opened, read: Completeness.Read) =>
-  Effect.map(status, (status) => {
-    const { behind, ...complete } = Completeness.of(status, read)
-    return { ...complete, behind: behind.slice(0, named) }
-  })
+  Effect.map(status, (status) => inStatus(status, read))

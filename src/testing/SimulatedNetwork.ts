@@ -65,16 +65,15 @@ export class SimulatedNetwork {
 
   /** How the nodes differ from the state that they have to come to, a line for each difference. Empty when they do not. */
   differences(expected: State): ReadonlyArray<string> {
-    const right = new Map([...expected].map(([slot, operation]) => [slot, operation]))
-    return [...this.replicas].flatMap(([node, { state }]) => {
-      const wrong = [...new Set([...right.keys(), ...state.keys()])].flatMap((slot) => {
-        const [wanted, held] = [right.get(slot), state.get(slot)]
-        if (wanted !== undefined && held !== undefined && said(wanted) === said(held)) return []
-        const shown = (operation: Operation | undefined) => (operation === undefined ? "nothing" : write(operation))
-        return [`node ${node} holds ${shown(held)}, and should hold ${shown(wanted)}`]
+    const shown = (operation: Operation | undefined) => (operation === undefined ? "nothing" : write(operation))
+    return [...this.replicas].flatMap(([node, { state }]) =>
+      [...new Set([...expected.keys(), ...state.keys()])].flatMap((slot) => {
+        const [wanted, held] = [expected.get(slot), state.get(slot)]
+        return wanted !== undefined && held !== undefined && said(wanted) === said(held)
+          ? []
+          : [`node ${node} holds ${shown(held)}, and should hold ${shown(wanted)}`]
       })
-      return wrong
-    })
+    )
   }
 
   private take(step: Step): void {

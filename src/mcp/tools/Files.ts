@@ -6,6 +6,7 @@ import { Effect, Result, Schema } from "effect"
 import type { Note } from "../../core/replica/Row.ts"
 import * as Kind from "../../core/replica/Kind.ts"
 import type { Memory } from "../../services/memory/Memory.ts"
+import * as Pages from "../../services/memory/Pages.ts"
 import { cutText, limits } from "../Bounds.ts"
 import { type CallFailure, CallRefused } from "../CallFailure.ts"
 import * as FileText from "../FileText.ts"
@@ -61,21 +62,14 @@ const pathOf = (path: string) =>
 
 const pathIn = ({ tags }: Note): string | undefined => tags.find((tag) => tag.startsWith(`${FileText.root}/`))
 
-const notesOf = Effect.fnUntraced(function* (memory: Memory["Service"], tags: ReadonlyArray<string>) {
-  const notes: Array<Note> = []
-  let cursor: string | undefined
-  do {
-    const found = yield* memory.recent({
-      kinds: [Kind.table.notes.name],
-      tags: [fileTag, ...tags],
-      limit: 250,
-      ...(cursor === undefined ? {} : { cursor })
-    })
-    for (const row of found.rows) if (row.kind === Kind.table.notes.name) notes.push(row)
-    cursor = found.next
-  } while (cursor !== undefined)
-  return notes
-})
+const notesOf = (memory: Memory["Service"], tags: ReadonlyArray<string>) => {
+  const { name: kind } = Kind.table.notes
+  const wanted = { kinds: [kind], tags: [fileTag, ...tags], limit: 250 }
+  return Effect.map(
+    Pages.all((start) => memory.recent({ ...wanted, ...start })),
+    (rows) => rows.flatMap((row): ReadonlyArray<Note> => (row.kind === kind ? [row] : []))
+  )
+}
 
 /** The notes of a path, the one that counts first: the newest. Several nodes may have created it at once. */
 const versions = (memory: Memory["Service"], path: string) => notesOf(memory, [path])

@@ -3,6 +3,7 @@
  */
 import { Effect, Schema } from "effect"
 import * as Kind from "../../core/replica/Kind.ts"
+import * as PeerName from "../../services/node/PeerName.ts"
 import * as Completeness from "../HowComplete.ts"
 import * as ToolArgs from "../ToolArgs.ts"
 import * as Rows from "../Rows.ts"
@@ -94,16 +95,14 @@ export const status = Tool.make({
   does: "reads",
   purpose: "read",
   run: Effect.fnUntraced(function* (_input, opened) {
-    const { alarms = [], counts, damage, peers, version } = yield* opened.status
-    const complete = yield* Completeness.of(opened, { found: 0, kinds: Kind.names })
+    const status = yield* opened.status
+    const { alarms = [], counts, damage, peers, version } = status
+    const complete = Completeness.inStatus(status, { found: 0, kinds: Kind.names })
     return {
       version,
       is_running: opened.isRunning,
       counts,
-      peers: peers.slice(0, mostPeers).map(({ address, node_id, port, state }) => ({
-        node: node_id ?? `${address}:${port}`,
-        state
-      })),
+      peers: peers.slice(0, mostPeers).map((peer) => ({ node: PeerName.of(peer), state: peer.state })),
       alarms: [...(damage === undefined ? [] : [damage.message]), ...alarms.map(({ message }) => message)].slice(0, 10),
       ...complete
     }

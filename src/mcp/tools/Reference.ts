@@ -5,6 +5,7 @@ import { Effect, Schema } from "effect"
 import type { Fact } from "../../core/replica/Row.ts"
 import * as Kind from "../../core/replica/Kind.ts"
 import type { Memory } from "../../services/memory/Memory.ts"
+import * as Pages from "../../services/memory/Pages.ts"
 import { limits, take } from "../Bounds.ts"
 import { CallRefused } from "../CallFailure.ts"
 import * as Graph from "../Graph.ts"
@@ -35,16 +36,12 @@ const doneFields = { success: Schema.Boolean, message: Schema.String }
 /** Rows of one read. */
 const page = 1_000
 
-const about = Effect.fnUntraced(function* (memory: Memory["Service"], subject: string) {
-  const facts: Array<Fact> = []
-  let cursor: string | undefined
-  do {
-    const found = yield* memory.facts.about({ subject, limit: page, ...(cursor === undefined ? {} : { cursor }) })
-    facts.push(...found.rows)
-    cursor = found.next
-  } while (cursor !== undefined)
-  return facts.reverse()
-})
+/** The oldest comes first. */
+const about = (memory: Memory["Service"], subject: string) =>
+  Effect.map(
+    Pages.all((start) => memory.facts.about({ subject, limit: page, ...start })),
+    (facts) => facts.toReversed()
+  )
 
 const aboutAll = (memory: Memory["Service"], names: Iterable<string>) =>
   Effect.map(
@@ -52,22 +49,22 @@ const aboutAll = (memory: Memory["Service"], names: Iterable<string>) =>
     (facts) => facts.flat()
   )
 
-/** Adds the facts that are not there, once each. Gives those that were added. */
-const ensure = Effect.fnUntraced(function* (memory: Memory["Service"], facts: ReadonlyArray<Graph.Triple>) {
-  const there = yield* aboutAll(
-    memory,
-    facts.map(({ subject }) => subject)
-  )
+const subjectsOf = (facts: ReadonlyArray<Graph.Triple>) => facts.map(({ subject }) => subject)
+
+/** Adds facts that are not among those that are `there`, once each. Gives those that were added. */
+const adder = (memory: Memory["Service"], there: ReadonlyArray<Graph.Triple>) => {
   const known = new Set(there.map(Graph.keyOf))
-  const added: Array<Graph.Triple> = []
-  for (const fact of facts) {
-    if (known.has(Graph.keyOf(fact))) continue
-    known.add(Graph.keyOf(fact))
-    yield* memory.facts.add(fact)
-    added.push(fact)
-  }
-  return added
-})
+  return Effect.fnUntraced(function* (facts: ReadonlyArray<Graph.Triple>) {
+    const added: Array<Graph.Triple> = []
+    for (const fact of facts) {
+      if (known.has(Graph.keyOf(fact))) continue
+      yield* memory.facts.add(fact)
+      known.add(Graph.keyOf(fact))
+      added.push(fact)
+    }
+    return added
+  })
+}
 
 /** Deletes all rows that state one of the facts. What another agent deleted in the meantime is gone as well. */
 const removeAll = (memory: Memory["Service"], facts: ReadonlyArray<Fact>) =>
@@ -77,10 +74,7 @@ const removeAll = (memory: Memory["Service"], facts: ReadonlyArray<Fact>) =>
 
 const removeTriples = Effect.fnUntraced(function* (memory: Memory["Service"], triples: ReadonlyArray<Graph.Triple>) {
   const wanted = new Set(triples.map(Graph.keyOf))
-  const there = yield* aboutAll(
-    memory,
-    triples.map(({ subject }) => subject)
-  )
+  const there = yield* aboutAll(memory, subjectsOf(triples))
   yield* removeAll(
     memory,
     there.filter((fact) => wanted.has(Graph.keyOf(fact)))
@@ -126,15 +120,13 @@ const createEntities = Tool.make({
     )
     // One without a type was begun by a call that was cut off: it is completed.
     const known = new Set(there.flatMap((fact) => (Graph.isType(fact) ? [fact.subject] : [])))
+    const add = adder(memory, there)
     const created: Array<Graph.Entity> = []
     for (const entity of entities) {
       if (known.has(entity.name)) continue
       known.add(entity.name)
       const { entityType, name, observations } = entity
-      yield* ensure(
-        memory,
-        observations.map((text) => Graph.observationOf(name, text))
-      )
+      yield* add(observations.map((text) => Graph.observationOf(name, text)))
       // The same row on every node. It comes last: an entity that is there is whole.
       yield* memory.facts.set(Graph.typeOf(name, entityType))
       created.push(entity)
@@ -152,8 +144,11 @@ const createRelations = Tool.make({
   output: { relations: Schema.Array(Relation) },
   does: "ensures",
   purpose: "write",
-  run: ({ relations }, { memory }) =>
-    Effect.map(ensure(memory, relations.map(Graph.tripleOf)), (added) => ({ relations: Graph.of(added).relations }))
+  run: Effect.fnUntraced(function* ({ relations }, { memory }) {
+    const facts = relations.map(Graph.tripleOf)
+    const add = adder(memory, yield* aboutAll(memory, subjectsOf(facts)))
+    return { relations: Graph.of(yield* add(facts)).relations }
+  })
 })
 
 const addObservations = Tool.make({
@@ -169,7 +164,8 @@ const addObservations = Tool.make({
   purpose: "write",
   run: Effect.fnUntraced(function* ({ observations }, { memory }) {
     const names = observations.map(({ entityName }) => entityName)
-    const known = namesOf(yield* aboutAll(memory, names))
+    const there = yield* aboutAll(memory, names)
+    const known = namesOf(there)
     const missing = names.filter((name) => !known.has(name))
     if (missing.length > 0) {
       return yield* new CallRefused({
@@ -177,14 +173,12 @@ const addObservations = Tool.make({
         nextStep: "create it first with create_entities, or find its name with search_nodes"
       })
     }
+    const add = adder(memory, there)
     const results = yield* Effect.forEach(observations, ({ contents, entityName }) =>
-      Effect.map(
-        ensure(
-          memory,
-          contents.map((text) => Graph.observationOf(entityName, text))
-        ),
-        (added) => ({ entityName, addedObservations: added.map(({ object }) => object) })
-      )
+      Effect.map(add(contents.map((text) => Graph.observationOf(entityName, text))), (added) => ({
+        entityName,
+        addedObservations: added.map(({ object }) => object)
+      }))
     )
     return { results }
   })

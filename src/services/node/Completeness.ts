@@ -4,6 +4,7 @@
  */
 import { Schema } from "effect"
 import * as Kind from "../../core/replica/Kind.ts"
+import * as PeerName from "./PeerName.ts"
 import type { NodeStatus } from "./Status.ts"
 
 /**
@@ -58,16 +59,11 @@ export const of = (status: Status, { found, kinds = Kind.names, indexing }: Read
 /** The nodes that this one is behind: those that have the most first. */
 const behindOf = ({ peers, absent = [] }: Pick<Status, "peers" | "absent">): ReadonlyArray<Behind> =>
   [
-    ...peers.flatMap(({ node_id: id, address, port, state, last_seen_at: seen, we_lack: lacking }) =>
-      state === "live" && lacking === undefined
-        ? []
-        : [
-            {
-              node: id ?? `${address}:${port}`,
-              operations: lacking?.operations ?? lacking?.origins ?? 0,
-              ...(seen === undefined ? {} : { last_seen_at: seen })
-            }
-          ]
-    ),
+    ...peers.flatMap((peer) => {
+      const { state, last_seen_at: seen, we_lack: lacking } = peer
+      if (state === "live" && lacking === undefined) return []
+      const operations = lacking?.operations ?? lacking?.origins ?? 0
+      return [{ node: PeerName.of(peer), operations, ...(seen === undefined ? {} : { last_seen_at: seen }) }]
+    }),
     ...absent.map(({ node_id: id, last_seen_at }) => ({ node: id, operations: 0, last_seen_at }))
   ].toSorted((a, b) => b.operations - a.operations)

@@ -4,13 +4,13 @@
  * Guarantees: it is a pure function of the status. What is missing always has a direction: another node lacks it, or we do. A node counts
  * as in sync only while it is connected, has all of ours and has sent all of its own.
  */
-import { formatAddress } from "../../core/peers/Address.ts"
 import { nextSteps as sessionSteps } from "../../core/sync/SyncFailure.ts"
 import { duration } from "../../core/text/Duration.ts"
 import { counted, some } from "../../core/text/Explained.ts"
 import { oneLine } from "../../core/text/Printable.ts"
 import { notice } from "../transport/tls/Expiry.ts"
 import { nextSteps } from "./NodeFailure.ts"
+import { addressOf } from "./PeerName.ts"
 import type { ItLacks, LastError, NodeStatus, PeerStatus, WeLack } from "./Status.ts"
 
 /** Something that is not as it should be, and what to do. */
@@ -77,7 +77,7 @@ const isInSync = ({
   state === "live" && error === null && (itLacks?.operations ?? lag ?? 0) === 0 && weLack === undefined
 
 const nameOf = ({ node_id: id, address, port, source }: PeerStatus): string =>
-  oneLine(id ?? (source === "inbound" ? address : formatAddress({ host: address, port })))
+  oneLine(id ?? (source === "inbound" ? address : addressOf({ address, port })))
 
 /** What concerns the node as a whole. */
 const alarmsOf = ({ alarms = [], last_write_error: failed }: NodeStatus): ReadonlyArray<Trouble> => [

@@ -37,6 +37,7 @@ import {
   type StoreUnavailable,
   type TlsHandshakeFailed
 } from "../node/NodeFailure.ts"
+import * as PeerName from "../node/PeerName.ts"
 import type { Passphrase } from "../node/Passphrase.ts"
 import * as Collector from "./Collector.ts"
 import * as Comparison from "./Comparison.ts"
@@ -327,9 +328,7 @@ const make = Effect.fnUntraced(function* () {
     Comparison.all(entries).pipe(Effect.provideService(HlcClock, clock), Effect.provideService(Store, store))
 
   const sync = Effect.fnUntraced(function* (peer: string): Effect.fn.Return<Synced, PeerNotFound> {
-    const row = (yield* listed).find(
-      ({ node_id: id, address: host, port }) => id === peer || formatAddress({ host, port }) === peer
-    )
+    const row = PeerName.find(yield* listed, peer)
     if (row === undefined) return yield* new PeerNotFound({ peer })
     const { node_id } = row
     if (row.state === "paused") return { node_id, result: "paused" }

@@ -23,8 +23,8 @@ import * as Origins from "../Origins.ts"
 import * as Purging from "../Purging.ts"
 import { Store } from "../../store/Store.ts"
 import * as Verification from "../Verification.ts"
-import { formatAddress } from "../../../core/peers/Address.ts"
 import { CodeRefused, PeerNotFound } from "../../node/NodeFailure.ts"
+import * as PeerName from "../../node/PeerName.ts"
 import type { PeerDetail } from "../../node/Status.ts"
 import * as Assets from "./Assets.ts"
 import * as SignIn from "./SignIn.ts"
@@ -102,10 +102,7 @@ const peer = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const peers = yield* Peers
     const show = Effect.fnUntraced(function* (id: string) {
-      const rows = yield* peers.status
-      const row = rows.find(
-        ({ node_id, address: host, port }) => node_id === id || formatAddress({ host, port }) === id
-      )
+      const row = PeerName.find(yield* peers.status, id)
       if (row === undefined) return yield* new PeerNotFound({ peer: id })
       const { traffic } = yield* peers.counters
       const of = row.node_id === null ? undefined : traffic.get(row.node_id)
