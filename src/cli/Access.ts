@@ -9,6 +9,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Clock, Context, Effect, Layer, Option, Schedule } from "effect"
 import { existsSync, statSync } from "node:fs"
 import * as History from "../core/replica/History.ts"
+import type { Client } from "../services/admin/api/Client.ts"
 import type { Archive } from "../services/admin/Archive.ts"
 import * as Config from "../services/node/Config.ts"
 import { type ConfigInvalid, StoreUnavailable } from "../services/node/NodeFailure.ts"
@@ -106,12 +107,23 @@ const isAbsent = (path: string): boolean => {
   }
 }
 
-/** The node that runs there. The client is loaded only if there may be one. */
+/** The client of the node that runs there. It is loaded only if there may be one. */
+const connected = Effect.fnUntraced(function* (home: string) {
+  if (!existsSync(Home.paths(home).socket)) return Option.none<Client["Service"]>()
+  const { connect } = yield* Effect.promise(() => import("../services/admin/api/Client.ts"))
+  return yield* connect(home)
+})
+
+/** The same; fails when none runs there. */
+export const client = Effect.fnUntraced(function* (home: string) {
+  const found = yield* connected(home)
+  return Option.isSome(found) ? found.value : yield* new NodeNotRunning({ home })
+})
+
+/** The node that runs there. */
 export const running = Effect.fnUntraced(function* (home: string) {
-  if (!existsSync(Home.paths(home).socket)) return Option.none<Access>()
-  const Client = yield* Effect.promise(() => import("../services/admin/api/Client.ts"))
   return Option.map(
-    yield* Client.connect(home),
+    yield* connected(home),
     ({ memory, archive, verification, purging, origins, status, peers }): Access => ({
       home,
       isRunning: true,

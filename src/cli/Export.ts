@@ -1,7 +1,7 @@
 /**
  * `export`: writes all rows as lines of JSON.
  */
-import { Effect, FileSystem, Option, type PlatformError, Result } from "effect"
+import { Effect, Option, Result } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import * as RowFormat from "../core/foreign/RowFormat.ts"
 import * as ExportFormat from "../core/replica/ExportFormat.ts"
@@ -49,7 +49,9 @@ export const command = Command.make(
         : writeLine(`Exported ${counted(rows, "row")} to ${quoted(file)}`)
     }
     if (file === "-") return yield* Effect.asVoid(send(source, isJson, write))
-    const operations = yield* toFile(file, (append) => send(source, isJson, append))
+    const operations = yield* NewFile.make(file, (temporary) =>
+      Effect.flatMap(NewFile.appender(temporary, "r+"), (append) => send(source, isJson, append))
+    )
     yield* isJson
       ? writeJson({ file, operations })
       : writeLine(`Exported ${counted(operations, "operation")} to ${quoted(file)}`)
@@ -91,16 +93,3 @@ const send = Effect.fnUntraced(function* <E, R>(
   yield* append(`${ExportFormat.end(sum)}\n`)
   return sum.operations
 })
-
-type Append = (text: string) => Effect.Effect<void, PlatformError.PlatformError>
-
-const toFile = (file: string, body: (append: Append) => ReturnType<typeof send<PlatformError.PlatformError, never>>) =>
-  NewFile.make(
-    file,
-    Effect.fnUntraced(function* (temporary: string) {
-      const fs = yield* FileSystem.FileSystem
-      const handle = yield* fs.open(temporary, { flag: "r+" })
-      const encoder = new TextEncoder()
-      return yield* body((text) => handle.writeAll(encoder.encode(text)))
-    })
-  )

@@ -2,7 +2,7 @@
  * `export --format`: the rows as other programs read them. One page of rows is in memory, however many there are.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { Effect, FileSystem, type PlatformError, Result } from "effect"
+import { Effect, FileSystem, Result } from "effect"
 import { join } from "node:path"
 import * as RowFormat from "../core/foreign/RowFormat.ts"
 import { parseExact } from "../core/replica/Json.ts"
@@ -105,7 +105,7 @@ export const run = Effect.fnUntraced(function* (archive: Archive, request: Reque
     return yield* NewFile.make(
       file,
       Effect.fnUntraced(function* (temporary: string) {
-        const append = yield* appender(temporary, "r+")
+        const append = yield* NewFile.appender(temporary, "r+")
         return yield* forEachPage(archive, kinds, report, (rows) => append(textOf(format, rows)))
       })
     )
@@ -120,13 +120,6 @@ export const run = Effect.fnUntraced(function* (archive: Archive, request: Reque
   )
 })
 
-const appender = Effect.fnUntraced(function* (file: string, flag: "r+" | "wx") {
-  const fs = yield* FileSystem.FileSystem
-  const handle = yield* fs.open(file, { flag, mode: 0o600 })
-  const encoder = new TextEncoder()
-  return (text: string): Effect.Effect<void, PlatformError.PlatformError> => handle.writeAll(encoder.encode(text))
-})
-
 /** A table for each kind, also where it has no rows. */
 const toTables = Effect.fnUntraced(function* (
   archive: Archive,
@@ -134,9 +127,9 @@ const toTables = Effect.fnUntraced(function* (
   report: Report,
   directory: string
 ) {
-  const tables = new Map<string, Effect.Success<ReturnType<typeof appender>>>()
+  const tables = new Map<string, NewFile.Append>()
   for (const kind of kinds) {
-    const append = yield* appender(join(directory, `${kind.name}.csv`), "wx")
+    const append = yield* NewFile.appender(join(directory, `${kind.name}.csv`), "wx")
     yield* append(RowFormat.csvHeader(kind))
     tables.set(kind.name, append)
   }

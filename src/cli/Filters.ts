@@ -6,13 +6,12 @@ import { Flag } from "effect/cli"
 import * as Moment from "./Moment.ts"
 import type { Filter } from "../core/replica/Selection.ts"
 import { WrongUsage } from "./Failure.ts"
+import { limits } from "../services/memory/Reads.ts"
 import * as Fields from "./Fields.ts"
 
-/** The most rows that a node gives at once. */
-export const mostRows = 1_000
-
-/** Rows that are shown where no number is given. */
-export const usual = 20
+/** The most rows that a node gives at once, and those that are shown where no number is given. */
+const { most: mostRows, usual } = limits
+export { mostRows, usual }
 
 /** A moment is read when the command runs, for it may be some time ago. */
 const moment = (name: string, description: string) =>

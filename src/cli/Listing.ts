@@ -11,7 +11,7 @@ import type { AnyRow, Memory, Page } from "../services/memory/Memory.ts"
 import * as Access from "./Access.ts"
 import * as Filters from "./Filters.ts"
 import * as Globals from "./Globals.ts"
-import { ago, json, lineWidth, write, writeLine } from "./Output.ts"
+import { ago, json, write, writeLine } from "./Output.ts"
 import * as Table from "./Table.ts"
 
 /** Rows that are read at once. */
@@ -56,8 +56,7 @@ export const command = <K extends Kind.Kind>(
       { title: "ID", text: ({ id }) => id, whole: true },
       { title, text: ({ [time]: at }) => ago(at * 1000, now), whole: true }
     ]
-    const layout = Table.layout([...first, ...columns], shown, lineWidth())
-    yield* writeLine([Table.header(layout), ...shown.map((row) => Table.row(layout, row))].join("\n"))
+    yield* writeLine(Table.lines([...first, ...columns], shown).join("\n"))
     const more = count - shown.length
     if (more > 0) yield* writeLine(`… ${more < Filters.mostRows ? more : `at least ${more}`} more: use --limit N`)
   }, Effect.scoped)

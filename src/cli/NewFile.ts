@@ -66,6 +66,18 @@ export const makeDirectory = <A, E, R>(
     Effect.provide(NodeFileSystem.layer)
   )
 
+/** Writes a text at the end of what was written before. */
+export type Append = (text: string) => Effect.Effect<void, PlatformError.PlatformError>
+
+/** Opens a file to write it from the beginning; with `wx`, one that is not there yet. Others cannot read it. */
+export const appender = Effect.fnUntraced(function* (file: string, flag: "r+" | "wx") {
+  const fs = yield* FileSystem.FileSystem
+  const handle = yield* fs.open(file, { flag, mode: 0o600 })
+  const encoder = new TextEncoder()
+  const append: Append = (text) => handle.writeAll(encoder.encode(text))
+  return append
+})
+
 const notPlain = "it exists and is not a regular file: give the name of a new file"
 
 export const diskFull = "it cannot be written (disk full): free some space, or choose another place"

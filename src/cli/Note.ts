@@ -12,7 +12,7 @@ import * as Filters from "./Filters.ts"
 import * as Globals from "./Globals.ts"
 import * as Input from "./Input.ts"
 import * as Listing from "./Listing.ts"
-import { ago, counted, lineWidth, writeJson, writeLine } from "./Output.ts"
+import { ago, counted, writeJson, writeLine } from "./Output.ts"
 import * as Show from "./Show.ts"
 import * as Table from "./Table.ts"
 import * as Writing from "./Writing.ts"
@@ -141,8 +141,7 @@ const history = Command.make(
           `${is_conflict ? "[conflict] " : ""}${typeof row?.["content"] === "string" ? row["content"] : "(deleted)"}`
       }
     ]
-    const layout = Table.layout(columns, versions, lineWidth())
-    yield* writeLine([Table.header(layout), ...versions.map((row) => Table.row(layout, row))].join("\n"))
+    yield* writeLine(Table.lines(columns, versions).join("\n"))
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(

@@ -11,7 +11,8 @@ import { spawn } from "node:child_process"
 import { pathToFileURL } from "node:url"
 import * as Config from "../services/node/Config.ts"
 import * as Home from "../services/node/Home.ts"
-import { NodeNotRunning, WrongUsage } from "./Failure.ts"
+import * as Access from "./Access.ts"
+import { WrongUsage } from "./Failure.ts"
 import * as Globals from "./Globals.ts"
 import { writeJson, writeLine } from "./Output.ts"
 
@@ -26,10 +27,7 @@ export const command = Command.make(
   Effect.fnUntraced(
     function* ({ print }) {
       const home = yield* Config.loadHome(yield* Globals.Home)
-      const Client = yield* Effect.promise(() => import("../services/admin/api/Client.ts"))
-      const { signInCode } = yield* Effect.flatMap(Client.connect(home), Effect.fromOption).pipe(
-        Effect.catchTag("NoSuchElementError", () => Effect.fail(new NodeNotRunning({ home })))
-      )
+      const { signInCode } = yield* Access.client(home)
       const { code, port, expires_at: until } = yield* signInCode
       if (port === null) {
         return yield* new WrongUsage({

@@ -6,7 +6,7 @@ import { Argument, Command } from "effect/cli"
 import type { OriginStatus } from "../services/admin/Origins.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
-import { ago, counted, json, lineWidth, oneLine, write, writeJson, writeLine } from "./Output.ts"
+import { ago, counted, json, oneLine, write, writeJson, writeLine } from "./Output.ts"
 import * as Table from "./Table.ts"
 
 const list = Command.make(
@@ -20,11 +20,10 @@ const list = Command.make(
       return yield* write(rows.length === 0 ? "[]\n" : `[\n${rows.join(",\n")}\n]\n`)
     }
     const now = yield* Clock.currentTimeMillis
-    const layout = Table.layout(columns(now), origins, lineWidth())
     yield* writeLine(
       origins.length === 0
         ? "No origins yet: no node has written any rows."
-        : [Table.header(layout), ...origins.map((origin) => Table.row(layout, origin))].join("\n")
+        : Table.lines(columns(now), origins).join("\n")
     )
   }, Effect.scoped)
 ).pipe(

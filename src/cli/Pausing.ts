@@ -1,11 +1,11 @@
 /**
  * `peers pause`, `peers resume` and `peers sync`: whether and when a running node syncs with a peer.
  */
-import { Effect, Option } from "effect"
+import { Effect } from "effect"
 import { Argument, Command } from "effect/cli"
 import * as Config from "../services/node/Config.ts"
 import { commandLine } from "../services/node/Invocation.ts"
-import { NodeNotRunning } from "./Failure.ts"
+import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
 import { oneLine, writeJson, writeLine } from "./Output.ts"
 
@@ -17,10 +17,8 @@ const peer = Argument.String("peer").pipe(
 /** The running node, and its data directory. */
 const running = Effect.gen(function* () {
   const home = yield* Config.loadHome(yield* Globals.Home)
-  const Client = yield* Effect.promise(() => import("../services/admin/api/Client.ts"))
-  const client = yield* Client.connect(home)
-  if (Option.isNone(client)) return yield* new NodeNotRunning({ home })
-  return { home, pausing: client.value.pausing }
+  const { pausing } = yield* Access.client(home)
+  return { home, pausing }
 })
 
 export const pause = Command.make(

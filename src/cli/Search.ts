@@ -9,7 +9,7 @@ import * as Access from "./Access.ts"
 import * as Fields from "./Fields.ts"
 import * as Filters from "./Filters.ts"
 import * as Globals from "./Globals.ts"
-import { ago, counted, lineWidth, writeError, writeJson, writeLine } from "./Output.ts"
+import { ago, counted, writeError, writeJson, writeLine } from "./Output.ts"
 import * as Table from "./Table.ts"
 
 /** The cursor of the first page. */
@@ -40,8 +40,7 @@ const shown = Effect.fnUntraced(function* (found: ReadonlyArray<Match>) {
     { title: "CHANGED", text: ({ updated_at }) => ago(updated_at * 1000, now), whole: true },
     { title: "TEXT", text: ({ snippet }) => snippet }
   ]
-  const layout = Table.layout(columns, found, lineWidth())
-  yield* writeLine([Table.header(layout), ...found.map((row) => Table.row(layout, row))].join("\n"))
+  yield* writeLine(Table.lines(columns, found).join("\n"))
 })
 
 export const command = Command.make(

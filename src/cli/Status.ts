@@ -16,7 +16,7 @@ import * as LockHolder from "../services/store/LockHolder.ts"
 import { notice } from "../services/transport/tls/Expiry.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
-import { ago, counted, duration, json, lineWidth, oneLine, writeJson, writeLine } from "./Output.ts"
+import { ago, counted, duration, json, oneLine, writeJson, writeLine } from "./Output.ts"
 import * as Pausing from "./Pausing.ts"
 import * as Removal from "./Removal.ts"
 import * as Table from "./Table.ts"
@@ -280,7 +280,6 @@ const columns = (now: number): ReadonlyArray<Table.Column<PeerStatus>> => [
 
 /** The peers, and below them what keeps some from syncing, in full: it holds the next step. */
 const peerTable = (peers: ReadonlyArray<PeerStatus>, now: number): ReadonlyArray<string> => {
-  const layout = Table.layout(columns(now), peers, lineWidth())
   const troubles = peers.flatMap(({ address, port, last_error: error }) =>
     error === null
       ? []
@@ -292,9 +291,5 @@ const peerTable = (peers: ReadonlyArray<PeerStatus>, now: number): ReadonlyArray
     return [`${formatAddress({ host: address, port })}: its clock is ${apart}: ${clockNextStep(offset)}`]
   })
   const notes = [...troubles, ...clocks]
-  return [
-    Table.header(layout),
-    ...peers.map((peer) => Table.row(layout, peer)),
-    ...(notes.length === 0 ? [] : ["", ...notes])
-  ]
+  return [...Table.lines(columns(now), peers), ...(notes.length === 0 ? [] : ["", ...notes])]
 }

@@ -3,7 +3,7 @@
  * cut to fit into the line; those that are `whole`, like ids, never are, for people copy them.
  */
 import { CliOutput } from "effect/cli"
-import { oneLine, pad, truncate } from "./Output.ts"
+import { lineWidth, oneLine, pad, truncate } from "./Output.ts"
 
 export interface Column<Row> {
   readonly title: string
@@ -66,3 +66,9 @@ const line = (cells: ReadonlyArray<string>, widths: ReadonlyArray<number>): stri
     .map((cell, index) => (index === cells.length - 1 ? cell : pad(cell, widths[index] ?? 0)))
     .join(gap)
     .trimEnd()
+
+/** The lines of a table with these rows, as wide as the line is. */
+export const lines = <Row>(columns: ReadonlyArray<Column<Row>>, rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
+  const all = layout(columns, rows, lineWidth())
+  return [header(all), ...rows.map((value) => row(all, value))]
+}

@@ -5,6 +5,7 @@
  * cursor is a place in that order, so it stays right while rows come and go.
  */
 import { Option, Order, Schema } from "effect"
+import * as Cursor from "../text/Cursor.ts"
 import * as Hlc from "./Hlc.ts"
 import { byCodePoint } from "./NodeId.ts"
 import * as Kind from "./Kind.ts"
@@ -106,19 +107,14 @@ export const OperationOrder: Order.Order<Operation> = Order.mapInput(PlaceOrder,
 /** Whether a place comes after another. */
 export const isAfter = (place: Place, other: Place): boolean => PlaceOrder(place, other) > 0
 
-/** A place as text. Applications hand it back as it is. */
-const Cursor = Schema.StringFromBase64Url.pipe(
-  Schema.decodeTo(Schema.fromJsonString(Schema.Tuple([Schema.Natural, Schema.String, Schema.String, Schema.String])))
-)
-const encodeCursor = Schema.encodeSync(Cursor)
-const decodeCursor = Schema.decodeUnknownOption(Cursor)
+const cursors = Cursor.make(Schema.Tuple([Schema.Natural, Schema.String, Schema.String, Schema.String]))
 
 export const cursorOf = ({ rank, hlc, table, row_id }: Place): string =>
-  encodeCursor([rank, Hlc.toText(hlc), table, row_id])
+  cursors.toText([rank, Hlc.toText(hlc), table, row_id])
 
 /** The place of a cursor; none when no read gave it. */
 export const placeFrom = (cursor: string): Option.Option<Place> =>
-  Option.flatMap(decodeCursor(cursor), ([rank, text, table, row_id]) =>
+  Option.flatMap(cursors.fromText(cursor), ([rank, text, table, row_id]) =>
     Option.map(Hlc.fromText(text), (hlc) => ({ rank, hlc, table, row_id }))
   )
 

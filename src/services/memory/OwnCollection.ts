@@ -8,6 +8,7 @@ import { type Content, Kind as KindName, maxDataDepth, type Operation, RowId } f
 import * as Query from "../../core/replica/Query.ts"
 import * as Rule from "../../core/replica/Rule.ts"
 import { slotOfMember } from "../../core/replica/rules/Set.ts"
+import * as Cursor from "../../core/text/Cursor.ts"
 import * as SearchQuery from "../../core/search/SearchQuery.ts"
 import * as Tokens from "../../core/search/Tokens.ts"
 import { InputInvalid, KindUndeclared, QueryInvalid, RowNotFound } from "../node/NodeFailure.ts"
@@ -17,7 +18,7 @@ import * as Inputs from "./Inputs.ts"
 import type { Page, Written } from "./Reads.ts"
 import type { Any, ChangeEvent, Collection, Provenance, Unreadable } from "./OwnKind.ts"
 import { columnsOf, isUnreadable } from "./OwnKind.ts"
-import { type Found, limits } from "./Reads.ts"
+import { type Found, limits, wrong } from "./Reads.ts"
 
 /** What a collection is made over. */
 export interface Over {
@@ -181,7 +182,8 @@ export function make(kind: Any, { store, write, fresh, epoch, editing }: Over): 
       for (const shown of page) {
         const row = fits(shown) ? present(shown) : undefined
         if (row === undefined || isUnreadable(row)) continue
-        if (rows.length === most && end !== undefined) return { rows, next: textOf(end) } satisfies Found<AnyRow>
+        if (rows.length === most && end !== undefined)
+          return { rows, next: cursors.toText(end) } satisfies Found<AnyRow>
         rows.push(row)
         end = Query.placeOf(shown, ordered)
       }
@@ -301,8 +303,6 @@ export function absent({ name }: Any): object {
   return { ...Struct.Record(verbs, dead), changes }
 }
 
-const wrong = (field: string, problem: string) => new QueryInvalid({ problems: [{ field, problem }] })
-
 /** The fields of a struct that is a codec are codecs. */
 const isCodec = (field: unknown): field is Schema.Codec<unknown> => Schema.isSchema(field)
 
@@ -316,15 +316,13 @@ const limitOf = (limit: number = limits.usual) =>
     ? Effect.succeed(limit)
     : Effect.fail(wrong("limit", `is not a number from 1 to ${limits.most}`))
 
-const Cursor = Schema.fromJsonString(
+const cursors = Cursor.make(
   Schema.Struct({ key: Schema.Union([Schema.String, Schema.Finite, Schema.Null]), id: Schema.String })
 )
-const decodeCursor = Schema.decodeUnknownEffect(Cursor)
-const textOf = (place: Query.Place): string => Buffer.from(Schema.encodeSync(Cursor)(place)).toString("base64url")
 
 const placeFrom = (cursor: string | undefined): Effect.Effect<Query.Place | undefined, QueryInvalid> =>
   cursor === undefined
     ? Effect.undefined
-    : Effect.mapError(decodeCursor(Buffer.from(cursor, "base64url").toString()), () =>
+    : Effect.mapError(Effect.fromOption(cursors.fromText(cursor)), () =>
         wrong("cursor", "is not the next of an answer before")
       )

@@ -22,9 +22,11 @@ export interface Page extends Schema.Schema.Type<typeof Page> {}
 /** Rows of an answer where no limit is given, and at most. */
 export const limits = { usual: 20, most: 1_000 } as const
 
+/** Rows of an answer, at most: 20 by default, 1,000 at most. */
+export const Limit = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: limits.most }))
+
 const paging = {
-  /** Rows of the answer, at most: 20 by default, 1,000 at most. */
-  limit: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: limits.most }))),
+  limit: Schema.optionalKey(Limit),
   /** The `next` of the answer before. */
   cursor: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(4_000)))
 }
@@ -109,6 +111,9 @@ interface Given extends Selection.Filter {
   readonly limit?: number
   readonly cursor?: string
 }
+
+/** A question that is wrong in one field. */
+export const wrong = (field: string, problem: string) => new QueryInvalid({ problems: [{ field, problem }] })
 
 /** Decodes questions of a form: gives them as they are, and what they ask of a store. */
 const decoder = <Input extends Given>(schema: Schema.Codec<Input>) => {

@@ -9,6 +9,7 @@ import type * as History from "../../core/replica/History.ts"
 import * as Row from "../../core/replica/Row.ts"
 import { VersionNotFound } from "../node/NodeFailure.ts"
 import type { Store } from "../store/Store.ts"
+import { Limit, limits } from "./Reads.ts"
 
 /** A version that is kept on this node. Times are Unix seconds. */
 export const VersionRow = Schema.Struct({
@@ -36,7 +37,7 @@ export interface Conflicts extends Schema.Schema.Type<typeof Conflicts> {}
 
 /** Which conflicts: 20 by default, 1,000 at most. */
 export const ConflictsInput = Schema.Struct({
-  limit: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000 }))),
+  limit: Schema.optionalKey(Limit),
   cursor: Schema.optionalKey(Schema.String.check(Schema.isPattern(/^[1-9]\d{0,14}$/)))
 })
 export interface ConflictsInput extends Schema.Schema.Type<typeof ConflictsInput> {}
@@ -65,7 +66,7 @@ export const make = (store: Pick<Store["Service"], "versions" | "conflicts" | "e
   history: Effect.fn("Memory.history")(function* (kind: string, id: string) {
     return (yield* store.versions(kind, id)).map(fromVersion)
   }),
-  conflicts: Effect.fn("Memory.conflicts")(function* ({ limit = 20, cursor }: ConflictsInput = {}) {
+  conflicts: Effect.fn("Memory.conflicts")(function* ({ limit = limits.usual, cursor }: ConflictsInput = {}) {
     const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(cursor)
     const found = yield* store.conflicts(before, limit + 1)
     const page = found.slice(0, limit)

@@ -8,8 +8,9 @@ import { Duration, Effect, Option, Schema } from "effect"
 import * as Acknowledgement from "../../core/replica/Acknowledgement.ts"
 import * as Hlc from "../../core/replica/Hlc.ts"
 import { Kind as KindName } from "../../core/replica/Operation.ts"
-import { type Holder, NotYetOnNodes, QueryInvalid, RowNotFound } from "../node/NodeFailure.ts"
+import { type Holder, NotYetOnNodes, RowNotFound } from "../node/NodeFailure.ts"
 import type { Store } from "../store/Store.ts"
+import { wrong } from "./Reads.ts"
 
 /** How long may be waited at most (seconds), and for how many nodes. */
 export const limits = { seconds: 3_000, nodes: 1_000 } as const
@@ -33,9 +34,9 @@ export const make = (store: Reader) => {
   const find = Effect.fnUntraced(function* ({ hlc, kind, id }: WaitInput) {
     const named = hlc === undefined ? undefined : Option.getOrUndefined(Hlc.fromText(hlc))
     if (named !== undefined) return named
-    if (hlc !== undefined) return yield* invalid("hlc", "is not <wall_ms>:<counter>:<node_id>")
+    if (hlc !== undefined) return yield* wrong("hlc", "is not <wall_ms>:<counter>:<node_id>")
     if (kind === undefined || id === undefined)
-      return yield* invalid("", "needs the hlc of a write, or the kind and id of a row")
+      return yield* wrong("", "needs the hlc of a write, or the kind and id of a row")
     const row = Schema.is(KindName)(kind) ? yield* store.get(kind, id) : Option.none()
     return Option.isSome(row) ? row.value.hlc : yield* new RowNotFound({ kind, id })
   })
@@ -53,7 +54,7 @@ export const make = (store: Reader) => {
   })
 
   return Effect.fn("Memory.waitFor")(function* (given: WaitInput) {
-    const input = yield* Effect.mapError(decode(given), (error) => invalid("", error.message))
+    const input = yield* Effect.mapError(decode(given), (error) => wrong("", error.message))
     const hlc = yield* find(input)
     // First of all: no word after the look is missed.
     const heard = yield* store.listen
@@ -71,5 +72,3 @@ export const make = (store: Reader) => {
     })
   }, Effect.scoped)
 }
-
-const invalid = (field: string, problem: string) => new QueryInvalid({ problems: [{ field, problem }] })
