@@ -9,6 +9,6 @@ export const addressOf = ({ address: host, port }: Pick<Named, "address" | "port
 
 export const of = (peer: Named): string => peer.node_id ?? addressOf(peer)
 
-/** The peer that someone names by its id or its address. */
+/** The peer with this id or address. */
 export const find = <Peer extends Named>(peers: ReadonlyArray<Peer>, name: string): Peer | undefined =>
   peers.find((peer) => peer.node_id === name || addressOf(peer) === name)
