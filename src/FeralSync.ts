@@ -26,7 +26,7 @@ import type {
   StoreUnavailable,
   TlsMaterialInvalid
 } from "./services/node/NodeFailure.ts"
-import { type Declarable, declare, type Provided } from "./services/memory/Declaration.ts"
+import { collected, type Declarable, declaring, type Provided } from "./services/memory/Declaration.ts"
 import { Memory } from "./services/memory/Memory.ts"
 import * as Preflight from "./services/node/Preflight.ts"
 import { Passphrase, type PassphraseInvalid } from "./services/node/Passphrase.ts"
@@ -97,17 +97,10 @@ export function layer(
   { kinds = [], ...settings }: NodeSettings & Kinds<Declarable> = {},
   replacements: Replacements = {}
 ): Layer.Layer<Node, StartFailure> {
-  return kinds
-    .reduce((node, kind) => Layer.provideMerge(kind.layer, node), layerConfigured(replacements, kinds))
-    .pipe(Layer.provideMerge(Layer.succeed(Config, Config.make({ apiPort: 0, ...settings }))))
+  return collected(layerConfigured(replacements, kinds), kinds).pipe(
+    Layer.provideMerge(Layer.succeed(Config, Config.make({ apiPort: 0, ...settings })))
+  )
 }
-
-/** A store for which some kinds are declared before anything else uses it. */
-const declaring = <E, R>(store: Layer.Layer<Store, E, R>, kinds: ReadonlyArray<Declarable>) =>
-  Layer.effect(
-    Store,
-    Effect.tap(Store, () => declare(kinds))
-  ).pipe(Layer.provide(store))
 
 /** A node with the settings of the `Config` that it is given. */
 export const layerConfigured = (

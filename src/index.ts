@@ -37,6 +37,7 @@ export {
   PeersNotDiscovered,
   QueryInvalid,
   RowNotFound,
+  RowUnreadable,
   ServiceFailed,
   StoreUnavailable,
   TlsHandshakeFailed,

@@ -27,7 +27,9 @@ import * as VectorClock from "../core/replica/VectorClock.ts"
 import * as StaticDiscovery from "../services/discovery/StaticDiscovery.ts"
 import { Discovery } from "../services/discovery/Discovery.ts"
 import * as MemoryLive from "../services/memory/MemoryLive.ts"
+import { collected, type Declarable, declaring, type Provided } from "../services/memory/Declaration.ts"
 import { Memory } from "../services/memory/Memory.ts"
+import type { Collection } from "../services/memory/OwnKind.ts"
 import { Config, type Settings } from "../services/node/Config.ts"
 import { HlcClock } from "../services/node/HlcClock.ts"
 import { Passphrase } from "../services/node/Passphrase.ts"
@@ -63,26 +65,30 @@ export class NodeDown extends Data.TaggedError("NodeDown")<{ readonly node: stri
 }
 
 /** How the nodes of a network are set up. */
-export interface Options {
+export interface Options<K extends Declarable = never> {
+  /** Kinds of an application, which every node has. */
+  readonly kinds?: ReadonlyArray<K> | undefined
   /** Settings of every node. What is about files, sockets and the log has no effect. */
   readonly settings?: Partial<Settings> | undefined
 }
 
 /** One node. Its services are those of the process that runs now: they are other ones after a restart. */
-export interface TestNode {
+export interface TestNode<K extends Declarable = never> {
   readonly name: string
   readonly memory: Memory["Service"]
   readonly store: Store["Service"]
   readonly peers: Peers["Service"]
-  /** Runs a program on this node: with its `Memory`, `Store` and `Peers`. */
-  run<A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, Services>>
+  /** The rows of a kind that the network was made with. */
+  collection<One extends K>(kind: One): Collection<One>
+  /** Runs a program on this node: with its `Memory`, `Store` and `Peers`, and its kinds. */
+  run<A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, Services | Provided<K>>>
 }
 
-export interface TestNetwork {
+export interface TestNetwork<K extends Declarable = never> {
   /** Starts nodes, each connected with all others. Their names are their node ids. */
   nodes<const Names extends ReadonlyArray<string>>(
     ...names: Names
-  ): Effect.Effect<{ readonly [Index in keyof Names]: TestNode }>
+  ): Effect.Effect<{ readonly [Index in keyof Names]: TestNode<K> }>
   /** Separates two nodes: their connection is lost, and none comes up until they are healed. */
   partition(one: string, other: string): Effect.Effect<void>
   /** Ends the partition of two nodes, or all partitions where no nodes are named. */
@@ -117,23 +123,23 @@ const patience = { longest: 600_000, shortestStep: 10, longestStep: 1_000 } as c
 /** Turns that fibers get between two looks at the nodes. */
 const turns = 30
 
-interface Life {
+interface Life<K extends Declarable> {
   readonly scope: Scope.Closeable
-  readonly context: Context.Context<Services>
+  readonly context: Context.Context<Services | Provided<K>>
 }
 
 /** A process that is running, or the disk that is left of it. */
-class Machine implements TestNode {
+class Machine<K extends Declarable> implements TestNode<K> {
   readonly name: string
   disk: MemoryDisk.MemoryDisk
-  life: Life | undefined
+  life: Life<K> | undefined
 
   constructor(name: string) {
     this.name = name
     this.disk = { ...MemoryDisk.make(), nodeId: NodeId.make(name) }
   }
 
-  get context(): Context.Context<Services> {
+  get context(): Context.Context<Services | Provided<K>> {
     if (this.life === undefined) throw new NodeDown({ node: this.name })
     return this.life.context
   }
@@ -146,7 +152,10 @@ class Machine implements TestNode {
   get peers() {
     return Context.get(this.context, Peers)
   }
-  run<A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, Services>> {
+  collection<One extends K>(kind: One): Collection<One> {
+    return this.memory.collection(kind)
+  }
+  run<A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, Services | Provided<K>>> {
     return Effect.suspend(() => Effect.provideContext(program, this.context))
   }
 }
@@ -154,33 +163,33 @@ class Machine implements TestNode {
 const pairOf = (one: string, other: string): string => [one, other].sort().join("\0")
 
 /** A network without nodes. It ends with the scope. */
-export const make = Effect.fnUntraced(function* (
-  options: Options = {}
-): Effect.fn.Return<TestNetwork, never, Scope.Scope> {
+export const make = Effect.fnUntraced(function* <const K extends Declarable = never>(
+  options: Options<K> = {}
+): Effect.fn.Return<TestNetwork<K>, never, Scope.Scope> {
   const network = Context.get(yield* Layer.build(Layer.fresh(MemoryNetwork.layer)), MemoryNetwork)
-  const machines = new Map<string, Machine>()
+  const machines = new Map<string, Machine<K>>()
   const parted = new Set<string>()
+  const { kinds = [] } = options
   yield* Effect.addFinalizer(() => Effect.forEach(machines.values(), stop, { discard: true }))
 
-  const start = Effect.fnUntraced(function* (machine: Machine, dials: ReadonlyArray<string>) {
+  const start = Effect.fnUntraced(function* (machine: Machine<K>, dials: ReadonlyArray<string>) {
     const scope = yield* Scope.make()
     const addresses = dials.map((host) => ({ host, port }))
-    const layer = MemoryLive.layer.pipe(
+    const node = MemoryLive.layer.pipe(
       Layer.provideMerge(Supervisor.layer),
       Layer.provideMerge(
         Layer.mergeAll(
           StaticDiscovery.layer(addresses),
           Layer.provide(MemoryTransport.layer({ host: machine.name, port }), Layer.succeed(MemoryNetwork, network)),
           passphrase,
-          MemoryStore.layer({ disk: machine.disk })
+          declaring(MemoryStore.layer({ disk: machine.disk }), kinds)
         )
       ),
       Layer.provideMerge(HlcClock.layer),
-      Layer.provideMerge(Layer.succeed(Config, Config.make({ mdns: false, apiPort: 0, ...options.settings }))),
-      Layer.fresh
+      Layer.provideMerge(Layer.succeed(Config, Config.make({ mdns: false, apiPort: 0, ...options.settings })))
     )
     // What fails here is an error of the kit: nothing of it can be out of order.
-    const context = yield* Layer.build(layer).pipe(Scope.provide(scope), Effect.orDie)
+    const context = yield* Layer.build(Layer.fresh(collected(node, kinds))).pipe(Scope.provide(scope), Effect.orDie)
     machine.life = { scope, context }
   })
 
@@ -194,10 +203,10 @@ export const make = Effect.fnUntraced(function* (
     })
 
   const startAll = Effect.fn("TestNetwork.nodes")(function* (names: ReadonlyArray<string>) {
-    const made: Array<TestNode> = []
+    const made: Array<TestNode<K>> = []
     for (const name of names) {
       if (machines.has(name)) return yield* Effect.die(new Error(`the network has a node ${name} already`))
-      const machine = new Machine(name)
+      const machine = new Machine<K>(name)
       const dials = [...machines.keys()]
       machines.set(name, machine)
       yield* start(machine, dials)
@@ -208,8 +217,8 @@ export const make = Effect.fnUntraced(function* (
 
   function nodes<const Names extends ReadonlyArray<string>>(
     ...names: Names
-  ): Effect.Effect<{ readonly [Index in keyof Names]: TestNode }>
-  function nodes(...names: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<TestNode>> {
+  ): Effect.Effect<{ readonly [Index in keyof Names]: TestNode<K> }>
+  function nodes(...names: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<TestNode<K>>> {
     return startAll(names)
   }
 
@@ -248,9 +257,9 @@ export const make = Effect.fnUntraced(function* (
   })
 
   /** The nodes that run, in groups that can reach each other. */
-  const groups = (): ReadonlyArray<ReadonlyArray<Machine>> => {
+  const groups = (): ReadonlyArray<ReadonlyArray<Machine<K>>> => {
     const left = new Set([...machines.values()].filter(({ life }) => life !== undefined))
-    const found: Array<ReadonlyArray<Machine>> = []
+    const found: Array<ReadonlyArray<Machine<K>>> = []
     for (const first of left) {
       const group = [first]
       left.delete(first)
@@ -313,7 +322,7 @@ export const make = Effect.fnUntraced(function* (
   return { nodes, partition, heal, crash, restart, settled }
 })
 
-const stop = (machine: Machine) =>
+const stop = <K extends Declarable>(machine: Machine<K>) =>
   Effect.suspend(() => {
     const { life } = machine
     machine.life = undefined

@@ -1,8 +1,17 @@
 /** Whole nodes in one process, as an application tests itself with them: without a directory, in virtual time. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
+import * as Kind from "../../src/services/memory/Declaration.ts"
 import { Memory } from "../../src/services/memory/Memory.ts"
+import { mergeLaws } from "../../src/testing/MergeLaws.ts"
 import * as TestNetwork from "../../src/testing/TestNetwork.ts"
+
+const Bookmark = Kind.make("bookmarks", {
+  rule: "fields",
+  row: Schema.Struct({ url: Schema.String, tags: Schema.Array(Schema.String) })
+})
+const Other = Kind.make("others", { rule: "set" })
+mergeLaws(Bookmark)
 
 const contents = (node: TestNetwork.TestNode) =>
   Effect.map(node.memory.notes.list(), (notes) => notes.map(({ content }) => content).sort())
@@ -75,6 +84,30 @@ describe("a test network", () => {
       yield* a.memory.notes.put({ content: "x".repeat(10_000) })
       const error = yield* Effect.flip(net.settled)
       assert.match(error.message, /^a and b hold different rows \(a: b live; b: a live\); heal the network, or check/)
+    })
+  )
+
+  it.effect("has kinds of an application, also after a restart", () =>
+    Effect.gen(function* () {
+      const net = yield* TestNetwork.make({ kinds: [Bookmark] })
+      const [a, b] = yield* net.nodes("a", "b")
+      const { id } = yield* a.collection(Bookmark).put({ url: "https://x", tags: ["x"] })
+      yield* net.settled
+      assert.deepStrictEqual((yield* b.collection(Bookmark).get(id)).tags, ["x"])
+      yield* net.partition("a", "b")
+      yield* a.collection(Bookmark).patch(id, { url: "https://y" })
+      yield* b.collection(Bookmark).patch(id, { tags: ["y"] })
+      yield* net.crash("b")
+      yield* net.restart("b")
+      yield* net.heal()
+      yield* net.settled
+      const program = Effect.gen(function* () {
+        return yield* (yield* Bookmark).get(id)
+      })
+      assert.deepInclude(yield* b.run(program), { url: "https://y", tags: ["y"] })
+      // @ts-expect-error: the network was not made with this kind
+      const undeclared = a.collection(Other).get(id)
+      assert.include(String(yield* Effect.exit(undeclared)), "KindUndeclared")
     })
   )
 })

@@ -13,7 +13,7 @@
  */
 import { Context, Effect, Layer, Schema } from "effect"
 import type * as Rule from "../../core/replica/Rule.ts"
-import { KindInvalid } from "../node/NodeFailure.ts"
+import { KindInvalid, type KindMismatch, type StoreUnavailable } from "../node/NodeFailure.ts"
 import { Store } from "../store/Store.ts"
 import { Memory } from "./Memory.ts"
 import { type Any, type Collected, type Collection, columnsOf, type OwnKind, problemOf } from "./OwnKind.ts"
@@ -27,6 +27,7 @@ export type {
   Collection,
   OwnKind,
   Provenance,
+  LiveInput,
   QueryInput,
   RowOf,
   Unreadable,
@@ -91,3 +92,25 @@ export const declare = Effect.fnUntraced(function* (kinds: ReadonlyArray<Any>) {
   const store = yield* Store
   yield* store.declare(new Map(kinds.map((kind) => [kind.table, columnsOf(kind)])))
 })
+
+/** A store for which some kinds are declared before anything else uses it. */
+export const declaring = <E, R>(
+  store: Layer.Layer<Store, E, R>,
+  kinds: ReadonlyArray<Any>
+): Layer.Layer<Store, E | KindInvalid | KindMismatch | StoreUnavailable, R> =>
+  Layer.effect(
+    Store,
+    Effect.tap(Store, () => declare(kinds))
+  ).pipe(Layer.provide(store))
+
+/** A node with the collections of some kinds. */
+export function collected<K extends Declarable, A, E, R>(
+  node: Layer.Layer<A | Memory, E, R>,
+  kinds: ReadonlyArray<K>
+): Layer.Layer<A | Memory | Provided<K>, E, R>
+export function collected<A, E, R>(
+  node: Layer.Layer<A | Memory, E, R>,
+  kinds: ReadonlyArray<Declarable>
+): Layer.Layer<A | Memory, E, R> {
+  return kinds.reduce((all, kind) => Layer.provideMerge(kind.layer, all), node)
+}

@@ -125,6 +125,11 @@ export class Memory extends Context.Service<
     get(kind: string, id: string): Effect.Effect<AnyRow, StoreUnavailable | RowNotFound>
     /** The rows that fit all filters, newest first. Of one kind: `recent({ kinds: ["notes"] })`. */
     recent(input?: RecentInput): Reading<Found<AnyRow>>
+    /**
+     * The rows that `recent` gives, now and after each change of them, up to 1,000 where no limit is given. No change is missed. A slow
+     * reader is spared the states in between.
+     */
+    live(input?: Omit<RecentInput, "cursor">): Stream.Stream<ReadonlyArray<AnyRow>, StoreUnavailable | QueryInvalid>
     /** The rows that have all the words of a query, as far as they are indexed now. */
     searchPage(input: SearchPageInput): Reading<Found<Match>>
     /** The same once everything is indexed, which takes its time after many rows came in. */

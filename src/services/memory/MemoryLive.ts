@@ -156,7 +156,8 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
     eraseHistory,
     restoreVersion,
     waitFor: Waiting.make(store),
-    feed: store.feed
+    feed: store.feed,
+    live: Reading.live(store, reading.recent)
   })
 })
 

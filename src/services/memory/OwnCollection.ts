@@ -11,10 +11,11 @@ import { slotOfMember } from "../../core/replica/rules/Set.ts"
 import * as Cursor from "../../core/text/Cursor.ts"
 import * as SearchQuery from "../../core/search/SearchQuery.ts"
 import * as Tokens from "../../core/search/Tokens.ts"
-import { InputInvalid, KindUndeclared, QueryInvalid, RowNotFound } from "../node/NodeFailure.ts"
+import { InputInvalid, KindUndeclared, QueryInvalid, RowNotFound, RowUnreadable } from "../node/NodeFailure.ts"
 import type { OperationTooLarge, StoreUnavailable } from "../node/NodeFailure.ts"
 import type { Store } from "../store/Store.ts"
 import * as Inputs from "./Inputs.ts"
+import * as Live from "./Live.ts"
 import type { Page, Written } from "./Reads.ts"
 import type { Any, ChangeEvent, Collection, Provenance, Unreadable } from "./OwnKind.ts"
 import { columnsOf, isUnreadable } from "./OwnKind.ts"
@@ -148,7 +149,10 @@ export function make(kind: Any, { store, write, fresh, epoch, editing }: Over): 
   const get = Effect.fnUntraced(function* (id: string) {
     yield* declared
     const shown = Query.shownOf(yield* store.held(table, id))
-    return shown === undefined ? yield* new RowNotFound({ kind: kind.name, id }) : present(shown)
+    if (shown === undefined) return yield* new RowNotFound({ kind: kind.name, id })
+    const row = present(shown)
+    if (!isUnreadable(row)) return row
+    return yield* new RowUnreadable({ kind: kind.name, id, value: row.value, reason: row.problem })
   })
 
   const list = Effect.fnUntraced(function* ({ after, limit = Infinity }: Page = {}) {
@@ -202,6 +206,13 @@ export function make(kind: Any, { store, write, fresh, epoch, editing }: Over): 
     }
     return yield* found(where, () => true, input)
   })
+
+  const live = (input: { readonly where?: object; readonly limit?: number } = {}) =>
+    Live.make(
+      store,
+      [table],
+      Effect.map(query({ limit: limits.most, ...input }), ({ rows }) => rows)
+    )
 
   const comparable = Effect.fnUntraced(function* (field: string, value: unknown) {
     if (value === undefined) return undefined
@@ -290,6 +301,7 @@ export function make(kind: Any, { store, write, fresh, epoch, editing }: Over): 
     list,
     query,
     search,
+    live,
     changes
   }
 }
@@ -298,9 +310,9 @@ export function make(kind: Any, { store, write, fresh, epoch, editing }: Over): 
 export function absent<K extends Any>(kind: K): Collection<K>
 export function absent({ name }: Any): object {
   const dead = () => Effect.die(new KindUndeclared({ kind: name }))
-  const changes = () => Stream.die(new KindUndeclared({ kind: name }))
+  const deadStream = () => Stream.die(new KindUndeclared({ kind: name }))
   const verbs = ["put", "patch", "delete", "increment", "add", "remove", "get", "list", "query", "search"] as const
-  return { ...Struct.Record(verbs, dead), changes }
+  return { ...Struct.Record(verbs, dead), live: deadStream, changes: deadStream }
 }
 
 /** The fields of a struct that is a codec are codecs. */

@@ -10,6 +10,7 @@ import type {
   OperationTooLarge,
   QueryInvalid,
   RowNotFound,
+  RowUnreadable,
   StoreUnavailable
 } from "../node/NodeFailure.ts"
 import type { Page, Written } from "./Reads.ts"
@@ -72,6 +73,9 @@ export interface QueryInput<K extends Any> {
   readonly cursor?: string
 }
 
+/** Which rows to follow. */
+export type LiveInput<K extends Any> = Omit<QueryInput<K>, "cursor">
+
 type Write = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | InputInvalid>
 type Change = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | InputInvalid | RowNotFound>
 type Read<A> = Effect.Effect<A, StoreUnavailable | QueryInvalid>
@@ -117,7 +121,7 @@ type VerbOf<R extends Rule.Known> = keyof (typeof Rule.rules)[R]["verbs"] & keyo
 /** What applications do with the rows of a kind. */
 export type Collection<K extends Any> = Pick<Verbs<K>, VerbOf<K["rule"]>> & {
   /** The row with this id. */
-  get(id: string): Effect.Effect<RowOf<K> | Unreadable, StoreUnavailable | RowNotFound>
+  get(id: string): Effect.Effect<RowOf<K>, StoreUnavailable | RowNotFound | RowUnreadable>
   /** All rows, or a page of them, in the order of their ids. */
   list(page?: Page): Effect.Effect<ReadonlyArray<RowOf<K> | Unreadable>, StoreUnavailable>
   /**
@@ -127,6 +131,11 @@ export type Collection<K extends Any> = Pick<Verbs<K>, VerbOf<K["rule"]>> & {
   query(input?: QueryInput<K>): Read<Found<RowOf<K>>>
   /** The rows whose `search` columns have all the words of a query, the last one as a beginning, in the order of their ids. */
   search(input: { readonly query: string; readonly limit?: number; readonly cursor?: string }): Read<Found<RowOf<K>>>
+  /**
+   * The rows that meet all conditions, now and after each change of them: as `query` gives them, the first `limit` of them, 1,000 by
+   * default and at most. No change is missed. A slow reader is spared the states in between.
+   */
+  live(input?: LiveInput<K>): Stream.Stream<ReadonlyArray<RowOf<K>>, StoreUnavailable | QueryInvalid>
   /**
    * The rows that changed since a cursor, then all further ones, each as it is when it is read. Without a cursor those from now on; from
    * `"0"` all.

@@ -12,6 +12,8 @@ import * as Snippet from "../../core/search/Snippet.ts"
 import { RowNotFound } from "../node/NodeFailure.ts"
 import type { Hits } from "../store/Searching.ts"
 import type { Store } from "../store/Store.ts"
+import * as Live from "./Live.ts"
+import type { Memory } from "./Memory.ts"
 import * as Reads from "./Reads.ts"
 
 export const make = (store: Store["Service"]) => {
@@ -73,6 +75,16 @@ export const make = (store: Store["Service"]) => {
 
   return { get, recent, about, searchPage, search }
 }
+
+/** The answers of `recent` that stay up to date. */
+export const live =
+  (followed: Live.Followed, recent: Memory["Service"]["recent"]): Memory["Service"]["live"] =>
+  (input = {}) =>
+    Live.make(
+      followed,
+      input.kinds,
+      Effect.map(recent({ limit: Reads.limits.most, ...input }), ({ rows }) => rows)
+    )
 
 const readers = new Map<string, (operation: Operation) => object>(
   Kind.all.map((kind: Kind.Kind) => [kind.name, Row.reader(kind)])

@@ -307,6 +307,18 @@ export class RowNotFound extends Schema.TaggedError<RowNotFound>()("RowNotFound"
   override readonly message = messageOf(this)
 }
 
+/** A row of a kind of an application does not fit the schema of the kind. `value` has its columns as they are. */
+export class RowUnreadable extends Schema.TaggedError<RowUnreadable>()("RowUnreadable", {
+  kind: Schema.String,
+  id: Schema.String,
+  value: Schema.Record(Schema.String, Schema.Unknown),
+  reason: Schema.String
+}) {
+  readonly problem = `the row ${JSON.stringify(this.id)} of ${this.kind} does not fit its schema (${this.reason})`
+  readonly nextStep = "bring the application up to date on all nodes, or give new columns a default"
+  override readonly message = messageOf(this)
+}
+
 /** A peer with this id, or at this address, is not known. */
 export class PeerNotFound extends Schema.TaggedError<PeerNotFound>()("PeerNotFound", { peer: Schema.String }) {
   readonly problem = `no known peer is ${JSON.stringify(this.peer)}`

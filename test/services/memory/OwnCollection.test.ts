@@ -54,7 +54,8 @@ describe("kinds of applications", () => {
         yield* todos.put(id, { title: "milk", done: false })
         assert.deepInclude(yield* todos.get(id), { title: "milk", done: false })
         yield* todos.delete(id)
-        for (const failing of [todos.get(id), todos.delete(id), todos.patch(id, { done: true })]) {
+        assert.strictEqual((yield* Effect.flip(todos.get(id)))._tag, "RowNotFound")
+        for (const failing of [todos.delete(id), todos.patch(id, { done: true })]) {
           assert.strictEqual((yield* Effect.flip(failing))._tag, "RowNotFound")
         }
         assert.deepStrictEqual(yield* todos.list(), [])
@@ -157,7 +158,8 @@ describe("kinds of applications", () => {
           assert.lengthOf((yield* todos.query()).rows, 1)
           // A patch of some columns leaves the others.
           yield* todos.patch("old", { done: true })
-          assert.deepInclude(yield* todos.get("old"), { _tag: "Unreadable", value: { done: true, title: 7 } })
+          const unreadable = yield* Effect.flip(todos.get("old"))
+          assert.deepInclude(unreadable, { _tag: "RowUnreadable", id: "old", value: { done: true, title: 7 } })
         }),
         disk
       )

@@ -26,6 +26,7 @@ import {
 import * as Home from "../../node/Home.ts"
 import { absent } from "../../memory/OwnCollection.ts"
 import { collections, Memory } from "../../memory/Memory.ts"
+import * as Reading from "../../memory/Reading.ts"
 import type { Origins } from "../Origins.ts"
 import type { Purging } from "../Purging.ts"
 import type { NodeStatus, PeerStatus, Synced, Pausing as PausedNode } from "../../node/Status.ts"
@@ -107,6 +108,22 @@ const make = Effect.gen(function* () {
         answered(client.rows.remove({ params: { collection: path }, query: { id } }))
   })
 
+  const recent: Memory["Service"]["recent"] = (payload = {}) => answered(client.recent({ payload }))
+  const feed: Memory["Service"]["feed"] = ({ since, kinds, follow } = {}) =>
+    Stream.unwrap(
+      client.feed({
+        query: {
+          ...(since === undefined ? {} : { since }),
+          ...(kinds === undefined ? {} : { kinds }),
+          ...(follow === false ? { follow: "false" as const } : {})
+        }
+      })
+    ).pipe(
+      Stream.mapError((error) =>
+        lost("the node stopped responding: read on from the last cursor once it runs again", error)
+      )
+    )
+
   const memory = Memory.of({
     // Kinds of applications are those of the process that runs the node.
     collection: absent,
@@ -124,7 +141,8 @@ const make = Effect.gen(function* () {
       about: (payload) => answered(client.about({ payload }))
     },
     get: (kind, id) => answered(client.row({ query: { kind, id } })),
-    recent: (payload = {}) => answered(client.recent({ payload })),
+    recent,
+    live: Reading.live({ feed }, recent),
     searchPage: (payload) => answered(client.searchPage({ payload })),
     // The first search makes the index, which takes as long as there is much to find.
     search: ({ limit = 20, ...query }) =>
@@ -135,20 +153,7 @@ const make = Effect.gen(function* () {
     restoreVersion: (kind, id, version) => answered(client.history.restore({ payload: { kind, id, version } })),
     conflicts: (payload = {}) => answered(client.history.conflicts({ payload })),
     waitFor: (payload) => answered(client.wait({ payload }), "1 hour"),
-    feed: ({ since, kinds, follow } = {}) =>
-      Stream.unwrap(
-        client.feed({
-          query: {
-            ...(since === undefined ? {} : { since }),
-            ...(kinds === undefined ? {} : { kinds }),
-            ...(follow === false ? { follow: "false" as const } : {})
-          }
-        })
-      ).pipe(
-        Stream.mapError((error) =>
-          lost("the node stopped responding: read on from the last cursor once it runs again", error)
-        )
-      )
+    feed
   })
   const archive: Archive = {
     header: answered(client.archive.header()),
