@@ -227,7 +227,7 @@ export class OriginsKept extends Schema.TaggedError<OriginsKept>()("OriginsKept"
 }
 
 const keptBecause = ([first, ...more]: OriginsKept["kept"]): Explained => {
-  if (first === undefined) return { problem: "nothing was forgotten", nextStep: undefined }
+  if (first === undefined) return { problem: "nothing was forgotten", nextStep: "name the origins to forget" }
   const name = JSON.stringify(first.origin)
   const [why, nextStep] = {
     self: [`${name} is this node itself`, "leave it out"],

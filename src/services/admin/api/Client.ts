@@ -32,6 +32,7 @@ import type { Purging } from "../Purging.ts"
 import type { NodeStatus, PeerStatus, Synced, Pausing as PausedNode } from "../../node/Status.ts"
 import type { Verification } from "../Verification.ts"
 import * as Contract from "./Contract.ts"
+import * as Paging from "./Paging.ts"
 import * as Socket from "./Socket.ts"
 
 export class Client extends Context.Service<
@@ -96,7 +97,12 @@ const make = Effect.gen(function* () {
     pageRows,
     page: ({ path, row }) => {
       const decode = Schema.decodeUnknownEffect(Schema.Array(row))
-      return (query) => answered(Effect.flatMap(client.rows.list({ params: { collection: path }, query }), decode))
+      return (query) =>
+        listed(
+          Effect.flatMap(client.rows.list({ params: { collection: path }, query }), (found) =>
+            decode(Paging.rowsOf(found))
+          )
+        )
     },
     insert:
       ({ path }) =>
@@ -146,9 +152,9 @@ const make = Effect.gen(function* () {
     searchPage: (payload) => answered(client.searchPage({ payload })),
     // The first search makes the index, which takes as long as there is much to find.
     search: ({ limit = 20, ...query }) =>
-      answered(client.search({ payload: { ...query, limit: Math.min(limit, Contract.maxPage) } }), "10 minutes"),
+      answered(client.search({ payload: { ...query, limit: Math.min(limit, Paging.maxPage) } }), "10 minutes"),
     changes: Stream.unwrap(client.changes()).pipe(Stream.catch(() => Stream.empty)),
-    history: (kind, id) => answered(client.history.list({ query: { kind, id } })),
+    history: (kind, id) => listed(client.history.list({ query: { kind, id } })),
     eraseHistory: (kind, id) => answered(client.history.erase({ query: { kind, id } })),
     restoreVersion: (kind, id, version) => answered(client.history.restore({ payload: { kind, id, version } })),
     conflicts: (payload = {}) => answered(client.history.conflicts({ payload })),
@@ -169,12 +175,12 @@ const make = Effect.gen(function* () {
     purge: (payload) => answered(client.purge({ payload }), "10 minutes")
   }
   const origins: Origins = {
-    list: answered(client.origins.list()),
+    list: listed(client.origins.list({ query: {} })),
     forget: (payload) => answered(client.origins.forget({ payload }))
   }
   return Client.of({
     status: answered(client.status()),
-    peers: answered(client.peers()),
+    peers: listed(client.peers({ query: {} })),
     memory,
     archive,
     verification,
@@ -228,6 +234,13 @@ const answered = <A, E>(
     Effect.mapError((error) =>
       isKnown(error) ? error : lost("the node stopped responding, and a write may or may not have been saved", error)
     )
+  )
+
+/** A whole list. Nothing is asked that could be wrong. */
+const listed = <Row, E>(request: Effect.Effect<ReadonlyArray<Row> | Paging.Part<Row>, E>) =>
+  answered(request).pipe(
+    Effect.map(Paging.rowsOf),
+    Effect.catchIf((error) => error instanceof QueryInvalid, Effect.die)
   )
 
 const lost = (detail: string, cause?: unknown) => new StoreUnavailable({ reason: "other", detail, cause })

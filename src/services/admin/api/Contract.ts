@@ -1,12 +1,12 @@
 /**
  * The local HTTP interface of a running node, as data: server and client are both derived from it.
  *
- * Lists are paged: at most `maxPage` rows for one request, in the order of their ids, after the id `after`. Errors are JSON
- * with `_tag`; the status codes are 400 for `InputInvalid`, `QueryInvalid`, `PurgeRefused` and `OriginsKept`, 404 for `RowNotFound` and where there is no such collection, 413 for `OperationTooLarge` and 503 for
- * `StoreUnavailable`.
+ * Lists come in parts (`Paging.ts`). Errors are JSON with `_tag`, `message` and `nextStep` (`Failures.ts`). The status codes are 400
+ * for a wrong request, 404 where nothing is found, 413 for what is too large, 503 when the database cannot be used, and 504
+ * when other nodes do not have a write in time.
  */
 import { Schema } from "effect"
-import { HttpApi, HttpApiEndpoint, HttpApiError, HttpApiGroup, HttpApiSchema } from "effect/http-api"
+import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
 import * as Kind from "../../../core/replica/Kind.ts"
 import { Operation } from "../../../core/replica/Operation.ts"
 import * as Archive from "../Archive.ts"
@@ -25,28 +25,25 @@ import {
 } from "../../memory/Memory.ts"
 import * as Purging from "../Purging.ts"
 import * as Origins from "../Origins.ts"
+import { NotFound, told } from "./Failures.ts"
+import * as Paging from "./Paging.ts"
 import { AuditedRows, Compared, NodeStatus, Pausing, PeerDetail, PeerStatus, Synced } from "../../node/Status.ts"
 
-/** Rows in one answer, at most. */
-export const maxPage = 1000
+const Unavailable = told(NodeFailure.StoreUnavailable, 503)
+const TooLarge = told(NodeFailure.OperationTooLarge, 413)
+const NoRow = told(NodeFailure.RowNotFound, 404)
 
-const Unavailable = NodeFailure.StoreUnavailable.pipe(HttpApiSchema.status(503))
-const TooLarge = NodeFailure.OperationTooLarge.pipe(HttpApiSchema.status(413))
-const NotFound = NodeFailure.RowNotFound.pipe(HttpApiSchema.status(404))
-
-const Kept = NodeFailure.OriginsKept.pipe(HttpApiSchema.status(400))
-const Refused = NodeFailure.PurgeRefused.pipe(HttpApiSchema.status(400))
-const NoCollection = HttpApiError.NotFound
-const Invalid = NodeFailure.InputInvalid.pipe(HttpApiSchema.status(400))
-const WrongQuery = NodeFailure.QueryInvalid.pipe(HttpApiSchema.status(400))
+const Kept = told(NodeFailure.OriginsKept, 400)
+const Refused = told(NodeFailure.PurgeRefused, 400)
+const NoCollection = told(NotFound, 404)
+const Invalid = told(NodeFailure.InputInvalid, 400)
+const WrongQuery = told(NodeFailure.QueryInvalid, 400)
 
 /** The input of a write, or a question, as it came. `Memory` decodes it, so that a wrong one is the same failure here as in a program. */
 const Input = Schema.Unknown
 
-const query = {
-  after: Schema.optionalKey(Schema.String),
-  limit: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxPage })))
-}
+/** Rows by their ids: after the id `after`, or in parts with a cursor. */
+const query = { ...Paging.query, after: Schema.optionalKey(Schema.String) }
 // Not a part of the path: an id may be `..`, which URLs do not keep.
 const byId = { id: Schema.String }
 
@@ -56,7 +53,11 @@ const Change = Schema.Struct({ version: Schema.Natural, operations: Schema.Array
 /** How the node is. */
 export const node = HttpApiGroup.make("node", { topLevel: true }).add(
   HttpApiEndpoint.get("status", "/status", { success: NodeStatus, error: Unavailable }),
-  HttpApiEndpoint.get("peers", "/peers", { success: Schema.Array(PeerStatus) })
+  HttpApiEndpoint.get("peers", "/peers", {
+    query: Paging.query,
+    success: Paging.Listed(PeerStatus),
+    error: WrongQuery
+  })
 )
 
 /** Whether the process lives, and whether it can do its work: for supervisors, which have no token. */
@@ -77,7 +78,7 @@ export const metrics = HttpApiGroup.make("metrics", { topLevel: true }).add(
   })
 )
 
-const CodeRefused = NodeFailure.CodeRefused.pipe(HttpApiSchema.status(401))
+const CodeRefused = told(NodeFailure.CodeRefused, 401)
 
 /** How a browser is let in; see `SignIn.ts`. The answer sets the cookie. */
 export const signIn = HttpApiGroup.make("signIn", { topLevel: true }).add(
@@ -114,27 +115,27 @@ export const reads = HttpApiGroup.make("reads", { topLevel: true }).add(
   }),
   HttpApiEndpoint.post("searchPage", "/search/page", {
     payload: Input,
-    success: Found(Match),
+    success: Paging.page(Found(Match)),
     error: [Unavailable, WrongQuery]
   }),
   HttpApiEndpoint.post("recent", "/recent", {
     payload: Input,
-    success: Found(AnyRow),
+    success: Paging.page(Found(AnyRow)),
     error: [Unavailable, WrongQuery]
   }),
   HttpApiEndpoint.post("about", "/about", {
     payload: Input,
-    success: Found(Kind.table.facts.row),
+    success: Paging.page(Found(Kind.table.facts.row)),
     error: [Unavailable, WrongQuery]
   }),
   HttpApiEndpoint.get("row", "/row", {
     query: { kind: Schema.String, id: Schema.String },
     success: AnyRow,
-    error: [Unavailable, NotFound]
+    error: [Unavailable, NoRow]
   })
 )
 
-const PeerUnknown = NodeFailure.PeerNotFound.pipe(HttpApiSchema.status(404))
+const PeerUnknown = told(NodeFailure.PeerNotFound, 404)
 
 /** One peer, by its id or its address, and what an operator may do with it. */
 export const peer = HttpApiGroup.make("peer")
@@ -166,7 +167,11 @@ export const purge = HttpApiGroup.make("purge", { topLevel: true }).add(
 /** The nodes that have written something; see `Origins.ts`. */
 export const origins = HttpApiGroup.make("origins")
   .add(
-    HttpApiEndpoint.get("list", "/", { success: Schema.Array(Origins.OriginStatus), error: Unavailable }),
+    HttpApiEndpoint.get("list", "/", {
+      query: Paging.query,
+      success: Paging.Listed(Origins.OriginStatus),
+      error: [Unavailable, WrongQuery]
+    }),
     HttpApiEndpoint.post("forget", "/forget", {
       payload: Origins.Request,
       success: Origins.Forgotten,
@@ -222,24 +227,27 @@ export const events = HttpApiGroup.make("events", { topLevel: true }).add(
   })
 )
 
-const Behind = NodeFailure.NotYetOnNodes.pipe(HttpApiSchema.status(504))
-const Wrong = NodeFailure.QueryInvalid.pipe(HttpApiSchema.status(400))
+const Behind = told(NodeFailure.NotYetOnNodes, 504)
 
 /** Waits until other nodes have a write; see `Memory.waitFor`. */
 export const waiting = HttpApiGroup.make("waiting", { topLevel: true }).add(
   HttpApiEndpoint.post("wait", "/wait", {
     payload: WaitInput,
     success: Reached,
-    error: [Unavailable, Behind, Wrong, NotFound]
+    error: [Unavailable, Behind, WrongQuery, NoRow]
   })
 )
 
-const NoVersion = NodeFailure.VersionNotFound.pipe(HttpApiSchema.status(404))
+const NoVersion = told(NodeFailure.VersionNotFound, 404)
 const ofRow = { kind: Schema.String, id: Schema.String }
 
 /** The versions that are kept here; see `Memory.history`. */
 export const history = HttpApiGroup.make("history").add(
-  HttpApiEndpoint.get("list", "/history", { query: ofRow, success: Schema.Array(VersionRow), error: Unavailable }),
+  HttpApiEndpoint.get("list", "/history", {
+    query: { ...ofRow, ...Paging.query },
+    success: Paging.Listed(VersionRow),
+    error: [Unavailable, WrongQuery]
+  }),
   HttpApiEndpoint.delete("erase", "/history", { query: ofRow, error: Unavailable }),
   HttpApiEndpoint.post("restore", "/history/restore", {
     payload: Schema.Struct({ ...ofRow, version: Schema.Natural }),
@@ -248,7 +256,7 @@ export const history = HttpApiGroup.make("history").add(
   }),
   HttpApiEndpoint.post("conflicts", "/conflicts", {
     payload: ConflictsInput,
-    success: Conflicts,
+    success: Paging.page(Conflicts),
     error: Unavailable
   })
 )
@@ -261,8 +269,8 @@ export const rows = HttpApiGroup.make("rows").add(
   HttpApiEndpoint.get("list", "/:collection", {
     params,
     query,
-    success: Schema.Array(Schema.Unknown),
-    error: [Unavailable, NoCollection]
+    success: Paging.Listed(Schema.Unknown),
+    error: [Unavailable, NoCollection, WrongQuery]
   }),
   HttpApiEndpoint.post("insert", "/:collection", {
     params,
@@ -274,13 +282,13 @@ export const rows = HttpApiGroup.make("rows").add(
     params,
     query: byId,
     success: Written,
-    error: [Unavailable, TooLarge, NotFound, NoCollection]
+    error: [Unavailable, TooLarge, NoRow, NoCollection]
   }),
   HttpApiEndpoint.patch("editNote", `/${Kind.table.notes.path}`, {
     query: byId,
     payload: Input,
     success: Written,
-    error: [Unavailable, TooLarge, NotFound, Invalid]
+    error: [Unavailable, TooLarge, NoRow, Invalid]
   }),
   HttpApiEndpoint.put("setFact", `/${Kind.table.facts.path}`, {
     payload: Input,

@@ -1,29 +1,23 @@
 /**
  * Failures as the interface answers them: JSON with `_tag`, `message`, and `nextStep` where there is one.
  */
-import { Cause, Effect, Option, Predicate, Schema } from "effect"
-import { type HttpBody, HttpServerError, HttpServerRespondable, HttpServerResponse } from "effect/http"
+import { Cause, Effect } from "effect"
+import { HttpServerError, HttpServerRespondable, HttpServerResponse } from "effect/http"
 import { HttpApiError } from "effect/http-api"
 import { messageOf } from "../../../core/text/Explained.ts"
-import * as NodeFailure from "../../node/NodeFailure.ts"
+import { type Failure, NotFound, reference } from "./Failures.ts"
 
-interface Told {
-  readonly _tag: string
-  readonly problem: string
-  readonly nextStep: string
-}
+type Told = Omit<Failure, "message">
 
 /** An answer that tells what is wrong with the request. */
 export const answer = (status: number, { _tag, problem, nextStep }: Told) =>
   HttpServerResponse.jsonUnsafe({ _tag, message: messageOf({ problem, nextStep }), problem, nextStep }, { status })
 
-const reference = "see /openapi.json for what this interface takes"
-
 /** What a status means, where nothing more is known. */
 const byStatus = (status: number): Told => {
   switch (status) {
     case 404:
-      return { _tag: "NotFound", problem: "there is nothing at this path", nextStep: reference }
+      return new NotFound()
     case 405:
       return { _tag: "MethodNotAllowed", problem: "this path does not take this method", nextStep: reference }
     case 413:
@@ -36,20 +30,6 @@ const byStatus = (status: number): Told => {
         : { _tag: "Defect", problem: "internal error", nextStep: "see the log of the node, and report it" }
   }
 }
-
-/** The failures that the contract names. */
-const Known = Schema.Union([
-  NodeFailure.StoreUnavailable,
-  NodeFailure.RowNotFound,
-  NodeFailure.OperationTooLarge,
-  NodeFailure.InputInvalid,
-  NodeFailure.QueryInvalid,
-  NodeFailure.PurgeRefused,
-  NodeFailure.OriginsKept,
-  NodeFailure.PeerNotFound,
-  NodeFailure.CodeRefused
-])
-const decodeKnown = Schema.decodeUnknownOption(Known)
 
 /** Completes the answers of an application: every failure says what is wrong, and what to do. */
 export const explained = <E, R>(
@@ -80,28 +60,11 @@ const invalidIn = (cause: Cause.Cause<unknown>) => {
   return answer(400, { _tag: "RequestInvalid", problem, nextStep: reference })
 }
 
-const complete = (response: HttpServerResponse.HttpServerResponse) => {
-  if (response.status < 400) return response
-  if (response.body._tag === "Empty") return answer(response.status, byStatus(response.status))
-  const told = Option.filter(jsonOf(response.body), Predicate.isObject)
-  if (Option.isNone(told) || "message" in told.value) return response
-  const known = Option.getOrUndefined(decodeKnown(told.value))
-  const { message, nextStep } = known ?? explainedBy(response.status)
-  return HttpServerResponse.jsonUnsafe(
-    { ...told.value, message, ...(nextStep === undefined ? {} : { nextStep }) },
-    { status: response.status }
-  )
-}
-
-const explainedBy = (status: number) => {
-  const { problem, nextStep } = byStatus(status)
-  return { message: messageOf({ problem, nextStep }), nextStep }
-}
-
-const jsonOf = (body: HttpBody.HttpBody): Option.Option<unknown> =>
-  body._tag === "Uint8Array"
-    ? Option.liftThrowable((text: string): unknown => JSON.parse(text))(new TextDecoder().decode(body.body))
-    : Option.none()
+/** An answer of the server itself says no more than its status. */
+const complete = (response: HttpServerResponse.HttpServerResponse) =>
+  response.status >= 400 && response.body._tag === "Empty"
+    ? answer(response.status, byStatus(response.status))
+    : response
 
 export const isRouteNotFound = (error: unknown): boolean =>
   HttpServerError.isHttpServerError(error) && error.reason._tag === "RouteNotFound"

@@ -5,10 +5,13 @@
  * also when node or reader have restarted, without a gap or a repetition. `seq` in the data rises by one with each event of a
  * connection: a jump means that something was missed on the way.
  *
- * A reader that does not read is cut, and told so by a last event.
+ * The next event is read when the last one has found its place in a short queue, so a slow reader costs what the queue holds: an
+ * event has up to 1 MiB, or one operation. A reader that takes nothing is cut, and told so by a last event. When it does not take
+ * that either, the connection is closed.
  */
-import { Effect, Equal, Queue, Schema, Stream } from "effect"
-import { HttpServerResponse } from "effect/http"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import { Context, type Duration, Effect, Equal, Queue, Schema, Stream } from "effect"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Operation } from "../../../core/replica/Operation.ts"
 import type { StoreUnavailable } from "../../node/NodeFailure.ts"
 import type { PeerStatus } from "../../node/Status.ts"
@@ -17,7 +20,9 @@ import type { Peers } from "../../peers/Peers.ts"
 import * as Errors from "./Errors.ts"
 
 /** Readers at once, events that wait for one, and how long a full queue is waited for. */
-export const limits = { readers: 32, waiting: 64, patience: "30 seconds" } as const
+export const Limits = Context.Reference("feral-sync/services/admin/api/Events/Limits", {
+  defaultValue: () => ({ readers: 32, waiting: 4, patience: "30 seconds" as Duration.Input })
+})
 
 /** How often the states of peers are looked at, and how often a reader is told that the node is still there. */
 const every = { peers: "1 second", alive: "15 seconds" } as const
@@ -42,27 +47,33 @@ interface Event {
 export interface Place {
   readonly memory: Memory["Service"]
   readonly peers: Peers["Service"]
+  readonly limits: typeof Limits.Service
   readers: number
 }
 
 const encodeOperations = Schema.encodeSync(Schema.Array(Operation))
 
 /** The answer to a reader. */
-export const answer = Effect.fnUntraced(function* (place: Place, wanted: Wanted) {
-  if (place.readers >= limits.readers) {
+export const answer = Effect.fnUntraced(function* (
+  place: Place,
+  wanted: Wanted,
+  request: HttpServerRequest.HttpServerRequest
+) {
+  if (place.readers >= place.limits.readers) {
     return Errors.answer(503, {
       _tag: "TooManyReaders",
-      problem: `${limits.readers} programs read the events already`,
+      problem: `${place.limits.readers} programs read the events already`,
       nextStep: "stop one of them, and try again"
     })
   }
-  return HttpServerResponse.stream(Stream.encodeText(lines(place, wanted)), {
+  const hangUp = Effect.sync(() => NodeHttpServerRequest.toIncomingMessage(request).socket.destroy())
+  return HttpServerResponse.stream(Stream.encodeText(lines(place, wanted, hangUp)), {
     contentType: "text/event-stream; charset=utf-8",
     headers: { "x-accel-buffering": "no" }
   })
 })
 
-const lines = (place: Place, wanted: Wanted): Stream.Stream<string> =>
+const lines = (place: Place, wanted: Wanted, hangUp: Effect.Effect<unknown>): Stream.Stream<string> =>
   Stream.unwrap(
     Effect.gen(function* () {
       place.readers += 1
@@ -72,7 +83,7 @@ const lines = (place: Place, wanted: Wanted): Stream.Stream<string> =>
         })
       )
       let seq = 0
-      const waiting = yield* Queue.bounded<string, "over">(limits.waiting)
+      const waiting = yield* Queue.bounded<string, "over">(place.limits.waiting)
       const text = ({ event, id, data }: Event) => {
         if (event === "alive") return ": alive\n\n"
         seq += 1
@@ -81,7 +92,7 @@ const lines = (place: Place, wanted: Wanted): Stream.Stream<string> =>
       }
       const send = (event: Event) =>
         Queue.offer(waiting, text(event)).pipe(
-          Effect.timeoutOrElse({ duration: limits.patience, orElse: () => cut(waiting, "slow") })
+          Effect.timeoutOrElse({ duration: place.limits.patience, orElse: () => Effect.fail("slow" as const) })
         )
       const wants = (type: Type) => wanted.types === undefined || wanted.types.includes(type)
       const all = Stream.mergeAll(
@@ -90,11 +101,13 @@ const lines = (place: Place, wanted: Wanted): Stream.Stream<string> =>
           ...(wants("peer") ? [states(place)] : []),
           Stream.map(Stream.tick(every.alive), (): Event => ({ event: "alive" }))
         ],
-        { concurrency: "unbounded" }
+        { concurrency: "unbounded", bufferSize: 1 }
       )
       yield* Stream.runForEach(all, send).pipe(
-        // What the store cannot give ends the answer: the reader comes back with its id.
-        Effect.catch(() => cut(waiting, "store")),
+        // What the store cannot give ends the answer as well: the reader comes back with its id.
+        Effect.catch((error) => cut(waiting, error === "slow" ? "slow" : "store")),
+        Effect.andThen(Effect.sleep(place.limits.patience)),
+        Effect.andThen(hangUp),
         Effect.forkScoped
       )
       return Stream.fromQueue(waiting).pipe(Stream.catch(() => Stream.empty))

@@ -4,7 +4,7 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Layer, Option, Stream, Struct } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
-import { HttpApiBuilder, HttpApiError } from "effect/http-api"
+import { HttpApiBuilder } from "effect/http-api"
 import * as Kind from "../../../core/replica/Kind.ts"
 import * as Archive from "../Archive.ts"
 import { Config } from "../../node/Config.ts"
@@ -14,6 +14,9 @@ import {
   type Deleting,
   type Inserting,
   Memory,
+  type Page,
+  type Rows,
+  type VersionRow,
   type Write
 } from "../../memory/Memory.ts"
 import * as Inputs from "../../memory/Inputs.ts"
@@ -31,16 +34,13 @@ import * as SignIn from "./SignIn.ts"
 import * as Contract from "./Contract.ts"
 import * as Errors from "./Errors.ts"
 import * as Events from "./Events.ts"
+import { NotFound } from "./Failures.ts"
 import * as Health from "./Health.ts"
 import * as Mcp from "./Mcp.ts"
 import * as Metrics from "./Metrics.ts"
 import * as NodeState from "./NodeState.ts"
+import * as Paging from "./Paging.ts"
 import * as Reference from "./Reference.ts"
-
-const page = ({ after, limit }: { readonly after?: string; readonly limit?: number }) => ({
-  ...(after === undefined ? {} : { after }),
-  limit: limit ?? Contract.maxPage
-})
 
 /** What the answers know beside the services. */
 export interface Place {
@@ -54,16 +54,17 @@ const events = HttpApiBuilder.group(
   "events",
   Effect.fnUntraced(function* (handlers) {
     const memory = yield* Memory
-    const place: Events.Place = { memory, peers: yield* Peers, readers: 0 }
+    const place: Events.Place = { memory, peers: yield* Peers, limits: yield* Events.Limits, readers: 0 }
     const list = (text: string | undefined) => text?.split(",").map((part) => part.trim())
     return handlers.handleAll({
-      events: ({ headers, query }) => {
-        const wanted = list(query.types)
-        return Events.answer(place, {
+      events: ({ headers, query, request }) => {
+        const types = list(query.types)
+        const wanted = {
           since: headers["last-event-id"] ?? query.since,
-          types: wanted && Events.types.filter((type) => wanted.includes(type)),
+          types: types && Events.types.filter((type) => types.includes(type)),
           kinds: list(query.kinds)
-        })
+        }
+        return Events.answer(place, wanted, request)
       },
       // A failure in the middle breaks the connection, which the reader sees.
       feed: ({ query: { follow, ...query } }) =>
@@ -88,13 +89,16 @@ const history = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const memory = yield* Memory
     return handlers.handleAll({
-      list: ({ query: { kind, id } }) => memory.history(kind, id),
+      list: ({ query: { kind, id, ...page } }) => Paging.whole(memory.history(kind, id), byVersion)(page),
       erase: ({ query: { kind, id } }) => memory.eraseHistory(kind, id),
       restore: ({ payload: { kind, id, version } }) => memory.restoreVersion(kind, id, version),
       conflicts: ({ payload }) => memory.conflicts(payload)
     })
   })
 )
+
+/** The greatest version comes first. */
+const byVersion = ({ version }: VersionRow) => String(Number.MAX_SAFE_INTEGER - version).padStart(16, "0")
 
 const peer = HttpApiBuilder.group(
   Contract.Private,
@@ -172,7 +176,10 @@ const origins = HttpApiBuilder.group(
   "origins",
   Effect.fnUntraced(function* (handlers) {
     const { list, forget } = Origins.make(yield* Store, (yield* Peers).status)
-    return handlers.handleAll({ list: () => list, forget: ({ payload }) => forget(payload) })
+    return handlers.handleAll({
+      list: ({ query }) => Paging.whole(list, ({ origin }) => origin)(query),
+      forget: ({ payload }) => forget(payload)
+    })
   })
 )
 
@@ -195,9 +202,9 @@ const routeOf = <K extends Kind.Kind>(kind: K, collection: Collection<K>) => {
   const inserting: Inserting<K> = collection
   const decode = Inputs.decoder(kind.input)
   return {
-    list: collection.list,
+    list: (page: Page): Rows<{ readonly id: string }> => collection.list(page),
     insert: (payload: unknown): Write => Effect.flatMap(decode(payload), inserting[verb]),
-    remove: isDeleting(collection) ? collection.delete : () => Effect.fail(new HttpApiError.NotFound())
+    remove: isDeleting(collection) ? collection.delete : () => Effect.fail(new NotFound())
   }
 }
 
@@ -214,9 +221,17 @@ const rows = HttpApiBuilder.group(
       Struct.keys(Kind.table).map((name) => [Kind.table[name].path, of(name, memory)])
     )
     const route = ({ params }: { readonly params: { readonly collection: string } }) =>
-      Effect.mapError(Effect.fromNullishOr(routes.get(params.collection)), () => new HttpApiError.NotFound())
+      Effect.mapError(Effect.fromNullishOr(routes.get(params.collection)), () => new NotFound())
     return handlers.handleAll({
-      list: (request) => Effect.flatMap(route(request), ({ list }) => list(page(request.query))),
+      list: Effect.fnUntraced(function* (request) {
+        const { list } = yield* route(request)
+        const { after, ...query } = request.query
+        return yield* Paging.answer(
+          query,
+          (page) => list({ ...(after === undefined ? {} : { after }), ...page }),
+          ({ id }) => id
+        )
+      }),
       insert: (request) => Effect.flatMap(route(request), ({ insert }) => insert(request.payload)),
       remove: Effect.fnUntraced(function* (request) {
         return yield* (yield* route(request)).remove(request.query.id)
@@ -268,7 +283,10 @@ const node = ({ apiPort }: Place) =>
     Effect.fnUntraced(function* (handlers) {
       const status = yield* NodeState.running(apiPort)
       const peers = yield* Peers
-      return handlers.handleAll({ status: () => status, peers: () => peers.status })
+      return handlers.handleAll({
+        status: () => status,
+        peers: ({ query }) => Paging.whole(peers.status, PeerName.of)(query)
+      })
     })
   )
 

@@ -1,14 +1,51 @@
 /**
  * The contract as documents: OpenAPI for programs, and one page for people. The page needs no script and no network.
  */
+import { Record, Schema, Struct } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { OpenApi } from "effect/http-api"
 import { pageHeaders } from "./Assets.ts"
+import { version } from "../../node/Version.ts"
 import * as Contract from "./Contract.ts"
+import { Failure } from "./Failures.ts"
 
 let made: OpenApi.OpenAPISpec | undefined
 
-const spec = (): OpenApi.OpenAPISpec => (made ??= OpenApi.fromApi(Contract.Contract))
+const spec = (): OpenApi.OpenAPISpec => (made ??= make())
+
+/** The contract, with what holds for all of it: who may ask, and the form of every failure that an endpoint does not name. */
+const make = (): OpenApi.OpenAPISpec => {
+  const { info, components, ...rest } = OpenApi.fromApi(Contract.Contract)
+  const open = OpenApi.fromApi(Contract.Public).paths
+  const { definitions } = Schema.toJsonSchemaDocument(Failure)
+  const failure = {
+    description: "Any other failure: of the request, of who asks, or of the node.",
+    content: { "application/json": { schema: { $ref: "#/components/schemas/Failure" } } }
+  }
+  const paths = Record.map(rest.paths, (item, path) =>
+    Struct.assign(
+      item,
+      Object.fromEntries(
+        methods.flatMap((method) => {
+          const operation = item[method]
+          if (operation === undefined) return []
+          const isOpen = open[path]?.[method] !== undefined
+          const responses = { ...operation.responses, default: failure }
+          return [[method, { ...operation, responses, security: isOpen ? [] : [{ token: [] }] }]]
+        })
+      )
+    )
+  )
+  return {
+    ...rest,
+    paths,
+    info: { ...info, title: "feral-sync", version },
+    components: {
+      schemas: { ...components.schemas, ...definitions },
+      securitySchemes: { token: { type: "http", scheme: "bearer" } }
+    }
+  }
+}
 
 /** The OpenAPI document. */
 export const document = () => HttpServerResponse.jsonUnsafe(spec())

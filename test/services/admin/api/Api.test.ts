@@ -6,6 +6,7 @@ import { join } from "node:path"
 import * as VectorClock from "../../../../src/core/replica/VectorClock.ts"
 import { Api } from "../../../../src/services/admin/api/Api.ts"
 import * as Client from "../../../../src/services/admin/api/Client.ts"
+import { Failure } from "../../../../src/services/admin/api/Failures.ts"
 import {
   OperationTooLarge,
   PurgeRefused,
@@ -17,7 +18,7 @@ import { NodeStatus } from "../../../../src/services/node/Status.ts"
 import { Store } from "../../../../src/services/store/Store.ts"
 import { version } from "../../../../src/services/node/Version.ts"
 import { node, write } from "../../../support/Network.ts"
-import { connected, freePort, ask, send, start, within } from "../../../support/LocalApi.ts"
+import { type Asked, connected, freePort, ask, send, start, within } from "../../../support/LocalApi.ts"
 import { peer } from "../../../support/Surroundings.ts"
 import * as MemoryLive from "../../../../src/services/memory/MemoryLive.ts"
 
@@ -154,6 +155,122 @@ describe("Api", () => {
         assert.strictEqual((yield* ask({ socketPath }, "/notes", { method: "POST", headers, body: "{}" })).status, 400)
         assert.strictEqual((yield* ask({ socketPath }, "/notes?limit=1001")).status, 400)
         assert.strictEqual((yield* ask({ socketPath }, "/notes?limit=0")).status, 400)
+      })
+    )
+  )
+
+  it.live("every failure is JSON with its tag, its words and a next step, and the document says so", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        const socketPath = join(home, "feral-sync.sock")
+        yield* start({ home })
+        const document = parsed((yield* ask({ socketPath }, "/openapi.json")).body, Document)
+        const words = ["_tag", "message", "problem", "nextStep"]
+        const tags = (schema: typeof Reference.Type): ReadonlyArray<string> =>
+          (schema.anyOf ?? [schema]).map(({ $ref = "" }) => $ref.slice("#/components/schemas/".length))
+        for (const [path, item] of Object.entries(document.paths)) {
+          for (const [method, { responses }] of Object.entries(item)) {
+            assert.property(responses, "default", `${method} ${path}`)
+            for (const [status, { content }] of Object.entries(responses)) {
+              if (status.startsWith("2")) continue
+              for (const tag of tags(content?.["application/json"]?.schema ?? {})) {
+                assert.includeMembers(
+                  [...(document.components.schemas[tag]?.required ?? [])],
+                  words,
+                  `${method} ${path} ${tag}`
+                )
+              }
+            }
+          }
+        }
+        const json = (body: unknown) => ({
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify(body)
+        })
+        const version = { kind: "notes", id: "x", version: 1 }
+        const requests = [
+          ["/nothing", {}, 404, "NotFound"],
+          ["/notes/deeper/than/there/is", {}, 404, "NotFound"],
+          ["/notes?limit=0", {}, 400, "RequestInvalid"],
+          ["/notes?cursor=strange", {}, 400, "QueryInvalid"],
+          ["/peers?cursor=strange", {}, 400, "QueryInvalid"],
+          ["/notes?id=x", { method: "DELETE" }, 404, "RowNotFound"],
+          ["/notes", json({}), 400, "InputInvalid"],
+          [
+            "/notes",
+            { method: "POST", headers: { "content-type": "application/json" }, body: "{" },
+            400,
+            "RequestInvalid"
+          ],
+          ["/notes", json({ content: "x".repeat(9 * 1024 * 1024) }), 413, "OperationTooLarge"],
+          ["/recent", json({ kinds: ["strange"] }), 400, "QueryInvalid"],
+          ["/history/restore", json(version), 404, "VersionNotFound"],
+          ["/purge", json({ kind: "notes" }), 400, "PurgeRefused"],
+          ["/origins/forget", json({ origins: ["strange"] }), 400, "OriginsKept"],
+          ["/peers/strange", {}, 404, "PeerNotFound"],
+          ["/peers/strange/pause", { method: "POST" }, 404, "PeerNotFound"],
+          ["/session", json({ code: "strange" }), 401, "CodeRefused"]
+        ] as const
+        for (const [path, options, status, tag] of requests) {
+          const answer = yield* ask({ socketPath }, path, options)
+          const failure = parsed(answer.body, Failure)
+          assert.deepStrictEqual<ReadonlyArray<unknown>>([path, answer.status, failure._tag], [path, status, tag])
+          assert.strictEqual(failure.message, `${failure.problem}; ${failure.nextStep}`)
+        }
+        const { memory } = yield* connected(home)
+        const { hlc } = yield* memory.notes.put({ content: "x" })
+        const late = yield* ask({ socketPath }, "/wait", json({ hlc, nodes: 1, timeout: 0 }))
+        assert.include(parsed(late.body, Failure).message, "the write is saved on this node")
+        assert.strictEqual(late.status, 504)
+      })
+    )
+  )
+
+  it.live("every list comes in parts, with a cursor for the next one, and each row once", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        const socketPath = join(home, "feral-sync.sock")
+        const running = yield* start({ home })
+        const { notes, facts } = Context.get(running, Memory)
+        const origins = ["a", "b", "c", "d", "e"]
+        const operations = origins.map((name, wall) => write(node(name), { wall, counter: 1 }, name, "junk"))
+        yield* Context.get(running, Store).apply({ operations, coverage: VectorClock.empty, quarantined: [] })
+        const ids = (yield* Effect.replicateEffect(notes.put({ content: "one" }), 7)).map(({ id }) => id).sort()
+        const [first = ""] = ids
+        yield* Effect.replicateEffect(facts.set({ subject: "s", predicate: "p", object: "o" }), 5)
+        yield* notes.edit(first, "two")
+        const all = Effect.fnUntraced(function* (path: string, body?: object) {
+          const found: Array<string> = []
+          let cursor: string | undefined = ""
+          for (let parts = 0; cursor !== undefined; parts++) {
+            assert.isBelow(parts, 10)
+            const request = { method: "POST", headers: { "content-type": "application/json" } }
+            const answer: Asked = yield* body === undefined
+              ? ask({ socketPath }, `${path}limit=3&cursor=${cursor}`)
+              : ask({ socketPath }, path, {
+                  ...request,
+                  body: JSON.stringify({ ...body, limit: 3, ...(cursor === "" ? {} : { cursor }) })
+                })
+            const { rows, next_cursor } = parsed(answer.body, Part)
+            assert.isAtMost(rows.length, 3)
+            found.push(...rows.map(({ id, node_id, origin }) => String(id ?? node_id ?? origin)))
+            cursor = next_cursor
+          }
+          return found
+        })
+        assert.deepStrictEqual(yield* all("/notes?"), ids)
+        assert.deepStrictEqual([...(yield* all("/recent", { kinds: ["notes"] }))].sort(), ids)
+        assert.deepStrictEqual([...(yield* all("/search/page", { query: "one" }))].sort(), ids.slice(1))
+        const written = yield* all("/origins?")
+        assert.deepStrictEqual(
+          written.filter((origin) => origins.includes(origin)),
+          origins
+        )
+        assert.lengthOf(written, 6)
+        assert.deepStrictEqual(yield* all("/peers?"), ["other"])
+        assert.deepStrictEqual(yield* all(`/history?kind=notes&id=${first}&`), [])
+        assert.lengthOf(yield* all("/about", { subject: "s" }), 1)
       })
     )
   )
@@ -413,6 +530,40 @@ describe("Api", () => {
       })
     )
   )
+})
+
+const parsed = <A>(body: string, schema: Schema.Codec<A>): A =>
+  Schema.decodeUnknownSync(schema)(JSON.parse(body), { errors: "all" })
+
+const Reference = Schema.Struct({
+  $ref: Schema.optionalKey(Schema.String),
+  anyOf: Schema.optionalKey(Schema.Array(Schema.Struct({ $ref: Schema.optionalKey(Schema.String) })))
+})
+
+/** What is looked at in the OpenAPI document. */
+const Document = Schema.Struct({
+  paths: Schema.Record(
+    Schema.String,
+    Schema.Record(
+      Schema.String,
+      Schema.Struct({
+        responses: Schema.Record(
+          Schema.String,
+          Schema.Struct({
+            content: Schema.optionalKey(Schema.Record(Schema.String, Schema.Struct({ schema: Reference })))
+          })
+        )
+      })
+    )
+  ),
+  components: Schema.Struct({
+    schemas: Schema.Record(Schema.String, Schema.Struct({ required: Schema.optionalKey(Schema.Array(Schema.String)) }))
+  })
+})
+
+const Part = Schema.Struct({
+  rows: Schema.Array(Schema.Record(Schema.String, Schema.Unknown)),
+  next_cursor: Schema.optionalKey(Schema.String)
 })
 
 const leaveSocket = (path: string) =>

@@ -1,15 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, FileSystem, Layer, Scope } from "effect"
+import { Context, Effect, Exit, FileSystem, Layer, Queue, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { request, type ClientRequest } from "node:http"
+import type { Socket } from "node:net"
 import { join } from "node:path"
 import { Api } from "../../../../src/services/admin/api/Api.ts"
+import { Limits } from "../../../../src/services/admin/api/Events.ts"
 import { Config } from "../../../../src/services/node/Config.ts"
 import { HlcClock } from "../../../../src/services/node/HlcClock.ts"
-import { Memory } from "../../../../src/services/memory/Memory.ts"
+import { type FeedEvent, type FeedOptions, Memory } from "../../../../src/services/memory/Memory.ts"
 import * as MemoryLive from "../../../../src/services/memory/MemoryLive.ts"
 import * as SqliteStore from "../../../../src/services/store/SqliteStore.ts"
 import { surroundings } from "../../../support/Surroundings.ts"
-import { ask, freePort, start, within } from "../../../support/LocalApi.ts"
+import { ask, freePort, send, start, within } from "../../../support/LocalApi.ts"
 
 interface Seen {
   readonly event: string
@@ -17,15 +20,21 @@ interface Seen {
   readonly data: { readonly seq: number; readonly operations?: ReadonlyArray<{ readonly row_id: string }> }
 }
 
-/** Reads events until `enough` of them have come, then goes away; or until the node does. */
+/** Reads events until `enough` of them have come, or for so long (ms), then goes away; or until the node does. */
 const read = (
   socketPath: string,
   path: string,
   lastId: string | undefined,
-  enough: (seen: ReadonlyArray<Seen>) => boolean
+  enough: (seen: ReadonlyArray<Seen>) => boolean,
+  time = 20_000
 ) =>
   Effect.callback<ReadonlyArray<Seen>>((resume) => {
     const seen: Array<Seen> = []
+    const timer = setTimeout(() => asked.destroy(), time)
+    const over = () => {
+      clearTimeout(timer)
+      resume(Effect.succeed(seen))
+    }
     const headers = lastId === undefined ? {} : { "last-event-id": lastId }
     const asked: ClientRequest = request({ socketPath, path, headers }, (response) => {
       let text = ""
@@ -41,12 +50,15 @@ const read = (
         }
         if (enough(seen)) asked.destroy()
       })
-      response.on("close", () => resume(Effect.succeed(seen)))
+      response.on("close", over)
     })
-    asked.on("error", () => resume(Effect.succeed(seen)))
+    asked.on("error", over)
     asked.end()
-    return Effect.sync(() => asked.destroy())
-  }).pipe(Effect.timeout("20 seconds"))
+    return Effect.sync(() => {
+      clearTimeout(timer)
+      asked.destroy()
+    })
+  })
 
 /** A node with a database. */
 const stored = (home: string) =>
@@ -91,8 +103,9 @@ describe("Events", () => {
                   socket,
                   "/events?types=change",
                   last,
-                  (seen) => rowsOf(seen).length >= most || got.length + rowsOf(seen).length === 10_000
-                ).pipe(Effect.timeoutOrElse({ duration: "300 millis", orElse: () => Effect.succeed([]) }))
+                  (seen) => rowsOf(seen).length >= most || got.length + rowsOf(seen).length === 10_000,
+                  300
+                )
                 cuts += 1
                 seen.forEach(({ data }, index) => assert.strictEqual(data.seq, index + 1))
                 got.push(...rowsOf(seen))
@@ -108,7 +121,7 @@ describe("Events", () => {
           assert.isAbove(cuts, 10)
         })
       ),
-    60_000
+    120_000
   )
 
   it.live("only the wanted types come, with the states of the peers, and too old an id is told", () =>
@@ -124,6 +137,59 @@ describe("Events", () => {
         assert.strictEqual(foreign[0]?.event, "reset")
       })
     )
+  )
+
+  it.effect(
+    "a reader that takes nothing holds no more than the bound, is cut and told, and makes room for another",
+    () =>
+      within((home) =>
+        Effect.gen(function* () {
+          const [written, waiting] = [60, 2]
+          let read = 0
+          const feeds = yield* Queue.unbounded<"over">()
+          const counted = Layer.effect(
+            Memory,
+            Effect.map(Memory, (memory) => {
+              const count = (event: FeedEvent) => void (read += event._tag === "Changed" ? event.operations.length : 0)
+              const feed = (options?: FeedOptions) =>
+                memory.feed(options).pipe(
+                  Stream.tap((event) => Effect.sync(() => count(event))),
+                  Stream.ensuring(Queue.offer(feeds, "over"))
+                )
+              return Memory.of({ ...memory, feed })
+            })
+          ).pipe(Layer.provide(MemoryLive.layer))
+          const limits = { readers: 2, waiting, patience: "30 seconds" } as const
+          const node = yield* start({ home }, counted).pipe(Effect.provideService(Limits, limits))
+          // More than half of what an event may have, so that each is an event of its own.
+          const content = "x".repeat(600 * 1024)
+          yield* Effect.replicateEffect(Context.get(node, Memory).notes.put({ content }), written)
+
+          const path = join(home, "feral-sync.sock")
+          const head = ["GET /events?types=change&since=0 HTTP/1.1", "Host: localhost", "Connection: close", "", ""]
+          const silent = send({ path }, head.join("\r\n"))
+          const [one, other] = [yield* silent, yield* silent]
+          // Time passes until both are cut, and stands still from then on.
+          const turn = Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
+          const pass = Effect.andThen(TestClock.adjust("1 second"), turn)
+          yield* Effect.repeat(pass, { until: () => Effect.map(Queue.size(feeds), (size) => size === 2) })
+          // What waits, what is being written, and what the socket holds, which is less than an event on each side.
+          assert.isAtMost(read, 2 * (2 * (waiting + 1) + 2))
+          assert.strictEqual((yield* ask({ socketPath: path }, "/events")).status, 503)
+
+          const rest = (socket: Socket) =>
+            Effect.callback<string>((resume) => {
+              let text = ""
+              socket.setEncoding("utf8").on("data", (part: string) => (text += part))
+              socket.on("close", () => resume(Effect.succeed(text)))
+            })
+          // One that comes to itself is told. One that does not is closed a while later, and nothing more comes.
+          assert.include(yield* rest(one), 'event: end\ndata: {"reason":"slow","nextStep":"connect again')
+          yield* TestClock.adjust("1 minute")
+          assert.notInclude(yield* rest(other), "event: end")
+          assert.isAtMost(read, 2 * (2 * (waiting + 1) + 2))
+        })
+      )
   )
 
   it.live("events need the token on the port, and only so many programs may read them", () =>
