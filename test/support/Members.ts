@@ -10,8 +10,10 @@ import { Kind, OpId, RowId } from "../../src/core/replica/Operation.ts"
 import { HlcClock } from "../../src/services/node/HlcClock.ts"
 import { Config, type Settings } from "../../src/services/node/Config.ts"
 import { type Sighting } from "../../src/services/discovery/Discovery.ts"
+import { Counters } from "../../src/services/node/Counters.ts"
 import { Passphrase } from "../../src/services/node/Passphrase.ts"
 import { Peers } from "../../src/services/peers/Peers.ts"
+import * as Metrics from "../../src/services/admin/api/Metrics.ts"
 import * as NodeState from "../../src/services/admin/api/NodeState.ts"
 import type { NodeStatus, PeerStatus } from "../../src/services/node/Status.ts"
 import { Store } from "../../src/services/store/Store.ts"
@@ -52,6 +54,8 @@ export interface Running {
   readonly status: Effect.Effect<ReadonlyArray<PeerStatus>>
   /** How the node is, as `status` shows it. */
   readonly state: Effect.Effect<NodeStatus>
+  /** What `/metrics` shows. */
+  readonly metrics: Effect.Effect<string>
   readonly write: (row: string, content?: string) => Effect.Effect<void>
   readonly rows: Effect.Effect<ReadonlyArray<string>>
 }
@@ -142,6 +146,7 @@ const startOver = Effect.fnUntraced(function* (
     Layer.fresh
   )
   const context = yield* Layer.build(node).pipe(Effect.orDie)
+  const counters = yield* Counters
   const store = Context.get(context, Store)
   let written = 0
   return {
@@ -152,6 +157,11 @@ const startOver = Effect.fnUntraced(function* (
     state: yield* NodeState.running(Effect.succeed(null)).pipe(
       Effect.provideContext(context),
       Effect.map(Effect.orDie)
+    ),
+    metrics: Effect.scoped(Effect.flatten(Metrics.make)).pipe(
+      Effect.provideContext(context),
+      Effect.provideService(Counters, counters),
+      Effect.orDie
     ),
     write: (row, content) =>
       store
