@@ -84,9 +84,9 @@ console.log(JSON.stringify(await Effect.runPromise(Effect.provide(program, node)
 `
 
 /** The node logs to standard output as Effect does by default: the last line is the program's own. */
-const runs = async (directory: string, code: string, name: string) => {
-  writeFileSync(join(directory, `${name}.mjs`), code)
-  const { stdout } = await must(run(process.execPath, [`${name}.mjs`, join(directory, name)], directory))
+const runs = async (directory: string, code: string, name: string, type = "mjs") => {
+  writeFileSync(join(directory, `${name}.${type}`), code)
+  const { stdout } = await must(run(process.execPath, [`${name}.${type}`, join(directory, name)], directory))
   assert.strictEqual(stdout.trim().split("\n").at(-1), '["from a program"]')
 }
 
@@ -102,30 +102,23 @@ const commands = async (bin: string, home: string) => {
   )
 }
 
-/** A partition test of an application, and a conflict rule that is wrong: with nothing installed but the package. */
-const partitionTest = `
+/** A conflict rule that is wrong: with nothing installed but the package. */
+const wrongRule = `
 import assert from "node:assert"
 import { Effect, Order } from "effect"
-import { TestClock } from "effect/testing"
-import { MergeLaws, TestNetwork } from "feral-sync/testing"
-const program = Effect.gen(function* () {
-  const net = yield* TestNetwork.make()
-  const [a, b] = yield* net.nodes("a", "b")
-  const { id } = yield* a.memory.notes.put({ content: "tea" })
-  yield* net.settled
-  yield* net.partition("a", "b")
-  yield* a.memory.notes.edit(id, "green tea")
-  assert.deepStrictEqual((yield* b.memory.notes.list()).map(({ content }) => content), ["tea"])
-  yield* net.heal("a", "b")
-  yield* net.settled
-  assert.deepStrictEqual((yield* b.memory.notes.list()).map(({ content }) => content), ["green tea"])
-  const wrong = { name: "mine", rule: { slotOf: () => "", order: Order.mapInput(Order.Number, ({ hlc }) => hlc.wall) } }
-  const verdicts = yield* Effect.forEach(MergeLaws.laws(wrong), (law) => Effect.result(law.check({ seed: 1 })))
-  assert(verdicts.some(({ _tag }) => _tag === "Failure"))
-}).pipe(Effect.scoped, Effect.provide(TestClock.layer()))
-await Effect.runPromise(program)
+import { MergeLaws } from "feral-sync/testing"
+const wrong = { name: "mine", rule: { slotOf: () => "", order: Order.mapInput(Order.Number, ({ hlc }) => hlc.wall) } }
+const laws = Effect.forEach(MergeLaws.laws(wrong), (law) => Effect.result(law.check({ seed: 1 })))
+assert((await Effect.runPromise(laws)).some(({ _tag }) => _tag === "Failure"))
 console.log(JSON.stringify(["from a program"]))
 `
+
+/** A file of `examples/empty-project`, as it is: with at most so many lines of code. */
+const example = (name: string, most: number): string => {
+  const code = readFileSync(join(root, "examples/empty-project", name), "utf8")
+  assert.isBelow(code.split("\n").filter((line) => line !== "").length, most, name)
+  return code
+}
 
 const empty = new Map<string, Promise<string>>()
 
@@ -172,7 +165,11 @@ describe.skipIf(needs("registry")).each(versions)(
       await commands(binOf(directory), join(directory, "home"))
       assert.isFalse(existsSync(join(directory, "node_modules/feral-sync/node_modules/effect")))
       await runs(directory, program("effect", `, passphrase: Option.some(Redacted.make("a passphrase"))`), "program")
-      await runs(directory, partitionTest, "partition")
+      await runs(directory, wrongRule, "wrong")
+      await runs(directory, example("replicated.ts", 20), "replicated", "ts")
+      writeFileSync(join(directory, "partition.test.ts"), example("partition.test.ts", 25))
+      const { stdout } = await must(run(process.execPath, ["--test", "partition.test.ts"], directory))
+      assert.match(stdout, /edits of different fields both stay/)
     })
 
     it("beside Effect 3, with Effect 4 under another name for the program", async () => {
