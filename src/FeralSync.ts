@@ -28,6 +28,7 @@ import type {
 } from "./services/node/NodeFailure.ts"
 import { collected, type Declarable, declaring, type Provided } from "./services/memory/Declaration.ts"
 import { Memory } from "./services/memory/Memory.ts"
+import { Kinds } from "./services/memory/OwnKind.ts"
 import * as Preflight from "./services/node/Preflight.ts"
 import { Passphrase, type PassphraseInvalid } from "./services/node/Passphrase.ts"
 import { Peers } from "./services/peers/Peers.ts"
@@ -118,6 +119,7 @@ export const layerConfigured = (
     // A passphrase is made only by the node that holds the lock of the store.
     Layer.provideMerge(passphrase),
     Layer.provideMerge(declaring(store, kinds)),
+    Layer.provide(Layer.succeed(Kinds, kinds)),
     Layer.provideMerge(HlcClock.layer),
     Layer.provide(replacements.transport === undefined && !isInMemory ? Preflight.layer : Layer.empty),
     Layer.provide(Counters.layer)

@@ -21,6 +21,7 @@ import { presenter, report, reportDefect, WrongUsage } from "./Failure.ts"
 import * as Globals from "./Globals.ts"
 import * as Identity from "./Identity.ts"
 import * as Import from "./Import.ts"
+import * as List from "./List.ts"
 import * as Log from "./Log.ts"
 import * as Mcp from "./Mcp.ts"
 import * as Note from "./Note.ts"
@@ -70,6 +71,7 @@ const feralSync = Command.make("feral-sync").pipe(
     Log.command,
     Search.command,
     Show.command,
+    List.command,
     Changes.command,
     Mcp.command,
     Export.command,

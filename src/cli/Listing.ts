@@ -105,7 +105,8 @@ const chosen = <K extends Kind.Kind>(memory: Memory["Service"], kind: K, filter:
   )
 }
 
-const printJson = Effect.fnUntraced(function* <Row, E>(pages: Stream.Stream<ReadonlyArray<Row>, E>) {
+/** Prints rows as one JSON array, page by page. */
+export const printJson = Effect.fnUntraced(function* <Row, E>(pages: Stream.Stream<ReadonlyArray<Row>, E>) {
   let separator = "["
   yield* Stream.runForEach(pages, (rows) => {
     if (rows.length === 0) return Effect.void

@@ -5,11 +5,13 @@ import { Clock, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import * as Kind from "../core/replica/Kind.ts"
 import type { Match } from "../services/memory/Memory.ts"
+import type { FindInput } from "../services/memory/OwnRows.ts"
 import * as Access from "./Access.ts"
 import * as Fields from "./Fields.ts"
 import * as Filters from "./Filters.ts"
 import * as Globals from "./Globals.ts"
-import { ago, counted, writeError, writeJson, writeLine } from "./Output.ts"
+import { WrongUsage } from "./Failure.ts"
+import { ago, counted, json, writeError, writeJson, writeLine } from "./Output.ts"
 import * as Table from "./Table.ts"
 
 /** The cursor of the first page. */
@@ -18,18 +20,28 @@ const start = "start"
 const kindNames = Kind.searched.map(({ words }) => words.command).join(", ")
 
 const kind = Flag.String("kind").pipe(
-  Flag.filter(
-    (text) => kindOf(text) !== undefined,
-    () => `one of ${kindNames}`
-  ),
   Flag.withMetavar("KIND"),
-  Flag.withDescription(`Only rows of this kind (${kindNames}); may be given several times`),
+  Flag.withDescription(
+    `Only rows of this kind (${kindNames}); may be given several times. Or one kind of an application, alone`
+  ),
   Flag.atLeast(0)
 )
 
 /** The kind of a word: by its command, or by its name in JSON. */
 const kindOf = (text: string) =>
   Kind.searched.find(({ name, path, words }) => [name, path, words.command].some((one) => one === text))?.name
+
+/** The rows of a kind of an application that have the words: as JSON, for this program does not know their columns. */
+const ofApplication = Effect.fnUntraced(function* (kind: string, input: FindInput, isPaged: boolean) {
+  const { memory } = yield* Access.open("read")
+  const found = yield* Effect.catchTag(memory.own.find(kind, input), "KindUndeclared", () =>
+    Effect.fail(new WrongUsage({ message: `--kind ${kind} is none of ${kindNames}, and no kind of an application` }))
+  )
+  if (yield* Globals.Json) return yield* writeJson(isPaged ? found : found.rows)
+  if (found.rows.length === 0) return yield* writeLine("No matches. Try fewer words.")
+  yield* writeLine(found.rows.map(json).join("\n"))
+  if (found.next !== undefined) yield* writeLine(`More: --cursor ${found.next}`)
+})
 
 const shown = Effect.fnUntraced(function* (found: ReadonlyArray<Match>) {
   if (found.length === 0) return yield* writeLine("No matches. Try fewer words.")
@@ -62,6 +74,23 @@ export const command = Command.make(
   Effect.fnUntraced(function* ({ query, kind, limit = Filters.usual, cursor, ...given }) {
     const kinds = kind.flatMap((text) => kindOf(text) ?? [])
     const filter = yield* Filters.of(given)
+    const own = kind.find((text) => kindOf(text) === undefined)
+    if (own !== undefined) {
+      if (kind.length > 1 || Object.keys(filter).length > 0) {
+        return yield* new WrongUsage({
+          message: `--kind ${own} is not one of ${kindNames}: search it without other kinds and filters`
+        })
+      }
+      return yield* ofApplication(
+        own,
+        {
+          words: query.join(" "),
+          limit,
+          ...(cursor === undefined || cursor === start ? {} : { cursor })
+        },
+        cursor !== undefined
+      )
+    }
     const input = { query: query.join(" "), ...filter, limit, ...(kinds.length === 0 ? {} : { kinds }) }
     // The index is brought up to date first.
     const { memory } = yield* Access.open("maintain")
@@ -88,6 +117,7 @@ export const command = Command.make(
   Command.withExamples([
     { command: "feral-sync search meeting roadmap" },
     { command: "feral-sync search 'kitchen temp' --json --limit 5" },
-    { command: "feral-sync search plants --kind note --tag home --since 7d" }
+    { command: "feral-sync search plants --kind note --tag home --since 7d" },
+    { command: "feral-sync search tea --kind todos" }
   ])
 )

@@ -7,8 +7,15 @@ import * as Kind from "../core/replica/Kind.ts"
 import type { AnyRow } from "../services/memory/Memory.ts"
 import * as Access from "./Access.ts"
 import * as Choosing from "./Choosing.ts"
+import * as Fields from "./Fields.ts"
 import * as Globals from "./Globals.ts"
 import { ago, oneLine, writeJson, writeLine } from "./Output.ts"
+
+/** The row of a kind of an application. */
+const ownRow = Effect.fnUntraced(function* (kind: string, id: string) {
+  const { memory } = yield* Access.open("read")
+  yield* writeJson(yield* memory.own.get(kind, id))
+})
 
 /** Prints a row: as JSON, or a line for each column. The lines of a text keep their ends. */
 export const print = Effect.fnUntraced(function* (row: AnyRow) {
@@ -31,6 +38,13 @@ export const print = Effect.fnUntraced(function* (row: AnyRow) {
 
 const id = Argument.String("id").pipe(Argument.withDescription("The id of the row, or its beginning"))
 
+/** Whether a built-in kind has this name, in JSON or as a command. */
+const isNamed = (key: keyof Kind.Table, text: string): boolean => {
+  const { name, words }: Kind.Kind = Kind.table[key]
+  return text === name || text === words.command
+}
+const isBuiltIn = (text: string): boolean => Struct.keys(Kind.table).some((key) => isNamed(key, text))
+
 /** A command that shows a row of some kinds. */
 export const of = (kinds: ReadonlyArray<keyof Kind.Table>) =>
   Command.make(
@@ -42,10 +56,26 @@ export const of = (kinds: ReadonlyArray<keyof Kind.Table>) =>
     }, Effect.scoped)
   )
 
-export const command = of(Struct.keys(Kind.table)).pipe(
+const ownKind = Fields.maybe(
+  Fields.textFlag("kind", "KIND", "The kind of an application of which the row is; it is shown as JSON")
+)
+
+export const command = Command.make(
+  "show",
+  { id, kind: ownKind },
+  Effect.fnUntraced(function* ({ id, kind }) {
+    if (kind !== undefined && !isBuiltIn(kind)) return yield* ownRow(kind, id)
+    const { memory } = yield* Access.open("read")
+    const all = Struct.keys(Kind.table)
+    yield* print(yield* Choosing.row(memory, id, kind === undefined ? all : all.filter((name) => isNamed(name, kind))))
+  }, Effect.scoped)
+).pipe(
   Command.withDescription(
-    "Show one row of any kind, with all its columns. The beginning of an id is enough if no other row has it."
+    "Show one row of any kind, with all its columns. The beginning of an id is enough if no other row has it. For a row of a kind of an application, give the kind and the whole id."
   ),
   Command.withShortDescription("Show one row"),
-  Command.withExamples([{ command: "feral-sync show 0198c0de" }])
+  Command.withExamples([
+    { command: "feral-sync show 0198c0de" },
+    { command: "feral-sync show 0198c0de-7e57-7000-8000-000000000001 --kind todos" }
+  ])
 )

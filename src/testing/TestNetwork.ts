@@ -29,7 +29,7 @@ import { Discovery } from "../services/discovery/Discovery.ts"
 import * as MemoryLive from "../services/memory/MemoryLive.ts"
 import { collected, type Declarable, declaring, type Provided } from "../services/memory/Declaration.ts"
 import { Memory } from "../services/memory/Memory.ts"
-import type { Collection } from "../services/memory/OwnKind.ts"
+import { type Collection, Kinds } from "../services/memory/OwnKind.ts"
 import { Config, type Settings } from "../services/node/Config.ts"
 import { HlcClock } from "../services/node/HlcClock.ts"
 import { Passphrase } from "../services/node/Passphrase.ts"
@@ -176,6 +176,7 @@ export const make = Effect.fnUntraced(function* <const K extends Declarable = ne
     const scope = yield* Scope.make()
     const addresses = dials.map((host) => ({ host, port }))
     const node = MemoryLive.layer.pipe(
+      Layer.provide(Layer.succeed(Kinds, kinds)),
       Layer.provideMerge(Supervisor.layer),
       Layer.provideMerge(
         Layer.mergeAll(

@@ -5,11 +5,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Stream } from "effect"
 import * as Access from "../../src/cli/Access.ts"
 import { run as runCli } from "../../src/cli/Cli.ts"
+import { CanonicalJson } from "../../src/core/replica/Json.ts"
 import { Memory } from "../../src/services/memory/Memory.ts"
 import * as MemoryLive from "../../src/services/memory/MemoryLive.ts"
 import { HlcClock } from "../../src/services/node/HlcClock.ts"
 import { StandardStreams } from "../../src/services/node/StandardStreams.ts"
 import * as MemoryStore from "../../src/services/store/MemoryStore.ts"
+import { Store } from "../../src/services/store/Store.ts"
+import { node, write } from "../support/Network.ts"
+import { at, batch } from "../support/Stores.ts"
 
 interface Row {
   readonly id: string
@@ -21,7 +25,7 @@ interface Row {
 
 const opened = Effect.gen(function* () {
   const context = yield* Layer.build(
-    MemoryLive.layer.pipe(Layer.provide(MemoryStore.layer()), Layer.provide(HlcClock.layer))
+    MemoryLive.layer.pipe(Layer.provideMerge(MemoryStore.layer()), Layer.provide(HlcClock.layer))
   )
   const memory = Context.get(context, Memory)
   const unused = Effect.die(new Error("not a part of this test"))
@@ -55,7 +59,7 @@ const opened = Effect.gen(function* () {
     assert.strictEqual(code, 0, stderr)
     return JSON.parse(stdout) as A
   })
-  return { memory, run, json }
+  return { memory, store: Context.get(context, Store), run, json }
 })
 
 const contentsOf = (rows: ReadonlyArray<Row>) => rows.map(({ content }) => content)
@@ -151,6 +155,34 @@ describe("reads on the command line", () => {
       assert.deepStrictEqual([first.rows.length, second.rows.length, second.next], [2, 1, undefined])
       assert.include((yield* run("search", "meeting", "--kind", "log")).stderr, "note, fact, episode")
       assert.strictEqual((yield* run("search", "meeting", "--cursor", "wrong")).code, 2)
+    })
+  )
+
+  it.live("rows of a kind of an application are shown as JSON, without its declaration", () =>
+    Effect.gen(function* () {
+      const { store, run, json } = yield* opened
+      const field = (wall: number, row: string, data: object) => ({
+        ...write(node("far"), at(wall), row, "todos!fields", "update"),
+        data: CanonicalJson.make(JSON.stringify(data))
+      })
+      const more = Array.from({ length: 30 }, (_, index) => field(10 + index, `z${index + 10}`, { title: "milk" }))
+      yield* store.apply(batch([field(1, "a", { title: "green tea" }), field(2, "a", { done: true }), ...more]))
+      const row = { id: "a", title: "green tea", done: true, updated_at: 0.002, origin_node: "far" }
+      assert.deepInclude(yield* json<object>("show", "a", "--kind", "todos"), row)
+      assert.lengthOf(yield* json("list", "todos"), 31)
+      assert.deepInclude((yield* json("list", "todos!fields", "--limit", "2"))[0], row)
+      const { stdout } = yield* run("list", "todos", "--limit", "3")
+      const lines = stdout.trimEnd().split("\n")
+      assert.deepInclude(JSON.parse(lines[0] ?? ""), row)
+      assert.deepStrictEqual([lines.length, lines[3]], [4, "… more: use --limit N, or --json for all"])
+      assert.deepStrictEqual(yield* json<unknown>("list"), [{ kind: "todos!fields", name: "todos", rule: "fields" }])
+      assert.deepInclude((yield* json("search", "TEA", "--kind", "todos"))[0], row)
+      assert.lengthOf((yield* json<{ operations: [] }>("changes", "--kind", "todos!fields")).operations, 32)
+      assert.include((yield* run("list", "tasks")).stderr, "was not declared on this node")
+      assert.include((yield* run("show", "b", "--kind", "todos")).stderr, "no row has the id")
+      assert.strictEqual((yield* run("search", "tea", "--kind", "todos", "--tag", "x")).code, 2)
+      const note = yield* run("search", "tea", "--kind", "tasks")
+      assert.deepStrictEqual(note.code, 2)
     })
   )
 })

@@ -8,17 +8,24 @@ import * as Client from "../../src/services/admin/api/Client.ts"
 import { HlcClock } from "../../src/services/node/HlcClock.ts"
 import { Config, type Settings } from "../../src/services/node/Config.ts"
 import { Memory } from "../../src/services/memory/Memory.ts"
+import * as Kind from "../../src/services/memory/Declaration.ts"
+import { Kinds } from "../../src/services/memory/OwnKind.ts"
 import { Store } from "../../src/services/store/Store.ts"
 import * as MemoryLive from "../../src/services/memory/MemoryLive.ts"
 import * as MemoryStore from "../../src/services/store/MemoryStore.ts"
 import { surroundings } from "./Surroundings.ts"
 
 /** A node that is nothing but a memory and its interface. It ends with the scope. */
-export const start = (settings: Partial<Settings>, memory?: Layer.Layer<Memory, never, Store>) =>
+export const start = (
+  settings: Partial<Settings>,
+  memory?: Layer.Layer<Memory, never, Store>,
+  kinds: ReadonlyArray<Kind.Declarable> = []
+) =>
   Layer.build(
     Api.layer.pipe(
       Layer.provideMerge(memory ?? MemoryLive.layer),
-      Layer.provideMerge(MemoryStore.layer()),
+      Layer.provide(Layer.succeed(Kinds, kinds)),
+      Layer.provideMerge(Kind.declaring(MemoryStore.layer(), kinds)),
       Layer.provide(HlcClock.layer),
       Layer.provide(surroundings),
       Layer.provide(Layer.succeed(Config, Config.make({ apiPort: 0, ...settings })))

@@ -16,6 +16,7 @@ import {
 } from "../node/NodeFailure.ts"
 import type { FactInput, NoteChange } from "./Inputs.ts"
 import type { Any, Collection as OwnCollection } from "./OwnKind.ts"
+import type { OwnRows } from "./OwnRows.ts"
 import type {
   AboutInput,
   AnyRow,
@@ -121,6 +122,8 @@ export class Memory extends Context.Service<
     }
     /** The rows of a kind that an application has declared. Using one that was not declared is a defect. */
     collection<K extends Any>(kind: K): OwnCollection<K>
+    /** The rows of kinds of applications in JSON, also of those that this program does not know. */
+    readonly own: OwnRows
     /** The row of a kind with this id. Kinds are named as on the wire. */
     get(kind: string, id: string): Effect.Effect<AnyRow, StoreUnavailable | RowNotFound>
     /** The rows that fit all filters, newest first. Of one kind: `recent({ kinds: ["notes"] })`. */

@@ -10,13 +10,15 @@ import { utf8Length } from "../../core/replica/NodeId.ts"
 import { Kind as KindName, maxDataDepth, OpId, type OpType, RowId, toWire } from "../../core/replica/Operation.ts"
 import * as Row from "../../core/replica/Row.ts"
 import type { Writing } from "../../core/replica/Rule.ts"
-import { OperationTooLarge, RowNotFound } from "../node/NodeFailure.ts"
+import { KindUndeclared, OperationTooLarge, RowNotFound } from "../node/NodeFailure.ts"
 import { collections, type FactInput, Memory, type Page, type Written } from "./Memory.ts"
 import { Store } from "../store/Store.ts"
 import * as Versions from "./Versions.ts"
 import * as Waiting from "./Waiting.ts"
 import * as Inputs from "./Inputs.ts"
 import * as OwnCollection from "./OwnCollection.ts"
+import { type Any, Kinds } from "./OwnKind.ts"
+import * as OwnRows from "./OwnRows.ts"
 import * as Reading from "./Reading.ts"
 import { Uuid } from "../node/Uuid.ts"
 
@@ -74,7 +76,7 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
     writeAll(kind.name, id, [{ op_type, data: columns }])
 
   let epoch: string | undefined
-  const over: OwnCollection.Over = {
+  const over: OwnRows.Over = {
     store,
     write: writeAll,
     fresh: uuid.next,
@@ -144,10 +146,18 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
     (restore) => editing.withPermit(restore)
   )
 
+  // A collection encodes by the schema itself.
+  const own = OwnRows.make(over, [])
+  const ready = ({ name, table }: Any) =>
+    Effect.flatMap(store.declared, (kinds) =>
+      kinds.has(table) ? Effect.void : Effect.die(new KindUndeclared({ kind: name }))
+    )
+
   return Memory.of({
     ...others,
     ...reading,
-    collection: (kind) => OwnCollection.make(kind, over),
+    collection: (kind) => OwnCollection.make(kind, { own, ready, feed: store.feed }),
+    own: OwnRows.make(over, yield* Kinds),
     notes: { ...notes, edit },
     facts: { ...facts, set, about },
     changes: store.changes,

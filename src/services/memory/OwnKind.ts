@@ -1,7 +1,7 @@
 /**
  * Kinds that applications declare, as values and types: what such a kind is, and what is done with its rows.
  */
-import type { Effect, Schema, Stream } from "effect"
+import { Context, type Effect, type Schema, type Stream } from "effect"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Content } from "../../core/replica/Operation.ts"
 import type * as Rule from "../../core/replica/Rule.ts"
@@ -28,6 +28,11 @@ export interface Any {
   /** The columns that are searched. */
   readonly search: ReadonlyArray<string>
 }
+
+/** The kinds whose schemas this process has: what other programs write to their rows has to fit. */
+export const Kinds = Context.Reference<ReadonlyArray<Any>>("feral-sync/services/memory/OwnKind/Kinds", {
+  defaultValue: () => []
+})
 
 /** What every row shows besides its columns. `updated_at` is in Unix seconds. */
 export interface Provenance {
@@ -129,6 +134,8 @@ export type Collection<K extends Any> = Pick<Verbs<K>, VerbOf<K["rule"]>> & {
    * with a field makes an index of it.
    */
   query(input?: QueryInput<K>): Read<Found<RowOf<K>>>
+  /** How many rows meet all conditions, also those that cannot be read. */
+  count(input?: Pick<QueryInput<K>, "where">): Read<number>
   /** The rows whose `search` columns have all the words of a query, the last one as a beginning, in the order of their ids. */
   search(input: { readonly query: string; readonly limit?: number; readonly cursor?: string }): Read<Found<RowOf<K>>>
   /**
@@ -171,7 +178,7 @@ export const columnsOf = ({ rule, row }: Any): ReadonlyArray<string> => {
 }
 
 /** What every row shows of its own. */
-const reserved: ReadonlyArray<string> = ["id", "updated_at", "origin_node", "hlc", "_tag"]
+export const reserved: ReadonlyArray<string> = ["id", "updated_at", "origin_node", "hlc", "_tag"]
 
 /** The problem of a declaration. */
 export const problemOf = (kind: Any): string | undefined => {

@@ -13,6 +13,8 @@ import { existsSync } from "node:fs"
 import type { Archive } from "../Archive.ts"
 import {
   InputInvalid,
+  KindMismatch,
+  KindUndeclared,
   OperationTooLarge,
   OriginsKept,
   PeerNotFound,
@@ -24,7 +26,9 @@ import {
   StoreUnavailable
 } from "../../node/NodeFailure.ts"
 import * as Home from "../../node/Home.ts"
-import { absent } from "../../memory/OwnCollection.ts"
+import * as OwnCollection from "../../memory/OwnCollection.ts"
+import { type Any, columnsOf } from "../../memory/OwnKind.ts"
+import type { OwnRows } from "../../memory/OwnRows.ts"
 import { collections, Memory } from "../../memory/Memory.ts"
 import * as Reading from "../../memory/Reading.ts"
 import type { Origins } from "../Origins.ts"
@@ -130,9 +134,31 @@ const make = Effect.gen(function* () {
       )
     )
 
+  const own: OwnRows = {
+    kinds: listed(client.kinds.all({ query: {} })),
+    declare: (kind, columns) => answered(client.kinds.declare({ params: { kind }, payload: { columns } })),
+    get: (kind, id) => answered(client.kinds.row({ params: { kind }, query: { id } })),
+    find: (kind, payload) => answered(client.kinds.find({ params: { kind }, payload })),
+    count: (kind, payload) =>
+      Effect.map(answered(client.kinds.count({ params: { kind }, payload })), ({ count }) => count),
+    write: (kind, verb, { input, ...query }) =>
+      answered(client.kinds.write({ params: { kind, verb }, query, payload: input }))
+  }
+  const declared = new Set<string>()
+  /** Declares a kind at its first use. */
+  const ready = (kind: Any) =>
+    declared.has(kind.table)
+      ? Effect.void
+      : own
+          .declare(kind.table, columnsOf(kind))
+          .pipe(
+            Effect.catchTag("KindMismatch", Effect.die),
+            Effect.andThen(Effect.sync(() => declared.add(kind.table)))
+          )
+
   const memory = Memory.of({
-    // Kinds of applications are those of the process that runs the node.
-    collection: absent,
+    collection: (kind) => OwnCollection.make(kind, { own, ready, feed }),
+    own,
     ...others,
     notes: {
       ...notes,
@@ -204,6 +230,8 @@ type Known =
   | OperationTooLarge
   | InputInvalid
   | QueryInvalid
+  | KindMismatch
+  | KindUndeclared
   | PurgeRefused
   | OriginsKept
   | NotYetOnNodes
@@ -218,6 +246,8 @@ const isKnown = <E>(error: E): error is Extract<E, Known> =>
   error instanceof OperationTooLarge ||
   error instanceof InputInvalid ||
   error instanceof QueryInvalid ||
+  error instanceof KindMismatch ||
+  error instanceof KindUndeclared ||
   error instanceof PurgeRefused ||
   error instanceof OriginsKept
 

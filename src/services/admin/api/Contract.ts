@@ -23,6 +23,7 @@ import {
   WaitInput,
   Written
 } from "../../memory/Memory.ts"
+import * as KindsContract from "./KindsContract.ts"
 import * as Purging from "../Purging.ts"
 import * as Origins from "../Origins.ts"
 import { NotFound, told } from "./Failures.ts"
@@ -261,7 +262,7 @@ export const history = HttpApiGroup.make("history").add(
   })
 )
 
-/** The path of a kind. */
+/** The path of a kind. Those of applications are under `/kinds`. */
 const params = { collection: Schema.String }
 
 /** The rows and inputs of all kinds (`core/replica/Kind.ts`), and what some of them have besides. */
@@ -313,6 +314,7 @@ export class Private extends HttpApi.make("feral-sync-private").add(
   events,
   waiting,
   history,
+  KindsContract.group,
   rows
 ) {}
 

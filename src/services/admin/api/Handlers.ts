@@ -20,6 +20,7 @@ import {
   type Write
 } from "../../memory/Memory.ts"
 import * as Inputs from "../../memory/Inputs.ts"
+import { Kinds } from "../../memory/OwnKind.ts"
 import * as Reads from "../../memory/Reads.ts"
 import { Peers } from "../../peers/Peers.ts"
 import * as Origins from "../Origins.ts"
@@ -243,6 +244,26 @@ const rows = HttpApiBuilder.group(
   })
 )
 
+const kinds = HttpApiBuilder.group(
+  Contract.Private,
+  "kinds",
+  Effect.fnUntraced(function* (handlers) {
+    const { own } = yield* Memory
+    const kinds = Paging.whole(own.kinds, ({ kind }) => kind)
+    return handlers.handleAll({
+      all: ({ query }) => kinds(query),
+      declare: ({ params, payload }) => own.declare(params.kind, payload.columns),
+      list: ({ params, query: { cursor, ...query } }) =>
+        own.find(params.kind, cursor === undefined || cursor === "" ? query : { ...query, cursor }),
+      row: ({ params, query }) => own.get(params.kind, query.id),
+      // It is decoded there.
+      find: ({ params, payload }) => own.find(params.kind, Object(payload)),
+      count: ({ params, payload }) => Effect.map(own.count(params.kind, Object(payload)), (count) => ({ count })),
+      write: ({ params, query, payload }) => own.write(params.kind, params.verb, { ...query, input: payload })
+    })
+  })
+)
+
 const session = ({ apiPort, browser }: Place) =>
   HttpApiBuilder.group(Contract.Private, "session", (handlers) =>
     handlers.handleAll({
@@ -308,10 +329,15 @@ const pages = HttpRouter.addAll([
   HttpRouter.route("GET", "/assets/*", Assets.serve)
 ])
 
-const reference = HttpRouter.addAll([
-  HttpRouter.route("GET", "/openapi.json", Effect.sync(Reference.document)),
-  HttpRouter.route("GET", "/docs", Effect.sync(Reference.page))
-])
+const reference = Layer.unwrap(
+  Effect.map(Kinds, (kinds) => {
+    const { document, page } = Reference.make(kinds)
+    return HttpRouter.addAll([
+      HttpRouter.route("GET", "/openapi.json", Effect.sync(document)),
+      HttpRouter.route("GET", "/docs", Effect.sync(page))
+    ])
+  })
+)
 
 /** The part that is for the owner of the data directory. */
 const makePrivate = (place: Place) =>
@@ -333,6 +359,7 @@ const makePrivate = (place: Place) =>
         events,
         waiting,
         history,
+        kinds,
         rows
       ]),
       Layer.provide(NodeHttpServer.layerHttpServices)

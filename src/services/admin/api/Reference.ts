@@ -4,18 +4,23 @@
 import { Record, Schema, Struct } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { OpenApi } from "effect/http-api"
+import type { Any } from "../../memory/OwnKind.ts"
 import { pageHeaders } from "./Assets.ts"
 import { version } from "../../node/Version.ts"
 import * as Contract from "./Contract.ts"
 import { Failure } from "./Failures.ts"
+import * as KindsContract from "./KindsContract.ts"
 
-let made: OpenApi.OpenAPISpec | undefined
-
-const spec = (): OpenApi.OpenAPISpec => (made ??= make())
+/** The documents of a node with some kinds of applications. They are made with the first request. */
+export const make = (kinds: ReadonlyArray<Any>) => {
+  let made: OpenApi.OpenAPISpec | undefined
+  const spec = (): OpenApi.OpenAPISpec => (made ??= specOf(kinds))
+  return { document: () => HttpServerResponse.jsonUnsafe(spec()), page: () => page(spec()) }
+}
 
 /** The contract, with what holds for all of it: who may ask, and the form of every failure that an endpoint does not name. */
-const make = (): OpenApi.OpenAPISpec => {
-  const { info, components, ...rest } = OpenApi.fromApi(Contract.Contract)
+const specOf = (kinds: ReadonlyArray<Any>): OpenApi.OpenAPISpec => {
+  const { info, components, ...rest } = contractOf(kinds)
   const open = OpenApi.fromApi(Contract.Public).paths
   const { definitions } = Schema.toJsonSchemaDocument(Failure)
   const failure = {
@@ -47,12 +52,16 @@ const make = (): OpenApi.OpenAPISpec => {
   }
 }
 
-/** The OpenAPI document. */
-export const document = () => HttpServerResponse.jsonUnsafe(spec())
+/** The contract, and the paths of each kind with its schemas. */
+const contractOf = (kinds: ReadonlyArray<Any>): OpenApi.OpenAPISpec => {
+  const [first, ...others] = kinds.map(KindsContract.groupOf)
+  return first === undefined
+    ? OpenApi.fromApi(Contract.Contract)
+    : OpenApi.fromApi(Contract.Contract.add(first, ...others))
+}
 
 /** The reference page: each path with its methods, what it takes and what it answers. */
-export const page = () => {
-  const { info, paths } = spec()
+const page = ({ info, paths }: OpenApi.OpenAPISpec) => {
   const sections = Object.entries(paths).flatMap(([path, item]) =>
     methods.flatMap((method) => {
       const operation = item[method]

@@ -1,0 +1,124 @@
+/**
+ * The part of the contract for rows of kinds of applications: one set of paths for all of them, and the same paths with the schemas of
+ * the kinds that a process has, as documentation.
+ *
+ * A kind is named as on the wire (`todos!fields`), or by its name alone where only one has it. A verb of its rule is a path.
+ */
+import { Schema } from "effect"
+import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
+import * as Rule from "../../../core/replica/Rule.ts"
+import { Found, Written } from "../../memory/Memory.ts"
+import { type Any, columnsOf } from "../../memory/OwnKind.ts"
+import { fieldsOf, FindInput, OwnKind, OwnRow } from "../../memory/OwnRows.ts"
+import * as NodeFailure from "../../node/NodeFailure.ts"
+import { told } from "./Failures.ts"
+import * as Paging from "./Paging.ts"
+
+const Unavailable = told(NodeFailure.StoreUnavailable, 503)
+const TooLarge = told(NodeFailure.OperationTooLarge, 413)
+const NotFound = told(NodeFailure.RowNotFound, 404)
+const Undeclared = told(NodeFailure.KindUndeclared, 404)
+const Mismatch = told(NodeFailure.KindMismatch, 409)
+const Invalid = told(NodeFailure.InputInvalid, 400)
+const WrongQuery = told(NodeFailure.QueryInvalid, 400)
+
+const reading = [Unavailable, WrongQuery, Undeclared] as const
+const writing = [Unavailable, TooLarge, Invalid, NotFound, Undeclared] as const
+
+/** The beginning of a list. */
+const page = {
+  after: Schema.optionalKey(Schema.String),
+  ...Paging.query,
+  words: FindInput.fields.words
+}
+const Count = Schema.Struct({ count: Schema.Natural })
+
+/** Where a verb writes. Not a part of the path: an id may be `..`, which URLs do not keep. */
+const target = { id: Schema.optionalKey(Schema.String), unset: Schema.optionalKey(Schema.Array(Schema.String)) }
+
+const params = { kind: Schema.String }
+
+export const group = HttpApiGroup.make("kinds")
+  .add(
+    HttpApiEndpoint.get("all", "/", {
+      query: Paging.query,
+      success: Paging.Listed(OwnKind),
+      error: [Unavailable, WrongQuery]
+    }),
+    // Declares a kind by its name on the wire; it stays declared.
+    HttpApiEndpoint.put("declare", "/:kind", {
+      params,
+      payload: Schema.Struct({ columns: Schema.Array(Schema.String).check(Schema.isMaxLength(1_000)) }),
+      error: [Unavailable, Mismatch]
+    }),
+    HttpApiEndpoint.get("list", "/:kind", { params, query: page, success: Paging.page(Found(OwnRow)), error: reading }),
+    HttpApiEndpoint.get("row", "/:kind/row", {
+      params,
+      query: { id: Schema.String },
+      success: OwnRow,
+      error: [Unavailable, NotFound, Undeclared]
+    }),
+    // The question is decoded by `Memory`, so that a wrong one is the same failure here as in a program.
+    HttpApiEndpoint.post("find", "/:kind/find", {
+      params,
+      payload: Schema.Unknown,
+      success: Paging.page(Found(OwnRow)),
+      error: reading
+    }),
+    HttpApiEndpoint.post("count", "/:kind/count", { params, payload: Schema.Unknown, success: Count, error: reading }),
+    HttpApiEndpoint.post("write", "/:kind/:verb", {
+      params: { ...params, verb: Schema.String },
+      query: target,
+      payload: Schema.Unknown,
+      success: Written,
+      error: writing
+    })
+  )
+  .prefix("/kinds")
+
+/** The columns of a row, by the schema of its kind. */
+const fieldsIn = (kind: Any): Schema.Struct.Fields => {
+  if (kind.rule === "counter") return { value: kind.row }
+  if (kind.rule === "set") return { members: Schema.Array(kind.row) }
+  return fieldsOf(kind)
+}
+
+/** What a verb takes. */
+const inputOf = (kind: Any, verb: string): Schema.Codec<unknown, unknown> => {
+  if (verb === "increment") return Schema.Struct({ by: Schema.optionalKey(Schema.Int) })
+  if (verb === "add" || verb === "remove") return Schema.Struct({ member: kind.row })
+  if (verb === "delete") return Schema.Struct({})
+  if (verb === "put") return kind.row
+  return Schema.Struct(
+    Object.fromEntries(Object.entries(fieldsOf(kind)).map(([name, field]) => [name, Schema.optionalKey(field)]))
+  )
+}
+
+/** The paths of one kind, with its schemas. The paths of all kinds answer them. */
+export const groupOf = (kind: Any) => {
+  const path = `/kinds/${kind.name}` as const
+  const { id, updated_at, origin_node, hlc } = OwnRow.schema.fields
+  const Row = Schema.Struct({ ...fieldsIn(kind), id, updated_at, origin_node, hlc })
+  const where = Schema.Struct(
+    Object.fromEntries(columnsOf(kind).map((column) => [column, Schema.optionalKey(Schema.Unknown)]))
+  )
+  const Find = Schema.Struct({ ...FindInput.fields, where: Schema.optionalKey(where) })
+  return HttpApiGroup.make(`kinds/${kind.name}`).add(
+    HttpApiEndpoint.get("list", path, { query: page, success: Paging.page(Found(Row)), error: reading }),
+    HttpApiEndpoint.get("row", `${path}/row`, {
+      query: { id: Schema.String },
+      success: Row,
+      error: [Unavailable, NotFound]
+    }),
+    HttpApiEndpoint.post("find", `${path}/find`, { payload: Find, success: Paging.page(Found(Row)), error: reading }),
+    HttpApiEndpoint.post("count", `${path}/count`, { payload: Find, success: Count, error: reading }),
+    ...Object.keys(Rule.rules[kind.rule].verbs).map((verb) =>
+      HttpApiEndpoint.post(verb, `${path}/${verb}`, {
+        query: target,
+        payload: inputOf(kind, verb),
+        success: Written,
+        error: writing
+      })
+    )
+  )
+}

@@ -1,0 +1,346 @@
+/**
+ * The rows of kinds of applications in JSON: what their collections are made over, in a node and in its clients, and what the local
+ * interface and the command line show.
+ *
+ * The name of a kind on the wire has its rule, so its rows can be read without the application. Written are those that were declared
+ * here, by the verbs of the rule; where this process has the schema of a kind, what is written has to fit it.
+ */
+import { Effect, Predicate, Schema, type Semaphore } from "effect"
+import * as Hlc from "../../core/replica/Hlc.ts"
+import { canonical, isWellFormed } from "../../core/replica/Json.ts"
+import * as Kind from "../../core/replica/Kind.ts"
+import { isPlainText, NodeId } from "../../core/replica/NodeId.ts"
+import { type Content, Kind as KindName, maxDataDepth, RowId } from "../../core/replica/Operation.ts"
+import * as Query from "../../core/replica/Query.ts"
+import * as Rule from "../../core/replica/Rule.ts"
+import { maxName } from "../../core/replica/rules/Fields.ts"
+import { slotOfMember } from "../../core/replica/rules/Set.ts"
+import * as SearchQuery from "../../core/search/SearchQuery.ts"
+import * as Tokens from "../../core/search/Tokens.ts"
+import * as Cursor from "../../core/text/Cursor.ts"
+import {
+  InputInvalid,
+  type KindMismatch,
+  KindUndeclared,
+  type OperationTooLarge,
+  QueryInvalid,
+  RowNotFound,
+  type StoreUnavailable
+} from "../node/NodeFailure.ts"
+import type { Store } from "../store/Store.ts"
+import * as Inputs from "./Inputs.ts"
+import { type Any, reserved } from "./OwnKind.ts"
+import * as OwnScan from "./OwnScan.ts"
+import { type Found, Limit, limits, type Written } from "./Reads.ts"
+
+/** A row: its columns, and what every row shows besides them. */
+export const OwnRow = Schema.StructWithRest(
+  Schema.Struct({ id: Schema.String, updated_at: Schema.Finite, origin_node: NodeId, hlc: Schema.String }),
+  [Schema.Record(Schema.String, Schema.Unknown)]
+)
+export type OwnRow = typeof OwnRow.Type
+
+/** The columns of a row alone. */
+export const valueOf = ({ id: _id, updated_at: _at, origin_node: _origin, hlc: _hlc, ...value }: OwnRow): Content =>
+  value
+
+export const rowOf = ({ id, value, hlc }: Query.Shown): OwnRow => ({
+  ...value,
+  id,
+  updated_at: hlc.wall / 1000,
+  origin_node: hlc.node,
+  hlc: Hlc.toText(hlc)
+})
+
+/** A kind of an application of which there are rows, or that was declared here. Its columns are known where it was. */
+export const OwnKind = Schema.Struct({
+  kind: Schema.String,
+  name: Schema.String,
+  rule: Schema.String,
+  columns: Schema.optionalKey(Schema.Array(Schema.String))
+})
+export interface OwnKind extends Schema.Schema.Type<typeof OwnKind> {}
+
+/** Which rows to find: all that meet all conditions, and have all words in some of their columns. */
+export const FindInput = Schema.Struct({
+  /** For each field a value, or the ends of a range (`from`, `to`). */
+  where: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown)),
+  words: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(4_000))),
+  /** The columns in which the words are: without them, those that the kind searches, or all. */
+  columns: Schema.optionalKey(Schema.Array(Schema.String)),
+  /** The id of the row after which to begin, without a range. */
+  after: Schema.optionalKey(Schema.String),
+  limit: Schema.optionalKey(Limit),
+  cursor: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(4_000)))
+})
+export interface FindInput extends Schema.Schema.Type<typeof FindInput> {}
+
+/** A write by a verb. Without an id, `put` writes a new row. `unset` are columns that a `patch` takes out. */
+export interface WriteInput {
+  readonly id?: string
+  readonly unset?: ReadonlyArray<string>
+  /** `{ by }` of `increment`, `{ member }` of `add` and `remove`; else columns. */
+  readonly input: unknown
+}
+
+/** Kinds are named as on the wire, or by their names alone where only one has it. */
+export interface OwnRows {
+  readonly kinds: Effect.Effect<ReadonlyArray<OwnKind>, StoreUnavailable>
+  /** Declares a kind, by its name on the wire. It stays declared. */
+  declare(kind: string, columns: ReadonlyArray<string>): Effect.Effect<void, StoreUnavailable | KindMismatch>
+  get(kind: string, id: string): Effect.Effect<OwnRow, StoreUnavailable | RowNotFound | KindUndeclared>
+  /** A page of the rows. Of large ones, an answer has fewer. */
+  find(kind: string, input: FindInput): Effect.Effect<Found<OwnRow>, StoreUnavailable | QueryInvalid | KindUndeclared>
+  count(kind: string, input: FindInput): Effect.Effect<number, StoreUnavailable | QueryInvalid | KindUndeclared>
+  write(
+    kind: string,
+    verb: string,
+    write: WriteInput
+  ): Effect.Effect<Written, StoreUnavailable | OperationTooLarge | InputInvalid | RowNotFound | KindUndeclared>
+}
+
+/** What they are made over. */
+export interface Over {
+  readonly store: Store["Service"]
+  /** Writes some operations on a row, together. */
+  readonly write: (
+    table: string,
+    id: string,
+    writings: ReadonlyArray<Rule.Writing>
+  ) => Effect.Effect<Written, StoreUnavailable | OperationTooLarge>
+  readonly fresh: Effect.Effect<string>
+  /** Drawn once for each opening of the store, at the first use. */
+  readonly epoch: Effect.Effect<string>
+  /** A write reads a row before it: one at a time. */
+  readonly editing: Semaphore.Semaphore
+}
+
+/** What is read of the store at once, and what an answer has at most besides its rows (characters of JSON). */
+const page = { rows: 100, length: 4 * 1024 * 1024 } as const
+
+const invalid = (field: string, problem: string) => new InputInvalid({ problems: [{ field, problem }] })
+const wrong = (field: string, problem: string) => new QueryInvalid({ problems: [{ field, problem }] })
+const isRowId = Schema.is(RowId)
+
+/** Over a store. What is written to one of `kinds` has to fit its schema. */
+export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, kinds: ReadonlyArray<Any>): OwnRows => {
+  const known = new Map(kinds.map((kind) => [kind.table, kind]))
+
+  const all = Effect.gen(function* () {
+    const declared = yield* store.declared
+    return [...new Set([...declared.keys(), ...(yield* store.kinds)])].flatMap((kind) => {
+      const parsed = Kind.parseName(kind)
+      const columns = declared.get(kind)
+      return parsed === undefined ? [] : [{ kind, ...parsed, ...(columns === undefined ? {} : { columns }) }]
+    })
+  })
+
+  const named = Effect.fnUntraced(function* (name: string) {
+    const parsed = Kind.parseName(name)
+    const columns = (yield* store.declared).get(name)
+    if (parsed !== undefined) return { kind: name, ...parsed, ...(columns === undefined ? {} : { columns }) }
+    const [first, ...others] = (yield* all).filter((kind) => kind.name === name)
+    return first === undefined || others.length > 0 ? yield* new KindUndeclared({ kind: name }) : first
+  })
+
+  const get = Effect.fn("OwnRows.get")(function* (name: string, id: string) {
+    const { kind } = yield* named(name)
+    const shown = Query.shownOf(yield* store.held(KindName.make(kind), id))
+    return shown === undefined ? yield* new RowNotFound({ kind: name, id }) : rowOf(shown)
+  })
+
+  /** How to read the rows that are asked for, and which of them fit. */
+  const asked = Effect.fnUntraced(function* (name: string, input: FindInput) {
+    const { kind, columns } = yield* named(name)
+    const table = KindName.make(kind)
+    const where: Array<Query.Condition> = []
+    for (const [field, wanted] of Object.entries(input.where ?? {}))
+      where.push(yield* conditionOf(field, wanted, columns))
+    const isDeclared = columns !== undefined
+    const { words } = input
+    const searched = input.columns ?? known.get(kind)?.search
+    const query = words === undefined ? undefined : SearchQuery.fromText(words)
+    return {
+      read: (request: Omit<Query.RowsRequest, "where">) =>
+        isDeclared ? store.rows(table, { ...request, where }) : OwnScan.rows(store, table, { ...request, where }),
+      fits: ({ value }: Query.Shown) =>
+        query === undefined || SearchQuery.rankOf(Tokens.of(textOf(value, searched)), query) > 0,
+      placeOf: (shown: Query.Shown) => Query.placeOf(shown, isDeclared ? Query.orderedBy(where) : undefined),
+      start: yield* startOf(input)
+    }
+  })
+
+  const find = Effect.fn("OwnRows.find")(function* (name: string, given: FindInput) {
+    const input = yield* decodeFind(given)
+    const { read, fits, placeOf, start } = yield* asked(name, input)
+    const most = input.limit ?? limits.usual
+    const rows: Array<OwnRow> = []
+    let length = 0
+    let end: Query.Place | undefined
+    for (let after = start; ;) {
+      const wanted = Math.min(page.rows, most + 1)
+      const next: ReadonlyArray<Query.Shown> = yield* read({ after, limit: wanted })
+      for (const shown of next) {
+        if (!fits(shown)) continue
+        length += JSON.stringify(shown.value).length
+        if (end !== undefined && (rows.length === most || length > page.length)) {
+          return { rows, next: cursors.toText(end) } satisfies Found<OwnRow>
+        }
+        rows.push(rowOf(shown))
+        end = placeOf(shown)
+      }
+      const last = next.at(-1)
+      if (last === undefined || next.length < wanted) return { rows } satisfies Found<OwnRow>
+      after = placeOf(last)
+    }
+  })
+
+  const count = Effect.fn("OwnRows.count")(function* (name: string, given: FindInput) {
+    const { read, fits, placeOf, start } = yield* asked(name, yield* decodeFind(given))
+    let sum = 0
+    for (let after = start; ;) {
+      const next: ReadonlyArray<Query.Shown> = yield* read({ after, limit: page.rows })
+      sum += next.filter(fits).length
+      const last = next.at(-1)
+      if (last === undefined || next.length < page.rows) return sum
+      after = placeOf(last)
+    }
+  })
+
+  const write = Effect.fn("OwnRows.write")(function* (
+    name: string,
+    verb: string,
+    { id: given, unset, input }: WriteInput
+  ) {
+    const { kind, rule, columns } = yield* named(name)
+    if (columns === undefined) return yield* new KindUndeclared({ kind: name })
+    const { verbs }: Rule.Rule = Rule.rules[rule]
+    const does = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined
+    if (does === undefined) return yield* invalid("verb", `is none of ${Object.keys(verbs).join(", ")}`)
+    const fitting = known.get(kind)
+    if (fitting !== undefined) yield* checked(fitting, verb, input)
+    const content = yield* contentOf(verb, input)
+    if (given === undefined && verb !== "put") return yield* invalid("id", "is missing")
+    const id = given ?? (yield* fresh)
+    if (!isRowId(id)) return yield* invalid("id", "is not 1 to 256 bytes of printable text")
+    // A column without a value is one that is taken out.
+    const out = verb === "patch" ? (unset ?? []) : verb === "put" && rule === "fields" ? columns : []
+    const whole = { ...Object.fromEntries(out.map((column) => [column, undefined])), ...content }
+    return yield* editing.withPermit(
+      Effect.gen(function* () {
+        const held = yield* store.held(KindName.make(kind), id)
+        const isOfRow = verb === "patch" || verb === "delete"
+        if (isOfRow && Query.shownOf(held) === undefined) return yield* new RowNotFound({ kind: name, id })
+        const writings = does(held, whole, verb === "increment" ? yield* epoch : "")
+        if (writings.length === 0) return yield* invalid("", "has nothing to write")
+        return yield* writeAll(kind, id, writings)
+      })
+    )
+  })
+
+  return {
+    kinds: all,
+    declare: (kind, columns) => store.declare(new Map([[kind, columns]])),
+    get,
+    find,
+    count,
+    write
+  }
+}
+
+const decodeFind = (input: unknown) =>
+  Effect.mapError(Inputs.decoded(FindInput)(input), (problems) => new QueryInvalid({ problems }))
+
+/** The text of some columns, or of all. */
+const textOf = (value: Content, columns: ReadonlyArray<string> = Object.keys(value)): string =>
+  columns
+    .map((column) => (Predicate.isString(value[column]) ? value[column] : JSON.stringify(value[column] ?? "")))
+    .join("\n")
+
+const isScalar = (value: unknown): value is Query.Scalar =>
+  Predicate.isString(value) || Predicate.isNumber(value) || Predicate.isBoolean(value) || value === null
+
+/** Whether a condition is a range. */
+export const isRange = (value: unknown): value is { readonly from?: unknown; readonly to?: unknown } =>
+  Predicate.isObject(value) && Object.keys(value).every((key) => key === "from" || key === "to")
+
+/** A condition on a field; of a kind that was not declared, any field may be there. */
+const conditionOf = Effect.fnUntraced(function* (
+  field: string,
+  wanted: unknown,
+  columns: ReadonlyArray<string> | undefined
+): Effect.fn.Return<Query.Condition, QueryInvalid> {
+  if (columns?.includes(field) === false) return yield* wrong(field, "is not a known field")
+  if (isScalar(wanted)) return { field, equals: wanted }
+  if (!isRange(wanted)) return yield* wrong(field, "is neither text nor a number, nor true or false")
+  const { from, to } = wanted
+  const isBound = (bound: unknown): bound is string | number | undefined =>
+    bound === undefined || Predicate.isString(bound) || Predicate.isNumber(bound)
+  if (!isBound(from) || !isBound(to)) return yield* wrong(field, "has a range that is neither of texts nor of numbers")
+  return { field, ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
+})
+
+const cursors = Cursor.make(
+  Schema.Struct({ key: Schema.Union([Schema.String, Schema.Finite, Schema.Null]), id: Schema.String })
+)
+
+const startOf = ({ cursor, after }: FindInput): Effect.Effect<Query.Place | undefined, QueryInvalid> => {
+  if (cursor === undefined) return Effect.succeed(after === undefined ? undefined : { key: null, id: after })
+  return Effect.mapError(Effect.fromOption(cursors.fromText(cursor)), () =>
+    wrong("cursor", "is not the next of an answer before")
+  )
+}
+
+/** What a verb is given, as it can be written. */
+const contentOf = Effect.fnUntraced(function* (verb: string, input: unknown) {
+  if (verb === "delete") return {}
+  if (verb === "increment") {
+    const by = Predicate.hasProperty(input, "by") ? input.by : 1
+    return Number.isSafeInteger(by) ? { by } : yield* invalid("by", "is not a whole number")
+  }
+  if (!isWellFormed(input))
+    return yield* invalid("", "contains half of a surrogate pair: cut text between characters, or use toWellFormed")
+  if (canonical(input, maxDataDepth)._tag === "None")
+    return yield* invalid("", `is not JSON, or nested more than ${maxDataDepth} deep`)
+  if (!Predicate.isObject(input) || Array.isArray(input)) return yield* invalid("", "is not an object")
+  const content: Content = { ...input }
+  if (verb === "add" || verb === "remove") {
+    const { member } = content
+    return slotOfMember(member) === undefined
+      ? yield* invalid("member", "is missing, more than 256 bytes of JSON, or not printable")
+      : { member }
+  }
+  for (const column of Object.keys(content)) {
+    if (reserved.includes(column)) return yield* invalid(column, "is the name of what every row has")
+    if (!isPlainText(column, maxName)) return yield* invalid(column, `is not 1 to ${maxName} bytes of printable text`)
+  }
+  return content
+})
+
+/** Fails where an input does not fit the schema of a kind. */
+const checked = (kind: Any, verb: string, input: unknown): Effect.Effect<unknown, InputInvalid> => {
+  const { row } = kind
+  if (verb === "put") return Inputs.decoder(row)(input)
+  if (verb === "add" || verb === "remove") {
+    return Inputs.decoder(Schema.Struct({ member: row }))(input)
+  }
+  if (verb !== "patch" || !Predicate.isObject(input)) return Effect.void
+  const fields = fieldsOf(kind)
+  const some = Object.keys(input).filter((column) => Object.hasOwn(fields, column))
+  return Inputs.decoder(
+    Schema.Struct(Object.fromEntries(some.map((column) => [column, fields[column] ?? Schema.Unknown])))
+  )(input)
+}
+
+/** The schemas of the columns of a kind. */
+export const fieldsOf = ({ row }: Any): Readonly<Record<string, Schema.Codec<unknown, unknown>>> =>
+  "fields" in row
+    ? Object.fromEntries(
+        Object.entries({ ...Object(row.fields) }).filter((entry): entry is [string, Schema.Codec<unknown>] =>
+          isCodec(entry[1])
+        )
+      )
+    : {}
+
+/** The fields of a struct that is a codec are codecs. */
+const isCodec = (field: unknown): field is Schema.Codec<unknown> => Schema.isSchema(field)

@@ -1,0 +1,45 @@
+/**
+ * The rows of a kind that no application has declared here, put together from its operations: one after the other, in the order of
+ * their ids.
+ */
+import { Effect } from "effect"
+import type { Kind, Operation } from "../../core/replica/Operation.ts"
+import * as Query from "../../core/replica/Query.ts"
+import { type Position, positionOf } from "../../core/replica/Ranges.ts"
+import type { Store } from "../store/Store.ts"
+
+/** What is read at once. */
+const page = { maxBytes: 1024 * 1024, maxOperations: 1_000 } as const
+
+/** The next rows that meet all conditions. */
+export const rows = Effect.fnUntraced(function* (
+  store: Pick<Store["Service"], "range">,
+  table: Kind,
+  { where, after, limit }: Query.RowsRequest
+) {
+  const found: Array<Query.Shown> = []
+  let held: Array<Operation> = []
+  const take = () => {
+    const shown = Query.shownOf(held)
+    if (shown !== undefined && Query.matches(where, shown)) found.push(shown)
+    held = []
+  }
+  // No kind holds a control character.
+  const until: Position = { table: `${table}\u0001`, row_id: "", twin: "" }
+  let position: Position = { table, row_id: after?.id ?? "", twin: "" }
+  for (;;) {
+    const { operations, exhausted } = yield* store.range({ after: position, until, ...page })
+    for (const operation of operations) {
+      if (operation.row_id === after?.id) continue
+      if (held[0] !== undefined && held[0].row_id !== operation.row_id) take()
+      if (found.length === limit) return found
+      held.push(operation)
+    }
+    const last = operations.at(-1)
+    if (exhausted || last === undefined) {
+      take()
+      return found
+    }
+    position = positionOf(last)
+  }
+})
