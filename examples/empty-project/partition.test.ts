@@ -21,4 +21,4 @@ const program = Effect.gen(function* () {
   assert.deepEqual({ title, done }, { title: "green tea", done: true })
 }).pipe(Effect.scoped, Effect.provide(TestClock.layer()))
 
-test("edits of different fields both stay", () => Effect.runPromise(program))
+await test("edits of different fields both stay", () => Effect.runPromise(program))
