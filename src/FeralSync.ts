@@ -2,6 +2,10 @@
  * A whole node as one layer.
  *
  * ```ts
+ * import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+ * import { Effect } from "effect"
+ * import { FeralSync, Memory } from "feral-sync"
+ *
  * const program = Effect.gen(function* () {
  *   const memory = yield* Memory
  *   yield* memory.notes.put({ content: "hello" })

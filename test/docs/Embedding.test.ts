@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url"
 import * as SyncFailure from "../../src/core/sync/SyncFailure.ts"
 import * as library from "../../src/index.ts"
 import * as NodeFailure from "../../src/services/node/NodeFailure.ts"
-import { blocksOf } from "../support/DocBlocks.ts"
+import { blocksOf, commentBlocksOf } from "../support/DocBlocks.ts"
+import { sources } from "../support/RepositoryText.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 const document = "docs/embedding.md"
@@ -14,13 +15,17 @@ const document = "docs/embedding.md"
 const isError = (value: object) => "prototype" in value && value.prototype instanceof Error
 
 describe(document, () => {
-  it("every block of code, and that of the README, compiles as a program of its own", { timeout: 120_000 }, () => {
-    const blocks = [document, "docs/testing.md", "README.md"].flatMap(blocksOf)
-    assert.isAtLeast(blocks.length, 7)
+  it("every block of code, of any document or comment, compiles as a program of its own", { timeout: 120_000 }, () => {
+    const named = (blocks: (file: string) => ReadonlyArray<string>) => (file: string) =>
+      blocks(file).map((code, index) => [`${file.replaceAll(/[/.]/g, "-")}-${index + 1}.ts`, code] as const)
+    const documents = sources(["README.md", "docs/*.md"]).flatMap(named(blocksOf))
+    const comments = sources("src/**/*.ts").flatMap(named(commentBlocksOf))
+    assert.isAtLeast(documents.length, 15)
+    assert.isAtLeast(comments.length, 10)
     // Inside the repository: there the packages are found.
     const directory = mkdtempSync(join(root, "node_modules", ".docs-"))
     try {
-      for (const [index, code] of blocks.entries()) writeFileSync(join(directory, `block${index + 1}.ts`), code)
+      for (const [name, code] of [...documents, ...comments]) writeFileSync(join(directory, name), code)
       const paths = {
         "feral-sync": [join(root, "src/index.ts")],
         "feral-sync/core": [join(root, "src/core/index.ts")],

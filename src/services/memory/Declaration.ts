@@ -2,11 +2,19 @@
  * Kinds that applications declare: a kind is a value.
  *
  * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { FeralSync, Kind } from "feral-sync"
+ *
  * const Todo = Kind.make("todos", {
  *   rule: "fields",
  *   row: Schema.Struct({ title: Schema.String, done: Schema.Boolean }),
  *   search: ["title"]
  * })
+ *
+ * export const open = Effect.gen(function* () {
+ *   const todos = yield* Todo
+ *   return yield* todos.query({ where: { done: false } })
+ * }).pipe(Effect.provide(FeralSync.layer({ home: "data", kinds: [Todo] })))
  * ```
  *
  * On the wire its name is `todos!fields`: the rule travels with it, so that nodes without the application merge its rows alike.
