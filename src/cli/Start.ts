@@ -1,7 +1,7 @@
 /**
  * `start`: runs a node until it is told to stop.
  */
-import { Effect, Option } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { buffer as bytesOf } from "node:stream/consumers"
 import * as Config from "../services/node/Config.ts"
@@ -151,7 +151,10 @@ export const command = Command.make(
   Effect.fnUntraced(function* (given) {
     const settings = yield* Config.load(yield* overrides(given))
     const { run } = yield* Effect.promise(() => import("./Running.ts"))
-    return yield* run(settings, yield* Globals.Json).pipe(Effect.provide(Logging.layer(settings)))
+    const collector = yield* telemetry
+    return yield* run(settings, yield* Globals.Json).pipe(
+      Effect.provide(Layer.provideMerge(collector, Logging.layer(settings)))
+    )
   }, stopped)
 ).pipe(
   Command.withDescription(
@@ -164,6 +167,13 @@ export const command = Command.make(
     { command: "feral-sync start --passphrase-file - < passphrase" },
     { command: "feral-sync start --tls-cert peer-cert.pem --tls-key peer-key.pem --tls-ca ca-cert.pem" }
   ])
+)
+
+/** Traces and log for a collector, where the environment names one. */
+const telemetry = Effect.suspend(() =>
+  process.env["OTEL_EXPORTER_OTLP_ENDPOINT"]
+    ? Effect.promise(() => import("../services/node/Otlp.ts")).pipe(Effect.map(({ layer }) => layer(process.env)))
+    : Effect.succeed(Layer.empty)
 )
 
 /** A node that is stopped exits with 0; for other commands, a signal is a failure. */

@@ -82,7 +82,8 @@ export const onData = (
     more: data.more,
     fresh: data.fresh,
     batch: { operations, coverage: through, quarantined },
-    size
+    size,
+    trace: data.trace
   }
   const waiting = [...inbound.waiting, frame]
   if (waiting.length > credit.frames || sizeOf(waiting) > waitingSize) {
@@ -198,9 +199,10 @@ export const commit = (session: Session, now: number): Step => {
     quarantined: frames.flatMap(({ batch }) => batch.quarantined),
     ...fromPeer(session)
   }
+  const trace = frames.find(({ trace }) => trace !== undefined)?.trace
   return [
     { ...session, inbound: { ...inbound, taken: frames.length, commitAt: undefined, overQuota } },
-    [{ _tag: "Commit", batch }]
+    [{ _tag: "Commit", batch, ...(trace && { trace }) }]
   ]
 }
 

@@ -183,7 +183,7 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
       offered: VectorClock.merge(outbound.offered, through)
     }
   }
-  const send: Action = { _tag: "Send", text, operations: changes.length }
+  const send: Action = { _tag: "Send", text, operations: changes.length, ...(!complete && { more: true }) }
   const told = tellCut(sent)
   return andThen(andThen([told[0], [...told[1], send]], announceDeferral), (next) => pump(next, now))
 }

@@ -22,6 +22,7 @@ import type { Position, Range, RangePage, RangeRequest, Split, Summary } from ".
 import type { Batch, Delta, DeltaRequest, Holdings, Snapshot } from "../replica/Replica.ts"
 import { noHoldings } from "../replica/Replica.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
+import type { TraceParent } from "./TraceParent.ts"
 import { type Ack, type Deferred, defaultTakes, type Takes, type AnnouncedRange } from "./Wire.ts"
 import * as Coverage from "./Coverage.ts"
 import * as Deferral from "./Deferral.ts"
@@ -184,6 +185,7 @@ export interface Frame {
   readonly batch: Batch
   /** Characters of its text. */
   readonly size: number
+  readonly trace?: TraceParent | undefined
 }
 
 /** The receiving half. */
@@ -389,15 +391,15 @@ export type Warning = ClockDrift | OriginsLeftOut | OverQuota | PeerSlowed | Row
 
 /** The actions of a session. */
 export type Action =
-  /** `operations` says how many operations the frame carries. */
-  | { readonly _tag: "Send"; readonly text: string; readonly operations: number }
+  /** `operations` says how many operations the frame carries, `more` whether the round goes on after it. */
+  | { readonly _tag: "Send"; readonly text: string; readonly operations: number; readonly more?: true }
   | { readonly _tag: "Ping" }
   /** Answer with `Delta`. One is under way at a time. */
   | { readonly _tag: "Read"; readonly request: DeltaRequest }
   /** Answer with `Scanned`. One is under way at a time. */
   | { readonly _tag: "Scan"; readonly request: RangeRequest }
   /** Answer with `Committed` or `Uncommitted`. One is under way at a time. */
-  | { readonly _tag: "Commit"; readonly batch: Batch }
+  | { readonly _tag: "Commit"; readonly batch: Batch; readonly trace?: TraceParent }
   /** Take over the cut of the peer, before anything that it sends. */
   | { readonly _tag: "Adopt"; readonly told: Cut.Told }
   /** The peer does not take us any more: we were too long away. */

@@ -16,6 +16,7 @@ import * as Operation from "../replica/Operation.ts"
 import type { Part, Position } from "../replica/Ranges.ts"
 import type { Holdings } from "../replica/Replica.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
+import * as TraceParent from "./TraceParent.ts"
 
 /** Limits on the data of a peer that is held at once. Bytes are limited by the transport, before a frame gets here. */
 export const limits = {
@@ -113,6 +114,8 @@ export interface Data {
   readonly through: VectorClock.VectorClock
   readonly operations: ReadonlyArray<Operation.Operation>
   readonly malformed: ReadonlyArray<Malformed>
+  /** The trace of the sender, when it makes one. */
+  readonly trace?: TraceParent.TraceParent | undefined
 }
 
 /** A part of a frame that is not an operation. */
@@ -216,6 +219,7 @@ const DataWire = Schema.Struct({
   more: Schema.Boolean,
   fresh: Schema.optionalKey(Schema.Boolean),
   through: Schema.optionalKey(ClockRecord),
+  traceparent: Schema.optionalKey(ShortText),
   changes: Schema.Array(Schema.Unknown).check(Schema.isMaxLength(limits.operationsPerFrame))
 })
 const AckWire = Schema.Struct({
@@ -318,6 +322,7 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
         more: wire.more,
         fresh: wire.fresh ?? false,
         through,
+        trace: TraceParent.fromText(wire.traceparent),
         ...readChanges(wire.changes)
       }))
     case "sync_ack":

@@ -14,6 +14,7 @@ import { closeCodes } from "../../core/sync/Wire.ts"
 import { HlcClock, monotonic } from "../node/HlcClock.ts"
 import type { StoreUnavailable } from "../node/NodeFailure.ts"
 import { Store } from "../store/Store.ts"
+import * as Tracing from "./Tracing.ts"
 import * as Traffic from "./Traffic.ts"
 import type { Connection, Incoming } from "../transport/Transport.ts"
 
@@ -117,6 +118,7 @@ export const start = Effect.fnUntraced(function* <S>(
   let state = first[0]
   let trouble: StoreUnavailable | undefined
   const traffic = Traffic.none()
+  const tracing = yield* Tracing.make(store.nodeId, connection, () => machine.view(state).peer)
 
   // When it is full, the reader waits, the connection's own queue fills up, and nothing more is read from the network.
   const inbox = yield* Queue.bounded<Input>(16)
@@ -169,7 +171,7 @@ export const start = Effect.fnUntraced(function* <S>(
     for (;;) {
       const action = yield* Queue.take(outbox)
       if (action._tag === "Send") {
-        yield* connection.send(action.text)
+        yield* tracing.sent(action, connection.send)
         traffic.bytesSent += action.text.length
         traffic.operationsSent += action.operations
       } else if (action._tag === "Ping") yield* connection.ping
@@ -257,7 +259,8 @@ export const start = Effect.fnUntraced(function* <S>(
             : Effect.logInfo("repaired: the rows are the same again").pipe(Effect.annotateLogs({ peer: action.peer }))
           break
         case "Commit": {
-          const applied = yield* Effect.result(store.apply(action.batch))
+          const commit = tracing.committed(action.trace, action.batch.operations.length, store.apply(action.batch))
+          const applied = yield* Effect.result(commit)
           if (Result.isSuccess(applied)) traffic.operationsReceived += action.batch.operations.length
           const now = yield* present
           if (Result.isFailure(applied)) {
