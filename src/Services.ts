@@ -10,6 +10,10 @@ import { Memory as MemoryTag } from "./services/memory/Memory.ts"
 import * as Supervisor from "./services/peers/Supervisor.ts"
 import { Peers as PeersTag } from "./services/peers/Peers.ts"
 import * as StoreEngine from "./services/store/Engine.ts"
+import * as Opaque from "./services/store/Opaque.ts"
+import * as Searching from "./services/store/Searching.ts"
+import * as Sizes from "./services/store/Sizes.ts"
+import type { Operation } from "./core/replica/Operation.ts"
 import * as StoreState from "./services/store/StoreState.ts"
 import * as MemoryStore from "./services/store/MemoryStore.ts"
 import * as SqliteStore from "./services/store/SqliteStore.ts"
@@ -31,7 +35,15 @@ export const Engine = {
   /** The store over `backend`. It keeps order, clock, digest, quota and changes; the backend keeps rows. */
   make: StoreEngine.make,
   /** The state of a backend without rows: `Backend.opened` of a fresh one. */
-  empty: StoreState.empty
+  empty: StoreState.empty,
+  /** About how many bytes an operation takes, and how many of the leading ones fit into a room. */
+  sizeOf: Sizes.sizeOf,
+  pageLength: Sizes.pageLength,
+  /** The bytes that operations take, by origin. */
+  usageOf: (operations: ReadonlyArray<Operation>): Opaque.Usage => Opaque.recount(Opaque.nothing, operations, []),
+  /** How a row fits to a search, and the order of what was found: for a backend without an index of words. */
+  hitOf: Searching.hitOf,
+  HitOrder: Searching.HitOrder
 }
 
 /** What applications read and write. Over the store of this node, or with other limits or identifiers. */

@@ -86,7 +86,12 @@ export type {
   Removed,
   Snapshot
 } from "./services/store/Store.ts"
-export { type Backend, type Rejoining, SlotTaken } from "./services/store/Backend.ts"
+export * as History from "./core/replica/History.ts"
+export * as Query from "./core/replica/Query.ts"
+export * as Selection from "./core/replica/Selection.ts"
+export type { Found as BackendFound, Hit, Request as BackendSearch } from "./services/store/Searching.ts"
+export type { Query as WordQuery } from "./core/search/SearchQuery.ts"
+export { type Backend, type FeedPage, type Rejoining, SlotTaken } from "./services/store/Backend.ts"
 export type { Commit, Current, State } from "./services/store/StoreState.ts"
 export type { Page as BackendPage, Room } from "./services/store/Sizes.ts"
 export type { Quota, Usage } from "./services/store/Opaque.ts"
