@@ -5,18 +5,14 @@
  * Two writers are never possible: a process that writes to the database locks it. While another process holds the lock and no
  * node answers (one is starting or stopping, or another command is at work), both ways are tried again for a while.
  */
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { Clock, Context, Effect, Layer, Option, Schedule } from "effect"
+import { Context, Effect, Option, Schedule } from "effect"
 import { existsSync, statSync } from "node:fs"
-import * as History from "../core/replica/History.ts"
 import type { Client } from "../services/admin/api/Client.ts"
 import type { Archive } from "../services/admin/Archive.ts"
 import * as Config from "../services/node/Config.ts"
 import { type ConfigInvalid, StoreUnavailable } from "../services/node/NodeFailure.ts"
 import * as Home from "../services/node/Home.ts"
-import * as Summary from "../services/node/Summary.ts"
-import { Memory } from "../services/memory/Memory.ts"
-import { Store } from "../services/store/Store.ts"
+import type { Memory } from "../services/memory/Memory.ts"
 import type { NodeStatus, PeerStatus } from "../services/node/Status.ts"
 import * as LockHolder from "../services/store/LockHolder.ts"
 import type { Origins } from "../services/admin/Origins.ts"
@@ -138,57 +134,8 @@ export const running = Effect.fnUntraced(function* (home: string) {
   )
 })
 
+/** The database of the data directory. What that takes is loaded when no node runs. */
 const direct = Effect.fnUntraced(function* (home: string, readOnly: boolean) {
-  const [SqliteStore, MemoryLive, { HlcClock }, Archive, Verification, Purging, Origins, ReplicaState, Removed] =
-    yield* Effect.promise(() =>
-      Promise.all([
-        import("../services/store/SqliteStore.ts"),
-        import("../services/memory/MemoryLive.ts"),
-        import("../services/node/HlcClock.ts"),
-        import("../services/admin/Archive.ts"),
-        import("../services/admin/Verification.ts"),
-        import("../services/admin/Purging.ts"),
-        import("../services/admin/Origins.ts"),
-        import("../services/admin/api/ReplicaState.ts"),
-        import("../services/peers/Removed.ts")
-      ])
-    )
-  if (!readOnly) yield* Effect.provide(Home.prepare(home), NodeFileSystem.layer)
-  // A list that cannot be read must not stop a command: without it, more nodes count.
-  const removedIn = (home: string) => Effect.orElseSucceed(Removed.read(home), () => new Set<never>())
-  // A wrong variable must not stop a write.
-  const limits = yield* Config.load().pipe(
-    Effect.map((settings) => ({
-      maxAheadMs: settings.maxClockDriftMs,
-      quota: Config.quotaOf(settings),
-      history: settings.history ? History.limits : ("off" as const)
-    })),
-    Effect.orElseSucceed(() => ({}))
-  )
-  const context = yield* Layer.build(
-    MemoryLive.layer.pipe(
-      Layer.provideMerge(SqliteStore.layer({ home, readOnly, lockWait: 0, ...limits })),
-      Layer.provide([HlcClock.layer, NodeFileSystem.layer])
-    )
-  )
-  return {
-    home,
-    isRunning: false,
-    memory: Context.get(context, Memory),
-    archive: Effect.flatMap(Config.load(), Archive.make).pipe(
-      Effect.provideService(Store, Context.get(context, Store))
-    ),
-    verification: Verification.make(Context.get(context, Store)),
-    purging: Purging.make(Context.get(context, Store)),
-    origins: Origins.make(Context.get(context, Store)),
-    status: Effect.gen(function* () {
-      const status = yield* ReplicaState.stopped(yield* Config.load(), yield* removedIn(home))
-      // A database that is open for writing here is locked by this process.
-      const holder = readOnly ? Option.getOrUndefined(yield* LockHolder.find(home)) : undefined
-      if (holder === undefined) return status
-      const held = { ...status, held_by: holder }
-      return { ...held, summary: Summary.of(held, yield* Clock.currentTimeMillis) }
-    }).pipe(Effect.provideService(Store, Context.get(context, Store)), Effect.provide(NodeFileSystem.layer)),
-    peers: Effect.fail(new NodeNotRunning({ home }))
-  } satisfies Access
+  const { open } = yield* Effect.promise(() => import("./Direct.ts"))
+  return (yield* open(home, readOnly)) satisfies Access
 })

@@ -106,6 +106,40 @@ export const read = ({ command: root, globals, actions }: Grammar, args: Readonl
   }
 }
 
+/**
+ * The first word that is no flag, nor the value of one of these: it names the command. None where the rest depends on what all
+ * commands are.
+ */
+export const commandIn = (globals: ReadonlyArray<Flag>, args: ReadonlyArray<string>): string | undefined => {
+  // They are those of all commands, after the name of one, too.
+  if (args.some((word) => word.startsWith("--completions"))) return undefined
+  for (let index = 0; index < args.length; index++) {
+    const word = args[index] ?? ""
+    if (word === "--") return undefined
+    if (!isDashed(word)) return word
+    const flag = named(globals, word)
+    if (flag?.takesValue === true && !word.includes("=")) index++
+  }
+  return undefined
+}
+
+/** Whether each word that has the form of a flag is a flag here. Another one may be that of a command that is not here. */
+export const hasOnlyFlagsOf = ({ command, globals, actions }: Grammar, args: ReadonlyArray<string>): boolean => {
+  const end = args.indexOf("--")
+  const flags = [...globals, ...actions, ...flagsIn(command)]
+  return (end === -1 ? args : args.slice(0, end)).every(
+    (word) => !flagForm.test(word) || named(flags, word) !== undefined
+  )
+}
+
+const flagsIn = ({ flags, subcommands }: Descriptor): ReadonlyArray<Flag> => [
+  ...flags.map(flagOf),
+  ...subcommands.flatMap(flagsIn)
+]
+
+/** A name and nothing else, or a name with a value. */
+const flagForm = /^(--?)([a-z][a-z0-9-]*)(=.*)?$/is
+
 /** Whether a word may be a flag. One dash alone stands for standard input. */
 const isDashed = (word: string): boolean => word.length > 1 && word.startsWith("-")
 
@@ -122,9 +156,9 @@ const named = (flags: ReadonlyArray<Flag>, word: string): Flag | undefined => {
   return flags.find(({ aliases }) => aliases.some((alias) => word === `-${alias}`))
 }
 
-/** The flag that a word resembles, if it has the form of one: a name and nothing else, or a name with a value. */
+/** The flag that a word resembles, if it has the form of one. */
 const misspelt = (flags: ReadonlyArray<Flag>, root: Descriptor, word: string): string | undefined => {
-  const [, dashes, given = ""] = /^(--?)([a-z][a-z0-9-]*)(=.*)?$/is.exec(word) ?? []
+  const [, dashes, given = ""] = flagForm.exec(word) ?? []
   if (dashes === undefined) return undefined
   const name = given.toLowerCase()
   const names = flags.map((flag) => flag.name)

@@ -23,7 +23,10 @@ const isThere = (directory: string): boolean => {
 // Without a listener, this signal opens the inspector: a port on which any user of this machine runs code in the node.
 process.on("SIGUSR1", () => {})
 
-keepSmall()
+// A short command is over before a small heap pays, and each collection is time that it takes.
+const args = process.argv.slice(2)
+const isLasting = args.includes("start") || args.includes("mcp")
+if (isLasting) keepSmall()
 
 const home = userHome()
 const caches = process.env["XDG_CACHE_HOME"] || (home === undefined ? undefined : join(home, ".cache"))
@@ -38,16 +41,6 @@ for (const signal of ["SIGHUP", "SIGQUIT"] as const) {
   })
 }
 
-const [NodeRuntime, { Exit }, { run }] = await Promise.all([
-  import("@effect/platform-node/NodeRuntime"),
-  import("effect"),
-  import("./Cli.ts")
-])
+const { start } = await import("./Process.ts")
 
-growWithLoad()
-
-NodeRuntime.runMain(run(process.argv.slice(2)), {
-  disableErrorReporting: true,
-  // A signal that a command does not expect cuts it off: 130, as shells have it.
-  teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) ? Number(exit.value) : Number(process.exitCode ?? 130))
-})
+await start(args, isLasting ? growWithLoad : () => {})
