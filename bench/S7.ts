@@ -1,5 +1,6 @@
-/** S7: from the start of the process until a node serves. */
+/** S7: from the start of the process until a node serves, and until a command has ended. */
 import { Nodes } from "../test/support/Nodes.ts"
+import * as Commands from "./Commands.ts"
 import { median, type Measure, type Options, type Report, report } from "./Report.ts"
 import * as Rows from "./Rows.ts"
 
@@ -28,17 +29,19 @@ export const run = async ({ quick, tell }: Options): Promise<Report> => {
       await nodes.dispose()
     }
   }
+  const commands = await Commands.run(quick ? 5 : 15)
   return report(
     {
       id: "S7",
-      title: "start",
-      what: "From the start of the process until the node says that it is ready, from source",
+      title: "start of a node, and commands",
+      what: "From the start of the process until the node says that it is ready, from source; and until a command without a running node has ended, as it is in the package",
       quick
     },
-    measures,
+    [...measures, ...commands.measures],
     [
       { name: "start with most rows (ms)", value: times.at(-1) ?? 0, atMost: 1_000 },
-      { name: "time with most rows against fewest", value: (times.at(-1) ?? 0) / (times[0] ?? 1), atMost: 1.3 }
+      { name: "time with most rows against fewest", value: (times.at(-1) ?? 0) / (times[0] ?? 1), atMost: 1.3 },
+      ...commands.goals
     ]
   )
 }

@@ -1,17 +1,15 @@
 /**
- * Bundles the program into `dist`, over what the compiler has put there. `npm run build` runs it.
+ * Bundles the program into `dist`, beside the library, which the compiler has put there. `npm run build` runs it.
  *
  * Effect is a part of it, with its licence. Other packages are not: npm installs them, and can mend them.
  */
-import { readFileSync, rmSync, writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { bundle } from "./bundle/Bundle.ts"
 
 const dist = fileURLToPath(new URL("../dist/", import.meta.url))
 
-// The program alone uses them, and has its own.
-rmSync(join(dist, "cli"), { recursive: true, force: true })
 const modules = await bundle(dist, { main: "main.ts" }, "effect")
 
 const packages = new Set(modules.flatMap((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0] ?? []))

@@ -45,6 +45,19 @@ export const bundle = async (
     external: (id) => isBuiltin(id) || (packages === "effect" && isPackage(id) && !isEffect(id)),
     plugins: [
       {
+        // To make a segmenter takes a tenth of a short command, and few commands print what needs one.
+        name: "segmenter",
+        transform: (code, id) => {
+          if (!/\/effect\/dist\/cli\/CliOutput\.js$/.test(id)) return null
+          const made = /const graphemeSegmenter = \S* *(new Intl\.Segmenter\([^)]*\))/
+          if (!made.test(code)) throw new Error(`${id} makes its segmenter in another way: change Bundle.ts`)
+          return code.replace(
+            made,
+            "const graphemeSegmenter = { segment: (text) => (graphemeSegmenter.made ??= $1).segment(text) }"
+          )
+        }
+      },
+      {
         name: "places",
         transform: (code, id) => {
           if (!id.startsWith(source) || !code.includes("import.meta.url")) return null
@@ -57,6 +70,7 @@ export const bundle = async (
   const { output } = await build.write({
     dir: directory,
     format: "esm",
+    comments: false,
     entryFileNames: "[name].js",
     chunkFileNames: "program/[name].js",
     codeSplitting: {

@@ -2,7 +2,6 @@
  * The command line: what the words mean, and what becomes of the result of a command. It is made of the commands that were
  * loaded. The program never fails: it gives an exit code.
  */
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect } from "effect"
 import { CliConfig, CliOutput, Command, Completions, GlobalFlag } from "effect/cli"
 import { layerQuiet } from "../services/node/Logging.ts"
@@ -11,6 +10,7 @@ import { version } from "../services/node/Version.ts"
 import * as Arguments from "./Arguments.ts"
 import type { Loaded } from "./Commands.ts"
 import { Descriptor } from "./Descriptor.ts"
+import * as Environment from "./Environment.ts"
 import { presenter, report, reportDefect, WrongUsage } from "./Failure.ts"
 import * as Globals from "./Globals.ts"
 import { OutputFailed, write } from "./Output.ts"
@@ -117,6 +117,6 @@ const run = (
     Effect.provideService(CliConfig.CliConfig, { builtIns }),
     Effect.provideService(Console.Console, collecting),
     Effect.provideService(Descriptor, Effect.succeed(grammar.command)),
-    Effect.provide([NodeServices.layer, layerQuiet(isJson)])
+    Effect.provide([Environment.layer, layerQuiet(isJson)])
   )
 }

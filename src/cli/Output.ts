@@ -46,15 +46,22 @@ export const json = (value: unknown): string => escapeControls(JSON.stringify(va
 /** How wide a line may be: as wide as the terminal; as wide as it gets where there is none. */
 export const lineWidth = (): number => (process.stdout.isTTY ? process.stdout.columns : Infinity)
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" })
+/** Made when a text is cut: that takes a tenth of a short command. */
+let segmenter: Intl.Segmenter | undefined
+const graphemes = (text: string): Intl.Segments =>
+  (segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" })).segment(text)
+
+/** How many cells of a terminal a text takes. Most texts are plain, and need no look at each character. */
+export const cellsOf = (text: string): number =>
+  /^[\x20-\x7e]*$/.test(text) ? text.length : CliOutput.displayWidth(text)
 
 /** The beginning of a text, at most `width` cells wide. */
 export const truncate = (text: string, width: number): string => {
-  if (text.length <= width / 2 || CliOutput.displayWidth(text) <= width) return text
+  if (text.length <= width / 2 || cellsOf(text) <= width) return text
   let kept = ""
   let used = 1
-  for (const { segment } of graphemes.segment(text)) {
-    used += CliOutput.displayWidth(segment)
+  for (const { segment } of graphemes(text)) {
+    used += cellsOf(segment)
     if (used > width) break
     kept += segment
   }
@@ -62,8 +69,7 @@ export const truncate = (text: string, width: number): string => {
 }
 
 /** Text with spaces to its right, `width` cells wide. */
-export const pad = (text: string, width: number): string =>
-  text + " ".repeat(Math.max(0, width - CliOutput.displayWidth(text)))
+export const pad = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - cellsOf(text)))
 
 /**
  * `3 min ago`; a date when it is long ago. Both in milliseconds since the epoch. A time that is still to come was taken by

@@ -2,8 +2,7 @@
  * Tables for people. The widths are fixed by the first rows, so that a long list can be printed as it comes. Columns are
  * cut to fit into the line; those that are `whole`, like ids, never are, for people copy them.
  */
-import { CliOutput } from "effect/cli"
-import { lineWidth, oneLine, pad, truncate } from "./Output.ts"
+import { cellsOf, lineWidth, oneLine, pad, truncate } from "./Output.ts"
 
 export interface Column<Row> {
   readonly title: string
@@ -30,7 +29,7 @@ export const layout = <Row>(
   width: number
 ): Layout<Row> => {
   const widths = columns.map(({ title, text }) =>
-    rows.reduce((widest, row) => Math.max(widest, CliOutput.displayWidth(oneLine(text(row)))), title.length)
+    rows.reduce((widest, row) => Math.max(widest, cellsOf(oneLine(text(row)))), title.length)
   )
   const flexible = [...columns.keys()].filter((index) => columns[index]?.whole !== true)
   const fixed = widths.filter((_, index) => columns[index]?.whole === true).reduce((sum, cells) => sum + cells, 0)

@@ -29,7 +29,11 @@ writeFileSync(
 const loadedBy = (main: string, args: ReadonlyArray<string>): ReadonlyArray<string> => {
   rmSync(listed, { force: true })
   const env = { ...process.env, FERAL_HOME: join(directory, "home") }
-  execFileSync(process.execPath, ["--import", pathToFileURL(hook).href, main, ...args], { env, input: "" })
+  execFileSync(process.execPath, ["--import", pathToFileURL(hook).href, main, ...args], {
+    env,
+    input: "",
+    stdio: "pipe"
+  })
   return readFileSync(listed, "utf8").split("\n")
 }
 

@@ -44,6 +44,7 @@ export const quotaOf = ({ maxOpaqueBytes, maxOpaqueOriginBytes }: Settings): Quo
 export const load = Effect.fn("Config.load")(function* (overrides: Overrides = {}) {
   const values: Partial<Record<Variables.Variable, Variables.Given>> = {}
   const empty: Array<Variables.Problem> = []
+  const read = reader(yield* environment)
   for (const variable of Variables.variables) {
     const override = overrides.values?.[variable]
     const text = override ?? (yield* read(variable))
@@ -53,8 +54,8 @@ export const load = Effect.fn("Config.load")(function* (overrides: Overrides = {
     if (override?.trim() === "") empty.push({ variable: name, problem: noValue })
     values[variable] = { name, text }
   }
-  const given = overrides.passphrase ?? (yield* readSecret(Variables.passphraseVariable))
-  const previous = overrides.passphrasePrevious ?? (yield* readSecret(Variables.previousVariable))
+  const given = overrides.passphrase ?? secret(yield* read(Variables.passphraseVariable))
+  const previous = overrides.passphrasePrevious ?? secret(yield* read(Variables.previousVariable))
   const parsed = Variables.parse({
     values,
     passphrase: Option.fromUndefinedOr(given),
@@ -67,7 +68,7 @@ export const load = Effect.fn("Config.load")(function* (overrides: Overrides = {
 
 /** The data directory alone, for what needs nothing else. */
 export const loadHome = Effect.fn("Config.loadHome")(function* (override?: string) {
-  const text = override ?? (yield* read("FERAL_HOME"))
+  const text = override ?? (yield* readOne("FERAL_HOME"))
   if (override?.trim() === "") return yield* invalid("--home", noValue)
   if (text === undefined || text.trim() === "") {
     return yield* Effect.fromResult(Result.mapError(Variables.defaultHome(), homeless))
@@ -79,7 +80,7 @@ export const loadHome = Effect.fn("Config.loadHome")(function* (override?: strin
 
 /** Whether the environment holds the passphrase. */
 export const hasPassphrase = Effect.suspend(() =>
-  Effect.map(read(Variables.passphraseVariable), (text) => text !== undefined)
+  Effect.map(readOne(Variables.passphraseVariable), (text) => text !== undefined)
 )
 
 /** Names of the environment that look like ours and are unknown: probably misspelt. */
@@ -96,22 +97,21 @@ const invalid = (variable: string, problem: string) =>
   Effect.fail(new ConfigInvalid({ problems: [{ variable, problem }] }))
 
 /** The default provider takes a variable that is set to nothing for unset; we tell them apart. */
-const read = Effect.fnUntraced(function* (variable: string) {
-  const context = yield* Effect.context<never>()
-  const provider =
+const environment = Effect.map(
+  Effect.context<never>(),
+  (context) =>
     Context.getOrUndefined(context, ConfigProvider.ConfigProvider) ??
     ConfigProvider.fromEnv({ preserveEmptyStrings: true })
-  const node = yield* provider
-    .load([variable])
-    .pipe(
-      Effect.mapError(
-        ({ message }) => new ConfigInvalid({ problems: [{ variable, problem: `cannot be read: ${message}` }] })
-      )
-    )
-  return node?.value
-})
+)
 
-const readSecret = Effect.fnUntraced(function* (variable: string) {
-  const text = yield* read(variable)
-  return text === undefined ? undefined : Redacted.make(text)
-})
+const reader = (provider: ConfigProvider.ConfigProvider) => (variable: string) =>
+  provider.load([variable]).pipe(
+    Effect.mapError(
+      ({ message }) => new ConfigInvalid({ problems: [{ variable, problem: `cannot be read: ${message}` }] })
+    ),
+    Effect.map((node) => node?.value)
+  )
+
+const readOne = (variable: string) => Effect.flatMap(environment, (provider) => reader(provider)(variable))
+
+const secret = (text: string | undefined) => (text === undefined ? undefined : Redacted.make(text))
