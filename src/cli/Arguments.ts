@@ -111,8 +111,8 @@ export const read = ({ command: root, globals, actions }: Grammar, args: Readonl
  * commands are.
  */
 export const commandIn = (globals: ReadonlyArray<Flag>, args: ReadonlyArray<string>): string | undefined => {
-  // They are those of all commands, after the name of one, too.
-  if (args.some((word) => word.startsWith("--completions"))) return undefined
+  // These are of all commands, also after the name of one.
+  if (args.some((word) => /^(--)?completions\b/.test(word))) return undefined
   for (let index = 0; index < args.length; index++) {
     const word = args[index] ?? ""
     if (word === "--") return undefined
