@@ -12,12 +12,15 @@
  *   return (yield* client.value.status).counts
  * }).pipe(Effect.scoped)
  * ```
+ *
+ * Its memory has the kinds of an application too: `client.value.memory.collection(Todo)`.
  */
 import { Client as ClientTag, connect, layerMemory } from "./services/admin/api/Client.ts"
 
 /** The client of a node. `connect` finds the node of a data directory; `layerMemory` is the memory of that node alone. */
 export const Client = Object.assign(ClientTag, { connect, layerMemory })
 export type Client = ClientTag
+export * as Kind from "./services/memory/Declaration.ts"
 export { Client as ClientTag } from "./services/admin/api/Client.ts"
 export type { Archive } from "./services/admin/Archive.ts"
 export type { Origins } from "./services/admin/Origins.ts"
@@ -38,9 +41,12 @@ export {
 } from "./services/memory/Memory.ts"
 export {
   InputInvalid,
+  KindUndeclared,
   OperationTooLarge,
   OriginsKept,
   PurgeRefused,
+  QueryInvalid,
   RowNotFound,
+  RowUnreadable,
   StoreUnavailable
 } from "./services/node/NodeFailure.ts"

@@ -4,7 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as SyncFailure from "../../src/core/sync/SyncFailure.ts"
+import * as client from "../../src/client.ts"
 import * as library from "../../src/index.ts"
+import * as testing from "../../src/testing/index.ts"
 import * as NodeFailure from "../../src/services/node/NodeFailure.ts"
 import { blocksOf, commentBlocksOf } from "../support/DocBlocks.ts"
 import { sources } from "../support/RepositoryText.ts"
@@ -54,7 +56,7 @@ describe(document, () => {
     const text = readFileSync(join(root, document), "utf8")
     const named = [...text.matchAll(/`([A-Z][A-Za-z]+)(?:\.([a-z][A-Za-z]+))?/g)]
     assert.isAtLeast(named.length, 40)
-    const exports: Record<string, unknown> = library
+    const exports: Record<string, unknown> = { ...testing, ...client, ...library }
     for (const [, name = "", member] of named) {
       assert.property(exports, name, `${name} is not exported`)
       const value = exports[name]
