@@ -84,34 +84,39 @@ export const steer = (peer, action) => json("POST", `/peers/${encodeURIComponent
 /** Compares the rows with those of the connected peers; what differs is repaired. */
 export const compare = () => json("POST", "/verify/compare")
 
-/**
- * Every commit from now on, until the signal: `onChange` gets its operations. A connection that ends is made again;
- * `onConnected` then says that something may have been missed.
- */
-export const follow = async (onChange, onConnected, signal) => {
-  for (let wait = 500; !signal.aborted; wait = Math.min(2 * wait, 15_000)) {
-    try {
-      const { body } = await call("GET", "/changes", undefined, { signal })
-      onConnected()
-      for await (const line of linesOf(body)) {
-        wait = 500
-        onChange(JSON.parse(line).operations)
-      }
-    } catch (error) {
-      if (error instanceof Failure && error.isRefused) return
-    }
-    await new Promise((resolve) => setTimeout(resolve, wait))
-  }
-}
+/** One peer: what went to and came from it, and its last connections. */
+export const peer = (id) => json("GET", `/peers/${encodeURIComponent(id)}`)
 
-async function* linesOf(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader()
-  let rest = ""
-  for (;;) {
-    const { value, done } = await reader.read()
-    if (done) return
-    const lines = (rest + value).split("\n")
-    rest = lines.pop()
-    for (const line of lines) if (line !== "") yield line
+/** The earlier versions of a row, and those that last-writer-wins decided between. */
+export const history = (kind, id) => json("GET", `/history?${query({ kind, id })}`)
+export const restore = ({ kind, id, version }) => json("POST", "/history/restore", { kind, id, version })
+export const conflicts = (input, options) => json("POST", "/conflicts", input, options)
+
+/** What came from peers and cannot be read, the newest first. */
+export const quarantine = () => json("GET", `/quarantine?${query({ limit: 20, cursor: "" })}`)
+
+/**
+ * What happens from now on. `onChange` gets the operations of each commit, `onPeer` is told when the state of a peer is another one.
+ * A connection that ends is made again, by the browser or by us; `onConnected` then says that something may have been missed.
+ */
+export const follow = ({ onChange, onPeer, onConnected, onLost }) => {
+  let wait = 500
+  const connect = () => {
+    const source = new EventSource("/events?types=change,peer")
+    const on = (name, take) => source.addEventListener(name, ({ data }) => take(JSON.parse(data)))
+    source.addEventListener("open", () => {
+      wait = 500
+      onConnected()
+    })
+    on("change", ({ operations }) => operations.length > 0 && onChange(operations))
+    on("peer", onPeer)
+    on("reset", onConnected)
+    source.addEventListener("error", () => {
+      onLost()
+      if (source.readyState !== EventSource.CLOSED) return
+      setTimeout(connect, wait)
+      wait = Math.min(2 * wait, 15_000)
+    })
   }
+  connect()
 }

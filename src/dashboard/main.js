@@ -3,6 +3,7 @@
  * asks for it to be drawn again.
  */
 import * as api from "./api.js"
+import * as versions from "./versions.js"
 import * as live from "./live.js"
 import * as memory from "./memory.js"
 import * as overview from "./overview.js"
@@ -10,7 +11,7 @@ import * as problems from "./problems.js"
 import * as shell from "./shell.js"
 import { nothing, render } from "./lit-html.js"
 
-const pages = { overview, memory, live, problems }
+const pages = { overview, memory, conflicts: versions, live, problems }
 
 const state = {
   page: "overview",
@@ -101,8 +102,9 @@ const takeCode = async () => {
 const keys = {
   1: () => (location.hash = "#/overview"),
   2: () => (location.hash = "#/memory"),
-  3: () => (location.hash = "#/live"),
-  4: () => (location.hash = "#/problems"),
+  3: () => (location.hash = "#/conflicts"),
+  4: () => (location.hash = "#/live"),
+  5: () => (location.hash = "#/problems"),
   "/": () => memory.focusSearch(),
   n: () => memory.openForm(app)
 }
@@ -117,11 +119,26 @@ const onKey = (event) => {
   action()
 }
 
-const pollEvery = 2_000
+/**
+ * How often the node is asked how it is (ms): often where it does not tell by itself, which it does for its owner alone. What passes
+ * by itself, as the time since a peer was seen, is asked for all the same.
+ */
+const pollEvery = { untold: 2_000, told: 15_000 }
+let isTold = false
 
 const poll = async () => {
   if (!document.hidden) await app.refresh()
-  setTimeout(poll, pollEvery)
+  setTimeout(poll, isTold ? pollEvery.told : pollEvery.untold)
+}
+
+let refreshing
+
+/** Asks soon, once for all that happens until then. */
+const refreshSoon = () => {
+  refreshing ??= setTimeout(() => {
+    refreshing = undefined
+    void app.refresh()
+  }, 150)
 }
 
 const start = async () => {
@@ -139,18 +156,27 @@ const start = async () => {
   await app.refresh()
   state.mayRead = await reading
   go()
-  setTimeout(poll, pollEvery)
+  setTimeout(poll, pollEvery.untold)
   if (!state.mayRead) return
-  void api.follow(
-    (operations) => {
+  api.follow({
+    onChange: (operations) => {
       live.take(operations)
       memory.take(operations, app)
-      void app.refresh()
+      if (state.page === "conflicts") versions.take()
+      refreshSoon()
       draw()
     },
-    () => memory.mayHaveMissed(app),
-    new AbortController().signal
-  )
+    onPeer: refreshSoon,
+    onConnected: () => {
+      isTold = true
+      memory.mayHaveMissed(app)
+      refreshSoon()
+    },
+    onLost: () => {
+      isTold = false
+      refreshSoon()
+    }
+  })
 }
 
 void start()

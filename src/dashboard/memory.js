@@ -4,6 +4,7 @@
  */
 import * as api from "./api.js"
 import { Pager } from "./pager.js"
+import * as versions from "./versions.js"
 import * as form from "./form.js"
 import { html, nothing } from "./lit-html.js"
 import * as rows from "./rows.js"
@@ -126,7 +127,10 @@ export const view = (state, app) => {
     address,
     edit: (row) => openForm(app, row),
     remove: (row) => remove(row, app),
-    draw: app.draw
+    draw: app.draw,
+    toggle: (row) => versions.toggle(at.kind, row.id, app),
+    isOpen: versions.isOpen,
+    versions: () => versions.list(app)
   }
   return html`
     <nav aria-label="Kinds" class="kinds">

@@ -1,5 +1,6 @@
 /** The node and its peers: who lacks what of whom, and why. */
 import * as api from "./api.js"
+import * as connections from "./connections.js"
 import { html, nothing } from "./lit-html.js"
 import * as live from "./live.js"
 import * as mesh from "./mesh.js"
@@ -102,7 +103,7 @@ const row = (peer, canSteer, app) => {
       <td data-label="We lack of its">${mesh.weLack(peer)}</td>
       <td data-label="Its clock">${offset(peer.clock_offset_ms)}</td>
       <td data-label="Last sync">${ago(peer.last_sync_at)}</td>
-      ${canSteer ? html`<td>${id === null || peer.state === "absent" ? nothing : actions(peer, app)}</td>` : nothing}
+      ${canSteer ? html`<td>${id === null || peer.state === "absent" ? nothing : [...actions(peer, app), story(id, app)]}</td>` : nothing}
     </tr>
     ${
       error === null
@@ -114,8 +115,33 @@ const row = (peer, canSteer, app) => {
             </td>
           </tr>`
     }
+    ${
+      canSteer && told?.node_id === id && id !== null
+        ? html`<tr class="story">
+            <td colspan="7">${connections.list(told)}</td>
+          </tr>`
+        : nothing
+    }
   `
 }
+
+/** The peer whose connections are shown, with them. */
+let told
+
+const story = (id, app) =>
+  html`<button
+    type="button"
+    class="quiet"
+    aria-label="Connections: ${visible(id)}"
+    aria-expanded=${told?.node_id === id ? "true" : "false"}
+    @click=${() =>
+      app.attempt(async () => {
+        told = told?.node_id === id ? undefined : await api.peer(id)
+        app.draw()
+      })}
+  >
+    Connections
+  </button>`
 
 const words = { pause: "Pause", resume: "Resume", sync: "Sync now" }
 

@@ -10,15 +10,18 @@ let isComparing = false
 
 export const view = ({ status }, app) => {
   if (status === undefined) return nothing
+  void look(status, app)
   const parts = [...ofNode(status), ...ofPeers(status), ...keptOut(status), ...away(status)]
-  return html` ${parts.length === 0 ? html`<p class="empty">Nothing needs a look.</p>` : parts} ${comparison(app)} `
+  return html`
+    ${parts.length === 0 ? html`<p class="empty">Nothing needs a look.</p>` : parts} ${repaired()} ${comparison(app)}
+  `
 }
 
-const entry = (title, problem, nextStep, why) => html`
+const entry = (title, problem, nextStep, why, more = nothing) => html`
   <section class="trouble">
     <h2 dir="auto">${visible(title)}</h2>
     <p class="problem" dir="auto">${visible(problem)}</p>
-    ${why === undefined ? nothing : html`<p>${why}</p>`}
+    ${why === undefined ? nothing : html`<p>${why}</p>`} ${more}
     ${nextStep === undefined ? nothing : html`<p class="step" dir="auto">Next: ${visible(nextStep)}</p>`}
   </section>
 `
@@ -64,10 +67,63 @@ const keptOut = ({ opaque, counts: { quarantine } }) => [
           "Quarantine",
           `${counted(quarantine, "entry", "entries")} from peers could not be read.`,
           "write the rows again on the node that they come from",
-          "They are kept apart, and nothing else waits for them."
+          "They are kept apart, and nothing else waits for them. The newest:",
+          unread.length === 0 ? nothing : list(unread)
         )
       ])
 ]
+
+/** What the quarantine holds, and how often rows of peers differed: asked for when there is another count of it. */
+let unread = []
+let differing = []
+let lookedAt
+
+const look = async ({ counts: { quarantine }, peers }, app) => {
+  if (app.state.mayRead !== true) return
+  const ids = peers.flatMap(({ node_id: id }) => id ?? [])
+  const mark = `${quarantine} ${peers.map(({ node_id: id, state, last_error: error }) => `${id} ${state} ${error?._tag}`)}`
+  if (lookedAt === mark) return
+  lookedAt = mark
+  await app.attempt(async () => {
+    const [held, all] = await Promise.all([
+      quarantine === 0 ? { rows: [] } : api.quarantine(),
+      Promise.all(ids.map((id) => api.peer(id).catch(() => undefined)))
+    ])
+    unread = held.rows
+    differing = all.filter((peer) => peer !== undefined && peer.digest_mismatches > 0)
+    app.draw()
+  })
+}
+
+const list = (rows) =>
+  html`<ul class="unread">
+    ${rows.map(
+      ({ peer, reason, text }) =>
+        html`<li>
+          <p dir="auto">From ${visible(peer)}: ${visible(reason)}</p>
+          <pre dir="auto">${visible(text).slice(0, 500)}</pre>
+        </li>`
+    )}
+  </ul>`
+
+const repaired = () =>
+  differing.length === 0
+    ? nothing
+    : html`<section aria-labelledby="repaired">
+        <h2 id="repaired">Repaired since the start</h2>
+        <p>
+          Rows here and there differed although both nodes had the same history. This happens after damage to a disk, or
+          when a file was put back. The rows that differed were exchanged.
+        </p>
+        <ul>
+          ${differing.map(
+            ({ node_id: id, digest_mismatches: times, repairs }) =>
+              html`<li dir="auto">
+                ${visible(id)}: differed ${counted(times, "time")}, repaired ${counted(repairs, "time")}
+              </li>`
+          )}
+        </ul>
+      </section>`
 
 const away = ({ absent = [] }) =>
   absent.map((node) =>

@@ -34,9 +34,20 @@ const provenance = (row, place) => {
 
 const buttons = (row, name, place) =>
   html`<p class="actions">
+    <button
+      type="button"
+      class="quiet"
+      aria-label="History: ${name}"
+      aria-expanded=${place.isOpen(row.id) ? "true" : "false"}
+      @click=${() => place.toggle(row)}
+    >
+      History
+    </button>
     <button type="button" class="quiet" aria-label="Change: ${name}" @click=${() => place.edit(row)}>Change</button>
     <button type="button" class="quiet" aria-label="Delete: ${name}" @click=${() => place.remove(row)}>Delete</button>
   </p>`
+
+const earlier = (row, place) => (place.isOpen(row.id) ? place.versions() : nothing)
 
 const note = (row, place) =>
   html`<article>
@@ -45,7 +56,7 @@ const note = (row, place) =>
       ${row.importance === "normal" ? nothing : html`<span class="state">${visible(row.importance)}</span>`}
       ${(row.tags ?? []).map((tag) => html`<a href=${place.address("notes", { tag })} dir="auto">${visible(tag)}</a>`)}
     </p>
-    ${provenance(row, place)} ${buttons(row, visible(row.content.slice(0, 40)), place)}
+    ${provenance(row, place)} ${buttons(row, visible(row.content.slice(0, 40)), place)} ${earlier(row, place)}
   </article>`
 
 const fact = (row, place) =>
@@ -58,7 +69,7 @@ const fact = (row, place) =>
       <strong dir="auto">${words(row.object.slice(0, shown), place)}</strong>
       ${row.confidence === 1 ? nothing : html`<small>confidence ${row.confidence}</small>`}
     </p>
-    ${provenance(row, place)} ${buttons(row, visible(`${row.subject} ${row.predicate}`), place)}
+    ${provenance(row, place)} ${buttons(row, visible(`${row.subject} ${row.predicate}`), place)} ${earlier(row, place)}
   </article>`
 
 const episode = (row, place) =>

@@ -2,7 +2,13 @@
 import { html, nothing } from "./lit-html.js"
 import { counted, visible } from "./text.js"
 
-export const titles = { overview: "Overview", memory: "Memory", live: "Live", problems: "Problems" }
+export const titles = {
+  overview: "Overview",
+  memory: "Memory",
+  conflicts: "Conflicts",
+  live: "Live",
+  problems: "Problems"
+}
 
 export const view = (state, page, app) => html`
   <a class="skip" href="#main" @click=${skip}>Skip to the content</a>
@@ -30,7 +36,7 @@ export const view = (state, page, app) => html`
   ${notice(state, app)}
   <footer>
     <p>
-      Keys: <kbd>1</kbd>–<kbd>4</kbd> pages, <kbd>/</kbd> search, <kbd>n</kbd> new, <kbd>Tab</kbd> through the rest.
+      Keys: <kbd>1</kbd>–<kbd>5</kbd> pages, <kbd>/</kbd> search, <kbd>n</kbd> new, <kbd>Tab</kbd> through the rest.
     </p>
     <p>
       ${state.status === undefined ? nothing : `Node ${visible(state.status.node_id)}, version ${state.status.version}`}

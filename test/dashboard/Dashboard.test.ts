@@ -173,6 +173,61 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
     )
   })
 
+  it("shows the earlier versions of a note, and brings one back", async () => {
+    await page.getByRole("button", { name: "History: Written" }).click()
+    await shows("This node keeps no earlier version of it.")
+    await page.getByRole("button", { name: "Change: Written" }).click()
+    await page.locator("dialog textarea").fill("Overwritten by an agent")
+    await page.getByRole("button", { name: "Save" }).click()
+    await shows("Overwritten by an agent")
+    const history = page.getByRole("button", { name: "History: Overwritten" })
+    if ((await history.getAttribute("aria-expanded")) === "true") await history.click()
+    await history.click()
+    await page.locator(".versions").getByText("Written on the other machine").waitFor()
+    await page.getByRole("button", { name: "Restore: Written" }).click()
+    await until("it is back", first, (text) => text === "Written on the other machine")
+    await until(
+      "also on the other node",
+      () => b.cli<ReadonlyArray<{ readonly content: string }>>("note", "list"),
+      ([note]) => note?.content === "Written on the other machine"
+    )
+  })
+
+  it("shows what last-writer-wins decided, and the connections of the peer with their ends", async () => {
+    await go("overview")
+    await page.getByRole("button", { name: `Pause: ${b.id}` }).click()
+    await page.getByRole("button", { name: `Resume: ${b.id}` }).waitFor()
+    await shows("paused")
+    await go("conflicts")
+    await shows("There was no conflict.")
+    await a.cli("fact", "set", "printer", "stands on", "the first floor")
+    await b.cli("fact", "set", "printer", "stands on", "the third floor")
+    await go("overview")
+    await page.getByRole("button", { name: `Resume: ${b.id}` }).click()
+    await until(
+      "both have the later one",
+      () => a.cli<ReadonlyArray<{ readonly object: string }>>("fact", "list"),
+      (facts) => facts.some(({ object }) => object === "the third floor")
+    )
+    await page.getByRole("button", { name: `Connections: ${b.id}` }).click()
+    await page.locator(".connections li").nth(1).waitFor()
+    const [last, before] = await texts(".connections li")
+    assert.match(last ?? "", /dialled by the peer \(127\.0\.0\.1\): lasts since \d+ s$/)
+    assert.match(before ?? "", /: lasted \d+ (s|min); this node was told to pause$/)
+    await go("conflicts")
+    await shows("1 conflict")
+    assert.deepStrictEqual(await texts(".conflict .text"), [
+      "printer stands on the first floor",
+      "printer stands on the third floor"
+    ])
+    await page.getByRole("button", { name: "Restore: printer" }).click()
+    await until(
+      "the earlier one is back, on both",
+      () => b.cli<ReadonlyArray<{ readonly object: string }>>("fact", "list"),
+      (facts) => facts.some(({ object }) => object === "the first floor")
+    )
+  })
+
   it("shows markup, links and marks of direction as the text that they are, and the beginning of 8 MiB", async () => {
     const hostile = '<img src=x onerror="window.broken = 1"><script>window.broken = 1</script> javascript:alert(1)'
     assert.strictEqual(await post("/notes", { content: `${hostile} \u202egnp.exe`, tags: ["<b>bold</b>"] }), 200)
@@ -202,7 +257,7 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
     await go("memory?kind=knowledge")
     await page.getByRole("link", { name: "printer" }).click()
     await has(1)
-    assert.strictEqual(await first(), "printer stands on the second floor")
+    assert.strictEqual(await first(), "printer stands on the first floor")
     await go("memory?kind=episodes")
     await shows("Took the train")
     assert.deepStrictEqual(
@@ -225,6 +280,7 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
         "memory?kind=notes",
         "memory?kind=episodes",
         "memory?kind=execution_log",
+        "conflicts",
         "live",
         "problems"
       ]) {
@@ -248,6 +304,7 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
   it("shows the newest of 100,000 notes within a second, and reads on only as one scrolls", async () => {
     const big = nodes.make()
     await big.seed(100_000)
+    await big.quarantine("old-nas", "data: not an object", '{"row_id":"x","data":"<b>broken</b>"}')
     await big.start({ FERAL_SYNC_API_PORT: await freePort() })
     const fresh = await browser.newContext({ viewport: { width: 1180, height: 900 } })
     const opened = await open(big, fresh)
@@ -280,6 +337,10 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
     assert.isAbove(after, before)
     assert.isBelow(after, 1_000)
     assert.isBelow(read.length, 30)
+    // What cannot be read is there as it came, with the reason.
+    await opened.page.goto(`${new URL(opened.url).origin}/#/problems`)
+    await shows("From old-nas: data: not an object", opened.page)
+    assert.include(await opened.page.locator(".unread pre").innerText(), '"data":"<b>broken</b>"')
     assert.deepStrictEqual(opened.complaints, [])
     await fresh.close()
   })

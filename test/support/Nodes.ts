@@ -9,7 +9,9 @@ import { request } from "node:http"
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { canonical } from "../../src/core/replica/Json.ts"
+import { NodeId } from "../../src/core/replica/NodeId.ts"
 import { Kind, OpId, RowId } from "../../src/core/replica/Operation.ts"
+import * as VectorClock from "../../src/core/replica/VectorClock.ts"
 import { HlcClock } from "../../src/services/node/HlcClock.ts"
 import { type Draft, Store } from "../../src/services/store/Store.ts"
 import type { NodeStatus } from "../../src/services/node/Status.ts"
@@ -144,12 +146,21 @@ export class Node {
         data: Option.getOrThrow(canonical(data, 8))
       }
     })
-    const write = Effect.flatMap(Store, (store) => store.append(drafts))
+    await this.offline((store) => store.append(drafts))
+  }
+
+  /** Puts something that a peer sent and that cannot be read into the quarantine of a node that does not run. */
+  async quarantine(peer: string, reason: string, text: string): Promise<void> {
+    const quarantined = [{ peer: NodeId.make(peer), reason, text }]
+    await this.offline((store) => store.apply({ operations: [], coverage: VectorClock.empty, quarantined }))
+  }
+
+  private async offline<A, E>(use: (store: Store["Service"]) => Effect.Effect<A, E>): Promise<void> {
     const store = SqliteStore.layer({ home: this.home }).pipe(
       Layer.provideMerge(HlcClock.layer),
       Layer.provide(NodeFileSystem.layer)
     )
-    await Effect.runPromise(write.pipe(Effect.provide(store)))
+    await Effect.runPromise(Effect.flatMap(Store, use).pipe(Effect.provide(store)))
   }
 
   /** The status, asked over the socket: quicker than a process. */

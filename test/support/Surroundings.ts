@@ -30,7 +30,12 @@ export const surroundings = Layer.mergeAll(
       paused: Effect.succeed(new Set()),
       pause: (node) => Effect.fail(new PeerNotFound({ peer: node })),
       sync: (peer) => Effect.fail(new PeerNotFound({ peer })),
-      counters: Effect.succeed({ traffic: new Map(), sessions: [], handshakeFailures: new Map() })
+      counters: Effect.succeed({
+        traffic: new Map(),
+        sessions: [],
+        handshakeFailures: new Map(),
+        connections: new Map()
+      })
     })
   ),
   Layer.succeed(

@@ -98,13 +98,27 @@ export interface Synced extends Schema.Schema.Type<typeof Synced> {}
 export const Pausing = Schema.Struct({ node_id: Schema.String, is_paused: Schema.Boolean })
 export interface Pausing extends Schema.Schema.Type<typeof Pausing> {}
 
-/** A peer, with what went to and came from it since this node started. */
+/** A connection with a peer, in Unix seconds. One that lasts has no end yet; `problem` says what a failure was. */
+export const PeerConnection = Schema.Struct({
+  began_at: Schema.Finite,
+  ended_at: Schema.NullOr(Schema.Finite),
+  dialled_by: Schema.Literals(["us", "peer"]),
+  host: Schema.String,
+  end: Schema.optionalKey(Schema.String),
+  problem: Schema.optionalKey(Schema.String)
+})
+export interface PeerConnection extends Schema.Schema.Type<typeof PeerConnection> {}
+
+/** A peer, with what went to and came from it since this node started, and its last connections, the newest first. */
 export const PeerDetail = Schema.Struct({
   ...PeerStatus.fields,
   bytes_received: Schema.Natural,
   bytes_sent: Schema.Natural,
   operations_received: Schema.Natural,
-  operations_sent: Schema.Natural
+  operations_sent: Schema.Natural,
+  digest_mismatches: Schema.Natural,
+  repairs: Schema.Natural,
+  connections: Schema.Array(PeerConnection)
 })
 export interface PeerDetail extends Schema.Schema.Type<typeof PeerDetail> {}
 

@@ -2,10 +2,10 @@
 import { Context, type Effect } from "effect"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { PeerNotFound, StoreUnavailable } from "../node/NodeFailure.ts"
-import type { Compared, NodeStatus, PeerStatus, Synced } from "../node/Status.ts"
+import type { Compared, NodeStatus, PeerConnection, PeerStatus, Synced } from "../node/Status.ts"
 import type { Traffic } from "./Traffic.ts"
 
-/** Numbers that only grow. */
+/** Numbers that only grow, and what was there. */
 export interface PeerCounters {
   readonly traffic: ReadonlyMap<string, Readonly<Traffic>>
   readonly sessions: ReadonlyArray<{
@@ -14,6 +14,8 @@ export interface PeerCounters {
     readonly count: number
   }>
   readonly handshakeFailures: ReadonlyMap<string, number>
+  /** The last connections with each peer, the newest first. */
+  readonly connections: ReadonlyMap<string, ReadonlyArray<PeerConnection>>
 }
 
 export class Peers extends Context.Service<

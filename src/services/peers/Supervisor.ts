@@ -47,6 +47,7 @@ import * as Paused from "./Paused.ts"
 import * as Removed from "./Removed.ts"
 import { Peers } from "./Peers.ts"
 import * as Lacks from "./Lacks.ts"
+import * as Connections from "./Connections.ts"
 import * as PeerTable from "./PeerTable.ts"
 import * as SessionRunner from "./SessionRunner.ts"
 import { Store } from "../store/Store.ts"
@@ -77,6 +78,7 @@ const make = Effect.fnUntraced(function* () {
   const discovery = yield* Discovery
 
   const table = PeerTable.make()
+  const connections = Connections.make()
   const duplicates = Throttle.make(duplicatesEvery)
   let links = 0
   /** Whether the database is damaged: then no peer is dialled or accepted. */
@@ -88,9 +90,10 @@ const make = Effect.fnUntraced(function* () {
 
   /** Closes the connections to some nodes. */
   const hangUp = Effect.fnUntraced(function* (nodes: ReadonlySet<NodeId>, code: number, reason: string) {
-    for (const { running } of table.entries.values()) {
+    for (const [link, { running }] of table.entries) {
       const { peer } = running.view()
       if (peer === undefined || !nodes.has(peer)) continue
+      connections.closing.set(link, reason)
       yield* Effect.logInfo(`peer ${reason}: closing its connection`).pipe(Effect.annotateLogs({ peer }))
       yield* running.stop(code, reason)
     }
@@ -110,7 +113,11 @@ const make = Effect.fnUntraced(function* () {
 
   const { call, answer, drop, recognise, ticketFor, hasPrevious } = yield* Conversation.make(
     table,
-    (link, node, key, host, form) => Queue.offer(inputs, { _tag: "Established", link, node, key, host, form }),
+    (link, node, key, host, form) =>
+      Effect.flatMap(clock.now, (at) => {
+        Connections.began(connections, link, { peer: node, host, isDialled: key !== undefined, at })
+        return Queue.offer(inputs, { _tag: "Established", link, node, key, host, form })
+      }),
     transport.secret,
     (node) => (isRemoved(node) ? "removed" : isPaused(node) ? "paused" : undefined)
   )
@@ -124,6 +131,8 @@ const make = Effect.fnUntraced(function* () {
   ) {
     const random = yield* Random.next
     const end = Result.match(result, { onSuccess: (ending) => ending, onFailure: ({ _tag }) => _tag })
+    const problem = Result.isFailure(result) ? result.failure.problem : undefined
+    Connections.ended(connections, link, yield* clock.now, end, problem)
     PeerTable.noteEnd(table, key_ === undefined ? "server" : "dialler", end)
     if (Result.isFailure(result) && Roster.nodeOf(roster, link) === undefined) PeerTable.noteRefusal(table, end)
     if (Result.isFailure(result)) yield* report(key_ ?? nameOf(link, address), address, result.failure)
@@ -352,7 +361,8 @@ const make = Effect.fnUntraced(function* () {
     counters: Effect.sync(() => ({
       traffic: PeerTable.traffic(table),
       sessions: [...table.ends.values()],
-      handshakeFailures: table.refusals
+      handshakeFailures: table.refusals,
+      connections: connections.byPeer
     })),
     compare: Effect.suspend(() => compareWith([...table.entries.values()])),
     discovery: Effect.sync(() => ({ mdns: roster.mdns, static: roster.static })),

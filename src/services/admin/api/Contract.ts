@@ -156,6 +156,21 @@ export const peer = HttpApiGroup.make("peer")
   )
   .prefix("/peers/:id")
 
+/** What came from peers and cannot be read: from whom, why, and the text as it came, cut to 4 KiB. */
+const QuarantinedRow = Schema.Struct({
+  number: Schema.Natural,
+  peer: Schema.String,
+  reason: Schema.String,
+  text: Schema.String
+})
+export const quarantine = HttpApiGroup.make("quarantine").add(
+  HttpApiEndpoint.get("list", "/quarantine", {
+    query: Paging.query,
+    success: Paging.Listed(QuarantinedRow),
+    error: [Unavailable, WrongQuery]
+  })
+)
+
 /** Removes rows of an unknown kind, or of an origin; see `Purging.ts`. */
 export const purge = HttpApiGroup.make("purge", { topLevel: true }).add(
   HttpApiEndpoint.post("purge", "/purge", {
@@ -307,6 +322,7 @@ export class Private extends HttpApi.make("feral-sync-private").add(
   metrics,
   peer,
   verify,
+  quarantine,
   reads,
   purge,
   origins,

@@ -109,14 +109,18 @@ const peer = HttpApiBuilder.group(
     const show = Effect.fnUntraced(function* (id: string) {
       const row = PeerName.find(yield* peers.status, id)
       if (row === undefined) return yield* new PeerNotFound({ peer: id })
-      const { traffic } = yield* peers.counters
-      const of = row.node_id === null ? undefined : traffic.get(row.node_id)
+      const { traffic, connections } = yield* peers.counters
+      const { node_id: node } = row
+      const of = node === null ? undefined : traffic.get(node)
       return {
         ...row,
         bytes_received: of?.bytesReceived ?? 0,
         bytes_sent: of?.bytesSent ?? 0,
         operations_received: of?.operationsReceived ?? 0,
-        operations_sent: of?.operationsSent ?? 0
+        operations_sent: of?.operationsSent ?? 0,
+        digest_mismatches: of?.mismatches ?? 0,
+        repairs: of?.repairs ?? 0,
+        connections: (node === null ? undefined : connections.get(node)) ?? []
       } satisfies PeerDetail
     })
     const pause = (id: string, isPaused: boolean) =>
@@ -127,6 +131,18 @@ const peer = HttpApiBuilder.group(
       resume: ({ params }) => pause(params.id, false),
       sync: ({ params }) => peers.sync(params.id)
     })
+  })
+)
+
+const quarantine = HttpApiBuilder.group(
+  Contract.Private,
+  "quarantine",
+  Effect.fnUntraced(function* (handlers) {
+    const { quarantine } = yield* Store
+    // The newest first. What is dropped is the oldest, so the numbers are those of one answer.
+    const rows = Effect.map(quarantine, (all) => all.map((row, index) => ({ number: index + 1, ...row })).reverse())
+    const last = ({ number }: { readonly number: number }) => String(1e9 - number)
+    return handlers.handleAll({ list: ({ query }) => Paging.whole(rows, last)(query) })
   })
 )
 
@@ -352,6 +368,7 @@ const makePrivate = (place: Place) =>
         metrics,
         peer,
         verify,
+        quarantine,
         reads,
         purge,
         origins,

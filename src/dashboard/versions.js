@@ -1,0 +1,127 @@
+/** Earlier versions: those of a row, beside it, and those that last-writer-wins decided between, on a page of their own. */
+import * as api from "./api.js"
+import { Pager } from "./pager.js"
+import { html, nothing } from "./lit-html.js"
+import { ago, counted, date, iso, short, shown, visible } from "./text.js"
+
+/** The row whose versions are shown, with them. */
+let open
+
+/** Shows the versions of a row, or hides them. */
+export const toggle = async (kind, id, app) => {
+  if (open?.id === id) open = undefined
+  else await app.attempt(async () => (open = { kind, id, versions: await api.history(kind, id) }))
+  app.draw()
+}
+
+export const isOpen = (id) => open?.id === id
+
+/** What a version says, in words. */
+const words = ({ op_type: type, row }) =>
+  type === "delete" || row === null
+    ? "deleted"
+    : (row.content ?? (row.subject === undefined ? "" : `${row.subject} ${row.predicate} ${row.object}`))
+
+const text = (version) => {
+  const said = visible(words(version))
+  return html`<p class="text" dir="auto">${said.slice(0, shown)}${said.length > shown ? "…" : ""}</p>`
+}
+
+const provenance = ({ origin_node: node, updated_at: at }) =>
+  html`<span dir="auto">${short(visible(node))}</span> · <time datetime=${iso(at)} title=${date(at)}>${ago(at)}</time>`
+
+const restore = (version, app) =>
+  app.attempt(async () => {
+    await api.restore(version)
+    open = undefined
+    app.say("The earlier version was restored.")
+    conflicts?.renew()
+  })
+
+const restoring = (version, app) =>
+  version.op_type === "delete"
+    ? nothing
+    : html`<button
+        type="button"
+        class="quiet"
+        aria-label="Restore: ${visible(words(version)).slice(0, 40)}"
+        @click=${() => restore(version, app)}
+      >
+        Restore
+      </button>`
+
+/** The versions of the row that is open. */
+export const list = (app) =>
+  open.versions.length === 0
+    ? html`<p class="versions">This node keeps no earlier version of it.</p>`
+    : html`<ol class="versions" aria-label="Earlier versions, newest first">
+        ${open.versions.map(
+          (version) =>
+            html`<li>
+              ${text(version)}
+              <p class="provenance">
+                ${provenance(version)}${version.is_conflict ? " · in conflict with the one that replaced it" : ""}
+                ${restoring(version, app)}
+              </p>
+            </li>`
+        )}
+      </ol>`
+
+let conflicts
+
+/** What the rows of conflicts say now, by kind and id; `null` for those that are deleted. */
+const present = new Map()
+
+const keyOf = ({ kind, id }) => `${kind} ${id}`
+
+const read = async (cursor, signal) => {
+  const found = await api.conflicts({ limit: 20, ...(cursor && { cursor }) }, { signal })
+  await Promise.all(
+    found.rows.map(async ({ kind, id }) => present.set(keyOf({ kind, id }), await api.row(kind, id).catch(() => null)))
+  )
+  // A row may be in several conflicts: here, the version is what there is one of.
+  return { ...found, rows: found.rows.map((row) => ({ id: row.version, conflict: row })) }
+}
+
+export const enter = (app) => {
+  conflicts?.stop()
+  conflicts = new Pager(read, app)
+  void conflicts.more()
+}
+
+/** Something was written: what lost may be new. */
+export const take = () => conflicts?.renew()
+
+export const view = (_, app) => {
+  const rows = conflicts?.rows ?? []
+  return html`
+    <p>
+      Two nodes wrote the same row, and neither had seen what the other wrote. The later write counts. What it replaced
+      is kept here for a while.
+    </p>
+    <p class="count" role="status">
+      ${conflicts?.isLoading && rows.length === 0 ? "Reading…" : rows.length === 0 ? "There was no conflict." : counted(rows.length, "conflict")}
+    </p>
+    ${rows.map(({ conflict }) => entry(conflict, app))}
+    ${
+      conflicts === undefined || conflicts.isDone
+        ? nothing
+        : html`<p class="more">
+            <button type="button" class="quiet" @click=${() => conflicts.more()}>Show more</button>
+          </p>`
+    }
+  `
+}
+
+const entry = (lost, app) => {
+  const now = present.get(keyOf(lost)) ?? null
+  return html`<article class="conflict">
+    <h2>It was</h2>
+    ${text(lost)}
+    <p class="provenance">${provenance(lost)}</p>
+    <h2>It is now</h2>
+    ${now === null ? html`<p class="text">deleted</p>` : text({ op_type: "update", row: now })}
+    ${now === null ? nothing : html`<p class="provenance">${provenance(now)}</p>`}
+    <p class="actions">${restoring(lost, app)}</p>
+  </article>`
+}
