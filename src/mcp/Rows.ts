@@ -82,12 +82,14 @@ export interface Page {
   readonly rows: ReadonlyArray<Row & { readonly kind: string }>
   readonly next?: string | undefined
   readonly indexing?: { readonly done: number; readonly total: number } | undefined
+  /** Rows of kinds of applications that were looked at. */
+  readonly ofApplications?: number | undefined
 }
 
 /** The answer of a read: rows within the bounds, and how complete they are. `narrow` says how to get less. */
 export const answer = Effect.fnUntraced(function* (
   opened: Opened,
-  { rows, next, indexing }: Page,
+  { rows, next, indexing, ofApplications }: Page,
   {
     limit = limits.rows,
     kinds,
@@ -98,7 +100,7 @@ export const answer = Effect.fnUntraced(function* (
     rows.map((row) => shown(row.kind, row)),
     roomFor(limit)
   )
-  const complete = yield* Completeness.of(opened, { found: rows.length, kinds, indexing })
+  const complete = yield* Completeness.of(opened, { found: rows.length, kinds, ofApplications, indexing })
   const sentences = [
     ...(next === undefined ? [] : ["There are more rows: call again with next_cursor as cursor."]),
     ...(fitted.isCut ? ["Rows with cut are not whole: read_note gives the rest of a note."] : []),

@@ -11,6 +11,10 @@ export const limit = Schema.optionalKey(Schema.Int.check(Schema.isBetween({ mini
 
 export const kindsOf = (names: ReadonlyArray<string>) => Schema.optionalKey(Schema.Array(Schema.Literals(names)))
 
+/** The same, or the name of a kind of an application. */
+export const kindsOfAny = (names: ReadonlyArray<string>) =>
+  Schema.optionalKey(Schema.Array(Schema.Union([Schema.Literals(names), Schema.String.check(Schema.isMaxLength(64))])))
+
 const isTime = Schema.makeFilter(
   (text: string) =>
     secondsOf(text) !== undefined || "is not a date or time in ISO 8601, like 2026-07-28 or 2026-07-28T09:00:00Z"

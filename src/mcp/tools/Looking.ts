@@ -7,7 +7,9 @@ import * as PeerName from "../../services/node/PeerName.ts"
 import * as Completeness from "../HowComplete.ts"
 import * as ToolArgs from "../ToolArgs.ts"
 import * as Rows from "../Rows.ts"
+import type { Opened } from "../Reach.ts"
 import * as Tool from "../Tool.ts"
+import { QueryInvalid } from "../../services/node/NodeFailure.ts"
 
 const searched = Kind.searched.map(({ name }) => name)
 
@@ -18,7 +20,7 @@ export const search = Tool.make({
     "Finds notes, facts and episodes that have all the words. Case and accents do not matter, and the last word may be a beginning. When nothing is found, try fewer or other words, and look at behind before you conclude that there is nothing.",
   input: {
     query: Schema.String.check(Schema.isMaxLength(4_000)),
-    kinds: ToolArgs.kindsOf(searched),
+    kinds: ToolArgs.kindsOfAny(searched),
     tags: Schema.optionalKey(Schema.Array(Schema.String)),
     since: ToolArgs.since,
     limit: ToolArgs.limit,
@@ -26,7 +28,7 @@ export const search = Tool.make({
   },
   args: {
     query: "A few words that the row must have, in any order",
-    kinds: ToolArgs.args.kinds,
+    kinds: `${ToolArgs.args.kinds}. Or one kind of an application alone, as memory_status names it`,
     tags: ToolArgs.args.tags,
     since: ToolArgs.args.since,
     limit: ToolArgs.args.limit,
@@ -36,6 +38,8 @@ export const search = Tool.make({
   does: "reads",
   purpose: "maintain",
   run: Effect.fnUntraced(function* ({ limit = 10, since, ...query }, opened) {
+    const own = query.kinds?.find((kind) => !searched.some((name) => name === kind))
+    if (own !== undefined) return yield* ofApplication(opened, own, { ...query, limit, since })
     const found = yield* opened.memory.searchPage({ ...query, limit, ...ToolArgs.sinceOf(since) })
     return yield* Rows.answer(opened, found, {
       limit,
@@ -44,6 +48,39 @@ export const search = Tool.make({
     })
   })
 })
+
+/** The rows of a kind of an application that have all the words. */
+const ofApplication = Effect.fnUntraced(function* (
+  opened: Opened,
+  kind: string,
+  { query, limit, cursor, kinds, tags, since }: Asked
+) {
+  if (kinds?.length !== 1 || tags !== undefined || since !== undefined) {
+    const problem = `has ${JSON.stringify(kind)}, which is searched alone, without tags and since`
+    return yield* new QueryInvalid({ problems: [{ field: "kinds", problem }] })
+  }
+  const { own } = opened.memory
+  const { rows, next } = yield* own.find(kind, {
+    words: query,
+    limit,
+    ...(cursor === undefined ? {} : { cursor })
+  })
+  const page = { rows: rows.map((row) => ({ ...row, kind, created_at: row.updated_at })), next }
+  return yield* Rows.answer(
+    opened,
+    { ...page, ofApplications: yield* own.count(kind, {}) },
+    { limit, kinds: [], narrow: "Use more words to get less." }
+  )
+})
+
+interface Asked {
+  readonly query: string
+  readonly limit: number
+  readonly cursor?: string
+  readonly kinds?: ReadonlyArray<string>
+  readonly tags?: ReadonlyArray<string>
+  readonly since: string | number | undefined
+}
 
 export const recent = Tool.make({
   name: "recent",
@@ -88,6 +125,7 @@ export const status = Tool.make({
     version: Schema.String,
     is_running: Schema.Boolean.annotate({ description: "Whether a node runs here, which syncs with other machines" }),
     counts: Schema.Record(Schema.String, Schema.Natural),
+    applications: Schema.Array(Schema.String).annotate({ description: "Kinds of applications that there are" }),
     peers: Schema.Array(Schema.Struct(peer)),
     alarms: Schema.Array(Schema.String),
     ...Completeness.fields
@@ -102,6 +140,7 @@ export const status = Tool.make({
       version,
       is_running: opened.isRunning,
       counts,
+      applications: (yield* opened.memory.own.kinds).map(({ kind }) => kind).slice(0, mostKinds),
       peers: peers.slice(0, mostPeers).map((peer) => ({ node: PeerName.of(peer), state: peer.state })),
       alarms: [...(damage === undefined ? [] : [damage.message]), ...alarms.map(({ message }) => message)].slice(0, 10),
       ...complete
@@ -109,5 +148,6 @@ export const status = Tool.make({
   })
 })
 
-/** Peers that are named at most. */
+/** Peers and kinds that are named at most. */
 const mostPeers = 50
+const mostKinds = 50

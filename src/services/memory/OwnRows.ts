@@ -158,7 +158,8 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
       where.push(yield* conditionOf(field, wanted, columns))
     const isDeclared = columns !== undefined
     const { words } = input
-    const searched = input.columns ?? known.get(kind)?.search
+    const { search = [] } = known.get(kind) ?? {}
+    const searched = input.columns ?? (search.length === 0 ? undefined : search)
     const query = words === undefined ? undefined : SearchQuery.fromText(words)
     return {
       read: (request: Omit<Query.RowsRequest, "where">) =>

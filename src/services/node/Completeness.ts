@@ -32,9 +32,13 @@ export const Completeness = Schema.Struct({
 })
 export interface Completeness extends Schema.Schema.Type<typeof Completeness> {}
 
-/** What is known of a read: the rows of its answer, its kinds (all by default), and how far the index was. */
+/**
+ * What is known of a read: the rows of its answer, its kinds (all by default), how many rows of kinds of applications it looked at, and how
+ * far the index was.
+ */
 export interface Read {
   readonly found: number
+  readonly ofApplications?: number | undefined
   readonly kinds?: ReadonlyArray<string> | undefined
   readonly indexing?: { readonly done: number; readonly total: number } | undefined
 }
@@ -42,9 +46,9 @@ export interface Read {
 type Status = Pick<NodeStatus, "node_id" | "counts" | "peers" | "absent">
 
 /** How complete a read is that was made at about the time of this status. */
-export const of = (status: Status, { found, kinds = Kind.names, indexing }: Read): Completeness => {
+export const of = (status: Status, { found, kinds = Kind.names, ofApplications = 0, indexing }: Read): Completeness => {
   const { node_id: node, counts } = status
-  const held = Kind.names.reduce((sum, name) => sum + (kinds.includes(name) ? counts[name] : 0), 0)
+  const held = Kind.names.reduce((sum, name) => sum + (kinds.includes(name) ? counts[name] : 0), ofApplications)
   const waiting = indexing === undefined ? 0 : indexing.total - indexing.done
   const behind = behindOf(status)
   return {
