@@ -1,6 +1,6 @@
 /** Answers that stay up to date. */
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Effect, Fiber, Queue, Schema, Stream } from "effect"
+import { Arbitrary, Effect, Queue, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Kind from "../../../src/services/memory/Declaration.ts"
 import * as TestNetwork from "../../../src/testing/TestNetwork.ts"
@@ -113,19 +113,20 @@ describe("live", () => {
       const net = yield* TestNetwork.make()
       const [a] = yield* net.nodes("a")
       const { notes, facts, live } = a.memory
-      const fiber = yield* live({ kinds: ["notes"], tags: ["home"] }).pipe(
+      const shown = yield* Queue.unbounded<ReadonlyArray<unknown>>()
+      yield* live({ kinds: ["notes"], tags: ["home"] }).pipe(
         Stream.map((rows) => rows.map((row) => row.kind === "notes" && row.content)),
-        Stream.take(3),
-        Stream.runCollect,
-        Effect.forkScoped({ startImmediately: true })
+        Stream.runForEach((contents) => Queue.offer(shown, contents)),
+        Effect.forkScoped
       )
+      assert.deepStrictEqual(yield* Queue.take(shown), [])
       const { id } = yield* notes.put({ content: "tea", tags: ["home"] })
-      yield* pass(1)
+      assert.deepStrictEqual(yield* Queue.take(shown), ["tea"])
       yield* facts.set({ subject: "a", predicate: "b", object: "c" })
       yield* notes.put({ content: "milk", tags: ["work"] })
-      yield* pass(1)
+      yield* pass(5)
       yield* notes.delete(id)
-      assert.deepStrictEqual(yield* Fiber.join(fiber), [[], ["tea"], []])
+      assert.deepStrictEqual(yield* Queue.take(shown), [])
     })
   )
 

@@ -1,6 +1,6 @@
 /** Kinds of applications on the local interface: in JSON for any program, and as typed collections for one that declares them. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Schema, Stream } from "effect"
+import { Context, Effect, Fiber, Queue, Schema, Stream } from "effect"
 import { join } from "node:path"
 import * as Kind from "../../../../src/services/memory/Declaration.ts"
 import { Memory } from "../../../../src/services/memory/Memory.ts"
@@ -150,12 +150,13 @@ describe("kinds of applications over HTTP", () => {
         const todos = memory.collection(Todo)
         const due = new Date("2026-01-02")
         const { id } = yield* todos.put({ title: "tea", done: false, due })
-        const lives = yield* todos.live({ where: { done: true } }).pipe(
+        const done = yield* Queue.unbounded<ReadonlyArray<string>>()
+        yield* todos.live({ where: { done: true } }).pipe(
           Stream.map((rows) => rows.map(({ title }) => title)),
-          Stream.take(2),
-          Stream.runCollect,
-          Effect.forkScoped({ startImmediately: true })
+          Stream.runForEach((titles) => Queue.offer(done, titles)),
+          Effect.forkScoped
         )
+        assert.deepStrictEqual(yield* Queue.take(done), [])
         const changes = yield* todos.changes({ since: "0" }).pipe(
           Stream.flatMap((event) => Stream.fromIterable(event._tag === "Changed" ? event.rows : [])),
           Stream.take(1),
@@ -164,9 +165,8 @@ describe("kinds of applications over HTTP", () => {
         )
         assert.deepInclude(yield* todos.get(id), { title: "tea", done: false, due })
         assert.deepInclude((yield* Fiber.join(changes))[0]?.row, { title: "tea", due })
-        yield* Effect.sleep("100 millis")
         yield* todos.patch(id, { done: true, due: undefined })
-        assert.deepStrictEqual(yield* Fiber.join(lives), [[], ["tea"]])
+        assert.deepStrictEqual(yield* Queue.take(done), ["tea"])
         assert.notProperty(yield* todos.get(id), "due")
         for (let index = 0; index < 5; index++) {
           yield* todos.put(`row ${index}`, {
@@ -190,6 +190,14 @@ describe("kinds of applications over HTTP", () => {
         assert.deepInclude(yield* memory.collection(Click).get("page"), { value: 2 })
         yield* memory.collection(Label).add("page", "red")
         assert.deepInclude(yield* memory.collection(Label).get("page"), { members: ["red"] })
+        const notes = yield* Queue.unbounded<number>()
+        yield* memory.live({ kinds: ["notes"] }).pipe(
+          Stream.runForEach((rows) => Queue.offer(notes, rows.length)),
+          Effect.forkScoped
+        )
+        assert.strictEqual(yield* Queue.take(notes), 0)
+        yield* memory.notes.put({ content: "tea" })
+        assert.strictEqual(yield* Queue.take(notes), 1)
         const failure = yield* Effect.flip(memory.collection(Click).increment("page", 0.5))
         assert.strictEqual(failure._tag, "InputInvalid")
       })
