@@ -1,10 +1,11 @@
 /**
  * `mcp`: gives the memory to an agent, over standard input and output.
  */
-import { Context, Effect, Layer, Option, Schedule, type Scope, Semaphore, Stream } from "effect"
+import { Context, Effect, Layer, Option, Schedule, type Scope, Semaphore } from "effect"
 import { Command, Flag } from "effect/cli"
 import { existsSync } from "node:fs"
-import { type Event, type Opened, type Purpose, Reach } from "../mcp/Reach.ts"
+import { type Opened, type Purpose, Reach } from "../mcp/Reach.ts"
+import * as Watching from "../mcp/Watching.ts"
 import * as Config from "../services/node/Config.ts"
 import * as Home from "../services/node/Home.ts"
 import * as Logging from "../services/node/Logging.ts"
@@ -17,9 +18,6 @@ type Needs = Exclude<Effect.Services<ReturnType<typeof Access.open>>, Scope.Scop
 
 /** How long a call waits for other processes that use the same database without a node. */
 const patience = "20 seconds"
-
-/** How long after the node went away it is looked for again. */
-const again = "1 second"
 
 /** The memory of the data directory: through the node that runs there, else on its database, for one call each. */
 const layerReach = (home: string, isReadOnly: boolean) =>
@@ -48,30 +46,15 @@ const layerReach = (home: string, isReadOnly: boolean) =>
             Effect.map(({ isRunning, memory, status }): Opened => ({ isRunning, memory, status })),
             Effect.provideContext(context)
           ),
-        events: Stream.suspend(() => events(home))
+        events: Watching.events(
+          Effect.map(
+            Access.running(home),
+            Option.map(({ memory }) => memory)
+          )
+        )
       })
     })
   )
-
-/** What happens in the node that runs there. When it is there again, what was missed comes first. */
-const events = (home: string): Stream.Stream<Event> => {
-  let since: string | undefined
-  const eventsOf = ({ memory }: Access.Access) => {
-    const feed = memory.feed(since === undefined ? {} : { since }).pipe(
-      Stream.map((event): Event => {
-        since = event.cursor
-        return event._tag === "Reset" ? { _tag: "Watched" } : { _tag: "Changed", operations: event.operations }
-      })
-    )
-    return Stream.concat(Stream.succeed<Event>({ _tag: "Watched" }), feed)
-  }
-  return Stream.unwrap(
-    Effect.map(Access.running(home), Option.match({ onNone: () => Stream.empty, onSome: eventsOf }))
-  ).pipe(
-    Stream.catch(() => Stream.empty),
-    Stream.repeat(Schedule.spaced(again))
-  )
-}
 
 /** The names of `mcp/Profile.ts`, which is not loaded for other commands. */
 const profiles = ["memory", "reference", "files"] as const

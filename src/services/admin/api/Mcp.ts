@@ -3,9 +3,10 @@
  *
  * It is made with the first request. Most nodes are never asked, and none has to wait for it when it starts.
  */
-import { Effect, Layer, Scope, Stream } from "effect"
+import { Effect, Layer, Scope } from "effect"
 import { HttpRouter } from "effect/http"
 import { Reach } from "../../../mcp/Reach.ts"
+import * as Watching from "../../../mcp/Watching.ts"
 import type { NodeStatus } from "../../node/Status.ts"
 import type { StoreUnavailable } from "../../node/NodeFailure.ts"
 import { Memory } from "../../memory/Memory.ts"
@@ -20,7 +21,7 @@ export const layer = (status: Effect.Effect<NodeStatus, StoreUnavailable>) =>
       const scope = yield* Effect.scope
       const reach = Reach.of({
         open: () => Effect.succeed({ isRunning: true, memory, status }),
-        events: Stream.map(memory.changes, ({ operations }) => ({ _tag: "Changed" as const, operations }))
+        events: Watching.events(Effect.succeedSome(memory))
       })
       const server = yield* Effect.promise(() => import("../../../mcp/McpServer.ts")).pipe(
         Effect.flatMap(({ layerHttp }) =>
