@@ -5,7 +5,7 @@
  * Two writers are never possible: a process that writes to the database locks it. While another process holds the lock and no
  * node answers (one is starting or stopping, or another command is at work), both ways are tried again for a while.
  */
-import { Context, Effect, Option, Schedule } from "effect"
+import { Context, type Duration, Effect, Option, Schedule } from "effect"
 import { existsSync, statSync } from "node:fs"
 import type { Client } from "../services/admin/api/Client.ts"
 import type { Archive } from "../services/admin/Archive.ts"
@@ -45,14 +45,21 @@ export const Opener = Context.Reference("feral-sync/cli/Access/Opener", {
   defaultValue: () => ({ open: (home: string, purpose: Purpose) => attempt(home, purpose) })
 })
 
-/** Opens the way to the memory; it is closed with the scope. */
-export const open = Effect.fn("Access.open")(function* (purpose: Purpose) {
+/** When it is tried again. A crowd that tries too often keeps the processor from the process that has the lock. */
+const again = (patience: Duration.Input) =>
+  Schedule.min([Schedule.exponential("50 millis", 1.5), Schedule.spaced("500 millis")]).pipe(
+    Schedule.jittered,
+    Schedule.upTo({ duration: patience })
+  )
+
+/** Opens the way to the memory; it is closed with the scope. `patience` is how long to wait for the lock. */
+export const open = Effect.fn("Access.open")(function* (purpose: Purpose, patience: Duration.Input = "5 seconds") {
   const home = yield* Config.loadHome(yield* Globals.Home)
   const opener = yield* Opener
   return yield* Effect.suspend(() => opener.open(home, purpose)).pipe(
     Effect.retry({
       while: (error) => error._tag === "StoreUnavailable" && error.reason === "locked",
-      schedule: Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "5 seconds" }))
+      schedule: again(patience)
     }),
     Effect.catchTag("StoreUnavailable", (error) =>
       error.reason === "locked" ? heldBy(home, error) : Effect.fail(error)
@@ -102,6 +109,13 @@ const isAbsent = (path: string): boolean => {
     return Home.codeOf(error) === "ENOENT"
   }
 }
+
+/** Whether a node runs there now: quicker than to connect. */
+export const isRunning = Effect.fnUntraced(function* (home: string) {
+  if (!existsSync(Home.paths(home).socket)) return false
+  const { isRunning } = yield* Effect.promise(() => import("../services/admin/api/Client.ts"))
+  return yield* isRunning(home)
+})
 
 /** The client of the node that runs there. It is loaded only if there may be one. */
 const connected = Effect.fnUntraced(function* (home: string) {

@@ -1,13 +1,11 @@
 /**
  * `mcp`: gives the memory to an agent, over standard input and output.
  */
-import { Context, Effect, Layer, Option, Schedule, type Scope, Semaphore } from "effect"
+import { Clock, Context, Effect, Layer, Option, RcRef, type Scope, Semaphore } from "effect"
 import { Command, Flag } from "effect/cli"
-import { existsSync } from "node:fs"
 import { type Opened, type Purpose, Reach } from "../mcp/Reach.ts"
 import * as Watching from "../mcp/Watching.ts"
 import * as Config from "../services/node/Config.ts"
-import * as Home from "../services/node/Home.ts"
 import * as Logging from "../services/node/Logging.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
@@ -17,7 +15,18 @@ import * as Start from "./Start.ts"
 type Needs = Exclude<Effect.Services<ReturnType<typeof Access.open>>, Scope.Scope>
 
 /** How long a call waits for other processes that use the same database without a node. */
-const patience = "20 seconds"
+const patience = "50 seconds"
+
+/** Calls of one client that a node answers at once: it has room for the connections of many. */
+const atOnce = 4
+
+/** How long writes of one client may keep the database open, when more and more of them come (ms): others wait for it. */
+const turnMs = 1_000
+
+/** How long the client of a node is kept after a call. */
+const keptFor = "1 minute"
+
+const openedBy = ({ isRunning, memory, status }: Access.Access): Opened => ({ isRunning, memory, status })
 
 /** The memory of the data directory: through the node that runs there, else on its database, for one call each. */
 const layerReach = (home: string, isReadOnly: boolean) =>
@@ -26,26 +35,48 @@ const layerReach = (home: string, isReadOnly: boolean) =>
     Effect.gen(function* () {
       // What belongs to this layer, like its scope, must not get into a call.
       const context = Context.pick(Globals.Home, Globals.Json)(yield* Effect.context<Needs>())
-      // Without a node, the calls of one client take turns here, and need not wait for the lock of each other.
+      const opened = (purpose: Purpose) =>
+        Access.open(purpose, patience).pipe(
+          // The first call of a new user may be a search.
+          Effect.catchTag("HomeNotFound", (error) =>
+            isReadOnly ? Effect.fail(error) : Access.open("write", patience)
+          ),
+          Effect.map(openedBy),
+          Effect.provideContext(context)
+        )
+      // Without a node, reads of one client take turns here: each may bring the index up to date, under the lock.
       const turn = yield* Semaphore.make(1)
       const turned = Effect.acquireRelease(turn.take(1), () => turn.release(1))
-      const attempt = (purpose: Purpose) =>
-        Access.open(purpose).pipe(
-          // The first call of a new user may be a search.
-          Effect.catchTag("HomeNotFound", (error) => (isReadOnly ? Effect.fail(error) : Access.open("write")))
-        )
+      // Writes that come together share one opening, so that a crowd of clients waits for the lock a few times, not for each write.
+      let since = 0
+      const shared = yield* RcRef.make({
+        acquire: Effect.tap(opened("write"), () => Effect.map(Clock.currentTimeMillis, (now) => (since = now)))
+      })
+      const share = Effect.gen(function* () {
+        if ((yield* Clock.currentTimeMillis) - since > turnMs) yield* RcRef.invalidate(shared)
+        return yield* RcRef.get(shared)
+      })
+      // To make a client takes longer than most calls: it is kept, and works with the node that has started again, too.
+      const client = yield* RcRef.make({
+        acquire: Effect.provideContext(Access.running(home), context),
+        idleTimeToLive: keptFor
+      })
+      const places = yield* Semaphore.make(atOnce)
+      const throughNode = Effect.gen(function* () {
+        if (!(yield* Access.isRunning(home))) return Option.none<Opened>()
+        yield* Effect.acquireRelease(places.take(1), () => places.release(1))
+        const found = yield* RcRef.get(client)
+        if (Option.isNone(found)) yield* RcRef.invalidate(client)
+        return Option.map(found, openedBy)
+      })
       return Reach.of({
-        open: (purpose) =>
-          Effect.gen(function* () {
-            if (!existsSync(Home.paths(home).socket)) yield* turned
-            return yield* Effect.retry(attempt(purpose), {
-              while: (error) => error._tag === "StoreUnavailable" && error.reason === "locked",
-              schedule: Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: patience }))
-            })
-          }).pipe(
-            Effect.map(({ isRunning, memory, status }): Opened => ({ isRunning, memory, status })),
-            Effect.provideContext(context)
-          ),
+        open: Effect.fnUntraced(function* (purpose: Purpose) {
+          const found = yield* throughNode
+          if (Option.isSome(found)) return found.value
+          if (purpose === "change" || purpose === "write") return yield* share
+          yield* turned
+          return yield* opened(purpose)
+        }),
         events: Watching.events(
           Effect.map(
             Access.running(home),

@@ -68,4 +68,40 @@ describe("a crowd of agents", () => {
       assert.strictEqual(new Set(notes.map(({ content }) => content)).size, notes.length)
     }
   })
+
+  /** Twenty processes that remember twenty notes each, all at once. Gives the time until the last has answered (s). */
+  const twenty = async (home: string): Promise<number> => {
+    const began = performance.now()
+    await Promise.all(
+      Array.from({ length: 20 }, async (_, agent) => {
+        const server = new RawServer(["--home", home])
+        server.send(initialize("2025-11-25"), { jsonrpc: "2.0", method: "notifications/initialized" })
+        for (let n = 0; n < 20; n++) server.send(call(n, "remember", { text: `agent ${agent} note ${n}` }))
+        for (let n = 0; n < 20; n++) {
+          const { error, result } = await server.answer(n)
+          assert.isUndefined(error ?? result?.["isError"], JSON.stringify(error ?? result))
+        }
+        await server.end()
+      })
+    )
+    return (performance.now() - began) / 1000
+  }
+
+  // Half of the time is that of starting them.
+  it.each(["with", "without"])(
+    "of twenty writes four hundred notes at once, %s a node",
+    { timeout: 120_000 },
+    async (way) => {
+      const { home, remove } = freshHome()
+      ends.push(remove)
+      if (way === "with") {
+        const running = await new Node(home, {}).start()
+        ends.push(() => running.stop("SIGKILL"))
+      }
+      const seconds = await twenty(home)
+      const notes = await contents(home)
+      assert.lengthOf(notes, 400, `after ${seconds.toFixed(1)} s`)
+      assert.strictEqual(new Set(notes.map(({ content }) => content)).size, 400)
+    }
+  )
 })

@@ -69,15 +69,25 @@ export interface SignInCode {
   readonly port: number | null
 }
 
-/** The client of the node that runs on a data directory; none when no node answers there. */
-export const connect = Effect.fn("Client.connect")(function* (home: string) {
+/** The socket of the node that runs on a data directory; none when no node answers there. */
+const find = Effect.fnUntraced(function* (home: string) {
   const { socket } = Home.paths(home)
   if (!existsSync(socket)) return Option.none()
   const socketPath = yield* Socket.reachable(socket)
-  if (!(yield* Socket.answers(socketPath))) return Option.none()
-  const http = yield* Layer.build(NodeHttpClient.layerNodeHttpOptions({ socketPath, keepAlive: true }))
-  return Option.some(yield* Effect.provide(make, http))
+  return (yield* Socket.answers(socketPath)) ? Option.some(socketPath) : Option.none()
 }, Effect.provide(NodeFileSystem.layer))
+
+/** Whether a node runs on a data directory. */
+export const isRunning = (home: string) => Effect.scoped(Effect.map(find(home), Option.isSome))
+
+/** The client of the node that runs on a data directory; none when no node answers there. */
+export const connect = Effect.fn("Client.connect")(function* (home: string) {
+  const found = yield* find(home)
+  if (Option.isNone(found)) return Option.none()
+  const options = { socketPath: found.value, keepAlive: true }
+  const http = yield* Layer.build(NodeHttpClient.layerNodeHttpOptions(options))
+  return Option.some(yield* Effect.provide(make, http))
+})
 
 /** The memory of the node that runs on a data directory. */
 export const layerMemory = (home: string): Layer.Layer<Memory, StoreUnavailable> =>

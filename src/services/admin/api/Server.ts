@@ -17,7 +17,7 @@ import * as Guard from "./Guard.ts"
 import * as Socket from "./Socket.ts"
 
 /** Connections at once, and the bytes of one request. */
-export const limits = { connections: 256, body: 64 * 1024 * 1024 } as const
+export const limits = { connections: { port: 256, socket: 1_024 }, body: 64 * 1024 * 1024 } as const
 
 type App<E> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, HttpServerRequest.HttpServerRequest | Scope.Scope>
 
@@ -33,7 +33,7 @@ export const local = Effect.fn("Server.local")(
     const remove = fs.remove(socket, { force: true })
     yield* remove
     yield* Effect.addFinalizer(() => Effect.ignore(remove))
-    const server = yield* listen({ path })
+    const server = yield* listen({ path }, limits.connections.socket)
     yield* fs.chmod(socket, 0o600)
     yield* server.serve(owned(app))
     return true
@@ -49,7 +49,7 @@ export const local = Effect.fn("Server.local")(
 /** Serves on a port of 127.0.0.1 until the scope closes. Returns the port, or `null` when it cannot be had. */
 export const loopback = Effect.fn("Server.loopback")(
   function* <E>(port: number, app: Interface<E>, credentials: Guard.Credentials) {
-    const server = yield* listen({ host: "127.0.0.1", port })
+    const server = yield* listen({ host: "127.0.0.1", port }, limits.connections.port)
     yield* server.serve(guarded(app, credentials))
     return server.address._tag === "InetAddressV4" ? server.address.port : null
   },
@@ -70,9 +70,9 @@ const unable = (what: string, { cause }: { readonly cause?: unknown }) =>
     Effect.annotateLogs({ cause: Predicate.isError(cause) ? cause.message : String(cause) })
   )
 
-const listen = Effect.fnUntraced(function* (options: ListenOptions) {
+const listen = Effect.fnUntraced(function* (options: ListenOptions, connections: number) {
   const node = createServer({ headersTimeout: 10_000, requestTimeout: 120_000, maxHeaderSize: 16 * 1024 })
-  node.maxConnections = limits.connections
+  node.maxConnections = connections
   const server = yield* NodeHttpServer.make(() => node, { ...options, gracefulShutdownTimeout: "1 second" })
   // After that second: or a client that never ends its request would hold us.
   yield* Effect.addFinalizer(() => Effect.sync(() => node.closeAllConnections()))
