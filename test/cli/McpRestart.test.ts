@@ -16,24 +16,26 @@ afterAll(async () => {
   for (const end of ends.reverse()) await end()
 })
 
-/** Kills the node when it has answered a request with this text, and keeps the answer. */
-const killAfter = async (node: Node, text: string): Promise<{ readonly killed: Promise<void> }> => {
+/** A node that can be killed when it has answered a request with some text: the answer is kept. */
+const killable = async (node: Node) => {
   const socket = join(node.home, "feral-sync.sock")
   const behind = join(node.home, "behind.sock")
+  await node.start()
   renameSync(socket, behind)
   const sockets: Array<Socket> = []
+  let fatal: string | undefined
   let done: () => void = () => {}
   const killed = new Promise<void>((resolve) => (done = resolve))
   const server: Server = createServer((client) => {
     const upstream = dial(behind)
     sockets.push(client, upstream)
-    let asked = ""
+    let isFatal = false
     client.on("data", (bytes) => {
-      asked += bytes.toString("latin1")
+      isFatal ||= fatal !== undefined && bytes.toString("latin1").includes(fatal)
       upstream.write(bytes)
     })
     upstream.on("data", (bytes) => {
-      if (!asked.includes(text)) return void client.write(bytes)
+      if (!isFatal) return void client.write(bytes)
       // It is saved, and the agent does not know. Nothing listens any more when it finds that out.
       server.close()
       void node.stop("SIGKILL").then(() => {
@@ -47,12 +49,13 @@ const killAfter = async (node: Node, text: string): Promise<{ readonly killed: P
   })
   await new Promise<void>((resolve) => server.listen(socket, resolve))
   ends.push(() => server.close())
-  return { killed }
+  return { killed, killAt: (text: string) => void (fatal = text) }
 }
 
 it("says that the call may have been done, and goes on with the next", async () => {
   const { home, remove } = freshHome()
-  const node = await new Node(home, {}).start()
+  const node = new Node(home, {})
+  const first = await killable(node)
   ends.push(remove, () => node.stop("SIGKILL"))
   const agent: Agent = await connect(home)
   ends.push(() => agent.close())
@@ -60,30 +63,30 @@ it("says that the call may have been done, and goes on with the next", async () 
   await agent.call("remember", { text: "before" })
 
   // To remember twice is to have two notes: the agent has to look first.
-  const first = await killAfter(node, "apricots")
+  first.killAt("apricots")
   const remembered = await agent.fail("remember", { text: "apricots" })
   await first.killed
   assert.deepInclude(remembered, { _tag: "StoreUnavailable", may_repeat: false })
   assert.match(remembered.nextStep, /^look first, with recent or search_memory/)
   // Without the node, and with it again.
   assert.strictEqual(await found("apricots"), 1)
-  await node.start()
+  const second = await killable(node)
   assert.strictEqual(await found("apricots"), 1)
 
   // To set a fact twice is to set it once.
-  const second = await killAfter(node, "cherries")
+  second.killAt("cherries")
   const fact = { subject: "the tree", predicate: "bears", object: "cherries" }
   const set = await agent.fail("set_fact", fact)
   await second.killed
   assert.deepInclude(set, { _tag: "StoreUnavailable", may_repeat: true })
   assert.match(set.nextStep, /^call the tool again/)
-  await node.start()
+  const third = await killable(node)
   const { id } = await agent.call<{ id: string }>("set_fact", fact)
   assert.strictEqual(await found("cherries"), 1)
   assert.strictEqual((await agent.call<{ id: string }>("set_fact", fact)).id, id)
 
   // What only reads is asked again by the server itself.
-  const third = await killAfter(node, "/search")
+  third.killAt("/search")
   assert.strictEqual(await found("apricots"), 1)
   await third.killed
 })
