@@ -5,7 +5,7 @@ import { Effect, Option, Result } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import * as RowFormat from "../core/foreign/RowFormat.ts"
 import * as ExportFormat from "../core/replica/ExportFormat.ts"
-import type { Archive, Page } from "../services/admin/Archive.ts"
+import { type Archive, forEachPage } from "../services/admin/Archive.ts"
 import * as Access from "./Access.ts"
 import * as ExportRows from "./ExportRows.ts"
 import { WrongUsage } from "./Failure.ts"
@@ -82,14 +82,11 @@ const send = Effect.fnUntraced(function* <E, R>(
   const total = Option.getOrUndefined(Option.flatten(Result.getSuccess(ExportFormat.readHeader(first))))
   yield* append(`${first}\n`)
   let sum = ExportFormat.emptySum
-  let next: Page["after"] = null
-  do {
-    const { lines, after }: Page = yield* page(next)
-    if (lines.length > 0) yield* append(`${lines.join("\n")}\n`)
+  yield* forEachPage(page, (lines) => {
     sum = lines.reduce(ExportFormat.add, sum)
-    next = after
-    yield* progress({ text: `${counted(sum.operations, "operation")} exported`, done: sum.operations, total })
-  } while (next !== null)
+    const report = progress({ text: `${counted(sum.operations, "operation")} exported`, done: sum.operations, total })
+    return Effect.andThen(lines.length === 0 ? Effect.void : append(`${lines.join("\n")}\n`), report)
+  })
   yield* append(`${ExportFormat.end(sum)}\n`)
   return sum.operations
 })

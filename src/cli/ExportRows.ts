@@ -9,7 +9,7 @@ import { parseExact } from "../core/replica/Json.ts"
 import * as Kind from "../core/replica/Kind.ts"
 import { fromWire, maxDataDepth, type Operation } from "../core/replica/Operation.ts"
 import { reader } from "../core/replica/Row.ts"
-import type { Archive, Page } from "../services/admin/Archive.ts"
+import * as Archive from "../services/admin/Archive.ts"
 import { WrongUsage } from "./Failure.ts"
 import * as NewFile from "./NewFile.ts"
 import { counted, write } from "./Output.ts"
@@ -47,9 +47,9 @@ interface Live {
   readonly row: RowFormat.Row
 }
 
-/** Gives each row that is not deleted to `each`, in the order of kinds and ids. Returns how many there were. */
-const forEachPage = Effect.fnUntraced(function* <E, R>(
-  { page }: Archive,
+/** Gives the rows that are not deleted to `each`, page by page, in the order of kinds and ids. Returns how many there were. */
+const forEachRow = Effect.fnUntraced(function* <E, R>(
+  { page }: Archive.Archive,
   kinds: ReadonlyArray<Kind.Definition>,
   report: Report,
   each: (rows: ReadonlyArray<Live>) => Effect.Effect<void, E, R>
@@ -63,9 +63,7 @@ const forEachPage = Effect.fnUntraced(function* <E, R>(
       .map((kind) => [kind.name, { kind, read: reader(kind) }])
   )
   let rows = 0
-  let next: Page["after"] = null
-  do {
-    const { lines, after }: Page = yield* page(next)
+  yield* Archive.forEachPage(page, (lines) => {
     const live = lines.flatMap((line): ReadonlyArray<Live> => {
       const operation = Result.getOrUndefined(Result.flatMap(parseExact(line, maxDataDepth + 1), fromWire))
       const known = operation === undefined ? undefined : readers.get(operation.table)
@@ -73,11 +71,10 @@ const forEachPage = Effect.fnUntraced(function* <E, R>(
         ? []
         : [{ kind: known.kind, row: known.read(operation) }]
     })
-    if (live.length > 0) yield* each(live)
     rows += live.length
-    next = after
-    yield* report({ text: `${counted(rows, "row")} exported`, done: rows })
-  } while (next !== null)
+    const progress = report({ text: `${counted(rows, "row")} exported`, done: rows })
+    return Effect.andThen(live.length === 0 ? Effect.void : each(live), progress)
+  })
   return rows
 })
 
@@ -93,20 +90,20 @@ const textOf = (format: RowFormat.Format, rows: ReadonlyArray<Live>): string =>
     .join("")
 
 /** Writes the rows, and returns how many they were. */
-export const run = Effect.fnUntraced(function* (archive: Archive, request: Request, report: Report) {
+export const run = Effect.fnUntraced(function* (archive: Archive.Archive, request: Request, report: Report) {
   const { format, file } = request
   const kinds = kindsOf(request)
   if (file === "-") {
     const [kind] = kinds
     if (format === "csv" && kind !== undefined) yield* write(RowFormat.csvHeader(kind))
-    return yield* forEachPage(archive, kinds, report, (rows) => write(textOf(format, rows)))
+    return yield* forEachRow(archive, kinds, report, (rows) => write(textOf(format, rows)))
   }
   if (format === "ndjson") {
     return yield* NewFile.make(
       file,
       Effect.fnUntraced(function* (temporary: string) {
         const append = yield* NewFile.appender(temporary, "r+")
-        return yield* forEachPage(archive, kinds, report, (rows) => append(textOf(format, rows)))
+        return yield* forEachRow(archive, kinds, report, (rows) => append(textOf(format, rows)))
       })
     )
   }
@@ -122,7 +119,7 @@ export const run = Effect.fnUntraced(function* (archive: Archive, request: Reque
 
 /** A table for each kind, also where it has no rows. */
 const toTables = Effect.fnUntraced(function* (
-  archive: Archive,
+  archive: Archive.Archive,
   kinds: ReadonlyArray<Kind.Definition>,
   report: Report,
   directory: string
@@ -133,7 +130,7 @@ const toTables = Effect.fnUntraced(function* (
     yield* append(RowFormat.csvHeader(kind))
     tables.set(kind.name, append)
   }
-  return yield* forEachPage(archive, kinds, report, (rows) =>
+  return yield* forEachRow(archive, kinds, report, (rows) =>
     Effect.forEach(
       Map.groupBy(rows, ({ kind }) => kind.name),
       ([name, part]) => tables.get(name)?.(textOf("csv", part)) ?? Effect.void,
@@ -143,8 +140,8 @@ const toTables = Effect.fnUntraced(function* (
 })
 
 /** A file for each note. */
-const toNotes = (archive: Archive, kinds: ReadonlyArray<Kind.Definition>, report: Report, directory: string) =>
-  forEachPage(archive, kinds, report, (rows) =>
+const toNotes = (archive: Archive.Archive, kinds: ReadonlyArray<Kind.Definition>, report: Report, directory: string) =>
+  forEachRow(archive, kinds, report, (rows) =>
     Effect.flatMap(FileSystem.FileSystem, (fs) =>
       Effect.forEach(
         rows,

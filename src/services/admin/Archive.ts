@@ -46,6 +46,19 @@ export interface Archive {
   take(lines: ReadonlyArray<string>, isLasting?: boolean): Effect.Effect<Taken, StoreUnavailable>
 }
 
+/** Gives the lines of all rows to `each`, page by page: one page is in memory. */
+export const forEachPage = Effect.fnUntraced(function* <E, R>(
+  page: Archive["page"],
+  each: (lines: ReadonlyArray<string>) => Effect.Effect<unknown, E, R>
+) {
+  let next: Page["after"] = null
+  do {
+    const { lines, after }: Page = yield* page(next)
+    yield* each(lines)
+    next = after
+  } while (next !== null)
+})
+
 /** The archive of the store of this node. */
 export const make = Effect.fnUntraced(function* ({
   maxClockDriftMs,
