@@ -16,7 +16,7 @@ const now = () => Date.now() / 1000
 
 const how = ({ began_at: began, ended_at: ended, end, problem }) =>
   ended === null
-    ? `lasts since ${duration(now() - began)}`
+    ? `open for ${duration(now() - began)}`
     : `lasted ${duration(ended - began)}; ${problem ?? ends[end] ?? end ?? "it ended"}`
 
 export const list = ({ connections }) =>

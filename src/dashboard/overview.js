@@ -87,6 +87,8 @@ const table = (status, canSteer, app) => html`
 
 const row = (peer, canSteer, app) => {
   const { node_id: id, address, port, last_error: error, last_seen_at: seenAt, protocol } = peer
+  const isHere = id !== null && peer.state !== "absent"
+  renew(peer, app)
   return html`
     <tr>
       <th scope="row" dir="auto">
@@ -94,6 +96,7 @@ const row = (peer, canSteer, app) => {
         <small
           >${address === "" ? "" : visible(`${address}:${port}`)}${protocol === 1 ? ", existing FERAL node" : ""}</small
         >
+        ${canSteer && isHere ? story(id, app) : nothing}
       </th>
       <td data-label="State">
         <span class="state ${mesh.lookOf(peer)}">${mesh.stateOf(peer)}</span>
@@ -103,7 +106,7 @@ const row = (peer, canSteer, app) => {
       <td data-label="We lack of its">${mesh.weLack(peer)}</td>
       <td data-label="Its clock">${offset(peer.clock_offset_ms)}</td>
       <td data-label="Last sync">${ago(peer.last_sync_at)}</td>
-      ${canSteer ? html`<td>${id === null || peer.state === "absent" ? nothing : [...actions(peer, app), story(id, app)]}</td>` : nothing}
+      ${canSteer ? html`<td>${isHere ? actions(peer, app) : nothing}</td>` : nothing}
     </tr>
     ${
       error === null
@@ -127,6 +130,17 @@ const row = (peer, canSteer, app) => {
 
 /** The peer whose connections are shown, with them. */
 let told
+
+/** It is in another state: there is another connection, or one less. */
+const renew = ({ node_id: id, state }, app) => {
+  if (told === undefined || told.node_id !== id || told.state === state) return
+  told = { ...told, state }
+  void app.attempt(async () => {
+    const peer = await api.peer(id)
+    if (told?.node_id === id) told = peer
+    app.draw()
+  })
+}
 
 const story = (id, app) =>
   html`<button

@@ -118,10 +118,9 @@ const entry = (lost, app) => {
   return html`<article class="conflict">
     <h2>It was</h2>
     ${text(lost)}
-    <p class="provenance">${provenance(lost)}</p>
+    <p class="provenance">${provenance(lost)} ${restoring(lost, app)}</p>
     <h2>It is now</h2>
     ${now === null ? html`<p class="text">deleted</p>` : text({ op_type: "update", row: now })}
     ${now === null ? nothing : html`<p class="provenance">${provenance(now)}</p>`}
-    <p class="actions">${restoring(lost, app)}</p>
   </article>`
 }

@@ -212,7 +212,7 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
     await page.getByRole("button", { name: `Connections: ${b.id}` }).click()
     await page.locator(".connections li").nth(1).waitFor()
     const [last, before] = await texts(".connections li")
-    assert.match(last ?? "", /dialled by the peer \(127\.0\.0\.1\): lasts since \d+ s$/)
+    assert.match(last ?? "", /dialled by the peer \(127\.0\.0\.1\): open for \d+ s$/)
     assert.match(before ?? "", /: lasted \d+ (s|min); this node was told to pause$/)
     await go("conflicts")
     await shows("1 conflict")

@@ -84,7 +84,7 @@ const alarmsOf = ({ alarms = [], last_write_error: failed }: NodeStatus): Readon
   ...alarms.filter(({ level }) => level === "alarm").map(explained),
   ...(failed === undefined
     ? []
-    : [{ text: `The last write failed: ${failed.problem ?? failed.message}`, nextStep: failed.next_step }])
+    : [{ text: `The last write failed, because ${failed.problem ?? failed.message}`, nextStep: failed.next_step }])
 ]
 
 const explained = ({ problem, message, next_step: nextStep }: LastError): Trouble => ({
@@ -218,7 +218,7 @@ const ownOf = (status: NodeStatus, now: number): ReadonlyArray<Trouble> => {
 
 /** Why no other node was met. */
 const aloneOf = ({ mdns, static: listed }: NodeStatus["discovery"]): Trouble => {
-  if (mdns === "on") return { text: "It looks for others by mDNS", nextStep: nextSteps.PeersNotDiscovered }
+  if (mdns === "on") return { text: "This node looks for others by mDNS", nextStep: nextSteps.PeersNotDiscovered }
   const off = mdns === "off" ? "mDNS is off" : "mDNS does not work here"
   if (listed !== "none")
     return { text: `${off}, and the listed peers were not reached`, nextStep: nextSteps.PeerUnreachable }

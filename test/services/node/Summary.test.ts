@@ -51,7 +51,7 @@ const cases: ReadonlyArray<readonly [situation: string, status: NodeStatus, sent
   [
     "no other node was met",
     status(),
-    "No other node met yet. It looks for others by mDNS. Start a node on another machine, open UDP 5353 on both, or set FERAL_SYNC_PEERS (host:port,host:port)."
+    "No other node met yet. This node looks for others by mDNS. Start a node on another machine, open UDP 5353 on both, or set FERAL_SYNC_PEERS (host:port,host:port)."
   ],
   [
     "no other node can be met",
@@ -139,7 +139,7 @@ const cases: ReadonlyArray<readonly [situation: string, status: NodeStatus, sent
       last_write_error: report(new StoreUnavailable({ reason: "disk full", detail: "no space left" })),
       peers: [failing(new StoreUnavailable({ reason: "disk full", detail: "no space left" }), { state: "live" })]
     }),
-    "Not in sync with the only other node. The last write failed: the database cannot be used: disk full (no space left). Free some space; no acknowledged write is lost."
+    "Not in sync with the only other node. The last write failed, because the database cannot be used: disk full (no space left). Free some space; no acknowledged write is lost."
   ],
   [
     "damage",

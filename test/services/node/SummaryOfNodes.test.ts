@@ -51,7 +51,7 @@ describe("the summary of a node", () => {
       Effect.gen(function* () {
         const a = yield* start("a", [], { sightings: [] })
         yield* pass("1 seconds")
-        yield* says(a, /^No other node met yet\. It looks for others by mDNS\. Start a node /)
+        yield* says(a, /^No other node met yet\. This node looks for others by mDNS\. Start a node /)
       })
     )
   )
@@ -161,7 +161,7 @@ describe("the summary of a node", () => {
         yield* pass("5 seconds")
         yield* says(
           b,
-          /^Not in sync with the only other node\. The last write failed: the database cannot be used: disk full \(.*\)\. Free some space; /
+          /^Not in sync with the only other node\. The last write failed, because the database cannot be used: disk full \(.*\)\. Free some space; /
         )
         yield* says(a, /^Not in sync with the only other node\. b: it lacks 1 operation of ours; /)
         disk.isFull = false
