@@ -35,6 +35,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
+          // Files share what they import: for most of them that takes longer than their tests.
+          isolate: false,
           include: ["test/**/*.test.ts", "examples/*.test.ts"],
           exclude: ["test/cli/**", "test/e2e/**", "test/package/**", dashboard, ...seeds],
           testTimeout: 20_000,

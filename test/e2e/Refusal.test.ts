@@ -5,7 +5,8 @@ import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it } from
 import { Effect, Scope, Exit } from "effect"
 import type { TlsFiles } from "../../src/services/node/Config.ts"
 import type { PeerStatus } from "../../src/services/node/Status.ts"
-import { directory, issue, recipe } from "../support/Certificates.ts"
+import { issue, recipe } from "../support/Certificates.ts"
+import { directory } from "../support/Directory.ts"
 import { needs } from "../support/Needs.ts"
 import { type Env, type Node, Nodes, until } from "../support/Nodes.ts"
 

@@ -20,7 +20,7 @@ import * as PeerTable from "../../src/services/peers/PeerTable.ts"
 import { Store } from "../../src/services/store/Store.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import type { Connection } from "../../src/services/transport/Transport.ts"
-import { directory } from "../support/Certificates.ts"
+import * as Directory from "../support/Directory.ts"
 import { NaiveReplica } from "../support/NaiveReplica.ts"
 import { Link, node, write } from "../support/Network.ts"
 import { settings } from "../support/Settings.ts"
@@ -120,7 +120,7 @@ const corpus = (): ReadonlyArray<Uint8Array> => {
 const said = afterFirstByte(meetings.length)
 
 const open = Effect.gen(function* () {
-  const home = yield* directory
+  const home = yield* Directory.directory
   const passphrase = Passphrase.of({
     passphrase: Redacted.make(secret),
     isNew: false,

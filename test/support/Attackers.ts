@@ -10,6 +10,7 @@ import * as Wire from "../../src/core/sync/Wire.ts"
 import type { Connection } from "../../src/services/transport/Transport.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import * as Certificates from "./Certificates.ts"
+import { directory } from "./Directory.ts"
 import { tlsServer } from "./RawPeers.ts"
 import { nextText } from "./Transports.ts"
 
@@ -98,7 +99,7 @@ export const liar = Effect.fnUntraced(function* (host: string, to: Address, key:
  * every byte that the two say.
  */
 export const middleman = Effect.fnUntraced(function* (to: Address) {
-  const own = yield* Certificates.contents(yield* Certificates.issue(yield* Certificates.directory, "middleman"))
+  const own = yield* Certificates.contents(yield* Certificates.issue(yield* directory, "middleman"))
   const seen: { fromDialler: string; fromServer: string } = { fromDialler: "", fromServer: "" }
   const { at } = yield* tlsServer(own, (dialler) => {
     const server = connect({ ...to, rejectUnauthorized: false })

@@ -2,8 +2,7 @@
 import { Effect } from "effect"
 import { execFile } from "node:child_process"
 import { KeyObject, webcrypto } from "node:crypto"
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import type { TlsFiles } from "../../src/services/node/Config.ts"
@@ -12,12 +11,6 @@ const execute = promisify(execFile)
 
 export const run = (cwd: string, command: string, ...more: ReadonlyArray<string>) =>
   Effect.promise(() => execute(command, [...more], { cwd }))
-
-/** A directory that is removed with the scope. */
-export const directory = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "feral-sync-"))),
-  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-)
 
 /** The three commands of the documentation, to the letter, in a directory. */
 export const recipe = Effect.fnUntraced(function* (cwd: string) {

@@ -3,7 +3,8 @@ import { Effect } from "effect"
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { TlsFiles } from "../../src/services/node/Config.ts"
-import { directory, run } from "./Certificates.ts"
+import { run } from "./Certificates.ts"
+import { directory } from "./Directory.ts"
 
 export interface Shape {
   readonly name: string

@@ -6,6 +6,7 @@ import { basename } from "node:path"
 import { Config, type Settings, type TlsFiles } from "../../src/services/node/Config.ts"
 import { Tls } from "../../src/services/transport/tls/Tls.ts"
 import * as Certificates from "./Certificates.ts"
+import * as Directory from "./Directory.ts"
 import { settings } from "./Settings.ts"
 import { nextText, reception, webSocket } from "./Transports.ts"
 
@@ -23,7 +24,7 @@ export class Shelf extends Context.Service<
   static readonly layer = Layer.effect(
     Shelf,
     Effect.gen(function* () {
-      const directory = yield* Certificates.directory
+      const directory = yield* Directory.directory
       const issue = (name: string, validity?: Certificates.Validity) => Certificates.issue(directory, name, validity)
       const [a, b, past, future] = yield* Effect.all([
         issue("a"),

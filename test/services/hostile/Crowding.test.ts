@@ -12,7 +12,10 @@ const live = (name: string, test: Effect.Effect<unknown, unknown, Scope.Scope>) 
   it.live(name, () => Effect.scoped(test).pipe(Effect.timeout("15 seconds"), Effect.asVoid))
 
 /** A listener that lets everyone in and takes nobody's word: none of them has proved itself until `prove` is run. */
-const doubting = Effect.fnUntraced(function* (node: Node) {
+const doubting = Effect.fnUntraced(function* (
+  node: Node,
+  meanwhile: (connection: Connection) => Effect.Effect<void> = () => Effect.never
+) {
   const arrivals = yield* Queue.bounded<{ readonly connection: Connection; readonly prove: Effect.Effect<void> }>(512)
   let present = 0
   const presence = Effect.acquireRelease(
@@ -23,7 +26,7 @@ const doubting = Effect.fnUntraced(function* (node: Node) {
     serve: (connection, prove) =>
       presence.pipe(
         Effect.andThen(Queue.offer(arrivals, { connection, prove })),
-        Effect.andThen(Effect.never),
+        Effect.andThen(meanwhile(connection)),
         Effect.scoped
       ),
     refused: () => Effect.void
@@ -166,7 +169,8 @@ describe("a crowd", () => {
   live(
     "of strangers who got as far as the upgrade is a crowd of strangers all the same",
     Effect.gen(function* () {
-      const { at, arrivals, present } = yield* doubting(yield* webSocket())
+      const untilItEnds = ({ incoming }: Connection) => Queue.take(incoming).pipe(Effect.forever, Effect.ignore)
+      const { at, arrivals, present } = yield* doubting(yield* webSocket(), untilItEnds)
       const node = yield* webSocket()
       const dials = Array.from({ length: 3 * limits.pendingPerNetwork }, () => Effect.exit(node.dial(at)))
       yield* Effect.all(dials, { concurrency: "unbounded" })

@@ -7,7 +7,7 @@ import { deriveKey, ticketOf } from "../../../src/core/sync/Handshake.ts"
 import { NodeId } from "../../../src/core/replica/NodeId.ts"
 import { Config } from "../../../src/services/node/Config.ts"
 import * as Tickets from "../../../src/services/peers/Tickets.ts"
-import { directory } from "../../support/Certificates.ts"
+import { directory } from "../../support/Directory.ts"
 
 const key = deriveKey("secret")
 const ticket = (member: string) => Redacted.make(ticketOf(key, member))

@@ -6,6 +6,7 @@ import { createServer } from "node:https"
 import { type RawData, WebSocket, WebSocketServer } from "ws"
 import type { Connection } from "../../../src/services/transport/Transport.ts"
 import * as Certificates from "../../support/Certificates.ts"
+import { directory } from "../../support/Directory.ts"
 import { plainClient, plainServer, tlsClient, tlsServer } from "../../support/RawPeers.ts"
 import { drain, meet, nextText, reception, webSocket, webSocketWorld } from "../../support/Transports.ts"
 
@@ -15,7 +16,7 @@ const live = (name: string, test: Effect.Effect<unknown, unknown, Scope.Scope>) 
 const trusting = { rejectUnauthorized: false }
 
 const files = Effect.gen(function* () {
-  return yield* Certificates.contents(yield* Certificates.issue(yield* Certificates.directory, "x"))
+  return yield* Certificates.contents(yield* Certificates.issue(yield* directory, "x"))
 })
 
 const request = (head: string, ...fields: ReadonlyArray<string>) =>

@@ -6,7 +6,7 @@ import { mkdir, readdir, realpath, stat } from "node:fs/promises"
 import { createServer } from "node:net"
 import { dirname, join } from "node:path"
 import * as Socket from "../../../../src/services/admin/api/Socket.ts"
-import { directory } from "../../../support/Certificates.ts"
+import { directory } from "../../../support/Directory.ts"
 
 const within = (test: (root: string) => Effect.Effect<unknown, unknown, FileSystem.FileSystem | Scope.Scope>) =>
   Effect.flatMap(directory, test).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))

@@ -22,6 +22,7 @@ import { HlcClock } from "../../../../src/services/node/HlcClock.ts"
 import { MdnsUnavailable } from "../../../../src/services/node/NodeFailure.ts"
 import { NodeId } from "../../../../src/core/replica/NodeId.ts"
 import * as Certificates from "../../../support/Certificates.ts"
+import * as Directory from "../../../support/Directory.ts"
 import { draft } from "../../../support/Drafts.ts"
 import { run } from "../../../support/Nodes.ts"
 import { open as openStore } from "../../../support/SqliteFiles.ts"
@@ -72,7 +73,7 @@ const says = (
 
 /** A data directory with a database in it. */
 const replica = Effect.gen(function* () {
-  const home = join(yield* Certificates.directory, "home")
+  const home = join(yield* Directory.directory, "home")
   const { code, stderr } = yield* Effect.promise(() => run(["note", "add", "kept", "--home", home]))
   assert.strictEqual(code, 0, stderr)
   return home
@@ -157,7 +158,7 @@ describe("doctor: database", () => {
 describe("doctor: data directory and ports", () => {
   live("a file in the way, a directory that cannot be written, a place where none can be made", () =>
     Effect.gen(function* () {
-      const directory = yield* Certificates.directory
+      const directory = yield* Directory.directory
       const file = join(directory, "file")
       yield* Effect.promise(() => writeFile(file, ""))
       says((yield* examine(file)).of("data directory"), "failed", /is a file, not a directory/, /FERAL_HOME/)
@@ -211,7 +212,7 @@ describe("doctor: data directory and ports", () => {
           resume(Effect.succeed(typeof bound === "object" && bound !== null ? `${bound.port}` : "0"))
         })
       })
-      const directory = yield* Certificates.directory
+      const directory = yield* Directory.directory
       const { of } = yield* examine(directory, { FERAL_SYNC_PORT: port, FERAL_SYNC_API_PORT: port })
       says(of("sync port"), "failed", /another program uses the port/, /FERAL_SYNC_PORT/)
       says(of("API port"), "warning", /is taken/, /FERAL_SYNC_API_PORT/)
@@ -228,7 +229,7 @@ describe("doctor: certificates", () => {
 
   live("good ones, a key of another certificate, a key that others can read, a file that is missing", () =>
     Effect.gen(function* () {
-      const directory = yield* Certificates.directory
+      const directory = yield* Directory.directory
       const [a, b] = yield* Effect.all([Certificates.issue(directory, "a"), Certificates.issue(directory, "b")])
       yield* Effect.promise(() => chmod(a.key, 0o600))
       const good = (yield* examine(directory, env(a))).of("certificates")
@@ -249,7 +250,7 @@ describe("doctor: certificates", () => {
 
   it.effect("one that expires within two weeks", () =>
     Effect.gen(function* () {
-      const directory = yield* Certificates.directory
+      const directory = yield* Directory.directory
       const a = yield* Certificates.issue(directory, "a")
       yield* Effect.promise(() => chmod(a.key, 0o600))
       yield* TestClock.setTime(Date.now() + 352 * 86_400_000)
@@ -278,7 +279,7 @@ describe("doctor: multicast", () => {
   live("receives itself, and the nodes that answer", () =>
     Effect.gen(function* () {
       const options = { interfaces: ["127.0.0.1"], port: yield* freePort }
-      const directory = yield* Certificates.directory
+      const directory = yield* Directory.directory
       const alone = yield* examine(directory, mdns, MdnsDiscovery.networkOf(options))
       assert.strictEqual(alone.of("multicast").status, "ok")
       says(alone.of("discovery"), "warning", /^peers are not discovered/, /open UDP 5353.*FERAL_SYNC_PEERS/)
@@ -311,7 +312,7 @@ describe("doctor: multicast", () => {
 
   live("multicast that is blocked", () =>
     Effect.gen(function* () {
-      const directory = yield* Certificates.directory
+      const directory = yield* Directory.directory
       const { of } = yield* examine(directory, mdns, firewalled(true))
       says(of("multicast"), "failed", /sent on lo.* do not come back/, /open UDP 5353/)
       says(of("discovery"), "warning", /^peers are not discovered/, /open UDP 5353/)
@@ -320,7 +321,7 @@ describe("doctor: multicast", () => {
 
   live("a socket that cannot be opened", () =>
     Effect.gen(function* () {
-      const directory = yield* Certificates.directory
+      const directory = yield* Directory.directory
       const { of } = yield* examine(directory, mdns, firewalled(false))
       says(of("multicast"), "failed", /^mDNS is unavailable \(lo.*127\.0\.0\.1: not permitted\)/, /UDP 5353 is open/)
     })
@@ -330,7 +331,7 @@ describe("doctor: multicast", () => {
 describe("doctor: peers", () => {
   live("a silent peer, one that hangs up and one that is missing are told apart, all at once", () =>
     Effect.gen(function* () {
-      const directory = yield* Certificates.directory
+      const directory = yield* Directory.directory
       const silent = yield* plainServer((socket) => socket.resume())
       const rude = yield* plainServer((socket) => socket.destroy())
       const [quietly, rudely] = [silent, rude].map(({ at }) => `127.0.0.1:${at.port}`)

@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import * as Issuer from "../../../../src/services/transport/tls/Issuer.ts"
 import * as Certificates from "../../../support/Certificates.ts"
+import * as Directory from "../../../support/Directory.ts"
 import { anyText, runs } from "../../../support/Generators.ts"
 import { needs } from "../../../support/Needs.ts"
 
@@ -66,7 +67,7 @@ describe.skipIf(needs("openssl"))("a CA of openssl signs, whatever its key", () 
   ] as const) {
     it.live(kind, () =>
       Effect.gen(function* () {
-        const directory = yield* Certificates.directory
+        const directory = yield* Directory.directory
         const openssl = (line: string) => Certificates.run(directory, "openssl", ...line.split(" "))
         for (const command of commands) yield* openssl(command)
         const { cert, ca, expiresAt, caExpiresAt } = yield* Issuer.issue({
@@ -93,7 +94,7 @@ describe.skipIf(needs("openssl"))("a CA of openssl signs, whatever its key", () 
 
   it.live("but for key types that TLS does not verify: they are named", () =>
     Effect.gen(function* () {
-      const directory = yield* Certificates.directory
+      const directory = yield* Directory.directory
       yield* Certificates.run(
         directory,
         "openssl",

@@ -12,6 +12,7 @@ import type { TlsMaterialInvalid } from "../../../../src/services/node/NodeFailu
 import * as CertificatesCheck from "../../../../src/services/admin/doctor/Certificates.ts"
 import type { Tls } from "../../../../src/services/transport/tls/Tls.ts"
 import * as Certificates from "../../../support/Certificates.ts"
+import * as Directory from "../../../support/Directory.ts"
 import { needs } from "../../../support/Needs.ts"
 import { settings } from "../../../support/Settings.ts"
 import { alsoTrusting, ca, joined, live, load, Shelf } from "../../../support/TlsNodes.ts"
@@ -160,7 +161,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("the st
   it.effect(
     ...live("stops with a key that this user may not read", (shelf) =>
       Effect.gen(function* () {
-        const directory = yield* Certificates.directory
+        const directory = yield* Directory.directory
         const key = join(directory, "foreign-key.pem")
         yield* copied(shelf.a.key, key, 0o000)
         yield* Effect.promise(() => chmod(directory, 0o755))
@@ -183,7 +184,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("the st
 
   describe("a certificate that leads to the CA", () => {
     const chain = Effect.fnUntraced(function* (shelf: Shelf["Service"], days: number) {
-      const directory = yield* Certificates.directory
+      const directory = yield* Directory.directory
       const sh = (script: string) => Certificates.run(directory, "sh", "-c", script)
       const signer = `-CA ${shelf.a.ca} -CAkey ${shelf.a.ca.replace("a-ca", "a-ca-key")} -set_serial 7`
       yield* sh(`openssl req -newkey rsa:2048 -nodes -keyout middle-key.pem -out middle.csr -subj /CN=middle

@@ -6,7 +6,7 @@ import { copyFile, mkdir, readFile, rename, rm, symlink, writeFile } from "node:
 import { join } from "node:path"
 import { connect } from "node:tls"
 import type { Settings, TlsFiles } from "../../../../src/services/node/Config.ts"
-import * as Certificates from "../../../support/Certificates.ts"
+import * as Directory from "../../../support/Directory.ts"
 import { alsoTrusting, quick, Shelf } from "../../../support/TlsNodes.ts"
 import { nextText, type Node, reception, webSocket } from "../../../support/Transports.ts"
 
@@ -29,7 +29,7 @@ const put = (from: TlsFiles, to: TlsFiles, which: ReadonlyArray<(typeof parts)[n
 
 /** A node with files of its own, which it looks at often. */
 const node = Effect.fnUntraced(function* (from: TlsFiles) {
-  const directory = yield* Certificates.directory
+  const directory = yield* Directory.directory
   const files = filesIn(directory)
   yield* put(from, files)
   const changes: Partial<Settings> = { tls: Option.some(files), requireClientCert: true }
@@ -145,7 +145,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("renewa
   it.effect(
     ...live("a directory that is swapped behind a link, and a link that is turned, are seen", (shelf) =>
       Effect.gen(function* () {
-        const directory = yield* Certificates.directory
+        const directory = yield* Directory.directory
         for (const name of ["a", "b"] as const) {
           yield* Effect.promise(() => mkdir(join(directory, name)))
           yield* put(shelf[name], filesIn(join(directory, name)))

@@ -12,13 +12,14 @@ import * as Issuer from "../../../../src/services/transport/tls/Issuer.ts"
 import * as Revocation from "../../../../src/services/transport/tls/Revocation.ts"
 import * as Pem from "../../../../src/services/transport/tls/Pem.ts"
 import * as Certificates from "../../../support/Certificates.ts"
+import * as Directory from "../../../support/Directory.ts"
 import { needs } from "../../../support/Needs.ts"
 import { ca, joined, load, quick, refusedBy } from "../../../support/TlsNodes.ts"
 import { nextText, reception, webSocket } from "../../../support/Transports.ts"
 
 /** A CA of ours with the certificates of two nodes. */
 const house = Effect.gen(function* () {
-  const directory = yield* Certificates.directory
+  const directory = yield* Directory.directory
   const names = ["one"] as const
   const one = yield* Issuer.init({ directory, names, days: 30 })
   const caKey = join(directory, Issuer.fileNames.caKey)
@@ -214,7 +215,7 @@ layer(NodeFileSystem.layer, { excludeTestServices: true })("lists that openssl m
     () =>
       Effect.scoped(
         Effect.gen(function* () {
-          const directory = yield* Certificates.directory
+          const directory = yield* Directory.directory
           const files = yield* Certificates.recipe(directory)
           const config = "[ca]\ndefault_ca=x\n[x]\ndatabase=index\ncrlnumber=number\ndefault_md=sha256\n"
           yield* Effect.promise(() => writeFile(join(directory, "ca.cnf"), config))

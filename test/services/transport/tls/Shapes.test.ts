@@ -11,7 +11,7 @@ import type { TlsFiles } from "../../../../src/services/node/Config.ts"
 import type { TlsReason } from "../../../../src/services/node/NodeFailure.ts"
 import * as DoctorCertificates from "../../../../src/services/admin/doctor/Certificates.ts"
 import * as Description from "../../../../src/services/transport/tls/Description.ts"
-import * as Certificates from "../../../support/Certificates.ts"
+import { directory } from "../../../support/Directory.ts"
 import { needs } from "../../../support/Needs.ts"
 import { run } from "../../../support/Nodes.ts"
 import { tlsClient, tlsServer } from "../../../support/RawPeers.ts"
@@ -68,7 +68,7 @@ describe.skipIf(needs("openssl"))("material", () => {
         Effect.gen(function* () {
           const { good, shapes } = yield* Material
           assert.isAtLeast(shapes.length, 40)
-          const home = yield* Certificates.directory
+          const home = yield* directory
           const wrong: Array<string> = []
           const expect = (shape: Shapes.Shape, what: string, isRight: boolean, said: unknown) => {
             if (!isRight) wrong.push(`${shape.name}: ${what}: ${String(said)}`)
@@ -159,7 +159,7 @@ describe.skipIf(needs("openssl"))("material", () => {
         Effect.gen(function* () {
           const { shapes } = yield* Material
           const shown = ["for server and client", "for servers only", "too many intermediates", "secp256k1", "UTF-16"]
-          const home = yield* Certificates.directory
+          const home = yield* directory
           for (const name of shown) {
             const shape = shapes.find((shape) => shape.name === name)
             if (shape === undefined) return assert.fail(`no shape ${name}`)

@@ -4,6 +4,7 @@ import { Effect, Queue, Redacted, References } from "effect"
 import { readFile, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import * as Certificates from "../../../support/Certificates.ts"
+import * as Directory from "../../../support/Directory.ts"
 import { needs } from "../../../support/Needs.ts"
 import { plainServer, tlsClient, tlsServer } from "../../../support/RawPeers.ts"
 import { alsoTrusting, ca, joined, live, load, quick, refusedBy, Shelf } from "../../../support/TlsNodes.ts"
@@ -15,7 +16,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("Tls", 
       "the certificates of the documented recipe work both ways, and with required client certificates",
       () =>
         Effect.gen(function* () {
-          const recipe = yield* Certificates.recipe(yield* Certificates.directory)
+          const recipe = yield* Certificates.recipe(yield* Directory.directory)
           const node = ca(recipe, true)
           const { outgoing, incoming } = yield* joined(node, node)
           assert.strictEqual(outgoing.tls, "ca")
@@ -200,7 +201,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("Tls", 
     it.effect(
       ...live("key and certificate are made once, for this user alone", () =>
         Effect.gen(function* () {
-          const directory = yield* Certificates.directory
+          const directory = yield* Directory.directory
           const home = join(directory, "new", "home")
           const paths = [join(home, "tls-key.pem"), join(home, "tls-cert.pem")]
           const contents = Effect.promise(() => Promise.all(paths.map((path) => readFile(path, "utf8"))))
@@ -218,7 +219,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("Tls", 
     it.effect.skipIf(needs("openssl"))(
       ...live("OpenSSL accepts the certificate that was made", () =>
         Effect.gen(function* () {
-          const home = yield* Certificates.directory
+          const home = yield* Directory.directory
           yield* load(home)
           const inspect = (line: string) =>
             Effect.map(Certificates.run(home, "openssl", ...line.split(" ")), ({ stdout }) => stdout)
@@ -234,7 +235,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("Tls", 
     it.effect(
       ...live("what a crash left half made is made again; what was damaged is left alone and named", () =>
         Effect.gen(function* () {
-          const home = yield* Certificates.directory
+          const home = yield* Directory.directory
           const key = join(home, "tls-key.pem")
           yield* Effect.promise(() => writeFile(`${key}.new`, "half a key"))
           yield* load(home)
