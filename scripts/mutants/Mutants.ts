@@ -30,6 +30,22 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     to: "const clock = Coverage.all(session)"
   },
   {
+    name: "send a change though the one before it was missed",
+    breaks: "a write of which the session did not hear is claimed, and never comes",
+    file: outbound,
+    from: "const isNext = change?.version === outbound.seen + 1 && change.version === local.version",
+    to: "const isNext = change?.version === local.version",
+    test: "test/core/sync/LivePush.test.ts"
+  },
+  {
+    name: "send a change without credit",
+    breaks: "a slow peer is sent more than it has room for",
+    file: outbound,
+    from: "outbound.inFlight !== undefined || !hasCredit(session))\n    return pump",
+    to: "outbound.inFlight !== undefined)\n    return pump",
+    test: "test/core/sync/LivePush.test.ts"
+  },
+  {
     name: "claim what was left out itself",
     breaks: "a node claims a row that was too large for it",
     file: "src/core/replica/VectorClock.ts",

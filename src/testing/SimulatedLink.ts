@@ -25,6 +25,8 @@ export interface End {
   established: boolean
   divergences: number
   pings: number
+  /** How often it asked its replica for operations. */
+  reads: number
   failure: SessionFailure | undefined
 }
 
@@ -86,7 +88,6 @@ export class Link {
           remote: "peer",
           expected: undefined,
           ownTimestampAtOpen: VectorClock.get(replica.clock, replica.id),
-          met: new Set(),
           maxFrameBytes: 4_096,
           maxDriftMs: 300_000,
           revision: 2,
@@ -104,6 +105,7 @@ export class Link {
       established: false,
       divergences: 0,
       pings: 0,
+      reads: 0,
       failure: undefined
     })
     this.ends = [end(dialler, "dialler"), end(server, "server")]
@@ -131,7 +133,11 @@ export class Link {
           end.sentBytes += action.text.length
           end.sentOperations += action.text.split('"op_id"').length - 1
           break
+        case "Identify":
+          answer({ _tag: "Identified", now: this.now(), record: Session.noRecord })
+          break
         case "Read":
+          end.reads++
           answer({
             _tag: "Delta",
             now: this.now(),
@@ -184,7 +190,8 @@ export class Link {
   /** Tells an end that its replica changed. */
   notify(index: 0 | 1): void {
     const end = this.ends[index]
-    this.event(index, { _tag: "Changed", now: this.now(), snapshot: end.replica.snapshot() })
+    const change = end.replica.log.at(-1)
+    this.event(index, { _tag: "Changed", now: this.now(), snapshot: end.replica.snapshot(), ...(change && { change }) })
   }
 
   tick(index: 0 | 1): void {

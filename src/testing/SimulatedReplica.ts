@@ -3,6 +3,7 @@
  * and the replica of a `SimulatedNetwork`.
  */
 import { HashMap, Option } from "effect"
+import * as ChangedOrigins from "../core/replica/ChangedOrigins.ts"
 import * as Digest from "../core/replica/Digest.ts"
 import * as Hlc from "../core/replica/Hlc.ts"
 import * as Kind from "../core/replica/Kind.ts"
@@ -12,6 +13,7 @@ import type { Operation } from "../core/replica/Operation.ts"
 import {
   addHoldings,
   type Batch,
+  type Change,
   type Delta,
   type DeltaRequest,
   noHoldings,
@@ -32,11 +34,7 @@ export class SimulatedReplica {
   quota: Opaque.Quota = Opaque.unlimited
   overQuota = VectorClock.empty
   version = 0
-  readonly log: Array<{
-    readonly version: number
-    readonly operations: ReadonlyArray<Operation>
-    readonly supersessions: Merge.Supersessions
-  }> = []
+  readonly log: Array<Required<Change>> = []
   quarantined = 0
   forgets = 0
   /** Whether it forgets every origin without rows at once, as a store does when there are too many. */
@@ -108,21 +106,12 @@ export class SimulatedReplica {
       if (taken < beyond.length) break
       exhausted++
     }
-    const ranges = new Map<NodeId, { readonly least: Hlc.Timestamp; readonly greatest: Hlc.Timestamp }>()
-    const supersessions = new Map<NodeId, Set<NodeId>>()
-    for (const { version, operations, supersessions: won } of this.log) {
-      if (version <= since) continue
-      for (const [winner, losers] of won)
-        supersessions.set(winner, new Set([...(supersessions.get(winner) ?? []), ...losers]))
-      for (const { hlc } of operations) {
-        const { least, greatest } = ranges.get(hlc.node) ?? { least: hlc, greatest: hlc }
-        ranges.set(hlc.node, {
-          least: Hlc.isAfter(least, hlc) ? hlc : least,
-          greatest: Hlc.latest(greatest, hlc)
-        })
-      }
-    }
-    return { snapshot: this.snapshot(), operations, exhausted, changedOrigins: Option.some({ ranges, supersessions }) }
+    const changed = ChangedOrigins.join(
+      this.log
+        .filter(({ version }) => version > since)
+        .map((change) => ChangedOrigins.of(change.operations, change.supersessions))
+    )
+    return { snapshot: this.snapshot(), operations, exhausted, changedOrigins: Option.some(changed) }
   }
 
   range({ maxOperations, ...range }: Ranges.RangeRequest): Ranges.RangePage {

@@ -10,9 +10,6 @@ export const optionsOf = (self: NodeId, role: V1Exchange.Options["role"]): V1Exc
   passphrase: Redacted.make("secret"),
   remote: "old",
   expected: undefined,
-  memories: new Map(),
-  scopes: new Map(),
-  late: new Map(),
   scope: undefined,
   maxFrameBytes: 262_144,
   maxDriftMs: 300_000

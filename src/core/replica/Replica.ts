@@ -2,6 +2,7 @@
  * The state of a replica as the session protocol needs it, as plain values.
  */
 import { HashMap, Option } from "effect"
+import type { ChangedOrigins } from "./ChangedOrigins.ts"
 import type { Cut, Told } from "./Cut.ts"
 import * as Digest from "./Digest.ts"
 import * as Hlc from "./Hlc.ts"
@@ -72,10 +73,13 @@ export interface Snapshot {
 export const isAnnounced = ({ holdings, purges }: Pick<Snapshot, "holdings" | "purges">, node: NodeId): boolean =>
   HashMap.has(holdings, node) || !HashMap.isEmpty(purges)
 
-/** What commits have written: the readings of each origin, and whose operations won over whose. */
-export interface ChangedOrigins {
-  readonly ranges: ReadonlyMap<NodeId, { readonly least: Timestamp; readonly greatest: Timestamp }>
-  readonly supersessions: Supersessions
+/** A commit as it is published: the operations that changed a row, in commit order. */
+export interface Change {
+  /** The version of the replica after it. */
+  readonly version: number
+  readonly operations: ReadonlyArray<Operation>
+  /** Whose operations won over whose. Where it is told, these operations can be sent as they are. */
+  readonly supersessions?: Supersessions
 }
 
 /** Asks for the operations beyond the given readings, origin by origin, in the order given. */

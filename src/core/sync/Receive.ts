@@ -6,7 +6,7 @@
  * superseded operations that we therefore never saw. When its time has come, the peer is asked to start its pump again
  * from what we claim.
  */
-import { HashMap, HashSet, Option } from "effect"
+import { HashMap, HashSet, Option, Result } from "effect"
 import * as Cut from "../replica/Cut.ts"
 import * as Digest from "../replica/Digest.ts"
 import { ClockDrift, OriginsLeftOut, OverQuota, PeerSlowed, ProtocolViolation } from "./SyncFailure.ts"
@@ -49,6 +49,8 @@ const overQuotaNamed = 16
 /** A wait that is longer than this is told (ms). */
 const reportedWait = 1_000
 
+const violation = (detail: string) => Result.fail(new ProtocolViolation({ detail }))
+
 /** Takes a frame of operations, of `size` characters. Fails with its problem. */
 export const onData = (
   session: Session,
@@ -56,14 +58,14 @@ export const onData = (
   size: number,
   now: number,
   newOrigins: number
-): Step | ProtocolViolation => {
+): Result.Result<Step, ProtocolViolation> => {
   const { inbound, peer, options } = session
   if (data.seq !== inbound.seq) {
-    return new ProtocolViolation({ detail: `received frame ${data.seq}, expected frame ${inbound.seq}` })
+    return violation(`received frame ${data.seq}, expected frame ${inbound.seq}`)
   }
   const isEmpty = data.operations.length + data.malformed.length === 0 && HashMap.isEmpty(data.through)
   const empties = isEmpty ? inbound.empties + 1 : 0
-  if (empties > emptyFrames) return new ProtocolViolation({ detail: `${empties} empty frames in a row` })
+  if (empties > emptyFrames) return violation(`${empties} empty frames in a row`)
 
   const before = withDeferral(session, Deferral.withoutSuperseded(session.outbound.deferral, data.operations))
   const { operations: allowed, brought, leftOut, isFull } = withinAllowance(session, data, newOrigins)
@@ -87,7 +89,7 @@ export const onData = (
   }
   const waiting = [...inbound.waiting, frame]
   if (waiting.length > credit.frames || sizeOf(waiting) > waitingSize) {
-    return new ProtocolViolation({ detail: "it sent more than the credit allows" })
+    return violation("it sent more than the credit allows")
   }
   const next: Session = {
     ...mergeKnown(before, data.through, now),
@@ -117,7 +119,7 @@ export const onData = (
       ? [{ _tag: "Warn" as const, warning: leftOutOf(leftOut) }]
       : [])
   ]
-  return [after, [...news, ...commits]]
+  return Result.succeed([after, [...news, ...commits]])
 }
 
 /** The warnings about origins that are left out. */
@@ -411,9 +413,9 @@ export const announce = (session: Session, seq: Option.Option<number>): Step => 
 }
 
 /** The peer told how far it is. Fails with its problem. */
-export const onAck = (session: Session, ack: Wire.Ack, now: number): Session | ProtocolViolation => {
+export const onAck = (session: Session, ack: Wire.Ack, now: number): Result.Result<Session, ProtocolViolation> => {
   if (Option.exists(ack.seq, (seq) => seq >= session.outbound.seq)) {
-    return new ProtocolViolation({ detail: "it acknowledges a frame that was never sent" })
+    return violation("it acknowledges a frame that was never sent")
   }
   const heard: Session = {
     ...session,
@@ -425,7 +427,7 @@ export const onAck = (session: Session, ack: Wire.Ack, now: number): Session | P
     }
   }
   const told = Option.match(ack.seq, { onNone: () => heard, onSome: (seq) => acknowledge(heard, seq) })
-  return onDigest(mergeKnown(told, ack.clock, now), ack, now)
+  return Result.succeed(onDigest(mergeKnown(told, ack.clock, now), ack, now))
 }
 
 /** The peer told its digest. */

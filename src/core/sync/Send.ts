@@ -10,23 +10,24 @@
  * of our own history we have seen every operation and every defeat, so it may be claimed as soon as it is sent and nothing
  * that beat it waits.
  *
- * Our own operations are due at once. Those of third parties wait a moment, for the peer usually has them from their origin
+ * Our own operations are due at once; to a peer that has all that came before, they are sent without a read. Those of third parties wait a moment, for the peer usually has them from their origin
  * by then, and says so.
  */
 import { HashMap, Option } from "effect"
 import * as Cut from "../replica/Cut.ts"
+import * as ChangedOrigins from "../replica/ChangedOrigins.ts"
 import * as Hlc from "../replica/Hlc.ts"
 import type { Supersessions } from "../replica/Merge.ts"
 import type { NodeId } from "../replica/NodeId.ts"
 import type { Operation } from "../replica/Operation.ts"
 import {
+  type Change,
   type Delta,
   type DeltaRequest,
   holdingOf,
   type Holdings,
   isSameHolding,
-  type Snapshot,
-  type ChangedOrigins
+  type Snapshot
 } from "../replica/Replica.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
 import * as Wire from "./Wire.ts"
@@ -116,13 +117,40 @@ export const pump = (session: Session, now: number): Step => {
   }
   const isQuiet = outbound.seen >= local.version && !isClaimDue(session) && !isClaimFree(session)
   if (from.length === 0 && isQuiet) return [session, []]
-  const request: DeltaRequest = {
-    from,
-    since: outbound.seen,
-    maxBytes: frameBytes(session),
-    maxOperations: Wire.limits.operationsPerFrame
-  }
+  const request = requestOf(session, from)
   return [{ ...session, outbound: { ...outbound, inFlight: request } }, [{ _tag: "Read", request }]]
+}
+
+const requestOf = (session: Session, from: DeltaRequest["from"]): DeltaRequest => ({
+  from,
+  since: session.outbound.seen,
+  maxBytes: frameBytes(session),
+  maxOperations: Wire.limits.operationsPerFrame
+})
+
+/**
+ * The store changed. Our own writes go out as they are where nothing else of ours waits: they are all that a read from the cursor
+ * before them would find.
+ */
+export const onChange = (session: Session, change: Change | undefined, now: number): Step => {
+  const { outbound, local, known, options } = session
+  const { self } = options
+  const isNext = change?.version === outbound.seen + 1 && change.version === local.version
+  if (!isNext || change.supersessions === undefined || HashMap.has(outbound.dirty, self)) return pump(session, now)
+  const { ranges, supersessions } = ChangedOrigins.of(change.operations, change.supersessions)
+  const range = ranges.get(self)
+  if (range === undefined || session.phase !== "open" || outbound.inFlight !== undefined || !hasCredit(session))
+    return pump(session, now)
+  const from = Hlc.latest(VectorClock.get(known, self), Hlc.predecessor(range.least))
+  const request = requestOf(session, [[self, from]])
+  const dirty = HashMap.set(outbound.dirty, self, { from, due: now, latest: now, supersedesOwn: false })
+  const operations = change.operations
+    .filter(({ hlc }) => hlc.node === self && Hlc.isAfter(hlc, from))
+    .sort((a, b) => Hlc.HlcOrder(a.hlc, b.hlc))
+  const others = new Map([...ranges].filter(([node]) => node !== self))
+  const changedOrigins = Option.some({ ranges: others, supersessions })
+  const delta: Delta = { snapshot: local, operations, exhausted: 1, changedOrigins }
+  return onDelta({ ...session, outbound: { ...outbound, dirty, inFlight: request } }, request, delta, now)
 }
 
 /** Whether a frame without operations is owed: the first one, and one that ends an open round. */
@@ -287,7 +315,7 @@ const moveCursors = (
  */
 const addChanged = (
   before: Outbound["dirty"],
-  { ranges, supersessions }: ChangedOrigins,
+  { ranges, supersessions }: ChangedOrigins.ChangedOrigins,
   request: DeltaRequest,
   { known, options: { self }, outbound }: Session,
   now: number

@@ -45,6 +45,7 @@ import {
   ruleFeature,
   envelopeBytes,
   type Event,
+  type PeerRecord,
   type Session,
   type Step,
   takesOf,
@@ -56,7 +57,17 @@ import { holdingOf, type Holdings, noHoldings, type Snapshot } from "../replica/
 import * as VectorClock from "../replica/VectorClock.ts"
 import * as Wire from "./Wire.ts"
 
-export { initial, type Action, type Event, type Options, type Session, type Step, type View } from "./SessionState.ts"
+export {
+  initial,
+  noRecord,
+  type Action,
+  type Event,
+  type Options,
+  type PeerRecord,
+  type Session,
+  type Step,
+  type View
+} from "./SessionState.ts"
 
 /** The first step of a connection: the dialler speaks first. */
 export const open = (session: Session): Step =>
@@ -105,6 +116,8 @@ const react = (session: Session, event: Event): Step => {
       return session.phase === "opening"
         ? fail(session, "rate_limited", new RateLimited({ retryAfterSeconds: Math.ceil(event.wait / 1000) }))
         : [session, []]
+    case "Identified":
+      return onIdentified(session, event.record, event.now)
     case "Delta":
       return Send.onDelta(session, event.request, event.delta, event.now)
     case "Committed":
@@ -116,11 +129,12 @@ const react = (session: Session, event: Event): Step => {
     case "Changed":
       return event.snapshot.version <= session.local.version
         ? [session, []]
-        : Send.pump(
+        : Send.onChange(
             Receive.commitVouched(
               Receive.compareDigest(withLocal(session, event.snapshot, event.now), event.now),
               event.now
             ),
+            event.change,
             event.now
           )
     case "Scanned":
@@ -142,6 +156,7 @@ export const deadline = (session: Session): number => {
     case "closed":
       return Infinity
     case "opening":
+    case "identifying":
     case "greeting":
       return session.startedAt + times.handshake
     case "open":
@@ -203,7 +218,9 @@ const onFrame = (session: Session, text: string, now: number, newOrigins = Infin
         ? onMessage(session, message, text.length, now, newOrigins)
         : session.phase === "greeting"
           ? onGreeting(session, message, now)
-          : onOpening(session, message, now)
+          : session.phase === "opening"
+            ? onOpening(session, message, now)
+            : outOfTurn(session, message)
   })
 }
 
@@ -214,12 +231,15 @@ const withinOrigins = (before: Session, taken: Step): Step => {
     : fail(before, "protocol", Receive.tooManyOrigins)
 }
 
+const outOfTurn = (session: Session, { type }: Wire.Message): Step =>
+  fail(session, "protocol", new ProtocolViolation({ detail: `${type} before the handshake` }))
+
 /** The handshake: each side takes exactly one message. */
 const onOpening = (session: Session, message: Wire.Message, now: number): Step => {
   const { options } = session
   if (message.type === "sync_error") return refused(session, message)
   if (message.type !== (options.role === "dialler" ? "sync_response" : "sync_request")) {
-    return fail(session, "protocol", new ProtocolViolation({ detail: `${message.type} before the handshake` }))
+    return outOfTurn(session, message)
   }
   const { nodeId } = message
   if (nodeId === undefined) return fail(session, "protocol", new ProtocolViolation({ detail: "a hello without an id" }))
@@ -238,6 +258,7 @@ const withKeyOf = (session: Session, role: Handshake.Role, nodeId: NodeId, proof
   return { ...session, options: { ...session.options, key: previousKey, isPrevious: true } }
 }
 
+/** Before anything is said to it, the peer is looked up. */
 const onProved = (session: Session, nodeId: NodeId, message: Wire.Hello, now: number): Step => {
   const { options } = session
   // A probe is answered and not met, so that it takes the place of no other connection, under any id.
@@ -249,13 +270,23 @@ const onProved = (session: Session, nodeId: NodeId, message: Wire.Hello, now: nu
   if (nodeId === options.self) {
     return fail(session, "duplicate_node_id", new DuplicateNodeId({ nodeId }))
   }
-  const barred = options.barred?.(nodeId)
-  if (barred !== undefined) {
-    const { reason, failure } = Barred.ending(barred, nodeId)
+  return [
+    { ...session, phase: "identifying", identifying: { ...message, nodeId } },
+    [{ _tag: "Identify", peer: nodeId }]
+  ]
+}
+
+/** The peer has proved itself, and we know what we know of it. */
+const onIdentified = (session: Session, record: PeerRecord, now: number): Step => {
+  const { options, identifying: message } = session
+  if (message === undefined) return [session, []]
+  const { nodeId } = message
+  if (record.barred !== undefined) {
+    const { reason, failure } = Barred.ending(record.barred, nodeId)
     return fail(session, reason, failure)
   }
-  const takes = options.assumed?.(nodeId) ?? session.takes
-  const met: Session = { ...session, phase: "greeting", peer: nodeId, takes }
+  const takes = record.takes ?? session.takes
+  const met: Session = { ...session, phase: "greeting", identifying: undefined, peer: nodeId, record, takes }
   const announced = clockToTell(met)
   const answer = options.role === "server" ? hello(met, "sync_response", now) : []
   const established: Action = { _tag: "Established", peer: nodeId }
@@ -382,19 +413,19 @@ const featuresOf = ({ revision }: Session["options"]): ReadonlyArray<string> =>
   revision === 2 ? [Repair.feature, ruleFeature] : [Repair.feature]
 
 const onMessage = (session: Session, message: Wire.Message, size: number, now: number, newOrigins: number): Step => {
+  const violated = (failure: ProtocolViolation) => fail(session, "protocol", failure)
   switch (message.type) {
     case "sync_request":
       return onHello(session, message, now)
     case "sync_response":
       return fail(session, "protocol", new ProtocolViolation({ detail: "a second sync_response" }))
-    case "sync_data": {
-      const taken = Receive.onData(session, message, size, now, newOrigins)
-      return taken instanceof ProtocolViolation ? fail(session, "protocol", taken) : taken
-    }
-    case "sync_ack": {
-      const told = Receive.onAck(session, message, now)
-      return told instanceof ProtocolViolation ? fail(session, "protocol", told) : Send.pump(told, now)
-    }
+    case "sync_data":
+      return Result.getOrElse(Receive.onData(session, message, size, now, newOrigins), violated)
+    case "sync_ack":
+      return Result.match(Receive.onAck(session, message, now), {
+        onFailure: violated,
+        onSuccess: (told) => Send.pump(told, now)
+      })
     case "sync_deferred": {
       const warning = Deferral.named(session.peer ?? session.options.remote, "here", message)
       const warn: ReadonlyArray<Action> = warning === undefined ? [] : [{ _tag: "Warn", warning }]
@@ -466,10 +497,9 @@ const instanceOf = ({ options, startedAt }: Session, now: number): Wire.Hello["i
   options.instance && { id: options.instance.id, age: Math.max(0, Math.round(options.instance.age + now - startedAt)) }
 
 /** A node with only the old passphrase gets no ticket: it may be the one that is to be locked out. */
-const ticketFor = ({ options, peer }: Session): string | undefined => {
+const ticketFor = ({ options, record }: Session): string | undefined => {
   if (options.isPrevious === true) return undefined
-  const ticket = peer === undefined ? undefined : options.ticket?.(peer)
-  return ticket === undefined ? undefined : Redacted.value(ticket)
+  return record?.ticket && Redacted.value(record.ticket)
 }
 
 const sendHello = (hello: Wire.Hello): Action => ({ _tag: "Send", text: Wire.encode(hello), operations: 0 })
@@ -491,9 +521,10 @@ const uncoveredOf = ({ vectorClock: clock, frontier, holdings }: Snapshot, room:
  * since the store was opened is asked for all that came after that moment.
  */
 const clockToTell = (session: Session): VectorClock.VectorClock => {
-  const { options, peer = options.expected } = session
+  const { options, record } = session
   const clock = Coverage.greetingClock(session)
-  return (peer !== undefined && options.met.has(peer)) || !HashMap.has(clock, options.self)
+  const isMet = record === undefined ? options.isExpectedMet === true : record.isMet
+  return isMet || !HashMap.has(clock, options.self)
     ? clock
     : VectorClock.withEntry(clock, options.self, options.ownTimestampAtOpen)
 }

@@ -17,13 +17,13 @@ import type {
 import type { Role } from "./Handshake.ts"
 import type { Timestamp } from "../replica/Hlc.ts"
 import type { NodeId } from "../replica/NodeId.ts"
-import type { BarredBy } from "./Barred.ts"
+import type { Barred } from "./Barred.ts"
 import type { Position, Range, RangePage, RangeRequest, Split, Summary } from "../replica/Ranges.ts"
-import type { Batch, Delta, DeltaRequest, Holdings, Snapshot } from "../replica/Replica.ts"
+import type { Batch, Change, Delta, DeltaRequest, Holdings, Snapshot } from "../replica/Replica.ts"
 import { noHoldings } from "../replica/Replica.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
 import type { TraceParent } from "./TraceParent.ts"
-import { type Ack, type Deferred, defaultTakes, type Takes, type AnnouncedRange } from "./Wire.ts"
+import { type Ack, type Deferred, defaultTakes, type Hello, type Takes, type AnnouncedRange } from "./Wire.ts"
 import * as Coverage from "./Coverage.ts"
 import * as Deferral from "./Deferral.ts"
 
@@ -102,9 +102,10 @@ export interface Options {
   readonly expected: NodeId | undefined
   /** Ends when both sides have proved themselves: the server then never meets us. */
   readonly isProbe?: boolean
-  /** How far our own history went when the store was opened, and whom we have met since then. */
+  /** Whether we have met that peer since the store was opened. */
+  readonly isExpectedMet?: boolean
+  /** How far our own history went when the store was opened. */
   readonly ownTimestampAtOpen: Timestamp
-  readonly met: ReadonlySet<NodeId>
   readonly maxFrameBytes: number
   readonly maxDriftMs: number
   /**
@@ -116,15 +117,24 @@ export interface Options {
   readonly maxRecvBytes?: number
   /** Which run of our store this is, and how long it had lasted when the session began (ms). */
   readonly instance?: { readonly id: string; readonly age: number }
-  /** Which nodes are not let in by their ids. */
-  readonly barred?: BarredBy
-  /** The ticket that a peer is given once it has proved itself. */
-  readonly ticket?: (peer: NodeId) => Redacted.Redacted<string> | undefined
   /** How much of the credit is used; all of it by default. */
   readonly credit?: Credit
-  /** The known limit of a peer that does not report it. */
-  readonly assumed?: (peer: NodeId) => Takes | undefined
 }
+
+/** What this node knows of a peer by its id. */
+export interface PeerRecord {
+  /** Whether we have met it since the store was opened. */
+  readonly isMet: boolean
+  /** Why it is not let in, where it is not. */
+  readonly barred?: Barred | undefined
+  /** The ticket that it is given. */
+  readonly ticket?: Redacted.Redacted<string> | undefined
+  /** Its limit, where it is known and the peer does not report it. */
+  readonly takes?: Takes | undefined
+}
+
+/** Of a peer that was never met. */
+export const noRecord: PeerRecord = { isMet: false }
 
 /** Our own limit. */
 export const takesOf = ({ maxRecvBytes = defaultTakes.frame }: Options): Takes => ({
@@ -295,8 +305,11 @@ export interface Suspicion {
 
 export interface Session {
   readonly options: Options
-  /** From `greeting` on the peer has proved itself; from `open` on its clock is known. */
-  readonly phase: "opening" | "greeting" | "open" | "closed"
+  /**
+   * From `identifying` on the peer has proved itself, from `greeting` on we know what we know of it, and from `open` on we know its vector
+   * clock.
+   */
+  readonly phase: "opening" | "identifying" | "greeting" | "open" | "closed"
   readonly startedAt: number
   /** The time of the last event (ms). */
   readonly now: number
@@ -308,6 +321,9 @@ export interface Session {
   /** A time at which the peer was alive (ms): it answered a ping of then. What is heard can have been under way for long. */
   readonly provedAt: number
   readonly peer: NodeId | undefined
+  /** The greeting that is gone on with once its sender is identified. */
+  readonly identifying: (Hello & { readonly nodeId: NodeId }) | undefined
+  readonly record: PeerRecord | undefined
   /** Our state as the store last told. */
   readonly local: Snapshot
   /** The peer's clock as far as it told us. */
@@ -346,13 +362,15 @@ export interface Session {
   readonly inbound: Inbound
 }
 
-/** The events. `now` is the local wall time in ms. */
-export type Event =
+/** The events. `now` is the local wall time in ms, and `R` what is known of a peer by its id. */
+export type Event<R = PeerRecord> =
   /** `newOrigins` is how many origins that are not known yet may be taken; as many as there may be, without it. */
   | { readonly _tag: "Received"; readonly now: number; readonly text: string; readonly newOrigins?: number }
   | { readonly _tag: "Alive"; readonly now: number; readonly isAnswer: boolean }
   /** Instead of a frame: too many wrong proofs came from where the peer is, and none is looked at for `wait` ms. */
   | { readonly _tag: "Limited"; readonly now: number; readonly wait: number }
+  /** The answer to `Identify`. */
+  | { readonly _tag: "Identified"; readonly now: number; readonly record: R }
   /** The answer to the `Read` with this request. */
   | { readonly _tag: "Delta"; readonly now: number; readonly request: DeltaRequest; readonly delta: Delta }
   /**
@@ -378,8 +396,8 @@ export type Event =
     }
   /** A caller wants the rows compared now. */
   | { readonly _tag: "Compare"; readonly now: number }
-  /** The store changed, by whatever hand. */
-  | { readonly _tag: "Changed"; readonly now: number; readonly snapshot: Snapshot }
+  /** The store changed, by whatever hand. `change` is the commit that led to this snapshot, where it is at hand. */
+  | { readonly _tag: "Changed"; readonly now: number; readonly snapshot: Snapshot; readonly change?: Change }
   | { readonly _tag: "Tick"; readonly now: number }
   /** The peer is refused: another node with its id is alive. */
   | { readonly _tag: "Refuse"; readonly now: number; readonly failure: DuplicateNodeId }
@@ -394,6 +412,8 @@ export type Action =
   /** `operations` says how many operations the frame carries, `more` whether the round goes on after it. */
   | { readonly _tag: "Send"; readonly text: string; readonly operations: number; readonly more?: true }
   | { readonly _tag: "Ping" }
+  /** Answer with `Identified`. */
+  | { readonly _tag: "Identify"; readonly peer: NodeId }
   /** Answer with `Delta`. One is under way at a time. */
   | { readonly _tag: "Read"; readonly request: DeltaRequest }
   /** Answer with `Scanned`. One is under way at a time. */
@@ -486,6 +506,8 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
   unansweredAt: undefined,
   provedAt: now,
   peer: undefined,
+  identifying: undefined,
+  record: undefined,
   local,
   known: VectorClock.empty,
   announced: VectorClock.empty,

@@ -33,7 +33,7 @@ export const make = Effect.gen(function* () {
   let unread = 0
 
   /** The machine of a connection that came in, guarded. */
-  const guard = <S>(machine: Machine<S>, connection: From): Machine<S> => {
+  const guard = <S, R>(machine: Machine<S, R>, connection: From): Machine<S, R> => {
     const counted = countedAs(connection)
     let isProven = false
     return {

@@ -40,7 +40,7 @@ export type OnEstablished = (
   form: 1 | 2
 ) => Effect.Effect<unknown>
 
-type Guard = <S>(machine: SessionRunner.Machine<S>) => SessionRunner.Machine<S>
+type Guard = <S, R>(machine: SessionRunner.Machine<S, R>) => SessionRunner.Machine<S, R>
 
 /** One connection, and the facts about it before the first frame. */
 interface Meeting {
@@ -180,23 +180,17 @@ export const make = Effect.fnUntraced(function* (
       key: (isPrevious ? previousKey : undefined) ?? key,
       previousKey,
       isPrevious,
-      barred,
       nonces: connection.nonces,
       binding: connection.binding,
       remote: formatAddress(connection.remote),
       expected,
+      isExpectedMet: expected !== undefined && met.has(expected),
       ownTimestampAtOpen: store.ownTimestampAtOpen,
-      met,
       maxFrameBytes: settings.maxFrameBytes,
       maxDriftMs: settings.maxClockDriftMs,
       revision: connection.revision,
       maxRecvBytes: settings.maxRecvBytes,
-      ticket: (peer) =>
-        ticketKey !== undefined && connection.ticketId === undefined
-          ? Redacted.make(Handshake.ticketOf(Redacted.value(ticketKey), peer), { label: "ticket" })
-          : undefined,
-      credit: used,
-      assumed: (peer) => assumed.get(peer)
+      credit: used
     }
     /** The state of the session, and the one whose report was taken last. */
     let latest: Session.Session | undefined
@@ -205,7 +199,7 @@ export const make = Effect.fnUntraced(function* (
       shares.guard(newOrigins.guard(guard(machine), connection.remote), connection.remote)
     const running = yield* SessionRunner.start(
       connection,
-      guardNew({
+      guardNew<Session.Session, Session.PeerRecord>({
         ...Session,
         begin: (local, now) => Session.open(Session.initial(options, local, now)),
         step: (state, event) => {
@@ -216,6 +210,15 @@ export const make = Effect.fnUntraced(function* (
         }
       }),
       {
+        identify: (peer) => ({
+          isMet: met.has(peer),
+          barred: barred(peer),
+          takes: assumed.get(peer),
+          ticket:
+            ticketKey !== undefined && connection.ticketId === undefined
+              ? Redacted.make(Handshake.ticketOf(Redacted.value(ticketKey), peer), { label: "ticket" })
+              : undefined
+        }),
         established: (peer) => {
           met.add(peer)
           const [first] = met
@@ -287,12 +290,9 @@ export const make = Effect.fnUntraced(function* (
       passphrase: (isPrevious ? previous : undefined) ?? passphrase.passphrase,
       previous,
       isPrevious,
-      barred,
       remote,
       expected,
-      memories: table.memories,
-      scopes: table.scopes,
-      late: table.late,
+      expectedMemory: expected && table.memories.get(expected),
       scope,
       maxFrameBytes: settings.maxFrameBytes,
       maxDriftMs: settings.maxClockDriftMs
@@ -304,6 +304,12 @@ export const make = Effect.fnUntraced(function* (
         connection.remote
       ),
       {
+        identify: (peer) => ({
+          barred: barred(peer),
+          memory: table.memories.get(peer),
+          scopes: table.scopes,
+          late: new Map(table.late.get(peer))
+        }),
         established: (peer) =>
           Effect.andThen(
             proved,

@@ -13,7 +13,7 @@ const remembered = 1_024
 
 export interface NewOrigins {
   /** The machine of a session with a peer at `remote`. */
-  guard<S>(machine: Machine<S>, remote: Address): Machine<S>
+  guard<S, R>(machine: Machine<S, R>, remote: Address): Machine<S, R>
 }
 
 export const make = (): NewOrigins => {

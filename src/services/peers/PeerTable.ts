@@ -63,7 +63,7 @@ export interface PeerTable {
   readonly memories: Map<NodeId, Memory>
   readonly exchanged: Map<NodeId, Met>
   /** The scopes under which rows came from existing FERAL nodes, where they are not the configured one. */
-  readonly scopes: Map<Slot, string>
+  scopes: ReadonlyMap<Slot, string>
   /** What existing FERAL nodes lack although their clocks say otherwise: it came here late. */
   readonly late: Map<NodeId, Map<Slot, Operation>>
 }
@@ -116,11 +116,12 @@ const missedAfter = { intervals: 3, least: 90_000 } as const
 
 /** Notes the result of an exchange with an existing FERAL node. Returns the rows that are now known to be too large for it. */
 export const noteExchange = (
-  { memories, exchanged, scopes, late }: PeerTable,
+  table: PeerTable,
   { peer, memory, labels, late: taken }: Remembered,
   met: Met,
   scope: string | undefined
 ): ReadonlyArray<TooLarge> => {
+  const { memories, exchanged, late } = table
   const known = memories.get(peer)?.tooLarge
   const news = [...memory.tooLarge].flatMap(([row, one]) => (known?.has(row) === true ? [] : [one]))
   for (const map of [memories, exchanged]) map.delete(peer)
@@ -131,15 +132,30 @@ export const noteExchange = (
   }
   memories.set(peer, memory)
   exchanged.set(peer, met)
-  for (const [row, label] of labels) {
-    scopes.delete(row)
-    if (label.scope !== scope) scopes.set(row, label.scope)
-  }
+  table.scopes = withScopes(table.scopes, labels, scope)
   const waiting = late.get(peer)
   for (const [row, operation] of taken) if (waiting?.get(row) === operation) waiting.delete(row)
   for (const map of [memories, exchanged, late]) drop(map, oldNodesKept)
-  drop(scopes, scopesKept)
   return news
+}
+
+/** The scopes of rows after an exchange that labelled some of them. An exchange that is under way goes on with those of before. */
+const withScopes = (
+  before: PeerTable["scopes"],
+  labels: Remembered["labels"],
+  scope: string | undefined
+): PeerTable["scopes"] => {
+  const isNews = ([row, label]: readonly [Slot, { readonly scope: string }]) =>
+    before.get(row) !== (label.scope === scope ? undefined : label.scope)
+  const news = [...labels].filter(isNews)
+  if (news.length === 0) return before
+  const scopes = new Map(before)
+  for (const [row, label] of news) {
+    scopes.delete(row)
+    if (label.scope !== scope) scopes.set(row, label.scope)
+  }
+  drop(scopes, scopesKept)
+  return scopes
 }
 
 /** Notes written operations: some came after the clocks of existing FERAL nodes had passed them. */

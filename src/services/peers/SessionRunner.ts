@@ -7,7 +7,7 @@ import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
 import { type DuplicateNodeId, PeerClosed, PeerTimeout, type SessionFailure } from "../../core/sync/SyncFailure.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import { WireOperation } from "../../core/replica/Operation.ts"
-import type { Quarantined, Snapshot } from "../../core/replica/Replica.ts"
+import type { Change, Quarantined, Snapshot } from "../../core/replica/Replica.ts"
 import type * as Session from "../../core/sync/Session.ts"
 import { times, type Warning } from "../../core/sync/SessionState.ts"
 import { closeCodes } from "../../core/sync/Wire.ts"
@@ -37,11 +37,11 @@ type Outgoing = Extract<Session.Action, { readonly _tag: "Send" | "Ping" | "Clos
 /** Limits of the outbox: several times the protocol's credit, and the largest frame besides. */
 const outboxLimits = { frames: 1_024, text: 16 * 1024 * 1024 } as const
 
-/** A protocol as a state machine. */
-export interface Machine<S> {
+/** A protocol as a state machine. `R` is what it wants to know of a peer by its id. */
+export interface Machine<S, R = Session.PeerRecord> {
   /** The first step. */
   begin(local: Snapshot, now: number): readonly [S, ReadonlyArray<Session.Action>]
-  step(state: S, event: Session.Event): readonly [S, ReadonlyArray<Session.Action>]
+  step(state: S, event: Session.Event<R>): readonly [S, ReadonlyArray<Session.Action>]
   /** When it wants a `Tick` at the latest (ms). */
   deadline(state: S): number
   view(state: S): Session.View
@@ -51,7 +51,9 @@ export interface Machine<S> {
 export type Warned = Warning | StoreUnavailable
 
 /** The callbacks of a session. */
-export interface SessionHandler {
+export interface SessionHandler<R = Session.PeerRecord> {
+  /** What is known of a node by its id, which has proved itself. */
+  identify(peer: NodeId): R
   established(peer: NodeId): Effect.Effect<void>
   /** The peer said which run of its store this is. Returned is why it is refused, if it is. */
   ran?(peer: NodeId, instance: string, age: number): Effect.Effect<DuplicateNodeId | undefined>
@@ -97,10 +99,10 @@ const longestWait = 3_600_000
 export const damaged = "the database of this node is damaged"
 
 /** Starts a session on a connection. It is over when the scope closes, at the latest. */
-export const start = Effect.fnUntraced(function* <S>(
+export const start = Effect.fnUntraced(function* <S, R>(
   connection: Connection,
-  machine: Machine<S>,
-  host: SessionHandler
+  machine: Machine<S, R>,
+  host: SessionHandler<R>
 ): Effect.fn.Return<Running<S>, never, Store | HlcClock | Scope.Scope> {
   const store = yield* Store
   const clock = yield* HlcClock
@@ -147,13 +149,14 @@ export const start = Effect.fnUntraced(function* <S>(
   })
 
   let isWoken = false
-  const wake = Effect.suspend(() => {
-    if (isWoken) return Effect.void
-    isWoken = true
-    return Queue.offer(inbox, { _tag: "Woken" })
-  })
+  let lastChange: Change | undefined
   yield* store.changes.pipe(
-    Stream.runForEach(() => wake),
+    Stream.runForEach((change) => {
+      lastChange = change
+      if (isWoken) return Effect.void
+      isWoken = true
+      return Queue.offer(inbox, { _tag: "Woken" })
+    }),
     Effect.forkScoped({ startImmediately: true })
   )
 
@@ -198,6 +201,11 @@ export const start = Effect.fnUntraced(function* <S>(
   > {
     const pending = [...actions]
     state = taken
+    const answer = (event: Session.Event<R>) => {
+      const [next, more] = machine.step(state, event)
+      state = next
+      pending.push(...more)
+    }
     for (let action = pending.shift(); action !== undefined; action = pending.shift()) {
       switch (action._tag) {
         case "Send":
@@ -214,6 +222,9 @@ export const start = Effect.fnUntraced(function* <S>(
         case "Established":
           yield* host.established(action.peer)
           break
+        case "Identify":
+          answer({ _tag: "Identified", now: yield* present, record: host.identify(action.peer) })
+          break
         case "Adopt":
           yield* store.adopt(action.told)
           break
@@ -226,9 +237,7 @@ export const start = Effect.fnUntraced(function* <S>(
         case "Ran": {
           const failure = yield* host.ran?.(action.peer, action.instance, action.age) ?? Effect.undefined
           if (failure === undefined) break
-          const [next, more] = machine.step(state, { _tag: "Refuse", now: yield* present, failure })
-          state = next
-          pending.push(...more)
+          answer({ _tag: "Refuse", now: yield* present, failure })
           break
         }
         case "Warn":
@@ -236,19 +245,13 @@ export const start = Effect.fnUntraced(function* <S>(
           break
         case "Read": {
           const delta = yield* store.delta(action.request)
-          const event: Session.Event = { _tag: "Delta", now: yield* present, request: action.request, delta }
-          const [next, more] = machine.step(state, event)
-          state = next
-          pending.push(...more)
+          answer({ _tag: "Delta", now: yield* present, request: action.request, delta })
           break
         }
         case "Scan": {
           // Rows that cannot be read keep the session from comparing, not from syncing.
           const page = yield* Effect.option(store.range(action.request))
-          const event: Session.Event = { _tag: "Scanned", now: yield* present, request: action.request, page }
-          const [next, more] = machine.step(state, event)
-          state = next
-          pending.push(...more)
+          answer({ _tag: "Scanned", now: yield* present, request: action.request, page })
           break
         }
         case "Diverged":
@@ -272,8 +275,7 @@ export const start = Effect.fnUntraced(function* <S>(
             trouble = undefined
             if (action.batch.quarantined.length > 0) yield* host.quarantined(action.batch.quarantined)
           }
-          const [next, more] = machine.step(
-            state,
+          answer(
             Result.isFailure(applied)
               ? { _tag: "Uncommitted", now }
               : {
@@ -284,8 +286,6 @@ export const start = Effect.fnUntraced(function* <S>(
                   overQuota: applied.success.overQuota
                 }
           )
-          state = next
-          pending.push(...more)
           break
         }
       }
@@ -294,7 +294,7 @@ export const start = Effect.fnUntraced(function* <S>(
   })
 
   /** The next thing that happens: an input, or the passing of time. */
-  const next = Effect.fnUntraced(function* (): Effect.fn.Return<Session.Event | PeerClosed> {
+  const next = Effect.fnUntraced(function* (): Effect.fn.Return<Session.Event<R> | PeerClosed> {
     const wait = Math.min(machine.deadline(state) - (yield* clock.now), longestWait)
     // Frames that have arrived by now come before the deadlines.
     if (wait <= 0 && Queue.sizeUnsafe(inbox) === 0) yield* Effect.yieldNowWith(1)
@@ -307,9 +307,12 @@ export const start = Effect.fnUntraced(function* <S>(
         return { _tag: "Received", now, text: input.value.text }
       case "Alive":
         return { _tag: "Alive", now, isAnswer: input.value.isAnswer === true }
-      case "Woken":
+      case "Woken": {
         isWoken = false
-        return { _tag: "Changed", now, snapshot: yield* store.snapshot }
+        const change = lastChange
+        lastChange = undefined
+        return { _tag: "Changed", now, snapshot: yield* store.snapshot, ...(change !== undefined && { change }) }
+      }
       case "Compare":
       case "Refuse":
       case "Stop":

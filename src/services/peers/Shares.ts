@@ -36,7 +36,7 @@ const isBuiltIn = (table: string): boolean => Kind.find(table) !== undefined
 
 export interface Shares {
   /** The machine of a session with a peer at `remote`. */
-  guard<S>(machine: Machine<S>, remote: Address): Machine<S>
+  guard<S, R>(machine: Machine<S, R>, remote: Address): Machine<S, R>
   /** How long nothing more is stored from an address (ms). */
   waitOf(remote: Address, now: number): number
 }

@@ -223,7 +223,7 @@ export const make = Effect.fnUntraced(function* (
     took(commit)
     if (synced && StoreState.isLasting(commit)) settledTo = version
     recent.push(commit.writes, commit.supersessions)
-    yield* PubSub.publish(commits, { version, operations: commit.writes })
+    yield* PubSub.publish(commits, { version, operations: commit.writes, supersessions: commit.supersessions })
     return commit
   }, Effect.uninterruptible)
 

@@ -22,21 +22,14 @@ import type { Oddities } from "../../core/sync/Oddities.ts"
 import { type Kind, Operation } from "../../core/replica/Operation.ts"
 import type { Scope } from "../../core/replica/Purge.ts"
 import type { RangePage, RangeRequest } from "../../core/replica/Ranges.ts"
-import type { Batch, Delta, DeltaRequest, Quarantined, Snapshot } from "../../core/replica/Replica.ts"
+import type { Batch, Change, Delta, DeltaRequest, Quarantined, Snapshot } from "../../core/replica/Replica.ts"
 import type * as Selection from "../../core/replica/Selection.ts"
 import type { VectorClock } from "../../core/replica/VectorClock.ts"
 import type { KindMismatch, KindUnknown, StoreUnavailable } from "../node/NodeFailure.ts"
 import type { Declared, Quota, Usage } from "./Opaque.ts"
 import type * as Searching from "./Searching.ts"
 
-export type {
-  Batch,
-  Delta,
-  DeltaRequest,
-  Quarantined,
-  Snapshot,
-  ChangedOrigins as Touched
-} from "../../core/replica/Replica.ts"
+export type { Batch, Change, Delta, DeltaRequest, Quarantined, Snapshot } from "../../core/replica/Replica.ts"
 
 /** A local write before it gets its place in time. */
 export type Draft = Pick<Operation, "op_id" | "table" | "op_type" | "row_id" | "data">
@@ -66,12 +59,6 @@ export interface Audited {
   readonly rows: number
   readonly digest: Digest
   readonly corrected: ReadonlyArray<string>
-}
-
-/** A commit as it is published: the operations that changed a row, in commit order. */
-export interface Change {
-  readonly version: number
-  readonly operations: ReadonlyArray<Operation>
 }
 
 /** Which changes a reader wants. */

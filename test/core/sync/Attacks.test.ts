@@ -33,7 +33,6 @@ const end = (role: Handshake.Role, { nonces, binding }: Channel, self = victim) 
         remote: "peer",
         expected: undefined,
         ownTimestampAtOpen: VectorClock.get(replica.clock, self),
-        met: new Set(),
         maxFrameBytes: 4_096,
         maxDriftMs: 300_000
       },
@@ -47,7 +46,9 @@ const end = (role: Handshake.Role, { nonces, binding }: Channel, self = victim) 
     const [next, more] = Session.step(session, event)
     session = next
     asked.push(...more)
+    if (more.some(({ _tag }) => _tag === "Identify")) identify()
   }
+  const identify = () => event({ _tag: "Identified", now, record: Session.noRecord })
   return {
     asked,
     event,

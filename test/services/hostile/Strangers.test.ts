@@ -50,7 +50,6 @@ describe("what a stranger says", () => {
           remote: "stranger:1",
           expected: undefined,
           ownTimestampAtOpen: Hlc.zero,
-          met: new Set(),
           maxFrameBytes: 4_096,
           maxDriftMs: 300_000
         },

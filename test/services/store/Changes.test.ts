@@ -40,9 +40,9 @@ for (const { name, make } of places) {
         yield* store.apply(batch([second]))
         yield* store.apply(batch([], { a: at(3) }))
         assert.deepStrictEqual(yield* Fiber.join(fiber), [
-          { version: 2, operations: first },
-          { version: 3, operations: [second] },
-          { version: 4, operations: [] }
+          { version: 2, operations: first, supersessions: new Map() },
+          { version: 3, operations: [second], supersessions: new Map([[a, new Set([b])]]) },
+          { version: 4, operations: [], supersessions: new Map() }
         ])
       })
     )

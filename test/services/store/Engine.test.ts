@@ -127,7 +127,9 @@ describe("Engine", () => {
       const [operation] = yield* store.append([draft("r2")])
       // The reading that the failed write took is not issued again.
       assert.deepStrictEqual(operation?.hlc, { ...at(0, 2), node: store.nodeId })
-      assert.deepStrictEqual(yield* Fiber.join(published), [{ version: 1, operations: operation ? [operation] : [] }])
+      assert.deepStrictEqual(yield* Fiber.join(published), [
+        { version: 1, operations: operation ? [operation] : [], supersessions: new Map() }
+      ])
     }).pipe(Effect.provide(HlcClock.layer))
   )
 

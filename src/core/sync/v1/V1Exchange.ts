@@ -27,19 +27,19 @@ import {
 import * as Barred from "../Barred.ts"
 import { isSamePassphrase } from "../Handshake.ts"
 import type { NodeId } from "../../replica/NodeId.ts"
-import type { Event } from "../SessionState.ts"
+import type { Action, Event } from "../SessionState.ts"
 import * as VectorClock from "../../replica/VectorClock.ts"
 import { closeCodes, limits } from "../Wire.ts"
 import * as V1Memory from "./V1Memory.ts"
 import * as V1Receive from "./V1Receive.ts"
 import { failureOf } from "./V1Refusal.ts"
 import * as V1Send from "./V1Send.ts"
-import { deadline, done, end, everything, type Exchange, send, type Step } from "./V1State.ts"
+import { deadline, done, end, everything, type Exchange, type PeerRecord, send, type Step } from "./V1State.ts"
 import * as V1Wire from "./V1Wire.ts"
 
 export type { Memory } from "./V1Memory.ts"
-export { deadline, initial, isUnfinished, remember, view } from "./V1State.ts"
-export type { Exchange, Options, Remembered, Step } from "./V1State.ts"
+export { deadline, initial, isUnfinished, noRecord, remember, view } from "./V1State.ts"
+export type { Exchange, Options, PeerRecord, Remembered, Step } from "./V1State.ts"
 
 /** The first step: the dialler speaks first. */
 export const open = (exchange: Exchange): Step => {
@@ -47,7 +47,7 @@ export const open = (exchange: Exchange): Step => {
   const { self, expected, passphrase } = options
   if (options.role === "server") return [exchange, []]
   // The node that will answer, and its report, are not known yet: its last report is the best guess.
-  const memory = expected === undefined ? undefined : options.memories.get(expected)
+  const memory = options.expectedMemory
   const asked =
     expected === undefined
       ? everything
@@ -62,7 +62,7 @@ export const open = (exchange: Exchange): Step => {
 }
 
 /** What happens next. */
-export const step = (before: Exchange, event: Event): Step => {
+export const step = (before: Exchange, event: Event<PeerRecord>): Step => {
   if (before.phase === "closed") return [before, []]
   // A clock that was set back makes no wait longer.
   const exchange = event.now < before.since ? { ...before, since: event.now } : before
@@ -77,6 +77,8 @@ export const step = (before: Exchange, event: Event): Step => {
       })
     case "Limited":
       return exchange.phase === "greeting" ? tooMany(exchange, Math.ceil(event.wait / 1000)) : [exchange, []]
+    case "Identified":
+      return onIdentified(exchange, event.record, event.now)
     case "Delta":
       return event.request === exchange.reading ? V1Send.onDelta(exchange, event.delta, event.now) : [exchange, []]
     case "Committed":
@@ -113,11 +115,11 @@ const onMessage = (exchange: Exchange, message: V1Wire.Message, now: number): St
       return end(exchange, failureOf(message, exchange.peer ?? options.remote, options.self))
     case "sync_request":
       return phase === "greeting" && options.role === "server"
-        ? onRequest(exchange, message, now)
+        ? onRequest(exchange, message)
         : unexpected(exchange, message)
     case "sync_response":
       return phase === "greeting" && options.role === "dialler"
-        ? onResponse(exchange, message, now)
+        ? identify(exchange, message)
         : unexpected(exchange, message)
     case "sync_data":
       return phase === "receiving" ? V1Receive.onData(exchange, message, now) : unexpected(exchange, message)
@@ -127,7 +129,7 @@ const onMessage = (exchange: Exchange, message: V1Wire.Message, now: number): St
 const unexpected = (exchange: Exchange, { type }: V1Wire.Message): Step =>
   end(exchange, new ProtocolViolation({ detail: `${type} out of turn` }))
 
-const onRequest = (exchange: Exchange, request: V1Wire.Request, now: number): Step => {
+const onRequest = (exchange: Exchange, request: V1Wire.Request): Step => {
   const { options } = exchange
   const { previous } = options
   const isCurrent = isSamePassphrase(Redacted.value(options.passphrase), request.passphrase)
@@ -143,31 +145,31 @@ const onRequest = (exchange: Exchange, request: V1Wire.Request, now: number): St
       V1Wire.encode({ type: "sync_error", message: "Invalid passphrase", reason: "invalid_passphrase" })
     )
   }
-  if (request.nodeId === options.self) return duplicate(exchange)
-  const barred = options.barred?.(request.nodeId)
-  if (barred !== undefined) return refuse(exchange, barred, request.nodeId)
-  const shown = isCurrent ? exchange : { ...exchange, options: { ...options, isPrevious } }
-  const met = meet(shown, request.nodeId, request.clock, now)
-  return [
-    { ...met, asked: met.needed, phase: "receiving" },
-    [
-      send(V1Wire.encode({ type: "sync_response", nodeId: options.self, clock: met.needed.clock })),
-      { _tag: "Established", peer: request.nodeId }
-    ]
-  ]
+  return identify(isCurrent ? exchange : { ...exchange, options: { ...options, isPrevious } }, request)
 }
 
-const onResponse = (exchange: Exchange, response: V1Wire.Response, now: number): Step => {
-  const { expected, self } = exchange.options
-  if (response.nodeId === self) return duplicate(exchange)
-  const barred = exchange.options.barred?.(response.nodeId)
-  if (barred !== undefined) return refuse(exchange, barred, response.nodeId)
-  const met = meet(exchange, response.nodeId, response.clock, now)
+/** Before anything is said to it, the peer is looked up. */
+const identify = (exchange: Exchange, message: V1Wire.Request | V1Wire.Response): Step =>
+  message.nodeId === exchange.options.self
+    ? duplicate(exchange)
+    : [{ ...exchange, phase: "identifying", identifying: message }, [{ _tag: "Identify", peer: message.nodeId }]]
+
+const onIdentified = (exchange: Exchange, record: PeerRecord, now: number): Step => {
+  const { identifying: message, options } = exchange
+  if (message === undefined) return [exchange, []]
+  const { nodeId, clock } = message
+  if (record.barred !== undefined) return refuse(exchange, record.barred, nodeId)
+  const met = meet(exchange, nodeId, record, clock, now)
+  const established: Action = { _tag: "Established", peer: nodeId }
+  if (options.role === "server") {
+    const text = V1Wire.encode({ type: "sync_response", nodeId: options.self, clock: met.needed.clock })
+    return [{ ...met, asked: met.needed, phase: "receiving" }, [send(text), established]]
+  }
   // Asked under another node id: the report was not meant for this node, so it is asked once more.
-  const isOther = expected !== undefined && expected !== response.nodeId
+  const isOther = options.expected !== undefined && options.expected !== nodeId
   const asked = isOther ? { ...met.asked, isWhole: false } : met.asked
   const [sending, actions] = V1Send.start({ ...met, asked, needed: isOther ? everything : met.needed }, now)
-  return [sending, [{ _tag: "Established", peer: response.nodeId }, ...actions]]
+  return [sending, [established, ...actions]]
 }
 
 const refuse = (exchange: Exchange, barred: Barred.Barred, nodeId: NodeId): Step => {
@@ -177,20 +179,26 @@ const refuse = (exchange: Exchange, barred: Barred.Barred, nodeId: NodeId): Step
 
 const duplicate = (exchange: Exchange): Step => end(exchange, new DuplicateNodeId({ nodeId: exchange.options.self }))
 
-/** Notes the id of the peer. */
-const meet = (exchange: Exchange, peer: NodeId, clock: VectorClock.VectorClock, now: number): Exchange => {
+/** Notes the peer, and what we know of it. */
+const meet = (
+  exchange: Exchange,
+  peer: NodeId,
+  record: PeerRecord,
+  clock: VectorClock.VectorClock,
+  now: number
+): Exchange => {
   const { options, local } = exchange
-  const found = options.memories.get(peer)
-  const memory = found ?? V1Memory.none
-  const late = options.late.get(peer) ?? new Map()
+  const { memory = V1Memory.none, late } = record
   return {
     ...exchange,
+    identifying: undefined,
+    rowScopes: record.scopes,
     since: now,
     peer,
     memory,
     reported: clock,
     known: clock,
-    needed: V1Memory.ask(found, local.vectorClock, clock, peer, options.self, now),
+    needed: V1Memory.ask(record.memory, local.vectorClock, clock, peer, options.self, now),
     isNewest: memory.isNewest,
     takesNothing: V1Memory.tookNothing(memory, clock),
     tooLarge: memory.tooLarge,

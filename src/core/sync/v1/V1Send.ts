@@ -156,5 +156,5 @@ const withReturns = (
 
 const largestFor = ({ isNewest }: Exchange): number => (isNewest ? V1Wire.maxNewestBytes : V1Wire.maxFrameBytes)
 
-const textFor = ({ isNewest, options }: Exchange, row: Merge.Slot, operation: Operation): string =>
-  V1Wire.operationText(operation, isNewest ? (options.scopes.get(row) ?? options.scope) : undefined)
+const textFor = ({ isNewest, options, rowScopes }: Exchange, row: Merge.Slot, operation: Operation): string =>
+  V1Wire.operationText(operation, isNewest ? (rowScopes.get(row) ?? options.scope) : undefined)

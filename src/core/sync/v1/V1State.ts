@@ -8,13 +8,13 @@ import type { Role } from "../Handshake.ts"
 import * as Hlc from "../../replica/Hlc.ts"
 import type { Slot } from "../../replica/Merge.ts"
 import type { NodeId } from "../../replica/NodeId.ts"
-import type { BarredBy } from "../Barred.ts"
+import type { Barred } from "../Barred.ts"
 import type { Operation } from "../../replica/Operation.ts"
 import type { DeltaRequest, Snapshot } from "../../replica/Replica.ts"
 import type { Action, View } from "../SessionState.ts"
 import * as VectorClock from "../../replica/VectorClock.ts"
 import * as V1Memory from "./V1Memory.ts"
-import type { Changes, Data } from "./V1Wire.ts"
+import type { Changes, Data, Request, Response } from "./V1Wire.ts"
 
 export interface Options {
   readonly role: Role
@@ -24,22 +24,32 @@ export interface Options {
   readonly previous?: Redacted.Redacted<string> | undefined
   /** Whether `passphrase` is the one before. */
   readonly isPrevious?: boolean
-  /** Which nodes are not let in by their ids. */
-  readonly barred?: BarredBy
   /** How the peer is called before its id is known. */
   readonly remote: string
   /** The node that is expected to answer, where it is known. */
   readonly expected: NodeId | undefined
-  readonly memories: ReadonlyMap<NodeId, V1Memory.Memory>
+  /** The memory of earlier exchanges with it. */
+  readonly expectedMemory?: V1Memory.Memory | undefined
   /** The scope that operations for the newest nodes are labelled with. */
   readonly scope: string | undefined
-  /** The scopes under which rows came, where they are others. */
-  readonly scopes: ReadonlyMap<Slot, string>
-  /** Operations, by node and row, that came here after the clock of that node had passed them: it shows to have them, and does not. */
-  readonly late: ReadonlyMap<NodeId, ReadonlyMap<Slot, Operation>>
   readonly maxFrameBytes: number
   readonly maxDriftMs: number
 }
+
+/** What this node knows of a peer by its id. */
+export interface PeerRecord {
+  /** Why it is not let in, where it is not. */
+  readonly barred?: Barred | undefined
+  /** The memory of earlier exchanges with it. */
+  readonly memory: V1Memory.Memory | undefined
+  /** The scopes under which rows came, where they are others than ours. */
+  readonly scopes: ReadonlyMap<Slot, string>
+  /** Operations that came here after the clock of the peer had passed them: it shows to have them, and does not. */
+  readonly late: ReadonlyMap<Slot, Operation>
+}
+
+/** Of a peer that was never met. */
+export const noRecord: PeerRecord = { memory: undefined, scopes: new Map(), late: new Map() }
 
 /** How long we wait for a message (ms). An old node writes what it got, slowly, before it answers. */
 const patience = { greeting: 10_000, data: 120_000 } as const
@@ -47,9 +57,13 @@ const patience = { greeting: 10_000, data: 120_000 } as const
 export interface Exchange {
   readonly options: Options
   /** The phase of the exchange. */
-  readonly phase: "greeting" | "receiving" | "sending" | "closed"
+  readonly phase: "greeting" | "identifying" | "receiving" | "sending" | "closed"
   readonly since: number
   readonly peer: NodeId | undefined
+  /** The greeting that is gone on with once its sender is identified. */
+  readonly identifying: Request | Response | undefined
+  /** The scopes under which rows came, where they are others than ours. */
+  readonly rowScopes: ReadonlyMap<Slot, string>
   readonly local: Snapshot
   /** The memory of earlier exchanges with it. */
   readonly memory: V1Memory.Memory
@@ -113,6 +127,8 @@ export const initial = (options: Options, local: Snapshot, now: number): Exchang
   phase: "greeting",
   since: now,
   peer: undefined,
+  identifying: undefined,
+  rowScopes: new Map(),
   local,
   memory: V1Memory.none,
   reported: VectorClock.empty,
@@ -231,7 +247,7 @@ export const view = ({ options, phase, peer, since, deferred: held }: Exchange):
   peer,
   aliveAt: since,
   provedAt: since,
-  state: phase === "greeting" ? "connecting" : "syncing",
+  state: phase === "greeting" || phase === "identifying" ? "connecting" : "syncing",
   lag: undefined,
   offset: undefined,
   lastSyncAt: phase === "closed" ? since : undefined,

@@ -69,7 +69,6 @@ export const probe = Effect.fn("Probe.probe")(function* (
       nonces,
       binding,
       ownTimestampAtOpen: Hlc.zero,
-      met: new Set<NodeId>(),
       revision: connection.revision,
       maxRecvBytes: settings.maxRecvBytes,
       isProbe: true
@@ -78,7 +77,7 @@ export const probe = Effect.fn("Probe.probe")(function* (
       ...Session,
       begin: (local: Snapshot, now: number) => Session.open(Session.initial(options, local, now))
     }
-    const { peer, offset } = yield* converse(connection, machine)
+    const { peer, offset } = yield* converse(connection, machine, Session.noRecord)
     return { nodeId: peer, protocol, tls, offset }
   }
   const refusal = V1Policy.refusalOfDialled({ ...settings, mode: transport.tls }, tls, address)
@@ -89,16 +88,13 @@ export const probe = Effect.fn("Probe.probe")(function* (
   const options = {
     ...common,
     passphrase: self.passphrase,
-    memories: new Map(),
-    scopes: new Map(),
-    late: new Map(),
     scope: Option.getOrUndefined(settings.legacyScope)
   }
   const machine = {
     ...V1Exchange,
     begin: (local: Snapshot, now: number) => V1Exchange.open(V1Exchange.initial(options, local, now))
   }
-  const { peer } = yield* converse(connection, machine)
+  const { peer } = yield* converse(connection, machine, V1Exchange.noRecord)
   return { nodeId: peer, protocol, tls, offset: undefined }
 })
 
@@ -112,13 +108,20 @@ const nothing: Snapshot = {
 }
 
 /** Speaks until the handshake is done, and then hangs up. */
-const converse = Effect.fnUntraced(function* <S>(
+const converse = Effect.fnUntraced(function* <S, R>(
   connection: Connection,
-  machine: Machine<S>
+  machine: Machine<S, R>,
+  record: R
 ): Effect.fn.Return<Session.View, SessionFailure> {
   let [state, actions] = machine.begin(nothing, yield* Clock.currentTimeMillis)
   for (;;) {
-    for (const action of actions) {
+    const pending = [...actions]
+    for (let action = pending.shift(); action !== undefined; action = pending.shift()) {
+      if (action._tag === "Identify") {
+        const [next, more] = machine.step(state, { _tag: "Identified", now: yield* Clock.currentTimeMillis, record })
+        state = next
+        pending.push(...more)
+      }
       if (action._tag === "Send") yield* connection.send(action.text)
       if (action._tag === "Established") {
         yield* connection.close(1000, "")

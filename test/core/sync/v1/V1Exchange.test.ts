@@ -42,9 +42,7 @@ class Ours {
           ...optionsOf(this.replica.id, role),
           remote: "10.0.0.1:9090",
           expected,
-          memories: this.memories,
-          scopes: this.scopes,
-          late: this.late,
+          expectedMemory: expected && this.memories.get(expected),
           ...options
         },
         this.replica.snapshot(),
@@ -88,6 +86,14 @@ class Talk {
       if (action._tag === "Send") {
         this.sent.push(action.text)
         this.operations += action.operations
+      } else if (action._tag === "Identify") {
+        const { memories, scopes, late } = this.ours
+        const record = {
+          memory: memories.get(action.peer),
+          scopes: new Map(scopes),
+          late: new Map(late.get(action.peer))
+        }
+        this.carry(V1Exchange.step(this.exchange, { _tag: "Identified", now, record }))
       } else if (action._tag === "Read") {
         const delta = replica.delta(action.request)
         this.carry(V1Exchange.step(this.exchange, { _tag: "Delta", now, request: action.request, delta }))

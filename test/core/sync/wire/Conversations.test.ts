@@ -52,7 +52,9 @@ describe("conversations with existing FERAL nodes", () => {
           const now = 1_000_000
           if (action._tag === "Send") sent.push(JSON.parse(action.text))
           else if (action._tag === "Close") ending = action.failure?._tag ?? "closed"
-          else if (action._tag === "Commit") {
+          else if (action._tag === "Identify") {
+            carry(V1Exchange.step(exchange, { _tag: "Identified", now, record: V1Exchange.noRecord }))
+          } else if (action._tag === "Commit") {
             carry(
               V1Exchange.step(exchange, {
                 _tag: "Committed",

@@ -18,7 +18,7 @@ const now = 1_700_000_000_000
 /** A server of ours that a peer talks to. */
 interface Server {
   readonly replica: NaiveReplica
-  readonly happen: (event: Session.Event) => void
+  readonly happen: (event: Session.Event<never>) => void
   readonly receive: (text: string) => void
   readonly failure: () => SessionFailure | undefined
 }
@@ -67,6 +67,8 @@ const exchange = (): Server => {
     state = next
     for (const action of actions) {
       if (action._tag === "Close") failure = action.failure
+      if (action._tag === "Identify")
+        carry(V1Exchange.step(state, { _tag: "Identified", now, record: V1Exchange.noRecord }))
       if (action._tag !== "Commit") continue
       carry(V1Exchange.step(state, { _tag: "Committed", now, snapshot: replica.apply(action.batch), hasChanged: true }))
     }

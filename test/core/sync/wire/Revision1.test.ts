@@ -43,7 +43,6 @@ const play = (role: "dialler" | "server") => {
       remote: "peer",
       expected: undefined,
       ownTimestampAtOpen: VectorClock.get(replica.clock, replica.id),
-      met: new Set(),
       maxFrameBytes: 4_096,
       maxDriftMs: 300_000,
       revision: 1
@@ -56,6 +55,7 @@ const play = (role: "dialler" | "server") => {
     for (const action of actions) {
       if (action._tag === "Send") said.push(action.text)
       if (action._tag === "Close") assert.fail(action.failure?.message ?? "it was closed")
+      if (action._tag === "Identify") happen({ _tag: "Identified", now, record: Session.noRecord })
       if (action._tag === "Read")
         happen({ _tag: "Delta", now, request: action.request, delta: replica.delta(action.request) })
       if (action._tag === "Commit")
