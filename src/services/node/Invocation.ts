@@ -40,7 +40,7 @@ export const inThisForm = (text: string, form: (words: string) => string = comma
   text.replace(named, (_, words: string) => form(words))
 
 const named =
-  /\bferal-sync (start|status|peers|doctor|tls|passphrase|note|fact|episode|log|search|show|export|import|backup|restore|rejoin|compact|origins|purge|verify|identity|service|completions|mcp|open|token|changes)\b/g
+  /\bferal-sync (start|status|peers|doctor|tls|passphrase|note|fact|episode|log|list|search|show|export|import|backup|restore|rejoin|compact|origins|purge|verify|identity|service|completions|mcp|open|token|changes)\b/g
 
 /** A path as a shell takes it. */
 export const quoted = (path: string): string =>
