@@ -43,8 +43,12 @@ export const writeJson = (value: unknown): Effect.Effect<void, OutputFailed> => 
  */
 export const json = (value: unknown): string => escapeControls(JSON.stringify(value))
 
-/** How wide a line may be: as wide as the terminal; as wide as it gets where there is none. */
-export const lineWidth = (): number => (process.stdout.isTTY ? process.stdout.columns : Infinity)
+/** How wide a line may be: as wide as the terminal; as wide as it gets where there is none. Some terminals do not say it. */
+export const lineWidth = (): number => (process.stdout.isTTY ? process.stdout.columns || 80 : Infinity)
+
+/** Whether a stream shows a line that is written again over the last one. */
+export const canRedraw = ({ isTTY }: { readonly isTTY?: boolean }): boolean =>
+  isTTY === true && process.env["TERM"] !== "dumb"
 
 /** Made when a text is cut: that takes a tenth of a short command. */
 let segmenter: Intl.Segmenter | undefined

@@ -6,7 +6,7 @@
  */
 import { Clock, Effect } from "effect"
 import { StandardStreams } from "../services/node/StandardStreams.ts"
-import { duration } from "./Output.ts"
+import { canRedraw, duration, truncate } from "./Output.ts"
 
 /** How far the work is: in words, and in a unit of which `total` may be known. */
 export interface Step {
@@ -46,7 +46,7 @@ const quiet = 1_000
 const eraseLine = "\r\u001b[2K"
 
 /** What to call after each step. The line on a terminal is gone when the scope closes. */
-export const make = Effect.fnUntraced(function* (isJson: boolean, isTerminal: boolean = process.stderr.isTTY === true) {
+export const make = Effect.fnUntraced(function* (isJson: boolean, isTerminal: boolean = canRedraw(process.stderr)) {
   const silent: Report = () => Effect.void
   if (isJson) return silent
   const { error } = yield* StandardStreams
@@ -65,7 +65,7 @@ export const make = Effect.fnUntraced(function* (isJson: boolean, isTerminal: bo
       isShown = true
       const text = line(step, (now - started) / 1000)
       return say(
-        isTerminal ? `${eraseLine}${text.slice(0, Math.max(20, process.stderr.columns ?? 80) - 1)}` : `${text}\n`
+        isTerminal ? `${eraseLine}${truncate(text, Math.max(20, process.stderr.columns || 80) - 1)}` : `${text}\n`
       )
     })
   return report

@@ -16,7 +16,7 @@ import * as LockHolder from "../services/store/LockHolder.ts"
 import { notice } from "../services/transport/tls/Expiry.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
-import { ago, counted, duration, json, oneLine, writeJson, writeLine } from "./Output.ts"
+import { ago, canRedraw, counted, duration, json, oneLine, writeJson, writeLine } from "./Output.ts"
 import * as Pausing from "./Pausing.ts"
 import * as Removal from "./Removal.ts"
 import * as Table from "./Table.ts"
@@ -36,7 +36,7 @@ export const status = Command.make(
   { watch },
   Effect.fnUntraced(function* ({ watch }) {
     if (!watch) return yield* writeLine(yield* shown())
-    const isRedrawn = process.stdout.isTTY && !(yield* Globals.Json)
+    const isRedrawn = canRedraw(process.stdout) && !(yield* Globals.Json)
     return yield* Effect.forever(
       Effect.flatMap(shown(), (text) => writeLine(isRedrawn ? `${clearScreen}${text}` : text)).pipe(
         Effect.andThen(Effect.sleep(watchEvery))

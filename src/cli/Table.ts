@@ -66,8 +66,25 @@ const line = (cells: ReadonlyArray<string>, widths: ReadonlyArray<number>): stri
     .join(gap)
     .trimEnd()
 
-/** The lines of a table with these rows, as wide as the line is. */
-export const lines = <Row>(columns: ReadonlyArray<Column<Row>>, rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
-  const all = layout(columns, rows, lineWidth())
-  return [header(all), ...rows.map((value) => row(all, value))]
+/**
+ * The lines of a table with these rows, as wide as the line is. Where the line is too short for the columns, each cell of a row
+ * has a line of its own.
+ */
+export const lines = <Row>(
+  columns: ReadonlyArray<Column<Row>>,
+  rows: ReadonlyArray<Row>,
+  width: number = lineWidth()
+): ReadonlyArray<string> => {
+  const all = layout(columns, rows, width)
+  const needed = all.widths.reduce((sum, cells) => sum + cells, gap.length * (columns.length - 1))
+  if (needed <= width) return [header(all), ...rows.map((value) => row(all, value))]
+  const [first, ...others] = columns
+  const titles = Math.max(...others.map(({ title }) => title.length), 0)
+  return rows.flatMap((value) => [
+    truncate(oneLine(first?.text(value) ?? ""), width),
+    ...others
+      .map(({ title, text }) => ({ title, cell: oneLine(text(value)) }))
+      .filter(({ cell }) => cell !== "")
+      .map(({ title, cell }) => truncate(`${gap}${pad(title, titles)}${gap}${cell}`, width))
+  ])
 }

@@ -42,6 +42,19 @@ describe("Table", () => {
     assert.deepStrictEqual(Table.layout(columns, rows, 5).widths, [2, 8, 8])
   })
 
+  it("each cell has a line of its own where there is no room for the columns", () => {
+    const rows = [
+      { id: "an id of 23 characters!", a: "a".repeat(50), b: "" },
+      { id: "2", a: "", b: "\u7528\u6237\u559c\u6b22" }
+    ]
+    assert.deepStrictEqual(Table.lines(columns, rows, 24), [
+      "an id of 23 characters!",
+      "  A  aaaaaaaaaaaaaaaaaa\u2026",
+      "2",
+      "  B  \u7528\u6237\u559c\u6b22"
+    ])
+  })
+
   it("nothing is cut where there is no terminal", () => {
     const b = "x".repeat(500)
     const layout = Table.layout(columns, [{ id: "1", a: "a", b: "b" }], Infinity)
