@@ -2,7 +2,8 @@
  * Writes the reference of the library to `docs/api`, one file for each entry of the package, from the declarations that the compiler
  * makes: `npm run reference`. It is not kept in the repository, where it would be old with the next change.
  *
- * With `--check`, it lists what is exported without a comment, and fails where there is something.
+ * With `--check`, it lists what is exported without a comment, and fails where there is something. A directory after it has the
+ * declarations already.
  */
 import { spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -109,13 +110,17 @@ const reference = (name: string, module: string, dist: string) => {
   return { text: `${body.filter((part) => part !== "").join("\n\n")}\n`, bare }
 }
 
-const dist = mkdtempSync(join(tmpdir(), "feral-sync-reference-"))
+const [flag, given] = process.argv.slice(2)
+const isCheck = flag === "--check"
+const fresh = mkdtempSync(join(tmpdir(), "feral-sync-reference-"))
+const dist = given ?? fresh
 try {
   const tsc = join(root, "node_modules/typescript/bin/tsc")
   const options = ["-p", join(root, "tsconfig.build.json"), "--outDir", dist, "--emitDeclarationOnly"]
-  const { status, stdout } = spawnSync(process.execPath, [tsc, ...options], { encoding: "utf8" })
-  if (status !== 0) throw new Error(stdout)
-  const isCheck = process.argv.includes("--check")
+  if (given === undefined) {
+    const { status, stdout } = spawnSync(process.execPath, [tsc, ...options], { encoding: "utf8" })
+    if (status !== 0) throw new Error(stdout)
+  }
   const target = join(root, "docs/api")
   if (!isCheck) mkdirSync(target, { recursive: true })
   const bare = new Set<string>()
@@ -132,5 +137,5 @@ try {
     process.exitCode = bare.size === 0 ? 0 : 1
   }
 } finally {
-  rmSync(dist, { recursive: true })
+  rmSync(fresh, { recursive: true })
 }

@@ -222,6 +222,12 @@ describe.skipIf(needs("registry"))("the package", { concurrent: true }, () => {
     assert.deepStrictEqual({ code, stdout }, { code: 0, stdout: "" })
   })
 
+  it("has a comment at every function that it exports", async () => {
+    const dist = join(await emptyProject(versions[0] ?? ""), "node_modules/feral-sync/dist")
+    const { code, stdout } = await run(process.execPath, [join(root, "scripts/reference.ts"), "--check", dist], root)
+    assert.deepStrictEqual({ code, stdout }, { code: 0, stdout: "" })
+  })
+
   it("has entries whose types and modules every resolver of ES modules finds", async () => {
     const checked = await checkPackage(createPackageFromTarballData(readFileSync(tarball)))
     assert.isTrue(checked.types !== false)

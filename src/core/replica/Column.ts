@@ -130,6 +130,7 @@ export const foreign = {
 const textOf = (value: unknown, byDefault: string): string =>
   Predicate.isString(value) ? value.toWellFormed() : byDefault
 
+/** A finite number, or the default. */
 export const numberOf = (value: unknown, byDefault: number): number =>
   Number.isFinite(value) ? Number(value) : byDefault
 

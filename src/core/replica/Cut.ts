@@ -77,6 +77,7 @@ export const mostOrigins = 100
 export const isCollected = (collected: VectorClock.VectorClock, operation: Operation): boolean =>
   isTombstone(operation) && VectorClock.covers(collected, operation.hlc)
 
+/** The parts of a cut that a peer is told. */
 export const toldOf = ({ confirmed, collected, since, isFilling }: Cut): Told => ({
   confirmed,
   collected,
@@ -90,6 +91,7 @@ export const toldOf = ({ confirmed, collected, since, isFilling }: Cut): Told =>
  */
 export type Verdict = "admitted" | "self away" | "peer away" | "apart" | "peer too old"
 
+/** Whether a replica may exchange rows with `peer`, which told `theirs`; none of a version that knows no cut. */
 export const verdict = (ours: Cut, theirs: Told | undefined, peer: NodeId): Verdict => {
   if (theirs === undefined) return HashMap.isEmpty(ours.collected) ? "admitted" : "peer too old"
   const isSelfAway = !isFresh(ours, theirs) && !VectorClock.includes(ours.confirmed, theirs.collected)

@@ -137,6 +137,7 @@ export const searched = all.filter(
   (kind): kind is Exclude<(typeof all)[number], { readonly search: readonly [] }> => kind.search.length > 0
 )
 
+/** The names of the kinds, on the wire and in the database. */
 export const names = all.map(({ name }) => name)
 
 const byName: ReadonlyMap<string, (typeof all)[number]> = new Map(all.map((kind) => [kind.name, kind]))

@@ -37,12 +37,14 @@ export type Purges = HashMap.HashMap<NodeId, ReadonlyArray<Purge>>
 
 export const none: Purges = HashMap.empty()
 
+/** Purges from a list of them, in any order. */
 export const fromList = (list: Iterable<Purge>): Purges => {
   let purges = none
   for (const purge of list) purges = withPurge(purges, purge)
   return purges
 }
 
+/** All purges, in the order in which they were made. */
 export const toList = (purges: Purges): ReadonlyArray<Purge> =>
   [...HashMap.values(purges)].flat().sort((a, b) => a.run - b.run)
 

@@ -43,6 +43,7 @@ export type Key = string | number | null
 /** Code points of a text in a key. */
 export const keyLength = 64
 
+/** The key of a value: none of a list, an object, or where there is nothing. */
 export const keyOf = (value: unknown): Key => {
   if (Predicate.isString(value)) return value.length <= keyLength ? value : [...value].slice(0, keyLength).join("")
   if (Predicate.isBoolean(value)) return value ? 1 : 0
@@ -66,6 +67,7 @@ export interface RowsRequest {
 export const orderedBy = (conditions: ReadonlyArray<Condition>): string | undefined =>
   conditions.find((condition) => !("equals" in condition))?.field
 
+/** The place of a row in the order of the field `ordered`, or of the ids. */
 export const placeOf = ({ id, value }: Shown, ordered: string | undefined): Place => ({
   key: ordered === undefined ? null : keyOf(value[ordered]),
   id

@@ -88,6 +88,7 @@ export interface Split {
   readonly parts: ReadonlyArray<Part>
 }
 
+/** A split of a range before its rows are added. */
 export const split = (range: Range): Split => ({ range, width: 1, parts: [] })
 
 /** A split after the next rows. When there are too many parts, each two neighbours become one. */

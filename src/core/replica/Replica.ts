@@ -25,9 +25,11 @@ export type Holdings = HashMap.HashMap<NodeId, Holding>
 export const noHoldings: Holdings = HashMap.empty()
 export const noRows: Holding = { rows: 0, digest: Digest.empty }
 
+/** What is held of an origin. */
 export const holdingOf = (holdings: Holdings, node: NodeId): Holding =>
   Option.getOrElse(HashMap.get(holdings, node), () => noRows)
 
+/** Whether the same rows are held, by their number and digest. */
 export const isSameHolding = (a: Holding, b: Holding): boolean => a.rows === b.rows && Digest.equals(a.digest, b.digest)
 
 /** `holdings` after `changes` were added to them. An origin that has no rows left leaves them. */

@@ -47,9 +47,13 @@ export function reader({ columns }: Kind.Definition): (operation: Operation) => 
   }
 }
 
+/** The note that an operation holds. */
 export const noteFromOperation = reader(Kind.table.notes)
+/** The fact that an operation holds. */
 export const factFromOperation = reader(Kind.table.facts)
+/** The episode that an operation holds. */
 export const episodeFromOperation = reader(Kind.table.episodes)
+/** The log entry that an operation holds. */
 export const executionFromOperation = reader(Kind.table.executionLog)
 
 /** The columns of a new row, with defaults for missing input. */

@@ -17,6 +17,7 @@ import { log, lww } from "./rules/Whole.ts"
 
 export type { Reading, Rule, Verb, Writing } from "./rules/Shape.ts"
 
+/** The rules, by their names. */
 export const rules = {
   lww,
   log,

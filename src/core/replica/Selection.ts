@@ -90,6 +90,7 @@ export interface Place {
   readonly row_id: string
 }
 
+/** The place of the row that an operation holds. */
 export const placeOf = ({ hlc, table, row_id }: Operation, rank = 0): Place => ({ rank, hlc, table, row_id })
 
 /** The order of reads: the best rank first, then the newest. Of rows with one HLC, which no honest node writes, by their ids. */
@@ -109,6 +110,7 @@ export const isAfter = (place: Place, other: Place): boolean => PlaceOrder(place
 
 const cursors = Cursor.make(Schema.Tuple([Schema.Natural, Schema.String, Schema.String, Schema.String]))
 
+/** The text of a place, which applications hand back as it is. */
 export const cursorOf = ({ rank, hlc, table, row_id }: Place): string =>
   cursors.toText([rank, Hlc.toText(hlc), table, row_id])
 

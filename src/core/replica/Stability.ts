@@ -71,6 +71,7 @@ export const nodesOf = ({
 export const isOverfull = ({ acknowledgements }: Pick<Known, "acknowledgements">): boolean =>
   acknowledgements.length >= Acknowledgement.limit
 
+/** What is stable, and which nodes are waited for. */
 export const of = (known: Known): Stability => {
   const { self, clock, frontier, acknowledgements, removed } = known
   const byNode = new Map(acknowledgements.map((acknowledgement) => [acknowledgement.node, acknowledgement]))

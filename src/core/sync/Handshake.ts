@@ -114,6 +114,7 @@ const ticketParts = (text: string): readonly [id: string, rest: string] | undefi
   return id === undefined || rest === undefined ? undefined : [id, rest]
 }
 
+/** Whether a text has the form of a ticket. */
 export const isTicket = (text: string): boolean => ticketParts(text) !== undefined
 
 /** The proof of a ticket on one channel. Empty when it is not a ticket. */

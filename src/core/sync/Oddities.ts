@@ -44,6 +44,7 @@ export interface Taken {
   readonly conflicting: ReadonlySet<NodeId>
 }
 
+/** The oddities after a batch from a peer was committed. */
 export const add = (oddities: Oddities, { self, at, maxDriftMs }: Opening, taken: Taken): Oddities => {
   const own = taken.writes.filter(({ hlc }) => hlc.node === self)
   if (own.length === 0 && taken.conflicts === 0) return oddities

@@ -79,6 +79,7 @@ const plain: Partial<Record<string, string>> = {
   "Expected object": "is not an object",
   "Expected array": "is not a list",
   "Expected number": "is not a number",
+  "Expected boolean": "is not true or false",
   "Expected a finite number": "is not a finite number"
 }
 

@@ -19,6 +19,7 @@ export interface Overrides {
   readonly passphrasePrevious?: Redacted.Redacted<string>
 }
 
+/** The settings of this node. */
 export class Config extends Context.Service<Config, Settings>()("feral-sync/services/node/Config") {
   /** The environment (the current `ConfigProvider`), and what wins over it. */
   static readonly layer = (overrides: Overrides = {}): Layer.Layer<Config, ConfigInvalid> =>

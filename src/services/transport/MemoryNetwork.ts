@@ -35,6 +35,7 @@ export type Delay = (from: string, to: string, item: Incoming) => Effect.Effect<
 /** Serves one connection; it is closed when this ends. */
 export type Serve = (connection: Connection) => Effect.Effect<void, never, Scope.Scope>
 
+/** A network inside this process: of hosts with names. */
 export class MemoryNetwork extends Context.Service<
   MemoryNetwork,
   {
