@@ -180,13 +180,19 @@ export const columnsOf = ({ rule, row }: Any): ReadonlyArray<string> => {
 /** What every row shows of its own. */
 export const reserved: ReadonlyArray<string> = ["id", "updated_at", "origin_node", "hlc", "_tag"]
 
+/** The problem of a name and columns. */
+export const problemIn = (name: string, columns: ReadonlyArray<string>): string | undefined => {
+  if (!/^[A-Za-z][\w.-]{0,47}$/.test(name))
+    return "its name is not 1 to 48 letters, digits, dots, - or _, a letter first"
+  const taken = columns.find((column) => reserved.includes(column))
+  return taken === undefined ? undefined : `its column ${taken} has the name of one that every row has`
+}
+
 /** The problem of a declaration. */
 export const problemOf = (kind: Any): string | undefined => {
-  if (!/^[A-Za-z][\w.-]{0,47}$/.test(kind.name))
-    return "its name is not 1 to 48 letters, digits, dots, - or _, a letter first"
   const columns = columnsOf(kind)
-  const taken = columns.find((column) => reserved.includes(column))
-  if (taken !== undefined) return `its column ${taken} has the name of one that every row has`
+  const problem = problemIn(kind.name, columns)
+  if (problem !== undefined) return problem
   const unknown = kind.search.find((column) => !columns.includes(column))
   return unknown === undefined ? undefined : `it searches ${unknown}, which is none of its columns`
 }

@@ -20,6 +20,7 @@ import * as Tokens from "../../core/search/Tokens.ts"
 import * as Cursor from "../../core/text/Cursor.ts"
 import {
   InputInvalid,
+  KindInvalid,
   type KindMismatch,
   KindUndeclared,
   type OperationTooLarge,
@@ -29,7 +30,7 @@ import {
 } from "../node/NodeFailure.ts"
 import type { Store } from "../store/Store.ts"
 import * as Inputs from "./Inputs.ts"
-import { type Any, reserved } from "./OwnKind.ts"
+import { type Any, problemIn, reserved } from "./OwnKind.ts"
 import * as OwnScan from "./OwnScan.ts"
 import { type Found, Limit, limits, type Written } from "./Reads.ts"
 
@@ -87,7 +88,10 @@ export interface WriteInput {
 export interface OwnRows {
   readonly kinds: Effect.Effect<ReadonlyArray<OwnKind>, StoreUnavailable>
   /** Declares a kind, by its name on the wire. It stays declared. */
-  declare(kind: string, columns: ReadonlyArray<string>): Effect.Effect<void, StoreUnavailable | KindMismatch>
+  declare(
+    kind: string,
+    columns: ReadonlyArray<string>
+  ): Effect.Effect<void, StoreUnavailable | KindMismatch | KindInvalid>
   get(kind: string, id: string): Effect.Effect<OwnRow, StoreUnavailable | RowNotFound | KindUndeclared>
   /** A page of the rows. Of large ones, an answer has fewer. */
   find(kind: string, input: FindInput): Effect.Effect<Found<OwnRow>, StoreUnavailable | QueryInvalid | KindUndeclared>
@@ -239,9 +243,16 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
     )
   })
 
+  const declare = Effect.fn("OwnRows.declare")(function* (kind: string, columns: ReadonlyArray<string>) {
+    const parsed = Kind.parseName(kind)
+    const reason = parsed === undefined ? "its name does not end with ! and a rule" : problemIn(parsed.name, columns)
+    if (reason !== undefined) return yield* new KindInvalid({ kind, reason })
+    yield* store.declare(new Map([[kind, columns]]))
+  })
+
   return {
     kinds: all,
-    declare: (kind, columns) => store.declare(new Map([[kind, columns]])),
+    declare,
     get,
     find,
     count,

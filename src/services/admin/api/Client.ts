@@ -13,6 +13,7 @@ import { existsSync } from "node:fs"
 import type { Archive } from "../Archive.ts"
 import {
   InputInvalid,
+  KindInvalid,
   KindMismatch,
   KindUndeclared,
   OperationTooLarge,
@@ -162,7 +163,7 @@ const make = Effect.gen(function* () {
       : own
           .declare(kind.table, columnsOf(kind))
           .pipe(
-            Effect.catchTag("KindMismatch", Effect.die),
+            Effect.catchTag(["KindMismatch", "KindInvalid"], Effect.die),
             Effect.andThen(Effect.sync(() => declared.add(kind.table)))
           )
 
@@ -240,6 +241,7 @@ type Known =
   | OperationTooLarge
   | InputInvalid
   | QueryInvalid
+  | KindInvalid
   | KindMismatch
   | KindUndeclared
   | PurgeRefused
@@ -256,6 +258,7 @@ const isKnown = <E>(error: E): error is Extract<E, Known> =>
   error instanceof OperationTooLarge ||
   error instanceof InputInvalid ||
   error instanceof QueryInvalid ||
+  error instanceof KindInvalid ||
   error instanceof KindMismatch ||
   error instanceof KindUndeclared ||
   error instanceof PurgeRefused ||

@@ -19,6 +19,7 @@ const TooLarge = told(NodeFailure.OperationTooLarge, 413)
 const NotFound = told(NodeFailure.RowNotFound, 404)
 const Undeclared = told(NodeFailure.KindUndeclared, 404)
 const Mismatch = told(NodeFailure.KindMismatch, 409)
+const BadKind = told(NodeFailure.KindInvalid, 400)
 const Invalid = told(NodeFailure.InputInvalid, 400)
 const WrongQuery = told(NodeFailure.QueryInvalid, 400)
 
@@ -49,7 +50,7 @@ export const group = HttpApiGroup.make("kinds")
     HttpApiEndpoint.put("declare", "/:kind", {
       params,
       payload: Schema.Struct({ columns: Schema.Array(Schema.String).check(Schema.isMaxLength(1_000)) }),
-      error: [Unavailable, Mismatch]
+      error: [Unavailable, Mismatch, BadKind]
     }),
     HttpApiEndpoint.get("list", "/:kind", { params, query: page, success: Paging.page(Found(OwnRow)), error: reading }),
     HttpApiEndpoint.get("row", "/:kind/row", {

@@ -115,6 +115,18 @@ describe("kinds of applications over HTTP", () => {
           assert.isString(answer.body.nextStep, path)
         }
         assert.deepInclude((yield* request("GET", "/kinds/todos/row?id=a")).body, { title: "tea", done: false })
+        const declarations: ReadonlyArray<readonly [kind: string, columns: ReadonlyArray<string>, tag: string]> = [
+          ["notes", ["content"], "KindInvalid"],
+          ["to do!lww", ["title"], "KindInvalid"],
+          ["pages!none", ["title"], "KindInvalid"],
+          ["tasks!lww", ["hlc"], "KindInvalid"],
+          ["todos!lww", ["title"], "KindMismatch"]
+        ]
+        for (const [kind, columns, tag] of declarations) {
+          const { body } = yield* request("PUT", `/kinds/${encodeURIComponent(kind)}`, { columns })
+          assert.deepInclude({ kind, _tag: body?._tag }, { kind, _tag: tag })
+        }
+        assert.strictEqual((yield* request("PUT", "/kinds/tasks!lww", { columns: ["title"] })).body, null)
       })
     )
   )
