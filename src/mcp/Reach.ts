@@ -3,7 +3,7 @@
  * node itself.
  *
  * It is opened for one call, and closed with the scope of the call. So a node that restarts is found again by the next call, and a
- * database without a node is never locked between two calls.
+ * database without a node is never locked between two calls. Writes that come together may share one opening.
  */
 import { Context, type Effect, type Scope, type Stream } from "effect"
 import type { ConfigInvalid, StoreUnavailable } from "../services/node/NodeFailure.ts"
