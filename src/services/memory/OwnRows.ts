@@ -125,6 +125,7 @@ const page = { rows: 100, length: 4 * 1024 * 1024 } as const
 const invalid = (field: string, problem: string) => new InputInvalid({ problems: [{ field, problem }] })
 const wrong = (field: string, problem: string) => new QueryInvalid({ problems: [{ field, problem }] })
 const isRowId = Schema.is(RowId)
+const isKindName = Schema.is(KindName)
 
 /** Over a store. What is written to one of `kinds` has to fit its schema. */
 export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, kinds: ReadonlyArray<Any>): OwnRows => {
@@ -140,7 +141,7 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
   })
 
   const named = Effect.fnUntraced(function* (name: string) {
-    const parsed = Kind.parseName(name)
+    const parsed = isKindName(name) ? Kind.parseName(name) : undefined
     const columns = (yield* store.declared).get(name)
     if (parsed !== undefined) return { kind: name, ...parsed, ...(columns === undefined ? {} : { columns }) }
     const [first, ...others] = (yield* all).filter((kind) => kind.name === name)

@@ -103,6 +103,8 @@ describe("kinds of applications over HTTP", () => {
           ["labels/add?id=a", { member: "x".repeat(300) }, 400, "InputInvalid"],
           ["others/put", { title: "tea" }, 404, "KindUndeclared"],
           ["others!lww/put", { title: "tea" }, 404, "KindUndeclared"],
+          [`${"x".repeat(70)}!lww/find`, {}, 404, "KindUndeclared"],
+          ["a%0Ab!lww/find", {}, 404, "KindUndeclared"],
           ["todos/find", { where: { more: 1 } }, 400, "QueryInvalid"],
           ["todos/find", { where: { title: ["tea"] } }, 400, "QueryInvalid"],
           ["todos/find", { cursor: "x" }, 400, "QueryInvalid"],
