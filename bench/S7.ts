@@ -6,7 +6,7 @@ import * as Rows from "./Rows.ts"
 
 export const run = async ({ quick, tell }: Options): Promise<Report> => {
   const sizes = quick ? [1_000, 30_000] : [1_000, 100_000, 1_000_000]
-  const rounds = quick ? 3 : 7
+  const rounds = quick ? 2 : 7
   const measures: Array<Measure> = []
   const times: Array<number> = []
   for (const size of sizes) {
@@ -29,7 +29,7 @@ export const run = async ({ quick, tell }: Options): Promise<Report> => {
       await nodes.dispose()
     }
   }
-  const commands = await Commands.run(quick ? 5 : 15)
+  const commands = await Commands.run(quick ? 3 : 15)
   return report(
     {
       id: "S7",
