@@ -78,7 +78,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
   {
     name: "trust the hash without looking",
     breaks: "nodes of different clocks take themselves for equal",
-    file: "src/core/sync/Session.ts",
+    file: "src/core/sync/Greeting.ts",
     from: "const isSame = Handshake.hashOfClock(announced) === message.clockHash",
     to: "const isSame = message.clockHash !== undefined"
   },

@@ -5,7 +5,8 @@
 import type { Report } from "../replica/Acknowledgement.ts"
 import * as Digest from "../replica/Digest.ts"
 import * as Coverage from "./Coverage.ts"
-import { isSettled, type Session } from "./SessionState.ts"
+import type { Session } from "./SessionState.ts"
+import { isSettled } from "./ToldDigest.ts"
 
 /** The report of a session; none before the peer has told its clock. */
 export const reportOf = (session: Session): Report | undefined => {

@@ -21,20 +21,14 @@ import * as Coverage from "./Coverage.ts"
 import * as Deferral from "./Deferral.ts"
 import { acknowledge, mergeKnown, withDeferral } from "./Send.ts"
 import {
-  type Action,
   andThen,
   commitFrames,
   commitSize,
   credit,
   emptyFrames,
-  digestsOf,
   envelopeBytes,
-  type Event,
   type Frame,
   type Inbound,
-  isLive,
-  isComparable,
-  isSettled,
   leftOutWait,
   type Session,
   type Step,
@@ -42,6 +36,8 @@ import {
   waitingSize,
   withLocal
 } from "./SessionState.ts"
+import type { Action, Event } from "./SessionEvents.ts"
+import { digestsOf, isLive, isComparable, isSettled } from "./ToldDigest.ts"
 
 /** Origins that are named, of those whose rows the quota keeps out. */
 const overQuotaNamed = 16

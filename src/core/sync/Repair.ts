@@ -19,7 +19,9 @@ import * as Wire from "./Wire.ts"
 import * as Coverage from "./Coverage.ts"
 import * as Deferral from "./Deferral.ts"
 import { counted, frameBytes, hasCredit, isCollectedThere } from "./Send.ts"
-import { type Action, envelopeBytes, isLive, type Repair, type Session, type Step, times } from "./SessionState.ts"
+import { envelopeBytes, type Repair, type Session, type Step, times } from "./SessionState.ts"
+import type { Action } from "./SessionEvents.ts"
+import { isLive } from "./ToldDigest.ts"
 
 /** What both sides name in `features` to take part. */
 export const feature = "repair"

@@ -34,14 +34,10 @@ import * as Wire from "./Wire.ts"
 import * as Coverage from "./Coverage.ts"
 import * as Deferral from "./Deferral.ts"
 import {
-  type Action,
   andThen,
   credit,
   type Dirty,
   envelopeBytes,
-  isComparable,
-  isDigestWithheld,
-  isSettled,
   originsPerRead,
   type Outbound,
   type Session,
@@ -49,6 +45,8 @@ import {
   times,
   withLocal
 } from "./SessionState.ts"
+import type { Action } from "./SessionEvents.ts"
+import { isComparable, isDigestWithheld, isSettled } from "./ToldDigest.ts"
 
 /** Starts over from the known clock of the peer: everything beyond is due. */
 export const restart = (session: Session, now: number): Session => ({

@@ -3,7 +3,7 @@
  */
 import { Effect, HashMap, Ref, type Scope, Stream } from "effect"
 import type { NodeId } from "../../core/replica/NodeId.ts"
-import type { View } from "../../core/sync/SessionState.ts"
+import type { View } from "../../core/sync/SessionEvents.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import { HlcClock } from "../node/HlcClock.ts"
 import type { Compared } from "../node/Status.ts"

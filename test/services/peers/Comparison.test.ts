@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock as EffectClock, Effect, Fiber, HashMap } from "effect"
 import { TestClock } from "effect/testing"
-import type { View } from "../../../src/core/sync/SessionState.ts"
+import type { View } from "../../../src/core/sync/SessionEvents.ts"
 import { HlcClock } from "../../../src/services/node/HlcClock.ts"
 import * as Comparison from "../../../src/services/peers/Comparison.ts"
 import { Store } from "../../../src/services/store/Store.ts"

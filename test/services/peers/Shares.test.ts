@@ -1,7 +1,7 @@
 /** How much is stored of what one network address sends. */
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary } from "effect"
-import type { Event } from "../../../src/core/sync/SessionState.ts"
+import type { Event } from "../../../src/core/sync/SessionEvents.ts"
 import type { Batch } from "../../../src/core/replica/Replica.ts"
 import * as Digest from "../../../src/core/replica/Digest.ts"
 import * as Purge from "../../../src/core/replica/Purge.ts"

@@ -1,6 +1,6 @@
 /**
  * One exchange with an existing FERAL node (form 1), in either role, as a state machine without I/O. It takes the events and
- * makes the actions of a session (`session/State.ts`), and is run in the same way.
+ * makes the actions of a session (`SessionEvents.ts`), and is run in the same way.
  *
  * An exchange is: `sync_request`, `sync_response`, the dialler's operations, the server's operations, the end. What makes it hard
  * is what the old nodes do not say:
@@ -27,7 +27,7 @@ import {
 import * as Barred from "../Barred.ts"
 import { isSamePassphrase } from "../Handshake.ts"
 import type { NodeId } from "../../replica/NodeId.ts"
-import type { Action, Event } from "../SessionState.ts"
+import type { Action, Event } from "../SessionEvents.ts"
 import * as VectorClock from "../../replica/VectorClock.ts"
 import { closeCodes, limits } from "../Wire.ts"
 import * as V1Memory from "./V1Memory.ts"

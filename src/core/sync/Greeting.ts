@@ -1,0 +1,310 @@
+/**
+ * How a session begins: who the other side is, and what both of them hold.
+ *
+ * Each side proves the passphrase before it says anything about itself. Then the peer is looked up, and the vector clocks follow, or
+ * equal hashes of them. The same messages restart the pump of an open session.
+ */
+import { HashMap, Option, Redacted } from "effect"
+import * as Cut from "../replica/Cut.ts"
+import { type NodeId, utf8Length } from "../replica/NodeId.ts"
+import { holdingOf, type Holdings, noHoldings, type Snapshot } from "../replica/Replica.ts"
+import * as VectorClock from "../replica/VectorClock.ts"
+import * as Barred from "./Barred.ts"
+import * as Coverage from "./Coverage.ts"
+import { close, fail, refused, violated } from "./Ending.ts"
+import * as Handshake from "./Handshake.ts"
+import * as Receive from "./Receive.ts"
+import * as Repair from "./Repair.ts"
+import * as Send from "./Send.ts"
+import { andThen, envelopeBytes, type Session, type Step, takesOf } from "./SessionState.ts"
+import type { Action, PeerRecord } from "./SessionEvents.ts"
+import { digestsOf, isDigestWithheld, ruleFeature } from "./ToldDigest.ts"
+import { DuplicateNodeId, PassphraseMismatch, TooLongAway } from "./SyncFailure.ts"
+import * as Wire from "./Wire.ts"
+
+export const outOfTurn = (session: Session, { type }: Wire.Message): Step =>
+  violated(session, `${type} before the handshake`)
+
+/** The handshake: each side takes exactly one message. */
+export const onOpening = (session: Session, message: Wire.Message, now: number): Step => {
+  const { options } = session
+  if (message.type === "sync_error") return refused(session, message)
+  if (message.type !== (options.role === "dialler" ? "sync_response" : "sync_request")) {
+    return outOfTurn(session, message)
+  }
+  const { nodeId } = message
+  if (nodeId === undefined) return violated(session, "a hello without an id")
+  const theirRole = options.role === "dialler" ? "server" : "dialler"
+  const proved = withKeyOf(session, theirRole, nodeId, message.proof)
+  if (proved === undefined) return fail(session, "invalid_passphrase", new PassphraseMismatch({ by: "this node" }))
+  return onProved(proved, nodeId, message, now)
+}
+
+/** The session with the key that was proved; nothing when none was. */
+const withKeyOf = (session: Session, role: Handshake.Role, nodeId: NodeId, proof: string): Session | undefined => {
+  const { key, previousKey } = session.options
+  const about = transcript(session, role, nodeId)
+  if (Handshake.verify(Redacted.value(key), role, about, proof)) return session
+  if (previousKey === undefined || !Handshake.verify(Redacted.value(previousKey), role, about, proof)) return undefined
+  return { ...session, options: { ...session.options, key: previousKey, isPrevious: true } }
+}
+
+/** Before anything is said to it, the peer is looked up. */
+const onProved = (session: Session, nodeId: NodeId, message: Wire.Hello, now: number): Step => {
+  const { options } = session
+  // A probe is answered and not met, so that it takes the place of no other connection, under any id.
+  if (options.role === "server" && message.features.includes(Wire.probe)) {
+    return andThen([session, hello({ ...session, peer: nodeId }, "sync_response", now)], (next) =>
+      close(next, 1000, "", undefined)
+    )
+  }
+  if (nodeId === options.self) {
+    return fail(session, "duplicate_node_id", new DuplicateNodeId({ nodeId }))
+  }
+  return [
+    { ...session, phase: "identifying", identifying: { ...message, nodeId } },
+    [{ _tag: "Identify", peer: nodeId }]
+  ]
+}
+
+/** The peer has proved itself, and we know what we know of it. */
+export const onIdentified = (session: Session, record: PeerRecord, now: number): Step => {
+  const { options, identifying: message } = session
+  if (message === undefined) return [session, []]
+  const { nodeId } = message
+  if (record.barred !== undefined) {
+    const { reason, failure } = Barred.ending(record.barred, nodeId)
+    return fail(session, reason, failure)
+  }
+  const takes = record.takes ?? session.takes
+  const met: Session = { ...session, phase: "greeting", identifying: undefined, peer: nodeId, record, takes }
+  const announced = clockToTell(met)
+  const answer = options.role === "server" ? hello(met, "sync_response", now) : []
+  const established: Action = { _tag: "Established", peer: nodeId }
+  const proved: Step = [{ ...met, announced }, [...answer, established, ...peerActions(met, message)]]
+  // Where proofs come first, the dialler tells its state once it knows that of the server.
+  if (options.revision === 2 && options.role === "server") return proved
+  return andThen(proved, (next) => onHello(next, message, now))
+}
+
+/** Both proofs hold, and the clock of the peer is still to come: it, or the hash of ours where the two are the same. */
+export const onGreeting = (session: Session, message: Wire.Message, now: number): Step => {
+  if (message.type === "sync_error") return refused(session, message)
+  if (message.type !== "sync_request") {
+    return violated(session, `${message.type} before the vector clocks`)
+  }
+  return andThen([session, peerActions(session, message)], (next) => onHello(next, message, now))
+}
+
+/** The parts of a greeting that are not for this session, from a peer that has proved itself. */
+const peerActions = ({ peer }: Session, { ticket, instance }: Wire.Hello): ReadonlyArray<Action> => {
+  if (peer === undefined) return []
+  const actions: Array<Action> = []
+  if (ticket !== undefined && Handshake.isTicket(ticket)) {
+    actions.push({ _tag: "Ticketed", peer, ticket: Redacted.make(ticket, { label: "ticket" }) })
+  }
+  if (instance !== undefined) actions.push({ _tag: "Ran", peer, instance: instance.id, age: instance.age })
+  return actions
+}
+
+/** The state of the peer: its cut, and its clock or the hash of it. */
+export const onHello = (before: Session, message: Wire.Hello, now: number): Step => {
+  const session = message.cut === undefined ? before : { ...before, cut: message.cut }
+  const away = session.phase === "greeting" ? tooLongAway(session) : undefined
+  if (away !== undefined) return fail(session, "too_long_away", away)
+  return andThen([session, adoption(session)], (next) => onClock(next, message, now))
+}
+
+/** The failure where one of the two was away too long for the other (`core/replica/Cut.ts`). */
+export const tooLongAway = ({ peer, local, cut, options }: Session): TooLongAway | undefined => {
+  if (peer === undefined || local.cut === undefined) return undefined
+  const verdict = Cut.verdict(local.cut, cut, peer)
+  if (verdict === "admitted") return undefined
+  const isSelf = verdict === "self away"
+  return new TooLongAway({
+    nodeId: isSelf ? options.self : peer,
+    isSelf: isSelf || verdict === "apart",
+    isOld: verdict === "peer too old",
+    ...(verdict === "apart" && { isApart: true })
+  })
+}
+
+/** A replica that came in fresh takes over the cut of the peer, before it takes rows from it. */
+export const adoption = ({ phase, local, cut }: Session): ReadonlyArray<Action> =>
+  (phase === "greeting" || local.cut?.isFilling === true) &&
+  cut !== undefined &&
+  local.cut !== undefined &&
+  Cut.adopted(local.cut, cut) !== undefined
+    ? [{ _tag: "Adopt", told: cut }]
+    : []
+
+const onClock = (session: Session, message: Wire.Hello, now: number): Step => {
+  const { clock, clockHash } = message
+  if (clock === undefined) return clockHash === undefined ? withoutClock(session) : onHash(session, message, now)
+  const begun = Coverage.withinLimit(session.local, VectorClock.merge(session.begun, clock))
+  if (message.more === true) return [{ ...session, begun }, []]
+  const heard = onClockKnown({ ...session, begun: VectorClock.empty }, message, begun, now)
+  // The dialler has told its clock when it saw that the hashes differ. Now it is the server's turn.
+  const isAnswerDue =
+    session.phase === "greeting" && session.options.revision === 2 && session.options.role === "server"
+  const answer = isAnswerDue ? hello(heard, "sync_request", now) : []
+  const open: Session = { ...heard, phase: "open", announced: isAnswerDue ? clockToTell(heard) : heard.announced }
+  return andThen([Send.restart(open, now), answer], (next) => Send.pump(next, now))
+}
+
+const withoutClock = (session: Session): Step => violated(session, "neither a vector clock nor the hash of one")
+
+/** Compares the hashes of the clocks. Where they are the same, nothing more has to be said. */
+const onHash = (session: Session, message: Wire.Hello, now: number): Step => {
+  const { options, announced, phase } = session
+  if (phase !== "greeting" || options.revision !== 2) return withoutClock(session)
+  const isSame = Handshake.hashOfClock(announced) === message.clockHash
+  if (!isSame && options.role === "server") {
+    return violated(session, "the hash of a vector clock that is not ours")
+  }
+  // A digest belongs to a clock, and that is still to come when it is another one than ours.
+  const known = isSame ? announced : VectorClock.empty
+  const heard = onClockKnown(
+    session,
+    isSame ? message : { ...message, digest: Option.none(), rows: Option.none() },
+    known,
+    now
+  )
+  if (!isSame) return [heard, hello(heard, "sync_request", now)]
+  const answer = options.role === "dialler" ? hello(heard, "sync_request", now, message.clockHash) : []
+  const level = Send.inSync({ ...heard, phase: "open" }, now)
+  const isAll = Option.isSome(message.digest)
+  const inbound = isAll ? { ...level.inbound, complete: true, lastSyncAt: now } : level.inbound
+  return andThen([{ ...level, inbound }, answer], (next) => Send.pump(next, now))
+}
+
+/** The contents of a greeting: the peer's clock, which replaces what we knew, its digest and its time. */
+const onClockKnown = (session: Session, message: Wire.Hello, known: VectorClock.VectorClock, now: number): Session => {
+  const knowsRules = message.features.includes(ruleFeature)
+  // A server that has rows of kinds of applications tells its digest once it knows what the peer makes of them.
+  const isDue = knowsRules && !session.knowsRules && isDigestWithheld(session)
+  return Receive.onDigest(
+    {
+      ...(isDue ? Receive.withDigestDue(session, now) : session),
+      known,
+      uncovered: message.uncovered,
+      takes: message.takes ?? session.takes,
+      offset: message.time - now,
+      knowsRules,
+      repair: { ...session.repair, isSupported: message.features.includes(Repair.feature) }
+    },
+    message,
+    now
+  )
+}
+
+/** The features of this side. A side with revision 1 has a version that knows no kinds of applications. */
+const featuresOf = ({ revision }: Session["options"]): ReadonlyArray<string> =>
+  revision === 2 ? [Repair.feature, ruleFeature] : [Repair.feature]
+
+/**
+ * Our greeting. The server's answer is the first in which both node ids are known. To a side that has not proved itself it
+ * says nothing but the proof, where both sides can begin like that.
+ */
+export const hello = (
+  session: Session,
+  type: Wire.Hello["type"],
+  now: number,
+  clockHash?: string
+): ReadonlyArray<Action> => {
+  const { options, local, phase, peer } = session
+  const isFirst = phase === "opening" || type === "sync_response"
+  const isHashed = options.revision === 2 && (clockHash !== undefined || isFirst)
+  const features = options.isProbe === true ? [Wire.probe] : []
+  const proof = isFirst
+    ? Handshake.prove(Redacted.value(options.key), options.role, transcript(session, options.role, peer ?? ""))
+    : ""
+  const first = {
+    type,
+    nodeId: options.self,
+    clock: undefined,
+    proof,
+    digest: Option.none(),
+    rows: Option.none(),
+    uncovered: noHoldings,
+    features,
+    time: 0
+  } as const
+  if (options.revision === 2 && isFirst && options.role === "dialler") return [sendHello(first)]
+  const clock = phase === "open" ? Coverage.greetingClock(session) : clockToTell(session)
+  // Until the peer has reported its limits, the smallest configurable ones apply.
+  const room = options.revision !== 2 ? Infinity : isHashed && clockHash === undefined ? 2_000 : session.takes.frame / 4
+  const uncovered = uncoveredOf(local, room)
+  const told: Wire.Hello = {
+    ...first,
+    nodeId: options.revision === 2 && !isFirst ? undefined : options.self,
+    // A digest is the digest of a clock: none goes with a clock that is not ours.
+    ...(Coverage.isWhole(local, clock) ? digestsOf(session) : {}),
+    uncovered,
+    features: options.isProbe === true ? features : featuresOf(options),
+    time: now,
+    // A side that begins with its clock is of a version that knows no cut.
+    ...(phase !== "open" && options.revision === 2 && options.isProbe !== true && local.cut
+      ? { cut: Cut.toldOf(local.cut) }
+      : {}),
+    ...(phase === "greeting" ? { ticket: ticketFor(session), instance: instanceOf(session, now) } : {}),
+    ...(options.revision === 2 ? { takes: takesOf(options) } : {})
+  }
+  if (isHashed) {
+    // What does not fit here goes with the clock, which is asked for by a hash that no clock has.
+    const isWhole = HashMap.size(uncovered) === HashMap.size(uncoveredOf(local, Infinity))
+    return [sendHello({ ...told, clockHash: clockHash ?? (isWhole ? Handshake.hashOfClock(clock) : "-") })]
+  }
+  if (options.revision !== 2) return [sendHello({ ...told, clock })]
+  const parts = Wire.partsOf(clock, session.takes.frame - room - 2 * envelopeBytes)
+  return parts.map((clock, index) =>
+    sendHello(index < parts.length - 1 ? { ...told, clock, uncovered: noHoldings, more: true } : { ...told, clock })
+  )
+}
+
+const instanceOf = ({ options, startedAt }: Session, now: number): Wire.Hello["instance"] =>
+  options.instance && { id: options.instance.id, age: Math.max(0, Math.round(options.instance.age + now - startedAt)) }
+
+/** A node with only the old passphrase gets no ticket: it may be the one that is to be locked out. */
+const ticketFor = ({ options, record }: Session): string | undefined => {
+  if (options.isPrevious === true) return undefined
+  return record?.ticket && Redacted.value(record.ticket)
+}
+
+const sendHello = (hello: Wire.Hello): Action => ({ _tag: "Send", text: Wire.encode(hello), operations: 0 })
+/** What we hold of the origins of which we have rows beyond our clock: as many of them as a greeting tells of, in `room` bytes. */
+const uncoveredOf = ({ vectorClock: clock, frontier, holdings }: Snapshot, room: number): Holdings => {
+  let bytes = 0
+  const fits = (node: NodeId) => (bytes += utf8Length(JSON.stringify(node)) + 40) <= room
+  return HashMap.fromIterable(
+    [...HashMap.keys(VectorClock.difference(frontier, clock))]
+      .filter((node) => HashMap.has(holdings, node))
+      .slice(0, Wire.limits.uncovered)
+      .filter(fits)
+      .map((node) => [node, holdingOf(holdings, node)] as const)
+  )
+}
+
+/**
+ * The clock of a greeting. After a restore, peers may know more of our own history than we do: whom we meet for the first time
+ * since the store was opened is asked for all that came after that moment.
+ */
+const clockToTell = (session: Session): VectorClock.VectorClock => {
+  const { options, record } = session
+  const clock = Coverage.greetingClock(session)
+  const isMet = record === undefined ? options.isExpectedMet === true : record.isMet
+  return isMet || !HashMap.has(clock, options.self)
+    ? clock
+    : VectorClock.withEntry(clock, options.self, options.ownTimestampAtOpen)
+}
+
+/** The input of a proof of `prover`, where `theirs` is the peer's node id. */
+const transcript = ({ options }: Session, prover: Handshake.Role, theirs: string): Handshake.Transcript => {
+  const [dialler, server] = options.role === "dialler" ? [options.self, theirs] : [theirs, options.self]
+  return {
+    nonces: options.nonces,
+    binding: Redacted.value(options.binding),
+    dialler,
+    server: prover === "dialler" ? "" : server
+  }
+}
