@@ -25,144 +25,48 @@
  * Time and randomness come in with the events. `deadline` says when the next `Tick` is wanted.
  */
 import { HashMap, HashSet, Option } from "effect"
-import { type Address, formatAddress } from "./Address.ts"
 import { byCodePoint, type NodeId } from "../replica/NodeId.ts"
+import { type Address, formatAddress } from "./Address.ts"
 import * as Agenda from "./Agenda.ts"
 import * as Budget from "./Budget.ts"
 import { type Candidate, includesAddress, listed, mdnsKey, staticKey } from "./Candidate.ts"
 import * as Newcomers from "./Newcomers.ts"
-import { afterAttempt, afterEnd, type Ending } from "./Redial.ts"
+import { afterAttempt, afterEnd } from "./Redial.ts"
 import { type Link, loserOf } from "./Rivals.ts"
-
-/** Times in milliseconds. */
-export const times = {
-  /** How long the higher id waits for the lower one to dial. */
-  patience: 5_000,
-  /** A node that starts is not announced before: it makes sure that its names are its own (`dnssd/Probe.ts`). */
-  unannounced: 750,
-  /** A connection that lasted this long was good. */
-  good: 60_000,
-  /** The least time between two exchanges with an existing FERAL node, when local writes wait. */
-  exchange: 1_000,
-  /** The time over which candidates that were asked to wait come back. */
-  spread: 1_000
-} as const
-
-/** Nodes of mDNS that are kept before they have proved anything, and nodes of which the proof is remembered. */
-export const kept = { unproven: 1_024, proven: 4_096 } as const
-
-export interface Options {
-  readonly self: NodeId
-  readonly mdns: boolean
-  readonly mdnsTimeout: number
-  /** How often an existing FERAL node is synced. */
-  readonly interval: number
-  /** The static list. */
-  readonly peers: ReadonlyArray<Address>
-  /** The nodes that are paused from the beginning. */
-  readonly paused?: ReadonlySet<NodeId>
-}
-
-export interface Roster {
-  readonly options: Options
-  readonly mdns: "on" | "off" | "unavailable"
-  readonly static: "waiting" | "active" | "none"
-  /** When it began (ms). */
-  readonly since: number
-  /** Since when no peer is known by mDNS (ms). */
-  readonly aloneSince: number
-  readonly candidates: HashMap.HashMap<string, Candidate>
-  readonly links: HashMap.HashMap<number, Link>
-  readonly agenda: Agenda.Agenda
-  readonly budget: Budget.Budget
-  readonly newcomers: Readonly<Record<"near" | "far", Newcomers.Newcomers>>
-  /** Whether the newest of a lane is next, or the one that has waited longest. */
-  readonly isTurnOfNewest: boolean
-  /** Candidates of a node, and connections to it. */
-  readonly keysByNode: HashMap.HashMap<NodeId, ReadonlyArray<string>>
-  readonly linksByNode: HashMap.HashMap<NodeId, ReadonlyArray<number>>
-  /** The candidate of each dial, until it ends. */
-  readonly calls: HashMap.HashMap<string, Call>
-  readonly callByAddress: HashMap.HashMap<string, string>
-  /** The candidates that wait for an address that another one has dialled. */
-  readonly waiting: HashMap.HashMap<string, ReadonlyArray<string>>
-  /** Existing FERAL nodes among the candidates: those that local writes hurry. */
-  readonly exchanging: HashSet.HashSet<string>
-  /** Nodes that have proved themselves, and where they did last; in the order of it. */
-  readonly proven: ReadonlyMap<NodeId, string | undefined>
-  /** Nodes that are not dialled until they are resumed. */
-  readonly paused: ReadonlySet<NodeId>
-  /** Candidates of mDNS whose node has proved itself, and others. */
-  readonly counts: { readonly proven: number; readonly unproven: number }
-}
-
-/** A dial, from its begin to the end of the connection that comes of it. */
-interface Call {
-  readonly address: Address
-  /** The node that was expected there. */
-  readonly node: NodeId | undefined
-  readonly lane: Agenda.Lane
-  /** It has led to a connection. */
-  readonly isEstablished: boolean
-}
+import { dialDue, withCandidate } from "./Dialling.ts"
+import {
+  times,
+  kept,
+  type Options,
+  type Roster,
+  type Call,
+  type Event,
+  type Action,
+  type Step,
+  candidateOf,
+  count,
+  withoutLink,
+  keysOf,
+  linksTo,
+  addTo,
+  dropFrom,
+  isSame
+} from "./RosterState.ts"
 
 export type { Ending } from "./Redial.ts"
-
-export type Event =
-  | {
-      readonly _tag: "Appeared"
-      readonly now: number
-      readonly node: NodeId
-      readonly addresses: ReadonlyArray<Address>
-      /** The hosts among them from which it announces itself; none where others announce it. */
-      readonly near?: ReadonlyArray<string>
-      /** The wire form that it announces. */
-      readonly protocol: 1 | 2
-    }
-  | { readonly _tag: "Listed"; readonly now: number; readonly address: Address }
-  | { readonly _tag: "Vanished"; readonly now: number; readonly node: NodeId }
-  | { readonly _tag: "MdnsAvailable"; readonly now: number }
-  | { readonly _tag: "MdnsUnavailable"; readonly now: number }
-  /** Something was written here. */
-  | { readonly _tag: "Written"; readonly now: number }
-  /** A handshake is done. `key` is the candidate that was dialled; none for a connection that came in. */
-  | {
-      readonly _tag: "Established"
-      readonly now: number
-      readonly link: number
-      readonly node: NodeId
-      readonly key: string | undefined
-      /** From where it came in. */
-      readonly host?: string
-      readonly form: 1 | 2
-    }
-  /** A connection ended, or a dial failed. `random` is in [0, 1). */
-  | {
-      readonly _tag: "Ended"
-      readonly now: number
-      readonly link: number
-      readonly key: string | undefined
-      /** Where it was, for a dial that is not known any more. */
-      readonly address?: Address
-      readonly ending: Ending
-      readonly random: number
-      /** How long the other side asked us to stay away (ms). */
-      readonly retryAfter?: number
-    }
-  /** These nodes are paused now, and no others: they are not dialled. Their connections are the business of the caller. */
-  | { readonly _tag: "Paused"; readonly now: number; readonly nodes: ReadonlySet<NodeId> }
-  /** A candidate is to be dialled at once, whatever it waits for. */
-  | { readonly _tag: "Hurried"; readonly now: number; readonly key: string }
-  | { readonly _tag: "Tick"; readonly now: number }
-
-export type Action =
-  | { readonly _tag: "Dial"; readonly key: string; readonly address: Address }
-  /** End this connection: there is another one to the same node. */
-  | { readonly _tag: "Drop"; readonly link: number }
-  /** The node was not found where it announces itself: is it still there? */
-  | { readonly _tag: "Reconfirm"; readonly node: NodeId }
-
-export type Step = readonly [Roster, ReadonlyArray<Action>]
+export {
+  times,
+  kept,
+  candidateOf,
+  candidatesOf,
+  isAlias,
+  nodeOf,
+  type Action,
+  type Event,
+  type Options,
+  type Roster,
+  type Step
+} from "./RosterState.ts"
 
 /** A roster without candidates. */
 export const initial = (options: Options, now: number): Step =>
@@ -235,28 +139,6 @@ export const deadline = (roster: Roster): number => {
   }, fallback)
 }
 
-/** A candidate by its key. */
-export const candidateOf = ({ candidates }: Roster, key: string): Candidate | undefined =>
-  Option.getOrUndefined(HashMap.get(candidates, key))
-
-/** All candidates. */
-export const candidatesOf = ({ candidates }: Roster): Iterable<Candidate> => HashMap.values(candidates)
-
-/**
- * Whether an announced name has led to another node, which is known by its own name as well: an existing FERAL node that was
- * restarted under a new id, and never withdrew the old one.
- */
-export const isAlias = (roster: Roster, { key, source, node }: Candidate): boolean =>
-  source === "mdns" &&
-  node !== undefined &&
-  key !== mdnsKey(node) &&
-  keysOf(roster, node).some((other) => other === mdnsKey(node) || candidateOf(roster, other)?.source === "static")
-
-/** The node at the other end of a connection. */
-export const nodeOf = ({ links }: Roster, link: number): NodeId | undefined =>
-  Option.getOrUndefined(HashMap.get(links, link))?.node
-
-/** Whether mDNS shows a real peer: a node without a proof may be made up. */
 const hasMdnsPeer = ({ counts }: Roster): boolean => counts.proven > 0
 
 const appear = (roster: Roster, event: Extract<Event, { _tag: "Appeared" }>): Roster => {
@@ -476,211 +358,3 @@ const hungUp = (roster: Roster, key: string, now: number): Roster => {
     return candidate === undefined ? next : withCandidate(next, candidate, now)
   }, free)
 }
-
-/** Dials the candidates that are due, as far as the budget goes. */
-const dialDue = (roster: Roster, now: number, before: ReadonlyArray<Action> = []): Step => {
-  const actions = [...before]
-  let next = roster
-  let isDone = false
-  while (!isDone) {
-    isDone = true
-    for (const lane of Agenda.lanes) {
-      while (Budget.laneReadyAt(next.budget, lane) <= now) {
-        const [pruned, key] = pick(next, lane, now)
-        next = pruned
-        if (key === undefined) break
-        const [after, action] = dial(next, key, lane, now)
-        next = after
-        if (action !== undefined) actions.push(action)
-        // It may be due in a lane that had its turn.
-        else isDone = false
-      }
-    }
-  }
-  return [withoutBlocked(next, now), actions]
-}
-
-/** The next candidate of a lane: in turns the newest, and the one that has waited longest. */
-const pick = (roster: Roster, lane: Agenda.Lane, now: number): readonly [Roster, string | undefined] => {
-  const [agenda, first] = Agenda.earliest(roster.agenda, lane)
-  const next: Roster = { ...roster, agenda, isTurnOfNewest: !roster.isTurnOfNewest }
-  if (first === undefined || first.at > now) return [next, undefined]
-  if (!roster.isTurnOfNewest || (lane !== "near" && lane !== "far")) return [next, first.key]
-  const top = Newcomers.from(roster.newcomers[lane], (key, cameAt) => {
-    const candidate = candidateOf(roster, key)
-    return candidate !== undefined && candidate.cameAt === cameAt && !candidate.isTried
-  })
-  const newest = top === undefined ? undefined : candidateOf(roster, top.key)
-  const isReady =
-    newest !== undefined &&
-    newest.dialAt <= now &&
-    blockerOf(roster, newest, now) === undefined &&
-    choose(roster, newest, now).lane === lane &&
-    Budget.isHostReady(roster.budget, lane, choose(roster, newest, now).address, now)
-  return [
-    { ...next, newcomers: { ...next.newcomers, [lane]: top } },
-    newest !== undefined && isReady ? newest.key : first.key
-  ]
-}
-
-/** Dials a candidate, or puts it down for later. */
-const dial = (roster: Roster, key: string, lane: Agenda.Lane, now: number): readonly [Roster, Action | undefined] => {
-  const candidate = candidateOf(roster, key)
-  if (candidate === undefined) return [roster, undefined]
-  const blocker = blockerOf(roster, candidate, now)
-  if (blocker !== undefined) return [park(roster, key, blocker), undefined]
-  const { address, lane: own, at } = choose(roster, candidate, now)
-  const later = (next: Roster, time: number): readonly [Roster, undefined] => [
-    { ...next, agenda: Agenda.schedule(next.agenda, { key, lane: own, at: time }) },
-    undefined
-  ]
-  if (own !== lane || at > now) return later(roster, Math.max(at, now))
-  if (!Budget.isHostReady(roster.budget, lane, address, now)) {
-    const [budget, time] = Budget.book(roster.budget, address, now)
-    return later({ ...roster, budget }, time)
-  }
-  const dialled: Roster = {
-    ...roster,
-    candidates: HashMap.set(roster.candidates, key, { ...candidate, dialling: true, isTried: true }),
-    agenda: Agenda.remove(roster.agenda, key),
-    budget: Budget.spend(roster.budget, lane, address, now),
-    calls: HashMap.set(roster.calls, key, { address, node: candidate.node, lane, isEstablished: false }),
-    callByAddress: HashMap.set(roster.callByAddress, formatAddress(address), key)
-  }
-  return [dialled, { _tag: "Dial", key, address }]
-}
-
-/**
- * Which address of a candidate is next, in which lane, and when. One that others announce may belong to another node:
- * first comes where the node was met, then where it announces itself, then the one that may be tried soonest; of
- * several the best.
- */
-const choose = (roster: Roster, { source, node, addresses, near }: Candidate, now: number) => {
-  const proved = node === undefined ? undefined : roster.proven.get(node)
-  const freeAt = (address: Address) => Budget.barredUntil(roster.budget, address)
-  const soonest = (among: ReadonlyArray<Address>) =>
-    among.reduce<Address | undefined>(
-      (best, address) => (best === undefined || freeAt(address) < freeAt(best) ? address : best),
-      undefined
-    )
-  const free = addresses.filter((address) => freeAt(address) <= now)
-  const address =
-    soonest(free.filter(({ host }) => host === proved)) ??
-    soonest(free.filter(({ host }) => near.includes(host))) ??
-    soonest(addresses) ??
-    nowhere
-  const lane: Agenda.Lane =
-    source === "static"
-      ? "static"
-      : proved !== undefined && address.host === proved
-        ? "known"
-        : near.includes(address.host)
-          ? "near"
-          : "far"
-  return { address, lane, at: freeAt(address) }
-}
-
-const nowhere: Address = { host: "", port: 0 }
-
-/** The reason that a candidate cannot be dialled now; the address, if that is in use. */
-interface Blocker {
-  readonly address: string | undefined
-}
-
-/** What keeps a candidate from being dialled: its node or its address is connected or being dialled. */
-const blockerOf = (roster: Roster, candidate: Candidate, now: number): Blocker | undefined => {
-  const { key, dialling, node, addresses } = candidate
-  if (dialling || addresses.length === 0 || node === roster.options.self || isAlias(roster, candidate))
-    return { address: undefined }
-  if (node !== undefined) {
-    if (roster.paused.has(node)) return { address: undefined }
-    if (linksTo(roster, node).length > 0) return { address: undefined }
-    const isDialled = (other: string) => other !== key && candidateOf(roster, other)?.dialling === true
-    if (keysOf(roster, node).some(isDialled)) return { address: undefined }
-  }
-  const address = formatAddress(choose(roster, candidate, now).address)
-  const holder = Option.getOrUndefined(HashMap.get(roster.callByAddress, address))
-  return holder !== undefined && holder !== key ? { address } : undefined
-}
-
-/** Takes a candidate off the agenda until what is in its way is gone: every end puts those down again that it concerns. */
-const park = (roster: Roster, key: string, { address }: Blocker): Roster => ({
-  ...roster,
-  agenda: Agenda.remove(roster.agenda, key),
-  waiting: address === undefined ? roster.waiting : addTo(roster.waiting, address, key)
-})
-
-/** The agenda begins with those who can be dialled. */
-const withoutBlocked = (roster: Roster, now: number): Roster => {
-  let next = roster
-  for (const lane of Agenda.lanes) {
-    for (;;) {
-      const [agenda, first] = Agenda.earliest(next.agenda, lane)
-      next = { ...next, agenda }
-      const candidate = first === undefined ? undefined : candidateOf(next, first.key)
-      const blocker = candidate === undefined ? undefined : blockerOf(next, candidate, now)
-      if (candidate === undefined || blocker === undefined) break
-      next = park(next, candidate.key, blocker)
-    }
-  }
-  return next
-}
-
-/** Takes in a candidate, new or changed, and puts it down for its time. */
-const withCandidate = (roster: Roster, candidate: Candidate, now: number): Roster => {
-  const { key, node, exchangedAt } = candidate
-  const before = candidateOf(roster, key)
-  const keysByNode =
-    before?.node === node || before?.node === undefined
-      ? roster.keysByNode
-      : dropFrom(roster.keysByNode, before.node, key)
-  const next: Roster = {
-    ...roster,
-    candidates: HashMap.set(roster.candidates, key, candidate),
-    keysByNode: node === undefined || before?.node === node ? keysByNode : addTo(keysByNode, node, key),
-    exchanging:
-      exchangedAt === undefined ? HashSet.remove(roster.exchanging, key) : HashSet.add(roster.exchanging, key),
-    counts: count(roster, before === undefined ? roster.counts : count(roster, roster.counts, before, -1), candidate, 1)
-  }
-  if (candidate.dialling) return next
-  const { lane, at } = choose(next, candidate, now)
-  return { ...next, agenda: Agenda.schedule(next.agenda, { key, lane, at: Math.max(candidate.dialAt, at) }) }
-}
-
-const count = (
-  { proven }: Roster,
-  counts: Roster["counts"],
-  { source, node }: Candidate,
-  by: 1 | -1
-): Roster["counts"] => {
-  if (source === "static" || node === undefined) return counts
-  return proven.has(node) ? { ...counts, proven: counts.proven + by } : { ...counts, unproven: counts.unproven + by }
-}
-
-const withoutLink = (roster: Roster, id: number): Roster => {
-  const link = Option.getOrUndefined(HashMap.get(roster.links, id))
-  if (link === undefined) return roster
-  return {
-    ...roster,
-    links: HashMap.remove(roster.links, id),
-    linksByNode: dropFrom(roster.linksByNode, link.node, id)
-  }
-}
-
-const keysOf = ({ keysByNode }: Roster, node: NodeId): ReadonlyArray<string> =>
-  Option.getOrElse(HashMap.get(keysByNode, node), () => [])
-
-const linksTo = ({ links, linksByNode }: Roster, node: NodeId): ReadonlyArray<Link> =>
-  Option.getOrElse(HashMap.get(linksByNode, node), () => []).flatMap((id) => Option.toArray(HashMap.get(links, id)))
-
-const addTo = <K, A>(map: HashMap.HashMap<K, ReadonlyArray<A>>, key: K, value: A) => {
-  const before = Option.getOrElse(HashMap.get(map, key), (): ReadonlyArray<A> => [])
-  return before.includes(value) ? map : HashMap.set(map, key, [...before, value])
-}
-
-const dropFrom = <K, A>(map: HashMap.HashMap<K, ReadonlyArray<A>>, key: K, value: A) => {
-  const rest = Option.getOrElse(HashMap.get(map, key), (): ReadonlyArray<A> => []).filter((other) => other !== value)
-  return rest.length === 0 ? HashMap.remove(map, key) : HashMap.set(map, key, rest)
-}
-
-const isSame = (a: Address, b: Address): boolean => a.host === b.host && a.port === b.port
