@@ -168,7 +168,7 @@ export const ofWhatIsTold: ReadonlyArray<Mutant> = [
   {
     name: "a commit that changed nothing counts for the next one",
     breaks: "what somebody else wrote at that moment is not sent",
-    file: inbound,
+    file: "src/core/sync/Commits.ts",
     from: "const isNext = hasChanged && version === local.version + 1",
     to: "const isNext = version === local.version + 1",
     test: "test/core/sync/Session.test.ts"
@@ -176,14 +176,14 @@ export const ofWhatIsTold: ReadonlyArray<Mutant> = [
   {
     name: "a node is not told that it is ahead",
     breaks: "a clock that was ahead isolates a node, and it does not know",
-    file: inbound,
+    file: "src/core/sync/Acknowledge.ts",
     from: "deferredOwn: Option.getOrUndefined(HashMap.get(ack.held, session.options.self))",
     to: "deferredOwn: undefined"
   },
   {
     name: "what is under way is taken for a loss",
     breaks: "nodes say that others hold other rows, and nothing was lost",
-    file: inbound,
+    file: "src/core/sync/DigestCheck.ts",
     from: "suspect(session, ours, theirs, heard.isUnderWay || isUnderWay(session), now)",
     to: "suspect(session, ours, theirs, false, now)"
   },

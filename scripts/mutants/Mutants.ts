@@ -213,7 +213,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
   {
     name: "a full disk is forgotten",
     breaks: "what waited for room is never written",
-    file: inbound,
+    file: "src/core/sync/Commits.ts",
     from: "taken: 0, commitAt: now + inbound.retryAfter, retryAfter }",
     to: "waiting: [], taken: 0, commitAt: undefined, retryAfter }"
   },
@@ -227,7 +227,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
   {
     name: "rows that no clock covers are not compared",
     breaks: "what one side lacks of a lost node's rows stays away",
-    file: inbound,
+    file: "src/core/sync/DigestCheck.ts",
     from: "if (!isExplained) return withDiverged({ ...session, suspicion: undefined }, true, now)",
     to: "if (!isExplained) return { ...session, suspicion: undefined }",
     test: "test/core/sync/Uncovered.test.ts"
@@ -274,7 +274,7 @@ const ofOrigins: ReadonlyArray<Mutant> = [
   {
     name: "what counted in one session is never written down",
     breaks: "coverage that came before the rows never comes again",
-    file: inbound,
+    file: "src/core/sync/Commits.ts",
     from: "  if (HashMap.isEmpty(vouched)) return session\n",
     to: "  if (HashMap.size(vouched) >= 0) return session\n",
     test: "test/core/sync/Rowless.test.ts"
@@ -282,7 +282,7 @@ const ofOrigins: ReadonlyArray<Mutant> = [
   {
     name: "a row that comes back is not spoken of",
     breaks: "the peer that brought it never gets the coverage of its origin",
-    file: inbound,
+    file: "src/core/sync/Commits.ts",
     from: "isNewlyAnnounced(session, taken)",
     to: "isNewlyAnnounced(session, session)",
     test: "test/core/sync/Rowless.test.ts"
@@ -290,7 +290,7 @@ const ofOrigins: ReadonlyArray<Mutant> = [
   {
     name: "an explained difference is never compared",
     breaks: "a row that is too large for one side hides for good what else one of the two lacks",
-    file: inbound,
+    file: "src/core/sync/DigestCheck.ts",
     from: "if (now < suspicion.at) return session",
     to: "if (now < suspicion.at || isExplained) return session",
     test: "test/core/sync/Uncovered.test.ts"

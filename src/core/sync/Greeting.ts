@@ -13,7 +13,7 @@ import * as Barred from "./Barred.ts"
 import * as Coverage from "./Coverage.ts"
 import { close, fail, refused, violated } from "./Ending.ts"
 import * as Handshake from "./Handshake.ts"
-import * as Receive from "./Receive.ts"
+import * as DigestCheck from "./DigestCheck.ts"
 import * as Repair from "./Repair.ts"
 import * as Send from "./Send.ts"
 import { andThen, envelopeBytes, type Session, type Step, takesOf } from "./SessionState.ts"
@@ -183,9 +183,9 @@ const onClockKnown = (session: Session, message: Wire.Hello, known: VectorClock.
   const knowsRules = message.features.includes(ruleFeature)
   // A server that has rows of kinds of applications tells its digest once it knows what the peer makes of them.
   const isDue = knowsRules && !session.knowsRules && isDigestWithheld(session)
-  return Receive.onDigest(
+  return DigestCheck.onDigest(
     {
-      ...(isDue ? Receive.withDigestDue(session, now) : session),
+      ...(isDue ? DigestCheck.withDigestDue(session, now) : session),
       known,
       uncovered: message.uncovered,
       takes: message.takes ?? session.takes,

@@ -4,8 +4,9 @@
  * One session is one connection between two replicas, in either role. It routes each event to the part that it is for:
  *
  * - `Greeting.ts`: the proofs of the passphrase, who the peer is, and what both sides hold. Nothing of the memory is sent before it.
- * - `Send.ts` and `Receive.ts`: the pump and the intake of an open session, the same on both sides.
- * - `Repair.ts`: the comparison of rows. `Ending.ts`: how it ends, after which nothing happens any more.
+ * - `Send.ts`: the pump of an open session, the same on both sides. `Receive.ts`, `Commits.ts` and `Acknowledge.ts`: the intake.
+ * - `DigestCheck.ts`: whether both sides hold the same. `Repair.ts`: the comparison of rows, where they do not.
+ * - `Ending.ts`: how it ends, after which nothing happens any more.
  *
  * `step` never throws, for any event in any state. Time comes in with the events; `deadline` says when the next `Tick` is
  * wanted. Two sessions that are fed each other's frames in order end with equal clocks and equal states.
@@ -14,6 +15,9 @@ import { HashMap, Option, Result } from "effect"
 import * as Deferral from "./Deferral.ts"
 import { close, fail, refused, violated } from "./Ending.ts"
 import * as Greeting from "./Greeting.ts"
+import * as Acknowledge from "./Acknowledge.ts"
+import * as Commits from "./Commits.ts"
+import * as DigestCheck from "./DigestCheck.ts"
 import * as Receive from "./Receive.ts"
 import * as Repair from "./Repair.ts"
 import * as Send from "./Send.ts"
@@ -36,7 +40,7 @@ export const open = (session: Session): Step =>
 export const step = (session: Session, event: Event): Step => {
   if (session.phase === "closed") return [session, []]
   const [reacted, actions] = react(at(session, event.now), event)
-  const next = Receive.noteArrival(reacted, event.now)
+  const next = DigestCheck.noteArrival(reacted, event.now)
   const moved = onCut(session, next, actions)
   if (moved !== undefined) return moved
   return next.peer === undefined || next.diverged === session.diverged
@@ -80,17 +84,17 @@ const react = (session: Session, event: Event): Step => {
     case "Delta":
       return Send.onDelta(session, event.request, event.delta, event.now)
     case "Committed":
-      return andThen(Receive.onCommitted(session, event, event.now), (next) =>
-        Send.pump(Receive.commitVouched(next, event.now), event.now)
+      return andThen(Commits.onCommitted(session, event, event.now), (next) =>
+        Send.pump(Commits.commitVouched(next, event.now), event.now)
       )
     case "Uncommitted":
-      return [Receive.onUncommitted(session, event.now), []]
+      return [Commits.onUncommitted(session, event.now), []]
     case "Changed":
       return event.snapshot.version <= session.local.version
         ? [session, []]
         : Send.onChange(
-            Receive.commitVouched(
-              Receive.compareDigest(withLocal(session, event.snapshot, event.now), event.now),
+            Commits.commitVouched(
+              DigestCheck.compareDigest(withLocal(session, event.snapshot, event.now), event.now),
               event.now
             ),
             event.change,
@@ -153,9 +157,9 @@ const onTick = (session: Session, now: number): Step => {
     return fail(session, "timeout", new PeerTimeout({ waitedFor: "message", seconds: times.timeout / 1000 }))
   }
   const pinged: Step = now >= pingAt(session) ? ping(session, now) : [session, []]
-  const committed = andThen(pinged, (next) => Receive.commit(Receive.compareDigest(next, now), now))
+  const committed = andThen(pinged, (next) => Commits.commit(DigestCheck.compareDigest(next, now), now))
   const announced = andThen(committed, (next) =>
-    now >= (next.inbound.announceAt ?? Infinity) ? Receive.announce(next, Option.none()) : [next, []]
+    now >= (next.inbound.announceAt ?? Infinity) ? Acknowledge.announce(next, Option.none()) : [next, []]
   )
   const released = andThen(announced, (next) =>
     now >= Receive.releaseAt(next) ? Receive.release(next, Greeting.hello(next, "sync_request", now)) : [next, []]
@@ -200,7 +204,7 @@ const onMessage = (session: Session, message: Wire.Message, size: number, now: n
     case "sync_data":
       return Result.getOrElse(Receive.onData(session, message, size, now, newOrigins), broken)
     case "sync_ack":
-      return Result.match(Receive.onAck(session, message, now), {
+      return Result.match(Acknowledge.onAck(session, message, now), {
         onFailure: broken,
         onSuccess: (told) => Send.pump(told, now)
       })

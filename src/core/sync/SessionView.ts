@@ -4,6 +4,8 @@
 import { HashMap, HashSet } from "effect"
 import * as Digest from "../replica/Digest.ts"
 import * as Deferral from "./Deferral.ts"
+import * as Commits from "./Commits.ts"
+import * as DigestCheck from "./DigestCheck.ts"
 import * as Receive from "./Receive.ts"
 import * as Repair from "./Repair.ts"
 import type { Session } from "./SessionState.ts"
@@ -47,12 +49,12 @@ const tooLargeOf = ({ peer, options, outbound, inbound }: Session) => {
 }
 
 const overQuotaOf = (session: Session) =>
-  Receive.quotaUsed(session, "here", session.inbound.overQuota) ??
-  Receive.quotaUsed(session, "there", session.outbound.overQuota)
+  Commits.quotaUsed(session, "here", session.inbound.overQuota) ??
+  Commits.quotaUsed(session, "there", session.outbound.overQuota)
 
 const purgedOf = (session: Session): RowsPurged | undefined => {
   const { peer, options, peerDigest: heard, local } = session
-  const here = Receive.purgedHere(session)
+  const here = DigestCheck.purgedHere(session)
   if (here > 0) return new RowsPurged({ peer: peer ?? options.remote, where: "here", count: here })
   const there = heard?.purged ?? 0
   if (heard === undefined || there === 0 || heard.digest === Digest.toText(local.digest)) return undefined
