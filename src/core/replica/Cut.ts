@@ -122,8 +122,11 @@ export const adopted = (ours: Cut, theirs: Told): Cut | undefined => {
     const isSame = VectorClock.includes(confirmed, ours.confirmed) && VectorClock.includes(ours.collected, collected)
     return isSame ? undefined : { ...ours, confirmed, collected }
   }
-  if (!HashMap.isEmpty(ours.confirmed) || !isFresh(ours, theirs)) return undefined
-  return { ...ours, confirmed: theirs.confirmed, collected: theirs.collected, isFilling: true }
+  if (!isFresh(ours, theirs)) return undefined
+  // What it was filled with had no rows: it is as new as before, and lacks the tombstones that this peer has dropped.
+  if (!HashMap.isEmpty(ours.confirmed) && VectorClock.includes(ours.collected, theirs.collected)) return undefined
+  const collected = VectorClock.merge(ours.collected, theirs.collected)
+  return { ...ours, confirmed: theirs.confirmed, collected, isFilling: true }
 }
 
 /** The cut of a replica that is equal to another one. */

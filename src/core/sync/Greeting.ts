@@ -131,7 +131,7 @@ export const tooLongAway = ({ peer, local, cut, options }: Session): TooLongAway
 
 /** A replica that came in fresh takes over the cut of the peer, before it takes rows from it. */
 export const adoption = ({ phase, local, cut }: Session): ReadonlyArray<Action> =>
-  (phase === "greeting" || local.cut?.isFilling === true) &&
+  (phase === "greeting" || local.cut?.isFilling === true || local.cut?.since !== undefined) &&
   cut !== undefined &&
   local.cut !== undefined &&
   Cut.adopted(local.cut, cut) !== undefined
