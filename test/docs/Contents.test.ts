@@ -146,7 +146,7 @@ describe("docs/architecture.md", () => {
         file
       )
     for (const [, event = ""] of drawing.matchAll(/step\((\w+)\)|asks: (\w+)/g)) {
-      if (event !== "") assert.include(textOf(["src/core/sync/SessionState.ts"]), `"${event}"`)
+      if (event !== "") assert.include(textOf(["src/core/sync/SessionEvents.ts"]), `"${event}"`)
     }
   })
 

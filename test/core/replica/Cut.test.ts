@@ -94,6 +94,23 @@ describe("a fresh replica", () => {
   it("is no replica with rows of others: that takes over nothing", () => {
     assert.isUndefined(Cut.adopted(cut(), told({ confirmed: covered, collected: covered })))
   })
+
+  it("one that holds no rows of others yet takes over what the next peer has collected as well", () => {
+    const of = (entries: Parameters<typeof clockOf>[0]) =>
+      told({ confirmed: clockOf(entries), collected: clockOf(entries) })
+    const small = Cut.adopted(cut({ since: 20 }), of({ b: at(3) }))
+    assert.isDefined(small)
+    // The first peer had no rows: it is filled, and as new as before.
+    const filled = Cut.filled(small)
+    assert.isUndefined(Cut.adopted(filled, of({ b: at(3) })))
+    const next = Cut.adopted(filled, of({ a: at(9), b: at(3) }))
+    assert.isDefined(next)
+    assert.isTrue(next.isFilling && VectorClock.covers(next.collected, { ...at(9), node: a }))
+    assert.strictEqual(Cut.verdict(next, of({ a: at(9), b: at(3) }), a), "admitted")
+    // With rows of others it is not new any more, and has to begin anew.
+    const { since: _, ...old } = filled
+    assert.isUndefined(Cut.adopted({ ...old, since: undefined }, of({ a: at(9), b: at(3) })))
+  })
 })
 
 const known = (changes: Partial<Cut.Known> = {}): Cut.Known => ({
