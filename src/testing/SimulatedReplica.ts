@@ -107,9 +107,7 @@ export class SimulatedReplica {
       exhausted++
     }
     const changed = ChangedOrigins.join(
-      this.log
-        .filter(({ version }) => version > since)
-        .map((change) => ChangedOrigins.of(change.operations, change.supersessions))
+      this.log.filter(({ version }) => version > since).map(({ changedOrigins }) => changedOrigins)
     )
     return { snapshot: this.snapshot(), operations, exhausted, changedOrigins: Option.some(changed) }
   }
@@ -127,7 +125,7 @@ export class SimulatedReplica {
     change(state)
     this.state = state
     this.version++
-    this.log.push({ version: this.version, operations: [], supersessions: new Map() })
+    this.log.push({ version: this.version, operations: [], changedOrigins: ChangedOrigins.of([], new Map()) })
   }
 
   private forget(): void {
@@ -153,7 +151,12 @@ export class SimulatedReplica {
       this.frontier,
       VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))
     )
-    this.log.push({ version: this.version, operations: [...writes.values()], supersessions })
+    const changed = [...writes.values()]
+    this.log.push({
+      version: this.version,
+      operations: changed,
+      changedOrigins: ChangedOrigins.of(changed, supersessions)
+    })
     if (this.isForgetful) this.forget()
   }
 }

@@ -7,7 +7,6 @@ import type { Cut, Told } from "./Cut.ts"
 import * as Digest from "./Digest.ts"
 import * as Hlc from "./Hlc.ts"
 import type { Timestamp } from "./Hlc.ts"
-import type { Supersessions } from "./Merge.ts"
 import type { NodeId } from "./NodeId.ts"
 import type { Operation } from "./Operation.ts"
 import type { Purges } from "./Purge.ts"
@@ -80,8 +79,8 @@ export interface Change {
   /** The version of the replica after it. */
   readonly version: number
   readonly operations: ReadonlyArray<Operation>
-  /** Whose operations won over whose. Where it is told, these operations can be sent as they are. */
-  readonly supersessions?: Supersessions
+  /** What it wrote, seen from the origins. Where it is told, these operations can be sent as they are. */
+  readonly changedOrigins?: ChangedOrigins
 }
 
 /** Asks for the operations beyond the given readings, origin by origin, in the order given. */

@@ -15,7 +15,7 @@
  */
 import { HashMap, Option } from "effect"
 import * as Cut from "../replica/Cut.ts"
-import * as ChangedOrigins from "../replica/ChangedOrigins.ts"
+import type * as ChangedOrigins from "../replica/ChangedOrigins.ts"
 import * as Hlc from "../replica/Hlc.ts"
 import type { Supersessions } from "../replica/Merge.ts"
 import type { NodeId } from "../replica/NodeId.ts"
@@ -134,8 +134,8 @@ export const onChange = (session: Session, change: Change | undefined, now: numb
   const { outbound, local, known, options } = session
   const { self } = options
   const isNext = change?.version === outbound.seen + 1 && change.version === local.version
-  if (!isNext || change.supersessions === undefined || HashMap.has(outbound.dirty, self)) return pump(session, now)
-  const { ranges, supersessions } = ChangedOrigins.of(change.operations, change.supersessions)
+  if (!isNext || change.changedOrigins === undefined || HashMap.has(outbound.dirty, self)) return pump(session, now)
+  const { ranges, supersessions } = change.changedOrigins
   const range = ranges.get(self)
   if (range === undefined || session.phase !== "open" || outbound.inFlight !== undefined || !hasCredit(session))
     return pump(session, now)

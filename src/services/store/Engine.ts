@@ -222,8 +222,8 @@ export const make = Effect.fnUntraced(function* (
     if (!StoreState.isLasting(commit) && commit.supersessions.size === 0) return commit
     took(commit)
     if (synced && StoreState.isLasting(commit)) settledTo = version
-    recent.push(commit.writes, commit.supersessions)
-    yield* PubSub.publish(commits, { version, operations: commit.writes, supersessions: commit.supersessions })
+    const changedOrigins = recent.push(commit.writes, commit.supersessions)
+    yield* PubSub.publish(commits, { version, operations: commit.writes, changedOrigins })
     return commit
   }, Effect.uninterruptible)
 

@@ -13,8 +13,8 @@ import type { Operation } from "../../core/replica/Operation.ts"
 export const remembered = 1_024
 
 export interface RecentCommits {
-  /** Remembers the next commit. Its version is one more than that of the one before. */
-  push(writes: ReadonlyArray<Operation>, supersessions: Supersessions): void
+  /** Remembers the next commit, and gives it as seen from the origins. Its version is one more than that of the one before. */
+  push(writes: ReadonlyArray<Operation>, supersessions: Supersessions): ChangedOrigins.ChangedOrigins
   /** The writes after version `version`; none when they are unknown. */
   since(version: number): Option.Option<ChangedOrigins.ChangedOrigins>
 }
@@ -25,7 +25,9 @@ export const make = (kept: number = remembered): RecentCommits => {
   return {
     push: (writes, supersessions) => {
       newest++
-      commits[newest % kept] = ChangedOrigins.of(writes, supersessions)
+      const changed = ChangedOrigins.of(writes, supersessions)
+      commits[newest % kept] = changed
+      return changed
     },
     since: (version) => {
       if (version > newest || newest - version > kept) return Option.none()

@@ -1,3 +1,4 @@
+import * as ChangedOrigins from "../../../src/core/replica/ChangedOrigins.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Option, Stream } from "effect"
 import { Kind } from "../../../src/core/replica/Operation.ts"
@@ -40,9 +41,13 @@ for (const { name, make } of places) {
         yield* store.apply(batch([second]))
         yield* store.apply(batch([], { a: at(3) }))
         assert.deepStrictEqual(yield* Fiber.join(fiber), [
-          { version: 2, operations: first, supersessions: new Map() },
-          { version: 3, operations: [second], supersessions: new Map([[a, new Set([b])]]) },
-          { version: 4, operations: [], supersessions: new Map() }
+          { version: 2, operations: first, changedOrigins: ChangedOrigins.of(first, new Map()) },
+          {
+            version: 3,
+            operations: [second],
+            changedOrigins: ChangedOrigins.of([second], new Map([[a, new Set([b])]]))
+          },
+          { version: 4, operations: [], changedOrigins: ChangedOrigins.of([], new Map()) }
         ])
       })
     )

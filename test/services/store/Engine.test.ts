@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import * as ChangedOrigins from "../../../src/core/replica/ChangedOrigins.ts"
 import * as Hlc from "../../../src/core/replica/Hlc.ts"
 import { NodeId } from "../../../src/core/replica/NodeId.ts"
 import { HlcClock } from "../../../src/services/node/HlcClock.ts"
@@ -127,9 +128,9 @@ describe("Engine", () => {
       const [operation] = yield* store.append([draft("r2")])
       // The reading that the failed write took is not issued again.
       assert.deepStrictEqual(operation?.hlc, { ...at(0, 2), node: store.nodeId })
-      assert.deepStrictEqual(yield* Fiber.join(published), [
-        { version: 1, operations: operation ? [operation] : [], supersessions: new Map() }
-      ])
+      const operations = operation ? [operation] : []
+      const changedOrigins = ChangedOrigins.of(operations, new Map())
+      assert.deepStrictEqual(yield* Fiber.join(published), [{ version: 1, operations, changedOrigins }])
     }).pipe(Effect.provide(HlcClock.layer))
   )
 
