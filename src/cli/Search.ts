@@ -35,7 +35,9 @@ const kindOf = (text: string) =>
 const ofApplication = Effect.fnUntraced(function* (kind: string, input: FindInput, isPaged: boolean) {
   const { memory } = yield* Access.open("read")
   const found = yield* Effect.catchTag(memory.own.find(kind, input), "KindUndeclared", () =>
-    Effect.fail(new WrongUsage({ message: `--kind ${kind} is none of ${kindNames}, and no kind of an application` }))
+    Effect.fail(
+      new WrongUsage({ message: `unknown kind ${kind}: --kind takes ${kindNames}, or a kind of an application` })
+    )
   )
   if (yield* Globals.Json) return yield* writeJson(isPaged ? found : found.rows)
   if (found.rows.length === 0) return yield* writeLine("No matches. Try fewer words.")
