@@ -5,12 +5,12 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, References, Schedule } from "effect"
 import { CanonicalJson } from "../../../src/core/replica/Json.ts"
-import { Kind, OpId, type Operation, RowId } from "../../../src/core/replica/Operation.ts"
+import type { Operation } from "../../../src/core/replica/Operation.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
 import * as MemoryDisk from "../../../src/services/store/MemoryDisk.ts"
 import { MemoryNetwork } from "../../../src/services/transport/MemoryNetwork.ts"
 import { at, pass, type Running, start, startOnSocket, world } from "../../support/Members.ts"
-import { node } from "../../support/Network.ts"
+import { node, write } from "../../support/Network.ts"
 import { ca, Shelf } from "../../support/TlsNodes.ts"
 
 const summaryOf = ({ state }: Running) => Effect.map(state, ({ summary }) => summary)
@@ -19,15 +19,7 @@ const summaryOf = ({ state }: Running) => Effect.map(state, ({ summary }) => sum
 const says = (node: Running, expected: RegExp) =>
   Effect.map(summaryOf(node), (summary = "") => assert.strictEqual(summary.match(expected)?.index, 0, summary))
 
-const operation = (row: string, wall: number): Operation => ({
-  op_id: OpId.make(`x-${row}`),
-  table: Kind.make("notes"),
-  op_type: "insert",
-  row_id: RowId.make(row),
-  data: CanonicalJson.make("{}"),
-  hlc: { wall, counter: 0, node: node("x") },
-  timestamp: wall / 1000
-})
+const operation = (row: string, wall: number): Operation => write(node("x"), { wall, counter: 0 }, row)
 
 const upTo = (...operations: ReadonlyArray<Operation>) =>
   VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))

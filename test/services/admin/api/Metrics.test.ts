@@ -6,9 +6,8 @@ import { assert, describe, it, layer } from "@effect/vitest"
 import { Clock, Effect, PubSub, Stream } from "effect"
 import { X509Certificate } from "node:crypto"
 import { packetOf } from "../../../../src/core/discovery/DnsRecord.ts"
-import { CanonicalJson } from "../../../../src/core/replica/Json.ts"
 import type { NodeId } from "../../../../src/core/replica/NodeId.ts"
-import { Kind, OpId, type Operation, RowId } from "../../../../src/core/replica/Operation.ts"
+import type { Operation } from "../../../../src/core/replica/Operation.ts"
 import * as VectorClock from "../../../../src/core/replica/VectorClock.ts"
 import * as MdnsRuntime from "../../../../src/services/discovery/MdnsRuntime.ts"
 import * as Counters from "../../../../src/services/node/Counters.ts"
@@ -16,7 +15,7 @@ import { MemoryNetwork } from "../../../../src/services/transport/MemoryNetwork.
 import * as Certificates from "../../../support/Certificates.ts"
 import { linkOf } from "../../../support/DnsSdWorld.ts"
 import { at, pass, type Running, start, startOnSocket, world } from "../../../support/Members.ts"
-import { node } from "../../../support/Network.ts"
+import { node, write } from "../../../support/Network.ts"
 import { ca, Shelf } from "../../../support/TlsNodes.ts"
 
 /** The value of a sample by its name and its labels; none where it is not shown. */
@@ -30,15 +29,7 @@ const shows = Effect.fnUntraced(function* (node: Running, sample: string, expect
   assert.strictEqual(yield* read(node, sample), expected, sample)
 })
 
-const operation = (row: string, wall: number): Operation => ({
-  op_id: OpId.make(`x-${row}`),
-  table: Kind.make("notes"),
-  op_type: "insert",
-  row_id: RowId.make(row),
-  data: CanonicalJson.make("{}"),
-  hlc: { wall, counter: 0, node: node("x") },
-  timestamp: wall / 1000
-})
+const operation = (row: string, wall: number): Operation => write(node("x"), { wall, counter: 0 }, row)
 
 const take = ({ store }: Running, operations: ReadonlyArray<Operation>, last = operations.at(-1)) =>
   store.apply({
