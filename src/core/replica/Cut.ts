@@ -111,8 +111,16 @@ const isPeerAway = (ours: Cut, theirs: Told, peer: NodeId): boolean => {
 const isFresh = ({ since }: Told, { collected }: Told): boolean =>
   since !== undefined && HashMap.every(collected, ({ wall }) => wall < since)
 
-/** The cut of a replica that takes rows from a peer; none where it stays as it is. */
+/**
+ * The cut of a replica that takes rows from a peer; none where it stays as it is. Nobody confirms less than it has collected: where that would
+ * come out, the two are not of one network, as when it has met another half of it a moment before.
+ */
 export const adopted = (ours: Cut, theirs: Told): Cut | undefined => {
+  const cut = joined(ours, theirs)
+  return cut !== undefined && VectorClock.includes(cut.confirmed, cut.collected) ? cut : undefined
+}
+
+const joined = (ours: Cut, theirs: Told): Cut | undefined => {
   // It holds nothing older than the tombstones that we have collected.
   if (isFresh(theirs, ours) && HashMap.isEmpty(theirs.confirmed)) return undefined
   if (HashMap.isEmpty(theirs.confirmed)) return ours.isFilling ? { ...ours, confirmed: VectorClock.empty } : undefined

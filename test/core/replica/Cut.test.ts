@@ -4,6 +4,7 @@ import { HashMap, HashSet } from "effect"
 import type { Acknowledgement } from "../../../src/core/replica/Acknowledgement.ts"
 import * as Cut from "../../../src/core/replica/Cut.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
+import { integer, runs, vectorClock } from "../../support/Generators.ts"
 import { node } from "../../support/Network.ts"
 import { clockOf } from "../../support/Stores.ts"
 
@@ -111,6 +112,36 @@ describe("a fresh replica", () => {
     const { since: _, ...old } = filled
     assert.isUndefined(Cut.adopted({ ...old, since: undefined }, of({ a: at(9), b: at(3) })))
   })
+})
+
+describe("a cut that is taken over", () => {
+  const half = (name: string) => cut({ confirmed: clockOf({ [name]: at(5) }), collected: clockOf({ [name]: at(5) }) })
+
+  it("is of one half of a network: who was let in by both keeps the first", () => {
+    const first = Cut.adopted(cut({ since: 9, isRejoined: true }), Cut.toldOf(half("a")))
+    assert.isDefined(first)
+    assert.isUndefined(Cut.adopted(first, Cut.toldOf(half("b"))))
+  })
+
+  it.prop(
+    "covers all that was collected, whatever two replicas have confirmed and collected before",
+    [vectorClock, vectorClock, vectorClock, vectorClock, integer(1, 6), integer(0, 15)],
+    ([confirmed, collected, theirConfirmed, theirCollected, since, states]) => {
+      const replica = (confirmed: VectorClock.VectorClock, collected: VectorClock.VectorClock, state: number) =>
+        cut({
+          confirmed,
+          collected: VectorClock.meet(confirmed, collected),
+          since: (state & 1) === 0 ? undefined : since,
+          isFilling: (state & 2) !== 0
+        })
+      const taken = Cut.adopted(
+        replica(confirmed, collected, states),
+        Cut.toldOf(replica(theirConfirmed, theirCollected, states >> 2))
+      )
+      assert.isTrue(taken === undefined || VectorClock.includes(taken.confirmed, taken.collected))
+    },
+    runs(10_000)
+  )
 })
 
 const known = (changes: Partial<Cut.Known> = {}): Cut.Known => ({
