@@ -1,5 +1,5 @@
 /** A stranger on the network makes up peers, from eight addresses of its own, while two members are connected and a third comes. */
-import { howLong } from "../../test/support/Discovered.ts"
+import { howLong } from "../../test/support/Best.ts"
 import { until } from "../../test/support/Nodes.ts"
 import { type Attack, median, quantile } from "./Attack.ts"
 import { besieged, countDials, wanted } from "./Besieged.ts"

@@ -6,13 +6,6 @@ import { type Node, until } from "./Nodes.ts"
 export const figure = (what: string, value: number, unit = "ms"): void =>
   console.info(`${what}: ${Math.round(value * 10) / 10} ${unit}`.trim())
 
-/** How long something takes (ms). */
-export const howLong = async (wait: () => Promise<unknown>): Promise<number> => {
-  const since = performance.now()
-  await wait()
-  return performance.now() - since
-}
-
 /** Waits until every node shows every other one, and until they are connected. */
 export const mutual = (nodes: ReadonlyArray<Node>, how: "known" | "live", timeoutMs = 30_000) =>
   until(

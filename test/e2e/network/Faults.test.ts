@@ -1,7 +1,8 @@
 /** Networks that people have: cables, filters, loss, several interfaces, one family of addresses only. */
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { cpSync } from "node:fs"
-import { figure, howLong, mutual } from "../../support/Discovered.ts"
+import { howLong } from "../../support/Best.ts"
+import { figure, mutual } from "../../support/Discovered.ts"
 import { Lab, type Lan } from "../../support/Namespaces.ts"
 import { needs } from "../../support/Needs.ts"
 import { type Node, until } from "../../support/Nodes.ts"

@@ -1,6 +1,7 @@
 /** Links that lose, delay, part without a word, or keep half of a connection. */
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
-import { figure, howLong, mutual } from "../../support/Discovered.ts"
+import { howLong } from "../../support/Best.ts"
+import { figure, mutual } from "../../support/Discovered.ts"
 import { Lab, type Lan } from "../../support/Namespaces.ts"
 import { needs } from "../../support/Needs.ts"
 import { converged, until } from "../../support/Nodes.ts"
