@@ -3,7 +3,7 @@
  */
 import { Cause, Effect, Exit, Layer, Logger } from "effect"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
-import { passphrase } from "./Cluster.ts"
+import { passphrase, type SimulatedNode } from "./Cluster.ts"
 import * as OldPeer from "./OldPeer.ts"
 import * as Oracle from "./Oracle.ts"
 import { happen } from "./Play.ts"
@@ -29,11 +29,32 @@ export interface Outcome {
 /** How long a network that works again may take to converge (virtual ms). */
 const patience = 3_600_000
 
+const isBroken = (check: () => void): boolean => {
+  try {
+    check()
+    return false
+  } catch (error) {
+    if (error instanceof Oracle.Broken) return true
+    throw error
+  }
+}
+
 export const simulate = (scenario: Scenario): Outcome => {
   const shelf = new Shelf()
   const stage = new Stage(scenario, shelf)
   const { world, ledger, trace, hosts, nodes, old } = stage
   const contents = () => stage.contents
+
+  /** While two nodes begin anew, one of them does not know what the other defers: a minute is enough to learn it. */
+  const knowsToBeAhead = Effect.fnUntraced(function* ({ host, disk, status }: SimulatedNode) {
+    if (stage.hasLied) return
+    for (let left = 12; ; left--) {
+      const shown = yield* status
+      if (left === 0) return Oracle.checkKnowsToBeAhead(host, disk.content, shown, contents())
+      if (!isBroken(() => Oracle.checkKnowsToBeAhead(host, disk.content, shown, contents()))) return
+      yield* world.sleep(5_000)
+    }
+  })
 
   const main = Effect.gen(function* () {
     const network = yield* MemoryNetwork
@@ -65,9 +86,7 @@ export const simulate = (scenario: Scenario): Outcome => {
     if (ahead(maxDrift).length > 0) {
       // Long enough for all to meet.
       yield* world.sleep(300_000)
-      for (const { host, disk, status } of ahead(maxDrift + 10_000)) {
-        if (!stage.hasLied) Oracle.checkKnowsToBeAhead(host, disk.content, yield* status, contents())
-      }
+      for (const node of ahead(maxDrift + 10_000)) yield* knowsToBeAhead(node)
       // What is ahead by less is taken when its time has come.
       for (const node of ahead(patience)) {
         yield* node.stop()
@@ -81,15 +100,7 @@ export const simulate = (scenario: Scenario): Outcome => {
       small === undefined
         ? Oracle.checkConverged(contents(), ledger)
         : Oracle.checkDelivered(contents(), ledger, scenario.dials, small)
-    const isDelivered = () => {
-      try {
-        checkEnd()
-        return true
-      } catch (error) {
-        if (error instanceof Oracle.Broken) return false
-        throw error
-      }
-    }
+    const isDelivered = () => !isBroken(checkEnd)
     const isDone = () =>
       small === undefined
         ? Oracle.areEqual(contents()) &&
