@@ -1,15 +1,16 @@
 /**
  * What all writing commands do: they write, and say under which id. With `--wait-for` they wait until other nodes have it.
  */
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { Flag } from "effect/cli"
 import type { Memory, Written } from "../services/memory/Memory.ts"
 import { limits } from "../services/memory/Waiting.ts"
+import type { Holder } from "../services/node/NodeFailure.ts"
 import * as Access from "./Access.ts"
 import { NodeNotRunning, WrongUsage } from "./Failure.ts"
 import * as Fields from "./Fields.ts"
 import * as Globals from "./Globals.ts"
-import { counted, writeJson, writeLine } from "./Output.ts"
+import { ago, counted, oneLine, writeJson, writeLine } from "./Output.ts"
 
 /** The flags of every command that writes rows. */
 export const wait = {
@@ -35,6 +36,14 @@ export interface Wait {
   readonly nodes: number | undefined
   readonly timeout: number | undefined
 }
+
+/** A node that has the write, and who says so where it did not say so itself. */
+const named =
+  (now: number) =>
+  ({ node, at, via }: Holder): string =>
+    via === undefined
+      ? oneLine(node)
+      : `${oneLine(node)} (${ago(at * 1000, now)}, by way of ${oneLine(via.join(", "))})`
 
 /**
  * Writes, and prints the id: as JSON, or in a sentence like `Added note <id>`. What changes a row that is there makes no data
@@ -63,6 +72,6 @@ export const run = Effect.fn("Writing.run")(function* <E>(
   yield* isJson
     ? writeJson({ id, hlc, reached })
     : writeLine(
-        `${done} ${id}, on ${counted(reached.length, "other node")}: ${reached.map(({ node }) => node).join(", ")}`
+        `${done} ${id}, on ${counted(reached.length, "other node")}: ${reached.map(named(yield* Clock.currentTimeMillis)).join(", ")}`
       )
 }, Effect.scoped)

@@ -8,7 +8,7 @@ afterAll(() => nodes.dispose())
 interface Waited {
   readonly id: string
   readonly hlc: string
-  readonly reached: ReadonlyArray<{ readonly node: string; readonly at: number }>
+  readonly reached: ReadonlyArray<{ readonly node: string; readonly at: number; readonly via?: ReadonlyArray<string> }>
 }
 interface Changes {
   readonly operations: ReadonlyArray<{ readonly row_id: string; readonly op_type: string; readonly table: string }>
@@ -17,6 +17,27 @@ interface Changes {
 }
 
 describe("--wait-for and changes", () => {
+  it("counts a node that only a peer meets, and names that peer", { timeout: 60_000 }, async () => {
+    const between = await nodes.make().start()
+    const settings = { FERAL_SYNC_PEERS: between.address, FERAL_SYNC_MDNS_TIMEOUT: "0" }
+    const [one, other] = [nodes.make(settings), nodes.make(settings)]
+    await Promise.all([one.start(), other.start()])
+    await until(
+      "all are connected",
+      () => between.status(),
+      ({ peers }) => peers.filter(({ state }) => state === "live").length === 2
+    )
+    const add = ["note", "add", "hello", "--wait-for", "2", "--wait-timeout", "20"] as const
+    const note = await one.cli<Waited>(...add)
+    const byId = new Map(note.reached.map(({ node, via }) => [node, via]))
+    assert.sameMembers([...byId.keys()], [between.id, other.id])
+    assert.isUndefined(byId.get(between.id))
+    assert.deepStrictEqual(byId.get(other.id), [between.id])
+    const human = await run([...add, "--home", one.home], {})
+    assert.include(human.stdout, `${other.id} (just now, by way of ${between.id})`)
+    assert.isFalse((await one.status()).peers.some(({ node_id }) => node_id === other.id))
+  })
+
   it(
     "waits for the other node, says when it is not there, and shows what changed since",
     { timeout: 60_000 },

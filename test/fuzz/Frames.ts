@@ -103,6 +103,7 @@ const corpus = (): ReadonlyArray<Uint8Array> => {
   const [dialler, server] = conversation()
   const more = [
     '{"type":"sync_ack","seq":0,"vector_clock":{},"held":{"x":"5:0:x"}}',
+    '{"type":"sync_ack","vector_clock":{},"asks":{"5:0:x":2},"holders":[{"hlc":"5:0:x","node":"y","age":1,"via":["z"]}]}',
     '{"type":"sync_error","reason":"rate_limited","message":"later"}'
   ]
   return [

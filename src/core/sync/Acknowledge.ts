@@ -8,7 +8,9 @@ import { ProtocolViolation } from "./SyncFailure.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
 import * as Wire from "./Wire.ts"
 import * as Coverage from "./Coverage.ts"
+import * as Relaying from "./Relaying.ts"
 import { acknowledge, mergeKnown } from "./Send.ts"
+import type { Action } from "./SessionEvents.ts"
 import { envelopeBytes, type Session, type Step } from "./SessionState.ts"
 import { digestsOf } from "./ToldDigest.ts"
 import { onDigest, purgedHere, isMissing, isUnderWay } from "./DigestCheck.ts"
@@ -22,7 +24,8 @@ export const announce = (session: Session, seq: Option.Option<number>): Step => 
   // The rest follows in the next frame.
   const [clock = VectorClock.empty, ...more] = Wire.partsOf(
     Coverage.announceable(session, VectorClock.difference(Coverage.all(session), announced)),
-    session.takes.frame - 2 * envelopeBytes
+    // The rest is for what is asked and answered about writes.
+    (session.takes.frame * 3) / 4 - 2 * envelopeBytes
   )
   // A digest is the digest of a clock: it goes with the last part of it.
   const digests = more.length > 0 ? { digest: Option.none(), rows: Option.none() } : digestsOf(session)
@@ -36,10 +39,11 @@ export const announce = (session: Session, seq: Option.Option<number>): Step => 
     announcedCut: local.cut,
     inbound: { ...inbound, announceAt: more.length > 0 ? session.aliveAt : undefined }
   }
-  if (Option.isNone(seq) && HashMap.isEmpty(clock) && !session.isDigestDue)
+  if (Option.isNone(seq) && HashMap.isEmpty(clock) && !session.isDigestDue && !Relaying.isDue(session))
     return [{ ...told, announcedDigest: session.announcedDigest }, []]
   const overQuota = HashMap.fromIterable([...HashMap.entries(inbound.overQuota)].slice(0, overQuotaNamed))
   const purged = purgedHere(session)
+  const [next, relayed] = Relaying.tell(told)
   const text = Wire.encode({
     type: "sync_ack",
     seq,
@@ -49,13 +53,18 @@ export const announce = (session: Session, seq: Option.Option<number>): Step => 
     underWay,
     overQuota,
     purged,
-    ...(announcedCut !== local.cut && session.cut !== undefined && local.cut && { cut: Cut.toldOf(local.cut) })
+    ...(announcedCut !== local.cut && session.cut !== undefined && local.cut && { cut: Cut.toldOf(local.cut) }),
+    ...relayed
   })
-  return [told, [{ _tag: "Send", text, operations: 0 }]]
+  return [next, [{ _tag: "Send", text, operations: 0 }]]
 }
 
 /** The peer told how far it is. Fails with its problem. */
-export const onAck = (session: Session, ack: Wire.Ack, now: number): Result.Result<Session, ProtocolViolation> => {
+export const onAck = (
+  session: Session,
+  ack: Wire.Ack,
+  now: number
+): Result.Result<readonly [Session, ReadonlyArray<Action>], ProtocolViolation> => {
   if (Option.exists(ack.seq, (seq) => seq >= session.outbound.seq)) {
     return Result.fail(new ProtocolViolation({ detail: "it acknowledges a frame that was never sent" }))
   }
@@ -69,5 +78,5 @@ export const onAck = (session: Session, ack: Wire.Ack, now: number): Result.Resu
     }
   }
   const told = Option.match(ack.seq, { onNone: () => heard, onSome: (seq) => acknowledge(heard, seq) })
-  return Result.succeed(onDigest(mergeKnown(told, ack.clock, now), ack, now))
+  return Result.succeed(Relaying.onTold(onDigest(mergeKnown(told, ack.clock, now), ack, now), ack))
 }

@@ -19,6 +19,7 @@ import * as Acknowledge from "./Acknowledge.ts"
 import * as Commits from "./Commits.ts"
 import * as DigestCheck from "./DigestCheck.ts"
 import * as Receive from "./Receive.ts"
+import * as Relaying from "./Relaying.ts"
 import * as Repair from "./Repair.ts"
 import * as Send from "./Send.ts"
 import { andThen, at, type Session, type Step, times, withLocal } from "./SessionState.ts"
@@ -104,6 +105,8 @@ const react = (session: Session, event: Event): Step => {
       return Repair.onScanned(session, event.request, event.page, event.now)
     case "Compare":
       return [{ ...session, repair: { ...session.repair, isRequested: true } }, []]
+    case "Relay":
+      return [Relaying.onRelay(session, event, event.now), []]
     case "Tick":
       return onTick(session, event.now)
     case "Refuse":
@@ -206,7 +209,7 @@ const onMessage = (session: Session, message: Wire.Message, size: number, now: n
     case "sync_ack":
       return Result.match(Acknowledge.onAck(session, message, now), {
         onFailure: broken,
-        onSuccess: (told) => Send.pump(told, now)
+        onSuccess: (told) => andThen(told, (next) => Send.pump(next, now))
       })
     case "sync_deferred": {
       const warning = Deferral.named(session.peer ?? session.options.remote, "here", message)

@@ -5,6 +5,7 @@ import type { HashMap, Option, Redacted } from "effect"
 import type * as Cut from "../replica/Cut.ts"
 import type { Timestamp } from "../replica/Hlc.ts"
 import type { NodeId } from "../replica/NodeId.ts"
+import type * as Relayed from "../replica/Relayed.ts"
 import type { RangePage, RangeRequest } from "../replica/Ranges.ts"
 import type { Batch, Change, Delta, DeltaRequest, Snapshot } from "../replica/Replica.ts"
 import type * as VectorClock from "../replica/VectorClock.ts"
@@ -73,6 +74,8 @@ export type Event<R = PeerRecord> =
   | { readonly _tag: "Compare"; readonly now: number }
   /** The store changed, by whatever hand. `change` is the commit that led to this snapshot, where it is at hand. */
   | { readonly _tag: "Changed"; readonly now: number; readonly snapshot: Snapshot; readonly change?: Change }
+  /** What the peer is to be asked and told of writes that a node waits for. */
+  | ({ readonly _tag: "Relay"; readonly now: number } & Pick<Relayed.Peer, "questions" | "answers">)
   | { readonly _tag: "Tick"; readonly now: number }
   /** The peer is refused: another node with its id is alive. */
   | { readonly _tag: "Refuse"; readonly now: number; readonly failure: DuplicateNodeId }
@@ -105,6 +108,13 @@ export type Action =
   | { readonly _tag: "Ticketed"; readonly peer: NodeId; readonly ticket: Redacted.Redacted<string> }
   /** The peer said which run of its store this is, and for how long it has lasted (ms). */
   | { readonly _tag: "Ran"; readonly peer: NodeId; readonly instance: string; readonly age: number }
+  /** The peer asked about writes that a node waits for, or told which nodes have them. Without `questions` it asks as before. */
+  | {
+      readonly _tag: "Relayed"
+      readonly peer: NodeId
+      readonly questions: Relayed.Questions | undefined
+      readonly words: ReadonlyArray<Relayed.Told>
+    }
   /** The peer claims the same history and holds other rows; or does so no more. */
   | { readonly _tag: "Diverged"; readonly peer: NodeId; readonly diverged: boolean }
   /** Something that an operator should know of, while the session goes on. */

@@ -7,6 +7,7 @@ import * as Digest from "../replica/Digest.ts"
 import type { Role } from "./Handshake.ts"
 import type { Timestamp } from "../replica/Hlc.ts"
 import type { NodeId } from "../replica/NodeId.ts"
+import * as Relayed from "../replica/Relayed.ts"
 import type { Position, Range, RangeRequest, Split, Summary } from "../replica/Ranges.ts"
 import type { Batch, DeltaRequest, Holdings, Snapshot } from "../replica/Replica.ts"
 import { noHoldings } from "../replica/Replica.ts"
@@ -32,6 +33,8 @@ export const times = {
   gather: 10,
   /** How long progress made elsewhere waits before it is told, so that many commits make one message. */
   announce: 100,
+  /** Between two messages about writes that a node waits for. */
+  relayed: 1_000,
   /** Until a commit that was not possible is tried again: this, and twice as long each time. */
   retry: { first: 1_000, cap: 30_000 },
   /** Between two pieces of rows that are compared, so that other work goes on. */
@@ -278,6 +281,16 @@ export interface Suspicion {
   readonly at: number
 }
 
+/** Questions and answers about writes that a node waits for; see `Relaying.ts`. */
+export interface Relaying {
+  /** What the peer is to be asked and told. */
+  readonly questions: Relayed.Questions
+  readonly answers: Relayed.Answers
+  /** What it was asked and told. */
+  readonly asked: Relayed.Questions
+  readonly told: ReadonlySet<string>
+}
+
 export interface Session {
   readonly options: Options
   /**
@@ -333,6 +346,7 @@ export interface Session {
   /** Whether the peer had another digest at the same clock. */
   readonly diverged: boolean
   readonly repair: Repair
+  readonly relaying: Relaying
   readonly outbound: Outbound
   readonly inbound: Inbound
 }
@@ -395,6 +409,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Session
     inFlight: undefined,
     due: 0
   },
+  relaying: { questions: Relayed.none, answers: Relayed.none, asked: Relayed.none, told: new Set() },
   outbound: {
     dirty: HashMap.empty(),
     seen: local.version,

@@ -13,6 +13,7 @@ import type { Timestamp } from "../replica/Hlc.ts"
 import { parseExact } from "../replica/Json.ts"
 import { NodeId, utf8Length } from "../replica/NodeId.ts"
 import * as Operation from "../replica/Operation.ts"
+import * as Relayed from "../replica/Relayed.ts"
 import type { Part, Position } from "../replica/Ranges.ts"
 import type { Holdings } from "../replica/Replica.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
@@ -144,6 +145,18 @@ export interface Ack {
   /** As in a greeting. */
   readonly live?: string | undefined
   readonly cut?: Cut.Told | undefined
+  /** All writes that the sender asks about now; none where they are the same as before. */
+  readonly asks?: Relayed.Questions
+  /** Nodes that have writes that the receiver asked about. */
+  readonly holders?: ReadonlyArray<Holder>
+}
+
+/** A node that has the write with this HLC: when it was last heard of (ms ago), and the nodes that passed this on to the sender. */
+export interface Holder {
+  readonly hlc: string
+  readonly node: NodeId
+  readonly age: number
+  readonly via: ReadonlyArray<NodeId>
 }
 
 /** Summaries of some ranges of rows of the sender. Only for peers that name the feature `repair`. */
@@ -233,7 +246,22 @@ const AckWire = Schema.Struct({
   over_quota: Schema.optionalKey(ClockRecord),
   purged: Schema.optionalKey(Schema.Natural),
   live: Schema.optionalKey(DigestText),
-  cut: Schema.optionalKey(CutWire)
+  cut: Schema.optionalKey(CutWire),
+  asks: Schema.optionalKey(
+    Schema.Record(ShortText, Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: Relayed.limits.hops }))).check(
+      Schema.isMaxProperties(Relayed.limits.questions)
+    )
+  ),
+  holders: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({
+        hlc: ShortText,
+        node: NodeId,
+        age: Schema.Natural,
+        via: Schema.optionalKey(Schema.Array(NodeId).check(Schema.isMaxLength(Relayed.limits.hops)))
+      })
+    ).check(Schema.isMaxLength(Relayed.limits.words))
+  )
 })
 const PositionWire = Schema.Tuple([ShortText, ShortText, ShortText])
 const RangesWire = Schema.Struct({
@@ -344,7 +372,9 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
           overQuota,
           purged: wire.purged ?? 0,
           ...(wire.live !== undefined && { live: wire.live }),
-          ...(cut && { cut })
+          ...(cut && { cut }),
+          ...(wire.asks && { asks: new Map(Object.entries(wire.asks)) }),
+          ...(wire.holders && { holders: wire.holders.map(({ via = [], ...holder }) => ({ ...holder, via })) })
         })
       )
     case "sync_deferred":
@@ -445,7 +475,9 @@ export const encode = (message: Message): string => {
           : { over_quota: VectorClock.toRecord(message.overQuota) }),
         ...(message.purged === undefined || message.purged === 0 ? {} : { purged: message.purged }),
         live: message.live,
-        cut: message.cut && cutToWire(message.cut)
+        cut: message.cut && cutToWire(message.cut),
+        asks: message.asks && Object.fromEntries(message.asks),
+        holders: message.holders?.map(({ via, ...holder }) => (via.length === 0 ? holder : { ...holder, via }))
       })
     case "sync_deferred":
       return JSON.stringify(message)

@@ -1,8 +1,8 @@
 /**
  * Waits until other nodes have a write: until they have acknowledged that they have committed it, or one that wins over it.
  *
- * What is known is what each node said itself, when it was last connected to this one. A node that got the write from a third one
- * counts as soon as it says so here. Each answer has the time of that word.
+ * What counts is what each node said itself, when it was last connected to this one, and what peers tell of the nodes that they
+ * meet (`core/replica/Relayed.ts`). Each answer has the time of that word, and the nodes that it went through.
  */
 import { Duration, Effect, Option, Schema } from "effect"
 import * as Acknowledgement from "../../core/replica/Acknowledgement.ts"
@@ -27,7 +27,7 @@ export interface WaitInput extends Schema.Schema.Type<typeof WaitInput> {}
 
 const decode = Schema.decodeUnknownEffect(WaitInput)
 
-type Reader = Pick<Store["Service"], "nodeId" | "get" | "acknowledgements" | "listen">
+type Reader = Pick<Store["Service"], "nodeId" | "get" | "acknowledgements" | "listen" | "relays">
 
 export const make = (store: Reader) => {
   /** The write that is meant. */
@@ -46,11 +46,18 @@ export const make = (store: Reader) => {
       .filter(({ node }) => node !== store.nodeId)
       .toSorted((a, b) => b.seenAt - a.seenAt)
     const holders = new Set(Acknowledgement.holdersOf(known, hlc))
-    const of = (isHolder: boolean): ReadonlyArray<Holder> =>
+    const seen = new Map(known.map(({ node, seenAt }) => [node, seenAt]))
+    // The later word counts: a node that was restored may not have any more what it had.
+    const relayed = [...(yield* store.relays.holders(hlc)).values()].filter(
+      ({ node, at }) => node !== store.nodeId && !holders.has(node) && at > (seen.get(node) ?? -Infinity)
+    )
+    const all = new Set([...holders, ...relayed.map(({ node }) => node)])
+    const direct = (isHolder: boolean) =>
       known
-        .filter(({ node }) => holders.has(node) === isHolder)
-        .map(({ node, seenAt }) => ({ node, at: seenAt / 1000 }))
-    return { reached: of(true), missing: of(false) }
+        .filter(({ node }) => (isHolder ? holders : all).has(node) === isHolder)
+        .map(({ node, seenAt }): Holder => ({ node, at: seenAt / 1000 }))
+    const reached = [...direct(true), ...relayed.map(({ node, at, via }): Holder => ({ node, at: at / 1000, via }))]
+    return { reached: reached.toSorted((a, b) => b.at - a.at), missing: direct(false) }
   })
 
   return Effect.fn("Memory.waitFor")(function* (given: WaitInput) {
@@ -58,6 +65,7 @@ export const make = (store: Reader) => {
     const hlc = yield* find(input)
     // First of all: no word after the look is missed.
     const heard = yield* store.listen
+    yield* store.relays.ask(hlc)
     const enough = Effect.gen(function* () {
       for (;;) {
         const found = yield* look(hlc)

@@ -347,8 +347,12 @@ export class VersionNotFound extends Schema.TaggedError<VersionNotFound>()("Vers
   override readonly message = messageOf(this)
 }
 
-/** A node, and when it was last heard of (Unix seconds). */
-export const Holder = Schema.Struct({ node: NodeId, at: Schema.Finite })
+/** A node, and when it was last heard of (Unix seconds). `via`: the nodes that passed this on, where it did not say so itself. */
+export const Holder = Schema.Struct({
+  node: NodeId,
+  at: Schema.Finite,
+  via: Schema.optionalKey(Schema.Array(NodeId))
+})
 export interface Holder extends Schema.Schema.Type<typeof Holder> {}
 
 /** A write is saved here, and not yet on as many other nodes as was asked for. */

@@ -81,6 +81,7 @@ export const make = Effect.fnUntraced(function* (
   const settings = yield* Config
   const used = yield* Credit
   const store = yield* Store
+  const { relays } = store
   const clock = yield* HlcClock
   const passphrase = yield* Passphrase
   const key = yield* passphrase.key
@@ -223,7 +224,14 @@ export const make = Effect.fnUntraced(function* (
           met.add(peer)
           const [first] = met
           if (met.size > metNodes && first !== undefined) met.delete(first)
-          return Effect.andThen(proved, established(link, connection, key_, peer))
+          return Effect.andThen(proved, established(link, connection, key_, peer)).pipe(
+            Effect.andThen(relays.join(link, peer))
+          )
+        },
+        relays: {
+          changes: relays.changes,
+          due: relays.due(link),
+          hear: (questions, words) => relays.hear(link, questions, words)
         },
         ran: (peer, instance, age) =>
           copies.ran(
@@ -249,7 +257,7 @@ export const make = Effect.fnUntraced(function* (
       Effect.catchTag("PeerClosed", (closed) => Effect.fail(learnLimit(closed, running.state()) ?? closed)),
       Effect.catchTag("DuplicateNodeId", (failure) => Effect.fail(isLoop() ? new SelfConnection() : failure)),
       Effect.ensuring(
-        Effect.map(Effect.all([clock.now, monotonic]), ([now, passed]) => {
+        Effect.map(Effect.all([clock.now, monotonic, relays.leave(link)]), ([now, passed]) => {
           if (key_ !== undefined) dialled.delete(nonce)
           PeerTable.remove(table, link, now)
           return Math.max(0, running.timeAt(passed) - running.view().provedAt)

@@ -7,6 +7,7 @@ import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
 import { type DuplicateNodeId, PeerClosed, PeerTimeout, type SessionFailure } from "../../core/sync/SyncFailure.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import { WireOperation } from "../../core/replica/Operation.ts"
+import type * as Relayed from "../../core/replica/Relayed.ts"
 import type { Change, Quarantined, Snapshot } from "../../core/replica/Replica.ts"
 import type * as Session from "../../core/sync/Session.ts"
 import { times } from "../../core/sync/SessionState.ts"
@@ -29,6 +30,8 @@ type Input =
   | { readonly _tag: "Woken" }
   | { readonly _tag: "Lost"; readonly failure: PeerClosed }
   | { readonly _tag: "Compare" }
+  /** There may be questions or answers for the peer. */
+  | { readonly _tag: "Due" }
   | { readonly _tag: "Refuse"; readonly failure: DuplicateNodeId }
   | { readonly _tag: "Stop"; readonly code: number; readonly reason: string }
 
@@ -63,6 +66,12 @@ export interface SessionHandler<R = Session.PeerRecord> {
   warned(warning: Warned): Effect.Effect<void>
   /** A step was carried out. Returns the next action, if any. */
   carried?(): Effect.Effect<void> | undefined
+  /** What the peer is to be asked and told of writes that a node waits for, and when that may have changed. */
+  readonly relays?: {
+    readonly changes: Stream.Stream<void>
+    readonly due: Effect.Effect<Pick<Relayed.Peer, "questions" | "answers">>
+    hear(questions: Relayed.Questions | undefined, words: ReadonlyArray<Relayed.Told>): Effect.Effect<void>
+  }
   /** Something that came cannot be read. It is in the quarantine. */
   quarantined(operations: ReadonlyArray<Quarantined>): Effect.Effect<void>
 }
@@ -161,6 +170,14 @@ export const start = Effect.fnUntraced(function* <S, R>(
     Effect.forkScoped({ startImmediately: true })
   )
 
+  if (host.relays !== undefined) {
+    // At most one message in this time: what changes meanwhile goes with the next one.
+    yield* host.relays.changes.pipe(
+      Stream.runForEach(() => Effect.andThen(Queue.offer(inbox, { _tag: "Due" }), Effect.sleep(times.relayed))),
+      Effect.forkScoped({ startImmediately: true })
+    )
+  }
+
   yield* Queue.take(connection.incoming).pipe(
     Effect.flatMap((incoming) => {
       if (incoming._tag === "Frame") traffic.bytesReceived += incoming.bytes
@@ -241,6 +258,9 @@ export const start = Effect.fnUntraced(function* <S, R>(
           answer({ _tag: "Refuse", now: yield* present, failure })
           break
         }
+        case "Relayed":
+          yield* host.relays?.hear(action.questions, action.words) ?? Effect.void
+          break
         case "Warn":
           yield* host.warned(action.warning)
           break
@@ -314,6 +334,8 @@ export const start = Effect.fnUntraced(function* <S, R>(
         lastChange = undefined
         return { _tag: "Changed", now, snapshot: yield* store.snapshot, ...(change !== undefined && { change }) }
       }
+      case "Due":
+        return host.relays === undefined ? { _tag: "Tick", now } : { _tag: "Relay", now, ...(yield* host.relays.due) }
       case "Compare":
       case "Refuse":
       case "Stop":

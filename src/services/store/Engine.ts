@@ -37,6 +37,7 @@ import * as Opaque from "./Opaque.ts"
 import * as FeedReader from "./FeedReader.ts"
 import * as KnownOrigins from "./KnownOrigins.ts"
 import * as RecentCommits from "./RecentCommits.ts"
+import * as Relays from "./Relays.ts"
 import * as Searching from "./Searching.ts"
 import * as StoreState from "./StoreState.ts"
 
@@ -121,6 +122,11 @@ export const make = Effect.fnUntraced(function* (
   /** For those who wait for acknowledgements, in the same way. */
   const heard = yield* Effect.acquireRelease(PubSub.sliding<void>(1), PubSub.shutdown)
   const { nodeId } = backend
+  const relaying = yield* Relays.make(
+    nodeId,
+    acknowledged.all,
+    Effect.sync(() => void PubSub.publishUnsafe(heard, undefined))
+  )
   const auditing = yield* Semaphore.make(1)
   const purging = yield* Semaphore.make(1)
   const collecting = yield* Semaphore.make(1)
@@ -414,6 +420,7 @@ export const make = Effect.fnUntraced(function* (
   const acknowledge = Effect.fnUntraced(function* (report: Acknowledgement.Report) {
     yield* acknowledged.note(report)
     PubSub.publishUnsafe(heard, undefined)
+    yield* relaying.heard
     const waiting = rejoining
     if (waiting !== undefined && report.confirmed !== undefined && !HashMap.isEmpty(report.confirmed)) {
       rejoining = undefined
@@ -580,6 +587,7 @@ export const make = Effect.fnUntraced(function* (
     conflicts: backend.versionsInConflict,
     eraseVersions: (scope) => lock.withPermit(backend.eraseVersions(scope)),
     acknowledgements: acknowledged.all,
+    relays: relaying.relays,
     listen: Effect.map(PubSub.subscribe(heard), PubSub.take),
     tombstones: Effect.fn("Store.tombstones")((covered: VectorClock.VectorClock) => backend.tombstones(covered)),
     countBeyond: Effect.fn("Store.countBeyond")((clock: VectorClock.VectorClock, most: number) => {

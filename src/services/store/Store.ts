@@ -27,6 +27,7 @@ import type * as Selection from "../../core/replica/Selection.ts"
 import type { VectorClock } from "../../core/replica/VectorClock.ts"
 import type { KindMismatch, KindUnknown, StoreUnavailable } from "../node/NodeFailure.ts"
 import type { Declared, Quota, Usage } from "./Opaque.ts"
+import type { Relays } from "./Relays.ts"
 import type * as Searching from "./Searching.ts"
 
 export type { Batch, Change, Delta, DeltaRequest, Quarantined, Snapshot } from "../../core/replica/Replica.ts"
@@ -205,7 +206,9 @@ export class Store extends Context.Service<
     acknowledge(report: Report): Effect.Effect<void>
     /** Which other nodes have acknowledged which clock, and when. See `core/replica/Acknowledgement.ts`. */
     readonly acknowledgements: Effect.Effect<ReadonlyArray<Acknowledgement>>
-    /** Listens from now on: what it gives waits until another node has acknowledged something. */
+    /** What nodes that this one does not meet have acknowledged, for those who wait for it. */
+    readonly relays: Relays
+    /** Listens from now on: what it gives waits until another node has acknowledged something, or is told to have. */
     readonly listen: Effect.Effect<Effect.Effect<void>, never, EffectScope.Scope>
     /** Takes over the cut of a peer, before rows are taken from it; only a replica that came in fresh does. */
     adopt(told: Cut.Told): Effect.Effect<void, StoreUnavailable>

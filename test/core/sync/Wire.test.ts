@@ -43,6 +43,18 @@ describe("Wire", () => {
           rows: flag ? Option.some("00000000000000ff") : Option.none(),
           held: other
         },
+        {
+          type: "sync_ack",
+          seq: Option.none(),
+          clock,
+          digest: Option.none(),
+          rows: Option.none(),
+          held: other,
+          asks: new Map([["5:0:a:b", 1 + (seq % 4)]]),
+          holders: flag
+            ? [{ hlc: "5:0:a:b", node: NodeId.make("c"), age: seq, via: [NodeId.make("d"), NodeId.make("e")] }]
+            : [{ hlc: "5:0:a:b", node: NodeId.make("c"), age: 0, via: [] }]
+        },
         { type: "sync_error", reason: "protocol", message: "why" }
       ]
       for (const message of messages) {

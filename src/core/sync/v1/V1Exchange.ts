@@ -103,6 +103,7 @@ export const step = (before: Exchange, event: Event<PeerRecord>): Step => {
     case "Alive":
     case "Changed":
     case "Compare":
+    case "Relay":
     case "Scanned":
       return [exchange, []]
   }

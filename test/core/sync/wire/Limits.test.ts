@@ -5,6 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { SessionFailure } from "../../../../src/core/sync/SyncFailure.ts"
 import { maxDataDepth } from "../../../../src/core/replica/Operation.ts"
+import * as Relayed from "../../../../src/core/replica/Relayed.ts"
 import * as V1Exchange from "../../../../src/core/sync/v1/V1Exchange.ts"
 import * as Session from "../../../../src/core/sync/Session.ts"
 import { emptyFrames } from "../../../../src/core/sync/SessionState.ts"
@@ -346,6 +347,28 @@ describe("limits on what a peer says", () => {
       judge(ours.peer(), frame(limits.origins - (name === "through" ? 1 : 0)), "taken")
       judge(ours.peer(), frame(limits.origins + 1), /a clock of more than 10000 origins/)
     }
+  })
+
+  it("form 2: questions about writes, and their answers", () => {
+    const ack = (more: object) => json({ type: "sync_ack", vector_clock: {}, ...more })
+    const asks = (count: number, hops = 1) =>
+      ack({ asks: Object.fromEntries(Array.from({ length: count }, (_, index) => [`${index}:0:a`, hops])) })
+    const holder = { hlc: "5:0:a", node: "b", age: 1 }
+    const holders = (count: number) => ack({ holders: Array.from({ length: count }, () => holder) })
+    const via = (count: number) => ack({ holders: [{ ...holder, via: Array.from({ length: count }, () => "c") }] })
+    for (const [frame, most] of [
+      [asks, Relayed.limits.questions],
+      [holders, Relayed.limits.words],
+      [via, Relayed.limits.hops]
+    ] as const) {
+      judge(ours.peer(), frame(most), "taken")
+      judge(ours.peer(), frame(most + 1), /not a message/)
+    }
+    judge(ours.peer(), asks(1, Relayed.limits.hops), "taken")
+    for (const hops of [0, 0.5, Relayed.limits.hops + 1]) judge(ours.peer(), asks(1, hops), /not a message/)
+    for (const bad of [{ age: -1 }, { node: "" }, { hlc: 5 }, { via: "c" }])
+      judge(ours.peer(), ack({ holders: [{ ...holder, ...bad }] }), /not a message/)
+    judge(ours.peer(), ack({ asks: { nonsense: 1 }, holders: [{ ...holder, hlc: "nonsense" }] }), "taken")
   })
 
   for (const [label, form] of [
