@@ -112,7 +112,7 @@ const isFresh = ({ since }: Told, { collected }: Told): boolean =>
   since !== undefined && HashMap.every(collected, ({ wall }) => wall < since)
 
 /**
- * The cut of a replica that takes rows from a peer; none where it stays as it is. Nobody confirms less than it has collected: where that would
+ * The cut of a replica that takes rows from a peer; none where it stays as it is. No replica confirms less than it has collected: where that would
  * come out, the two are not of one network, as when it has met another half of it a moment before.
  */
 export const adopted = (ours: Cut, theirs: Told): Cut | undefined => {
