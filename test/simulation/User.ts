@@ -1,5 +1,6 @@
 /** What the users of a simulated node see of it: lists, searches and exports, held against a plain look through its rows. */
 import { Effect, Option, Result, Scope, Context, Layer } from "effect"
+import * as Cut from "../../src/core/replica/Cut.ts"
 import * as ExportFormat from "../../src/core/replica/ExportFormat.ts"
 import { NodeId } from "../../src/core/replica/NodeId.ts"
 import { fromWire, Kind } from "../../src/core/replica/Operation.ts"
@@ -124,6 +125,9 @@ export const carry = Effect.fnUntraced(
 
     const { store } = other
     if (store === undefined || other.disk.isFull) return
+    // What was deleted here while the two were apart may be dropped: nothing tells of it then (`docs/tombstones.md`).
+    const ours = other.disk.content.state.cut
+    if (Cut.verdict(ours, Cut.toldOf(content.state.cut), node.nodeId) !== "admitted") return
     const limitOf = other.isSmall ? smallFrame : 8 * 1024 * 1024
     const taken = yield* other.here((yield* archiveOf(store, maxDrift, limitOf)).take(rows))
     const isRefused = new Set(taken.refused.map(({ index }) => index))
