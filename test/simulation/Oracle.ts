@@ -64,7 +64,11 @@ export const holds = (rows: ReadonlyMap<Merge.Slot, Operation>, operation: Opera
 }
 
 /** Whether a deletion of an operation, or the deletion that it is, may have been dropped where nothing is in its place. */
-const isGone = ({ state, rows }: Pick<Content, "state" | "rows">, operation: Operation, ledger: Ledger): boolean =>
+export const isGone = (
+  { state, rows }: Pick<Content, "state" | "rows">,
+  operation: Operation,
+  ledger: Ledger
+): boolean =>
   !rows.has(placeOf(operation)) &&
   ledger.operations.some(
     (other) =>

@@ -5,7 +5,7 @@ import { Effect, HashMap } from "effect"
 import * as Cut from "../../src/core/replica/Cut.ts"
 import type { Operation } from "../../src/core/replica/Operation.ts"
 import * as VectorClock from "../../src/core/replica/VectorClock.ts"
-import { isTombstone, slotOf } from "../../src/core/replica/Merge.ts"
+import { slotOf } from "../../src/core/replica/Merge.ts"
 import type * as Merge from "../../src/core/replica/Merge.ts"
 import { NodeId } from "../../src/core/replica/NodeId.ts"
 import * as Stability from "../../src/core/replica/Stability.ts"
@@ -145,11 +145,10 @@ export class Stage {
     const { contents } = this
     const isClaimed = ({ hlc }: Operation) =>
       contents.some(({ nodeId, state }) => nodeId === hlc.node && VectorClock.covers(state.vectorClock, hlc))
-    const isCollected = (operation: Operation) =>
-      isTombstone(operation) && contents.some(({ state }) => VectorClock.covers(state.cut.collected, operation.hlc))
+    const isGone = (operation: Operation) => contents.some((content) => Oracle.isGone(content, operation, this.ledger))
     this.ledger.forget(
       (operation) =>
-        !isCollected(operation) &&
+        !isGone(operation) &&
         this.restored.has(operation.hlc.node) &&
         !contents.some(
           ({ rows, rejoining }) =>
