@@ -1,7 +1,7 @@
 /**
  * What happens in a simulated network, drawn from a seed: who is there, who dials whom, what is written, and what goes wrong.
  */
-import type { Credit } from "../../src/core/sync/SessionState.ts"
+import type { Credit } from "../../src/core/sync/SessionLimits.ts"
 import { seeded } from "../support/Seeded.ts"
 
 export type Kind = "notes" | "knowledge" | "episodes" | "execution_log" | "dreams"

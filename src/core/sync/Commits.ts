@@ -8,16 +8,9 @@ import type { NodeId } from "../replica/NodeId.ts"
 import { type Batch, isAnnounced } from "../replica/Replica.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
 import * as Coverage from "./Coverage.ts"
-import {
-  andThen,
-  commitFrames,
-  commitSize,
-  type Frame,
-  type Session,
-  type Step,
-  times,
-  withLocal
-} from "./SessionState.ts"
+import type { Frame } from "./Inbound.ts"
+import { commitFrames, commitSize, times } from "./SessionLimits.ts"
+import { andThen, type Session, type Step, withLocal } from "./SessionState.ts"
 import type { Action, Event } from "./SessionEvents.ts"
 import { announce, overQuotaNamed } from "./Acknowledge.ts"
 import { compareDigest } from "./DigestCheck.ts"

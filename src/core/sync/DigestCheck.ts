@@ -9,7 +9,8 @@ import * as Purge from "../replica/Purge.ts"
 import type * as Wire from "./Wire.ts"
 import * as Coverage from "./Coverage.ts"
 import * as Deferral from "./Deferral.ts"
-import { type Session, times } from "./SessionState.ts"
+import { times } from "./SessionLimits.ts"
+import type { Session } from "./SessionState.ts"
 import { isLive, isComparable, isSettled } from "./ToldDigest.ts"
 
 /** The peer told its digest. */

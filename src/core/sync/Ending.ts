@@ -3,7 +3,8 @@
  */
 import { Schema } from "effect"
 import { NodeId } from "../replica/NodeId.ts"
-import { andThen, type Session, type Step, times } from "./SessionState.ts"
+import { times } from "./SessionLimits.ts"
+import { andThen, type Session, type Step } from "./SessionState.ts"
 import {
   DuplicateNodeId,
   PassphraseMismatch,

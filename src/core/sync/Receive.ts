@@ -16,16 +16,9 @@ import * as VectorClock from "../replica/VectorClock.ts"
 import * as Wire from "./Wire.ts"
 import * as Deferral from "./Deferral.ts"
 import { mergeKnown, withDeferral } from "./Send.ts"
-import {
-  credit,
-  emptyFrames,
-  type Frame,
-  type Inbound,
-  leftOutWait,
-  type Session,
-  type Step,
-  waitingSize
-} from "./SessionState.ts"
+import type { Frame, Inbound } from "./Inbound.ts"
+import { credit, emptyFrames, leftOutWait, waitingSize } from "./SessionLimits.ts"
+import type { Session, Step } from "./SessionState.ts"
 import type { Action } from "./SessionEvents.ts"
 import { sizeOf, isGathered, commit } from "./Commits.ts"
 

@@ -5,7 +5,8 @@
 import { utf8Length } from "../replica/NodeId.ts"
 import * as Relayed from "../replica/Relayed.ts"
 import type { Action } from "./SessionEvents.ts"
-import { type Session, times } from "./SessionState.ts"
+import { times } from "./SessionLimits.ts"
+import type { Session } from "./SessionState.ts"
 import type * as Wire from "./Wire.ts"
 
 /** A word over fewer nodes is told again: the one before may have come over too many for the peer. */

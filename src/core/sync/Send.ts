@@ -15,36 +15,18 @@
  */
 import { HashMap, Option } from "effect"
 import * as Cut from "../replica/Cut.ts"
-import type * as ChangedOrigins from "../replica/ChangedOrigins.ts"
 import * as Hlc from "../replica/Hlc.ts"
-import type { Supersessions } from "../replica/Merge.ts"
 import type { NodeId } from "../replica/NodeId.ts"
 import type { Operation } from "../replica/Operation.ts"
-import {
-  type Change,
-  type Delta,
-  type DeltaRequest,
-  holdingOf,
-  type Holdings,
-  isSameHolding,
-  type Snapshot
-} from "../replica/Replica.ts"
+import type { Change, Delta, DeltaRequest } from "../replica/Replica.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
 import * as Wire from "./Wire.ts"
 import * as Coverage from "./Coverage.ts"
 import * as Deferral from "./Deferral.ts"
-import {
-  andThen,
-  credit,
-  type Dirty,
-  envelopeBytes,
-  originsPerRead,
-  type Outbound,
-  type Session,
-  type Step,
-  times,
-  withLocal
-} from "./SessionState.ts"
+import * as DirtyOrigins from "./DirtyOrigins.ts"
+import * as Outbound from "./Outbound.ts"
+import { envelopeBytes, originsPerRead } from "./SessionLimits.ts"
+import { andThen, type Session, type Step, withLocal } from "./SessionState.ts"
 import type { Action } from "./SessionEvents.ts"
 import { isComparable, isDigestWithheld, isSettled } from "./ToldDigest.ts"
 
@@ -77,33 +59,16 @@ export const inSync = (session: Session, now: number): Session => {
     : restarted
 }
 
-/**
- * Everything that the peer may lack. Of an origin of which it holds the same rows as we do it lacks none, whatever the clocks say:
- * what it has replaced since it told so is beaten.
- */
+/** Everything that the peer may lack. */
 const allDirty = (
   { local, known, uncovered }: Session,
   now: number
-): Pick<Outbound, "dirty" | "seen" | "deferral"> => ({
-  dirty: HashMap.map(
-    HashMap.filter(VectorClock.difference(local.frontier, known), isLacking(local, uncovered)),
-    (_, node) => ({
-      from: VectorClock.get(known, node),
-      due: now,
-      latest: now,
-      supersedesOwn: true
-    })
-  ),
+): Pick<Outbound.Outbound, "dirty" | "seen" | "deferral"> => ({
+  dirty: DirtyOrigins.all(local, known, uncovered, now),
   seen: local.version,
   // It is found again.
   deferral: Deferral.none
 })
-
-const isLacking =
-  ({ holdings }: Snapshot, theirs: Holdings) =>
-  (_: Hlc.Timestamp, node: NodeId): boolean =>
-    HashMap.has(holdings, node) &&
-    (!HashMap.has(theirs, node) || !isSameHolding(holdingOf(theirs, node), holdingOf(holdings, node)))
 
 /** Reads on, when there is something to do and credit to do it. */
 export const pump = (session: Session, now: number): Step => {
@@ -111,7 +76,8 @@ export const pump = (session: Session, now: number): Step => {
   if (session.phase !== "open" || outbound.inFlight !== undefined || !hasCredit(session)) return [session, []]
   const from: Array<readonly [NodeId, Hlc.Timestamp]> = []
   for (const [node, dirty] of HashMap.entries(outbound.dirty)) {
-    if (dueOf(outbound, dirty) <= now && from.length < originsPerRead) from.push([node, dirty.from])
+    if (DirtyOrigins.dueOf(dirty, isBusy(outbound)) <= now && from.length < originsPerRead)
+      from.push([node, dirty.from])
   }
   const isQuiet = outbound.seen >= local.version && !isClaimDue(session) && !isClaimFree(session)
   if (from.length === 0 && isQuiet) return [session, []]
@@ -173,15 +139,13 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
   const room = frameBytes(session) - envelopeBytes
   const { changes, bytes, taken, tooLarge } = Wire.fill(unsent, room, session.takes.operation)
   const [last, cut] = [unsent[taken - 1], unsent[taken]]
-  const dirty = addChanged(
-    moveCursors(session.outbound.dirty, request, delta, last?.hlc, cut?.hlc),
+  const dirty = DirtyOrigins.withChanged(
+    DirtyOrigins.afterRead(session.outbound.dirty, request, delta, last?.hlc, cut?.hlc),
     delta.changedOrigins.value,
-    request,
-    current,
-    now
+    { request, atRequest: session.outbound.dirty, known: session.known, self: session.options.self, now }
   )
   const complete = HashMap.isEmpty(dirty)
-  const found: Outbound = {
+  const found: Outbound.Outbound = {
     ...session.outbound,
     dirty,
     seen: current.local.version,
@@ -193,7 +157,7 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
     claims({ ...current, outbound: found }),
     room - bytes + 512
   )
-  const outbound: Outbound = { ...found, unclaimed: !complete || left.length > 0 }
+  const outbound: Outbound.Outbound = { ...found, unclaimed: !complete || left.length > 0 }
   const isNews = changes.length > 0 || !HashMap.isEmpty(through) || (complete && isClaimDue({ ...current, outbound }))
   if (!isNews) return andThen(announceDeferral({ ...current, outbound }), (next) => pump(next, now))
 
@@ -203,7 +167,7 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
     announced: VectorClock.merge(current.announced, through),
     announcedDigest: HashMap.isEmpty(through) ? current.announcedDigest : undefined,
     outbound: {
-      ...counted(outbound, bytes, changes.length),
+      ...Outbound.counted(outbound, bytes, changes.length),
       fresh: false,
       complete,
       offered: VectorClock.merge(outbound.offered, through)
@@ -280,87 +244,6 @@ const claims = (session: Session): VectorClock.VectorClock => {
     : VectorClock.advance(VectorClock.empty, self, own)
 }
 
-/** The cursors after a read: origins that are done leave, the others stand at the last operation that is sent. */
-const moveCursors = (
-  before: Outbound["dirty"],
-  request: DeltaRequest,
-  delta: Delta,
-  sent: Hlc.Hlc | undefined,
-  cut: Hlc.Hlc | undefined
-): Outbound["dirty"] => {
-  const last = new Map<NodeId, Hlc.Timestamp>()
-  for (const { hlc } of delta.operations) last.set(hlc.node, hlc)
-  let isCut = false
-  return HashMap.mutate(before, (dirty) => {
-    request.from.forEach(([node, from], index) => {
-      const origin = Option.getOrUndefined(HashMap.get(before, node))
-      if (isCut || origin === undefined) return
-      if (cut?.node === node) {
-        isCut = true
-        // Of several operations under one reading, which only a broken origin makes, those that do not fit are left out: they
-        // would be read again for ever.
-        const isTorn = sent !== undefined && Hlc.HlcOrder(sent, cut) === 0
-        HashMap.set(dirty, node, { ...origin, from: isTorn ? cut : Hlc.predecessor(cut) })
-      } else if (index < delta.exhausted) HashMap.remove(dirty, node)
-      else HashMap.set(dirty, node, { ...origin, from: Hlc.latest(from, last.get(node) ?? from) })
-    })
-  })
-}
-
-/**
- * The dirty origins after what was written meanwhile. The read has seen all of these writes, and has taken those that lie
- * beyond the cursors it was given.
- */
-const addChanged = (
-  before: Outbound["dirty"],
-  { ranges, supersessions }: ChangedOrigins.ChangedOrigins,
-  request: DeltaRequest,
-  { known, options: { self }, outbound }: Session,
-  now: number
-): Outbound["dirty"] => {
-  if (ranges.size === 0 && supersessions.size === 0) return before
-  const read = new Map(request.from)
-  const winners = superseders(self, supersessions, outbound.dirty)
-  return HashMap.mutate(before, (dirty) => {
-    for (const [node, { least, greatest }] of ranges) {
-      const cursor = read.get(node)
-      if (cursor !== undefined && Hlc.isAfter(least, cursor)) continue
-      const has = VectorClock.get(known, node)
-      if (!Hlc.isAfter(greatest, has)) continue
-      const from = Hlc.latest(has, Hlc.predecessor(least))
-      const { due, latest } = node === self ? { due: now, latest: now } : relayAt(now)
-      const origin = Option.getOrElse(HashMap.get(dirty, node), (): Dirty => ({
-        from,
-        due,
-        latest,
-        supersedesOwn: false
-      }))
-      HashMap.set(dirty, node, {
-        ...origin,
-        from: Hlc.isAfter(origin.from, from) ? from : origin.from,
-        due: Math.min(origin.due, due),
-        latest: Math.min(origin.latest, latest)
-      })
-    }
-    for (const node of winners) {
-      const origin = Option.getOrUndefined(HashMap.get(dirty, node))
-      if (origin !== undefined) HashMap.set(dirty, node, { ...origin, supersedesOwn: true })
-    }
-  })
-}
-
-/** The origins whose operations won over one of `self`, at first hand or through others that they won over. */
-const superseders = (self: NodeId, supersessions: Supersessions, dirty: Outbound["dirty"]): ReadonlySet<NodeId> => {
-  const found = new Set<NodeId>()
-  const isSuperseder = (node: NodeId): boolean =>
-    node === self || found.has(node) || Option.exists(HashMap.get(dirty, node), ({ supersedesOwn }) => supersedesOwn)
-  for (let before = -1; before < found.size;) {
-    before = found.size
-    for (const [winner, losers] of supersessions) if ([...losers].some(isSuperseder)) found.add(winner)
-  }
-  return found
-}
-
 /**
  * The peer acknowledged what it has: that need not be sent. While it goes on to get the operations of a third party from
  * another node, what it still lacks of them waits again.
@@ -369,19 +252,12 @@ export const mergeKnown = (session: Session, told: VectorClock.VectorClock, now:
   const { outbound, local, options } = session
   const clock = withinOrigins(session, told)
   const known = VectorClock.merge(session.known, clock)
-  const dirty = HashMap.isEmpty(outbound.dirty)
-    ? outbound.dirty
-    : HashMap.mutate(outbound.dirty, (origins) => {
-        for (const node of HashMap.keys(clock)) {
-          const origin = Option.getOrUndefined(HashMap.get(origins, node))
-          if (origin === undefined) continue
-          const has = VectorClock.get(known, node)
-          if (!Hlc.isAfter(VectorClock.get(local.frontier, node), has)) HashMap.remove(origins, node)
-          else if (Hlc.isAfter(has, origin.from)) {
-            HashMap.set(origins, node, { ...origin, from: has, ...(node === options.self ? {} : relayAt(now)) })
-          }
-        }
-      })
+  const dirty = DirtyOrigins.afterTold(outbound.dirty, clock, {
+    known,
+    frontier: local.frontier,
+    self: options.self,
+    now
+  })
   return withDeferral({ ...session, known, outbound: { ...outbound, dirty } }, Deferral.cover(outbound.deferral, known))
 }
 
@@ -398,39 +274,21 @@ const withinOrigins = ({ known, local }: Session, clock: VectorClock.VectorClock
     : HashMap.filter(clock, (_, node) => HashMap.has(known, node) || HashMap.has(local.frontier, node))
 
 /** The peer has committed our frames up to `seq`. */
-export const acknowledge = (session: Session, seq: number): Session => {
-  const unacked = session.outbound.unacked.filter((frame) => frame.seq > seq)
-  const unackedBytes = unacked.reduce((sum, frame) => sum + frame.bytes, 0)
-  return { ...session, outbound: { ...session.outbound, unacked, unackedBytes } }
-}
-
-export const hasCredit = ({ options, outbound: { unacked, unackedBytes } }: Session): boolean => {
-  const { bytes, frames } = options.credit ?? credit
-  return unackedBytes < bytes && unacked.length < frames
-}
-
-/** The sending half after it sent a frame of operations. */
-export const counted = (outbound: Outbound, bytes: number, operations: number): Outbound => ({
-  ...outbound,
-  seq: outbound.seq + 1,
-  unacked: [...outbound.unacked, { seq: outbound.seq, bytes, operations }],
-  unackedBytes: outbound.unackedBytes + bytes
+export const acknowledge = (session: Session, seq: number): Session => ({
+  ...session,
+  outbound: Outbound.acknowledged(session.outbound, seq)
 })
 
-/** When operations of third parties that have come now are passed on (ms). */
-const relayAt = (now: number): Pick<Dirty, "due" | "latest"> => ({
-  due: now + times.relay,
-  latest: now + times.relayBusy
-})
+export const hasCredit = ({ options, outbound }: Session): boolean => Outbound.hasCredit(outbound, options.credit)
 
-const dueOf = ({ unacked }: Outbound, { due, latest }: Dirty): number =>
-  unacked.length === 0 ? due : Math.max(due, latest)
+/** Whether the peer has not committed yet what it was sent. */
+const isBusy = ({ unacked }: Outbound.Outbound): boolean => unacked.length > 0
 
 /** When the next dirty origin is due (ms). */
 export const dueAt = (session: Session): number => {
   const { outbound, phase } = session
   let at = Infinity
   if (phase !== "open" || outbound.inFlight !== undefined || !hasCredit(session)) return at
-  for (const dirty of HashMap.values(outbound.dirty)) at = Math.min(at, dueOf(outbound, dirty))
+  for (const dirty of HashMap.values(outbound.dirty)) at = Math.min(at, DirtyOrigins.dueOf(dirty, isBusy(outbound)))
   return at
 }

@@ -22,13 +22,15 @@ import * as Receive from "./Receive.ts"
 import * as Relaying from "./Relaying.ts"
 import * as Repair from "./Repair.ts"
 import * as Send from "./Send.ts"
-import { andThen, at, type Session, type Step, times, withLocal } from "./SessionState.ts"
+import { times } from "./SessionLimits.ts"
+import { andThen, at, type Session, type Step, withLocal } from "./SessionState.ts"
 import type { Action, Event } from "./SessionEvents.ts"
 import { PeerClosed, PeerTimeout, ProtocolViolation, RateLimited } from "./SyncFailure.ts"
 import * as Wire from "./Wire.ts"
 
 export { largestFrame, view } from "./SessionView.ts"
-export { initial, type Options, type Session, type Step } from "./SessionState.ts"
+export type { Options } from "./SessionOptions.ts"
+export { initial, type Session, type Step } from "./SessionState.ts"
 export { noRecord, type Action, type Event, type PeerRecord, type View } from "./SessionEvents.ts"
 
 /** The first step of a connection: the dialler speaks first. */

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import type { Operation } from "../../../src/core/replica/Operation.ts"
-import { credit } from "../../../src/core/sync/SessionState.ts"
+import { credit } from "../../../src/core/sync/SessionLimits.ts"
 import { runs } from "../../support/Generators.ts"
 import { NaiveReplica } from "../../support/NaiveReplica.ts"
 import { Link, node, write } from "../../support/Network.ts"
