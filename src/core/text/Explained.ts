@@ -15,3 +15,7 @@ export const counted = (count: number, singular: string, plural = `${singular}s`
 /** The first three names of so many. */
 export const some = (names: ReadonlyArray<string>, count = names.length): string =>
   `${names.slice(0, 3).join(", ")}${count > 3 ? ", …" : ""}`
+
+/** `1.5 kB`, `2.0 MB`. */
+export const sizeOf = (bytes: number): string =>
+  bytes < 1_000_000 ? `${(bytes / 1_000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`
