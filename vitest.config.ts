@@ -1,3 +1,5 @@
+import { accessSync, constants, statfsSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { defineConfig } from "vitest/config"
 
 /** Once for all of them: it is in the environment of every worker. */
@@ -10,6 +12,30 @@ const attacks = ["test/e2e/Siege.test.ts", "test/e2e/Attacks.test.ts"]
 /** Nodes, and a browser that looks at them. */
 const dashboard = "test/dashboard/Dashboard.test.ts"
 const refusal = "test/e2e/Refusal.test.ts"
+
+/** Programs beside the test, and multicast: what waits for them waits for the machine. */
+const programs = [
+  "test/main.test.ts",
+  "test/services/admin/doctor/Doctor.test.ts",
+  "test/services/discovery/{Discovery,MdnsDiscovery}.test.ts",
+  "test/services/memory/FifthKind.test.ts",
+  "test/services/transport/tls/Shapes.test.ts"
+]
+
+/**
+ * Where tests make their files: in memory, where that has room for them. Databases wait for the disk at every commit, and no test can
+ * tell whether it has written: the machine does not lose power. A directory that is named is taken.
+ */
+const scratch = (): string => {
+  const memory = "/dev/shm"
+  try {
+    accessSync(memory, constants.W_OK)
+    const { bavail, bsize } = statfsSync(memory)
+    return process.env["TMPDIR"] === undefined && bavail * bsize > 4 * 1024 ** 3 ? memory : tmpdir()
+  } catch {
+    return tmpdir()
+  }
+}
 
 const source = (file: string) => new URL(`src/${file}`, import.meta.url).pathname
 
@@ -29,6 +55,7 @@ export default defineConfig({
   test: {
     pool: "forks",
     maxWorkers: 2,
+    env: { TMPDIR: scratch() },
     reporters: ["default", "./test/support/LeftOut.ts"],
     projects: [
       {
@@ -38,7 +65,7 @@ export default defineConfig({
           // Files share what they import: for most of them that takes longer than their tests.
           isolate: false,
           include: ["test/**/*.test.ts", "examples/*.test.ts"],
-          exclude: ["test/cli/**", "test/e2e/**", "test/package/**", dashboard, ...seeds],
+          exclude: ["test/cli/**", "test/e2e/**", "test/package/**", dashboard, ...programs, ...seeds],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 }
         }
@@ -49,7 +76,8 @@ export default defineConfig({
         test: {
           ...realTime,
           name: "processes",
-          include: ["test/cli/*.test.ts", dashboard, refusal],
+          isolate: false,
+          include: ["test/cli/*.test.ts", dashboard, refusal, ...programs],
           sequence: { groupOrder: 1 }
         }
       },

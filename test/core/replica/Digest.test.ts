@@ -159,19 +159,20 @@ describe("Digest of an operation", () => {
   )
 })
 
-/** Pairs of equal 32-bit lanes among `count` random ones: about count^2 / 2^33. */
+/** Pairs of equal 32-bit lanes among `count` random ones: about count^2 / 2^33, and hardly ever five deviations more. */
 const assertSpread = (digests: ReadonlyArray<Digest.Digest>): void => {
   const count = digests.length
   assert.strictEqual(new Set(digests.map(Digest.toText)).size, count)
   for (const lane of [new Set(digests.map(({ high }) => high)), new Set(digests.map(({ low }) => low))]) {
-    assert.isBelow(count - lane.size, (count * count) / 2 ** 33 + 12 * Math.sqrt((count * count) / 2 ** 33) + 5)
+    const pairs = (count * count) / 2 ** 33
+    assert.isBelow(count - lane.size, pairs + 5 * Math.sqrt(pairs) + 5)
   }
 }
 
 describe("fingerprint", () => {
-  it("tells a million rows apart, in each lane as well as chance would", { timeout: 60_000 }, () => {
+  it("tells 400,000 rows apart, in each lane as well as chance would", { timeout: 60_000 }, () => {
     assertSpread(
-      Array.from({ length: 1_000_000 }, (_, index) =>
+      Array.from({ length: 400_000 }, (_, index) =>
         Digest.ofOperation({
           ...row,
           row_id: Operation.RowId.make(`r${index % 1000}`),
@@ -198,7 +199,7 @@ describe("fingerprint", () => {
     ["numbers", String],
     ["numbers that stand in front", (index) => `${index}${"x".repeat(300)}`],
     ["numbers that stand behind", (index) => `${"x".repeat(300)}${index}`],
-    ["lengths of one character", (index) => "\0".repeat(index % 3000) + "a".repeat(index / 3000)],
+    ["lengths of one character", (index) => "\0".repeat(index % 300) + "a".repeat(index / 300)],
     ["two units of any value", (index) => String.fromCharCode(index & 0xffff, index >> 4)],
     ["units that differ in high bits", (index) => String.fromCharCode(...bits(index, 17).map((bit) => bit << 15))],
     ["units that differ in low bits", (index) => String.fromCharCode(...bits(index, 17))],

@@ -1,5 +1,5 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Option } from "effect"
 import { request } from "node:http"
 import * as Client from "../../../src/services/admin/api/Client.ts"
@@ -9,115 +9,10 @@ import { Config } from "../../../src/services/node/Config.ts"
 import { InputInvalid } from "../../../src/services/node/NodeFailure.ts"
 import { Memory } from "../../../src/services/memory/Memory.ts"
 import * as Inputs from "../../../src/services/memory/Inputs.ts"
-import { freshHome, run } from "../../support/Nodes.ts"
 import { surroundings } from "../../support/Surroundings.ts"
 import * as MemoryLive from "../../../src/services/memory/MemoryLive.ts"
 import * as MemoryStore from "../../../src/services/store/MemoryStore.ts"
-
-const episode = { session_id: "s", event_type: "t", summary: "u" }
-const execution = { session_id: "s", skill_id: "k", endpoint_id: "e", result_status: "ok" }
-const stated = { subject: "sky", predicate: "is", object: "blue" }
-
-type Write = "notes" | "facts" | "episodes" | "log"
-
-/** What is wrong, the input, the fields that are named, and the command that gives the same input, if there is one. */
-const wrong: ReadonlyArray<readonly [string, Write, unknown, ReadonlyArray<string>, ReadonlyArray<string>?]> = [
-  ["a note without text", "notes", { content: "" }, ["content"], ["note", "add", ""]],
-  ["a note of white space", "notes", { content: " \n\t\u00a0" }, ["content"], ["note", "add", " \n\t\u00a0"]],
-  ["a note with a wrong key", "notes", { contents: "x" }, ["contents", "content"]],
-  ["a note with one key too many", "notes", { content: "x", tag: ["a"] }, ["tag"]],
-  [
-    "an importance that is none",
-    "notes",
-    { content: "x", importance: "very" },
-    ["importance"],
-    ["note", "add", "x", "--importance", "very"]
-  ],
-  ["tags that are one text", "notes", { content: "x", tags: "a" }, ["tags"]],
-  ["a tag of white space", "notes", { content: "x", tags: ["a", " "] }, ["tags.1"], ["note", "add", "x", "--tag", " "]],
-  ["no note at all", "notes", null, [""]],
-  [
-    "a confidence of 7",
-    "facts",
-    { ...stated, confidence: 7 },
-    ["confidence"],
-    ["fact", "set", "sky", "is", "blue", "--confidence", "7"]
-  ],
-  [
-    "a confidence below 0",
-    "facts",
-    { ...stated, confidence: -0.1 },
-    ["confidence"],
-    ["fact", "add", "sky", "is", "blue", "--confidence=-0.1"]
-  ],
-  [
-    "a confidence in words",
-    "facts",
-    { ...stated, confidence: "sure" },
-    ["confidence"],
-    ["fact", "add", "sky", "is", "blue", "--confidence", "sure"]
-  ],
-  ["an empty subject", "facts", { ...stated, subject: "" }, ["subject"], ["fact", "set", "", "is", "blue"]],
-  ["an object of white space", "facts", { ...stated, object: "  " }, ["object"], ["fact", "set", "sky", "is", "  "]],
-  [
-    "an episode without a summary",
-    "episodes",
-    { ...episode, summary: " " },
-    ["summary"],
-    ["episode", "add", "--session", "s", "--type", "t", "--summary", " "]
-  ],
-  ["an importance of 2", "episodes", { ...episode, importance: 2 }, ["importance"]],
-  [
-    "arguments that are not JSON",
-    "log",
-    { ...execution, args: "{a}" },
-    ["args"],
-    ["log", "append", "--session", "s", "--skill", "k", "--endpoint", "e", "--status", "ok", "--args", "{a}"]
-  ],
-  [
-    "a time below 0",
-    "log",
-    { ...execution, latency_ms: -1 },
-    ["latency_ms"],
-    ["log", "append", "--session", "s", "--skill", "k", "--endpoint", "e", "--status", "ok", "--latency-ms=-1"]
-  ],
-  ["a note with half a surrogate pair", "notes", { content: "half \ud83d" }, ["content"]],
-  [
-    "a tag with the other half",
-    "notes",
-    { content: "x", tags: ["a", "\udc00"], importance: "very" },
-    ["tags.1", "importance"]
-  ],
-  [
-    "a fact with half a surrogate pair",
-    "facts",
-    { ...stated, predicate: "\ud800", object: "\udfff" },
-    ["predicate", "object"]
-  ],
-  ["an episode with half a surrogate pair", "episodes", { ...episode, detail: "\ud83d\ud83d" }, ["detail"]],
-  [
-    "arguments with half a surrogate pair",
-    "log",
-    { ...execution, args: { a: [{ b: "\udc00" }] } },
-    ["args"],
-    [
-      "log",
-      "append",
-      "--session",
-      "s",
-      "--skill",
-      "k",
-      "--endpoint",
-      "e",
-      "--status",
-      "ok",
-      "--args",
-      '{"a":"\\ud83d"}'
-    ]
-  ],
-  ["arguments with half a surrogate pair in a key", "log", { ...execution, args: { "\ud83d": 1 } }, ["args"]],
-  ["a result with half a surrogate pair", "log", { ...execution, result_summary: "\ud83d" }, ["result_summary"]]
-]
+import { type Write, wrong } from "../../support/WrongInputs.ts"
 
 /** Calls the library as a program without types does. */
 const write = (memory: Memory["Service"], to: Write, input: unknown): Effect.Effect<unknown, unknown> => {
@@ -225,23 +120,5 @@ describe("inputs of the local interface", () => {
       }
       yield* nothing(memory)
     }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
-  )
-})
-
-describe("inputs of the command line", () => {
-  let home: string
-  let remove: () => void
-  beforeAll(() => {
-    ;({ home, remove } = freshHome())
-  })
-  afterAll(() => remove())
-
-  it.each(wrong.flatMap(([what, , , , args]) => (args === undefined ? [] : [{ what, args }])))(
-    "$what is refused",
-    async ({ args }) => {
-      const { code, stdout, stderr } = await run(["--json", ...args], { FERAL_HOME: home })
-      assert.deepStrictEqual({ code, stdout }, { code: 2, stdout: "" })
-      assert.oneOf(JSON.parse(stderr)._tag, ["InputInvalid", "Usage"])
-    }
   )
 })

@@ -24,7 +24,6 @@ import { NodeId } from "../../../../src/core/replica/NodeId.ts"
 import * as Certificates from "../../../support/Certificates.ts"
 import * as Directory from "../../../support/Directory.ts"
 import { draft } from "../../../support/Drafts.ts"
-import { run } from "../../../support/Nodes.ts"
 import { open as openStore } from "../../../support/SqliteFiles.ts"
 import { plainServer } from "../../../support/RawPeers.ts"
 import { settings } from "../../../support/Settings.ts"
@@ -74,10 +73,10 @@ const says = (
 /** A data directory with a database in it. */
 const replica = Effect.gen(function* () {
   const home = join(yield* Directory.directory, "home")
-  const { code, stderr } = yield* Effect.promise(() => run(["note", "add", "kept", "--home", home]))
-  assert.strictEqual(code, 0, stderr)
+  yield* Effect.promise(() => mkdir(home, { mode: 0o700 }))
+  yield* Effect.scoped(Effect.flatMap(openStore({ home }), (store) => store.append([draft("kept")])))
   return home
-})
+}).pipe(Effect.provide(HlcClock.layer))
 
 const live = (name: string, test: () => Effect.Effect<unknown, unknown, Scope.Scope>) =>
   it.live(name, () => Effect.scoped(Effect.suspend(test)), 60_000)
