@@ -110,8 +110,8 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     synchronous = level
   })
 
-  const canTags = yield* SqliteError.mapped(SqliteSelect.hasTagTable(sql))
-  const { step, ...words } = yield* SqliteSearch.make(sql, within, readOnly, canTags)
+  const made = yield* SqliteError.mapped(SqliteSelect.madeIn(sql))
+  const { step, ...words } = yield* SqliteSearch.make(sql, within, readOnly, made)
   const indexing = yield* SqliteIndexing.make(SqliteError.mapped(step(false)))
 
   let { purges, cut, declared } = state
@@ -268,7 +268,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     kinds: SqliteError.mapped(SqliteSchema.kinds((statement) => sql.unsafe(statement))),
     usageOf: (kinds) => SqliteError.mapped(SqliteOwnRows.usageOf(sql, kinds)),
     list,
-    select: (request) => SqliteError.mapped(SqliteSelect.select(sql, request, canTags)),
+    select: (request) => SqliteError.mapped(SqliteSelect.select(sql, request, made)),
     search,
     index,
     waiting: SqliteError.mapped(words.waiting),

@@ -80,7 +80,7 @@ export const make = Effect.fnUntraced(function* (
   sql: SqliteClient,
   transaction: Transaction,
   readOnly: boolean,
-  canTags: boolean
+  made: SqliteSelect.Made
 ) {
   const indexing = yield* Semaphore.make(1)
   let isMade = false
@@ -112,7 +112,7 @@ export const make = Effect.fnUntraced(function* (
   const search = Effect.fnUntraced(function* (request: Searching.Request) {
     for (let slices = 0; slices < slicesOfSearch && (yield* step(true)); slices++) yield* Effect.yieldNow
     const waiting = yield* waitingRows(sql)
-    const found = yield* find(sql, request, canTags)
+    const found = yield* find(sql, request, made)
     if (waiting === 0) return { ...found, waiting }
     const hits = [...found.hits, ...(yield* findWaiting(sql, request))].sort(Searching.HitOrder)
     return { hits: hits.slice(0, request.limit), isMore: found.isMore || hits.length > request.limit, waiting }
@@ -161,6 +161,7 @@ interface Asked {
   readonly filter: Selection.Filter
   readonly after: Selection.Place | undefined
   readonly limit: number
+  readonly made: SqliteSelect.Made
 }
 
 /** The heads of the newest rows that match. */
@@ -168,7 +169,7 @@ const newestOf = Effect.fnUntraced(function* (sql: SqliteClient, { match, kinds,
   const { tags = [], ...rest } = filter
   const conditions = [
     SqliteSelect.kindCondition(kinds),
-    ...SqliteSelect.conditionsOf(rest, false),
+    ...SqliteSelect.conditionsOf(rest),
     ...SqliteSelect.tagConditions(tags),
     ...(after === undefined ? [] : [SqliteSelect.after(after)])
   ]
@@ -184,14 +185,15 @@ const newestOf = Effect.fnUntraced(function* (sql: SqliteClient, { match, kinds,
  * The same for frequent words: some of the newest rows have them, most likely. Nothing when the words are rare, or those rows are too
  * few.
  */
-const frequentOf = Effect.fnUntraced(function* (sql: SqliteClient, { match, kinds, filter, after, limit }: Asked) {
+const frequentOf = Effect.fnUntraced(function* (sql: SqliteClient, asked: Asked) {
+  const { match, kinds, filter, after, limit, made } = asked
   const counted = yield* sql.unsafe("SELECT 1 FROM tokens WHERE tokens MATCH ? LIMIT 1 OFFSET ?", [match, frequent])
   if (counted.length === 0) return undefined
   const candidates: Array<SqliteSelect.Head> = []
   /** Where the rows that were looked at end; among them, none is left out. */
   let end: Selection.Place | undefined
   for (const { name } of kinds) {
-    const { text, parameters } = SqliteSelect.statement(name, filter, after, looked)
+    const { text, parameters } = SqliteSelect.statement(name, filter, after, looked, made)
     const heads = yield* SqliteSelect.heads(yield* sql.unsafe(text, parameters))
     candidates.push(...heads)
     const last = heads.at(-1)
@@ -220,7 +222,8 @@ const matching = Effect.fnUntraced(function* (
   query: Query.Query,
   filter: Selection.Filter,
   place: Selection.Place | undefined,
-  limit: number
+  limit: number,
+  made: SqliteSelect.Made
 ) {
   const kinds = Selection.kindsOf(filter).filter(({ search }) => search.length > 0)
   const found: Array<{ readonly head: SqliteSelect.Head; readonly rank: number }> = []
@@ -232,7 +235,8 @@ const matching = Effect.fnUntraced(function* (
       kinds,
       filter,
       after: place?.rank === level.rank ? place : undefined,
-      limit: limit - found.length
+      limit: limit - found.length,
+      made
     }
     const heads = (yield* frequentOf(sql, asked)) ?? (yield* newestOf(sql, asked))
     for (const head of heads) found.push({ head, rank: level.rank })
@@ -244,13 +248,13 @@ const matching = Effect.fnUntraced(function* (
 const find = Effect.fnUntraced(function* (
   sql: SqliteClient,
   { query, filter, after, limit }: Searching.Request,
-  canTags: boolean
+  made: SqliteSelect.Made
 ) {
   const fits = Selection.matcher(filter)
-  const asked = SqliteSelect.askedOf(filter, canTags)
+  const asked = SqliteSelect.askedOf(filter, made)
   let place = after
   for (;;) {
-    const found = yield* matching(sql, query, asked, place, limit + 1)
+    const found = yield* matching(sql, query, asked, place, limit + 1, made)
     const rows = yield* SqliteSelect.read(
       sql,
       found.slice(0, limit).map(({ head }) => head)

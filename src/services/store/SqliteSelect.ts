@@ -2,10 +2,12 @@
  * Reads the rows that filters leave from `sync.db`, newest first (`core/replica/Selection.ts`).
  *
  * SQLite keeps an index for each filter, with the row: so a read is right at once, whatever came in before, and takes no longer
- * in a large memory. Tags have a table of their own, kept by triggers. What a statement cannot say exactly, the rows are asked.
+ * in a large memory. A statement names its index, for SQLite would rather read and sort all rows of a kind. Tags have a table of
+ * their own, kept by triggers. What a statement cannot say exactly, the rows are asked.
  */
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
 import * as Kind from "../../core/replica/Kind.ts"
 import { NodeId } from "../../core/replica/NodeId.ts"
 import type { Operation } from "../../core/replica/Operation.ts"
@@ -65,9 +67,14 @@ const tagTables: ReadonlyArray<string> = [
     BEGIN DELETE FROM tagged WHERE (tag, wall, counter, seq) IN (${tagsOf("OLD", "OLD.wall, OLD.counter, OLD.seq")}); END`
 ]
 
+/** The tables and indexes of a file: an earlier one that is only read has not all of these. */
+export type Made = ReadonlySet<unknown>
+export const madeIn = (sql: SqlClient): Effect.Effect<Made, SqlError> =>
+  Effect.map(sql`SELECT name FROM sqlite_schema`, (rows) => new Set(rows.map(({ name }) => name)))
+
 /** The statements that make what a file lacks of all this. */
 export const missing = Effect.fnUntraced(function* (sql: SqlClient) {
-  const made = new Set((yield* sql`SELECT name FROM sqlite_schema`).map(({ name }) => name))
+  const made = yield* madeIn(sql)
   return [
     ...Kind.all
       .flatMap((kind) => indexesOf(kind))
@@ -117,21 +124,26 @@ export const after = ({ hlc: { wall, counter, node }, table, row_id }: Selection
   parameters: [wall, wall, counter, node, table, row_id]
 })
 
-/** What a filter says of a row, but for its kind and tags. The index of the first column is used, or none where it is not to be. */
-export const conditionsOf = (filter: Selection.Filter, usesIndex: boolean): ReadonlyArray<Condition> => {
+/** What a filter says of a row, but for its kind and tags. */
+export const conditionsOf = (filter: Selection.Filter): ReadonlyArray<Condition> => {
   const [from, to] = Selection.boundsOf(filter)
-  const columns = new Map(Selection.columnsOf(filter))
-  const first = usesIndex ? indexed.find((column) => columns.has(column)) : undefined
   return [
     ...(from > 0 ? [{ text: "o.wall >= ?", parameters: [from] }] : []),
     ...(to < Infinity ? [{ text: "o.wall < ?", parameters: [to] }] : []),
     ...(filter.origin === undefined ? [] : [{ text: "+o.origin = ?", parameters: [filter.origin] }]),
-    // A plus keeps SQLite from the index.
-    ...Array.from(columns, ([column, value]) => ({
-      text: `${column === first ? "" : "+"}${valueOf(column, "o.")} = ?`,
+    ...Selection.columnsOf(filter).map(([column, value]) => ({
+      text: `${valueOf(column, "o.")} = ?`,
       parameters: [value]
     }))
   ]
+}
+
+/** The index that has the rows of a kind that a filter leaves in their order. */
+const indexOf = (kind: string, filter: Selection.Filter, made: Made): string => {
+  const columns = new Map(Selection.columnsOf(filter))
+  const column = indexed.find((one) => columns.has(one))
+  const name = column === undefined ? `${kind}_newest` : `${kind}_by_${column}`
+  return made.has(name) ? ` INDEXED BY ${named(name)}` : ""
 }
 
 /** The condition that a row has tags. */
@@ -157,18 +169,15 @@ export const statement = (
   kind: string,
   filter: Selection.Filter,
   place: Selection.Place | undefined,
-  limit: number
+  limit: number,
+  made: Made
 ): Condition => {
   const [tag, ...tags] = filter.tags ?? []
-  const conditions = [
-    ...conditionsOf(filter, tag === undefined),
-    ...tagConditions(tags),
-    ...(place === undefined ? [] : [after(place)])
-  ]
+  const conditions = [...conditionsOf(filter), ...tagConditions(tags), ...(place === undefined ? [] : [after(place)])]
   if (tag === undefined) {
     return {
-      text: `SELECT ${headColumns} FROM operations AS o WHERE ${rowsOf(kind, "o.")}${textOf(conditions)}
-        ORDER BY ${newestFirst} LIMIT ?`,
+      text: `SELECT ${headColumns} FROM operations AS o${indexOf(kind, filter, made)}
+        WHERE ${rowsOf(kind, "o.")}${textOf(conditions)} ORDER BY ${newestFirst} LIMIT ?`,
       parameters: [...parametersOf(conditions), limit]
     }
   }
@@ -201,21 +210,17 @@ export const read = Effect.fnUntraced(function* (sql: SqlClient, given: Readonly
   return taken.map((head) => ({ head, operation: bySeq.get(head.seq) }))
 })
 
-/** Whether a file has the table of tags: an earlier one that is only read has not. */
-export const hasTagTable = (sql: SqlClient) =>
-  Effect.map(sql`SELECT 1 FROM sqlite_schema WHERE name = 'tagged'`, (found) => found.length > 0)
-
 /** What statements are asked of a filter. */
-export const askedOf = ({ tags, ...filter }: Selection.Filter, canTags: boolean): Selection.Filter =>
-  tags === undefined || !canTags ? filter : { ...filter, tags }
+export const askedOf = ({ tags, ...filter }: Selection.Filter, made: Made): Selection.Filter =>
+  tags === undefined || !made.has("tagged") ? filter : { ...filter, tags }
 
 /** Reads the rows of a request. */
 export const select = Effect.fnUntraced(function* (
   sql: SqlClient,
   { filter, after, limit }: Selection.Request,
-  canTags: boolean
+  made: Made
 ) {
-  const asked = askedOf(filter, canTags)
+  const asked = askedOf(filter, made)
   const fits = Selection.matcher(filter)
   const kinds = Selection.kindsOf(filter)
   const found: Array<Operation> = []
@@ -224,7 +229,7 @@ export const select = Effect.fnUntraced(function* (
     const wanted = limit - found.length
     const next: Array<Head> = []
     for (const { name } of kinds) {
-      const { text, parameters } = statement(name, asked, place, wanted + 1)
+      const { text, parameters } = statement(name, asked, place, wanted + 1, made)
       next.push(...(yield* heads(yield* sql.unsafe(text, parameters))))
     }
     next.sort((a, b) => Selection.PlaceOrder(placeOf(a), placeOf(b)))
