@@ -59,7 +59,7 @@ export const writeLive = Effect.fnUntraced(function* (connection: Connection) {
   let dead = Digest.empty
   for (let after = 0; ;) {
     const rows = yield* connection.execute(
-      `SELECT * FROM operations WHERE seq > ? AND ${isTombstone} ORDER BY seq LIMIT ?`,
+      `SELECT * FROM operations NOT INDEXED WHERE seq > ? AND ${isTombstone} ORDER BY seq LIMIT ?`,
       [after, page],
       undefined
     )

@@ -59,7 +59,8 @@ export const after = Effect.fnUntraced(function* (
   const last = sizes[length - 1]
   if (last === undefined) return { operations: [], number } satisfies FeedPage
   const rows = yield* sql.unsafe(
-    `SELECT * FROM operations WHERE seq > ? AND seq <= ? ${wanted === undefined ? "" : `AND ${isWanted}`} ORDER BY seq`,
+    `SELECT * FROM operations NOT INDEXED
+      WHERE seq > ? AND seq <= ? ${wanted === undefined ? "" : `AND ${isWanted}`} ORDER BY seq`,
     [number, last.seq, ...(wanted === undefined ? [] : [wanted])]
   )
   return { operations: yield* SqliteRows.operations(rows), number: last.seq } satisfies FeedPage

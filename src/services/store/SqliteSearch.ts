@@ -278,7 +278,7 @@ const findWaiting = Effect.fnUntraced(function* (sql: SqliteClient, { query, fil
   const fits = Selection.matcher(filter)
   const heads = yield* SqliteSelect.heads(
     yield* sql.unsafe(
-      `SELECT ${SqliteSelect.headColumns} FROM operations AS o
+      `SELECT ${SqliteSelect.headColumns} FROM operations AS o NOT INDEXED
         WHERE o.seq > (SELECT seq FROM tokens_mark) AND o.kind IN (${kinds}) ORDER BY o.seq DESC LIMIT ?`,
       [newest]
     )
@@ -388,7 +388,8 @@ const indexSlice = Effect.fnUntraced(function* (connection: Connection) {
   const last = sizes[length - 1]
   if (last === undefined) return false
   const rows = yield* run(
-    `SELECT * FROM operations WHERE seq > (SELECT seq FROM tokens_mark) AND seq <= ? AND kind IN (${kinds}) ORDER BY seq`,
+    `SELECT * FROM operations NOT INDEXED
+      WHERE seq > (SELECT seq FROM tokens_mark) AND seq <= ? AND kind IN (${kinds}) ORDER BY seq`,
     [last.seq]
   )
   const operations = yield* SqliteRows.operations(rows)
