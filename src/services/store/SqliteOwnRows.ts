@@ -205,6 +205,8 @@ const soughtBy = (where: ReadonlyArray<Query.Condition>) => {
   return { parts, parameters }
 }
 
+const indexOf = (kind: string, field = ""): string => `${kind}.${field}`
+
 type Transaction = <A, E>(body: (connection: Connection) => Effect.Effect<A, E>) => Effect.Effect<A, E | SqlError>
 
 /** Reads rows of the file that `sql` has open. */
@@ -213,7 +215,7 @@ export const make = (sql: SqlClient, transaction: Transaction, readOnly: boolean
 
   const index = Effect.fnUntraced(function* (kind: string, field: string) {
     const path = pathOf(field)
-    const wanted = `${kind}.${field}`
+    const wanted = indexOf(kind, field)
     if (readOnly || path === undefined || indexed.has(wanted)) return
     yield* transaction((connection) =>
       connection.execute(
@@ -239,9 +241,12 @@ export const make = (sql: SqlClient, transaction: Transaction, readOnly: boolean
       parts.push(path === undefined ? "row_id > ?" : `(${columns}) > (?, ?)`)
       parameters.push(...(path === undefined ? [after.id] : [after.key, after.id]))
     }
+    // SQLite would rather read and sort all rows of the kind than follow the order of an index.
+    const isRange = path !== undefined && indexed.has(indexOf(kind, ordered)) && !where.some((one) => "equals" in one)
+    const by = isRange ? ` INDEXED BY ${name(indexOf(kind, ordered))}` : ""
     const rows = yield* decodeRows(
       yield* sql.unsafe(
-        `SELECT row_id, data, origin, wall, counter FROM own_rows
+        `SELECT row_id, data, origin, wall, counter FROM own_rows${by}
           WHERE ${[`kind = ${text(kind)}`, ...parts].join(" AND ")} ORDER BY ${columns} LIMIT ?`,
         [...parameters, limit]
       )

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import type { CanonicalJson } from "../../../src/core/replica/Json.ts"
 import * as Kind from "../../../src/core/replica/Kind.ts"
+import * as Operation from "../../../src/core/replica/Operation.ts"
 import type * as Selection from "../../../src/core/replica/Selection.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
 import { node, write } from "../../support/Network.ts"
@@ -27,6 +28,7 @@ const prepared = <A, E, R>(run: Effect.Effect<A, E, R>): Effect.Effect<ReadonlyA
   })
 
 const origin = node("a")
+const plans = Operation.Kind.make("plans!lww")
 
 const filters: ReadonlyArray<Selection.Filter> = [
   {},
@@ -55,6 +57,7 @@ describe("what is asked of SQLite", () => {
               )
             )
           )
+          yield* store.declare(new Map([[plans, ["due"]]]))
           return yield* prepared(
             Effect.gen(function* () {
               for (const filter of filters) {
@@ -63,6 +66,11 @@ describe("what is asked of SQLite", () => {
                 if (last === undefined) continue
                 const after = { rank: 0, hlc: last.hlc, table: last.table, row_id: last.row_id }
                 yield* store.select({ filter, limit: 2, after })
+              }
+              for (const condition of [{ from: 2 }, { to: 2 }, { from: 2, to: 8 }, { equals: 2 }]) {
+                const where = [{ field: "due", ...condition }]
+                yield* store.rows(plans, { where, after: undefined, limit: 2 })
+                yield* store.rows(plans, { where, after: { key: 2, id: "r1" }, limit: 2 })
               }
               yield* searchFor(store, "tea", 10)
               yield* store.index
@@ -77,7 +85,9 @@ describe("what is asked of SQLite", () => {
         })
       )
       const database = new DatabaseSync(join(place.home, "sync.db"), { readOnly: true })
-      const asked = statements.filter((statement) => /^\s*SELECT[^]*\b(FROM|JOIN) operations\b/.test(statement))
+      const asked = statements.filter((statement) =>
+        /^\s*SELECT[^]*\b(FROM|JOIN) (operations|own_rows)\b/.test(statement)
+      )
       assert.isAbove(asked.length, 25)
       for (const statement of asked) {
         const plan = database
@@ -87,7 +97,7 @@ describe("what is asked of SQLite", () => {
         // The matches of a word have no order.
         const isOfWords = statement.includes("tokens MATCH")
         const isSorted = plan.includes("USE TEMP B-TREE FOR ORDER BY")
-        const isScanned = plan.some((step) => /^SCAN (o|operations)$/.test(step))
+        const isScanned = plan.some((step) => /^SCAN (o|operations|own_rows)$/.test(step))
         assert.isFalse((isSorted && !isOfWords) || isScanned, `${statement}\n${plan.join("\n")}`)
       }
       database.close()
