@@ -24,6 +24,8 @@ import * as Ranges from "../core/replica/Ranges.ts"
 import * as VectorClock from "../core/replica/VectorClock.ts"
 import * as Opaque from "../services/store/Opaque.ts"
 
+type Sums = Pick<Snapshot, "digest" | "holdings" | "ofApplications">
+
 export class SimulatedReplica {
   readonly id: NodeId
   state: Merge.State = new Map()
@@ -39,6 +41,7 @@ export class SimulatedReplica {
   forgets = 0
   /** Whether it forgets every origin without rows at once, as a store does when there are too many. */
   private readonly isForgetful: boolean
+  private summed: { readonly state: Merge.State; readonly sums: Sums } | undefined
 
   constructor(id: NodeId, isForgetful = false) {
     this.id = id
@@ -76,16 +79,23 @@ export class SimulatedReplica {
   }
 
   snapshot(): Snapshot {
-    let digest = Digest.empty
-    for (const operation of this.state.values()) digest = Digest.add(digest, Digest.ofOperation(operation))
-    const rows = Array.from(this.state.values(), (operation) => [operation.hlc.node, operation] as const)
-    const holdings = addHoldings(
-      noHoldings,
-      rows.map(([node, operation]) => [node, { rows: 1, digest: Digest.ofOperation(operation) }])
-    )
     const { version, clock, frontier, purges, forgets } = this
+    return { version, vectorClock: clock, frontier, purges, forgets, ...this.sums() }
+  }
+
+  /** What is computed of all rows. They are another map after each change. */
+  private sums(): Sums {
+    if (this.summed?.state === this.state) return this.summed.sums
+    let digest = Digest.empty
+    const rows = Array.from(this.state.values(), (operation) => {
+      const one = Digest.ofOperation(operation)
+      digest = Digest.add(digest, one)
+      return [operation.hlc.node, { rows: 1, digest: one }] as const
+    })
     const ofApplications = [...this.state.values()].filter(({ table }) => Kind.parseName(table) !== undefined).length
-    return { version, vectorClock: clock, frontier, digest, holdings, purges, forgets, ofApplications }
+    const sums = { digest, holdings: addHoldings(noHoldings, rows), ofApplications }
+    this.summed = { state: this.state, sums }
+    return sums
   }
 
   delta({ from, since, maxBytes, maxOperations }: DeltaRequest): Delta {

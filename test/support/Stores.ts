@@ -1,9 +1,9 @@
 /**
  * Places to keep a store, for tests that are to hold wherever it is kept.
  */
-import { assert } from "@effect/vitest"
+import { afterAll, assert, beforeAll } from "@effect/vitest"
 import { Context, Effect, HashMap, Layer, type Scope } from "effect"
-import { mkdtemp, rm } from "node:fs/promises"
+import { cp, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Limits } from "../../src/core/replica/History.ts"
@@ -56,6 +56,21 @@ export const onDisk = Effect.map(temporaryDirectory, (directory): Place & { read
     backup: { file: join(copy, "sync.db"), open: opened(SqliteStore.layer({ home: copy })) }
   }
 })
+
+/** A data directory that is made once for a file of tests, of which each test gets a copy. */
+export const madeOnce = <A>(make: (home: string) => Effect.Effect<A, unknown>) => {
+  let original: string
+  let made: A
+  beforeAll(async () => {
+    original = await mkdtemp(join(tmpdir(), "store-"))
+    made = await Effect.runPromise(make(original))
+  })
+  afterAll(() => rm(original, { recursive: true, force: true }))
+  return Effect.tap(
+    Effect.map(onDisk, ({ home }) => ({ home, made })),
+    ({ home }) => Effect.promise(() => cp(original, home, { recursive: true }))
+  )
+}
 
 /** Every place. */
 export const places = [

@@ -457,7 +457,7 @@ describe("Session", () => {
   it("no more than the credit is under way without an acknowledgement", () => {
     const clock = { now: 1_000_000 }
     const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
-    left.append(Array.from({ length: 2_000 }, (_, n) => write(a, { wall: n + 1, counter: 0 }, `row-${n}`)))
+    left.append(Array.from({ length: 1_300 }, (_, n) => write(a, { wall: n + 1, counter: 0 }, `row-${n}`)))
     const link = new Link(left, right, () => clock.now, { maxFrameBytes: 1_500 })
     while (link.ends[0].session.phase !== "open") {
       link.deliver(1)

@@ -8,30 +8,33 @@ import { StoreUnavailable } from "../../../src/services/node/NodeFailure.ts"
 import * as SqliteCompact from "../../../src/services/store/SqliteCompact.ts"
 import { draft } from "../../support/Drafts.ts"
 import { beside, filesWith, open, pragmaOf } from "../../support/SqliteFiles.ts"
-import { described, onDisk } from "../../support/Stores.ts"
+import { described, madeOnce } from "../../support/Stores.ts"
 import { searchFor } from "../../support/Searches.ts"
 
 const rows = Array.from({ length: 2_000 }, (_, n) => `r${n}`)
 
 /** A file as an earlier version made it, with most of its rows deleted. */
-const older = Effect.gen(function* () {
-  const { home } = yield* onDisk
-  const content = yield* Effect.scoped(
-    Effect.gen(function* () {
-      const store = yield* open({ home })
-      yield* store.append(rows.map((row) => draft(row, `secret of ${row} ${"x".repeat(1_000)}`)))
-      yield* searchFor(store, "secret", 1)
-      return yield* described(store)
+const older = Effect.map(
+  madeOnce(
+    Effect.fnUntraced(function* (home: string) {
+      const content = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const store = yield* open({ home })
+          yield* store.append(rows.map((row) => draft(row, `secret of ${row} ${"x".repeat(1_000)}`)))
+          yield* searchFor(store, "secret", 1)
+          return yield* described(store)
+        })
+      )
+      assert.strictEqual(content.counts.notes, rows.length)
+      beside(home, (db) => db.exec("PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = NONE; VACUUM"))
+      // What an earlier version deletes stays readable.
+      beside(home, (db) =>
+        db.exec("PRAGMA secure_delete = OFF; DELETE FROM operations WHERE seq < 1800; DELETE FROM tokens_gone")
+      )
     })
-  )
-  assert.strictEqual(content.counts.notes, rows.length)
-  beside(home, (db) => db.exec("PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = NONE; VACUUM"))
-  // What an earlier version deletes stays readable.
-  beside(home, (db) =>
-    db.exec("PRAGMA secure_delete = OFF; DELETE FROM operations WHERE seq < 1800; DELETE FROM tokens_gone")
-  )
-  return home
-})
+  ),
+  ({ home }) => home
+)
 
 describe("compact", () => {
   it.effect("makes an older file small, without deleted text, and such that it gives back its space from then on", () =>

@@ -18,33 +18,37 @@ import * as SqliteIntegrity from "../../../src/services/store/SqliteIntegrity.ts
 import * as SqliteRestore from "../../../src/services/store/SqliteRestore.ts"
 import { draft } from "../../support/Drafts.ts"
 import { open } from "../../support/SqliteFiles.ts"
-import { described, onDisk } from "../../support/Stores.ts"
+import { described, madeOnce } from "../../support/Stores.ts"
+
+const backupIn = (home: string) => join(home, "backup")
 
 /** A data directory whose node was killed after a backup and some more writes: its log is still there. */
-const killed = Effect.gen(function* () {
-  const { home } = yield* onDisk
-  const [backup, log] = [join(home, "backup"), join(home, "log")]
-  const before = yield* Effect.scoped(
-    Effect.gen(function* () {
-      const store = yield* open({ home })
-      yield* store.append(Array.from({ length: 200 }, (_, n) => draft(`r${n}`, "before the backup")))
-      yield* store.backup(backup)
-      // As the command does: a backup is one file.
-      assert.deepStrictEqual(yield* SqliteIntegrity.copy(backup), [])
-      const before = yield* described(store)
-      yield* store.append(Array.from({ length: 200 }, (_, n) => draft(`r${n}`, "x".repeat(n))))
-      copyFileSync(join(home, "sync.db-wal"), log)
-      return before
-    })
-  )
-  copyFileSync(log, join(home, "sync.db-wal"))
-  return { home, backup, before }
-})
+const killed = madeOnce(
+  Effect.fnUntraced(function* (home: string) {
+    const log = join(home, "log")
+    const before = yield* Effect.scoped(
+      Effect.gen(function* () {
+        const store = yield* open({ home })
+        yield* store.append(Array.from({ length: 200 }, (_, n) => draft(`r${n}`, "before the backup")))
+        yield* store.backup(backupIn(home))
+        // As the command does: a backup is one file.
+        assert.deepStrictEqual(yield* SqliteIntegrity.copy(backupIn(home)), [])
+        const before = yield* described(store)
+        yield* store.append(Array.from({ length: 200 }, (_, n) => draft(`r${n}`, "x".repeat(n))))
+        copyFileSync(join(home, "sync.db-wal"), log)
+        return before
+      })
+    )
+    copyFileSync(log, join(home, "sync.db-wal"))
+    return before
+  })
+)
 
 describe("a backup in the place of a database", () => {
   it.effect("that was put there by hand over the log of the other one: the log is set aside, and all is sound", () =>
     Effect.gen(function* () {
-      const { home, backup, before } = yield* killed
+      const { home, made: before } = yield* killed
+      const backup = backupIn(home)
       copyFileSync(backup, join(home, "sync.db"))
       const refused = yield* Effect.flip(open({ home, readOnly: true }))
       assert.match(String(refused.message), /belongs to another database/)
@@ -57,7 +61,8 @@ describe("a backup in the place of a database", () => {
 
   it.effect("that restore put there: the old database is kept with its log", () =>
     Effect.gen(function* () {
-      const { home, backup, before } = yield* killed
+      const { home, made: before } = yield* killed
+      const backup = backupIn(home)
       const { kept } = yield* SqliteRestore.restore(home, backup)
       assert.isTrue(kept !== undefined && existsSync(kept) && existsSync(`${kept}-wal`))
       const store = yield* open({ home })
@@ -68,7 +73,8 @@ describe("a backup in the place of a database", () => {
 
   it.effect("is not put there while the database is in use, nor when it is missing", () =>
     Effect.gen(function* () {
-      const { home, backup } = yield* killed
+      const { home } = yield* killed
+      const backup = backupIn(home)
       const reason = (file: string) =>
         Effect.map(Effect.flip(SqliteRestore.restore(home, file)), (error) =>
           error instanceof StoreUnavailable ? error.reason : "defect"
@@ -106,7 +112,8 @@ describe("a backup in the place of a database", () => {
   for (const [name, make, message] of bad) {
     it.effect(`that is bad (${name}) is refused, and the database stays as it is`, () =>
       Effect.gen(function* () {
-        const { home, backup } = yield* killed
+        const { home } = yield* killed
+        const backup = backupIn(home)
         const file = join(home, "bad")
         make(file, backup)
         const content = () => ["", "-wal"].map((end) => readFileSync(join(home, `sync.db${end}`)))
@@ -131,7 +138,8 @@ describe("a backup in the place of a database", () => {
   for (const [name, damage] of damages) {
     it.effect(`takes the place of a damaged one (${name}), and what was there is kept`, () =>
       Effect.gen(function* () {
-        const { home, backup, before } = yield* killed
+        const { home, made: before } = yield* killed
+        const backup = backupIn(home)
         const database = join(home, "sync.db")
         damage(database)
         const damaged = existsSync(database) ? readFileSync(database) : undefined
@@ -151,7 +159,8 @@ describe("a backup in the place of a database", () => {
 
   it.live("holds the lock until it is there", () =>
     Effect.gen(function* () {
-      const { home, backup } = yield* killed
+      const { home } = yield* killed
+      const backup = backupIn(home)
       const restoring = yield* Effect.forkChild(SqliteRestore.restore(home, backup))
       let isLocked = false
       while (restoring.pollUnsafe() === undefined) {
