@@ -93,7 +93,7 @@ describe("what is asked of SQLite", () => {
         const plan = database
           .prepare(`EXPLAIN QUERY PLAN ${statement}`)
           .all()
-          .map(({ detail }) => `${detail}`)
+          .map(({ detail }) => String(detail))
         // The matches of a word have no order.
         const isOfWords = statement.includes("tokens MATCH")
         const isSorted = plan.includes("USE TEMP B-TREE FOR ORDER BY")
