@@ -152,7 +152,7 @@ export const ofWhatIsTold: ReadonlyArray<Mutant> = [
   {
     name: "who won over a winner is not counted",
     breaks: "a peer claims our history without a winner over all of it",
-    file: outbound,
+    file: "src/core/sync/DirtyOrigins.ts",
     from: "node === self || found.has(node) ||",
     to: "node === self ||",
     test: "test/core/sync/Session.test.ts"
@@ -160,9 +160,9 @@ export const ofWhatIsTold: ReadonlyArray<Mutant> = [
   {
     name: "credit is not kept",
     breaks: "more is under way than the other side has room for",
-    file: outbound,
-    from: "return unackedBytes < bytes && unacked.length < frames",
-    to: "return unackedBytes < Infinity || bytes < frames",
+    file: "src/core/sync/Outbound.ts",
+    from: "unackedBytes < bytes && unacked.length < frames",
+    to: "unackedBytes < Infinity || bytes < frames",
     test: "test/core/sync/Session.test.ts"
   },
   {

@@ -185,7 +185,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
   {
     name: "nothing is passed on",
     breaks: "nodes that meet through others alone never become equal",
-    file: outbound,
+    file: "src/core/sync/DirtyOrigins.ts",
     from: "const { due, latest } = node === self ? { due: now, latest: now } : relayAt(now)",
     to: "const { due, latest } = node === self ? { due: now, latest: now } : { due: Infinity, latest: Infinity }"
   },
@@ -235,7 +235,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
   {
     name: "what both hold without a claim is sent again",
     breaks: "equal nodes send rows when they meet",
-    file: outbound,
+    file: "src/core/sync/DirtyOrigins.ts",
     from: "!HashMap.has(theirs, node) || !isSameHolding(holdingOf(theirs, node), holdingOf(holdings, node))",
     to: "node !== undefined || theirs !== holdings"
   },
