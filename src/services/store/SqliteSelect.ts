@@ -51,21 +51,25 @@ const withTags = Kind.all
   .map(({ name }) => quoted(name))
   .join()
 
+/** Whether a row may have tags. Most have none, and to take them apart costs a third of an insert. */
 const hasTags = (row: string): string =>
-  `${row}.kind IN (${withTags}) AND ${row}.op_type <> 'delete' AND json_type(${row}.data, '$.${Selection.tagColumn}') IN ('text', 'array')`
+  `${row}.kind IN (${withTags}) AND ${row}.op_type <> 'delete'
+    AND coalesce(${row}.data ->> '$.${Selection.tagColumn}', '') NOT IN ('', '[]')`
 
 /** The tags of rows that are there before the table is, and those of rows that come and leave. */
-const tagTables: ReadonlyArray<string> = [
+const tagTable: ReadonlyArray<string> = [
   `CREATE TABLE tagged (
     tag TEXT NOT NULL, wall INTEGER NOT NULL, counter INTEGER NOT NULL, seq INTEGER NOT NULL,
     PRIMARY KEY (tag, wall, counter, seq)
   ) WITHOUT ROWID`,
-  `INSERT INTO tagged ${tagsOf("o", "o.wall, o.counter, o.seq").replace("FROM ", "FROM operations AS o, ")} AND ${hasTags("o")}`,
-  `CREATE TRIGGER tagged_come AFTER INSERT ON operations WHEN ${hasTags("NEW")}
-    BEGIN INSERT INTO tagged ${tagsOf("NEW", "NEW.wall, NEW.counter, NEW.seq")}; END`,
-  `CREATE TRIGGER tagged_leave AFTER DELETE ON operations WHEN ${hasTags("OLD")}
-    BEGIN DELETE FROM tagged WHERE (tag, wall, counter, seq) IN (${tagsOf("OLD", "OLD.wall, OLD.counter, OLD.seq")}); END`
+  `INSERT INTO tagged ${tagsOf("o", "o.wall, o.counter, o.seq").replace("FROM ", "FROM operations AS o, ")} AND ${hasTags("o")}`
 ]
+const tagTriggers = {
+  tagged_come: `CREATE TRIGGER tagged_come AFTER INSERT ON operations WHEN ${hasTags("NEW")}
+    BEGIN INSERT INTO tagged ${tagsOf("NEW", "NEW.wall, NEW.counter, NEW.seq")}; END`,
+  tagged_leave: `CREATE TRIGGER tagged_leave AFTER DELETE ON operations WHEN ${hasTags("OLD")}
+    BEGIN DELETE FROM tagged WHERE (tag, wall, counter, seq) IN (${tagsOf("OLD", "OLD.wall, OLD.counter, OLD.seq")}); END`
+}
 
 /** The tables and indexes of a file: an earlier one that is only read has not all of these. */
 export type Made = ReadonlySet<unknown>
@@ -75,12 +79,19 @@ export const madeIn = (sql: SqlClient): Effect.Effect<Made, SqlError> =>
 /** The statements that make what a file lacks of all this. */
 export const missing = Effect.fnUntraced(function* (sql: SqlClient) {
   const made = yield* madeIn(sql)
+  const triggers = new Map(
+    (yield* sql`SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'`).map(({ name, sql }) => [name, sql])
+  )
   return [
     ...Kind.all
       .flatMap((kind) => indexesOf(kind))
       .filter(([name]) => !made.has(name))
       .map(([name, columns]) => `CREATE INDEX ${named(name)} ON operations ${columns}`),
-    ...(made.has("tagged") ? [] : tagTables)
+    ...(made.has("tagged") ? [] : tagTable),
+    // An earlier version has others, which do the same more slowly.
+    ...Object.entries(tagTriggers).flatMap(([name, statement]) =>
+      triggers.get(name) === statement ? [] : [`DROP TRIGGER IF EXISTS ${name}`, statement]
+    )
   ]
 })
 
