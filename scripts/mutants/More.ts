@@ -62,10 +62,10 @@ export const ofTheStore: ReadonlyArray<Mutant> = [
     name: "the clock before the rows",
     breaks: "a crash between two transactions leaves the claim to rows that are not there",
     file: sqlite,
-    from: "    yield* SqliteSearch.mending(\n      within,\n",
+    from: "    yield* SqliteWords.mending(\n      within,\n",
     to: `    const claim = { ...commit, writes: [], replaced: [] }
     yield* within((connection) => SqliteCommit.write(connection, claim, { hasPurged, newCut, before }))
-    yield* SqliteSearch.mending(
+    yield* SqliteWords.mending(
       within,
 `,
     isQuick: true
@@ -74,8 +74,8 @@ export const ofTheStore: ReadonlyArray<Mutant> = [
     name: "what is replaced stays in the database",
     breaks: "a row is there twice, or its new content not at all",
     file: "src/services/store/SqliteCommit.ts",
-    from: "if (replaced.length > 0) {",
-    to: "if (replaced.length > 1) {"
+    from: "if (replaced.length > 0)\n",
+    to: "if (replaced.length > 1)\n"
   },
   {
     name: "the clock goes on from what was claimed alone",
@@ -103,9 +103,9 @@ export const ofTheStore: ReadonlyArray<Mutant> = [
   {
     name: "the row that is written after a search is not indexed",
     breaks: "a search finds no note that was edited last",
-    file: "src/services/store/SqliteSearch.ts",
-    from: "yield* run(`UPDATE tokens_mark SET seq = ?`, [last.seq])",
-    to: "yield* run(`UPDATE tokens_mark SET seq = ?`, [last.seq + 1])",
+    file: "src/services/store/SqliteWords.ts",
+    from: "yield* run(`UPDATE ${name}_mark SET seq = ?`, [last.seq])",
+    to: "yield* run(`UPDATE ${name}_mark SET seq = ?`, [last.seq + 1])",
     isQuick: true
   },
   {

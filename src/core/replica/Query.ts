@@ -99,3 +99,9 @@ export const matches = (conditions: ReadonlyArray<Condition>, { value }: Shown):
     if ("equals" in condition) return field === condition.equals
     return isBeyond(field, condition.from, 1) && isBeyond(field, condition.to, -1)
   })
+
+/** The text of some columns of a row, or of all. */
+export const textOf = (value: Content, columns: ReadonlyArray<string> = Object.keys(value)): string =>
+  columns
+    .map((column) => (Predicate.isString(value[column]) ? value[column] : JSON.stringify(value[column] ?? "")))
+    .join("\n")

@@ -194,5 +194,7 @@ export const problemOf = (kind: Any): string | undefined => {
   const problem = problemIn(kind.name, columns)
   if (problem !== undefined) return problem
   const unknown = kind.search.find((column) => !columns.includes(column))
-  return unknown === undefined ? undefined : `it searches ${unknown}, which is none of its columns`
+  return unknown === undefined
+    ? undefined
+    : `it has no column ${unknown} to search: its columns are ${columns.join(", ")}`
 }

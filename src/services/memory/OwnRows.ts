@@ -16,7 +16,6 @@ import * as Rule from "../../core/replica/Rule.ts"
 import { maxName } from "../../core/replica/rules/Fields.ts"
 import { slotOfMember } from "../../core/replica/rules/Set.ts"
 import * as SearchQuery from "../../core/search/SearchQuery.ts"
-import * as Tokens from "../../core/search/Tokens.ts"
 import * as Cursor from "../../core/text/Cursor.ts"
 import {
   InputInvalid,
@@ -28,6 +27,7 @@ import {
   RowNotFound,
   type StoreUnavailable
 } from "../node/NodeFailure.ts"
+import type * as Searching from "../store/Searching.ts"
 import type { Store } from "../store/Store.ts"
 import * as Inputs from "./Inputs.ts"
 import { type Any, problemIn, reserved } from "./OwnKind.ts"
@@ -165,52 +165,58 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
     const { words } = input
     const { search = [] } = known.get(kind) ?? {}
     const searched = input.columns ?? (search.length === 0 ? undefined : search)
-    const query = words === undefined ? undefined : SearchQuery.fromText(words)
+    const request = {
+      where,
+      ...(words !== undefined && { words: { query: SearchQuery.fromText(words), columns: searched } })
+    }
     return {
-      read: (request: Omit<Query.RowsRequest, "where">) =>
-        isDeclared ? store.rows(table, { ...request, where }) : OwnScan.rows(store, table, { ...request, where }),
-      fits: ({ value }: Query.Shown) =>
-        query === undefined || SearchQuery.rankOf(Tokens.of(textOf(value, searched)), query) > 0,
+      read: (page: Pick<Searching.RowsRequest, "after" | "limit">) =>
+        isDeclared ? store.rows(table, { ...request, ...page }) : OwnScan.rows(store, table, { ...request, ...page }),
       placeOf: (shown: Query.Shown) => Query.placeOf(shown, isDeclared ? Query.orderedBy(where) : undefined),
       start: yield* startOf(input)
     }
   })
 
+  /** Gives the rows that are asked for to `take`, in their order, as long as it wants more. */
+  const each = Effect.fnUntraced(function* (
+    name: string,
+    input: FindInput,
+    limit: number,
+    take: (shown: Query.Shown, place: Query.Place) => boolean
+  ) {
+    const { read, placeOf, start } = yield* asked(name, input)
+    for (let after = start; ;) {
+      const next: ReadonlyArray<Query.Shown> = yield* read({ after, limit })
+      for (const shown of next) {
+        after = placeOf(shown)
+        if (!take(shown, after)) return
+      }
+      if (next.length < limit) return
+    }
+  })
+
   const find = Effect.fn("OwnRows.find")(function* (name: string, given: FindInput) {
     const input = yield* decodeFind(given)
-    const { read, fits, placeOf, start } = yield* asked(name, input)
     const most = input.limit ?? limits.usual
     const rows: Array<OwnRow> = []
     let length = 0
     let end: Query.Place | undefined
-    for (let after = start; ;) {
-      const wanted = Math.min(page.rows, most + 1)
-      const next: ReadonlyArray<Query.Shown> = yield* read({ after, limit: wanted })
-      for (const shown of next) {
-        if (!fits(shown)) continue
-        length += JSON.stringify(shown.value).length
-        if (end !== undefined && (rows.length === most || length > page.length)) {
-          return { rows, next: cursors.toText(end) } satisfies Found<OwnRow>
-        }
-        rows.push(rowOf(shown))
-        end = placeOf(shown)
-      }
-      const last = next.at(-1)
-      if (last === undefined || next.length < wanted) return { rows } satisfies Found<OwnRow>
-      after = placeOf(last)
-    }
+    let isMore = false
+    yield* each(name, input, Math.min(page.rows, most + 1), (shown, place) => {
+      length += JSON.stringify(shown.value).length
+      isMore = rows.length > 0 && (rows.length === most || length > page.length)
+      if (isMore) return false
+      rows.push(rowOf(shown))
+      end = place
+      return true
+    })
+    return (isMore && end !== undefined ? { rows, next: cursors.toText(end) } : { rows }) satisfies Found<OwnRow>
   })
 
   const count = Effect.fn("OwnRows.count")(function* (name: string, given: FindInput) {
-    const { read, fits, placeOf, start } = yield* asked(name, yield* decodeFind(given))
     let sum = 0
-    for (let after = start; ;) {
-      const next: ReadonlyArray<Query.Shown> = yield* read({ after, limit: page.rows })
-      sum += next.filter(fits).length
-      const last = next.at(-1)
-      if (last === undefined || next.length < page.rows) return sum
-      after = placeOf(last)
-    }
+    yield* each(name, yield* decodeFind(given), page.rows, () => ++sum > 0)
+    return sum
   })
 
   const write = Effect.fn("OwnRows.write")(function* (
@@ -222,7 +228,11 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
     if (columns === undefined) return yield* new KindUndeclared({ kind: name })
     const { verbs }: Rule.Rule = Rule.rules[rule]
     const does = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined
-    if (does === undefined) return yield* invalid("verb", `is none of ${Object.keys(verbs).join(", ")}`)
+    if (does === undefined)
+      return yield* invalid(
+        "verb",
+        `is ${JSON.stringify(verb)}, but rows with the rule ${rule} take ${Object.keys(verbs).join(", ")}`
+      )
     const fitting = known.get(kind)
     if (fitting !== undefined) yield* checked(fitting, verb, input)
     const content = yield* contentOf(verb, input)
@@ -263,12 +273,6 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
 
 const decodeFind = (input: unknown) =>
   Effect.mapError(Inputs.decoded(FindInput)(input), (problems) => new QueryInvalid({ problems }))
-
-/** The text of some columns, or of all. */
-const textOf = (value: Content, columns: ReadonlyArray<string> = Object.keys(value)): string =>
-  columns
-    .map((column) => (Predicate.isString(value[column]) ? value[column] : JSON.stringify(value[column] ?? "")))
-    .join("\n")
 
 const isScalar = (value: unknown): value is Query.Scalar =>
   Predicate.isString(value) || Predicate.isNumber(value) || Predicate.isBoolean(value) || value === null

@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import type { Kind, Operation } from "../../core/replica/Operation.ts"
 import * as Query from "../../core/replica/Query.ts"
 import { type Position, positionOf } from "../../core/replica/Ranges.ts"
+import * as Searching from "../store/Searching.ts"
 import type { Store } from "../store/Store.ts"
 
 /** What is read at once. */
@@ -15,13 +16,13 @@ const page = { maxBytes: 1024 * 1024, maxOperations: 1_000 } as const
 export const rows = Effect.fnUntraced(function* (
   store: Pick<Store["Service"], "range">,
   table: Kind,
-  { where, after, limit }: Query.RowsRequest
+  { after, limit, ...asked }: Searching.RowsRequest
 ) {
   const found: Array<Query.Shown> = []
   let held: Array<Operation> = []
   const take = () => {
     const shown = Query.shownOf(held)
-    if (shown !== undefined && Query.matches(where, shown)) found.push(shown)
+    if (shown !== undefined && Searching.isWanted(asked, shown)) found.push(shown)
     held = []
   }
   // No kind holds a control character.

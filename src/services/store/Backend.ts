@@ -7,7 +7,7 @@ import { Data, type Effect, type Option } from "effect"
 import type { Acknowledgement } from "../../core/replica/Acknowledgement.ts"
 import type * as History from "../../core/replica/History.ts"
 import type { Timestamp } from "../../core/replica/Hlc.ts"
-import type { RowsRequest, Shown } from "../../core/replica/Query.ts"
+import type { Shown } from "../../core/replica/Query.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Kind, Operation } from "../../core/replica/Operation.ts"
 import type { RangePage, RangeRequest } from "../../core/replica/Ranges.ts"
@@ -67,7 +67,7 @@ export interface Backend {
   /** All operations that the slots of a row hold. */
   held(kind: Kind, rowId: string): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
   /** Rows of a declared kind of an application, as they are shown. */
-  rows(kind: Kind, request: RowsRequest): Effect.Effect<ReadonlyArray<Shown>, StoreUnavailable>
+  rows(kind: Kind, request: Searching.RowsRequest): Effect.Effect<ReadonlyArray<Shown>, StoreUnavailable>
   /** The kinds of all rows. */
   readonly kinds: Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
   /** The bytes of all rows of some kinds. */

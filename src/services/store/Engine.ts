@@ -19,7 +19,6 @@ import type { NodeId } from "../../core/replica/NodeId.ts"
 import * as Oddities from "../../core/sync/Oddities.ts"
 import type { Kind, Operation } from "../../core/replica/Operation.ts"
 import * as Purge from "../../core/replica/Purge.ts"
-import type { RowsRequest } from "../../core/replica/Query.ts"
 import { type Position, positionOf, type RangeRequest } from "../../core/replica/Ranges.ts"
 import type * as Selection from "../../core/replica/Selection.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
@@ -562,7 +561,7 @@ export const make = Effect.fnUntraced(function* (
     range: Effect.fn("Store.range")((request: RangeRequest) => backend.range(request)),
     get: Effect.fn("Store.get")((kind: Kind, rowId: string) => backend.get(kind, rowId)),
     held: Effect.fn("Store.held")((kind: Kind, rowId: string) => backend.held(kind, rowId)),
-    rows: Effect.fn("Store.rows")((kind: Kind, request: RowsRequest) => backend.rows(kind, request)),
+    rows: Effect.fn("Store.rows")((kind: Kind, request: Searching.RowsRequest) => backend.rows(kind, request)),
     declared: Effect.sync(() => state.declared),
     declare: Effect.fn("Store.declare")((kinds: Opaque.Declared) => lock.withPermit(declareMore(kinds))),
     kinds: backend.kinds,

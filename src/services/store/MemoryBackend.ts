@@ -74,12 +74,12 @@ export const make = Effect.fnUntraced(function* ({
       ({ table, row_id }) => table === kind && (rowId === undefined || row_id === rowId)
     )
 
-  const rows = (kind: Kind, { where, after, limit }: Query.RowsRequest) =>
+  const rows = (kind: Kind, { after, limit, ...asked }: Searching.RowsRequest) =>
     Effect.sync(() => {
-      const ordered = Query.orderedBy(where)
+      const ordered = Query.orderedBy(asked.where)
       const placed = [...Map.groupBy(heldIn(kind), ({ row_id }) => row_id).values()].flatMap((held) => {
         const row = Query.shownOf(held)
-        if (row === undefined || !Query.matches(where, row)) return []
+        if (row === undefined || !Searching.isWanted(asked, row)) return []
         return [{ row, place: Query.placeOf(row, ordered) }]
       })
       return placed

@@ -1,9 +1,10 @@
 /**
- * A search of a store: what is asked, and what is answered.
+ * A search of a store: what is asked, and what is answered; and which rows of kinds of applications are asked for.
  */
 import { Order } from "effect"
 import * as Kind from "../../core/replica/Kind.ts"
 import type { Operation } from "../../core/replica/Operation.ts"
+import * as Rows from "../../core/replica/Query.ts"
 import * as Search from "../../core/replica/Search.ts"
 import * as Selection from "../../core/replica/Selection.ts"
 import * as Query from "../../core/search/SearchQuery.ts"
@@ -12,6 +13,23 @@ import * as Tokens from "../../core/search/Tokens.ts"
 export interface Request extends Selection.Request {
   readonly query: Query.Query
 }
+
+/** Words that a row of a kind of an application has to have: in some of its columns, or in all of them together. */
+export interface Words {
+  readonly query: Query.Query
+  readonly columns: ReadonlyArray<string> | undefined
+}
+
+/** Which rows of a kind of an application to read, after a place. */
+export interface RowsRequest extends Rows.RowsRequest {
+  readonly words?: Words
+}
+
+/** Whether a row is one of those that are asked for. */
+export const isWanted = ({ where, words }: Pick<RowsRequest, "where" | "words">, row: Rows.Shown): boolean =>
+  Rows.matches(where, row) &&
+  (words === undefined ||
+    Query.rankOf(Tokens.of(Rows.textOf(row.value, words.columns)), words.query) > Query.ranks.none)
 
 /** A row that was found, and how well it fits. */
 export interface Hit {

@@ -46,6 +46,7 @@ import * as SqliteRejoin from "./SqliteRejoin.ts"
 import * as SqliteRows from "./SqliteRows.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
+import * as SqliteWords from "./SqliteWords.ts"
 import * as SqliteSelect from "./SqliteSelect.ts"
 import * as SqliteUpkeep from "./SqliteUpkeep.ts"
 import type * as Searching from "./Searching.ts"
@@ -111,8 +112,14 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
   })
 
   const made = yield* SqliteError.mapped(SqliteSelect.madeIn(sql))
-  const { step, ...words } = yield* SqliteSearch.make(sql, within, readOnly, made)
-  const indexing = yield* SqliteIndexing.make(SqliteError.mapped(step(false)))
+  const words = yield* SqliteWords.make(SqliteWords.operations, sql, within, readOnly)
+  const ownWords = yield* SqliteWords.make(SqliteWords.ownRows, sql, within, readOnly)
+  const step = (isWanted: boolean) => words.mended(words.step(isWanted))
+  const indexing = yield* SqliteIndexing.make(
+    SqliteError.mapped(
+      Effect.zipWith(step(false), ownWords.mended(ownWords.step(false)), (isMore, isMoreOwn) => isMore || isMoreOwn)
+    )
+  )
 
   let { purges, cut, declared } = state
   let { removals } = state.feed
@@ -122,7 +129,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     const before = commit.state.declared === declared ? undefined : declared
     yield* checkFile
     yield* setSynchronous(synced ? "FULL" : "NORMAL")
-    yield* SqliteSearch.mending(
+    yield* SqliteWords.mending(
       within,
       within((connection) =>
         Effect.andThen(
@@ -218,7 +225,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     )
   }, SqliteError.mapped)
 
-  const ownRows = SqliteOwnRows.make(sql, within, readOnly)
+  const ownRows = SqliteOwnRows.make(sql, within, readOnly, ownWords)
   const list: Backend["list"] = Effect.fnUntraced(function* (kind, { after = "", limit }) {
     const rows = yield* sql`SELECT * FROM operations
       WHERE kind = ${kind} AND row_id > ${after} AND twin = '' AND op_type <> 'delete'
@@ -226,8 +233,9 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     return yield* SqliteRows.operations(rows)
   }, SqliteError.mapped)
 
+  const searchWords = SqliteSearch.make(sql, words, made)
   const search = Effect.fnUntraced(function* (request: Searching.Request) {
-    const found = yield* words.search(request)
+    const found = yield* searchWords(request)
     if (found.waiting > 0) indexing.wake()
     return found
   }, SqliteError.mapped)
@@ -264,7 +272,10 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     range,
     get,
     held,
-    rows: (kind, request) => SqliteError.mapped(ownRows(kind, request)),
+    rows: (kind, request) =>
+      Effect.tap(SqliteError.mapped(ownRows(kind, request)), () =>
+        Effect.sync(() => (request.words === undefined ? undefined : indexing.wake()))
+      ),
     kinds: SqliteError.mapped(SqliteSchema.kinds((statement) => sql.unsafe(statement))),
     usageOf: (kinds) => SqliteError.mapped(SqliteOwnRows.usageOf(sql, kinds)),
     list,

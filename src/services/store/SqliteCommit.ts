@@ -13,7 +13,7 @@ import type { Declared } from "./Opaque.ts"
 import * as SqliteOwnRows from "./SqliteOwnRows.ts"
 import * as SqliteRows from "./SqliteRows.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
-import * as SqliteSearch from "./SqliteSearch.ts"
+import * as SqliteWords from "./SqliteWords.ts"
 import { type Commit, quarantineLimits } from "./StoreState.ts"
 
 /** Rows that one statement inserts: more make the statement slower, fewer make more statements. */
@@ -59,16 +59,15 @@ export const write = Effect.fnUntraced(function* (
   const run = (statement: string, parameters: ReadonlyArray<unknown>) =>
     connection.execute(statement, parameters, undefined)
   const { writes, replaced, moved, forgotten, quarantined, state } = commit
-  if (replaced.length > 0) {
+  if (replaced.length > 0)
     yield* run(`DELETE FROM operations WHERE seq IN (SELECT o.seq FROM ${slots})`, [slotsOf(replaced)])
-    yield* SqliteSearch.takeOut(connection, takenOut)
-  }
   for (let start = 0; start < writes.length; start += insertBlock) {
     const block = writes.slice(start, start + insertBlock)
     yield* run(insert(block.length), block.flatMap(SqliteRows.parameters))
   }
   if (before !== undefined) yield* SqliteOwnRows.declare(connection, before, state.declared)
   yield* SqliteOwnRows.refresh(connection, state.declared, [...replaced, ...writes])
+  if (replaced.length > 0 || state.declared.size > 0) yield* SqliteWords.takeOut(connection, takenOut)
   for (const operation of writes) {
     const shown = SqliteSchema.shownOf(operation.data)
     if (shown === undefined) continue

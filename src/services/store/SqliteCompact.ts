@@ -23,7 +23,7 @@ import {
 } from "./SqliteFile.ts"
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
 import { discard, replace } from "./SqliteReplace.ts"
-import * as SqliteSearch from "./SqliteSearch.ts"
+import * as SqliteWords from "./SqliteWords.ts"
 import * as SqliteError from "./SqliteError.ts"
 
 /** Bytes that the database took, with its log, and that it takes. */
@@ -60,8 +60,8 @@ export const compact = Effect.fn("SqliteCompact.compact")(
 /** Writes all of an open database to `incoming`, and empties its log. */
 const write = Effect.fnUntraced(function* (sql: Client, home: string, incoming: string) {
   const fs = yield* FileSystem.FileSystem
-  const takeOut = transaction(sql, (connection) => SqliteSearch.takeOut(connection, 64))
-  while (yield* SqliteSearch.mending((body) => transaction(sql, body), takeOut));
+  const takeOut = transaction(sql, (connection) => SqliteWords.takeOut(connection, 64))
+  while (yield* SqliteWords.mending((body) => transaction(sql, body), takeOut));
   const [{ bytes }] = yield* decodeBytes(
     yield* sql`SELECT (page_count - freelist_count) * page_size AS bytes
       FROM pragma_page_count, pragma_freelist_count, pragma_page_size`

@@ -7,6 +7,7 @@
  * An index of a field is made by the first query with that field: without queries it costs nothing.
  */
 import { Effect, Option, Schema } from "effect"
+import type { SqliteClient } from "@effect/sql-sqlite-node/SqliteClient"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
@@ -14,9 +15,12 @@ import { canonical, CanonicalJson, emptyObject } from "../../core/replica/Json.t
 import { NodeId } from "../../core/replica/NodeId.ts"
 import { contentOf, maxDataDepth, type Operation } from "../../core/replica/Operation.ts"
 import * as Query from "../../core/replica/Query.ts"
+import * as SearchQuery from "../../core/search/SearchQuery.ts"
 import * as Opaque from "./Opaque.ts"
 import { envelopeBytes } from "./Sizes.ts"
+import * as Searching from "./Searching.ts"
 import * as SqliteRows from "./SqliteRows.ts"
+import * as SqliteWords from "./SqliteWords.ts"
 
 export const tables = [
   "CREATE TABLE declared (kind TEXT PRIMARY KEY, columns TEXT NOT NULL) WITHOUT ROWID",
@@ -205,12 +209,19 @@ const soughtBy = (where: ReadonlyArray<Query.Condition>) => {
   return { parts, parameters }
 }
 
+/** The rows that match, as the index knows, and those that it does not know yet. The others are not looked at. */
+const candidates = `(SELECT rowid AS found FROM own_tokens WHERE own_tokens MATCH ?
+  UNION SELECT seq FROM own_rows WHERE seq > (SELECT seq FROM own_tokens_mark)) CROSS JOIN own_rows ON seq = found`
+
 const indexOf = (kind: string, field = ""): string => `${kind}.${field}`
 
 type Transaction = <A, E>(body: (connection: Connection) => Effect.Effect<A, E>) => Effect.Effect<A, E | SqlError>
 
+/** Rows that are read at once to look for words in them. */
+const looked = 100
+
 /** Reads rows of the file that `sql` has open. */
-export const make = (sql: SqlClient, transaction: Transaction, readOnly: boolean) => {
+export const make = (sql: SqliteClient, transaction: Transaction, readOnly: boolean, words: SqliteWords.Words) => {
   const indexed = new Set<string>()
 
   const index = Effect.fnUntraced(function* (kind: string, field: string) {
@@ -227,9 +238,18 @@ export const make = (sql: SqlClient, transaction: Transaction, readOnly: boolean
     indexed.add(wanted)
   })
 
+  /** What the rows of a kind match that may have the words, as the index knows; none where they are so many that it is of no help. */
+  const matchOf = Effect.fnUntraced(function* (kind: string, { query }: Searching.Words) {
+    if ((yield* words.update) > SqliteWords.frequent) return undefined
+    const ofKind = { tokens: [SqliteWords.kindToken(kind)], isPrefix: false }
+    const match = SqliteWords.allOf([ofKind, ...SearchQuery.beginnings(query)])
+    return (yield* SqliteWords.isFrequent(sql, SqliteWords.ownRows, match)) ? undefined : match
+  })
+
   const read = Effect.fnUntraced(function* (
     kind: string,
     where: ReadonlyArray<Query.Condition>,
+    match: string | undefined,
     after: Query.Place | undefined,
     limit: number
   ) {
@@ -246,9 +266,9 @@ export const make = (sql: SqlClient, transaction: Transaction, readOnly: boolean
     const by = isRange ? ` INDEXED BY ${name(indexOf(kind, ordered))}` : ""
     const rows = yield* decodeRows(
       yield* sql.unsafe(
-        `SELECT row_id, data, origin, wall, counter FROM own_rows${by}
+        `SELECT row_id, data, origin, wall, counter FROM ${match === undefined ? `own_rows${by}` : candidates}
           WHERE ${[`kind = ${text(kind)}`, ...parts].join(" AND ")} ORDER BY ${columns} LIMIT ?`,
-        [...parameters, limit]
+        [...(match === undefined ? [] : [match]), ...parameters, limit]
       )
     )
     return rows.map(({ row_id: id, data, origin: node, wall, counter }): Query.Shown => ({
@@ -258,19 +278,29 @@ export const make = (sql: SqlClient, transaction: Transaction, readOnly: boolean
     }))
   })
 
-  return Effect.fnUntraced(function* (kind: string, { where, after, limit }: Query.RowsRequest) {
-    for (const { field } of where) yield* index(kind, field)
+  const rowsOf = Effect.fnUntraced(function* (kind: string, { after, limit, ...asked }: Searching.RowsRequest) {
+    const { where, words } = asked
+    const match = words === undefined ? undefined : yield* matchOf(kind, words)
     const ordered = Query.orderedBy(where)
     const found: Array<Query.Shown> = []
     for (let from = after; ;) {
-      const wanted = limit - found.length
-      if (wanted <= 0) return found
-      const rows = yield* read(kind, where, from, wanted)
-      found.push(...rows.filter((row) => Query.matches(where, row)))
+      const left = limit - found.length
+      if (left <= 0) return found
+      const wanted = words === undefined ? left : Math.max(left, looked)
+      const rows = yield* read(kind, where, match, from, wanted)
+      found.push(...rows.filter((row) => Searching.isWanted(asked, row)).slice(0, left))
       const last = rows.at(-1)
       if (last === undefined || rows.length < wanted) return found
       from = Query.placeOf(last, ordered)
+      // It may take long, and others read and write in between.
+      if (words !== undefined) yield* Effect.yieldNow
     }
+  })
+
+  return Effect.fnUntraced(function* (kind: string, request: Searching.RowsRequest) {
+    for (const { field } of request.where) yield* index(kind, field)
+    if (request.words !== undefined && SearchQuery.isEmpty(request.words.query)) return []
+    return yield* words.mended(rowsOf(kind, request))
   })
 }
 

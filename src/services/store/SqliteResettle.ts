@@ -15,7 +15,7 @@ import * as Opaque from "./Opaque.ts"
 import * as SqliteCommit from "./SqliteCommit.ts"
 import * as SqliteRows from "./SqliteRows.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
-import * as SqliteSearch from "./SqliteSearch.ts"
+import * as SqliteWords from "./SqliteWords.ts"
 import { sizeOf } from "./Sizes.ts"
 import * as StoreState from "./StoreState.ts"
 
@@ -66,7 +66,7 @@ export const write = Effect.fnUntraced(function* (connection: Connection) {
   if (kinds.length === 0) return
   const list = JSON.stringify(kinds)
   // Their words may come into the index now.
-  yield* SqliteSearch.drop(connection)
+  yield* SqliteWords.drop(connection)
   yield* run(
     "CREATE TEMP TABLE unsettled AS SELECT * FROM operations WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY seq",
     [list]

@@ -10,7 +10,7 @@
 import { Effect, Queue, Schema } from "effect"
 import type { StoreUnavailable } from "../node/NodeFailure.ts"
 import { busyTimeout, type Client, transaction } from "./SqliteFile.ts"
-import * as SqliteSearch from "./SqliteSearch.ts"
+import * as SqliteWords from "./SqliteWords.ts"
 import * as SqliteError from "./SqliteError.ts"
 
 /** How long nothing must have been written before a step (ms), how long a step waits for the next, and how long after a failure. */
@@ -57,9 +57,9 @@ export const make = Effect.fnUntraced(function* (sql: Client): Effect.fn.Return<
     return true
   })
 
-  const takeOut = SqliteSearch.mending(
+  const takeOut = SqliteWords.mending(
     (body) => transaction(sql, body),
-    transaction(sql, (connection) => SqliteSearch.takeOut(connection, rowsPerStep))
+    transaction(sql, (connection) => SqliteWords.takeOut(connection, rowsPerStep))
   )
 
   const giveBack = Effect.gen(function* () {

@@ -16,7 +16,7 @@ import type { Digest } from "../../core/replica/Digest.ts"
 import type { Timestamp } from "../../core/replica/Hlc.ts"
 import type { countNames } from "../../core/replica/Kind.ts"
 import type { Scope as HistoryScope, Version } from "../../core/replica/History.ts"
-import type { RowsRequest, Shown } from "../../core/replica/Query.ts"
+import type { Shown } from "../../core/replica/Query.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Oddities } from "../../core/sync/Oddities.ts"
 import { type Kind, Operation } from "../../core/replica/Operation.ts"
@@ -159,7 +159,7 @@ export class Store extends Context.Service<
     /** All operations that the slots of a row hold: more than one where the rule of its kind has parts of rows. */
     held(kind: Kind, rowId: string): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
     /** Rows of a kind of an application that was declared here, as they are shown; see `core/replica/Query.ts`. */
-    rows(kind: Kind, request: RowsRequest): Effect.Effect<ReadonlyArray<Shown>, StoreUnavailable>
+    rows(kind: Kind, request: Searching.RowsRequest): Effect.Effect<ReadonlyArray<Shown>, StoreUnavailable>
     /** The kinds that applications have declared here, with the columns of their rows. */
     readonly declared: Effect.Effect<Declared>
     /**

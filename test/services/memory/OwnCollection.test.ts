@@ -223,6 +223,12 @@ describe("kinds of applications", () => {
         assert.isTrue(Exit.isFailure(exit))
         assert.include(String(exit), "KindInvalid")
       }
+      const searched = { name: "todos", rule: "lww", table: "todos!lww", row, search: ["text"] } as const
+      const invalid = yield* Effect.flip(Effect.provide(Kind.declare([searched]), Layer.fresh(nodeOver())))
+      assert.include(invalid.message, "it has no column text to search: its columns are title")
+      const { own } = yield* Effect.provide(Memory, Layer.fresh(nodeOver()))
+      const wrong = yield* Effect.flip(own.write("todos", "rename", { id: "a", input: {} }))
+      assert.include(wrong.message, 'verb is "rename", but rows with the rule fields take put, patch, delete')
       const undeclared = yield* Effect.exit(
         Effect.provide(
           Effect.gen(function* () {

@@ -8,6 +8,7 @@ import * as Kind from "../../../src/core/replica/Kind.ts"
 import * as Operation from "../../../src/core/replica/Operation.ts"
 import type * as Selection from "../../../src/core/replica/Selection.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
+import * as SearchQuery from "../../../src/core/search/SearchQuery.ts"
 import { node, write } from "../../support/Network.ts"
 import { searchFor } from "../../support/Searches.ts"
 import { at, batch, onDisk } from "../../support/Stores.ts"
@@ -72,6 +73,9 @@ describe("what is asked of SQLite", () => {
                 yield* store.rows(plans, { where, after: undefined, limit: 2 })
                 yield* store.rows(plans, { where, after: { key: 2, id: "r1" }, limit: 2 })
               }
+              const words = { query: SearchQuery.fromText("tea"), columns: undefined }
+              yield* store.rows(plans, { where: [], words, after: undefined, limit: 2 })
+              yield* store.rows(plans, { where: [], words, after: { key: null, id: "r1" }, limit: 2 })
               yield* searchFor(store, "tea", 10)
               yield* store.index
               yield* searchFor(store, "tea", 10)
