@@ -26,6 +26,8 @@ import * as Attempts from "./Attempts.ts"
 import * as Copies from "./Copies.ts"
 import * as NewOrigins from "./NewOrigins.ts"
 import * as PeerTable from "./PeerTable.ts"
+import * as PeerView from "./PeerView.ts"
+import * as V1Peers from "./V1Peers.ts"
 import * as SessionRunner from "./SessionRunner.ts"
 import { isOpaque } from "../store/Opaque.ts"
 import * as Shares from "./Shares.ts"
@@ -125,7 +127,7 @@ export const make = Effect.fnUntraced(function* (
   const dialled = new Map<string, boolean>()
 
   yield* store.changes.pipe(
-    Stream.runForEach(({ operations }) => Effect.sync(() => PeerTable.noteChange(table, operations))),
+    Stream.runForEach(({ operations }) => Effect.sync(() => V1Peers.noteChange(table, operations))),
     Effect.forkScoped({ startImmediately: true })
   )
 
@@ -344,7 +346,7 @@ export const make = Effect.fnUntraced(function* (
     const now = yield* clock.now
     const met = Option.getOrUndefined(V1Exchange.remember(state, now))
     if (met !== undefined) {
-      const news = PeerTable.noteExchange(table, met, { connection, isDialled: key_ !== undefined, at: now }, scope)
+      const news = V1Peers.noteExchange(table, met, { connection, isDialled: key_ !== undefined, at: now }, scope)
       for (const { table: kind, row_id, bytes, limit } of news) {
         yield* Effect.logWarning(`a row is too large for an existing FERAL node: ${nextSteps.RowsTooLarge}`).pipe(
           Effect.annotateLogs({ peer: met.peer, address: remote, row: `${kind} ${row_id}`, bytes, limit })
@@ -366,7 +368,7 @@ export const make = Effect.fnUntraced(function* (
         : warning._tag === "RowsTooLarge" || warning._tag === "OverQuota"
           ? warning.message
           : `${warning._tag} ${remote.host}`,
-      Effect.logWarning(PeerTable.reportOf(warning).message).pipe(
+      Effect.logWarning(PeerView.reportOf(warning).message).pipe(
         Effect.annotateLogs({ address: formatAddress(remote), error: warning._tag })
       )
     )

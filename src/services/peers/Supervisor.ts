@@ -49,6 +49,7 @@ import { Peers } from "./Peers.ts"
 import * as Lacks from "./Lacks.ts"
 import * as Connections from "./Connections.ts"
 import * as PeerTable from "./PeerTable.ts"
+import * as PeerView from "./PeerView.ts"
 import * as SessionRunner from "./SessionRunner.ts"
 import { Store } from "../store/Store.ts"
 import * as Status from "../node/Status.ts"
@@ -312,9 +313,9 @@ const make = Effect.fnUntraced(function* () {
 
   /** How every peer is. A paused one stays listed, also when nothing is heard of it. */
   const listed = Effect.map(clock.now, (now): ReadonlyArray<PeerStatus> => {
-    const rows = PeerTable.statuses(table, roster, now, settings.maxClockDriftMs)
+    const rows = PeerView.statuses(table, roster, now, settings.maxClockDriftMs)
     const shown = new Set(rows.map(({ node_id }) => node_id))
-    const silent = [...Ref.getUnsafe(paused)].filter((node) => !shown.has(node)).map(PeerTable.pausedRow)
+    const silent = [...Ref.getUnsafe(paused)].filter((node) => !shown.has(node)).map(PeerView.pausedRow)
     return [...rows, ...silent].flatMap((row): ReadonlyArray<PeerStatus> => {
       if (row.node_id === null) return [row]
       if (isRemoved(row.node_id)) return []

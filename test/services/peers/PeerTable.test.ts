@@ -7,6 +7,8 @@ import * as Roster from "../../../src/core/peers/Roster.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
 import { PassphraseUnset } from "../../../src/core/sync/SyncFailure.ts"
 import * as PeerTable from "../../../src/services/peers/PeerTable.ts"
+import * as PeerView from "../../../src/services/peers/PeerView.ts"
+import * as V1Peers from "../../../src/services/peers/V1Peers.ts"
 import { node, write } from "../../support/Network.ts"
 import { report } from "../../../src/services/node/Status.ts"
 
@@ -32,7 +34,7 @@ const met = (
     readonly late?: Remembered["late"]
   } = {}
 ) =>
-  PeerTable.noteExchange(
+  V1Peers.noteExchange(
     table,
     { peer, memory: { ...V1Memory.none, ...memory }, labels, late },
     { connection: { remote: address(port), tls: "none" }, isDialled, at },
@@ -40,7 +42,7 @@ const met = (
   )
 
 const shown = (table: PeerTable.PeerTable, now: number) =>
-  PeerTable.statuses(table, roster, now, 300_000).map(
+  PeerView.statuses(table, roster, now, 300_000).map(
     ({ node_id, state, last_error }) => `${node_id} ${state} ${last_error?._tag ?? "well"}`
   )
 
@@ -59,16 +61,16 @@ describe("peers that are lost", () => {
 
   it("are shown with their last sync, for a week", () => {
     const table = lost(5_000)
-    const [peer, ...more] = PeerTable.statuses(table, roster, 45_000, 300_000)
+    const [peer, ...more] = PeerView.statuses(table, roster, 45_000, 300_000)
     assert.deepStrictEqual(more, [])
     assert.deepInclude(peer, { node_id: "b", address: "10.0.0.7", last_sync_at: 2, last_seen_at: 5, state: "backoff" })
-    assert.deepStrictEqual(PeerTable.statuses(table, roster, 8 * 86_400_000, 300_000), [])
+    assert.deepStrictEqual(PeerView.statuses(table, roster, 8 * 86_400_000, 300_000), [])
   })
 
   it("are not those that took their leave", () => {
     const table = lost(5_000)
     PeerTable.noteGoodbye(table, node("b"), 6_000)
-    assert.deepStrictEqual(PeerTable.statuses(table, roster, 7_000, 300_000), [])
+    assert.deepStrictEqual(PeerView.statuses(table, roster, 7_000, 300_000), [])
   })
 })
 
@@ -94,7 +96,7 @@ describe("existing FERAL nodes in the table", () => {
     const tooLarge = new Map([["row", { table: "notes", row_id: "01a2", bytes: 3 * 1024 * 1024, limit: 1024 * 1024 }]])
     assert.strictEqual(met(table, node("old"), 0, { memory: { tooLarge } }).length, 1)
     assert.strictEqual(met(table, node("old"), 0, { memory: { tooLarge } }).length, 0, "no news")
-    const [status] = PeerTable.statuses(table, roster, 0, 300_000)
+    const [status] = PeerView.statuses(table, roster, 0, 300_000)
     assert.strictEqual(
       status?.last_error?.message,
       "1 row is larger than the 1.0 MiB that this existing FERAL node accepts (notes 01a2, 3.0 MiB); split these rows into smaller ones"
@@ -121,13 +123,13 @@ describe("existing FERAL nodes in the table", () => {
     met(table, node("old"), 0, { memory: { shown: VectorClock.fromEntries([[third, { wall: 9, counter: 0 }]]) } })
     const late = write(third, { wall: 5, counter: 0 }, "late")
     const waiting = () => [...(table.late.get(node("old"))?.values() ?? [])].map(({ row_id }) => String(row_id))
-    PeerTable.noteChange(table, [late, write(third, { wall: 10, counter: 0 }, "in time")])
+    V1Peers.noteChange(table, [late, write(third, { wall: 10, counter: 0 }, "in time")])
     assert.deepStrictEqual(waiting(), ["late"])
-    PeerTable.noteChange(table, [write(node("old"), { wall: 5, counter: 0 }, "its own")])
+    V1Peers.noteChange(table, [write(node("old"), { wall: 5, counter: 0 }, "its own")])
     assert.deepStrictEqual(waiting(), ["late"])
-    PeerTable.noteChange(table, [write(third, { wall: 11, counter: 0 }, "late")])
+    V1Peers.noteChange(table, [write(third, { wall: 11, counter: 0 }, "late")])
     assert.deepStrictEqual(waiting(), [])
-    PeerTable.noteChange(table, [late])
+    V1Peers.noteChange(table, [late])
     met(table, node("old"), 0, { late: new Map([[slotOf(late), late]]) })
     assert.deepStrictEqual(waiting(), [], "it was sent")
   })
