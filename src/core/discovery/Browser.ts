@@ -9,6 +9,7 @@
  * has just asked is not repeated.
  */
 import * as Cache from "./Cache.ts"
+import * as CacheIntake from "./CacheIntake.ts"
 import * as Ttl from "./Ttl.ts"
 import type { Link } from "./Link.ts"
 import type { NodeId } from "../replica/NodeId.ts"
@@ -132,7 +133,7 @@ export const onResponse = (
   random: number
 ): Browser => {
   const { self, interfaces: ifaces } = browser
-  const cache = Cache.receive(
+  const cache = CacheIntake.receive(
     browser.cache,
     responses.flatMap(({ key, packet, from }) => {
       const link = ifaces.get(key)?.link

@@ -15,7 +15,7 @@
  *   connection that lasted a good minute. A refusal (passphrase, certificate) starts at a longer delay: the operator
  *   has to correct it. Whatever is said or seen at an address before anything is proved there binds that address alone,
  *   for a minute at most.
- * - How much is dialled is bounded (`roster/Budget.ts`), apart for static peers, for nodes at the address at which they have
+ * - How much is dialled is bounded (`Budget.ts`), apart for static peers, for nodes at the address at which they have
  *   proved themselves, for nodes that announce themselves, and for those that others announce. So is how many nodes that have
  *   proved nothing are kept.
  *
@@ -24,33 +24,27 @@
  *
  * Time and randomness come in with the events. `deadline` says when the next `Tick` is wanted.
  */
-import { HashMap, HashSet, Option } from "effect"
+import { HashMap, HashSet } from "effect"
 import { byCodePoint, type NodeId } from "../replica/NodeId.ts"
-import { type Address, formatAddress } from "./Address.ts"
+import type { Address } from "./Address.ts"
 import * as Agenda from "./Agenda.ts"
 import * as Budget from "./Budget.ts"
-import { type Candidate, includesAddress, listed, mdnsKey, staticKey } from "./Candidate.ts"
-import * as Newcomers from "./Newcomers.ts"
-import { afterAttempt, afterEnd } from "./Redial.ts"
-import { type Link, loserOf } from "./Rivals.ts"
+import { includesAddress, listed, mdnsKey, staticKey } from "./Candidate.ts"
 import { dialDue, withCandidate } from "./Dialling.ts"
+import * as Newcomers from "./Newcomers.ts"
+import * as RosterLinks from "./RosterLinks.ts"
 import {
-  times,
-  kept,
-  type Options,
-  type Roster,
-  type Call,
-  type Event,
-  type Action,
-  type Step,
   candidateOf,
   count,
-  withoutLink,
-  keysOf,
-  linksTo,
-  addTo,
   dropFrom,
-  isSame
+  type Event,
+  isSame,
+  kept,
+  keysOf,
+  type Options,
+  type Roster,
+  type Step,
+  times
 } from "./RosterState.ts"
 
 export type { Ending } from "./Redial.ts"
@@ -120,9 +114,9 @@ export const step = (roster: Roster, event: Event): Step => {
     case "Hurried":
       return dialDue(atOnce(roster, event.key, now), now)
     case "Established":
-      return establish(roster, event)
+      return RosterLinks.establish(roster, event)
     case "Ended":
-      return ended(roster, event)
+      return RosterLinks.ended(roster, event)
     case "Tick":
       return dialDue(useStatic(roster, now), now)
   }
@@ -231,130 +225,4 @@ const useStatic = (roster: Roster, now: number): Roster => {
     ...roster,
     static: "active"
   })
-}
-
-const establish = (roster: Roster, event: Extract<Event, { _tag: "Established" }>): Step => {
-  const { link, node, key, form, now } = event
-  const { self } = roster.options
-  const made: Link = { id: link, node, dialledBy: key === undefined ? node : self, since: now }
-  const call = key === undefined ? undefined : Option.getOrUndefined(HashMap.get(roster.calls, key))
-  const candidate = key === undefined ? undefined : candidateOf(roster, key)
-  const proven = prove(roster, node, call?.address.host ?? event.host)
-  const bound = candidate === undefined ? proven : bind(proven, candidate, call?.address, node, now)
-  const settled = key === undefined || call === undefined ? bound : connected(bound, key, call)
-  const [rival] = form === 1 ? [] : linksTo(roster, node)
-  const linked: Roster = {
-    ...settled,
-    links: HashMap.set(settled.links, link, made),
-    linksByNode: addTo(settled.linksByNode, node, link)
-  }
-  const loser = rival === undefined ? undefined : loserOf(rival, made, self)
-  return dialDue(
-    loser === undefined ? linked : withoutLink(linked, loser.id),
-    now,
-    loser === undefined ? [] : [{ _tag: "Drop", link: loser.id }]
-  )
-}
-
-/** Remembers that a node has proved itself, and where. */
-const prove = (roster: Roster, node: NodeId, host: string | undefined): Roster => {
-  const isNew = !roster.proven.has(node)
-  if (!isNew && roster.proven.get(node) === host) return roster
-  const proven = new Map(roster.proven)
-  proven.delete(node)
-  proven.set(node, host)
-  const [oldest] = proven.keys()
-  const isFull = proven.size > kept.proven && oldest !== undefined
-  if (isFull) proven.delete(oldest)
-  const shown = (of: NodeId) => keysOf(roster, of).filter((key) => candidateOf(roster, key)?.source === "mdns").length
-  const by = (isNew ? shown(node) : 0) - (isFull ? shown(oldest) : 0)
-  const counts = { proven: roster.counts.proven + by, unproven: roster.counts.unproven - by }
-  return { ...roster, proven, counts }
-}
-
-/** A node is known by the candidate that was dialled, and by the static entry of the same address. */
-const bind = (roster: Roster, dialled: Candidate, at: Address | undefined, node: NodeId, now: number): Roster => {
-  const address = at ?? dialled.addresses[0]
-  const listing = address === undefined ? undefined : candidateOf(roster, staticKey(address))
-  const both = listing === undefined || listing.key === dialled.key ? [dialled] : [dialled, listing]
-  return both.reduce((next, candidate) => withCandidate(next, { ...candidate, node }, now), roster)
-}
-
-/** A dial has led to a connection: it is under way no more. */
-const connected = (roster: Roster, key: string, call: Call): Roster =>
-  call.isEstablished
-    ? roster
-    : {
-        ...roster,
-        budget: Budget.clear(Budget.settle(roster.budget, call.lane, call.address), call.address),
-        calls: HashMap.set(roster.calls, key, { ...call, isEstablished: true })
-      }
-
-/** The first failure of a node that announces itself raises the question whether it is still there. */
-const ended = (roster: Roster, event: Extract<Event, { _tag: "Ended" }>): Step => {
-  const [next, touched] = end(roster, event)
-  const doubts = touched.flatMap((key): ReadonlyArray<Action> => {
-    const { source, node, failures } = candidateOf(next, key) ?? { source: "static", node: undefined, failures: 0 }
-    const isNew = failures === 1 && (candidateOf(roster, key)?.failures ?? 0) !== 1
-    const isDoubt = source === "mdns" && node !== undefined && isNew && event.ending === "lost"
-    return isDoubt ? [{ _tag: "Reconfirm", node }] : []
-  })
-  return dialDue(next, event.now, doubts)
-}
-
-/** After the end of a connection or a dial, and which candidates it concerned. */
-const end = (roster: Roster, event: Extract<Event, { _tag: "Ended" }>): readonly [Roster, ReadonlyArray<string>] => {
-  const { link, key, ending, random, now, retryAfter = 0 } = event
-  const lost = Option.getOrUndefined(HashMap.get(roster.links, link))
-  const call = key === undefined ? undefined : Option.getOrUndefined(HashMap.get(roster.calls, key))
-  const without = withoutLink(key === undefined ? roster : hungUp(roster, key, now), link)
-  const listed = key === undefined ? undefined : candidateOf(roster, key)?.addresses[0]
-  const at = key === undefined ? undefined : (call?.address ?? event.address ?? listed)
-  const isUnproved = lost === undefined && call?.isEstablished !== true && (ending === "lost" || ending === "refused")
-  // Those who were told the same time do not all come back at the same moment.
-  const asked = retryAfter === 0 ? 0 : retryAfter + random * times.spread
-  const barred =
-    isUnproved && at !== undefined
-      ? {
-          ...without,
-          budget: Budget.bar(without.budget, at, now, (failures) => afterAttempt(ending, failures, asked, random))
-        }
-      : without
-  // A peer that came in is dialled like one that was lost, when it is a candidate too.
-  const touched = new Set([
-    ...(key === undefined || candidateOf(barred, key) === undefined ? [] : [key]),
-    ...(lost === undefined ? [] : keysOf(barred, lost.node))
-  ])
-  const wasGood = lost !== undefined && now - lost.since >= times.good
-  const next = [...touched].reduce((before, touchedKey) => {
-    const candidate = candidateOf(before, touchedKey)
-    if (candidate === undefined) return before
-    const idle = candidate.key === key ? { ...candidate, dialling: false } : candidate
-    // A failure at one address before any proof does not delay the other addresses.
-    const after = isUnproved
-      ? { failures: idle.failures + 1 }
-      : afterEnd(before.options.interval, idle, ending, wasGood, random, now)
-    return withCandidate(before, { ...idle, ...after }, now)
-  }, barred)
-  return [next, [...touched]]
-}
-
-/** A dial is over: others may have its address. */
-const hungUp = (roster: Roster, key: string, now: number): Roster => {
-  const call = Option.getOrUndefined(HashMap.get(roster.calls, key))
-  if (call === undefined) return roster
-  const address = formatAddress(call.address)
-  const node = candidateOf(roster, key)?.node ?? call.node
-  const waiting = Option.getOrElse(HashMap.get(roster.waiting, address), () => [])
-  const free: Roster = {
-    ...roster,
-    budget: call.isEstablished ? roster.budget : Budget.settle(roster.budget, call.lane, call.address),
-    calls: HashMap.remove(roster.calls, key),
-    callByAddress: HashMap.remove(roster.callByAddress, address),
-    waiting: HashMap.remove(roster.waiting, address)
-  }
-  return [...waiting, ...(node === undefined ? [] : keysOf(roster, node))].reduce((next, other) => {
-    const candidate = other === key ? undefined : candidateOf(next, other)
-    return candidate === undefined ? next : withCandidate(next, candidate, now)
-  }, free)
 }

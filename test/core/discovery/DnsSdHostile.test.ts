@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary } from "effect"
 import * as DnsSd from "../../../src/core/discovery/DnsSd.ts"
-import { maxInstances } from "../../../src/core/discovery/Cache.ts"
+import { maxInstances } from "../../../src/core/discovery/CacheIntake.ts"
 import { maxAddresses } from "../../../src/core/discovery/Link.ts"
 import { isName, type Packet, type Question, type ResourceRecord } from "../../../src/core/discovery/DnsRecord.ts"
 import { enumeration, serviceType } from "../../../src/core/discovery/ServiceRecords.ts"
