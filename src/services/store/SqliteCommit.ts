@@ -21,8 +21,7 @@ const insertBlock = 50
 
 const columns = "kind, row_id, twin, origin, wall, counter, op_id, op_type, data, timestamp"
 const insert = (rows: number) =>
-  // A slot that is taken fails the transaction. Unlike REPLACE, and like nothing else but ROLLBACK, FAIL needs no journal of the
-  // statement, which costs a third of the speed.
+  // A slot that is taken fails the transaction.
   `INSERT OR FAIL INTO operations (${columns}) VALUES ${Array(rows).fill("(?,?,?,?,?,?,?,?,?,?)").join()}`
 
 export const slots = `json_each(?) AS slot CROSS JOIN operations AS o
