@@ -12,7 +12,7 @@ export const needed = async (args: ReadonlyArray<string>): Promise<CommandLine.C
   if (args.length > 0 && args.every((word) => /^(--version|-v|--json)$/.test(word))) return CommandLine.make([])
   const command = await Commands.named(CommandLine.commandIn(args) ?? "")
   const line = command === undefined ? undefined : CommandLine.make([command])
-  return line?.suffices(args) === true ? line : import("./Cli.ts")
+  return line?.suffices(args) === true ? line : CommandLine.make(await Commands.all())
 }
 
 /** Runs the command that these words name, and calls `loaded` before it begins. */

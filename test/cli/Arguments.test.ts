@@ -5,7 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Context, Effect, Layer, Stream } from "effect"
 import * as Access from "../../src/cli/Access.ts"
-import { run as runCli } from "../../src/cli/Cli.ts"
+import { run as runCli } from "../support/Cli.ts"
 import { HlcClock } from "../../src/services/node/HlcClock.ts"
 import { Memory } from "../../src/services/memory/Memory.ts"
 import { StandardStreams } from "../../src/services/node/StandardStreams.ts"

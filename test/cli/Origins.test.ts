@@ -2,7 +2,7 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect, HashMap, Stream } from "effect"
 import { DatabaseSync } from "node:sqlite"
-import { run as runCli } from "../../src/cli/Cli.ts"
+import { run as runCli } from "../support/Cli.ts"
 import type { OriginStatus } from "../../src/services/admin/Origins.ts"
 import { StandardStreams } from "../../src/services/node/StandardStreams.ts"
 import { draft } from "../support/Drafts.ts"

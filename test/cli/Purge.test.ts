@@ -1,7 +1,7 @@
 /** Rows of an unknown kind, or of one origin, are removed from a node that does not run. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { run } from "../../src/cli/Cli.ts"
+import { run } from "../support/Cli.ts"
 import { StandardStreams } from "../../src/services/node/StandardStreams.ts"
 import { draft } from "../support/Drafts.ts"
 import { node, write } from "../support/Network.ts"

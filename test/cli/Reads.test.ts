@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Stream } from "effect"
 import * as Access from "../../src/cli/Access.ts"
-import { run as runCli } from "../../src/cli/Cli.ts"
+import { run as runCli } from "../support/Cli.ts"
 import { CanonicalJson } from "../../src/core/replica/Json.ts"
 import { Memory } from "../../src/services/memory/Memory.ts"
 import * as MemoryLive from "../../src/services/memory/MemoryLive.ts"

@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Option, Result } from "effect"
 import type { Completions } from "effect/cli"
 import { basename } from "node:path"
-import { grammar } from "../../src/cli/Cli.ts"
+import { grammar } from "../support/Cli.ts"
 import { closeCodes } from "../../src/core/sync/Wire.ts"
 import {
   flagOf,

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { grammar } from "../../../src/cli/Cli.ts"
+import { grammar } from "../../support/Cli.ts"
 import { commandLine, inThisForm, programOf, quoted } from "../../../src/services/node/Invocation.ts"
 
 const source = fileURLToPath(new URL("../../../src/cli", import.meta.url))
