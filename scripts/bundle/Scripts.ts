@@ -12,7 +12,7 @@ import { basename, dirname, join } from "node:path"
 import { Script } from "node:vm"
 
 /** In the first runs the code is written again each time: they do what those before them did not. */
-const learningRuns = 8
+const learningRuns = 4
 
 /** Until then a process has done what a start takes. One that lasts also lets go of code that it no longer runs (ms). */
 const started = 5_000

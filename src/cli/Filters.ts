@@ -8,6 +8,7 @@ import type { Filter } from "../core/replica/Selection.ts"
 import { WrongUsage } from "./Failure.ts"
 import { limits } from "../services/memory/Reads.ts"
 import * as Fields from "./Fields.ts"
+import * as Globals from "./Globals.ts"
 
 /** The most rows that a node gives at once, and those that are shown where no number is given. */
 const { most: mostRows, usual } = limits
@@ -41,6 +42,11 @@ export const common = {
   until: moment("until", "Only rows written before then"),
   origin: Fields.maybe(Fields.textFlag("origin", "NODE", "Only rows that this node wrote"))
 }
+
+export const follow = Globals.Switch("follow").pipe(
+  Flag.withDescription("Show the last rows, and then each one as it is written, until Ctrl-C"),
+  Flag.withDefault(false)
+)
 
 export const tag = Flag.String("tag").pipe(
   Flag.filter(

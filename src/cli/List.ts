@@ -9,6 +9,7 @@ import * as Filters from "./Filters.ts"
 import * as Globals from "./Globals.ts"
 import { printJson } from "./Listing.ts"
 import { json, oneLine, writeJson, writeLine } from "./Output.ts"
+import * as Pager from "./Pager.ts"
 
 /** Rows that are read at once. */
 const pageSize = 250
@@ -54,7 +55,7 @@ export const command = Command.make(
     if (rows.length === 0) return yield* writeLine("No rows.")
     yield* writeLine(rows.map(json).join("\n"))
     if (next !== undefined) yield* writeLine("… more: use --limit N, or --json for all")
-  }, Effect.scoped)
+  }, Pager.paged)
 ).pipe(
   Command.withDescription(
     "List the rows of a kind of an application, one line of JSON for each, in the order of their ids. With --json, all of them. Without a kind, the kinds of applications of which this node has rows."

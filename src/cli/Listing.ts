@@ -10,8 +10,10 @@ import type { StoreUnavailable } from "../services/node/NodeFailure.ts"
 import type { AnyRow, Memory, Page } from "../services/memory/Memory.ts"
 import * as Access from "./Access.ts"
 import * as Filters from "./Filters.ts"
+import * as Following from "./Following.ts"
 import * as Globals from "./Globals.ts"
 import { ago, json, write, writeLine } from "./Output.ts"
+import * as Pager from "./Pager.ts"
 import * as Table from "./Table.ts"
 
 /** Rows that are read at once. */
@@ -27,6 +29,8 @@ interface Options<Row> {
   readonly flags: { readonly [Name in "tag" | "subject" | "predicate" | "session" | "status"]?: (typeof Filters)[Name] }
 }
 
+type Given = Filters.Given & { readonly limit?: number | undefined }
+
 /** The command that lists the rows of a kind. Rows that can be changed show when they were. */
 export const command = <K extends Kind.Kind>(
   kind: K,
@@ -34,15 +38,27 @@ export const command = <K extends Kind.Kind>(
 ) => {
   const { words, rule } = kind
   const [title, time] = rule === "lww" ? (["CHANGED", "updated_at"] as const) : (["WHEN", "created_at"] as const)
-  const print = Effect.fnUntraced(function* (given: Filters.Given & { readonly limit?: number | undefined }) {
+  type Row = K["row"]["Type"]
+  const all = (now: number): ReadonlyArray<Table.Column<Row>> => [
+    { title: "ID", text: ({ id }) => id, whole: true },
+    { title, text: ({ [time]: at }) => ago(at * 1000, now), whole: true },
+    ...columns
+  ]
+  const follow = Effect.fnUntraced(function* (given: Given) {
+    const filter = yield* Filters.of(given)
+    const last = (memory: Memory["Service"]) =>
+      Effect.map(Stream.runCollect(chosen(memory, kind, filter, given.limit ?? Filters.usual)), (pages) => pages.flat())
+    yield* Following.run({ kind, filter, last, columns: all })
+  }, Effect.scoped)
+  const print = Effect.fnUntraced(function* (given: Given) {
     const filter = yield* Filters.of(given)
     const isWhole = Object.keys(filter).length === 0
     const { memory } = yield* Access.open("read")
     const isJson = yield* Globals.Json
-    if (isJson && isWhole && given.limit === undefined) return yield* printJson(all(list(memory)))
+    if (isJson && isWhole && given.limit === undefined) return yield* printJson(whole(list(memory)))
     if (isJson) return yield* printJson(chosen(memory, kind, filter, given.limit ?? Infinity))
     const limit = given.limit ?? Filters.usual
-    const shown: Array<K["row"]["Type"]> = []
+    const shown: Array<Row> = []
     let count = 0
     yield* Stream.runForEach(chosen(memory, kind, filter, limit + Filters.mostRows), (rows) =>
       Effect.sync(() => {
@@ -51,29 +67,29 @@ export const command = <K extends Kind.Kind>(
       })
     )
     if (count === 0) return yield* writeLine(isWhole ? whenEmpty : `No ${words.many} match. Use fewer flags.`)
-    const now = yield* Clock.currentTimeMillis
-    const first: ReadonlyArray<Table.Column<K["row"]["Type"]>> = [
-      { title: "ID", text: ({ id }) => id, whole: true },
-      { title, text: ({ [time]: at }) => ago(at * 1000, now), whole: true }
-    ]
-    yield* writeLine(Table.lines([...first, ...columns], shown).join("\n"))
+    yield* writeLine(Table.lines(all(yield* Clock.currentTimeMillis), shown).join("\n"))
     const more = count - shown.length
     if (more > 0) yield* writeLine(`… ${more < Filters.mostRows ? more : `at least ${more}`} more: use --limit N`)
-  }, Effect.scoped)
-  return Command.make("list", { ...Filters.common, ...flags, limit: Filters.limit }, print).pipe(
+  }, Pager.paged)
+  return Command.make(
+    "list",
+    { ...Filters.common, ...flags, limit: Filters.limit, follow: Filters.follow },
+    ({ follow: isFollowed, ...given }) => (isFollowed ? follow(given) : print(given))
+  ).pipe(
     Command.withDescription(
-      `List the ${words.many}, newest first. With --json, all of them in the order of their ids, or all that the flags choose, newest first.`
+      `List the ${words.many}, newest first. With --json, all of them in the order of their ids, or all that the flags choose, newest first. With --follow, the last ones and then each that is written, newest last.`
     ),
     Command.withShortDescription(`List the ${words.many}`),
     Command.withExamples([
       { command: `feral-sync ${words.command} list` },
-      { command: `feral-sync ${words.command} list --since 2h --limit 50` }
+      { command: `feral-sync ${words.command} list --since 2h --limit 50` },
+      { command: `feral-sync ${words.command} list --follow`, description: "Until Ctrl-C, through a running node" }
     ])
   )
 }
 
 /** All rows, page by page, in the order of their ids. */
-const all = <Row extends { readonly id: string }, E>(list: (page: Page) => Effect.Effect<ReadonlyArray<Row>, E>) =>
+const whole = <Row extends { readonly id: string }, E>(list: (page: Page) => Effect.Effect<ReadonlyArray<Row>, E>) =>
   Stream.paginate<string | undefined, ReadonlyArray<Row>, E>(undefined, (after) =>
     Effect.map(list({ ...(after === undefined ? {} : { after }), limit: pageSize }), (rows) => {
       const last = rows.length < pageSize ? undefined : rows.at(-1)?.id

@@ -13,6 +13,7 @@ import * as Globals from "./Globals.ts"
 import * as Input from "./Input.ts"
 import * as Listing from "./Listing.ts"
 import { ago, counted, writeJson, writeLine } from "./Output.ts"
+import * as Pager from "./Pager.ts"
 import * as Show from "./Show.ts"
 import * as Table from "./Table.ts"
 import * as Writing from "./Writing.ts"
@@ -142,7 +143,7 @@ const history = Command.make(
       }
     ]
     yield* writeLine(Table.lines(columns, versions).join("\n"))
-  }, Effect.scoped)
+  }, Pager.paged)
 ).pipe(
   Command.withDescription(
     "Show the earlier versions of a note that this node keeps: those that were changed or deleted, and those that came too late. A conflict lost to a write that had not seen it."

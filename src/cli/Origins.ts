@@ -7,6 +7,7 @@ import type { OriginStatus } from "../services/admin/Origins.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
 import { ago, counted, json, oneLine, write, writeJson, writeLine } from "./Output.ts"
+import * as Pager from "./Pager.ts"
 import * as Table from "./Table.ts"
 
 const list = Command.make(
@@ -25,7 +26,7 @@ const list = Command.make(
         ? "No origins yet: no node has written any rows."
         : Table.lines(columns(now), origins).join("\n")
     )
-  }, Effect.scoped)
+  }, Pager.paged)
 ).pipe(
   Command.withDescription(
     "List the nodes that wrote the rows here. For each, show its rows, its last operation, and when it was last seen. The origin with the most rows comes first."

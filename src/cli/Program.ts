@@ -25,7 +25,7 @@ process.on("SIGUSR1", () => {})
 
 // A short command is over before a small heap pays, and each collection is time that it takes.
 const args = process.argv.slice(2)
-const isLasting = ["start", "mcp", "export", "import", "changes"].some((name) => args.includes(name))
+const isLasting = ["start", "mcp", "export", "import", "changes", "--follow"].some((name) => args.includes(name))
 if (isLasting) keepSmall()
 
 const home = userHome()

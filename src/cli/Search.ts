@@ -12,6 +12,7 @@ import * as Filters from "./Filters.ts"
 import * as Globals from "./Globals.ts"
 import { WrongUsage } from "./Failure.ts"
 import { ago, counted, json, writeError, writeJson, writeLine } from "./Output.ts"
+import * as Pager from "./Pager.ts"
 import * as Table from "./Table.ts"
 
 /** The cursor of the first page. */
@@ -108,7 +109,7 @@ export const command = Command.make(
     if (found.indexing === undefined) return
     const { done, total } = found.indexing
     yield* writeError(`Indexed ${done} of ${counted(total, "row", "rows")} so far: run it again to find the others`)
-  }, Effect.scoped)
+  }, Pager.paged)
 ).pipe(
   Command.withDescription(
     "Find notes, facts and episodes that contain all the words: those with the words as they stand first, then the newest. " +

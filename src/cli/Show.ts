@@ -10,6 +10,7 @@ import * as Choosing from "./Choosing.ts"
 import * as Fields from "./Fields.ts"
 import * as Globals from "./Globals.ts"
 import { ago, oneLine, writeJson, writeLine } from "./Output.ts"
+import * as Pager from "./Pager.ts"
 
 /** The row of a kind of an application. */
 const ownRow = Effect.fnUntraced(function* (kind: string, id: string) {
@@ -53,7 +54,7 @@ export const of = (kinds: ReadonlyArray<keyof Kind.Table>) =>
     Effect.fnUntraced(function* ({ id }) {
       const { memory } = yield* Access.open("read")
       yield* print(yield* Choosing.row(memory, id, kinds))
-    }, Effect.scoped)
+    }, Pager.paged)
   )
 
 const ownKind = Fields.maybe(
@@ -68,7 +69,7 @@ export const command = Command.make(
     const { memory } = yield* Access.open("read")
     const all = Struct.keys(Kind.table)
     yield* print(yield* Choosing.row(memory, id, kind === undefined ? all : all.filter((name) => isNamed(name, kind))))
-  }, Effect.scoped)
+  }, Pager.paged)
 ).pipe(
   Command.withDescription(
     "Show one row of any kind, with all its columns. The beginning of an id is enough if no other row has it. For a row of a kind of an application, give the kind and the whole id."

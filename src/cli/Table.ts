@@ -66,6 +66,26 @@ const line = (cells: ReadonlyArray<string>, widths: ReadonlyArray<number>): stri
     .join(gap)
     .trimEnd()
 
+/** Whether a line is long enough for the columns. */
+const isWide = <Row>({ widths, isCut }: Layout<Row>, width: number): boolean =>
+  !isCut || widths.reduce((sum, cells) => sum + cells, gap.length * (widths.length - 1)) <= width
+
+/** A line for each cell of a row. */
+const cells = <Row>(
+  [first, ...others]: ReadonlyArray<Column<Row>>,
+  value: Row,
+  width: number
+): ReadonlyArray<string> => {
+  const titles = Math.max(...others.map(({ title }) => title.length), 0)
+  return [
+    truncate(oneLine(first?.text(value) ?? ""), width),
+    ...others
+      .map(({ title, text }) => ({ title, cell: oneLine(text(value)) }))
+      .filter(({ cell }) => cell !== "")
+      .map(({ title, cell }) => truncate(`${gap}${pad(title, titles)}${gap}${cell}`, width))
+  ]
+}
+
 /**
  * The lines of a table with these rows, as wide as the line is. Where the line is too short for the columns, each cell of a row
  * has a line of its own.
@@ -76,15 +96,37 @@ export const lines = <Row>(
   width: number = lineWidth()
 ): ReadonlyArray<string> => {
   const all = layout(columns, rows, width)
-  const needed = all.widths.reduce((sum, cells) => sum + cells, gap.length * (columns.length - 1))
-  if (needed <= width) return [header(all), ...rows.map((value) => row(all, value))]
-  const [first, ...others] = columns
-  const titles = Math.max(...others.map(({ title }) => title.length), 0)
-  return rows.flatMap((value) => [
-    truncate(oneLine(first?.text(value) ?? ""), width),
-    ...others
-      .map(({ title, text }) => ({ title, cell: oneLine(text(value)) }))
-      .filter(({ cell }) => cell !== "")
-      .map(({ title, cell }) => truncate(`${gap}${pad(title, titles)}${gap}${cell}`, width))
-  ])
+  return isWide(all, width)
+    ? [header(all), ...rows.map((value) => row(all, value))]
+    : rows.flatMap((value) => cells(columns, value, width))
+}
+
+/** A table to which rows are added as they come: those that are there choose its widths, and each column has room for more. */
+export interface Growing<Row> {
+  /** The titles, where there is a line for them. */
+  readonly titles: ReadonlyArray<string>
+  /** The lines of a row. Its columns may be others than at the beginning, but as many. */
+  readonly lines: (columns: ReadonlyArray<Column<Row>>, value: Row) => ReadonlyArray<string>
+}
+
+/** A column that is not whole gets at least this, if there is room. */
+const roomy = 16
+
+export const growing = <Row>(
+  columns: ReadonlyArray<Column<Row>>,
+  rows: ReadonlyArray<Row>,
+  width: number = lineWidth()
+): Growing<Row> => {
+  const ample = columns.map((column) =>
+    column.whole === true ? column : { ...column, title: column.title.padEnd(roomy) }
+  )
+  const all = layout(ample, rows, width)
+  if (!isWide(all, width)) return { titles: [], lines: (now, value) => cells(now, value, width) }
+  const used = all.widths.reduce((sum, cells) => sum + cells, gap.length * (columns.length - 1))
+  // What is left of the line is for the last column.
+  const widths = all.widths.map((cells, index) => (index === columns.length - 1 ? cells + width - used : cells))
+  return {
+    titles: [header({ ...all, columns, widths })],
+    lines: (now, value) => [row({ ...all, columns: now, widths }, value)]
+  }
 }

@@ -12,6 +12,7 @@ import {
   flagOf,
   type Input,
   parse,
+  pagerVariable,
   passphraseVariable,
   previousVariable,
   variables
@@ -20,7 +21,7 @@ import { blocksOf, read, rowsOf, spansOf } from "../support/Markdown.ts"
 import { program, sources, textOf } from "../support/RepositoryText.ts"
 
 type Command = Completions.CommandDescriptor
-const known: ReadonlyArray<string> = [...variables, passphraseVariable, previousVariable]
+const known: ReadonlyArray<string> = [...variables, passphraseVariable, previousVariable, pagerVariable]
 
 describe("docs/configuration.md", () => {
   const rows = new Map(rowsOf(read("docs/configuration.md")).map(([name = "", standard = ""]) => [name, standard]))

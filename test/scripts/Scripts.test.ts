@@ -57,7 +57,7 @@ describe("the scripts of the program", { timeout: 60_000 }, () => {
 
   it("are left alone after the first runs", () => {
     const { main, cache } = programOf("often", "called")
-    for (let time = 0; time < 8; time++) run(main, cache, "go")
+    for (let time = 0; time < 4; time++) run(main, cache, "go")
     const { mtimeMs } = statSync(keptIn(cache))
     assert.strictEqual(run(main, cache, "go"), "called/function")
     assert.strictEqual(statSync(keptIn(cache)).mtimeMs, mtimeMs)

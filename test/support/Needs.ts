@@ -18,6 +18,7 @@ const requirements = {
   "dbus-daemon": { package: "dbus", isThere: program("dbus-daemon") },
   faketime: { package: "faketime", isThere: program("faketime") },
   ip: { package: "iproute2", isThere: program("ip") },
+  less: { package: "less", isThere: program("less") },
   nft: { package: "nftables", isThere: program("nft") },
   openssl: { package: "openssl", isThere: program("openssl") },
   promtool: { package: "prometheus", isThere: program("promtool") },

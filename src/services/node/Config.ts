@@ -86,7 +86,12 @@ export const hasPassphrase = Effect.suspend(() =>
 
 /** Names of the environment that look like ours and are unknown: probably misspelt. */
 export const unknownVariables = (names: Iterable<string>): ReadonlyArray<string> => {
-  const known = new Set<string>([...Variables.variables, Variables.passphraseVariable, Variables.previousVariable])
+  const known = new Set<string>([
+    ...Variables.variables,
+    Variables.passphraseVariable,
+    Variables.previousVariable,
+    Variables.pagerVariable
+  ])
   return [...names].filter((name) => name.startsWith("FERAL_SYNC_") && !known.has(name)).sort()
 }
 

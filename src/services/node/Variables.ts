@@ -58,6 +58,9 @@ export const passphraseVariable = "FERAL_SYNC_PASSPHRASE"
 /** The variable that holds the one before, while it is being changed. */
 export const previousVariable = "FERAL_SYNC_PASSPHRASE_PREVIOUS"
 
+/** The variable that names the pager of commands. A node does not read it. */
+export const pagerVariable = "FERAL_SYNC_PAGER"
+
 /** The flag that stands for a variable: `--api-port` for FERAL_SYNC_API_PORT. */
 export const flagOf = (variable: Variable): string =>
   variable
