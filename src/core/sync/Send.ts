@@ -130,7 +130,9 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
   if (session.phase !== "open" || request !== session.outbound.inFlight) return [session, []]
   const current = withLocal(session, delta.snapshot, now)
   if (Option.isNone(delta.changedOrigins)) {
-    return pump({ ...current, outbound: { ...current.outbound, ...allDirty(current, now), inFlight: undefined } }, now)
+    // Coverage may have grown without rows: nothing is dirty for that.
+    const outbound = { ...current.outbound, ...allDirty(current, now), unclaimed: true, inFlight: undefined }
+    return pump({ ...current, outbound }, now)
   }
   // Leave room for the envelope, which holds the claims.
   const unsent = delta.operations.filter(

@@ -1,8 +1,9 @@
 /** Coverage of origins without rows: it names nothing, spreads nowhere, and can be forgotten at any time. */
 import { assert, describe, it } from "@effect/vitest"
-import { HashMap, Schema } from "effect"
+import { HashMap, Option, Schema } from "effect"
 import * as Hlc from "../../../src/core/replica/Hlc.ts"
 import type { Operation } from "../../../src/core/replica/Operation.ts"
+import type { DeltaRequest } from "../../../src/core/replica/Replica.ts"
 import * as Session from "../../../src/core/sync/Session.ts"
 import * as Coverage from "../../../src/core/sync/Coverage.ts"
 import * as Repair from "../../../src/core/sync/Repair.ts"
@@ -190,4 +191,29 @@ describe("coverage of origins without rows", () => {
       }
     }
   )
+})
+
+describe("coverage that grows without rows", () => {
+  /** Remembers nothing of what was written before the last commit. */
+  class Forgetful extends NaiveReplica {
+    override delta(request: DeltaRequest) {
+      const delta = super.delta(request)
+      const isRemembered = request.since >= delta.snapshot.version - 1
+      return isRemembered ? delta : { ...delta, changedOrigins: Option.none() }
+    }
+  }
+
+  it("reaches the peer, also where more was written than is remembered", () => {
+    const clock = { now: 1_000_000 }
+    const [left, right] = [new Forgetful(a), new Forgetful(b)]
+    for (const replica of [left, right]) take(replica, write(x, at(1), "kept"))
+    const link = new Link(left, right, () => clock.now)
+    settle([link], clock)
+    for (const wall of [3, 4, 5]) {
+      left.apply({ operations: [], coverage: VectorClock.fromEntries([[x, at(wall)]]), quarantined: [] })
+    }
+    link.notify(0)
+    settle([link], clock)
+    assert.deepStrictEqual(VectorClock.get(right.snapshot().vectorClock, x), at(5))
+  })
 })
