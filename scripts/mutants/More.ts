@@ -146,8 +146,16 @@ export const ofWhatIsTold: ReadonlyArray<Mutant> = [
     name: "a session that is far behind takes nothing for new",
     breaks: "what was written meanwhile is never sent",
     file: outbound,
-    from: "outbound: { ...current.outbound, ...allDirty(current, now), inFlight: undefined } }, now)",
-    to: "outbound: { ...current.outbound, seen: current.local.version, inFlight: undefined } }, now)"
+    from: "{ ...current.outbound, ...allDirty(current, now), unclaimed: true, inFlight: undefined }",
+    to: "{ ...current.outbound, seen: current.local.version, unclaimed: true, inFlight: undefined }"
+  },
+  {
+    name: "coverage without rows is not looked for by a session that is far behind",
+    breaks: "the clocks of nodes that hold the same rows stay different",
+    file: outbound,
+    from: "...allDirty(current, now), unclaimed: true, inFlight",
+    to: "...allDirty(current, now), inFlight",
+    test: "test/core/sync/Rowless.test.ts"
   },
   {
     name: "who won over a winner is not counted",
