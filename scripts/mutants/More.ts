@@ -40,6 +40,14 @@ const ofTheCut: ReadonlyArray<Mutant> = [
     test: "test/core/replica/Cut.test.ts"
   },
   {
+    name: "a fresh node joins two halves of a network",
+    breaks: "nodes that rejoin are sent away for ever, by both halves",
+    file: "src/core/replica/Cut.ts",
+    from: "return cut !== undefined && VectorClock.includes(cut.confirmed, cut.collected) ? cut : undefined",
+    to: "return cut",
+    test: "test/core/replica/Cut.test.ts"
+  },
+  {
     name: "what is young is collected",
     breaks: "deletions go before what was agreed on is on every disk",
     file: "src/core/replica/Cut.ts",
