@@ -13,13 +13,15 @@ const attacks = ["test/e2e/Siege.test.ts", "test/e2e/Attacks.test.ts"]
 const dashboard = "test/dashboard/Dashboard.test.ts"
 const refusal = "test/e2e/Refusal.test.ts"
 
-/** Programs beside the test, and multicast: what waits for them waits for the machine. */
+/** Programs beside the test (nodes, openssl, a browser), and multicast: what waits for them waits for the machine. */
 const programs = [
   "test/main.test.ts",
+  "test/core/index.test.ts",
   "test/services/admin/doctor/Doctor.test.ts",
   "test/services/discovery/{Discovery,MdnsDiscovery}.test.ts",
   "test/services/memory/FifthKind.test.ts",
-  "test/services/transport/tls/Shapes.test.ts"
+  "test/services/store/SqliteBackend.test.ts",
+  "test/services/transport/tls/*.test.ts"
 ]
 
 /**

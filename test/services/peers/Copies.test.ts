@@ -31,8 +31,8 @@ describe("two nodes with one id", () => {
             /^two nodes use the id same \((one|two)(:\d+)? and (one|two)(:\d+)?\): .*identity new/
           )
           // While the two come back and are refused, it is said all the time.
-          for (let n = 0; n < 300; n++) {
-            yield* pass("200 millis")
+          for (let n = 0; n < 120; n++) {
+            yield* pass("500 millis")
             assert.include(tags(yield* third.status), "DuplicateNodeId", `${n}`)
           }
           yield* Scope.close(scope, Exit.void)
