@@ -1,4 +1,4 @@
-/** Two nodes that hold the same, under identities of their own. */
+/** Two nodes: a full one and an empty one, or two that hold the same, under identities of their own. */
 import { Effect } from "effect"
 import { cpSync } from "node:fs"
 import { renew } from "../src/services/store/SqliteIdentity.ts"
@@ -17,6 +17,22 @@ export const equal = async (nodes: Nodes, rows: number, origins: number): Promis
   env["FERAL_SYNC_PEERS"] = a.address
   return [a, b]
 }
+
+/** A node that holds so many notes of five origins, and runs. */
+export const full = async (nodes: Nodes, count: number): Promise<Node> => {
+  const a = nodes.make()
+  await Rows.fill(a.home, count, 5)
+  return a.start()
+}
+
+/** Waits until a node holds so many notes. */
+export const holds = (node: Node, count: number, timeoutMs = 300_000) =>
+  until(
+    "everything is there",
+    () => node.status(),
+    ({ counts }) => counts.notes === count,
+    timeoutMs
+  )
 
 /** Waits until `b` shows `a` as a peer with nothing on its way. */
 export const met = (a: Node, b: Node) =>

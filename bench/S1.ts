@@ -3,10 +3,10 @@ import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Nodes, until } from "../test/support/Nodes.ts"
+import { Nodes } from "../test/support/Nodes.ts"
+import * as Pair from "./Pair.ts"
 import { cpuMs, peakMib } from "./Processes.ts"
 import { median, type Options, type Report, report } from "./Report.ts"
-import * as Rows from "./Rows.ts"
 
 /**
  * About the operations of a commit of the receiver: of the four frames that make it up when it is behind, as it is here. And those of
@@ -33,9 +33,7 @@ export const run = async ({ quick, tell }: Options): Promise<Report> => {
   const cpu = { sender: [] as Array<number>, receiver: [] as Array<number> }
   const peak = { sender: 0, receiver: [] as Array<number> }
   try {
-    const a = nodes.make()
-    await Rows.fill(a.home, count, 5)
-    await a.start()
+    const a = await Pair.full(nodes, count)
     for (let round = 0; round < rounds; round++) {
       rate.frames.push((count / plain(a.home, perFrame)) * 1000)
       const before = plain(a.home, perCommit)
@@ -43,12 +41,7 @@ export const run = async ({ quick, tell }: Options): Promise<Report> => {
       const b = await nodes.make({ FERAL_SYNC_PEERS: a.address }).start()
       const receiver = cpuMs(b.pid)
       const began = performance.now()
-      await until(
-        "everything is there",
-        () => b.status(),
-        ({ counts }) => counts.notes === count,
-        300_000
-      )
+      await Pair.holds(b, count)
       const took = performance.now() - began
       cpu.sender.push(((cpuMs(a.pid) - sender) * 100_000) / count)
       cpu.receiver.push(((cpuMs(b.pid) - receiver) * 100_000) / count)

@@ -1,23 +1,16 @@
 /** S8: memory of a node: while a million operations go across, and at rest among twenty peers. */
 import { execFileSync } from "node:child_process"
 import { Nodes, until } from "../test/support/Nodes.ts"
+import * as Pair from "./Pair.ts"
 import { peakMib, residentMib, sleep } from "./Processes.ts"
 import { type Options, type Report, report } from "./Report.ts"
-import * as Rows from "./Rows.ts"
 
 const bulk = async (count: number) => {
   const nodes = new Nodes()
   try {
-    const a = nodes.make()
-    await Rows.fill(a.home, count, 5)
-    await a.start()
+    const a = await Pair.full(nodes, count)
     const b = await nodes.make({ FERAL_SYNC_PEERS: a.address }).start()
-    await until(
-      "everything is there",
-      () => b.status(),
-      ({ counts }) => counts.notes === count,
-      600_000
-    )
+    await Pair.holds(b, count, 600_000)
     return [peakMib(a.pid), peakMib(b.pid)] as const
   } finally {
     await nodes.dispose()

@@ -6,9 +6,9 @@
  */
 import { request } from "node:http"
 import { join } from "node:path"
-import { type Node, Nodes, until } from "../test/support/Nodes.ts"
+import { type Node, Nodes } from "../test/support/Nodes.ts"
+import * as Pair from "./Pair.ts"
 import { cpuMs } from "./Processes.ts"
-import * as Rows from "./Rows.ts"
 
 const [count = 30_000] = process.argv.slice(2).map(Number)
 const readings = 500
@@ -24,18 +24,11 @@ const read = ({ home }: Node) =>
 
 const nodes = new Nodes()
 try {
-  const a = nodes.make()
-  await Rows.fill(a.home, count, 5)
-  await a.start()
+  const a = await Pair.full(nodes, count)
   const b = await nodes.make({ FERAL_SYNC_PEERS: a.address }).start()
   const began = performance.now()
   const before = [cpuMs(a.pid), cpuMs(b.pid)] as const
-  await until(
-    "everything is there",
-    () => b.status(),
-    ({ counts }) => counts.notes === count,
-    300_000
-  )
+  await Pair.holds(b, count)
   const seconds = (performance.now() - began) / 1000
   const used = [cpuMs(a.pid) - before[0], cpuMs(b.pid) - before[1]] as const
   const [sender, receiver] = await Promise.all(

@@ -1,8 +1,5 @@
-/** The blocks of code in documents, and in the comments of modules. */
-import { readFileSync } from "node:fs"
-
-const root = new URL("../../", import.meta.url)
-const read = (file: string): string => readFileSync(new URL(file, root), "utf8")
+/** The blocks of TypeScript in documents, and in the comments of modules. */
+import { blocksOf as fenced, read } from "./Markdown.ts"
 
 /** Every block of TypeScript in a document of this repository, in order. */
 export const blocksOf = (document: string): ReadonlyArray<string> => blocksIn(read(document))
@@ -14,4 +11,4 @@ export const commentBlocksOf = (module: string): ReadonlyArray<string> =>
   )
 
 const blocksIn = (text: string): ReadonlyArray<string> =>
-  [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = ""]) => code)
+  fenced(text).flatMap(({ language, code }) => (language === "ts" ? [code] : []))

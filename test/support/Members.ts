@@ -6,7 +6,8 @@ import { TestClock } from "effect/testing"
 import type { Address } from "../../src/core/peers/Address.ts"
 import { CanonicalJson, emptyObject } from "../../src/core/replica/Json.ts"
 import { NodeId } from "../../src/core/replica/NodeId.ts"
-import { Kind, OpId, RowId } from "../../src/core/replica/Operation.ts"
+import { Kind, type Operation, OpId, RowId } from "../../src/core/replica/Operation.ts"
+import * as VectorClock from "../../src/core/replica/VectorClock.ts"
 import { HlcClock } from "../../src/services/node/HlcClock.ts"
 import { Config, type Settings } from "../../src/services/node/Config.ts"
 import { type Sighting } from "../../src/services/discovery/Discovery.ts"
@@ -20,6 +21,7 @@ import { Store } from "../../src/services/store/Store.ts"
 import type { Quota } from "../../src/services/store/Opaque.ts"
 import { Transport } from "../../src/services/transport/Transport.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
+import { write } from "./Network.ts"
 import { webSocket } from "./Transports.ts"
 import type * as MemoryDisk from "../../src/services/store/MemoryDisk.ts"
 import * as MemoryStore from "../../src/services/store/MemoryStore.ts"
@@ -192,3 +194,14 @@ export const pass = (time: `${number} ${"millis" | "seconds" | "minutes"}`) =>
 export const at = (host: string): Address => ({ host, port: 1 })
 export const world = <A, E>(body: Effect.Effect<A, E, Scope.Scope | MemoryNetwork>) =>
   body.pipe(Effect.provide(MemoryNetwork.layer))
+
+/** An operation of a node that is not there. */
+export const written = (row: string, wall: number): Operation => write(NodeId.make("x"), { wall, counter: 0 }, row)
+
+/** The coverage of these operations. */
+export const upTo = (...operations: ReadonlyArray<Operation>): VectorClock.VectorClock =>
+  VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))
+
+/** Gives a node what a peer could have sent it. */
+export const take = ({ store }: Running, operations: ReadonlyArray<Operation>, coverage = upTo(...operations)) =>
+  store.apply({ operations, coverage, quarantined: [] })

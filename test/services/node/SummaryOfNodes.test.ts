@@ -5,12 +5,9 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, References, Schedule } from "effect"
 import { CanonicalJson } from "../../../src/core/replica/Json.ts"
-import type { Operation } from "../../../src/core/replica/Operation.ts"
-import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
 import * as MemoryDisk from "../../../src/services/store/MemoryDisk.ts"
 import { MemoryNetwork } from "../../../src/services/transport/MemoryNetwork.ts"
-import { at, pass, type Running, start, startOnSocket, world } from "../../support/Members.ts"
-import { node, write } from "../../support/Network.ts"
+import { at, pass, type Running, start, startOnSocket, take, upTo, world, written } from "../../support/Members.ts"
 import { ca, Shelf } from "../../support/TlsNodes.ts"
 
 const summaryOf = ({ state }: Running) => Effect.map(state, ({ summary }) => summary)
@@ -18,14 +15,6 @@ const summaryOf = ({ state }: Running) => Effect.map(state, ({ summary }) => sum
 /** Fails with the whole of it. */
 const says = (node: Running, expected: RegExp) =>
   Effect.map(summaryOf(node), (summary = "") => assert.strictEqual(summary.match(expected)?.index, 0, summary))
-
-const operation = (row: string, wall: number): Operation => write(node("x"), { wall, counter: 0 }, row)
-
-const upTo = (...operations: ReadonlyArray<Operation>) =>
-  VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))
-
-const take = ({ store }: Running, operations: ReadonlyArray<Operation>, coverage = upTo(...operations)) =>
-  store.apply({ operations, coverage, quarantined: [] })
 
 describe("the summary of a node", () => {
   it.effect("that has met no other, and cannot", () =>
@@ -130,7 +119,7 @@ describe("the summary of a node", () => {
       Effect.gen(function* () {
         const [a, b] = [yield* start("nas", []), yield* start("b", [at("nas")])]
         yield* pass("1 seconds")
-        yield* take(a, [operation("future", 900_000)])
+        yield* take(a, [written("future", 900_000)])
         yield* pass("10 seconds")
         yield* says(
           b,
@@ -167,7 +156,7 @@ describe("the summary of a node", () => {
     world(
       Effect.gen(function* () {
         const [a, b] = [yield* start("a", []), yield* start("b", [at("a")])]
-        yield* take(a, [{ ...operation("one", 100), data: CanonicalJson.make('{"id":"another"}') }])
+        yield* take(a, [{ ...written("one", 100), data: CanonicalJson.make('{"id":"another"}') }])
         yield* pass("5 seconds")
         yield* says(
           b,
@@ -214,7 +203,7 @@ describe("the summary of a node", () => {
   it.effect("whose rows differ from those of another one, and are repaired", () =>
     Effect.gen(function* () {
       const [a, b] = [yield* start("a", []), yield* start("b", [at("a")])]
-      const [one, two] = [operation("one", 100), operation("two", 200)]
+      const [one, two] = [written("one", 100), written("two", 200)]
       yield* take(a, [one, two])
       yield* take(b, [one], upTo(two))
       const seen = new Set<string | undefined>()

@@ -14,8 +14,8 @@ import * as Counters from "../../../../src/services/node/Counters.ts"
 import { MemoryNetwork } from "../../../../src/services/transport/MemoryNetwork.ts"
 import * as Certificates from "../../../support/Certificates.ts"
 import { linkOf } from "../../../support/DnsSdWorld.ts"
-import { at, pass, type Running, start, startOnSocket, world } from "../../../support/Members.ts"
-import { node, write } from "../../../support/Network.ts"
+import { at, pass, type Running, start, startOnSocket, take, upTo, world, written } from "../../../support/Members.ts"
+import { node } from "../../../support/Network.ts"
 import { ca, Shelf } from "../../../support/TlsNodes.ts"
 
 /** The value of a sample by its name and its labels; none where it is not shown. */
@@ -29,15 +29,6 @@ const shows = Effect.fnUntraced(function* (node: Running, sample: string, expect
   assert.strictEqual(yield* read(node, sample), expected, sample)
 })
 
-const operation = (row: string, wall: number): Operation => write(node("x"), { wall, counter: 0 }, row)
-
-const take = ({ store }: Running, operations: ReadonlyArray<Operation>, last = operations.at(-1)) =>
-  store.apply({
-    operations,
-    coverage: VectorClock.fromEntries(last === undefined ? [] : [[last.hlc.node, last.hlc]]),
-    quarantined: []
-  })
-
 describe("Metrics", () => {
   it.effect("operations that wait for their time are shown until it has come", () =>
     world(
@@ -45,7 +36,7 @@ describe("Metrics", () => {
         const [a, b] = [yield* start("a", []), yield* start("b", [at("a")])]
         yield* pass("1 seconds")
         yield* shows(b, 'feral_operations_deferred{reason="ClockDrift"}', 0)
-        yield* take(a, [operation("future", 900_000)])
+        yield* take(a, [written("future", 900_000)])
         yield* pass("10 seconds")
         yield* shows(b, 'feral_operations_deferred{reason="ClockDrift"}', 1)
         yield* pass("20 minutes")
@@ -115,9 +106,9 @@ describe("Metrics", () => {
         const [a, b] = [yield* start("a", []), yield* start("b", [at("a")])]
         yield* pass("5 seconds")
         yield* shows(a, "feral_repairs_total", 0)
-        const [one, two] = [operation("one", 100), operation("two", 200)]
+        const [one, two] = [written("one", 100), written("two", 200)]
         yield* take(a, [one, two])
-        yield* take(b, [one], two)
+        yield* take(b, [one], upTo(two))
         for (let n = 0; n < 40; n++) yield* pass("500 millis")
         assert.isAbove((yield* read(a, 'feral_digest_mismatches_total{peer="b"}')) ?? 0, 0)
         assert.isAbove(
