@@ -59,6 +59,8 @@ export {
   NoteChange,
   NoteInput,
   Page,
+  NewestInput,
+  NewestRow,
   RecentInput,
   SearchInput,
   Reached,

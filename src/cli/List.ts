@@ -4,7 +4,9 @@
 import { Effect, Option, Stream } from "effect"
 import { Argument, Command } from "effect/cli"
 import type { Memory } from "../services/memory/Memory.ts"
+import type { FindInput } from "../services/memory/OwnRows.ts"
 import * as Access from "./Access.ts"
+import { WrongUsage } from "./Failure.ts"
 import * as Filters from "./Filters.ts"
 import * as Globals from "./Globals.ts"
 import { printJson } from "./Listing.ts"
@@ -16,11 +18,11 @@ const pageSize = 250
 
 type Own = Memory["Service"]["own"]
 
-/** The rows of a kind in the order of their ids, page by page, at most `limit`. */
-const rowsOf = (own: Own, kind: string, limit: number) => {
+/** The rows of a kind that are chosen, page by page, at most `limit`. */
+const rowsOf = (own: Own, kind: string, chosen: FindInput, limit: number) => {
   const start: { readonly cursor?: string; readonly left: number } = { left: limit }
   return Stream.paginate(start, ({ left, ...from }) =>
-    Effect.map(own.find(kind, { ...from, limit: Math.min(left, pageSize) }), ({ rows, next }) => {
+    Effect.map(own.find(kind, { ...chosen, ...from, limit: Math.min(left, pageSize) }), ({ rows, next }) => {
       const rest = left - rows.length
       return [
         [rows],
@@ -44,22 +46,34 @@ export const command = Command.make(
       Argument.withDescription("The kind, like todos, or todos!fields; without it, the kinds that there are"),
       Argument.optional
     ),
+    ...Filters.common,
     limit: Filters.limit
   },
-  Effect.fnUntraced(function* ({ kind, limit }) {
+  Effect.fnUntraced(function* ({ kind, limit, ...given }) {
+    const filter = yield* Filters.of(given)
+    const isChosen = Object.keys(filter).length > 0
+    if (isChosen && Option.isNone(kind))
+      return yield* new WrongUsage({ message: "--since, --until and --origin need a kind: list todos --since 2h" })
     const { memory } = yield* Access.open("read")
     if (Option.isNone(kind)) return yield* kindsOf(memory.own)
-    if (yield* Globals.Json) return yield* printJson(rowsOf(memory.own, kind.value, limit ?? Infinity))
+    if (yield* Globals.Json) {
+      const chosen = isChosen ? { ...filter, newest: true } : {}
+      return yield* printJson(rowsOf(memory.own, kind.value, chosen, limit ?? Infinity))
+    }
     const most = limit ?? Filters.usual
-    const { rows, next } = yield* memory.own.find(kind.value, { limit: most })
+    const { rows, next } = yield* memory.own.find(kind.value, { ...filter, newest: true, limit: most })
     if (rows.length === 0) return yield* writeLine("No rows.")
     yield* writeLine(rows.map(json).join("\n"))
     if (next !== undefined) yield* writeLine("… more: use --limit N, or --json for all")
   }, Pager.paged)
 ).pipe(
   Command.withDescription(
-    "List the rows of a kind of an application, one line of JSON for each, in the order of their ids. With --json, all of them. Without a kind, the kinds of applications of which this node has rows."
+    "List the rows of a kind of an application, newest first, one line of JSON for each. With --json, all of them in the order of their ids, or all that the flags choose, newest first. Without a kind, the kinds of applications of which this node has rows."
   ),
   Command.withShortDescription("List the rows of a kind of an application"),
-  Command.withExamples([{ command: "feral-sync list" }, { command: "feral-sync list todos --json" }])
+  Command.withExamples([
+    { command: "feral-sync list" },
+    { command: "feral-sync list todos --since 2h" },
+    { command: "feral-sync list todos --json" }
+  ])
 )

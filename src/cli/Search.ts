@@ -79,14 +79,16 @@ export const command = Command.make(
     const filter = yield* Filters.of(given)
     const own = kind.find((text) => kindOf(text) === undefined)
     if (own !== undefined) {
-      if (kind.length > 1 || Object.keys(filter).length > 0) {
+      const { origin: _origin, since: _since, until: _until, ...others } = filter
+      if (kind.length > 1 || Object.keys(others).length > 0) {
         return yield* new WrongUsage({
-          message: `--kind ${own} is not one of ${kindNames}: search it without other kinds and filters`
+          message: `--kind ${own} is not one of ${kindNames}: search it alone, with no filters but --since, --until and --origin`
         })
       }
       return yield* ofApplication(
         own,
         {
+          ...filter,
           words: query.join(" "),
           limit,
           ...(cursor === undefined || cursor === start ? {} : { cursor })

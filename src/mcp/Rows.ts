@@ -14,7 +14,8 @@ import type { Opened } from "./Reach.ts"
 export interface Row {
   readonly id: string
   readonly origin_node: string
-  readonly created_at: number
+  /** When it was written first, where its kind knows that. */
+  readonly created_at?: number | undefined
   readonly updated_at: number
 }
 
@@ -61,14 +62,14 @@ export const shown = (kind: string, row: Row): Shown => {
     own[name] = value
   }
   const written_at = iso(row.updated_at)
-  const created_at = iso(row.created_at)
+  const { created_at = row.updated_at } = row
   return {
     kind,
     id: row.id,
     ...own,
     origin_node: row.origin_node,
     written_at,
-    ...(Math.abs(row.created_at - row.updated_at) < 1 ? {} : { created_at })
+    ...(Math.abs(created_at - row.updated_at) < 1 ? {} : { created_at: iso(created_at) })
   }
 }
 

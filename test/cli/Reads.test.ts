@@ -173,7 +173,15 @@ describe("reads on the command line", () => {
       assert.deepInclude((yield* json("list", "todos!fields", "--limit", "2"))[0], row)
       const { stdout } = yield* run("list", "todos", "--limit", "3")
       const lines = stdout.trimEnd().split("\n")
-      assert.deepInclude(JSON.parse(lines[0] ?? ""), row)
+      assert.deepStrictEqual(
+        lines.slice(0, 3).map((line) => (JSON.parse(line) as { readonly id: string }).id),
+        ["z39", "z38", "z37"]
+      )
+      const ids = (rows: ReadonlyArray<object>) => rows.map((one) => "id" in one && one.id)
+      assert.deepStrictEqual(ids(yield* json("list", "todos", "--until", "0.012")), ["z11", "z10", "a"])
+      assert.deepStrictEqual(ids(yield* json("list", "todos", "--origin", "far", "--limit", "1")), ["z39"])
+      assert.deepStrictEqual(ids(yield* json("search", "milk", "--kind", "todos", "--until", "0.012")), ["z10", "z11"])
+      assert.include((yield* run("list", "--since", "2h")).stderr, "need a kind")
       assert.deepStrictEqual([lines.length, lines[3]], [4, "… more: use --limit N, or --json for all"])
       assert.deepStrictEqual(yield* json<unknown>("list"), [{ kind: "todos!fields", name: "todos", rule: "fields" }])
       assert.deepInclude((yield* json("search", "TEA", "--kind", "todos"))[0], row)

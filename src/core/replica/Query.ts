@@ -2,7 +2,7 @@
  * Rows as kinds of applications show them, and the conditions by which they are found.
  *
  * Rows are found in the order of their keys: of the first field that a range is asked of, then of their ids. A key is the beginning of
- * a text, so that an index of long texts stays small.
+ * a text, so that an index of long texts stays small. Or the newest come first, in the order of `Selection.ts`.
  */
 import { Order, Predicate } from "effect"
 import * as Hlc from "./Hlc.ts"
@@ -11,6 +11,7 @@ import * as Kind from "./Kind.ts"
 import { byCodePoint } from "./NodeId.ts"
 import type { Content, Operation } from "./Operation.ts"
 import * as Rule from "./Rule.ts"
+import * as Selection from "./Selection.ts"
 
 /** A row: its columns, and the HLC of the last write that counts in it. */
 export interface Shown {
@@ -56,10 +57,19 @@ export interface Place {
   readonly id: string
 }
 
-/** Which rows of a kind to read, after a place. */
-export interface RowsRequest {
+/** When and by which node rows were written last. */
+export type Written = Pick<Selection.Filter, "origin" | "since" | "until">
+
+/** Where a page of rows begins: after a place in the order of keys, or in that of the newest rows. */
+export interface Start {
+  readonly after?: Place | undefined
+  readonly newest?: { readonly after: Selection.Place | undefined } | undefined
+}
+
+/** Which rows of a kind to read. */
+export interface RowsRequest extends Start {
   readonly where: ReadonlyArray<Condition>
-  readonly after: Place | undefined
+  readonly written?: Written | undefined
   readonly limit: number
 }
 
@@ -72,6 +82,18 @@ export const placeOf = ({ id, value }: Shown, ordered: string | undefined): Plac
   key: ordered === undefined ? null : keyOf(value[ordered]),
   id
 })
+
+/** The place of a row of a kind among the newest. */
+export const newestPlaceOf = (kind: string, { id, hlc }: Shown): Selection.Place => ({
+  rank: 0,
+  hlc,
+  table: kind,
+  row_id: id
+})
+
+/** Where the page after a row begins. */
+export const startAfter = (kind: string, { where, newest }: Omit<RowsRequest, "limit">, row: Shown): Start =>
+  newest === undefined ? { after: placeOf(row, orderedBy(where)) } : { newest: { after: newestPlaceOf(kind, row) } }
 
 const rank = (key: Key): number => (key === null ? 0 : Predicate.isNumber(key) ? 1 : 2)
 
@@ -99,6 +121,27 @@ export const matches = (conditions: ReadonlyArray<Condition>, { value }: Shown):
     if ("equals" in condition) return field === condition.equals
     return isBeyond(field, condition.from, 1) && isBeyond(field, condition.to, -1)
   })
+
+/** The rows of a kind that come after the start of a request, in its order. */
+export const inOrder = (kind: string, request: RowsRequest, rows: ReadonlyArray<Shown>): ReadonlyArray<Shown> => {
+  const { after, newest, where, limit } = request
+  const ordered = orderedBy(where)
+  const order =
+    newest === undefined
+      ? Order.mapInput(PlaceOrder, (row: Shown) => placeOf(row, ordered))
+      : Order.mapInput(Selection.PlaceOrder, (row: Shown) => newestPlaceOf(kind, row))
+  const isAfter = (row: Shown) =>
+    newest === undefined
+      ? after === undefined || PlaceOrder(placeOf(row, ordered), after) > 0
+      : newest.after === undefined || Selection.isAfter(newestPlaceOf(kind, row), newest.after)
+  return rows.filter(isAfter).sort(order).slice(0, limit)
+}
+
+/** Whether a row was written by this node, in this time. */
+export const isWritten = (written: Written, { hlc }: Shown): boolean => {
+  const [from, to] = Selection.boundsOf(written)
+  return hlc.wall >= from && hlc.wall < to && (written.origin === undefined || hlc.node === written.origin)
+}
 
 /** The text of some columns of a row, or of all. */
 export const textOf = (value: Content, columns: ReadonlyArray<string> = Object.keys(value)): string =>

@@ -55,17 +55,18 @@ const ofApplication = Effect.fnUntraced(function* (
   kind: string,
   { query, limit, cursor, kinds, tags, since }: Asked
 ) {
-  if (kinds?.length !== 1 || tags !== undefined || since !== undefined) {
-    const problem = `has ${JSON.stringify(kind)}, which is searched alone, without tags and since`
+  if (kinds?.length !== 1 || tags !== undefined) {
+    const problem = `has ${JSON.stringify(kind)}, which is searched alone and without tags`
     return yield* new QueryInvalid({ problems: [{ field: "kinds", problem }] })
   }
   const { own } = opened.memory
   const { rows, next } = yield* own.find(kind, {
     words: query,
     limit,
+    ...ToolArgs.sinceOf(since),
     ...(cursor === undefined ? {} : { cursor })
   })
-  const page = { rows: rows.map((row) => ({ ...row, kind, created_at: row.updated_at })), next }
+  const page = { rows: rows.map((row) => ({ ...row, kind })), next }
   return yield* Rows.answer(
     opened,
     { ...page, ofApplications: yield* own.count(kind, {}) },
@@ -89,13 +90,14 @@ export const recent = Tool.make({
     "Gives the rows that were written last, by any agent on any machine, the newest first. Use it at the beginning of a session, to see what went on.",
   input: {
     since: ToolArgs.since,
-    kinds: ToolArgs.kindsOf(Kind.names),
+    kinds: ToolArgs.kindsOfAny(Kind.names),
     limit: ToolArgs.limit,
     cursor: Schema.optionalKey(Schema.String)
   },
   args: {
     since: ToolArgs.args.since,
-    kinds: ToolArgs.args.kinds,
+    kinds:
+      "Only rows of these kinds, those of applications too, as memory_status names them; of the built-in kinds when left out",
     limit: ToolArgs.args.limit,
     cursor: ToolArgs.args.cursor
   },
@@ -103,12 +105,19 @@ export const recent = Tool.make({
   does: "reads",
   purpose: "read",
   run: Effect.fnUntraced(function* ({ limit = 10, since, ...query }, opened) {
-    const found = yield* opened.memory.recent({ ...query, limit, ...ToolArgs.sinceOf(since) })
-    return yield* Rows.answer(opened, found, {
-      limit,
-      kinds: query.kinds ?? Kind.names,
-      narrow: "Use kinds or since to get less."
-    })
+    const { kinds = Kind.names } = query
+    const { own, newest, recent } = opened.memory
+    const builtIn = kinds.filter((kind) => Kind.find(kind) !== undefined)
+    const others = kinds.filter((kind) => Kind.find(kind) === undefined)
+    const input = { ...query, limit, ...ToolArgs.sinceOf(since) }
+    // A node of an earlier version knows no other read of the built-in kinds.
+    const found: Rows.Page = yield* others.length === 0 ? recent(input) : newest({ ...input, kinds })
+    const counts = yield* Effect.forEach(others, (kind) => own.count(kind, {}))
+    return yield* Rows.answer(
+      opened,
+      { ...found, ...(others.length > 0 && { ofApplications: counts.reduce((sum, count) => sum + count, 0) }) },
+      { limit, kinds: builtIn, narrow: "Use kinds or since to get less." }
+    )
   })
 })
 

@@ -7,6 +7,7 @@ import * as Kind from "../../core/replica/Kind.ts"
 import {
   Holder,
   type InputInvalid,
+  type KindUndeclared,
   type NotYetOnNodes,
   type OperationTooLarge,
   type QueryInvalid,
@@ -17,6 +18,7 @@ import {
 import type { FactInput, NoteChange } from "./Inputs.ts"
 import type { Any, Collection as OwnCollection } from "./OwnKind.ts"
 import type { OwnRows } from "./OwnRows.ts"
+import type { NewestInput, NewestRow } from "./Newest.ts"
 import type {
   AboutInput,
   AnyRow,
@@ -34,6 +36,7 @@ import type { Fact } from "../../core/replica/Row.ts"
 import type { Change, FeedEvent, FeedOptions } from "../store/Store.ts"
 
 export { Conflicts, ConflictsInput, VersionRow } from "./Versions.ts"
+export { NewestInput, NewestRow } from "./Newest.ts"
 export { WaitInput } from "./Waiting.ts"
 export { FeedEvent, type FeedOptions } from "../store/Store.ts"
 
@@ -128,6 +131,8 @@ export class Memory extends Context.Service<
     get(kind: string, id: string): Effect.Effect<AnyRow, StoreUnavailable | RowNotFound>
     /** The rows that fit all filters, newest first. Of one kind: `recent({ kinds: ["notes"] })`. */
     recent(input?: RecentInput): Reading<Found<AnyRow>>
+    /** The rows that were written last, of all kinds or of some: those of applications too. */
+    newest(input?: NewestInput): Effect.Effect<Found<NewestRow>, StoreUnavailable | QueryInvalid | KindUndeclared>
     /**
      * The rows that `recent` gives, now and after each change of them, up to 1,000 where no limit is given. No change is missed. A slow
      * reader is spared the states in between.

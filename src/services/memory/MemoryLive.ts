@@ -16,6 +16,7 @@ import { Store } from "../store/Store.ts"
 import * as Versions from "./Versions.ts"
 import * as Waiting from "./Waiting.ts"
 import * as Inputs from "./Inputs.ts"
+import * as Newest from "./Newest.ts"
 import * as OwnCollection from "./OwnCollection.ts"
 import { type Any, Kinds } from "./OwnKind.ts"
 import * as OwnRows from "./OwnRows.ts"
@@ -153,11 +154,13 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
       kinds.has(table) ? Effect.void : Effect.die(new KindUndeclared({ kind: name }))
     )
 
+  const rowsOfKinds = OwnRows.make(over, yield* Kinds)
   return Memory.of({
     ...others,
     ...reading,
     collection: (kind) => OwnCollection.make(kind, { own, ready, feed: store.feed }),
-    own: OwnRows.make(over, yield* Kinds),
+    own: rowsOfKinds,
+    newest: Newest.make({ recent: reading.recent, own: rowsOfKinds }),
     notes: { ...notes, edit },
     facts: { ...facts, set, about },
     changes: store.changes,

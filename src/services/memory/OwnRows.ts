@@ -13,6 +13,7 @@ import { isPlainText, NodeId } from "../../core/replica/NodeId.ts"
 import { type Content, Kind as KindName, maxDataDepth, RowId } from "../../core/replica/Operation.ts"
 import * as Query from "../../core/replica/Query.ts"
 import * as Rule from "../../core/replica/Rule.ts"
+import * as Selection from "../../core/replica/Selection.ts"
 import { maxName } from "../../core/replica/rules/Fields.ts"
 import { slotOfMember } from "../../core/replica/rules/Set.ts"
 import * as SearchQuery from "../../core/search/SearchQuery.ts"
@@ -27,7 +28,6 @@ import {
   RowNotFound,
   type StoreUnavailable
 } from "../node/NodeFailure.ts"
-import type * as Searching from "../store/Searching.ts"
 import type { Store } from "../store/Store.ts"
 import * as Inputs from "./Inputs.ts"
 import { type Any, problemIn, reserved } from "./OwnKind.ts"
@@ -69,7 +69,13 @@ export const FindInput = Schema.Struct({
   words: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(4_000))),
   /** The columns in which the words are: without them, those that the kind searches, or all. */
   columns: Schema.optionalKey(Schema.Array(Schema.String)),
-  /** The id of the row after which to begin, without a range. */
+  /** When, and by which node, the rows were written last. */
+  origin: Selection.Filter.fields.origin,
+  since: Selection.Filter.fields.since,
+  until: Selection.Filter.fields.until,
+  /** Whether the rows that were written last come first. */
+  newest: Schema.optionalKey(Schema.Boolean),
+  /** The id of the row after which to begin, in the order of ids. */
   after: Schema.optionalKey(Schema.String),
   limit: Schema.optionalKey(Limit),
   cursor: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(4_000)))
@@ -167,13 +173,17 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
     const searched = input.columns ?? (search.length === 0 ? undefined : search)
     const request = {
       where,
+      written: input,
       ...(words !== undefined && { words: { query: SearchQuery.fromText(words), columns: searched } })
     }
+    const start = yield* startOf(input)
+    // Where no application has declared the kind, there is no order but that of ids.
+    const ordered = { ...start, where: isDeclared ? where : [] }
     return {
-      read: (page: Pick<Searching.RowsRequest, "after" | "limit">) =>
+      start,
+      read: (page: Query.Start & { readonly limit: number }) =>
         isDeclared ? store.rows(table, { ...request, ...page }) : OwnScan.rows(store, table, { ...request, ...page }),
-      placeOf: (shown: Query.Shown) => Query.placeOf(shown, isDeclared ? Query.orderedBy(where) : undefined),
-      start: yield* startOf(input)
+      startAfter: (shown: Query.Shown) => Query.startAfter(table, ordered, shown)
     }
   })
 
@@ -182,14 +192,14 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
     name: string,
     input: FindInput,
     limit: number,
-    take: (shown: Query.Shown, place: Query.Place) => boolean
+    take: (shown: Query.Shown, after: Query.Start) => boolean
   ) {
-    const { read, placeOf, start } = yield* asked(name, input)
-    for (let after = start; ;) {
-      const next: ReadonlyArray<Query.Shown> = yield* read({ after, limit })
+    const { read, startAfter, start } = yield* asked(name, input)
+    for (let from: Query.Start = start; ;) {
+      const next: ReadonlyArray<Query.Shown> = yield* read({ ...from, limit })
       for (const shown of next) {
-        after = placeOf(shown)
-        if (!take(shown, after)) return
+        from = startAfter(shown)
+        if (!take(shown, from)) return
       }
       if (next.length < limit) return
     }
@@ -200,17 +210,18 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
     const most = input.limit ?? limits.usual
     const rows: Array<OwnRow> = []
     let length = 0
-    let end: Query.Place | undefined
+    let end: Query.Start = {}
     let isMore = false
-    yield* each(name, input, Math.min(page.rows, most + 1), (shown, place) => {
+    yield* each(name, input, Math.min(page.rows, most + 1), (shown, after) => {
       length += JSON.stringify(shown.value).length
       isMore = rows.length > 0 && (rows.length === most || length > page.length)
       if (isMore) return false
       rows.push(rowOf(shown))
-      end = place
+      end = after
       return true
     })
-    return (isMore && end !== undefined ? { rows, next: cursors.toText(end) } : { rows }) satisfies Found<OwnRow>
+    const next = isMore ? cursorOf(end) : undefined
+    return (next === undefined ? { rows } : { rows, next }) satisfies Found<OwnRow>
   })
 
   const count = Effect.fn("OwnRows.count")(function* (name: string, given: FindInput) {
@@ -301,12 +312,27 @@ const cursors = Cursor.make(
   Schema.Struct({ key: Schema.Union([Schema.String, Schema.Finite, Schema.Null]), id: Schema.String })
 )
 
-const startOf = ({ cursor, after }: FindInput): Effect.Effect<Query.Place | undefined, QueryInvalid> => {
-  if (cursor === undefined) return Effect.succeed(after === undefined ? undefined : { key: null, id: after })
-  return Effect.mapError(Effect.fromOption(cursors.fromText(cursor)), () =>
-    wrong("cursor", "is not the next of an answer before")
-  )
-}
+const cursorOf = ({ after, newest }: Query.Start): string | undefined =>
+  newest?.after !== undefined
+    ? Selection.cursorOf(newest.after)
+    : after === undefined
+      ? undefined
+      : cursors.toText(after)
+
+const startOf = Effect.fnUntraced(function* ({ cursor, after, newest }: FindInput) {
+  const notOurs = () => wrong("cursor", "is not the next of an answer before")
+  if (newest === true) {
+    if (after !== undefined) return yield* wrong("after", "is for rows in the order of ids: use cursor for the newest")
+    const place =
+      cursor === undefined ? undefined : yield* Effect.mapError(Effect.fromOption(Selection.placeFrom(cursor)), notOurs)
+    return { newest: { after: place } } satisfies Query.Start
+  }
+  if (cursor === undefined)
+    return { after: after === undefined ? undefined : { key: null, id: after } } satisfies Query.Start
+  return {
+    after: yield* Effect.mapError(Effect.fromOption(cursors.fromText(cursor)), notOurs)
+  } satisfies Query.Start
+})
 
 /** What a verb is given, as it can be written. */
 const contentOf = Effect.fnUntraced(function* (verb: string, input: unknown) {

@@ -12,8 +12,25 @@ import type { Store } from "../store/Store.ts"
 /** What is read at once. */
 const page = { maxBytes: 1024 * 1024, maxOperations: 1_000 } as const
 
-/** The next rows that meet all conditions. */
+/** The next rows that meet all conditions. For the newest, all rows of the kind are looked at. */
 export const rows = Effect.fnUntraced(function* (
+  store: Pick<Store["Service"], "range">,
+  table: Kind,
+  request: Searching.RowsRequest
+) {
+  if (request.newest === undefined) return yield* byId(store, table, request)
+  let found: ReadonlyArray<Query.Shown> = []
+  const { newest: _, ...asked } = request
+  for (let after: Query.Place | undefined; ;) {
+    const next: ReadonlyArray<Query.Shown> = yield* byId(store, table, { ...asked, after, limit: page.maxOperations })
+    found = Query.inOrder(table, request, [...found, ...next])
+    const last = next.at(-1)
+    if (last === undefined || next.length < page.maxOperations) return found
+    after = Query.placeOf(last, undefined)
+  }
+})
+
+const byId = Effect.fnUntraced(function* (
   store: Pick<Store["Service"], "range">,
   table: Kind,
   { after, limit, ...asked }: Searching.RowsRequest

@@ -74,19 +74,13 @@ export const make = Effect.fnUntraced(function* ({
       ({ table, row_id }) => table === kind && (rowId === undefined || row_id === rowId)
     )
 
-  const rows = (kind: Kind, { after, limit, ...asked }: Searching.RowsRequest) =>
+  const rows = (kind: Kind, request: Searching.RowsRequest) =>
     Effect.sync(() => {
-      const ordered = Query.orderedBy(asked.where)
-      const placed = [...Map.groupBy(heldIn(kind), ({ row_id }) => row_id).values()].flatMap((held) => {
+      const shown = [...Map.groupBy(heldIn(kind), ({ row_id }) => row_id).values()].flatMap((held) => {
         const row = Query.shownOf(held)
-        if (row === undefined || !Searching.isWanted(asked, row)) return []
-        return [{ row, place: Query.placeOf(row, ordered) }]
+        return row === undefined || !Searching.isWanted(request, row) ? [] : [row]
       })
-      return placed
-        .filter(({ place }) => after === undefined || Query.PlaceOrder(place, after) > 0)
-        .sort((a, b) => Query.PlaceOrder(a.place, b.place))
-        .slice(0, limit)
-        .map(({ row }) => row)
+      return Query.inOrder(kind, request, shown)
     })
 
   const range = (request: RangeRequest) =>

@@ -26,8 +26,12 @@ export interface RowsRequest extends Rows.RowsRequest {
 }
 
 /** Whether a row is one of those that are asked for. */
-export const isWanted = ({ where, words }: Pick<RowsRequest, "where" | "words">, row: Rows.Shown): boolean =>
+export const isWanted = (
+  { where, words, written }: Pick<RowsRequest, "where" | "words" | "written">,
+  row: Rows.Shown
+): boolean =>
   Rows.matches(where, row) &&
+  (written === undefined || Rows.isWritten(written, row)) &&
   (words === undefined ||
     Query.rankOf(Tokens.of(Rows.textOf(row.value, words.columns)), words.query) > Query.ranks.none)
 

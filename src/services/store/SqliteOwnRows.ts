@@ -12,9 +12,10 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import { canonical, CanonicalJson, emptyObject } from "../../core/replica/Json.ts"
-import { NodeId } from "../../core/replica/NodeId.ts"
+import { byCodePoint, NodeId } from "../../core/replica/NodeId.ts"
 import { contentOf, maxDataDepth, type Operation } from "../../core/replica/Operation.ts"
 import * as Query from "../../core/replica/Query.ts"
+import * as Selection from "../../core/replica/Selection.ts"
 import * as SearchQuery from "../../core/search/SearchQuery.ts"
 import * as Opaque from "./Opaque.ts"
 import { envelopeBytes } from "./Sizes.ts"
@@ -213,6 +214,21 @@ const soughtBy = (where: ReadonlyArray<Query.Condition>) => {
 const candidates = `(SELECT rowid AS found FROM own_tokens WHERE own_tokens MATCH ?
   UNION SELECT seq FROM own_rows WHERE seq > (SELECT seq FROM own_tokens_mark)) CROSS JOIN own_rows ON seq = found`
 
+/** What a statement says of the last write of rows. */
+const writtenBy = (written: Query.Written) => {
+  const [from, to] = Selection.boundsOf(written)
+  const conditions: ReadonlyArray<readonly [string, string | number]> = [
+    ...(from > 0 ? [["wall >= ?", from] as const] : []),
+    ...(to < Infinity ? [["wall < ?", to] as const] : []),
+    ...(written.origin === undefined ? [] : [["origin = ?", written.origin] as const])
+  ]
+  return { parts: conditions.map(([part]) => part), parameters: conditions.map(([, value]) => value) }
+}
+
+/** The columns of the order in which the newest rows come first, and their index. */
+const newestFirst = ["wall", "counter", "origin", "row_id"]
+const newestIndex = "own_rows_newest"
+
 const indexOf = (kind: string, field = ""): string => `${kind}.${field}`
 
 type Transaction = <A, E>(body: (connection: Connection) => Effect.Effect<A, E>) => Effect.Effect<A, E | SqlError>
@@ -224,13 +240,12 @@ const looked = 100
 export const make = (sql: SqliteClient, transaction: Transaction, readOnly: boolean, words: SqliteWords.Words) => {
   const indexed = new Set<string>()
 
-  const index = Effect.fnUntraced(function* (kind: string, field: string) {
-    const path = pathOf(field)
-    const wanted = indexOf(kind, field)
-    if (readOnly || path === undefined || indexed.has(wanted)) return
+  /** Makes an index where there is none yet. */
+  const index = Effect.fnUntraced(function* (wanted: string, columns: string, condition = "") {
+    if (readOnly || indexed.has(wanted)) return
     yield* transaction((connection) =>
       connection.execute(
-        `CREATE INDEX IF NOT EXISTS ${name(wanted)} ON own_rows (${keyIn(path)}, row_id) WHERE kind = ${text(kind)}`,
+        `CREATE INDEX IF NOT EXISTS ${name(wanted)} ON own_rows (${columns}) ${condition}`,
         [],
         undefined
       )
@@ -246,29 +261,56 @@ export const make = (sql: SqliteClient, transaction: Transaction, readOnly: bool
     return (yield* SqliteWords.isFrequent(sql, SqliteWords.ownRows, match)) ? undefined : match
   })
 
-  const read = Effect.fnUntraced(function* (
-    kind: string,
-    where: ReadonlyArray<Query.Condition>,
-    match: string | undefined,
-    after: Query.Place | undefined,
-    limit: number
-  ) {
+  /** The order of a request, what comes after its start, and the index that has it, if there is one. */
+  const orderOf = (kind: string, { where, after, newest }: Query.RowsRequest) => {
+    if (newest !== undefined) {
+      const place = newest.after
+      // Of rows with one HLC, those of lesser kinds come later.
+      const comparison = place !== undefined && byCodePoint(kind, place.table) < 0 ? "<=" : "<"
+      return {
+        by: newestFirst.map((column) => `${column} DESC`).join(", "),
+        parts:
+          place === undefined
+            ? []
+            : place.table === kind
+              ? ["(wall, counter, origin, row_id) < (?, ?, ?, ?)"]
+              : [`(wall, counter, origin) ${comparison} (?, ?, ?)`],
+        parameters:
+          place === undefined
+            ? []
+            : [place.hlc.wall, place.hlc.counter, place.hlc.node, ...(place.table === kind ? [place.row_id] : [])],
+        index: newestIndex
+      }
+    }
     const ordered = Query.orderedBy(where)
     const path = ordered === undefined ? undefined : pathOf(ordered)
-    const { parts, parameters } = soughtBy(where)
     const columns = path === undefined ? "row_id" : `${keyIn(path)}, row_id`
-    if (after !== undefined) {
-      parts.push(path === undefined ? "row_id > ?" : `(${columns}) > (?, ?)`)
-      parameters.push(...(path === undefined ? [after.id] : [after.key, after.id]))
+    return {
+      by: columns,
+      parts: after === undefined ? [] : [path === undefined ? "row_id > ?" : `(${columns}) > (?, ?)`],
+      parameters: after === undefined ? [] : path === undefined ? [after.id] : [after.key, after.id],
+      index: path === undefined || where.some((one) => "equals" in one) ? undefined : indexOf(kind, ordered)
     }
+  }
+
+  const read = Effect.fnUntraced(function* (kind: string, match: string | undefined, request: Query.RowsRequest) {
+    const sought = soughtBy(request.where)
+    const time = writtenBy(request.written ?? {})
+    const order = orderOf(kind, request)
     // SQLite would rather read and sort all rows of the kind than follow the order of an index.
-    const isRange = path !== undefined && indexed.has(indexOf(kind, ordered)) && !where.some((one) => "equals" in one)
-    const by = isRange ? ` INDEXED BY ${name(indexOf(kind, ordered))}` : ""
+    const by = order.index !== undefined && indexed.has(order.index) ? ` INDEXED BY ${name(order.index)}` : ""
     const rows = yield* decodeRows(
       yield* sql.unsafe(
         `SELECT row_id, data, origin, wall, counter FROM ${match === undefined ? `own_rows${by}` : candidates}
-          WHERE ${[`kind = ${text(kind)}`, ...parts].join(" AND ")} ORDER BY ${columns} LIMIT ?`,
-        [...(match === undefined ? [] : [match]), ...parameters, limit]
+          WHERE ${[`kind = ${text(kind)}`, ...sought.parts, ...time.parts, ...order.parts].join(" AND ")}
+          ORDER BY ${order.by} LIMIT ?`,
+        [
+          ...(match === undefined ? [] : [match]),
+          ...sought.parameters,
+          ...time.parameters,
+          ...order.parameters,
+          request.limit
+        ]
       )
     )
     return rows.map(({ row_id: id, data, origin: node, wall, counter }): Query.Shown => ({
@@ -278,27 +320,30 @@ export const make = (sql: SqliteClient, transaction: Transaction, readOnly: bool
     }))
   })
 
-  const rowsOf = Effect.fnUntraced(function* (kind: string, { after, limit, ...asked }: Searching.RowsRequest) {
-    const { where, words } = asked
+  const rowsOf = Effect.fnUntraced(function* (kind: string, request: Searching.RowsRequest) {
+    const { words, limit } = request
     const match = words === undefined ? undefined : yield* matchOf(kind, words)
-    const ordered = Query.orderedBy(where)
     const found: Array<Query.Shown> = []
-    for (let from = after; ;) {
+    for (let start: Query.Start = request; ;) {
       const left = limit - found.length
       if (left <= 0) return found
       const wanted = words === undefined ? left : Math.max(left, looked)
-      const rows = yield* read(kind, where, match, from, wanted)
-      found.push(...rows.filter((row) => Searching.isWanted(asked, row)).slice(0, left))
+      const rows: ReadonlyArray<Query.Shown> = yield* read(kind, match, { ...request, ...start, limit: wanted })
+      found.push(...rows.filter((row) => Searching.isWanted(request, row)).slice(0, left))
       const last = rows.at(-1)
       if (last === undefined || rows.length < wanted) return found
-      from = Query.placeOf(last, ordered)
+      start = Query.startAfter(kind, request, last)
       // It may take long, and others read and write in between.
       if (words !== undefined) yield* Effect.yieldNow
     }
   })
 
   return Effect.fnUntraced(function* (kind: string, request: Searching.RowsRequest) {
-    for (const { field } of request.where) yield* index(kind, field)
+    for (const { field } of request.where) {
+      const path = pathOf(field)
+      if (path !== undefined) yield* index(indexOf(kind, field), `${keyIn(path)}, row_id`, `WHERE kind = ${text(kind)}`)
+    }
+    if (request.newest !== undefined) yield* index(newestIndex, `kind, ${newestFirst.join(", ")}`)
     if (request.words !== undefined && SearchQuery.isEmpty(request.words.query)) return []
     return yield* words.mended(rowsOf(kind, request))
   })

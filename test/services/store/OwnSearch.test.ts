@@ -5,6 +5,7 @@ import { TestClock } from "effect/testing"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { canonical } from "../../../src/core/replica/Json.ts"
+import * as Hlc from "../../../src/core/replica/Hlc.ts"
 import { Kind, OpId, RowId } from "../../../src/core/replica/Operation.ts"
 import * as Query from "../../../src/core/replica/Query.ts"
 import * as SearchQuery from "../../../src/core/search/SearchQuery.ts"
@@ -61,11 +62,15 @@ const drawn = (seed: number) => {
   const question = () => ({
     kind: pick(kinds),
     limit: 1 + Math.floor(next() * 5),
+    ...(next() < 0.4 && { newest: { after: undefined } }),
+    ...(next() < 0.3 && { written: { since: next() * 40, ...(next() < 0.5 && { until: next() * 60 }) } }),
     where: next() < 0.3 ? [{ field: "rank", from: 1 }] : next() < 0.2 ? [{ field: "rank", equals: 2 }] : [],
-    words: {
-      query: SearchQuery.fromText(next() < 0.5 ? pick(words).slice(0, 1 + Math.floor(next() * 4)) : text(3)),
-      columns: next() < 0.5 ? undefined : next() < 0.5 ? ["title"] : ["text", "tags"]
-    }
+    ...(next() < 0.9 && {
+      words: {
+        query: SearchQuery.fromText(next() < 0.5 ? pick(words).slice(0, 1 + Math.floor(next() * 4)) : text(3)),
+        columns: next() < 0.5 ? undefined : next() < 0.5 ? ["title"] : ["text", "tags"]
+      }
+    })
   })
   return { writes: () => Array.from({ length: 1 + Math.floor(next() * 8) }, write), question, next }
 }
@@ -73,13 +78,13 @@ const drawn = (seed: number) => {
 /** All rows that a store gives, page by page. */
 const all = Effect.fnUntraced(function* (store: StoreService, kind: Kind, request: Omit<RowsRequest, "after">) {
   const rows: Array<Query.Shown> = []
-  for (let after: Query.Place | undefined; ;) {
-    const page: ReadonlyArray<Query.Shown> = yield* store.rows(kind, { ...request, after })
+  for (let start: Query.Start = request; ;) {
+    const page: ReadonlyArray<Query.Shown> = yield* store.rows(kind, { ...request, ...start })
     assert.isAtMost(page.length, request.limit)
     rows.push(...page)
     const last = page.at(-1)
     if (last === undefined || page.length < request.limit) return rows
-    after = Query.placeOf(last, Query.orderedBy(request.where))
+    start = Query.startAfter(kind, request, last)
   }
 })
 
@@ -87,10 +92,17 @@ const all = Effect.fnUntraced(function* (store: StoreService, kind: Kind, reques
 const looked = Effect.fnUntraced(function* (
   store: StoreService,
   kind: Kind,
-  { where, words }: ReturnType<ReturnType<typeof drawn>["question"]>
+  { where, words, written, newest }: ReturnType<ReturnType<typeof drawn>["question"]>
 ) {
   const rows = yield* all(store, kind, { where, limit: 1_000 })
-  return rows.filter(({ value }) => SearchQuery.rankOf(Tokens.of(Query.textOf(value, words.columns)), words.query) > 0)
+  const { since = 0, until = Infinity }: { since?: number; until?: number } = written ?? {}
+  const found = rows.filter(
+    ({ value, hlc }) =>
+      hlc.wall >= Math.round(since * 1000) &&
+      hlc.wall < Math.round(until * 1000) &&
+      (words === undefined || SearchQuery.rankOf(Tokens.of(Query.textOf(value, words.columns)), words.query) > 0)
+  )
+  return newest === undefined ? found : found.sort((a, b) => Hlc.HlcOrder(b.hlc, a.hlc))
 })
 
 const opened = (place: Place) => Effect.tap(place.open, (store) => store.declare(columns))
@@ -111,6 +123,7 @@ describe("a search of rows of applications", () => {
               )
               if (first === undefined || second === undefined) return
               for (let round = 0; round < 12; round++) {
+                yield* TestClock.adjust("1 second")
                 const writes = draw.writes()
                 yield* first.append(writes)
                 yield* second.append(writes)

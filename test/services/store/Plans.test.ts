@@ -74,6 +74,11 @@ describe("what is asked of SQLite", () => {
                 yield* store.rows(plans, { where, after: { key: 2, id: "r1" }, limit: 2 })
               }
               const words = { query: SearchQuery.fromText("tea"), columns: undefined }
+              for (const written of [{}, { since: 2, until: 8 }, { origin }]) {
+                const place = { rank: 0, hlc: { wall: 5, counter: 0, node: origin }, table: plans, row_id: "r1" }
+                for (const after of [undefined, place, { ...place, table: "a" }])
+                  yield* store.rows(plans, { where: [], written, newest: { after }, limit: 2 })
+              }
               yield* store.rows(plans, { where: [], words, after: undefined, limit: 2 })
               yield* store.rows(plans, { where: [], words, after: { key: null, id: "r1" }, limit: 2 })
               yield* searchFor(store, "tea", 10)

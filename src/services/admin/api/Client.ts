@@ -185,6 +185,7 @@ const make = Effect.gen(function* () {
     },
     get: (kind, id) => answered(client.row({ query: { kind, id } })),
     recent,
+    newest: (payload = {}) => answered(client.newest({ payload })),
     live: Reading.live({ feed }, recent),
     searchPage: (payload) => answered(client.searchPage({ payload })),
     // The first search makes the index, which takes as long as there is much to find.

@@ -13,6 +13,7 @@ import * as Archive from "../Archive.ts"
 import * as NodeFailure from "../../node/NodeFailure.ts"
 import {
   AnyRow,
+  NewestRow,
   Conflicts,
   ConflictsInput,
   FeedEvent,
@@ -107,6 +108,8 @@ export const verify = HttpApiGroup.make("verify")
   )
   .prefix("/verify")
 
+const NoKind = told(NodeFailure.KindUndeclared, 404)
+
 /** What its memory has: of some words, by filters, about a subject, or by id. Questions are as in `Memory`. */
 export const reads = HttpApiGroup.make("reads", { topLevel: true }).add(
   HttpApiEndpoint.post("search", "/search", {
@@ -123,6 +126,11 @@ export const reads = HttpApiGroup.make("reads", { topLevel: true }).add(
     payload: Input,
     success: Paging.page(Found(AnyRow)),
     error: [Unavailable, WrongQuery]
+  }),
+  HttpApiEndpoint.post("newest", "/newest", {
+    payload: Input,
+    success: Paging.page(Found(NewestRow)),
+    error: [Unavailable, WrongQuery, NoKind]
   }),
   HttpApiEndpoint.post("about", "/about", {
     payload: Input,

@@ -168,11 +168,13 @@ const reads = HttpApiBuilder.group(
   Contract.Private,
   "reads",
   Effect.fnUntraced(function* (handlers) {
-    const { search, searchPage, recent, facts, get } = yield* Memory
+    const { search, searchPage, recent, newest, facts, get } = yield* Memory
     return handlers.handleAll({
       search: ({ payload }) => Effect.flatMap(Reads.decodeSearchPage(payload), ({ given }) => search(given)),
       searchPage: ({ payload }) => Effect.flatMap(Reads.decodeSearchPage(payload), ({ given }) => searchPage(given)),
       recent: ({ payload }) => Effect.flatMap(Reads.decodeRecent(payload), ({ given }) => recent(given)),
+      // It is decoded there.
+      newest: ({ payload }) => newest(Object(payload)),
       about: ({ payload }) => Effect.flatMap(Reads.decodeAbout(payload), ({ given }) => facts.about(given)),
       row: ({ query: { kind, id } }) => get(kind, id)
     })
@@ -269,8 +271,12 @@ const kinds = HttpApiBuilder.group(
     return handlers.handleAll({
       all: ({ query }) => kinds(query),
       declare: ({ params, payload }) => own.declare(params.kind, payload.columns),
-      list: ({ params, query: { cursor, ...query } }) =>
-        own.find(params.kind, cursor === undefined || cursor === "" ? query : { ...query, cursor }),
+      list: ({ params, query: { cursor, newest, ...query } }) =>
+        own.find(params.kind, {
+          ...query,
+          ...(newest === "true" && { newest: true }),
+          ...(cursor !== undefined && cursor !== "" && { cursor })
+        }),
       row: ({ params, query }) => own.get(params.kind, query.id),
       // It is decoded there.
       find: ({ params, payload }) => own.find(params.kind, Object(payload)),

@@ -30,7 +30,8 @@ const writing = [Unavailable, TooLarge, Invalid, NotFound, Undeclared] as const
 const page = {
   after: Schema.optionalKey(Schema.String),
   ...Paging.query,
-  words: FindInput.fields.words
+  words: FindInput.fields.words,
+  newest: Schema.optionalKey(Schema.Literals(["true", "false"]))
 }
 const Count = Schema.Struct({ count: Schema.Natural })
 

@@ -69,6 +69,27 @@ describe("kinds of applications over HTTP", () => {
         yield* request("POST", "/kinds/visits/put?id=a", { page: "two" })
         assert.deepInclude((yield* request("GET", "/kinds/visits/row?id=a")).body, { page: "one" })
 
+        const noted = yield* request("POST", "/notes", { content: "a note" })
+        yield* request("POST", "/kinds/todos/put?id=last", { title: "last", done: false })
+        const newest = yield* request("POST", "/newest", { kinds: ["todos", "notes"], limit: 2 })
+        assert.deepStrictEqual(
+          newest.body.rows.map((one: { readonly kind: string; readonly id: string }) => [one.kind, one.id]),
+          [
+            ["todos!fields", "last"],
+            ["notes", noted.body.id]
+          ]
+        )
+        const before = yield* request("POST", "/newest", { kinds: ["todos", "notes"], cursor: newest.body.next_cursor })
+        assert.deepStrictEqual(
+          before.body.rows.map((one: { readonly id: string }) => one.id),
+          [id]
+        )
+        const ordered = yield* request("GET", "/kinds/todos?newest=true&limit=1")
+        assert.deepInclude(ordered.body.rows[0], { id: "last", title: "last" })
+        assert.strictEqual((yield* request("POST", "/newest", { kinds: ["tasks"] })).status, 404)
+        assert.strictEqual((yield* request("POST", "/newest", { tags: ["x"] })).status, 400)
+        yield* request("POST", "/kinds/todos/delete?id=last", {})
+
         // The program that has the kinds reads the same.
         const todos = Context.get(node, Memory).collection(Todo)
         assert.deepInclude(yield* todos.get(id), { title: "buy tea", done: true })
