@@ -85,7 +85,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
   {
     name: "publish before commit",
     breaks: "what could not be written is told, and claimed by the next commit",
-    file: engine,
+    file: "src/services/store/Committing.ts",
     from: "Effect.as(backend.commit(commit, synced), commit)",
     to: "Effect.as(Effect.suspend(() => { state = commit.state; version++; return backend.commit(commit, synced) }), commit)"
   },
@@ -93,14 +93,14 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     name: "acknowledge before the disk has it",
     breaks: "a loss of power takes acknowledged writes",
     file: engine,
-    from: "yield* commit({ operations, coverage: through, quarantined: [] }, true)",
-    to: "yield* commit({ operations, coverage: through, quarantined: [] }, false)"
+    from: "yield* committing.commit({ operations, coverage: through, quarantined: [] }, true)",
+    to: "yield* committing.commit({ operations, coverage: through, quarantined: [] }, false)"
   },
   {
     name: "forget the clock at a restart",
     breaks: "a clock that was set back issues a reading below one that it has issued",
     file: engine,
-    from: "yield* clock.witness(yield* resumed(StoreState.highWater(state)))",
+    from: "yield* clock.witness(yield* resumed(StoreState.highWater(opened)))",
     to: "yield* clock.witness(yield* resumed(Hlc.zero))"
   },
   {

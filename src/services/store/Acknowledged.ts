@@ -14,6 +14,8 @@ import type { Backend } from "./Backend.ts"
 /** How long news waits, so that many make one write, and how old the time of a node on the disk may be (ms). */
 export const times = { save: 5_000, seen: 3_600_000 } as const
 
+export type Acknowledged = Effect.Success<ReturnType<typeof make>>
+
 export const make = Effect.fnUntraced(function* (backend: Backend) {
   const clock = yield* HlcClock
   const saved = new Map(backend.acknowledged.map((acknowledgement) => [acknowledgement.node, acknowledgement]))

@@ -46,3 +46,6 @@ export const pageLength = (
   }
   return { length, bytes }
 }
+
+/** The rows that work on a whole store reads at a time; others read and write in between. */
+export const readAtOnce = { maxBytes: 1024 * 1024, maxOperations: 500 } as const
