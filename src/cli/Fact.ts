@@ -12,6 +12,7 @@ import { IdAmbiguous } from "./Choosing.ts"
 import * as Fields from "./Fields.ts"
 import * as Filters from "./Filters.ts"
 import * as Globals from "./Globals.ts"
+import * as History from "./History.ts"
 import * as Input from "./Input.ts"
 import * as Listing from "./Listing.ts"
 import { oneLine, writeJson, writeLine } from "./Output.ts"
@@ -122,8 +123,13 @@ const list = Listing.command(Kind.table.facts, {
   whenEmpty: `No facts yet. Set one: ${commandLine("fact set kitchen temperature 21")}`
 })
 
+const { history, restore } = History.commands(
+  Kind.table.facts,
+  (column) => `${column("subject")} ${column("predicate")}: ${column("object")}`
+)
+
 export const command = Command.make("fact").pipe(
   Command.withDescription("Facts have a subject, a predicate and an object. The last change wins on every node."),
   Command.withShortDescription("Set, add, delete and list facts"),
-  Command.withSubcommands([set, add, get, remove, list])
+  Command.withSubcommands([set, add, get, remove, list, history, restore])
 )

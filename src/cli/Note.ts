@@ -1,21 +1,17 @@
 /**
  * `note`: things to remember.
  */
-import { Clock, Effect, Option } from "effect"
+import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import * as Kind from "../core/replica/Kind.ts"
 import { commandLine } from "../services/node/Invocation.ts"
-import * as Access from "./Access.ts"
 import * as Fields from "./Fields.ts"
 import { WrongUsage } from "./Failure.ts"
 import * as Filters from "./Filters.ts"
-import * as Globals from "./Globals.ts"
+import * as History from "./History.ts"
 import * as Input from "./Input.ts"
 import * as Listing from "./Listing.ts"
-import { ago, counted, writeJson, writeLine } from "./Output.ts"
-import * as Pager from "./Pager.ts"
 import * as Show from "./Show.ts"
-import * as Table from "./Table.ts"
 import * as Writing from "./Writing.ts"
 
 const tags = (name: string, description: string) =>
@@ -110,76 +106,7 @@ const show = Show.of(["notes"]).pipe(
   Command.withExamples([{ command: "feral-sync note show 0198c0de" }])
 )
 
-const history = Command.make(
-  "history",
-  {
-    id: Fields.id,
-    erase: Globals.Switch("erase").pipe(
-      Flag.withDescription("Erase these versions from this node instead"),
-      Flag.withDefault(false)
-    )
-  },
-  Effect.fnUntraced(function* ({ id, erase }) {
-    const { memory } = yield* Access.open(erase ? "change" : "read")
-    const versions = yield* memory.history(Kind.table.notes.name, id)
-    const isJson = yield* Globals.Json
-    if (erase) {
-      yield* memory.eraseHistory(Kind.table.notes.name, id)
-      return yield* isJson
-        ? writeJson({ erased: versions.length })
-        : writeLine(`Erased ${counted(versions.length, "version")} of note ${id}`)
-    }
-    if (isJson) return yield* writeJson(versions)
-    if (versions.length === 0) return yield* writeLine("This node keeps no earlier version of this note.")
-    const now = yield* Clock.currentTimeMillis
-    const columns: ReadonlyArray<Table.Column<(typeof versions)[number]>> = [
-      { title: "VERSION", text: ({ version }) => String(version), whole: true },
-      { title: "WRITTEN", text: ({ updated_at }) => ago(updated_at * 1000, now), whole: true },
-      { title: "BY", text: ({ origin_node }) => origin_node, whole: true },
-      {
-        title: "TEXT",
-        text: ({ row, is_conflict }) =>
-          `${is_conflict ? "[conflict] " : ""}${typeof row?.["content"] === "string" ? row["content"] : "(deleted)"}`
-      }
-    ]
-    yield* writeLine(Table.lines(columns, versions).join("\n"))
-  }, Pager.paged)
-).pipe(
-  Command.withDescription(
-    "Show the earlier versions of a note that this node keeps: those that were changed or deleted, and those that came too late. A conflict lost to a write that had not seen it."
-  ),
-  Command.withShortDescription("Show the earlier versions of a note"),
-  Command.withExamples([{ command: "feral-sync note history 0198c0de-…" }])
-)
-
-const restore = Command.make(
-  "restore",
-  {
-    version: Argument.String("id@version").pipe(
-      Argument.filter(
-        (text) => /^.+@[1-9]\d{0,14}$/s.test(text),
-        () => "an id and the number of a version, like 0198c0de-…@12"
-      ),
-      Argument.withDescription("The note and the version, as shown by note history")
-    ),
-    wait: Writing.wait
-  },
-  ({ version: text, wait }) => {
-    const at = text.lastIndexOf("@")
-    return Writing.run(
-      "Restored note",
-      wait,
-      ({ restoreVersion }) => restoreVersion(Kind.table.notes.name, text.slice(0, at), Number(text.slice(at + 1))),
-      "change"
-    )
-  }
-).pipe(
-  Command.withDescription(
-    "Write an earlier version of a note again, on every node. It also brings back a deleted note."
-  ),
-  Command.withShortDescription("Bring back an earlier version of a note"),
-  Command.withExamples([{ command: "feral-sync note restore 0198c0de-…@12" }])
-)
+const { history, restore } = History.commands(Kind.table.notes, (column) => column("content"))
 
 export const command = Command.make("note").pipe(
   Command.withDescription("Notes are things to remember. The last change wins on every node."),

@@ -4,7 +4,7 @@
  */
 import { Schema } from "effect"
 import { counted, type Explained, messageOf, some } from "../../core/text/Explained.ts"
-import { commandLine } from "./Invocation.ts"
+import { commandLine, quoted } from "./Invocation.ts"
 import * as Kind from "../../core/replica/Kind.ts"
 import { NodeId } from "../../core/replica/NodeId.ts"
 
@@ -333,6 +333,14 @@ export class CodeRefused extends Schema.TaggedError<CodeRefused>()("CodeRefused"
   override readonly message = messageOf(this)
 }
 
+/** Where the versions of a row are seen: only of kinds where the last writer wins are any kept. */
+const historyOf = (name: string, id: string): string => {
+  const kind: Kind.Kind | undefined = Kind.find(name)
+  return kind?.rule === "lww"
+    ? `see the versions with ${commandLine(`${kind.words.command} history ${quoted(id)}`)}`
+    : "check the number of the version"
+}
+
 /** This node keeps no such version of a row, or one that cannot be restored. */
 export class VersionNotFound extends Schema.TaggedError<VersionNotFound>()("VersionNotFound", {
   kind: Schema.String,
@@ -340,10 +348,7 @@ export class VersionNotFound extends Schema.TaggedError<VersionNotFound>()("Vers
   version: Schema.Number
 }) {
   readonly problem = `no version ${this.version} of ${JSON.stringify(this.id)} can be restored here`
-  readonly nextStep =
-    this.kind === Kind.table.notes.name
-      ? `see the versions with ${commandLine(`note history ${this.id}`)}`
-      : "check the number of the version"
+  readonly nextStep = historyOf(this.kind, this.id)
   override readonly message = messageOf(this)
 }
 
