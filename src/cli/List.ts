@@ -4,7 +4,7 @@
 import { Effect, Option, Stream } from "effect"
 import { Argument, Command } from "effect/cli"
 import type { Memory } from "../services/memory/Memory.ts"
-import type { FindInput } from "../services/memory/OwnRows.ts"
+import type { FindInput } from "../services/memory/OwnQuestion.ts"
 import * as Access from "./Access.ts"
 import { WrongUsage } from "./Failure.ts"
 import * as Filters from "./Filters.ts"

@@ -82,12 +82,17 @@ export const received = (self: NodeId, peer: NodeId, { node, at, via }: Word): W
     ? undefined
     : { node, at, via: [...via, peer] }
 
-/** What is asked over one session: the own questions, and those of the other sessions that may go on. */
+/**
+ * What is asked over one session: the own questions, and those of the other sessions that may go on. Where there are too many, each session
+ * gets its turn: one that asks much does not crowd out the others.
+ */
 export const questionsFor = ({ own, peers }: Known, link: number): Questions => {
   const asked = new Map(own)
-  for (const [other, { questions }] of peers) {
-    if (other === link) continue
-    for (const [hlc, hops] of questions) if (hops - 1 > (asked.get(hlc) ?? 0)) asked.set(hlc, hops - 1)
+  const others = Array.from(peers).flatMap(([other, { questions }]) =>
+    other === link ? [] : Array.from(questions, ([hlc, hops], turn) => ({ hlc, hops: hops - 1, turn }))
+  )
+  for (const { hlc, hops } of others.sort((a, b) => a.turn - b.turn)) {
+    if (hops > (asked.get(hlc) ?? 0)) asked.set(hlc, hops)
   }
   return new Map([...asked].slice(0, limits.questions))
 }

@@ -14,7 +14,8 @@ import * as Live from "./Live.ts"
 import type { Found, Page } from "./Reads.ts"
 import type { Any, ChangeEvent, Collection, Provenance, Unreadable } from "./OwnKind.ts"
 import { columnsOf, isUnreadable } from "./OwnKind.ts"
-import { type FindInput, fieldsOf, isRange, type OwnRow, type OwnRows, valueOf, type WriteInput } from "./OwnRows.ts"
+import { type FindInput, isRange } from "./OwnQuestion.ts"
+import { fieldsOf, type OwnRow, type OwnRows, valueOf, type WriteInput } from "./OwnRows.ts"
 import { limits, wrong } from "./Reads.ts"
 
 /** What a collection is made over. */

@@ -13,26 +13,25 @@ import { isPlainText, NodeId } from "../../core/replica/NodeId.ts"
 import { type Content, Kind as KindName, maxDataDepth, RowId } from "../../core/replica/Operation.ts"
 import * as Query from "../../core/replica/Query.ts"
 import * as Rule from "../../core/replica/Rule.ts"
-import * as Selection from "../../core/replica/Selection.ts"
 import { maxName } from "../../core/replica/rules/Fields.ts"
 import { slotOfMember } from "../../core/replica/rules/Set.ts"
 import * as SearchQuery from "../../core/search/SearchQuery.ts"
-import * as Cursor from "../../core/text/Cursor.ts"
 import {
   InputInvalid,
   KindInvalid,
   type KindMismatch,
   KindUndeclared,
   type OperationTooLarge,
-  QueryInvalid,
+  type QueryInvalid,
   RowNotFound,
   type StoreUnavailable
 } from "../node/NodeFailure.ts"
 import type { Store } from "../store/Store.ts"
 import * as Inputs from "./Inputs.ts"
 import { type Any, problemIn, reserved } from "./OwnKind.ts"
+import * as OwnQuestion from "./OwnQuestion.ts"
 import * as OwnScan from "./OwnScan.ts"
-import { type Found, Limit, limits, type Written } from "./Reads.ts"
+import { type Found, limits, type Written } from "./Reads.ts"
 
 /** A row: its columns, and what every row shows besides them. */
 export const OwnRow = Schema.StructWithRest(
@@ -62,26 +61,6 @@ export const OwnKind = Schema.Struct({
 })
 export interface OwnKind extends Schema.Schema.Type<typeof OwnKind> {}
 
-/** Which rows to find: all that meet all conditions, and have all words in some of their columns. */
-export const FindInput = Schema.Struct({
-  /** For each field a value, or the ends of a range (`from`, `to`). */
-  where: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown)),
-  words: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(4_000))),
-  /** The columns in which the words are: without them, those that the kind searches, or all. */
-  columns: Schema.optionalKey(Schema.Array(Schema.String)),
-  /** When, and by which node, the rows were written last. */
-  origin: Selection.Filter.fields.origin,
-  since: Selection.Filter.fields.since,
-  until: Selection.Filter.fields.until,
-  /** Whether the rows that were written last come first. */
-  newest: Schema.optionalKey(Schema.Boolean),
-  /** The id of the row after which to begin, in the order of ids. */
-  after: Schema.optionalKey(Schema.String),
-  limit: Schema.optionalKey(Limit),
-  cursor: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(4_000)))
-})
-export interface FindInput extends Schema.Schema.Type<typeof FindInput> {}
-
 /** A write by a verb. Without an id, `put` writes a new row. `unset` are columns that a `patch` takes out. */
 export interface WriteInput {
   readonly id?: string
@@ -100,8 +79,14 @@ export interface OwnRows {
   ): Effect.Effect<void, StoreUnavailable | KindMismatch | KindInvalid>
   get(kind: string, id: string): Effect.Effect<OwnRow, StoreUnavailable | RowNotFound | KindUndeclared>
   /** A page of the rows. Of large ones, an answer has fewer. */
-  find(kind: string, input: FindInput): Effect.Effect<Found<OwnRow>, StoreUnavailable | QueryInvalid | KindUndeclared>
-  count(kind: string, input: FindInput): Effect.Effect<number, StoreUnavailable | QueryInvalid | KindUndeclared>
+  find(
+    kind: string,
+    input: OwnQuestion.FindInput
+  ): Effect.Effect<Found<OwnRow>, StoreUnavailable | QueryInvalid | KindUndeclared>
+  count(
+    kind: string,
+    input: OwnQuestion.FindInput
+  ): Effect.Effect<number, StoreUnavailable | QueryInvalid | KindUndeclared>
   write(
     kind: string,
     verb: string,
@@ -129,7 +114,6 @@ export interface Over {
 const page = { rows: 100, length: 4 * 1024 * 1024 } as const
 
 const invalid = (field: string, problem: string) => new InputInvalid({ problems: [{ field, problem }] })
-const wrong = (field: string, problem: string) => new QueryInvalid({ problems: [{ field, problem }] })
 const isRowId = Schema.is(RowId)
 const isKindName = Schema.is(KindName)
 
@@ -161,12 +145,12 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
   })
 
   /** How to read the rows that are asked for, and which of them fit. */
-  const asked = Effect.fnUntraced(function* (name: string, input: FindInput) {
+  const asked = Effect.fnUntraced(function* (name: string, input: OwnQuestion.FindInput) {
     const { kind, columns } = yield* named(name)
     const table = KindName.make(kind)
     const where: Array<Query.Condition> = []
     for (const [field, wanted] of Object.entries(input.where ?? {}))
-      where.push(yield* conditionOf(field, wanted, columns))
+      where.push(yield* OwnQuestion.conditionOf(field, wanted, columns))
     const isDeclared = columns !== undefined
     const { words } = input
     const { search = [] } = known.get(kind) ?? {}
@@ -176,7 +160,7 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
       written: input,
       ...(words !== undefined && { words: { query: SearchQuery.fromText(words), columns: searched } })
     }
-    const start = yield* startOf(input)
+    const start = yield* OwnQuestion.startOf(input)
     // Where no application has declared the kind, there is no order but that of ids.
     const ordered = { ...start, where: isDeclared ? where : [] }
     return {
@@ -190,7 +174,7 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
   /** Gives the rows that are asked for to `take`, in their order, as long as it wants more. */
   const each = Effect.fnUntraced(function* (
     name: string,
-    input: FindInput,
+    input: OwnQuestion.FindInput,
     limit: number,
     take: (shown: Query.Shown, after: Query.Start) => boolean
   ) {
@@ -205,8 +189,8 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
     }
   })
 
-  const find = Effect.fn("OwnRows.find")(function* (name: string, given: FindInput) {
-    const input = yield* decodeFind(given)
+  const find = Effect.fn("OwnRows.find")(function* (name: string, given: OwnQuestion.FindInput) {
+    const input = yield* OwnQuestion.decode(given)
     const most = input.limit ?? limits.usual
     const rows: Array<OwnRow> = []
     let length = 0
@@ -220,13 +204,13 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
       end = after
       return true
     })
-    const next = isMore ? cursorOf(end) : undefined
+    const next = isMore ? OwnQuestion.cursorOf(end) : undefined
     return (next === undefined ? { rows } : { rows, next }) satisfies Found<OwnRow>
   })
 
-  const count = Effect.fn("OwnRows.count")(function* (name: string, given: FindInput) {
+  const count = Effect.fn("OwnRows.count")(function* (name: string, given: OwnQuestion.FindInput) {
     let sum = 0
-    yield* each(name, yield* decodeFind(given), page.rows, () => ++sum > 0)
+    yield* each(name, yield* OwnQuestion.decode(given), page.rows, () => ++sum > 0)
     return sum
   })
 
@@ -281,58 +265,6 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
     write
   }
 }
-
-const decodeFind = (input: unknown) =>
-  Effect.mapError(Inputs.decoded(FindInput)(input), (problems) => new QueryInvalid({ problems }))
-
-const isScalar = (value: unknown): value is Query.Scalar =>
-  Predicate.isString(value) || Predicate.isNumber(value) || Predicate.isBoolean(value) || value === null
-
-/** Whether a condition is a range. */
-export const isRange = (value: unknown): value is { readonly from?: unknown; readonly to?: unknown } =>
-  Predicate.isObject(value) && Object.keys(value).every((key) => key === "from" || key === "to")
-
-/** A condition on a field; of a kind that was not declared, any field may be there. */
-const conditionOf = Effect.fnUntraced(function* (
-  field: string,
-  wanted: unknown,
-  columns: ReadonlyArray<string> | undefined
-): Effect.fn.Return<Query.Condition, QueryInvalid> {
-  if (columns?.includes(field) === false) return yield* wrong(field, "is not a known field")
-  if (isScalar(wanted)) return { field, equals: wanted }
-  if (!isRange(wanted)) return yield* wrong(field, "is neither text nor a number, nor true or false")
-  const { from, to } = wanted
-  const isBound = (bound: unknown): bound is string | number | undefined =>
-    bound === undefined || Predicate.isString(bound) || Predicate.isNumber(bound)
-  if (!isBound(from) || !isBound(to)) return yield* wrong(field, "has a range that is neither of texts nor of numbers")
-  return { field, ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
-})
-
-const cursors = Cursor.make(
-  Schema.Struct({ key: Schema.Union([Schema.String, Schema.Finite, Schema.Null]), id: Schema.String })
-)
-
-const cursorOf = ({ after, newest }: Query.Start): string | undefined =>
-  newest?.after !== undefined
-    ? Selection.cursorOf(newest.after)
-    : after === undefined
-      ? undefined
-      : cursors.toText(after)
-
-const startOf = Effect.fnUntraced(function* ({ cursor, after, newest }: FindInput) {
-  const notOurs = () => wrong("cursor", "is not the next of an answer before")
-  if (newest === true) {
-    if (after !== undefined) return yield* wrong("after", "is for rows in the order of ids: use cursor for the newest")
-    const place =
-      cursor === undefined ? undefined : yield* Effect.mapError(Effect.fromOption(Selection.placeFrom(cursor)), notOurs)
-    return { newest: { after: place } } satisfies Query.Start
-  }
-  if (cursor === undefined)
-    return { after: after === undefined ? undefined : { key: null, id: after } } satisfies Query.Start
-  return {
-    after: yield* Effect.mapError(Effect.fromOption(cursors.fromText(cursor)), notOurs)
-  } satisfies Query.Start
-})
 
 /** What a verb is given, as it can be written. */
 const contentOf = Effect.fnUntraced(function* (verb: string, input: unknown) {

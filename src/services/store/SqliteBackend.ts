@@ -41,6 +41,7 @@ import * as SqliteFeed from "./SqliteFeed.ts"
 import * as SqliteHistory from "./SqliteHistory.ts"
 import * as SqliteIndexing from "./SqliteIndexing.ts"
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
+import * as SqliteOwnReads from "./SqliteOwnReads.ts"
 import * as SqliteOwnRows from "./SqliteOwnRows.ts"
 import * as SqliteRejoin from "./SqliteRejoin.ts"
 import * as SqliteRows from "./SqliteRows.ts"
@@ -225,7 +226,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     )
   }, SqliteError.mapped)
 
-  const ownRows = SqliteOwnRows.make(sql, within, readOnly, ownWords)
+  const ownRows = SqliteOwnReads.make(sql, within, readOnly, ownWords)
   const list: Backend["list"] = Effect.fnUntraced(function* (kind, { after = "", limit }) {
     const rows = yield* sql`SELECT * FROM operations
       WHERE kind = ${kind} AND row_id > ${after} AND twin = '' AND op_type <> 'delete'

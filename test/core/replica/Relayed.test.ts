@@ -153,6 +153,27 @@ describe("Relayed", () => {
     runs(2_000)
   )
 
+  it("a peer that asks much does not crowd out the others", () => {
+    const asking = (name: string, count: number): Relayed.Peer => ({
+      node: NodeId.make(name),
+      questions: new Map(Array.from({ length: count }, (_, index) => [`${index}:0:${name}`, 3])),
+      answers: Relayed.none
+    })
+    const known: Relayed.Known = {
+      self: NodeId.make("self"),
+      own: new Map([["9:9:self", 4]]),
+      peers: new Map([
+        [1, asking("loud", 16)],
+        [2, asking("quiet", 2)]
+      ]),
+      acknowledgements: []
+    }
+    const asked = Relayed.questionsFor(known, 3)
+    assert.strictEqual(asked.size, Relayed.limits.questions)
+    assert.containsAllKeys(asked, ["9:9:self", "0:0:quiet", "1:0:quiet"])
+    assert.deepStrictEqual([...Relayed.questionsFor(known, 1).keys()], ["9:9:self", "0:0:quiet", "1:0:quiet"])
+  })
+
   it("takes no more holders than can be waited for, and only what was asked", () => {
     const told = Array.from({ length: 2_000 }, (_, index) => ({
       hlc: text,
