@@ -18,21 +18,46 @@ export class OutputFailed extends Schema.TaggedError<OutputFailed>()("OutputFail
 export { oneLine } from "../core/text/Printable.ts"
 export { quoted } from "../services/node/Invocation.ts"
 
+/** Whether the last line of the terminal, on stderr, is one that is written anew. A process has one terminal. */
+export const lastLine = { isRedrawn: false }
+
+/** Erases the line where the cursor is. */
+export const eraseLine = "\r\u001b[2K"
+
+/** Erases the line that is written anew, before something else is written to the same terminal. */
+const erased = (error: StandardStreams["error"], streamOf: () => { readonly isTTY?: boolean }): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (!lastLine.isRedrawn || streamOf().isTTY !== true) return Effect.void
+    lastLine.isRedrawn = false
+    return Effect.ignore(error(eraseLine))
+  })
+
 /** Writes to stdout, and waits until it has left. When the reader has gone (`| head`), the command ends with success. */
 export const write = (text: string): Effect.Effect<void, OutputFailed> =>
-  Effect.flatMap(StandardStreams, ({ output }) =>
-    Effect.catch(output(text), (error) => {
-      if (!error.isReaderGone) return Effect.fail(new OutputFailed({ detail: error.detail }))
-      process.exitCode = 0
-      return Effect.interrupt
-    })
+  Effect.flatMap(StandardStreams, ({ output, error }) =>
+    Effect.catch(
+      Effect.andThen(
+        erased(error, () => process.stdout),
+        output(text)
+      ),
+      (failure) => {
+        if (!failure.isReaderGone) return Effect.fail(new OutputFailed({ detail: failure.detail }))
+        process.exitCode = 0
+        return Effect.interrupt
+      }
+    )
   )
 
 export const writeLine = (text: string): Effect.Effect<void, OutputFailed> => write(`${text}\n`)
 
 /** Writes to stderr. There is no place to say that this failed. */
 export const writeError = (text: string): Effect.Effect<void> =>
-  Effect.flatMap(StandardStreams, ({ error }) => Effect.ignore(error(`${text}\n`)))
+  Effect.flatMap(StandardStreams, ({ error }) =>
+    Effect.andThen(
+      erased(error, () => process.stderr),
+      Effect.ignore(error(`${text}\n`))
+    )
+  )
 
 /** One JSON value on one line. */
 export const writeJson = (value: unknown): Effect.Effect<void, OutputFailed> => writeLine(json(value))

@@ -1,12 +1,12 @@
 /**
  * Says on stderr how far long work is, with its rate and, where the end is known, the time that is left.
  *
- * On a terminal this is one line that is written anew. Elsewhere it is a line every ten seconds. With `--json` there is none,
+ * On a terminal this is one line that is written anew, and erased before anything else is written. Elsewhere it is a line every ten seconds. With `--json` there is none,
  * for stderr is for errors then. Work that is done within a second is not spoken of.
  */
 import { Clock, Effect } from "effect"
 import { StandardStreams } from "../services/node/StandardStreams.ts"
-import { canRedraw, duration, truncate } from "./Output.ts"
+import { canRedraw, duration, eraseLine, lastLine, truncate } from "./Output.ts"
 
 /** How far the work is: in words, and in a unit of which `total` may be known. */
 export interface Step {
@@ -43,8 +43,6 @@ const every = { terminal: 200, elsewhere: 10_000 } as const
 /** Nothing is said of shorter work (ms). */
 const quiet = 1_000
 
-const eraseLine = "\r\u001b[2K"
-
 /** What to call after each step. The line on a terminal is gone when the scope closes. */
 export const make = Effect.fnUntraced(function* (isJson: boolean, isTerminal: boolean = canRedraw(process.stderr)) {
   const silent: Report = () => Effect.void
@@ -53,16 +51,21 @@ export const make = Effect.fnUntraced(function* (isJson: boolean, isTerminal: bo
   const say = (text: string) => Effect.ignore(error(text))
   const started = yield* Clock.currentTimeMillis
   let last = started
-  let isShown = false
   if (isTerminal) {
-    yield* Effect.addFinalizer(() => Effect.suspend(() => (isShown ? say(eraseLine) : Effect.void)))
+    yield* Effect.addFinalizer(() =>
+      Effect.suspend(() => {
+        const isShown = lastLine.isRedrawn
+        lastLine.isRedrawn = false
+        return isShown ? say(eraseLine) : Effect.void
+      })
+    )
   }
   const report: Report = (step) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => {
       const isDue = now - started >= quiet && now - last >= every[isTerminal ? "terminal" : "elsewhere"]
       if (!isDue) return Effect.void
       last = now
-      isShown = true
+      lastLine.isRedrawn = isTerminal
       const text = line(step, (now - started) / 1000)
       return say(
         isTerminal ? `${eraseLine}${truncate(text, Math.max(20, process.stderr.columns || 80) - 1)}` : `${text}\n`
