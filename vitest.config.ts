@@ -17,6 +17,7 @@ const refusal = "test/e2e/Refusal.test.ts"
 const programs = [
   "test/main.test.ts",
   "test/core/index.test.ts",
+  "test/scripts/Scripts.test.ts",
   "test/services/admin/doctor/Doctor.test.ts",
   "test/services/discovery/{Discovery,MdnsDiscovery}.test.ts",
   "test/services/memory/FifthKind.test.ts",
@@ -39,6 +40,8 @@ const scratch = (): string => {
   }
 }
 
+const inMemory = { env: { TMPDIR: scratch() } }
+
 const source = (file: string) => new URL(`src/${file}`, import.meta.url).pathname
 
 const realTime = { globalSetup, testTimeout: 60_000, hookTimeout: 60_000 }
@@ -57,12 +60,12 @@ export default defineConfig({
   test: {
     pool: "forks",
     maxWorkers: 2,
-    env: { TMPDIR: scratch() },
     reporters: ["default", "./test/support/LeftOut.ts"],
     projects: [
       {
         extends: true,
         test: {
+          ...inMemory,
           name: "unit",
           // Files share what they import: for most of them that takes longer than their tests.
           isolate: false,
@@ -77,6 +80,7 @@ export default defineConfig({
         extends: true,
         test: {
           ...realTime,
+          ...inMemory,
           name: "processes",
           isolate: false,
           include: ["test/cli/*.test.ts", dashboard, refusal, ...programs],
@@ -89,6 +93,7 @@ export default defineConfig({
         extends: true,
         test: {
           ...realTime,
+          ...inMemory,
           name: "e2e",
           include: ["test/e2e/*.test.ts"],
           exclude: [refusal, ...attacks, ...slowNodes],
