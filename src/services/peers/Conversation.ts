@@ -5,28 +5,27 @@
 import { Context, Effect, HashMap, Option, Redacted, Stream } from "effect"
 import { formatAddress } from "../../core/peers/Address.ts"
 import type { BarredBy } from "../../core/sync/Barred.ts"
-import { FrameTooLarge, nextSteps, PeerClosed, SelfConnection } from "../../core/sync/SyncFailure.ts"
+import { nextSteps, PeerClosed, SelfConnection } from "../../core/sync/SyncFailure.ts"
 import * as Handshake from "../../core/sync/Handshake.ts"
 import * as V1Exchange from "../../core/sync/v1/V1Exchange.ts"
 import * as V1Policy from "../../core/sync/v1/V1Policy.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
-import type { Quarantined } from "../../core/replica/Replica.ts"
 import * as Session from "../../core/sync/Session.ts"
 import * as Agreement from "../../core/sync/Agreement.ts"
-import { credit, envelopeBytes } from "../../core/sync/SessionLimits.ts"
+import { credit } from "../../core/sync/SessionLimits.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
-import { closeCodes, type Takes } from "../../core/sync/Wire.ts"
+import { closeCodes } from "../../core/sync/Wire.ts"
 import { HlcClock, monotonic } from "../node/HlcClock.ts"
 import { Config } from "../node/Config.ts"
 import { Passphrase } from "../node/Passphrase.ts"
 import { Store } from "../store/Store.ts"
 import type { Connection } from "../transport/Transport.ts"
-import * as Throttle from "../transport/Throttle.ts"
 import * as Attempts from "./Attempts.ts"
 import * as Copies from "./Copies.ts"
+import * as FrameLimits from "./FrameLimits.ts"
 import * as NewOrigins from "./NewOrigins.ts"
 import * as PeerTable from "./PeerTable.ts"
-import * as PeerView from "./PeerView.ts"
+import * as PeerWarnings from "./PeerWarnings.ts"
 import * as V1Peers from "./V1Peers.ts"
 import * as SessionRunner from "./SessionRunner.ts"
 import { isOpaque } from "../store/Opaque.ts"
@@ -60,15 +59,6 @@ interface Meeting {
 
 /** Nodes that we remember to have met. One that is forgotten is asked once more for what we wrote. */
 const metNodes = 10_000
-
-/** The code with which a WebSocket is closed because of a message that is too large. */
-const messageTooBig = 1009
-
-/** The smallest frame that a peer can be set to accept. */
-const leastFrame = 4_096
-
-/** How often the same warning about the same machine is logged (ms). */
-const warnEvery = 3_600_000
 
 /** How much of their credit sessions use. */
 export const Credit = Context.Reference("feral-sync/services/peers/Conversation/Credit", { defaultValue: () => credit })
@@ -105,24 +95,10 @@ export const make = Effect.fnUntraced(function* (
     (table) => !isOpaque({ table }, declared)
   )
   const context = Context.make(Store, store).pipe(Context.add(HlcClock, clock))
-  const warnings = Throttle.make(warnEvery)
+  const { warned, quarantined } = PeerWarnings.make()
+  const frameLimits = FrameLimits.make()
   /** Whom we have met since the store was opened. */
   const met = new Set<NodeId>()
-  /** What peers take that did not tell, and closed because of a frame of ours. The one that was learned first is forgotten first. */
-  const assumed = new Map<NodeId, Takes>()
-  const learnLimit = ({ code, byUs }: PeerClosed, state: Session.Session): FrameTooLarge | undefined => {
-    const { peer, takes } = state
-    const { bytes, operations } = Session.largestFrame(state)
-    if (peer === undefined || bytes === 0 || byUs === true || (code !== messageTooBig && code !== closeCodes.too_large))
-      return undefined
-    // One operation alone shows how much is too much; of a frame of many, a half is tried next.
-    const frame = Math.max(leastFrame, Math.min(takes.frame, operations === 1 ? bytes - 1 : Math.floor(bytes / 2)))
-    assumed.delete(peer)
-    assumed.set(peer, { frame, operation: operations === 1 ? frame : Math.max(1, frame - envelopeBytes) })
-    const [first] = assumed.keys()
-    if (assumed.size > metNodes && first !== undefined) assumed.delete(first)
-    return new FrameTooLarge({ peer, bytes })
-  }
   /** The nonces of our own dials that are under way, and whether we met them as server: then we have dialled ourselves. */
   const dialled = new Map<string, boolean>()
 
@@ -216,7 +192,7 @@ export const make = Effect.fnUntraced(function* (
         identify: (peer) => ({
           isMet: met.has(peer),
           barred: barred(peer),
-          takes: assumed.get(peer),
+          takes: frameLimits.of(peer),
           ticket:
             ticketKey !== undefined && connection.ticketId === undefined
               ? Redacted.make(Handshake.ticketOf(Redacted.value(ticketKey), peer), { label: "ticket" })
@@ -256,7 +232,7 @@ export const make = Effect.fnUntraced(function* (
     )
     table.entries.set(link, { key: key_, connection, running })
     yield* running.done.pipe(
-      Effect.catchTag("PeerClosed", (closed) => Effect.fail(learnLimit(closed, running.state()) ?? closed)),
+      Effect.catchTag("PeerClosed", (closed) => Effect.fail(frameLimits.learn(closed, running.state()) ?? closed)),
       Effect.catchTag("DuplicateNodeId", (failure) => Effect.fail(isLoop() ? new SelfConnection() : failure)),
       Effect.ensuring(
         Effect.map(Effect.all([clock.now, monotonic, relays.leave(link)]), ([now, passed]) => {
@@ -358,34 +334,6 @@ export const make = Effect.fnUntraced(function* (
     )
     return V1Exchange.isUnfinished(state) ? ("unfinished" as const) : ("exchanged" as const)
   })
-
-  /** A session that begins again finds out the same again. */
-  const warned = ({ remote }: Connection, warning: SessionRunner.Warned) =>
-    warnings.pass(
-      // The database is the same for all of them.
-      warning._tag === "StoreUnavailable"
-        ? `${warning._tag} ${warning.reason}`
-        : warning._tag === "RowsTooLarge" || warning._tag === "OverQuota"
-          ? warning.message
-          : `${warning._tag} ${remote.host}`,
-      Effect.logWarning(PeerView.reportOf(warning).message).pipe(
-        Effect.annotateLogs({ address: formatAddress(remote), error: warning._tag })
-      )
-    )
-
-  /** Once for each reason and machine: all of them are in the quarantine. */
-  const quarantined = ({ remote }: Connection, operations: ReadonlyArray<Quarantined>) =>
-    Effect.forEach(
-      new Map(operations.map((operation) => [operation.reason, operation])).values(),
-      ({ peer, reason }) =>
-        warnings.pass(
-          `quarantined ${remote.host} ${reason}`,
-          Effect.logWarning(`an operation of a peer is not valid and was quarantined: ${nextSteps.Quarantined}`).pipe(
-            Effect.annotateLogs({ peer, address: formatAddress(remote), reason: reason.slice(0, 200) })
-          )
-        ),
-      { discard: true }
-    )
 
   const established = Effect.fnUntraced(function* (
     link: number,
