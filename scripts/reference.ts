@@ -37,6 +37,28 @@ const plain = (comment: string): string =>
     .join("\n")
     .trim()
 
+/** What stands between the braces of an export. */
+const namesIn = (list: string): ReadonlyArray<string> =>
+  list
+    .split(",")
+    .map((name) => name.trim().replace(/^type /, ""))
+    .filter((name) => name !== "")
+
+const moduleOf = (file: string, from: string): string => join(dirname(file), from.replace(/\.(?:ts|js)$/, ".d.ts"))
+
+/** The declarations of a module with those that it exports of others, and the comment at its head. */
+const readAll = (file: string): ReturnType<typeof read> => {
+  const { head, declarations } = read(file)
+  const text = readFileSync(file, "utf8")
+  const others = [...text.matchAll(/^export (?:type )?(?:\{([^}]*)\}|\*) from "(\.[^"]+)"/gm)].flatMap(
+    ([, list, from = ""]) => {
+      const all = readAll(moduleOf(file, from)).declarations
+      return list === undefined ? all : all.filter(({ name }) => namesIn(list).includes(name))
+    }
+  )
+  return { head, declarations: [...declarations, ...others] }
+}
+
 /** The declarations of a module, and the comment at its head. */
 const read = (file: string): { readonly head: string; readonly declarations: ReadonlyArray<Declaration> } => {
   const text = readFileSync(file, "utf8").replace(/^\/\/# .*$/gm, "")
@@ -63,18 +85,10 @@ const exportsOf = (
   [
     ...readFileSync(file, "utf8").matchAll(/^export (?:type )?(?:\* as (\w+)|\{([^}]*)\}|(\*)) from "(\.[^"]+)"/gm)
   ].flatMap(([, as, names = "", all, from = ""]) => {
-    const target = join(dirname(file), from.replace(/\.(?:ts|js)$/, ".d.ts"))
+    const target = moduleOf(file, from)
     if (all !== undefined) return exportsOf(target)
     if (as !== undefined) return [{ names: [], as, from: target }]
-    return [
-      {
-        names: names
-          .split(",")
-          .map((name) => name.trim().replace(/^type /, ""))
-          .filter((name) => name !== ""),
-        from: target
-      }
-    ]
+    return [{ names: namesIn(names), from: target }]
   })
 
 const shown = ({ name, comment, code }: Declaration, level: string): string =>
@@ -92,7 +106,7 @@ const reference = (name: string, module: string, dist: string) => {
     return declarations
   }
   const sections = exportsOf(file).flatMap(({ names, as, from }) => {
-    const { head, declarations } = read(from)
+    const { head, declarations } = readAll(from)
     if (as !== undefined) {
       const members = take(declarations, `${as}.`).map((declaration) => shown(declaration, "###"))
       return [`## ${as}`, head, ...members]

@@ -97,6 +97,7 @@ const found = {
   snippet: Schema.String,
   marked: Schema.Array(Schema.Tuple([Schema.Natural, Schema.Natural]))
 }
+/** A row that a search found, with its kind and the piece of its text where it was found. */
 export const Match = Schema.Union(Kind.searched.map((kind) => named(kind, found)))
 export type Match = typeof Match.Type
 
