@@ -68,6 +68,15 @@ describe("the Containerfile", () => {
     assert.notMatch(lines.join("\n"), /sudo|curl|wget|apt-get/)
   })
 
+  it("makes the directory that npm packs into: npm makes none", () => {
+    const packing = instructions.filter((line) => line.includes("--pack-destination"))
+    assert.isNotEmpty(packing)
+    for (const line of packing) {
+      const directory = /--pack-destination (\S+)/.exec(line)?.[1] ?? ""
+      assert.include(line.split("npm pack", 1)[0], `mkdir ${directory}`)
+    }
+  })
+
   it("says why", () => {
     const comments = lines.filter((line) => /^\s*#/.test(line)).length
     assert.isAtLeast(comments, 10)
