@@ -29,13 +29,13 @@ beforeAll(() => {
   }
 })
 
-/** What a command shows in a terminal of so many columns. */
+/** What a command shows in a terminal of so many columns, without a pager. */
 const shown = async (columns: number, args: ReadonlyArray<string>, env: Env = {}): Promise<string> => {
   const command = [process.execPath, main, ...args]
   const { stdout } = await promisify(execFile)(
     "/usr/bin/python3",
     [join(root, "test/support/terminal.py"), String(columns), ...command],
-    { env: { ...clean, FERAL_HOME: home, TERM: "xterm-256color", ...env }, encoding: "utf8" }
+    { env: { ...clean, FERAL_HOME: home, TERM: "xterm-256color", FERAL_SYNC_PAGER: "", ...env }, encoding: "utf8" }
   )
   return stdout
 }
