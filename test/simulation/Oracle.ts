@@ -126,11 +126,11 @@ export class Ledger {
     for (const row of rows) {
       if (row.hlc.node !== nodeId || this.byHlc.has(Hlc.toText(row.hlc))) continue
       this.add(row, true)
-      // Of what is never deleted, the one that was written first would stay, or both. What it wrote later in that place had lost to it.
+      // Of what is never deleted, the one that was written first would stay, or both. What was written later in that place had lost to it.
       if (row.table === "notes" || row.table === "knowledge") continue
       const isFormer = (one: Operation) => one.op_id === row.op_id && one.hlc !== row.hlc
       const former = this.operations.find(isFormer)
-      this.forget((one) => isFormer(one) || (former !== undefined && one.hlc.node === nodeId && beats(former, one)))
+      this.forget((one) => isFormer(one) || (former !== undefined && beats(former, one)))
     }
   }
 

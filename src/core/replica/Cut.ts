@@ -9,7 +9,7 @@
  *
  * **The rule.** Two replicas exchange rows only while each has confirmed what the other has collected. Otherwise one of them was too
  * long away. A replica that holds nothing but what it wrote itself, later than anything that was collected, always may come in
- * (`since`): it takes over the cut of whom it meets.
+ * (`since`): it takes over the cut of whom it meets. From then on it keeps to the rule as well, until it is equal to another one.
  *
  * **Why no deleted row comes back.** Let `t` be a tombstone that a node `a` has dropped, and `r` a row in its slot that loses to `t`.
  *
@@ -94,7 +94,7 @@ export type Verdict = "admitted" | "self away" | "peer away" | "apart" | "peer t
 /** Whether a replica may exchange rows with `peer`, which told `theirs`; none of a version that knows no cut. */
 export const verdict = (ours: Cut, theirs: Told | undefined, peer: NodeId): Verdict => {
   if (theirs === undefined) return HashMap.isEmpty(ours.collected) ? "admitted" : "peer too old"
-  const isSelfAway = !isFresh(ours, theirs) && !VectorClock.includes(ours.confirmed, theirs.collected)
+  const isSelfAway = !mayComeIn(ours, theirs) && !VectorClock.includes(ours.confirmed, theirs.collected)
   if (isPeerAway(ours, theirs, peer)) return isSelfAway ? "apart" : "peer away"
   return isSelfAway ? "self away" : "admitted"
 }
@@ -102,10 +102,13 @@ export const verdict = (ours: Cut, theirs: Told | undefined, peer: NodeId): Verd
 const isPeerAway = (ours: Cut, theirs: Told, peer: NodeId): boolean => {
   // A replica that rejoins is not to be filled by those that were away as well.
   if (ours.isRejoined === true && HashMap.isEmpty(ours.confirmed) && HashMap.isEmpty(theirs.confirmed)) return true
-  if (!isFresh(theirs, ours) && !VectorClock.includes(theirs.confirmed, ours.collected)) return true
+  if (!mayComeIn(theirs, ours) && !VectorClock.includes(theirs.confirmed, ours.collected)) return true
   const isNew = theirs.isFilling || theirs.since !== undefined
   return HashSet.has(ours.leftOut, peer) && !isNew && !VectorClock.includes(theirs.confirmed, ours.confirmed)
 }
+
+/** Whether a replica may take over the cut of another one. While it is being filled, it keeps to the network that it came into. */
+const mayComeIn = (one: Told, other: Told): boolean => isFresh(one, other) && !one.isFilling
 
 /** Whether all rows of one replica are later than all that another one has collected. */
 const isFresh = ({ since }: Told, { collected }: Told): boolean =>
