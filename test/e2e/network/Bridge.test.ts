@@ -30,6 +30,12 @@ describe.skipIf(needs("root", "ip", "nft"))("nodes on a network", () => {
     const leaving = nodes.pop()
     ports.pop()
     if (leaving === undefined) throw new Error("no node")
+    // A node that was connected before it has announced itself, which takes a second, has nothing to withdraw.
+    await until(
+      "it has announced itself",
+      () => leaving.status(),
+      ({ uptime_seconds }) => uptime_seconds >= 2
+    )
     const gone = leaving.stop()
     const took = await howLong(() =>
       until(
