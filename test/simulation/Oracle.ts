@@ -145,7 +145,13 @@ export class Ledger {
     }
   }
 
-  /** Forgets what was destroyed with the only disk that held it. */
+  /** Forgets what was destroyed with the only disk that held it, and what it had deleted: that need not be there any more. */
+  destroy(isLost: (operation: Operation) => boolean): void {
+    const deletions = this.operations.filter((one) => one.op_type === "delete" && !isSet(one) && isLost(one))
+    this.forget((operation) => isLost(operation) || deletions.some((one) => beats(one, operation)))
+  }
+
+  /** Forgets what need not be held any more. */
   forget(isLost: (operation: Operation) => boolean): void {
     const kept = this.operations.filter((operation) => !isLost(operation))
     this.operations.splice(0, Infinity, ...kept)
@@ -303,8 +309,11 @@ export const checkRenewed = (
 }
 
 /** What a disk covers of the origins of which it has rows. Of others each node remembers what it likes. */
-const historyOf = ({ state, rows }: Pick<Content, "state" | "rows">): VectorClock.VectorClock => {
-  const hasCollected = !HashMap.isEmpty(state.cut.confirmed)
+const historyOf = (
+  { state, rows }: Pick<Content, "state" | "rows">,
+  among: ReadonlyArray<Pick<Content, "state">>
+): VectorClock.VectorClock => {
+  const hasCollected = among.some((one) => !HashMap.isEmpty(one.state.cut.confirmed))
   const origins = new Set([...rows.values()].flatMap((row) => (hasCollected && isTombstone(row) ? [] : [row.hlc.node])))
   return HashMap.filter(state.vectorClock, (_, node) => origins.has(node))
 }
@@ -317,8 +326,8 @@ export const areEqual = (disks: ReadonlyArray<Content>): boolean => {
   const digestOf = ({ state }: Content) => Digest.toText(hasCollected ? state.live : state.digest)
   const digest = digestOf(first)
   if (others.some((other) => digestOf(other) !== digest)) return false
-  const history = historyOf(first)
-  return others.every((other) => VectorClock.compare(historyOf(other), history) === "equal")
+  const history = historyOf(first, disks)
+  return others.every((other) => VectorClock.compare(historyOf(other, disks), history) === "equal")
 }
 
 /**
@@ -373,7 +382,7 @@ export const checkConverged = (disks: ReadonlyArray<Content>, ledger: Ledger): v
         )
       }
     }
-    const [ours, theirs] = [historyOf(first), historyOf({ state, rows })]
+    const [ours, theirs] = [historyOf(first, disks), historyOf({ state, rows }, disks)]
     if (VectorClock.compare(ours, theirs) !== "equal") {
       const show = (clock: VectorClock.VectorClock) => JSON.stringify(Object.fromEntries(HashMap.toEntries(clock)))
       broken("convergence", `nodes 0 and ${index} claim different histories: ${show(ours)} and ${show(theirs)}`)

@@ -146,7 +146,7 @@ export class Stage {
     const isClaimed = ({ hlc }: Operation) =>
       contents.some(({ nodeId, state }) => nodeId === hlc.node && VectorClock.covers(state.vectorClock, hlc))
     const isGone = (operation: Operation) => contents.some((content) => Oracle.isGone(content, operation, this.ledger))
-    this.ledger.forget(
+    this.ledger.destroy(
       (operation) =>
         !isGone(operation) &&
         this.restored.has(operation.hlc.node) &&
