@@ -3,7 +3,7 @@
  * with the next step. And it changes and disturbs nothing.
  */
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it } from "@effect/vitest"
-import { Effect, Exit, Scope } from "effect"
+import { Context, Effect, Exit, Layer, Redacted, Scope } from "effect"
 import {
   chmodSync,
   copyFileSync,
@@ -16,7 +16,13 @@ import {
 } from "node:fs"
 import { createServer as createTlsServer } from "node:tls"
 import { dirname, join } from "node:path"
-import type { TlsFiles } from "../../src/services/node/Config.ts"
+import { NodeId } from "../../src/core/replica/NodeId.ts"
+import { deriveKey } from "../../src/core/sync/Handshake.ts"
+import { PeerClosed } from "../../src/core/sync/SyncFailure.ts"
+import { Config, type TlsFiles } from "../../src/services/node/Config.ts"
+import * as PeerProbe from "../../src/services/admin/doctor/PeerProbe.ts"
+import { Transport } from "../../src/services/transport/Transport.ts"
+import * as WebSocketTransport from "../../src/services/transport/WebSocketTransport.ts"
 import type { Finding } from "../../src/services/admin/doctor/Doctor.ts"
 import type { PeerStatus } from "../../src/services/node/Status.ts"
 import { issue } from "../support/Certificates.ts"
@@ -24,6 +30,7 @@ import { directory } from "../support/Directory.ts"
 import { LegacyPeer } from "../support/LegacyPeer.ts"
 import { needs } from "../support/Needs.ts"
 import { type Env, freshHome, type Node, Nodes, run, until } from "../support/Nodes.ts"
+import { settings } from "../support/Settings.ts"
 
 const passphrase = "correct horse battery staple"
 const quiet: Env = {
@@ -368,6 +375,36 @@ describe.skipIf(needs("openssl"))("doctor", () => {
     const finding = (await doctor(copy, { FERAL_SYNC_PEERS: server.address })).of("peer")
     failure(finding, new RegExp(`another node uses the id ${server.id} too`), /feral-sync identity new/)
     assert.strictEqual(server.log, log)
+  })
+
+  it("says why a peer is refused, also when the peer has closed by then", async () => {
+    const server = await nodes.make().start()
+    const probed = Effect.gen(function* () {
+      const own = settings(yield* directory)
+      const context = yield* Layer.build(WebSocketTransport.layer.pipe(Layer.provide(Layer.succeed(Config, own))))
+      const real = Context.get(context, Transport)
+      const closed = new PeerClosed({ code: 1000, reason: "" })
+      const transport = Transport.of({
+        ...real,
+        // Nothing can be sent once the peer has answered: it closes with the answer.
+        dial: (address, ticket) =>
+          Effect.map(real.dial(address, ticket), (connection) => {
+            let sent = 0
+            return {
+              ...connection,
+              send: (text: string) => (sent++ === 0 ? connection.send(text) : Effect.fail(closed))
+            }
+          })
+      })
+      const self = {
+        nodeId: NodeId.make(server.id),
+        passphrase: Redacted.make(passphrase),
+        key: Redacted.make(deriveKey(passphrase))
+      }
+      const address = { host: "127.0.0.1", port: server.port }
+      return yield* Effect.flip(Effect.provideService(PeerProbe.probe(own, self, address), Transport, transport))
+    })
+    assert.strictEqual((await Effect.runPromise(Effect.scoped(probed)))._tag, "DuplicateNodeId")
   })
 
   it("shows every problem of the configuration, and looks at what it can", async () => {

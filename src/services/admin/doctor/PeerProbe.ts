@@ -122,7 +122,11 @@ const converse = Effect.fnUntraced(function* <S, R>(
         state = next
         pending.push(...more)
       }
-      if (action._tag === "Send") yield* connection.send(action.text)
+      if (action._tag === "Send") {
+        // A peer that has closed already does not hear the last words: why they are said is known here.
+        const isLast = pending.some(({ _tag }) => _tag === "Close")
+        yield* isLast ? Effect.ignore(connection.send(action.text)) : connection.send(action.text)
+      }
       if (action._tag === "Established") {
         yield* connection.close(1000, "")
         return machine.view(state)
