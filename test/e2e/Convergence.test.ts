@@ -27,11 +27,16 @@ describe("convergence", () => {
       () => Promise.all([a.status(), b.status()]),
       (both) => both.every(({ counts: c }) => c.notes + c.knowledge + c.episodes + c.execution_log === 4)
     )
-    const [status] = await converged([a, b])
-    const peer = status?.peers.find(({ node_id }) => node_id === b.id)
-    assert.strictEqual(peer?.source, "mdns")
-    assert.strictEqual(peer?.state, "live")
-    assert.strictEqual(peer?.protocol, 2)
+    await converged([a, b])
+    // The one that came later may connect before it has announced itself, which takes a second.
+    await until(
+      "they are shown as connected, and as found by mDNS",
+      () => Promise.all([a.status(), b.status()]),
+      (both) =>
+        both.every(({ peers }) =>
+          peers.some(({ source, state, protocol }) => source === "mdns" && state === "live" && protocol === 2)
+        )
+    )
     for (const kind of ["note", "fact", "episode", "log"]) {
       const rows = await a.cli<ReadonlyArray<unknown>>(kind, "list")
       assert.strictEqual(rows.length, 1)
