@@ -1,7 +1,7 @@
 /**
  * `list`: the rows of a kind of an application, as JSON. The node need not have the application.
  */
-import { Effect, Option, Stream } from "effect"
+import { Effect, Option } from "effect"
 import { Argument, Command } from "effect/cli"
 import type { Memory } from "../services/memory/Memory.ts"
 import type { FindInput } from "../services/memory/OwnQuestion.ts"
@@ -9,28 +9,11 @@ import * as Access from "./Access.ts"
 import { WrongUsage } from "./Failure.ts"
 import * as Filters from "./Filters.ts"
 import * as Globals from "./Globals.ts"
-import { printJson } from "./Listing.ts"
+import { printJson, upTo } from "./Listing.ts"
 import { json, oneLine, writeJson, writeLine } from "./Output.ts"
 import * as Pager from "./Pager.ts"
 
-/** Rows that are read at once. */
-const pageSize = 250
-
 type Own = Memory["Service"]["own"]
-
-/** The rows of a kind that are chosen, page by page, at most `limit`. */
-const rowsOf = (own: Own, kind: string, chosen: FindInput, limit: number) => {
-  const start: { readonly cursor?: string; readonly left: number } = { left: limit }
-  return Stream.paginate(start, ({ left, ...from }) =>
-    Effect.map(own.find(kind, { ...chosen, ...from, limit: Math.min(left, pageSize) }), ({ rows, next }) => {
-      const rest = left - rows.length
-      return [
-        [rows],
-        next === undefined || rest <= 0 ? Option.none<typeof start>() : Option.some({ cursor: next, left: rest })
-      ] as const
-    })
-  )
-}
 
 const kindsOf = Effect.fnUntraced(function* (own: Own) {
   const kinds = yield* own.kinds
@@ -58,7 +41,8 @@ export const command = Command.make(
     if (Option.isNone(kind)) return yield* kindsOf(memory.own)
     if (yield* Globals.Json) {
       const chosen = isChosen ? { ...filter, newest: true } : {}
-      return yield* printJson(rowsOf(memory.own, kind.value, chosen, limit ?? Infinity))
+      const find = (page: FindInput) => memory.own.find(kind.value, { ...chosen, ...page })
+      return yield* printJson(upTo(limit ?? Infinity, find))
     }
     const most = limit ?? Filters.usual
     const { rows, next } = yield* memory.own.find(kind.value, { ...filter, newest: true, limit: most })

@@ -7,7 +7,7 @@ import { Command } from "effect/cli"
 import type * as Kind from "../core/replica/Kind.ts"
 import type { Filter } from "../core/replica/Selection.ts"
 import type { StoreUnavailable } from "../services/node/NodeFailure.ts"
-import type { AnyRow, Memory, Page } from "../services/memory/Memory.ts"
+import type { AnyRow, Found, Memory, Page } from "../services/memory/Memory.ts"
 import * as Access from "./Access.ts"
 import * as Filters from "./Filters.ts"
 import * as Following from "./Following.ts"
@@ -100,24 +100,25 @@ const whole = <Row extends { readonly id: string }, E>(list: (page: Page) => Eff
 /** The rows of a kind that a filter leaves, at most `limit`, page by page, newest first. */
 const chosen = <K extends Kind.Kind>(memory: Memory["Service"], kind: K, filter: Filter, limit: number) => {
   const isRow: (row: unknown) => row is K["row"]["Type"] = Schema.is(kind.row)
+  return upTo(limit, (page) => memory.recent({ ...filter, kinds: [kind.name], ...page })).pipe(
+    Stream.map((rows) => rows.flatMap(({ kind: _, ...row }: AnyRow) => (isRow(row) ? [row] : [])))
+  )
+}
+
+/** The rows that `read` finds, at most `limit`, page by page: each begins at the cursor of the one before. */
+export const upTo = <Row, E>(
+  limit: number,
+  read: (page: { readonly cursor?: string; readonly limit: number }) => Effect.Effect<Found<Row>, E>
+): Stream.Stream<ReadonlyArray<Row>, E> => {
   const start: { readonly cursor?: string; readonly left: number } = { left: limit }
-  return Stream.paginate(start, ({ cursor, left }) =>
-    Effect.map(
-      memory.recent({
-        ...filter,
-        kinds: [kind.name],
-        limit: Math.min(left, pageSize),
-        ...(cursor === undefined ? {} : { cursor })
-      }),
-      ({ rows, next }) => {
-        const found = rows.flatMap(({ kind: _, ...row }: AnyRow) => (isRow(row) ? [row] : []))
-        const rest = left - rows.length
-        return [
-          [found],
-          next === undefined || rest <= 0 ? Option.none<typeof start>() : Option.some({ cursor: next, left: rest })
-        ] as const
-      }
-    )
+  return Stream.paginate(start, ({ left, ...from }) =>
+    Effect.map(read({ ...from, limit: Math.min(left, pageSize) }), ({ rows, next }) => {
+      const rest = left - rows.length
+      return [
+        [rows],
+        next === undefined || rest <= 0 ? Option.none<typeof start>() : Option.some({ cursor: next, left: rest })
+      ] as const
+    })
   )
 }
 

@@ -66,9 +66,12 @@ const line = (cells: ReadonlyArray<string>, widths: ReadonlyArray<number>): stri
     .join(gap)
     .trimEnd()
 
+/** The cells that a line takes. */
+const cellsIn = (widths: ReadonlyArray<number>): number =>
+  widths.reduce((sum, cells) => sum + cells, gap.length * (widths.length - 1))
+
 /** Whether a line is long enough for the columns. */
-const isWide = <Row>({ widths, isCut }: Layout<Row>, width: number): boolean =>
-  !isCut || widths.reduce((sum, cells) => sum + cells, gap.length * (widths.length - 1)) <= width
+const isWide = <Row>({ widths, isCut }: Layout<Row>, width: number): boolean => !isCut || cellsIn(widths) <= width
 
 /** A line for each cell of a row. */
 const cells = <Row>(
@@ -122,7 +125,7 @@ export const growing = <Row>(
   )
   const all = layout(ample, rows, width)
   if (!isWide(all, width)) return { titles: [], lines: (now, value) => cells(now, value, width) }
-  const used = all.widths.reduce((sum, cells) => sum + cells, gap.length * (columns.length - 1))
+  const used = cellsIn(all.widths)
   // What is left of the line is for the last column.
   const widths = all.widths.map((cells, index) => (index === columns.length - 1 ? cells + width - used : cells))
   return {

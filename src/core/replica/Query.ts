@@ -84,7 +84,7 @@ export const placeOf = ({ id, value }: Shown, ordered: string | undefined): Plac
 })
 
 /** The place of a row of a kind among the newest. */
-export const newestPlaceOf = (kind: string, { id, hlc }: Shown): Selection.Place => ({
+const newestPlaceOf = (kind: string, { id, hlc }: Shown): Selection.Place => ({
   rank: 0,
   hlc,
   table: kind,

@@ -52,12 +52,15 @@ export const make = (store: Reader) => {
       ({ node, at }) => node !== store.nodeId && !holders.has(node) && at > (seen.get(node) ?? -Infinity)
     )
     const all = new Set([...holders, ...relayed.map(({ node }) => node)])
-    const direct = (isHolder: boolean) =>
-      known
-        .filter(({ node }) => (isHolder ? holders : all).has(node) === isHolder)
-        .map(({ node, seenAt }): Holder => ({ node, at: seenAt / 1000 }))
-    const reached = [...direct(true), ...relayed.map(({ node, at, via }): Holder => ({ node, at: at / 1000, via }))]
-    return { reached: reached.toSorted((a, b) => b.at - a.at), missing: direct(false) }
+    const direct = known.map(({ node, seenAt }): Holder => ({ node, at: seenAt / 1000 }))
+    const reached = [
+      ...direct.filter(({ node }) => holders.has(node)),
+      ...relayed.map(({ node, at, via }): Holder => ({ node, at: at / 1000, via }))
+    ]
+    return {
+      reached: reached.toSorted((a, b) => b.at - a.at),
+      missing: direct.filter(({ node }) => !all.has(node))
+    }
   })
 
   return Effect.fn("Memory.waitFor")(function* (given: WaitInput) {

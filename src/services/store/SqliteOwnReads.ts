@@ -69,6 +69,19 @@ const writtenBy = (written: Query.Written) => {
 const newestFirst = ["wall", "counter", "origin", "row_id"]
 const newestIndex = "own_rows_newest"
 
+/** What a statement says of the rows of a kind that come after a place, among the newest of all kinds. */
+const olderThan = (kind: string, place: Selection.Place | undefined) => {
+  if (place === undefined) return { parts: [], parameters: [] }
+  const { hlc, table, row_id } = place
+  const parameters = [hlc.wall, hlc.counter, hlc.node]
+  if (table === kind) {
+    return { parts: ["(wall, counter, origin, row_id) < (?, ?, ?, ?)"], parameters: [...parameters, row_id] }
+  }
+  // Of rows with one HLC, those of lesser kinds come later.
+  const comparison = byCodePoint(kind, table) < 0 ? "<=" : "<"
+  return { parts: [`(wall, counter, origin) ${comparison} (?, ?, ?)`], parameters }
+}
+
 const indexOf = (kind: string, field = ""): string => `${kind}.${field}`
 
 /** Rows that are read at once to look for words in them. */
@@ -107,23 +120,8 @@ export const make = (
   /** The order of a request, what comes after its start, and the index that has it, if there is one. */
   const orderOf = (kind: string, { where, after, newest }: Query.RowsRequest) => {
     if (newest !== undefined) {
-      const place = newest.after
-      // Of rows with one HLC, those of lesser kinds come later.
-      const comparison = place !== undefined && byCodePoint(kind, place.table) < 0 ? "<=" : "<"
-      return {
-        by: newestFirst.map((column) => `${column} DESC`).join(", "),
-        parts:
-          place === undefined
-            ? []
-            : place.table === kind
-              ? ["(wall, counter, origin, row_id) < (?, ?, ?, ?)"]
-              : [`(wall, counter, origin) ${comparison} (?, ?, ?)`],
-        parameters:
-          place === undefined
-            ? []
-            : [place.hlc.wall, place.hlc.counter, place.hlc.node, ...(place.table === kind ? [place.row_id] : [])],
-        index: newestIndex
-      }
+      const by = newestFirst.map((column) => `${column} DESC`).join(", ")
+      return { by, ...olderThan(kind, newest.after), index: newestIndex }
     }
     const ordered = Query.orderedBy(where)
     const path = ordered === undefined ? undefined : pathOf(ordered)

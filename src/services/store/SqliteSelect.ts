@@ -71,17 +71,14 @@ const tagTriggers = {
     BEGIN DELETE FROM tagged WHERE (tag, wall, counter, seq) IN (${tagsOf("OLD", "OLD.wall, OLD.counter, OLD.seq")}); END`
 }
 
-/** The tables and indexes of a file: an earlier one that is only read has not all of these. */
-export type Made = ReadonlySet<unknown>
+/** The tables, indexes and triggers of a file, each as it was made: an earlier one that is only read has not all of these. */
+export type Made = ReadonlyMap<unknown, unknown>
 export const madeIn = (sql: SqlClient): Effect.Effect<Made, SqlError> =>
-  Effect.map(sql`SELECT name FROM sqlite_schema`, (rows) => new Set(rows.map(({ name }) => name)))
+  Effect.map(sql`SELECT name, sql FROM sqlite_schema`, (rows) => new Map(rows.map(({ name, sql }) => [name, sql])))
 
 /** The statements that make what a file lacks of all this. */
 export const missing = Effect.fnUntraced(function* (sql: SqlClient) {
   const made = yield* madeIn(sql)
-  const triggers = new Map(
-    (yield* sql`SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'`).map(({ name, sql }) => [name, sql])
-  )
   return [
     ...Kind.all
       .flatMap((kind) => indexesOf(kind))
@@ -90,7 +87,7 @@ export const missing = Effect.fnUntraced(function* (sql: SqlClient) {
     ...(made.has("tagged") ? [] : tagTable),
     // An earlier version has others, which do the same more slowly.
     ...Object.entries(tagTriggers).flatMap(([name, statement]) =>
-      triggers.get(name) === statement ? [] : [`DROP TRIGGER IF EXISTS ${name}`, statement]
+      made.get(name) === statement ? [] : [`DROP TRIGGER IF EXISTS ${name}`, statement]
     )
   ]
 })

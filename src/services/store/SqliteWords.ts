@@ -33,7 +33,7 @@ import * as SqliteError from "./SqliteError.ts"
 const slice = { operations: 250, bytes: 256 * 1024, atLeastOne: true }
 
 /** Transactions that a search makes itself. */
-export const slicesOfSearch = 4
+const slicesOfSearch = 4
 
 /** Rows that may wait to leave the index. When there are more, making it anew takes less time. */
 const mostGone = 5_000
@@ -221,17 +221,21 @@ export const drop = (connection: Connection) =>
   Effect.forEach(sources, (source) => dropOne(connection, source), { discard: true })
 
 /** Takes up to `limit` of the rows that are gone out of each index. Gives whether there are more. */
-export const takeOut = (connection: Connection, limit: number) =>
-  Effect.map(
-    Effect.forEach(sources, (source) => takeOutOf(connection, source, limit)),
-    (all) => all.some((isMore) => isMore)
+export const takeOut = Effect.fnUntraced(function* (connection: Connection, limit: number) {
+  const names = sources.map(({ name }) => `'${name}_gone'`).join()
+  const made = yield* connection.execute(`SELECT name FROM sqlite_schema WHERE name IN (${names})`, [], undefined)
+  const there = new Set(made.map(({ name }) => name))
+  const all = yield* Effect.forEach(
+    sources.filter(({ name }) => there.has(`${name}_gone`)),
+    (source) => takeOutOf(connection, source, limit)
   )
+  return all.some((isMore) => isMore)
+})
 
 const takeOutOf = Effect.fnUntraced(function* (connection: Connection, source: Source, limit: number) {
   const { name } = source
   const run = (statement: string, parameters: ReadonlyArray<unknown>) =>
     connection.execute(statement, parameters, undefined)
-  if ((yield* run("SELECT 1 FROM sqlite_schema WHERE name = ?", [`${name}_gone`])).length === 0) return false
   const [waiting] = yield* Effect.orDie(decodeCount(yield* run(`SELECT count(*) AS count FROM ${name}_gone`, [])))
   const rows = yield* run(`SELECT * FROM ${name}_gone ORDER BY seq LIMIT ?`, [limit])
   const last = rows.at(-1)
