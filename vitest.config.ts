@@ -7,18 +7,21 @@ const globalSetup = "./test/support/Bundle.ts"
 
 const seeds = ["test/simulation/Seeds*.test.ts", "test/simulation/Sample.test.ts"]
 /** Nodes of earlier FERAL versions, copies of a node: minutes, for they wait for what those do by their own clocks. */
-const slowNodes = ["test/e2e/Legacy.test.ts", "test/e2e/MixedNetwork.test.ts", "test/e2e/Copies.test.ts"]
+const slowNodes = ["test/e2e/MixedNetwork.test.ts", "test/e2e/Copies.test.ts"]
+/** The same, with mDNS on the loopback interface. */
+const legacy = "test/e2e/Legacy.test.ts"
 const attacks = ["test/e2e/Siege.test.ts", "test/e2e/Attacks.test.ts"]
 /** Nodes, and a browser that looks at them. */
-const dashboard = "test/dashboard/Dashboard.test.ts"
+const dashboard = "test/dashboard/{Dashboard,Kinds,Large,Problems}.test.ts"
 const refusal = "test/e2e/Refusal.test.ts"
 
-/** Programs beside the test (nodes, openssl, a browser), and multicast: what waits for them waits for the machine. */
+/** Programs beside the test (nodes, openssl, a browser, the compiler), and multicast: what waits for them waits for the machine. */
 const programs = [
   "test/main.test.ts",
   "test/core/index.test.ts",
+  "test/docs/Embedding.test.ts",
   "test/scripts/Scripts.test.ts",
-  "test/services/admin/doctor/Doctor.test.ts",
+  "test/services/admin/doctor/*.test.ts",
   "test/services/discovery/{Discovery,MdnsDiscovery}.test.ts",
   "test/services/memory/FifthKind.test.ts",
   "test/services/store/SqliteBackend.test.ts",
@@ -96,7 +99,7 @@ export default defineConfig({
           ...inMemory,
           name: "e2e",
           include: ["test/e2e/*.test.ts"],
-          exclude: [refusal, ...attacks, ...slowNodes],
+          exclude: [refusal, ...attacks, ...slowNodes, legacy],
           fileParallelism: false,
           maxWorkers: 1,
           sequence: { groupOrder: 2 }
@@ -121,12 +124,13 @@ export default defineConfig({
         test: { name: "seeds", include: seeds, sequence: { groupOrder: 3 } }
       },
       {
-        // Processes that are killed and besieged, disks that are full, clocks that are wrong.
+        // Processes that are killed and besieged, disks that are full, clocks that are wrong, nodes of earlier versions.
         extends: true,
         test: {
           ...realTime,
           name: "faults",
-          include: ["test/e2e/faults/*.test.ts", ...attacks],
+          include: ["test/e2e/faults/*.test.ts", ...attacks, ...slowNodes],
+          testTimeout: 120_000,
           sequence: { groupOrder: 4 }
         }
       },
@@ -136,7 +140,7 @@ export default defineConfig({
         test: {
           ...realTime,
           name: "network",
-          include: ["test/e2e/network/*.test.ts", ...slowNodes],
+          include: ["test/e2e/network/*.test.ts", legacy],
           testTimeout: 120_000,
           fileParallelism: false,
           maxWorkers: 1,

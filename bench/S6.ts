@@ -74,6 +74,6 @@ export const run = async ({ quick, tell }: Options): Promise<Report> => {
       { name: "copies of an operation that reach a node", unit: "", values: copies },
       { name: "from the first write until all have all", unit: "ms", values: times }
     ],
-    [{ name: "copies", value: median(copies), atMost: 1.15 }]
+    [{ name: "copies", value: median(copies), atMost: 1.1 }]
   )
 }

@@ -1,8 +1,8 @@
 /** S8: memory of a node: while a million operations go across, and at rest among twenty peers. */
-import { execFileSync } from "node:child_process"
 import { Nodes, until } from "../test/support/Nodes.ts"
 import * as Pair from "./Pair.ts"
 import { peakMib, residentMib, sleep } from "./Processes.ts"
+import { published } from "./Published.ts"
 import { type Options, type Report, report } from "./Report.ts"
 
 const bulk = async (count: number) => {
@@ -15,13 +15,6 @@ const bulk = async (count: number) => {
   } finally {
     await nodes.dispose()
   }
-}
-
-/** Goes before the command of a node: runs the package as it is published instead of the source. */
-const published = (): ReadonlyArray<string> => {
-  const root = new URL("../", import.meta.url).pathname
-  execFileSync("npm", ["run", "--silent", "build"], { cwd: root, stdio: "inherit" })
-  return ["sh", "-c", `node=$1; shift 2; exec "$node" "${root}dist/main.js" "$@"`, "sh"]
 }
 
 const idle = async (peers: number, seconds: number) => {

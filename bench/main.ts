@@ -10,38 +10,22 @@
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync } from "node:fs"
 import { pathToFileURL } from "node:url"
-import { parseArgs } from "node:util"
+import { called, refuse } from "../scripts/Options.ts"
 import { type Options, type Report, save, shown, table } from "./Report.ts"
 
 const all = ["S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12"]
 
-const usage = (problem: string): never => {
-  console.error(
-    `${problem}\nusage: npm run bench -- [${all.join(" ")}] [--quick] [--only NAME,NAME] [--rounds N] [--out DIR] | --gate`
-  )
-  process.exit(2)
-}
+const usage = `npm run bench -- [${all.join(" ")}] [--quick] [--only NAME,NAME] [--rounds N] [--out DIR] | --gate`
 
-const parsed = () => {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        quick: { type: "boolean", default: false },
-        gate: { type: "boolean", default: false },
-        only: { type: "string" },
-        rounds: { type: "string" },
-        out: { type: "string" }
-      }
-    })
-  } catch (error) {
-    return usage(error instanceof Error ? error.message : String(error))
-  }
-}
-
-const { values, positionals } = parsed()
+const { values, positionals } = called(usage, {
+  quick: { type: "boolean", default: false },
+  gate: { type: "boolean", default: false },
+  only: { type: "string" },
+  rounds: { type: "string" },
+  out: { type: "string" }
+})
 const unknown = positionals.find((id) => !all.includes(id.toUpperCase()))
-if (unknown !== undefined) usage(`there is no ${unknown}`)
+if (unknown !== undefined) refuse(`there is no ${unknown}`, usage)
 
 const here = new URL("./", import.meta.url)
 const tell = (line: string) => console.error(`  ${line}`)

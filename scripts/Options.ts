@@ -9,12 +9,18 @@ export const refuse = (problem: string, usage: string): never => {
   process.exit(2)
 }
 
-/** The options and the words that the script was called with; an unknown option ends it. */
+/** The options and the words that the script was called with; an unknown option ends it, and so does `--help`. */
 export const called = <const Options extends Named>(usage: string, named: Options) => {
+  if (process.argv.includes("--help")) {
+    console.log(`usage: ${usage}`)
+    process.exit(0)
+  }
   try {
     return parseArgs({ options: named, allowPositionals: true })
   } catch (error) {
-    return refuse(error instanceof Error ? error.message : String(error), usage)
+    // Its second sentence is about words that begin with a dash.
+    const [problem = ""] = (error instanceof Error ? error.message : String(error)).split(". ")
+    return refuse(problem, usage)
   }
 }
 

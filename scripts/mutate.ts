@@ -1,18 +1,19 @@
 /**
  * Breaks a copy of the program in one place at a time, by mutants that are made from its syntax, and runs the tests of that module:
- * first those that import it, then those that import what imports it, then simulated networks.
+ * first those that import it, then those that import what imports it, then all of its room, then simulated networks.
  *
  *   npm run mutate -- [--files core] [--count 200] [--seed 1] [--workers 1] [--json]
  *
  * `--count` draws that many at random; 0 takes all. A mutant is caught when a test fails, or does not end. What survives and is not
  * explained in `mutants/Explained.ts` is shown; exits 0 while that is at most 2 %.
  */
-import { spawn } from "node:child_process"
+import { type ChildProcess, fork, spawn } from "node:child_process"
 import { globSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { basename, dirname, join, normalize } from "node:path"
 import { seeded } from "../test/support/Seeded.ts"
 import { explained } from "./mutants/Explained.ts"
 import { type Generated, generate } from "./mutants/Generate.ts"
+import type { Question } from "./mutants/Judge.ts"
 import { copied, root } from "./mutants/Tree.ts"
 import { options, refuse, wholeNumber } from "./Options.ts"
 
@@ -47,7 +48,7 @@ const drawn = all
   .slice(0, count === 0 ? all.length : count)
 
 /** The unit tests, with the modules of `src` that each imports. */
-const tests = globSync("test/{core,services/store}/**/*.test.ts", { cwd: root }).map((file) => {
+const tests = globSync("test/{core,services}/**/*.test.ts", { cwd: root }).map((file) => {
   const imports = [...read(file).matchAll(/from "(\.[^"]+)"/g)].map(([, path]) =>
     normalize(join(dirname(file), path ?? ""))
   )
@@ -62,60 +63,93 @@ for (const file of globSync("src/**/*.ts", { cwd: root }))
     importers.set(imported, (importers.get(imported) ?? new Set()).add(file))
   }
 
-/** The tests that are named like a module, then those that import it, then those that import what imports it. */
+/**
+ * The tests that are named like a module, those that import it, those that import what imports it, and the others of its room, which
+ * may use it by way of `test/support`.
+ */
 const testsOf = (file: string): ReadonlyArray<ReadonlyArray<string>> => {
   const name = basename(file, ".ts")
   const own = tests.filter(
     (test) => basename(test.file).startsWith(name) || test.file.includes(`/${name.toLowerCase()}/`)
   )
-  const near = tests.filter((test) => !own.includes(test) && test.imports.includes(file))
+  const near = tests.filter((test) => test.imports.includes(file))
   const above = importers.get(file) ?? new Set()
-  const wide = tests.filter(
-    (test) => !own.includes(test) && !near.includes(test) && test.imports.some((path) => above.has(path))
-  )
-  return [own, near, wide].map((some) => some.map(({ file }) => file))
+  const wide = tests.filter((test) => test.imports.some((path) => above.has(path)))
+  const room = tests.filter((test) => dirname(test.file) === dirname(file).replace("src/", "test/"))
+  const asked = new Set<string>()
+  return [own, near, wide, room].map((some) => {
+    const files = some.map((test) => test.file).filter((one) => !asked.has(one))
+    for (const one of files) asked.add(one)
+    return files
+  })
 }
 
 type Verdict = "caught" | "survived"
 
-/** Runs a program in a tree: whether it ended well within the time. */
-const ends = (tree: string, args: ReadonlyArray<string>): Promise<{ readonly isWell: boolean; readonly out: string }> =>
+const kill = ({ pid }: ChildProcess): void => {
+  if (pid !== undefined) process.kill(-pid, "SIGKILL")
+}
+
+/** Runs the unit tests of a tree. What runs in circles is ended, and the next question starts another server. */
+class Judge {
+  private child: ChildProcess | undefined
+  private readonly tree: string
+
+  constructor(tree: string) {
+    this.tree = tree
+  }
+
+  /** Whether all tests pass, within the time. */
+  async pass(question: Question): Promise<boolean> {
+    const child = (this.child ??= fork(join(this.tree, "scripts/mutants/Judge.ts"), {
+      cwd: this.tree,
+      stdio: "ignore",
+      detached: true
+    }))
+    const answer = await new Promise<boolean | undefined>((resolve) => {
+      const timer = setTimeout(() => resolve(undefined), patience)
+      const end = (passed?: boolean) => {
+        clearTimeout(timer)
+        child.removeAllListeners()
+        resolve(passed)
+      }
+      child.once("message", (passed) => end(passed === true))
+      child.once("exit", () => end())
+      child.send(question)
+    })
+    if (answer === undefined) this.stop()
+    return answer ?? false
+  }
+
+  stop(): void {
+    if (this.child?.exitCode === null) kill(this.child)
+    this.child = undefined
+  }
+}
+
+/** Whether no promise is broken in simulated networks, within the time. */
+const isSimulated = (tree: string): Promise<boolean> =>
   new Promise((resolve) => {
-    const child = spawn(process.execPath, args, { cwd: tree, stdio: ["ignore", "pipe", "ignore"], detached: true })
-    const timer = setTimeout(() => {
-      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL")
-    }, patience)
+    const child = spawn(process.execPath, ["scripts/mutants/Hunt.ts", `${seeds}`], {
+      cwd: tree,
+      stdio: ["ignore", "pipe", "ignore"],
+      detached: true
+    })
+    const timer = setTimeout(() => kill(child), patience)
     let out = ""
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (out = (out + text).slice(-100_000)))
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text))
     child.once("close", (code) => {
       clearTimeout(timer)
-      resolve({ isWell: code === 0, out })
+      resolve(code === 0 && /"found":null,"crashes":0/.test(out))
     })
   })
 
-const testsEnd = (tree: string, files: ReadonlyArray<string>): Promise<boolean> =>
-  files.length === 0
-    ? Promise.resolve(true)
-    : ends(tree, [
-        "node_modules/vitest/vitest.mjs",
-        "run",
-        "--project=unit",
-        "--bail=1",
-        "--reporter=dot",
-        ...files
-      ]).then(({ isWell }) => isWell)
-
-const simulated = async (tree: string): Promise<boolean> => {
-  const { isWell, out } = await ends(tree, ["scripts/mutants/Hunt.ts", `${seeds}`])
-  return isWell && /"found":null,"crashes":0/.test(out)
-}
-
-const hunt = async (tree: string, { file, start, end, to }: Generated): Promise<Verdict> => {
+const hunt = async (tree: string, judge: Judge, { file, start, end, to }: Generated): Promise<Verdict> => {
   const text = read(file)
   writeFileSync(join(tree, file), text.slice(0, start) + to + text.slice(end))
   try {
-    for (const files of testsOf(file)) if (!(await testsEnd(tree, files))) return "caught"
-    return (await simulated(tree)) ? "survived" : "caught"
+    const isCaught = !(await judge.pass({ changed: file, tests: testsOf(file) })) || !(await isSimulated(tree))
+    return isCaught ? "caught" : "survived"
   } finally {
     writeFileSync(join(tree, file), text)
   }
@@ -135,13 +169,18 @@ const say = (text: string): void => {
 }
 const worker = async () => {
   const tree = copied()
+  const judge = new Judge(tree)
   try {
+    const [first] = drawn
+    if (first !== undefined && !(await judge.pass({ changed: first.file, tests: testsOf(first.file) })))
+      throw new Error(`tests of ${first.file} fail without a mutant`)
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-      const verdict = isExplained(mutant) ? "explained" : await hunt(tree, mutant)
+      const verdict = isExplained(mutant) ? "explained" : await hunt(tree, judge, mutant)
       hunted.push({ ...mutant, verdict })
       say(`${verdict === "survived" ? "✗" : "✓"} ${hunted.length}/${drawn.length} ${verdict} ${shown(mutant)}`)
     }
   } finally {
+    judge.stop()
     rmSync(tree, { recursive: true, force: true })
   }
 }

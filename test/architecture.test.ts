@@ -52,7 +52,32 @@ const tags = [
 /** What takes time to load, or is not there everywhere. */
 const costly = /node_modules\/(ws|multicast-dns|@effect\/sql-sqlite-node)\/|^node:sqlite$|services\/store\/Sqlite/
 
+/** The files outside of `core/sync/v1` that know it: the policy, one connection, and what is noted of such nodes. */
+const knowV1 = ["src/services/node/V1Settings.ts", "src/services/peers/V1Meeting.ts", "src/services/peers/V1Peers.ts"]
+
+/** The files that know those. */
+const nearV1 = [
+  "src/cli/Running.ts",
+  "src/services/admin/doctor/PeerProbe.ts",
+  "src/services/peers/Conversation.ts",
+  "src/services/peers/Dial.ts",
+  "src/services/peers/PeerTable.ts",
+  "src/services/peers/PeerView.ts",
+  "src/services/transport/WebSocketTransport.ts"
+]
+
+/** The files that import one that is `within`, and are not themselves. */
+const importersOf = (within: (file: string) => boolean): ReadonlyArray<string> =>
+  files.filter((file) => !within(file) && importsOf(file).some(within))
+
 describe("the plan of src", () => {
+  it("keeps the protocol of existing FERAL nodes behind a fence", () => {
+    const isV1 = (file: string) => file.startsWith("src/core/sync/v1/")
+    assert.isAtLeast(files.filter(isV1).length, 5)
+    assert.sameMembers([...importersOf(isV1)], knowV1)
+    assert.sameMembers([...importersOf((file) => isV1(file) || knowV1.includes(file))], nearV1)
+  })
+
   it("has no circle of imports, of values or of types", () => {
     assert.isUndefined(circleIn(new Map(files.map((file) => [file, importsOf(file)]))))
   })

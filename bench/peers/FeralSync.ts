@@ -54,8 +54,8 @@ export const open = async (directory: string): Promise<Replica> => {
       const origin = NodeId.NodeId.make(`third-${note.id}`)
       const reading = { wall: longAgo, counter: 0 }
       const operation = { ...draft(note), hlc: { ...reading, node: origin }, timestamp: longAgo / 1000 }
-      const through = VectorClock.fromEntries([[origin, reading]])
-      await Effect.runPromise(store.apply({ operations: [operation], through, quarantined: [] }))
+      const coverage = VectorClock.fromEntries([[origin, reading]])
+      await Effect.runPromise(store.apply({ operations: [operation], coverage, quarantined: [] }))
     },
     listen: async () => peers.port,
     sync: async (port, count) => {

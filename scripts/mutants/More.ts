@@ -18,7 +18,7 @@ const ofTheCut: ReadonlyArray<Mutant> = [
   {
     name: "a late deletion is kept",
     breaks: "a deletion that was collected goes round for ever, and equal nodes differ",
-    file: "src/services/store/StoreState.ts",
+    file: "src/services/store/Planning.ts",
     from: "    return held.has(slot) || slots.has(slot)\n",
     to: "    return slot.length > 0\n",
     test: "test/services/store/Collect.test.ts"
@@ -26,7 +26,7 @@ const ofTheCut: ReadonlyArray<Mutant> = [
   {
     name: "a late deletion is dropped without a look",
     breaks: "a row stays that lost to a deletion",
-    file: "src/services/store/StoreState.ts",
+    file: "src/services/store/Planning.ts",
     from: "    return held.has(slot) || slots.has(slot)\n",
     to: "    return slots.has(slot)\n",
     test: "test/services/store/Collect.test.ts"
@@ -96,9 +96,17 @@ export const ofTheStore: ReadonlyArray<Mutant> = [
   {
     name: "a restart goes on where the clock stood",
     breaks: "after a restore behind the clock a reading is issued twice",
+    file: "src/services/node/HlcClock.ts",
+    from: "Hlc.plus({ wall, counter }, steps)",
+    to: "Hlc.plus({ wall, counter }, 0 * steps)",
+    test: "test/services/store/Engine.test.ts"
+  },
+  {
+    name: "a node goes on directly after what others know of its history",
+    breaks: "after a restore behind the clock a reading is issued twice, where nobody could send a row back",
     file: "src/services/store/Engine.ts",
-    from: "counter: high.counter + leap }",
-    to: "counter: high.counter + leap * 0 }",
+    from: "if (Hlc.isAfter(own, VectorClock.get(committing.state.vectorClock, nodeId)))",
+    to: "if (own.wall < 0)",
     test: "test/services/store/Engine.test.ts"
   },
   {
@@ -119,7 +127,7 @@ export const ofTheStore: ReadonlyArray<Mutant> = [
   {
     name: "a page of a list begins with the last row of the one before",
     breaks: "a list shows a row twice",
-    file: sqlite,
+    file: "src/services/store/SqlitePages.ts",
     from: "WHERE kind = ${kind} AND row_id > ${after}",
     to: "WHERE kind = ${kind} AND row_id >= ${after}"
   },
@@ -143,8 +151,8 @@ export const ofTheStore: ReadonlyArray<Mutant> = [
     name: "what is written anew comes before what it was written over",
     breaks: "the last edit is lost to an earlier one",
     file: reissue,
-    from: "hlc: { wall: seen.wall, counter: seen.counter + 1 + index, node: nodeId },",
-    to: "hlc: { wall: now, counter: index, node: nodeId },",
+    from: "const reading = Hlc.plus(seen, index + 1)",
+    to: "const reading = { wall: now, counter: index }",
     test: "test/services/store/Reissue.test.ts"
   }
 ]
@@ -241,6 +249,22 @@ export const ofWhatIsTold: ReadonlyArray<Mutant> = [
     from: "agreed: agreed ?? VectorClock.meet(before?.agreed ?? VectorClock.empty, clock)",
     to: "agreed: agreed ?? before?.agreed ?? VectorClock.empty",
     test: "test/core/replica/Stability.test.ts"
+  },
+  {
+    name: "what was taken before is ahead of a clock that went back",
+    breaks: "a node shows a wrong clock for its own writes that come back to it",
+    file: "src/core/replica/Replica.ts",
+    from: " && Hlc.isAfter(reading, VectorClock.get(frontier, reading.node))",
+    to: "",
+    test: "test/core/sync/Deferred.test.ts"
+  },
+  {
+    name: "what a node acknowledges after its write counts as seen before it",
+    breaks: "a conflict that was decided as both nodes met again is kept as a usual change",
+    file: "src/core/replica/Acknowledgement.ts",
+    from: "written !== undefined && VectorClock.covers(written, operation) ? written : clock",
+    to: "clock",
+    test: "test/services/store/History.test.ts"
   },
   {
     name: "an export that was cut passes for whole",

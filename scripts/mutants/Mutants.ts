@@ -100,8 +100,8 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     name: "forget the clock at a restart",
     breaks: "a clock that was set back issues a reading below one that it has issued",
     file: engine,
-    from: "yield* clock.witness(yield* resumed(StoreState.highWater(opened)))",
-    to: "yield* clock.witness(yield* resumed(Hlc.zero))"
+    from: "yield* clock.witness(yield* leap(StoreState.highWater(opened)))",
+    to: "yield* clock.witness(yield* leap(Hlc.zero))"
   },
   {
     name: "never claim what we wrote",
@@ -114,7 +114,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
   {
     name: "a commit forgets earlier claims",
     breaks: "the clock goes back",
-    file: "src/services/store/StoreState.ts",
+    file: "src/services/store/Planning.ts",
     from: "vectorClock: VectorClock.merge(before.vectorClock, ahead),",
     to: "vectorClock: ahead,"
   },
@@ -259,7 +259,7 @@ const ofOrigins: ReadonlyArray<Mutant> = [
   {
     name: "coverage alone names an origin",
     breaks: "one frame of a member fills the clocks of all nodes with origins that never were",
-    file: "src/services/store/StoreState.ts",
+    file: "src/services/store/RowlessOrigins.ts",
     from: "return HashMap.filter(through, (_, node) => !HashMap.has(fresh, node) || named.has(node))",
     to: "return named.size >= 0 ? through : fresh"
   },
@@ -291,8 +291,8 @@ const ofOrigins: ReadonlyArray<Mutant> = [
     name: "an explained difference is never compared",
     breaks: "a row that is too large for one side hides for good what else one of the two lacks",
     file: "src/core/sync/DigestCheck.ts",
-    from: "if (now < suspicion.at) return session",
-    to: "if (now < suspicion.at || isExplained) return session",
+    from: "repair: isOurs ? { ...repair, isRequested: true",
+    to: "repair: isOurs ? { ...repair, isRequested: false",
     test: "test/core/sync/Uncovered.test.ts"
   }
 ]

@@ -179,27 +179,34 @@ const misspelt = (flags: ReadonlyArray<Flag>, root: Descriptor, word: string): s
 const hasFlag = ({ flags, subcommands }: Descriptor, name: string): boolean =>
   flags.some((flag) => flag.name === name) || subcommands.some((command) => hasFlag(command, name))
 
-const notAFlag = (word: string, path: ReadonlyArray<string>, meant = ""): string =>
-  `${shown(/^[^=\s]*/.exec(word)?.[0] ?? word)} is not a flag of ${path.join(" ")}${meant === "" ? "" : `. Did you mean --${meant}?`}${meant === "" ? ":" : ""} If it is text, put -- before it`
+const notAFlag = (word: string, path: ReadonlyArray<string>, meant = ""): string => {
+  const flag = shown(/^[^=\s]*/.exec(word)?.[0] ?? word)
+  const next = meant === "" ? ": if" : `. Did you mean --${meant}? If`
+  return `${flag} is not a flag of ${path.join(" ")}${next} it is text, put -- before it`
+}
 
 const shown = (word: string): string => (/^[\w-]+$/.test(word) ? word : JSON.stringify(word))
 
-/** Changes of one character that make one text of the other. */
+/** Changes that make one text of the other: a character more, less or another, or two neighbours that change places. */
 const distanceOf = (a: string, b: string): number => {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
+  let beforeLast: ReadonlyArray<number> = []
+  let last: ReadonlyArray<number> = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let row = 1; row <= a.length; row++) {
     const current = [row]
     for (let column = 1; column <= b.length; column++) {
       const isSame = a[row - 1] === b[column - 1]
+      const isSwapped = a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]
       current[column] = Math.min(
-        (previous[column] ?? 0) + 1,
+        (last[column] ?? 0) + 1,
         (current[column - 1] ?? 0) + 1,
-        (previous[column - 1] ?? 0) + (isSame ? 0 : 1)
+        (last[column - 1] ?? 0) + (isSame ? 0 : 1),
+        isSwapped ? (beforeLast[column - 2] ?? 0) + 1 : Infinity
       )
     }
-    previous = current
+    beforeLast = last
+    last = current
   }
-  return previous[b.length] ?? 0
+  return last[b.length] ?? 0
 }
 
 /**

@@ -3,7 +3,6 @@
  */
 import { Context, Effect, Layer, Option, Schedule } from "effect"
 import { formatAddress } from "../core/peers/Address.ts"
-import * as V1Policy from "../core/sync/v1/V1Policy.ts"
 import { commandLine } from "../services/node/Invocation.ts"
 import * as FeralSync from "../FeralSync.ts"
 import { Api } from "../services/admin/api/Api.ts"
@@ -15,6 +14,7 @@ import { Store } from "../services/store/Store.ts"
 import * as ServiceManager from "../services/node/ServiceManager.ts"
 import * as ReplicaState from "../services/admin/api/ReplicaState.ts"
 import * as Throttle from "../services/transport/Throttle.ts"
+import * as V1Settings from "../services/node/V1Settings.ts"
 import { version } from "../services/node/Version.ts"
 import { quoted } from "./Output.ts"
 import * as FirstSync from "./FirstSync.ts"
@@ -26,13 +26,12 @@ export const run = Effect.fn("Running.run")(function* (settings: Settings, isJso
     yield* Effect.logWarning("unknown variable: check the spelling").pipe(Effect.annotateLogs({ name }))
   }
   for (const address of settings.peers.filter(({ plain }) => plain === true)) {
-    const rules = { ...settings, mode: Option.isSome(settings.tls) ? "ca" : "auto" } as const
-    yield* V1Policy.isDialledPlain(rules, address)
+    yield* V1Settings.policyOf(settings).isDialledPlain(address)
       ? Effect.logWarning("connecting without TLS: the passphrase and the memory are sent in cleartext").pipe(
           Effect.annotateLogs({ address: formatAddress(address) })
         )
       : Effect.logWarning(
-          rules.mode === "ca"
+          Option.isSome(settings.tls)
             ? "not connecting without TLS, because a CA is set: remove plain://, or the CA"
             : "not connecting without TLS: set FERAL_SYNC_LEGACY=on to allow it, or remove plain://"
         ).pipe(Effect.annotateLogs({ address: formatAddress(address) }))

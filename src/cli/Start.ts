@@ -169,9 +169,9 @@ export const command = Command.make(
   ])
 )
 
-/** Traces and log for a collector, where the environment names one. */
+/** Traces, metrics and log for a collector, where the environment names one. */
 const telemetry = Effect.suspend(() =>
-  process.env["OTEL_EXPORTER_OTLP_ENDPOINT"]
+  Object.entries(process.env).some(([name, value]) => value && /^OTEL_EXPORTER_OTLP_(\w+_)?ENDPOINT$/.test(name))
     ? Effect.promise(() => import("../services/node/Otlp.ts")).pipe(Effect.map(({ layer }) => layer(process.env)))
     : Effect.succeed(Layer.empty)
 )

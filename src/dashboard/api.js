@@ -59,6 +59,11 @@ export const status = () => json("GET", "/status")
 export const recent = (filters, options) => json("POST", "/recent", filters, options)
 export const search = (filters, options) => json("POST", "/search/page", filters, options)
 
+/** The kinds of applications, and rows of one of them, newest first. */
+export const kinds = () => json("GET", "/kinds")
+export const ofKind = (kind, fields, options) =>
+  json("GET", `/kinds/${encodeURIComponent(kind)}?${query({ newest: "true", ...fields })}`, undefined, options)
+
 export const row = (kind, id) => json("GET", `/row?${query({ kind, id })}`)
 
 /** The paths of the kinds. */
@@ -81,8 +86,11 @@ export const maySteer = (peer) =>
 /** `pause`, `resume` or `sync`. */
 export const steer = (peer, action) => json("POST", `/peers/${encodeURIComponent(peer)}/${action}`)
 
-/** Compares the rows with those of the connected peers; what differs is repaired. */
-export const compare = () => json("POST", "/verify/compare")
+/** Adds up all rows anew, and compares them with those of the connected peers; what differs is repaired. */
+export const verify = async () => {
+  const { corrected } = await json("POST", "/verify/audit")
+  return { corrected, peers: await json("POST", "/verify/compare") }
+}
 
 /** One peer: what went to and came from it, and its last connections. */
 export const peer = (id) => json("GET", `/peers/${encodeURIComponent(id)}`)

@@ -12,6 +12,18 @@ import { counted, number, visible } from "./text.js"
 
 const kinds = { notes: "Notes", knowledge: "Facts", episodes: "Episodes", execution_log: "Log" }
 
+/** The kinds of applications: their rows are read here, and written by their programs. */
+let others = []
+
+/** The name of such a kind has its rule. */
+const isOther = (kind) => kind.includes("!")
+
+const askKinds = (app) =>
+  app.attempt(async () => {
+    others = await api.kinds()
+    app.draw()
+  })
+
 /** The kinds that a search looks at. */
 const searched = new Set(["notes", "knowledge", "episodes"])
 
@@ -26,6 +38,7 @@ const leaving = new Map()
 
 const fetchPage = (cursor, signal) => {
   const { kind, query, filter } = at
+  if (isOther(kind)) return api.ofKind(kind, { limit: 50, ...(cursor && { cursor }) }, { signal })
   const { tag, subject, session, origin, status } = filter
   const wanted = {
     kinds: [kind],
@@ -56,9 +69,10 @@ export const enter = (app) => {
     Object.keys(filters).flatMap((name) => (fields.has(name) ? [[name, fields.get(name)]] : []))
   )
   const isSame = kind === at.kind && JSON.stringify(filter) === JSON.stringify(at.filter)
-  at.kind = Object.hasOwn(kinds, kind) ? kind : "notes"
+  at.kind = Object.hasOwn(kinds, kind) || isOther(kind) ? kind : "notes"
   at.filter = filter
   if (!isSame || pager === undefined) restart(app)
+  if (app.state.mayRead) void askKinds(app)
 }
 
 /** The address of the rows of a kind with one filter. */
@@ -66,6 +80,8 @@ const address = (kind, filter = {}) => `#/memory?${new URLSearchParams({ kind, .
 
 /** Commits: rows of the kind that is shown are read again from the top. */
 export const take = (operations, app) => {
+  const known = new Set(others.map(({ kind }) => kind))
+  if (operations.some(({ table }) => isOther(table) && !known.has(table))) void askKinds(app)
   const ours = operations.filter(({ table }) => table === at.kind)
   if (ours.length === 0 || pager === undefined) return
   pager.drop(ours.filter(({ op_type: type }) => type === "delete").map(({ row_id: id }) => id))
@@ -83,7 +99,7 @@ export const finish = () => {
 export const focusSearch = () =>
   requestAnimationFrame(() => requestAnimationFrame(() => document.querySelector("#search")?.focus()))
 
-export const openForm = (app, row) => form.open(at.kind, row, app)
+export const openForm = (app, row) => isOther(at.kind) || form.open(at.kind, row, app)
 
 const remove = (row, app) => {
   const { kind } = at
@@ -140,6 +156,12 @@ export const view = (state, app) => {
             >${title} <small>${number(state.status?.counts[kind] ?? 0)}</small></a
           >`
       )}
+      ${others.map(
+        ({ kind, name }) =>
+          html`<a href=${address(kind)} aria-current=${kind === at.kind ? "true" : nothing} dir="auto"
+            >${visible(name)}</a
+          >`
+      )}
     </nav>
     <div class="bar">
       ${
@@ -157,7 +179,11 @@ export const view = (state, app) => {
             /></label>`
           : html`<span class="grow"></span>`
       }
-      <button type="button" class="main" @click=${() => openForm(app)}>New ${form.nouns[at.kind]}</button>
+      ${
+        isOther(at.kind)
+          ? nothing
+          : html`<button type="button" class="main" @click=${() => openForm(app)}>New ${form.nouns[at.kind]}</button>`
+      }
     </div>
     ${filterLine()}
     <p class="count" role="status">${countLine(shown)}</p>

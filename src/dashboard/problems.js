@@ -73,17 +73,21 @@ const keptOut = ({ opaque, counts: { quarantine } }) => [
       ])
 ]
 
-/** What the quarantine holds, and how often rows of peers differed: asked for when there is another count of it. */
+/** What the quarantine holds, and how often rows of peers differed. */
 let unread = []
 let differing = []
-let lookedAt
+
+/** For which state that was asked, and when. A repair changes no state that is shown: it is asked again after a while (ms). */
+let looked = {}
+const lookEvery = 2_000
 
 const look = async ({ counts: { quarantine }, peers }, app) => {
   if (app.state.mayRead !== true) return
   const ids = peers.flatMap(({ node_id: id }) => id ?? [])
   const mark = `${quarantine} ${peers.map(({ node_id: id, state, last_error: error }) => `${id} ${state} ${error?._tag}`)}`
-  if (lookedAt === mark) return
-  lookedAt = mark
+  const now = Date.now()
+  if (looked.mark === mark && now - looked.at < lookEvery) return
+  looked = { mark, at: now }
   await app.attempt(async () => {
     const [held, all] = await Promise.all([
       quarantine === 0 ? { rows: [] } : api.quarantine(),
@@ -137,7 +141,10 @@ const away = ({ absent = [] }) =>
 const comparison = (app) => html`
   <section aria-labelledby="compare">
     <h2 id="compare">Compare with the peers</h2>
-    <p>Compares all rows with those of every connected peer. What differs is repaired at once.</p>
+    <p>
+      Adds up all rows of this node anew, and compares them with those of every connected peer. What differs is repaired
+      at once.
+    </p>
     <p>
       <button
         type="button"
@@ -145,8 +152,9 @@ const comparison = (app) => html`
         @click=${async () => {
           isComparing = true
           app.draw()
-          await app.attempt(async () => (compared = await api.compare()))
+          await app.attempt(async () => (compared = await api.verify()))
           isComparing = false
+          looked = {}
           app.draw()
         }}
       >
@@ -157,17 +165,22 @@ const comparison = (app) => html`
   </section>
 `
 
-const results = (rows) =>
-  rows.length === 0
-    ? html`<p role="status">No peer is connected.</p>`
-    : html`<ul role="status">
-        ${rows.map(
-          ({ node_id: id, result, rows_repaired: repaired, reason }) =>
-            html`<li dir="auto">
-              ${visible(id)}:
-              ${result}${repaired === 0 ? "" : `, ${counted(repaired, "row")} repaired here`}${
-                reason === undefined ? "" : `; ${visible(reason)}`
-              }
-            </li>`
-        )}
-      </ul>`
+const results = ({ corrected, peers }) =>
+  html`<div role="status">
+    ${corrected.map((what) => html`<p dir="auto">This node: ${visible(what)}; corrected.</p>`)}
+    ${
+      peers.length === 0
+        ? html`<p>No peer is connected.</p>`
+        : html`<ul>
+            ${peers.map(result)}
+          </ul>`
+    }
+  </div>`
+
+const result = ({ node_id: id, result, rows_repaired: rows, reason }) =>
+  html`<li dir="auto">
+    ${visible(id)}:
+    ${result}${rows === 0 ? "" : `, ${counted(rows, "row")} repaired here`}${
+      reason === undefined ? "" : `; ${visible(reason)}`
+    }
+  </li>`

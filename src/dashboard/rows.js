@@ -146,6 +146,22 @@ const execution = (row, place) =>
     <td data-label="Node" dir="auto">${short(visible(row.origin_node))}</td>
   </tr>`
 
+/** A row of a kind of an application: all its columns, as they are. */
+const other = ({ id, updated_at: at, origin_node: origin, hlc: _, ...columns }) =>
+  html`<article>
+    <dl class="pairs">
+      ${Object.entries({ id, ...columns }).map(
+        ([name, value]) =>
+          html`<dt dir="auto">${visible(name)}</dt>
+            <dd dir="auto">${visible(typeof value === "string" ? value : JSON.stringify(value)).slice(0, shown)}</dd>`
+      )}
+    </dl>
+    <p class="provenance">
+      <span dir="auto">${short(visible(origin))}</span> ·
+      <time datetime=${iso(at)} title=${date(at)}>${ago(at)}</time>
+    </p>
+  </article>`
+
 const views = {
   notes: (rows, place) => rows.map((row) => note(row, place)),
   knowledge: (rows, place) => rows.map((row) => fact(row, place)),
@@ -153,4 +169,4 @@ const views = {
   execution_log: log
 }
 
-export const view = (rows, place) => views[place.kind](rows, place)
+export const view = (rows, place) => views[place.kind]?.(rows, place) ?? rows.map(other)

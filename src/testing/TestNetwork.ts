@@ -19,31 +19,16 @@
  *
  * Time is that of `TestClock`: `settled` lets it pass. The nodes live as long as the scope.
  */
-import { Context, Data, Effect, Exit, HashMap, Layer, Option, Redacted, Scope } from "effect"
+import { Data, Effect, HashMap, Layer, Context, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Digest from "../core/replica/Digest.ts"
-import { NodeId } from "../core/replica/NodeId.ts"
 import * as VectorClock from "../core/replica/VectorClock.ts"
-import * as StaticDiscovery from "../services/discovery/StaticDiscovery.ts"
-import { Discovery } from "../services/discovery/Discovery.ts"
-import * as MemoryLive from "../services/memory/MemoryLive.ts"
-import { collected, type Declarable, declaring, type Provided } from "../services/memory/Declaration.ts"
-import { Memory } from "../services/memory/Memory.ts"
-import { type Collection, Kinds } from "../services/memory/OwnKind.ts"
-import { Config, type Settings } from "../services/node/Config.ts"
-import { HlcClock } from "../services/node/HlcClock.ts"
-import { Passphrase } from "../services/node/Passphrase.ts"
-import { Peers } from "../services/peers/Peers.ts"
-import * as Supervisor from "../services/peers/Supervisor.ts"
+import type { Declarable } from "../services/memory/Declaration.ts"
 import * as MemoryDisk from "../services/store/MemoryDisk.ts"
-import * as MemoryStore from "../services/store/MemoryStore.ts"
-import { Store } from "../services/store/Store.ts"
 import { MemoryNetwork } from "../services/transport/MemoryNetwork.ts"
-import * as MemoryTransport from "../services/transport/MemoryTransport.ts"
-import { Transport } from "../services/transport/Transport.ts"
+import { Machine, type Options, start, stop, type TestNode } from "./TestNode.ts"
 
-/** What a node of the network provides. */
-export type Services = Memory | Store | Peers | Config | HlcClock | Discovery | Transport | Passphrase
+export { NodeDown, type Options, type Services, type TestNode } from "./TestNode.ts"
 
 /** The nodes did not come to the same state within the time of a test. */
 export class NotSettled extends Data.TaggedError("NotSettled")<{
@@ -53,35 +38,6 @@ export class NotSettled extends Data.TaggedError("NotSettled")<{
   override get message(): string {
     return `${this.problem}; ${this.nextStep}`
   }
-}
-
-/** A node was used that is not running. */
-export class NodeDown extends Data.TaggedError("NodeDown")<{ readonly node: string }> {
-  readonly problem = `the node ${this.node} is not running`
-  readonly nextStep = "start it again with net.restart, or do not crash it before"
-  override get message(): string {
-    return `${this.problem}; ${this.nextStep}`
-  }
-}
-
-/** How the nodes of a network are set up. */
-export interface Options<K extends Declarable = never> {
-  /** Kinds of an application, which every node has. */
-  readonly kinds?: ReadonlyArray<K> | undefined
-  /** Settings of every node. What is about files, sockets and the log has no effect. */
-  readonly settings?: Partial<Settings> | undefined
-}
-
-/** One node. Its services are those of the process that runs now: they are other ones after a restart. */
-export interface TestNode<K extends Declarable = never> {
-  readonly name: string
-  readonly memory: Memory["Service"]
-  readonly store: Store["Service"]
-  readonly peers: Peers["Service"]
-  /** The rows of a kind that the network was made with. */
-  collection<One extends K>(kind: One): Collection<One>
-  /** Runs a program on this node: with its `Memory`, `Store` and `Peers`, and its kinds. */
-  run<A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, Services | Provided<K>>>
 }
 
 export interface TestNetwork<K extends Declarable = never> {
@@ -104,61 +60,11 @@ export interface TestNetwork<K extends Declarable = never> {
   readonly settled: Effect.Effect<void, NotSettled>
 }
 
-/** All nodes of a test share a key: deriving one takes longer than the test. */
-const passphrase: Layer.Layer<Passphrase> = Layer.succeed(
-  Passphrase,
-  Passphrase.of({
-    passphrase: Redacted.make("the passphrase of a test"),
-    isNew: false,
-    file: Option.none(),
-    key: Effect.succeed(Redacted.make(new Uint8Array(32)))
-  })
-)
-
-const port = 1
-
 /** How long nodes may take to settle, and how far time goes at once (ms). */
 const patience = { longest: 600_000, shortestStep: 10, longestStep: 1_000 } as const
 
 /** Turns that fibers get between two looks at the nodes. */
 const turns = 30
-
-interface Life<K extends Declarable> {
-  readonly scope: Scope.Closeable
-  readonly context: Context.Context<Services | Provided<K>>
-}
-
-/** A process that is running, or the disk that is left of it. */
-class Machine<K extends Declarable> implements TestNode<K> {
-  readonly name: string
-  disk: MemoryDisk.MemoryDisk
-  life: Life<K> | undefined
-
-  constructor(name: string) {
-    this.name = name
-    this.disk = { ...MemoryDisk.make(), nodeId: NodeId.make(name) }
-  }
-
-  get context(): Context.Context<Services | Provided<K>> {
-    if (this.life === undefined) throw new NodeDown({ node: this.name })
-    return this.life.context
-  }
-  get memory() {
-    return Context.get(this.context, Memory)
-  }
-  get store() {
-    return Context.get(this.context, Store)
-  }
-  get peers() {
-    return Context.get(this.context, Peers)
-  }
-  collection<One extends K>(kind: One): Collection<One> {
-    return this.memory.collection(kind)
-  }
-  run<A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, Services | Provided<K>>> {
-    return Effect.suspend(() => Effect.provideContext(program, this.context))
-  }
-}
 
 const pairOf = (one: string, other: string): string => [one, other].sort().join("\0")
 
@@ -169,30 +75,7 @@ export const make = Effect.fnUntraced(function* <const K extends Declarable = ne
   const network = Context.get(yield* Layer.build(Layer.fresh(MemoryNetwork.layer)), MemoryNetwork)
   const machines = new Map<string, Machine<K>>()
   const parted = new Set<string>()
-  const { kinds = [] } = options
   yield* Effect.addFinalizer(() => Effect.forEach(machines.values(), stop, { discard: true }))
-
-  const start = Effect.fnUntraced(function* (machine: Machine<K>, dials: ReadonlyArray<string>) {
-    const scope = yield* Scope.make()
-    const addresses = dials.map((host) => ({ host, port }))
-    const node = MemoryLive.layer.pipe(
-      Layer.provide(Layer.succeed(Kinds, kinds)),
-      Layer.provideMerge(Supervisor.layer),
-      Layer.provideMerge(
-        Layer.mergeAll(
-          StaticDiscovery.layer(addresses),
-          Layer.provide(MemoryTransport.layer({ host: machine.name, port }), Layer.succeed(MemoryNetwork, network)),
-          passphrase,
-          declaring(MemoryStore.layer({ disk: machine.disk }), kinds)
-        )
-      ),
-      Layer.provideMerge(HlcClock.layer),
-      Layer.provideMerge(Layer.succeed(Config, Config.make({ mdns: false, apiPort: 0, ...options.settings })))
-    )
-    // What fails here is an error of the kit: nothing of it can be out of order.
-    const context = yield* Layer.build(Layer.fresh(collected(node, kinds))).pipe(Scope.provide(scope), Effect.orDie)
-    machine.life = { scope, context }
-  })
 
   const machineOf = (name: string) =>
     Effect.suspend(() => {
@@ -210,7 +93,7 @@ export const make = Effect.fnUntraced(function* <const K extends Declarable = ne
       const machine = new Machine<K>(name)
       const dials = [...machines.keys()]
       machines.set(name, machine)
-      yield* start(machine, dials)
+      yield* start(machine, dials, network, options)
       made.push(machine)
     }
     return made
@@ -251,10 +134,8 @@ export const make = Effect.fnUntraced(function* <const K extends Declarable = ne
   const restart = Effect.fn("TestNetwork.restart")(function* (name: string) {
     const machine = yield* machineOf(name)
     if (machine.life !== undefined) return
-    yield* start(
-      machine,
-      [...machines.keys()].filter((other) => other !== name)
-    )
+    const others = [...machines.keys()].filter((other) => other !== name)
+    yield* start(machine, others, network, options)
   })
 
   /** The nodes that run, in groups that can reach each other. */
@@ -322,10 +203,3 @@ export const make = Effect.fnUntraced(function* <const K extends Declarable = ne
 
   return { nodes, partition, heal, crash, restart, settled }
 })
-
-const stop = <K extends Declarable>(machine: Machine<K>) =>
-  Effect.suspend(() => {
-    const { life } = machine
-    machine.life = undefined
-    return life === undefined ? Effect.void : Scope.close(life.scope, Exit.void)
-  })

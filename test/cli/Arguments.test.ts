@@ -203,6 +203,7 @@ describe("text on the command line", () => {
 
   const refused: ReadonlyArray<readonly [args: ReadonlyArray<string>, says: RegExp]> = [
     [["note", "add", "a", "--tgas", "x"], /--tgas is not a flag of feral-sync note add\. Did you mean --tag\?/],
+    [["note", "add", "a", "--tga", "x"], /--tga is not a flag of feral-sync note add\. Did you mean --tag\?/],
     [["note", "add", "--imp", "high", "a"], /Did you mean --importance\?/],
     [["note", "add", "--tags=a b", "x"], /Did you mean --tag\?/],
     [["note", "add", "x", "--JSON"], /Did you mean --json\?/],

@@ -1,6 +1,6 @@
 /** An agent that searches a large memory. */
-import { afterAll, describe, it } from "vitest"
-import { howLong, within } from "../support/Best.ts"
+import { afterAll, assert, describe, it } from "vitest"
+import { cpuMs } from "../../scripts/attack/Machine.ts"
 import { connect } from "../support/McpClients.ts"
 import { Nodes, until } from "../support/Nodes.ts"
 
@@ -12,8 +12,8 @@ interface Answer {
   readonly searched: number
 }
 
-describe("a memory of 100,000 notes", () => {
-  it("is searched in 50 ms", async () => {
+describe.runIf(process.platform === "linux")("a memory of 100,000 notes", () => {
+  it("is searched within 50 ms of processor time", async () => {
     const node = nodes.make()
     await node.seed(100_000)
     await node.start()
@@ -26,13 +26,11 @@ describe("a memory of 100,000 notes", () => {
       60_000
     )
     // A word that all of them have, one that few have, and both.
+    const times = 20
     for (const query of ["note", "77777", "note 4242"]) {
-      await within(50, () =>
-        howLong(async () => {
-          const { found } = await search(query)
-          if (found === 0) throw new Error(`nothing found for ${query}`)
-        })
-      )
+      const before = cpuMs(node.pid)
+      for (let n = 0; n < times; n++) assert.isAbove((await search(query)).found, 0, query)
+      assert.isBelow((cpuMs(node.pid) - before) / times, 50, query)
     }
     await agent.close()
   }, 120_000)

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { needs } from "../support/Needs.ts"
 import { Nodes, until } from "../support/Nodes.ts"
+import { metricsOf } from "../support/Request.ts"
 
 let nodes: Nodes
 beforeAll(() => {
@@ -14,19 +15,6 @@ afterAll(() => nodes.dispose())
 
 /** What a node with a peer that is gone shows. */
 let shown: string
-
-const text = async (home: string): Promise<string> => {
-  const { request } = await import("node:http")
-  return new Promise((resolve, reject) => {
-    request({ socketPath: join(home, "feral-sync.sock"), path: "/metrics" }, (response) => {
-      let body = ""
-      response.setEncoding("utf8").on("data", (part: string) => (body += part))
-      response.on("end", () => resolve(body))
-    })
-      .on("error", reject)
-      .end()
-  })
-}
 
 /** The value of a sample by its name and its labels. */
 const value = (metrics: string, sample: string): number | undefined => {
@@ -47,12 +35,12 @@ describe("metrics", { timeout: 90_000 }, () => {
       ({ peers }) => peers.some(({ state, node_id }) => state === "live" && node_id === b.id),
       60_000
     )
-    const first = await text(a.home)
+    const first = await metricsOf(a.home)
     await a.cli("note", "add", "one")
     await b.cli("fact", "add", "sky", "is", "blue")
     const after = await until(
       "both writes are exchanged",
-      () => text(a.home),
+      () => metricsOf(a.home),
       (metrics) =>
         value(metrics, `feral_operations_received_total${peer}`) === 1 &&
         value(metrics, `feral_operations_sent_total${peer}`) === 1 &&
@@ -87,7 +75,7 @@ describe("metrics", { timeout: 90_000 }, () => {
       .start()
     await until(
       "it is refused",
-      () => text(a.home),
+      () => metricsOf(a.home),
       (metrics) => (value(metrics, 'feral_handshake_failures_total{reason="PassphraseMismatch"}') ?? 0) > 0,
       30_000
     )
@@ -95,7 +83,7 @@ describe("metrics", { timeout: 90_000 }, () => {
     await b.stop()
     const end = await until(
       "the session is over",
-      () => text(a.home),
+      () => metricsOf(a.home),
       (metrics) => /^feral_sessions_total\{role="server",end="PeerClosed"\} [1-9]/m.test(metrics),
       30_000
     )
@@ -104,6 +92,14 @@ describe("metrics", { timeout: 90_000 }, () => {
     assert.isAbove(value(end, `feral_bytes_received_total${peer}`) ?? 0, 0)
 
     shown = end
+    // Labels are of peers that `peers` shows: not of one that was refused.
+    const known = await a.cli<ReadonlyArray<{ readonly node_id: string | null }>>("peers")
+    const labels = new Set([...end.matchAll(/\bpeer="([^"]*)"/g)].map(([, id]) => id))
+    assert.deepStrictEqual([...labels], [b.id])
+    assert.include(
+      known.map(({ node_id }) => node_id),
+      b.id
+    )
     // Rules and panels name metrics that there are.
     const named = ["alerts.yml", "grafana.json"].flatMap((file) =>
       readFileSync(join("docs/monitoring", file), "utf8").match(/\bferal_\w+/g)

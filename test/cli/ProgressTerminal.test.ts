@@ -114,7 +114,9 @@ describe.skipIf(needs("python3"))("progress in a terminal", { timeout: 90_000 },
     }
     await handle.close()
     assert.strictEqual(await ended, 0)
-    assertRedrawn(text(), /^\d[\d,]* \w+ (written|exported) \(\d+ % of \d[\d,]*\), \d+\/s, .+ left$/)
+    // Nothing is left when all rows are read, and the reader has not taken them yet.
+    assertRedrawn(text(), /^\d+ operations exported \(\d+ % of 5000\), \d+\/s(, .+ left)?$/)
+    assert.match(text(), / left/)
   })
 
   it("verify, while the node does not answer", async () => {
@@ -138,7 +140,9 @@ describe.skipIf(needs("python3"))("progress in a terminal", { timeout: 90_000 },
         await (json === "" ? shows(/peers, \d+ s\s+\S\[2KComparing/) : sleep(2_000))
         for (const pid of pids) signal(pid, "SIGCONT")
         assert.strictEqual(await ended, 0, text())
-        if (json === "") assertRedrawn(text(), /^Comparing with the peers, \d+ s$/)
+        // On a busy machine, what comes before the comparison takes its seconds as well.
+        const steps = /^(Checking the database|Adding up the rows|Comparing with the peers), \d+ s$/
+        if (json === "") assertRedrawn(text(), steps)
         else assert.notInclude(text(), redrawn)
       }
     } finally {

@@ -1,54 +1,31 @@
-/** The dashboard of real nodes in a real browser: one browser and three nodes for all of it. The tests go on from each other. */
+/** The dashboard of real nodes in a real browser: one browser and two nodes for all of it. The tests go on from each other. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { readFileSync } from "node:fs"
-import { join } from "node:path"
 import type { Browser, BrowserContext, Page } from "playwright-core"
-import { launch, watched, type Watched } from "../support/Browser.ts"
+import { launch, watched } from "../support/Browser.ts"
+import { findings, freePort, open, type Opened, shows as showsOn } from "../support/Dashboard.ts"
 import { needs } from "../support/Needs.ts"
 import { type Node, Nodes, until } from "../support/Nodes.ts"
-import { root } from "../support/RepositoryText.ts"
-
-const axe = readFileSync(join(root, "node_modules/axe-core/axe.min.js"), "utf8")
-
-interface Opened {
-  readonly url: string
-}
 
 interface Box {
   readonly scrollWidth: number
   readonly clientWidth: number
 }
 
-/** What axe finds, as far as this says of it. */
-interface Finding {
-  readonly id: string
-  readonly nodes: ReadonlyArray<{ readonly html: string }>
-}
-
 describe.skipIf(needs("chromium"))("the dashboard", () => {
   const nodes = new Nodes()
   let browser: Browser
   let context: BrowserContext
-  let home: Watched
+  let home: Opened
   let page: Page
   let a: Node
   let b: Node
   let origin = ""
 
-  /** Opens the dashboard of a node, as `feral-sync open` leads a browser to it. */
-  const open = async (node: Node, within: BrowserContext) => {
-    const { url } = await node.cli<Opened>("open")
-    const opened = await watched(within, new URL(url).origin)
-    await opened.page.goto(url)
-    return { ...opened, url }
-  }
-
   const go = (path: string) => page.goto(`${origin}/#/${path}`)
 
   const texts = (selector: string) => page.locator(selector).allInnerTexts()
 
-  /** Waits until the page shows a text. */
-  const shows = (text: string, on = page) => on.getByText(text).first().waitFor()
+  const shows = (text: string, on = page) => showsOn(on, text)
 
   const first = async () => (await texts(".rows article .text"))[0]
 
@@ -80,15 +57,14 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
   })
 
   it("lets in the browser that comes with the code, once, and no other one", async () => {
-    const opened = await open(a, context)
-    home = opened
-    page = opened.page
-    origin = new URL(opened.url).origin
+    home = await open(a, context)
+    page = home.page
+    origin = home.origin
     await shows("In sync with")
     assert.strictEqual(page.url(), `${origin}/`)
     const other = await browser.newContext()
     const { page: stranger } = await watched(other, origin)
-    for (const address of [`${origin}/#/memory`, opened.url, `${origin}/#code=wrong`]) {
+    for (const address of [`${origin}/#/memory`, home.url, `${origin}/#code=wrong`]) {
       await stranger.goto("about:blank")
       await stranger.goto(address)
       await shows("This browser was not let in", stranger)
@@ -131,6 +107,9 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
     await b.cli("note", "add", "Written on the other machine", "--tag", "far")
     await shows("Written on the other machine")
     assert.strictEqual(await first(), "Written on the other machine")
+    // Who wrote it, when, and on which node.
+    const [from] = await texts(".rows article .provenance")
+    assert.match(from ?? "", new RegExp(`^user · ${b.id.slice(0, 8)}… · (just now|\\d+ s ago)$`))
     await go("live")
     await b.cli("fact", "set", "printer", "stands on", "the second floor")
     await shows("printer stands on the second floor")
@@ -204,6 +183,8 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
     await b.cli("fact", "set", "printer", "stands on", "the third floor")
     await go("overview")
     await page.getByRole("button", { name: `Resume: ${b.id}` }).click()
+    // Without waiting for the next time that it would be dialled.
+    await page.getByRole("button", { name: `Sync now: ${b.id}` }).click()
     await until(
       "both have the later one",
       () => a.cli<ReadonlyArray<{ readonly object: string }>>("fact", "list"),
@@ -301,74 +282,16 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
     assert.include(await page.locator(".trouble h2").first().innerText(), b.id)
   })
 
-  it("shows the newest of 100,000 notes within a second, and reads on only as one scrolls", async () => {
-    const big = nodes.make()
-    await big.seed(100_000)
-    await big.quarantine("old-nas", "data: not an object", '{"row_id":"x","data":"<b>broken</b>"}')
-    await big.start({ FERAL_SYNC_API_PORT: await freePort() })
-    const fresh = await browser.newContext({ viewport: { width: 1180, height: 900 } })
-    const opened = await open(big, fresh)
-    await shows("100,000", opened.page)
-    const read: Array<string> = []
-    opened.page.on("request", (request) => {
-      if (request.url().endsWith("/recent")) read.push(request.url())
-    })
-    const paints: Array<number> = []
-    // Other tests run beside this one: the best of three counts.
-    for (let n = 0; n < 3; n++) {
-      await opened.page.goto(`${new URL(opened.url).origin}/?${n}#/memory`)
-      await opened.page.locator(".rows article").first().waitFor()
-      const painted = () => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? Infinity
-      paints.push(await opened.page.evaluate(painted))
-    }
-    assert.isBelow(Math.min(...paints), 1_000)
-    const before = await opened.page.locator(".rows article").count()
-    for (let n = 0; n < 4; n++) {
-      const count = await opened.page.locator(".rows article").count()
-      await opened.page.mouse.move(600, 600)
-      await opened.page.mouse.wheel(0, 100_000)
-      await until(
-        "more rows",
-        () => opened.page.locator(".rows article").count(),
-        (more) => more > count
-      )
-    }
-    const after = await opened.page.locator(".rows article").count()
-    assert.isAbove(after, before)
-    assert.isBelow(after, 1_000)
-    assert.isBelow(read.length, 30)
-    // What cannot be read is there as it came, with the reason.
-    await opened.page.goto(`${new URL(opened.url).origin}/#/problems`)
-    await shows("From old-nas: data: not an object", opened.page)
-    assert.include(await opened.page.locator(".unread pre").innerText(), '"data":"<b>broken</b>"')
-    assert.deepStrictEqual(opened.complaints, [])
-    await fresh.close()
+  it("shows nothing of the memory any more when the token was rotated", async () => {
+    await go("memory?kind=notes")
+    await shows("Written on the other machine")
+    await a.cli("token", "rotate")
+    await page.reload()
+    await shows("This browser was not let in")
+    assert.strictEqual(await page.getByText("Written on the other machine").count(), 0)
   })
 
   it("asks nothing of any other place, and breaks no rule of its own", () => {
     assert.deepStrictEqual(home.complaints, [])
   })
 })
-
-/** A port that was free a moment ago. */
-const freePort = async (): Promise<string> => {
-  const { createServer } = await import("node:net")
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      server.close(() => resolve(String(typeof address === "object" ? address?.port : 0)))
-    })
-  })
-}
-
-/** Runs axe in the page, past its policy: what it finds is shown in short. */
-const findings = async (page: Page): Promise<ReadonlyArray<string>> => {
-  const session = await page.context().newCDPSession(page)
-  await session.send("Runtime.evaluate", { expression: axe })
-  const { result } = await session.send("Runtime.evaluate", {
-    expression: "axe.run().then(({ violations }) => JSON.stringify(violations))",
-    awaitPromise: true
-  })
-  await session.detach()
-  return (JSON.parse(String(result.value)) as ReadonlyArray<Finding>).map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)
-}

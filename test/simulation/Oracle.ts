@@ -70,7 +70,7 @@ export const isGone = (
   ledger: Ledger
 ): boolean =>
   !rows.has(placeOf(operation)) &&
-  ledger.operations.some(
+  ledger.all.some(
     (other) =>
       other.op_type === "delete" &&
       !isSet(other) &&
@@ -106,6 +106,8 @@ const beats = (one: Operation, other: Operation): boolean => placeOf(one) === pl
 /** Everything that was acknowledged to somebody who wrote it. */
 export class Ledger {
   readonly operations: Array<Operation> = []
+  /** Those that need not be held any more, and may be there all the same, or have done their work. */
+  private readonly former: Array<Operation> = []
   private readonly byHlc = new Map<string, string>()
   private readonly last = new Map<NodeId, Hlc.Timestamp>()
 
@@ -136,11 +138,12 @@ export class Ledger {
 
   /** What a node wrote under another name, at another time, takes the place of what it was. */
   rename(operations: ReadonlyMap<string, Operation>): void {
-    for (const [index, { op_id }] of this.operations.entries()) {
-      const anew = operations.get(op_id)
+    for (const [index, operation] of this.operations.entries()) {
+      const anew = operations.get(operation.op_id)
       if (anew === undefined) continue
+      this.former.push(operation)
       this.operations[index] = anew
-      this.byHlc.set(Hlc.toText(anew.hlc), op_id)
+      this.byHlc.set(Hlc.toText(anew.hlc), anew.op_id)
       this.last.set(anew.hlc.node, anew.hlc)
     }
   }
@@ -151,10 +154,21 @@ export class Ledger {
     this.forget((operation) => isLost(operation) || deletions.some((one) => beats(one, operation)))
   }
 
-  /** Forgets what need not be held any more. */
+  /** Forgets what need not be held any more. What is lost may depend on all operations: none is taken out before all were asked about. */
   forget(isLost: (operation: Operation) => boolean): void {
-    const kept = this.operations.filter((operation) => !isLost(operation))
+    const { kept = [], lost = [] } = Object.groupBy(this.operations, (one) => (isLost(one) ? "lost" : "kept"))
+    this.former.push(...lost)
     this.operations.splice(0, Infinity, ...kept)
+  }
+
+  /** Everything that was ever acknowledged. */
+  get all(): ReadonlyArray<Operation> {
+    return [...this.operations, ...this.former]
+  }
+
+  /** Whether something beats an operation that is too large for some. */
+  isBeatenByLarge(operation: Operation): boolean {
+    return this.all.some((other) => isLarge(other) && beats(other, operation))
   }
 }
 
@@ -176,7 +190,7 @@ export const checkSafety = (
       broken("claims", `${name} does not claim what it has acknowledged: ${operation.op_id}`)
     if (!hasLied && VectorClock.covers(state.vectorClock, operation.hlc) && !holds(rows, operation)) {
       // What beats it may be too large to come here, or anywhere on the way here: that one is claimed by nobody who lacks it.
-      if (ledger.operations.some((other) => isLarge(other) && beats(other, operation))) continue
+      if (ledger.isBeatenByLarge(operation)) continue
       // What beats it may be a part of the history that was lost.
       if (ledger.operations.some((other) => restored.has(other.hlc.node) && beats(other, operation))) continue
       if (isGone(content, operation, ledger)) continue
@@ -243,16 +257,21 @@ export const checkKnowsToBeAhead = (
 ): void => {
   // What has lost to others has no row, and is not sent.
   const own = [...rows.values()]
-    .flatMap(({ hlc }) => (hlc.node === nodeId ? [hlc] : []))
-    .sort(Hlc.HlcOrder)
+    .filter(({ hlc }) => hlc.node === nodeId)
+    .sort((a, b) => Hlc.HlcOrder(a.hlc, b.hlc))
     .at(-1)
   if (own === undefined) return
   for (const { node_id, protocol, state, last_error } of status) {
     const other = others.find((content) => content.nodeId === node_id)
     const isConnected = protocol === 2 && (state === "live" || state === "syncing")
-    const isTaken = other === undefined || VectorClock.covers(other.state.vectorClock, own)
-    // What is too large is not sent, so the peer has nothing to hold back.
-    const isTold = last_error?._tag === "DeferredByPeer" || last_error?._tag === "RowsTooLarge"
+    // It is taken before it is claimed.
+    const isTaken =
+      other === undefined || VectorClock.covers(other.state.vectorClock, own.hlc) || holds(other.rows, own)
+    // What is too large is not sent, so the peer has nothing to hold back. That its own writes wait is shown before that.
+    const isTold =
+      last_error?._tag === "DeferredByPeer" ||
+      last_error?._tag === "RowsTooLarge" ||
+      (last_error?._tag === "ClockDrift" && isLarge(own))
     if (isConnected && !isTaken && !isTold)
       broken(
         "deferral",

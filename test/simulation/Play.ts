@@ -133,7 +133,7 @@ export const happen = Effect.fnUntraced(function* (stage: Stage, happening: Happ
     }
     case "Renew": {
       const node = nodes[happening.node]
-      if (node === undefined || !node.isUp) return
+      if (node === undefined || !node.isUp || !node.canRenew) return
       yield* node.stop()
       yield* stage.renew(node)
       yield* Effect.forkScoped(Effect.andThen(world.sleep(happening.downFor), stage.wake(node)))

@@ -4,7 +4,7 @@ import { simulate } from "./Simulation.ts"
 
 describe("a simulation", () => {
   // With existing FERAL nodes, with a hostile member, and on disk.
-  for (const seed of [1, 7, 5, 20, 2 ** 32 - 1]) {
+  for (const seed of [1, 7, 5]) {
     it(`is the same for the same seed, to the last step (${seed})`, { timeout: 60_000 }, () => {
       assert.deepStrictEqual(simulate(scenarioOf(seed)), simulate(scenarioOf(seed)))
     })

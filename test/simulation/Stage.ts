@@ -213,7 +213,9 @@ export class Stage {
       Cut.verdict(cutOf(one), Cut.toldOf(cutOf(other)), other.nodeId) === "admitted"
     const others = this.nodes.filter((node) => node !== main && !(fits(main, node) && fits(node, main)))
     for (const node of others) yield* node.stop()
-    yield* this.rejoin(others.filter((node) => cutOf(node).isAway === true))
+    const told = others.filter((node) => cutOf(node).isAway === true)
+    // Where none of them knows it, those that do begin anew, and tell the others.
+    yield* this.rejoin(told.length > 0 ? told : away)
     yield* Effect.forkScoped(
       Effect.andThen(this.world.sleep(120_000), Effect.forEach(others, this.wake, { discard: true }))
     )

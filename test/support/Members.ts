@@ -14,6 +14,7 @@ import { type Sighting } from "../../src/services/discovery/Discovery.ts"
 import { Counters } from "../../src/services/node/Counters.ts"
 import { Passphrase } from "../../src/services/node/Passphrase.ts"
 import { Peers } from "../../src/services/peers/Peers.ts"
+import { format } from "../../src/services/admin/api/Exposition.ts"
 import * as Metrics from "../../src/services/admin/api/Metrics.ts"
 import * as NodeState from "../../src/services/admin/api/NodeState.ts"
 import type { NodeStatus, PeerStatus } from "../../src/services/node/Status.ts"
@@ -161,6 +162,7 @@ const startOver = Effect.fnUntraced(function* (
       Effect.map(Effect.orDie)
     ),
     metrics: Effect.scoped(Effect.flatten(Metrics.make)).pipe(
+      Effect.map(format),
       Effect.provideContext(context),
       Effect.provideService(Counters, counters),
       Effect.orDie

@@ -10,7 +10,8 @@ import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { canonical } from "../../src/core/replica/Json.ts"
 import { NodeId } from "../../src/core/replica/NodeId.ts"
-import { Kind, OpId, RowId } from "../../src/core/replica/Operation.ts"
+import { Kind, type Operation, OpId, RowId } from "../../src/core/replica/Operation.ts"
+import type { Batch } from "../../src/core/replica/Replica.ts"
 import * as VectorClock from "../../src/core/replica/VectorClock.ts"
 import { HlcClock } from "../../src/services/node/HlcClock.ts"
 import { type Draft, Store } from "../../src/services/store/Store.ts"
@@ -150,9 +151,14 @@ export class Node {
   }
 
   /** Puts something that a peer sent and that cannot be read into the quarantine of a node that does not run. */
-  async quarantine(peer: string, reason: string, text: string): Promise<void> {
-    const quarantined = [{ peer: NodeId.make(peer), reason, text }]
-    await this.offline((store) => store.apply({ operations: [], coverage: VectorClock.empty, quarantined }))
+  quarantine(peer: string, reason: string, text: string): Promise<void> {
+    return this.takes([], [{ peer: NodeId.make(peer), reason, text }])
+  }
+
+  /** Gives a node that does not run what its peers could have sent. */
+  takes(operations: ReadonlyArray<Operation>, quarantined: Batch["quarantined"] = []): Promise<void> {
+    const coverage = VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc]))
+    return this.offline((store) => store.apply({ operations, coverage, quarantined }))
   }
 
   private async offline<A, E>(use: (store: Store["Service"]) => Effect.Effect<A, E>): Promise<void> {

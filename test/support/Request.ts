@@ -29,3 +29,10 @@ export const ask = (home: string, method: string, path: string, payload?: unknow
     asked.on("error", () => resolve(undefined))
     asked.end(payload === undefined ? undefined : JSON.stringify(payload))
   })
+
+/** What a running node says at `/metrics`. */
+export const metricsOf = async (home: string): Promise<string> => {
+  const answer = await ask(home, "GET", "/metrics")
+  if (answer?.status !== 200) throw new Error(`the node does not tell its metrics: ${answer?.body}`)
+  return answer.body
+}

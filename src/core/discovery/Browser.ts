@@ -85,6 +85,7 @@ export const withLinks = (browser: Browser, links: ReadonlyArray<Link>, now: num
   return withCache(
     { ...browser, interfaces: ifaces },
     {
+      ...browser.cache,
       instances: new Map([...browser.cache.instances].filter(([, instance]) => isKept(instance))),
       hosts: new Map([...browser.cache.hosts].filter(([, host]) => isKept(host)))
     }
@@ -104,7 +105,7 @@ export const resume = (browser: Browser, now: number, random: number): Browser =
 
 /** Asks whether what we know of a node still holds, for it was not found where it said. */
 export const doubt = (browser: Browser, node: NodeId, now: number): Browser =>
-  withCache(browser, Reconfirm.doubt(browser.cache, Sightings.keysOf(browser.seen, node), now))
+  withNews(browser, Reconfirm.doubt(browser.cache, Sightings.keysOf(browser.seen, node), now))
 
 /** Another querier has asked what we would ask: its answers are for us as well (RFC 6762 section 7.3). */
 export const onQuerySeen = (browser: Browser, key: string, query: Packet, now: number): Browser => {
@@ -142,8 +143,7 @@ export const onResponse = (
       return [[hearing, [...packet.answers, ...packet.additionals]] as const]
     })
   )
-  if (cache === browser.cache) return browser
-  return { ...browser, cache, plan: Cache.planAfter(browser.plan, browser.cache, cache) }
+  return withNews(browser, cache)
 }
 
 /** Drops expired records, asks the due questions, and reports the nodes that came and went. */
@@ -177,6 +177,10 @@ const askTime = ({ plan }: Browser, { link, browseAt, quietUntil }: InterfaceBro
 
 const withCache = (browser: Browser, cache: Cache.Cache): Browser =>
   cache === browser.cache ? browser : { ...browser, cache, plan: Cache.planOf(cache) }
+
+/** The same where the cache has more than before: at the cost of that. */
+const withNews = (browser: Browser, cache: Cache.Cache): Browser =>
+  cache === browser.cache ? browser : { ...browser, cache, plan: Cache.planAfter(browser.plan, browser.cache, cache) }
 
 const soon = (now: number, random: number): number => now + times.soon.least + times.soon.spread * random
 
@@ -241,7 +245,7 @@ const ask = (browser: Browser, iface: InterfaceBrowser, now: number): readonly [
     hosts.set(key, { ...host, addresses })
   }
 
-  const next = withCache(browser, { instances, hosts })
+  const next = withCache(browser, { ...browser.cache, instances, hosts })
   if (questions.size === 0) return [next, []]
   const asked: InterfaceBrowser = { ...(isBrowsing ? browsed(iface, now) : iface), quietUntil: now + times.distance }
   const answers = questions.has(Cache.keyOf("PTR", serviceType)) ? known(browser, link, now) : []

@@ -44,17 +44,19 @@ export interface Cache {
   /** By link and name; the one heard of longest ago is the first. */
   readonly instances: ReadonlyMap<string, Instance>
   readonly hosts: ReadonlyMap<string, Host>
+  /** By sender, the pace at which it announces instances that are new; the sender heard of longest ago is the first. */
+  readonly paces: ReadonlyMap<string, number>
 }
 
-export const empty: Cache = { instances: new Map(), hosts: new Map() }
+export const empty: Cache = { instances: new Map(), hosts: new Map(), paces: new Map() }
 
 export const keyOf = (link: string, name: string): string => `${link} ${nameKey(name)}`
 
-export const hostOf = ({ hosts }: Cache, { service }: Instance): Host | undefined =>
+export const hostOf = ({ hosts }: Pick<Cache, "hosts">, { service }: Instance): Host | undefined =>
   service === undefined ? undefined : hosts.get(service.hostKey)
 
 /** Whether everything is known that it takes to dial an instance. */
-export const isResolved = (cache: Cache, instance: Instance): boolean =>
+export const isResolved = (cache: Pick<Cache, "hosts">, instance: Instance): boolean =>
   instance.text !== undefined && (hostOf(cache, instance)?.addresses.size ?? 0) > 0
 
 /** Without expired records, and without hosts that no record names. */
@@ -69,12 +71,12 @@ export const expire = (cache: Cache, now: number): Cache => {
     instances.set(key, isSame ? instance : { ...instance, service, text })
   }
   const hosts = new Map<string, Host>()
-  for (const [key, host] of namedHosts({ instances, hosts: cache.hosts })) {
+  for (const [key, host] of namedHosts({ ...cache, instances })) {
     const isEnding = host.addresses.values().some((life) => !Ttl.isAlive(life, now))
     const addresses = () => new Map([...host.addresses].filter(([, life]) => Ttl.isAlive(life, now)))
     hosts.set(key, isEnding ? { ...host, addresses: addresses() } : host)
   }
-  return { instances, hosts }
+  return { ...cache, instances, hosts }
 }
 
 /** Whether a record expires that was not withdrawn. */
@@ -124,7 +126,7 @@ export const planAfter = (plan: Plan, before: Cache, { instances, hosts }: Cache
 }
 
 /** The hosts that an instance names. */
-export const namedHosts = ({ instances, hosts }: Cache): ReadonlyMap<string, Host> => {
+export const namedHosts = ({ instances, hosts }: Pick<Cache, "instances" | "hosts">): ReadonlyMap<string, Host> => {
   const named = new Set(Array.from(instances.values(), ({ service }) => service?.hostKey))
   return new Map([...hosts].filter(([key]) => named.has(key)))
 }

@@ -3,14 +3,23 @@
  *
  * There are at most `maxInstances`. Where they are too many, room is made by the sender that has the most: of its instances goes the one
  * unheard of for the longest time, and first those that cannot be dialled. So one that makes up many pushes out none but its own.
+ *
+ * What is new costs the most, here and for those who are told of it. So a sender announces new instances at a pace, and what it
+ * announces beyond that is ignored until it is announced again.
  */
 import { type Cache, type Host, type Instance, isResolved, keyOf, namedHosts } from "./Cache.ts"
 import { isName, nameKey, type ResourceRecord } from "./DnsRecord.ts"
 import { isUsable, type Link, maxAddresses } from "./Link.ts"
+import * as Oldest from "../peers/Oldest.ts"
+import * as Pace from "../peers/Pace.ts"
 import { isInstance, type Self, serviceType, textOf } from "./ServiceRecords.ts"
 import * as Ttl from "./Ttl.ts"
 
 export const maxInstances = 512
+/** New instances of one sender. A reflector between networks, or a host with many nodes, announces all of them. */
+export const newInstances = { burst: 128, every: 200 } as const
+/** Senders whose pace is remembered. */
+const maxSenders = 1_024
 /** Ports below are those of services of the system: no node of ours listens there, unless it is set up so. */
 const firstPort = 1024
 /** Records of one packet that are looked at. */
@@ -49,6 +58,7 @@ export const receive = (
     draft ??= {
       instances: new Map(cache.instances),
       hosts: new Map(cache.hosts),
+      paces: new Map(cache.paces),
       named: new Set(),
       counts: undefined,
       leaving: new Map()
@@ -56,8 +66,8 @@ export const receive = (
     if (receiveOne(draft, hearing, heard, isOwn)) isNews = true
   }
   if (draft === undefined || !isNews) return cache
-  const { instances, hosts } = draft
-  return { instances, hosts: hosts.size > instances.size ? namedHosts(draft) : hosts }
+  const { instances, hosts, paces } = draft
+  return { instances, hosts: hosts.size > instances.size ? namedHosts(draft) : hosts, paces }
 }
 
 /** Takes in the records of one response; whether any of them is news. */
@@ -90,6 +100,7 @@ const receiveOne = (
 interface Draft {
   readonly instances: Map<string, Instance>
   readonly hosts: Map<string, Host>
+  readonly paces: Map<string, number>
   /** The instances that the packet names. */
   readonly named: Set<string>
   /** How many instances each sender has; counted when one has to be evicted. */
@@ -112,7 +123,10 @@ const receivePointer = (
     if (known !== undefined) draft.instances.set(key, { ...known, pointer: Ttl.end(known.pointer, now) })
     return known !== undefined
   }
-  if (known === undefined && draft.instances.size >= maxInstances) makeRoom(draft)
+  if (known === undefined) {
+    if (!mayAdd(draft.paces, from, now)) return false
+    if (draft.instances.size >= maxInstances) makeRoom(draft)
+  }
   draft.named.add(key)
   const missing = { service: undefined, text: undefined, asked: 0, askAt: Infinity, isGivenUp: false }
   if (known?.from !== from) tally(draft, known?.from, from)
@@ -126,6 +140,14 @@ const receivePointer = (
     from,
     pointer: Ttl.begin(ttl, now, chance)
   })
+  return true
+}
+
+/** Whether a sender may announce one more new instance. Notes that it does. */
+const mayAdd = (paces: Map<string, number>, from: string, now: number): boolean => {
+  const pace = paces.get(from) ?? Pace.fresh
+  if (Pace.readyAt(pace, newInstances) > now) return false
+  Oldest.set(paces, from, Pace.after(pace, newInstances, now), maxSenders)
   return true
 }
 

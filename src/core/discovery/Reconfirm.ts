@@ -18,7 +18,7 @@ export const doubt = (cache: Cache, keys: ReadonlyArray<string>, now: number): C
     const addresses = new Map([...host.addresses].map(([address, life]) => [address, Ttl.doubt(life, now)]))
     hosts.set(service.hostKey, { ...host, addresses })
   }
-  return { instances, hosts }
+  return { ...cache, instances, hosts }
 }
 
 /** After another querier asked for some records on a link. The same cache comes back when none of them concerns us. */
@@ -43,5 +43,5 @@ export const spare = (cache: Cache, link: string, questions: ReadonlyArray<Quest
       hosts = new Map(hosts).set(key, { ...host, addresses: new Map(lives) })
     }
   }
-  return instances === cache.instances && hosts === cache.hosts ? cache : { instances, hosts }
+  return instances === cache.instances && hosts === cache.hosts ? cache : { ...cache, instances, hosts }
 }

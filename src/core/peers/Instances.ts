@@ -9,6 +9,7 @@
  *
  * Times are in milliseconds of a monotonic clock. The state is bounded.
  */
+import * as Oldest from "./Oldest.ts"
 import type { NodeId } from "../replica/NodeId.ts"
 
 export const limits = {
@@ -43,10 +44,7 @@ export const begin = (instances: Instances, node: NodeId, { instance, from, unti
   }
   const lives = [...known.filter((other) => other !== before), life].sort((a, b) => a.until - b.until)
   const next = new Map(instances)
-  next.delete(node)
-  next.set(node, lives.slice(-limits.instances))
-  const [first] = next.keys()
-  if (next.size > limits.nodes && first !== undefined) next.delete(first)
+  Oldest.set(next, node, lives.slice(-limits.instances), limits.nodes)
   return next
 }
 

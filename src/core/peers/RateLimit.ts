@@ -12,6 +12,7 @@
  * `networks` entries; the one that failed longest ago makes room. When the local clock is set back, all addresses are
  * accepted.
  */
+import * as Oldest from "./Oldest.ts"
 
 /** Times in milliseconds. */
 export const limits = {
@@ -43,12 +44,7 @@ export const fail = (limit: RateLimit, network: string, now: number): RateLimit 
   const before = limit.get(network)
   const isKnown = before !== undefined && now - before.failedAt < limits.memory
   const next = new Map(limit)
-  next.delete(network)
-  next.set(network, { failures: isKnown ? before.failures + 1 : 1, failedAt: now })
-  for (const oldest of next.keys()) {
-    if (next.size <= limits.networks) break
-    next.delete(oldest)
-  }
+  Oldest.set(next, network, { failures: isKnown ? before.failures + 1 : 1, failedAt: now }, limits.networks)
   return next
 }
 

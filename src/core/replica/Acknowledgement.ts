@@ -8,7 +8,7 @@
  * - What is forgotten, or not written in time, makes both smaller. They are never made larger by a restart.
  */
 import { HashMap } from "effect"
-import type { Hlc } from "./Hlc.ts"
+import { type Hlc, TimestampOrder } from "./Hlc.ts"
 import type { NodeId } from "./NodeId.ts"
 import * as VectorClock from "./VectorClock.ts"
 
@@ -16,6 +16,8 @@ export interface Acknowledgement {
   readonly node: NodeId
   /** The vector clock that it has committed: of every covered operation, it holds that one or one that wins over it. */
   readonly clock: VectorClock.VectorClock
+  /** The first clock that it told with its own entry as it is in `clock`. It is not kept on the disk. */
+  readonly written?: VectorClock.VectorClock | undefined
   /** When it was last heard of (ms). */
   readonly seenAt: number
   /** The clock at which its rows were last the same as ours, and when that was (ms); never, without a time. */
@@ -48,11 +50,27 @@ export const after = (
 ): Acknowledgement => ({
   node,
   clock,
+  written: firstWithOwn(node, before?.written ?? clock, clock),
   seenAt: now,
   agreed: agreed ?? VectorClock.meet(before?.agreed ?? VectorClock.empty, clock),
   agreedAt: agreed === undefined ? before?.agreedAt : now,
   ...(confirmed && { confirmed })
 })
+
+/** The earlier of two clocks of a node, if its own entry is the same in both. */
+const firstWithOwn = (
+  node: NodeId,
+  earlier: VectorClock.VectorClock,
+  clock: VectorClock.VectorClock
+): VectorClock.VectorClock =>
+  TimestampOrder(VectorClock.get(earlier, node), VectorClock.get(clock, node)) === 0 ? earlier : clock
+
+/**
+ * What a node had seen when it wrote an operation, as far as it is known. What it acknowledged afterwards does not count: its operation
+ * may come later than the acknowledgement of ours, though it was written before.
+ */
+export const seenWhenWriting = ({ clock, written }: Acknowledgement, operation: Hlc): VectorClock.VectorClock =>
+  written !== undefined && VectorClock.covers(written, operation) ? written : clock
 
 /** The nodes that have acknowledged an operation, or one that wins over it. */
 export const holdersOf = (acknowledgements: Iterable<Acknowledgement>, hlc: Hlc): ReadonlyArray<NodeId> =>

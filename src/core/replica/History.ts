@@ -5,8 +5,8 @@
  * old ones go by age, and the oldest of all when it takes too much space.
  *
  * A version is a *conflict* when the node whose write won had not seen it. That is known of this node itself. Of another node it is
- * taken from what that node has acknowledged: one that has seen a write says so before it sends its next one. Of a node that was never
- * connected to this one, two writes within a minute count as a conflict.
+ * taken from what that node had acknowledged before it wrote: one that has seen a write says so before it writes again. Of a node that
+ * was never connected to this one, two writes within a minute count as a conflict.
  */
 import { type Hlc, HlcOrder } from "./Hlc.ts"
 import * as Merge from "./Merge.ts"
@@ -40,10 +40,10 @@ export const limits: Limits = { versions: 10, ageMs: 30 * 86_400_000, bytes: 16 
 /** How close two writes are of which nothing else is known, for a conflict (ms). */
 const close = 60_000
 
-/** What is known of other nodes: the clock that each has acknowledged. */
+/** What is known of other nodes: what the writer of an operation had seen before it. */
 export interface Known {
   readonly self: NodeId
-  readonly clockOf: (node: NodeId) => VectorClock.VectorClock | undefined
+  readonly seenBefore: (operation: Hlc) => VectorClock.VectorClock | undefined
 }
 
 /** The versions that lose by a batch. `held` is what its slots hold, `writes` what takes them. */
@@ -76,10 +76,10 @@ export const superseded = (
 
 const isKept = ({ table }: Operation): boolean => Merge.ruleOf(table) === "lww"
 
-const isConflict = (loser: Hlc, winner: Hlc, { self, clockOf }: Known, wasHeld: boolean): boolean => {
+const isConflict = (loser: Hlc, winner: Hlc, { self, seenBefore }: Known, wasHeld: boolean): boolean => {
   if (loser.node === winner.node) return false
   if (winner.node === self) return !wasHeld
-  const clock = clockOf(winner.node)
+  const clock = seenBefore(winner)
   return clock === undefined ? winner.wall - loser.wall < close : !VectorClock.covers(clock, loser)
 }
 

@@ -53,7 +53,7 @@ export const predecessor = (reading: Timestamp): Timestamp =>
 
 /** The reading for a local event at local time `now` (ms): after `local`, and not before `now`. */
 export const send = (local: Timestamp, now: number): Timestamp =>
-  now > local.wall ? { wall: now, counter: 0 } : successor(local)
+  now > local.wall ? { wall: now, counter: 0 } : plus(local, 1)
 
 /**
  * The reading after receiving `remote` at local time `now` (ms): after both. Fails with `ClockDrift` when `remote` is more
@@ -83,11 +83,11 @@ export const witness = (
 /** Whether `remote` lies further ahead of local time `now` than `maxDrift` (all ms). */
 export const isDrifting = (remote: Timestamp, now: number, maxDrift: number): boolean => remote.wall - now > maxDrift
 
-/** The least reading above `reading`. The counter carries into the wall time before it loses precision. */
-const successor = (reading: Timestamp): Timestamp =>
-  reading.counter < Number.MAX_SAFE_INTEGER
-    ? { wall: reading.wall, counter: reading.counter + 1 }
-    : { wall: reading.wall + 1, counter: 0 }
+/** The reading `steps` (at least 1) above `reading`. The counter carries into the wall time before it loses precision. */
+export const plus = ({ wall, counter }: Timestamp, steps: number): Timestamp => {
+  const room = Number.MAX_SAFE_INTEGER - counter
+  return steps <= room ? { wall, counter: counter + steps } : { wall: wall + 1, counter: steps - room - 1 }
+}
 
 /** The text form of a reading of `node`. */
 export const format = (reading: Timestamp, node: string): string => `${reading.wall}:${reading.counter}:${node}`

@@ -10,7 +10,7 @@ import type { Timestamp } from "./Hlc.ts"
 import type { NodeId } from "./NodeId.ts"
 import type { Operation } from "./Operation.ts"
 import type { Purges } from "./Purge.ts"
-import type * as VectorClock from "./VectorClock.ts"
+import * as VectorClock from "./VectorClock.ts"
 
 /** The rows of one origin, tombstones included: how many, and their digest. */
 export interface Holding {
@@ -145,6 +145,17 @@ export const beyond = (
   }
   return { whole, from }
 }
+
+/**
+ * Whether an operation is too far ahead of the time `now` (ms) to be taken. What is no later than what is held of its origin is not: it
+ * was taken before, and the clock went back since then.
+ */
+export const isAhead = (
+  { frontier }: Pick<Snapshot, "frontier">,
+  reading: Hlc.Hlc,
+  now: number,
+  maxDriftMs: number
+): boolean => Hlc.isDrifting(reading, now, maxDriftMs) && Hlc.isAfter(reading, VectorClock.get(frontier, reading.node))
 
 /** Whether the replica `self` holds operations of an origin, or held some: to take more of it makes no room scarcer. */
 export const knows = (self: NodeId, { frontier }: Pick<Snapshot, "frontier">, node: NodeId): boolean =>

@@ -11,7 +11,7 @@ import { ClockDrift, OriginsLeftOut, ProtocolViolation } from "./SyncFailure.ts"
 import * as Hlc from "../replica/Hlc.ts"
 import type { NodeId } from "../replica/NodeId.ts"
 import type { Operation } from "../replica/Operation.ts"
-import { knows, originsWith } from "../replica/Replica.ts"
+import { isAhead, knows, originsWith } from "../replica/Replica.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
 import * as Wire from "./Wire.ts"
 import * as Deferral from "./Deferral.ts"
@@ -45,8 +45,7 @@ export const onData = (
   const { operations, held } = holdBack(
     { operations: allowed, through: data.through },
     data.fresh ? HashMap.empty() : inbound.deferred,
-    now,
-    options.maxDriftMs
+    (reading) => isAhead(session.local, reading, now, options.maxDriftMs)
   )
   const stale = inbound.stale && !data.fresh
   const isPartial = stale || !HashMap.isEmpty(held) || HashSet.size(leftOut) > 0
@@ -158,23 +157,23 @@ export const warnings = (
 /** A peer makes up origins, or the network has outgrown the protocol. */
 export const tooManyOrigins = new ProtocolViolation({ detail: `more than ${Wire.limits.origins} origins in all` })
 
-/** Splits a frame into operations to take now and operations to defer. */
+/** Splits a frame into operations to take now and operations to defer: those that come too early, and what follows them. */
 const holdBack = (
   { operations, through }: Pick<Wire.Data, "operations" | "through">,
   before: Inbound["deferred"],
-  now: number,
-  maxDrift: number
+  isEarly: (reading: Hlc.Hlc) => boolean
 ): { readonly operations: ReadonlyArray<Operation>; readonly held: Inbound["deferred"] } => {
   let held = before
-  const hold = (node: NodeId, reading: Hlc.Timestamp) => {
-    if (!HashMap.has(held, node)) held = HashMap.set(held, node, { wall: reading.wall, counter: reading.counter })
+  const hold = ({ node, wall, counter }: Hlc.Hlc) => {
+    if (!HashMap.has(held, node)) held = HashMap.set(held, node, { wall, counter })
   }
   const taken = operations.filter(({ hlc }) => {
-    if (Hlc.isDrifting(hlc, now, maxDrift)) hold(hlc.node, hlc)
+    if (isEarly(hlc)) hold(hlc)
     return !HashMap.has(held, hlc.node)
   })
   for (const [node, reading] of HashMap.entries(through)) {
-    if (Hlc.isDrifting(reading, now, maxDrift)) hold(node, reading)
+    const claimed = { ...reading, node }
+    if (isEarly(claimed)) hold(claimed)
   }
   return { operations: taken, held }
 }

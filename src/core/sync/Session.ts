@@ -15,6 +15,7 @@ import { HashMap, Option, Result } from "effect"
 import * as Deferral from "./Deferral.ts"
 import { close, fail, refused, violated } from "./Ending.ts"
 import * as Greeting from "./Greeting.ts"
+import { hello } from "./Hello.ts"
 import * as Acknowledge from "./Acknowledge.ts"
 import * as Commits from "./Commits.ts"
 import * as DigestCheck from "./DigestCheck.ts"
@@ -23,9 +24,12 @@ import * as Relaying from "./Relaying.ts"
 import * as Repair from "./Repair.ts"
 import * as Send from "./Send.ts"
 import { times } from "./SessionLimits.ts"
-import { andThen, at, type Session, type Step, withLocal } from "./SessionState.ts"
+import type { Machine } from "./SessionMachine.ts"
+import type { Options } from "./SessionOptions.ts"
+import { andThen, at, initial, type Session, type Step, withLocal } from "./SessionState.ts"
 import type { Action, Event } from "./SessionEvents.ts"
 import { PeerClosed, PeerTimeout, ProtocolViolation, RateLimited } from "./SyncFailure.ts"
+import { view } from "./SessionView.ts"
 import * as Wire from "./Wire.ts"
 
 export { largestFrame, view } from "./SessionView.ts"
@@ -35,9 +39,7 @@ export { noRecord, type Action, type Event, type PeerRecord, type View } from ".
 
 /** The first step of a connection: the dialler speaks first. */
 export const open = (session: Session): Step =>
-  session.options.role === "dialler"
-    ? [session, Greeting.hello(session, "sync_request", session.startedAt)]
-    : [session, []]
+  session.options.role === "dialler" ? [session, hello(session, "sync_request", session.startedAt)] : [session, []]
 
 /** What happens next. */
 export const step = (session: Session, event: Event): Step => {
@@ -118,6 +120,14 @@ const react = (session: Session, event: Event): Step => {
   }
 }
 
+/** The protocol of one connection. */
+export const machine = (options: Options): Machine<Session> => ({
+  begin: (local, now) => open(initial(options, local, now)),
+  step,
+  deadline,
+  view
+})
+
 /** When the session wants a `Tick` at the latest, in ms. */
 export const deadline = (session: Session): number => {
   switch (session.phase) {
@@ -167,7 +177,7 @@ const onTick = (session: Session, now: number): Step => {
     now >= (next.inbound.announceAt ?? Infinity) ? Acknowledge.announce(next, Option.none()) : [next, []]
   )
   const released = andThen(announced, (next) =>
-    now >= Receive.releaseAt(next) ? Receive.release(next, Greeting.hello(next, "sync_request", now)) : [next, []]
+    now >= Receive.releaseAt(next) ? Receive.release(next, hello(next, "sync_request", now)) : [next, []]
   )
   return andThen(
     andThen(released, (next) => Send.pump(next, now)),

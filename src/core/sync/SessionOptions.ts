@@ -8,30 +8,34 @@ import type { Role } from "./Handshake.ts"
 import { type Credit, envelopeBytes } from "./SessionLimits.ts"
 import { defaultTakes, type Takes } from "./Wire.ts"
 
-/** The options of a session. */
-export interface Options {
+/** What the options of both forms of the wire have. */
+export interface CommonOptions {
   readonly role: Role
   readonly self: NodeId
-  /** The key derived from the passphrase. */
-  readonly key: Redacted.Redacted<Uint8Array>
-  /** While the passphrase is being changed: the key of the one before, which a dialler may still prove. */
-  readonly previousKey?: Redacted.Redacted<Uint8Array> | undefined
-  /** Whether `key` is that of the passphrase before. */
+  /** Whether the passphrase is the one before. */
   readonly isPrevious?: boolean
-  readonly nonces: { readonly dialler: string; readonly server: string }
-  readonly binding: Redacted.Redacted<Uint8Array>
   /** How the peer is called before its id is known: its address. */
   readonly remote: string
   /** The peer that we expect to meet, where one is expected. */
   readonly expected: NodeId | undefined
+  readonly maxFrameBytes: number
+  readonly maxDriftMs: number
+}
+
+/** The options of a session. */
+export interface Options extends CommonOptions {
+  /** The key derived from the passphrase. */
+  readonly key: Redacted.Redacted<Uint8Array>
+  /** While the passphrase is being changed: the key of the one before, which a dialler may still prove. */
+  readonly previousKey?: Redacted.Redacted<Uint8Array> | undefined
+  readonly nonces: { readonly dialler: string; readonly server: string }
+  readonly binding: Redacted.Redacted<Uint8Array>
   /** Ends when both sides have proved themselves: the server then never meets us. */
   readonly isProbe?: boolean
   /** Whether we have met that peer since the store was opened. */
   readonly isExpectedMet?: boolean
   /** How far our own history went when the store was opened. */
   readonly ownTimestampAtOpen: Timestamp
-  readonly maxFrameBytes: number
-  readonly maxDriftMs: number
   /**
    * How both sides begin, as the upgrade showed: 1 (the default) with their clocks, as nodes did before they could tell; 2 with
    * their proofs, the hash of the clock after it, and the clock itself only if the hashes differ.

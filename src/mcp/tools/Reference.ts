@@ -72,6 +72,8 @@ const removeAll = (memory: Memory["Service"], facts: ReadonlyArray<Fact>) =>
     discard: true
   })
 
+const done = (what: string) => ({ success: true, message: `${what} deleted successfully` })
+
 const removeTriples = Effect.fnUntraced(function* (memory: Memory["Service"], triples: ReadonlyArray<Graph.Triple>) {
   const wanted = new Set(triples.map(Graph.keyOf))
   const there = yield* aboutAll(memory, subjectsOf(triples))
@@ -201,7 +203,7 @@ const deleteEntities = Tool.make({
       memory,
       facts.filter((fact) => names.has(fact.subject) || (Graph.isRelation(fact) && names.has(fact.object)))
     )
-    return { success: true, message: "Entities deleted successfully" }
+    return done("Entities")
   })
 })
 
@@ -216,16 +218,12 @@ const deleteObservations = Tool.make({
   output: doneFields,
   does: "removes",
   purpose: "change",
-  run: ({ deletions }, { memory }) =>
-    Effect.as(
-      removeTriples(
-        memory,
-        deletions.flatMap(({ entityName, observations }) =>
-          observations.map((text) => Graph.observationOf(entityName, text))
-        )
-      ),
-      { success: true, message: "Observations deleted successfully" }
+  run: ({ deletions }, { memory }) => {
+    const triples = deletions.flatMap(({ entityName, observations }) =>
+      observations.map((text) => Graph.observationOf(entityName, text))
     )
+    return Effect.as(removeTriples(memory, triples), done("Observations"))
+  }
 })
 
 const deleteRelations = Tool.make({
@@ -237,11 +235,7 @@ const deleteRelations = Tool.make({
   output: doneFields,
   does: "removes",
   purpose: "change",
-  run: ({ relations }, { memory }) =>
-    Effect.as(removeTriples(memory, relations.map(Graph.tripleOf)), {
-      success: true,
-      message: "Relations deleted successfully"
-    })
+  run: ({ relations }, { memory }) => Effect.as(removeTriples(memory, relations.map(Graph.tripleOf)), done("Relations"))
 })
 
 const readGraph = Tool.make({

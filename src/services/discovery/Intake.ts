@@ -3,15 +3,18 @@
  * the frames that it fills, because the cost of reading grows with its size. Packets over the limit are dropped before
  * decoding, as a network drops packets; whatever matters in multicast DNS is said again.
  *
- * A node sends a few packets when it starts and one in a while after that, so the limits are far above what a network of honest
- * nodes needs, and far below what would keep this one busy. One sender that floods uses up its own share alone.
+ * A node sends a few packets when it starts and one in a while after that. What a sender sends within that has a budget of its own, so
+ * that senders that flood do not crowd it out. The limits are far above what a network of honest nodes needs, and far below what
+ * would keep this one busy. One sender that floods uses up its own share alone.
  */
+import * as Oldest from "../../core/peers/Oldest.ts"
 import * as Pace from "../../core/peers/Pace.ts"
 
 export const limits = {
-  /** Packets of one sender. Where all nodes are on one host, as in tests, they are one sender. */
-  sender: { burst: 128, every: 50 },
-  all: { burst: 512, every: 5 },
+  /** Of senders that send little. */
+  quiet: { sender: { burst: 16, every: 1_000 }, all: { burst: 256, every: 10 } },
+  /** Beyond that. Where all nodes are on one host, as in tests, they are one sender. */
+  busy: { sender: { burst: 128, every: 50 }, all: { burst: 256, every: 20 } },
   /** Bytes of a frame. */
   frame: 1_500,
   /** Senders that are remembered. */
@@ -24,20 +27,26 @@ export interface Intake {
 }
 
 export const make = (): Intake => {
-  /** The one that was heard of longest ago is the first. */
-  const senders = new Map<string, number>()
-  let all: number = Pace.fresh
+  const budgets = [budget(limits.quiet), budget(limits.busy)]
   return {
     takes: (sender, bytes, now) => {
       const frames = Math.ceil(bytes / limits.frame)
-      const pace = senders.get(sender) ?? Pace.fresh
-      if (Pace.readyAt(pace, limits.sender) > now || Pace.readyAt(all, limits.all) > now) return false
-      all = Pace.after(all, limits.all, now, frames)
-      senders.delete(sender)
-      const oldest = senders.keys().next()
-      if (senders.size >= limits.senders && !oldest.done) senders.delete(oldest.value)
-      senders.set(sender, Pace.after(pace, limits.sender, now, frames))
-      return true
+      return budgets.some((takes) => takes(sender, frames, now))
     }
+  }
+}
+
+type Limits = { readonly sender: Pace.Limit; readonly all: Pace.Limit }
+
+const budget = (limit: Limits): ((sender: string, frames: number, now: number) => boolean) => {
+  /** The one that was heard of longest ago is the first. */
+  const senders = new Map<string, number>()
+  let all: number = Pace.fresh
+  return (sender, frames, now) => {
+    const pace = senders.get(sender) ?? Pace.fresh
+    if (Pace.readyAt(pace, limit.sender) > now || Pace.readyAt(all, limit.all) > now) return false
+    all = Pace.after(all, limit.all, now, frames)
+    Oldest.set(senders, sender, Pace.after(pace, limit.sender, now, frames), limits.senders)
+    return true
   }
 }

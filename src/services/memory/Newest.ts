@@ -8,7 +8,7 @@ import * as Kind from "../../core/replica/Kind.ts"
 import * as Selection from "../../core/replica/Selection.ts"
 import { type KindUndeclared, QueryInvalid, type StoreUnavailable } from "../node/NodeFailure.ts"
 import * as Inputs from "./Inputs.ts"
-import { type OwnKind, OwnRow, type OwnRows } from "./OwnRows.ts"
+import { kindNamed, OwnRow, type OwnRows } from "./OwnRows.ts"
 import { type AnyRow, type Found, limits, RecentInput } from "./Reads.ts"
 
 const { kinds, origin, since, until, limit, cursor } = RecentInput.fields
@@ -55,7 +55,7 @@ export const make = ({ recent, own }: Over) =>
     const parts: Array<Found<NewestRow>> = []
     if (builtIn === undefined || builtIn.length > 0)
       parts.push(yield* recent({ ...page, ...(builtIn && { kinds: builtIn }) }))
-    for (const kind of new Set(others.map((name) => onTheWire(there, name)))) {
+    for (const kind of new Set(others.map((name) => kindNamed(there, name)?.kind ?? name))) {
       const { rows, ...more } = yield* own.find(kind, { ...page, newest: true })
       parts.push({ rows: rows.map((row) => ({ ...row, kind })), ...more })
     }
@@ -72,9 +72,3 @@ export const make = ({ recent, own }: Over) =>
     const place = isCut ? placeOf(last) : end
     return { rows, ...(place !== undefined && { next: Selection.cursorOf(place) }) }
   })
-
-/** The name of a kind on the wire: of the only one with this name, or as it was given. */
-const onTheWire = (kinds: ReadonlyArray<OwnKind>, given: string): string => {
-  const [first, ...more] = kinds.filter(({ kind, name }) => kind === given || name === given)
-  return first === undefined || more.length > 0 ? given : first.kind
-}

@@ -15,7 +15,8 @@ import type { Found, Page } from "./Reads.ts"
 import type { Any, ChangeEvent, Collection, Provenance, Unreadable } from "./OwnKind.ts"
 import { columnsOf, isUnreadable } from "./OwnKind.ts"
 import { type FindInput, isRange } from "./OwnQuestion.ts"
-import { fieldsOf, type OwnRow, type OwnRows, valueOf, type WriteInput } from "./OwnRows.ts"
+import { fieldsOf } from "./OwnInput.ts"
+import { type OwnRow, type OwnRows, valueOf, type WriteInput } from "./OwnRows.ts"
 import { limits, wrong } from "./Reads.ts"
 
 /** What a collection is made over. */

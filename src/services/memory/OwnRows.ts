@@ -5,19 +5,16 @@
  * The name of a kind on the wire has its rule, so its rows can be read without the application. Written are those that were declared
  * here, by the verbs of the rule; where this process has the schema of a kind, what is written has to fit it.
  */
-import { Effect, Predicate, Schema, type Semaphore } from "effect"
+import { Effect, Schema, type Semaphore } from "effect"
 import * as Hlc from "../../core/replica/Hlc.ts"
-import { canonical, isWellFormed } from "../../core/replica/Json.ts"
 import * as Kind from "../../core/replica/Kind.ts"
-import { isPlainText, NodeId } from "../../core/replica/NodeId.ts"
-import { type Content, Kind as KindName, maxDataDepth, RowId } from "../../core/replica/Operation.ts"
+import { NodeId } from "../../core/replica/NodeId.ts"
+import { type Content, Kind as KindName, RowId } from "../../core/replica/Operation.ts"
 import * as Query from "../../core/replica/Query.ts"
 import * as Rule from "../../core/replica/Rule.ts"
-import { maxName } from "../../core/replica/rules/Fields.ts"
-import { slotOfMember } from "../../core/replica/rules/Set.ts"
 import * as SearchQuery from "../../core/search/SearchQuery.ts"
 import {
-  InputInvalid,
+  type InputInvalid,
   KindInvalid,
   type KindMismatch,
   KindUndeclared,
@@ -27,8 +24,8 @@ import {
   type StoreUnavailable
 } from "../node/NodeFailure.ts"
 import type { Store } from "../store/Store.ts"
-import * as Inputs from "./Inputs.ts"
-import { type Any, problemIn, reserved } from "./OwnKind.ts"
+import { checked, contentOf, invalid } from "./OwnInput.ts"
+import { type Any, problemIn } from "./OwnKind.ts"
 import * as OwnQuestion from "./OwnQuestion.ts"
 import * as OwnScan from "./OwnScan.ts"
 import { type Found, limits, type Written } from "./Reads.ts"
@@ -60,6 +57,19 @@ export const OwnKind = Schema.Struct({
   columns: Schema.optionalKey(Schema.Array(Schema.String))
 })
 export interface OwnKind extends Schema.Schema.Type<typeof OwnKind> {}
+
+/** The kind of a name on the wire. */
+const fromName = (kind: string, declared: ReadonlyMap<string, ReadonlyArray<string>>) => {
+  const parsed = Kind.parseName(kind)
+  const columns = declared.get(kind)
+  return parsed && { kind, ...parsed, ...(columns === undefined ? {} : { columns }) }
+}
+
+/** The kind with a name on the wire, or the only one with a name; none where several have it. */
+export const kindNamed = <K extends OwnKind>(kinds: ReadonlyArray<K>, given: string): K | undefined => {
+  const [first, ...others] = kinds.filter(({ kind, name }) => kind === given || name === given)
+  return others.length > 0 ? undefined : first
+}
 
 /** A write by a verb. Without an id, `put` writes a new row. `unset` are columns that a `patch` takes out. */
 export interface WriteInput {
@@ -113,7 +123,6 @@ export interface Over {
 /** What is read of the store at once, and what an answer has at most besides its rows (characters of JSON). */
 const page = { rows: 100, length: 4 * 1024 * 1024 } as const
 
-const invalid = (field: string, problem: string) => new InputInvalid({ problems: [{ field, problem }] })
 const isRowId = Schema.is(RowId)
 const isKindName = Schema.is(KindName)
 
@@ -123,19 +132,13 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
 
   const all = Effect.gen(function* () {
     const declared = yield* store.declared
-    return [...new Set([...declared.keys(), ...(yield* store.kinds)])].flatMap((kind) => {
-      const parsed = Kind.parseName(kind)
-      const columns = declared.get(kind)
-      return parsed === undefined ? [] : [{ kind, ...parsed, ...(columns === undefined ? {} : { columns }) }]
-    })
+    const names = new Set([...declared.keys(), ...(yield* store.kinds)])
+    return [...names].flatMap((kind) => fromName(kind, declared) ?? [])
   })
 
   const named = Effect.fnUntraced(function* (name: string) {
-    const parsed = isKindName(name) ? Kind.parseName(name) : undefined
-    const columns = (yield* store.declared).get(name)
-    if (parsed !== undefined) return { kind: name, ...parsed, ...(columns === undefined ? {} : { columns }) }
-    const [first, ...others] = (yield* all).filter((kind) => kind.name === name)
-    return first === undefined || others.length > 0 ? yield* new KindUndeclared({ kind: name }) : first
+    const known = isKindName(name) ? fromName(name, yield* store.declared) : undefined
+    return known ?? kindNamed(yield* all, name) ?? (yield* new KindUndeclared({ kind: name }))
   })
 
   const get = Effect.fn("OwnRows.get")(function* (name: string, id: string) {
@@ -256,66 +259,5 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
     yield* store.declare(new Map([[kind, columns]]))
   })
 
-  return {
-    kinds: all,
-    declare,
-    get,
-    find,
-    count,
-    write
-  }
+  return { kinds: all, declare, get, find, count, write }
 }
-
-/** What a verb is given, as it can be written. */
-const contentOf = Effect.fnUntraced(function* (verb: string, input: unknown) {
-  if (verb === "delete") return {}
-  if (verb === "increment") {
-    const by = Predicate.hasProperty(input, "by") ? input.by : 1
-    return Number.isSafeInteger(by) ? { by } : yield* invalid("by", "is not a whole number")
-  }
-  if (!isWellFormed(input))
-    return yield* invalid("", "contains half of a surrogate pair: cut text between characters, or use toWellFormed")
-  if (canonical(input, maxDataDepth)._tag === "None")
-    return yield* invalid("", `is not JSON, or nested more than ${maxDataDepth} deep`)
-  if (!Predicate.isObject(input) || Array.isArray(input)) return yield* invalid("", "is not an object")
-  const content: Content = { ...input }
-  if (verb === "add" || verb === "remove") {
-    const { member } = content
-    return slotOfMember(member) === undefined
-      ? yield* invalid("member", "is missing, more than 256 bytes of JSON, or not printable")
-      : { member }
-  }
-  for (const column of Object.keys(content)) {
-    if (reserved.includes(column)) return yield* invalid(column, "is the name of what every row has")
-    if (!isPlainText(column, maxName)) return yield* invalid(column, `is not 1 to ${maxName} bytes of printable text`)
-  }
-  return content
-})
-
-/** Fails where an input does not fit the schema of a kind. */
-const checked = (kind: Any, verb: string, input: unknown): Effect.Effect<unknown, InputInvalid> => {
-  const { row } = kind
-  if (verb === "put") return Inputs.decoder(row)(input)
-  if (verb === "add" || verb === "remove") {
-    return Inputs.decoder(Schema.Struct({ member: row }))(input)
-  }
-  if (verb !== "patch" || !Predicate.isObject(input)) return Effect.void
-  const fields = fieldsOf(kind)
-  const some = Object.keys(input).filter((column) => Object.hasOwn(fields, column))
-  return Inputs.decoder(
-    Schema.Struct(Object.fromEntries(some.map((column) => [column, fields[column] ?? Schema.Unknown])))
-  )(input)
-}
-
-/** The schemas of the columns of a kind. */
-export const fieldsOf = ({ row }: Any): Readonly<Record<string, Schema.Codec<unknown, unknown>>> =>
-  "fields" in row
-    ? Object.fromEntries(
-        Object.entries({ ...Object(row.fields) }).filter((entry): entry is [string, Schema.Codec<unknown>] =>
-          isCodec(entry[1])
-        )
-      )
-    : {}
-
-/** The fields of a struct that is a codec are codecs. */
-const isCodec = (field: unknown): field is Schema.Codec<unknown> => Schema.isSchema(field)

@@ -7,6 +7,7 @@
 import { ConfigProvider, Context, Effect, Layer, Option, Redacted, Result } from "effect"
 import type { Settings } from "./Settings.ts"
 import * as Variables from "./Variables.ts"
+import { path } from "./VariableTexts.ts"
 import { ConfigInvalid } from "./NodeFailure.ts"
 import type { Quota } from "../store/Opaque.ts"
 
@@ -74,7 +75,7 @@ export const loadHome = Effect.fn("Config.loadHome")(function* (override?: strin
   if (text === undefined || text.trim() === "") {
     return yield* Effect.fromResult(Result.mapError(Variables.defaultHome(), homeless))
   }
-  const parsed = Variables.path(text.trim())
+  const parsed = path(text.trim())
   if (Result.isSuccess(parsed)) return parsed.success
   return yield* invalid(override === undefined ? "FERAL_HOME" : "--home", parsed.failure)
 })

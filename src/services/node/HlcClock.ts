@@ -4,11 +4,21 @@
  * The store is its only writer: it issues readings inside its write lock and persists the high-water mark in the same
  * transaction, so that no reading is ever issued twice, and no reading becomes visible out of order.
  */
-import { Clock as EffectClock, Context, Effect, Layer, Ref } from "effect"
+import { Clock as EffectClock, Context, Effect, Layer, Random, Ref } from "effect"
 import * as Hlc from "../../core/replica/Hlc.ts"
 
 /** The time that passes (ms), whatever the clock of the machine is set to. */
 export const monotonic = Effect.map(EffectClock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
+
+/**
+ * Where the clock goes on, if the end of our own history is known only to others, or was `high` in a file that may be a backup.
+ * Readings beyond it may have been issued already, at a wall time that is still to come here: a leap by chance keeps us from issuing
+ * one of them again. Once the wall time is there, it leaves no trace.
+ */
+export const leap = ({ wall, counter }: Hlc.Timestamp): Effect.Effect<Hlc.Timestamp> =>
+  wall === 0
+    ? Effect.succeed(Hlc.zero)
+    : Effect.map(Random.nextIntBetween(1, 2 ** 24), (steps) => Hlc.plus({ wall, counter }, steps))
 
 export class HlcClock extends Context.Service<
   HlcClock,

@@ -12,10 +12,10 @@ import { Effect } from "effect"
 import { networkOf } from "../../core/peers/Address.ts"
 import type { SessionFailure } from "../../core/sync/SyncFailure.ts"
 import * as RateLimit from "../../core/peers/RateLimit.ts"
+import type { Machine } from "../../core/sync/SessionMachine.ts"
 import { HlcClock } from "../node/HlcClock.ts"
 import type { Connection } from "../transport/Transport.ts"
 import * as Throttle from "../transport/Throttle.ts"
-import type { Machine } from "./SessionRunner.ts"
 
 /** How often rejected attempts are logged, in ms. */
 const reportEvery = 60_000

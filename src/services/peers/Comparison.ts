@@ -8,7 +8,7 @@ import * as VectorClock from "../../core/replica/VectorClock.ts"
 import { HlcClock } from "../node/HlcClock.ts"
 import type { Compared } from "../node/Status.ts"
 import { Store } from "../store/Store.ts"
-import type { Running } from "./SessionRunner.ts"
+import type { Running } from "./RunningSession.ts"
 
 /** How long a peer that is not level, or does not begin, is waited for, and one that is at work (ms). */
 const patience = { level: 10_000, begin: 10_000, end: 300_000 } as const

@@ -2,6 +2,7 @@
  * The last connections with each peer since this node started: when each began and ended, which side dialled, and why it ended. For
  * people who ask why a peer comes and goes.
  */
+import * as Oldest from "../../core/peers/Oldest.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { PeerConnection } from "../node/Status.ts"
 
@@ -31,12 +32,7 @@ export const began = ({ open, byPeer }: Connections, link: number, { peer, host,
   const one: PeerConnection = { began_at: at / 1000, ended_at: null, dialled_by: isDialled ? "us" : "peer", host }
   open.set(link, one)
   const before = byPeer.get(peer) ?? []
-  byPeer.delete(peer)
-  byPeer.set(peer, [one, ...before].slice(0, kept.connections))
-  for (const oldest of byPeer.keys()) {
-    if (byPeer.size <= kept.peers) break
-    byPeer.delete(oldest)
-  }
+  Oldest.set(byPeer, peer, [one, ...before].slice(0, kept.connections), kept.peers)
 }
 
 /** The end of one, with its name and, where it was a failure, what the problem was. */

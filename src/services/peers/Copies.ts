@@ -4,12 +4,13 @@
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
 import { DuplicateNodeId } from "../../core/sync/SyncFailure.ts"
+import * as Oldest from "../../core/peers/Oldest.ts"
 import * as Instances from "../../core/peers/Instances.ts"
 import { times } from "../../core/sync/SessionLimits.ts"
 import { closeCodes } from "../../core/sync/Wire.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import { monotonic } from "../node/HlcClock.ts"
-import type { Running } from "./SessionRunner.ts"
+import type { Running } from "./RunningSession.ts"
 
 /** A session with a peer, as far as is needed here. */
 interface Entry {
@@ -70,10 +71,7 @@ export const make = Effect.fnUntraced(function* (noted: (failure: DuplicateNodeI
     const until = now - (entries.get(link)?.provedAgo ?? 0)
     instances = Instances.begin(instances, node, { instance: told.instance, from: now - told.age, until })
     running.set(link, { node, instance: told.instance })
-    places.delete(told.instance)
-    places.set(told.instance, place)
-    const [oldest] = places.keys()
-    if (places.size > Instances.limits.nodes && oldest !== undefined) places.delete(oldest)
+    Oldest.set(places, told.instance, place, Instances.limits.nodes)
     const failure = look(node, entries, now)
     if (failure !== undefined) yield* Effect.andThen(noted(failure), refuse(failure, entries, link))
     else if (isTwice(node, entries) && !watched.has(node)) {

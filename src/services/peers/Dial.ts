@@ -3,12 +3,12 @@
  */
 import { Effect, type Redacted } from "effect"
 import { type Address, isLocalName } from "../../core/peers/Address.ts"
-import * as V1Policy from "../../core/sync/v1/V1Policy.ts"
 import type { Settings } from "../node/Config.ts"
+import * as V1Settings from "../node/V1Settings.ts"
 import type { Transport } from "../transport/Transport.ts"
 
 type Transported = Transport["Service"]
-type Policy = Pick<Settings, "legacy" | "requireClientCert">
+type Policy = Pick<Settings, "legacy" | "requireClientCert" | "tls">
 
 /** Finds the addresses of a name that ends in `.local`. */
 export type Resolve = (host: string) => Effect.Effect<ReadonlyArray<string>>
@@ -38,8 +38,7 @@ const dialAt = (transport: Transported, settings: Policy, address: Address, tick
     .pipe(
       Effect.catchTag("TlsHandshakeFailed", (failure) =>
         Effect.fail(
-          (failure.reason === "plain peer" &&
-            V1Policy.refusalOfDialled({ ...settings, mode: transport.tls }, "none", address)) ||
+          (failure.reason === "plain peer" && V1Settings.policyOf(settings).refusal("dialler", "none", address)) ||
             failure
         )
       )

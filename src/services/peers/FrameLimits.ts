@@ -2,6 +2,7 @@
  * What peers take that did not tell, and closed because of a frame of ours: the next session sends smaller ones. The one that was learned
  * first is forgotten first.
  */
+import * as Oldest from "../../core/peers/Oldest.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import * as Session from "../../core/sync/Session.ts"
 import { envelopeBytes } from "../../core/sync/SessionLimits.ts"
@@ -28,10 +29,8 @@ export const make = () => {
       return undefined
     // One operation alone shows how much is too much; of a frame of many, a half is tried next.
     const frame = Math.max(leastFrame, Math.min(takes.frame, operations === 1 ? bytes - 1 : Math.floor(bytes / 2)))
-    assumed.delete(peer)
-    assumed.set(peer, { frame, operation: operations === 1 ? frame : Math.max(1, frame - envelopeBytes) })
-    const [first] = assumed.keys()
-    if (assumed.size > remembered && first !== undefined) assumed.delete(first)
+    const operation = operations === 1 ? frame : Math.max(1, frame - envelopeBytes)
+    Oldest.set(assumed, peer, { frame, operation }, remembered)
     return new FrameTooLarge({ peer, bytes })
   }
 

@@ -3,7 +3,8 @@
  * makes up origins must not fill the clocks of all. The allowance belongs to the address, for ids cost nothing, and grows again.
  */
 import type { Address } from "../../core/peers/Address.ts"
-import type { Machine } from "./SessionRunner.ts"
+import * as Oldest from "../../core/peers/Oldest.ts"
+import type { Machine } from "../../core/sync/SessionMachine.ts"
 
 /** How many origins may come at once, and how many more for each second that passes. */
 const allowance = { burst: 2_000, perSecond: 10 } as const
@@ -32,10 +33,7 @@ export const make = (): NewOrigins => {
         const step = machine.step(state, { ...event, newOrigins: Math.floor(left) })
         for (const action of step[1]) {
           if (action._tag !== "Brought") continue
-          used.delete(host)
-          used.set(host, { left: left - action.origins, at: event.now })
-          const [oldest] = used.keys()
-          if (used.size > remembered && oldest !== undefined) used.delete(oldest)
+          Oldest.set(used, host, { left: left - action.origins, at: event.now }, remembered)
         }
         return step
       }

@@ -2,15 +2,14 @@
  * The state of each peer beside the roster: its running session, its last failure. `PeerView.ts` shows it.
  */
 import { type Address, formatAddress } from "../../core/peers/Address.ts"
-import type { Slot } from "../../core/replica/Merge.ts"
+import * as Oldest from "../../core/peers/Oldest.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
-import type { Operation } from "../../core/replica/Operation.ts"
 import type { DuplicateNodeId } from "../../core/sync/SyncFailure.ts"
-import type { Memory } from "../../core/sync/v1/V1Exchange.ts"
 import type { LastError } from "../node/Status.ts"
 import type { Connection } from "../transport/Transport.ts"
-import type { Running } from "./SessionRunner.ts"
+import type { Running } from "./RunningSession.ts"
 import * as Traffic from "./Traffic.ts"
+import * as V1Peers from "./V1Peers.ts"
 
 /** A connection that is being served. */
 export interface Entry {
@@ -46,20 +45,8 @@ export interface PeerTable {
   readonly copied: Map<string, { readonly failure: DuplicateNodeId; readonly at: number }>
   /** When discovered peers took their leave (ms): they are not lost. */
   readonly left: Map<NodeId, number>
-  /** The memory of exchanges with existing FERAL nodes, and how they were last met. */
-  readonly memories: Map<NodeId, Memory>
-  readonly exchanged: Map<NodeId, Met>
-  /** The scopes under which rows came from existing FERAL nodes, where they are not the configured one. */
-  scopes: ReadonlyMap<Slot, string>
-  /** What existing FERAL nodes lack although their clocks say otherwise: it came here late. */
-  readonly late: Map<NodeId, Map<Slot, Operation>>
-}
-
-/** An exchange with an existing FERAL node, at a time (ms). */
-export interface Met {
-  readonly connection: Pick<Connection, "remote" | "tls">
-  readonly isDialled: boolean
-  readonly at: number
+  /** What is known of existing FERAL nodes. */
+  readonly v1: V1Peers.V1Peers
 }
 
 /** A peer as it was when its connection ended (ms). */
@@ -83,10 +70,7 @@ export const make = (): PeerTable => ({
   past: new Map(),
   ends: new Map(),
   refusals: new Map(),
-  memories: new Map(),
-  exchanged: new Map(),
-  scopes: new Map(),
-  late: new Map()
+  v1: V1Peers.make()
 })
 
 /** Peers that are remembered when they are lost, and for how long they are shown (ms). */
@@ -101,9 +85,7 @@ export const retire = ({ past }: PeerTable, { view, traffic }: Running<unknown>)
   if (peer === undefined) return
   const total = past.get(peer) ?? Traffic.none()
   Traffic.add(total, traffic)
-  past.delete(peer)
-  past.set(peer, total)
-  drop(past, Traffic.kept)
+  Oldest.set(past, peer, total, Traffic.kept)
 }
 
 /** What went to and came from each peer since the start. */
@@ -134,9 +116,7 @@ export const noteRefusal = ({ refusals }: PeerTable, reason: string): void =>
 /** Notes that a discovered peer took its leave: it is not missed. */
 export const noteGoodbye = ({ lost, left }: PeerTable, node: NodeId, at: number): void => {
   lost.delete(node)
-  left.delete(node)
-  left.set(node, at)
-  drop(left, lostPeers.kept)
+  Oldest.set(left, node, at, lostPeers.kept)
 }
 
 /** Takes a connection out of the table. Its peer keeps its name, and the time of its last sync. */
@@ -155,23 +135,13 @@ export const remove = (table: PeerTable, link: number, now: number): void => {
     if (isDialled && other.isDialled && formatAddress(other.remote) === formatAddress(remote)) lost.delete(node)
   }
   const known = lost.get(peer)
-  lost.delete(peer)
-  lost.set(peer, {
-    remote,
-    isDialled,
-    lastSyncAt: lastSyncAt ?? known?.lastSyncAt,
-    seenAt: now,
-    usesPrevious,
-    isComplete
-  })
-  drop(lost, lostPeers.kept)
+  const last = { remote, isDialled, lastSyncAt: lastSyncAt ?? known?.lastSyncAt, seenAt: now, usesPrevious, isComplete }
+  Oldest.set(lost, peer, last, lostPeers.kept)
 }
 
 /** Notes that two nodes use one id: said of both while they are met, also while one of them is connected before it is refused. */
 export const noteCopied = ({ copied }: PeerTable, failure: DuplicateNodeId, at: number): void => {
-  copied.delete(failure.nodeId)
-  copied.set(failure.nodeId, { failure, at })
-  drop(copied, incoming.kept)
+  Oldest.set(copied, failure.nodeId, { failure, at }, incoming.kept)
 }
 
 /** The sessions with a peer, how long ago each last heard of it, and how long ago it was alive for certain (ms). */
@@ -185,14 +155,6 @@ export const alive = ({ entries }: PeerTable, peer: NodeId, passed: number) =>
     })
   )
 
-/** Drops the oldest entries of a map that holds more than it should. */
-export const drop = <Key>(map: Map<Key, unknown>, kept: number): void => {
-  for (const oldest of map.keys()) {
-    if (map.size <= kept) break
-    map.delete(oldest)
-  }
-}
-
 /** The key of failures of those who came from a host. */
 export const incomingKey = (host: string): string => `from ${host}`
 
@@ -202,9 +164,7 @@ export const peerKey = (node: NodeId): string => `peer ${node}`
 /** Notes a failure. Returns whether it is news: another one than the last of this peer, or the first for a long while. */
 export const noteFailure = (table: PeerTable, key: string, address: Address, failed: Failed): boolean => {
   const before = table.failures.get(key)
-  table.failures.delete(key)
-  table.failures.set(key, { ...failed, address })
-  drop(table.failures, incoming.kept)
+  Oldest.set(table.failures, key, { ...failed, address }, incoming.kept)
   // The addresses of a peer take turns: each has its own message, and none is news. A client connects from another port
   // each time.
   const isSame =
@@ -218,7 +178,5 @@ const withoutPort = ({ error, address }: Pick<Failed, "error"> & { readonly addr
 
 /** Notes that a discovered peer fell silent, so that it is missed for a while. */
 export const noteSilence = ({ silent }: PeerTable, node: NodeId, at: number): void => {
-  silent.delete(node)
-  silent.set(node, at)
-  drop(silent, incoming.kept)
+  Oldest.set(silent, node, at, incoming.kept)
 }

@@ -7,14 +7,11 @@ import { mdnsKey } from "../../core/peers/Candidate.ts"
 import * as Instances from "../../core/peers/Instances.ts"
 import * as Roster from "../../core/peers/Roster.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
-import { ClockDrift, DeferredByPeer, nextSteps, PeerSlowed, PeerTimeout } from "../../core/sync/SyncFailure.ts"
-import type { Memory } from "../../core/sync/v1/V1Exchange.ts"
+import { ClockDrift, DeferredByPeer, nextSteps, PeerSlowed } from "../../core/sync/SyncFailure.ts"
 import { type LastError, type PeerStatus, report } from "../node/Status.ts"
 import { type Entry, type Failed, incoming, lostPeers, peerKey, type PeerTable } from "./PeerTable.ts"
-import type { Warned } from "./SessionRunner.ts"
-
-/** An existing FERAL node is missed after this many intervals without an exchange, and after this time (ms). */
-const missedAfter = { intervals: 3, least: 90_000 } as const
+import type { Warned } from "./RunningSession.ts"
+import * as V1Peers from "./V1Peers.ts"
 
 /** How every peer is: those of the roster, those who are connected, those who were refused lately. */
 export const statuses = (
@@ -23,6 +20,7 @@ export const statuses = (
   now: number,
   driftLimit: number
 ): ReadonlyArray<PeerStatus> => {
+  const between = V1Peers.between(table.v1, roster.options.interval, now)
   const rows: Array<PeerStatus> = []
   const shown = new Set<number>()
   for (const candidate of Roster.candidatesOf(roster)) {
@@ -43,8 +41,8 @@ export const statuses = (
       state: failed === undefined ? "connecting" : failed.isRefusal ? "refused" : "backoff",
       last_error: failed?.error ?? null,
       ...(candidate.node === undefined || entry !== undefined ? {} : lastOf(table, candidate.node)),
-      ...(failed === undefined ? between(table, candidate.node, roster, now) : {}),
-      ...(entry === undefined ? {} : connected(table, entry, now, driftLimit)),
+      ...(failed === undefined && candidate.node !== undefined && between.get(candidate.node)?.status),
+      ...(entry !== undefined && connected(table, entry, now, driftLimit)),
       address: address.host,
       port: address.port
     })
@@ -55,17 +53,9 @@ export const statuses = (
     rows.push({ ...unconnected, ...connected(table, entry, now, driftLimit), source: "inbound", address: host, port })
   }
   const named = new Set(rows.map(({ node_id }) => node_id))
-  for (const [node, { connection, at }] of table.exchanged) {
-    if (named.has(node) || now - at > missedFrom(roster) + incoming.shownFor) continue
-    const { host, port } = connection.remote
-    rows.push({
-      ...unconnected,
-      ...between(table, node, roster, now),
-      node_id: node,
-      source: "inbound",
-      address: host,
-      port
-    })
+  for (const [node, { status, address, isShown }] of between) {
+    if (!isShown || named.has(node)) continue
+    rows.push({ ...unconnected, ...status, source: "inbound", address: address.host, port: address.port })
   }
   for (const [node, at] of table.silent) {
     const failed = table.failures.get(mdnsKey(node))
@@ -133,53 +123,6 @@ const lastOf = ({ lost }: PeerTable, node: NodeId): Partial<PeerStatus> => {
   }
 }
 
-/** How an existing FERAL node is between two exchanges. */
-const between = (
-  { exchanged, memories }: PeerTable,
-  node: NodeId | undefined,
-  roster: Roster.Roster,
-  now: number
-): Partial<PeerStatus> => {
-  const last = node === undefined ? undefined : exchanged.get(node)
-  if (node === undefined || last === undefined) return {}
-  const seconds = Math.round((now - last.at) / 1000)
-  const missed = now - last.at > missedFrom(roster) ? new PeerTimeout({ waitedFor: "exchange", seconds }) : undefined
-  return {
-    state: missed === undefined ? "live" : "backoff",
-    protocol: 1,
-    tls: last.connection.tls,
-    last_sync_at: last.at / 1000,
-    last_error: missed === undefined ? noticeOf(memories.get(node)) : report(missed)
-  }
-}
-
-const missedFrom = ({ options }: Roster.Roster): number =>
-  Math.max(missedAfter.least, missedAfter.intervals * options.interval)
-
-/** The rows that an existing FERAL node does not accept. */
-const noticeOf = (memory: Memory | undefined): PeerStatus["last_error"] => {
-  if (memory?.takesNothing === true) {
-    return report({
-      _tag: "NoScopeGranted",
-      problem: "it does not accept rows from this node",
-      nextStep: nextSteps.NoScopeGranted
-    })
-  }
-  const [first] = memory?.tooLarge.values() ?? []
-  if (memory === undefined || first === undefined) return null
-  const { table, row_id, bytes, limit } = first
-  const count = memory.tooLarge.size
-  const many = count === 1 ? "1 row is" : `${count} rows are`
-  const which = `${table} ${row_id}, ${megabytes(bytes)}${count === 1 ? "" : ", and others"}`
-  return report({
-    _tag: "RowsTooLarge",
-    problem: `${many} larger than the ${megabytes(limit)} that this existing FERAL node accepts (${which})`,
-    nextStep: nextSteps.RowsTooLarge
-  })
-}
-
-const megabytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`
-
 const unconnected = {
   node_id: null,
   protocol: null,
@@ -235,7 +178,7 @@ const connected = (table: PeerTable, { connection, running }: Entry, now: number
                         nextStep: nextSteps.Diverged
                       })
                     : connection.form === 1 && peer !== undefined
-                      ? noticeOf(table.memories.get(peer))
+                      ? V1Peers.noticeOf(table.v1, peer)
                       : null
   }
 }

@@ -6,7 +6,7 @@ import { nextSteps } from "../../core/sync/SyncFailure.ts"
 import * as Throttle from "../transport/Throttle.ts"
 import type { Connection } from "../transport/Transport.ts"
 import { reportOf } from "./PeerView.ts"
-import type * as SessionRunner from "./SessionRunner.ts"
+import type { Warned } from "./RunningSession.ts"
 
 /** How often the same warning about the same machine is logged (ms). */
 const warnEvery = 3_600_000
@@ -15,7 +15,7 @@ export const make = () => {
   const warnings = Throttle.make(warnEvery)
 
   /** A session that begins again finds out the same again. */
-  const warned = ({ remote }: Connection, warning: SessionRunner.Warned) =>
+  const warned = ({ remote }: Connection, warning: Warned) =>
     warnings.pass(
       // The database is the same for all of them.
       warning._tag === "StoreUnavailable"

@@ -2,20 +2,20 @@
  * Runs one session over one connection: carries what happens to the state machine of its protocol (`core/sync/Session.ts`,
  * `core/sync/v1/V1Exchange.ts`), and carries out what that asks for. It decides nothing about the protocol.
  */
-import { Effect, Fiber, Latch, Option, Queue, type Redacted, Result, type Scope, Stream } from "effect"
+import { Effect, Option, Queue, Result, type Scope, Stream } from "effect"
 import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
-import { type DuplicateNodeId, PeerClosed, PeerTimeout, type SessionFailure } from "../../core/sync/SyncFailure.ts"
-import type { NodeId } from "../../core/replica/NodeId.ts"
+import { type DuplicateNodeId, PeerClosed, type PeerTimeout, type SessionFailure } from "../../core/sync/SyncFailure.ts"
 import { WireOperation } from "../../core/replica/Operation.ts"
-import type * as Relayed from "../../core/replica/Relayed.ts"
-import type { Change, Quarantined, Snapshot } from "../../core/replica/Replica.ts"
+import type { Change } from "../../core/replica/Replica.ts"
 import type * as Session from "../../core/sync/Session.ts"
+import type { Machine } from "../../core/sync/SessionMachine.ts"
 import { times } from "../../core/sync/SessionLimits.ts"
-import type { Warning } from "../../core/sync/SessionEvents.ts"
 import { closeCodes } from "../../core/sync/Wire.ts"
 import { HlcClock, monotonic } from "../node/HlcClock.ts"
 import type { StoreUnavailable } from "../node/NodeFailure.ts"
 import { Store } from "../store/Store.ts"
+import * as Outbox from "./Outbox.ts"
+import type { Running, SessionHandler } from "./RunningSession.ts"
 import * as Tracing from "./Tracing.ts"
 import * as Traffic from "./Traffic.ts"
 import type { Connection, Incoming } from "../transport/Transport.ts"
@@ -34,71 +34,6 @@ type Input =
   | { readonly _tag: "Due" }
   | { readonly _tag: "Refuse"; readonly failure: DuplicateNodeId }
   | { readonly _tag: "Stop"; readonly code: number; readonly reason: string }
-
-/** Outgoing actions. */
-type Outgoing = Extract<Session.Action, { readonly _tag: "Send" | "Ping" | "Close" }>
-
-/** Limits of the outbox: several times the protocol's credit, and the largest frame besides. */
-const outboxLimits = { frames: 1_024, text: 16 * 1024 * 1024 } as const
-
-/** A protocol as a state machine. `R` is what it wants to know of a peer by its id. */
-export interface Machine<S, R = Session.PeerRecord> {
-  /** The first step. */
-  begin(local: Snapshot, now: number): readonly [S, ReadonlyArray<Session.Action>]
-  step(state: S, event: Session.Event<R>): readonly [S, ReadonlyArray<Session.Action>]
-  /** When it wants a `Tick` at the latest (ms). */
-  deadline(state: S): number
-  view(state: S): Session.View
-}
-
-/** Problems that do not end a session. */
-export type Warned = Warning | StoreUnavailable
-
-/** The callbacks of a session. */
-export interface SessionHandler<R = Session.PeerRecord> {
-  /** What is known of a node by its id, which has proved itself. */
-  identify(peer: NodeId): R
-  established(peer: NodeId): Effect.Effect<void>
-  /** The peer said which run of its store this is. Returned is why it is refused, if it is. */
-  ran?(peer: NodeId, instance: string, age: number): Effect.Effect<DuplicateNodeId | undefined>
-  /** The peer gave us a ticket. */
-  ticketed?(peer: NodeId, ticket: Redacted.Redacted<string>): Effect.Effect<void>
-  warned(warning: Warned): Effect.Effect<void>
-  /** A step was carried out. Returns the next action, if any. */
-  carried?(): Effect.Effect<void> | undefined
-  /** What the peer is to be asked and told of writes that a node waits for, and when that may have changed. */
-  readonly relays?: {
-    readonly changes: Stream.Stream<void>
-    readonly due: Effect.Effect<Pick<Relayed.Peer, "questions" | "answers">>
-    hear(questions: Relayed.Questions | undefined, words: ReadonlyArray<Relayed.Told>): Effect.Effect<void>
-  }
-  /** Something that came cannot be read. It is in the quarantine. */
-  quarantined(operations: ReadonlyArray<Quarantined>): Effect.Effect<void>
-}
-
-/** A session that runs. */
-export interface Running<S> {
-  /** The state of the session now. */
-  state(): S
-  view(): Session.View
-  /** What went over the connection so far. */
-  readonly traffic: Traffic.Traffic
-  /**
-   * The time in which the times of the view are (ms), at a moment of the time that only passes. The clock may have been set since the last
-   * event, and the session does not know of it yet.
-   */
-  timeAt(passed: number): number
-  /** Why the operations of the peer cannot be written at present. */
-  trouble(): StoreUnavailable | undefined
-  /** Has the rows of both sides compared, once nothing is under way. */
-  readonly compare: Effect.Effect<void>
-  /** Refuses the peer: another node with its id is alive. */
-  refuse(failure: DuplicateNodeId): Effect.Effect<void>
-  /** Ends the session in good order. */
-  stop(code: number, reason: string): Effect.Effect<void>
-  /** Runs until the session ends: with success when it was our wish. */
-  readonly done: Effect.Effect<void, SessionFailure | StoreUnavailable>
-}
 
 /**
  * The longest wait for one timer (ms). Timers of Node overflow at 2^31 - 1 ms, and a deadline may be years away.
@@ -134,29 +69,12 @@ export const start = Effect.fnUntraced(function* <S, R>(
 
   // When it is full, the reader waits, the connection's own queue fills up, and nothing more is read from the network.
   const inbox = yield* Queue.bounded<Input>(16)
-  // Holds more than the protocol's credit allows to be under way. Only existing FERAL nodes, which give no credit, and
-  // peers that acknowledge what they have not read fill it up: then the session waits, and nothing more is read from
-  // the network.
-  const outbox = yield* Queue.bounded<Outgoing>(outboxLimits.frames + 1)
-  const room = yield* Latch.make(true)
-  const queued = { frames: 0, text: 0 }
-  const count = (action: Outgoing, by: 1 | -1) => {
-    queued.frames += by
-    if (action._tag === "Send") queued.text += by * action.text.length
-    if (queued.frames < outboxLimits.frames && queued.text < outboxLimits.text) room.openUnsafe()
-    else room.closeUnsafe()
-  }
-  const post = Effect.fnUntraced(function* (action: Outgoing) {
-    if (!room.isOpen() && action._tag !== "Close") {
-      yield* room.await.pipe(
-        Effect.timeoutOrElse({
-          duration: times.timeout,
-          orElse: () => new PeerTimeout({ waitedFor: "progress in reading", seconds: times.timeout / 1000 })
-        })
-      )
-    }
-    if (Queue.offerUnsafe(outbox, action)) count(action, 1)
-  })
+  const outbox = yield* Outbox.make(connection, (action) =>
+    Effect.map(tracing.sent(action, connection.send), () => {
+      traffic.bytesSent += Buffer.byteLength(action.text)
+      traffic.operationsSent += action.operations
+    })
+  )
 
   let isWoken = false
   let lastChange: Change | undefined
@@ -188,29 +106,7 @@ export const start = Effect.fnUntraced(function* <S, R>(
     Effect.forkScoped
   )
 
-  const write = Effect.fnUntraced(function* (): Effect.fn.Return<void, PeerClosed> {
-    for (;;) {
-      const action = yield* Queue.take(outbox)
-      if (action._tag === "Send") {
-        yield* tracing.sent(action, connection.send)
-        traffic.bytesSent += action.text.length
-        traffic.operationsSent += action.operations
-      } else if (action._tag === "Ping") yield* connection.ping
-      else return yield* connection.close(action.code, action.reason)
-      count(action, -1)
-    }
-  })
-  const writer = yield* write().pipe(
-    // The reader sees the loss as well, and reports it. No fiber waits for room any more.
-    Effect.ignore,
-    Effect.ensuring(
-      Effect.andThen(
-        Queue.shutdown(outbox),
-        Effect.sync(() => room.openUnsafe())
-      )
-    ),
-    Effect.forkScoped
-  )
+  const written = yield* outbox.writing
 
   /** Takes a step, and carries out its actions. Answers of the store are taken before anything else. */
   const carry = Effect.fnUntraced(function* ([taken, actions]: typeof first): Effect.fn.Return<
@@ -229,13 +125,13 @@ export const start = Effect.fnUntraced(function* <S, R>(
         case "Send":
           if (action.operations > 0)
             yield* Effect.logDebug("operations sent").pipe(Effect.annotateLogs({ count: action.operations }))
-          yield* post(action)
+          yield* outbox.post(action)
           break
         case "Ping":
-          yield* post(action)
+          yield* outbox.post(action)
           break
         case "Close":
-          yield* post(action)
+          yield* outbox.post(action)
           return action
         case "Established":
           yield* host.established(action.peer)
@@ -364,7 +260,7 @@ export const start = Effect.fnUntraced(function* <S, R>(
       if (due !== undefined) yield* due
     }
     // Frames that were queued before the close, the reason above all, are still sent.
-    yield* Fiber.await(writer).pipe(Effect.timeoutOption("2 seconds"))
+    yield* written.pipe(Effect.timeoutOption("2 seconds"))
     const failure = closed.failure ?? trouble
     if (failure !== undefined) return yield* failure
   })

@@ -12,10 +12,11 @@
  */
 import { type Address, networkOf } from "../../core/peers/Address.ts"
 import * as Kind from "../../core/replica/Kind.ts"
+import * as Oldest from "../../core/peers/Oldest.ts"
 import * as Pace from "../../core/peers/Pace.ts"
 import type { Batch } from "../../core/replica/Replica.ts"
+import type { Machine } from "../../core/sync/SessionMachine.ts"
 import { envelopeBytes } from "../store/Sizes.ts"
-import type { Machine } from "./SessionRunner.ts"
 
 /** How many times the bytes of a row of such a kind count. */
 export const opaqueWeight = 16
@@ -64,10 +65,7 @@ export const make = ({ rate, burst }: Limits, isUsed: (table: string) => boolean
       opaque: opaque === 0 ? before.opaque : Pace.after(before.opaque, limits.opaque, now, opaque),
       at: now
     }
-    sent.delete(network)
-    sent.set(network, after)
-    const [oldest] = sent.keys()
-    if (sent.size > remembered && oldest !== undefined) sent.delete(oldest)
+    Oldest.set(sent, network, after, remembered)
     return readyAt(after)
   }
 

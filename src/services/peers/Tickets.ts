@@ -7,6 +7,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, FileSystem, Layer, Option, Redacted, Schema } from "effect"
 import { type Address, formatAddress } from "../../core/peers/Address.ts"
+import * as Oldest from "../../core/peers/Oldest.ts"
 import { isTicket } from "../../core/sync/Handshake.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import { Config } from "../node/Config.ts"
@@ -84,14 +85,7 @@ export const make = Effect.gen(function* () {
       return known !== undefined && Redacted.value(known) === Redacted.value(ticket)
     }
     if (keys.every(isKnown)) return
-    for (const key of keys) {
-      tickets.delete(key)
-      tickets.set(key, ticket)
-    }
-    for (const oldest of tickets.keys()) {
-      if (tickets.size <= kept) break
-      tickets.delete(oldest)
-    }
+    for (const key of keys) Oldest.set(tickets, key, ticket, kept)
     yield* (
       file?.write(encode(Array.from(tickets, ([key, value]) => [key, Redacted.value(value)] as const))) ?? Effect.void
     )

@@ -7,6 +7,7 @@
  */
 import { Effect, Queue } from "effect"
 import * as Acknowledgement from "../../core/replica/Acknowledgement.ts"
+import type { Hlc } from "../../core/replica/Hlc.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import { HlcClock } from "../node/HlcClock.ts"
 import type { Backend } from "./Backend.ts"
@@ -53,7 +54,11 @@ export const make = Effect.fnUntraced(function* (backend: Backend) {
       unsaved.add(node)
       Queue.offerUnsafe(wanted, undefined)
     }),
-    clockOf: (node: NodeId) => known.get(node)?.clock,
+    /** What the node that wrote an operation had seen before it; nothing is known of nodes that were never connected. */
+    seenBefore: (operation: Hlc) => {
+      const one = known.get(operation.node)
+      return one && Acknowledgement.seenWhenWriting(one, operation)
+    },
     all: Effect.sync(() => Array.from(known.values()))
   }
 })

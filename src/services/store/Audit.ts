@@ -8,7 +8,6 @@ import { HashMap } from "effect"
 import * as Digest from "../../core/replica/Digest.ts"
 import * as Hlc from "../../core/replica/Hlc.ts"
 import * as Kind from "../../core/replica/Kind.ts"
-import * as Merge from "../../core/replica/Merge.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Operation } from "../../core/replica/Operation.ts"
 import * as Replica from "../../core/replica/Replica.ts"
@@ -16,20 +15,15 @@ import * as Ranges from "../../core/replica/Ranges.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import * as Opaque from "./Opaque.ts"
 import * as StoreState from "./StoreState.ts"
+import * as Totals from "./Totals.ts"
 
-export interface Audit {
+export interface Audit extends Totals.Totals {
   /** The last row that went by. */
   readonly at: Ranges.Position | undefined
   readonly rows: number
-  readonly digest: Digest.Digest
-  readonly live: Digest.Digest
-  readonly counts: StoreState.State["counts"]
   /** The greatest reading of each origin among the rows. */
   readonly frontier: VectorClock.VectorClock
-  readonly holdings: Replica.Holdings
-  readonly opaque: Opaque.Usage
   readonly declared: Opaque.Declared
-  readonly ofApplications: number
 }
 
 /** The audit of a store for which these kinds were declared. */
@@ -118,32 +112,12 @@ const differing = (a: Replica.Holdings, b: Replica.Holdings): ReadonlyArray<Node
     (node) => !Replica.isSameHolding(Replica.holdingOf(a, node), Replica.holdingOf(b, node))
   )
 
-const sum = (audit: Audit, writes: ReadonlyArray<Operation>, replaced: ReadonlyArray<Operation>): Audit => {
-  let { digest, live, frontier } = audit
-  const changes: Array<readonly [NodeId, Replica.Holding]> = []
-  for (const operation of writes) {
-    const fingerprint = Digest.ofOperation(operation)
-    digest = Digest.add(digest, fingerprint)
-    if (!Merge.isTombstone(operation)) live = Digest.add(live, fingerprint)
-    const { node, wall, counter } = operation.hlc
-    frontier = VectorClock.advance(frontier, node, { wall, counter })
-    changes.push([node, { rows: 1, digest: fingerprint }])
-  }
-  for (const operation of replaced) {
-    const fingerprint = Digest.ofOperation(operation)
-    digest = Digest.subtract(digest, fingerprint)
-    if (!Merge.isTombstone(operation)) live = Digest.subtract(live, fingerprint)
-    changes.push([operation.hlc.node, { rows: -1, digest: Digest.subtract(Digest.empty, fingerprint) }])
-  }
-  return {
-    ...audit,
-    rows: audit.rows + writes.length - replaced.length,
-    digest,
-    live,
-    frontier,
-    holdings: Replica.addHoldings(audit.holdings, changes),
-    counts: StoreState.recount(audit.counts, writes, replaced, 0),
-    opaque: Opaque.recount(audit.opaque, writes, replaced, audit.declared),
-    ofApplications: audit.ofApplications + StoreState.ofApplications(writes) - StoreState.ofApplications(replaced)
-  }
-}
+const sum = (audit: Audit, writes: ReadonlyArray<Operation>, replaced: ReadonlyArray<Operation>): Audit => ({
+  ...audit,
+  ...Totals.after(audit, writes, replaced),
+  rows: audit.rows + writes.length - replaced.length,
+  frontier: writes.reduce(
+    (frontier, { hlc: { node, wall, counter } }) => VectorClock.advance(frontier, node, { wall, counter }),
+    audit.frontier
+  )
+})

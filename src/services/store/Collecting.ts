@@ -12,6 +12,7 @@ import type { Committing } from "./Committing.ts"
 import type { Damage } from "./Damage.ts"
 import type { Policy } from "./Store.ts"
 import * as StoreState from "./StoreState.ts"
+import * as Removal from "./Removal.ts"
 
 /** Tombstones that one step drops. */
 const dropped = 500
@@ -65,7 +66,7 @@ export const make = Effect.fnUntraced(function* ({ backend, committing, acknowle
     const operations = yield* backend.someTombstones(committing.state.cut.collected, dropped)
     const isOver = operations.length === 0
     const greatest = yield* backend.lastNumberOf(operations)
-    const planned = StoreState.collect(committing.state, operations, greatest)
+    const planned = Removal.collect(committing.state, operations, greatest)
     const commit = isOver ? planned : committing.withUnfounded(planned)
     if (!isOver) yield* committing.save(commit, false)
     isCollecting = operations.length === dropped

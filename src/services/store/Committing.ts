@@ -12,14 +12,16 @@ import type * as Opaque from "./Opaque.ts"
 import * as RecentCommits from "./RecentCommits.ts"
 import type { Batch, Change, Snapshot } from "./Store.ts"
 import * as StoreState from "./StoreState.ts"
+import * as Planning from "./Planning.ts"
+import * as RowlessOrigins from "./RowlessOrigins.ts"
 
 /** Commits that a subscriber may be behind. After that it loses the oldest, and sees a gap in the versions. */
 const publishedCommits = 1_024
 
 export interface Options {
   readonly backend: Backend
-  /** How much of each origin other nodes hold, for the local history. */
-  readonly acknowledged: Pick<Acknowledged, "clockOf">
+  /** What other nodes had seen when they wrote, for the local history. */
+  readonly acknowledged: Pick<Acknowledged, "seenBefore">
   readonly rememberedCommits: number | undefined
   readonly history: History.Limits | undefined
 }
@@ -44,8 +46,8 @@ export const make = Effect.fnUntraced(function* ({ backend, acknowledged, rememb
   /** The version up to which every commit survives a loss of power. What an earlier process wrote may not be synced. */
   let settledTo = -1
   // What the file says of origins that never were leaves it with the first commit.
-  let unfounded = StoreState.unfounded(backend.opened, nodeId)
-  let state = yield* begun(StoreState.forget(StoreState.withoutOutdated(backend.opened), unfounded))
+  let unfounded = RowlessOrigins.unfounded(backend.opened, nodeId)
+  let state = yield* begun(RowlessOrigins.forget(StoreState.withoutOutdated(backend.opened), unfounded))
 
   /**
    * Whether the slots of the last batch were all free. Then those of the next are taken to be, as they are while a history comes in
@@ -62,11 +64,11 @@ export const make = Effect.fnUntraced(function* ({ backend, acknowledged, rememb
     const look = Effect.gen(function* () {
       const held = yield* backend.current(batch.operations)
       wereFree = held.size === 0
-      const planned = yield* withHistory(StoreState.plan(state, held, batch, nodeId, quota), held, batch)
+      const planned = yield* withHistory(Planning.plan(state, held, batch, nodeId, quota), held, batch)
       return yield* Effect.catchTag(keep(planned), "SlotTaken", Effect.die)
     })
     if (!wereFree) return yield* look
-    const hoped = StoreState.plan(state, StoreState.noneCurrent, batch, nodeId, quota)
+    const hoped = Planning.plan(state, StoreState.noneCurrent, batch, nodeId, quota)
     // The backend finds out about the slots that are written, and about no others.
     const isUnsure = hoped.ignored + (hoped.late ?? 0) > 0 || !HashMap.isEmpty(hoped.overQuota)
     return yield* isUnsure ? look : Effect.catchTag(keep(hoped), "SlotTaken", () => look)
@@ -79,7 +81,7 @@ export const make = Effect.fnUntraced(function* ({ backend, acknowledged, rememb
     { operations }: Batch
   ) {
     if (history === undefined) return commit
-    const known = { self: nodeId, clockOf: acknowledged.clockOf }
+    const known = { self: nodeId, seenBefore: acknowledged.seenBefore }
     const versions = History.superseded(held, operations, commit.writes, known)
     return versions.length === 0 ? commit : { ...commit, superseded: { versions, at: yield* clock.now } }
   })

@@ -3,7 +3,7 @@
  *
  * Guarantee: writes and paged reads are serial. A read sees the rows and the state of one moment.
  */
-import { Effect, HashMap, PubSub, Random, Semaphore, Stream } from "effect"
+import { Effect, HashMap, PubSub, Semaphore, Stream } from "effect"
 import type * as Acknowledgement from "../../core/replica/Acknowledgement.ts"
 import * as Cut from "../../core/replica/Cut.ts"
 import type * as History from "../../core/replica/History.ts"
@@ -18,7 +18,7 @@ import * as VectorClock from "../../core/replica/VectorClock.ts"
 import * as Oddities from "../../core/sync/Oddities.ts"
 import * as Wire from "../../core/sync/Wire.ts"
 import { Counters, observe } from "../node/Counters.ts"
-import { HlcClock } from "../node/HlcClock.ts"
+import { HlcClock, leap } from "../node/HlcClock.ts"
 import { KindUnknown, StoreUnavailable } from "../node/NodeFailure.ts"
 import * as Acknowledged from "./Acknowledged.ts"
 import * as Auditing from "./Auditing.ts"
@@ -37,19 +37,10 @@ import * as Searching from "./Searching.ts"
 import { readAtOnce } from "./Sizes.ts"
 import type { Applied, Batch, Draft, Snapshot, Store } from "./Store.ts"
 import * as StoreState from "./StoreState.ts"
+import * as RowlessOrigins from "./RowlessOrigins.ts"
 
 /** How far clocks may be ahead where nothing is configured (ms). */
 const usualDriftMs = 300_000
-
-/**
- * Where the clock goes on from `high`. After the restore of a backup, readings beyond it may have been issued already, at a wall
- * time that is still to come here: a leap by chance keeps us from issuing one of them again. Once the wall time is there, it
- * leaves no trace.
- */
-const resumed = (high: Hlc.Timestamp) =>
-  high.wall === 0
-    ? Effect.succeed(high)
-    : Effect.map(Random.nextIntBetween(0, 2 ** 24), (leap) => ({ wall: high.wall, counter: high.counter + leap }))
 
 export interface Options {
   /** Whether a local write may be of this kind; by default, whether this version has a rule for it. */
@@ -111,7 +102,7 @@ export const make = Effect.fnUntraced(function* (
     at: yield* clock.now,
     maxDriftMs: Number.isFinite(maxAheadMs) ? maxAheadMs : usualDriftMs
   }
-  yield* clock.witness(yield* resumed(StoreState.highWater(opened)))
+  yield* clock.witness(yield* leap(StoreState.highWater(opened)))
 
   const append = Effect.fn("Store.append")(function* (drafts: ReadonlyArray<Draft>) {
     if (drafts.length === 0) return []
@@ -151,10 +142,16 @@ export const make = Effect.fnUntraced(function* (
     const isRefused = from !== undefined && Cut.verdict(committing.state.cut, from.told, from.node) !== "admitted"
     const batch: Batch = isRefused ? { operations: [], coverage: VectorClock.empty, quarantined: [] } : given
     let high = Hlc.zero
-    for (const { hlc } of batch.operations) high = Hlc.latest(high, hlc)
-    for (const reading of HashMap.values(StoreState.evident(committing.state, batch, nodeId)))
+    let own = VectorClock.get(batch.coverage, nodeId)
+    for (const { hlc } of batch.operations) {
+      high = Hlc.latest(high, hlc)
+      if (hlc.node === nodeId) own = Hlc.latest(own, hlc)
+    }
+    for (const reading of HashMap.values(RowlessOrigins.evident(committing.state, batch, nodeId)))
       high = Hlc.latest(high, reading)
     yield* clock.witness({ wall: high.wall, counter: high.counter })
+    // What we wrote and lost: a peer that cannot send all of it claims it up to just below the rest.
+    if (Hlc.isAfter(own, VectorClock.get(committing.state.vectorClock, nodeId))) yield* clock.witness(yield* leap(own))
     const before = committing.version
     const taken = yield* committing.commit(batch, false, quota)
     const { writes, conflicts } = taken
@@ -178,7 +175,7 @@ export const make = Effect.fnUntraced(function* (
       for (const origin of forgotten) yield* backend.eraseVersions({ origin })
       yield* committing.commitState({
         ...StoreState.withoutRows,
-        state: StoreState.forget(committing.state, forgotten),
+        state: RowlessOrigins.forget(committing.state, forgotten),
         forgotten
       })
     }

@@ -12,7 +12,7 @@ import type { Backend } from "./Backend.ts"
 import type { Committing } from "./Committing.ts"
 import type { Damage } from "./Damage.ts"
 import { readAtOnce, sizeOf } from "./Sizes.ts"
-import * as StoreState from "./StoreState.ts"
+import * as Removal from "./Removal.ts"
 
 /** How far a purge has come: among the rows of a kind, or in the history of an origin. */
 type Place = Position | Hlc.Hlc
@@ -54,7 +54,7 @@ export const make = Effect.fnUntraced(function* ({ backend, committing, lock, da
             atLeastOne: true
           })
     if (!isDry && (operations.length > 0 || "origin" in scope)) {
-      yield* committing.commitState(StoreState.purge(committing.state, run, scope, operations), false)
+      yield* committing.commitState(Removal.purge(committing.state, run, scope, operations), false)
       // Rows that were kept out may be asked for again: there is room.
       cleared()
     }

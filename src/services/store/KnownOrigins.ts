@@ -8,6 +8,7 @@ import * as Replica from "../../core/replica/Replica.ts"
 import * as VectorClock from "../../core/replica/VectorClock.ts"
 import type { Kept, Origin } from "./Store.ts"
 import * as StoreState from "./StoreState.ts"
+import * as RowlessOrigins from "./RowlessOrigins.ts"
 
 /** All of them: those with the most rows first. */
 export const list = (
@@ -45,7 +46,7 @@ export const keptOf = (
     const { wall, counter } = Hlc.latest(VectorClock.get(clock, node), VectorClock.get(frontier, node))
     return gone.has(node) && wall === high.wall && counter === high.counter
   })
-  if (greatest !== undefined && Hlc.isAfter(high, StoreState.highWater(StoreState.forget(state, gone)))) {
+  if (greatest !== undefined && Hlc.isAfter(high, StoreState.highWater(RowlessOrigins.forget(state, gone)))) {
     kept.set(greatest, "latest")
   }
   return kept

@@ -12,16 +12,11 @@
  * - **Private.** The files can be read and written by their owner alone.
  * - Every failure of the database is a `StoreUnavailable` that says what is wrong, and leaves the store as it was.
  */
-import { Effect, FileSystem, Option, Predicate } from "effect"
+import { Effect, FileSystem, Predicate } from "effect"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
-import type { Timestamp } from "../../core/replica/Hlc.ts"
-import { NodeId } from "../../core/replica/NodeId.ts"
-import type { Kind } from "../../core/replica/Operation.ts"
-import type { RangeRequest } from "../../core/replica/Ranges.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
 import { type Backend, SlotTaken } from "./Backend.ts"
-import { envelopeBytes, pageLength, type Room, rowsEnough } from "./Sizes.ts"
 import * as Engine from "./Engine.ts"
 import {
   type Client,
@@ -43,19 +38,18 @@ import * as SqliteIndexing from "./SqliteIndexing.ts"
 import * as SqliteIntegrity from "./SqliteIntegrity.ts"
 import * as SqliteOwnReads from "./SqliteOwnReads.ts"
 import * as SqliteOwnRows from "./SqliteOwnRows.ts"
+import * as SqlitePages from "./SqlitePages.ts"
 import * as SqliteRejoin from "./SqliteRejoin.ts"
 import * as SqliteRows from "./SqliteRows.ts"
 import * as SqliteSchema from "./SqliteSchema.ts"
 import * as SqliteSearch from "./SqliteSearch.ts"
 import * as SqliteWords from "./SqliteWords.ts"
+import * as WordSources from "./WordSources.ts"
 import * as SqliteSelect from "./SqliteSelect.ts"
 import * as SqliteUpkeep from "./SqliteUpkeep.ts"
 import type * as Searching from "./Searching.ts"
 import type { Commit } from "./StoreState.ts"
 import * as SqliteError from "./SqliteError.ts"
-
-/** After every other text: its first character is the last of Unicode. */
-const lastText = "\u{10ffff}".repeat(65)
 
 export type { Options } from "./SqliteFile.ts"
 
@@ -113,8 +107,8 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
   })
 
   const made = yield* SqliteError.mapped(SqliteSelect.madeIn(sql))
-  const words = yield* SqliteWords.make(SqliteWords.operations, sql, within, readOnly)
-  const ownWords = yield* SqliteWords.make(SqliteWords.ownRows, sql, within, readOnly)
+  const words = yield* SqliteWords.make(WordSources.operations, sql, within, readOnly)
+  const ownWords = yield* SqliteWords.make(WordSources.ownRows, sql, within, readOnly)
   const step = (isWanted: boolean) => words.mended(words.step(isWanted))
   const indexing = yield* SqliteIndexing.make(
     SqliteError.mapped(
@@ -165,75 +159,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     SqliteError.mapped
   )
 
-  /** What an operation of the last page took: more sizes than a page of such has need not be looked at. */
-  let typicalBytes = 512
-  const beyond = Effect.fnUntraced(function* (origin: NodeId, { wall, counter }: Timestamp, room: Room) {
-    const limit = Math.min(rowsEnough(room), Math.ceil((1.25 * room.bytes) / typicalBytes) + 2)
-    // Sizes first: a page of large operations must not be read only to be dropped.
-    const sizes = yield* SqliteRows.sizes(
-      yield* sql`SELECT wall, counter,
-          ${envelopeBytes} + octet_length(op_id) + octet_length(row_id) + octet_length(data) AS size
-        FROM operations WHERE origin = ${origin} AND (wall, counter) > (${wall}, ${counter})
-        ORDER BY wall, counter LIMIT ${limit}`
-    )
-    const { length, bytes } = pageLength(
-      sizes.map(({ size }) => size),
-      room
-    )
-    const last = sizes[length - 1]
-    if (last === undefined) return { operations: [], bytes, exhausted: sizes.length === 0 }
-    typicalBytes = bytes / length
-    const rows = yield* sql`SELECT * FROM operations
-      WHERE origin = ${origin} AND (wall, counter) > (${wall}, ${counter})
-        AND (wall, counter) <= (${last.wall}, ${last.counter})
-      ORDER BY wall, counter, seq`
-    return {
-      operations: yield* SqliteRows.operations(rows),
-      bytes,
-      exhausted: length === sizes.length && length < limit
-    }
-  }, SqliteError.mapped)
-
-  const range = Effect.fnUntraced(function* ({ after, until, maxBytes, maxOperations }: RangeRequest) {
-    const room = { bytes: maxBytes, operations: maxOperations, atLeastOne: true }
-    // Every text comes after the empty one, and no kind is as long as the last text.
-    const from = after ?? { table: "", row_id: "", twin: "" }
-    const to = until ?? { table: lastText, row_id: "", twin: "" }
-    const within = sql`(kind, row_id, twin) > (${from.table}, ${from.row_id}, ${from.twin})
-      AND (kind, row_id, twin) <= (${to.table}, ${to.row_id}, ${to.twin}) ORDER BY kind, row_id, twin`
-    // Sizes first, as above.
-    const sizes = yield* SqliteRows.sizes(
-      yield* sql`SELECT wall, counter,
-          ${envelopeBytes} + octet_length(op_id) + octet_length(row_id) + octet_length(data) AS size
-        FROM operations WHERE ${within} LIMIT ${rowsEnough(room)}`
-    )
-    const { length } = pageLength(
-      sizes.map(({ size }) => size),
-      room
-    )
-    const rows = yield* sql`SELECT * FROM operations WHERE ${within} LIMIT ${length}`
-    return { operations: yield* SqliteRows.operations(rows), exhausted: length === sizes.length }
-  }, SqliteError.mapped)
-
-  const get = Effect.fnUntraced(function* (kind: Kind, rowId: string) {
-    const rows = yield* sql`SELECT * FROM operations WHERE kind = ${kind} AND row_id = ${rowId} AND twin = ''`
-    return Option.fromUndefinedOr((yield* SqliteRows.operations(rows))[0])
-  }, SqliteError.mapped)
-
-  const held = Effect.fnUntraced(function* (kind: Kind, rowId: string) {
-    return yield* SqliteRows.operations(
-      yield* sql`SELECT * FROM operations WHERE kind = ${kind} AND row_id = ${rowId} ORDER BY twin`
-    )
-  }, SqliteError.mapped)
-
   const ownRows = SqliteOwnReads.make(sql, within, readOnly, ownWords)
-  const list: Backend["list"] = Effect.fnUntraced(function* (kind, { after = "", limit }) {
-    const rows = yield* sql`SELECT * FROM operations
-      WHERE kind = ${kind} AND row_id > ${after} AND twin = '' AND op_type <> 'delete'
-      ORDER BY row_id LIMIT ${limit}`
-    return yield* SqliteRows.operations(rows)
-  }, SqliteError.mapped)
-
   const searchWords = SqliteSearch.make(sql, words, made)
   const search = Effect.fnUntraced(function* (request: Searching.Request) {
     const found = yield* searchWords(request)
@@ -269,17 +195,13 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     current,
     commit,
     sync: readOnly ? Effect.void : sync,
-    beyond,
-    range,
-    get,
-    held,
+    ...SqlitePages.make(sql),
     rows: (kind, request) =>
       Effect.tap(SqliteError.mapped(ownRows(kind, request)), () =>
         Effect.sync(() => (request.words === undefined ? undefined : indexing.wake()))
       ),
     kinds: SqliteError.mapped(SqliteSchema.kinds((statement) => sql.unsafe(statement))),
     usageOf: (kinds) => SqliteError.mapped(SqliteOwnRows.usageOf(sql, kinds)),
-    list,
     select: (request) => SqliteError.mapped(SqliteSelect.select(sql, request, made)),
     search,
     index,

@@ -15,6 +15,7 @@ import * as SearchQuery from "../../core/search/SearchQuery.ts"
 import * as Searching from "./Searching.ts"
 import { name, pathOf, text } from "./SqliteOwnRows.ts"
 import * as SqliteWords from "./SqliteWords.ts"
+import * as WordSources from "./WordSources.ts"
 
 const OwnRow = Schema.Struct({
   row_id: Schema.String,
@@ -112,9 +113,9 @@ export const make = (
   /** What the rows of a kind match that may have the words, as the index knows; none where they are so many that it is of no help. */
   const matchOf = Effect.fnUntraced(function* (kind: string, { query }: Searching.Words) {
     if ((yield* words.update) > SqliteWords.frequent) return undefined
-    const ofKind = { tokens: [SqliteWords.kindToken(kind)], isPrefix: false }
+    const ofKind = { tokens: [WordSources.kindToken(kind)], isPrefix: false }
     const match = SqliteWords.allOf([ofKind, ...SearchQuery.beginnings(query)])
-    return (yield* SqliteWords.isFrequent(sql, SqliteWords.ownRows, match)) ? undefined : match
+    return (yield* SqliteWords.isFrequent(sql, WordSources.ownRows, match)) ? undefined : match
   })
 
   /** The order of a request, what comes after its start, and the index that has it, if there is one. */

@@ -46,12 +46,11 @@ export const write = Effect.fnUntraced(function* (
     VectorClock.merge(state.vectorClock, state.frontier),
     ({ wall }, node) => node !== before && wall <= now + maxAheadMs
   )
-  const seen = [...HashMap.values(others)].reduce(Hlc.latest, { wall: now, counter: -1 })
-  const anew = late.map((operation, index): Operation => ({
-    ...operation,
-    hlc: { wall: seen.wall, counter: seen.counter + 1 + index, node: nodeId },
-    timestamp: seen.wall / 1000
-  }))
+  const seen = [...HashMap.values(others)].reduce(Hlc.latest, Hlc.predecessor({ wall: now, counter: 0 }))
+  const anew = late.map((operation, index): Operation => {
+    const reading = Hlc.plus(seen, index + 1)
+    return { ...operation, hlc: { ...reading, node: nodeId }, timestamp: reading.wall / 1000 }
+  })
   yield* run("DELETE FROM operations WHERE origin = ? AND wall > ?", [before, now])
   for (const operation of anew) {
     yield* run(
@@ -71,7 +70,7 @@ export const write = Effect.fnUntraced(function* (
     nodeId,
     { wall: last.wall, counter: last.counter }
   )
-  const claims = VectorClock.merge(mine, claimsOfOthers(state.vectorClock, before, late))
+  const claims = VectorClock.merge(mine, claimsOfOthers(state.vectorClock, before, late, anew))
   const frontier = VectorClock.merge(mine, HashMap.remove(state.frontier, before))
   const holdings = HashMap.union(
     state.holdings,
@@ -99,19 +98,22 @@ export const write = Effect.fnUntraced(function* (
 })
 
 /**
- * What may be claimed of others. In a set that only grows the first one stays: what lost to a row that is now written later may have
- * to take its place, so what came after it is asked for again.
+ * What may be claimed of others. What lost to a row may have to take the place of the one that is written anew: in a set that only
+ * grows, what came after it, for there the first one stays; elsewhere what came after the new one, where others are ahead of it. That
+ * is asked for again.
  */
 const claimsOfOthers = (
   clock: VectorClock.VectorClock,
   before: NodeId,
-  late: ReadonlyArray<Operation>
+  late: ReadonlyArray<Operation>,
+  anew: ReadonlyArray<Operation>
 ): VectorClock.VectorClock => {
-  const first = late.find(({ table }) => Merge.ruleOf(table) === "log")
-  const others = HashMap.remove(clock, before)
-  if (first === undefined) return others
-  const most = Hlc.predecessor({ wall: first.hlc.wall, counter: first.hlc.counter })
-  return HashMap.map(others, (reading) => (Hlc.isAfter(reading, most) ? most : reading))
+  const threatened = [late.find(({ table }) => Merge.ruleOf(table) === "log"), anew[0]]
+  const claimed = threatened.flatMap((one) => (one === undefined ? [] : [Hlc.predecessor(one.hlc)]))
+  return claimed.reduce(
+    (others, most) => HashMap.map(others, (reading) => (Hlc.isAfter(reading, most) ? most : reading)),
+    HashMap.remove(clock, before)
+  )
 }
 
 const sumOf = (operations: ReadonlyArray<Operation>): Digest.Digest =>

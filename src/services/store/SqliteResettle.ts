@@ -18,6 +18,7 @@ import * as SqliteSchema from "./SqliteSchema.ts"
 import * as SqliteWords from "./SqliteWords.ts"
 import { sizeOf } from "./Sizes.ts"
 import * as StoreState from "./StoreState.ts"
+import * as Planning from "./Planning.ts"
 
 /** Rows that are merged at once. */
 const page = 1_000
@@ -85,7 +86,7 @@ export const write = Effect.fnUntraced(function* (connection: Connection) {
     if (operations.length === 0) break
     const batch = { operations, coverage: VectorClock.empty, quarantined: [] }
     const held = yield* SqliteCommit.current(run, operations)
-    const commit = StoreState.plan(without(settled, operations), held, batch, nodeId)
+    const commit = Planning.plan(without(settled, operations), held, batch, nodeId)
     // Of origins all of whose rows have lost, too.
     const moved = new Set([...commit.moved, ...operations.map(({ hlc }) => hlc.node)])
     for (const node of commit.forgotten) moved.delete(node)

@@ -11,6 +11,7 @@ import * as Query from "../../core/search/SearchQuery.ts"
 import * as Searching from "./Searching.ts"
 import * as SqliteSelect from "./SqliteSelect.ts"
 import * as SqliteWords from "./SqliteWords.ts"
+import * as WordSources from "./WordSources.ts"
 
 /** The indexes of earlier forms: the first kept the words of deleted rows, the second found no parts of words without spaces. */
 const earlier = ["search", "search_rows", "search_mark", "words", "words_gone", "words_mark"]
@@ -69,7 +70,7 @@ const newestOf = Effect.fnUntraced(function* (sql: SqliteClient, { match, kinds,
  */
 const frequentOf = Effect.fnUntraced(function* (sql: SqliteClient, asked: Asked) {
   const { match, kinds, filter, after, limit, made } = asked
-  if (!(yield* SqliteWords.isFrequent(sql, SqliteWords.operations, match))) return undefined
+  if (!(yield* SqliteWords.isFrequent(sql, WordSources.operations, match))) return undefined
   const candidates: Array<SqliteSelect.Head> = []
   /** Where the rows that were looked at end; among them, none is left out. */
   let end: Selection.Place | undefined
@@ -160,7 +161,7 @@ const findWaiting = Effect.fnUntraced(function* (sql: SqliteClient, { query, fil
   const heads = yield* SqliteSelect.heads(
     yield* sql.unsafe(
       `SELECT ${SqliteSelect.headColumns} FROM operations AS o NOT INDEXED
-        WHERE o.seq > (SELECT seq FROM tokens_mark) AND ${SqliteWords.operations.hasWords} ORDER BY o.seq DESC LIMIT ?`,
+        WHERE o.seq > (SELECT seq FROM tokens_mark) AND ${WordSources.operations.hasWords} ORDER BY o.seq DESC LIMIT ?`,
       [newest]
     )
   )

@@ -152,3 +152,19 @@ const pathOf = ({ url }: IncomingMessage) => (url ?? "").split("?", 1)[0]
 
 const isReason = (value: string | Array<string> | undefined): TlsReason | undefined =>
   Schema.is(TlsReason)(value) ? value : undefined
+
+/** The first byte of a TLS connection: a record of type handshake. No HTTP request begins with it. */
+export const tlsHandshake = 0x16
+
+/** Looks at the first byte and leaves it where it is. */
+export const firstByte = (socket: Socket) =>
+  Effect.callback<number, Dropped>((resume) => {
+    const gone = () => resume(new Dropped({ reason: "closed before the first message" }))
+    if (socket.destroyed) return gone()
+    socket.once("close", gone)
+    socket.once("data", (chunk: Buffer) => {
+      socket.pause()
+      socket.unshift(chunk)
+      resume(Effect.succeed(chunk[0] ?? 0))
+    })
+  })

@@ -10,9 +10,9 @@ import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
 import { WebSocket, WebSocketServer } from "ws"
 import { nonceLength, showTicket } from "../../core/sync/Handshake.ts"
-import * as V1Policy from "../../core/sync/v1/V1Policy.ts"
 import { Config } from "../node/Config.ts"
 import { PeerUnreachable, TlsHandshakeFailed, type TlsMaterialInvalid } from "../node/NodeFailure.ts"
+import * as V1Settings from "../node/V1Settings.ts"
 import { type Channel, Tls } from "./tls/Tls.ts"
 import { diagnose } from "./tls/Diagnosis.ts"
 import { type Connection, type ConnectionHandler, Transport, type WebSocketOptions } from "./Transport.ts"
@@ -62,8 +62,8 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
   const oldLimits = { ...limits, maxPayload: Math.max(settings.maxRecvBytes, oldFrameBytes) }
   const provenLimits = { ...limits, maxPayload: Math.max(settings.legacyMaxRecvBytes, oldLimits.maxPayload) }
   const proven = Recent.make<string>(addressesKept)
-  const rules = { ...settings, mode: tls.mode }
-  const letsOldIn = (tls: Connection["tls"]) => V1Policy.refusalOfComer(rules, tls, "") === undefined
+  const policy = V1Settings.policyOf(settings)
+  const letsOldIn = (remote: Address) => policy.refusal("server", tls.mode, remote) === undefined
 
   const dial = Effect.fn("Transport.dial")(function* (address: Address, ticket?: Redacted.Redacted<string>) {
     // The sockets of a failed attempt are closed with it, not only with the scope of the caller.
@@ -80,7 +80,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
     const url = `ws://${formatAddress({ ...address, host: address.host.replace(/%.*$/, "") })}${Upgrade.path}`
     if (!URL.canParse(url)) return yield* unreachable(address, "this is not an address")
     // Named so by the user: TLS is not tried, for each such try is an error in the log of such a node.
-    if (V1Policy.isDialledPlain(rules, address)) return yield* dialPlain(address, url)
+    if (policy.isDialledPlain(address)) return yield* dialPlain(address, url)
     const channel = yield* Effect.result(tls.dial(address, Upgrade.refusalResponse))
     if (Result.isFailure(channel)) return yield* channel.failure
     return yield* dialTls(address, url, channel.success, ticket)
@@ -135,7 +135,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
       if (channel.socket.destroyed) return lost(cutOff)
       channel.socket.once("close", () => lost(cutOff))
       const socket = new WebSocket(url, {
-        ...(!letsOldIn(tls.mode) ? limits : tls.mode === "ca" ? provenLimits : oldLimits),
+        ...(!letsOldIn(address) ? limits : tls.mode === "ca" ? provenLimits : oldLimits),
         createConnection: () => channel.socket,
         headers: {
           [Upgrade.headers.form]: "2",
@@ -177,8 +177,8 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
             .pipe(Effect.andThen(new Upgrade.Dropped({ reason: error.reason })))
 
     const admit = Effect.fnUntraced(function* (raw: Socket, remote: Address, enter: Listener.Enter) {
-      const first = yield* firstByte(raw)
-      if (first !== tlsHandshake) return yield* admitPlain(raw, remote, enter)
+      const first = yield* Upgrade.firstByte(raw)
+      if (first !== Upgrade.tlsHandshake) return yield* admitPlain(raw, remote, enter)
       const channel = yield* Effect.catch(tls.accept(raw, remote), (error) => report(remote, error))
       const request = yield* Effect.catchTag(Upgrade.request(channel.socket), "Distrusted", ({ reason }) =>
         Effect.flatMap(tls.own, (own) => {
@@ -194,7 +194,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
       yield* enter(ticketId !== undefined && ticketId !== "")
       const nonces = dialler && { dialler, server: randomBytes(nonceLength).toString("base64url") }
       const socket = yield* accept(
-        nonces || !letsOldIn(tls.mode) ? upgrades : oldUpgrades(remote),
+        nonces || !letsOldIn(remote) ? upgrades : oldUpgrades(remote),
         request,
         nonces
           ? [
@@ -217,7 +217,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
 
     /** An existing FERAL node without TLS, where the policy lets it in. */
     const admitPlain = Effect.fnUntraced(function* (raw: Socket, remote: Address, enter: Listener.Enter) {
-      const refusal = V1Policy.refusalOfComer(rules, "none", formatAddress(remote))
+      const refusal = policy.refusal("server", "none", remote)
       if (refusal !== undefined) {
         const asked = yield* Latch.make(false)
         yield* Effect.forkScoped(
@@ -274,22 +274,6 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
 
   return { tls: tls.mode, tlsExpiresAt: tls.expiresAt, secret: tls.secret, listen, dial }
 })
-
-/** The first byte of a TLS connection: a record of type handshake. No HTTP request begins with it. */
-const tlsHandshake = 0x16
-
-/** Looks at the first byte and leaves it where it is. */
-const firstByte = (socket: Socket) =>
-  Effect.callback<number, Upgrade.Dropped>((resume) => {
-    const gone = () => resume(new Upgrade.Dropped({ reason: "closed before the first message" }))
-    if (socket.destroyed) return gone()
-    socket.once("close", gone)
-    socket.once("data", (chunk: Buffer) => {
-      socket.pause()
-      socket.unshift(chunk)
-      resume(Effect.succeed(chunk[0] ?? 0))
-    })
-  })
 
 interface Upgraded {
   readonly socket: WebSocket

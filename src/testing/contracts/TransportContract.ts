@@ -19,18 +19,10 @@
  */
 import { Deferred, Effect, Exit, Fiber, Option, Queue, Redacted, References, Scope } from "effect"
 import assert from "node:assert/strict"
-import type { Address } from "../../core/peers/Address.ts"
-import type { TlsHandshakeFailed } from "../../services/node/NodeFailure.ts"
-import type { Connection, ConnectionHandler, Transport } from "../../services/transport/Transport.ts"
 import { type Case, type Runner, state, type Suite } from "../Suite.ts"
+import { drain, meet, nextText, reception, type World } from "./ConnectionEnds.ts"
 
-/** Two nodes that can reach each other: `other` dials `host`, which is `one`. At `refusing`, no node listens. */
-export interface World {
-  readonly one: Transport["Service"]
-  readonly other: Transport["Service"]
-  readonly host: string
-  readonly refusing: Address
-}
+export { drain, meet, nextText, reception, type World } from "./ConnectionEnds.ts"
 
 /** The contract, as tests of a transport. */
 export const suite = (name: string, world: Effect.Effect<World, unknown, Scope.Scope>): Suite => {
@@ -268,42 +260,3 @@ export const transportContract = (
   world: Effect.Effect<World, unknown, Scope.Scope>,
   options: { readonly runner?: Runner | undefined } = {}
 ): void => state(suite(name, world), options.runner)
-
-/** A listener that hands over every connection and keeps it open, and tells who was refused. */
-export const reception = Effect.fnUntraced(function* (node: Transport["Service"]) {
-  const arrivals = yield* Queue.bounded<Connection>(64)
-  const refusals = yield* Queue.bounded<TlsHandshakeFailed>(64)
-  const host: ConnectionHandler = {
-    serve: (connection, proved) =>
-      proved.pipe(Effect.andThen(Queue.offer(arrivals, connection)), Effect.andThen(Effect.never)),
-    refused: (_remote, error) =>
-      error._tag === "LegacyRefused" ? Effect.void : Effect.asVoid(Queue.offer(refusals, error))
-  }
-  const { port } = yield* node.listen(host)
-  return { port, arrivals, refusals, at: { host: "127.0.0.1", port } }
-})
-
-/** Both ends of one connection. */
-export const meet = Effect.fnUntraced(function* ({ one, other, host }: World) {
-  const { port, arrivals } = yield* reception(one)
-  const dialler = yield* other.dial({ host, port })
-  return { dialler, server: yield* Queue.take(arrivals) }
-})
-
-/** The text of the next frame. */
-export const nextText = ({ incoming }: Connection) =>
-  Queue.take(incoming).pipe(
-    Effect.repeat({ until: (item) => item._tag === "Frame" }),
-    Effect.map((item) => (item._tag === "Frame" ? item.text : ""))
-  )
-
-/** How a connection ends, and the frames before it. */
-export const drain = Effect.fnUntraced(function* (connection: Connection) {
-  const frames: Array<string> = []
-  const over = yield* nextText(connection).pipe(
-    Effect.tap((text) => Effect.sync(() => frames.push(text))),
-    Effect.forever,
-    Effect.flip
-  )
-  return { frames, over }
-})

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary } from "effect"
 import * as DnsSd from "../../../src/core/discovery/DnsSd.ts"
-import { maxInstances } from "../../../src/core/discovery/CacheIntake.ts"
+import { maxInstances, newInstances } from "../../../src/core/discovery/CacheIntake.ts"
 import { maxAddresses } from "../../../src/core/discovery/Link.ts"
 import { isName, type Packet, type Question, type ResourceRecord } from "../../../src/core/discovery/DnsRecord.ts"
 import { enumeration, serviceType } from "../../../src/core/discovery/ServiceRecords.ts"
@@ -149,7 +149,8 @@ describe("DnsSd, among strangers", () => {
     const machine = new Machine("me", 9090, [link])
     machine.told(link, ...whole(1))
     for (let index = 100; index < 20_000; index += 100) {
-      machine.told(link, ...Array.from({ length: 100 }, (_, offset) => pointer(index + offset)))
+      const answers = Array.from({ length: 100 }, (_, offset) => pointer(index + offset))
+      machine.hears(link, { kind: "response", answers }, { address: `10.0.0.${index % 7}`, port: neighbour.port })
       machine.until(machine.now + 10)
     }
     assert.strictEqual(machine.state.browser.cache.instances.size, maxInstances)
@@ -167,6 +168,7 @@ describe("DnsSd, among strangers", () => {
     for (let index = 0; index < maxInstances + 10; index++) {
       // The first one is heard of again and again.
       machine.told(link, pointer(0), ...whole(index))
+      machine.until(machine.now + newInstances.every)
     }
     const {
       cache,
@@ -175,21 +177,43 @@ describe("DnsSd, among strangers", () => {
     assert.strictEqual(cache.instances.size, maxInstances)
     assert.strictEqual(cache.hosts.size, maxInstances)
     assert.strictEqual(peers.size, maxInstances)
-    const vanished = machine.takeSeen().filter((text) => text.includes("Vanished"))
     assert.deepStrictEqual(
-      vanished,
-      Array.from({ length: 10 }, (_, index) => `0 Vanished ${index + 1}`)
+      machine.takeSeen().flatMap((text) => /Vanished (\d+)$/.exec(text)?.[1] ?? []),
+      Array.from({ length: 10 }, (_, index) => `${index + 1}`)
     )
   })
 
-  it("a sender that floods pushes out only what it announced itself", () => {
+  it("senders that flood push out only what they announced themselves", () => {
     const machine = new Machine("me", 9090, [link])
     machine.told(link, ...whole(1))
-    const flooder = { address: "10.0.0.66", port: neighbour.port }
-    const more = Array.from({ length: 4 * maxInstances }, (_, index) => whole(2 + index))
-    for (const answers of more) machine.hears(link, { kind: "response", answers }, flooder)
+    for (let index = 0; index < 4 * maxInstances; index++) {
+      const flooder = { address: `10.0.0.${66 + (index % 8)}`, port: neighbour.port }
+      machine.hears(link, { kind: "response", answers: whole(2 + index) }, flooder)
+    }
     assert.strictEqual(machine.state.browser.cache.instances.size, maxInstances)
     assert.isFalse(machine.takeSeen().some((text) => text.endsWith("Vanished 1")))
+  })
+
+  it("a sender announces new nodes at a pace, and what is known of it is always heard", () => {
+    const machine = new Machine("me", 9090, [link])
+    const flood = () => {
+      for (let index = 0; index < 1_000; index++) machine.told(link, ...whole(index))
+    }
+    const kept = () => Array.from(machine.state.browser.cache.instances.keys())
+    flood()
+    assert.lengthOf(kept(), newInstances.burst)
+    machine.until(machine.now + 10 * newInstances.every)
+    flood()
+    assert.lengthOf(kept(), newInstances.burst + 10)
+    // Another sender has a pace of its own.
+    const answers = whole(5_000)
+    machine.hears(link, { kind: "response", answers }, { address: "10.0.0.77", port: neighbour.port })
+    assert.lengthOf(kept(), newInstances.burst + 11)
+    // What is known is told again before it ends.
+    machine.until(machine.now + 100_000)
+    flood()
+    machine.until(machine.now + 100_000)
+    assert.isAtLeast(kept().length, newInstances.burst + 10)
   })
 
   it("addresses of one host are bounded", () => {

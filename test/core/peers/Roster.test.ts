@@ -69,6 +69,22 @@ describe("Roster", () => {
     assert.deepStrictEqual(dials(), [])
   })
 
+  it("the nodes that have proved themselves are remembered up to a bound, and counted", () => {
+    const { event, roster } = world()
+    for (let n = 0; n < Roster.kept.proven + 20; n++) {
+      const id = NodeId.make(`x${n}`)
+      event(appeared(id, `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`, n))
+      event(established(n, id, `mdns ${id}`, n))
+      // Those that came first are still there when they are forgotten.
+      if (n > 60) event({ _tag: "Vanished", node: NodeId.make(`x${n - 30}`), now: n })
+    }
+    const { proven, counts } = roster()
+    assert.strictEqual(proven.size, Roster.kept.proven)
+    const found = [...Roster.candidatesOf(roster())].filter(({ source }) => source === "mdns")
+    const known = found.filter(({ node }) => node !== undefined && proven.has(node)).length
+    assert.deepStrictEqual(counts, { proven: known, unproven: found.length - known })
+  })
+
   it("a candidate that waits after failures is dialled at once when it is hurried", () => {
     const { event, dials, roster } = world()
     event(appeared(higher, "10.0.0.1", 1_000))

@@ -85,6 +85,18 @@ describe("Hlc readings", () => {
     assert.deepStrictEqual(Hlc.send({ wall: 7, counter: max }, 9), { wall: 9, counter: 0 })
   })
 
+  it.prop(
+    "steps beyond a reading are those of as many sends",
+    [oneOf(reading, fewReadings), Arbitrary.all([integer(1, 20), integer(1, 20)])],
+    ([at, [some, more]]) => {
+      if (at.wall >= max - 64) return
+      let sent = at
+      for (let step = 0; step < some + more; step++) sent = Hlc.send(sent, 0)
+      assert.deepStrictEqual(Hlc.plus(Hlc.plus(at, some), more), sent)
+    },
+    runs(3000)
+  )
+
   it("takes over the wall clock as soon as it is ahead", () => {
     assert.deepStrictEqual(Hlc.send({ wall: 7, counter: 5 }, 7), { wall: 7, counter: 6 })
     assert.deepStrictEqual(Hlc.send({ wall: 7, counter: 5 }, 8), { wall: 8, counter: 0 })

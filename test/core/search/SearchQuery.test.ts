@@ -57,22 +57,24 @@ describe("Query", () => {
 
   it.prop(
     "a text is found by itself, by its words, and by the beginning of its last word; each level is one rank",
-    [Scripts.words, anyText],
-    ([words, any]) => {
+    [Scripts.words, Scripts.words, anyText],
+    ([words, others, any]) => {
       for (const text of [words, any]) {
         const query = Query.fromText(text)
         assert.strictEqual(rank(text, text), Query.isEmpty(query) ? Query.ranks.none : Query.ranks.phrase)
         assert.strictEqual(Query.isEmpty(query), Tokens.of(text).length === 0)
       }
-      const tokens = Tokens.of(any)
-      const query = Query.fromText(words)
-      const has = (phrases: ReadonlyArray<Query.Phrase>) =>
-        phrases.every((phrase) => Query.positionsOf(tokens, phrase).length > 0)
-      const levels = Query.levelsOf(query).filter(({ all, not }) => has(all) && !not.some(has))
-      assert.deepStrictEqual(
-        levels.map(({ rank }) => rank),
-        Query.rankOf(tokens, query) === 0 ? [] : [Query.rankOf(tokens, query)]
-      )
+      for (const text of [others, any]) {
+        const tokens = Tokens.of(text)
+        const query = Query.fromText(words)
+        const has = (phrases: ReadonlyArray<Query.Phrase>) =>
+          phrases.every((phrase) => Query.positionsOf(tokens, phrase).length > 0)
+        const levels = Query.levelsOf(query).filter(({ all, not }) => has(all) && !not.some(has))
+        assert.deepStrictEqual(
+          levels.map(({ rank }) => rank),
+          Query.rankOf(tokens, query) === 0 ? [] : [Query.rankOf(tokens, query)]
+        )
+      }
     },
     runs(3_000)
   )

@@ -32,6 +32,11 @@ describe("Csv", () => {
     assert.deepStrictEqual(readAll(['a,"b ""c""",\n\nd,e\nf']), [["a", 'b "c"', ""], ["d", "e"], ["f"]])
   })
 
+  it("of a record, keeps so much and no more, and all of the next one", () => {
+    const reader = Csv.reader(5)
+    assert.deepStrictEqual(reader.push("abcde\nabcdef,g\nab,cde\n"), [["abcde"], ["abcde", ""], ["ab", "cde"]])
+  })
+
   it("writes nothing that a spreadsheet runs", () => {
     for (const text of ["=1", "+1", "-1", "@x", "\tx"]) assert.match(Csv.record([text]), /^"?'/)
     assert.strictEqual(Csv.record([-1]), "-1\r\n")

@@ -1,6 +1,7 @@
 /** A database that turns out to be damaged under a running node: it says so first, ends syncing, and goes on answering. */
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { closeSync, openSync, statSync, writeSync } from "node:fs"
+import { request } from "node:http"
 import { dirname, join } from "node:path"
 import type { Finding } from "../../../src/services/admin/doctor/Finding.ts"
 import { converged, Nodes, run, until } from "../../support/Nodes.ts"
@@ -19,6 +20,18 @@ const damage = (file: string) => {
   }
   closeSync(handle)
 }
+
+/** What the node answers on its socket. */
+const asked = (home: string, path: string) =>
+  new Promise<{ readonly status: number | undefined; readonly body: string }>((resolve, reject) => {
+    request({ socketPath: join(home, "feral-sync.sock"), path }, (response) => {
+      let body = ""
+      response.setEncoding("utf8").on("data", (part: string) => (body += part))
+      response.on("end", () => resolve({ status: response.statusCode, body }))
+    })
+      .on("error", reject)
+      .end()
+  })
 
 describe("a database that is damaged under a running node", () => {
   it("is an error in the log, ends syncing with a reason, and stands first in status and doctor; restore mends it", async () => {
@@ -39,6 +52,10 @@ describe("a database that is damaged under a running node", () => {
       30_000
     )
     assert.match(String(damaged.damage?.message), /corrupt .*restore a backup with feral-sync restore FILE/)
+    const ready = await asked(a.home, "/readyz?verbose")
+    assert.strictEqual(ready.status, 503)
+    assert.match(ready.body, /^fail store: .*corrupt.*^not ready$/ms)
+    assert.strictEqual((await asked(a.home, "/livez")).status, 200)
     const errors = a.log.split("\n").filter((line) => /"level":"ERROR"/i.test(line) || /ERROR/.test(line))
     assert.lengthOf(
       errors.filter((line) => line.includes("corrupt")),

@@ -1,6 +1,6 @@
 /** Names that end in `.local`: asked for on the network, and used to dial. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Effect, Option, Redacted } from "effect"
 import { createSocket, type Socket } from "node:dgram"
 import { type Address, isLocalName } from "../../../src/core/peers/Address.ts"
 import { packetOf } from "../../../src/core/discovery/DnsRecord.ts"
@@ -52,7 +52,7 @@ describe("LocalNames", () => {
 })
 
 describe("dialling", () => {
-  const settings = { legacy: "tls", requireClientCert: false } as const
+  const settings = { legacy: "tls", requireClientCert: false, tls: Option.none() } as const
 
   /** The hosts that are dialled for one that resolves to `hosts`, where none answers. */
   const dialled = (given: string, hosts: ReadonlyArray<string>) => {

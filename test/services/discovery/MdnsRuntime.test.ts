@@ -199,7 +199,8 @@ describe("Carrier", () => {
               { ...common, type: "A", name: target, address: "10.0.0.2" }
             ]
           }),
-          { address: "10.0.0.2", port: 5353 }
+          // More than one sender may announce.
+          { address: `10.0.0.${2 + (index % 200)}`, port: 5353 }
         )
       }
       // Long enough for all of them to be looked at, were they not dropped.

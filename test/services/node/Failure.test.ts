@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import * as SyncFailure from "../../../src/core/sync/SyncFailure.ts"
-import { refusalOfComer, refusalOfDialled } from "../../../src/core/sync/v1/V1Policy.ts"
+import * as V1Policy from "../../../src/core/sync/v1/V1Policy.ts"
 import { NodeId } from "../../../src/core/replica/NodeId.ts"
 import * as NodeFailure from "../../../src/services/node/NodeFailure.ts"
 
@@ -30,10 +30,16 @@ describe("Failure", () => {
     ...NodeFailure.StoreReason.literals.map(
       (reason) => new NodeFailure.StoreUnavailable({ reason, detail: "x; y: z" })
     ),
-    ...(["off", "tls"] as const).map((legacy) =>
-      refusalOfComer({ legacy, mode: "auto", requireClientCert: false }, "none", "10.0.0.5:9090")
-    ),
-    refusalOfDialled({ legacy: "on", mode: "auto", requireClientCert: false }, "none", { host: "10.0.0.5", port: 9090 })
+    ...(
+      [
+        ["off", "server"],
+        ["tls", "server"],
+        ["on", "dialler"]
+      ] as const
+    ).map(([legacy, role]) => {
+      const policy = V1Policy.make({ legacy, mode: "auto", requireClientCert: false })
+      return policy.refusal(role, "none", { host: "10.0.0.5", port: 9090 })
+    })
   ]
 
   it("each message is the problem, followed by the next step", () => {

@@ -109,7 +109,7 @@ describe("Otlp", () => {
       const lines: Array<unknown> = []
       const log = Logger.layer([Logger.make(({ message }) => lines.push(message))])
       yield* Effect.scoped(Layer.build(Layer.provide(Otlp.layer({ OTEL_EXPORTER_OTLP_ENDPOINT: "no address" }), log)))
-      assert.deepInclude(lines, ["the node runs without traces: correct the OTEL variables"])
+      assert.deepInclude(lines, ["the node runs without a collector: correct the OTEL variables"])
     })
   )
 
@@ -118,4 +118,26 @@ describe("Otlp", () => {
     const loading = sources.filter((path) => /^import .*\/Otlp\.ts"/m.test(readFileSync(join("src", path), "utf8")))
     assert.deepStrictEqual(loading, [])
   })
+})
+
+describe("what the log says of a collector", () => {
+  const all = "http://all"
+  for (const [name, variables, expected] of [
+    ["one for all", { OTEL_EXPORTER_OTLP_ENDPOINT: all }, { traces: all, metrics: all, logs: all }],
+    ["one for metrics alone", { OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: "http://m" }, { metrics: "http://m" }],
+    [
+      "one for all, another for traces, and no metrics",
+      {
+        OTEL_EXPORTER_OTLP_ENDPOINT: all,
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://t",
+        OTEL_METRICS_EXPORTER: "none"
+      },
+      { traces: "http://t", logs: all }
+    ],
+    ["an empty one", { OTEL_EXPORTER_OTLP_ENDPOINT: "" }, {}]
+  ] as const) {
+    it(`names where each signal goes: ${name}`, () => {
+      assert.deepStrictEqual(Otlp.destinations(variables), expected)
+    })
+  }
 })

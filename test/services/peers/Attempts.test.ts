@@ -7,7 +7,7 @@ import type * as Session from "../../../src/core/sync/Session.ts"
 import { NodeId } from "../../../src/core/replica/NodeId.ts"
 import { HlcClock } from "../../../src/services/node/HlcClock.ts"
 import * as Attempts from "../../../src/services/peers/Attempts.ts"
-import type { Machine } from "../../../src/services/peers/SessionRunner.ts"
+import type { Machine } from "../../../src/core/sync/SessionMachine.ts"
 
 /** A machine that keeps what it is shown: the text "right" proves it, any other is a wrong proof. */
 const reader = (seen: Array<Session.Event>): Machine<undefined> => ({

@@ -35,7 +35,7 @@ const met = (
   } = {}
 ) =>
   V1Peers.noteExchange(
-    table,
+    table.v1,
     { peer, memory: { ...V1Memory.none, ...memory }, labels, late },
     { connection: { remote: address(port), tls: "none" }, isDialled, at },
     undefined
@@ -122,14 +122,14 @@ describe("existing FERAL nodes in the table", () => {
     const third = node("third")
     met(table, node("old"), 0, { memory: { shown: VectorClock.fromEntries([[third, { wall: 9, counter: 0 }]]) } })
     const late = write(third, { wall: 5, counter: 0 }, "late")
-    const waiting = () => [...(table.late.get(node("old"))?.values() ?? [])].map(({ row_id }) => String(row_id))
-    V1Peers.noteChange(table, [late, write(third, { wall: 10, counter: 0 }, "in time")])
+    const waiting = () => [...(table.v1.late.get(node("old"))?.values() ?? [])].map(({ row_id }) => String(row_id))
+    V1Peers.noteChange(table.v1, [late, write(third, { wall: 10, counter: 0 }, "in time")])
     assert.deepStrictEqual(waiting(), ["late"])
-    V1Peers.noteChange(table, [write(node("old"), { wall: 5, counter: 0 }, "its own")])
+    V1Peers.noteChange(table.v1, [write(node("old"), { wall: 5, counter: 0 }, "its own")])
     assert.deepStrictEqual(waiting(), ["late"])
-    V1Peers.noteChange(table, [write(third, { wall: 11, counter: 0 }, "late")])
+    V1Peers.noteChange(table.v1, [write(third, { wall: 11, counter: 0 }, "late")])
     assert.deepStrictEqual(waiting(), [])
-    V1Peers.noteChange(table, [late])
+    V1Peers.noteChange(table.v1, [late])
     met(table, node("old"), 0, { late: new Map([[slotOf(late), late]]) })
     assert.deepStrictEqual(waiting(), [], "it was sent")
   })

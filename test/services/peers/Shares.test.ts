@@ -8,7 +8,7 @@ import * as Purge from "../../../src/core/replica/Purge.ts"
 import { noHoldings } from "../../../src/core/replica/Replica.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
 import * as Shares from "../../../src/services/peers/Shares.ts"
-import type { Machine } from "../../../src/services/peers/SessionRunner.ts"
+import type { Machine } from "../../../src/core/sync/SessionMachine.ts"
 import { integer, runs } from "../../support/Generators.ts"
 import { node, write } from "../../support/Network.ts"
 

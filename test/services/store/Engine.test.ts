@@ -91,6 +91,23 @@ describe("Engine", () => {
     })
   )
 
+  it.effect.each([
+    ["claims it up to just below what it cannot send", [], Hlc.predecessor(at(1_000_000))],
+    ["sends the part of it that it can", [write(node("here"), at(999_999), "r1")], at(999_999, 3)]
+  ] as const)("goes on beyond what it wrote and lost, if a peer %s", ([, operations, known]) =>
+    Effect.gen(function* () {
+      const first = Hlc.plus(known, 1)
+      const store = yield* Engine.make(recording(() => Effect.void).backend)
+      yield* store.apply(batch(operations, { here: known }))
+      const [operation] = yield* store.append([draft("r2")])
+      assert.isTrue(operation !== undefined && Hlc.isAfter(operation.hlc, first))
+      // What came before the last write has nothing more to tell.
+      yield* store.apply(batch(operations, { here: known }))
+      const [next] = yield* store.append([draft("r3")])
+      assert.deepStrictEqual(next?.hlc, operation && { ...Hlc.plus(operation.hlc, 1), node: store.nodeId })
+    }).pipe(Effect.provide(HlcClock.layer))
+  )
+
   it.effect("a commit that has begun is accounted for, although its caller has gone", () =>
     Effect.gen(function* () {
       const { backend, commits } = recording(() => Effect.sleep("1 second"))

@@ -6,6 +6,7 @@ import { join } from "node:path"
 import * as History from "../../../src/core/replica/History.ts"
 import { NodeId } from "../../../src/core/replica/NodeId.ts"
 import type { Operation } from "../../../src/core/replica/Operation.ts"
+import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
 import { draft } from "../../support/Drafts.ts"
 import { node, write } from "../../support/Network.ts"
 import { beside, filesWith, open } from "../../support/SqliteFiles.ts"
@@ -106,6 +107,37 @@ for (const { name, open } of placesWithHistory(limits)) {
         )
         const [first, ...rest] = conflicts
         assert.deepStrictEqual(yield* store.conflicts(first?.version ?? 0, 1), rest.slice(0, 1))
+      })
+    )
+
+    it.effect("what a node acknowledges after a write, and before that write comes, is not what it had seen", () =>
+      Effect.gen(function* () {
+        const store = yield* yield* open
+        yield* TestClock.setTime(1_000_000)
+        const own = (id: string) =>
+          Effect.gen(function* () {
+            yield* store.append([draft(id)])
+            return (yield* store.snapshot).vectorClock
+          })
+        const told = (seen: VectorClock.VectorClock, wrote: number) =>
+          store.acknowledge({ node: a, clock: VectorClock.advance(seen, a, at(wrote)), agreed: undefined })
+        yield* told(yield* own("known"), 999_000)
+        // Apart from each other, both write. When they meet again, `a` takes what we wrote first, and sends after that.
+        yield* TestClock.setTime(1_000_500)
+        const before = (yield* store.snapshot).vectorClock
+        const after = yield* own("crossed")
+        yield* told(before, 1_000_900)
+        yield* told(after, 1_000_900)
+        yield* store.apply(batch([note(a, 1_000_800, "crossed"), note(a, 1_000_900, "known")]))
+        // What it writes from now on, it writes over what it has taken.
+        yield* store.append([draft("crossed")])
+        yield* told((yield* store.snapshot).vectorClock, 1_000_900)
+        yield* store.apply(batch([note(a, 1_002_000, "crossed")]))
+        const conflicts = yield* store.conflicts(Number.MAX_SAFE_INTEGER, 10)
+        assert.deepStrictEqual(
+          conflicts.map(({ operation, by }) => [String(operation.row_id), by.wall]),
+          [["crossed", 1_000_800]]
+        )
       })
     )
 

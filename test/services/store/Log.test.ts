@@ -200,6 +200,24 @@ describe("the log of writes", () => {
     })
   )
 
+  it.effect("of a file with a damaged beginning stays: it holds that page, and SQLite reads it from there", () =>
+    Effect.gen(function* () {
+      const { home } = yield* onDisk
+      const { log } = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const store = yield* open({ home })
+          yield* store.append([draft("r1")])
+          return imageOf(home)
+        })
+      )
+      homeOf(home, { main: Buffer.alloc(page, 1), log })
+      assert.isFalse(SqliteLog.isForeign(join(home, "sync.db")))
+      const store = yield* open({ home })
+      assert.isFalse(wasSetAside(home))
+      assert.lengthOf([...(yield* described(store)).state], 1)
+    })
+  )
+
   it.prop(
     "has another mark after each change, which holds the number before",
     [integer(0, 0xffff), integer(0, 999)],

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import * as TestClock from "effect/testing/TestClock"
+import * as Hlc from "../../../src/core/replica/Hlc.ts"
 import { canonical } from "../../../src/core/replica/Json.ts"
 import { Kind } from "../../../src/core/replica/Operation.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
@@ -10,7 +11,7 @@ import * as SqliteIdentity from "../../../src/services/store/SqliteIdentity.ts"
 import { draft } from "../../support/Drafts.ts"
 import { node, write } from "../../support/Network.ts"
 import { beside, open } from "../../support/SqliteFiles.ts"
-import { at, batch, described, everything, onDisk } from "../../support/Stores.ts"
+import { at, batch, described, everything, onDisk, type StoreService } from "../../support/Stores.ts"
 
 const now = 1_800_000_000_000
 const zero = { wall: 0, counter: 0 }
@@ -130,21 +131,65 @@ describe("a clock that was a year ahead", () => {
     })
   )
 
-  it.effect("what lost in a set to a row that is now written later is asked for again", () =>
+  it.effect("is left behind also where another node is known up to just below a write that it could not send", () =>
     Effect.gen(function* () {
       const { home } = yield* onDisk
-      const theirs = { wall: now + 120_000, counter: 0 }
+      const known = Hlc.predecessor({ wall: now + 60_000, counter: 0 })
       yield* Effect.scoped(
         Effect.gen(function* () {
           const store = yield* open({ home })
+          yield* store.apply(batch([write(node("b"), at(5), "of another")], { b: known }))
+          yield* TestClock.setTime(now + year)
+          yield* store.append([draft("one"), draft("two")])
+        })
+      )
+      const { nodeId } = yield* SqliteIdentity.renew(home, now)
+      const own = (yield* everything(yield* open({ home }))).filter(({ hlc }) => hlc.node === nodeId)
+      assert.deepStrictEqual(own.map(({ hlc: { wall, counter } }) => ({ wall, counter })).sort(Hlc.TimestampOrder), [
+        Hlc.plus(known, 1),
+        Hlc.plus(known, 2)
+      ])
+    })
+  )
+
+  /** Whether a write of another node is still claimed after a store has taken these steps, and its identity was made anew. */
+  const isClaimed = Effect.fnUntraced(function* (
+    theirs: Hlc.Timestamp,
+    steps: (store: StoreService) => Effect.Effect<unknown, unknown>
+  ) {
+    const { home } = yield* onDisk
+    yield* Effect.scoped(Effect.flatMap(open({ home }), steps))
+    yield* SqliteIdentity.renew(home, now)
+    const { vectorClock: clock } = yield* (yield* open({ home })).snapshot
+    return VectorClock.covers(clock, { ...theirs, node: node("b") })
+  })
+
+  it.effect("what lost in a set to a row that is now written later is asked for again", () =>
+    Effect.gen(function* () {
+      const theirs = { wall: now + 120_000, counter: 0 }
+      const claimed = yield* isClaimed(theirs, (store) =>
+        Effect.gen(function* () {
           yield* TestClock.setTime(now + 60_000)
           yield* store.append([draft("seen", "ours", "episodes")])
           yield* store.apply(batch([write(node("b"), theirs, "seen", "episodes")], { b: theirs }))
         })
       )
-      yield* SqliteIdentity.renew(home, now)
-      const { vectorClock: clock } = yield* (yield* open({ home })).snapshot
-      assert.isFalse(VectorClock.covers(clock, { ...theirs, node: node("b") }))
+      assert.isFalse(claimed)
+    })
+  )
+
+  it.effect("what lost to a row that is now written before it is asked for again", () =>
+    Effect.gen(function* () {
+      // The clock of the other node is too far ahead for the new row to come after it.
+      const theirs = { wall: now + 600_000, counter: 0 }
+      const claimed = yield* isClaimed(theirs, (store) =>
+        Effect.gen(function* () {
+          yield* store.apply(batch([write(node("b"), theirs, "edited")], { b: theirs }))
+          yield* TestClock.setTime(now + year)
+          yield* store.append([draft("edited", "ours")])
+        })
+      )
+      assert.isFalse(claimed)
     })
   )
 

@@ -10,7 +10,7 @@ import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
 import { KindUnknown } from "../../../src/services/node/NodeFailure.ts"
 import type { Kept } from "../../../src/services/store/Store.ts"
 import { storeContract } from "../../../src/testing/contracts/StoreContract.ts"
-import * as StoreState from "../../../src/services/store/StoreState.ts"
+import * as RowlessOrigins from "../../../src/services/store/RowlessOrigins.ts"
 import { draft } from "../../support/Drafts.ts"
 import { node, write } from "../../support/Network.ts"
 import { at, batch, clockOf, described, everything, places } from "../../support/Stores.ts"
@@ -235,14 +235,14 @@ for (const { name, make } of places) {
               )
             }
             const { vectorClock: clock, frontier } = yield* store.snapshot
-            assert.isAtMost(HashMap.size(clock), StoreState.rowless.most + 2)
-            assert.isAtMost(HashMap.size(frontier), StoreState.rowless.most + 2)
+            assert.isAtMost(HashMap.size(clock), RowlessOrigins.rowless.most + 2)
+            assert.isAtMost(HashMap.size(frontier), RowlessOrigins.rowless.most + 2)
             assert.isTrue(HashMap.has(clock, store.nodeId) && HashMap.has(clock, a))
-            assert.isTrue(losers.slice(-StoreState.rowless.kept).every((loser) => HashMap.has(clock, loser)))
+            assert.isTrue(losers.slice(-RowlessOrigins.rowless.kept).every((loser) => HashMap.has(clock, loser)))
           })
         )
         const store = yield* place.open
-        assert.isAtMost(HashMap.size(yield* store.vectorClock), StoreState.rowless.most + 2)
+        assert.isAtMost(HashMap.size(yield* store.vectorClock), RowlessOrigins.rowless.most + 2)
         const [next] = yield* store.append([draft("later")])
         assert.isAtLeast(next?.hlc.wall ?? 0, 10 + losers.length - 1)
       })

@@ -4,6 +4,7 @@ import { Arbitrary } from "effect"
 import * as Hlc from "../../../src/core/replica/Hlc.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
 import * as StoreState from "../../../src/services/store/StoreState.ts"
+import * as Planning from "../../../src/services/store/Planning.ts"
 import { integer } from "../../support/Generators.ts"
 import { node, write } from "../../support/Network.ts"
 
@@ -20,7 +21,7 @@ describe("the state of a store", () => {
         const operations = isClaim === 1 ? [] : [write(node(`n${origin}`), reading, "row")]
         const through =
           isClaim === 1 ? VectorClock.advance(VectorClock.empty, node(`n${origin}`), reading) : VectorClock.empty
-        state = StoreState.plan(
+        state = Planning.plan(
           state,
           StoreState.noneCurrent,
           { operations, coverage: through, quarantined: [] },

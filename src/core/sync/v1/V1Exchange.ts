@@ -28,13 +28,26 @@ import * as Barred from "../Barred.ts"
 import { isSamePassphrase } from "../Handshake.ts"
 import type { NodeId } from "../../replica/NodeId.ts"
 import type { Action, Event } from "../SessionEvents.ts"
+import type { Machine } from "../SessionMachine.ts"
 import * as VectorClock from "../../replica/VectorClock.ts"
 import { closeCodes, limits } from "../Wire.ts"
 import * as V1Memory from "./V1Memory.ts"
 import * as V1Receive from "./V1Receive.ts"
 import { failureOf } from "./V1Refusal.ts"
 import * as V1Send from "./V1Send.ts"
-import { deadline, done, end, everything, type Exchange, type PeerRecord, send, type Step } from "./V1State.ts"
+import {
+  deadline,
+  done,
+  end,
+  everything,
+  type Exchange,
+  initial,
+  type Options,
+  type PeerRecord,
+  send,
+  type Step,
+  view
+} from "./V1State.ts"
 import * as V1Wire from "./V1Wire.ts"
 
 export type { Memory } from "./V1Memory.ts"
@@ -108,6 +121,14 @@ export const step = (before: Exchange, event: Event<PeerRecord>): Step => {
       return [exchange, []]
   }
 }
+
+/** The protocol of one connection. */
+export const machine = (options: Options): Machine<Exchange, PeerRecord> => ({
+  begin: (local, now) => open(initial(options, local, now)),
+  step,
+  deadline,
+  view
+})
 
 const onMessage = (exchange: Exchange, message: V1Wire.Message, now: number): Step => {
   const { options, phase } = exchange

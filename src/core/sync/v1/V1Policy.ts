@@ -4,14 +4,13 @@
  */
 import type { Address } from "../../peers/Address.ts"
 import { formatAddress } from "../../peers/Address.ts"
+import type { Role } from "../Handshake.ts"
 import { LegacyRefused, nextSteps } from "../SyncFailure.ts"
-
-/** `tls`: only where a certificate of our CA vouches for the other end. */
-export type Policy = "off" | "tls" | "on"
 
 /** The settings for existing FERAL nodes and for certificates. */
 export interface Rules {
-  readonly legacy: Policy
+  /** `tls`: only where a certificate of our CA vouches for the other end. */
+  readonly legacy: "off" | "tls" | "on"
   /** How this node uses TLS. */
   readonly mode: "ca" | "auto"
   readonly requireClientCert: boolean
@@ -19,12 +18,26 @@ export interface Rules {
 
 type Tls = "ca" | "auto" | "none"
 
+/** The decision of a node, made once from its settings. */
+export interface V1Policy {
+  /** Whether an address is dialled without TLS. */
+  isDialledPlain(address: Address): boolean
+  /** Why the node at the other end is not talked to; nothing when it is. `role` is ours. */
+  refusal(role: Role, tls: Tls, remote: Address): LegacyRefused | undefined
+}
+
+export const make = (rules: Rules): V1Policy => ({
+  isDialledPlain: (address) => isDialledPlain(rules, address),
+  refusal: (role, tls, remote) =>
+    role === "dialler" ? refusalOfDialled(rules, tls, remote) : refusalOfComer(rules, tls, formatAddress(remote))
+})
+
 /**
  * Why a node that came is not talked to; nothing when it is. It shows its own passphrase, and ours is not sent. Without
  * TLS the memory is sent in cleartext to a node that proves the passphrase: `on` allows that, but not where client
  * certificates are required.
  */
-export const refusalOfComer = ({ legacy, requireClientCert }: Rules, tls: Tls, remote: string) => {
+const refusalOfComer = ({ legacy, requireClientCert }: Rules, tls: Tls, remote: string) => {
   const isVouchedFor = tls === "ca" && legacy === "tls"
   if (isVouchedFor || (legacy === "on" && (tls !== "none" || !requireClientCert))) return undefined
   if (legacy === "on") {
@@ -41,7 +54,7 @@ export const refusalOfComer = ({ legacy, requireClientCert }: Rules, tls: Tls, r
  * Why a node that we dial is not talked to; nothing when it is. Our passphrase goes to it: to a node that a certificate of our CA
  * vouches for, or in cleartext to an address that is configured so. A discovered address never gets it.
  */
-export const refusalOfDialled = (rules: Rules, tls: Tls, address: Address): LegacyRefused | undefined => {
+const refusalOfDialled = (rules: Rules, tls: Tls, address: Address): LegacyRefused | undefined => {
   const { legacy, mode } = rules
   const remote = formatAddress(address)
   if (legacy !== "off" && tls === "ca") return undefined
@@ -60,8 +73,7 @@ export const refusalOfDialled = (rules: Rules, tls: Tls, address: Address): Lega
       )
 }
 
-/** Whether an address is dialled without TLS. */
-export const isDialledPlain = ({ legacy, mode }: Rules, { plain }: Address): boolean =>
+const isDialledPlain = ({ legacy, mode }: Rules, { plain }: Address): boolean =>
   plain === true && legacy === "on" && mode === "auto"
 
 /** Why no existing FERAL node is talked to once deletions were collected here. */

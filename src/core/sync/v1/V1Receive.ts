@@ -9,7 +9,7 @@ import { ProtocolViolation } from "../SyncFailure.ts"
 import * as Hlc from "../../replica/Hlc.ts"
 import * as Merge from "../../replica/Merge.ts"
 import type { Operation } from "../../replica/Operation.ts"
-import { crowdedOut } from "../../replica/Replica.ts"
+import { crowdedOut, isAhead } from "../../replica/Replica.ts"
 import { leftOutOf, warnings } from "../Receive.ts"
 import { emptyFrames } from "../SessionLimits.ts"
 import type { Action, Event } from "../SessionEvents.ts"
@@ -65,7 +65,7 @@ const takePiece = (exchange: Exchange, changes: V1Wire.Changes, more: boolean, n
   }
   let held = exchange.deferred
   const taken = read.filter(({ operation: { hlc } }) => {
-    if (Hlc.isDrifting(hlc, now, options.maxDriftMs) && !HashMap.has(held, hlc.node)) {
+    if (isAhead(exchange.local, hlc, now, options.maxDriftMs) && !HashMap.has(held, hlc.node)) {
       held = HashMap.set(held, hlc.node, { wall: hlc.wall, counter: hlc.counter })
     }
     return !HashMap.has(held, hlc.node)

@@ -4,7 +4,6 @@
  */
 import { HashMap, Option, type Redacted } from "effect"
 import type { SessionFailure } from "../SyncFailure.ts"
-import type { Role } from "../Handshake.ts"
 import * as Hlc from "../../replica/Hlc.ts"
 import type { Slot } from "../../replica/Merge.ts"
 import type { NodeId } from "../../replica/NodeId.ts"
@@ -12,28 +11,19 @@ import type { Barred } from "../Barred.ts"
 import type { Operation } from "../../replica/Operation.ts"
 import type { DeltaRequest, Snapshot } from "../../replica/Replica.ts"
 import type { Action, View } from "../SessionEvents.ts"
+import type { CommonOptions } from "../SessionOptions.ts"
 import * as VectorClock from "../../replica/VectorClock.ts"
 import * as V1Memory from "./V1Memory.ts"
 import type { Changes, Data, Request, Response } from "./V1Wire.ts"
 
-export interface Options {
-  readonly role: Role
-  readonly self: NodeId
+export interface Options extends CommonOptions {
   readonly passphrase: Redacted.Redacted<string>
   /** While the passphrase is being changed: the one before, which a dialler may still show. */
   readonly previous?: Redacted.Redacted<string> | undefined
-  /** Whether `passphrase` is the one before. */
-  readonly isPrevious?: boolean
-  /** How the peer is called before its id is known. */
-  readonly remote: string
-  /** The node that is expected to answer, where it is known. */
-  readonly expected: NodeId | undefined
-  /** The memory of earlier exchanges with it. */
+  /** The memory of earlier exchanges with the node that is expected to answer. */
   readonly expectedMemory?: V1Memory.Memory | undefined
   /** The scope that operations for the newest nodes are labelled with. */
   readonly scope: string | undefined
-  readonly maxFrameBytes: number
-  readonly maxDriftMs: number
 }
 
 /** What this node knows of a peer by its id. */

@@ -7,50 +7,18 @@
  */
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
-import * as Kind from "../../../core/replica/Kind.ts"
-import { Operation } from "../../../core/replica/Operation.ts"
 import * as Archive from "../Archive.ts"
 import * as NodeFailure from "../../node/NodeFailure.ts"
-import {
-  AnyRow,
-  NewestRow,
-  Conflicts,
-  ConflictsInput,
-  FeedEvent,
-  Found,
-  Match,
-  Reached,
-  VersionRow,
-  WaitInput,
-  Written
-} from "../../memory/Memory.ts"
 import * as KindsContract from "./KindsContract.ts"
 import * as Purging from "../Purging.ts"
 import * as Origins from "../Origins.ts"
-import { NotFound, told } from "./Failures.ts"
+import { told, Unavailable, WrongQuery } from "./Failures.ts"
+import { events, history, reads, rows, waiting } from "./MemoryContract.ts"
 import * as Paging from "./Paging.ts"
 import { AuditedRows, Compared, NodeStatus, Pausing, PeerDetail, PeerStatus, Synced } from "../../node/Status.ts"
 
-const Unavailable = told(NodeFailure.StoreUnavailable, 503)
-const TooLarge = told(NodeFailure.OperationTooLarge, 413)
-const NoRow = told(NodeFailure.RowNotFound, 404)
-
 const Kept = told(NodeFailure.OriginsKept, 400)
 const Refused = told(NodeFailure.PurgeRefused, 400)
-const NoCollection = told(NotFound, 404)
-const Invalid = told(NodeFailure.InputInvalid, 400)
-const WrongQuery = told(NodeFailure.QueryInvalid, 400)
-
-/** The input of a write, or a question, as it came. `Memory` decodes it, so that a wrong one is the same failure here as in a program. */
-const Input = Schema.Unknown
-
-/** Rows by their ids: after the id `after`, or in parts with a cursor. */
-const query = { ...Paging.query, after: Schema.optionalKey(Schema.String) }
-// Not a part of the path: an id may be `..`, which URLs do not keep.
-const byId = { id: Schema.String }
-
-/** A commit; see `Store.changes`. */
-const Change = Schema.Struct({ version: Schema.Natural, operations: Schema.Array(Operation) })
 
 /** How the node is. */
 export const node = HttpApiGroup.make("node", { topLevel: true }).add(
@@ -107,42 +75,6 @@ export const verify = HttpApiGroup.make("verify")
     HttpApiEndpoint.post("compare", "/compare", { success: Schema.Array(Compared), error: Unavailable })
   )
   .prefix("/verify")
-
-const NoKind = told(NodeFailure.KindUndeclared, 404)
-
-/** What its memory has: of some words, by filters, about a subject, or by id. Questions are as in `Memory`. */
-export const reads = HttpApiGroup.make("reads", { topLevel: true }).add(
-  HttpApiEndpoint.post("search", "/search", {
-    payload: Input,
-    success: Schema.Array(Match),
-    error: [Unavailable, WrongQuery]
-  }),
-  HttpApiEndpoint.post("searchPage", "/search/page", {
-    payload: Input,
-    success: Paging.page(Found(Match)),
-    error: [Unavailable, WrongQuery]
-  }),
-  HttpApiEndpoint.post("recent", "/recent", {
-    payload: Input,
-    success: Paging.page(Found(AnyRow)),
-    error: [Unavailable, WrongQuery]
-  }),
-  HttpApiEndpoint.post("newest", "/newest", {
-    payload: Input,
-    success: Paging.page(Found(NewestRow)),
-    error: [Unavailable, WrongQuery, NoKind]
-  }),
-  HttpApiEndpoint.post("about", "/about", {
-    payload: Input,
-    success: Paging.page(Found(Kind.table.facts.row)),
-    error: [Unavailable, WrongQuery]
-  }),
-  HttpApiEndpoint.get("row", "/row", {
-    query: { kind: Schema.String, id: Schema.String },
-    success: AnyRow,
-    error: [Unavailable, NoRow]
-  })
-)
 
 const PeerUnknown = told(NodeFailure.PeerNotFound, 404)
 
@@ -223,103 +155,6 @@ export const archive = HttpApiGroup.make("archive")
     })
   )
   .prefix("/archive")
-
-/** What happens in its memory. */
-export const events = HttpApiGroup.make("events", { topLevel: true }).add(
-  // One line of JSON for each commit from now on, until the node stops.
-  HttpApiEndpoint.get("changes", "/changes", {
-    success: HttpApiSchema.StreamNdjson({ schema: Change, maxElementBytes: "64 MiB" })
-  }),
-  // Server-sent events; see `Events.ts`.
-  HttpApiEndpoint.get("events", "/events", {
-    headers: { "last-event-id": Schema.optionalKey(Schema.String) },
-    query: {
-      since: Schema.optionalKey(Schema.String),
-      types: Schema.optionalKey(Schema.String),
-      kinds: Schema.optionalKey(Schema.String)
-    },
-    success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/event-stream" }))
-  }),
-  // One line of JSON for each event of the feed; see `Store.feed`.
-  HttpApiEndpoint.get("feed", "/feed", {
-    query: {
-      since: Schema.optionalKey(Schema.String),
-      kinds: Schema.optionalKey(Schema.Array(Schema.String)),
-      follow: Schema.optionalKey(Schema.Literals(["true", "false"]))
-    },
-    success: HttpApiSchema.StreamNdjson({ schema: FeedEvent, maxElementBytes: "64 MiB" })
-  })
-)
-
-const Behind = told(NodeFailure.NotYetOnNodes, 504)
-
-/** Waits until other nodes have a write; see `Memory.waitFor`. */
-export const waiting = HttpApiGroup.make("waiting", { topLevel: true }).add(
-  HttpApiEndpoint.post("wait", "/wait", {
-    payload: WaitInput,
-    success: Reached,
-    error: [Unavailable, Behind, WrongQuery, NoRow]
-  })
-)
-
-const NoVersion = told(NodeFailure.VersionNotFound, 404)
-const ofRow = { kind: Schema.String, id: Schema.String }
-
-/** The versions that are kept here; see `Memory.history`. */
-export const history = HttpApiGroup.make("history").add(
-  HttpApiEndpoint.get("list", "/history", {
-    query: { ...ofRow, ...Paging.query },
-    success: Paging.Listed(VersionRow),
-    error: [Unavailable, WrongQuery]
-  }),
-  HttpApiEndpoint.delete("erase", "/history", { query: ofRow, error: Unavailable }),
-  HttpApiEndpoint.post("restore", "/history/restore", {
-    payload: Schema.Struct({ ...ofRow, version: Schema.Natural }),
-    success: Written,
-    error: [Unavailable, TooLarge, NoVersion]
-  }),
-  HttpApiEndpoint.post("conflicts", "/conflicts", {
-    payload: ConflictsInput,
-    success: Paging.page(Conflicts),
-    error: Unavailable
-  })
-)
-
-/** The path of a kind. Those of applications are under `/kinds`. */
-const params = { collection: Schema.String }
-
-/** The rows and inputs of all kinds (`core/replica/Kind.ts`), and what some of them have besides. */
-export const rows = HttpApiGroup.make("rows").add(
-  HttpApiEndpoint.get("list", "/:collection", {
-    params,
-    query,
-    success: Paging.Listed(Schema.Unknown),
-    error: [Unavailable, NoCollection, WrongQuery]
-  }),
-  HttpApiEndpoint.post("insert", "/:collection", {
-    params,
-    payload: Input,
-    success: Written,
-    error: [Unavailable, TooLarge, Invalid, NoCollection]
-  }),
-  HttpApiEndpoint.delete("remove", "/:collection", {
-    params,
-    query: byId,
-    success: Written,
-    error: [Unavailable, TooLarge, NoRow, NoCollection]
-  }),
-  HttpApiEndpoint.patch("editNote", `/${Kind.table.notes.path}`, {
-    query: byId,
-    payload: Input,
-    success: Written,
-    error: [Unavailable, TooLarge, NoRow, Invalid]
-  }),
-  HttpApiEndpoint.put("setFact", `/${Kind.table.facts.path}`, {
-    payload: Input,
-    success: Written,
-    error: [Unavailable, TooLarge, Invalid]
-  })
-)
 
 /** For every user of this machine: the state of the node, without any of its memory, and the sign-in of a browser. */
 export class Public extends HttpApi.make("feral-sync-public").add(node, health, signIn) {}

@@ -1,34 +1,44 @@
 /**
  * Metrics in the text format of Prometheus (0.0.4).
  */
+import type { Histogram } from "../../node/Counters.ts"
+import type { Family, Sample } from "../../node/Measured.ts"
 
-export interface Sample {
-  readonly labels?: Readonly<Record<string, string>>
-  readonly value: number
-  /** For the parts of a histogram. */
-  readonly suffix?: "_bucket" | "_sum" | "_count"
-}
-
-export interface Family {
-  readonly name: string
-  readonly type: "counter" | "gauge" | "histogram"
-  readonly help: string
-  readonly samples: ReadonlyArray<Sample>
-}
+/** A line: the parts of a histogram have the name of the family with a suffix. */
+type Line = Sample & { readonly suffix?: "_bucket" | "_sum" | "_count" }
 
 /** All families that have samples. Each name stands once. */
 export const format = (families: ReadonlyArray<Family>): string =>
   families
-    .filter(({ samples }) => samples.length > 0)
-    .map(({ name, type, help, samples }) =>
+    .map((family) => ({ ...family, lines: linesOf(family) }))
+    .filter(({ lines }) => lines.length > 0)
+    .map(({ name, type, help, lines }) =>
       [
         `# HELP ${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}`,
         `# TYPE ${name} ${type}`,
-        ...samples.map(({ labels = {}, value, suffix = "" }) => `${name}${suffix}${labelled(labels)} ${valued(value)}`),
+        ...lines.map(({ labels = {}, value, suffix = "" }) => `${name}${suffix}${labelled(labels)} ${valued(value)}`),
         ""
       ].join("\n")
     )
     .join("")
+
+const linesOf = (family: Family): ReadonlyArray<Line> =>
+  family.type === "histogram" ? buckets(family.histogram) : family.samples
+
+/** The buckets add up: each has what is in those before it as well. */
+const buckets = ({ bounds, counts, count, sum }: Histogram): ReadonlyArray<Line> => {
+  let total = 0
+  const lines = bounds.map((bound, index): Line => {
+    total += counts[index] ?? 0
+    return { labels: { le: String(bound) }, value: total, suffix: "_bucket" }
+  })
+  return [
+    ...lines,
+    { labels: { le: "+Inf" }, value: count, suffix: "_bucket" },
+    { value: sum, suffix: "_sum" },
+    { value: count, suffix: "_count" }
+  ]
+}
 
 const labelled = (labels: Readonly<Record<string, string>>): string => {
   const pairs = Object.entries(labels).map(([key, value]) => `${key}="${quoted(value)}"`)

@@ -4,6 +4,7 @@
  */
 import { Effect, Schema, SchemaGetter, Struct } from "effect"
 import { HttpApiSchema } from "effect/http-api"
+import * as NodeFailure from "../../node/NodeFailure.ts"
 
 /** What every failure says of itself. */
 const said = { message: Schema.String, problem: Schema.String, nextStep: Schema.String } as const
@@ -53,3 +54,11 @@ export function told(
       HttpApiSchema.status(status)
     )
 }
+
+/** The failures that many paths have. */
+export const Unavailable = told(NodeFailure.StoreUnavailable, 503)
+export const TooLarge = told(NodeFailure.OperationTooLarge, 413)
+export const NoRow = told(NodeFailure.RowNotFound, 404)
+export const NoKind = told(NodeFailure.KindUndeclared, 404)
+export const Invalid = told(NodeFailure.InputInvalid, 400)
+export const WrongQuery = told(NodeFailure.QueryInvalid, 400)

@@ -1,32 +1,19 @@
 /**
- * Answers the requests of the contract from the services of the node.
+ * Answers the requests of the contract from the services of the node. Those about the memory are in `MemoryHandlers.ts`.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Effect, Layer, Option, Stream, Struct } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import * as Kind from "../../../core/replica/Kind.ts"
 import * as Archive from "../Archive.ts"
 import { Config } from "../../node/Config.ts"
-import {
-  type Collection,
-  type Collections,
-  type Deleting,
-  type Inserting,
-  Memory,
-  type Page,
-  type Rows,
-  type VersionRow,
-  type Write
-} from "../../memory/Memory.ts"
-import * as Inputs from "../../memory/Inputs.ts"
 import { Kinds } from "../../memory/OwnKind.ts"
-import * as Reads from "../../memory/Reads.ts"
 import { Peers } from "../../peers/Peers.ts"
 import * as Origins from "../Origins.ts"
 import * as Purging from "../Purging.ts"
 import { Store } from "../../store/Store.ts"
 import * as Verification from "../Verification.ts"
+import { Collector } from "../../node/Measured.ts"
 import { CodeRefused, PeerNotFound } from "../../node/NodeFailure.ts"
 import * as PeerName from "../../node/PeerName.ts"
 import type { PeerDetail } from "../../node/Status.ts"
@@ -34,10 +21,10 @@ import * as Assets from "./Assets.ts"
 import * as SignIn from "./SignIn.ts"
 import * as Contract from "./Contract.ts"
 import * as Errors from "./Errors.ts"
-import * as Events from "./Events.ts"
-import { NotFound } from "./Failures.ts"
 import * as Health from "./Health.ts"
 import * as Mcp from "./Mcp.ts"
+import * as MemoryHandlers from "./MemoryHandlers.ts"
+import * as Exposition from "./Exposition.ts"
 import * as Metrics from "./Metrics.ts"
 import * as NodeState from "./NodeState.ts"
 import * as Paging from "./Paging.ts"
@@ -49,57 +36,6 @@ export interface Place {
   readonly apiPort: Effect.Effect<number | null>
   readonly browser: SignIn.SignIn
 }
-
-const events = HttpApiBuilder.group(
-  Contract.Private,
-  "events",
-  Effect.fnUntraced(function* (handlers) {
-    const memory = yield* Memory
-    const place: Events.Place = { memory, peers: yield* Peers, limits: yield* Events.Limits, readers: 0 }
-    const list = (text: string | undefined) => text?.split(",").map((part) => part.trim())
-    return handlers.handleAll({
-      events: ({ headers, query, request }) => {
-        const types = list(query.types)
-        const wanted = {
-          since: headers["last-event-id"] ?? query.since,
-          types: types && Events.types.filter((type) => types.includes(type)),
-          kinds: list(query.kinds)
-        }
-        return Events.answer(place, wanted, request)
-      },
-      // A failure in the middle breaks the connection, which the reader sees.
-      feed: ({ query: { follow, ...query } }) =>
-        Effect.succeed(Stream.orDie(memory.feed({ ...query, follow: follow !== "false" }))),
-      changes: () => Effect.succeed(Stream.map(memory.changes, ({ version, operations }) => ({ version, operations })))
-    })
-  })
-)
-
-const waiting = HttpApiBuilder.group(
-  Contract.Private,
-  "waiting",
-  Effect.fnUntraced(function* (handlers) {
-    const memory = yield* Memory
-    return handlers.handleAll({ wait: ({ payload }) => memory.waitFor(payload) })
-  })
-)
-
-const history = HttpApiBuilder.group(
-  Contract.Private,
-  "history",
-  Effect.fnUntraced(function* (handlers) {
-    const memory = yield* Memory
-    return handlers.handleAll({
-      list: ({ query: { kind, id, ...page } }) => Paging.whole(memory.history(kind, id), byVersion)(page),
-      erase: ({ query: { kind, id } }) => memory.eraseHistory(kind, id),
-      restore: ({ payload: { kind, id, version } }) => memory.restoreVersion(kind, id, version),
-      conflicts: ({ payload }) => memory.conflicts(payload)
-    })
-  })
-)
-
-/** The greatest version comes first. */
-const byVersion = ({ version }: VersionRow) => String(Number.MAX_SAFE_INTEGER - version).padStart(16, "0")
 
 const peer = HttpApiBuilder.group(
   Contract.Private,
@@ -151,7 +87,8 @@ const metrics = HttpApiBuilder.group(
   "metrics",
   Effect.fnUntraced(function* (handlers) {
     const read = yield* Metrics.make
-    return handlers.handleAll({ metrics: () => read })
+    yield* (yield* Collector)(read)
+    return handlers.handleAll({ metrics: () => Effect.map(read, Exposition.format) })
   })
 )
 
@@ -161,23 +98,6 @@ const verify = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const { damage, audit, compare } = Verification.make(yield* Store, (yield* Peers).compare)
     return handlers.handleAll({ damage: () => damage, audit: () => audit, compare: () => compare })
-  })
-)
-
-const reads = HttpApiBuilder.group(
-  Contract.Private,
-  "reads",
-  Effect.fnUntraced(function* (handlers) {
-    const { search, searchPage, recent, newest, facts, get } = yield* Memory
-    return handlers.handleAll({
-      search: ({ payload }) => Effect.flatMap(Reads.decodeSearchPage(payload), ({ given }) => search(given)),
-      searchPage: ({ payload }) => Effect.flatMap(Reads.decodeSearchPage(payload), ({ given }) => searchPage(given)),
-      recent: ({ payload }) => Effect.flatMap(Reads.decodeRecent(payload), ({ given }) => recent(given)),
-      // It is decoded there.
-      newest: ({ payload }) => newest(Object(payload)),
-      about: ({ payload }) => Effect.flatMap(Reads.decodeAbout(payload), ({ given }) => facts.about(given)),
-      row: ({ query: { kind, id } }) => get(kind, id)
-    })
   })
 )
 
@@ -211,77 +131,6 @@ const archive = HttpApiBuilder.group(
       header: () => archive.header,
       page: ({ payload }) => archive.page(payload.after),
       take: ({ payload }) => archive.take(payload.lines, payload.isLasting)
-    })
-  })
-)
-
-/** The way to the rows of a kind. A new one is made of a value of any shape. */
-const routeOf = <K extends Kind.Kind>(kind: K, collection: Collection<K>) => {
-  const verb: K["verb"] = kind.verb
-  const inserting: Inserting<K> = collection
-  const decode = Inputs.decoder(kind.input)
-  return {
-    list: (page: Page): Rows<{ readonly id: string }> => collection.list(page),
-    insert: (payload: unknown): Write => Effect.flatMap(decode(payload), inserting[verb]),
-    remove: isDeleting(collection) ? collection.delete : () => Effect.fail(new NotFound())
-  }
-}
-
-const isDeleting = (collection: object): collection is Deleting => "delete" in collection
-
-const rows = HttpApiBuilder.group(
-  Contract.Private,
-  "rows",
-  Effect.fnUntraced(function* (handlers) {
-    const memory = yield* Memory
-    const of = <Name extends keyof Kind.Table>(name: Name, memory: Collections) =>
-      routeOf<Kind.Table[Name]>(Kind.table[name], memory[name])
-    const routes = new Map<string, ReturnType<typeof of>>(
-      Struct.keys(Kind.table).map((name) => [Kind.table[name].path, of(name, memory)])
-    )
-    const route = ({ params }: { readonly params: { readonly collection: string } }) =>
-      Effect.mapError(Effect.fromNullishOr(routes.get(params.collection)), () => new NotFound())
-    return handlers.handleAll({
-      list: Effect.fnUntraced(function* (request) {
-        const { list } = yield* route(request)
-        const { after, ...query } = request.query
-        return yield* Paging.answer(
-          query,
-          (page) => list({ ...(after === undefined ? {} : { after }), ...page }),
-          ({ id }) => id
-        )
-      }),
-      insert: (request) => Effect.flatMap(route(request), ({ insert }) => insert(request.payload)),
-      remove: Effect.fnUntraced(function* (request) {
-        return yield* (yield* route(request)).remove(request.query.id)
-      }),
-      editNote: ({ query, payload }) =>
-        Effect.flatMap(Inputs.decodeNoteChange(payload), (change) => memory.notes.edit(query.id, change)),
-      setFact: ({ payload }) => Effect.flatMap(Inputs.decodeFact(payload), memory.facts.set)
-    })
-  })
-)
-
-const kinds = HttpApiBuilder.group(
-  Contract.Private,
-  "kinds",
-  Effect.fnUntraced(function* (handlers) {
-    const { own } = yield* Memory
-    const kinds = Paging.whole(own.kinds, ({ kind }) => kind)
-    return handlers.handleAll({
-      all: ({ query }) => kinds(query),
-      declare: ({ params, payload }) => own.declare(params.kind, payload.columns),
-      list: ({ params, query: { cursor, newest, ...query } }) =>
-        own.find(params.kind, {
-          ...query,
-          ...(newest === "true" && { newest: true }),
-          ...(cursor !== undefined && cursor !== "" && { cursor })
-        }),
-      row: ({ params, query }) => own.get(params.kind, query.id),
-      // It is decoded there.
-      find: ({ params, payload }) => own.find(params.kind, Object(payload)),
-      count: ({ params, payload }) => Effect.map(own.count(params.kind, Object(payload)), (count) => ({ count })),
-      write: ({ params, query, payload }) => own.write(params.kind, params.verb, { ...query, input: payload })
     })
   })
 )
@@ -375,15 +224,10 @@ const makePrivate = (place: Place) =>
         peer,
         verify,
         quarantine,
-        reads,
         purge,
         origins,
         archive,
-        events,
-        waiting,
-        history,
-        kinds,
-        rows
+        ...MemoryHandlers.groups
       ]),
       Layer.provide(NodeHttpServer.layerHttpServices)
     )

@@ -10,22 +10,17 @@ import * as Rule from "../../../core/replica/Rule.ts"
 import { Found, Written } from "../../memory/Memory.ts"
 import { type Any, columnsOf } from "../../memory/OwnKind.ts"
 import { FindInput } from "../../memory/OwnQuestion.ts"
-import { fieldsOf, OwnKind, OwnRow } from "../../memory/OwnRows.ts"
+import { fieldsOf } from "../../memory/OwnInput.ts"
+import { OwnKind, OwnRow } from "../../memory/OwnRows.ts"
 import * as NodeFailure from "../../node/NodeFailure.ts"
-import { told } from "./Failures.ts"
+import { Invalid, NoKind, NoRow, told, TooLarge, Unavailable, WrongQuery } from "./Failures.ts"
 import * as Paging from "./Paging.ts"
 
-const Unavailable = told(NodeFailure.StoreUnavailable, 503)
-const TooLarge = told(NodeFailure.OperationTooLarge, 413)
-const NotFound = told(NodeFailure.RowNotFound, 404)
-const Undeclared = told(NodeFailure.KindUndeclared, 404)
 const Mismatch = told(NodeFailure.KindMismatch, 409)
 const BadKind = told(NodeFailure.KindInvalid, 400)
-const Invalid = told(NodeFailure.InputInvalid, 400)
-const WrongQuery = told(NodeFailure.QueryInvalid, 400)
 
-const reading = [Unavailable, WrongQuery, Undeclared] as const
-const writing = [Unavailable, TooLarge, Invalid, NotFound, Undeclared] as const
+const reading = [Unavailable, WrongQuery, NoKind] as const
+const writing = [Unavailable, TooLarge, Invalid, NoRow, NoKind] as const
 
 /** The beginning of a list. */
 const page = {
@@ -41,43 +36,54 @@ const target = { id: Schema.optionalKey(Schema.String), unset: Schema.optionalKe
 
 const params = { kind: Schema.String }
 
-export const group = HttpApiGroup.make("kinds")
-  .add(
-    HttpApiEndpoint.get("all", "/", {
-      query: Paging.query,
-      success: Paging.Listed(OwnKind),
-      error: [Unavailable, WrongQuery]
-    }),
-    // Declares a kind by its name on the wire; it stays declared.
-    HttpApiEndpoint.put("declare", "/:kind", {
-      params,
-      payload: Schema.Struct({ columns: Schema.Array(Schema.String).check(Schema.isMaxLength(1_000)) }),
-      error: [Unavailable, Mismatch, BadKind]
-    }),
-    HttpApiEndpoint.get("list", "/:kind", { params, query: page, success: Paging.page(Found(OwnRow)), error: reading }),
-    HttpApiEndpoint.get("row", "/:kind/row", {
-      params,
-      query: { id: Schema.String },
-      success: OwnRow,
-      error: [Unavailable, NotFound, Undeclared]
-    }),
-    // The question is decoded by `Memory`, so that a wrong one is the same failure here as in a program.
-    HttpApiEndpoint.post("find", "/:kind/find", {
-      params,
-      payload: Schema.Unknown,
-      success: Paging.page(Found(OwnRow)),
-      error: reading
-    }),
-    HttpApiEndpoint.post("count", "/:kind/count", { params, payload: Schema.Unknown, success: Count, error: reading }),
-    HttpApiEndpoint.post("write", "/:kind/:verb", {
-      params: { ...params, verb: Schema.String },
-      query: target,
-      payload: Schema.Unknown,
-      success: Written,
-      error: writing
-    })
-  )
-  .prefix("/kinds")
+const asking = (question: Schema.Codec<unknown, unknown>) =>
+  HttpApiGroup.make("kinds")
+    .add(
+      HttpApiEndpoint.get("all", "/", {
+        query: Paging.query,
+        success: Paging.Listed(OwnKind),
+        error: [Unavailable, WrongQuery]
+      }),
+      // Declares a kind by its name on the wire; it stays declared.
+      HttpApiEndpoint.put("declare", "/:kind", {
+        params,
+        payload: Schema.Struct({ columns: Schema.Array(Schema.String).check(Schema.isMaxLength(1_000)) }),
+        error: [Unavailable, Mismatch, BadKind]
+      }),
+      HttpApiEndpoint.get("list", "/:kind", {
+        params,
+        query: page,
+        success: Paging.page(Found(OwnRow)),
+        error: reading
+      }),
+      HttpApiEndpoint.get("row", "/:kind/row", {
+        params,
+        query: { id: Schema.String },
+        success: OwnRow,
+        error: [Unavailable, NoRow, NoKind]
+      }),
+      // The question is decoded by `Memory`, so that a wrong one is the same failure here as in a program.
+      HttpApiEndpoint.post("find", "/:kind/find", {
+        params,
+        payload: question,
+        success: Paging.page(Found(OwnRow)),
+        error: reading
+      }),
+      HttpApiEndpoint.post("count", "/:kind/count", { params, payload: question, success: Count, error: reading }),
+      HttpApiEndpoint.post("write", "/:kind/:verb", {
+        params: { ...params, verb: Schema.String },
+        query: target,
+        payload: Schema.Unknown,
+        success: Written,
+        error: writing
+      })
+    )
+    .prefix("/kinds")
+
+export const group = asking(Schema.Unknown)
+
+/** The same with the schema of a question, for the reference. */
+export const described = asking(FindInput)
 
 /** The columns of a row, by the schema of its kind. */
 const fieldsIn = (kind: Any): Schema.Struct.Fields => {
@@ -111,7 +117,7 @@ export const groupOf = (kind: Any) => {
     HttpApiEndpoint.get("row", `${path}/row`, {
       query: { id: Schema.String },
       success: Row,
-      error: [Unavailable, NotFound]
+      error: [Unavailable, NoRow]
     }),
     HttpApiEndpoint.post("find", `${path}/find`, { payload: Find, success: Paging.page(Found(Row)), error: reading }),
     HttpApiEndpoint.post("count", `${path}/count`, { payload: Find, success: Count, error: reading }),

@@ -8,16 +8,16 @@ import { statSync } from "node:fs"
 import { basename } from "node:path"
 import * as Kind from "../../../core/replica/Kind.ts"
 import { Config } from "../../node/Config.ts"
-import { Counters, type Histogram } from "../../node/Counters.ts"
+import { Counters } from "../../node/Counters.ts"
 import * as Home from "../../node/Home.ts"
+import type { Family, Sample } from "../../node/Measured.ts"
 import type { PeerStatus } from "../../node/Status.ts"
 import { version } from "../../node/Version.ts"
 import { Peers } from "../../peers/Peers.ts"
 import { Store } from "../../store/Store.ts"
 import { Transport } from "../../transport/Transport.ts"
-import { type Family, format, type Sample } from "./Exposition.ts"
 
-/** The metrics of the node of this context, as text. Local writes are counted from now on, in the scope. */
+/** The metrics of the node of this context. Local writes are counted from now on, in the scope. */
 export const make = Effect.gen(function* () {
   const { home } = yield* Config
   const store = yield* Store
@@ -55,45 +55,60 @@ export const make = Effect.gen(function* () {
     const repairs = [...traffic.values()].reduce((sum, of) => sum + of.repairs, 0)
     const deferred = (tag: string) => rows.filter(({ last_error: error }) => error?._tag === tag).length
     const families: ReadonlyArray<Family> = [
-      gauge("feral_build_info", "The version of this node; always 1.", [
+      gauge("feral_build_info", "", "The version of this node; always 1.", [
         { labels: { version, node: process.versions.node }, value: 1 }
       ]),
-      gauge("feral_rows", "Rows that this node holds, by kind.", [
+      gauge("feral_rows", "{row}", "Rows that this node holds, by kind.", [
         ...Kind.names.map((kind) => ({ labels: { kind }, value: counts[kind] })),
         { labels: { kind: "tombstones" }, value: counts.tombstones }
       ]),
       counter(
         "feral_operations_written_total",
+        "{operation}",
         "Operations that were written on this node since it started, by kind.",
         [...written].map(([kind, value]) => ({ labels: { kind }, value }))
       ),
       counter(
         "feral_operations_received_total",
+        "{operation}",
         "Operations that came from a peer and were taken.",
         ofTraffic("operationsReceived")
       ),
-      counter("feral_operations_sent_total", "Operations that were sent to a peer.", ofTraffic("operationsSent")),
+      counter(
+        "feral_operations_sent_total",
+        "{operation}",
+        "Operations that were sent to a peer.",
+        ofTraffic("operationsSent")
+      ),
       gauge(
         "feral_operations_deferred",
+        "{peer}",
         "Peers of which operations wait, by reason.",
-        ["ClockDrift", "OriginsLeftOut", "OverQuota", "RowsTooLarge", "PeerSlowed"].map((reason) => ({
+        ["ClockDrift", "DeferredByPeer", "OriginsLeftOut", "OverQuota", "RowsTooLarge", "PeerSlowed"].map((reason) => ({
           labels: { reason },
           value: deferred(reason)
         }))
       ),
-      counter("feral_bytes_received_total", "Bytes of frames that came from a peer.", ofTraffic("bytesReceived")),
-      counter("feral_bytes_sent_total", "Characters of frames that were sent to a peer.", ofTraffic("bytesSent")),
+      counter("feral_bytes_received_total", "By", "Bytes of frames that came from a peer.", ofTraffic("bytesReceived")),
+      counter("feral_bytes_sent_total", "By", "Bytes of frames that were sent to a peer.", ofTraffic("bytesSent")),
       gauge(
         "feral_peers",
+        "{peer}",
         "Peers by state.",
         ["connecting", "syncing", "live", "backoff", "refused", "paused"].map((state) => ({
           labels: { state },
           value: rows.filter((row) => row.state === state).length
         }))
       ),
-      gauge("feral_peer_behind_operations", "Operations that one side lacks of the other.", behind(named)),
+      gauge(
+        "feral_peer_behind_operations",
+        "{operation}",
+        "Operations that one side lacks of the other.",
+        behind(named)
+      ),
       gauge(
         "feral_peer_lag_seconds",
+        "s",
         "Seconds since all was exchanged with a peer; 0 while nothing is missing.",
         ofPeers((row) => {
           const isInSync = row.state === "live" && (row.lag_ops ?? 0) === 0 && row.we_lack === undefined
@@ -102,16 +117,19 @@ export const make = Effect.gen(function* () {
       ),
       gauge(
         "feral_clock_offset_seconds",
+        "s",
         "How far the clock of a peer is ahead of ours.",
         ofPeers(({ clock_offset_ms: offset }) => (offset === null ? null : offset / 1000))
       ),
       counter(
         "feral_handshake_failures_total",
+        "{connection}",
         "Connections that ended before both sides had proved themselves, by reason.",
         [...handshakeFailures].map(([reason, value]) => ({ labels: { reason }, value }))
       ),
       counter(
         "feral_sessions_total",
+        "{connection}",
         "Connections that ended, by the role of this node and the end.",
         sessions.map(({ role, end, count: value }) => ({ labels: { role, end }, value }))
       ),
@@ -119,44 +137,45 @@ export const make = Effect.gen(function* () {
         name: "feral_commit_seconds",
         type: "histogram",
         help: "How long a transaction of the database took.",
-        samples: histogram(counters.commits)
+        unit: "s",
+        histogram: counters.commits
       },
-      gauge("feral_store_bytes", "The size of the files of the database.", files(Home.paths(home).database)),
+      gauge("feral_store_bytes", "By", "The size of the files of the database.", files(Home.paths(home).database)),
       counter(
         "feral_digest_mismatches_total",
+        "{mismatch}",
         "How often rows differed from those of a peer although both had the same operations.",
         ofTraffic("mismatches")
       ),
-      counter("feral_repairs_total", "How often such a difference was repaired.", [{ value: repairs }]),
+      counter("feral_repairs_total", "{repair}", "How often such a difference was repaired.", [{ value: repairs }]),
       gauge(
         "feral_tls_certificate_expires_timestamp_seconds",
+        "s",
         "When the first certificate ends that this node depends on.",
         expiresAt === undefined ? [] : [{ value: expiresAt / 1000 }]
       ),
-      counter("feral_mdns_packets_total", "Packets of mDNS, by direction.", [
+      counter("feral_mdns_packets_total", "{packet}", "Packets of mDNS, by direction.", [
         { labels: { direction: "received" }, value: counters.mdns.received },
         { labels: { direction: "sent" }, value: counters.mdns.sent }
       ]),
-      gauge("process_resident_memory_bytes", "Memory of the process.", [{ value: rss }]),
-      counter("process_cpu_seconds_total", "Processor time of the process.", [{ value: (user + system) / 1e6 }])
+      gauge("process_resident_memory_bytes", "By", "Memory of the process.", [{ value: rss }]),
+      counter("process_cpu_seconds_total", "s", "Processor time of the process.", [{ value: (user + system) / 1e6 }])
     ]
-    return format(families)
+    return families
   })
 })
 
-const gauge = (name: string, help: string, samples: ReadonlyArray<Sample>): Family => ({
-  name,
-  type: "gauge",
-  help,
-  samples
-})
-
-const counter = (name: string, help: string, samples: ReadonlyArray<Sample>): Family => ({
-  name,
-  type: "counter",
-  help,
-  samples
-})
+const of =
+  (type: "gauge" | "counter") =>
+  (name: string, unit: string, help: string, samples: ReadonlyArray<Sample>): Family => ({
+    name,
+    type,
+    unit,
+    help,
+    samples
+  })
+const gauge = of("gauge")
+const counter = of("counter")
 
 /** What is known to be missing: operations of ours that a peer has not acknowledged, and of others that it has and we do not. */
 const behind = (rows: ReadonlyArray<PeerStatus & { readonly id: string }>): ReadonlyArray<Sample> =>
@@ -168,20 +187,6 @@ const behind = (rows: ReadonlyArray<PeerStatus & { readonly id: string }>): Read
       ...(ours == null ? [] : [{ labels: { peer, direction: "we_lack" }, value: ours }])
     ]
   })
-
-const histogram = ({ bounds, counts, count, sum }: Histogram): ReadonlyArray<Sample> => {
-  let total = 0
-  const buckets = bounds.map((bound, index): Sample => {
-    total += counts[index] ?? 0
-    return { labels: { le: String(bound) }, value: total, suffix: "_bucket" }
-  })
-  return [
-    ...buckets,
-    { labels: { le: "+Inf" }, value: count, suffix: "_bucket" },
-    { value: sum, suffix: "_sum" },
-    { value: count, suffix: "_count" }
-  ]
-}
 
 const files = (database: string): ReadonlyArray<Sample> =>
   [database, `${database}-wal`].flatMap((path) => {

@@ -10,6 +10,7 @@ import { version } from "../../node/Version.ts"
 import * as Contract from "./Contract.ts"
 import { Failure } from "./Failures.ts"
 import * as KindsContract from "./KindsContract.ts"
+import * as MemoryContract from "./MemoryContract.ts"
 
 /** The documents of a node with some kinds of applications. They are made with the first request. */
 export const make = (kinds: ReadonlyArray<Any>) => {
@@ -52,13 +53,11 @@ const specOf = (kinds: ReadonlyArray<Any>): OpenApi.OpenAPISpec => {
   }
 }
 
-/** The contract, and the paths of each kind with its schemas. */
-const contractOf = (kinds: ReadonlyArray<Any>): OpenApi.OpenAPISpec => {
-  const [first, ...others] = kinds.map(KindsContract.groupOf)
-  return first === undefined
-    ? OpenApi.fromApi(Contract.Contract)
-    : OpenApi.fromApi(Contract.Contract.add(first, ...others))
-}
+/** The contract with all its schemas, and the paths of each kind. */
+const contractOf = (kinds: ReadonlyArray<Any>): OpenApi.OpenAPISpec =>
+  OpenApi.fromApi(
+    Contract.Contract.add(KindsContract.described, ...MemoryContract.described, ...kinds.map(KindsContract.groupOf))
+  )
 
 /** The reference page: each path with its methods, what it takes and what it answers. */
 const page = ({ info, paths }: OpenApi.OpenAPISpec) => {

@@ -5,6 +5,7 @@
 import { Clock, Effect, Option } from "effect"
 import { createHash, randomBytes } from "node:crypto"
 import type { Token } from "./Token.ts"
+import * as Oldest from "../../../core/peers/Oldest.ts"
 
 /** How long a code and a cookie are good (ms), and how many codes wait at most: the oldest goes first. */
 export const limits = { code: 300_000, cookie: 30 * 86_400_000, codes: 16 } as const
@@ -28,11 +29,7 @@ export const make = (token: Token): SignIn => {
     code: Effect.map(Clock.currentTimeMillis, (now) => {
       const code = randomBytes(32).toString("base64url")
       const expiresAt = now + limits.code
-      codes.set(digest(code), expiresAt)
-      for (const oldest of codes.keys()) {
-        if (codes.size <= limits.codes) break
-        codes.delete(oldest)
-      }
+      Oldest.set(codes, digest(code), expiresAt, limits.codes)
       return { code, expiresAt }
     }),
     exchange: (code) =>

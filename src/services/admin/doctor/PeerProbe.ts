@@ -6,20 +6,21 @@
  * answer. Nothing of the memory is asked for or sent.
  */
 import { Clock, Effect, HashMap, Option, Queue, type Redacted, type Scope } from "effect"
-import { type Address, formatAddress } from "../../../core/peers/Address.ts"
+import type { Address } from "../../../core/peers/Address.ts"
 import * as Digest from "../../../core/replica/Digest.ts"
 import { PeerClosed, type SessionFailure } from "../../../core/sync/SyncFailure.ts"
 import * as Hlc from "../../../core/replica/Hlc.ts"
-import * as V1Exchange from "../../../core/sync/v1/V1Exchange.ts"
-import * as V1Policy from "../../../core/sync/v1/V1Policy.ts"
 import type { NodeId } from "../../../core/replica/NodeId.ts"
 import type { Snapshot } from "../../../core/replica/Replica.ts"
 import * as Session from "../../../core/sync/Session.ts"
+import type { Machine } from "../../../core/sync/SessionMachine.ts"
 import type { Settings } from "../../node/Config.ts"
 import type { PeerUnreachable, TlsHandshakeFailed } from "../../node/NodeFailure.ts"
 import * as LocalNames from "../../discovery/LocalNames.ts"
+import * as V1Settings from "../../node/V1Settings.ts"
 import { dial } from "../../peers/Dial.ts"
-import type { Machine } from "../../peers/SessionRunner.ts"
+import { optionsOf } from "../../peers/Meeting.ts"
+import * as V1Meeting from "../../peers/V1Meeting.ts"
 import { type Connection, Transport } from "../../transport/Transport.ts"
 
 /** The node that dials. */
@@ -50,7 +51,6 @@ export const probe = Effect.fn("Probe.probe")(function* (
   self: Self,
   address: Address
 ): Effect.fn.Return<Met, Failure, Transport | Scope.Scope> {
-  const remote = formatAddress(address)
   const transport = yield* Transport
   const connection = yield* dial(
     transport,
@@ -59,11 +59,11 @@ export const probe = Effect.fn("Probe.probe")(function* (
     undefined,
     settings.mdns ? resolveWith(settings) : undefined
   )
-  const limits = { maxFrameBytes: settings.maxFrameBytes, maxDriftMs: settings.maxClockDriftMs }
-  const common = { ...limits, role: "dialler", self: self.nodeId, remote, expected: undefined } as const
+  const meeting = { connection: { remote: address }, key: "", expected: undefined, isPrevious: false }
+  const common = optionsOf(meeting, settings, self.nodeId)
   const { form: protocol, tls, nonces, binding } = connection
   if (protocol === 2) {
-    const options = {
+    const machine = Session.machine({
       ...common,
       key: self.key,
       nonces,
@@ -72,29 +72,18 @@ export const probe = Effect.fn("Probe.probe")(function* (
       revision: connection.revision,
       maxRecvBytes: settings.maxRecvBytes,
       isProbe: true
-    }
-    const machine = {
-      ...Session,
-      begin: (local: Snapshot, now: number) => Session.open(Session.initial(options, local, now))
-    }
+    })
     const { peer, offset } = yield* converse(connection, machine, Session.noRecord)
     return { nodeId: peer, protocol, tls, offset }
   }
-  const refusal = V1Policy.refusalOfDialled({ ...settings, mode: transport.tls }, tls, address)
+  const refusal = V1Settings.policyOf(settings).refusal("dialler", tls, address)
   if (refusal !== undefined) {
     yield* connection.close(1000, "")
     return yield* refusal
   }
-  const options = {
-    ...common,
-    passphrase: self.passphrase,
-    scope: Option.getOrUndefined(settings.legacyScope)
-  }
-  const machine = {
-    ...V1Exchange,
-    begin: (local: Snapshot, now: number) => V1Exchange.open(V1Exchange.initial(options, local, now))
-  }
-  const { peer } = yield* converse(connection, machine, V1Exchange.noRecord)
+  const scope = Option.getOrUndefined(settings.legacyScope)
+  const machine = V1Meeting.machine({ ...common, passphrase: self.passphrase, scope })
+  const { peer } = yield* converse(connection, machine, V1Meeting.noRecord)
   return { nodeId: peer, protocol, tls, offset: undefined }
 })
 

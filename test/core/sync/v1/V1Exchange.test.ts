@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Option, Schema } from "effect"
+import { HashMap, Option, Schema } from "effect"
 import type { SessionFailure } from "../../../../src/core/sync/SyncFailure.ts"
 import * as Hlc from "../../../../src/core/replica/Hlc.ts"
 import * as V1Exchange from "../../../../src/core/sync/v1/V1Exchange.ts"
@@ -468,6 +468,24 @@ describe("an exchange", () => {
     const { received } = peer
     dial(ours, peer)
     assert.strictEqual(peer.received, received, "nothing is sent back twice")
+  })
+
+  it("what was taken before is not ahead of a clock that went back, when a restarted node sends it again", () => {
+    const [ours, peer] = [new Ours(us), new OldNode(old)]
+    const early = ours.now + 600_000
+    const taken = write(third, { wall: early, counter: 0 }, "taken")
+    ours.replica.apply({ operations: [taken], coverage: VectorClock.empty, quarantined: [] })
+    const deferredOf = () => {
+      const talk = ours.start("server", undefined)
+      talk.receive(peer.greeting("sync_request", "secret"))
+      for (const frame of peer.data([...peer.log.values()])) talk.receive(frame)
+      return [...HashMap.entries(talk.exchange.deferred)]
+    }
+    peer.write(taken)
+    assert.deepStrictEqual(deferredOf(), [])
+    peer.write(write(third, { wall: early, counter: 1 }, "new"))
+    assert.deepStrictEqual(deferredOf(), [[third, { wall: early, counter: 1 }]])
+    assert.deepStrictEqual(rowsOf(ours), ["taken"])
   })
 
   it("a row that came under another scope goes out under that one", () => {

@@ -21,7 +21,7 @@ describe("the policy for existing FERAL nodes", () => {
       for (const address of [discovered, named]) {
         const isVouchedFor = tls === "ca" && rules.legacy !== "off"
         const isNamed = address === named && rules.legacy === "on" && rules.mode === "auto"
-        const isDialled = V1Policy.refusalOfDialled(rules, tls, address) === undefined
+        const isDialled = V1Policy.make(rules).refusal("dialler", tls, address) === undefined
         assert.strictEqual(isDialled, isVouchedFor || isNamed, JSON.stringify({ rules, tls, address }))
       }
     }
@@ -29,14 +29,14 @@ describe("the policy for existing FERAL nodes", () => {
 
   it("never dials in clear what was discovered, nor anything where a CA is set", () => {
     for (const { rules } of all) {
-      assert.isFalse(V1Policy.isDialledPlain(rules, discovered))
-      if (rules.mode === "ca") assert.isFalse(V1Policy.isDialledPlain(rules, named))
+      assert.isFalse(V1Policy.make(rules).isDialledPlain(discovered))
+      if (rules.mode === "ca") assert.isFalse(V1Policy.make(rules).isDialledPlain(named))
     }
   })
 
   it("takes who comes without TLS with `on` alone, and not where clients have to show certificates", () => {
     for (const { rules, tls } of all) {
-      const isIn = V1Policy.refusalOfComer(rules, tls, "10.0.0.5:9090") === undefined
+      const isIn = V1Policy.make(rules).refusal("server", tls, discovered) === undefined
       const expected =
         tls === "ca" ? rules.legacy !== "off" : rules.legacy === "on" && (tls === "auto" || !rules.requireClientCert)
       assert.strictEqual(isIn, expected, JSON.stringify({ rules, tls }))
@@ -46,7 +46,7 @@ describe("the policy for existing FERAL nodes", () => {
   it("says what to write", () => {
     const rules = { legacy: "on", mode: "auto", requireClientCert: false } as const
     assert.include(
-      V1Policy.refusalOfDialled(rules, "none", discovered)?.message,
+      V1Policy.make(rules).refusal("dialler", "none", discovered)?.message,
       "plain://HOST:PORT in FERAL_SYNC_PEERS"
     )
   })

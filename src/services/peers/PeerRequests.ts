@@ -1,0 +1,86 @@
+/** What people ask about peers, and have done with them: how they are, a pause, a sync at once. */
+import { Effect, Ref, Schema } from "effect"
+import { formatAddress } from "../../core/peers/Address.ts"
+import * as Roster from "../../core/peers/Roster.ts"
+import { NodeId } from "../../core/replica/NodeId.ts"
+import { Config } from "../node/Config.ts"
+import { HlcClock } from "../node/HlcClock.ts"
+import { PeerNotFound } from "../node/NodeFailure.ts"
+import * as PeerName from "../node/PeerName.ts"
+import type { PeerStatus, Synced } from "../node/Status.ts"
+import { Store } from "../store/Store.ts"
+import * as Comparison from "./Comparison.ts"
+import * as Lacks from "./Lacks.ts"
+import type { Kept } from "./NodeList.ts"
+import type * as PeerTable from "./PeerTable.ts"
+import * as PeerView from "./PeerView.ts"
+
+/** What is asked and changed. */
+export interface Over {
+  readonly table: PeerTable.PeerTable
+  readonly roster: () => Roster.Roster
+  readonly paused: Kept["current"]
+  readonly setPaused: Kept["set"]
+  isPaused(node: string): boolean
+  isRemoved(node: string): boolean
+  /** Has a candidate dialled at once. */
+  hurry(key: string): Effect.Effect<unknown>
+}
+
+export const make = Effect.fnUntraced(function* ({
+  table,
+  roster,
+  paused,
+  setPaused,
+  isPaused,
+  isRemoved,
+  hurry
+}: Over) {
+  const settings = yield* Config
+  const clock = yield* HlcClock
+  const store = yield* Store
+
+  /** How every peer is. A paused one stays listed, also when nothing is heard of it. */
+  const listed = Effect.map(clock.now, (now): ReadonlyArray<PeerStatus> => {
+    const rows = PeerView.statuses(table, roster(), now, settings.maxClockDriftMs)
+    const shown = new Set(rows.map(({ node_id }) => node_id))
+    const silent = [...Ref.getUnsafe(paused)].filter((node) => !shown.has(node)).map(PeerView.pausedRow)
+    return [...rows, ...silent].flatMap((row): ReadonlyArray<PeerStatus> => {
+      if (row.node_id === null) return [row]
+      if (isRemoved(row.node_id)) return []
+      return [isPaused(row.node_id) ? { ...row, state: "paused", last_error: null } : row]
+    })
+  })
+  const status = Effect.flatMap(listed, (rows) => Lacks.withLacks(store, table, rows))
+
+  const pause = Effect.fnUntraced(function* (node: string, isNow: boolean) {
+    const before = yield* Ref.get(paused)
+    const known = (yield* listed).some(({ node_id: id }) => id === node) || isPaused(node)
+    if (!known || !Schema.is(NodeId)(node)) return yield* new PeerNotFound({ peer: node })
+    const nodes = new Set(before)
+    if (isNow) nodes.add(node)
+    else nodes.delete(node)
+    yield* setPaused(nodes)
+  })
+
+  const compareWith = (entries: ReadonlyArray<PeerTable.Entry>) =>
+    Comparison.all(entries).pipe(Effect.provideService(HlcClock, clock), Effect.provideService(Store, store))
+
+  const sync = Effect.fnUntraced(function* (peer: string): Effect.fn.Return<Synced, PeerNotFound> {
+    const row = PeerName.find(yield* listed, peer)
+    if (row === undefined) return yield* new PeerNotFound({ peer })
+    const { node_id } = row
+    if (row.state === "paused") return { node_id, result: "paused" }
+    const entries = [...table.entries.values()].filter(({ running }) => running.view().peer === node_id)
+    const [compared] = node_id === null ? [] : yield* compareWith(entries)
+    if (compared !== undefined) return { node_id, result: compared.result }
+    const candidates = [...Roster.candidatesOf(roster())].filter(
+      ({ node, addresses }) =>
+        (node !== undefined && node === node_id) || addresses.some((address) => formatAddress(address) === peer)
+    )
+    for (const { key } of candidates) yield* hurry(key)
+    return { node_id, result: candidates.some(({ dialling }) => dialling) ? "connecting" : "dialling" }
+  })
+
+  return { status, pause, sync, compare: Effect.suspend(() => compareWith([...table.entries.values()])) }
+})
