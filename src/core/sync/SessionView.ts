@@ -18,8 +18,9 @@ export const view = (session: Session): View => ({
   aliveAt: session.aliveAt,
   provedAt: session.provedAt,
   state: isCaughtUp(session) ? "live" : session.phase === "open" ? "syncing" : "connecting",
+  // What there is to send is known when both clocks are.
   lag:
-    isCaughtUp(session) || HashMap.isEmpty(session.outbound.dirty)
+    session.phase === "open" && HashMap.isEmpty(session.outbound.dirty)
       ? session.outbound.unacked.reduce((sum, frame) => sum + frame.operations, 0) +
         Deferral.countOf(session.outbound.deferral)
       : undefined,

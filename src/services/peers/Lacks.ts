@@ -13,6 +13,7 @@ import type { View } from "../../core/sync/SessionEvents.ts"
 import type { Absent, ItLacks, PeerStatus, WeLack } from "../node/Status.ts"
 import type { Store } from "../store/Store.ts"
 import type { PeerTable } from "./PeerTable.ts"
+import type { Running } from "./RunningSession.ts"
 
 /** Operations that are counted for all nodes together, at most: this keeps `status` fast, however far the others are behind. */
 const counted = 200_000
@@ -20,27 +21,30 @@ const counted = 200_000
 /** Nodes that are not there are named for this long after they were seen last (ms), and at most this many. */
 const absentNodes = { shownFor: 30 * 86_400_000, kept: 256 } as const
 
+interface Table extends Pick<PeerTable, "lost"> {
+  readonly entries: ReadonlyMap<number, { readonly running: Pick<Running<unknown>, "view"> }>
+}
+
 type Reader = Pick<Store["Service"], "nodeId" | "snapshot" | "acknowledgements" | "countBeyond">
 
 /** The peers, with what each side lacks. */
-export const withLacks = Effect.fnUntraced(function* (
-  store: Reader,
-  table: Pick<PeerTable, "entries" | "lost">,
-  peers: ReadonlyArray<PeerStatus>
-) {
+export const withLacks = Effect.fnUntraced(function* (store: Reader, table: Table, peers: ReadonlyArray<PeerStatus>) {
   const snapshot = yield* store.snapshot
   const byNode = new Map<string, Acknowledgement>((yield* store.acknowledgements).map((one) => [one.node, one]))
   const most = Math.max(1_000, Math.floor(counted / Math.max(1, peers.length)))
   return yield* Effect.forEach(
     peers,
     Effect.fnUntraced(function* (peer) {
-      const known = peer.node_id === null ? undefined : byNode.get(peer.node_id)
       // What an existing FERAL node lacks shows only in an exchange.
-      if (known === undefined || peer.protocol === 1) return peer
-      const view = viewOf(table, known.node)
+      if (peer.node_id === null || peer.protocol === 1) return peer
+      const known = byNode.get(peer.node_id)
+      const view = viewOf(table, peer.node_id)
+      // A session counts for itself, also before anything that the peer acknowledged is stored.
       const it_lacks =
-        view?.lag === undefined ? yield* count(store, known.clock, most) : ({ operations: view.lag } satisfies ItLacks)
-      const we_lack = weLack(snapshot, known, view, table.lost.get(known.node)?.isComplete ?? true)
+        view?.lag === undefined
+          ? known && (yield* count(store, known.clock, most))
+          : ({ operations: view.lag } satisfies ItLacks)
+      const we_lack = known && weLack(snapshot, known, view, table.lost.get(known.node)?.isComplete ?? true)
       return { ...peer, ...(it_lacks && { it_lacks }), ...(we_lack && { we_lack }) }
     })
   )
@@ -81,7 +85,7 @@ const count = ({ countBeyond }: Reader, clock: VectorClock.VectorClock, most: nu
     Effect.orElseSucceed((): ItLacks | undefined => undefined)
   )
 
-const viewOf = ({ entries }: Pick<PeerTable, "entries">, node: NodeId): View | undefined => {
+const viewOf = ({ entries }: Table, node: string): View | undefined => {
   for (const { running } of entries.values()) {
     const view = running.view()
     if (view.peer === node) return view

@@ -91,6 +91,31 @@ describe("a replica that tells less than it has", () => {
   })
 })
 
+describe("what the peer lacks", () => {
+  it("is not told before its clock is known, and never too low", () => {
+    const clock = { now: epoch + 1_000_000 }
+    const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
+    left.append([1, 2, 3].map((n) => write(a, { wall: epoch + n, counter: 0 }, `row ${n}`)))
+    const link = new Link(left, right, () => clock.now)
+    const lags = new Set<number | undefined>()
+    const look = () => {
+      const { lag } = Session.view(link.ends[0].session)
+      lags.add(lag)
+      if (lag !== undefined) assert.isAtLeast(lag, left.state.size - right.state.size)
+    }
+    look()
+    for (let turn = 0; turn < 20; turn++) {
+      for (const index of [0, 1] as const) {
+        link.deliver(index)
+        look()
+      }
+    }
+    settle([link], clock)
+    look()
+    assert.deepStrictEqual([...lags], [undefined, 3, 0])
+  })
+})
+
 describe("before both proofs hold", () => {
   it("the dialler says its id and its proof, and the server nothing", () => {
     const [left, right] = equal(3)
