@@ -138,8 +138,7 @@ interface Blocker {
 /** What keeps a candidate from being dialled: its node or its address is connected or being dialled. */
 const blockerOf = (roster: Roster, candidate: Candidate, now: number): Blocker | undefined => {
   const { key, dialling, node, addresses } = candidate
-  if (dialling || addresses.length === 0 || node === roster.options.self || isAlias(roster, candidate))
-    return { address: undefined }
+  if (dialling || addresses.length === 0 || isAlias(roster, candidate)) return { address: undefined }
   if (node !== undefined) {
     if (roster.paused.has(node)) return { address: undefined }
     if (linksTo(roster, node).length > 0) return { address: undefined }

@@ -201,6 +201,40 @@ describe("Roster", () => {
     assert.deepStrictEqual(dials(), ["10.0.0.1"])
   })
 
+  it("a node that announces other addresses while it is dialled is not dialled a second time", () => {
+    const { event, asked } = world()
+    // Nodes that wait for some time before they are dialled: as they become due, they and the newest one take turns.
+    const waiting = ["a", "b", "c"].map((name) => NodeId.make(name))
+    for (const node of waiting) event(appeared(node, `10.0.1.${node}`, 100_000))
+    event(appeared(higher, "10.0.0.1", 101_000))
+    event(appeared(higher, "10.0.0.2", 102_000))
+    event(tick(110_000))
+    const dialled = asked.flatMap((action) => (action._tag === "Dial" ? [action.key] : []))
+    assert.deepStrictEqual(dialled, [higher, ...waiting].map((node) => `mdns ${node}`))
+  })
+
+  it("an old name that leads to a node with a name of its own is not dialled any more", () => {
+    const { event, asked } = world()
+    const dialled = () => asked.splice(0).flatMap((action) => (action._tag === "Dial" ? [action.key] : []))
+    const old = NodeId.make("old")
+    event({ _tag: "Appeared", node: old, addresses: [at("10.0.0.1")], protocol: 1, now: 0 })
+    assert.deepStrictEqual(dialled(), [`mdns ${old}`])
+    event({ _tag: "Established", link: 1, node: higher, key: `mdns ${old}`, form: 1, now: 100 })
+    event({ _tag: "Appeared", node: higher, addresses: [at("10.0.0.1")], protocol: 1, now: 200 })
+    event(ended(1, `mdns ${old}`, "exchanged", 300))
+    for (let now = 1_000; now <= 120_000; now += 1_000) event(tick(now))
+    assert.deepStrictEqual([...new Set(dialled())], [`mdns ${higher}`])
+  })
+
+  it("a node that announces no address is not dialled until it does", () => {
+    const { event, dials } = world()
+    event({ _tag: "Appeared", node: higher, addresses: [], protocol: 2, now: 0 })
+    event(tick(60_000))
+    assert.deepStrictEqual(dials(), [])
+    event(appeared(higher, "10.0.0.1", 61_000))
+    assert.deepStrictEqual(dials(), ["10.0.0.1"])
+  })
+
   it("of two simultaneous connections the one that the lower id dialled stays", () => {
     const drops = (peer: NodeId): ReadonlyArray<Roster.Action> => {
       const { event, asked } = world()
