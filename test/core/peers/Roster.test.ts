@@ -210,7 +210,10 @@ describe("Roster", () => {
     event(appeared(higher, "10.0.0.2", 102_000))
     event(tick(110_000))
     const dialled = asked.flatMap((action) => (action._tag === "Dial" ? [action.key] : []))
-    assert.deepStrictEqual(dialled, [higher, ...waiting].map((node) => `mdns ${node}`))
+    assert.deepStrictEqual(
+      dialled,
+      [higher, ...waiting].map((node) => `mdns ${node}`)
+    )
   })
 
   it("an old name that leads to a node with a name of its own is not dialled any more", () => {
