@@ -7,8 +7,8 @@
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import { ByteSize, Effect, FileSystem, Option, Predicate, type Scope } from "effect"
-import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { ByteSize, type Duration, Effect, FileSystem, Option, Predicate, Schedule, type Scope, Stream } from "effect"
+import { HttpBody, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
 import type { ListenOptions } from "node:net"
 import { StoreUnavailable } from "../../node/NodeFailure.ts"
@@ -94,7 +94,10 @@ const guarded = <E>(app: Interface<E>, credentials: Guard.Credentials): App<E> =
       verdict._tag === "Refused"
         ? Effect.succeed(Errors.answer(verdict.status, verdict.error))
         : verdict._tag === "Owner"
-          ? app(Option.none())
+          ? Effect.map(
+              app(Option.none()),
+              endedWhen(() => Guard.judge(head, credentials)._tag !== "Owner")
+            )
           : verdict.mayOnlyRead && head.method !== "GET" && head.method !== "HEAD"
             ? Effect.succeed(Errors.answer(403, withoutOrigin))
             : verdict.isTokenWrong
@@ -102,6 +105,20 @@ const guarded = <E>(app: Interface<E>, credentials: Guard.Credentials): App<E> =
               : app(Option.some(unauthorized(noToken)))
     return Effect.map(limited(answer), harden)
   })
+
+/** How often it is looked at whether the reader of an answer that goes on may still have it. */
+const everyLook: Duration.Input = "250 millis"
+
+/** An answer that goes on ends when the token was rotated, or when the cookie has expired. */
+const endedWhen =
+  (isOver: () => boolean) =>
+  (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
+    const { body } = response
+    if (body._tag !== "Stream") return response
+    const over = Effect.repeat(Effect.sync(isOver), { schedule: Schedule.spaced(everyLook), until: (isIt) => isIt })
+    const stream = Stream.interruptWhen(body.stream, over)
+    return HttpServerResponse.setBody(response, HttpBody.stream(stream, body.contentType, body.contentLength))
+  }
 
 const headOf = (request: HttpServerRequest.HttpServerRequest): Guard.Head => {
   const { method = "", url = "", rawHeaders } = NodeHttpServerRequest.toIncomingMessage(request)

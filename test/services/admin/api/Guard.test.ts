@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, FileSystem } from "effect"
+import { type Cause, Context, Effect, FileSystem, Schedule } from "effect"
+import { request } from "node:http"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { Memory } from "../../../../src/services/memory/Memory.ts"
@@ -26,6 +27,25 @@ const raw = (port: number, text: string) =>
     socket.write(text)
   }).pipe(Effect.timeout("10 seconds"))
 
+/** An answer that goes on, once it has begun; `ended` waits for its end. */
+const opened = (port: number, path: string, headers: Record<string, string>) =>
+  Effect.callback<{ readonly ended: Effect.Effect<void, Cause.TimeoutError> }, Error>((resume) => {
+    const asked = request({ host: "127.0.0.1", port, path, headers }, (response) => {
+      const end = new Promise<void>((done) => response.once("close", done))
+      response.resume()
+      resume(
+        Effect.succeed({
+          ended: Effect.timeout(
+            Effect.promise(() => end),
+            "10 seconds"
+          )
+        })
+      )
+    })
+    asked.on("error", (error) => resume(Effect.fail(error)))
+    asked.end()
+  })
+
 const lines = (...texts: ReadonlyArray<string>) => `${[...texts, "connection: close"].join("\r\n")}\r\n\r\n`
 
 /** A node with a note that nobody else may see. */
@@ -35,7 +55,7 @@ const node = Effect.fnUntraced(function* (home: string) {
   const memory = Context.get(yield* start({ home, apiPort: port }), Memory)
   yield* memory.notes.put({ content: "private words" })
   const token = (yield* fs.readFileString(join(home, "token"))).trim()
-  return { port, token, host: `127.0.0.1:${port}`, bearer: `authorization: Bearer ${token}` }
+  return { memory, port, token, host: `127.0.0.1:${port}`, bearer: `authorization: Bearer ${token}` }
 })
 
 describe("Guard", () => {
@@ -63,6 +83,24 @@ describe("Guard", () => {
         const next = (yield* fs.readFileString(join(home, "token"))).trim()
         assert.strictEqual((yield* get("/notes", `Bearer ${next}`)).status, 200)
         assert.strictEqual((yield* fs.stat(join(home, "token"))).mode & 0o777, 0o600)
+      })
+    )
+  )
+
+  it.live("answers that go on end when the token is rotated", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        const { memory, port, token } = yield* node(home)
+        // Some answers begin with the first change.
+        yield* memory.notes
+          .put({ content: "more" })
+          .pipe(Effect.repeat(Schedule.spaced("50 millis")), Effect.forkScoped)
+        const headers = { authorization: `Bearer ${token}` }
+        const paths = ["/events", "/feed", "/changes"]
+        const open = yield* Effect.forEach(paths, (path) => opened(port, path, headers))
+        yield* Token.rotate(home)
+        for (const { ended } of open) yield* ended
+        for (const path of paths) assert.strictEqual((yield* ask({ port }, path, { headers })).status, 401, path)
       })
     )
   )
@@ -251,7 +289,11 @@ describe("Guard", () => {
   it.live("a request that does not fit the contract is told why, as JSON with a next step", () =>
     within((home) =>
       Effect.gen(function* () {
-        const { port, token } = yield* node(home)
+        const { memory, port, token } = yield* node(home)
+        // Some answers begin with the first change.
+        yield* memory.notes
+          .put({ content: "more" })
+          .pipe(Effect.repeat(Schedule.spaced("50 millis")), Effect.forkScoped)
         const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" }
         const cases = [
           ["GET", "/nothing/there", 404, "NotFound"],
