@@ -144,9 +144,10 @@ const onClock = (session: Session, message: Wire.Hello, now: number): Step => {
   const begun = Coverage.withinLimit(session.local, VectorClock.merge(session.begun, clock))
   if (message.more === true) return [{ ...session, begun }, []]
   const heard = onClockKnown({ ...session, begun: VectorClock.empty }, message, begun, now)
-  // The dialler has told its clock when it saw that the hashes differ. Now it is the server's turn.
+  // In revision 2 the dialler has told its clock when it saw that the hashes differ, and it is the server's turn. In revision 1
+  // the server has told its clock with its proof.
   const isAnswerDue =
-    session.phase === "greeting" && session.options.revision === 2 && session.options.role === "server"
+    session.phase === "greeting" && session.options.role === (session.options.revision === 2 ? "server" : "dialler")
   const answer = isAnswerDue ? hello(heard, "sync_request", now) : []
   const open: Session = { ...heard, phase: "open", announced: isAnswerDue ? clockToTell(heard) : heard.announced }
   return andThen([Send.restart(open, now), answer], (next) => Send.pump(next, now))

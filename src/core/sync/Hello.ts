@@ -46,7 +46,11 @@ export const hello = (
     features,
     time: 0
   } as const
-  if (options.revision === 2 && isFirst && options.role === "dialler") return [sendHello(first)]
+  if (isFirst && options.role === "dialler") {
+    // Revision 1 wants a clock: an empty one tells nothing, and the real one follows the proof of the server.
+    const empty = { clock: VectorClock.empty, features: features.concat(featuresOf(options)), time: now }
+    return [sendHello(options.revision === 2 ? first : { ...first, ...empty })]
+  }
   const clock = phase === "open" ? Coverage.greetingClock(session) : clockToTell(session)
   // Until the peer has reported its limits, the smallest configurable ones apply.
   const room = options.revision !== 2 ? Infinity : isHashed && clockHash === undefined ? 2_000 : session.takes.frame / 4

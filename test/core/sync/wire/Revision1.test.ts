@@ -86,11 +86,21 @@ const play = (role: "dialler" | "server") => {
 
 const ofSide = (side: "dialler" | "server") => recorded.talk.filter(({ from }) => from === side).map(({ text }) => text)
 
+/** What a dialler of now says, as one of then said it: that one told its state before the proof of the server. */
+const withoutState = ([first = "", second = "", ...rest]: ReadonlyArray<string>) => {
+  const { vector_clock: none, proof, ...before } = JSON.parse(first)
+  assert.deepStrictEqual(none, {})
+  const { vector_clock, digest, ...after } = JSON.parse(second)
+  assert.deepStrictEqual(after, before)
+  const { type, node_id, features, time } = after
+  return [JSON.stringify({ type, node_id, vector_clock, proof, digest, features, time }), ...rest]
+}
+
 describe("revision 1", () => {
   for (const role of ["dialler", "server"] as const) {
     it(`as the ${role} a node says word for word what was recorded, and takes what the other side said`, () => {
       const { said, replica, session } = play(role)
-      assert.deepStrictEqual(said, ofSide(role))
+      assert.deepStrictEqual(role === "dialler" ? withoutState(said) : said, ofSide(role))
       assert.strictEqual(replica.state.size, 6)
       assert.strictEqual(Session.view(session).state, "live")
       assert.isUndefined(Session.view(session).tooLarge)
