@@ -47,9 +47,12 @@ openssl genrsa -out rsa.key 2048
 self rsa ${isCa}
 openssl genrsa -out rsa1024.key 1024
 ec p384 secp384r1; ec p521 secp521r1; ec k1 secp256k1
+ec bp256 brainpoolP256r1; ec bp384 brainpoolP384r1; ec bp512 brainpoolP512r1
+openssl ecparam -name prime256v1 -genkey -noout -param_enc explicit -out explicit.key
+openssl dsaparam -genkey -out dsa.key 2048
 openssl genpkey -algorithm ed25519 -out ed25519.key
 openssl genrsa -out rsa2048.key 2048
-for name in rsa1024 p384 p521 k1 ed25519 rsa2048; do sign $name root ${both}; done
+for name in rsa1024 p384 p521 k1 bp256 bp384 bp512 explicit dsa ed25519 rsa2048; do sign $name root ${both}; done
 leaf good root ${both}
 leaf none root subjectKeyIdentifier=hash
 leaf server root extendedKeyUsage=serverAuth
@@ -133,6 +136,16 @@ export const make = Effect.gen(function* () {
     shape("P-384", "p384.pem", { key: "p384.key" }),
     shape("P-521", "p521.pem", { key: "p521.key" }),
     shape("secp256k1", "k1.pem", { key: "k1.key" }, /curve secp256k1, which TLS does not support: create a key/),
+    ...[256, 384, 512].map((bits) =>
+      shape(`Brainpool ${bits}`, `bp${bits}.pem`, { key: `bp${bits}.key` }, /curve brainpoolP\d+r1, which TLS does not/)
+    ),
+    shape(
+      "explicit parameters",
+      "explicit.pem",
+      { key: "explicit.key" },
+      /with explicit parameters of its curve, which/
+    ),
+    shape("DSA", "dsa.pem", { key: "dsa.key" }, /has a DSA key, which TLS does not support: create a key/),
     shape("Ed25519", "ed25519.pem", { key: "ed25519.key" }),
     shape("CA of version 1", "ofv1.pem", { ca: "v1.pem" }),
     shape("CA without basicConstraints", "ofbare.pem", { ca: "bare.pem" }, /CN=bare.* is not a CA certificate: create/),

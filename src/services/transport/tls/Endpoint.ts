@@ -117,6 +117,16 @@ export const rehearse = (credentials: Credentials): Effect.Effect<void, Refusal>
 export const take = (listener: Server, socket: Socket): boolean => listener.emit("connection", socket)
 
 /**
+ * What a peer may sign with: all that TLS 1.3 has, on the curves that it knows. Where OpenSSL is left to its own list, which has
+ * the Brainpool curves too, a server that shows a certificate on one of these crashes the process of its client.
+ */
+const signatures = [
+  ...["ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", "ecdsa_secp521r1_sha512", "ed25519", "ed448"],
+  ...["sha256", "sha384", "sha512"].flatMap((hash) => [`rsa_pss_pss_${hash}`, `rsa_pss_rsae_${hash}`]),
+  ...["sha256", "sha384", "sha512"].map((hash) => `rsa_pkcs1_${hash}`)
+].join(":")
+
+/**
  * In TLS 1.2, two channels through a man in the middle can be given one exporter value when the key exchange is RSA and the
  * extended master secret was not negotiated, which Node cannot tell us. Mode `ca` verifies the server, and takes ephemeral
  * elliptic-curve exchanges alone; mode `auto`, where everything hangs on the exporter, takes TLS 1.3 alone.
@@ -136,6 +146,7 @@ const secure = (credentials: Credentials): SecureContextOptions => ({
     "ECDHE-ECDSA-CHACHA20-POLY1305",
     "ECDHE-RSA-CHACHA20-POLY1305"
   ].join(":"),
+  sigalgs: signatures,
   // With these, the authorities of the system are not asked.
   ...Option.match(credentials.ca, { onNone: () => ({}), onSome: (ca) => ({ ca }) })
 })

@@ -62,10 +62,10 @@ export const explain = Effect.fnUntraced(function* (path: readonly [Link, ...Arr
     if (bits !== undefined && bits < 2048) {
       return because(`has a key of ${bits} bits, which is too weak`, `create a key of 2048 bits or more, or on P-256`)
     }
-    const curve = certificate.publicKey.asymmetricKeyDetails?.namedCurve
-    if (isLeaf && curve !== undefined && !["prime256v1", "secp384r1", "secp521r1"].includes(curve)) {
+    const unsupported = isLeaf ? unsupportedKey(certificate) : undefined
+    if (unsupported !== undefined) {
       return because(
-        `has a key on the curve ${curve}, which TLS does not support`,
+        `has ${unsupported}, which TLS does not support`,
         "create a key on prime256v1 (openssl ecparam -name prime256v1 -genkey) and sign its certificate"
       )
     }
@@ -128,6 +128,18 @@ export const explain = Effect.fnUntraced(function* (path: readonly [Link, ...Arr
     isUnexplained: true
   } satisfies Problem
 })
+
+/** The object identifier of prime fields: only a curve that is spelt out by its parameters has it. */
+const primeField = Buffer.from("06072a8648ce3d0101", "hex")
+
+const unsupportedKey = ({ publicKey, raw }: X509Certificate): string | undefined => {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = publicKey
+  if (type === "dsa") return "a DSA key"
+  if (type !== "ec") return undefined
+  if (raw.includes(primeField)) return "a key with explicit parameters of its curve"
+  const curve = details?.namedCurve ?? "unknown"
+  return ["prime256v1", "secp384r1", "secp521r1"].includes(curve) ? undefined : `a key on the curve ${curve}`
+}
 
 /** Subject and issuer of a certificate, in one line. */
 export const describe = ({ subject, issuer }: X509Certificate): string =>
