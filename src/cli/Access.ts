@@ -86,8 +86,8 @@ const attempt = Effect.fnUntraced(function* (home: string, purpose: Purpose) {
   }
   yield* exists(home)
   if (purpose === "change") return yield* direct(home, false)
-  // A backup, or the directory of another user: it can still be read.
-  if (!Home.isWritable(home)) return yield* direct(home, true)
+  // A backup, the directory of another user, or a full disk: it can still be read.
+  if (!Home.canMakeFiles(home)) return yield* direct(home, true)
   if (purpose === "maintain") return yield* direct(home, false)
   // A database of an older version is changed, also to read.
   return yield* Effect.catchTag(direct(home, true), "StoreUnavailable", () => direct(home, false))

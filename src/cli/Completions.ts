@@ -3,7 +3,7 @@
  */
 import { Effect, Option } from "effect"
 import { Command, Completions, Flag } from "effect/cli"
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { elsewhere, explain } from "../services/node/FileError.ts"
 import { quoted } from "../services/node/Invocation.ts"
@@ -36,6 +36,18 @@ const hints: Record<Shell, (file: string) => string> = {
   fish: () => "Open a new shell to use them"
 }
 
+/** Writes a file whole or not at all. */
+const writeWhole = (file: string, text: string): void => {
+  const draft = `${file}.${process.pid}.tmp`
+  mkdirSync(dirname(file), { recursive: true })
+  try {
+    writeFileSync(draft, text)
+    renameSync(draft, file)
+  } finally {
+    rmSync(draft, { force: true })
+  }
+}
+
 const install = Command.make(
   "install",
   {
@@ -56,10 +68,7 @@ const install = Command.make(
     const file = fileOf(shell, home)
     const script = Completions.generate("feral-sync", shell, yield* yield* Descriptor)
     yield* Effect.try({
-      try: () => {
-        mkdirSync(dirname(file), { recursive: true })
-        writeFileSync(file, script)
-      },
+      try: () => writeWhole(file, script),
       catch: (error) => {
         const { problem, nextStep } = explain(error, file, elsewhere.file) ?? {
           problem: String(error),

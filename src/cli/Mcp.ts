@@ -9,6 +9,7 @@ import * as Config from "../services/node/Config.ts"
 import * as Logging from "../services/node/Logging.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
+import { OutputFailed } from "./Output.ts"
 import * as Start from "./Start.ts"
 
 /** What the way to the memory needs, besides a scope for each call. */
@@ -111,7 +112,8 @@ export const command = Command.make(
       const { serve } = yield* Effect.promise(() => import("../mcp/Stdio.ts"))
       yield* serve({ profile: tools, isReadOnly: readOnly }).pipe(
         Effect.provide(layerReach(settings.home, readOnly)),
-        Effect.provide(Logging.layer(settings))
+        Effect.provide(Logging.layer(settings)),
+        Effect.mapError(({ detail }) => new OutputFailed({ detail }))
       )
     },
     // A client ends its server with a signal.

@@ -4,9 +4,9 @@
  * Nothing but the protocol goes to standard output. It ends when the input ends, when its output is not read any more, and when the
  * process that started it is gone.
  */
-import { Deferred, Effect, Layer, Option, Sink, Stream } from "effect"
+import { Deferred, Effect, Exit, Layer, Option, Sink, Stream } from "effect"
 import * as Stdio from "effect/Stdio"
-import { StandardStreams } from "../services/node/StandardStreams.ts"
+import { StandardStreams, type StreamFailed } from "../services/node/StandardStreams.ts"
 import * as Lines from "./JsonRpcLines.ts"
 import type { Reach } from "./Reach.ts"
 import * as Server from "./McpServer.ts"
@@ -17,10 +17,12 @@ const grace = "700 millis"
 /** How often it is looked whether the parent is there. Its death ends the input too, unless another process has the pipe. */
 const parentEvery = "500 millis"
 
-/** Serves until the client is gone. */
-export const serve = Effect.fnUntraced(function* (options: Server.Options): Effect.fn.Return<void, never, Reach> {
+/** Serves until the client is gone. Fails when the output takes no more. */
+export const serve = Effect.fnUntraced(function* (
+  options: Server.Options
+): Effect.fn.Return<void, StreamFailed, Reach> {
   const inputEnded = yield* Deferred.make<void>()
-  const readerGone = yield* Deferred.make<void>()
+  const readerGone = yield* Deferred.make<void, StreamFailed>()
   const watched = yield* Deferred.make<void>()
   const stdio = yield* streams({ inputEnded, readerGone, watched })
   const served = Layer.launch(Server.layerStdio({ ...options, isWatched: Deferred.await(watched) })).pipe(
@@ -46,11 +48,15 @@ const streams = Effect.fnUntraced(function* ({
   inputEnded,
   readerGone,
   watched
-}: Readonly<Record<"inputEnded" | "readerGone" | "watched", Signal>>) {
+}: Readonly<Record<"inputEnded" | "watched", Signal>> & {
+  readonly readerGone: Deferred.Deferred<void, StreamFailed>
+}) {
   const { input, output } = yield* StandardStreams
   const write = (text: string | Uint8Array) =>
     output(typeof text === "string" ? text : Buffer.from(text).toString("utf8")).pipe(
-      Effect.catch(() => Effect.asVoid(Deferred.succeed(readerGone, undefined)))
+      Effect.catch((failure) =>
+        Effect.asVoid(Deferred.done(readerGone, failure.isReaderGone ? Exit.void : Exit.fail(failure)))
+      )
     )
   const splitter = new Lines.Splitter()
   /** The message of a line, for the protocol; nothing when it was answered here. */

@@ -61,6 +61,17 @@ describe.skipIf(!existsSync("/dev/full"))("/dev/full as standard output", () => 
     })
   }
 
+  it("feral-sync mcp", async () => {
+    const child = open(["mcp", "--home", home], { output: "/dev/full", hasInput: true, env: loopback })
+    let errors = ""
+    child.stderr?.setEncoding("utf8").on("data", (more: string) => (errors += more))
+    const ended = new Promise((resolve) => child.once("close", resolve))
+    const params = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "test", version: "1" } }
+    child.stdin?.write(`${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params })}\n`)
+    assert.strictEqual(await ended, 1)
+    assert.match(errors, /writing to standard output failed \(no space left on device\)/)
+  })
+
   it("a write is kept", async () => {
     const { stdout } = await run(["note", "list", "--json", "--home", home])
     assert.include(stdout, '"second"')

@@ -8,13 +8,21 @@ import { main } from "./Program.ts"
 
 const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FERAL_")))
 
+interface Options {
+  readonly output?: string
+  readonly error?: string
+  /** Whether standard input is a pipe; it is empty without it. */
+  readonly hasInput?: boolean
+  readonly env?: Env
+}
+
 /** Starts the program; `output` and `error` are files, or pipes when they are left out. */
 export const open = (
   args: ReadonlyArray<string>,
-  { output, error, env = {} }: { readonly output?: string; readonly error?: string; readonly env?: Env } = {}
+  { output, error, hasInput = false, env = {} }: Options = {}
 ): ChildProcess => {
   const files = [output, error].map((file) => (file === undefined ? "pipe" : openSync(file, "a")))
-  const stdio: StdioOptions = ["ignore", ...files]
+  const stdio: StdioOptions = [hasInput ? "pipe" : "ignore", ...files]
   const child = spawn(process.execPath, [main, ...args], { env: { ...clean, ...env }, stdio })
   for (const file of files) if (typeof file === "number") closeSync(file)
   return child

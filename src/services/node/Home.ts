@@ -2,8 +2,8 @@
  * The data directory: where things are in it, and that other users cannot read it, whatever the mask of the process.
  */
 import { Effect, FileSystem, Option, type PlatformError } from "effect"
-import { accessSync, constants, readdirSync, readlinkSync, statfsSync, statSync } from "node:fs"
-import { join, sep } from "node:path"
+import { accessSync, constants, existsSync, readdirSync, readlinkSync, statfsSync, statSync } from "node:fs"
+import { dirname, join, sep } from "node:path"
 import { StoreUnavailable } from "./NodeFailure.ts"
 import { userHome } from "./UserHome.ts"
 import * as FileError from "./FileError.ts"
@@ -169,11 +169,40 @@ export const isWritable = (directory: string): boolean => {
   }
 }
 
+/** Room that SQLite needs beside a database to share its log, and that a new data directory needs (bytes). */
+const room = { shared: 32_768, fresh: 262_144 } as const
+
+/** Whether the database of a directory can be opened with what SQLite makes beside it: else it can only be read as it stands. */
+export const canMakeFiles = (directory: string): boolean => {
+  if (!isWritable(directory)) return false
+  try {
+    const { bavail, bsize } = statfsSync(directory)
+    return bavail * bsize >= room.shared || existsSync(`${paths(directory).database}-shm`)
+  } catch {
+    return true
+  }
+}
+
+/** Fails before anything is made of what has no room on its disk: so nothing of it is left behind. */
+export const roomFor = Effect.fnUntraced(function* (path: string) {
+  const free = (at: string): number => {
+    try {
+      const { bavail, bsize } = statfsSync(at)
+      return bavail * bsize
+    } catch {
+      return at === dirname(at) ? Infinity : free(dirname(at))
+    }
+  }
+  if (free(path) >= room.fresh) return
+  return yield* new StoreUnavailable({ reason: "disk full", detail: `the disk of ${path} is full` })
+})
+
 /** Makes sure that the directory is there, and that it and the secrets in it are for this user alone. */
 export const prepare = Effect.fn("Home.prepare")(function* (home: string) {
   const fs = yield* FileSystem.FileSystem
   const wrong = Effect.mapError(unusable(home))
   yield* mustBePossible(home)
+  if (!existsSync(paths(home).database)) yield* roomFor(home)
   if (!(yield* fs.exists(home).pipe(wrong))) {
     yield* FileError.makeDirectories(home).pipe(
       // The mask of the process may have taken more away than others' rights.
@@ -235,6 +264,7 @@ export const writeSecret = Effect.fn("Home.writeSecret")(function* (path: string
     Effect.flatMap((file) => Effect.andThen(file.writeAll(new TextEncoder().encode(content)), file.sync)),
     Effect.scoped,
     Effect.andThen(fs.rename(draft, path)),
+    Effect.onError(() => Effect.ignore(fs.remove(draft, { force: true }))),
     Effect.mapError(unusable(path))
   )
 })

@@ -10,7 +10,7 @@ import { statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { NodeId } from "../../core/replica/NodeId.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
-import { isWritable } from "../node/Home.ts"
+import { canMakeFiles, isWritable, roomFor } from "../node/Home.ts"
 import * as FileError from "../node/FileError.ts"
 import type { Quota } from "./Opaque.ts"
 import type * as History from "../../core/replica/History.ts"
@@ -133,6 +133,7 @@ export const open = Effect.fnUntraced(function* ({ home, readOnly = false, lockW
  */
 export const holdLock = Effect.fnUntraced(function* ({ home, lockWait = 3_000 }: Pick<Options, "home" | "lockWait">) {
   const fs = yield* FileSystem.FileSystem
+  if (!(yield* fs.exists(databaseIn(home)))) yield* roomFor(home)
   yield* FileError.makeDirectories(home)
   yield* fs.access(home, { readable: true, writable: true })
   const lock = join(home, "lock")
@@ -190,11 +191,12 @@ export const openLocked = Effect.fnUntraced(function* (home: string) {
 
 /**
  * The name by which a database is opened to read it. SQLite makes files beside one in WAL mode, also to read. Where this user
- * cannot make files, the database is read as it stands (`immutable`), if it was closed: then all of it is in one file.
+ * cannot make files, or the disk is full, the database is read as it stands (`immutable`), if it was closed: then all of it is in
+ * one file.
  */
 export const toRead = Effect.fnUntraced(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
-  if (isWritable(dirname(file))) return file
+  if (canMakeFiles(dirname(file))) return file
   const log = yield* fs.stat(`${file}-wal`).pipe(
     Effect.map(({ size }) => Number(size)),
     Effect.catch((error) => (error.reason._tag === "NotFound" ? Effect.succeed(0) : Effect.fail(error)))
@@ -202,6 +204,8 @@ export const toRead = Effect.fnUntraced(function* (file: string) {
   if (log === 0) return asItStands(file)
   // Its index shows the log, also to those who cannot write.
   if (yield* fs.exists(`${file}-shm`)) return file
+  const noRoom = new StoreUnavailable({ reason: "disk full", detail: `there is no room to read ${file}-wal` })
+  if (isWritable(dirname(file))) return yield* noRoom
   const detail = `${file}-wal contains rows that are not in sync.db yet: copy the directory to a writable place, and use --home`
   return yield* new StoreUnavailable({ reason: "read-only", detail })
 })

@@ -2,10 +2,10 @@
  * A file system without room: what must wait waits, what can go on goes on, and all is well by itself when there is room.
  */
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
-import { rmSync } from "node:fs"
+import { mkdirSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import type { Note } from "../../../src/core/replica/Row.ts"
-import { converged, Node, Nodes, run, until } from "../../support/Nodes.ts"
+import { converged, freshHome, Node, Nodes, run, until } from "../../support/Nodes.ts"
 import { fill, SmallDisk } from "../../support/SmallDisk.ts"
 import { write } from "../../support/Writer.ts"
 import { needs } from "../../support/Needs.ts"
@@ -17,6 +17,13 @@ beforeEach(() => {
 afterEach(() => nodes.dispose())
 
 const large = (name: string) => `${name} ${"x".repeat(100_000)}`
+
+const quiet = {
+  FERAL_SYNC_HOST: "127.0.0.1",
+  FERAL_SYNC_PORT: "0",
+  FERAL_SYNC_API_PORT: "0",
+  FERAL_SYNC_MDNS: "off"
+}
 
 describe.skipIf(needs("root"))("a disk that is full", () => {
   it("keeps nothing but what was acknowledged, reads and serves, and takes the rest when there is room", async () => {
@@ -73,4 +80,57 @@ describe.skipIf(needs("root"))("a disk that is full", () => {
       disk.remove()
     }
   }, 180_000)
+
+  it("is read without a node, and what could not be begun leaves nothing behind", async () => {
+    const disk = new SmallDisk("8m")
+    const home = join(disk.root, "home")
+    const elsewhere = freshHome()
+    try {
+      assert.strictEqual((await run(["note", "add", "kept", "--home", home])).code, 0)
+      fill(join(disk.root, "filler"))
+      const at = (name: string) => join(elsewhere.home, name)
+      mkdirSync(elsewhere.home, { recursive: true })
+      const reads: ReadonlyArray<ReadonlyArray<string>> = [
+        ["note", "list"],
+        ["search", "kept"],
+        ["export", "-"],
+        ["status"],
+        ["verify"],
+        ["doctor"],
+        ["export", at("out")],
+        ["backup", at("backup.db")]
+      ]
+      for (const args of reads) {
+        const { code, stdout, stderr } = await run([...args, "--home", home], quiet)
+        // The check of the disk has found something, and no other one.
+        assert.strictEqual(code, args[0] === "doctor" ? 1 : 0, `${args.join(" ")}: ${stdout}${stderr}`)
+        assert.notMatch(stdout + stderr, /disk I\/O error/)
+        if (args[0] === "doctor") assert.match(stdout, /✗ data directory: .*disk full[^✗]*1 failed/)
+      }
+      const other = join(disk.root, "other")
+      const writes: ReadonlyArray<ReadonlyArray<string>> = [
+        ["start", "--home", other],
+        ["note", "add", "x".repeat(100_000), "--home", other],
+        ["passphrase", "rotate", "--home", home]
+      ]
+      for (const args of writes) {
+        const { code, stderr } = await run(args, quiet)
+        assert.notStrictEqual(code, 0, args.join(" "))
+        assert.match(stderr, /disk .*full|disk full/, args.join(" "))
+        assert.match(stderr, /free some space/, args.join(" "))
+        const left = readdirSync(disk.root, { recursive: true, encoding: "utf8" }).filter(
+          (name) => !name.startsWith("home") && name !== "filler"
+        )
+        assert.deepStrictEqual(left, [], args.join(" "))
+        assert.deepStrictEqual(
+          readdirSync(home).filter((name) => name.endsWith(".new")),
+          [],
+          args.join(" ")
+        )
+      }
+    } finally {
+      elsewhere.remove()
+      disk.remove()
+    }
+  }, 120_000)
 })

@@ -6,6 +6,7 @@ import { constants } from "node:fs"
 import { access, statfs } from "node:fs/promises"
 import { dirname } from "node:path"
 import { StoreUnavailable } from "../../node/NodeFailure.ts"
+import * as FileError from "../../node/FileError.ts"
 import * as Home from "../../node/Home.ts"
 import { failed, type Finding, fromFailure, ok, skipped, warning } from "./Finding.ts"
 
@@ -39,9 +40,18 @@ export const examine = Effect.fnUntraced(function* (
   }
   const { type, mode, uid } = found.success
   if (type !== "Directory") return [failed(check, `${home} is not a directory`, "set FERAL_HOME to a directory", facts)]
-  if (!(yield* isWritable(home))) {
-    const detail = `this user may not write to ${home}`
-    return [fromFailure(check, new StoreUnavailable({ reason: "read-only", detail }), facts)]
+  const obstacle = yield* obstacleTo(home)
+  if (obstacle !== undefined) {
+    const explained = FileError.explain(obstacle, home)
+    const detail = explained?.problem ?? `this user may not write to ${home}`
+    const reason = explained?.reason ?? "read-only"
+    return [
+      fromFailure(
+        check,
+        new StoreUnavailable({ reason, detail, ...(explained && { advice: explained.nextStep }) }),
+        facts
+      )
+    ]
   }
   const free = yield* freeBytes(home)
   const measured = { ...facts, mode: (mode & 0o777).toString(8).padStart(4, "0"), free_bytes: free ?? null }
@@ -71,11 +81,12 @@ export const examine = Effect.fnUntraced(function* (
   return findings.length > 0 ? findings : [ok(check, `${home}, for this user only`, measured)]
 })
 
-const isWritable = (path: string) =>
+/** The error that keeps this user from writing to a directory. */
+const obstacleTo = (path: string) =>
   Effect.promise(() =>
     access(path, constants.R_OK | constants.W_OK | constants.X_OK).then(
-      () => true,
-      () => false
+      () => undefined,
+      (error: unknown) => error
     )
   )
 
@@ -85,7 +96,7 @@ const canBeMade = Effect.fnUntraced(function* (path: string) {
   let above = dirname(path)
   while (above !== dirname(above) && !(yield* Effect.orElseSucceed(fs.exists(above), () => false)))
     above = dirname(above)
-  return yield* isWritable(above)
+  return (yield* obstacleTo(above)) === undefined
 })
 
 const freeBytes = (path: string): Effect.Effect<number | undefined> =>
