@@ -77,7 +77,7 @@ describe("docs/configuration.md", () => {
     const words = spansAfter("**Yes and no.**")
     assert.lengthOf(words, 8)
     for (const { variable, form } of settings.filter(({ form }) => form.metavar === "ON|OFF")) {
-      const wrong = words.filter((word) => Result.isFailure(form.parse(word)))
+      const wrong = words.filter((word) => form.parse(word)._tag === "Failure")
       assert.deepStrictEqual(wrong, [], variable)
     }
     const times = [...spansAfter("**Times**"), "24 hours"]
