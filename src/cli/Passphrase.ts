@@ -7,7 +7,6 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, FileSystem, Option, Redacted } from "effect"
 import { Command } from "effect/cli"
 import * as Config from "../services/node/Config.ts"
-import { passphraseVariable, previousVariable } from "../services/node/Variables.ts"
 import * as Home from "../services/node/Home.ts"
 import { commandLine, quoted } from "../services/node/Invocation.ts"
 import * as Access from "./Access.ts"
@@ -26,8 +25,8 @@ const place = Effect.fnUntraced(function* () {
   if (yield* Config.hasPassphrase) {
     return yield* new WrongUsage({
       message:
-        `${passphraseVariable} is set, so the passphrase is not in a file. Put the new one into ${passphraseVariable}, ` +
-        `the old one into ${previousVariable}, and restart the node`
+        "FERAL_SYNC_PASSPHRASE is set, so the passphrase is not in a file. Put the new one into FERAL_SYNC_PASSPHRASE, " +
+        "the old one into FERAL_SYNC_PASSPHRASE_PREVIOUS, and restart the node"
     })
   }
   yield* Home.prepare(home)

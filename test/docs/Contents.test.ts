@@ -1,65 +1,16 @@
 /**
- * What single documents promise: all variables with their defaults, all commands, the words of symptoms, the close codes, and a map
+ * What single documents promise: all commands, the words of symptoms, the close codes, and a map
  * whose names are those of the code.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Option, Result } from "effect"
 import type { Completions } from "effect/cli"
 import { basename } from "node:path"
 import { grammar } from "../support/Cli.ts"
 import { closeCodes } from "../../src/core/sync/Wire.ts"
-import {
-  flagOf,
-  type Input,
-  parse,
-  pagerVariable,
-  passphraseVariable,
-  previousVariable,
-  variables
-} from "../../src/services/node/Variables.ts"
 import { blocksOf, read, rowsOf, spansOf } from "../support/Markdown.ts"
 import { program, sources, textOf } from "../support/RepositoryText.ts"
 
 type Command = Completions.CommandDescriptor
-const known: ReadonlyArray<string> = [...variables, passphraseVariable, previousVariable, pagerVariable]
-
-describe("docs/configuration.md", () => {
-  const rows = new Map(rowsOf(read("docs/configuration.md")).map(([name = "", standard = ""]) => [name, standard]))
-
-  it("has every variable once, and no other", () => {
-    const listed = [...rows.keys()].filter((name) => name.startsWith("`"))
-    assert.sameMembers(
-      listed,
-      known.map((name) => `\`${name}\``)
-    )
-  })
-
-  it("says the default of each as it is", () => {
-    const settingsOf = (values: Input["values"]) => Result.getOrThrow(parse({ values, passphrase: Option.none() }))
-    const byDefault = settingsOf({})
-    const written = variables.flatMap((name) => {
-      const text = (rows.get(`\`${name}\``) ?? "").replaceAll("`", "")
-      return /^(none|all interfaces|for ever)$/.test(text) ? [] : [{ name, text }]
-    })
-    assert.isAtLeast(written.length, 18)
-    for (const { name, text } of written) {
-      assert.deepStrictEqual(settingsOf({ [name]: { name, text } }), byDefault, `${name}: ${text}`)
-    }
-  })
-
-  it("says the flag of each as it is", () => {
-    const flags = variables.filter((name) => name !== "FERAL_HOME").map((name) => [name, flagOf(name)])
-    for (const [name = "", flag = ""] of flags) {
-      assert.strictEqual(
-        name
-          .replace(/^FERAL_(SYNC_)?/, "")
-          .toLowerCase()
-          .replaceAll("_", "-"),
-        flag
-      )
-    }
-  })
-})
 
 describe("docs/commands.md", () => {
   it("has every command", () => {

@@ -7,7 +7,7 @@ import type { Completions } from "effect/cli"
 import { existsSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { grammar } from "../support/Cli.ts"
-import { pagerVariable, passphraseVariable, previousVariable, variables } from "../../src/services/node/Variables.ts"
+import { known } from "../../src/services/node/Variables.ts"
 import { blocksOf, documents, read, spansOf } from "../support/Markdown.ts"
 import { program, root, sources, textOf } from "../support/RepositoryText.ts"
 
@@ -24,9 +24,6 @@ const declared = new Set([
 const simulationWords = new Set(textOf(sources("test/simulation/*.ts")).match(/\w+/g))
 const messages = textOf(sources("src/core/sync/**/*.ts"))
 const scripts: Readonly<Record<string, string>> = JSON.parse(textOf(["package.json"])).scripts
-
-/** All variables of the configuration, with those that have no flag. */
-const known: ReadonlyArray<string> = [...variables, passphraseVariable, previousVariable, pagerVariable]
 
 /** What has the form of one of our names and is none, and why. */
 const exceptions: Readonly<Record<string, string>> = {

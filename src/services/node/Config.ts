@@ -4,25 +4,24 @@
  * Settings that exist are valid: whatever is wrong fails once, as `ConfigInvalid`, with all problems in it. Secrets are
  * redacted. Nothing else reads the environment.
  */
-import { ConfigProvider, Context, Effect, Layer, Option, Redacted, Result } from "effect"
-import type { Settings } from "./Settings.ts"
+import { ConfigProvider, Context, Effect, Layer, Redacted, Result } from "effect"
+import { flagOf, type Settings, table, type Variable } from "./Settings.ts"
 import * as Variables from "./Variables.ts"
-import { path } from "./VariableTexts.ts"
 import { ConfigInvalid } from "./NodeFailure.ts"
 import type { Quota } from "../store/Opaque.ts"
 
 export type { Settings, TlsFiles } from "./Settings.ts"
 
-/** Values that win over the environment, as texts, under the name of the variable that they stand for. */
+/** Values that override the environment, as texts, under the name of the variable that they stand for. */
 export interface Overrides {
-  readonly values?: Partial<Record<Variables.Variable, string>>
+  readonly values?: Partial<Record<Variable, string>>
   readonly passphrase?: Redacted.Redacted<string>
   readonly passphrasePrevious?: Redacted.Redacted<string>
 }
 
 /** The settings of this node. */
 export class Config extends Context.Service<Config, Settings>()("feral-sync/services/node/Config") {
-  /** The environment (the current `ConfigProvider`), and what wins over it. */
+  /** The environment (the current `ConfigProvider`), and what overrides it. */
   static readonly layer = (overrides: Overrides = {}): Layer.Layer<Config, ConfigInvalid> =>
     Layer.effect(
       Config,
@@ -44,25 +43,25 @@ export const quotaOf = ({ maxOpaqueBytes, maxOpaqueOriginBytes }: Settings): Quo
 
 /** Reads and validates everything. Fails once, with every problem. */
 export const load = Effect.fn("Config.load")(function* (overrides: Overrides = {}) {
-  const values: Partial<Record<Variables.Variable, Variables.Given>> = {}
+  const given: Variables.Input = {}
   const empty: Array<Variables.Problem> = []
   const read = reader(yield* environment)
-  for (const variable of Variables.variables) {
-    const override = overrides.values?.[variable]
-    const text = override ?? (yield* read(variable))
-    if (text === undefined) continue
-    const name = override === undefined ? variable : `--${Variables.flagOf(variable)}`
-    // A variable that is set to nothing is unset; a flag without a value was surely not meant.
-    if (override?.trim() === "") empty.push({ variable: name, problem: noValue })
-    values[variable] = { name, text }
+  const secrets = {
+    FERAL_SYNC_PASSPHRASE: overrides.passphrase,
+    FERAL_SYNC_PASSPHRASE_PREVIOUS: overrides.passphrasePrevious
   }
-  const given = overrides.passphrase ?? secret(yield* read(Variables.passphraseVariable))
-  const previous = overrides.passphrasePrevious ?? secret(yield* read(Variables.previousVariable))
-  const parsed = Variables.parse({
-    values,
-    passphrase: Option.fromUndefinedOr(given),
-    passphrasePrevious: Option.fromUndefinedOr(previous)
-  })
+  for (const setting of Object.values(table)) {
+    const { variable } = setting
+    const flag = setting.isSecret ? undefined : overrides.values?.[setting.variable]
+    const secret = setting.isSecret ? secrets[setting.variable] : undefined
+    const text = flag ?? (secret && Redacted.value(secret)) ?? (yield* read(variable))
+    if (text === undefined) continue
+    const name = setting.isSecret || flag === undefined ? variable : `--${flagOf(setting.variable)}`
+    // A variable that is set to nothing is unset; a flag without a value was surely not meant.
+    if (flag?.trim() === "") empty.push({ variable: name, problem: noValue })
+    given[variable] = { name, text }
+  }
+  const parsed = Variables.parse(given)
   const problems = [...empty, ...Result.getOrElse(Result.flip(parsed), () => [])]
   if (Result.isFailure(parsed) || problems.length > 0) return yield* new ConfigInvalid({ problems })
   return parsed.success
@@ -75,26 +74,19 @@ export const loadHome = Effect.fn("Config.loadHome")(function* (override?: strin
   if (text === undefined || text.trim() === "") {
     return yield* Effect.fromResult(Result.mapError(Variables.defaultHome(), homeless))
   }
-  const parsed = path(text.trim())
+  const parsed = table.home.form.parse(text.trim())
   if (Result.isSuccess(parsed)) return parsed.success
   return yield* invalid(override === undefined ? "FERAL_HOME" : "--home", parsed.failure)
 })
 
 /** Whether the environment holds the passphrase. */
 export const hasPassphrase = Effect.suspend(() =>
-  Effect.map(readOne(Variables.passphraseVariable), (text) => text !== undefined)
+  Effect.map(readOne(table.passphrase.variable), (text) => text !== undefined)
 )
 
 /** Names of the environment that look like ours and are unknown: probably misspelt. */
-export const unknownVariables = (names: Iterable<string>): ReadonlyArray<string> => {
-  const known = new Set<string>([
-    ...Variables.variables,
-    Variables.passphraseVariable,
-    Variables.previousVariable,
-    Variables.pagerVariable
-  ])
-  return [...names].filter((name) => name.startsWith("FERAL_SYNC_") && !known.has(name)).sort()
-}
+export const unknownVariables = (names: Iterable<string>): ReadonlyArray<string> =>
+  [...names].filter((name) => name.startsWith("FERAL_SYNC_") && !Variables.known.includes(name)).sort()
 
 const homeless = (problem: string) => new ConfigInvalid({ problems: [{ variable: "FERAL_HOME", problem }] })
 
@@ -120,5 +112,3 @@ const reader = (provider: ConfigProvider.ConfigProvider) => (variable: string) =
   )
 
 const readOne = (variable: string) => Effect.flatMap(environment, (provider) => reader(provider)(variable))
-
-const secret = (text: string | undefined) => (text === undefined ? undefined : Redacted.make(text))

@@ -10,7 +10,8 @@ import {
   type Settings,
   unknownVariables
 } from "../../../src/services/node/Config.ts"
-import { flagOf, variables } from "../../../src/services/node/Variables.ts"
+import { flagOf } from "../../../src/services/node/Settings.ts"
+import { variables } from "../../../src/services/node/Variables.ts"
 
 const withEnv = (env: Record<string, string>) =>
   Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env, preserveEmptyStrings: true }))
@@ -176,7 +177,7 @@ describe("Config", () => {
     })
   )
 
-  it.effect("a flag wins over the environment, and gives its own name to a problem", () =>
+  it.effect("a flag overrides the environment, and gives its own name to a problem", () =>
     Effect.gen(function* () {
       const env = { FERAL_SYNC_PORT: "wrong", FERAL_SYNC_API_PORT: "1234" }
       const settings = yield* settingsOf(env, { values: { FERAL_SYNC_PORT: "4321" } })

@@ -32,7 +32,7 @@ export { Finding } from "./Finding.ts"
 const limit = "10 seconds"
 
 export interface Options {
-  /** What wins over the environment, as for `Config`. */
+  /** What overrides the environment, as for `Config`. */
   readonly overrides: Config.Overrides
   /** The names of all variables of the environment. */
   readonly environment: ReadonlyArray<string>

@@ -188,10 +188,7 @@ layer(NodeFileSystem.layer, { excludeTestServices: true })("a revoked certificat
 
 describe("FERAL_SYNC_TLS_CRL", () => {
   const parse = (values: Record<string, string>) =>
-    Variables.parse({
-      values: Object.fromEntries(Object.entries(values).map(([name, text]) => [name, { name, text }])),
-      passphrase: Option.none()
-    })
+    Variables.parse(Object.fromEntries(Object.entries(values).map(([name, text]) => [name, { name, text }])))
   const files = { FERAL_SYNC_TLS_CERT: "c", FERAL_SYNC_TLS_KEY: "k", FERAL_SYNC_TLS_CA: "a" }
   const demand = { FERAL_SYNC_REQUIRE_CLIENT_CERT: "true" }
 
