@@ -134,7 +134,7 @@ const fromOperation = ({ kind, where, row, includeNoteFacts }: Given): Found => 
     return leftOut(kind, reasons.noteFact)
   }
   const { hlc } = row
-  const wall = Predicate.isString(hlc) ? Option.getOrUndefined(Hlc.parseTimestamp(hlc))?.reading.wall : undefined
+  const wall = Predicate.isString(hlc) ? Option.getOrUndefined(Hlc.parseTimestamp(hlc))?.timestamp.wall : undefined
   return fromWire(kind, where, {
     op_id: textOf(row["op_id"]),
     table: kind,

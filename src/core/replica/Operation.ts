@@ -85,7 +85,7 @@ export const fromWire = (value: unknown): Result.Result<Operation, string> =>
     ({ op_id, table, op_type, row_id, data, hlc, origin_node, timestamp }) => {
       const position = Option.getOrUndefined(Hlc.parseTimestamp(hlc))
       if (position === undefined) return Result.fail("hlc is not <wall_ms>:<counter>:<node_id>")
-      if (Hlc.TimestampOrder(position.reading, Hlc.zero) === 0) return Result.fail("hlc is zero")
+      if (Hlc.TimestampOrder(position.timestamp, Hlc.zero) === 0) return Result.fail("hlc is zero")
       if (position.node !== origin_node) return Result.fail("hlc and origin_node name different nodes")
       const content = data ?? {}
       if (!Predicate.isObject(content) || isExactNumber(content)) return Result.fail("data is not an object")
@@ -99,7 +99,7 @@ export const fromWire = (value: unknown): Result.Result<Operation, string> =>
             op_type,
             row_id,
             data: text,
-            hlc: { ...position.reading, node: origin_node },
+            hlc: { ...position.timestamp, node: origin_node },
             timestamp
           })
       })

@@ -48,7 +48,7 @@ export interface Snapshot {
   readonly version: number
   /** What this replica claims: of every operation that the clock covers, it holds that one or one that wins over it. */
   readonly vectorClock: VectorClock.VectorClock
-  /** The greatest reading held of each origin: beyond `clock` while a peer's round is not complete. */
+  /** The greatest timestamp held of each origin: beyond `clock` while a peer's round is not complete. */
   readonly frontier: VectorClock.VectorClock
   /** The digest of all rows. */
   readonly digest: Digest.Digest
@@ -83,7 +83,7 @@ export interface Change {
   readonly changedOrigins?: ChangedOrigins
 }
 
-/** Asks for the operations beyond the given readings, origin by origin, in the order given. */
+/** Asks for the operations beyond the given timestamps, origin by origin, in the order given. */
 export interface DeltaRequest {
   readonly from: ReadonlyArray<readonly [NodeId, Timestamp]>
   /** The version that the caller has seen. */
@@ -96,7 +96,7 @@ export interface DeltaRequest {
 /** A bounded piece of the state, read in one transaction together with the snapshot. */
 export interface Delta {
   readonly snapshot: Snapshot
-  /** In the order of the request: origin by origin, each in the order of its readings. */
+  /** In the order of the request: origin by origin, each in the order of its timestamps. */
   readonly operations: ReadonlyArray<Operation>
   /** How many of the requested origins were read to their end: they are the first ones. */
   readonly exhausted: number
@@ -152,10 +152,11 @@ export const beyond = (
  */
 export const isAhead = (
   { frontier }: Pick<Snapshot, "frontier">,
-  reading: Hlc.Hlc,
+  timestamp: Hlc.Hlc,
   now: number,
   maxDriftMs: number
-): boolean => Hlc.isDrifting(reading, now, maxDriftMs) && Hlc.isAfter(reading, VectorClock.get(frontier, reading.node))
+): boolean =>
+  Hlc.isDrifting(timestamp, now, maxDriftMs) && Hlc.isAfter(timestamp, VectorClock.get(frontier, timestamp.node))
 
 /** Whether the replica `self` holds operations of an origin, or held some: to take more of it makes no room scarcer. */
 export const knows = (self: NodeId, { frontier }: Pick<Snapshot, "frontier">, node: NodeId): boolean =>

@@ -69,7 +69,7 @@ export const afterRead = (
       if (isCut || origin === undefined) return
       if (cut?.node === node) {
         isCut = true
-        // Of several operations under one reading, which only a broken origin makes, those that do not fit are left out: they
+        // Of several operations under one timestamp, which only a broken origin makes, those that do not fit are left out: they
         // would be read again for ever.
         const isTorn = sent !== undefined && Hlc.HlcOrder(sent, cut) === 0
         HashMap.set(dirty, node, { ...origin, from: isTorn ? cut : Hlc.predecessor(cut) })

@@ -34,7 +34,7 @@ export interface Inbound {
   readonly commitAt: number | undefined
   /** How long it waits after one that was not possible. */
   readonly retryAfter: number
-  /** First reading of each origin that is ahead of time. While there is one, nothing can be claimed. */
+  /** First timestamp of each origin that is ahead of time. While there is one, nothing can be claimed. */
   readonly deferred: HashMap.HashMap<NodeId, Timestamp>
   /** Origins that the peer was the first to name, and that were taken. */
   readonly brought: HashSet.HashSet<NodeId>

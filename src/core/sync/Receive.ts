@@ -45,7 +45,7 @@ export const onData = (
   const { operations, held } = holdBack(
     { operations: allowed, through: data.through },
     data.fresh ? HashMap.empty() : inbound.deferred,
-    (reading) => isAhead(session.local, reading, now, options.maxDriftMs)
+    (timestamp) => isAhead(session.local, timestamp, now, options.maxDriftMs)
   )
   const stale = inbound.stale && !data.fresh
   const isPartial = stale || !HashMap.isEmpty(held) || HashSet.size(leftOut) > 0
@@ -161,7 +161,7 @@ export const tooManyOrigins = new ProtocolViolation({ detail: `more than ${Wire.
 const holdBack = (
   { operations, through }: Pick<Wire.Data, "operations" | "through">,
   before: Inbound["deferred"],
-  isEarly: (reading: Hlc.Hlc) => boolean
+  isEarly: (timestamp: Hlc.Hlc) => boolean
 ): { readonly operations: ReadonlyArray<Operation>; readonly held: Inbound["deferred"] } => {
   let held = before
   const hold = ({ node, wall, counter }: Hlc.Hlc) => {
@@ -171,8 +171,8 @@ const holdBack = (
     if (isEarly(hlc)) hold(hlc)
     return !HashMap.has(held, hlc.node)
   })
-  for (const [node, reading] of HashMap.entries(through)) {
-    const claimed = { ...reading, node }
+  for (const [node, timestamp] of HashMap.entries(through)) {
+    const claimed = { ...timestamp, node }
     if (isEarly(claimed)) hold(claimed)
   }
   return { operations: taken, held }
@@ -183,7 +183,7 @@ export const releaseAt = ({ inbound, options }: Session): number => {
   if (inbound.stale) return Infinity
   let at = inbound.roomAt
   if (HashSet.size(inbound.leftOut) > 0) at = Math.min(at, inbound.askAgainAt)
-  for (const reading of HashMap.values(inbound.deferred)) at = Math.min(at, reading.wall - options.maxDriftMs)
+  for (const timestamp of HashMap.values(inbound.deferred)) at = Math.min(at, timestamp.wall - options.maxDriftMs)
   return at
 }
 

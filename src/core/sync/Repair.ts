@@ -134,8 +134,8 @@ export const onScanned = (
   page: Option.Option<Ranges.RangePage>,
   now: number
 ): Step => {
-  const { inFlight: reading } = session.repair
-  if (session.phase !== "open" || reading?.request !== request) return [session, []]
+  const { inFlight } = session.repair
+  if (session.phase !== "open" || inFlight?.request !== request) return [session, []]
   const repair: Repair = { ...session.repair, inFlight: undefined, due: now + times.slice, activeAt: now }
   if (Option.isNone(page)) {
     return [
@@ -143,7 +143,7 @@ export const onScanned = (
       []
     ]
   }
-  return reading.isSettling
+  return inFlight.isSettling
     ? send({ ...session, repair }, page.value)
     : [{ ...session, repair: compare(repair, page.value) }, []]
 }

@@ -144,7 +144,7 @@ export interface View {
   readonly lastSyncAt: number | undefined
   /** Whether all is here that the peer had to send so far. */
   readonly isComplete?: boolean
-  /** First reading of each origin that is ahead of time. */
+  /** First timestamp of each origin that is ahead of time. */
   readonly deferred: HashMap.HashMap<NodeId, Timestamp>
   /** The first timestamp of ours that the peer does not take, because it is ahead of the clock there. */
   readonly deferredOwn: Timestamp | undefined

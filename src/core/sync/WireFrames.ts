@@ -48,7 +48,7 @@ export interface Filled {
 export const partsOf = (clock: VectorClock.VectorClock, maxBytes: number): ReadonlyArray<VectorClock.VectorClock> => {
   const parts: Array<Array<readonly [NodeId, Timestamp]>> = [[]]
   let bytes = 0
-  for (const [node, reading] of HashMap.entries(clock)) {
+  for (const [node, timestamp] of HashMap.entries(clock)) {
     // The id stands there twice, and may have to be escaped.
     const size = 2 * utf8Length(JSON.stringify(node)) + 40
     let part = parts.at(-1) ?? []
@@ -56,7 +56,7 @@ export const partsOf = (clock: VectorClock.VectorClock, maxBytes: number): Reado
       parts.push((part = []))
       bytes = 0
     }
-    part.push([node, reading])
+    part.push([node, timestamp])
     bytes += size
   }
   return parts.length === 1 ? [clock] : parts.map(VectorClock.fromEntries)

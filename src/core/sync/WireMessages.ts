@@ -126,7 +126,7 @@ export interface Ack {
   readonly clock: VectorClock.VectorClock
   readonly digest: Option.Option<string>
   readonly rows: Option.Option<string>
-  /** Origins whose operations are held back for their clock, with the first reading held. */
+  /** Origins whose operations are held back for their clock, with the first timestamp held. */
   readonly held: VectorClock.VectorClock
   /** Whether the sender knows of rows that one of the two does not have yet, or cannot have. */
   readonly underWay?: boolean

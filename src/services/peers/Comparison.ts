@@ -79,8 +79,8 @@ export const all = Effect.fnUntraced(function* (entries: ReadonlyArray<Connected
     const isMended = ({ diverged }: View) => differed && !diverged
     if (!(yield* until((view) => isMended(view) || lastAt(view) >= asked, patience.begin)))
       return answer(differed ? "differs" : "behind")
-    const reading = (view: View) => slower * (lastAt(view) - asked)
-    yield* until((view, now) => isMended(view) || now - lastAt(view) > Math.max(quiet, reading(view)), patience.end)
+    const readMs = (view: View) => slower * (lastAt(view) - asked)
+    yield* until((view, now) => isMended(view) || now - lastAt(view) > Math.max(quiet, readMs(view)), patience.end)
     // Both sides send their digests when they have committed what they lacked.
     const isEqual = yield* until(({ diverged }) => !diverged, patience.begin)
     const rows = yield* Ref.get(repaired)

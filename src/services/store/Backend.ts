@@ -50,8 +50,8 @@ export interface Backend {
   commit(commit: Commit, synced: boolean): Effect.Effect<void, StoreUnavailable | SlotTaken>
   /** Makes every commit until now one that survives a loss of power. */
   readonly sync: Effect.Effect<void, StoreUnavailable>
-  /** Operations of `origin` after `reading`. Operations that share a reading are never split between two pages. */
-  beyond(origin: NodeId, reading: Timestamp, room: Room): Effect.Effect<Page, StoreUnavailable>
+  /** Operations of `origin` after `timestamp`. Operations that share a timestamp are never split between two pages. */
+  beyond(origin: NodeId, timestamp: Timestamp, room: Room): Effect.Effect<Page, StoreUnavailable>
   /** Operations of a range of rows, in their order. */
   range(request: RangeRequest): Effect.Effect<RangePage, StoreUnavailable>
   /** The rows after `number` in commit order; of all kinds, where none are given. */
@@ -93,7 +93,7 @@ export interface Backend {
   acknowledge(news: ReadonlyArray<Acknowledgement>): Effect.Effect<void, StoreUnavailable>
   /** How many tombstones a clock covers. */
   tombstones(covered: VectorClock): Effect.Effect<number, StoreUnavailable>
-  /** How many operations lie beyond these readings of their origins; more than `most` are not counted. */
+  /** How many operations lie beyond these timestamps of their origins; more than `most` are not counted. */
   countBeyond(from: ReadonlyArray<readonly [NodeId, Timestamp]>, most: number): Effect.Effect<number, StoreUnavailable>
   /** The last tombstone of each origin that a clock covers. */
   lastTombstones(covered: VectorClock): Effect.Effect<VectorClock, StoreUnavailable>

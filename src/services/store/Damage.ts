@@ -60,7 +60,7 @@ export const watched = (backend: Backend, { watch, noteEnd }: Damage): Backend =
   ...backend,
   current: (operations) => watch(backend.current(operations)),
   commit: (commit, synced) => watch(noteEnd(backend.commit(commit, synced))),
-  beyond: (origin, reading, room) => watch(backend.beyond(origin, reading, room)),
+  beyond: (origin, timestamp, room) => watch(backend.beyond(origin, timestamp, room)),
   versions: (kind, rowId) => watch(backend.versions(kind, rowId)),
   versionsInConflict: (before, limit) => watch(backend.versionsInConflict(before, limit)),
   eraseVersions: (scope) => watch(backend.eraseVersions(scope)),

@@ -45,7 +45,7 @@ const usualDriftMs = 300_000
 export interface Options {
   /** Whether a local write may be of this kind; by default, whether this version has a rule for it. */
   readonly isKnown?: ((kind: Kind) => boolean) | undefined
-  /** How far ahead of the wall clock a reading may be issued (ms); by default any time. */
+  /** How far ahead of the wall clock a timestamp may be issued (ms); by default any time. */
   readonly maxAheadMs?: number | undefined
   /** Commits of which a session that did not look meanwhile can still be told what they wrote; 1,024 by default. */
   readonly rememberedCommits?: number | undefined
@@ -147,16 +147,17 @@ export const make = Effect.fnUntraced(function* (
       high = Hlc.latest(high, hlc)
       if (hlc.node === nodeId) own = Hlc.latest(own, hlc)
     }
-    for (const reading of HashMap.values(RowlessOrigins.evident(committing.state, batch, nodeId)))
-      high = Hlc.latest(high, reading)
+    for (const timestamp of HashMap.values(RowlessOrigins.evident(committing.state, batch, nodeId)))
+      high = Hlc.latest(high, timestamp)
     yield* clock.witness({ wall: high.wall, counter: high.counter })
     // What we wrote and lost: a peer that cannot send all of it claims it up to just below the rest.
     if (Hlc.isAfter(own, VectorClock.get(committing.state.vectorClock, nodeId))) yield* clock.witness(yield* leap(own))
     const before = committing.version
     const taken = yield* committing.commit(batch, false, quota)
     const { writes, conflicts } = taken
-    for (const [node, reading] of HashMap.entries(taken.overQuota)) {
-      if (HashMap.size(overQuota) < Wire.limits.origins) overQuota = VectorClock.withEarliest(overQuota, node, reading)
+    for (const [node, timestamp] of HashMap.entries(taken.overQuota)) {
+      if (HashMap.size(overQuota) < Wire.limits.origins)
+        overQuota = VectorClock.withEarliest(overQuota, node, timestamp)
     }
     oddities = Oddities.add(oddities, opening, taken)
     return {

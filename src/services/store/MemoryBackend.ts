@@ -47,10 +47,10 @@ export const make = Effect.fnUntraced(function* ({
       return found
     })
 
-  const beyond = (origin: NodeId, reading: Timestamp, room: Room) =>
+  const beyond = (origin: NodeId, timestamp: Timestamp, room: Room) =>
     Effect.sync(() => {
       const history = disk.history.get(origin) ?? []
-      const start = MemoryDisk.indexAfter(history, reading)
+      const start = MemoryDisk.indexAfter(history, timestamp)
       const candidates = history.slice(start, start + rowsEnough(room))
       const { length, bytes } = pageLength(candidates.map(sizeOf), room)
       const last = candidates[length - 1]
@@ -175,9 +175,9 @@ export const make = Effect.fnUntraced(function* ({
     tombstones: (covered) => Effect.sync(() => tombstones(covered).length),
     countBeyond: (from, most) =>
       Effect.sync(() => {
-        const counts = from.map(([origin, reading]) => {
+        const counts = from.map(([origin, timestamp]) => {
           const history = disk.history.get(origin) ?? []
-          return history.length - MemoryDisk.indexAfter(history, reading)
+          return history.length - MemoryDisk.indexAfter(history, timestamp)
         })
         return Math.min(most, Num.sumAll(counts))
       }),

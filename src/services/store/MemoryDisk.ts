@@ -31,7 +31,7 @@ export interface MemoryDisk {
   /** Tells the feeds of copies apart, by the copies that were made on the way to each of them. */
   readonly lineage: string
   copies: number
-  /** The same rows by origin, in the order of their readings. */
+  /** The same rows by origin, in the order of their timestamps. */
   readonly history: Map<NodeId, Array<Operation>>
   /** How to take back each of the commits that are not synced, oldest first. */
   readonly unsynced: Array<Undo>
@@ -179,14 +179,14 @@ export const losePower = (disk: MemoryDisk, commits: number = maxUnsynced): numb
   return lost
 }
 
-/** The operations of an origin after `reading`, from the index on. */
-export const indexAfter = (operations: ReadonlyArray<Operation>, reading: Hlc.Timestamp): number => {
+/** The operations of an origin after `timestamp`, from the index on. */
+export const indexAfter = (operations: ReadonlyArray<Operation>, timestamp: Hlc.Timestamp): number => {
   let low = 0
   let high = operations.length
   while (low < high) {
     const middle = (low + high) >>> 1
     const operation = operations[middle]
-    if (operation !== undefined && Hlc.isAfter(operation.hlc, reading)) high = middle
+    if (operation !== undefined && Hlc.isAfter(operation.hlc, timestamp)) high = middle
     else low = middle + 1
   }
   return low

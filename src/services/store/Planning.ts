@@ -99,16 +99,16 @@ const isOwn = ({ since }: Cut.Cut, operations: Iterable<Operation>, self: NodeId
   return true
 }
 
-/** The greatest reading of each origin. */
+/** The greatest timestamp of each origin. */
 const greatest = (operations: ReadonlyArray<Operation>): VectorClock.VectorClock => {
-  const readings = new Map<NodeId, Hlc.Timestamp>()
+  const timestamps = new Map<NodeId, Hlc.Timestamp>()
   for (const { hlc } of operations) {
-    const before = readings.get(hlc.node)
+    const before = timestamps.get(hlc.node)
     if (before === undefined || Hlc.isAfter(hlc, before)) {
-      readings.set(hlc.node, { wall: hlc.wall, counter: hlc.counter })
+      timestamps.set(hlc.node, { wall: hlc.wall, counter: hlc.counter })
     }
   }
-  return VectorClock.fromEntries(readings)
+  return VectorClock.fromEntries(timestamps)
 }
 
 const cut = ({ peer, reason, text }: Quarantined): Quarantined => ({

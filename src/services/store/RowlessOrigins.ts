@@ -3,7 +3,7 @@
  *
  * An origin is known from the first operation of it that is taken: coverage alone names none, for ids cost nothing. Of origins
  * whose rows have all lost to others the latest are remembered, and the others forgotten (`core/sync/Coverage.ts` says why
- * that is safe). Our own origin is never forgotten, nor the greatest reading of all: no reading is issued below it.
+ * that is safe). Our own origin is never forgotten, nor the greatest timestamp of all: no timestamp is issued below it.
  */
 import { HashMap } from "effect"
 import * as Hlc from "../../core/replica/Hlc.ts"

@@ -107,7 +107,7 @@ export const count = Effect.fnUntraced(function* (sql: SqlClient, clock: VectorC
   return row.count
 })
 
-/** How many operations lie beyond the readings of their origins, `most` at most. Only that part of the index is read. */
+/** How many operations lie beyond the timestamps of their origins, `most` at most. Only that part of the index is read. */
 export const countBeyond = Effect.fnUntraced(function* (
   sql: SqlClient,
   from: ReadonlyArray<readonly [NodeId, Timestamp]>,

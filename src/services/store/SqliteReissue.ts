@@ -48,8 +48,8 @@ export const write = Effect.fnUntraced(function* (
   )
   const seen = [...HashMap.values(others)].reduce(Hlc.latest, Hlc.predecessor({ wall: now, counter: 0 }))
   const anew = late.map((operation, index): Operation => {
-    const reading = Hlc.plus(seen, index + 1)
-    return { ...operation, hlc: { ...reading, node: nodeId }, timestamp: reading.wall / 1000 }
+    const timestamp = Hlc.plus(seen, index + 1)
+    return { ...operation, hlc: { ...timestamp, node: nodeId }, timestamp: timestamp.wall / 1000 }
   })
   yield* run("DELETE FROM operations WHERE origin = ? AND wall > ?", [before, now])
   for (const operation of anew) {
@@ -111,7 +111,7 @@ const claimsOfOthers = (
   const threatened = [late.find(({ table }) => Merge.ruleOf(table) === "log"), anew[0]]
   const claimed = threatened.flatMap((one) => (one === undefined ? [] : [Hlc.predecessor(one.hlc)]))
   return claimed.reduce(
-    (others, most) => HashMap.map(others, (reading) => (Hlc.isAfter(reading, most) ? most : reading)),
+    (others, most) => HashMap.map(others, (timestamp) => (Hlc.isAfter(timestamp, most) ? most : timestamp)),
     HashMap.remove(clock, before)
   )
 }

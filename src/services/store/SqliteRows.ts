@@ -91,7 +91,7 @@ const decodePurged = decode(PurgedRow)
 /** Rows of the quarantine. */
 export const quarantined = decode(QuarantineRow)
 
-/** Readings and sizes. */
+/** Timestamps and sizes. */
 export const sizes = decode(SizeRow)
 
 /** Rows of `operations`. */

@@ -2,7 +2,7 @@
  * The tables of `sync.db`, and how an older file becomes a current one.
  *
  * `operations` is the state and the log in one: the winning operation of each slot. A row that is replaced gets a new
- * `seq`, so that `seq` is the order of arrival, which the change feed follows. `clock` holds what the store claims of each origin, and the greatest reading
+ * `seq`, so that `seq` is the order of arrival, which the change feed follows. `clock` holds what the store claims of each origin, and the greatest timestamp
  * that it ever took; the greatest of all these is the high-water mark of the node's own clock; and the number and digest of the
  * rows that it holds of each origin, and the bytes of those of kinds without a use here. `purged` is what was removed by hand. `declared` and
  * `own_rows` are of kinds of applications (`SqliteOwnRows.ts`). `meta` is one row. The views are for people with `sqlite3`: they show what

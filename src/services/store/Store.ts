@@ -5,7 +5,7 @@
  * - State is the log. For each slot the winning operation is kept and nothing else.
  * - One transaction commits operations, vector clock, clock high-water mark and digest. A write is acknowledged after it is
  *   durable, and published after it is committed.
- * - Writes are serial. Readings of this node become visible in the order in which they were issued.
+ * - Writes are serial. Timestamps of this node become visible in the order in which they were issued.
  * - `clock` makes claims: for every operation it covers, this store holds that operation or one that wins over it. What
  *   arrives beyond the clock is kept and shown, and becomes covered when a peer's round is complete.
  */
@@ -86,18 +86,18 @@ export type FeedEvent = typeof FeedEvent.Type
 /** How many rows there are of each kind. Tombstones are rows that were deleted. */
 export type Counts = Readonly<Record<(typeof countNames)[number] | "quarantine", number>>
 
-/** One origin: a node that has written. `coveredTo` and `latest` are readings; zero where there is none. */
+/** One origin: a node that has written. `coveredTo` and `latest` are timestamps; zero where there is none. */
 export interface Origin {
   readonly node: NodeId
   readonly isSelf: boolean
   readonly rows: number
   /** Up to where everything that it wrote is here, or what took its place. */
   readonly coveredTo: Timestamp
-  /** The greatest reading of it that was ever taken. */
+  /** The greatest timestamp of it that was ever taken. */
   readonly latest: Timestamp
 }
 
-/** Why an origin stays: it is this node, it has rows, some were purged, it is not known, or it has the greatest reading of all. */
+/** Why an origin stays: it is this node, it has rows, some were purged, it is not known, or it has the greatest timestamp of all. */
 export type Kept = "self" | "rows" | "purged" | "unknown" | "latest"
 
 /** Origins that were forgotten, and those that stay. */
@@ -131,7 +131,7 @@ export class Store extends Context.Service<
      * had from them again, what was imported cannot.
      */
     readonly sync: Effect.Effect<void, StoreUnavailable>
-    /** Reads the next operations beyond the given readings. */
+    /** Reads the next operations beyond the given timestamps. */
     delta(request: DeltaRequest): Effect.Effect<Delta, StoreUnavailable>
     /** Reads the next operations of a range of rows: of all kinds, tombstones included. */
     range(request: RangeRequest): Effect.Effect<RangePage, StoreUnavailable>

@@ -1,5 +1,5 @@
 /**
- * The state of a store in memory, and what one transaction writes. No I/O. `frontier` is the greatest reading of each origin
+ * The state of a store in memory, and what one transaction writes. No I/O. `frontier` is the greatest timestamp of each origin
  * that was ever taken.
  */
 import { HashMap, Struct } from "effect"
@@ -151,11 +151,11 @@ export const withoutOutdated = (before: State): State => {
 export const isLasting = ({ writes, moved, forgotten, quarantined }: Commit): boolean =>
   writes.length + moved.size + forgotten.size + quarantined.length > 0
 
-/** The greatest reading that a state knows of: every reading ever issued or taken is at or below it. */
+/** The greatest timestamp that a state knows of: every timestamp ever issued or taken is at or below it. */
 export const highWater = ({ vectorClock: clock, frontier }: State): Hlc.Timestamp => {
   let high = Hlc.zero
-  for (const reading of HashMap.values(clock)) high = Hlc.latest(high, reading)
-  for (const reading of HashMap.values(frontier)) high = Hlc.latest(high, reading)
+  for (const timestamp of HashMap.values(clock)) high = Hlc.latest(high, timestamp)
+  for (const timestamp of HashMap.values(frontier)) high = Hlc.latest(high, timestamp)
   return high
 }
 

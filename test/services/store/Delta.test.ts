@@ -22,7 +22,7 @@ for (const { name, make } of places) {
       return { store, operations }
     })
 
-    it.effect("reads origins in the order asked, each from its reading on", () =>
+    it.effect("reads origins in the order asked, each from its timestamp on", () =>
       Effect.gen(function* () {
         const { store, operations } = yield* filled
         const delta = yield* store.delta(request({ c: at(5), a: at(2), nobody: at(0), b: at(9) }))
@@ -62,7 +62,7 @@ for (const { name, make } of places) {
       })
     )
 
-    it.effect("never splits operations that share a reading", () =>
+    it.effect("never splits operations that share a timestamp", () =>
       Effect.gen(function* () {
         const store = yield* fresh
         const operations = ["x", "y", "z"].map((row) => write(a, at(1), row))

@@ -93,7 +93,7 @@ export const step = (before: Exchange, event: Event<PeerRecord>): Step => {
     case "Identified":
       return onIdentified(exchange, event.record, event.now)
     case "Delta":
-      return event.request === exchange.reading ? V1Send.onDelta(exchange, event.delta, event.now) : [exchange, []]
+      return event.request === exchange.inFlight ? V1Send.onDelta(exchange, event.delta, event.now) : [exchange, []]
     case "Committed":
       return onCommitted(exchange, event, event.now)
     case "Uncommitted":

@@ -130,11 +130,11 @@ const markFor = (
   self: NodeId
 ): Hlc.Timestamp => {
   let lowest: Hlc.Timestamp | undefined
-  for (const [node, reading] of HashMap.entries(theirs)) {
+  for (const [node, timestamp] of HashMap.entries(theirs)) {
     const sent = VectorClock.get(complete, node)
     const mark =
       node === peer ? sent : Hlc.latest(Hlc.latest(sent, VectorClock.get(received, node)), VectorClock.get(ours, node))
-    if (node === self || !Hlc.isAfter(reading, mark)) continue
+    if (node === self || !Hlc.isAfter(timestamp, mark)) continue
     if (lowest === undefined || Hlc.isAfter(lowest, mark)) lowest = mark
   }
   return lowest ?? [theirs, received, complete].map(top).reduce(Hlc.latest)
@@ -142,7 +142,7 @@ const markFor = (
 
 const top = (clock: VectorClock.VectorClock): Hlc.Timestamp => {
   let greatest = Hlc.zero
-  for (const reading of HashMap.values(clock)) greatest = Hlc.latest(greatest, reading)
+  for (const timestamp of HashMap.values(clock)) greatest = Hlc.latest(greatest, timestamp)
   return greatest
 }
 

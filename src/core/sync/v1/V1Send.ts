@@ -34,7 +34,7 @@ const readOn = (exchange: Exchange, now: number): Step => {
     maxBytes: isNewest ? options.maxFrameBytes : V1Wire.maxFrameBytes,
     maxOperations: takesNothing ? 1 : 20_000
   }
-  return [{ ...exchange, reading: request }, [{ _tag: "Read", request }]]
+  return [{ ...exchange, inFlight: request }, [{ _tag: "Read", request }]]
 }
 
 /** Sends the operations of a read. */
@@ -77,7 +77,7 @@ export const onDelta = (exchange: Exchange, { operations, exhausted }: Delta, no
     ...noteSent(exchange, sent),
     tooLarge: new Map([...tooLarge].slice(-V1Memory.kept.tooLarge)),
     cursors: rest,
-    reading: undefined
+    inFlight: undefined
   }
   // All of it was too large: later operations are not held up.
   if (changes.length === 0 && passed > 0 && rest.length > 0) return readOn(next, now)

@@ -79,7 +79,7 @@ export interface Exchange {
   readonly waiting: ReadonlyArray<Data>
   /** Whether the last piece of the last frame is committed. */
   readonly isAllReceived: boolean
-  readonly reading: DeltaRequest | undefined
+  readonly inFlight: DeltaRequest | undefined
   readonly cursors: ReadonlyArray<readonly [NodeId, Hlc.Timestamp]>
   readonly seq: number
   /** The sent operations that it had never shown to have. */
@@ -135,7 +135,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Exchang
   taking: undefined,
   waiting: [],
   isAllReceived: false,
-  reading: undefined,
+  inFlight: undefined,
   cursors: [],
   seq: 0,
   sentNews: VectorClock.empty,

@@ -196,7 +196,7 @@ const readClock = (record: typeof ClockWire.Type): Result.Result<VectorClock.Vec
     VectorClock.fromEntries(
       entries.flatMap(([node, text]) => {
         const parsed = Predicate.isString(text) ? Option.getOrUndefined(Hlc.parseTimestamp(text)) : undefined
-        return parsed === undefined || !isNodeId(node) ? [] : [[node, parsed.reading] as const]
+        return parsed === undefined || !isNodeId(node) ? [] : [[node, parsed.timestamp] as const]
       })
     )
   )
