@@ -130,7 +130,7 @@ const backend = (shelf: Shelf): Backend => {
       }),
 
     get: (kind, rowId) => read(() => Option.fromUndefinedOr(of(kind, rowId)[0])),
-    held: (kind, rowId) => read(() => of(kind, rowId)),
+    currentOfRow: (kind, rowId) => read(() => of(kind, rowId)),
     list: (kind, { after = "", limit }) =>
       read(() =>
         of(kind)

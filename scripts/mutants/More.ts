@@ -19,7 +19,7 @@ const ofTheCut: ReadonlyArray<Mutant> = [
     name: "a late deletion is kept",
     breaks: "a deletion that was collected goes round for ever, and equal nodes differ",
     file: "src/services/store/Planning.ts",
-    from: "    return held.has(slot) || slots.has(slot)\n",
+    from: "    return current.has(slot) || slots.has(slot)\n",
     to: "    return slot.length > 0\n",
     test: "test/services/store/Collect.test.ts"
   },
@@ -27,7 +27,7 @@ const ofTheCut: ReadonlyArray<Mutant> = [
     name: "a late deletion is dropped without a look",
     breaks: "a row stays that lost to a deletion",
     file: "src/services/store/Planning.ts",
-    from: "    return held.has(slot) || slots.has(slot)\n",
+    from: "    return current.has(slot) || slots.has(slot)\n",
     to: "    return slots.has(slot)\n",
     test: "test/services/store/Collect.test.ts"
   },

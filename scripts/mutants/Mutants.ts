@@ -193,14 +193,14 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     name: "claims are taken while operations are held back",
     breaks: "what was held back is claimed, and never sent again",
     file: inbound,
-    from: "const isPartial = stale || !HashMap.isEmpty(held) || HashSet.size(leftOut) > 0",
+    from: "const isPartial = stale || !HashMap.isEmpty(deferred) || HashSet.size(leftOut) > 0",
     to: "const isPartial = HashSet.size(leftOut) > 0"
   },
   {
     name: "operations from the future are taken at once",
     breaks: "a clock that is wrong poisons all others",
     file: inbound,
-    from: "    return !HashMap.has(held, hlc.node)\n",
+    from: "    return !HashMap.has(deferred, hlc.node)\n",
     to: "    return true\n"
   },
   {

@@ -87,7 +87,7 @@ export const onQuery = (
   if (isProbe && !isRivals && isFromUs(responder, from)) return [responder, []]
   const claim = isRivals ? NameProbe.onProbe(iface.claim, responder.self, iface.link, query, now) : iface.claim
   const note = isRivals ? duplicated(responder, from, query.authorities) : []
-  if (claim._tag !== "Held")
+  if (claim._tag !== "Owned")
     return [claim === iface.claim ? responder : withInterface(responder, { ...iface, claim }), note]
 
   const { self } = responder
@@ -162,7 +162,7 @@ const answerAlone = (
 export const answerTo = (responder: Responder, key: string, query: Packet, querier: Querier, now: number): Step => {
   const { self } = responder
   const iface = responder.interfaces.get(key)
-  if (iface?.claim._tag !== "Held" || now < iface.unicastAt + InterfaceResponder.times.perUnicast)
+  if (iface?.claim._tag !== "Owned" || now < iface.unicastAt + InterfaceResponder.times.perUnicast)
     return [responder, []]
   if (!isNeighbour(iface.link, querier.address)) return [responder, []]
   // The answer repeats the question, and one for another type we cannot write.

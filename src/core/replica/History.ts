@@ -46,26 +46,26 @@ export interface Known {
   readonly seenBefore: (operation: Hlc) => VectorClock.VectorClock | undefined
 }
 
-/** The versions that lose by a batch. `held` is what its slots hold, `writes` what takes them. */
+/** The versions that lose by a batch. `current` is what its slots hold, `writes` what takes them. */
 export const superseded = (
-  held: ReadonlyMap<Merge.Slot, Operation>,
+  current: ReadonlyMap<Merge.Slot, Operation>,
   batch: ReadonlyArray<Operation>,
   writes: ReadonlyArray<Operation>,
   known: Known
 ): ReadonlyArray<Superseded> => {
-  if (held.size === 0) return []
+  if (current.size === 0) return []
   const losers: Array<Superseded> = []
   const winners = new Map<Merge.Slot, Operation>()
   for (const winner of writes) {
     const slot = Merge.slotOf(winner)
     winners.set(slot, winner)
-    const operation = held.get(slot)
+    const operation = current.get(slot)
     if (operation === undefined || !isKept(operation)) continue
     losers.push({ operation, by: winner.hlc, isConflict: isConflict(operation.hlc, winner.hlc, known, true) })
   }
   for (const operation of batch) {
     const slot = Merge.slotOf(operation)
-    const before = held.get(slot)
+    const before = current.get(slot)
     if (before === undefined || !isKept(operation)) continue
     if (HlcOrder(operation.hlc, before.hlc) >= 0) continue
     const { hlc } = winners.get(slot) ?? before

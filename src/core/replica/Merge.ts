@@ -91,8 +91,11 @@ export interface Merged {
 /** Origins whose operations won over those of others. */
 export type Supersessions = ReadonlyMap<NodeId, ReadonlySet<NodeId>>
 
-/** Merges `operations` into a state that holds `current(slot)`. */
-export const mergeBatch = (current: (slot: Slot) => Operation | undefined, operations: Iterable<Operation>): Merged => {
+/** Merges `operations` into a state that holds `currentIn(slot)`. */
+export const mergeBatch = (
+  currentIn: (slot: Slot) => Operation | undefined,
+  operations: Iterable<Operation>
+): Merged => {
   const writes = new Map<Slot, Operation>()
   const holdings = new Map<NodeId, { rows: number; digest: Digest.Digest }>()
   let digest = Digest.empty
@@ -103,15 +106,15 @@ export const mergeBatch = (current: (slot: Slot) => Operation | undefined, opera
   const supersessions = new Map<NodeId, Set<NodeId>>()
   for (const operation of operations) {
     const slot = slotOf(operation)
-    const held = writes.get(slot) ?? current(slot)
-    const outcome = resolve(held, operation)
-    if (held !== undefined) {
-      if (isConflict(held, operation)) {
+    const current = writes.get(slot) ?? currentIn(slot)
+    const outcome = resolve(current, operation)
+    if (current !== undefined) {
+      if (isConflict(current, operation)) {
         conflicts++
         conflicting.add(operation.hlc.node)
       }
-      if (outcome === "applied") addSupersession(supersessions, operation, held)
-      if (outcome === "superseded") addSupersession(supersessions, held, operation)
+      if (outcome === "applied") addSupersession(supersessions, operation, current)
+      if (outcome === "superseded") addSupersession(supersessions, current, operation)
     }
     if (outcome === "ignored") ignored++
     if (outcome !== "applied") continue
@@ -122,11 +125,11 @@ export const mergeBatch = (current: (slot: Slot) => Operation | undefined, opera
     const gaining = holdingOf(holdings, operation)
     gaining.rows++
     gaining.digest = Digest.add(gaining.digest, fingerprint)
-    if (held === undefined) continue
-    const replaced = Digest.ofOperation(held)
+    if (current === undefined) continue
+    const replaced = Digest.ofOperation(current)
     digest = Digest.subtract(digest, replaced)
-    if (!isTombstone(held)) live = Digest.subtract(live, replaced)
-    const losing = holdingOf(holdings, held)
+    if (!isTombstone(current)) live = Digest.subtract(live, replaced)
+    const losing = holdingOf(holdings, current)
     losing.rows--
     losing.digest = Digest.subtract(losing.digest, replaced)
   }

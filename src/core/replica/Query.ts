@@ -21,10 +21,10 @@ export interface Shown {
 }
 
 /** The row whose slots hold these operations, at least one; none where it is not there. */
-export const shownOf = (held: ReadonlyArray<Operation>): Shown | undefined => {
-  const [first] = held
+export const shownOf = (current: ReadonlyArray<Operation>): Shown | undefined => {
+  const [first] = current
   if (first === undefined) return undefined
-  const reading = Rule.rules[Kind.ruleOf(first.table)].read(held)
+  const reading = Rule.rules[Kind.ruleOf(first.table)].read(current)
   if (reading === undefined) return undefined
   const value = wellFormed(reading.value)
   return { id: first.row_id, value: Predicate.isObject(value) ? { ...value } : {}, hlc: reading.latest }

@@ -42,13 +42,13 @@ export const onData = (
 
   const before = withDeferral(session, Deferral.withoutSuperseded(session.outbound.deferral, data.operations))
   const { operations: allowed, brought, leftOut, isFull } = withinAllowance(session, data, newOrigins)
-  const { operations, held } = holdBack(
+  const { operations, deferred } = holdBack(
     { operations: allowed, through: data.through },
     data.fresh ? HashMap.empty() : inbound.deferred,
     (timestamp) => isAhead(session.local, timestamp, now, options.maxDriftMs)
   )
   const stale = inbound.stale && !data.fresh
-  const isPartial = stale || !HashMap.isEmpty(held) || HashSet.size(leftOut) > 0
+  const isPartial = stale || !HashMap.isEmpty(deferred) || HashSet.size(leftOut) > 0
   const through = isPartial ? VectorClock.empty : data.through
   const quarantined = peer === undefined ? [] : data.malformed.map((malformed) => ({ peer, ...malformed }))
   const frame: Frame = {
@@ -70,7 +70,7 @@ export const onData = (
       seq: inbound.seq + 1,
       waiting,
       commitAt: inbound.taken > 0 ? undefined : (inbound.commitAt ?? Math.max(now, inbound.notBefore)),
-      deferred: held,
+      deferred,
       brought,
       leftOut,
       askAgainAt:
@@ -83,7 +83,7 @@ export const onData = (
   }
   const [after, commits] = isGathered(next, now) ? commit(next, now) : [next, []]
   const news: ReadonlyArray<Action> = [
-    ...warnings(inbound.deferred, held, now, options.maxDriftMs),
+    ...warnings(inbound.deferred, deferred, now, options.maxDriftMs),
     ...(HashSet.size(brought) > HashSet.size(inbound.brought)
       ? [{ _tag: "Brought" as const, origins: HashSet.size(brought) - HashSet.size(inbound.brought) }]
       : []),
@@ -145,11 +145,11 @@ const withinAllowance = (
 /** The warning that is due when the first operation is held back. */
 export const warnings = (
   before: Inbound["deferred"],
-  held: Inbound["deferred"],
+  deferred: Inbound["deferred"],
   now: number,
   limit: number
 ): ReadonlyArray<Action> => {
-  const [first] = HashMap.values(held)
+  const [first] = HashMap.values(deferred)
   if (first === undefined || !HashMap.isEmpty(before)) return []
   return [{ _tag: "Warn", warning: new ClockDrift({ remote: first.wall, local: now, limit }) }]
 }
@@ -162,20 +162,20 @@ const holdBack = (
   { operations, through }: Pick<Wire.Data, "operations" | "through">,
   before: Inbound["deferred"],
   isEarly: (timestamp: Hlc.Hlc) => boolean
-): { readonly operations: ReadonlyArray<Operation>; readonly held: Inbound["deferred"] } => {
-  let held = before
+): { readonly operations: ReadonlyArray<Operation>; readonly deferred: Inbound["deferred"] } => {
+  let deferred = before
   const hold = ({ node, wall, counter }: Hlc.Hlc) => {
-    if (!HashMap.has(held, node)) held = HashMap.set(held, node, { wall, counter })
+    if (!HashMap.has(deferred, node)) deferred = HashMap.set(deferred, node, { wall, counter })
   }
   const taken = operations.filter(({ hlc }) => {
     if (isEarly(hlc)) hold(hlc)
-    return !HashMap.has(held, hlc.node)
+    return !HashMap.has(deferred, hlc.node)
   })
   for (const [node, timestamp] of HashMap.entries(through)) {
     const claimed = { ...timestamp, node }
     if (isEarly(claimed)) hold(claimed)
   }
-  return { operations: taken, held }
+  return { operations: taken, deferred }
 }
 
 /** When the first operation that is held back can be taken (ms). */

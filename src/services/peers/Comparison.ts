@@ -53,8 +53,8 @@ export const all = Effect.fnUntraced(function* (entries: ReadonlyArray<Connected
       const reason = tooLarge ?? overQuota ?? purged
       return { node_id: peer, result, rows_repaired, ...(reason && { reason: reason.message }) }
     }
-    const { deferred: held, deferredOwn, tooLarge, overQuota, purged } = running.view()
-    if (!HashMap.isEmpty(held) || deferredOwn !== undefined) return answer("deferred")
+    const { deferred, deferredOwn, tooLarge, overQuota, purged } = running.view()
+    if (!HashMap.isEmpty(deferred) || deferredOwn !== undefined) return answer("deferred")
     // What one side cannot take does not come, however long we wait.
     if (tooLarge !== undefined || overQuota !== undefined) return answer("behind")
     // What one side has purged is not repaired.

@@ -1,7 +1,7 @@
 /**
  * Where the rows of a store are kept: the interface of the disk layer and of the memory layer.
  *
- * `Engine.ts` makes a store of it, and calls `commit`, `held` and `beyond` one at a time.
+ * `Engine.ts` makes a store of it, and calls `commit`, `current` and `beyond` one at a time.
  */
 import { Data, type Effect, type Option } from "effect"
 import type { Acknowledgement } from "../../core/replica/Acknowledgement.ts"
@@ -65,7 +65,7 @@ export interface Backend {
   eraseVersions(scope: History.Scope): Effect.Effect<void, StoreUnavailable>
   get(kind: Kind, rowId: string): Effect.Effect<Option.Option<Operation>, StoreUnavailable>
   /** All operations that the slots of a row hold. */
-  held(kind: Kind, rowId: string): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
+  currentOfRow(kind: Kind, rowId: string): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
   /** Rows of a declared kind of an application, as they are shown. */
   rows(kind: Kind, request: Searching.RowsRequest): Effect.Effect<ReadonlyArray<Shown>, StoreUnavailable>
   /** The kinds of all rows. */

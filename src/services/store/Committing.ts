@@ -62,9 +62,9 @@ export const make = Effect.fnUntraced(function* ({ backend, acknowledged, rememb
       return Effect.as(backend.commit(commit, synced), commit)
     }
     const look = Effect.gen(function* () {
-      const held = yield* backend.current(batch.operations)
-      wereFree = held.size === 0
-      const planned = yield* withHistory(Planning.plan(state, held, batch, nodeId, quota), held, batch)
+      const current = yield* backend.current(batch.operations)
+      wereFree = current.size === 0
+      const planned = yield* withHistory(Planning.plan(state, current, batch, nodeId, quota), current, batch)
       return yield* Effect.catchTag(keep(planned), "SlotTaken", Effect.die)
     })
     if (!wereFree) return yield* look
@@ -77,12 +77,12 @@ export const make = Effect.fnUntraced(function* ({ backend, acknowledged, rememb
   /** With the versions that the local history is to keep. */
   const withHistory = Effect.fnUntraced(function* (
     commit: StoreState.Commit,
-    held: StoreState.Current,
+    current: StoreState.Current,
     { operations }: Batch
   ) {
     if (history === undefined) return commit
     const known = { self: nodeId, seenBefore: acknowledged.seenBefore }
-    const versions = History.superseded(held, operations, commit.writes, known)
+    const versions = History.superseded(current, operations, commit.writes, known)
     return versions.length === 0 ? commit : { ...commit, superseded: { versions, at: yield* clock.now } }
   })
 

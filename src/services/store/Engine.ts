@@ -245,7 +245,7 @@ export const make = Effect.fnUntraced(function* (
     }),
     range: Effect.fn("Store.range")((request: RangeRequest) => backend.range(request)),
     get: Effect.fn("Store.get")((kind: Kind, rowId: string) => backend.get(kind, rowId)),
-    held: Effect.fn("Store.held")((kind: Kind, rowId: string) => backend.held(kind, rowId)),
+    currentOfRow: Effect.fn("Store.currentOfRow")((kind: Kind, rowId: string) => backend.currentOfRow(kind, rowId)),
     rows: Effect.fn("Store.rows")((kind: Kind, request: Searching.RowsRequest) => backend.rows(kind, request)),
     declared: Effect.sync(() => committing.state.declared),
     declare: Effect.fn("Store.declare")((kinds: Opaque.Declared) => lock.withPermit(declaring.declareMore(kinds))),

@@ -36,7 +36,7 @@ export const make = Effect.fnUntraced(function* ({
   const nodeId = disk.nodeId ?? wanted ?? (yield* randomNodeId)
   disk.nodeId = nodeId
 
-  const held = (operations: ReadonlyArray<Operation>) =>
+  const current = (operations: ReadonlyArray<Operation>) =>
     Effect.sync(() => {
       const found = new Map<Merge.Slot, Operation>()
       for (const operation of operations) {
@@ -69,15 +69,15 @@ export const make = Effect.fnUntraced(function* ({
       return rows.sort((a, b) => byCodePoint(a.row_id, b.row_id)).slice(0, limit)
     })
 
-  const heldIn = (kind: string, rowId?: string) =>
+  const currentIn = (kind: string, rowId?: string) =>
     Array.from(disk.rows.values()).filter(
       ({ table, row_id }) => table === kind && (rowId === undefined || row_id === rowId)
     )
 
   const rows = (kind: Kind, request: Searching.RowsRequest) =>
     Effect.sync(() => {
-      const shown = [...Map.groupBy(heldIn(kind), ({ row_id }) => row_id).values()].flatMap((held) => {
-        const row = Query.shownOf(held)
+      const shown = [...Map.groupBy(currentIn(kind), ({ row_id }) => row_id).values()].flatMap((current) => {
+        const row = Query.shownOf(current)
         return row === undefined || !Searching.isWanted(request, row) ? [] : [row]
       })
       return Query.inOrder(kind, request, shown)
@@ -138,7 +138,7 @@ export const make = Effect.fnUntraced(function* ({
     committedAfter: (number, room, kinds) => Effect.sync(() => committedAfter(disk, number, room, kinds)),
     lastNumberOf: (operations) =>
       Effect.sync(() => operations.reduce((last, row) => Math.max(last, disk.numbers.get(Merge.slotOf(row)) ?? 0), 0)),
-    current: held,
+    current,
     commit: (commit, synced) =>
       Effect.suspend((): Effect.Effect<void, StoreUnavailable | SlotTaken> =>
         disk.isFull
@@ -152,14 +152,14 @@ export const make = Effect.fnUntraced(function* ({
     range,
     // The slot of a row of a known kind. The rows of others have no winner, and so no slot of their own.
     get: (kind, rowId) => Effect.sync(() => Option.fromUndefinedOr(disk.rows.get(`${kind}\0${rowId}\0`))),
-    held: (kind, rowId) => Effect.sync(() => heldIn(kind, rowId)),
+    currentOfRow: (kind, rowId) => Effect.sync(() => currentIn(kind, rowId)),
     rows,
     kinds: Effect.sync(() => [...new Set(Array.from(disk.rows.values(), ({ table }) => table))].sort(byCodePoint)),
     usageOf: (kinds) =>
       Effect.sync(() =>
         Opaque.recount(
           Opaque.nothing,
-          kinds.flatMap((kind) => heldIn(kind)),
+          kinds.flatMap((kind) => currentIn(kind)),
           []
         )
       ),

@@ -208,16 +208,16 @@ export const indexAfterNumber = (feed: ReadonlyArray<Numbered>, number: number):
 /** Puts an operation into a slot, or empties it. Returns the old operation. */
 const place = (disk: MemoryDisk, slot: Merge.Slot, row: Numbered | undefined): Numbered | undefined => {
   const before = disk.feed[indexAfterNumber(disk.feed, disk.numbers.get(slot) ?? 0) - 1]
-  const held = disk.numbers.has(slot) ? before : undefined
-  if (held !== undefined) {
-    const history = disk.history.get(held.operation.hlc.node) ?? []
-    history.splice(history.lastIndexOf(held.operation, indexAfter(history, held.operation.hlc) - 1), 1)
-    disk.feed.splice(indexAfterNumber(disk.feed, held.number) - 1, 1)
+  const current = disk.numbers.has(slot) ? before : undefined
+  if (current !== undefined) {
+    const history = disk.history.get(current.operation.hlc.node) ?? []
+    history.splice(history.lastIndexOf(current.operation, indexAfter(history, current.operation.hlc) - 1), 1)
+    disk.feed.splice(indexAfterNumber(disk.feed, current.number) - 1, 1)
   }
   if (row === undefined) {
     disk.rows.delete(slot)
     disk.numbers.delete(slot)
-    return held
+    return current
   }
   const { number, operation } = row
   disk.feed.splice(indexAfterNumber(disk.feed, number), 0, row)
@@ -226,5 +226,5 @@ const place = (disk: MemoryDisk, slot: Merge.Slot, row: Numbered | undefined): N
   history.splice(indexAfter(history, operation.hlc), 0, operation)
   disk.history.set(operation.hlc.node, history)
   disk.rows.set(slot, operation)
-  return held
+  return current
 }

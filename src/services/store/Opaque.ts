@@ -78,11 +78,11 @@ export interface Sifted extends Pick<Batch, "operations" | "coverage"> {
   readonly overQuota: VectorClock.VectorClock
 }
 
-/** Leaves out what was purged and what exceeds the quota; nothing without a quota. `held` is what the slots of the operations hold. */
+/** Leaves out what was purged and what exceeds the quota; nothing without a quota. `current` is what the slots of the operations hold. */
 export const sift = (
   before: Usage,
   purges: Purge.Purges,
-  held: ReadonlyMap<Merge.Slot, Operation>,
+  current: ReadonlyMap<Merge.Slot, Operation>,
   { operations, coverage: through }: Pick<Batch, "operations" | "coverage">,
   quota: Quota | undefined,
   declared: Declared = noKinds
@@ -98,10 +98,10 @@ export const sift = (
     if (Purge.covers(purges, operation)) return false
     if (!isUnused(operation)) return true
     const slot = Merge.slotOf(operation)
-    const current = slots.get(slot) ?? held.get(slot)
-    if (Merge.resolve(current, operation) !== "applied") return true
+    const replaced = slots.get(slot) ?? current.get(slot)
+    if (Merge.resolve(replaced, operation) !== "applied") return true
     const { node } = operation.hlc
-    const without = current === undefined ? usage : withBytes(usage, current.hlc.node, -sizeOf(current))
+    const without = replaced === undefined ? usage : withBytes(usage, replaced.hlc.node, -sizeOf(replaced))
     const after = withBytes(without, node, sizeOf(operation))
     // What takes no more room than before is taken, also where there is too little.
     const isMore = bytesOf(after, node) > bytesOf(usage, node) || after.total > usage.total

@@ -20,26 +20,26 @@ import { evident, excess, forget } from "./RowlessOrigins.ts"
 import { type Commit, type Current, ofApplications, quarantineLimits, recount, type State } from "./StoreState.ts"
 
 /**
- * What committing `batch` does to the store of `self` in the state `before`, which holds `held` in the slots of its operations.
+ * What committing `batch` does to the store of `self` in the state `before`, which holds `current` in the slots of its operations.
  * Without a quota it is what the owner writes: all of it is taken.
  */
-export const plan = (before: State, held: Current, batch: Batch, self: NodeId, quota?: Opaque.Quota): Commit => {
+export const plan = (before: State, current: Current, batch: Batch, self: NodeId, quota?: Opaque.Quota): Commit => {
   const { quarantined } = batch
   const {
     operations: sieved,
     overQuota,
     ...sifted
-  } = Opaque.sift(before.opaque, before.purges, held, batch, quota, before.declared)
-  const operations = withoutLate(before.cut, held, sieved)
+  } = Opaque.sift(before.opaque, before.purges, current, batch, quota, before.declared)
+  const operations = withoutLate(before.cut, current, sieved)
   const through = evident(before, { operations, coverage: sifted.coverage }, self)
-  const merged = Merge.mergeBatch((slot) => held.get(slot), operations)
+  const merged = Merge.mergeBatch((slot) => current.get(slot), operations)
   const { writes, digest, live, holdings, supersessions, conflicts, conflicting, ignored } = merged
   const ahead = VectorClock.difference(through, before.vectorClock)
   const higher = VectorClock.difference(greatest(operations), before.frontier)
   const kept = quarantined.slice(-quarantineLimits.rows).map(cut)
   const replaced: Array<Operation> = []
   for (const slot of writes.keys()) {
-    const operation = held.get(slot)
+    const operation = current.get(slot)
     if (operation !== undefined) replaced.push(operation)
   }
   const after: State = {
@@ -78,7 +78,7 @@ export const plan = (before: State, held: Current, batch: Batch, self: NodeId, q
 /** Without the tombstones that are collected already: nothing is in their slots, and nothing of the batch comes there. */
 const withoutLate = (
   { collected }: Cut.Cut,
-  held: Current,
+  current: Current,
   operations: ReadonlyArray<Operation>
 ): ReadonlyArray<Operation> => {
   if (HashMap.isEmpty(collected)) return operations
@@ -88,7 +88,7 @@ const withoutLate = (
   return operations.filter((operation) => {
     if (!isCollected(operation)) return true
     const slot = Merge.slotOf(operation)
-    return held.has(slot) || slots.has(slot)
+    return current.has(slot) || slots.has(slot)
   })
 }
 

@@ -156,12 +156,12 @@ const put = Effect.fnUntraced(function* (
     [JSON.stringify(rows)]
   )
   const byRow = Map.groupBy(operations, ({ table, row_id }) => `${table}\0${row_id}`)
-  const shown = [...byRow.values()].flatMap((held) => {
-    const row = Query.shownOf(held)
+  const shown = [...byRow.values()].flatMap((current) => {
+    const row = Query.shownOf(current)
     if (row === undefined) return []
     const { id, value, hlc } = row
     const data = Option.getOrElse(canonical(value, maxDataDepth + 2), () => emptyObject)
-    return [[held[0]?.table, id, data, hlc.node, hlc.wall, hlc.counter]]
+    return [[current[0]?.table, id, data, hlc.node, hlc.wall, hlc.counter]]
   })
   if (shown.length === 0) return
   yield* run(

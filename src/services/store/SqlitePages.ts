@@ -69,7 +69,7 @@ export const make = (sql: Client) => {
     return Option.fromUndefinedOr((yield* SqliteRows.operations(rows))[0])
   }, SqliteError.mapped)
 
-  const held = Effect.fnUntraced(function* (kind: Kind, rowId: string) {
+  const currentOfRow = Effect.fnUntraced(function* (kind: Kind, rowId: string) {
     return yield* SqliteRows.operations(
       yield* sql`SELECT * FROM operations WHERE kind = ${kind} AND row_id = ${rowId} ORDER BY twin`
     )
@@ -82,5 +82,5 @@ export const make = (sql: Client) => {
     return yield* SqliteRows.operations(rows)
   }, SqliteError.mapped)
 
-  return { beyond, range, get, held, list } satisfies Partial<Backend>
+  return { beyond, range, get, currentOfRow, list } satisfies Partial<Backend>
 }

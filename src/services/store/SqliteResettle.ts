@@ -85,8 +85,8 @@ export const write = Effect.fnUntraced(function* (connection: Connection) {
     )
     if (operations.length === 0) break
     const batch = { operations, coverage: VectorClock.empty, quarantined: [] }
-    const held = yield* SqliteCommit.current(run, operations)
-    const commit = Planning.plan(without(settled, operations), held, batch, nodeId)
+    const current = yield* SqliteCommit.current(run, operations)
+    const commit = Planning.plan(without(settled, operations), current, batch, nodeId)
     // Of origins all of whose rows have lost, too.
     const moved = new Set([...commit.moved, ...operations.map(({ hlc }) => hlc.node)])
     for (const node of commit.forgotten) moved.delete(node)

@@ -157,7 +157,7 @@ export class Store extends Context.Service<
     /** The operation that holds a row of a known kind, also when it is a tombstone. Unknown kinds have no rows yet. */
     get(kind: Kind, rowId: string): Effect.Effect<Option.Option<Operation>, StoreUnavailable>
     /** All operations that the slots of a row hold: more than one where the rule of its kind has parts of rows. */
-    held(kind: Kind, rowId: string): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
+    currentOfRow(kind: Kind, rowId: string): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
     /** Rows of a kind of an application that was declared here, as they are shown; see `core/replica/Query.ts`. */
     rows(kind: Kind, request: Searching.RowsRequest): Effect.Effect<ReadonlyArray<Shown>, StoreUnavailable>
     /** The kinds that applications have declared here, with the columns of their rows. */

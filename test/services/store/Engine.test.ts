@@ -33,7 +33,7 @@ const recording = (commit: (count: number) => Effect.Effect<void, StoreUnavailab
     versionsInConflict: () => Effect.succeed([]),
     eraseVersions: () => Effect.void,
     current: () => Effect.succeed(new Map()),
-    held: () => Effect.succeed([]),
+    currentOfRow: () => Effect.succeed([]),
     rows: () => Effect.succeed([]),
     kinds: Effect.succeed([]),
     usageOf: () => Effect.succeed(Opaque.nothing),

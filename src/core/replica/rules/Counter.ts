@@ -39,22 +39,22 @@ const totalOf = (operation: Operation): Total | undefined => {
 
 const byCount: Order.Order<Operation> = Order.mapInput(Order.Number, (operation) => totalOf(operation)?.count ?? 0)
 
-const totalsOf = (held: ReadonlyArray<Operation>): ReadonlyArray<Total> =>
-  held.flatMap((operation) => totalOf(operation) ?? [])
+const totalsOf = (current: ReadonlyArray<Operation>): ReadonlyArray<Total> =>
+  current.flatMap((operation) => totalOf(operation) ?? [])
 
 export const counter = {
   slotOf: (operation) => totalOf(operation)?.epoch ?? "",
   order: Order.combine(byCount, PrecedenceOrder),
   ignores: (operation) => totalOf(operation) === undefined,
-  read: (held) => {
-    const latest = latestOf(held)
+  read: (current) => {
+    const latest = latestOf(current)
     // Exact, so that the sum does not depend on the order in which it is taken.
-    const sum = totalsOf(held).reduce((sum, { total }) => sum + BigInt(total), 0n)
+    const sum = totalsOf(current).reduce((sum, { total }) => sum + BigInt(total), 0n)
     return latest === undefined ? undefined : { value: { value: Number(sum) }, latest }
   },
   verbs: {
-    increment: (held, { by }, epoch) => {
-      const { count, total } = totalsOf(held).find((one) => one.epoch === epoch) ?? { count: 0, total: 0 }
+    increment: (current, { by }, epoch) => {
+      const { count, total } = totalsOf(current).find((one) => one.epoch === epoch) ?? { count: 0, total: 0 }
       return [{ op_type: "update", data: { epoch, count: count + 1, total: total + Number(by) } }]
     }
   }

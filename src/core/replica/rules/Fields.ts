@@ -28,8 +28,8 @@ const fieldOf = ({ data, op_type }: Operation): string | undefined => {
 }
 
 /** The operations on fields that count, of those that the slots of a row hold, in the order of names. */
-const counting = (held: ReadonlyArray<Operation>): ReadonlyArray<readonly [string, Operation]> => {
-  const fields = held.flatMap((operation) => {
+const counting = (current: ReadonlyArray<Operation>): ReadonlyArray<readonly [string, Operation]> => {
+  const fields = current.flatMap((operation) => {
     const field = fieldOf(operation)
     return field === undefined ? [] : [[field, operation] as const]
   })
@@ -47,8 +47,8 @@ const write = ([name, value]: readonly [string, unknown]): Writing =>
     : { op_type: "update", data: Object.fromEntries([[name, value]]) }
 
 /** The fields of a row that have a value. */
-const present = (held: ReadonlyArray<Operation>): ReadonlyArray<string> =>
-  counting(held)
+const present = (current: ReadonlyArray<Operation>): ReadonlyArray<string> =>
+  counting(current)
     .filter(isPresent)
     .map(([field]) => field)
 
@@ -58,8 +58,8 @@ export const fields = {
   slotOf: (operation) => fieldOf(operation) ?? ofRow,
   order: PrecedenceOrder,
   ignores: (operation) => fieldOf(operation) === undefined,
-  read: (held) => {
-    const counted = counting(held)
+  read: (current) => {
+    const counted = counting(current)
     const shown = counted.filter(isPresent)
     const latest = latestOf(counted.map(([, operation]) => operation))
     return shown.length === 0 || latest === undefined
@@ -68,14 +68,17 @@ export const fields = {
   },
   verbs: {
     // A column without a value is taken out where it has one.
-    put: (held, columns) => {
-      const there = new Set(present(held))
+    put: (current, columns) => {
+      const there = new Set(present(current))
       return Object.entries(columns)
         .filter(([name, value]) => value !== undefined || there.has(name))
         .map(write)
     },
     patch,
     // The content of the fields goes as well, also where this is read by another node.
-    delete: (held) => [...present(held).map((field) => write([field, undefined])), { op_type: "delete", data: {} }]
+    delete: (current) => [
+      ...present(current).map((field) => write([field, undefined])),
+      { op_type: "delete", data: {} }
+    ]
   }
 } satisfies Rule

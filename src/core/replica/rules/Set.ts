@@ -27,9 +27,9 @@ export const set = {
   slotOf: (operation) => memberOf(operation) ?? "",
   order: PrecedenceOrder,
   ignores: (operation) => memberOf(operation) === undefined,
-  read: (held) => {
-    const present = held.filter(({ op_type }) => op_type !== "delete")
-    const latest = latestOf(held)
+  read: (current) => {
+    const present = current.filter(({ op_type }) => op_type !== "delete")
+    const latest = latestOf(current)
     if (present.length === 0 || latest === undefined) return undefined
     const members = present
       .map((operation) => [memberOf(operation) ?? "", contentOf(operation)["member"]] as const)

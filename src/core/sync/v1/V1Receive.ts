@@ -63,12 +63,12 @@ const takePiece = (exchange: Exchange, changes: V1Wire.Changes, more: boolean, n
   if (empties > emptyFrames) {
     return end(exchange, new ProtocolViolation({ detail: `${empties} empty frames in a row` }))
   }
-  let held = exchange.deferred
+  let deferred = exchange.deferred
   const taken = read.filter(({ operation: { hlc } }) => {
-    if (isAhead(exchange.local, hlc, now, options.maxDriftMs) && !HashMap.has(held, hlc.node)) {
-      held = HashMap.set(held, hlc.node, { wall: hlc.wall, counter: hlc.counter })
+    if (isAhead(exchange.local, hlc, now, options.maxDriftMs) && !HashMap.has(deferred, hlc.node)) {
+      deferred = HashMap.set(deferred, hlc.node, { wall: hlc.wall, counter: hlc.counter })
     }
-    return !HashMap.has(held, hlc.node)
+    return !HashMap.has(deferred, hlc.node)
   })
   // Where there are too many origins, those that are known go on.
   const all = taken.map(({ operation }) => operation)
@@ -78,7 +78,7 @@ const takePiece = (exchange: Exchange, changes: V1Wire.Changes, more: boolean, n
   const news = malformed.map((one) => ({ ...one, key: Digest.toText(Digest.fingerprint(one.text)) }))
   const next: Exchange = {
     ...withLabels(exchange, read),
-    deferred: held,
+    deferred,
     isLeavingOut: exchange.isLeavingOut || leftOut.size > 0,
     received: VectorClock.merge(exchange.received, frontier),
     known: VectorClock.merge(exchange.known, frontier),
@@ -99,7 +99,7 @@ const takePiece = (exchange: Exchange, changes: V1Wire.Changes, more: boolean, n
   const commit: Action = { _tag: "Commit", batch: { operations, coverage: through, quarantined } }
   const warned: ReadonlyArray<Action> =
     leftOut.size > 0 && !exchange.isLeavingOut ? [{ _tag: "Warn", warning: leftOutOf(leftOut) }] : []
-  return [next, [...warnings(exchange.deferred, held, now, options.maxDriftMs), ...warned, commit]]
+  return [next, [...warnings(exchange.deferred, deferred, now, options.maxDriftMs), ...warned, commit]]
 }
 
 /** A row that it holds itself is none that it cannot take. */

@@ -165,9 +165,9 @@ export const coverage = ({
   reported,
   received,
   isNewest,
-  deferred: held
+  deferred
 }: Exchange): VectorClock.VectorClock => {
-  if (peer === undefined || !HashMap.isEmpty(held)) return VectorClock.empty
+  if (peer === undefined || !HashMap.isEmpty(deferred)) return VectorClock.empty
   if (Hlc.isAfter(VectorClock.get(asked.clock, peer), VectorClock.get(local.vectorClock, peer)))
     return VectorClock.empty
   const ownTop = VectorClock.get(received, peer)
@@ -176,10 +176,10 @@ export const coverage = ({
 }
 
 /** Whether the peer has sent all that it had: it was asked for no less than was needed, and all of it could be taken. */
-const isComplete = ({ peer, asked, needed, deferred: held, isLeavingOut }: Exchange): boolean =>
+const isComplete = ({ peer, asked, needed, deferred, isLeavingOut }: Exchange): boolean =>
   peer !== undefined &&
   !isLeavingOut &&
-  HashMap.isEmpty(held) &&
+  HashMap.isEmpty(deferred) &&
   !Hlc.isAfter(VectorClock.get(asked.clock, peer), VectorClock.get(needed.clock, peer)) &&
   (asked.isWhole || !needed.isWhole)
 
@@ -233,7 +233,7 @@ export const isUnfinished = (exchange: Exchange): boolean =>
   (HashMap.isEmpty(exchange.deferred) && !exchange.isLeavingOut && !isComplete(exchange))
 
 /** How an exchange is, for `status`. */
-export const view = ({ options, phase, peer, since, deferred: held }: Exchange): View => ({
+export const view = ({ options, phase, peer, since, deferred }: Exchange): View => ({
   peer,
   aliveAt: since,
   provedAt: since,
@@ -241,7 +241,7 @@ export const view = ({ options, phase, peer, since, deferred: held }: Exchange):
   lag: undefined,
   offset: undefined,
   lastSyncAt: phase === "closed" ? since : undefined,
-  deferred: held,
+  deferred,
   leftOut: undefined,
   deferredOwn: undefined,
   diverged: false,
