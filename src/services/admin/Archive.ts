@@ -17,8 +17,10 @@ import type { Settings } from "../node/Config.ts"
 import type { StoreUnavailable } from "../node/NodeFailure.ts"
 import { Store } from "../store/Store.ts"
 
-/** Where the next page begins. */
-export const After = Schema.Struct({ table: Schema.String, row_id: Schema.String, twin: Schema.String })
+/** Where the next page begins. In JSON, the variant has the name of its column. */
+export const After = Schema.Struct({ table: Schema.String, row_id: Schema.String, variant: Schema.String }).pipe(
+  Schema.encodeKeys({ variant: "twin" })
+)
 
 /** Some lines, and the place after them; without a place, they are the last. */
 export const Page = Schema.Struct({ lines: Schema.Array(Schema.String), after: Schema.NullOr(After) })

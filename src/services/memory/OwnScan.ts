@@ -43,8 +43,8 @@ const byId = Effect.fnUntraced(function* (
     held = []
   }
   // No kind holds a control character.
-  const until: Position = { table: `${table}\u0001`, row_id: "", twin: "" }
-  let position: Position = { table, row_id: after?.id ?? "", twin: "" }
+  const until: Position = { table: `${table}\u0001`, row_id: "", variant: "" }
+  let position: Position = { table, row_id: after?.id ?? "", variant: "" }
   for (;;) {
     const { operations, exhausted } = yield* store.range({ after: position, until, ...page })
     for (const operation of operations) {

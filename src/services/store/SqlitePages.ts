@@ -46,10 +46,10 @@ export const make = (sql: Client) => {
   const range = Effect.fnUntraced(function* ({ after, until, maxBytes, maxOperations }: RangeRequest) {
     const room = { bytes: maxBytes, operations: maxOperations, atLeastOne: true }
     // Every text comes after the empty one, and no kind is as long as the last text.
-    const from = after ?? { table: "", row_id: "", twin: "" }
-    const to = until ?? { table: lastText, row_id: "", twin: "" }
-    const within = sql`(kind, row_id, twin) > (${from.table}, ${from.row_id}, ${from.twin})
-      AND (kind, row_id, twin) <= (${to.table}, ${to.row_id}, ${to.twin}) ORDER BY kind, row_id, twin`
+    const from = after ?? { table: "", row_id: "", variant: "" }
+    const to = until ?? { table: lastText, row_id: "", variant: "" }
+    const within = sql`(kind, row_id, twin) > (${from.table}, ${from.row_id}, ${from.variant})
+      AND (kind, row_id, twin) <= (${to.table}, ${to.row_id}, ${to.variant}) ORDER BY kind, row_id, twin`
     // Sizes first, as above.
     const sizes = yield* SqliteRows.sizes(
       yield* sql`SELECT wall, counter,
