@@ -98,13 +98,7 @@ export type { Commit, Current, State } from "./services/store/StoreState.ts"
 export type { Page as BackendPage, Room } from "./services/store/Sizes.ts"
 export type { Quota, Usage } from "./services/store/Opaque.ts"
 export { Alarm, NodeStatus, PeerStatus } from "./services/node/Status.ts"
-export type {
-  Connection,
-  ConnectionHandler,
-  ConnectionHandler as Host,
-  Incoming,
-  WebSocketOptions
-} from "./services/transport/Transport.ts"
+export type { Connection, ConnectionHandler, Incoming, WebSocketOptions } from "./services/transport/Transport.ts"
 export { MemoryNetwork } from "./services/transport/MemoryNetwork.ts"
 
 export * from "./core/index.ts"

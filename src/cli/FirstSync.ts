@@ -40,7 +40,7 @@ export const factsOf = (
 }
 
 /** Goes on until it is interrupted. */
-export const tell = Effect.gen(function* () {
+export const report = Effect.gen(function* () {
   const [store, peers] = [yield* Store, yield* Peers]
   let said: Sample | undefined
   yield* Effect.gen(function* () {

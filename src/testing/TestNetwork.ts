@@ -124,7 +124,7 @@ export const make = Effect.fnUntraced(function* <const K extends Declarable = ne
 
   const crash = Effect.fn("TestNetwork.crash")(function* (name: string) {
     const machine = yield* machineOf(name)
-    if (machine.life === undefined) return
+    if (machine.running === undefined) return
     // What its fibers still do while they end, they do to a disk that is not used any more.
     machine.disk = MemoryDisk.copy(machine.disk)
     for (const other of machines.keys()) yield* network.cut(name, other)
@@ -133,14 +133,14 @@ export const make = Effect.fnUntraced(function* <const K extends Declarable = ne
 
   const restart = Effect.fn("TestNetwork.restart")(function* (name: string) {
     const machine = yield* machineOf(name)
-    if (machine.life !== undefined) return
+    if (machine.running !== undefined) return
     const others = [...machines.keys()].filter((other) => other !== name)
     yield* start(machine, others, network, options)
   })
 
   /** The nodes that run, in groups that can reach each other. */
   const groups = (): ReadonlyArray<ReadonlyArray<Machine<K>>> => {
-    const left = new Set([...machines.values()].filter(({ life }) => life !== undefined))
+    const left = new Set([...machines.values()].filter(({ running }) => running !== undefined))
     const found: Array<ReadonlyArray<Machine<K>>> = []
     for (const first of left) {
       const group = [first]
@@ -185,7 +185,7 @@ export const make = Effect.fnUntraced(function* <const K extends Declarable = ne
       if (problem === undefined) return
       if (passed > patience.longest) {
         const states = yield* Effect.forEach(
-          [...machines.values()].filter(({ life }) => life !== undefined),
+          [...machines.values()].filter(({ running }) => running !== undefined),
           ({ name, peers }) =>
             Effect.map(
               peers.status,

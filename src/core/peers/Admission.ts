@@ -105,9 +105,9 @@ type Entry = readonly [number, PendingConnection]
 const inRoom = (admission: Admission, room: Room): ReadonlyArray<Entry> =>
   [...admission].filter(([, connection]) => connection.room === room)
 
-const count = (admission: Admission, isWanted: (connection: PendingConnection) => boolean): number => {
+const count = (admission: Admission, isCounted: (connection: PendingConnection) => boolean): number => {
   let found = 0
-  for (const connection of admission.values()) if (isWanted(connection)) found++
+  for (const connection of admission.values()) if (isCounted(connection)) found++
   return found
 }
 

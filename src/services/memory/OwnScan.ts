@@ -39,7 +39,7 @@ const byId = Effect.fnUntraced(function* (
   let held: Array<Operation> = []
   const take = () => {
     const shown = Query.shownOf(held)
-    if (shown !== undefined && Searching.isWanted(asked, shown)) found.push(shown)
+    if (shown !== undefined && Searching.isRequested(asked, shown)) found.push(shown)
     held = []
   }
   // No kind holds a control character.

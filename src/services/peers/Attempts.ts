@@ -60,14 +60,14 @@ export const make = Effect.gen(function* () {
     const { host } = connection.remote
     unread++
     const seconds = Math.ceil(RateLimit.waitOf(limit, countedAs(connection), yield* clock.now) / 1000)
-    const tell = Effect.suspend(() => {
+    const warn = Effect.suspend(() => {
       const facts = { address: host, seconds, unread }
       unread = 0
       return Effect.logWarning(
         "too many failed passphrase attempts from this address: rejecting further ones for now"
       ).pipe(Effect.annotateLogs(facts))
     })
-    yield* reports.pass("limited", tell)
+    yield* reports.pass("limited", warn)
   })
 
   return { guard, report }

@@ -39,11 +39,11 @@ export const all = Effect.fnUntraced(function* (entries: ReadonlyArray<Connected
     peer: NodeId
   ): Effect.fn.Return<Compared, never, Scope.Scope> {
     /** Waits until something holds of the session. Whether it did within that time. */
-    const until = Effect.fnUntraced(function* (isSo: (view: View, now: number) => boolean, ms: number) {
+    const until = Effect.fnUntraced(function* (condition: (view: View, now: number) => boolean, ms: number) {
       const end = (yield* clock.now) + ms
       for (;;) {
         const now = yield* clock.now
-        if (isSo(running.view(), now)) return true
+        if (condition(running.view(), now)) return true
         if (now > end) return false
         yield* Effect.sleep(every)
       }

@@ -26,10 +26,10 @@ export interface Over {
   readonly connections: Connections.Connections
   readonly roster: () => Roster.Roster
   /** Tells the roster. */
-  tell(ended: Ended): Effect.Effect<unknown>
+  notify(ended: Ended): Effect.Effect<unknown>
 }
 
-export const make = Effect.fnUntraced(function* ({ table, connections, roster, tell }: Over) {
+export const make = Effect.fnUntraced(function* ({ table, connections, roster, notify }: Over) {
   const clock = yield* HlcClock
   const duplicates = Throttle.make(duplicatesEvery)
 
@@ -51,7 +51,7 @@ export const make = Effect.fnUntraced(function* ({ table, connections, roster, t
     const ending = Result.match(result, { onSuccess: (ending) => ending, onFailure: endingOf })
     const retryAfter =
       Result.isFailure(result) && result.failure._tag === "RateLimited" ? result.failure.retryAfterSeconds * 1000 : 0
-    yield* tell({ _tag: "Ended", link, key, address, ending, random, retryAfter })
+    yield* notify({ _tag: "Ended", link, key, address, ending, random, retryAfter })
   })
 
   /** Under which name the failures of a client are kept: that of the node where it is known, else that of its host. */

@@ -27,7 +27,7 @@ export interface SessionHandler<R = PeerRecord> {
   readonly relays?: {
     readonly changes: Stream.Stream<void>
     readonly due: Effect.Effect<Pick<Relayed.Peer, "questions" | "answers">>
-    hear(questions: Relayed.Questions | undefined, words: ReadonlyArray<Relayed.Told>): Effect.Effect<void>
+    receive(questions: Relayed.Questions | undefined, words: ReadonlyArray<Relayed.Told>): Effect.Effect<void>
   }
   /** Something that came cannot be read. It is in the quarantine. */
   quarantined(operations: ReadonlyArray<Quarantined>): Effect.Effect<void>

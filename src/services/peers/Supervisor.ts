@@ -91,7 +91,7 @@ const make = Effect.fnUntraced(function* () {
     table,
     connections,
     roster: () => roster,
-    tell: (ended) => Queue.offer(inputs, ended)
+    notify: (ended) => Queue.offer(inputs, ended)
   })
 
   /** One attempt: from the first packet to the end of the connection. */

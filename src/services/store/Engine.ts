@@ -93,7 +93,7 @@ export const make = Effect.fnUntraced(function* (
   const snapshot = (): Snapshot => ({ ...committing.view(), isCollecting: collecting.isCollecting() })
   const declaring = Declaring.make(backend, committing)
   const { state: opened } = committing
-  const openedAt = opened.cut.isRejoined === true ? Hlc.zero : VectorClock.get(opened.vectorClock, nodeId)
+  const ownTimestampAtOpen = opened.cut.isRejoined === true ? Hlc.zero : VectorClock.get(opened.vectorClock, nodeId)
   /** The first operation of each origin that the quota keeps out, as far as it was seen since the start or the last purge. */
   let overQuota = VectorClock.empty
   let oddities = Oddities.none
@@ -227,7 +227,7 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     nodeId,
-    ownTimestampAtOpen: openedAt,
+    ownTimestampAtOpen,
     append,
     apply,
     sync: lock.withPermit(backend.sync),

@@ -78,7 +78,7 @@ export const make = Effect.fnUntraced(function* ({
     Effect.sync(() => {
       const shown = [...Map.groupBy(currentIn(kind), ({ row_id }) => row_id).values()].flatMap((current) => {
         const row = Query.shownOf(current)
-        return row === undefined || !Searching.isWanted(request, row) ? [] : [row]
+        return row === undefined || !Searching.isRequested(request, row) ? [] : [row]
       })
       return Query.inOrder(kind, request, shown)
     })
@@ -204,15 +204,15 @@ const committedAfter: (disk: MemoryDisk.MemoryDisk, ...request: Parameters<Backe
   room,
   kinds
 ) => {
-  const isWanted = ({ table }: Operation) => kinds === undefined || kinds.includes(table)
+  const isRequested = ({ table }: Operation) => kinds === undefined || kinds.includes(table)
   const start = MemoryDisk.indexAfterNumber(feed, number)
   const candidates = feed.slice(start, start + rowsEnough(room))
   const { length } = pageLength(
-    candidates.map(({ operation }) => (isWanted(operation) ? sizeOf(operation) : 0)),
+    candidates.map(({ operation }) => (isRequested(operation) ? sizeOf(operation) : 0)),
     room
   )
   const rows = candidates.slice(0, length)
-  const operations = rows.map(({ operation }) => operation).filter(isWanted)
+  const operations = rows.map(({ operation }) => operation).filter(isRequested)
   return { operations, number: rows.at(-1)?.number ?? number }
 }
 

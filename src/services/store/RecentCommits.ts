@@ -31,12 +31,12 @@ export const make = (kept: number = remembered): RecentCommits => {
     },
     since: (version) => {
       if (version > newest || newest - version > kept) return Option.none()
-      const touched: Array<ChangedOrigins.ChangedOrigins> = []
+      const changedOrigins: Array<ChangedOrigins.ChangedOrigins> = []
       for (let next = version + 1; next <= newest; next++) {
         const commit = commits[next % kept]
-        if (commit !== undefined) touched.push(commit)
+        if (commit !== undefined) changedOrigins.push(commit)
       }
-      return Option.some(ChangedOrigins.join(touched))
+      return Option.some(ChangedOrigins.join(changedOrigins))
     }
   }
 }

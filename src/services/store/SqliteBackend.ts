@@ -109,7 +109,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
   const made = yield* SqliteError.mapped(SqliteSelect.madeIn(sql))
   const words = yield* SqliteWords.make(WordSources.operations, sql, within, readOnly)
   const ownWords = yield* SqliteWords.make(WordSources.ownRows, sql, within, readOnly)
-  const step = (isWanted: boolean) => words.mended(words.step(isWanted))
+  const step = (isRequested: boolean) => words.mended(words.step(isRequested))
   const indexing = yield* SqliteIndexing.make(
     SqliteError.mapped(
       Effect.zipWith(step(false), ownWords.mended(ownWords.step(false)), (isMore, isMoreOwn) => isMore || isMoreOwn)

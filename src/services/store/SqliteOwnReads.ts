@@ -171,7 +171,7 @@ export const make = (
       if (left <= 0) return found
       const wanted = words === undefined ? left : Math.max(left, looked)
       const rows: ReadonlyArray<Query.Shown> = yield* read(kind, match, { ...request, ...start, limit: wanted })
-      found.push(...rows.filter((row) => Searching.isWanted(request, row)).slice(0, left))
+      found.push(...rows.filter((row) => Searching.isRequested(request, row)).slice(0, left))
       const last = rows.at(-1)
       if (last === undefined || rows.length < wanted) return found
       start = Query.startAfter(kind, request, last)

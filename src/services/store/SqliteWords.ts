@@ -80,14 +80,14 @@ export const make = Effect.fnUntraced(function* (
   let isCurrent = false
 
   /** Makes the index where there is none that can be used. Gives whether it may take in rows. */
-  const prepare = Effect.fnUntraced(function* (isWanted: boolean) {
+  const prepare = Effect.fnUntraced(function* (isRequested: boolean) {
     if (readOnly ? isMade : isMade && (yield* exists(sql, source))) return true
     if (readOnly && (isCurrent ||= yield* isComplete(sql, source))) return false
     if (!readOnly && (yield* exists(sql, source))) {
       isMade = yield* isOfForm(sql.unsafe(`SELECT form FROM ${name}_mark`))
       if (isMade) return true
       yield* transaction((connection) => dropOne(connection, source))
-    } else if (!isWanted) return false
+    } else if (!isRequested) return false
     if (readOnly) yield* sql`PRAGMA temp_store = MEMORY`
     const statements = readOnly ? tables(source, "temp") : [...tables(source, "main"), ...leaving(source)]
     yield* transaction((connection) =>
@@ -97,12 +97,12 @@ export const make = Effect.fnUntraced(function* (
     return true
   })
 
-  const step = Effect.fnUntraced(function* (isWanted: boolean) {
-    return (yield* prepare(isWanted)) && (yield* transaction((connection) => indexSlice(connection, source)))
+  const step = Effect.fnUntraced(function* (isRequested: boolean) {
+    return (yield* prepare(isRequested)) && (yield* transaction((connection) => indexSlice(connection, source)))
   }, indexing.withPermit)
 
   return {
-    /** Takes in the next rows. Gives whether there are more. Makes the index where there is none only if it `isWanted`. */
+    /** Takes in the next rows. Gives whether there are more. Makes the index where there is none only if `isRequested`. */
     step,
     /** Takes in a few rows before a search, and gives how many are left. */
     update: Effect.gen(function* () {

@@ -101,12 +101,12 @@ export const open = Effect.fnUntraced(function* <A>(options: ListenerOptions<A>)
   /** Tells of arrivals that are closed unheard, now and then: there may be thousands of them. */
   const refuse = (limit: "network" | "all", { host }: Address) => {
     refusals[limit]++
-    const tell = Effect.suspend(() => {
+    const warn = Effect.suspend(() => {
       const facts = { limit, refused: refusals[limit], last: host }
       refusals[limit] = 0
       return Effect.logWarning("connection limit reached, rejecting new connections").pipe(Effect.annotateLogs(facts))
     })
-    run(reports.pass(limit, tell))
+    run(reports.pass(limit, warn))
   }
 
   const server = createServer({ noDelay: true })

@@ -71,7 +71,7 @@ export class Transport extends Context.Service<
     /** Bytes that only this host has, the same after a restart. A transport without them gives no tickets. */
     readonly secret?: Redacted.Redacted<Uint8Array>
     /** Listens until the scope closes. Port 0 takes any free port; the port taken is returned. */
-    listen(host: ConnectionHandler): Effect.Effect<{ readonly port: number }, ListenFailed, Scope.Scope>
+    listen(handler: ConnectionHandler): Effect.Effect<{ readonly port: number }, ListenFailed, Scope.Scope>
     /** Dials one address, and shows a ticket of the node there. The connection lives in the scope of the caller. */
     dial(
       address: Address,

@@ -162,7 +162,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
       })
     })
 
-  const listen = Effect.fn("Transport.listen")(function* (host: ConnectionHandler) {
+  const listen = Effect.fn("Transport.listen")(function* (handler: ConnectionHandler) {
     const serverOf = (limits: typeof oldLimits) =>
       new WebSocketServer({ ...limits, noServer: true, clientTracking: false, handleProtocols: () => false })
     const [upgrades, strangeUpgrades, provenUpgrades] = [serverOf(limits), serverOf(oldLimits), serverOf(provenLimits)]
@@ -173,7 +173,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
       error.reason === "protocol" || error.reason === "plain peer"
         ? new Upgrade.Dropped({ reason: error.detail })
         : reports
-            .pass(`${error.reason} ${remote.host}`, host.refused(remote, error))
+            .pass(`${error.reason} ${remote.host}`, handler.refused(remote, error))
             .pipe(Effect.andThen(new Upgrade.Dropped({ reason: error.reason })))
 
     const admit = Effect.fnUntraced(function* (raw: Socket, remote: Address, enter: Listener.Enter) {
@@ -190,7 +190,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
       const revision = Upgrade.revisionOf(request.message.headers)
       const shown = Upgrade.ticketOf(request.message.headers)
       const binding = Redacted.value(channel.binding)
-      const ticketId = dialler && shown && host.recognise?.(shown, { nonce: dialler, binding })
+      const ticketId = dialler && shown && handler.recognise?.(shown, { nonce: dialler, binding })
       yield* enter(ticketId !== undefined && ticketId !== "")
       const nonces = dialler && { dialler, server: randomBytes(nonceLength).toString("base64url") }
       const socket = yield* accept(
@@ -221,7 +221,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
       if (refusal !== undefined) {
         const asked = yield* Latch.make(false)
         yield* Effect.forkScoped(
-          Effect.andThen(asked.await, reports.pass(`plain ${remote.host}`, host.refused(remote, refusal)))
+          Effect.andThen(asked.await, reports.pass(`plain ${remote.host}`, handler.refused(remote, refusal)))
         )
         return yield* Upgrade.refusePlain(raw, () => asked.openUnsafe())
       }
@@ -262,7 +262,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
       within: handshakeWithin,
       admit,
       serve: (connection, proved) =>
-        host.serve(
+        handler.serve(
           connection,
           Effect.andThen(
             Effect.sync(() => noteProven(connection)),

@@ -66,8 +66,8 @@ const check = Effect.fnUntraced(function* (place: Place, batches: Batches) {
           assert.deepStrictEqual(yield* store.snapshot, applied.snapshot)
           const { snapshot } = applied
           if (isNews) assert.strictEqual(snapshot.version, before.version + 1)
-          const { changedOrigins: touched } = yield* store.delta({ ...request({}), since: before.version })
-          assert.deepStrictEqual<unknown>(Option.getOrThrow(touched), {
+          const { changedOrigins } = yield* store.delta({ ...request({}), since: before.version })
+          assert.deepStrictEqual<unknown>(Option.getOrThrow(changedOrigins), {
             ranges: rangesOf([...merged.writes.values()]),
             supersessions: merged.supersessions
           })

@@ -181,16 +181,19 @@ const onIdentified = (exchange: Exchange, record: PeerRecord, now: number): Step
   if (message === undefined) return [exchange, []]
   const { nodeId, clock } = message
   if (record.barred !== undefined) return refuse(exchange, record.barred, nodeId)
-  const met = meet(exchange, nodeId, record, clock, now)
+  const identified = withPeer(exchange, nodeId, record, clock, now)
   const established: Action = { _tag: "Established", peer: nodeId }
   if (options.role === "server") {
-    const text = V1Wire.encode({ type: "sync_response", nodeId: options.self, clock: met.needed.clock })
-    return [{ ...met, asked: met.needed, phase: "receiving" }, [send(text), established]]
+    const text = V1Wire.encode({ type: "sync_response", nodeId: options.self, clock: identified.needed.clock })
+    return [{ ...identified, asked: identified.needed, phase: "receiving" }, [send(text), established]]
   }
   // Asked under another node id: the report was not meant for this node, so it is asked once more.
   const isOther = options.expected !== undefined && options.expected !== nodeId
-  const asked = isOther ? { ...met.asked, isWhole: false } : met.asked
-  const [sending, actions] = V1Send.start({ ...met, asked, needed: isOther ? everything : met.needed }, now)
+  const asked = isOther ? { ...identified.asked, isWhole: false } : identified.asked
+  const [sending, actions] = V1Send.start(
+    { ...identified, asked, needed: isOther ? everything : identified.needed },
+    now
+  )
   return [sending, [established, ...actions]]
 }
 
@@ -202,7 +205,7 @@ const refuse = (exchange: Exchange, barred: Barred.Barred, nodeId: NodeId): Step
 const duplicate = (exchange: Exchange): Step => end(exchange, new DuplicateNodeId({ nodeId: exchange.options.self }))
 
 /** Notes the peer, and what we know of it. */
-const meet = (
+const withPeer = (
   exchange: Exchange,
   peer: NodeId,
   record: PeerRecord,

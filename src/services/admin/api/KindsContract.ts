@@ -13,11 +13,11 @@ import { FindInput } from "../../memory/OwnQuestion.ts"
 import { fieldsOf } from "../../memory/OwnInput.ts"
 import { OwnKind, OwnRow } from "../../memory/OwnRows.ts"
 import * as NodeFailure from "../../node/NodeFailure.ts"
-import { Invalid, NoKind, NoRow, told, TooLarge, Unavailable, WrongQuery } from "./Failures.ts"
+import { Invalid, NoKind, NoRow, TooLarge, Unavailable, withStatus, WrongQuery } from "./Failures.ts"
 import * as Paging from "./Paging.ts"
 
-const Mismatch = told(NodeFailure.KindMismatch, 409)
-const BadKind = told(NodeFailure.KindInvalid, 400)
+const Mismatch = withStatus(NodeFailure.KindMismatch, 409)
+const BadKind = withStatus(NodeFailure.KindInvalid, 400)
 
 const reading = [Unavailable, WrongQuery, NoKind] as const
 const writing = [Unavailable, TooLarge, Invalid, NoRow, NoKind] as const
