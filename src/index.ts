@@ -1,6 +1,6 @@
 /**
- * feral-sync as a library: the node as a layer, its services, and the pure core (`feral-sync/core`). `feral-sync/client` is the client
- * of a node in another process, and `feral-sync/testing` is the test kit.
+ * feral-sync as a library: the node as a layer, its services, and the pure core (`feral-sync/core`).
+ * `feral-sync/client` is the client of a node in another process, and `feral-sync/testing` is the test kit.
  */
 export * as FeralSync from "./FeralSync.ts"
 export { Discovery, Engine, Memory, Peers, Store, Transport } from "./Services.ts"

@@ -114,8 +114,8 @@ export class Link {
   }
 
   /**
-   * Carries out what a step asks for. Reads and commits are answered at once, and what the answers ask for comes after what was asked
-   * for before, as in the service.
+   * Carries out what a step asks for. Reads and commits are answered at once, and what the answers ask for comes after
+   * what was asked for before, as in the service.
    */
   private carry(index: 0 | 1, [session, actions]: Session.Step): void {
     const end = this.ends[index]

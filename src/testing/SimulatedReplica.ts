@@ -1,6 +1,6 @@
 /**
- * A replica without a disk, batches or indexes: what a store does, in its plainest form. It is the model that stores are compared with,
- * and the replica of a `SimulatedNetwork`.
+ * A replica without a disk, batches or indexes: what a store does, in its plainest form. It is the model that stores
+ * are compared with, and the replica of a `SimulatedNetwork`.
  */
 import { HashMap, Option } from "effect"
 import * as ChangedOrigins from "../core/replica/ChangedOrigins.ts"

@@ -1,6 +1,6 @@
 /**
- * Whole nodes in one process, under `TestClock`: no directory, no socket, no waiting. An application tests what it does while nodes
- * are apart, crash and come back.
+ * Whole nodes in one process, under `TestClock`: no directory, no socket, no waiting. An application tests what it does
+ * while nodes are apart, crash and come back.
  *
  * ```ts
  * import { Effect } from "effect"
@@ -54,8 +54,8 @@ export interface TestNetwork<K extends Declarable = never> {
   /** Starts a node that crashed again, on what it had committed. */
   restart(name: string): Effect.Effect<void>
   /**
-   * Lets time pass until the nodes that run, and can reach each other directly or through others, hold the same. Fails after ten minutes
-   * of `TestClock`.
+   * Lets time pass until the nodes that run, and can reach each other directly or through others, hold the same. Fails
+   * after ten minutes of `TestClock`.
    */
   readonly settled: Effect.Effect<void, NotSettled>
 }

@@ -1,8 +1,8 @@
 /**
  * The packets that a node sends on one link, and when: probes, announcements, answers (RFC 6762 sections 6 and 8).
  *
- * It claims its names first (`NameProbe.ts`), announces itself three times, after 0, 1 and 3 seconds, and from then on only answers.
- * A record leaves at most once per second: an answer that is due sooner leaves when the second is over.
+ * It claims its names first (`NameProbe.ts`), announces itself three times, after 0, 1 and 3 seconds, and from then on
+ * only answers. A record leaves at most once per second: an answer that is due sooner leaves when the second is over.
  */
 import * as Answer from "./Answer.ts"
 import type { Link } from "./Link.ts"

@@ -87,8 +87,8 @@ export const probe = (self: Self, link: Link): Packet =>
   })
 
 /**
- * The records that bear our names and are not ours. An address of any of our links is ours, for what we say on one link may be
- * heard on another; a goodbye claims nothing.
+ * The records that bear our names and are not ours. An address of any of our links is ours, for what we say on one link
+ * may be heard on another; a goodbye claims nothing.
  */
 export const rivals = (
   self: Self,

@@ -45,7 +45,9 @@ export type Step = readonly [Responder, ReadonlyArray<Send | Duplicated>]
 
 export const initial = (self: Self): Responder => ({ self, interfaces: new Map() })
 
-/** Speaks on these links from now on: claims its names on those that are new, and announces what has changed on others. */
+/**
+ * Speaks on these links from now on: claims its names on those that are new, and announces what has changed on others.
+ */
 export const withLinks = (
   responder: Responder,
   links: ReadonlyArray<Link>,
@@ -223,7 +225,9 @@ export const tick = (responder: Responder, now: number): readonly [Responder, Re
   return [next, sends]
 }
 
-/** Takes back what we have announced: all but the record that every node of our kind has, and nothing that was not ours. */
+/**
+ * Takes back what we have announced: all but the record that every node of our kind has, and nothing that was not ours.
+ */
 export const goodbye = ({ self, interfaces: ifaces }: Responder): ReadonlyArray<Send> =>
   [...ifaces]
     .filter(([, { announced }]) => announced > 0)

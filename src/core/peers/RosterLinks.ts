@@ -1,5 +1,6 @@
 /**
- * What the roster learns from its connections: when one is made, and when one ends, or the dial that should have led to it.
+ * What the roster learns from its connections: when one is made, and when one ends, or the dial that should have led to
+ * it.
  */
 import { HashMap, Option } from "effect"
 import type { NodeId } from "../replica/NodeId.ts"
@@ -83,7 +84,8 @@ const connected = (roster: Roster, key: string, call: Call): Roster =>
       }
 
 /**
- * A connection or a dial is over. The first failure of a node that announces itself raises the question whether it is still there.
+ * A connection or a dial is over. The first failure of a node that announces itself raises the question whether it is
+ * still there.
  */
 export const ended = (roster: Roster, event: Extract<Event, { _tag: "Ended" }>): Step => {
   const [next, changedKeys] = end(roster, event)

@@ -1,12 +1,14 @@
 /**
- * The local history: the last versions of rows that were replaced or deleted here, and writes that came too late to win.
+ * The local history: the last versions of rows that were replaced or deleted here, and writes that came too late to
+ * win.
  *
- * It is not replicated, and in no digest. It holds rows of kinds where the last writer wins. Of each row it keeps the last versions;
- * old ones go by age, and the oldest of all when it takes too much space.
+ * It is not replicated, and in no digest. It holds rows of kinds where the last writer wins. Of each row it keeps the
+ * last versions; old ones go by age, and the oldest of all when it takes too much space.
  *
- * A version is a *conflict* when the node whose write won had not seen it. That is known of this node itself. Of another node it is
- * taken from what that node had acknowledged before it wrote: one that has seen a write says so before it writes again. Of a node that
- * was never connected to this one, two writes within a minute count as a conflict.
+ * A version is a *conflict* when the node whose write won had not seen it. That is known of this node itself. Of
+ * another node it is taken from what that node had acknowledged before it wrote: one that has seen a write says so
+ * before it writes again. Of a node that was never connected to this one, two writes within a minute count as a
+ * conflict.
  */
 import { type Hlc, HlcOrder } from "./Hlc.ts"
 import * as Merge from "./Merge.ts"
@@ -93,7 +95,10 @@ export const isIn = (scope: Scope, { hlc, table, row_id }: Operation): boolean =
     ? hlc.node === scope.origin
     : table === scope.kind && (scope.id === undefined || scope.id === row_id))
 
-/** The history with more versions, without those that are too many, too old or too large: the oldest come first and go first. */
+/**
+ * The history with more versions, without those that are too many, too old or too large: the oldest come first and go
+ * first.
+ */
 export const keep = (
   before: ReadonlyArray<Version>,
   superseded: ReadonlyArray<Superseded>,

@@ -1,12 +1,12 @@
 /**
  * Hybrid logical clock: wall time that never runs backwards and respects causality.
  *
- * A timestamp is a pair (wall, counter): milliseconds since the Unix epoch, and a counter that orders timestamps within one
- * millisecond. With the node id it is an HLC, unique in the network and totally ordered by (wall, counter, node).
+ * A timestamp is a pair (wall, counter): milliseconds since the Unix epoch, and a counter that orders timestamps within
+ * one millisecond. With the node id it is an HLC, unique in the network and totally ordered by (wall, counter, node).
  * The text form is `<wall>:<counter>:<node>`, split at the first two colons, for node ids may hold colons.
  *
- * Guarantees: `send` is after the local timestamp; `receive` is after both timestamps; nothing throws; text round-trips, and
- * every HLC has exactly one text.
+ * Guarantees: `send` is after the local timestamp; `receive` is after both timestamps; nothing throws; text
+ * round-trips, and every HLC has exactly one text.
  *
  * Source: Kulkarni, Demirbas, Madappa, Avva, Leone, "Logical Physical Clocks" (2014).
  */
@@ -56,8 +56,8 @@ export const send = (local: Timestamp, now: number): Timestamp =>
   now > local.wall ? { wall: now, counter: 0 } : plus(local, 1)
 
 /**
- * The timestamp after receiving `remote` at local time `now` (ms): after both. Fails with `ClockDrift` when `remote` is more
- * than `maxDrift` ms ahead of `now`.
+ * The timestamp after receiving `remote` at local time `now` (ms): after both. Fails with `ClockDrift` when `remote` is
+ * more than `maxDrift` ms ahead of `now`.
  */
 export const receive = (
   local: Timestamp,
@@ -67,8 +67,8 @@ export const receive = (
 ): Result.Result<Timestamp, ClockDrift> => Result.map(witness(local, remote, now, maxDrift), (seen) => send(seen, now))
 
 /**
- * The clock after seeing `remote` at `now` without making an event of it: the later of the two. The next `send` is after
- * both. Fails with `ClockDrift` as `receive` does.
+ * The clock after seeing `remote` at `now` without making an event of it: the later of the two. The next `send` is
+ * after both. Fails with `ClockDrift` as `receive` does.
  */
 export const witness = (
   local: Timestamp,
@@ -83,7 +83,10 @@ export const witness = (
 /** Whether `remote` lies further ahead of local time `now` than `maxDrift` (all ms). */
 export const isDrifting = (remote: Timestamp, now: number, maxDrift: number): boolean => remote.wall - now > maxDrift
 
-/** The timestamp `steps` (at least 1) above `timestamp`. The counter carries into the wall time before it loses precision. */
+/**
+ * The timestamp `steps` (at least 1) above `timestamp`. The counter carries into the wall time before it loses
+ * precision.
+ */
 export const plus = ({ wall, counter }: Timestamp, steps: number): Timestamp => {
   const room = Number.MAX_SAFE_INTEGER - counter
   return steps <= room ? { wall, counter: counter + steps } : { wall: wall + 1, counter: steps - room - 1 }

@@ -2,7 +2,8 @@
  * The replicated operation: one write to one row of one kind, named by the HLC of its origin.
  *
  * An operation is plain, immutable data. `data` is canonical JSON text, so that equal content is equal text, a database
- * binds it as it is, and a relay forwards keys that it does not know. The origin of an operation is the node of its HLC.
+ * binds it as it is, and a relay forwards keys that it does not know. The origin of an operation is the node of its
+ * HLC.
  */
 import { Option, Order, Predicate, Result, Schema } from "effect"
 import * as Hlc from "./Hlc.ts"

@@ -1,8 +1,9 @@
 /**
  * Rows as kinds of applications show them, and the conditions by which they are found.
  *
- * Rows are found in the order of their keys: of the first field that a range is asked of, then of their ids. A key is the beginning of
- * a text, so that an index of long texts stays small. Or the newest come first, in the order of `Selection.ts`.
+ * Rows are found in the order of their keys: of the first field that a range is asked of, then of their ids. A key is
+ * the beginning of a text, so that an index of long texts stays small. Or the newest come first, in the order of
+ * `Selection.ts`.
  */
 import { Order, Predicate } from "effect"
 import * as Hlc from "./Hlc.ts"

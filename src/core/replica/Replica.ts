@@ -68,8 +68,8 @@ export interface Snapshot {
 }
 
 /**
- * Whether a replica tells others how far it covers an origin: it holds rows of it. Where rows were removed by hand, of any
- * origin: what they won over has no winner here any more, and must not be sent again.
+ * Whether a replica tells others how far it covers an origin: it holds rows of it. Where rows were removed by hand, of
+ * any origin: what they won over has no winner here any more, and must not be sent again.
  */
 export const isAnnounced = ({ holdings, purges }: Pick<Snapshot, "holdings" | "purges">, node: NodeId): boolean =>
   HashMap.has(holdings, node) || !HashMap.isEmpty(purges)
@@ -118,13 +118,15 @@ export interface Batch {
   /** The coverage once `operations` are committed. */
   readonly coverage: VectorClock.VectorClock
   readonly quarantined: ReadonlyArray<Quarantined>
-  /** What the peer that sent it told of its cut, where one of the two has one. What `Cut.verdict` refuses is not taken. */
+  /**
+   * What the peer that sent it told of its cut, where one of the two has one. What `Cut.verdict` refuses is not taken.
+   */
   readonly from?: { readonly node: NodeId; readonly told: Told | undefined }
 }
 
 /**
- * What a replica holds that a clock does not cover: how many rows of origins that the clock has not seen at all, and for the other
- * origins from where on.
+ * What a replica holds that a clock does not cover: how many rows of origins that the clock has not seen at all, and
+ * for the other origins from where on.
  */
 export const beyond = (
   { frontier, holdings }: Pick<Snapshot, "frontier" | "holdings">,
@@ -147,8 +149,8 @@ export const beyond = (
 }
 
 /**
- * Whether an operation is too far ahead of the time `now` (ms) to be taken. What is no later than what is held of its origin is not: it
- * was taken before, and the clock went back since then.
+ * Whether an operation is too far ahead of the time `now` (ms) to be taken. What is no later than what is held of its
+ * origin is not: it was taken before, and the clock went back since then.
  */
 export const isAhead = (
   { frontier }: Pick<Snapshot, "frontier">,
@@ -174,8 +176,8 @@ export const originsWith = (
 }
 
 /**
- * The new origins that a replica has to leave out where all of `operations` would make more than `most` origins. No peer takes a
- * clock of more, so origins that a member makes up must be stopped before they are committed.
+ * The new origins that a replica has to leave out where all of `operations` would make more than `most` origins. No
+ * peer takes a clock of more, so origins that a member makes up must be stopped before they are committed.
  */
 export const crowdedOut = (
   self: NodeId,

@@ -2,8 +2,8 @@
  * Vector clock: for every origin, how far into its history a node has seen.
  *
  * A clock is an immutable map from origin to timestamp; an origin that is absent stands at `Hlc.zero`. Clocks form a
- * lattice under `merge` and `meet`: both associative, commutative, idempotent, with `empty` as the identity of `merge`, and `includes` as
- * its partial order. `advance` and `merge` never move an entry back.
+ * lattice under `merge` and `meet`: both associative, commutative, idempotent, with `empty` as the identity of `merge`,
+ * and `includes` as its partial order. `advance` and `merge` never move an entry back.
  *
  * Sources: Fidge (1988), Mattern (1989); used as a version vector (Parker et al., 1983).
  */

@@ -1,6 +1,6 @@
 /**
- * The state of the receiving half of a session: what came, and what of it is not committed yet. `Receive.ts` and `Commits.ts` have its
- * steps.
+ * The state of the receiving half of a session: what came, and what of it is not committed yet. `Receive.ts` and
+ * `Commits.ts` have its steps.
  */
 import { HashMap, HashSet } from "effect"
 import type { Timestamp } from "../replica/Hlc.ts"
@@ -43,8 +43,9 @@ export interface Inbound {
   /** When the peer is asked for them again (ms). */
   readonly askAgainAt: number
   /**
-   * The first operation of each origin that the quota for rows of unknown kinds kept out, since the pump of the peer (re)started: the
-   * coverage of that origin ends before it. Nothing else waits for it, for such an operation replaces no row.
+   * The first operation of each origin that the quota for rows of unknown kinds kept out, since the pump of the peer
+   * (re)started: the coverage of that origin ends before it. Nothing else waits for it, for such an operation replaces
+   * no row.
    */
   readonly overQuota: VectorClock.VectorClock
   /** When the peer is asked for these again (ms): there is room. */

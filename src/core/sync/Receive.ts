@@ -1,10 +1,10 @@
 /**
  * The intake: takes frames in order, and defers operations that are ahead of time. `Commits.ts` goes on with them.
  *
- * Clock poison does not spread: an operation more than the drift bound ahead of local time is not taken, nor what follows it
- * of the same origin; all others are. While something is held back, nothing new is claimed, for what is held may have
- * superseded operations that we therefore never saw. When its time has come, the peer is asked to start its pump again
- * from what we claim.
+ * Clock poison does not spread: an operation more than the drift bound ahead of local time is not taken, nor what
+ * follows it of the same origin; all others are. While something is held back, nothing new is claimed, for what is held
+ * may have superseded operations that we therefore never saw. When its time has come, the peer is asked to start its
+ * pump again from what we claim.
  */
 import { HashMap, HashSet, Result } from "effect"
 import { ClockDrift, OriginsLeftOut, ProtocolViolation } from "./SyncFailure.ts"
@@ -105,9 +105,9 @@ const waitFor = (origins: number, isFull: boolean): number =>
   isFull ? leftOutWait.most : Math.min(Math.max(leftOutWait.least, origins * leftOutWait.each), leftOutWait.most)
 
 /**
- * The operations of origins that are known, and of as many new ones as may be taken. An operation that is left out is asked for
- * later, and until then nothing is claimed, for it may have superseded others. Coverage needs no place: a store keeps none of an
- * origin of which it never took an operation.
+ * The operations of origins that are known, and of as many new ones as may be taken. An operation that is left out is
+ * asked for later, and until then nothing is claimed, for it may have superseded others. Coverage needs no place: a
+ * store keeps none of an origin of which it never took an operation.
  */
 const withinAllowance = (
   { inbound, local, options }: Session,
@@ -157,7 +157,9 @@ export const warnings = (
 /** A peer makes up origins, or the network has outgrown the protocol. */
 export const tooManyOrigins = new ProtocolViolation({ detail: `more than ${Wire.limits.origins} origins in all` })
 
-/** Splits a frame into operations to take now and operations to defer: those that come too early, and what follows them. */
+/**
+ * Splits a frame into operations to take now and operations to defer: those that come too early, and what follows them.
+ */
 const holdBack = (
   { operations, through }: Pick<Wire.Data, "operations" | "through">,
   before: Inbound["deferred"],

@@ -26,8 +26,8 @@ import { Uuid } from "../node/Uuid.ts"
 /** Limits of what can be written. */
 export interface Options {
   /**
-   * Bytes that the largest operation may take on the wire; by default 8 MiB, which is what every peer takes in one frame,
-   * less some room for the frame.
+   * Bytes that the largest operation may take on the wire; by default 8 MiB, which is what every peer takes in one
+   * frame, less some room for the frame.
    */
   readonly maxOperationBytes?: number | undefined
 }

@@ -1,6 +1,6 @@
 /**
- * The rows of a kind that no application has declared here, put together from its operations: one after the other, in the order of
- * their ids.
+ * The rows of a kind that no application has declared here, put together from its operations: one after the other, in
+ * the order of their ids.
  */
 import { Effect } from "effect"
 import type { Kind, Operation } from "../../core/replica/Operation.ts"

@@ -11,9 +11,9 @@ import * as Hlc from "../../core/replica/Hlc.ts"
 export const monotonic = Effect.map(EffectClock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 
 /**
- * Where the clock goes on, if the end of our own history is known only to others, or was `high` in a file that may be a backup.
- * Timestamps beyond it may have been issued already, at a wall time that is still to come here: a leap by chance keeps us from issuing
- * one of them again. Once the wall time is there, it leaves no trace.
+ * Where the clock goes on, if the end of our own history is known only to others, or was `high` in a file that may be a
+ * backup. Timestamps beyond it may have been issued already, at a wall time that is still to come here: a leap by
+ * chance keeps us from issuing one of them again. Once the wall time is there, it leaves no trace.
  */
 export const leap = ({ wall, counter }: Hlc.Timestamp): Effect.Effect<Hlc.Timestamp> =>
   wall === 0

@@ -17,8 +17,8 @@ const patience = { level: 10_000, begin: 10_000, end: 300_000 } as const
 const quiet = 1_000
 
 /**
- * A peer says nothing while it reads its rows. It is waited for this many times as long as the dialogue took so far, in which
- * we read ours.
+ * A peer says nothing while it reads its rows. It is waited for this many times as long as the dialogue took so far, in
+ * which we read ours.
  */
 const slower = 3
 

@@ -1,5 +1,6 @@
 /**
- * How connections and dials end: what the table of peers, the log and the roster are told. A peer can never fail the supervisor.
+ * How connections and dials end: what the table of peers, the log and the roster are told. A peer can never fail the
+ * supervisor.
  */
 import { Cause, Effect, Exit, Option, Random, Result } from "effect"
 import { type Address, formatAddress } from "../../core/peers/Address.ts"

@@ -1,6 +1,6 @@
 /**
- * What peers take that did not tell, and closed because of a frame of ours: the next session sends smaller ones. The one that was learned
- * first is forgotten first.
+ * What peers take that did not tell, and closed because of a frame of ours: the next session sends smaller ones. The
+ * one that was learned first is forgotten first.
  */
 import * as Oldest from "../../core/peers/Oldest.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"

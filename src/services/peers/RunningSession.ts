@@ -41,8 +41,8 @@ export interface Running<S> {
   /** What went over the connection so far. */
   readonly traffic: Traffic.Traffic
   /**
-   * The time in which the times of the view are (ms), at a moment of the time that only passes. The clock may have been set since the last
-   * event, and the session does not know of it yet.
+   * The time in which the times of the view are (ms), at a moment of the time that only passes. The clock may have been
+   * set since the last event, and the session does not know of it yet.
    */
   timeAt(passed: number): number
   /** Why the operations of the peer cannot be written at present. */

@@ -53,7 +53,9 @@ export const make = Effect.fnUntraced(function* (
   const frameLimits = FrameLimits.make()
   /** Whom we have met since the store was opened. */
   const met = new Set<NodeId>()
-  /** The nonces of our own dials that are under way, and whether we met them as server: then we have dialled ourselves. */
+  /**
+   * The nonces of our own dials that are under way, and whether we met them as server: then we have dialled ourselves.
+   */
   const dialled = new Map<string, boolean>()
 
   const serve = Effect.fnUntraced(function* (meeting: Meeting) {

@@ -1,6 +1,7 @@
 /**
- * Runs one session over one connection: carries what happens to the state machine of its protocol (`core/sync/Session.ts`,
- * `core/sync/v1/V1Exchange.ts`), and carries out what that asks for. It decides nothing about the protocol.
+ * Runs one session over one connection: carries what happens to the state machine of its protocol
+ * (`core/sync/Session.ts`, `core/sync/v1/V1Exchange.ts`), and carries out what that asks for. It decides nothing about
+ * the protocol.
  */
 import { Effect, Option, Queue, Result, type Scope, Stream } from "effect"
 import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"

@@ -44,8 +44,8 @@ export interface Backend {
   /** The contents of the slots of these operations. */
   current(operations: ReadonlyArray<Operation>): Effect.Effect<Current, StoreUnavailable>
   /**
-   * Writes all of it or nothing. When it is `synced`, it survives a loss of power from then on, together with everything
-   * before it; else it survives the end of the process.
+   * Writes all of it or nothing. When it is `synced`, it survives a loss of power from then on, together with
+   * everything before it; else it survives the end of the process.
    */
   commit(commit: Commit, synced: boolean): Effect.Effect<void, StoreUnavailable | SlotTaken>
   /** Makes every commit until now one that survives a loss of power. */
@@ -99,7 +99,10 @@ export interface Backend {
   lastTombstones(covered: VectorClock): Effect.Effect<VectorClock, StoreUnavailable>
   /** Some of the tombstones that a clock covers, at most `most`. */
   someTombstones(covered: VectorClock, most: number): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
-  /** What waits to be written anew by a node that rejoined, where there is such (`SqliteRejoin.ts`): read from an index on, and removed. */
+  /**
+   * What waits to be written anew by a node that rejoined, where there is such (`SqliteRejoin.ts`): read from an index
+   * on, and removed.
+   */
   readonly rejoining?: Rejoining | undefined
   backup(file: string): Effect.Effect<void, StoreUnavailable>
   /** Background maintenance while the store is open. */

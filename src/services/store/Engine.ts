@@ -1,5 +1,6 @@
 /**
- * A store over a backend: everything about a store that does not depend on where its rows are. How it commits is in `Committing.ts`.
+ * A store over a backend: everything about a store that does not depend on where its rows are. How it commits is in
+ * `Committing.ts`.
  *
  * Guarantee: writes and paged reads are serial. A read sees the rows and the state of one moment.
  */
@@ -94,7 +95,10 @@ export const make = Effect.fnUntraced(function* (
   const declaring = Declaring.make(backend, committing)
   const { state: opened } = committing
   const ownTimestampAtOpen = opened.cut.isRejoined === true ? Hlc.zero : VectorClock.get(opened.vectorClock, nodeId)
-  /** The first operation of each origin that the quota keeps out, as far as it was seen since the start or the last purge. */
+  /**
+   * The first operation of each origin that the quota keeps out, as far as it was seen since the start or the last
+   * purge.
+   */
   let overQuota = VectorClock.empty
   let oddities = Oddities.none
   const opening: Oddities.Opening = {

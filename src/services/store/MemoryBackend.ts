@@ -1,6 +1,6 @@
 /**
- * A store whose rows are in memory. It keeps nothing but its `MemoryDisk`, and is deterministic: given a node id, the same
- * calls lead to the same state.
+ * A store whose rows are in memory. It keeps nothing but its `MemoryDisk`, and is deterministic: given a node id, the
+ * same calls lead to the same state.
  */
 import { Effect, Number as Num, Option, Random } from "effect"
 import * as Cut from "../../core/replica/Cut.ts"

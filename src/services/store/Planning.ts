@@ -1,8 +1,8 @@
 /**
  * How a batch changes the state of a store. No I/O.
  *
- * Guarantee: the rows after any batches are the same function of their operations as those of the model in `core/replica/Merge.ts`,
- * however they are split and ordered.
+ * Guarantee: the rows after any batches are the same function of their operations as those of the model in
+ * `core/replica/Merge.ts`, however they are split and ordered.
  */
 import { HashMap } from "effect"
 import * as Cut from "../../core/replica/Cut.ts"
@@ -20,8 +20,8 @@ import { evident, excess, forget } from "./RowlessOrigins.ts"
 import { type Commit, type Current, ofApplications, quarantineLimits, recount, type State } from "./StoreState.ts"
 
 /**
- * What committing `batch` does to the store of `self` in the state `before`, which holds `current` in the slots of its operations.
- * Without a quota it is what the owner writes: all of it is taken.
+ * What committing `batch` does to the store of `self` in the state `before`, which holds `current` in the slots of its
+ * operations. Without a quota it is what the owner writes: all of it is taken.
  */
 export const plan = (before: State, current: Current, batch: Batch, self: NodeId, quota?: Opaque.Quota): Commit => {
   const { quarantined } = batch
@@ -75,7 +75,9 @@ export const plan = (before: State, current: Current, batch: Batch, self: NodeId
   }
 }
 
-/** Without the tombstones that are collected already: nothing is in their slots, and nothing of the batch comes there. */
+/**
+ * Without the tombstones that are collected already: nothing is in their slots, and nothing of the batch comes there.
+ */
 const withoutLate = (
   { collected }: Cut.Cut,
   current: Current,

@@ -13,7 +13,10 @@ import type { Operation } from "../../core/replica/Operation.ts"
 export const remembered = 1_024
 
 export interface RecentCommits {
-  /** Remembers the next commit, and gives it as seen from the origins. Its version is one more than that of the one before. */
+  /**
+   * Remembers the next commit, and gives it as seen from the origins. Its version is one more than that of the one
+   * before.
+   */
   push(writes: ReadonlyArray<Operation>, supersessions: Supersessions): ChangedOrigins.ChangedOrigins
   /** The writes after version `version`; none when they are unknown. */
   since(version: number): Option.Option<ChangedOrigins.ChangedOrigins>

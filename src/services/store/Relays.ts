@@ -1,6 +1,6 @@
 /**
- * The writes that this node and its peers wait for, and which nodes have them: where those who wait and the sessions meet.
- * It is never on the disk: a question that is still open is asked again after a restart.
+ * The writes that this node and its peers wait for, and which nodes have them: where those who wait and the sessions
+ * meet. It is never on the disk: a question that is still open is asked again after a restart.
  */
 import { Effect, PubSub, type Scope, Stream } from "effect"
 import type { Acknowledgement } from "../../core/replica/Acknowledgement.ts"

@@ -54,7 +54,9 @@ export const covered = Effect.fnUntraced(function* (sql: SqlClient, clock: Vecto
 /** Rows that are read at once. */
 const page = 2_000
 
-/** Fills the digest without tombstones of a file that was made before files kept it, inside the caller's transaction. */
+/**
+ * Fills the digest without tombstones of a file that was made before files kept it, inside the caller's transaction.
+ */
 export const writeLive = Effect.fnUntraced(function* (connection: Connection) {
   let dead = Digest.empty
   for (let after = 0; ;) {

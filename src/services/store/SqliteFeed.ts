@@ -1,6 +1,6 @@
 /**
- * The change feed (`core/replica/Feed.ts`) in the file of the rows. `seq` is the number of a row: a row that is written again leaves
- * its place and takes the next one.
+ * The change feed (`core/replica/Feed.ts`) in the file of the rows. `seq` is the number of a row: a row that is written
+ * again leaves its place and takes the next one.
  */
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"

@@ -1,8 +1,8 @@
 /**
  * Reads of the rows of declared kinds of applications: by their fields, by words, and the newest first.
  *
- * An index of a field is made by the first query with that field, that of the newest rows and that of words in the same way: without queries
- * they cost nothing.
+ * An index of a field is made by the first query with that field, that of the newest rows and that of words in the same
+ * way: without queries they cost nothing.
  */
 import { Effect, Schema } from "effect"
 import type { SqliteClient } from "@effect/sql-sqlite-node/SqliteClient"
@@ -110,7 +110,10 @@ export const make = (
     indexed.add(wanted)
   })
 
-  /** What the rows of a kind match that may have the words, as the index knows; none where they are so many that it is of no help. */
+  /**
+   * What the rows of a kind match that may have the words, as the index knows; none where they are so many that it is
+   * of no help.
+   */
   const matchOf = Effect.fnUntraced(function* (kind: string, { query }: Searching.Words) {
     if ((yield* words.update) > SqliteWords.frequent) return undefined
     const ofKind = { tokens: [WordSources.kindToken(kind)], isPrefix: false }

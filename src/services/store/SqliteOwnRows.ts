@@ -1,9 +1,9 @@
 /**
  * The rows of declared kinds of applications, as they are shown (`core/replica/Query.ts`), in the table `own_rows`.
  *
- * A row may be made of many operations, so it is put together when one of them is written, in the same transaction. `declared` has the
- * kinds for which that is done: those that an application has ever declared here. Each has a view for people with `sqlite3`.
- * They are read by `SqliteOwnReads.ts`.
+ * A row may be made of many operations, so it is put together when one of them is written, in the same transaction.
+ * `declared` has the kinds for which that is done: those that an application has ever declared here. Each has a view
+ * for people with `sqlite3`. They are read by `SqliteOwnReads.ts`.
  */
 import { Effect, Option, Schema } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"

@@ -98,9 +98,9 @@ export const write = Effect.fnUntraced(function* (
 })
 
 /**
- * What may be claimed of others. What lost to a row may have to take the place of the one that is written anew: in a set that only
- * grows, what came after it, for there the first one stays; elsewhere what came after the new one, where others are ahead of it. That
- * is asked for again.
+ * What may be claimed of others. What lost to a row may have to take the place of the one that is written anew: in a
+ * set that only grows, what came after it, for there the first one stays; elsewhere what came after the new one, where
+ * others are ahead of it. That is asked for again.
  */
 const claimsOfOthers = (
   clock: VectorClock.VectorClock,

@@ -1,6 +1,7 @@
 /**
- * Merges rows that an earlier version kept side by side because it did not know their rule, when a version that knows it opens the
- * file. `known` in `meta` says which rules the rows of a file were merged by. All of it is one transaction.
+ * Merges rows that an earlier version kept side by side because it did not know their rule, when a version that knows
+ * it opens the file. `known` in `meta` says which rules the rows of a file were merged by. All of it is one
+ * transaction.
  */
 import { Effect, Option, Schema } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
@@ -100,7 +101,10 @@ export const write = Effect.fnUntraced(function* (connection: Connection) {
   yield* run("DROP TABLE temp.unsettled")
 })
 
-/** A state without operations that were kept side by side: they counted as rows of a kind without a use, and as no tombstones. */
+/**
+ * A state without operations that were kept side by side: they counted as rows of a kind without a use, and as no
+ * tombstones.
+ */
 const without = (state: StoreState.State, operations: ReadonlyArray<Operation>): StoreState.State => {
   const sum = operations.reduce((sum, operation) => Digest.add(sum, Digest.ofOperation(operation)), Digest.empty)
   let { opaque } = state

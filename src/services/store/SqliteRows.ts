@@ -1,5 +1,6 @@
 /**
- * Rows of `sync.db` as values, and back. A row that cannot be read was not written by this program: the file is corrupt.
+ * Rows of `sync.db` as values, and back. A row that cannot be read was not written by this program: the file is
+ * corrupt.
  */
 import { Effect, Schema, Struct } from "effect"
 import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"

@@ -1,8 +1,8 @@
 /**
  * The port: clients are admitted within limits (`core/peers/Admission.ts`), each served in a fiber of its own.
  *
- * No client can end the listener or delay another one. A client that has not proved itself within the time limit is rejected,
- * whatever it has sent by then. Closing the scope closes the port, and with it every connection.
+ * No client can end the listener or delay another one. A client that has not proved itself within the time limit is
+ * rejected, whatever it has sent by then. Closing the scope closes the port, and with it every connection.
  */
 import { Cause, Clock, Deferred, type Duration, Effect, FiberSet, type Scope } from "effect"
 import { createServer, type Socket } from "node:net"

@@ -18,8 +18,8 @@ export interface Options {
 }
 
 /**
- * A host of a network inside this process: of the `MemoryNetwork` that is provided, or else of one that all such hosts share.
- * Nothing is opened, and nothing encrypted.
+ * A host of a network inside this process: of the `MemoryNetwork` that is provided, or else of one that all such hosts
+ * share. Nothing is opened, and nothing encrypted.
  */
 export const layer = (options: Options): Layer.Layer<Transport> =>
   Layer.effect(

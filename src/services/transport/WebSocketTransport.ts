@@ -1,6 +1,6 @@
 /**
- * Transport over WebSocket and TLS: one TCP port, told apart by the first byte, and the upgrade in which two nodes recognise
- * each other.
+ * Transport over WebSocket and TLS: one TCP port, told apart by the first byte, and the upgrade in which two nodes
+ * recognise each other.
  *
  * A connection is returned only when TCP, TLS and the upgrade are done, all within one time limit. On the side that was
  * dialled, that limit goes on until the dialler has proved itself.
@@ -128,7 +128,8 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
   /** Asks for the upgrade. The socket comes back paused, so that no frame is lost before it is read. */
   const upgrade = (address: Address, url: string, channel: Channel, nonce: string, ticket: string | undefined) =>
     Effect.callback<Upgraded, PeerUnreachable | TlsHandshakeFailed>((resume) => {
-      // An alert can come before the request is on its way; the request then sees nothing but the end, or not even that.
+      // An alert can come before the request is on its way; the request then sees nothing but the end, or not even
+      // that.
       const lost = (error: unknown) =>
         resume(Effect.flatMap(tls.explain(address, channel.fault() ?? error), Effect.fail))
       const cutOff = { code: "ECONNRESET" }

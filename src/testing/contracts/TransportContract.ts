@@ -127,7 +127,8 @@ export const suite = (name: string, world: Effect.Effect<World, unknown, Scope.S
           const sender = yield* Effect.forkChild(Effect.flip(Effect.forever(dialler.send(body))))
           assert.ok(Option.isNone(yield* Effect.timeoutOption(Fiber.await(sender), "500 millis")))
           yield* server.close(4400, "enough")
-          // Over a network, what is on its way can outlast the second that a close may take: then it ends without an answer.
+          // Over a network, what is on its way can outlast the second that a close may take: then it ends without an
+          // answer.
           const { code } = yield* Fiber.join(sender)
           assert.ok(code === 4400 || code === 1006, `it ends with ${code}`)
         })

@@ -1,10 +1,11 @@
 /**
- * The rule `fields`: each field of a row is a register of its own, so that two nodes edit different fields and both edits stay.
+ * The rule `fields`: each field of a row is a register of its own, so that two nodes edit different fields and both
+ * edits stay.
  *
- * An operation holds one field: `{"title":"tea"}`. Its slot is the name of the field. A delete of a field takes it out of the row.
- * A delete without a field deletes the row: it has a slot of its own, the empty name. The fields that count are those that were
- * written after it, by HLC. So a delete wins over all that was written before it, wherever that was, and a later write brings the row
- * back with what was written since.
+ * An operation holds one field: `{"title":"tea"}`. Its slot is the name of the field. A delete of a field takes it out
+ * of the row. A delete without a field deletes the row: it has a slot of its own, the empty name. The fields that count
+ * are those that were written after it, by HLC. So a delete wins over all that was written before it, wherever that
+ * was, and a later write brings the row back with what was written since.
  */
 import * as Hlc from "../Hlc.ts"
 import { membersOf } from "../Json.ts"

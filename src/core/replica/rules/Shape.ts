@@ -13,8 +13,8 @@ export interface Reading {
 export type Writing = { readonly op_type: Operation["op_type"]; readonly data: Content }
 
 /**
- * The operations of one write of an application, in their order, on a row whose slots hold `current`. `epoch` is drawn once for each
- * opening of a store.
+ * The operations of one write of an application, in their order, on a row whose slots hold `current`. `epoch` is drawn
+ * once for each opening of a store.
  */
 export type Verb = (current: ReadonlyArray<Operation>, input: Content, epoch: string) => ReadonlyArray<Writing>
 

@@ -1,19 +1,21 @@
 /**
- * One exchange with an existing FERAL node (form 1), in either role, as a state machine without I/O. It takes the events and
- * makes the actions of a session (`SessionEvents.ts`), and is run in the same way.
+ * One exchange with an existing FERAL node (form 1), in either role, as a state machine without I/O. It takes the
+ * events and makes the actions of a session (`SessionEvents.ts`), and is run in the same way.
  *
- * An exchange is: `sync_request`, `sync_response`, the dialler's operations, the server's operations, the end. What makes it hard
- * is what the old nodes do not say:
+ * An exchange is: `sync_request`, `sync_response`, the dialler's operations, the server's operations, the end. What
+ * makes it hard is what the old nodes do not say:
  *
- * - **They ask with one mark for all origins.** An early node sends what is after *our mark for its own id*, whatever the origin.
- * - **Their clock does not show what they hold.** It is empty after a restart. `V1Memory.ts` has the clock that we ask with.
- * - **Their word about third origins proves nothing.** What they relay is merged, but only the mark of the peer's own origin moves,
- *   and with the newest only over what came.
- * - **The newest drop what carries no scope that they granted**, and say nothing. When a clock shows that nothing was taken, the
- *   status says so, and one operation at a time is offered until it is.
+ * - **They ask with one mark for all origins.** An early node sends what is after *our mark for its own id*, whatever
+ *   the origin.
+ * - **Their clock does not show what they hold.** It is empty after a restart. `V1Memory.ts` has the clock that we ask
+ *   with.
+ * - **Their word about third origins proves nothing.** What they relay is merged, but only the mark of the peer's own
+ *   origin moves, and with the newest only over what came.
+ * - **The newest drop what carries no scope that they granted**, and say nothing. When a clock shows that nothing was
+ *   taken, the status says so, and one operation at a time is offered until it is.
  * - **They take little at a time.** An early node takes one frame under 1 MiB; the rest goes in the next exchange.
- * - **An early node takes what came last for the newest.** Where what we sent lost against what it sent in the same exchange, it gets
- *   the winner back, once.
+ * - **An early node takes what came last for the newest.** Where what we sent lost against what it sent in the same
+ *   exchange, it gets the winner back, once.
  */
 import { Redacted, Result } from "effect"
 import {

@@ -1,5 +1,6 @@
 /**
- * The frames of an existing FERAL node in an exchange: read piece by piece, each piece committed before the next one is read.
+ * The frames of an existing FERAL node in an exchange: read piece by piece, each piece committed before the next one is
+ * read.
  *
  * Operations ahead of time are held back, those that cannot be read are set aside, and everything else is taken.
  */
@@ -127,8 +128,8 @@ const withLabels = (exchange: Exchange, read: ReadonlyArray<V1Wire.Labelled>): E
 }
 
 /**
- * What has to be sent back: an early node holds what came last. Where what it was sent loses against what it sends, it holds
- * the loser now.
+ * What has to be sent back: an early node holds what came last. Where what it was sent loses against what it sends, it
+ * holds the loser now.
  */
 const withReturns = (
   { sentRows, returns: before, isNewest }: Exchange,

@@ -1,8 +1,9 @@
 /**
- * What an existing FERAL node is sent in an exchange: all that it does not show to have, in frames that its generation can take.
+ * What an existing FERAL node is sent in an exchange: all that it does not show to have, in frames that its generation
+ * can take.
  *
- * The newest take any number of frames. An early node takes one; what does not fit waits for the next exchange. A row that is
- * larger than all that a node takes is passed over and named, and the others go.
+ * The newest take any number of frames. An early node takes one; what does not fit waits for the next exchange. A row
+ * that is larger than all that a node takes is passed over and named, and the others go.
  */
 import { HashMap } from "effect"
 import * as Hlc from "../../replica/Hlc.ts"
@@ -123,8 +124,8 @@ const sendFrame = (
 }
 
 /**
- * Sends what the clock of the peer does not ask for: what won over what an early node was sent before, and what came here late. Last
- * of all: what comes last is what an early node keeps.
+ * Sends what the clock of the peer does not ask for: what won over what an early node was sent before, and what came
+ * here late. Last of all: what comes last is what an early node keeps.
  */
 const withReturns = (
   exchange: Exchange,

@@ -1,6 +1,6 @@
 /**
- * The state of an exchange with an existing FERAL node (`V1Exchange.ts`): what it knows of the other side, and what of that is
- * remembered for the next one.
+ * The state of an exchange with an existing FERAL node (`V1Exchange.ts`): what it knows of the other side, and what of
+ * that is remembered for the next one.
  */
 import { HashMap, Option, type Redacted } from "effect"
 import type { SessionFailure } from "../SyncFailure.ts"
@@ -70,7 +70,10 @@ export interface Exchange {
   readonly deferred: HashMap.HashMap<NodeId, Hlc.Timestamp>
   /** The first operation of each origin that the quota for rows of unknown kinds kept out. */
   readonly overQuota: VectorClock.VectorClock
-  /** Whether operations of new origins were not taken, because there are too many. While it is so, nothing can be claimed. */
+  /**
+   * Whether operations of new origins were not taken, because there are too many. While it is so, nothing can be
+   * claimed.
+   */
   readonly isLeavingOut: boolean
   /** The greatest timestamp of each origin that it sent. */
   readonly received: VectorClock.VectorClock
@@ -155,8 +158,8 @@ export const deadline = ({ phase, since }: Exchange): number =>
   phase === "closed" ? Infinity : since + (phase === "greeting" ? patience.greeting : patience.data)
 
 /**
- * What may be claimed when the peer has sent everything after the mark that it was asked with: its own history. The newest hold
- * rows back, and do not say so: of theirs, only what came.
+ * What may be claimed when the peer has sent everything after the mark that it was asked with: its own history. The
+ * newest hold rows back, and do not say so: of theirs, only what came.
  */
 export const coverage = ({
   peer,
@@ -175,7 +178,9 @@ export const coverage = ({
   return VectorClock.fromEntries([[peer, { wall, counter }]])
 }
 
-/** Whether the peer has sent all that it had: it was asked for no less than was needed, and all of it could be taken. */
+/**
+ * Whether the peer has sent all that it had: it was asked for no less than was needed, and all of it could be taken.
+ */
 const isComplete = ({ peer, asked, needed, deferred, isLeavingOut }: Exchange): boolean =>
   peer !== undefined &&
   !isLeavingOut &&

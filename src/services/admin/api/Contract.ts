@@ -1,9 +1,9 @@
 /**
  * The local HTTP interface of a running node, as data: server and client are both derived from it.
  *
- * Lists come in parts (`Paging.ts`). Errors are JSON with `_tag`, `message` and `nextStep` (`Failures.ts`). The status codes are 400
- * for a wrong request, 404 where nothing is found, 413 for what is too large, 503 when the database cannot be used, and 504
- * when other nodes do not have a write in time.
+ * Lists come in parts (`Paging.ts`). Errors are JSON with `_tag`, `message` and `nextStep` (`Failures.ts`). The status
+ * codes are 400 for a wrong request, 404 where nothing is found, 413 for what is too large, 503 when the database
+ * cannot be used, and 504 when other nodes do not have a write in time.
  */
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"

@@ -1,6 +1,6 @@
 /**
- * Failures as the local interface answers them: the fields of each, and `message`, `problem` and `nextStep` for programs that
- * have nothing but the JSON. A client gets the failure itself back.
+ * Failures as the local interface answers them: the fields of each, and `message`, `problem` and `nextStep` for
+ * programs that have nothing but the JSON. A client gets the failure itself back.
  */
 import { Effect, Schema, SchemaGetter, Struct } from "effect"
 import { HttpApiSchema } from "effect/http-api"

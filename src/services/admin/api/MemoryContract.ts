@@ -1,8 +1,8 @@
 /**
  * The part of the contract for the memory: reads, writes, versions, and what happens.
  *
- * Inputs and questions are taken as they come. `Memory` decodes them, so that a wrong one is the same failure here as in a program.
- * `described` is the same part with the schemas that they have to fit, for the reference.
+ * Inputs and questions are taken as they come. `Memory` decodes them, so that a wrong one is the same failure here as
+ * in a program. `described` is the same part with the schemas that they have to fit, for the reference.
  */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
