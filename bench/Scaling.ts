@@ -68,9 +68,9 @@ const measure = (count: number, shape: Shape) => {
         VectorClock.compare(disk.content.state.vectorClock, first.disk.content.state.vectorClock) === "equal"
     )
   }
-  const until = Effect.fnUntraced(function* (isSo: () => boolean) {
+  const until = Effect.fnUntraced(function* (condition: () => boolean) {
     const began = world.now
-    while (!isSo()) {
+    while (!condition()) {
       if (world.now - began > 600_000) throw new Error(`${count} nodes, ${shape}: it does not come`)
       yield* world.sleep(1)
     }

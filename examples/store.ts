@@ -52,8 +52,8 @@ const backend = (shelf: Shelf): Backend => {
   const read = <A>(value: () => A) => Effect.sync(value)
   const isCollected = (covered: VectorClock.VectorClock) => (operation: Operation.Operation) =>
     Cut.isCollected(covered, operation)
-  const after = (origin: NodeId.NodeId, reading: Hlc.Timestamp) =>
-    those(({ hlc }) => hlc.node === origin && Hlc.isAfter(hlc, reading)).sort((a, b) => Hlc.HlcOrder(a.hlc, b.hlc))
+  const after = (origin: NodeId.NodeId, timestamp: Hlc.Timestamp) =>
+    those(({ hlc }) => hlc.node === origin && Hlc.isAfter(hlc, timestamp)).sort((a, b) => Hlc.HlcOrder(a.hlc, b.hlc))
   const of = (kind: string, rowId?: string) =>
     those(({ table, row_id }) => table === kind && (rowId === undefined || row_id === rowId))
 
@@ -85,11 +85,11 @@ const backend = (shelf: Shelf): Backend => {
         const slots = new Set(operations.map(Merge.slotOf))
         return new Map(those((row) => slots.has(Merge.slotOf(row))).map((row) => [Merge.slotOf(row), row]))
       }),
-    beyond: (origin, reading, room) =>
+    beyond: (origin, timestamp, room) =>
       read(() => {
-        const all = after(origin, reading)
+        const all = after(origin, timestamp)
         const { length, bytes } = Engine.pageLength(all.map(Engine.sizeOf), room)
-        // Operations of one reading stay together.
+        // Operations of one timestamp stay together.
         const last = all[length - 1]
         const operations = last === undefined ? [] : all.filter(({ hlc }) => !Hlc.isAfter(hlc, last.hlc))
         return { operations, bytes, exhausted: operations.length === all.length }
@@ -98,7 +98,7 @@ const backend = (shelf: Shelf): Backend => {
       read(() =>
         Math.min(
           most,
-          from.reduce((sum, [node, reading]) => sum + after(node, reading).length, 0)
+          from.reduce((sum, [node, timestamp]) => sum + after(node, timestamp).length, 0)
         )
       ),
     range: (request) =>
@@ -130,7 +130,7 @@ const backend = (shelf: Shelf): Backend => {
       }),
 
     get: (kind, rowId) => read(() => Option.fromUndefinedOr(of(kind, rowId)[0])),
-    held: (kind, rowId) => read(() => of(kind, rowId)),
+    currentOfRow: (kind, rowId) => read(() => of(kind, rowId)),
     list: (kind, { after = "", limit }) =>
       read(() =>
         of(kind)

@@ -91,9 +91,9 @@ const status = (node: Node): Promise<Status> =>
     asked.on("error", reject).end()
   })
 
-const observe = async (what: string, isSo: () => Promise<boolean>): Promise<void> => {
+const observe = async (what: string, condition: () => Promise<boolean>): Promise<void> => {
   const started = Date.now()
-  while (!(await isSo())) {
+  while (!(await condition())) {
     if (Date.now() - started > 20_000) throw new Error(`not observed within 20 s: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 25))
   }

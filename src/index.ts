@@ -1,6 +1,6 @@
 /**
- * feral-sync as a library: the node as a layer, its services, and the pure core (`feral-sync/core`). `feral-sync/client` is the client
- * of a node in another process, and `feral-sync/testing` is the test kit.
+ * feral-sync as a library: the node as a layer, its services, and the pure core (`feral-sync/core`).
+ * `feral-sync/client` is the client of a node in another process, and `feral-sync/testing` is the test kit.
  */
 export * as FeralSync from "./FeralSync.ts"
 export { Discovery, Engine, Memory, Peers, Store, Transport } from "./Services.ts"
@@ -98,13 +98,7 @@ export type { Commit, Current, State } from "./services/store/StoreState.ts"
 export type { Page as BackendPage, Room } from "./services/store/Sizes.ts"
 export type { Quota, Usage } from "./services/store/Opaque.ts"
 export { Alarm, NodeStatus, PeerStatus } from "./services/node/Status.ts"
-export type {
-  Connection,
-  ConnectionHandler,
-  ConnectionHandler as Host,
-  Incoming,
-  WebSocketOptions
-} from "./services/transport/Transport.ts"
+export type { Connection, ConnectionHandler, Incoming, WebSocketOptions } from "./services/transport/Transport.ts"
 export { MemoryNetwork } from "./services/transport/MemoryNetwork.ts"
 
 export * from "./core/index.ts"

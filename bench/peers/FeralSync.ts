@@ -52,9 +52,9 @@ export const open = async (directory: string): Promise<Replica> => {
     },
     adopt: async (note) => {
       const origin = NodeId.NodeId.make(`third-${note.id}`)
-      const reading = { wall: longAgo, counter: 0 }
-      const operation = { ...draft(note), hlc: { ...reading, node: origin }, timestamp: longAgo / 1000 }
-      const coverage = VectorClock.fromEntries([[origin, reading]])
+      const timestamp = { wall: longAgo, counter: 0 }
+      const operation = { ...draft(note), hlc: { ...timestamp, node: origin }, timestamp: longAgo / 1000 }
+      const coverage = VectorClock.fromEntries([[origin, timestamp]])
       await Effect.runPromise(store.apply({ operations: [operation], coverage, quarantined: [] }))
     },
     listen: async () => peers.port,

@@ -19,7 +19,7 @@ const ofTheCut: ReadonlyArray<Mutant> = [
     name: "a late deletion is kept",
     breaks: "a deletion that was collected goes round for ever, and equal nodes differ",
     file: "src/services/store/Planning.ts",
-    from: "    return held.has(slot) || slots.has(slot)\n",
+    from: "    return current.has(slot) || slots.has(slot)\n",
     to: "    return slot.length > 0\n",
     test: "test/services/store/Collect.test.ts"
   },
@@ -27,7 +27,7 @@ const ofTheCut: ReadonlyArray<Mutant> = [
     name: "a late deletion is dropped without a look",
     breaks: "a row stays that lost to a deletion",
     file: "src/services/store/Planning.ts",
-    from: "    return held.has(slot) || slots.has(slot)\n",
+    from: "    return current.has(slot) || slots.has(slot)\n",
     to: "    return slots.has(slot)\n",
     test: "test/services/store/Collect.test.ts"
   },
@@ -87,15 +87,15 @@ export const ofTheStore: ReadonlyArray<Mutant> = [
   },
   {
     name: "the clock goes on from what was claimed alone",
-    breaks: "after a restart a reading is issued that is below one that was seen",
+    breaks: "after a restart a timestamp is issued that is below one that was seen",
     file: "src/services/store/StoreState.ts",
-    from: "  for (const reading of HashMap.values(frontier)) high = Hlc.latest(high, reading)\n",
+    from: "  for (const timestamp of HashMap.values(frontier)) high = Hlc.latest(high, timestamp)\n",
     to: "",
     test: "test/services/store/StoreState.test.ts"
   },
   {
     name: "a restart goes on where the clock stood",
-    breaks: "after a restore behind the clock a reading is issued twice",
+    breaks: "after a restore behind the clock a timestamp is issued twice",
     file: "src/services/node/HlcClock.ts",
     from: "Hlc.plus({ wall, counter }, steps)",
     to: "Hlc.plus({ wall, counter }, 0 * steps)",
@@ -103,7 +103,7 @@ export const ofTheStore: ReadonlyArray<Mutant> = [
   },
   {
     name: "a node goes on directly after what others know of its history",
-    breaks: "after a restore behind the clock a reading is issued twice, where nobody could send a row back",
+    breaks: "after a restore behind the clock a timestamp is issued twice, where nobody could send a row back",
     file: "src/services/store/Engine.ts",
     from: "if (Hlc.isAfter(own, VectorClock.get(committing.state.vectorClock, nodeId)))",
     to: "if (own.wall < 0)",
@@ -151,8 +151,8 @@ export const ofTheStore: ReadonlyArray<Mutant> = [
     name: "what is written anew comes before what it was written over",
     breaks: "the last edit is lost to an earlier one",
     file: reissue,
-    from: "const reading = Hlc.plus(seen, index + 1)",
-    to: "const reading = { wall: now, counter: index }",
+    from: "const timestamp = Hlc.plus(seen, index + 1)",
+    to: "const timestamp = { wall: now, counter: index }",
     test: "test/services/store/Reissue.test.ts"
   }
 ]
@@ -254,7 +254,7 @@ export const ofWhatIsTold: ReadonlyArray<Mutant> = [
     name: "what was taken before is ahead of a clock that went back",
     breaks: "a node shows a wrong clock for its own writes that come back to it",
     file: "src/core/replica/Replica.ts",
-    from: " && Hlc.isAfter(reading, VectorClock.get(frontier, reading.node))",
+    from: " && Hlc.isAfter(timestamp, VectorClock.get(frontier, timestamp.node))",
     to: "",
     test: "test/core/sync/Deferred.test.ts"
   },
@@ -277,8 +277,8 @@ export const ofWhatIsTold: ReadonlyArray<Mutant> = [
     name: "an early node is asked from the mark of one origin",
     breaks: "what it has of other origins does not come until everything is asked for",
     file: "src/core/sync/v1/V1Memory.ts",
-    from: "if (node === self || !Hlc.isAfter(reading, mark)) continue",
-    to: "if (node !== peer || !Hlc.isAfter(reading, mark)) continue",
+    from: "if (node === self || !Hlc.isAfter(timestamp, mark)) continue",
+    to: "if (node !== peer || !Hlc.isAfter(timestamp, mark)) continue",
     test: "test/core/sync/v1/V1Memory.test.ts"
   }
 ]

@@ -49,8 +49,8 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     name: "claim what was left out itself",
     breaks: "a node claims a row that was too large for it",
     file: "src/core/replica/VectorClock.ts",
-    from: "capped = withEntry(capped, node, Hlc.predecessor(reading))",
-    to: "capped = withEntry(capped, node, reading)"
+    from: "capped = withEntry(capped, node, Hlc.predecessor(timestamp))",
+    to: "capped = withEntry(capped, node, timestamp)"
   },
   {
     name: "claim what the quota keeps out",
@@ -98,7 +98,7 @@ const ofTheSession: ReadonlyArray<Mutant> = [
   },
   {
     name: "forget the clock at a restart",
-    breaks: "a clock that was set back issues a reading below one that it has issued",
+    breaks: "a clock that was set back issues a timestamp below one that it has issued",
     file: engine,
     from: "yield* clock.witness(yield* leap(StoreState.highWater(opened)))",
     to: "yield* clock.witness(yield* leap(Hlc.zero))"
@@ -193,14 +193,14 @@ const ofTheSession: ReadonlyArray<Mutant> = [
     name: "claims are taken while operations are held back",
     breaks: "what was held back is claimed, and never sent again",
     file: inbound,
-    from: "const isPartial = stale || !HashMap.isEmpty(held) || HashSet.size(leftOut) > 0",
+    from: "const isPartial = stale || !HashMap.isEmpty(deferred) || HashSet.size(leftOut) > 0",
     to: "const isPartial = HashSet.size(leftOut) > 0"
   },
   {
     name: "operations from the future are taken at once",
     breaks: "a clock that is wrong poisons all others",
     file: inbound,
-    from: "    return !HashMap.has(held, hlc.node)\n",
+    from: "    return !HashMap.has(deferred, hlc.node)\n",
     to: "    return true\n"
   },
   {

@@ -60,7 +60,7 @@ export const run = Effect.fn("Running.run")(function* (settings: Settings, isJso
     )
   )
   yield* ServiceManager.attend(Context.get(node, Store).counts)
-  yield* Effect.forkScoped(Effect.provideContext(FirstSync.tell, node))
+  yield* Effect.forkScoped(Effect.provideContext(FirstSync.report, node))
   return yield* tellAlarms(settings).pipe(
     Effect.provideContext(node),
     Effect.repeat(Schedule.spaced(alarmsEvery)),

@@ -150,13 +150,13 @@ const registerPrompts = Effect.gen(function* () {
 const watch = Effect.fnUntraced(function* (isWatched: Effect.Effect<void>) {
   const { notifications } = yield* McpServer.McpServer
   const { events } = yield* Reach
-  const tell = Effect.fnUntraced(function* (event: Event) {
+  const notify = Effect.fnUntraced(function* (event: Event) {
     const { uris, isListChanged } =
       event._tag === "Watched" ? { uris: alwaysChanged, isListChanged: false } : changedBy(event.operations)
     for (const uri of uris) yield* notifications["notifications/resources/updated"]({ uri })
     if (isListChanged) yield* notifications["notifications/resources/list_changed"]({})
   })
-  yield* Effect.forkScoped(Effect.andThen(isWatched, Stream.runForEach(events, tell)))
+  yield* Effect.forkScoped(Effect.andThen(isWatched, Stream.runForEach(events, notify)))
 })
 
 /** An answer is structured, and the same as text for clients that only know texts. */

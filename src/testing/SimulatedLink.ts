@@ -37,18 +37,18 @@ export const node = (name: string): NodeId => NodeId.make(name)
 /** The n-th operation of a node at a time, on a row. */
 export const write = (
   origin: NodeId,
-  reading: Hlc.Timestamp,
+  timestamp: Hlc.Timestamp,
   row: string,
   kind = "notes",
   op_type: Operation["op_type"] = "insert"
 ): Operation => ({
-  op_id: OpId.make(`${origin}-${reading.wall}-${reading.counter}`),
+  op_id: OpId.make(`${origin}-${timestamp.wall}-${timestamp.counter}`),
   table: Kind.make(kind),
   op_type,
   row_id: RowId.make(row),
   data: emptyObject,
-  hlc: { ...reading, node: origin },
-  timestamp: reading.wall / 1000
+  hlc: { ...timestamp, node: origin },
+  timestamp: timestamp.wall / 1000
 })
 
 const commit = ({ isFull, replica }: End, batch: Batch, now: number): Session.Event => {
@@ -114,8 +114,8 @@ export class Link {
   }
 
   /**
-   * Carries out what a step asks for. Reads and commits are answered at once, and what the answers ask for comes after what was asked
-   * for before, as in the service.
+   * Carries out what a step asks for. Reads and commits are answered at once, and what the answers ask for comes after
+   * what was asked for before, as in the service.
    */
   private carry(index: 0 | 1, [session, actions]: Session.Step): void {
     const end = this.ends[index]

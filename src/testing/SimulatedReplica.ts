@@ -1,6 +1,6 @@
 /**
- * A replica without a disk, batches or indexes: what a store does, in its plainest form. It is the model that stores are compared with,
- * and the replica of a `SimulatedNetwork`.
+ * A replica without a disk, batches or indexes: what a store does, in its plainest form. It is the model that stores
+ * are compared with, and the replica of a `SimulatedNetwork`.
  */
 import { HashMap, Option } from "effect"
 import * as ChangedOrigins from "../core/replica/ChangedOrigins.ts"
@@ -102,9 +102,9 @@ export class SimulatedReplica {
     const operations: Array<Operation> = []
     let bytes = 0
     let exhausted = 0
-    for (const [node, reading] of from) {
+    for (const [node, timestamp] of from) {
       const beyond = [...this.state.values()]
-        .filter(({ hlc }) => hlc.node === node && Hlc.isAfter(hlc, reading))
+        .filter(({ hlc }) => hlc.node === node && Hlc.isAfter(hlc, timestamp))
         .sort((a, b) => Hlc.TimestampOrder(a.hlc, b.hlc))
       let taken = 0
       for (const operation of beyond) {

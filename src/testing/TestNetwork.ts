@@ -1,6 +1,6 @@
 /**
- * Whole nodes in one process, under `TestClock`: no directory, no socket, no waiting. An application tests what it does while nodes
- * are apart, crash and come back.
+ * Whole nodes in one process, under `TestClock`: no directory, no socket, no waiting. An application tests what it does
+ * while nodes are apart, crash and come back.
  *
  * ```ts
  * import { Effect } from "effect"
@@ -54,8 +54,8 @@ export interface TestNetwork<K extends Declarable = never> {
   /** Starts a node that crashed again, on what it had committed. */
   restart(name: string): Effect.Effect<void>
   /**
-   * Lets time pass until the nodes that run, and can reach each other directly or through others, hold the same. Fails after ten minutes
-   * of `TestClock`.
+   * Lets time pass until the nodes that run, and can reach each other directly or through others, hold the same. Fails
+   * after ten minutes of `TestClock`.
    */
   readonly settled: Effect.Effect<void, NotSettled>
 }
@@ -124,7 +124,7 @@ export const make = Effect.fnUntraced(function* <const K extends Declarable = ne
 
   const crash = Effect.fn("TestNetwork.crash")(function* (name: string) {
     const machine = yield* machineOf(name)
-    if (machine.life === undefined) return
+    if (machine.running === undefined) return
     // What its fibers still do while they end, they do to a disk that is not used any more.
     machine.disk = MemoryDisk.copy(machine.disk)
     for (const other of machines.keys()) yield* network.cut(name, other)
@@ -133,14 +133,14 @@ export const make = Effect.fnUntraced(function* <const K extends Declarable = ne
 
   const restart = Effect.fn("TestNetwork.restart")(function* (name: string) {
     const machine = yield* machineOf(name)
-    if (machine.life !== undefined) return
+    if (machine.running !== undefined) return
     const others = [...machines.keys()].filter((other) => other !== name)
     yield* start(machine, others, network, options)
   })
 
   /** The nodes that run, in groups that can reach each other. */
   const groups = (): ReadonlyArray<ReadonlyArray<Machine<K>>> => {
-    const left = new Set([...machines.values()].filter(({ life }) => life !== undefined))
+    const left = new Set([...machines.values()].filter(({ running }) => running !== undefined))
     const found: Array<ReadonlyArray<Machine<K>>> = []
     for (const first of left) {
       const group = [first]
@@ -185,7 +185,7 @@ export const make = Effect.fnUntraced(function* <const K extends Declarable = ne
       if (problem === undefined) return
       if (passed > patience.longest) {
         const states = yield* Effect.forEach(
-          [...machines.values()].filter(({ life }) => life !== undefined),
+          [...machines.values()].filter(({ running }) => running !== undefined),
           ({ name, peers }) =>
             Effect.map(
               peers.status,

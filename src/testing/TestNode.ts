@@ -64,7 +64,7 @@ const passphrase: Layer.Layer<Passphrase> = Layer.succeed(
 
 const port = 1
 
-interface Life<K extends Declarable> {
+interface Running<K extends Declarable> {
   readonly scope: Scope.Closeable
   readonly context: Context.Context<Services | Provided<K>>
 }
@@ -73,7 +73,7 @@ interface Life<K extends Declarable> {
 export class Machine<K extends Declarable> implements TestNode<K> {
   readonly name: string
   disk: MemoryDisk.MemoryDisk
-  life: Life<K> | undefined
+  running: Running<K> | undefined
 
   constructor(name: string) {
     this.name = name
@@ -81,8 +81,8 @@ export class Machine<K extends Declarable> implements TestNode<K> {
   }
 
   get context(): Context.Context<Services | Provided<K>> {
-    if (this.life === undefined) throw new NodeDown({ node: this.name })
-    return this.life.context
+    if (this.running === undefined) throw new NodeDown({ node: this.name })
+    return this.running.context
   }
   get memory() {
     return Context.get(this.context, Memory)
@@ -126,12 +126,12 @@ export const start = Effect.fnUntraced(function* <K extends Declarable>(
   )
   // What fails here is an error of the kit: nothing of it can be out of order.
   const context = yield* Layer.build(Layer.fresh(collected(node, kinds))).pipe(Scope.provide(scope), Effect.orDie)
-  machine.life = { scope, context }
+  machine.running = { scope, context }
 })
 
 export const stop = <K extends Declarable>(machine: Machine<K>) =>
   Effect.suspend(() => {
-    const { life } = machine
-    machine.life = undefined
-    return life === undefined ? Effect.void : Scope.close(life.scope, Exit.void)
+    const { running } = machine
+    machine.running = undefined
+    return running === undefined ? Effect.void : Scope.close(running.scope, Exit.void)
   })

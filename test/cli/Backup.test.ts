@@ -76,7 +76,7 @@ describe("backup", () => {
     assert.isFalse(existsSync(file))
   }, 30_000)
 
-  it("that is put in place of the database takes back what the node has written since, and no reading is issued twice", async () => {
+  it("that is put in place of the database takes back what the node has written since, and no timestamp is issued twice", async () => {
     const a = await nodes.make().start()
     const b = await nodes.make({ FERAL_SYNC_PEERS: a.address }).start()
     await a.cli("note", "add", "early")

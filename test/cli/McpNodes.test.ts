@@ -31,10 +31,10 @@ interface Answer {
 }
 
 /** Asks again until it is so; the time-out of the test is the limit. */
-const until = async <A>(ask: () => Promise<A>, isSo: (answer: A) => boolean): Promise<A> => {
+const until = async <A>(ask: () => Promise<A>, condition: (answer: A) => boolean): Promise<A> => {
   for (;;) {
     const answer = await ask()
-    if (isSo(answer)) return answer
+    if (condition(answer)) return answer
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }

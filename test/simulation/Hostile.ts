@@ -47,10 +47,10 @@ const framesOf = (lie: Lie, seed: number, { now, nodes, written }: Surroundings,
   const pick = <A>(list: ReadonlyArray<A>): A | undefined => list[below(list.length)]
   /** Around now; in some lies also further ahead than anybody takes, and then nothing of the frame is claimed. */
   const ahead = random() < 0.4 ? 2 * maxDrift : 0
-  const reading = (): Timestamp => ({ wall: now - 600_000 + below(600_000 + ahead), counter: below(3) })
+  const timestamp = (): Timestamp => ({ wall: now - 600_000 + below(600_000 + ahead), counter: below(3) })
   const honest = () => pick(nodes) ?? id
   const clock = (entries: number, name: () => NodeId) =>
-    VectorClock.fromEntries(Array.from({ length: entries }, () => [name(), reading()] as const))
+    VectorClock.fromEntries(Array.from({ length: entries }, () => [name(), timestamp()] as const))
   const invented = () => NodeId.make(`${claimed}${below(1_000_000)}`)
   const forged = () => NodeId.make(`forged-${below(200)}`)
   const digest = () =>
@@ -87,9 +87,9 @@ const framesOf = (lie: Lie, seed: number, { now, nodes, written }: Surroundings,
     case "claims":
       return [data([], clock(20 + below(40), invented)), data([], clock(1 + below(3), honest))]
     case "forgeries":
-      return [data(many(1 + below(6), () => operation(random() < 0.6 ? honest() : forged(), reading())))]
+      return [data(many(1 + below(6), () => operation(random() < 0.6 ? honest() : forged(), timestamp())))]
     case "forgeries with claims": {
-      const operations = many(1 + below(6), () => operation(random() < 0.6 ? honest() : forged(), reading()))
+      const operations = many(1 + below(6), () => operation(random() < 0.6 ? honest() : forged(), timestamp()))
       return [data(operations, VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc])))]
     }
     case "contradictions": {
@@ -98,7 +98,7 @@ const framesOf = (lie: Lie, seed: number, { now, nodes, written }: Surroundings,
     }
     case "flood":
       return many(4, () => {
-        const operations = many(25, () => operation(forged(), reading(), below(2)))
+        const operations = many(25, () => operation(forged(), timestamp(), below(2)))
         return data(operations, VectorClock.fromEntries(operations.map(({ hlc }) => [hlc.node, hlc])))
       })
     case "far future": {

@@ -111,14 +111,14 @@ export class Ledger {
   private readonly byHlc = new Map<string, string>()
   private readonly last = new Map<NodeId, Hlc.Timestamp>()
 
-  /** Notes what a node acknowledged. No reading is issued twice, nor out of order where the order is known. */
+  /** Notes what a node acknowledged. No timestamp is issued twice, nor out of order where the order is known. */
   add(operation: Operation, hasForgotten = false): void {
     const text = Hlc.toText(operation.hlc)
-    if (this.byHlc.has(text)) broken("ledger", `the reading ${text} was issued twice`)
+    if (this.byHlc.has(text)) broken("ledger", `the timestamp ${text} was issued twice`)
     this.byHlc.set(text, operation.op_id)
     const last = this.last.get(operation.hlc.node)
     if (!hasForgotten && last !== undefined && !Hlc.isAfter(operation.hlc, last))
-      broken("ledger", `the reading ${text} was issued after a later one`)
+      broken("ledger", `the timestamp ${text} was issued after a later one`)
     this.last.set(operation.hlc.node, operation.hlc)
     this.operations.push(operation)
   }
@@ -244,7 +244,7 @@ export const checkGrowth = (
   return now
 }
 
-/** Whether a node has issued a reading after `now`, which nobody takes. */
+/** Whether a node has issued a timestamp after `now`, which nobody takes. */
 export const isAhead = ({ nodeId, state }: Content, now: number): boolean =>
   nodeId !== undefined && VectorClock.get(state.vectorClock, nodeId).wall > now
 

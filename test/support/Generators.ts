@@ -18,7 +18,7 @@ import {
 } from "../../src/testing/Arbitraries.ts"
 
 export * from "../../src/testing/Arbitraries.ts"
-export { fewTimestamps as fewReadings, timestamp as reading } from "../../src/testing/Arbitraries.ts"
+export { fewTimestamps, timestamp } from "../../src/testing/Arbitraries.ts"
 
 /** The share of its runs that a property makes: a tenth gives a quick verdict; `PROPERTY_RUNS` is another share, or `all`. */
 const { PROPERTY_RUNS = "0.1" } = process.env
@@ -116,7 +116,7 @@ const ownData: ReadonlyArray<object> = [
   { member: "m".repeat(300) }
 ]
 
-/** Operations of kinds of applications, of every rule, on few rows at few readings. */
+/** Operations of kinds of applications, of every rule, on few rows at few timestamps. */
 export const ownOperation: Arbitrary.Arbitrary<Operation.Operation> = Arbitrary.map(
   Arbitrary.all({
     table: element(...ownKinds),

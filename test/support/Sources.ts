@@ -51,6 +51,18 @@ export const textsOf = ({ path, text }: Source): ReadonlyArray<string> => {
   return found
 }
 
+/** The names in a source, of what it declares and of what it uses. Those in comments and texts are left out. */
+export const namesIn = ({ path, text }: Source): ReadonlySet<string> => {
+  const found = new Set<string>()
+  const visit = (node: Node): void => {
+    const { name } = node
+    if (node.type === "Identifier" && typeof name === "string") found.add(name)
+    for (const child of Object.values(node)) for (const one of nodesIn(child)) visit(one)
+  }
+  for (const node of nodesIn(parseAst(text, { lang: "ts" }, path))) visit(node)
+  return found
+}
+
 /** A part of a sum: its text is in that of the sum already. */
 const isAddend = ({ type }: Node): boolean =>
   type === "Literal" || type === "TemplateLiteral" || type === "BinaryExpression"

@@ -95,17 +95,17 @@ export const placesWithHistory = (history: Limits) => [
   }
 ]
 
-/** Readings, clocks, batches and requests in short. */
+/** Timestamps, clocks, batches and requests in short. */
 export const at = (wall: number, counter = 0): Hlc.Timestamp => ({ wall, counter })
 export const clockOf = (entries: Record<string, Hlc.Timestamp>) =>
-  VectorClock.fromEntries(Object.entries(entries).map(([origin, reading]) => [NodeId.make(origin), reading]))
+  VectorClock.fromEntries(Object.entries(entries).map(([origin, timestamp]) => [NodeId.make(origin), timestamp]))
 export const batch = (operations: ReadonlyArray<Operation>, through: Record<string, Hlc.Timestamp> = {}): Batch => ({
   operations,
   coverage: clockOf(through),
   quarantined: []
 })
 export const request = (from: Record<string, Hlc.Timestamp>, limits: Partial<DeltaRequest> = {}): DeltaRequest => ({
-  from: Object.entries(from).map(([origin, reading]) => [NodeId.make(origin), reading]),
+  from: Object.entries(from).map(([origin, timestamp]) => [NodeId.make(origin), timestamp]),
   since: 0,
   maxBytes: 1e9,
   maxOperations: 1e6,

@@ -45,4 +45,4 @@ export const memoryWorld = Effect.gen(function* () {
   return { one: yield* host("one"), other: yield* host("other"), host: "one", refusing } satisfies World
 })
 
-export { drain, meet, nextText, reception } from "../../src/testing/contracts/TransportContract.ts"
+export { connect, drain, nextText, reception } from "../../src/testing/contracts/TransportContract.ts"

@@ -1,8 +1,8 @@
 /**
  * The packets that a node sends on one link, and when: probes, announcements, answers (RFC 6762 sections 6 and 8).
  *
- * It claims its names first (`NameProbe.ts`), announces itself three times, after 0, 1 and 3 seconds, and from then on only answers.
- * A record leaves at most once per second: an answer that is due sooner leaves when the second is over.
+ * It claims its names first (`NameProbe.ts`), announces itself three times, after 0, 1 and 3 seconds, and from then on
+ * only answers. A record leaves at most once per second: an answer that is due sooner leaves when the second is over.
  */
 import * as Answer from "./Answer.ts"
 import type { Link } from "./Link.ts"
@@ -64,11 +64,11 @@ export const tick = (
   iface: InterfaceResponder,
   now: number
 ): readonly [InterfaceResponder, Packet | undefined] =>
-  iface.claim._tag === "Held" ? speak(self, iface, now) : claim(self, iface, now)
+  iface.claim._tag === "Owned" ? speak(self, iface, now) : claim(self, iface, now)
 
 /** When there is something to do. */
 export const deadline = (iface: InterfaceResponder): number =>
-  iface.claim._tag === "Held"
+  iface.claim._tag === "Owned"
     ? Math.min(
         announceTime(iface),
         ...iface.dueAt.values(),
@@ -84,7 +84,7 @@ const claim = (
 ): readonly [InterfaceResponder, Packet | undefined] => {
   const next = NameProbe.advance(iface.claim, now)
   if (next === iface.claim) return [iface, undefined]
-  if (next._tag !== "Held") return [{ ...iface, claim: next }, NameProbe.probe(self, iface.link)]
+  if (next._tag !== "Owned") return [{ ...iface, claim: next }, NameProbe.probe(self, iface.link)]
   return speak(self, { ...iface, claim: next, announceAt: now }, now)
 }
 

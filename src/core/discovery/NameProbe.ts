@@ -28,7 +28,7 @@ const probes = 3
 export type NameClaim =
   /** Probes that have been sent, and when the next one is due, or the names are ours. */
   | { readonly _tag: "Probing"; readonly sent: number; readonly at: number }
-  | { readonly _tag: "Held" }
+  | { readonly _tag: "Owned" }
   | { readonly _tag: "Lost"; readonly at: number }
 
 /** Probes from now on. */
@@ -39,19 +39,19 @@ export const begin = (now: number, random: number): NameClaim => ({
 })
 
 /** When something is to be done. */
-export const dueAt = (claim: NameClaim): number => (claim._tag === "Held" ? Infinity : claim.at)
+export const dueAt = (claim: NameClaim): number => (claim._tag === "Owned" ? Infinity : claim.at)
 
 /** The next state when the time has come: to probe, or to use the names. */
 export const advance = (claim: NameClaim, now: number): NameClaim => {
-  if (dueAt(claim) > now || claim._tag === "Held") return claim
+  if (dueAt(claim) > now || claim._tag === "Owned") return claim
   const sent = claim._tag === "Probing" ? claim.sent : 0
-  return sent < probes ? { _tag: "Probing", sent: sent + 1, at: now + times.between } : { _tag: "Held" }
+  return sent < probes ? { _tag: "Probing", sent: sent + 1, at: now + times.between } : { _tag: "Owned" }
 }
 
 /** After records were heard that deny us our names. */
 export const contest = (claim: NameClaim, now: number, random: number): NameClaim => {
   switch (claim._tag) {
-    case "Held":
+    case "Owned":
       return begin(now, random)
     case "Probing":
       // Before the first probe we are unknown. An owner of the names answers it, and then knows that we are there.
@@ -87,8 +87,8 @@ export const probe = (self: Self, link: Link): Packet =>
   })
 
 /**
- * The records that bear our names and are not ours. An address of any of our links is ours, for what we say on one link may be
- * heard on another; a goodbye claims nothing.
+ * The records that bear our names and are not ours. An address of any of our links is ours, for what we say on one link
+ * may be heard on another; a goodbye claims nothing.
  */
 export const rivals = (
   self: Self,

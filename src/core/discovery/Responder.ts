@@ -45,7 +45,9 @@ export type Step = readonly [Responder, ReadonlyArray<Send | Duplicated>]
 
 export const initial = (self: Self): Responder => ({ self, interfaces: new Map() })
 
-/** Speaks on these links from now on: claims its names on those that are new, and announces what has changed on others. */
+/**
+ * Speaks on these links from now on: claims its names on those that are new, and announces what has changed on others.
+ */
 export const withLinks = (
   responder: Responder,
   links: ReadonlyArray<Link>,
@@ -87,7 +89,7 @@ export const onQuery = (
   if (isProbe && !isRivals && isFromUs(responder, from)) return [responder, []]
   const claim = isRivals ? NameProbe.onProbe(iface.claim, responder.self, iface.link, query, now) : iface.claim
   const note = isRivals ? duplicated(responder, from, query.authorities) : []
-  if (claim._tag !== "Held")
+  if (claim._tag !== "Owned")
     return [claim === iface.claim ? responder : withInterface(responder, { ...iface, claim }), note]
 
   const { self } = responder
@@ -162,7 +164,7 @@ const answerAlone = (
 export const answerTo = (responder: Responder, key: string, query: Packet, querier: Querier, now: number): Step => {
   const { self } = responder
   const iface = responder.interfaces.get(key)
-  if (iface?.claim._tag !== "Held" || now < iface.unicastAt + InterfaceResponder.times.perUnicast)
+  if (iface?.claim._tag !== "Owned" || now < iface.unicastAt + InterfaceResponder.times.perUnicast)
     return [responder, []]
   if (!isNeighbour(iface.link, querier.address)) return [responder, []]
   // The answer repeats the question, and one for another type we cannot write.
@@ -223,7 +225,9 @@ export const tick = (responder: Responder, now: number): readonly [Responder, Re
   return [next, sends]
 }
 
-/** Takes back what we have announced: all but the record that every node of our kind has, and nothing that was not ours. */
+/**
+ * Takes back what we have announced: all but the record that every node of our kind has, and nothing that was not ours.
+ */
 export const goodbye = ({ self, interfaces: ifaces }: Responder): ReadonlyArray<Send> =>
   [...ifaces]
     .filter(([, { announced }]) => announced > 0)

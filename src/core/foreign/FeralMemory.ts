@@ -1,7 +1,8 @@
 /**
  * The memory of an existing FERAL node, from its rows and from its log of operations.
  *
- * The input is untrusted: whatever a column holds, each row gives an operation, a reason to leave it out, or a reason why it cannot be read.
+ * The input is untrusted: whatever a column holds, each row gives an operation, a reason to leave it out, or a reason
+ * why it cannot be read.
  */
 import { Option, Predicate, Result } from "effect"
 import * as Hlc from "../replica/Hlc.ts"
@@ -134,7 +135,7 @@ const fromOperation = ({ kind, where, row, includeNoteFacts }: Given): Found => 
     return leftOut(kind, reasons.noteFact)
   }
   const { hlc } = row
-  const wall = Predicate.isString(hlc) ? Option.getOrUndefined(Hlc.parseTimestamp(hlc))?.reading.wall : undefined
+  const wall = Predicate.isString(hlc) ? Option.getOrUndefined(Hlc.parseTimestamp(hlc))?.timestamp.wall : undefined
   return fromWire(kind, where, {
     op_id: textOf(row["op_id"]),
     table: kind,
@@ -147,7 +148,9 @@ const fromOperation = ({ kind, where, row, includeNoteFacts }: Given): Found => 
   })
 }
 
-/** The columns of a fact, from a relation of the newest nodes between two entities. `idOf` is what they name a fact by. */
+/**
+ * The columns of a fact, from a relation of the newest nodes between two entities. `idOf` is what they name a fact by.
+ */
 export const factFromRelation = (row: Row, idOf: (subject: string, predicate: string) => string): Row => {
   const [subject, predicate] = [textOf(row["subject"]) ?? "", textOf(row["relation_type"]) ?? ""]
   return {

@@ -1,5 +1,6 @@
 /**
- * What the roster learns from its connections: when one is made, and when one ends, or the dial that should have led to it.
+ * What the roster learns from its connections: when one is made, and when one ends, or the dial that should have led to
+ * it.
  */
 import { HashMap, Option } from "effect"
 import type { NodeId } from "../replica/NodeId.ts"
@@ -83,11 +84,12 @@ const connected = (roster: Roster, key: string, call: Call): Roster =>
       }
 
 /**
- * A connection or a dial is over. The first failure of a node that announces itself raises the question whether it is still there.
+ * A connection or a dial is over. The first failure of a node that announces itself raises the question whether it is
+ * still there.
  */
 export const ended = (roster: Roster, event: Extract<Event, { _tag: "Ended" }>): Step => {
-  const [next, touched] = end(roster, event)
-  const doubts = touched.flatMap((key): ReadonlyArray<Action> => {
+  const [next, changedKeys] = end(roster, event)
+  const doubts = changedKeys.flatMap((key): ReadonlyArray<Action> => {
     const { source, node, failures } = candidateOf(next, key) ?? { source: "static", node: undefined, failures: 0 }
     const isNew = failures === 1 && (candidateOf(roster, key)?.failures ?? 0) !== 1
     const isDoubt = source === "mdns" && node !== undefined && isNew && event.ending === "lost"
@@ -115,13 +117,13 @@ const end = (roster: Roster, event: Extract<Event, { _tag: "Ended" }>): readonly
         }
       : without
   // A peer that came in is dialled like one that was lost, when it is a candidate too.
-  const touched = new Set([
+  const changedKeys = new Set([
     ...(key === undefined || candidateOf(barred, key) === undefined ? [] : [key]),
     ...(lost === undefined ? [] : keysOf(barred, lost.node))
   ])
   const wasGood = lost !== undefined && now - lost.since >= times.good
-  const next = [...touched].reduce((before, touchedKey) => {
-    const candidate = candidateOf(before, touchedKey)
+  const next = [...changedKeys].reduce((before, changedKey) => {
+    const candidate = candidateOf(before, changedKey)
     if (candidate === undefined) return before
     const idle = candidate.key === key ? { ...candidate, dialling: false } : candidate
     // A failure at one address before any proof does not delay the other addresses.
@@ -130,7 +132,7 @@ const end = (roster: Roster, event: Extract<Event, { _tag: "Ended" }>): readonly
       : afterEnd(before.options.interval, idle, ending, wasGood, random, now)
     return withCandidate(before, { ...idle, ...after }, now)
   }, barred)
-  return [next, [...touched]]
+  return [next, [...changedKeys]]
 }
 
 /** A dial is over: others may have its address. */

@@ -1,12 +1,14 @@
 /**
- * The local history: the last versions of rows that were replaced or deleted here, and writes that came too late to win.
+ * The local history: the last versions of rows that were replaced or deleted here, and writes that came too late to
+ * win.
  *
- * It is not replicated, and in no digest. It holds rows of kinds where the last writer wins. Of each row it keeps the last versions;
- * old ones go by age, and the oldest of all when it takes too much space.
+ * It is not replicated, and in no digest. It holds rows of kinds where the last writer wins. Of each row it keeps the
+ * last versions; old ones go by age, and the oldest of all when it takes too much space.
  *
- * A version is a *conflict* when the node whose write won had not seen it. That is known of this node itself. Of another node it is
- * taken from what that node had acknowledged before it wrote: one that has seen a write says so before it writes again. Of a node that
- * was never connected to this one, two writes within a minute count as a conflict.
+ * A version is a *conflict* when the node whose write won had not seen it. That is known of this node itself. Of
+ * another node it is taken from what that node had acknowledged before it wrote: one that has seen a write says so
+ * before it writes again. Of a node that was never connected to this one, two writes within a minute count as a
+ * conflict.
  */
 import { type Hlc, HlcOrder } from "./Hlc.ts"
 import * as Merge from "./Merge.ts"
@@ -46,26 +48,26 @@ export interface Known {
   readonly seenBefore: (operation: Hlc) => VectorClock.VectorClock | undefined
 }
 
-/** The versions that lose by a batch. `held` is what its slots hold, `writes` what takes them. */
+/** The versions that lose by a batch. `current` is what its slots hold, `writes` what takes them. */
 export const superseded = (
-  held: ReadonlyMap<Merge.Slot, Operation>,
+  current: ReadonlyMap<Merge.Slot, Operation>,
   batch: ReadonlyArray<Operation>,
   writes: ReadonlyArray<Operation>,
   known: Known
 ): ReadonlyArray<Superseded> => {
-  if (held.size === 0) return []
+  if (current.size === 0) return []
   const losers: Array<Superseded> = []
   const winners = new Map<Merge.Slot, Operation>()
   for (const winner of writes) {
     const slot = Merge.slotOf(winner)
     winners.set(slot, winner)
-    const operation = held.get(slot)
+    const operation = current.get(slot)
     if (operation === undefined || !isKept(operation)) continue
     losers.push({ operation, by: winner.hlc, isConflict: isConflict(operation.hlc, winner.hlc, known, true) })
   }
   for (const operation of batch) {
     const slot = Merge.slotOf(operation)
-    const before = held.get(slot)
+    const before = current.get(slot)
     if (before === undefined || !isKept(operation)) continue
     if (HlcOrder(operation.hlc, before.hlc) >= 0) continue
     const { hlc } = winners.get(slot) ?? before
@@ -93,7 +95,10 @@ export const isIn = (scope: Scope, { hlc, table, row_id }: Operation): boolean =
     ? hlc.node === scope.origin
     : table === scope.kind && (scope.id === undefined || scope.id === row_id))
 
-/** The history with more versions, without those that are too many, too old or too large: the oldest come first and go first. */
+/**
+ * The history with more versions, without those that are too many, too old or too large: the oldest come first and go
+ * first.
+ */
 export const keep = (
   before: ReadonlyArray<Version>,
   superseded: ReadonlyArray<Superseded>,

@@ -1,11 +1,12 @@
 /**
  * The merge of a batch of operations into what a node holds, by the conflict rule of each kind (`Kind.ts`, `Rule.ts`).
  *
- * A state holds at most one operation for each slot. The rule says what a slot is: a row, a part of a row, or the operation itself
- * for kinds whose rule this version does not know. Those are kept whole, so that a later version can apply the rule that it knows.
+ * A state holds at most one operation for each slot. The rule says what a slot is: a row, a part of a row, or the
+ * operation itself for kinds whose rule this version does not know. Those are kept whole, so that a later version can
+ * apply the rule that it knows.
  *
- * Guarantees: for each slot the outcome is the extremum of all operations seen, under a total order. Merging is therefore
- * commutative, associative and idempotent, for operations as for batches in any split, order and repetition.
+ * Guarantees: for each slot the outcome is the extremum of all operations seen, under a total order. Merging is
+ * therefore commutative, associative and idempotent, for operations as for batches in any split, order and repetition.
  */
 import * as Digest from "./Digest.ts"
 import * as Hlc from "./Hlc.ts"
@@ -21,14 +22,19 @@ export const kinds = Kind.names
 /** The rule of a kind. */
 export const ruleOf = Kind.ruleOf
 
-/** Whether an operation says that its row is deleted, and nothing more. Those of kinds of applications are kept like rows. */
+/**
+ * Whether an operation says that its row is deleted, and nothing more. Those of kinds of applications are kept like
+ * rows.
+ */
 export const isTombstone = ({ table, op_type }: Pick<Operation, "table" | "op_type">): boolean =>
   op_type === "delete" && Kind.find(table)?.rule === "lww"
 
 /** Where an operation is kept: kind, row, and the part of the row. */
 export type Slot = string
 
-/** What distinguishes operations on one row that are kept side by side: empty where one of them wins in the whole row. */
+/**
+ * What distinguishes operations on one row that are kept side by side: empty where one of them wins in the whole row.
+ */
 export const variantOf = (operation: Operation): string => Rule.rules[ruleOf(operation.table)].slotOf(operation)
 
 /** The slot of an operation. */
@@ -56,8 +62,8 @@ export const resolve = (current: Operation | undefined, incoming: Operation): Ou
 }
 
 /**
- * Whether the numbers of `incoming` have digits that an older version took from those of `current`, where the two are the same
- * operation otherwise. Their fingerprints are equal, so which of them is held shows in no digest.
+ * Whether the numbers of `incoming` have digits that an older version took from those of `current`, where the two are
+ * the same operation otherwise. Their fingerprints are equal, so which of them is held shows in no digest.
  */
 const isMoreExact = ({ data: incoming }: Operation, { data: current }: Operation): boolean =>
   incoming !== current &&
@@ -91,8 +97,11 @@ export interface Merged {
 /** Origins whose operations won over those of others. */
 export type Supersessions = ReadonlyMap<NodeId, ReadonlySet<NodeId>>
 
-/** Merges `operations` into a state that holds `current(slot)`. */
-export const mergeBatch = (current: (slot: Slot) => Operation | undefined, operations: Iterable<Operation>): Merged => {
+/** Merges `operations` into a state that holds `currentIn(slot)`. */
+export const mergeBatch = (
+  currentIn: (slot: Slot) => Operation | undefined,
+  operations: Iterable<Operation>
+): Merged => {
   const writes = new Map<Slot, Operation>()
   const holdings = new Map<NodeId, { rows: number; digest: Digest.Digest }>()
   let digest = Digest.empty
@@ -103,15 +112,15 @@ export const mergeBatch = (current: (slot: Slot) => Operation | undefined, opera
   const supersessions = new Map<NodeId, Set<NodeId>>()
   for (const operation of operations) {
     const slot = slotOf(operation)
-    const held = writes.get(slot) ?? current(slot)
-    const outcome = resolve(held, operation)
-    if (held !== undefined) {
-      if (isConflict(held, operation)) {
+    const current = writes.get(slot) ?? currentIn(slot)
+    const outcome = resolve(current, operation)
+    if (current !== undefined) {
+      if (isConflict(current, operation)) {
         conflicts++
         conflicting.add(operation.hlc.node)
       }
-      if (outcome === "applied") addSupersession(supersessions, operation, held)
-      if (outcome === "superseded") addSupersession(supersessions, held, operation)
+      if (outcome === "applied") addSupersession(supersessions, operation, current)
+      if (outcome === "superseded") addSupersession(supersessions, current, operation)
     }
     if (outcome === "ignored") ignored++
     if (outcome !== "applied") continue
@@ -122,11 +131,11 @@ export const mergeBatch = (current: (slot: Slot) => Operation | undefined, opera
     const gaining = holdingOf(holdings, operation)
     gaining.rows++
     gaining.digest = Digest.add(gaining.digest, fingerprint)
-    if (held === undefined) continue
-    const replaced = Digest.ofOperation(held)
+    if (current === undefined) continue
+    const replaced = Digest.ofOperation(current)
     digest = Digest.subtract(digest, replaced)
-    if (!isTombstone(held)) live = Digest.subtract(live, replaced)
-    const losing = holdingOf(holdings, held)
+    if (!isTombstone(current)) live = Digest.subtract(live, replaced)
+    const losing = holdingOf(holdings, current)
     losing.rows--
     losing.digest = Digest.subtract(losing.digest, replaced)
   }

@@ -2,7 +2,8 @@
  * The replicated operation: one write to one row of one kind, named by the HLC of its origin.
  *
  * An operation is plain, immutable data. `data` is canonical JSON text, so that equal content is equal text, a database
- * binds it as it is, and a relay forwards keys that it does not know. The origin of an operation is the node of its HLC.
+ * binds it as it is, and a relay forwards keys that it does not know. The origin of an operation is the node of its
+ * HLC.
  */
 import { Option, Order, Predicate, Result, Schema } from "effect"
 import * as Hlc from "./Hlc.ts"
@@ -85,7 +86,7 @@ export const fromWire = (value: unknown): Result.Result<Operation, string> =>
     ({ op_id, table, op_type, row_id, data, hlc, origin_node, timestamp }) => {
       const position = Option.getOrUndefined(Hlc.parseTimestamp(hlc))
       if (position === undefined) return Result.fail("hlc is not <wall_ms>:<counter>:<node_id>")
-      if (Hlc.TimestampOrder(position.reading, Hlc.zero) === 0) return Result.fail("hlc is zero")
+      if (Hlc.TimestampOrder(position.timestamp, Hlc.zero) === 0) return Result.fail("hlc is zero")
       if (position.node !== origin_node) return Result.fail("hlc and origin_node name different nodes")
       const content = data ?? {}
       if (!Predicate.isObject(content) || isExactNumber(content)) return Result.fail("data is not an object")
@@ -99,7 +100,7 @@ export const fromWire = (value: unknown): Result.Result<Operation, string> =>
             op_type,
             row_id,
             data: text,
-            hlc: { ...position.reading, node: origin_node },
+            hlc: { ...position.timestamp, node: origin_node },
             timestamp
           })
       })

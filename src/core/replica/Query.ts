@@ -1,8 +1,9 @@
 /**
  * Rows as kinds of applications show them, and the conditions by which they are found.
  *
- * Rows are found in the order of their keys: of the first field that a range is asked of, then of their ids. A key is the beginning of
- * a text, so that an index of long texts stays small. Or the newest come first, in the order of `Selection.ts`.
+ * Rows are found in the order of their keys: of the first field that a range is asked of, then of their ids. A key is
+ * the beginning of a text, so that an index of long texts stays small. Or the newest come first, in the order of
+ * `Selection.ts`.
  */
 import { Order, Predicate } from "effect"
 import * as Hlc from "./Hlc.ts"
@@ -21,10 +22,10 @@ export interface Shown {
 }
 
 /** The row whose slots hold these operations, at least one; none where it is not there. */
-export const shownOf = (held: ReadonlyArray<Operation>): Shown | undefined => {
-  const [first] = held
+export const shownOf = (current: ReadonlyArray<Operation>): Shown | undefined => {
+  const [first] = current
   if (first === undefined) return undefined
-  const reading = Rule.rules[Kind.ruleOf(first.table)].read(held)
+  const reading = Rule.rules[Kind.ruleOf(first.table)].read(current)
   if (reading === undefined) return undefined
   const value = wellFormed(reading.value)
   return { id: first.row_id, value: Predicate.isObject(value) ? { ...value } : {}, hlc: reading.latest }

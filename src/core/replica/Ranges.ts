@@ -1,13 +1,13 @@
 /**
  * Range-based set reconciliation: finds the rows in which two states differ, by comparing digests of ranges.
  *
- * Rows are ordered by their slot: kind, row, twin, by code point. A range is told as the number of its rows and their digest.
- * A node that receives a range compares it with the same range of its own state, and answers with smaller ranges where the two
- * differ, until a range is so small that both sides send what they have of it. So few differences among n rows are found
- * in about log n messages; equal rows are never sent.
+ * Rows are ordered by their slot: kind, row, variant, by code point. A range is told as the number of its rows and
+ * their digest. A node that receives a range compares it with the same range of its own state, and answers with smaller
+ * ranges where the two differ, until a range is so small that both sides send what they have of it. So few differences
+ * among n rows are found in about log n messages; equal rows are never sent.
  *
- * Guarantees: the parts of a split are disjoint, in order, and make up the range. A range is told again unsplit only to a side
- * that has enough rows there to split it, so an honest dialogue gets strictly finer and ends.
+ * Guarantees: the parts of a split are disjoint, in order, and make up the range. A range is told again unsplit only to
+ * a side that has enough rows there to split it, so an honest dialogue gets strictly finer and ends.
  *
  * Source: Meyer, "Range-Based Set Reconciliation" (SRDS 2023).
  */
@@ -21,7 +21,7 @@ import type { Operation } from "./Operation.ts"
 export interface Position {
   readonly table: string
   readonly row_id: string
-  readonly twin: string
+  readonly variant: string
 }
 
 /** The rows after `after`, up to and including `until`; without one of them, from the first or up to the last. */
@@ -64,14 +64,14 @@ export const whole: Range = { after: undefined, until: undefined }
 export const positionOf = (operation: Operation): Position => ({
   table: operation.table,
   row_id: operation.row_id,
-  twin: variantOf(operation)
+  variant: variantOf(operation)
 })
 
 /** The order of rows: how SQLite orders the same columns, too. */
 export const PositionOrder: Order.Order<Position> = Order.combineAll([
   Order.mapInput(byCodePoint, ({ table }: Position) => table),
   Order.mapInput(byCodePoint, ({ row_id }: Position) => row_id),
-  Order.mapInput(byCodePoint, ({ twin }: Position) => twin)
+  Order.mapInput(byCodePoint, ({ variant }: Position) => variant)
 ])
 
 /** Whether a position lies in a range. */

@@ -48,7 +48,7 @@ export interface Snapshot {
   readonly version: number
   /** What this replica claims: of every operation that the clock covers, it holds that one or one that wins over it. */
   readonly vectorClock: VectorClock.VectorClock
-  /** The greatest reading held of each origin: beyond `clock` while a peer's round is not complete. */
+  /** The greatest timestamp held of each origin: beyond `clock` while a peer's round is not complete. */
   readonly frontier: VectorClock.VectorClock
   /** The digest of all rows. */
   readonly digest: Digest.Digest
@@ -68,8 +68,8 @@ export interface Snapshot {
 }
 
 /**
- * Whether a replica tells others how far it covers an origin: it holds rows of it. Where rows were removed by hand, of any
- * origin: what they won over has no winner here any more, and must not be sent again.
+ * Whether a replica tells others how far it covers an origin: it holds rows of it. Where rows were removed by hand, of
+ * any origin: what they won over has no winner here any more, and must not be sent again.
  */
 export const isAnnounced = ({ holdings, purges }: Pick<Snapshot, "holdings" | "purges">, node: NodeId): boolean =>
   HashMap.has(holdings, node) || !HashMap.isEmpty(purges)
@@ -83,7 +83,7 @@ export interface Change {
   readonly changedOrigins?: ChangedOrigins
 }
 
-/** Asks for the operations beyond the given readings, origin by origin, in the order given. */
+/** Asks for the operations beyond the given timestamps, origin by origin, in the order given. */
 export interface DeltaRequest {
   readonly from: ReadonlyArray<readonly [NodeId, Timestamp]>
   /** The version that the caller has seen. */
@@ -96,7 +96,7 @@ export interface DeltaRequest {
 /** A bounded piece of the state, read in one transaction together with the snapshot. */
 export interface Delta {
   readonly snapshot: Snapshot
-  /** In the order of the request: origin by origin, each in the order of its readings. */
+  /** In the order of the request: origin by origin, each in the order of its timestamps. */
   readonly operations: ReadonlyArray<Operation>
   /** How many of the requested origins were read to their end: they are the first ones. */
   readonly exhausted: number
@@ -118,13 +118,15 @@ export interface Batch {
   /** The coverage once `operations` are committed. */
   readonly coverage: VectorClock.VectorClock
   readonly quarantined: ReadonlyArray<Quarantined>
-  /** What the peer that sent it told of its cut, where one of the two has one. What `Cut.verdict` refuses is not taken. */
+  /**
+   * What the peer that sent it told of its cut, where one of the two has one. What `Cut.verdict` refuses is not taken.
+   */
   readonly from?: { readonly node: NodeId; readonly told: Told | undefined }
 }
 
 /**
- * What a replica holds that a clock does not cover: how many rows of origins that the clock has not seen at all, and for the other
- * origins from where on.
+ * What a replica holds that a clock does not cover: how many rows of origins that the clock has not seen at all, and
+ * for the other origins from where on.
  */
 export const beyond = (
   { frontier, holdings }: Pick<Snapshot, "frontier" | "holdings">,
@@ -147,15 +149,16 @@ export const beyond = (
 }
 
 /**
- * Whether an operation is too far ahead of the time `now` (ms) to be taken. What is no later than what is held of its origin is not: it
- * was taken before, and the clock went back since then.
+ * Whether an operation is too far ahead of the time `now` (ms) to be taken. What is no later than what is held of its
+ * origin is not: it was taken before, and the clock went back since then.
  */
 export const isAhead = (
   { frontier }: Pick<Snapshot, "frontier">,
-  reading: Hlc.Hlc,
+  timestamp: Hlc.Hlc,
   now: number,
   maxDriftMs: number
-): boolean => Hlc.isDrifting(reading, now, maxDriftMs) && Hlc.isAfter(reading, VectorClock.get(frontier, reading.node))
+): boolean =>
+  Hlc.isDrifting(timestamp, now, maxDriftMs) && Hlc.isAfter(timestamp, VectorClock.get(frontier, timestamp.node))
 
 /** Whether the replica `self` holds operations of an origin, or held some: to take more of it makes no room scarcer. */
 export const knows = (self: NodeId, { frontier }: Pick<Snapshot, "frontier">, node: NodeId): boolean =>
@@ -173,8 +176,8 @@ export const originsWith = (
 }
 
 /**
- * The new origins that a replica has to leave out where all of `operations` would make more than `most` origins. No peer takes a
- * clock of more, so origins that a member makes up must be stopped before they are committed.
+ * The new origins that a replica has to leave out where all of `operations` would make more than `most` origins. No
+ * peer takes a clock of more, so origins that a member makes up must be stopped before they are committed.
  */
 export const crowdedOut = (
   self: NodeId,

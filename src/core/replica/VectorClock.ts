@@ -1,9 +1,9 @@
 /**
  * Vector clock: for every origin, how far into its history a node has seen.
  *
- * A clock is an immutable map from origin to reading; an origin that is absent stands at `Hlc.zero`. Clocks form a
- * lattice under `merge` and `meet`: both associative, commutative, idempotent, with `empty` as the identity of `merge`, and `includes` as
- * its partial order. `advance` and `merge` never move an entry back.
+ * A clock is an immutable map from origin to timestamp; an origin that is absent stands at `Hlc.zero`. Clocks form a
+ * lattice under `merge` and `meet`: both associative, commutative, idempotent, with `empty` as the identity of `merge`,
+ * and `includes` as its partial order. `advance` and `merge` never move an entry back.
  *
  * Sources: Fidge (1988), Mattern (1989); used as a version vector (Parker et al., 1983).
  */
@@ -19,22 +19,22 @@ export const empty: VectorClock = HashMap.empty()
 /** A clock from entries; of two entries for one origin the later counts. */
 export const fromEntries = (entries: Iterable<readonly [NodeId, Hlc.Timestamp]>): VectorClock =>
   HashMap.mutate(empty, (clock) => {
-    for (const [node, reading] of entries) raise(clock, node, reading)
+    for (const [node, timestamp] of entries) raise(clock, node, timestamp)
   })
 
 /** How far `clock` has seen `node`. */
 export const get = (clock: VectorClock, node: NodeId): Hlc.Timestamp =>
   Option.getOrElse(HashMap.get(clock, node), () => Hlc.zero)
 
-/** `clock` after seeing `node` up to `reading`. */
-export const advance = (clock: VectorClock, node: NodeId, reading: Hlc.Timestamp): VectorClock =>
-  raise(clock, node, reading)
+/** `clock` after seeing `node` up to `timestamp`. */
+export const advance = (clock: VectorClock, node: NodeId, timestamp: Hlc.Timestamp): VectorClock =>
+  raise(clock, node, timestamp)
 
-/** `clock` with the entry of `node` set to `reading`, be it earlier or later than before. */
-export const withEntry = (clock: VectorClock, node: NodeId, reading: Hlc.Timestamp): VectorClock =>
-  reading.wall === 0 && reading.counter === 0 ? HashMap.remove(clock, node) : HashMap.set(clock, node, reading)
+/** `clock` with the entry of `node` set to `timestamp`, be it earlier or later than before. */
+export const withEntry = (clock: VectorClock, node: NodeId, timestamp: Hlc.Timestamp): VectorClock =>
+  timestamp.wall === 0 && timestamp.counter === 0 ? HashMap.remove(clock, node) : HashMap.set(clock, node, timestamp)
 
-/** `clock` with the entry of `node` at `reading` at the latest; an origin that it has not seen gets that entry. */
+/** `clock` with the entry of `node` at `timestamp` at the latest; an origin that it has not seen gets that entry. */
 export const withEarliest = (clock: VectorClock, node: NodeId, { wall, counter }: Hlc.Timestamp): VectorClock =>
   HashMap.has(clock, node) && !Hlc.isAfter(get(clock, node), { wall, counter })
     ? clock
@@ -42,13 +42,13 @@ export const withEarliest = (clock: VectorClock, node: NodeId, { wall, counter }
 
 /** The earlier entry of each origin that stands in either. */
 export const earliest = (a: VectorClock, b: VectorClock): VectorClock =>
-  HashMap.reduce(b, a, (clock, reading, node) => withEarliest(clock, node, reading))
+  HashMap.reduce(b, a, (clock, timestamp, node) => withEarliest(clock, node, timestamp))
 
 /** What of `clock` lies before the entries of `firsts`, origin by origin. */
 export const before = (clock: VectorClock, firsts: VectorClock): VectorClock => {
   let capped = clock
-  for (const [node, reading] of HashMap.entries(firsts)) {
-    if (!Hlc.isAfter(reading, get(capped, node))) capped = withEntry(capped, node, Hlc.predecessor(reading))
+  for (const [node, timestamp] of HashMap.entries(firsts)) {
+    if (!Hlc.isAfter(timestamp, get(capped, node))) capped = withEntry(capped, node, Hlc.predecessor(timestamp))
   }
   return capped
 }
@@ -58,7 +58,7 @@ export const merge = (a: VectorClock, b: VectorClock): VectorClock =>
   HashMap.size(a) < HashMap.size(b)
     ? merge(b, a)
     : HashMap.mutate(a, (clock) => {
-        for (const [node, reading] of HashMap.entries(b)) raise(clock, node, reading)
+        for (const [node, timestamp] of HashMap.entries(b)) raise(clock, node, timestamp)
       })
 
 /** The greatest clock that both include. */
@@ -66,9 +66,9 @@ export const meet = (a: VectorClock, b: VectorClock): VectorClock => {
   if (HashMap.size(a) > HashMap.size(b)) return meet(b, a)
   if (a === b || includes(b, a)) return a
   return fromEntries(
-    Array.from(HashMap.entries(a), ([node, reading]) => {
+    Array.from(HashMap.entries(a), ([node, timestamp]) => {
       const other = get(b, node)
-      return [node, Hlc.isAfter(reading, other) ? other : reading] as const
+      return [node, Hlc.isAfter(timestamp, other) ? other : timestamp] as const
     })
   )
 }
@@ -78,7 +78,7 @@ export const covers = (clock: VectorClock, hlc: Hlc.Hlc): boolean => !Hlc.isAfte
 
 /** Whether `a` has seen everything that `b` has. */
 export const includes = (a: VectorClock, b: VectorClock): boolean => {
-  for (const [node, reading] of HashMap.entries(b)) if (Hlc.isAfter(reading, get(a, node))) return false
+  for (const [node, timestamp] of HashMap.entries(b)) if (Hlc.isAfter(timestamp, get(a, node))) return false
   return true
 }
 
@@ -91,11 +91,11 @@ export const compare = (a: VectorClock, b: VectorClock): "equal" | "before" | "a
 
 /** The entries of `a` that are ahead of `b`: merged with them, `b` includes `a`. */
 export const difference = (a: VectorClock, b: VectorClock): VectorClock =>
-  HashMap.filter(a, (reading, node) => Hlc.isAfter(reading, get(b, node)))
+  HashMap.filter(a, (timestamp, node) => Hlc.isAfter(timestamp, get(b, node)))
 
 /** The wire form: `{origin: hlc text}`. */
 export const toRecord = (clock: VectorClock): Record<string, string> =>
-  Object.fromEntries(Array.from(HashMap.entries(clock), ([node, reading]) => [node, Hlc.format(reading, node)]))
+  Object.fromEntries(Array.from(HashMap.entries(clock), ([node, timestamp]) => [node, Hlc.format(timestamp, node)]))
 
 /**
  * Reads the wire form. An entry must name its own origin after the second colon, or nothing (`0:0:`, "seen nothing").
@@ -110,10 +110,10 @@ export const fromRecord = (
     const parsed = Hlc.parseTimestamp(text)
     if (!isNodeId(node) || Option.isNone(parsed)) return Result.fail(node)
     if (parsed.value.node !== node && parsed.value.node !== "") return Result.fail(node)
-    entries.push([node, parsed.value.reading])
+    entries.push([node, parsed.value.timestamp])
   }
   return Result.succeed(fromEntries(entries))
 }
 
-const raise = (clock: VectorClock, node: NodeId, reading: Hlc.Timestamp): VectorClock =>
-  Hlc.isAfter(reading, get(clock, node)) ? HashMap.set(clock, node, reading) : clock
+const raise = (clock: VectorClock, node: NodeId, timestamp: Hlc.Timestamp): VectorClock =>
+  Hlc.isAfter(timestamp, get(clock, node)) ? HashMap.set(clock, node, timestamp) : clock

@@ -44,7 +44,7 @@ export const announce = (session: Session, seq: Option.Option<number>): Step => 
     return [{ ...told, announcedDigest: session.announcedDigest }, []]
   const overQuota = HashMap.fromIterable([...HashMap.entries(inbound.overQuota)].slice(0, overQuotaNamed))
   const purged = purgedHere(session)
-  const [next, relayed] = Relaying.tell(told)
+  const [next, relayed] = Relaying.announce(told)
   const text = Wire.encode({
     type: "sync_ack",
     seq,

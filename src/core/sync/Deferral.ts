@@ -2,8 +2,8 @@
  * Operations that are larger than the other side accepts. They are left out and named, everything else
  * flows, and no coverage of their origins passes them.
  *
- * An operation leaves the list when the peer covers it, or when another one takes its row. What is listed is bounded: beyond
- * that, the least reading of each origin is kept, for coverage, until the next start of the pump.
+ * An operation leaves the list when the peer covers it, or when another one takes its row. What is listed is bounded:
+ * beyond that, the least timestamp of each origin is kept, for coverage, until the next start of the pump.
  */
 import { RowsTooLarge } from "./SyncFailure.ts"
 import { emptyObject } from "../replica/Json.ts"
@@ -20,7 +20,7 @@ export interface TooLarge {
 
 export interface Deferral {
   readonly rows: ReadonlyMap<Merge.Slot, TooLarge>
-  /** The operations that are not listed: their number, and the least reading of each origin. */
+  /** The operations that are not listed: their number, and the least timestamp of each origin. */
   readonly unlisted: number
   readonly least: VectorClock.VectorClock
 }

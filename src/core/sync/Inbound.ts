@@ -1,6 +1,6 @@
 /**
- * The state of the receiving half of a session: what came, and what of it is not committed yet. `Receive.ts` and `Commits.ts` have its
- * steps.
+ * The state of the receiving half of a session: what came, and what of it is not committed yet. `Receive.ts` and
+ * `Commits.ts` have its steps.
  */
 import { HashMap, HashSet } from "effect"
 import type { Timestamp } from "../replica/Hlc.ts"
@@ -34,7 +34,7 @@ export interface Inbound {
   readonly commitAt: number | undefined
   /** How long it waits after one that was not possible. */
   readonly retryAfter: number
-  /** First reading of each origin that is ahead of time. While there is one, nothing can be claimed. */
+  /** First timestamp of each origin that is ahead of time. While there is one, nothing can be claimed. */
   readonly deferred: HashMap.HashMap<NodeId, Timestamp>
   /** Origins that the peer was the first to name, and that were taken. */
   readonly brought: HashSet.HashSet<NodeId>
@@ -43,8 +43,9 @@ export interface Inbound {
   /** When the peer is asked for them again (ms). */
   readonly askAgainAt: number
   /**
-   * The first operation of each origin that the quota for rows of unknown kinds kept out, since the pump of the peer (re)started: the
-   * coverage of that origin ends before it. Nothing else waits for it, for such an operation replaces no row.
+   * The first operation of each origin that the quota for rows of unknown kinds kept out, since the pump of the peer
+   * (re)started: the coverage of that origin ends before it. Nothing else waits for it, for such an operation replaces
+   * no row.
    */
   readonly overQuota: VectorClock.VectorClock
   /** When the peer is asked for these again (ms): there is room. */

@@ -1,10 +1,10 @@
 /**
  * The intake: takes frames in order, and defers operations that are ahead of time. `Commits.ts` goes on with them.
  *
- * Clock poison does not spread: an operation more than the drift bound ahead of local time is not taken, nor what follows it
- * of the same origin; all others are. While something is held back, nothing new is claimed, for what is held may have
- * superseded operations that we therefore never saw. When its time has come, the peer is asked to start its pump again
- * from what we claim.
+ * Clock poison does not spread: an operation more than the drift bound ahead of local time is not taken, nor what
+ * follows it of the same origin; all others are. While something is held back, nothing new is claimed, for what is held
+ * may have superseded operations that we therefore never saw. When its time has come, the peer is asked to start its
+ * pump again from what we claim.
  */
 import { HashMap, HashSet, Result } from "effect"
 import { ClockDrift, OriginsLeftOut, ProtocolViolation } from "./SyncFailure.ts"
@@ -42,13 +42,13 @@ export const onData = (
 
   const before = withDeferral(session, Deferral.withoutSuperseded(session.outbound.deferral, data.operations))
   const { operations: allowed, brought, leftOut, isFull } = withinAllowance(session, data, newOrigins)
-  const { operations, held } = holdBack(
+  const { operations, deferred } = holdBack(
     { operations: allowed, through: data.through },
     data.fresh ? HashMap.empty() : inbound.deferred,
-    (reading) => isAhead(session.local, reading, now, options.maxDriftMs)
+    (timestamp) => isAhead(session.local, timestamp, now, options.maxDriftMs)
   )
   const stale = inbound.stale && !data.fresh
-  const isPartial = stale || !HashMap.isEmpty(held) || HashSet.size(leftOut) > 0
+  const isPartial = stale || !HashMap.isEmpty(deferred) || HashSet.size(leftOut) > 0
   const through = isPartial ? VectorClock.empty : data.through
   const quarantined = peer === undefined ? [] : data.malformed.map((malformed) => ({ peer, ...malformed }))
   const frame: Frame = {
@@ -70,7 +70,7 @@ export const onData = (
       seq: inbound.seq + 1,
       waiting,
       commitAt: inbound.taken > 0 ? undefined : (inbound.commitAt ?? Math.max(now, inbound.notBefore)),
-      deferred: held,
+      deferred,
       brought,
       leftOut,
       askAgainAt:
@@ -83,7 +83,7 @@ export const onData = (
   }
   const [after, commits] = isGathered(next, now) ? commit(next, now) : [next, []]
   const news: ReadonlyArray<Action> = [
-    ...warnings(inbound.deferred, held, now, options.maxDriftMs),
+    ...warnings(inbound.deferred, deferred, now, options.maxDriftMs),
     ...(HashSet.size(brought) > HashSet.size(inbound.brought)
       ? [{ _tag: "Brought" as const, origins: HashSet.size(brought) - HashSet.size(inbound.brought) }]
       : []),
@@ -105,9 +105,9 @@ const waitFor = (origins: number, isFull: boolean): number =>
   isFull ? leftOutWait.most : Math.min(Math.max(leftOutWait.least, origins * leftOutWait.each), leftOutWait.most)
 
 /**
- * The operations of origins that are known, and of as many new ones as may be taken. An operation that is left out is asked for
- * later, and until then nothing is claimed, for it may have superseded others. Coverage needs no place: a store keeps none of an
- * origin of which it never took an operation.
+ * The operations of origins that are known, and of as many new ones as may be taken. An operation that is left out is
+ * asked for later, and until then nothing is claimed, for it may have superseded others. Coverage needs no place: a
+ * store keeps none of an origin of which it never took an operation.
  */
 const withinAllowance = (
   { inbound, local, options }: Session,
@@ -145,11 +145,11 @@ const withinAllowance = (
 /** The warning that is due when the first operation is held back. */
 export const warnings = (
   before: Inbound["deferred"],
-  held: Inbound["deferred"],
+  deferred: Inbound["deferred"],
   now: number,
   limit: number
 ): ReadonlyArray<Action> => {
-  const [first] = HashMap.values(held)
+  const [first] = HashMap.values(deferred)
   if (first === undefined || !HashMap.isEmpty(before)) return []
   return [{ _tag: "Warn", warning: new ClockDrift({ remote: first.wall, local: now, limit }) }]
 }
@@ -157,25 +157,27 @@ export const warnings = (
 /** A peer makes up origins, or the network has outgrown the protocol. */
 export const tooManyOrigins = new ProtocolViolation({ detail: `more than ${Wire.limits.origins} origins in all` })
 
-/** Splits a frame into operations to take now and operations to defer: those that come too early, and what follows them. */
+/**
+ * Splits a frame into operations to take now and operations to defer: those that come too early, and what follows them.
+ */
 const holdBack = (
   { operations, through }: Pick<Wire.Data, "operations" | "through">,
   before: Inbound["deferred"],
-  isEarly: (reading: Hlc.Hlc) => boolean
-): { readonly operations: ReadonlyArray<Operation>; readonly held: Inbound["deferred"] } => {
-  let held = before
+  isEarly: (timestamp: Hlc.Hlc) => boolean
+): { readonly operations: ReadonlyArray<Operation>; readonly deferred: Inbound["deferred"] } => {
+  let deferred = before
   const hold = ({ node, wall, counter }: Hlc.Hlc) => {
-    if (!HashMap.has(held, node)) held = HashMap.set(held, node, { wall, counter })
+    if (!HashMap.has(deferred, node)) deferred = HashMap.set(deferred, node, { wall, counter })
   }
   const taken = operations.filter(({ hlc }) => {
     if (isEarly(hlc)) hold(hlc)
-    return !HashMap.has(held, hlc.node)
+    return !HashMap.has(deferred, hlc.node)
   })
-  for (const [node, reading] of HashMap.entries(through)) {
-    const claimed = { ...reading, node }
+  for (const [node, timestamp] of HashMap.entries(through)) {
+    const claimed = { ...timestamp, node }
     if (isEarly(claimed)) hold(claimed)
   }
-  return { operations: taken, held }
+  return { operations: taken, deferred }
 }
 
 /** When the first operation that is held back can be taken (ms). */
@@ -183,7 +185,7 @@ export const releaseAt = ({ inbound, options }: Session): number => {
   if (inbound.stale) return Infinity
   let at = inbound.roomAt
   if (HashSet.size(inbound.leftOut) > 0) at = Math.min(at, inbound.askAgainAt)
-  for (const reading of HashMap.values(inbound.deferred)) at = Math.min(at, reading.wall - options.maxDriftMs)
+  for (const timestamp of HashMap.values(inbound.deferred)) at = Math.min(at, timestamp.wall - options.maxDriftMs)
   return at
 }
 

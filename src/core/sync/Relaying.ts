@@ -50,7 +50,7 @@ export const onRelay = (
 }
 
 /** What the next acknowledgement says of it, and the session after that. */
-export const tell = (session: Session): readonly [Session, Pick<Wire.Ack, "asks" | "holders">] => {
+export const announce = (session: Session): readonly [Session, Pick<Wire.Ack, "asks" | "holders">] => {
   if (!isDue(session)) return [session, {}]
   const { relaying, inbound, now } = session
   const all = untold(session)

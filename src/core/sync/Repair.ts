@@ -1,14 +1,14 @@
 /**
- * The repair: when both sides claim the same history and hold different rows, finds those rows and exchanges them, by the
- * range-based reconciliation of `core/replica/Ranges.ts`.
+ * The repair: when both sides claim the same history and hold different rows, finds those rows and exchanges them, by
+ * the range-based reconciliation of `core/replica/Ranges.ts`.
  *
  * It begins when nothing is under way and the digests differ: at the lower node id of the two, or at the side with a
  * request. What it sends are frames of operations like all others, but for their claims: there are none, so no clock
  * moves. Which of two rows stays is decided by the merge, on both sides alike.
  *
- * Nothing in it is unbounded, whatever the peer says: ranges in memory, rounds and frames of a dialogue, dialogues about
- * one difference. What cannot be had within these bounds stays a difference, and is shown. Rows are read in small pieces with a
- * pause after each.
+ * Nothing in it is unbounded, whatever the peer says: ranges in memory, rounds and frames of a dialogue, dialogues
+ * about one difference. What cannot be had within these bounds stays a difference, and is shown. Rows are read in small
+ * pieces with a pause after each.
  */
 import { HashMap, Option } from "effect"
 import { isTombstone } from "../replica/Merge.ts"
@@ -134,8 +134,8 @@ export const onScanned = (
   page: Option.Option<Ranges.RangePage>,
   now: number
 ): Step => {
-  const { inFlight: reading } = session.repair
-  if (session.phase !== "open" || reading?.request !== request) return [session, []]
+  const { inFlight } = session.repair
+  if (session.phase !== "open" || inFlight?.request !== request) return [session, []]
   const repair: Repair = { ...session.repair, inFlight: undefined, due: now + times.slice, activeAt: now }
   if (Option.isNone(page)) {
     return [
@@ -143,7 +143,7 @@ export const onScanned = (
       []
     ]
   }
-  return reading.isSettling
+  return inFlight.isSettling
     ? send({ ...session, repair }, page.value)
     : [{ ...session, repair: compare(repair, page.value) }, []]
 }
@@ -170,7 +170,10 @@ const compare = (repair: Repair, { operations, exhausted }: Ranges.RangePage): R
   }
 }
 
-/** Tells what there is to tell, in as many frames as it takes; the parts of one split, with which a dialogue begins, in one. */
+/**
+ * Tells what there is to tell, in as many frames as it takes; the parts of one split, with which a dialogue begins, in
+ * one.
+ */
 const announce = (session: Session): Step => {
   const { repair } = session
   const round = repair.round + 1

@@ -50,8 +50,9 @@ export type Event<R = PeerRecord> =
   /** The answer to the `Read` with this request. */
   | { readonly _tag: "Delta"; readonly now: number; readonly request: DeltaRequest; readonly delta: Delta }
   /**
-   * The answer to `Commit`. `hasChanged`: whether it changed anything, so that `snapshot.version` is its own. `overQuota`: the first
-   * operation of each origin that was left out for want of room. `notBefore`: when the next commit may begin (ms).
+   * The answer to `Commit`. `hasChanged`: whether it changed anything, so that `snapshot.version` is its own.
+   * `overQuota`: the first operation of each origin that was left out for want of room. `notBefore`: when the next
+   * commit may begin (ms).
    */
   | {
       readonly _tag: "Committed"
@@ -108,7 +109,10 @@ export type Action =
   | { readonly _tag: "Ticketed"; readonly peer: NodeId; readonly ticket: Redacted.Redacted<string> }
   /** The peer said which run of its store this is, and for how long it has lasted (ms). */
   | { readonly _tag: "Ran"; readonly peer: NodeId; readonly instance: string; readonly age: number }
-  /** The peer asked about writes that a node waits for, or told which nodes have them. Without `questions` it asks as before. */
+  /**
+   * The peer asked about writes that a node waits for, or told which nodes have them. Without `questions` it asks as
+   * before.
+   */
   | {
       readonly _tag: "Relayed"
       readonly peer: NodeId
@@ -144,7 +148,7 @@ export interface View {
   readonly lastSyncAt: number | undefined
   /** Whether all is here that the peer had to send so far. */
   readonly isComplete?: boolean
-  /** First reading of each origin that is ahead of time. */
+  /** First timestamp of each origin that is ahead of time. */
   readonly deferred: HashMap.HashMap<NodeId, Timestamp>
   /** The first timestamp of ours that the peer does not take, because it is ahead of the clock there. */
   readonly deferredOwn: Timestamp | undefined

@@ -223,7 +223,7 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
   }
 }
 
-const position = ([table, row_id, twin]: typeof PositionWire.Type): Position => ({ table, row_id, twin })
+const position = ([table, row_id, variant]: typeof PositionWire.Type): Position => ({ table, row_id, variant })
 
 const readClock = (record: typeof ClockRecord.Type): Result.Result<VectorClock.VectorClock, ProtocolViolation> =>
   Object.keys(record).length > limits.origins

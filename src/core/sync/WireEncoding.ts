@@ -98,7 +98,7 @@ export const rangeToWire = ({ after, until, count, digest, settle }: AnnouncedRa
     ...(settle ? { settle } : {})
   })
 
-const positionToWire = ({ table, row_id, twin }: Position) => [table, row_id, twin]
+const positionToWire = ({ table, row_id, variant }: Position) => [table, row_id, variant]
 
 /** A `sync_ranges` frame around ranges that are texts already. */
 export const encodeRanges = (round: number, ranges: ReadonlyArray<string>, isLive = false): string =>

@@ -9,8 +9,8 @@ import * as VectorClock from "../replica/VectorClock.ts"
 import { limits } from "./WireMessages.ts"
 
 /**
- * The operations that fit into a frame of about `maxBytes` bytes, as texts: a leading part, and at least one of them however
- * large it is. Those that are larger than `maxOperation` are left out. `taken` counts both.
+ * The operations that fit into a frame of about `maxBytes` bytes, as texts: a leading part, and at least one of them
+ * however large it is. Those that are larger than `maxOperation` are left out. `taken` counts both.
  */
 export const fill = (
   operations: ReadonlyArray<Operation.Operation>,
@@ -42,13 +42,13 @@ export interface Filled {
 }
 
 /**
- * Cuts a clock into parts whose wire text has about `maxBytes` bytes each, and no more entries than a message may have; at least one
- * entry in each, and one part at least.
+ * Cuts a clock into parts whose wire text has about `maxBytes` bytes each, and no more entries than a message may have;
+ * at least one entry in each, and one part at least.
  */
 export const partsOf = (clock: VectorClock.VectorClock, maxBytes: number): ReadonlyArray<VectorClock.VectorClock> => {
   const parts: Array<Array<readonly [NodeId, Timestamp]>> = [[]]
   let bytes = 0
-  for (const [node, reading] of HashMap.entries(clock)) {
+  for (const [node, timestamp] of HashMap.entries(clock)) {
     // The id stands there twice, and may have to be escaped.
     const size = 2 * utf8Length(JSON.stringify(node)) + 40
     let part = parts.at(-1) ?? []
@@ -56,7 +56,7 @@ export const partsOf = (clock: VectorClock.VectorClock, maxBytes: number): Reado
       parts.push((part = []))
       bytes = 0
     }
-    part.push([node, reading])
+    part.push([node, timestamp])
     bytes += size
   }
   return parts.length === 1 ? [clock] : parts.map(VectorClock.fromEntries)

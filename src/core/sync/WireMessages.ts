@@ -18,8 +18,8 @@ export const limits = {
   operationsPerFrame: 20_000,
   origins: 10_000,
   /**
-   * Bytes of the first frame of a side that has not proved itself. The sender chooses the form and the revision, so all of them
-   * have the same limit. Where the clock comes before the proof, it is room for some 700 origins.
+   * Bytes of the first frame of a side that has not proved itself. The sender chooses the form and the revision, so all
+   * of them have the same limit. Where the clock comes before the proof, it is room for some 700 origins.
    */
   greetingBytes: 65_536,
   /** Rows that are named because they are too large. */
@@ -126,11 +126,14 @@ export interface Ack {
   readonly clock: VectorClock.VectorClock
   readonly digest: Option.Option<string>
   readonly rows: Option.Option<string>
-  /** Origins whose operations are held back for their clock, with the first reading held. */
+  /** Origins whose operations are held back for their clock, with the first timestamp held. */
   readonly held: VectorClock.VectorClock
   /** Whether the sender knows of rows that one of the two does not have yet, or cannot have. */
   readonly underWay?: boolean
-  /** The first operation of some origins that the sender keeps out because its quota for rows of unknown kinds is used up. */
+  /**
+   * The first operation of some origins that the sender keeps out because its quota for rows of unknown kinds is used
+   * up.
+   */
   readonly overQuota?: VectorClock.VectorClock
   /** How many rows of the receiver the sender has purged, where that is all in which they differ. */
   readonly purged?: number
@@ -143,7 +146,10 @@ export interface Ack {
   readonly holders?: ReadonlyArray<Holder>
 }
 
-/** A node that has the write with this HLC: when it was last heard of (ms ago), and the nodes that passed this on to the sender. */
+/**
+ * A node that has the write with this HLC: when it was last heard of (ms ago), and the nodes that passed this on to the
+ * sender.
+ */
 export interface Holder {
   readonly hlc: string
   readonly node: NodeId

@@ -1,8 +1,8 @@
 /**
  * A replica as lines of text, out and in: for `export` and `import`.
  *
- * Out go the winning operations of all rows, tombstones too, in the order of rows: each row once, as it is when its page is
- * read. An import reads any operations, through the merge for operations of peers. Importing does not advance
+ * Out go the winning operations of all rows, tombstones too, in the order of rows: each row once, as it is when its
+ * page is read. An import reads any operations, through the merge for operations of peers. Importing does not advance
  * the vector clock: a file may be incomplete, so the node still fetches that history from its peers.
  */
 import { Clock, Effect, HashMap, Option, Result, Schema } from "effect"
@@ -17,8 +17,10 @@ import type { Settings } from "../node/Config.ts"
 import type { StoreUnavailable } from "../node/NodeFailure.ts"
 import { Store } from "../store/Store.ts"
 
-/** Where the next page begins. */
-export const After = Schema.Struct({ table: Schema.String, row_id: Schema.String, twin: Schema.String })
+/** Where the next page begins. In JSON, the variant has the name of its column. */
+export const After = Schema.Struct({ table: Schema.String, row_id: Schema.String, variant: Schema.String }).pipe(
+  Schema.encodeKeys({ variant: "twin" })
+)
 
 /** Some lines, and the place after them; without a place, they are the last. */
 export const Page = Schema.Struct({ lines: Schema.Array(Schema.String), after: Schema.NullOr(After) })
@@ -40,8 +42,8 @@ export interface Archive {
   /** The lines of the next rows. */
   page(after: Position | null): Effect.Effect<Page, StoreUnavailable>
   /**
-   * Merges the operations in some lines. They survive a loss of power from then on, with those of the calls before. Without
-   * `isLasting` that is put off until the next call with it.
+   * Merges the operations in some lines. They survive a loss of power from then on, with those of the calls before.
+   * Without `isLasting` that is put off until the next call with it.
    */
   take(lines: ReadonlyArray<string>, isLasting?: boolean): Effect.Effect<Taken, StoreUnavailable>
 }
@@ -87,8 +89,8 @@ export const make = Effect.fnUntraced(function* ({
   })
 
   /**
-   * The rows that were deleted here, after their deletions were collected: this node has seen them, and nothing is in their place. Before
-   * that, the deletions themselves win over them.
+   * The rows that were deleted here, after their deletions were collected: this node has seen them, and nothing is in
+   * their place. Before that, the deletions themselves win over them.
    */
   const deletedOf = Effect.fnUntraced(function* (
     { vectorClock: clock, cut }: Snapshot,

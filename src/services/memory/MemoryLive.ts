@@ -26,8 +26,8 @@ import { Uuid } from "../node/Uuid.ts"
 /** Limits of what can be written. */
 export interface Options {
   /**
-   * Bytes that the largest operation may take on the wire; by default 8 MiB, which is what every peer takes in one frame,
-   * less some room for the frame.
+   * Bytes that the largest operation may take on the wire; by default 8 MiB, which is what every peer takes in one
+   * frame, less some room for the frame.
    */
   readonly maxOperationBytes?: number | undefined
 }
@@ -184,7 +184,7 @@ const changed = (columns: Row.Columns, { content, tag = [], untag = [] }: Inputs
   }
 }
 
-/** The reading with the longest text. The size of an operation is judged before it gets its own. */
+/** The timestamp with the longest text. The size of an operation is judged before it gets its own. */
 const longest: Hlc.Timestamp = { wall: Number.MAX_SAFE_INTEGER, counter: Number.MAX_SAFE_INTEGER }
 
 /** The row id of a fact with this subject and predicate, the same on every node. */

@@ -1,9 +1,10 @@
 /**
- * The rows of kinds of applications in JSON: what their collections are made over, in a node and in its clients, and what the local
- * interface and the command line show.
+ * The rows of kinds of applications in JSON: what their collections are made over, in a node and in its clients, and
+ * what the local interface and the command line show.
  *
- * The name of a kind on the wire has its rule, so its rows can be read without the application. Written are those that were declared
- * here, by the verbs of the rule; where this process has the schema of a kind, what is written has to fit it.
+ * The name of a kind on the wire has its rule, so its rows can be read without the application. Written are those that
+ * were declared here, by the verbs of the rule; where this process has the schema of a kind, what is written has to fit
+ * it.
  */
 import { Effect, Schema, type Semaphore } from "effect"
 import * as Hlc from "../../core/replica/Hlc.ts"
@@ -143,7 +144,7 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
 
   const get = Effect.fn("OwnRows.get")(function* (name: string, id: string) {
     const { kind } = yield* named(name)
-    const shown = Query.shownOf(yield* store.held(KindName.make(kind), id))
+    const shown = Query.shownOf(yield* store.currentOfRow(KindName.make(kind), id))
     return shown === undefined ? yield* new RowNotFound({ kind: name, id }) : rowOf(shown)
   })
 
@@ -242,10 +243,10 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
     const whole = { ...Object.fromEntries(out.map((column) => [column, undefined])), ...content }
     return yield* editing.withPermit(
       Effect.gen(function* () {
-        const held = yield* store.held(KindName.make(kind), id)
+        const current = yield* store.currentOfRow(KindName.make(kind), id)
         const isOfRow = verb === "patch" || verb === "delete"
-        if (isOfRow && Query.shownOf(held) === undefined) return yield* new RowNotFound({ kind: name, id })
-        const writings = does(held, whole, verb === "increment" ? yield* epoch : "")
+        if (isOfRow && Query.shownOf(current) === undefined) return yield* new RowNotFound({ kind: name, id })
+        const writings = does(current, whole, verb === "increment" ? yield* epoch : "")
         if (writings.length === 0) return yield* invalid("", "has nothing to write")
         return yield* writeAll(kind, id, writings)
       })

@@ -1,6 +1,6 @@
 /**
- * The rows of a kind that no application has declared here, put together from its operations: one after the other, in the order of
- * their ids.
+ * The rows of a kind that no application has declared here, put together from its operations: one after the other, in
+ * the order of their ids.
  */
 import { Effect } from "effect"
 import type { Kind, Operation } from "../../core/replica/Operation.ts"
@@ -39,12 +39,12 @@ const byId = Effect.fnUntraced(function* (
   let held: Array<Operation> = []
   const take = () => {
     const shown = Query.shownOf(held)
-    if (shown !== undefined && Searching.isWanted(asked, shown)) found.push(shown)
+    if (shown !== undefined && Searching.isRequested(asked, shown)) found.push(shown)
     held = []
   }
   // No kind holds a control character.
-  const until: Position = { table: `${table}\u0001`, row_id: "", twin: "" }
-  let position: Position = { table, row_id: after?.id ?? "", twin: "" }
+  const until: Position = { table: `${table}\u0001`, row_id: "", variant: "" }
+  let position: Position = { table, row_id: after?.id ?? "", variant: "" }
   for (;;) {
     const { operations, exhausted } = yield* store.range({ after: position, until, ...page })
     for (const operation of operations) {

@@ -1,8 +1,8 @@
 /**
  * The hybrid logical clock of this node, over Effect's own clock (so that tests and simulations set the time).
  *
- * The store is its only writer: it issues readings inside its write lock and persists the high-water mark in the same
- * transaction, so that no reading is ever issued twice, and no reading becomes visible out of order.
+ * The store is its only writer: it issues timestamps inside its write lock and persists the high-water mark in the same
+ * transaction, so that no timestamp is ever issued twice, and no timestamp becomes visible out of order.
  */
 import { Clock as EffectClock, Context, Effect, Layer, Random, Ref } from "effect"
 import * as Hlc from "../../core/replica/Hlc.ts"
@@ -11,9 +11,9 @@ import * as Hlc from "../../core/replica/Hlc.ts"
 export const monotonic = Effect.map(EffectClock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 
 /**
- * Where the clock goes on, if the end of our own history is known only to others, or was `high` in a file that may be a backup.
- * Readings beyond it may have been issued already, at a wall time that is still to come here: a leap by chance keeps us from issuing
- * one of them again. Once the wall time is there, it leaves no trace.
+ * Where the clock goes on, if the end of our own history is known only to others, or was `high` in a file that may be a
+ * backup. Timestamps beyond it may have been issued already, at a wall time that is still to come here: a leap by
+ * chance keeps us from issuing one of them again. Once the wall time is there, it leaves no trace.
  */
 export const leap = ({ wall, counter }: Hlc.Timestamp): Effect.Effect<Hlc.Timestamp> =>
   wall === 0
@@ -25,12 +25,12 @@ export class HlcClock extends Context.Service<
   {
     /** Wall time, in milliseconds since the Unix epoch. */
     readonly now: Effect.Effect<number>
-    /** The greatest reading issued or witnessed. */
+    /** The greatest timestamp issued or witnessed. */
     readonly timestamp: Effect.Effect<Hlc.Timestamp>
-    /** Issues the next reading: greater than every one issued or witnessed before. */
+    /** Issues the next timestamp: greater than every one issued or witnessed before. */
     readonly issue: Effect.Effect<Hlc.Timestamp>
-    /** Makes sure that every later reading is greater than `reading`. The caller has checked its drift. */
-    witness(reading: Hlc.Timestamp): Effect.Effect<void>
+    /** Makes sure that every later timestamp is greater than `timestamp`. The caller has checked its drift. */
+    witness(timestamp: Hlc.Timestamp): Effect.Effect<void>
   }
 >()("feral-sync/services/node/HlcClock") {
   static readonly layer = Layer.effect(
@@ -43,7 +43,7 @@ export class HlcClock extends Context.Service<
         issue: Effect.flatMap(EffectClock.currentTimeMillis, (now) =>
           Ref.updateAndGet(last, (local) => Hlc.send(local, now))
         ),
-        witness: (reading) => Ref.update(last, (local) => Hlc.latest(local, reading))
+        witness: (timestamp) => Ref.update(last, (local) => Hlc.latest(local, timestamp))
       })
     })
   )

@@ -1,12 +1,12 @@
 /**
- * Stands between connections that came in and the machines that read their proofs: counts the wrong ones of each network,
- * and lets no machine see another one while the network has to wait (`core/peers/RateLimit.ts`).
+ * Stands between connections that came in and the machines that read their proofs: counts the wrong ones of each
+ * network, and lets no machine see another one while the network has to wait (`core/peers/RateLimit.ts`).
  *
- * A member that has shown its ticket is counted by its ticket, and not by its network: it does not wait for the wrong proofs of
- * others, and its own proof does not clear them.
+ * A member that has shown its ticket is counted by its ticket, and not by its network: it does not wait for the wrong
+ * proofs of others, and its own proof does not clear them.
  *
- * The look and the count happen in one step, so of many connections at once not one proof more is looked at. A connection that
- * has proved itself is not touched again.
+ * The look and the count happen in one step, so of many connections at once not one proof more is looked at. A
+ * connection that has proved itself is not touched again.
  */
 import { Effect } from "effect"
 import { networkOf } from "../../core/peers/Address.ts"
@@ -60,14 +60,14 @@ export const make = Effect.gen(function* () {
     const { host } = connection.remote
     unread++
     const seconds = Math.ceil(RateLimit.waitOf(limit, countedAs(connection), yield* clock.now) / 1000)
-    const tell = Effect.suspend(() => {
+    const warn = Effect.suspend(() => {
       const facts = { address: host, seconds, unread }
       unread = 0
       return Effect.logWarning(
         "too many failed passphrase attempts from this address: rejecting further ones for now"
       ).pipe(Effect.annotateLogs(facts))
     })
-    yield* reports.pass("limited", tell)
+    yield* reports.pass("limited", warn)
   })
 
   return { guard, report }

@@ -17,8 +17,8 @@ const patience = { level: 10_000, begin: 10_000, end: 300_000 } as const
 const quiet = 1_000
 
 /**
- * A peer says nothing while it reads its rows. It is waited for this many times as long as the dialogue took so far, in which
- * we read ours.
+ * A peer says nothing while it reads its rows. It is waited for this many times as long as the dialogue took so far, in
+ * which we read ours.
  */
 const slower = 3
 
@@ -39,11 +39,11 @@ export const all = Effect.fnUntraced(function* (entries: ReadonlyArray<Connected
     peer: NodeId
   ): Effect.fn.Return<Compared, never, Scope.Scope> {
     /** Waits until something holds of the session. Whether it did within that time. */
-    const until = Effect.fnUntraced(function* (isSo: (view: View, now: number) => boolean, ms: number) {
+    const until = Effect.fnUntraced(function* (condition: (view: View, now: number) => boolean, ms: number) {
       const end = (yield* clock.now) + ms
       for (;;) {
         const now = yield* clock.now
-        if (isSo(running.view(), now)) return true
+        if (condition(running.view(), now)) return true
         if (now > end) return false
         yield* Effect.sleep(every)
       }
@@ -53,8 +53,8 @@ export const all = Effect.fnUntraced(function* (entries: ReadonlyArray<Connected
       const reason = tooLarge ?? overQuota ?? purged
       return { node_id: peer, result, rows_repaired, ...(reason && { reason: reason.message }) }
     }
-    const { deferred: held, deferredOwn, tooLarge, overQuota, purged } = running.view()
-    if (!HashMap.isEmpty(held) || deferredOwn !== undefined) return answer("deferred")
+    const { deferred, deferredOwn, tooLarge, overQuota, purged } = running.view()
+    if (!HashMap.isEmpty(deferred) || deferredOwn !== undefined) return answer("deferred")
     // What one side cannot take does not come, however long we wait.
     if (tooLarge !== undefined || overQuota !== undefined) return answer("behind")
     // What one side has purged is not repaired.
@@ -79,8 +79,8 @@ export const all = Effect.fnUntraced(function* (entries: ReadonlyArray<Connected
     const isMended = ({ diverged }: View) => differed && !diverged
     if (!(yield* until((view) => isMended(view) || lastAt(view) >= asked, patience.begin)))
       return answer(differed ? "differs" : "behind")
-    const reading = (view: View) => slower * (lastAt(view) - asked)
-    yield* until((view, now) => isMended(view) || now - lastAt(view) > Math.max(quiet, reading(view)), patience.end)
+    const readMs = (view: View) => slower * (lastAt(view) - asked)
+    yield* until((view, now) => isMended(view) || now - lastAt(view) > Math.max(quiet, readMs(view)), patience.end)
     // Both sides send their digests when they have committed what they lacked.
     const isEqual = yield* until(({ diverged }) => !diverged, patience.begin)
     const rows = yield* Ref.get(repaired)

@@ -1,6 +1,6 @@
 /**
- * What goes on over one connection, from the first frame to the last: which form of the wire goes on with it, how many wrong
- * proofs may come, and what is told once the other side has proved itself.
+ * What goes on over one connection, from the first frame to the last: which form of the wire goes on with it, how many
+ * wrong proofs may come, and what is told once the other side has proved itself.
  */
 import { Context, Effect, type Redacted } from "effect"
 import { formatAddress } from "../../core/peers/Address.ts"
@@ -55,8 +55,8 @@ export const make = Effect.fnUntraced(function* (
     }),
     ...PeerWarnings.make()
   }
-  const { serve: meet, ...sessions } = yield* SessionMeeting.make(meetings, secret)
-  const forms = { 1: yield* V1Meeting.make(meetings), 2: meet } as const
+  const { serve: serveSession, ...sessions } = yield* SessionMeeting.make(meetings, secret)
+  const forms = { 1: yield* V1Meeting.make(meetings), 2: serveSession } as const
   const context = Context.make(Store, store).pipe(Context.add(HlcClock, yield* HlcClock))
 
   const serve = (meeting: Meeting) => forms[meeting.connection.form](meeting).pipe(Effect.provide(context))

@@ -1,5 +1,6 @@
 /**
- * How connections and dials end: what the table of peers, the log and the roster are told. A peer can never fail the supervisor.
+ * How connections and dials end: what the table of peers, the log and the roster are told. A peer can never fail the
+ * supervisor.
  */
 import { Cause, Effect, Exit, Option, Random, Result } from "effect"
 import { type Address, formatAddress } from "../../core/peers/Address.ts"
@@ -26,10 +27,10 @@ export interface Over {
   readonly connections: Connections.Connections
   readonly roster: () => Roster.Roster
   /** Tells the roster. */
-  tell(ended: Ended): Effect.Effect<unknown>
+  notify(ended: Ended): Effect.Effect<unknown>
 }
 
-export const make = Effect.fnUntraced(function* ({ table, connections, roster, tell }: Over) {
+export const make = Effect.fnUntraced(function* ({ table, connections, roster, notify }: Over) {
   const clock = yield* HlcClock
   const duplicates = Throttle.make(duplicatesEvery)
 
@@ -51,7 +52,7 @@ export const make = Effect.fnUntraced(function* ({ table, connections, roster, t
     const ending = Result.match(result, { onSuccess: (ending) => ending, onFailure: endingOf })
     const retryAfter =
       Result.isFailure(result) && result.failure._tag === "RateLimited" ? result.failure.retryAfterSeconds * 1000 : 0
-    yield* tell({ _tag: "Ended", link, key, address, ending, random, retryAfter })
+    yield* notify({ _tag: "Ended", link, key, address, ending, random, retryAfter })
   })
 
   /** Under which name the failures of a client are kept: that of the node where it is known, else that of its host. */

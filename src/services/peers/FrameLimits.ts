@@ -1,6 +1,6 @@
 /**
- * What peers take that did not tell, and closed because of a frame of ours: the next session sends smaller ones. The one that was learned
- * first is forgotten first.
+ * What peers take that did not tell, and closed because of a frame of ours: the next session sends smaller ones. The
+ * one that was learned first is forgotten first.
  */
 import * as Oldest from "../../core/peers/Oldest.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
@@ -22,7 +22,7 @@ export const make = () => {
   const assumed = new Map<NodeId, Takes>()
 
   /** What the end of a session shows; none where no frame of ours was the reason. */
-  const learn = ({ code, byUs }: PeerClosed, state: Session.Session): FrameTooLarge | undefined => {
+  const onClosed = ({ code, byUs }: PeerClosed, state: Session.Session): FrameTooLarge | undefined => {
     const { peer, takes } = state
     const { bytes, operations } = Session.largestFrame(state)
     if (peer === undefined || bytes === 0 || byUs === true || (code !== messageTooBig && code !== closeCodes.too_large))
@@ -34,5 +34,5 @@ export const make = () => {
     return new FrameTooLarge({ peer, bytes })
   }
 
-  return { of: (peer: NodeId): Takes | undefined => assumed.get(peer), learn }
+  return { of: (peer: NodeId): Takes | undefined => assumed.get(peer), onClosed }
 }

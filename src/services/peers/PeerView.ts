@@ -136,13 +136,13 @@ const unconnected = {
 
 const connected = (table: PeerTable, { connection, running }: Entry, now: number, driftLimit: number) => {
   const view = running.view()
-  const { peer, state, lag, offset, lastSyncAt, deferred: held, leftOut, deferredOwn, diverged, usesPrevious } = view
+  const { peer, state, lag, offset, lastSyncAt, deferred, leftOut, deferredOwn, diverged, usesPrevious } = view
   const slowed =
     (view.slowedUntil ?? 0) > now ? new PeerSlowed({ peer: peer ?? formatAddress(connection.remote) }) : undefined
   const notTaken = view.tooLarge ?? view.overQuota ?? slowed ?? view.purged
   const trouble = running.trouble()
   const copied = peer === undefined ? undefined : table.copied.get(peer)
-  const [poison] = HashMap.values(held)
+  const [poison] = HashMap.values(deferred)
   // The clock of the peer tells more than its operations, which were written a while ago.
   const ahead = offset !== undefined && offset > driftLimit ? now + offset : poison?.wall
   const drift =

@@ -27,7 +27,7 @@ export interface SessionHandler<R = PeerRecord> {
   readonly relays?: {
     readonly changes: Stream.Stream<void>
     readonly due: Effect.Effect<Pick<Relayed.Peer, "questions" | "answers">>
-    hear(questions: Relayed.Questions | undefined, words: ReadonlyArray<Relayed.Told>): Effect.Effect<void>
+    receive(questions: Relayed.Questions | undefined, words: ReadonlyArray<Relayed.Told>): Effect.Effect<void>
   }
   /** Something that came cannot be read. It is in the quarantine. */
   quarantined(operations: ReadonlyArray<Quarantined>): Effect.Effect<void>
@@ -41,8 +41,8 @@ export interface Running<S> {
   /** What went over the connection so far. */
   readonly traffic: Traffic.Traffic
   /**
-   * The time in which the times of the view are (ms), at a moment of the time that only passes. The clock may have been set since the last
-   * event, and the session does not know of it yet.
+   * The time in which the times of the view are (ms), at a moment of the time that only passes. The clock may have been
+   * set since the last event, and the session does not know of it yet.
    */
   timeAt(passed: number): number
   /** Why the operations of the peer cannot be written at present. */

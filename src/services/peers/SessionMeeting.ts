@@ -53,7 +53,9 @@ export const make = Effect.fnUntraced(function* (
   const frameLimits = FrameLimits.make()
   /** Whom we have met since the store was opened. */
   const met = new Set<NodeId>()
-  /** The nonces of our own dials that are under way, and whether we met them as server: then we have dialled ourselves. */
+  /**
+   * The nonces of our own dials that are under way, and whether we met them as server: then we have dialled ourselves.
+   */
   const dialled = new Map<string, boolean>()
 
   const serve = Effect.fnUntraced(function* (meeting: Meeting) {
@@ -117,7 +119,7 @@ export const make = Effect.fnUntraced(function* (
         relays: {
           changes: relays.changes,
           due: relays.due(link),
-          hear: (questions, words) => relays.hear(link, questions, words)
+          receive: (questions, words) => relays.receive(link, questions, words)
         },
         ran: (peer, instance, age) =>
           copies.ran(
@@ -140,7 +142,7 @@ export const make = Effect.fnUntraced(function* (
     )
     table.entries.set(link, { key: key_, connection, running })
     yield* running.done.pipe(
-      Effect.catchTag("PeerClosed", (closed) => Effect.fail(frameLimits.learn(closed, running.state()) ?? closed)),
+      Effect.catchTag("PeerClosed", (closed) => Effect.fail(frameLimits.onClosed(closed, running.state()) ?? closed)),
       Effect.catchTag("DuplicateNodeId", (failure) => Effect.fail(isLoop() ? new SelfConnection() : failure)),
       Effect.ensuring(
         Effect.map(Effect.all([clock.now, monotonic, relays.leave(link)]), ([now, passed]) => {

@@ -1,6 +1,7 @@
 /**
- * Runs one session over one connection: carries what happens to the state machine of its protocol (`core/sync/Session.ts`,
- * `core/sync/v1/V1Exchange.ts`), and carries out what that asks for. It decides nothing about the protocol.
+ * Runs one session over one connection: carries what happens to the state machine of its protocol
+ * (`core/sync/Session.ts`, `core/sync/v1/V1Exchange.ts`), and carries out what that asks for. It decides nothing about
+ * the protocol.
  */
 import { Effect, Option, Queue, Result, type Scope, Stream } from "effect"
 import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
@@ -47,7 +48,7 @@ export const damaged = "the database of this node is damaged"
 export const start = Effect.fnUntraced(function* <S, R>(
   connection: Connection,
   machine: Machine<S, R>,
-  host: SessionHandler<R>
+  handler: SessionHandler<R>
 ): Effect.fn.Return<Running<S>, never, Store | HlcClock | Scope.Scope> {
   const store = yield* Store
   const clock = yield* HlcClock
@@ -88,9 +89,9 @@ export const start = Effect.fnUntraced(function* <S, R>(
     Effect.forkScoped({ startImmediately: true })
   )
 
-  if (host.relays !== undefined) {
+  if (handler.relays !== undefined) {
     // At most one message in this time: what changes meanwhile goes with the next one.
-    yield* host.relays.changes.pipe(
+    yield* handler.relays.changes.pipe(
       Stream.runForEach(() => Effect.andThen(Queue.offer(inbox, { _tag: "Due" }), Effect.sleep(times.relayed))),
       Effect.forkScoped({ startImmediately: true })
     )
@@ -134,10 +135,10 @@ export const start = Effect.fnUntraced(function* <S, R>(
           yield* outbox.post(action)
           return action
         case "Established":
-          yield* host.established(action.peer)
+          yield* handler.established(action.peer)
           break
         case "Identify":
-          answer({ _tag: "Identified", now: yield* present, record: host.identify(action.peer) })
+          answer({ _tag: "Identified", now: yield* present, record: handler.identify(action.peer) })
           break
         case "Adopt":
           yield* store.adopt(action.told)
@@ -146,19 +147,19 @@ export const start = Effect.fnUntraced(function* <S, R>(
           yield* store.noteAway
           break
         case "Ticketed":
-          yield* host.ticketed?.(action.peer, action.ticket) ?? Effect.void
+          yield* handler.ticketed?.(action.peer, action.ticket) ?? Effect.void
           break
         case "Ran": {
-          const failure = yield* host.ran?.(action.peer, action.instance, action.age) ?? Effect.undefined
+          const failure = yield* handler.ran?.(action.peer, action.instance, action.age) ?? Effect.undefined
           if (failure === undefined) break
           answer({ _tag: "Refuse", now: yield* present, failure })
           break
         }
         case "Relayed":
-          yield* host.relays?.hear(action.questions, action.words) ?? Effect.void
+          yield* handler.relays?.receive(action.questions, action.words) ?? Effect.void
           break
         case "Warn":
-          yield* host.warned(action.warning)
+          yield* handler.warned(action.warning)
           break
         case "Read": {
           const delta = yield* store.delta(action.request)
@@ -185,12 +186,12 @@ export const start = Effect.fnUntraced(function* <S, R>(
           const now = yield* present
           if (Result.isFailure(applied)) {
             if (!applied.failure.mayPass) return yield* applied.failure
-            if (trouble === undefined) yield* host.warned(applied.failure)
+            if (trouble === undefined) yield* handler.warned(applied.failure)
             trouble = applied.failure
           } else {
             if (trouble !== undefined) yield* Effect.logInfo("the database is writable again")
             trouble = undefined
-            if (action.batch.quarantined.length > 0) yield* host.quarantined(action.batch.quarantined)
+            if (action.batch.quarantined.length > 0) yield* handler.quarantined(action.batch.quarantined)
           }
           answer(
             Result.isFailure(applied)
@@ -231,7 +232,9 @@ export const start = Effect.fnUntraced(function* <S, R>(
         return { _tag: "Changed", now, snapshot: yield* store.snapshot, ...(change !== undefined && { change }) }
       }
       case "Due":
-        return host.relays === undefined ? { _tag: "Tick", now } : { _tag: "Relay", now, ...(yield* host.relays.due) }
+        return handler.relays === undefined
+          ? { _tag: "Tick", now }
+          : { _tag: "Relay", now, ...(yield* handler.relays.due) }
       case "Compare":
       case "Refuse":
       case "Stop":
@@ -256,7 +259,7 @@ export const start = Effect.fnUntraced(function* <S, R>(
         return yield* event
       }
       closed = yield* carry(machine.step(state, event))
-      const due = host.carried?.()
+      const due = handler.carried?.()
       if (due !== undefined) yield* due
     }
     // Frames that were queued before the close, the reason above all, are still sent.

@@ -21,7 +21,7 @@ export interface Audit extends Totals.Totals {
   /** The last row that went by. */
   readonly at: Ranges.Position | undefined
   readonly rows: number
-  /** The greatest reading of each origin among the rows. */
+  /** The greatest timestamp of each origin among the rows. */
   readonly frontier: VectorClock.VectorClock
   readonly declared: Opaque.Declared
 }

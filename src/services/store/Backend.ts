@@ -1,7 +1,7 @@
 /**
  * Where the rows of a store are kept: the interface of the disk layer and of the memory layer.
  *
- * `Engine.ts` makes a store of it, and calls `commit`, `held` and `beyond` one at a time.
+ * `Engine.ts` makes a store of it, and calls `commit`, `current` and `beyond` one at a time.
  */
 import { Data, type Effect, type Option } from "effect"
 import type { Acknowledgement } from "../../core/replica/Acknowledgement.ts"
@@ -44,14 +44,14 @@ export interface Backend {
   /** The contents of the slots of these operations. */
   current(operations: ReadonlyArray<Operation>): Effect.Effect<Current, StoreUnavailable>
   /**
-   * Writes all of it or nothing. When it is `synced`, it survives a loss of power from then on, together with everything
-   * before it; else it survives the end of the process.
+   * Writes all of it or nothing. When it is `synced`, it survives a loss of power from then on, together with
+   * everything before it; else it survives the end of the process.
    */
   commit(commit: Commit, synced: boolean): Effect.Effect<void, StoreUnavailable | SlotTaken>
   /** Makes every commit until now one that survives a loss of power. */
   readonly sync: Effect.Effect<void, StoreUnavailable>
-  /** Operations of `origin` after `reading`. Operations that share a reading are never split between two pages. */
-  beyond(origin: NodeId, reading: Timestamp, room: Room): Effect.Effect<Page, StoreUnavailable>
+  /** Operations of `origin` after `timestamp`. Operations that share a timestamp are never split between two pages. */
+  beyond(origin: NodeId, timestamp: Timestamp, room: Room): Effect.Effect<Page, StoreUnavailable>
   /** Operations of a range of rows, in their order. */
   range(request: RangeRequest): Effect.Effect<RangePage, StoreUnavailable>
   /** The rows after `number` in commit order; of all kinds, where none are given. */
@@ -65,7 +65,7 @@ export interface Backend {
   eraseVersions(scope: History.Scope): Effect.Effect<void, StoreUnavailable>
   get(kind: Kind, rowId: string): Effect.Effect<Option.Option<Operation>, StoreUnavailable>
   /** All operations that the slots of a row hold. */
-  held(kind: Kind, rowId: string): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
+  currentOfRow(kind: Kind, rowId: string): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
   /** Rows of a declared kind of an application, as they are shown. */
   rows(kind: Kind, request: Searching.RowsRequest): Effect.Effect<ReadonlyArray<Shown>, StoreUnavailable>
   /** The kinds of all rows. */
@@ -93,13 +93,16 @@ export interface Backend {
   acknowledge(news: ReadonlyArray<Acknowledgement>): Effect.Effect<void, StoreUnavailable>
   /** How many tombstones a clock covers. */
   tombstones(covered: VectorClock): Effect.Effect<number, StoreUnavailable>
-  /** How many operations lie beyond these readings of their origins; more than `most` are not counted. */
+  /** How many operations lie beyond these timestamps of their origins; more than `most` are not counted. */
   countBeyond(from: ReadonlyArray<readonly [NodeId, Timestamp]>, most: number): Effect.Effect<number, StoreUnavailable>
   /** The last tombstone of each origin that a clock covers. */
   lastTombstones(covered: VectorClock): Effect.Effect<VectorClock, StoreUnavailable>
   /** Some of the tombstones that a clock covers, at most `most`. */
   someTombstones(covered: VectorClock, most: number): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
-  /** What waits to be written anew by a node that rejoined, where there is such (`SqliteRejoin.ts`): read from an index on, and removed. */
+  /**
+   * What waits to be written anew by a node that rejoined, where there is such (`SqliteRejoin.ts`): read from an index
+   * on, and removed.
+   */
   readonly rejoining?: Rejoining | undefined
   backup(file: string): Effect.Effect<void, StoreUnavailable>
   /** Background maintenance while the store is open. */

@@ -1,7 +1,7 @@
 /**
- * How a store commits. The state in memory is what the backend committed last: it changes after the commit, at once, and not at all when
- * the commit fails. A write that has begun to commit is not interrupted. A commit is published after it is made, in the order of
- * versions, each version once.
+ * How a store commits. The state in memory is what the backend committed last: it changes after the commit, at once,
+ * and not at all when the commit fails. A write that has begun to commit is not interrupted. A commit is published
+ * after it is made, in the order of versions, each version once.
  */
 import { Effect, HashMap, PubSub } from "effect"
 import * as History from "../../core/replica/History.ts"
@@ -50,8 +50,8 @@ export const make = Effect.fnUntraced(function* ({ backend, acknowledged, rememb
   let state = yield* begun(RowlessOrigins.forget(StoreState.withoutOutdated(backend.opened), unfounded))
 
   /**
-   * Whether the slots of the last batch were all free. Then those of the next are taken to be, as they are while a history comes in
-   * for the first time, and only looked at when the backend finds that one is not.
+   * Whether the slots of the last batch were all free. Then those of the next are taken to be, as they are while a
+   * history comes in for the first time, and only looked at when the backend finds that one is not.
    */
   let wereFree = false
 
@@ -62,9 +62,9 @@ export const make = Effect.fnUntraced(function* ({ backend, acknowledged, rememb
       return Effect.as(backend.commit(commit, synced), commit)
     }
     const look = Effect.gen(function* () {
-      const held = yield* backend.current(batch.operations)
-      wereFree = held.size === 0
-      const planned = yield* withHistory(Planning.plan(state, held, batch, nodeId, quota), held, batch)
+      const current = yield* backend.current(batch.operations)
+      wereFree = current.size === 0
+      const planned = yield* withHistory(Planning.plan(state, current, batch, nodeId, quota), current, batch)
       return yield* Effect.catchTag(keep(planned), "SlotTaken", Effect.die)
     })
     if (!wereFree) return yield* look
@@ -77,12 +77,12 @@ export const make = Effect.fnUntraced(function* ({ backend, acknowledged, rememb
   /** With the versions that the local history is to keep. */
   const withHistory = Effect.fnUntraced(function* (
     commit: StoreState.Commit,
-    held: StoreState.Current,
+    current: StoreState.Current,
     { operations }: Batch
   ) {
     if (history === undefined) return commit
     const known = { self: nodeId, seenBefore: acknowledged.seenBefore }
-    const versions = History.superseded(held, operations, commit.writes, known)
+    const versions = History.superseded(current, operations, commit.writes, known)
     return versions.length === 0 ? commit : { ...commit, superseded: { versions, at: yield* clock.now } }
   })
 

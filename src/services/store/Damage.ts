@@ -1,8 +1,9 @@
 /**
- * Whether the rows of a store turned out to be damaged. Every use of a backend is watched here, so that no caller has to.
+ * Whether the rows of a store turned out to be damaged. Every use of a backend is watched here, so that no caller has
+ * to.
  *
- * Guarantee: the first failure that shows damage is kept. The store writes nothing from then on, and the node says so and ends
- * syncing (`Peers.ts`): it would pass on what is left, and take in what it cannot keep.
+ * Guarantee: the first failure that shows damage is kept. The store writes nothing from then on, and the node says so
+ * and ends syncing (`Peers.ts`): it would pass on what is left, and take in what it cannot keep.
  */
 import { Deferred, Effect, Option } from "effect"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
@@ -60,7 +61,7 @@ export const watched = (backend: Backend, { watch, noteEnd }: Damage): Backend =
   ...backend,
   current: (operations) => watch(backend.current(operations)),
   commit: (commit, synced) => watch(noteEnd(backend.commit(commit, synced))),
-  beyond: (origin, reading, room) => watch(backend.beyond(origin, reading, room)),
+  beyond: (origin, timestamp, room) => watch(backend.beyond(origin, timestamp, room)),
   versions: (kind, rowId) => watch(backend.versions(kind, rowId)),
   versionsInConflict: (before, limit) => watch(backend.versionsInConflict(before, limit)),
   eraseVersions: (scope) => watch(backend.eraseVersions(scope)),

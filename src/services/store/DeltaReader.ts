@@ -17,14 +17,14 @@ export const make = (
     const operations: Array<Operation> = []
     let bytes = 0
     let exhausted = 0
-    for (const [node, reading] of request.from) {
-      if (Hlc.isAfter(VectorClock.get(committing.state.frontier, node), reading)) {
+    for (const [node, timestamp] of request.from) {
+      if (Hlc.isAfter(VectorClock.get(committing.state.frontier, node), timestamp)) {
         const room = {
           bytes: request.maxBytes - bytes,
           operations: request.maxOperations - operations.length,
           atLeastOne: operations.length === 0
         }
-        const page = yield* backend.beyond(node, reading, room)
+        const page = yield* backend.beyond(node, timestamp, room)
         for (const operation of page.operations) operations.push(operation)
         bytes += page.bytes
         if (!page.exhausted) break

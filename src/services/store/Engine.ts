@@ -1,5 +1,6 @@
 /**
- * A store over a backend: everything about a store that does not depend on where its rows are. How it commits is in `Committing.ts`.
+ * A store over a backend: everything about a store that does not depend on where its rows are. How it commits is in
+ * `Committing.ts`.
  *
  * Guarantee: writes and paged reads are serial. A read sees the rows and the state of one moment.
  */
@@ -45,7 +46,7 @@ const usualDriftMs = 300_000
 export interface Options {
   /** Whether a local write may be of this kind; by default, whether this version has a rule for it. */
   readonly isKnown?: ((kind: Kind) => boolean) | undefined
-  /** How far ahead of the wall clock a reading may be issued (ms); by default any time. */
+  /** How far ahead of the wall clock a timestamp may be issued (ms); by default any time. */
   readonly maxAheadMs?: number | undefined
   /** Commits of which a session that did not look meanwhile can still be told what they wrote; 1,024 by default. */
   readonly rememberedCommits?: number | undefined
@@ -93,8 +94,11 @@ export const make = Effect.fnUntraced(function* (
   const snapshot = (): Snapshot => ({ ...committing.view(), isCollecting: collecting.isCollecting() })
   const declaring = Declaring.make(backend, committing)
   const { state: opened } = committing
-  const openedAt = opened.cut.isRejoined === true ? Hlc.zero : VectorClock.get(opened.vectorClock, nodeId)
-  /** The first operation of each origin that the quota keeps out, as far as it was seen since the start or the last purge. */
+  const ownTimestampAtOpen = opened.cut.isRejoined === true ? Hlc.zero : VectorClock.get(opened.vectorClock, nodeId)
+  /**
+   * The first operation of each origin that the quota keeps out, as far as it was seen since the start or the last
+   * purge.
+   */
   let overQuota = VectorClock.empty
   let oddities = Oddities.none
   const opening: Oddities.Opening = {
@@ -147,16 +151,17 @@ export const make = Effect.fnUntraced(function* (
       high = Hlc.latest(high, hlc)
       if (hlc.node === nodeId) own = Hlc.latest(own, hlc)
     }
-    for (const reading of HashMap.values(RowlessOrigins.evident(committing.state, batch, nodeId)))
-      high = Hlc.latest(high, reading)
+    for (const timestamp of HashMap.values(RowlessOrigins.evident(committing.state, batch, nodeId)))
+      high = Hlc.latest(high, timestamp)
     yield* clock.witness({ wall: high.wall, counter: high.counter })
     // What we wrote and lost: a peer that cannot send all of it claims it up to just below the rest.
     if (Hlc.isAfter(own, VectorClock.get(committing.state.vectorClock, nodeId))) yield* clock.witness(yield* leap(own))
     const before = committing.version
     const taken = yield* committing.commit(batch, false, quota)
     const { writes, conflicts } = taken
-    for (const [node, reading] of HashMap.entries(taken.overQuota)) {
-      if (HashMap.size(overQuota) < Wire.limits.origins) overQuota = VectorClock.withEarliest(overQuota, node, reading)
+    for (const [node, timestamp] of HashMap.entries(taken.overQuota)) {
+      if (HashMap.size(overQuota) < Wire.limits.origins)
+        overQuota = VectorClock.withEarliest(overQuota, node, timestamp)
     }
     oddities = Oddities.add(oddities, opening, taken)
     return {
@@ -226,7 +231,7 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     nodeId,
-    ownTimestampAtOpen: openedAt,
+    ownTimestampAtOpen,
     append,
     apply,
     sync: lock.withPermit(backend.sync),
@@ -244,7 +249,7 @@ export const make = Effect.fnUntraced(function* (
     }),
     range: Effect.fn("Store.range")((request: RangeRequest) => backend.range(request)),
     get: Effect.fn("Store.get")((kind: Kind, rowId: string) => backend.get(kind, rowId)),
-    held: Effect.fn("Store.held")((kind: Kind, rowId: string) => backend.held(kind, rowId)),
+    currentOfRow: Effect.fn("Store.currentOfRow")((kind: Kind, rowId: string) => backend.currentOfRow(kind, rowId)),
     rows: Effect.fn("Store.rows")((kind: Kind, request: Searching.RowsRequest) => backend.rows(kind, request)),
     declared: Effect.sync(() => committing.state.declared),
     declare: Effect.fn("Store.declare")((kinds: Opaque.Declared) => lock.withPermit(declaring.declareMore(kinds))),

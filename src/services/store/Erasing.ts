@@ -1,5 +1,6 @@
 /**
- * Removes rows from a store that its operator wants gone (`core/replica/Purge.ts`), a page at a time while it is read and written.
+ * Removes rows from a store that its operator wants gone (`core/replica/Purge.ts`), a page at a time while it is read
+ * and written.
  */
 import { Effect, Semaphore } from "effect"
 import * as Hlc from "../../core/replica/Hlc.ts"
@@ -47,7 +48,11 @@ export const make = Effect.fnUntraced(function* ({ backend, committing, lock, da
     const { operations, exhausted } =
       "table" in after
         ? // No kind holds a control character.
-          yield* backend.range({ after, until: { table: `${after.table}\u0001`, row_id: "", twin: "" }, ...readAtOnce })
+          yield* backend.range({
+            after,
+            until: { table: `${after.table}\u0001`, row_id: "", variant: "" },
+            ...readAtOnce
+          })
         : yield* backend.beyond(after.node, after, {
             bytes: readAtOnce.maxBytes,
             operations: readAtOnce.maxOperations,
@@ -73,7 +78,7 @@ export const make = Effect.fnUntraced(function* ({ backend, committing, lock, da
     const run = Purge.nextRun(committing.state.purges)
     const removed = new Map<NodeId, { rows: number; bytes: number }>()
     let place: Place | undefined =
-      "kind" in scope ? { table: scope.kind, row_id: "", twin: "" } : { ...Hlc.zero, node: scope.origin }
+      "kind" in scope ? { table: scope.kind, row_id: "", variant: "" } : { ...Hlc.zero, node: scope.origin }
     while (place !== undefined) {
       const { operations, next }: Step = yield* lock.withPermit(purgeNext(run, scope, place, isDry))
       for (const operation of operations) {

@@ -39,7 +39,7 @@ export const keptOf = (
     else if (HashMap.has(purges, node)) kept.set(node, "purged")
     else if (!HashMap.has(clock, node) && !HashMap.has(frontier, node)) kept.set(node, "unknown")
   }
-  // No reading may be issued below one that was seen, also after a restart: one of the greatest ones stays.
+  // No timestamp may be issued below one that was seen, also after a restart: one of the greatest ones stays.
   const gone = new Set(origins.filter((node) => !kept.has(node)))
   const high = StoreState.highWater(state)
   const greatest = origins.find((node) => {

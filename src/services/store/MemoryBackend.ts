@@ -1,6 +1,6 @@
 /**
- * A store whose rows are in memory. It keeps nothing but its `MemoryDisk`, and is deterministic: given a node id, the same
- * calls lead to the same state.
+ * A store whose rows are in memory. It keeps nothing but its `MemoryDisk`, and is deterministic: given a node id, the
+ * same calls lead to the same state.
  */
 import { Effect, Number as Num, Option, Random } from "effect"
 import * as Cut from "../../core/replica/Cut.ts"
@@ -36,7 +36,7 @@ export const make = Effect.fnUntraced(function* ({
   const nodeId = disk.nodeId ?? wanted ?? (yield* randomNodeId)
   disk.nodeId = nodeId
 
-  const held = (operations: ReadonlyArray<Operation>) =>
+  const current = (operations: ReadonlyArray<Operation>) =>
     Effect.sync(() => {
       const found = new Map<Merge.Slot, Operation>()
       for (const operation of operations) {
@@ -47,10 +47,10 @@ export const make = Effect.fnUntraced(function* ({
       return found
     })
 
-  const beyond = (origin: NodeId, reading: Timestamp, room: Room) =>
+  const beyond = (origin: NodeId, timestamp: Timestamp, room: Room) =>
     Effect.sync(() => {
       const history = disk.history.get(origin) ?? []
-      const start = MemoryDisk.indexAfter(history, reading)
+      const start = MemoryDisk.indexAfter(history, timestamp)
       const candidates = history.slice(start, start + rowsEnough(room))
       const { length, bytes } = pageLength(candidates.map(sizeOf), room)
       const last = candidates[length - 1]
@@ -69,16 +69,16 @@ export const make = Effect.fnUntraced(function* ({
       return rows.sort((a, b) => byCodePoint(a.row_id, b.row_id)).slice(0, limit)
     })
 
-  const heldIn = (kind: string, rowId?: string) =>
+  const currentIn = (kind: string, rowId?: string) =>
     Array.from(disk.rows.values()).filter(
       ({ table, row_id }) => table === kind && (rowId === undefined || row_id === rowId)
     )
 
   const rows = (kind: Kind, request: Searching.RowsRequest) =>
     Effect.sync(() => {
-      const shown = [...Map.groupBy(heldIn(kind), ({ row_id }) => row_id).values()].flatMap((held) => {
-        const row = Query.shownOf(held)
-        return row === undefined || !Searching.isWanted(request, row) ? [] : [row]
+      const shown = [...Map.groupBy(currentIn(kind), ({ row_id }) => row_id).values()].flatMap((current) => {
+        const row = Query.shownOf(current)
+        return row === undefined || !Searching.isRequested(request, row) ? [] : [row]
       })
       return Query.inOrder(kind, request, shown)
     })
@@ -138,7 +138,7 @@ export const make = Effect.fnUntraced(function* ({
     committedAfter: (number, room, kinds) => Effect.sync(() => committedAfter(disk, number, room, kinds)),
     lastNumberOf: (operations) =>
       Effect.sync(() => operations.reduce((last, row) => Math.max(last, disk.numbers.get(Merge.slotOf(row)) ?? 0), 0)),
-    current: held,
+    current,
     commit: (commit, synced) =>
       Effect.suspend((): Effect.Effect<void, StoreUnavailable | SlotTaken> =>
         disk.isFull
@@ -152,14 +152,14 @@ export const make = Effect.fnUntraced(function* ({
     range,
     // The slot of a row of a known kind. The rows of others have no winner, and so no slot of their own.
     get: (kind, rowId) => Effect.sync(() => Option.fromUndefinedOr(disk.rows.get(`${kind}\0${rowId}\0`))),
-    held: (kind, rowId) => Effect.sync(() => heldIn(kind, rowId)),
+    currentOfRow: (kind, rowId) => Effect.sync(() => currentIn(kind, rowId)),
     rows,
     kinds: Effect.sync(() => [...new Set(Array.from(disk.rows.values(), ({ table }) => table))].sort(byCodePoint)),
     usageOf: (kinds) =>
       Effect.sync(() =>
         Opaque.recount(
           Opaque.nothing,
-          kinds.flatMap((kind) => heldIn(kind)),
+          kinds.flatMap((kind) => currentIn(kind)),
           []
         )
       ),
@@ -175,9 +175,9 @@ export const make = Effect.fnUntraced(function* ({
     tombstones: (covered) => Effect.sync(() => tombstones(covered).length),
     countBeyond: (from, most) =>
       Effect.sync(() => {
-        const counts = from.map(([origin, reading]) => {
+        const counts = from.map(([origin, timestamp]) => {
           const history = disk.history.get(origin) ?? []
-          return history.length - MemoryDisk.indexAfter(history, reading)
+          return history.length - MemoryDisk.indexAfter(history, timestamp)
         })
         return Math.min(most, Num.sumAll(counts))
       }),
@@ -204,15 +204,15 @@ const committedAfter: (disk: MemoryDisk.MemoryDisk, ...request: Parameters<Backe
   room,
   kinds
 ) => {
-  const isWanted = ({ table }: Operation) => kinds === undefined || kinds.includes(table)
+  const isRequested = ({ table }: Operation) => kinds === undefined || kinds.includes(table)
   const start = MemoryDisk.indexAfterNumber(feed, number)
   const candidates = feed.slice(start, start + rowsEnough(room))
   const { length } = pageLength(
-    candidates.map(({ operation }) => (isWanted(operation) ? sizeOf(operation) : 0)),
+    candidates.map(({ operation }) => (isRequested(operation) ? sizeOf(operation) : 0)),
     room
   )
   const rows = candidates.slice(0, length)
-  const operations = rows.map(({ operation }) => operation).filter(isWanted)
+  const operations = rows.map(({ operation }) => operation).filter(isRequested)
   return { operations, number: rows.at(-1)?.number ?? number }
 }
 

@@ -31,7 +31,7 @@ export interface MemoryDisk {
   /** Tells the feeds of copies apart, by the copies that were made on the way to each of them. */
   readonly lineage: string
   copies: number
-  /** The same rows by origin, in the order of their readings. */
+  /** The same rows by origin, in the order of their timestamps. */
   readonly history: Map<NodeId, Array<Operation>>
   /** How to take back each of the commits that are not synced, oldest first. */
   readonly unsynced: Array<Undo>
@@ -179,14 +179,14 @@ export const losePower = (disk: MemoryDisk, commits: number = maxUnsynced): numb
   return lost
 }
 
-/** The operations of an origin after `reading`, from the index on. */
-export const indexAfter = (operations: ReadonlyArray<Operation>, reading: Hlc.Timestamp): number => {
+/** The operations of an origin after `timestamp`, from the index on. */
+export const indexAfter = (operations: ReadonlyArray<Operation>, timestamp: Hlc.Timestamp): number => {
   let low = 0
   let high = operations.length
   while (low < high) {
     const middle = (low + high) >>> 1
     const operation = operations[middle]
-    if (operation !== undefined && Hlc.isAfter(operation.hlc, reading)) high = middle
+    if (operation !== undefined && Hlc.isAfter(operation.hlc, timestamp)) high = middle
     else low = middle + 1
   }
   return low
@@ -208,16 +208,16 @@ export const indexAfterNumber = (feed: ReadonlyArray<Numbered>, number: number):
 /** Puts an operation into a slot, or empties it. Returns the old operation. */
 const place = (disk: MemoryDisk, slot: Merge.Slot, row: Numbered | undefined): Numbered | undefined => {
   const before = disk.feed[indexAfterNumber(disk.feed, disk.numbers.get(slot) ?? 0) - 1]
-  const held = disk.numbers.has(slot) ? before : undefined
-  if (held !== undefined) {
-    const history = disk.history.get(held.operation.hlc.node) ?? []
-    history.splice(history.lastIndexOf(held.operation, indexAfter(history, held.operation.hlc) - 1), 1)
-    disk.feed.splice(indexAfterNumber(disk.feed, held.number) - 1, 1)
+  const current = disk.numbers.has(slot) ? before : undefined
+  if (current !== undefined) {
+    const history = disk.history.get(current.operation.hlc.node) ?? []
+    history.splice(history.lastIndexOf(current.operation, indexAfter(history, current.operation.hlc) - 1), 1)
+    disk.feed.splice(indexAfterNumber(disk.feed, current.number) - 1, 1)
   }
   if (row === undefined) {
     disk.rows.delete(slot)
     disk.numbers.delete(slot)
-    return held
+    return current
   }
   const { number, operation } = row
   disk.feed.splice(indexAfterNumber(disk.feed, number), 0, row)
@@ -226,5 +226,5 @@ const place = (disk: MemoryDisk, slot: Merge.Slot, row: Numbered | undefined): N
   history.splice(indexAfter(history, operation.hlc), 0, operation)
   disk.history.set(operation.hlc.node, history)
   disk.rows.set(slot, operation)
-  return held
+  return current
 }

@@ -1,10 +1,10 @@
 /**
  * The rows of kinds that this node has no use for: how many bytes they take, and how many they may take.
  *
- * They are of kinds of newer versions, or of applications of other nodes: this node only keeps them and passes them on. A member that
- * wants to fill the disk can write such rows as well. A quota bounds them: by origin, and in all. What exceeds it is left out, and the
- * coverage of its origin ends before it, so that peers send it again when there is room. Rows of other kinds are taken all the same: no
- * operation changes a row of another kind.
+ * They are of kinds of newer versions, or of applications of other nodes: this node only keeps them and passes them on.
+ * A member that wants to fill the disk can write such rows as well. A quota bounds them: by origin, and in all. What
+ * exceeds it is left out, and the coverage of its origin ends before it, so that peers send it again when there is
+ * room. Rows of other kinds are taken all the same: no operation changes a row of another kind.
  */
 import { HashMap, Option } from "effect"
 import * as Kind from "../../core/replica/Kind.ts"
@@ -32,7 +32,10 @@ export interface Usage {
 
 export const nothing: Usage = { total: 0, origins: HashMap.empty() }
 
-/** The kinds that applications have declared on this node, by their names on the wire: each with the columns of its rows. */
+/**
+ * The kinds that applications have declared on this node, by their names on the wire: each with the columns of its
+ * rows.
+ */
 export type Declared = ReadonlyMap<string, ReadonlyArray<string>>
 
 export const noKinds: Declared = new Map()
@@ -78,11 +81,14 @@ export interface Sifted extends Pick<Batch, "operations" | "coverage"> {
   readonly overQuota: VectorClock.VectorClock
 }
 
-/** Leaves out what was purged and what exceeds the quota; nothing without a quota. `held` is what the slots of the operations hold. */
+/**
+ * Leaves out what was purged and what exceeds the quota; nothing without a quota. `current` is what the slots of the
+ * operations hold.
+ */
 export const sift = (
   before: Usage,
   purges: Purge.Purges,
-  held: ReadonlyMap<Merge.Slot, Operation>,
+  current: ReadonlyMap<Merge.Slot, Operation>,
   { operations, coverage: through }: Pick<Batch, "operations" | "coverage">,
   quota: Quota | undefined,
   declared: Declared = noKinds
@@ -98,10 +104,10 @@ export const sift = (
     if (Purge.covers(purges, operation)) return false
     if (!isUnused(operation)) return true
     const slot = Merge.slotOf(operation)
-    const current = slots.get(slot) ?? held.get(slot)
-    if (Merge.resolve(current, operation) !== "applied") return true
+    const replaced = slots.get(slot) ?? current.get(slot)
+    if (Merge.resolve(replaced, operation) !== "applied") return true
     const { node } = operation.hlc
-    const without = current === undefined ? usage : withBytes(usage, current.hlc.node, -sizeOf(current))
+    const without = replaced === undefined ? usage : withBytes(usage, replaced.hlc.node, -sizeOf(replaced))
     const after = withBytes(without, node, sizeOf(operation))
     // What takes no more room than before is taken, also where there is too little.
     const isMore = bytesOf(after, node) > bytesOf(usage, node) || after.total > usage.total

@@ -1,8 +1,8 @@
 /**
  * How a batch changes the state of a store. No I/O.
  *
- * Guarantee: the rows after any batches are the same function of their operations as those of the model in `core/replica/Merge.ts`,
- * however they are split and ordered.
+ * Guarantee: the rows after any batches are the same function of their operations as those of the model in
+ * `core/replica/Merge.ts`, however they are split and ordered.
  */
 import { HashMap } from "effect"
 import * as Cut from "../../core/replica/Cut.ts"
@@ -20,26 +20,26 @@ import { evident, excess, forget } from "./RowlessOrigins.ts"
 import { type Commit, type Current, ofApplications, quarantineLimits, recount, type State } from "./StoreState.ts"
 
 /**
- * What committing `batch` does to the store of `self` in the state `before`, which holds `held` in the slots of its operations.
- * Without a quota it is what the owner writes: all of it is taken.
+ * What committing `batch` does to the store of `self` in the state `before`, which holds `current` in the slots of its
+ * operations. Without a quota it is what the owner writes: all of it is taken.
  */
-export const plan = (before: State, held: Current, batch: Batch, self: NodeId, quota?: Opaque.Quota): Commit => {
+export const plan = (before: State, current: Current, batch: Batch, self: NodeId, quota?: Opaque.Quota): Commit => {
   const { quarantined } = batch
   const {
     operations: sieved,
     overQuota,
     ...sifted
-  } = Opaque.sift(before.opaque, before.purges, held, batch, quota, before.declared)
-  const operations = withoutLate(before.cut, held, sieved)
+  } = Opaque.sift(before.opaque, before.purges, current, batch, quota, before.declared)
+  const operations = withoutLate(before.cut, current, sieved)
   const through = evident(before, { operations, coverage: sifted.coverage }, self)
-  const merged = Merge.mergeBatch((slot) => held.get(slot), operations)
+  const merged = Merge.mergeBatch((slot) => current.get(slot), operations)
   const { writes, digest, live, holdings, supersessions, conflicts, conflicting, ignored } = merged
   const ahead = VectorClock.difference(through, before.vectorClock)
   const higher = VectorClock.difference(greatest(operations), before.frontier)
   const kept = quarantined.slice(-quarantineLimits.rows).map(cut)
   const replaced: Array<Operation> = []
   for (const slot of writes.keys()) {
-    const operation = held.get(slot)
+    const operation = current.get(slot)
     if (operation !== undefined) replaced.push(operation)
   }
   const after: State = {
@@ -75,10 +75,12 @@ export const plan = (before: State, held: Current, batch: Batch, self: NodeId, q
   }
 }
 
-/** Without the tombstones that are collected already: nothing is in their slots, and nothing of the batch comes there. */
+/**
+ * Without the tombstones that are collected already: nothing is in their slots, and nothing of the batch comes there.
+ */
 const withoutLate = (
   { collected }: Cut.Cut,
-  held: Current,
+  current: Current,
   operations: ReadonlyArray<Operation>
 ): ReadonlyArray<Operation> => {
   if (HashMap.isEmpty(collected)) return operations
@@ -88,7 +90,7 @@ const withoutLate = (
   return operations.filter((operation) => {
     if (!isCollected(operation)) return true
     const slot = Merge.slotOf(operation)
-    return held.has(slot) || slots.has(slot)
+    return current.has(slot) || slots.has(slot)
   })
 }
 
@@ -99,16 +101,16 @@ const isOwn = ({ since }: Cut.Cut, operations: Iterable<Operation>, self: NodeId
   return true
 }
 
-/** The greatest reading of each origin. */
+/** The greatest timestamp of each origin. */
 const greatest = (operations: ReadonlyArray<Operation>): VectorClock.VectorClock => {
-  const readings = new Map<NodeId, Hlc.Timestamp>()
+  const timestamps = new Map<NodeId, Hlc.Timestamp>()
   for (const { hlc } of operations) {
-    const before = readings.get(hlc.node)
+    const before = timestamps.get(hlc.node)
     if (before === undefined || Hlc.isAfter(hlc, before)) {
-      readings.set(hlc.node, { wall: hlc.wall, counter: hlc.counter })
+      timestamps.set(hlc.node, { wall: hlc.wall, counter: hlc.counter })
     }
   }
-  return VectorClock.fromEntries(readings)
+  return VectorClock.fromEntries(timestamps)
 }
 
 const cut = ({ peer, reason, text }: Quarantined): Quarantined => ({

@@ -13,7 +13,10 @@ import type { Operation } from "../../core/replica/Operation.ts"
 export const remembered = 1_024
 
 export interface RecentCommits {
-  /** Remembers the next commit, and gives it as seen from the origins. Its version is one more than that of the one before. */
+  /**
+   * Remembers the next commit, and gives it as seen from the origins. Its version is one more than that of the one
+   * before.
+   */
   push(writes: ReadonlyArray<Operation>, supersessions: Supersessions): ChangedOrigins.ChangedOrigins
   /** The writes after version `version`; none when they are unknown. */
   since(version: number): Option.Option<ChangedOrigins.ChangedOrigins>
@@ -31,12 +34,12 @@ export const make = (kept: number = remembered): RecentCommits => {
     },
     since: (version) => {
       if (version > newest || newest - version > kept) return Option.none()
-      const touched: Array<ChangedOrigins.ChangedOrigins> = []
+      const changedOrigins: Array<ChangedOrigins.ChangedOrigins> = []
       for (let next = version + 1; next <= newest; next++) {
         const commit = commits[next % kept]
-        if (commit !== undefined) touched.push(commit)
+        if (commit !== undefined) changedOrigins.push(commit)
       }
-      return Option.some(ChangedOrigins.join(touched))
+      return Option.some(ChangedOrigins.join(changedOrigins))
     }
   }
 }

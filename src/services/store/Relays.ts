@@ -1,6 +1,6 @@
 /**
- * The writes that this node and its peers wait for, and which nodes have them: where those who wait and the sessions meet.
- * It is never on the disk: a question that is still open is asked again after a restart.
+ * The writes that this node and its peers wait for, and which nodes have them: where those who wait and the sessions
+ * meet. It is never on the disk: a question that is still open is asked again after a restart.
  */
 import { Effect, PubSub, type Scope, Stream } from "effect"
 import type { Acknowledgement } from "../../core/replica/Acknowledgement.ts"
@@ -17,7 +17,11 @@ export interface Relays {
   join(link: number, peer: NodeId): Effect.Effect<void>
   leave(link: number): Effect.Effect<void>
   /** The peer asked or told something. Without `questions` it asks as before. */
-  hear(link: number, questions: Relayed.Questions | undefined, words: ReadonlyArray<Relayed.Told>): Effect.Effect<void>
+  receive(
+    link: number,
+    questions: Relayed.Questions | undefined,
+    words: ReadonlyArray<Relayed.Told>
+  ): Effect.Effect<void>
   /** What the peer of a session is to be asked and told. */
   due(link: number): Effect.Effect<Pick<Relayed.Peer, "questions" | "answers">>
   /** Comes when that may have changed. */
@@ -67,7 +71,7 @@ export const make = Effect.fnUntraced(function* (
         peers.delete(link)
         return peer !== undefined && (peer.questions.size > 0 || peer.answers.size > 0) ? publish : Effect.void
       }),
-    hear: (link, questions, words) =>
+    receive: (link, questions, words) =>
       Effect.suspend(() => {
         const peer = peers.get(link)
         if (peer === undefined) return Effect.void

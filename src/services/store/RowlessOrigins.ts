@@ -1,9 +1,10 @@
 /**
  * Which origins a store knows, and which of those without rows it forgets.
  *
- * An origin is known from the first operation of it that is taken: coverage alone names none, for ids cost nothing. Of origins
- * whose rows have all lost to others the latest are remembered, and the others forgotten (`core/sync/Coverage.ts` says why
- * that is safe). Our own origin is never forgotten, nor the greatest reading of all: no reading is issued below it.
+ * An origin is known from the first operation of it that is taken: coverage alone names none, for ids cost nothing. Of
+ * origins whose rows have all lost to others the latest are remembered, and the others forgotten
+ * (`core/sync/Coverage.ts` says why that is safe). Our own origin is never forgotten, nor the greatest timestamp of
+ * all: no timestamp is issued below it.
  */
 import { HashMap } from "effect"
 import * as Hlc from "../../core/replica/Hlc.ts"
@@ -57,8 +58,8 @@ export const excess = (state: State, self: NodeId): ReadonlySet<NodeId> => {
 }
 
 /**
- * What a file may say of origins and no state should: it was written while coverage alone named an origin, and may hold thousands
- * that never were.
+ * What a file may say of origins and no state should: it was written while coverage alone named an origin, and may hold
+ * thousands that never were.
  */
 export const unfounded = (state: State, self: NodeId): ReadonlySet<NodeId> =>
   new Set(rowlessOf(state, self).filter((node, index) => !HashMap.has(state.frontier, node) || index >= rowless.most))

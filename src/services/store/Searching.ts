@@ -26,7 +26,7 @@ export interface RowsRequest extends Rows.RowsRequest {
 }
 
 /** Whether a row is one of those that are asked for. */
-export const isWanted = (
+export const isRequested = (
   { where, words, written }: Pick<RowsRequest, "where" | "words" | "written">,
   row: Rows.Shown
 ): boolean =>

@@ -12,7 +12,7 @@ export interface Room {
   readonly atLeastOne: boolean
 }
 
-/** Operations of one origin, in the order of their readings. */
+/** Operations of one origin, in the order of their timestamps. */
 export interface Page {
   readonly operations: ReadonlyArray<Operation>
   readonly bytes: number

@@ -1,8 +1,9 @@
 /**
  * What other nodes have acknowledged, in the file of the rows, and the tombstones among them.
  *
- * The table and the index change nothing that an earlier version of this program reads or writes: such a version opens the file, and
- * keeps the index up to date without knowing it. So they are made where they are missing, and the file keeps its version.
+ * The table and the index change nothing that an earlier version of this program reads or writes: such a version opens
+ * the file, and keeps the index up to date without knowing it. So they are made where they are missing, and the file
+ * keeps its version.
  */
 import { Effect, HashMap, Result, Schema } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
@@ -107,7 +108,9 @@ export const count = Effect.fnUntraced(function* (sql: SqlClient, clock: VectorC
   return row.count
 })
 
-/** How many operations lie beyond the readings of their origins, `most` at most. Only that part of the index is read. */
+/**
+ * How many operations lie beyond the timestamps of their origins, `most` at most. Only that part of the index is read.
+ */
 export const countBeyond = Effect.fnUntraced(function* (
   sql: SqlClient,
   from: ReadonlyArray<readonly [NodeId, Timestamp]>,

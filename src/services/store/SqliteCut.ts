@@ -25,7 +25,7 @@ export const withCut = 5
 export const latest = Effect.fnUntraced(function* (sql: SqlClient, clock: VectorClock.VectorClock) {
   const found: Array<readonly [NodeId, { readonly wall: number; readonly counter: number }]> = []
   for (const [node, { wall, counter }] of HashMap.entries(clock)) {
-    const rows = yield* decodeReadings(
+    const rows = yield* decodeTimestamps(
       yield* sql.unsafe(
         `SELECT wall, counter FROM operations WHERE origin = ? AND (wall, counter) <= (?, ?) AND ${isTombstone}
           ORDER BY wall DESC, counter DESC LIMIT 1`,
@@ -54,7 +54,9 @@ export const covered = Effect.fnUntraced(function* (sql: SqlClient, clock: Vecto
 /** Rows that are read at once. */
 const page = 2_000
 
-/** Fills the digest without tombstones of a file that was made before files kept it, inside the caller's transaction. */
+/**
+ * Fills the digest without tombstones of a file that was made before files kept it, inside the caller's transaction.
+ */
 export const writeLive = Effect.fnUntraced(function* (connection: Connection) {
   let dead = Digest.empty
   for (let after = 0; ;) {
@@ -75,7 +77,7 @@ export const writeLive = Effect.fnUntraced(function* (connection: Connection) {
   yield* connection.execute("UPDATE meta SET live_high = ?, live_low = ?", [live.high, live.low], undefined)
 })
 
-const decodeReadings = Schema.decodeUnknownEffect(
+const decodeTimestamps = Schema.decodeUnknownEffect(
   Schema.Array(Schema.Struct({ wall: Schema.Natural, counter: Schema.Natural }))
 )
 const decodeDigest = Schema.decodeUnknownEffect(

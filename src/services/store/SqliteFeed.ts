@@ -1,6 +1,6 @@
 /**
- * The change feed (`core/replica/Feed.ts`) in the file of the rows. `seq` is the number of a row: a row that is written again leaves
- * its place and takes the next one.
+ * The change feed (`core/replica/Feed.ts`) in the file of the rows. `seq` is the number of a row: a row that is written
+ * again leaves its place and takes the next one.
  */
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
@@ -43,12 +43,12 @@ export const after = Effect.fnUntraced(function* (
   // Sizes first: a page of large operations must not be read only to be dropped. Those of other kinds take no room.
   const wanted = kinds && JSON.stringify(kinds)
   const size = `${envelopeBytes} + octet_length(op_id) + octet_length(row_id) + octet_length(data)`
-  const isWanted = "kind IN (SELECT value FROM json_each(?))"
+  const isRequested = "kind IN (SELECT value FROM json_each(?))"
   const sizes = yield* decodeSizes(
     yield* sql.unsafe(
       wanted === undefined
         ? `SELECT seq, ${size} AS size FROM operations WHERE seq > ? ORDER BY seq LIMIT ?`
-        : `SELECT seq, iif(${isWanted}, ${size}, 0) AS size FROM operations WHERE seq > ? ORDER BY seq LIMIT ?`,
+        : `SELECT seq, iif(${isRequested}, ${size}, 0) AS size FROM operations WHERE seq > ? ORDER BY seq LIMIT ?`,
       [...(wanted === undefined ? [] : [wanted]), number, rowsEnough(room)]
     )
   )
@@ -60,7 +60,7 @@ export const after = Effect.fnUntraced(function* (
   if (last === undefined) return { operations: [], number } satisfies FeedPage
   const rows = yield* sql.unsafe(
     `SELECT * FROM operations NOT INDEXED
-      WHERE seq > ? AND seq <= ? ${wanted === undefined ? "" : `AND ${isWanted}`} ORDER BY seq`,
+      WHERE seq > ? AND seq <= ? ${wanted === undefined ? "" : `AND ${isRequested}`} ORDER BY seq`,
     [number, last.seq, ...(wanted === undefined ? [] : [wanted])]
   )
   return { operations: yield* SqliteRows.operations(rows), number: last.seq } satisfies FeedPage

@@ -1,8 +1,8 @@
 /**
  * Reads of the rows of declared kinds of applications: by their fields, by words, and the newest first.
  *
- * An index of a field is made by the first query with that field, that of the newest rows and that of words in the same way: without queries
- * they cost nothing.
+ * An index of a field is made by the first query with that field, that of the newest rows and that of words in the same
+ * way: without queries they cost nothing.
  */
 import { Effect, Schema } from "effect"
 import type { SqliteClient } from "@effect/sql-sqlite-node/SqliteClient"
@@ -110,7 +110,10 @@ export const make = (
     indexed.add(wanted)
   })
 
-  /** What the rows of a kind match that may have the words, as the index knows; none where they are so many that it is of no help. */
+  /**
+   * What the rows of a kind match that may have the words, as the index knows; none where they are so many that it is
+   * of no help.
+   */
   const matchOf = Effect.fnUntraced(function* (kind: string, { query }: Searching.Words) {
     if ((yield* words.update) > SqliteWords.frequent) return undefined
     const ofKind = { tokens: [WordSources.kindToken(kind)], isPrefix: false }
@@ -171,7 +174,7 @@ export const make = (
       if (left <= 0) return found
       const wanted = words === undefined ? left : Math.max(left, looked)
       const rows: ReadonlyArray<Query.Shown> = yield* read(kind, match, { ...request, ...start, limit: wanted })
-      found.push(...rows.filter((row) => Searching.isWanted(request, row)).slice(0, left))
+      found.push(...rows.filter((row) => Searching.isRequested(request, row)).slice(0, left))
       const last = rows.at(-1)
       if (last === undefined || rows.length < wanted) return found
       start = Query.startAfter(kind, request, last)

@@ -1,9 +1,9 @@
 /**
  * The rows of declared kinds of applications, as they are shown (`core/replica/Query.ts`), in the table `own_rows`.
  *
- * A row may be made of many operations, so it is put together when one of them is written, in the same transaction. `declared` has the
- * kinds for which that is done: those that an application has ever declared here. Each has a view for people with `sqlite3`.
- * They are read by `SqliteOwnReads.ts`.
+ * A row may be made of many operations, so it is put together when one of them is written, in the same transaction.
+ * `declared` has the kinds for which that is done: those that an application has ever declared here. Each has a view
+ * for people with `sqlite3`. They are read by `SqliteOwnReads.ts`.
  */
 import { Effect, Option, Schema } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
@@ -156,12 +156,12 @@ const put = Effect.fnUntraced(function* (
     [JSON.stringify(rows)]
   )
   const byRow = Map.groupBy(operations, ({ table, row_id }) => `${table}\0${row_id}`)
-  const shown = [...byRow.values()].flatMap((held) => {
-    const row = Query.shownOf(held)
+  const shown = [...byRow.values()].flatMap((current) => {
+    const row = Query.shownOf(current)
     if (row === undefined) return []
     const { id, value, hlc } = row
     const data = Option.getOrElse(canonical(value, maxDataDepth + 2), () => emptyObject)
-    return [[held[0]?.table, id, data, hlc.node, hlc.wall, hlc.counter]]
+    return [[current[0]?.table, id, data, hlc.node, hlc.wall, hlc.counter]]
   })
   if (shown.length === 0) return
   yield* run(

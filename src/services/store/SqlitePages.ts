@@ -46,10 +46,10 @@ export const make = (sql: Client) => {
   const range = Effect.fnUntraced(function* ({ after, until, maxBytes, maxOperations }: RangeRequest) {
     const room = { bytes: maxBytes, operations: maxOperations, atLeastOne: true }
     // Every text comes after the empty one, and no kind is as long as the last text.
-    const from = after ?? { table: "", row_id: "", twin: "" }
-    const to = until ?? { table: lastText, row_id: "", twin: "" }
-    const within = sql`(kind, row_id, twin) > (${from.table}, ${from.row_id}, ${from.twin})
-      AND (kind, row_id, twin) <= (${to.table}, ${to.row_id}, ${to.twin}) ORDER BY kind, row_id, twin`
+    const from = after ?? { table: "", row_id: "", variant: "" }
+    const to = until ?? { table: lastText, row_id: "", variant: "" }
+    const within = sql`(kind, row_id, twin) > (${from.table}, ${from.row_id}, ${from.variant})
+      AND (kind, row_id, twin) <= (${to.table}, ${to.row_id}, ${to.variant}) ORDER BY kind, row_id, twin`
     // Sizes first, as above.
     const sizes = yield* SqliteRows.sizes(
       yield* sql`SELECT wall, counter,
@@ -69,7 +69,7 @@ export const make = (sql: Client) => {
     return Option.fromUndefinedOr((yield* SqliteRows.operations(rows))[0])
   }, SqliteError.mapped)
 
-  const held = Effect.fnUntraced(function* (kind: Kind, rowId: string) {
+  const currentOfRow = Effect.fnUntraced(function* (kind: Kind, rowId: string) {
     return yield* SqliteRows.operations(
       yield* sql`SELECT * FROM operations WHERE kind = ${kind} AND row_id = ${rowId} ORDER BY twin`
     )
@@ -82,5 +82,5 @@ export const make = (sql: Client) => {
     return yield* SqliteRows.operations(rows)
   }, SqliteError.mapped)
 
-  return { beyond, range, get, held, list } satisfies Partial<Backend>
+  return { beyond, range, get, currentOfRow, list } satisfies Partial<Backend>
 }

@@ -48,8 +48,8 @@ export const write = Effect.fnUntraced(function* (
   )
   const seen = [...HashMap.values(others)].reduce(Hlc.latest, Hlc.predecessor({ wall: now, counter: 0 }))
   const anew = late.map((operation, index): Operation => {
-    const reading = Hlc.plus(seen, index + 1)
-    return { ...operation, hlc: { ...reading, node: nodeId }, timestamp: reading.wall / 1000 }
+    const timestamp = Hlc.plus(seen, index + 1)
+    return { ...operation, hlc: { ...timestamp, node: nodeId }, timestamp: timestamp.wall / 1000 }
   })
   yield* run("DELETE FROM operations WHERE origin = ? AND wall > ?", [before, now])
   for (const operation of anew) {
@@ -98,9 +98,9 @@ export const write = Effect.fnUntraced(function* (
 })
 
 /**
- * What may be claimed of others. What lost to a row may have to take the place of the one that is written anew: in a set that only
- * grows, what came after it, for there the first one stays; elsewhere what came after the new one, where others are ahead of it. That
- * is asked for again.
+ * What may be claimed of others. What lost to a row may have to take the place of the one that is written anew: in a
+ * set that only grows, what came after it, for there the first one stays; elsewhere what came after the new one, where
+ * others are ahead of it. That is asked for again.
  */
 const claimsOfOthers = (
   clock: VectorClock.VectorClock,
@@ -111,7 +111,7 @@ const claimsOfOthers = (
   const threatened = [late.find(({ table }) => Merge.ruleOf(table) === "log"), anew[0]]
   const claimed = threatened.flatMap((one) => (one === undefined ? [] : [Hlc.predecessor(one.hlc)]))
   return claimed.reduce(
-    (others, most) => HashMap.map(others, (reading) => (Hlc.isAfter(reading, most) ? most : reading)),
+    (others, most) => HashMap.map(others, (timestamp) => (Hlc.isAfter(timestamp, most) ? most : timestamp)),
     HashMap.remove(clock, before)
   )
 }

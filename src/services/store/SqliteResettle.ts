@@ -1,6 +1,7 @@
 /**
- * Merges rows that an earlier version kept side by side because it did not know their rule, when a version that knows it opens the
- * file. `known` in `meta` says which rules the rows of a file were merged by. All of it is one transaction.
+ * Merges rows that an earlier version kept side by side because it did not know their rule, when a version that knows
+ * it opens the file. `known` in `meta` says which rules the rows of a file were merged by. All of it is one
+ * transaction.
  */
 import { Effect, Option, Schema } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
@@ -85,8 +86,8 @@ export const write = Effect.fnUntraced(function* (connection: Connection) {
     )
     if (operations.length === 0) break
     const batch = { operations, coverage: VectorClock.empty, quarantined: [] }
-    const held = yield* SqliteCommit.current(run, operations)
-    const commit = Planning.plan(without(settled, operations), held, batch, nodeId)
+    const current = yield* SqliteCommit.current(run, operations)
+    const commit = Planning.plan(without(settled, operations), current, batch, nodeId)
     // Of origins all of whose rows have lost, too.
     const moved = new Set([...commit.moved, ...operations.map(({ hlc }) => hlc.node)])
     for (const node of commit.forgotten) moved.delete(node)
@@ -100,7 +101,10 @@ export const write = Effect.fnUntraced(function* (connection: Connection) {
   yield* run("DROP TABLE temp.unsettled")
 })
 
-/** A state without operations that were kept side by side: they counted as rows of a kind without a use, and as no tombstones. */
+/**
+ * A state without operations that were kept side by side: they counted as rows of a kind without a use, and as no
+ * tombstones.
+ */
 const without = (state: StoreState.State, operations: ReadonlyArray<Operation>): StoreState.State => {
   const sum = operations.reduce((sum, operation) => Digest.add(sum, Digest.ofOperation(operation)), Digest.empty)
   let { opaque } = state

@@ -1,5 +1,6 @@
 /**
- * Rows of `sync.db` as values, and back. A row that cannot be read was not written by this program: the file is corrupt.
+ * Rows of `sync.db` as values, and back. A row that cannot be read was not written by this program: the file is
+ * corrupt.
  */
 import { Effect, Schema, Struct } from "effect"
 import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
@@ -91,7 +92,7 @@ const decodePurged = decode(PurgedRow)
 /** Rows of the quarantine. */
 export const quarantined = decode(QuarantineRow)
 
-/** Readings and sizes. */
+/** Timestamps and sizes. */
 export const sizes = decode(SizeRow)
 
 /** Rows of `operations`. */

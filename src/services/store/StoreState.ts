@@ -1,6 +1,6 @@
 /**
- * The state of a store in memory, and what one transaction writes. No I/O. `frontier` is the greatest reading of each origin
- * that was ever taken.
+ * The state of a store in memory, and what one transaction writes. No I/O. `frontier` is the greatest timestamp of each
+ * origin that was ever taken.
  */
 import { HashMap, Struct } from "effect"
 import * as Cut from "../../core/replica/Cut.ts"
@@ -111,8 +111,8 @@ export const ofApplications = (operations: Iterable<Operation>): number => {
 }
 
 /**
- * The state of a node that has a use for other kinds of applications from now on: `used` are the bytes of the rows of those that come
- * to them, `unused` those of the ones that leave.
+ * The state of a node that has a use for other kinds of applications from now on: `used` are the bytes of the rows of
+ * those that come to them, `unused` those of the ones that leave.
  */
 export const declare = (
   before: State,
@@ -135,8 +135,8 @@ export const declare = (
 }
 
 /**
- * The state of a node that has a use for kinds which were purged when it had none: their rows are asked for again, for all replicas
- * have to agree on the rows of a kind that is used.
+ * The state of a node that has a use for kinds which were purged when it had none: their rows are asked for again, for
+ * all replicas have to agree on the rows of a kind that is used.
  */
 export const withoutOutdated = (before: State): State => {
   const list = Purge.toList(before.purges)
@@ -151,11 +151,11 @@ export const withoutOutdated = (before: State): State => {
 export const isLasting = ({ writes, moved, forgotten, quarantined }: Commit): boolean =>
   writes.length + moved.size + forgotten.size + quarantined.length > 0
 
-/** The greatest reading that a state knows of: every reading ever issued or taken is at or below it. */
+/** The greatest timestamp that a state knows of: every timestamp ever issued or taken is at or below it. */
 export const highWater = ({ vectorClock: clock, frontier }: State): Hlc.Timestamp => {
   let high = Hlc.zero
-  for (const reading of HashMap.values(clock)) high = Hlc.latest(high, reading)
-  for (const reading of HashMap.values(frontier)) high = Hlc.latest(high, reading)
+  for (const timestamp of HashMap.values(clock)) high = Hlc.latest(high, timestamp)
+  for (const timestamp of HashMap.values(frontier)) high = Hlc.latest(high, timestamp)
   return high
 }
 

@@ -1,8 +1,8 @@
 /**
  * The port: clients are admitted within limits (`core/peers/Admission.ts`), each served in a fiber of its own.
  *
- * No client can end the listener or delay another one. A client that has not proved itself within the time limit is rejected,
- * whatever it has sent by then. Closing the scope closes the port, and with it every connection.
+ * No client can end the listener or delay another one. A client that has not proved itself within the time limit is
+ * rejected, whatever it has sent by then. Closing the scope closes the port, and with it every connection.
  */
 import { Cause, Clock, Deferred, type Duration, Effect, FiberSet, type Scope } from "effect"
 import { createServer, type Socket } from "node:net"
@@ -101,12 +101,12 @@ export const open = Effect.fnUntraced(function* <A>(options: ListenerOptions<A>)
   /** Tells of arrivals that are closed unheard, now and then: there may be thousands of them. */
   const refuse = (limit: "network" | "all", { host }: Address) => {
     refusals[limit]++
-    const tell = Effect.suspend(() => {
+    const warn = Effect.suspend(() => {
       const facts = { limit, refused: refusals[limit], last: host }
       refusals[limit] = 0
       return Effect.logWarning("connection limit reached, rejecting new connections").pipe(Effect.annotateLogs(facts))
     })
-    run(reports.pass(limit, tell))
+    run(reports.pass(limit, warn))
   }
 
   const server = createServer({ noDelay: true })

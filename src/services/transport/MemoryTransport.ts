@@ -18,8 +18,8 @@ export interface Options {
 }
 
 /**
- * A host of a network inside this process: of the `MemoryNetwork` that is provided, or else of one that all such hosts share.
- * Nothing is opened, and nothing encrypted.
+ * A host of a network inside this process: of the `MemoryNetwork` that is provided, or else of one that all such hosts
+ * share. Nothing is opened, and nothing encrypted.
  */
 export const layer = (options: Options): Layer.Layer<Transport> =>
   Layer.effect(
@@ -37,9 +37,9 @@ const make = Effect.fnUntraced(function* ({
   const network = yield* MemoryNetwork.ofProcess
   const terms = { host, form, revision, maxRecvBytes }
 
-  const listen = Effect.fn("Transport.listen")(function* (host: ConnectionHandler) {
-    const serve: MemoryNetwork.Serve = (connection) => host.serve(connection, Effect.void)
-    return { port: yield* network.listen({ ...terms, recognise: host.recognise }, port, serve) }
+  const listen = Effect.fn("Transport.listen")(function* (handler: ConnectionHandler) {
+    const serve: MemoryNetwork.Serve = (connection) => handler.serve(connection, Effect.void)
+    return { port: yield* network.listen({ ...terms, recognise: handler.recognise }, port, serve) }
   })
   const dial = Effect.fn("Transport.dial")((address: Address, ticket?: Redacted.Redacted<string>) =>
     network.dial({ ...terms, ticket }, address)

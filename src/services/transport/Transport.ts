@@ -29,11 +29,13 @@ export interface Connection {
   /** Of a dialler that showed a valid ticket: its id. Such a dialler was met before. */
   readonly ticketId?: string | undefined
   /**
-   * Incoming events, at most 16 frames ahead; when it is full, nothing is read from the network. It fails when the connection
-   * is over; 1006 is the code when the other side was lost without a close.
+   * Incoming events, at most 16 frames ahead; when it is full, nothing is read from the network. It fails when the
+   * connection is over; 1006 is the code when the other side was lost without a close.
    */
   readonly incoming: Queue.Dequeue<Incoming, PeerClosed>
-  /** Sends one message; done when it left for the network or the buffer below 1 MiB. Fails when the connection is over. */
+  /**
+   * Sends one message; done when it left for the network or the buffer below 1 MiB. Fails when the connection is over.
+   */
   send(text: string): Effect.Effect<void, PeerClosed>
   /** Asks for a sign of life. */
   readonly ping: Effect.Effect<void, PeerClosed>
@@ -44,8 +46,8 @@ export interface Connection {
 /** What a listener does with its clients. */
 export interface ConnectionHandler {
   /**
-   * Serves one connection, in its own scope and fiber; the connection is closed when it ends. It runs `proved` when the other
-   * side has proved that it may be here: until then it has little room, and the time of the handshake.
+   * Serves one connection, in its own scope and fiber; the connection is closed when it ends. It runs `proved` when the
+   * other side has proved that it may be here: until then it has little room, and the time of the handshake.
    */
   serve(connection: Connection, proved: Effect.Effect<void>): Effect.Effect<void, never, Scope.Scope>
   /** The id of the ticket that a dialler shows, if it is one of ours and was shown on this channel. */
@@ -71,7 +73,7 @@ export class Transport extends Context.Service<
     /** Bytes that only this host has, the same after a restart. A transport without them gives no tickets. */
     readonly secret?: Redacted.Redacted<Uint8Array>
     /** Listens until the scope closes. Port 0 takes any free port; the port taken is returned. */
-    listen(host: ConnectionHandler): Effect.Effect<{ readonly port: number }, ListenFailed, Scope.Scope>
+    listen(handler: ConnectionHandler): Effect.Effect<{ readonly port: number }, ListenFailed, Scope.Scope>
     /** Dials one address, and shows a ticket of the node there. The connection lives in the scope of the caller. */
     dial(
       address: Address,

@@ -1,6 +1,6 @@
 /**
- * Transport over WebSocket and TLS: one TCP port, told apart by the first byte, and the upgrade in which two nodes recognise
- * each other.
+ * Transport over WebSocket and TLS: one TCP port, told apart by the first byte, and the upgrade in which two nodes
+ * recognise each other.
  *
  * A connection is returned only when TCP, TLS and the upgrade are done, all within one time limit. On the side that was
  * dialled, that limit goes on until the dialler has proved itself.
@@ -128,7 +128,8 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
   /** Asks for the upgrade. The socket comes back paused, so that no frame is lost before it is read. */
   const upgrade = (address: Address, url: string, channel: Channel, nonce: string, ticket: string | undefined) =>
     Effect.callback<Upgraded, PeerUnreachable | TlsHandshakeFailed>((resume) => {
-      // An alert can come before the request is on its way; the request then sees nothing but the end, or not even that.
+      // An alert can come before the request is on its way; the request then sees nothing but the end, or not even
+      // that.
       const lost = (error: unknown) =>
         resume(Effect.flatMap(tls.explain(address, channel.fault() ?? error), Effect.fail))
       const cutOff = { code: "ECONNRESET" }
@@ -162,7 +163,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
       })
     })
 
-  const listen = Effect.fn("Transport.listen")(function* (host: ConnectionHandler) {
+  const listen = Effect.fn("Transport.listen")(function* (handler: ConnectionHandler) {
     const serverOf = (limits: typeof oldLimits) =>
       new WebSocketServer({ ...limits, noServer: true, clientTracking: false, handleProtocols: () => false })
     const [upgrades, strangeUpgrades, provenUpgrades] = [serverOf(limits), serverOf(oldLimits), serverOf(provenLimits)]
@@ -173,7 +174,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
       error.reason === "protocol" || error.reason === "plain peer"
         ? new Upgrade.Dropped({ reason: error.detail })
         : reports
-            .pass(`${error.reason} ${remote.host}`, host.refused(remote, error))
+            .pass(`${error.reason} ${remote.host}`, handler.refused(remote, error))
             .pipe(Effect.andThen(new Upgrade.Dropped({ reason: error.reason })))
 
     const admit = Effect.fnUntraced(function* (raw: Socket, remote: Address, enter: Listener.Enter) {
@@ -190,7 +191,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
       const revision = Upgrade.revisionOf(request.message.headers)
       const shown = Upgrade.ticketOf(request.message.headers)
       const binding = Redacted.value(channel.binding)
-      const ticketId = dialler && shown && host.recognise?.(shown, { nonce: dialler, binding })
+      const ticketId = dialler && shown && handler.recognise?.(shown, { nonce: dialler, binding })
       yield* enter(ticketId !== undefined && ticketId !== "")
       const nonces = dialler && { dialler, server: randomBytes(nonceLength).toString("base64url") }
       const socket = yield* accept(
@@ -221,7 +222,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
       if (refusal !== undefined) {
         const asked = yield* Latch.make(false)
         yield* Effect.forkScoped(
-          Effect.andThen(asked.await, reports.pass(`plain ${remote.host}`, host.refused(remote, refusal)))
+          Effect.andThen(asked.await, reports.pass(`plain ${remote.host}`, handler.refused(remote, refusal)))
         )
         return yield* Upgrade.refusePlain(raw, () => asked.openUnsafe())
       }
@@ -262,7 +263,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
       within: handshakeWithin,
       admit,
       serve: (connection, proved) =>
-        host.serve(
+        handler.serve(
           connection,
           Effect.andThen(
             Effect.sync(() => noteProven(connection)),

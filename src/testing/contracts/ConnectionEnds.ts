@@ -16,18 +16,18 @@ export interface World {
 export const reception = Effect.fnUntraced(function* (node: Transport["Service"]) {
   const arrivals = yield* Queue.bounded<Connection>(64)
   const refusals = yield* Queue.bounded<TlsHandshakeFailed>(64)
-  const host: ConnectionHandler = {
+  const handler: ConnectionHandler = {
     serve: (connection, proved) =>
       proved.pipe(Effect.andThen(Queue.offer(arrivals, connection)), Effect.andThen(Effect.never)),
     refused: (_remote, error) =>
       error._tag === "LegacyRefused" ? Effect.void : Effect.asVoid(Queue.offer(refusals, error))
   }
-  const { port } = yield* node.listen(host)
+  const { port } = yield* node.listen(handler)
   return { port, arrivals, refusals, at: { host: "127.0.0.1", port } }
 })
 
 /** Both ends of one connection. */
-export const meet = Effect.fnUntraced(function* ({ one, other, host }: World) {
+export const connect = Effect.fnUntraced(function* ({ one, other, host }: World) {
   const { port, arrivals } = yield* reception(one)
   const dialler = yield* other.dial({ host, port })
   return { dialler, server: yield* Queue.take(arrivals) }

@@ -20,9 +20,9 @@
 import { Deferred, Effect, Exit, Fiber, Option, Queue, Redacted, References, Scope } from "effect"
 import assert from "node:assert/strict"
 import { type Case, type Runner, state, type Suite } from "../Suite.ts"
-import { drain, meet, nextText, reception, type World } from "./ConnectionEnds.ts"
+import { connect, drain, nextText, reception, type World } from "./ConnectionEnds.ts"
 
-export { drain, meet, nextText, reception, type World } from "./ConnectionEnds.ts"
+export { connect, drain, nextText, reception, type World } from "./ConnectionEnds.ts"
 
 /** The contract, as tests of a transport. */
 export const suite = (name: string, world: Effect.Effect<World, unknown, Scope.Scope>): Suite => {
@@ -67,7 +67,7 @@ export const suite = (name: string, world: Effect.Effect<World, unknown, Scope.S
       test(
         "frames arrive whole and in order, both ways, small and large",
         Effect.fnUntraced(function* (world) {
-          const { dialler, server } = yield* meet(world)
+          const { dialler, server } = yield* connect(world)
           const texts = Array.from({ length: 2000 }, (_, index) =>
             index % 500 === 1 ? `${index} ${"ß".repeat(512 * 1024)}` : index % 7 === 0 ? "" : `${index} é`
           )
@@ -89,7 +89,7 @@ export const suite = (name: string, world: Effect.Effect<World, unknown, Scope.S
       test(
         "a receiver that does not take holds up the sender, and nothing is lost when it takes again",
         Effect.fnUntraced(function* (world) {
-          const { dialler, server } = yield* meet(world)
+          const { dialler, server } = yield* connect(world)
           for (const [from, to] of [
             [dialler, server],
             [server, dialler]
@@ -120,14 +120,15 @@ export const suite = (name: string, world: Effect.Effect<World, unknown, Scope.S
       test(
         "a sender that waits is set free when the connection ends",
         Effect.fnUntraced(function* (world) {
-          const { dialler, server } = yield* meet(world)
+          const { dialler, server } = yield* connect(world)
           yield* dialler.send("first")
           assert.strictEqual(yield* nextText(server), "first")
           const body = "x".repeat(1024 * 1024)
           const sender = yield* Effect.forkChild(Effect.flip(Effect.forever(dialler.send(body))))
           assert.ok(Option.isNone(yield* Effect.timeoutOption(Fiber.await(sender), "500 millis")))
           yield* server.close(4400, "enough")
-          // Over a network, what is on its way can outlast the second that a close may take: then it ends without an answer.
+          // Over a network, what is on its way can outlast the second that a close may take: then it ends without an
+          // answer.
           const { code } = yield* Fiber.join(sender)
           assert.ok(code === 4400 || code === 1006, `it ends with ${code}`)
         })
@@ -137,7 +138,7 @@ export const suite = (name: string, world: Effect.Effect<World, unknown, Scope.S
         "a close shows its code and reason at the other end, after the frames before it",
         Effect.fnUntraced(function* (world) {
           for (const end of ["dialler", "server"] as const) {
-            const ends = yield* meet(world)
+            const ends = yield* connect(world)
             const [closing, other] = end === "dialler" ? [ends.dialler, ends.server] : [ends.server, ends.dialler]
             const texts = Array.from({ length: 40 }, (_, index) => `${index}`)
             const sender = yield* Effect.forkChild(
@@ -161,7 +162,7 @@ export const suite = (name: string, world: Effect.Effect<World, unknown, Scope.S
       test(
         "a reason that is too long is cut, not refused",
         Effect.fnUntraced(function* (world) {
-          const { dialler, server } = yield* meet(world)
+          const { dialler, server } = yield* connect(world)
           yield* dialler.close(4400, "€".repeat(1000))
           const { over } = yield* drain(server)
           assert.strictEqual(over.code, 4400)
@@ -172,7 +173,7 @@ export const suite = (name: string, world: Effect.Effect<World, unknown, Scope.S
       test(
         "a ping is a sign of life for both",
         Effect.fnUntraced(function* (world) {
-          const { dialler, server } = yield* meet(world)
+          const { dialler, server } = yield* connect(world)
           yield* dialler.ping
           assert.strictEqual((yield* Queue.take(server.incoming))._tag, "Alive")
           assert.strictEqual((yield* Queue.take(dialler.incoming))._tag, "Alive")

@@ -6,12 +6,12 @@ import {
   anyText,
   element,
   fewHlcs,
-  fewReadings,
+  fewTimestamps,
   hlc,
   integer,
   now,
   oneOf,
-  reading,
+  timestamp,
   runs
 } from "../../support/Generators.ts"
 import { hlcLaws } from "../../../src/testing/HlcLaws.ts"
@@ -19,12 +19,12 @@ import { hlcLaws } from "../../../src/testing/HlcLaws.ts"
 const max = Number.MAX_SAFE_INTEGER
 const isAtMost = (a: Hlc.Timestamp, b: Hlc.Timestamp): boolean => !Hlc.isAfter(a, b)
 
-/** Readings that have a successor: all but the very last one. */
-const early = Arbitrary.filter(reading, ({ wall, counter }) => wall < max || counter < max)
+/** Timestamps that have a successor: all but the very last one. */
+const early = Arbitrary.filter(timestamp, ({ wall, counter }) => wall < max || counter < max)
 
 hlcLaws(Hlc, runs(5000).arbitrary)
 
-describe("Hlc readings", () => {
+describe("Hlc timestamps", () => {
   it.prop(
     "witness is the later of both, and the next send is after both",
     [early, early, now, now],
@@ -39,8 +39,8 @@ describe("Hlc readings", () => {
   )
 
   it.prop(
-    "refuses a remote reading exactly when it is further ahead than the bound",
-    [reading, integer(0, 10), integer(0, 1_000_000), integer(-3, 3), integer(0, 5)],
+    "refuses a remote timestamp exactly when it is further ahead than the bound",
+    [timestamp, integer(0, 10), integer(0, 1_000_000), integer(-3, 3), integer(0, 5)],
     ([local, at, bound, beyond, counter]) => {
       const wall = Math.max(0, at + bound + beyond)
       const remote = { wall, counter }
@@ -59,13 +59,13 @@ describe("Hlc readings", () => {
   it.prop(
     "never runs backwards, whatever the wall clock does and whatever comes in",
     [
-      reading,
-      Arbitrary.array(Arbitrary.all([now, oneOf<Hlc.Timestamp | undefined>(reading, Arbitrary.Constant(undefined))]))
+      timestamp,
+      Arbitrary.array(Arbitrary.all([now, oneOf<Hlc.Timestamp | undefined>(timestamp, Arbitrary.Constant(undefined))]))
     ],
     ([start, events]) => {
       let clock = start
       for (const [at, remote] of events) {
-        // Nothing comes after the last reading of all: leave room.
+        // Nothing comes after the last timestamp of all: leave room.
         if (clock.wall >= max - 64 || (remote !== undefined && remote.wall >= max - 64)) continue
         const next =
           remote === undefined
@@ -86,8 +86,8 @@ describe("Hlc readings", () => {
   })
 
   it.prop(
-    "steps beyond a reading are those of as many sends",
-    [oneOf(reading, fewReadings), Arbitrary.all([integer(1, 20), integer(1, 20)])],
+    "steps beyond a timestamp are those of as many sends",
+    [oneOf(timestamp, fewTimestamps), Arbitrary.all([integer(1, 20), integer(1, 20)])],
     ([at, [some, more]]) => {
       if (at.wall >= max - 64) return
       let sent = at
@@ -104,7 +104,7 @@ describe("Hlc readings", () => {
 
   it.prop(
     "the predecessor is below, and nothing lies between",
-    [oneOf(reading, fewReadings), oneOf(reading, fewReadings)],
+    [oneOf(timestamp, fewTimestamps), oneOf(timestamp, fewTimestamps)],
     ([at, other]) => {
       const below = Hlc.predecessor(at)
       if (Hlc.TimestampOrder(at, Hlc.zero) === 0) {
@@ -120,7 +120,7 @@ describe("Hlc readings", () => {
 
   it.prop(
     "isAfter, latest and TimestampOrder agree, and order totally",
-    [oneOf(reading, fewReadings), oneOf(reading, fewReadings), fewReadings],
+    [oneOf(timestamp, fewTimestamps), oneOf(timestamp, fewTimestamps), fewTimestamps],
     ([a, b, c]) => {
       const forth = Hlc.TimestampOrder(a, b)
       assert.strictEqual(forth + Hlc.TimestampOrder(b, a), 0)
@@ -175,7 +175,10 @@ describe("Hlc order and text", () => {
       const [readA, readB] = [Hlc.fromText(Hlc.toText(a)), Hlc.fromText(Hlc.toText(b))]
       assert.deepStrictEqual(readA, Option.some(a))
       assert.strictEqual(Hlc.HlcOrder(Option.getOrThrow(readA), Option.getOrThrow(readB)), Hlc.HlcOrder(a, b))
-      assert.deepStrictEqual(Hlc.parseTimestamp(Hlc.toText(a)), Option.some({ reading: readingOf(a), node: a.node }))
+      assert.deepStrictEqual(
+        Hlc.parseTimestamp(Hlc.toText(a)),
+        Option.some({ timestamp: timestampOf(a), node: a.node })
+      )
     },
     runs(5000)
   )
@@ -219,12 +222,12 @@ describe("Hlc order and text", () => {
     assert.isTrue(Option.isSome(Hlc.fromText("0:0:a")))
   })
 
-  it("a reading without a node is read as a reading", () => {
-    assert.deepStrictEqual(Hlc.parseTimestamp("0:0:"), Option.some({ reading: Hlc.zero, node: "" }))
+  it("a timestamp without a node is read as a timestamp", () => {
+    assert.deepStrictEqual(Hlc.parseTimestamp("0:0:"), Option.some({ timestamp: Hlc.zero, node: "" }))
   })
 })
 
-const readingOf = ({ wall, counter }: Hlc.Timestamp): Hlc.Timestamp => ({ wall, counter })
+const timestampOf = ({ wall, counter }: Hlc.Timestamp): Hlc.Timestamp => ({ wall, counter })
 
 const assertCanonical = (text: string): void => {
   const read = Hlc.fromText(text)

@@ -48,7 +48,7 @@ const take = (one: Replica, operations: Iterable<Operation>, claim: VectorClock.
   one.rows = Merge.merge(one.rows, taken)
   one.clock = VectorClock.merge(one.clock, claim)
   for (const { hlc } of taken) one.last = Hlc.latest(one.last, hlc)
-  for (const reading of HashMap.values(claim)) one.last = Hlc.latest(one.last, reading)
+  for (const timestamp of HashMap.values(claim)) one.last = Hlc.latest(one.last, timestamp)
 }
 
 const stabilityOf = (one: Replica, removed: ReadonlySet<NodeId> = new Set()): Stability.Stability =>

@@ -8,11 +8,11 @@ import {
   anyText,
   fewHlcs,
   fewNodes,
-  fewReadings,
+  fewTimestamps,
   hlc,
   nodeId,
   oneOf,
-  reading,
+  timestamp,
   runs,
   vectorClock,
   wideVectorClock
@@ -47,7 +47,7 @@ semilatticeLaws(
 
 describe("VectorClock as a join-semilattice", () => {
   it.prop(
-    "merge takes the later reading of each origin",
+    "merge takes the later timestamp of each origin",
     [clock, clock, fewNodes],
     ([a, b, node]) => {
       const both = VectorClock.merge(a, b)
@@ -159,7 +159,7 @@ describe("VectorClock in use", () => {
 
   it.prop(
     "never moves back",
-    [clock, clock, nodeId, reading, fewNodes, fewReadings],
+    [clock, clock, nodeId, timestamp, fewNodes, fewTimestamps],
     ([a, b, node, at, fewNode, fewAt]) => {
       assert.isTrue(VectorClock.includes(VectorClock.merge(a, b), a))
       assert.isTrue(VectorClock.includes(VectorClock.advance(a, node, at), a))
@@ -171,7 +171,7 @@ describe("VectorClock in use", () => {
 
   it.prop(
     "entries in any order make the clock that merging them makes",
-    [Arbitrary.array(Arbitrary.all([fewNodes, fewReadings]))],
+    [Arbitrary.array(Arbitrary.all([fewNodes, fewTimestamps]))],
     ([entries]) => {
       const built = VectorClock.fromEntries(entries)
       assertSame(VectorClock.fromEntries(entries.toReversed()), built)
@@ -223,7 +223,7 @@ describe("VectorClock on the wire", () => {
 
   it.prop(
     "takes an entry exactly when its key is a node id and its text names that node or none",
-    [oneOf<string>(anyText, nodeId), oneOf<string>(nodeId, fewNodes, Arbitrary.Constant("")), fewReadings],
+    [oneOf<string>(anyText, nodeId), oneOf<string>(nodeId, fewNodes, Arbitrary.Constant("")), fewTimestamps],
     ([key, named, at]) => {
       for (const name of [named, key]) {
         const record = Object.fromEntries([[key, Hlc.format(at, name)]])

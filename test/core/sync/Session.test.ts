@@ -163,7 +163,7 @@ describe("Session", () => {
       quarantined: []
     })
     const link = new Link(left, right, () => clock.now, { maxFrameBytes: 1_300 })
-    // Deliver frame by frame: whenever `right` claims a reading of a, it holds row x.
+    // Deliver frame by frame: whenever `right` claims a timestamp of a, it holds row x.
     for (let step = 0; step < 100; step++) {
       link.deliver(1)
       if (VectorClock.covers(right.clock, { wall: 1, counter: 0, node: a })) {
@@ -249,13 +249,13 @@ describe("Session", () => {
       const pick = (n: number): number => (choices[index++ % choices.length] ?? 0) % n
       const clock = { now: 1_000_000 }
       const replicas = [a, b, c].map((id) => new NaiveReplica(id))
-      const readings = new Map(replicas.map((replica) => [replica.id, Hlc.zero]))
+      const timestamps = new Map(replicas.map((replica) => [replica.id, Hlc.zero]))
       const written: Array<Operation> = []
       const append = (replica: NaiveReplica) => {
-        const reading = Hlc.send(readings.get(replica.id) ?? Hlc.zero, 1_000 + pick(20))
-        readings.set(replica.id, reading)
+        const timestamp = Hlc.send(timestamps.get(replica.id) ?? Hlc.zero, 1_000 + pick(20))
+        timestamps.set(replica.id, timestamp)
         const kind = ["notes", "knowledge", "episodes", "execution_log", "weather"][pick(5)]
-        const operation = write(replica.id, reading, `row-${pick(6)}`, kind, pick(4) === 0 ? "delete" : "insert")
+        const operation = write(replica.id, timestamp, `row-${pick(6)}`, kind, pick(4) === 0 ? "delete" : "insert")
         written.push(operation)
         replica.append([operation])
       }

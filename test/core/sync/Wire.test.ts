@@ -145,7 +145,7 @@ describe("Wire", () => {
     refuses(JSON.stringify({ ...hello, features: Array.from({ length: 33 }, () => "f") }), /not a message/)
   })
 
-  it("refuses a clock that names another node, and a reading that is no reading", () => {
+  it("refuses a clock that names another node, and a timestamp that is no timestamp", () => {
     for (const text of ["1:0:b", "1:0", "x:0:a", "-1:0:a", "01:0:a", "1.5:0:a", "9007199254740992:0:a"]) {
       refuses(JSON.stringify({ ...hello, vector_clock: { a: text } }), /clock entry/)
     }

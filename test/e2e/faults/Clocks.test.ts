@@ -118,7 +118,7 @@ describe.skipIf(needs("faketime"))("a clock that is wrong", () => {
         rows.map(({ id }) => id),
         [past.id, present.id]
       )
-      // The reading never went back.
+      // The timestamp never went back.
       const next = await b.cli<{ hlc: string }>("note", "edit", present.id, "edited later")
       assert.isAbove(
         Number(next.hlc.split(":")[0]),

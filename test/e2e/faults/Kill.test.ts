@@ -22,7 +22,7 @@ afterEach(() => nodes.dispose())
 
 describe("kill -9", () => {
   it(
-    `${kills} times, at either end of a bulk sync and of writing: nothing acknowledged is lost, and no reading is issued twice`,
+    `${kills} times, at either end of a bulk sync and of writing: nothing acknowledged is lost, and no timestamp is issued twice`,
     async () => {
       const random = seeded(seed)
       const a = await nodes.make().start()
@@ -49,7 +49,7 @@ describe("kill -9", () => {
       await converged([a, b], 60_000)
       const all = acknowledged.flat()
       assert.isAbove(all.length, kills)
-      assert.strictEqual(new Set(all.map(({ hlc }) => hlc)).size, all.length, "a reading was issued twice")
+      assert.strictEqual(new Set(all.map(({ hlc }) => hlc)).size, all.length, "a timestamp was issued twice")
       const rows = await a.cli<ReadonlyArray<Note>>("note", "list")
       const others = await b.cli<ReadonlyArray<Note>>("note", "list")
       assert.deepStrictEqual(rows, others)

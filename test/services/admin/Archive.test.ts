@@ -71,7 +71,7 @@ for (const { name, make } of places) {
       })
     )
 
-    it.effect("operations of our own come back, and their readings are not issued again", () =>
+    it.effect("operations of our own come back, and their timestamps are not issued again", () =>
       Effect.gen(function* () {
         const store = yield* Effect.flatMap(make, (place) => place.open)
         yield* TestClock.setTime(1_000)

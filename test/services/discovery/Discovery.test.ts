@@ -21,9 +21,9 @@ const node = Effect.fnUntraced(function* (layer: Layer.Layer<Discovery>, port = 
     Effect.forkScoped
   )
   /** The next sighting that is wanted. Others may be about on this machine. */
-  const next = <A extends Sighting>(isWanted: (sighting: Sighting) => sighting is A) =>
+  const next = <A extends Sighting>(predicate: (sighting: Sighting) => sighting is A) =>
     Queue.take(seen).pipe(
-      Effect.repeat({ until: isWanted }),
+      Effect.repeat({ until: predicate }),
       Effect.map((sighting) => sighting as A),
       Effect.timeout("10 seconds")
     )

@@ -43,8 +43,8 @@ const settled = (open: ReadonlySet<unknown>, wanted: number) =>
     (size) => size === wanted
   )
 
-const until = (count: () => number, isWanted: (count: number) => boolean) =>
-  Effect.sync(count).pipe(Effect.delay("5 millis"), Effect.repeat({ until: isWanted }), Effect.timeout("5 seconds"))
+const until = (count: () => number, predicate: (count: number) => boolean) =>
+  Effect.sync(count).pipe(Effect.delay("5 millis"), Effect.repeat({ until: predicate }), Effect.timeout("5 seconds"))
 
 const upgrade = (path: string) =>
   [`GET ${path} HTTP/1.1`, "Host: x", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]

@@ -12,10 +12,10 @@ const live = (name: string, test: Effect.Effect<unknown, unknown, Scope.Scope>) 
 const address = ({ port }: Running) => ({ host: "127.0.0.1", port })
 
 /** Waits until a node shows a peer that is as it should be. */
-const shows = (running: Running, isWanted: (peer: PeerStatus) => boolean) =>
+const shows = (running: Running, predicate: (peer: PeerStatus) => boolean) =>
   running.status.pipe(
     Effect.delay("20 millis"),
-    Effect.repeat({ until: (peers) => peers.some(isWanted) }),
+    Effect.repeat({ until: (peers) => peers.some(predicate) }),
     Effect.timeout("10 seconds")
   )
 

@@ -22,7 +22,7 @@ for (const { name, make } of places) {
       return { store, operations }
     })
 
-    it.effect("reads origins in the order asked, each from its reading on", () =>
+    it.effect("reads origins in the order asked, each from its timestamp on", () =>
       Effect.gen(function* () {
         const { store, operations } = yield* filled
         const delta = yield* store.delta(request({ c: at(5), a: at(2), nobody: at(0), b: at(9) }))
@@ -62,7 +62,7 @@ for (const { name, make } of places) {
       })
     )
 
-    it.effect("never splits operations that share a reading", () =>
+    it.effect("never splits operations that share a timestamp", () =>
       Effect.gen(function* () {
         const store = yield* fresh
         const operations = ["x", "y", "z"].map((row) => write(a, at(1), row))
@@ -76,25 +76,25 @@ for (const { name, make } of places) {
     it.effect("tells what was written after a version", () =>
       Effect.gen(function* () {
         const store = yield* fresh
-        const touched = (since: number) =>
-          Effect.map(store.delta(request({}, { since })), ({ changedOrigins: touched }) =>
-            Option.map(touched, ({ ranges, supersessions: wins }) => ({
+        const changed = (since: number) =>
+          Effect.map(store.delta(request({}, { since })), ({ changedOrigins }) =>
+            Option.map(changedOrigins, ({ ranges, supersessions }) => ({
               ranges: recordOf(ranges),
-              wins: Array.from(wins, ([winner, losers]) => [winner, ...losers].join(" over "))
+              wins: Array.from(supersessions, ([winner, losers]) => [winner, ...losers].join(" over "))
             }))
           )
-        assert.deepStrictEqual(yield* touched(0), Option.some({ ranges: {}, wins: [] }))
-        assert.deepStrictEqual(yield* touched(1), Option.none())
+        assert.deepStrictEqual(yield* changed(0), Option.some({ ranges: {}, wins: [] }))
+        assert.deepStrictEqual(yield* changed(1), Option.none())
         yield* store.apply(batch([write(a, at(5), "r1"), write(a, at(3), "r2"), write(b, at(4), "r3")]))
         yield* store.apply(batch([write(c, at(6), "r1"), write(a, at(7), "r4"), write(b, at(1), "r2")]))
         const second = {
           ranges: { a: { least: at(7), greatest: at(7) }, c: { least: at(6), greatest: at(6) } },
           wins: ["c over a", "a over b"]
         }
-        assert.deepStrictEqual(yield* touched(1), Option.some(second))
+        assert.deepStrictEqual(yield* changed(1), Option.some(second))
         const both = { a: { least: at(3), greatest: at(7) }, b: { least: at(4), greatest: at(4) }, c: second.ranges.c }
-        assert.deepStrictEqual(yield* touched(0), Option.some({ ranges: both, wins: second.wins }))
-        assert.deepStrictEqual(yield* touched(2), Option.some({ ranges: {}, wins: [] }))
+        assert.deepStrictEqual(yield* changed(0), Option.some({ ranges: both, wins: second.wins }))
+        assert.deepStrictEqual(yield* changed(2), Option.some({ ranges: {}, wins: [] }))
       })
     )
 
@@ -103,8 +103,8 @@ for (const { name, make } of places) {
         const store = yield* fresh
         yield* store.apply(batch([write(a, at(5), "r"), write(b, at(4), "other")]))
         const { snapshot } = yield* store.apply(batch([write(b, at(3), "r")]))
-        const { changedOrigins: touched } = yield* store.delta(request({}, { since: snapshot.version - 1 }))
-        assert.deepStrictEqual([...Option.getOrThrow(touched).supersessions], [[a, new Set([b])]])
+        const { changedOrigins } = yield* store.delta(request({}, { since: snapshot.version - 1 }))
+        assert.deepStrictEqual([...Option.getOrThrow(changedOrigins).supersessions], [[a, new Set([b])]])
       })
     )
 
@@ -112,9 +112,9 @@ for (const { name, make } of places) {
       Effect.gen(function* () {
         const store = yield* fresh
         for (let wall = 1; wall <= 1_025; wall++) yield* store.apply(batch([], { [store.nodeId]: at(wall) }))
-        const told = (since: number) =>
-          Effect.map(store.delta(request({}, { since })), ({ changedOrigins: touched }) => Option.isSome(touched))
-        assert.deepStrictEqual([yield* told(0), yield* told(1), yield* told(1_025)], [false, true, true])
+        const isKnown = (since: number) =>
+          Effect.map(store.delta(request({}, { since })), ({ changedOrigins }) => Option.isSome(changedOrigins))
+        assert.deepStrictEqual([yield* isKnown(0), yield* isKnown(1), yield* isKnown(1_025)], [false, true, true])
       })
     )
   })

@@ -33,7 +33,7 @@ const recording = (commit: (count: number) => Effect.Effect<void, StoreUnavailab
     versionsInConflict: () => Effect.succeed([]),
     eraseVersions: () => Effect.void,
     current: () => Effect.succeed(new Map()),
-    held: () => Effect.succeed([]),
+    currentOfRow: () => Effect.succeed([]),
     rows: () => Effect.succeed([]),
     kinds: Effect.succeed([]),
     usageOf: () => Effect.succeed(Opaque.nothing),
@@ -76,7 +76,7 @@ describe("Engine", () => {
     }).pipe(Effect.provide(HlcClock.layer))
   )
 
-  it.effect("two lives that begin from one backup, at a time that is still to come here, issue no reading twice", () =>
+  it.effect("two lives that begin from one backup, at a time still to come here, issue no timestamp twice", () =>
     Effect.gen(function* () {
       const high = at(1_000_000)
       const opened = { ...StoreState.empty, frontier: clockOf({ here: high }) }
@@ -143,7 +143,7 @@ describe("Engine", () => {
       assert.strictEqual(yield* Effect.flip(store.append([draft("r1")])), full)
       assert.deepStrictEqual(yield* store.snapshot, before)
       const [operation] = yield* store.append([draft("r2")])
-      // The reading that the failed write took is not issued again.
+      // The timestamp that the failed write took is not issued again.
       assert.deepStrictEqual(operation?.hlc, { ...at(0, 2), node: store.nodeId })
       const operations = operation ? [operation] : []
       const changedOrigins = ChangedOrigins.of(operations, new Map())

@@ -13,7 +13,7 @@ import { element, integer, operation, runs, vectorClock, wideOperation } from ".
 import { digestOf, model, said } from "../../support/MergeModel.ts"
 import { everything, inMemory, onDisk, type Place, places, request } from "../../support/Stores.ts"
 
-/** Nothing is sent that bears the reading before all readings. */
+/** Nothing is sent that bears the timestamp before all timestamps. */
 const operations = Arbitrary.array(
   Arbitrary.map(operation, (one): Operation => ({ ...one, hlc: { ...one.hlc, wall: one.hlc.wall + 1 } })),
   { maxLength: 8 }
@@ -23,14 +23,14 @@ const Batch = Arbitrary.all({ operations, through: vectorClock, malformed: integ
 const Batches = Arbitrary.array(Batch, { maxLength: 6 })
 type Batches = typeof Batches extends Arbitrary.Arbitrary<infer A> ? A : never
 
-/** The least and the greatest reading of each origin. */
+/** The least and the greatest timestamp of each origin. */
 const rangesOf = (operations: ReadonlyArray<Operation>) => {
   const sorted = operations
-    .map(({ hlc: { node, wall, counter } }) => ({ node, reading: { wall, counter } }))
-    .sort((a, b) => Hlc.TimestampOrder(a.reading, b.reading))
+    .map(({ hlc: { node, wall, counter } }) => ({ node, timestamp: { wall, counter } }))
+    .sort((a, b) => Hlc.TimestampOrder(a.timestamp, b.timestamp))
   const nodes = new Set(operations.map(({ hlc }) => hlc.node))
-  const readings = (node: string) => sorted.filter((one) => one.node === node).map(({ reading }) => reading)
-  return new Map(Array.from(nodes, (node) => [node, { least: readings(node)[0], greatest: readings(node).at(-1) }]))
+  const timestamps = (node: string) => sorted.filter((one) => one.node === node).map(({ timestamp }) => timestamp)
+  return new Map(Array.from(nodes, (node) => [node, { least: timestamps(node)[0], greatest: timestamps(node).at(-1) }]))
 }
 
 const check = Effect.fnUntraced(function* (place: Place, batches: Batches) {
@@ -66,8 +66,8 @@ const check = Effect.fnUntraced(function* (place: Place, batches: Batches) {
           assert.deepStrictEqual(yield* store.snapshot, applied.snapshot)
           const { snapshot } = applied
           if (isNews) assert.strictEqual(snapshot.version, before.version + 1)
-          const { changedOrigins: touched } = yield* store.delta({ ...request({}), since: before.version })
-          assert.deepStrictEqual<unknown>(Option.getOrThrow(touched), {
+          const { changedOrigins } = yield* store.delta({ ...request({}), since: before.version })
+          assert.deepStrictEqual<unknown>(Option.getOrThrow(changedOrigins), {
             ranges: rangesOf([...merged.writes.values()]),
             supersessions: merged.supersessions
           })
@@ -160,7 +160,7 @@ describe("Store against the model", () => {
               assert.isAbove(page.operations.length + page.exhausted, 0)
               read.push(...page.operations)
               const last = new Map(page.operations.map(({ hlc }) => [hlc.node, hlc]))
-              from = from.slice(page.exhausted).map(([node, reading]) => [node, last.get(node) ?? reading])
+              from = from.slice(page.exhausted).map(([node, timestamp]) => [node, last.get(node) ?? timestamp])
             }
             assert.deepStrictEqual(read, [...(yield* everything(store))])
           })

@@ -72,7 +72,7 @@ for (const { name, make } of places) {
           ["a", { title: "milk" }],
           ["b", { done: false, title: "tea" }]
         ])
-        assert.lengthOf(yield* store.held(todos, "b"), 2)
+        assert.lengthOf(yield* store.currentOfRow(todos, "b"), 2)
         assert.strictEqual((yield* store.snapshot).version, version + 1)
         yield* store.append([draft("a", {}, "delete"), draft("b", { done: true })])
         assert.deepStrictEqual(yield* valuesOf(store), [["b", { done: true, title: "tea" }]])

@@ -55,7 +55,7 @@ for (const { name, make } of places) {
         yield* store.append(["a", "b", "c", "d"].map((id) => draft(id)))
         yield* store.append([draft("c", "", "notes", "delete")])
         yield* store.apply(batch([write(node("x"), at(5), "p", "plans")]))
-        const place = (table: string, row_id: string): Position => ({ table, row_id, twin: "" })
+        const place = (table: string, row_id: string): Position => ({ table, row_id, variant: "" })
         const ids = (request: Partial<RangeRequest>) =>
           Effect.map(store.range({ ...all, ...request }), ({ operations, exhausted }) => [
             operations.map(({ row_id }) => row_id as string).join(""),

@@ -97,7 +97,7 @@ for (const { name, make } of places) {
         })
     )
 
-    it.effect("issues nothing at or below a reading that it took or claims", () =>
+    it.effect("issues nothing at or below a timestamp that it took or claims", () =>
       Effect.gen(function* () {
         const store = yield* fresh
         yield* store.apply(batch([write(a, at(700), "r1"), write(a, at(900, 7), "r1", "episodes")]))
@@ -229,7 +229,7 @@ for (const { name, make } of places) {
               const some = losers.slice(from, from + 250).map((loser, n) => [loser, at(10 + from + n)] as const)
               yield* store.apply(
                 batch(
-                  some.map(([loser, reading]) => write(loser, reading, "r", "episodes")),
+                  some.map(([loser, timestamp]) => write(loser, timestamp, "r", "episodes")),
                   Object.fromEntries(some)
                 )
               )

@@ -17,10 +17,10 @@ describe("the state of a store", () => {
       let highest = Hlc.zero
       const known = new Set<number>()
       for (const [origin, wall, isClaim] of steps) {
-        const reading = { wall, counter: 0 }
-        const operations = isClaim === 1 ? [] : [write(node(`n${origin}`), reading, "row")]
+        const timestamp = { wall, counter: 0 }
+        const operations = isClaim === 1 ? [] : [write(node(`n${origin}`), timestamp, "row")]
         const through =
-          isClaim === 1 ? VectorClock.advance(VectorClock.empty, node(`n${origin}`), reading) : VectorClock.empty
+          isClaim === 1 ? VectorClock.advance(VectorClock.empty, node(`n${origin}`), timestamp) : VectorClock.empty
         state = Planning.plan(
           state,
           StoreState.noneCurrent,
@@ -28,7 +28,7 @@ describe("the state of a store", () => {
           node("self")
         ).state
         if (isClaim === 0) known.add(origin)
-        if (known.has(origin)) highest = Hlc.latest(highest, reading)
+        if (known.has(origin)) highest = Hlc.latest(highest, timestamp)
         assert.deepStrictEqual(StoreState.highWater(state), highest)
       }
     }

@@ -17,8 +17,8 @@ const fixed = Effect.fnUntraced(function* (options: { readonly a?: Partial<Optio
   const { port, arrivals } = yield* reception(yield* host({ host: "a", port: 9090, ...options.a }))
   const b = yield* host({ host: "b", ...options.b })
   const dial = b.dial({ host: "a", port })
-  const meet = Effect.map(Effect.all([dial, Queue.take(arrivals)]), ([dialler, server]) => ({ dialler, server }))
-  return { dial, meet }
+  const connect = Effect.map(Effect.all([dial, Queue.take(arrivals)]), ([dialler, server]) => ({ dialler, server }))
+  return { dial, connect }
 })
 
 const codes = (...connections: ReadonlyArray<Connection>) =>
@@ -28,8 +28,8 @@ describe("MemoryNetwork", () => {
   it.effect("a cut loses every connection between two hosts, and no other; they can dial again", () =>
     Effect.gen(function* () {
       const network = yield* MemoryNetwork
-      const { meet } = yield* fixed({})
-      const [one, two] = [yield* meet, yield* meet]
+      const { connect } = yield* fixed({})
+      const [one, two] = [yield* connect, yield* connect]
       const stalled = yield* Effect.forkChild(Effect.flip(Effect.forever(one.dialler.send("x"))))
       yield* network.cut("b", "c")
       yield* two.dialler.send("still there")
@@ -37,27 +37,27 @@ describe("MemoryNetwork", () => {
       yield* network.cut("b", "a")
       assert.deepStrictEqual(yield* codes(two.dialler, two.server, one.server), [1006, 1006, 1006])
       assert.strictEqual((yield* Fiber.join(stalled)).code, 1006)
-      yield* meet
+      yield* connect
     }).pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer))
   )
 
   it.effect("parted hosts do not reach each other until they are healed", () =>
     Effect.gen(function* () {
       const network = yield* MemoryNetwork
-      const { dial, meet } = yield* fixed({})
-      const { dialler, server } = yield* meet
+      const { dial, connect } = yield* fixed({})
+      const { dialler, server } = yield* connect
       yield* network.part("a", "b")
       assert.deepStrictEqual(yield* codes(dialler, server), [1006, 1006])
       assert.strictEqual((yield* Effect.flip(dial))._tag, "PeerUnreachable")
       yield* network.heal("b", "a")
-      yield* meet
+      yield* connect
     }).pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer))
   )
 
   it.effect("a host of the older form makes the connection one of form 1", () =>
     Effect.gen(function* () {
       for (const options of [{ a: { form: 1 } }, { b: { form: 1 } }] as const) {
-        const { dialler, server } = yield* Effect.scoped(Effect.flatMap(fixed(options), ({ meet }) => meet))
+        const { dialler, server } = yield* Effect.scoped(Effect.flatMap(fixed(options), ({ connect }) => connect))
         for (const { form, nonces } of [dialler, server]) {
           assert.strictEqual(form, 1)
           assert.deepStrictEqual(nonces, { dialler: "", server: "" })
@@ -68,8 +68,8 @@ describe("MemoryNetwork", () => {
 
   it.effect("a frame over the limit of the receiver ends the connection with 1009", () =>
     Effect.gen(function* () {
-      const { meet } = yield* fixed({ a: { maxRecvBytes: 10 } })
-      const { dialler, server } = yield* meet
+      const { connect } = yield* fixed({ a: { maxRecvBytes: 10 } })
+      const { dialler, server } = yield* connect
       yield* server.send("longer than ten bytes")
       yield* dialler.send("ß".repeat(5))
       assert.strictEqual((yield* Effect.flip(dialler.send("ß".repeat(6)))).code, 1009)
@@ -87,7 +87,7 @@ describe("MemoryNetwork", () => {
 
   it.effect("the same seed gives the same nonces and bindings", () =>
     Effect.gen(function* () {
-      const draw = Effect.scoped(Effect.flatMap(fixed({}), ({ meet }) => meet)).pipe(
+      const draw = Effect.scoped(Effect.flatMap(fixed({}), ({ connect }) => connect)).pipe(
         Effect.map(({ dialler }) => ({ nonces: dialler.nonces, binding: [...Redacted.value(dialler.binding)] })),
         Effect.provide(MemoryNetwork.layer)
       )

@@ -8,7 +8,7 @@ import type { Connection } from "../../../src/services/transport/Transport.ts"
 import * as Certificates from "../../support/Certificates.ts"
 import { directory } from "../../support/Directory.ts"
 import { plainClient, plainServer, tlsClient, tlsServer } from "../../support/RawPeers.ts"
-import { drain, meet, nextText, reception, webSocket, webSocketWorld } from "../../support/Transports.ts"
+import { connect, drain, nextText, reception, webSocket, webSocketWorld } from "../../support/Transports.ts"
 
 const live = (name: string, test: Effect.Effect<unknown, unknown, Scope.Scope>) =>
   it.live(name, () => Effect.scoped(test).pipe(Effect.timeout("15 seconds"), Effect.asVoid))
@@ -363,7 +363,7 @@ describe("a connection", () => {
   live(
     "holds back thousands of small frames until they are read, and delivers them in order",
     Effect.gen(function* () {
-      const { dialler, server } = yield* meet(yield* webSocketWorld)
+      const { dialler, server } = yield* connect(yield* webSocketWorld)
       const texts = Array.from({ length: 20_000 }, (_, index) => `${index}`)
       yield* Effect.forEach(texts, (text) => dialler.send(text), { discard: true })
       yield* dialler.ping

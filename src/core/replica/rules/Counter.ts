@@ -1,16 +1,16 @@
 /**
  * The rule `counter`: the value of a row is the sum of what all nodes have counted.
  *
- * A node counts in a slot of its own, its epoch, and writes the total of that slot each time. An epoch is a text that is drawn anew
- * each time a store is opened and never occurs again. So a node whose backup was restored goes on in an empty slot: what it counts is
- * added to all that it counted before, whether it knows of that or not. With one slot for each origin, it would write a total that
- * lacks what it counted after the backup, at a later time than those.
+ * A node counts in a slot of its own, its epoch, and writes the total of that slot each time. An epoch is a text that
+ * is drawn anew each time a store is opened and never occurs again. So a node whose backup was restored goes on in an
+ * empty slot: what it counts is added to all that it counted before, whether it knows of that or not. With one slot for
+ * each origin, it would write a total that lacks what it counted after the backup, at a later time than those.
  *
- * Of two totals of one epoch, the one after more writes (`count`) stays, whatever their HLCs: a node that was away writes anew what it
- * holds of others, and that must not undo what they counted since.
+ * Of two totals of one epoch, the one after more writes (`count`) stays, whatever their HLCs: a node that was away
+ * writes anew what it holds of others, and that must not undo what they counted since.
  *
- * Slots are not added up into one: a node could not know that no backup holds the old slot and adds it up again. A row has as many as
- * there were starts that counted in it.
+ * Slots are not added up into one: a node could not know that no backup holds the old slot and adds it up again. A row
+ * has as many as there were starts that counted in it.
  */
 import { Order } from "effect"
 import { isPlainText } from "../NodeId.ts"
@@ -39,22 +39,22 @@ const totalOf = (operation: Operation): Total | undefined => {
 
 const byCount: Order.Order<Operation> = Order.mapInput(Order.Number, (operation) => totalOf(operation)?.count ?? 0)
 
-const totalsOf = (held: ReadonlyArray<Operation>): ReadonlyArray<Total> =>
-  held.flatMap((operation) => totalOf(operation) ?? [])
+const totalsOf = (current: ReadonlyArray<Operation>): ReadonlyArray<Total> =>
+  current.flatMap((operation) => totalOf(operation) ?? [])
 
 export const counter = {
   slotOf: (operation) => totalOf(operation)?.epoch ?? "",
   order: Order.combine(byCount, PrecedenceOrder),
   ignores: (operation) => totalOf(operation) === undefined,
-  read: (held) => {
-    const latest = latestOf(held)
+  read: (current) => {
+    const latest = latestOf(current)
     // Exact, so that the sum does not depend on the order in which it is taken.
-    const sum = totalsOf(held).reduce((sum, { total }) => sum + BigInt(total), 0n)
+    const sum = totalsOf(current).reduce((sum, { total }) => sum + BigInt(total), 0n)
     return latest === undefined ? undefined : { value: { value: Number(sum) }, latest }
   },
   verbs: {
-    increment: (held, { by }, epoch) => {
-      const { count, total } = totalsOf(held).find((one) => one.epoch === epoch) ?? { count: 0, total: 0 }
+    increment: (current, { by }, epoch) => {
+      const { count, total } = totalsOf(current).find((one) => one.epoch === epoch) ?? { count: 0, total: 0 }
       return [{ op_type: "update", data: { epoch, count: count + 1, total: total + Number(by) } }]
     }
   }

@@ -1,10 +1,11 @@
 /**
- * The rule `fields`: each field of a row is a register of its own, so that two nodes edit different fields and both edits stay.
+ * The rule `fields`: each field of a row is a register of its own, so that two nodes edit different fields and both
+ * edits stay.
  *
- * An operation holds one field: `{"title":"tea"}`. Its slot is the name of the field. A delete of a field takes it out of the row.
- * A delete without a field deletes the row: it has a slot of its own, the empty name. The fields that count are those that were
- * written after it, by HLC. So a delete wins over all that was written before it, wherever that was, and a later write brings the row
- * back with what was written since.
+ * An operation holds one field: `{"title":"tea"}`. Its slot is the name of the field. A delete of a field takes it out
+ * of the row. A delete without a field deletes the row: it has a slot of its own, the empty name. The fields that count
+ * are those that were written after it, by HLC. So a delete wins over all that was written before it, wherever that
+ * was, and a later write brings the row back with what was written since.
  */
 import * as Hlc from "../Hlc.ts"
 import { membersOf } from "../Json.ts"
@@ -28,8 +29,8 @@ const fieldOf = ({ data, op_type }: Operation): string | undefined => {
 }
 
 /** The operations on fields that count, of those that the slots of a row hold, in the order of names. */
-const counting = (held: ReadonlyArray<Operation>): ReadonlyArray<readonly [string, Operation]> => {
-  const fields = held.flatMap((operation) => {
+const counting = (current: ReadonlyArray<Operation>): ReadonlyArray<readonly [string, Operation]> => {
+  const fields = current.flatMap((operation) => {
     const field = fieldOf(operation)
     return field === undefined ? [] : [[field, operation] as const]
   })
@@ -47,8 +48,8 @@ const write = ([name, value]: readonly [string, unknown]): Writing =>
     : { op_type: "update", data: Object.fromEntries([[name, value]]) }
 
 /** The fields of a row that have a value. */
-const present = (held: ReadonlyArray<Operation>): ReadonlyArray<string> =>
-  counting(held)
+const present = (current: ReadonlyArray<Operation>): ReadonlyArray<string> =>
+  counting(current)
     .filter(isPresent)
     .map(([field]) => field)
 
@@ -58,8 +59,8 @@ export const fields = {
   slotOf: (operation) => fieldOf(operation) ?? ofRow,
   order: PrecedenceOrder,
   ignores: (operation) => fieldOf(operation) === undefined,
-  read: (held) => {
-    const counted = counting(held)
+  read: (current) => {
+    const counted = counting(current)
     const shown = counted.filter(isPresent)
     const latest = latestOf(counted.map(([, operation]) => operation))
     return shown.length === 0 || latest === undefined
@@ -68,14 +69,17 @@ export const fields = {
   },
   verbs: {
     // A column without a value is taken out where it has one.
-    put: (held, columns) => {
-      const there = new Set(present(held))
+    put: (current, columns) => {
+      const there = new Set(present(current))
       return Object.entries(columns)
         .filter(([name, value]) => value !== undefined || there.has(name))
         .map(write)
     },
     patch,
     // The content of the fields goes as well, also where this is read by another node.
-    delete: (held) => [...present(held).map((field) => write([field, undefined])), { op_type: "delete", data: {} }]
+    delete: (current) => [
+      ...present(current).map((field) => write([field, undefined])),
+      { op_type: "delete", data: {} }
+    ]
   }
 } satisfies Rule

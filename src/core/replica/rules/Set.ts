@@ -1,8 +1,9 @@
 /**
- * The rule `set`: each member of a row is a register of its own, that says whether it is in the set. Adding what is there, removing
- * what is not, and both at once on two nodes have one outcome, by HLC.
+ * The rule `set`: each member of a row is a register of its own, that says whether it is in the set. Adding what is
+ * there, removing what is not, and both at once on two nodes have one outcome, by HLC.
  *
- * An operation holds one member: `{"member":"red"}`. A delete takes it out. Its slot is the canonical JSON of the member.
+ * An operation holds one member: `{"member":"red"}`. A delete takes it out. Its slot is the canonical JSON of the
+ * member.
  */
 import { Option } from "effect"
 import { canonical } from "../Json.ts"
@@ -27,9 +28,9 @@ export const set = {
   slotOf: (operation) => memberOf(operation) ?? "",
   order: PrecedenceOrder,
   ignores: (operation) => memberOf(operation) === undefined,
-  read: (held) => {
-    const present = held.filter(({ op_type }) => op_type !== "delete")
-    const latest = latestOf(held)
+  read: (current) => {
+    const present = current.filter(({ op_type }) => op_type !== "delete")
+    const latest = latestOf(current)
     if (present.length === 0 || latest === undefined) return undefined
     const members = present
       .map((operation) => [memberOf(operation) ?? "", contentOf(operation)["member"]] as const)

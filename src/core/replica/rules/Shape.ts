@@ -13,10 +13,10 @@ export interface Reading {
 export type Writing = { readonly op_type: Operation["op_type"]; readonly data: Content }
 
 /**
- * The operations of one write of an application, in their order, on a row whose slots hold `held`. `epoch` is drawn once for each
- * opening of a store.
+ * The operations of one write of an application, in their order, on a row whose slots hold `current`. `epoch` is drawn
+ * once for each opening of a store.
  */
-export type Verb = (held: ReadonlyArray<Operation>, input: Content, epoch: string) => ReadonlyArray<Writing>
+export type Verb = (current: ReadonlyArray<Operation>, input: Content, epoch: string) => ReadonlyArray<Writing>
 
 export interface Rule {
   /** Where in its row an operation competes. Empty where the whole row is one slot. */
@@ -26,7 +26,7 @@ export interface Rule {
   /** Whether an operation has no effect, whatever its slot holds. */
   readonly ignores: (operation: Operation) => boolean
   /** What a row shows whose slots hold these operations, in any order; none where the row is not there. */
-  readonly read: (held: ReadonlyArray<Operation>) => Reading | undefined
+  readonly read: (current: ReadonlyArray<Operation>) => Reading | undefined
   /** What applications do with rows. */
   readonly verbs: { readonly [verb: string]: Verb }
 }

@@ -14,7 +14,7 @@ const read = ([operation]: ReadonlyArray<Operation>) => {
   return { value, latest: operation.hlc }
 }
 
-const put: Verb = (held, row) => [{ op_type: held.length === 0 ? "insert" : "update", data: { ...row } }]
+const put: Verb = (current, row) => [{ op_type: current.length === 0 ? "insert" : "update", data: { ...row } }]
 
 /** Last writer wins: a register for each row. A delete is a value, the tombstone. */
 export const lww = {

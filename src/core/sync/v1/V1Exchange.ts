@@ -1,19 +1,21 @@
 /**
- * One exchange with an existing FERAL node (form 1), in either role, as a state machine without I/O. It takes the events and
- * makes the actions of a session (`SessionEvents.ts`), and is run in the same way.
+ * One exchange with an existing FERAL node (form 1), in either role, as a state machine without I/O. It takes the
+ * events and makes the actions of a session (`SessionEvents.ts`), and is run in the same way.
  *
- * An exchange is: `sync_request`, `sync_response`, the dialler's operations, the server's operations, the end. What makes it hard
- * is what the old nodes do not say:
+ * An exchange is: `sync_request`, `sync_response`, the dialler's operations, the server's operations, the end. What
+ * makes it hard is what the old nodes do not say:
  *
- * - **They ask with one mark for all origins.** An early node sends what is after *our mark for its own id*, whatever the origin.
- * - **Their clock does not show what they hold.** It is empty after a restart. `V1Memory.ts` has the clock that we ask with.
- * - **Their word about third origins proves nothing.** What they relay is merged, but only the mark of the peer's own origin moves,
- *   and with the newest only over what came.
- * - **The newest drop what carries no scope that they granted**, and say nothing. When a clock shows that nothing was taken, the
- *   status says so, and one operation at a time is offered until it is.
+ * - **They ask with one mark for all origins.** An early node sends what is after *our mark for its own id*, whatever
+ *   the origin.
+ * - **Their clock does not show what they hold.** It is empty after a restart. `V1Memory.ts` has the clock that we ask
+ *   with.
+ * - **Their word about third origins proves nothing.** What they relay is merged, but only the mark of the peer's own
+ *   origin moves, and with the newest only over what came.
+ * - **The newest drop what carries no scope that they granted**, and say nothing. When a clock shows that nothing was
+ *   taken, the status says so, and one operation at a time is offered until it is.
  * - **They take little at a time.** An early node takes one frame under 1 MiB; the rest goes in the next exchange.
- * - **An early node takes what came last for the newest.** Where what we sent lost against what it sent in the same exchange, it gets
- *   the winner back, once.
+ * - **An early node takes what came last for the newest.** Where what we sent lost against what it sent in the same
+ *   exchange, it gets the winner back, once.
  */
 import { Redacted, Result } from "effect"
 import {
@@ -93,7 +95,7 @@ export const step = (before: Exchange, event: Event<PeerRecord>): Step => {
     case "Identified":
       return onIdentified(exchange, event.record, event.now)
     case "Delta":
-      return event.request === exchange.reading ? V1Send.onDelta(exchange, event.delta, event.now) : [exchange, []]
+      return event.request === exchange.inFlight ? V1Send.onDelta(exchange, event.delta, event.now) : [exchange, []]
     case "Committed":
       return onCommitted(exchange, event, event.now)
     case "Uncommitted":
@@ -181,16 +183,19 @@ const onIdentified = (exchange: Exchange, record: PeerRecord, now: number): Step
   if (message === undefined) return [exchange, []]
   const { nodeId, clock } = message
   if (record.barred !== undefined) return refuse(exchange, record.barred, nodeId)
-  const met = meet(exchange, nodeId, record, clock, now)
+  const identified = withPeer(exchange, nodeId, record, clock, now)
   const established: Action = { _tag: "Established", peer: nodeId }
   if (options.role === "server") {
-    const text = V1Wire.encode({ type: "sync_response", nodeId: options.self, clock: met.needed.clock })
-    return [{ ...met, asked: met.needed, phase: "receiving" }, [send(text), established]]
+    const text = V1Wire.encode({ type: "sync_response", nodeId: options.self, clock: identified.needed.clock })
+    return [{ ...identified, asked: identified.needed, phase: "receiving" }, [send(text), established]]
   }
   // Asked under another node id: the report was not meant for this node, so it is asked once more.
   const isOther = options.expected !== undefined && options.expected !== nodeId
-  const asked = isOther ? { ...met.asked, isWhole: false } : met.asked
-  const [sending, actions] = V1Send.start({ ...met, asked, needed: isOther ? everything : met.needed }, now)
+  const asked = isOther ? { ...identified.asked, isWhole: false } : identified.asked
+  const [sending, actions] = V1Send.start(
+    { ...identified, asked, needed: isOther ? everything : identified.needed },
+    now
+  )
   return [sending, [established, ...actions]]
 }
 
@@ -202,7 +207,7 @@ const refuse = (exchange: Exchange, barred: Barred.Barred, nodeId: NodeId): Step
 const duplicate = (exchange: Exchange): Step => end(exchange, new DuplicateNodeId({ nodeId: exchange.options.self }))
 
 /** Notes the peer, and what we know of it. */
-const meet = (
+const withPeer = (
   exchange: Exchange,
   peer: NodeId,
   record: PeerRecord,

@@ -1,5 +1,6 @@
 /**
- * The frames of an existing FERAL node in an exchange: read piece by piece, each piece committed before the next one is read.
+ * The frames of an existing FERAL node in an exchange: read piece by piece, each piece committed before the next one is
+ * read.
  *
  * Operations ahead of time are held back, those that cannot be read are set aside, and everything else is taken.
  */
@@ -63,12 +64,12 @@ const takePiece = (exchange: Exchange, changes: V1Wire.Changes, more: boolean, n
   if (empties > emptyFrames) {
     return end(exchange, new ProtocolViolation({ detail: `${empties} empty frames in a row` }))
   }
-  let held = exchange.deferred
+  let deferred = exchange.deferred
   const taken = read.filter(({ operation: { hlc } }) => {
-    if (isAhead(exchange.local, hlc, now, options.maxDriftMs) && !HashMap.has(held, hlc.node)) {
-      held = HashMap.set(held, hlc.node, { wall: hlc.wall, counter: hlc.counter })
+    if (isAhead(exchange.local, hlc, now, options.maxDriftMs) && !HashMap.has(deferred, hlc.node)) {
+      deferred = HashMap.set(deferred, hlc.node, { wall: hlc.wall, counter: hlc.counter })
     }
-    return !HashMap.has(held, hlc.node)
+    return !HashMap.has(deferred, hlc.node)
   })
   // Where there are too many origins, those that are known go on.
   const all = taken.map(({ operation }) => operation)
@@ -78,7 +79,7 @@ const takePiece = (exchange: Exchange, changes: V1Wire.Changes, more: boolean, n
   const news = malformed.map((one) => ({ ...one, key: Digest.toText(Digest.fingerprint(one.text)) }))
   const next: Exchange = {
     ...withLabels(exchange, read),
-    deferred: held,
+    deferred,
     isLeavingOut: exchange.isLeavingOut || leftOut.size > 0,
     received: VectorClock.merge(exchange.received, frontier),
     known: VectorClock.merge(exchange.known, frontier),
@@ -99,7 +100,7 @@ const takePiece = (exchange: Exchange, changes: V1Wire.Changes, more: boolean, n
   const commit: Action = { _tag: "Commit", batch: { operations, coverage: through, quarantined } }
   const warned: ReadonlyArray<Action> =
     leftOut.size > 0 && !exchange.isLeavingOut ? [{ _tag: "Warn", warning: leftOutOf(leftOut) }] : []
-  return [next, [...warnings(exchange.deferred, held, now, options.maxDriftMs), ...warned, commit]]
+  return [next, [...warnings(exchange.deferred, deferred, now, options.maxDriftMs), ...warned, commit]]
 }
 
 /** A row that it holds itself is none that it cannot take. */
@@ -127,8 +128,8 @@ const withLabels = (exchange: Exchange, read: ReadonlyArray<V1Wire.Labelled>): E
 }
 
 /**
- * What has to be sent back: an early node holds what came last. Where what it was sent loses against what it sends, it holds
- * the loser now.
+ * What has to be sent back: an early node holds what came last. Where what it was sent loses against what it sends, it
+ * holds the loser now.
  */
 const withReturns = (
   { sentRows, returns: before, isNewest }: Exchange,

@@ -1,8 +1,9 @@
 /**
- * What an existing FERAL node is sent in an exchange: all that it does not show to have, in frames that its generation can take.
+ * What an existing FERAL node is sent in an exchange: all that it does not show to have, in frames that its generation
+ * can take.
  *
- * The newest take any number of frames. An early node takes one; what does not fit waits for the next exchange. A row that is
- * larger than all that a node takes is passed over and named, and the others go.
+ * The newest take any number of frames. An early node takes one; what does not fit waits for the next exchange. A row
+ * that is larger than all that a node takes is passed over and named, and the others go.
  */
 import { HashMap } from "effect"
 import * as Hlc from "../../replica/Hlc.ts"
@@ -34,7 +35,7 @@ const readOn = (exchange: Exchange, now: number): Step => {
     maxBytes: isNewest ? options.maxFrameBytes : V1Wire.maxFrameBytes,
     maxOperations: takesNothing ? 1 : 20_000
   }
-  return [{ ...exchange, reading: request }, [{ _tag: "Read", request }]]
+  return [{ ...exchange, inFlight: request }, [{ _tag: "Read", request }]]
 }
 
 /** Sends the operations of a read. */
@@ -77,7 +78,7 @@ export const onDelta = (exchange: Exchange, { operations, exhausted }: Delta, no
     ...noteSent(exchange, sent),
     tooLarge: new Map([...tooLarge].slice(-V1Memory.kept.tooLarge)),
     cursors: rest,
-    reading: undefined
+    inFlight: undefined
   }
   // All of it was too large: later operations are not held up.
   if (changes.length === 0 && passed > 0 && rest.length > 0) return readOn(next, now)
@@ -123,8 +124,8 @@ const sendFrame = (
 }
 
 /**
- * Sends what the clock of the peer does not ask for: what won over what an early node was sent before, and what came here late. Last
- * of all: what comes last is what an early node keeps.
+ * Sends what the clock of the peer does not ask for: what won over what an early node was sent before, and what came
+ * here late. Last of all: what comes last is what an early node keeps.
  */
 const withReturns = (
   exchange: Exchange,

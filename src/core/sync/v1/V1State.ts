@@ -1,6 +1,6 @@
 /**
- * The state of an exchange with an existing FERAL node (`V1Exchange.ts`): what it knows of the other side, and what of that is
- * remembered for the next one.
+ * The state of an exchange with an existing FERAL node (`V1Exchange.ts`): what it knows of the other side, and what of
+ * that is remembered for the next one.
  */
 import { HashMap, Option, type Redacted } from "effect"
 import type { SessionFailure } from "../SyncFailure.ts"
@@ -70,7 +70,10 @@ export interface Exchange {
   readonly deferred: HashMap.HashMap<NodeId, Hlc.Timestamp>
   /** The first operation of each origin that the quota for rows of unknown kinds kept out. */
   readonly overQuota: VectorClock.VectorClock
-  /** Whether operations of new origins were not taken, because there are too many. While it is so, nothing can be claimed. */
+  /**
+   * Whether operations of new origins were not taken, because there are too many. While it is so, nothing can be
+   * claimed.
+   */
   readonly isLeavingOut: boolean
   /** The greatest timestamp of each origin that it sent. */
   readonly received: VectorClock.VectorClock
@@ -79,7 +82,7 @@ export interface Exchange {
   readonly waiting: ReadonlyArray<Data>
   /** Whether the last piece of the last frame is committed. */
   readonly isAllReceived: boolean
-  readonly reading: DeltaRequest | undefined
+  readonly inFlight: DeltaRequest | undefined
   readonly cursors: ReadonlyArray<readonly [NodeId, Hlc.Timestamp]>
   readonly seq: number
   /** The sent operations that it had never shown to have. */
@@ -135,7 +138,7 @@ export const initial = (options: Options, local: Snapshot, now: number): Exchang
   taking: undefined,
   waiting: [],
   isAllReceived: false,
-  reading: undefined,
+  inFlight: undefined,
   cursors: [],
   seq: 0,
   sentNews: VectorClock.empty,
@@ -155,8 +158,8 @@ export const deadline = ({ phase, since }: Exchange): number =>
   phase === "closed" ? Infinity : since + (phase === "greeting" ? patience.greeting : patience.data)
 
 /**
- * What may be claimed when the peer has sent everything after the mark that it was asked with: its own history. The newest hold
- * rows back, and do not say so: of theirs, only what came.
+ * What may be claimed when the peer has sent everything after the mark that it was asked with: its own history. The
+ * newest hold rows back, and do not say so: of theirs, only what came.
  */
 export const coverage = ({
   peer,
@@ -165,9 +168,9 @@ export const coverage = ({
   reported,
   received,
   isNewest,
-  deferred: held
+  deferred
 }: Exchange): VectorClock.VectorClock => {
-  if (peer === undefined || !HashMap.isEmpty(held)) return VectorClock.empty
+  if (peer === undefined || !HashMap.isEmpty(deferred)) return VectorClock.empty
   if (Hlc.isAfter(VectorClock.get(asked.clock, peer), VectorClock.get(local.vectorClock, peer)))
     return VectorClock.empty
   const ownTop = VectorClock.get(received, peer)
@@ -175,11 +178,13 @@ export const coverage = ({
   return VectorClock.fromEntries([[peer, { wall, counter }]])
 }
 
-/** Whether the peer has sent all that it had: it was asked for no less than was needed, and all of it could be taken. */
-const isComplete = ({ peer, asked, needed, deferred: held, isLeavingOut }: Exchange): boolean =>
+/**
+ * Whether the peer has sent all that it had: it was asked for no less than was needed, and all of it could be taken.
+ */
+const isComplete = ({ peer, asked, needed, deferred, isLeavingOut }: Exchange): boolean =>
   peer !== undefined &&
   !isLeavingOut &&
-  HashMap.isEmpty(held) &&
+  HashMap.isEmpty(deferred) &&
   !Hlc.isAfter(VectorClock.get(asked.clock, peer), VectorClock.get(needed.clock, peer)) &&
   (asked.isWhole || !needed.isWhole)
 
@@ -233,7 +238,7 @@ export const isUnfinished = (exchange: Exchange): boolean =>
   (HashMap.isEmpty(exchange.deferred) && !exchange.isLeavingOut && !isComplete(exchange))
 
 /** How an exchange is, for `status`. */
-export const view = ({ options, phase, peer, since, deferred: held }: Exchange): View => ({
+export const view = ({ options, phase, peer, since, deferred }: Exchange): View => ({
   peer,
   aliveAt: since,
   provedAt: since,
@@ -241,7 +246,7 @@ export const view = ({ options, phase, peer, since, deferred: held }: Exchange):
   lag: undefined,
   offset: undefined,
   lastSyncAt: phase === "closed" ? since : undefined,
-  deferred: held,
+  deferred,
   leftOut: undefined,
   deferredOwn: undefined,
   diverged: false,

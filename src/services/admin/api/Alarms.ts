@@ -31,11 +31,11 @@ export const of = ({ peers, oddities, origins, lastWall, now, maxDriftMs }: Seen
   const { cameBack, foreign, twice } = oddities
   return [
     ...ofClock(peers, lastWall - now, maxDriftMs),
-    ...told(peers, "DuplicateNodeId"),
+    ...errorsWith(peers, "DuplicateNodeId"),
     ...(foreign.count > 0 ? [alarm(new OwnOperationsForeign(foreign))] : []),
     ...(twice.count > 0 ? [alarm(new TimestampReused({ count: twice.count, node: twice.first }))] : []),
     ...(origins >= limits.origins - 1 ? [alarm(new OriginsFull({ count: origins }))] : []),
-    ...told(peers, "OriginsLeftOut"),
+    ...errorsWith(peers, "OriginsLeftOut"),
     ...(cameBack.count > 0 ? [{ ...alarm(new OwnOperationsReturned(cameBack)), level: "notice" as const }] : [])
   ]
 }
@@ -45,11 +45,11 @@ const alarm = (failure: { readonly _tag: string } & Explained): Alarm => ({ ...r
 /** What peers do not take because it lies in the future comes first: nothing else of this node arrives there. */
 const ofClock = (peers: ReadonlyArray<PeerStatus>, ahead: number, maxDriftMs: number): ReadonlyArray<Alarm> => {
   const deferring = peers.filter(({ last_error: error }) => error?._tag === "DeferredByPeer")
-  const told = deferring.map(({ node_id, address }) => node_id ?? address)
+  const nodes = deferring.map(({ node_id, address }) => node_id ?? address)
   const [first] = deferring
   if (first?.last_error != null) {
     const { _tag, message, problem = message, next_step: nextStep } = first.last_error
-    return [{ ...report({ _tag, problem, nextStep }, some(told)), level: "alarm" }]
+    return [{ ...report({ _tag, problem, nextStep }, some(nodes)), level: "alarm" }]
   }
   if (ahead > maxDriftMs) return [alarm(new ClockAhead({ ahead }))]
   const offsets = peers.flatMap(({ clock_offset_ms: offset, state }) =>
@@ -61,7 +61,7 @@ const ofClock = (peers: ReadonlyArray<PeerStatus>, ahead: number, maxDriftMs: nu
 }
 
 /** The errors of peers with a tag, each message once. */
-const told = (peers: ReadonlyArray<PeerStatus>, tag: keyof typeof nextSteps): ReadonlyArray<Alarm> => {
+const errorsWith = (peers: ReadonlyArray<PeerStatus>, tag: keyof typeof nextSteps): ReadonlyArray<Alarm> => {
   const errors = peers.flatMap(({ last_error: error }) =>
     error?._tag === tag ? [[error.message, error] as const] : []
   )

@@ -1,9 +1,9 @@
 /**
  * The local HTTP interface of a running node, as data: server and client are both derived from it.
  *
- * Lists come in parts (`Paging.ts`). Errors are JSON with `_tag`, `message` and `nextStep` (`Failures.ts`). The status codes are 400
- * for a wrong request, 404 where nothing is found, 413 for what is too large, 503 when the database cannot be used, and 504
- * when other nodes do not have a write in time.
+ * Lists come in parts (`Paging.ts`). Errors are JSON with `_tag`, `message` and `nextStep` (`Failures.ts`). The status
+ * codes are 400 for a wrong request, 404 where nothing is found, 413 for what is too large, 503 when the database
+ * cannot be used, and 504 when other nodes do not have a write in time.
  */
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
@@ -12,13 +12,13 @@ import * as NodeFailure from "../../node/NodeFailure.ts"
 import * as KindsContract from "./KindsContract.ts"
 import * as Purging from "../Purging.ts"
 import * as Origins from "../Origins.ts"
-import { told, Unavailable, WrongQuery } from "./Failures.ts"
+import { Unavailable, withStatus, WrongQuery } from "./Failures.ts"
 import { events, history, reads, rows, waiting } from "./MemoryContract.ts"
 import * as Paging from "./Paging.ts"
 import { AuditedRows, Compared, NodeStatus, Pausing, PeerDetail, PeerStatus, Synced } from "../../node/Status.ts"
 
-const Kept = told(NodeFailure.OriginsKept, 400)
-const Refused = told(NodeFailure.PurgeRefused, 400)
+const Kept = withStatus(NodeFailure.OriginsKept, 400)
+const Refused = withStatus(NodeFailure.PurgeRefused, 400)
 
 /** How the node is. */
 export const node = HttpApiGroup.make("node", { topLevel: true }).add(
@@ -48,7 +48,7 @@ export const metrics = HttpApiGroup.make("metrics", { topLevel: true }).add(
   })
 )
 
-const CodeRefused = told(NodeFailure.CodeRefused, 401)
+const CodeRefused = withStatus(NodeFailure.CodeRefused, 401)
 
 /** How a browser is let in; see `SignIn.ts`. The answer sets the cookie. */
 export const signIn = HttpApiGroup.make("signIn", { topLevel: true }).add(
@@ -76,7 +76,7 @@ export const verify = HttpApiGroup.make("verify")
   )
   .prefix("/verify")
 
-const PeerUnknown = told(NodeFailure.PeerNotFound, 404)
+const PeerUnknown = withStatus(NodeFailure.PeerNotFound, 404)
 
 /** One peer, by its id or its address, and what an operator may do with it. */
 export const peer = HttpApiGroup.make("peer")

@@ -1,6 +1,6 @@
 /**
- * Failures as the local interface answers them: the fields of each, and `message`, `problem` and `nextStep` for programs that
- * have nothing but the JSON. A client gets the failure itself back.
+ * Failures as the local interface answers them: the fields of each, and `message`, `problem` and `nextStep` for
+ * programs that have nothing but the JSON. A client gets the failure itself back.
  */
 import { Effect, Schema, SchemaGetter, Struct } from "effect"
 import { HttpApiSchema } from "effect/http-api"
@@ -30,11 +30,11 @@ interface Explained {
 }
 
 /** A failure as an answer with this status. */
-export function told<Type extends Explained, Encoded extends object>(
+export function withStatus<Type extends Explained, Encoded extends object>(
   failure: Schema.Codec<Type, Encoded> & { readonly identifier: string; readonly fields: Schema.Struct.Fields },
   status: number
 ): Schema.Codec<Type, Encoded & Omit<Failure, "_tag">>
-export function told(
+export function withStatus(
   failure: Schema.Codec<Explained, object> & { readonly identifier: string; readonly fields: Schema.Struct.Fields },
   status: number
 ): Schema.Top {
@@ -56,9 +56,9 @@ export function told(
 }
 
 /** The failures that many paths have. */
-export const Unavailable = told(NodeFailure.StoreUnavailable, 503)
-export const TooLarge = told(NodeFailure.OperationTooLarge, 413)
-export const NoRow = told(NodeFailure.RowNotFound, 404)
-export const NoKind = told(NodeFailure.KindUndeclared, 404)
-export const Invalid = told(NodeFailure.InputInvalid, 400)
-export const WrongQuery = told(NodeFailure.QueryInvalid, 400)
+export const Unavailable = withStatus(NodeFailure.StoreUnavailable, 503)
+export const TooLarge = withStatus(NodeFailure.OperationTooLarge, 413)
+export const NoRow = withStatus(NodeFailure.RowNotFound, 404)
+export const NoKind = withStatus(NodeFailure.KindUndeclared, 404)
+export const Invalid = withStatus(NodeFailure.InputInvalid, 400)
+export const WrongQuery = withStatus(NodeFailure.QueryInvalid, 400)

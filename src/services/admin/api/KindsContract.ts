@@ -1,8 +1,9 @@
 /**
- * The part of the contract for rows of kinds of applications: one set of paths for all of them, and the same paths with the schemas of
- * the kinds that a process has, as documentation.
+ * The part of the contract for rows of kinds of applications: one set of paths for all of them, and the same paths with
+ * the schemas of the kinds that a process has, as documentation.
  *
- * A kind is named as on the wire (`todos!fields`), or by its name alone where only one has it. A verb of its rule is a path.
+ * A kind is named as on the wire (`todos!fields`), or by its name alone where only one has it. A verb of its rule is a
+ * path.
  */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
@@ -13,11 +14,11 @@ import { FindInput } from "../../memory/OwnQuestion.ts"
 import { fieldsOf } from "../../memory/OwnInput.ts"
 import { OwnKind, OwnRow } from "../../memory/OwnRows.ts"
 import * as NodeFailure from "../../node/NodeFailure.ts"
-import { Invalid, NoKind, NoRow, told, TooLarge, Unavailable, WrongQuery } from "./Failures.ts"
+import { Invalid, NoKind, NoRow, TooLarge, Unavailable, withStatus, WrongQuery } from "./Failures.ts"
 import * as Paging from "./Paging.ts"
 
-const Mismatch = told(NodeFailure.KindMismatch, 409)
-const BadKind = told(NodeFailure.KindInvalid, 400)
+const Mismatch = withStatus(NodeFailure.KindMismatch, 409)
+const BadKind = withStatus(NodeFailure.KindInvalid, 400)
 
 const reading = [Unavailable, WrongQuery, NoKind] as const
 const writing = [Unavailable, TooLarge, Invalid, NoRow, NoKind] as const

@@ -1,8 +1,8 @@
 /**
  * The part of the contract for the memory: reads, writes, versions, and what happens.
  *
- * Inputs and questions are taken as they come. `Memory` decodes them, so that a wrong one is the same failure here as in a program.
- * `described` is the same part with the schemas that they have to fit, for the reference.
+ * Inputs and questions are taken as they come. `Memory` decodes them, so that a wrong one is the same failure here as
+ * in a program. `described` is the same part with the schemas that they have to fit, for the reference.
  */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
@@ -25,12 +25,12 @@ import {
 } from "../../memory/Memory.ts"
 import * as Reads from "../../memory/Reads.ts"
 import * as NodeFailure from "../../node/NodeFailure.ts"
-import { Invalid, NoKind, NoRow, NotFound, told, TooLarge, Unavailable, WrongQuery } from "./Failures.ts"
+import { Invalid, NoKind, NoRow, NotFound, TooLarge, Unavailable, withStatus, WrongQuery } from "./Failures.ts"
 import * as Paging from "./Paging.ts"
 
 const Input = Schema.Unknown
 
-const NoCollection = told(NotFound, 404)
+const NoCollection = withStatus(NotFound, 404)
 
 /** What is asked: of some words, by filters, or about a subject. */
 const questions = {
@@ -108,7 +108,7 @@ export const events = HttpApiGroup.make("events", { topLevel: true }).add(
   })
 )
 
-const Behind = told(NodeFailure.NotYetOnNodes, 504)
+const Behind = withStatus(NodeFailure.NotYetOnNodes, 504)
 
 /** Waits until other nodes have a write; see `Memory.waitFor`. */
 export const waiting = HttpApiGroup.make("waiting", { topLevel: true }).add(
@@ -119,7 +119,7 @@ export const waiting = HttpApiGroup.make("waiting", { topLevel: true }).add(
   })
 )
 
-const NoVersion = told(NodeFailure.VersionNotFound, 404)
+const NoVersion = withStatus(NodeFailure.VersionNotFound, 404)
 const ofRow = { kind: Schema.String, id: Schema.String }
 
 /** The versions that are kept here; see `Memory.history`. */

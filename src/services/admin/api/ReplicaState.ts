@@ -111,9 +111,9 @@ const opaqueOf = (
   origins: Array.from(HashMap.entries(usage.origins), ([origin, bytes]) => ({ origin, bytes }))
     .sort((a, b) => b.bytes - a.bytes)
     .slice(0, named),
-  held_back: Array.from(HashMap.entries(overQuota), ([origin, reading]) => ({
+  held_back: Array.from(HashMap.entries(overQuota), ([origin, timestamp]) => ({
     origin,
-    from: Hlc.format(reading, origin)
+    from: Hlc.format(timestamp, origin)
   })).slice(0, named),
   purged: purges
     .filter(({ rows }) => rows > 0)

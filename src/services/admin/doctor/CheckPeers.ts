@@ -42,20 +42,20 @@ export interface Options {
 
 export const examine = Effect.fnUntraced(function* (
   options: Options,
-  tell: (findings: ReadonlyArray<Finding>) => Effect.Effect<void>
+  report: (findings: ReadonlyArray<Finding>) => Effect.Effect<void>
 ): Effect.fn.Return<void, never, Transport> {
   const rows = Option.match(options.running, { onNone: () => [], onSome: ({ peers }) => peers })
-  yield* tell(rows.map(ofRow))
+  yield* report(rows.map(ofRow))
   const targets = targetsOf(options, rows)
   if (rows.length + targets.length === 0) {
-    return yield* tell([skipped(check, "there are no peers to check")])
+    return yield* report([skipped(check, "there are no peers to check")])
   }
-  yield* Effect.forEach(targets.slice(0, maxPeers), (target) => Effect.flatMap(ofTarget(options, target), tell), {
+  yield* Effect.forEach(targets.slice(0, maxPeers), (target) => Effect.flatMap(ofTarget(options, target), report), {
     concurrency: "unbounded",
     discard: true
   })
   const left = targets.slice(maxPeers).length
-  if (left > 0) yield* tell([skipped(check, `${left} more were not checked`)])
+  if (left > 0) yield* report([skipped(check, `${left} more were not checked`)])
 })
 
 /** How a peer is, as the running node says. */

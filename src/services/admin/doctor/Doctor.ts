@@ -1,8 +1,9 @@
 /**
- * Examines a node on the machine that it is to run on, whether it runs or not: one check after the other, each with what is
- * wrong and what to do.
+ * Examines a node on the machine that it is to run on, whether it runs or not: one check after the other, each with
+ * what is wrong and what to do.
  *
- * - **It changes nothing.** No directory, identity, passphrase or certificate is made by looking, and no row is written.
+ * - **It changes nothing.** No directory, identity, passphrase or certificate is made by looking, and no row is
+ *   written.
  * - **It disturbs no node.** A running node is asked. Peers that it has not tried are dialled by a probe, which they do
  *   not count as a peer.
  * - **It ends.** Each check has a time limit, and a check that fails to look is itself a finding.
@@ -43,8 +44,11 @@ export interface Options {
 export class Doctor extends Context.Service<
   Doctor,
   {
-    /** Looks at everything. Each finding is told as soon as it is made. Fails when it is not even clear which node is meant. */
-    examine(tell: (finding: Finding) => Effect.Effect<void>): Effect.Effect<ReadonlyArray<Finding>, ConfigInvalid>
+    /**
+     * Looks at everything. Each finding is told as soon as it is made. Fails when it is not even clear which node is
+     * meant.
+     */
+    examine(report: (finding: Finding) => Effect.Effect<void>): Effect.Effect<ReadonlyArray<Finding>, ConfigInvalid>
   }
 >()("feral-sync/services/admin/doctor/Doctor") {
   static readonly layer = (options: Options): Layer.Layer<Doctor> =>
@@ -53,8 +57,8 @@ export class Doctor extends Context.Service<
       Effect.map(Effect.context<FileSystem.FileSystem>(), (context) =>
         Doctor.of({
           // Whatever would be logged on the way is found.
-          examine: (tell) =>
-            examine(options, tell).pipe(
+          examine: (report) =>
+            examine(options, report).pipe(
               Effect.provideService(References.MinimumLogLevel, "None"),
               Effect.provide(context)
             )
@@ -65,14 +69,14 @@ export class Doctor extends Context.Service<
 
 const examine = Effect.fn("Doctor.examine")(function* (
   { overrides, environment, network }: Options,
-  tell: (finding: Finding) => Effect.Effect<void>
+  report: (finding: Finding) => Effect.Effect<void>
 ) {
   const home = yield* Config.loadHome(overrides.values?.FERAL_HOME)
   const all: Array<Finding> = []
   const note = Effect.fnUntraced(function* (findings: ReadonlyArray<Finding>) {
     for (const finding of findings) {
       all.push(finding)
-      yield* tell(finding)
+      yield* report(finding)
     }
   })
 

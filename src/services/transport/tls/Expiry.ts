@@ -62,13 +62,13 @@ export const remind = Effect.fn("Expiry.remind")(function* (current: Effect.Effe
   while (true) {
     const lifetimes = yield* current
     const now = yield* Clock.currentTimeMillis
-    yield* tell(lifetimes, now)
+    yield* log(lifetimes, now)
     yield* Effect.sleep(pause(lifetimes, now))
   }
 })
 
 /** Logs what there is to say at the time `now`. */
-export const tell = (lifetimes: ReadonlyArray<Lifetime>, now: number): Effect.Effect<void> =>
+export const log = (lifetimes: ReadonlyArray<Lifetime>, now: number): Effect.Effect<void> =>
   Effect.forEach(
     findings(lifetimes, now),
     ({ status, message, next_step }) =>

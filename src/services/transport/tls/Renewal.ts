@@ -45,7 +45,7 @@ export const keep = Effect.fn("Renewal.keep")(function* ({ files, load, lookEver
     )
     yield* onChange(material)
     yield* warn(material)
-    yield* Expiry.tell(material.lifetimes, yield* Clock.currentTimeMillis)
+    yield* Expiry.log(material.lifetimes, yield* Clock.currentTimeMillis)
     return true
   })
   const refuse = Effect.fnUntraced(function* ({ message }: TlsMaterialInvalid) {

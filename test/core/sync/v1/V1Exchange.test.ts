@@ -30,8 +30,8 @@ class Ours {
     this.replica = new NaiveReplica(id)
   }
 
-  write(reading: Hlc.Timestamp, row: string, kind?: string, type?: Operation["op_type"]): void {
-    this.replica.append([write(this.replica.id, reading, row, kind, type)])
+  write(timestamp: Hlc.Timestamp, row: string, kind?: string, type?: Operation["op_type"]): void {
+    this.replica.append([write(this.replica.id, timestamp, row, kind, type)])
   }
 
   start(role: "dialler" | "server", expected: NodeId | undefined, options: Partial<V1Exchange.Options> = {}): Talk {
