@@ -130,7 +130,7 @@ const control = (column, kind, value) => {
   return isLong(column, kind)
     ? html`<textarea
         name=${name}
-        rows=${type === "json" ? 2 : 5}
+        rows=${type === "json" || column.means === "detail" ? 3 : 5}
         dir="auto"
         ?required=${required}
         .value=${value}
