@@ -78,6 +78,16 @@ describe("the plan of src", () => {
     assert.sameMembers([...importersOf((file) => isV1(file) || knowV1.includes(file))], nearV1)
   })
 
+  it("derives all that is done with a kind from the table of kinds", () => {
+    // Beside the table: what a file of the first version knew, and the table of another program.
+    const named = globSync("src/**/*.{ts,js}", { cwd: root }).filter((file) => read(file).includes("execution_log"))
+    assert.sameMembers(named.map(normalize), [
+      "src/core/replica/Kind.ts",
+      "src/core/foreign/FeralMemory.ts",
+      "src/services/store/SqliteResettle.ts"
+    ])
+  })
+
   it("has no circle of imports, of values or of types", () => {
     assert.isUndefined(circleIn(new Map(files.map((file) => [file, importsOf(file)]))))
   })

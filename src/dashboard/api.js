@@ -2,7 +2,7 @@
  * The local interface of the node. This module alone knows its addresses; it sends nothing anywhere else.
  */
 
-/** An answer that is not what was asked for. `isRefused`: the browser has to be let in first. */
+/** An answer that is not what was asked for. `isRefused`: the browser has to sign in first. */
 export class Failure extends Error {
   constructor(status, { message, problem, nextStep } = {}) {
     super(message ?? `the node answered with status ${status}`)
@@ -42,39 +42,42 @@ const query = (fields) => new URLSearchParams(fields).toString()
 /** Exchanges the code in the address, which `feral-sync open` made, for a cookie. */
 export const signIn = (code) => json("POST", "/session", { code })
 
-/** Whether this browser may see the memory. */
-export const mayRead = async () => {
-  try {
-    await json("POST", "/recent", { limit: 1 })
-    return true
-  } catch (error) {
-    if (error instanceof Failure && error.isRefused) return false
-    throw error
-  }
-}
-
 export const status = () => json("GET", "/status")
 
 /** Rows of one kind, newest first, a page at a time: `{ rows, next, indexing }`. */
 export const recent = (filters, options) => json("POST", "/recent", filters, options)
 export const search = (filters, options) => json("POST", "/search/page", filters, options)
 
-/** The kinds of applications, and rows of one of them, newest first. */
-export const kinds = () => json("GET", "/kinds")
-export const ofKind = (kind, fields, options) =>
-  json("GET", `/kinds/${encodeURIComponent(kind)}?${query({ newest: "true", ...fields })}`, undefined, options)
+/** What the kinds are: those of the version of the node, and for its owner those of applications. */
+export const schema = () => json("GET", "/schema")
+export const ownSchema = () => json("GET", "/schema/own")
+
+/** Rows of a kind of an application, newest first. */
+export const ofKind = ({ path }, asked, options) => json("POST", `${path}/find`, { newest: true, ...asked }, options)
 
 export const row = (kind, id) => json("GET", `/row?${query({ kind, id })}`)
 
-/** The paths of the kinds. */
-const paths = { notes: "/notes", knowledge: "/facts", episodes: "/episodes", execution_log: "/log" }
+export const add = ({ path, is_own: isOwn }, input) => json("POST", isOwn ? `${path}/put` : path, input)
 
-export const add = (kind, input) => json("POST", paths[kind], input)
-export const editNote = (id, content) => json("PATCH", `${paths.notes}?${query({ id })}`, { content })
-export const setFact = (input) => json("PUT", paths.knowledge, input)
+/** The ways in which rows are written again, by the verbs of kinds. Columns without a value are taken out, or get their defaults. */
+const ways = {
+  edit: (path, id, input) => json("PATCH", `${path}?${query({ id })}`, input),
+  set: (path, _, input) => json("PUT", path, input),
+  put: (path, id, input) => json("POST", `${path}/put?${query({ id })}`, input),
+  patch: (path, id, input) => {
+    const unset = Object.keys(input).flatMap((name) => (input[name] === undefined ? [["unset", name]] : []))
+    return json("POST", `${path}/patch?${query([["id", id], ...unset])}`, input)
+  }
+}
+
+/** Writes a row again; the answer has its id, which may be another one. */
+export const change = ({ path, change: { verb } }, id, input) => ways[verb](path, id, input)
 
 /** The request outlives the page. */
-export const remove = (kind, id) => json("DELETE", `${paths[kind]}?${query({ id })}`, undefined, { keepalive: true })
+export const remove = ({ path, is_own: isOwn }, id) =>
+  isOwn
+    ? json("POST", `${path}/delete?${query({ id })}`, {}, { keepalive: true })
+    : json("DELETE", `${path}?${query({ id })}`, undefined, { keepalive: true })
 
 /** Whether the node lets a peer be steered. */
 export const maySteer = (peer) =>

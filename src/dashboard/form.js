@@ -1,36 +1,8 @@
-/** New rows, and changed ones, in a dialog. */
+/** New rows, and changed ones, in a dialog. Its fields are the columns of the kind. */
 import * as api from "./api.js"
+import * as kinds from "./kinds.js"
 import { html, nothing } from "./lit-html.js"
-
-export const nouns = { notes: "note", knowledge: "fact", episodes: "episode", execution_log: "log entry" }
-
-/** The fields of each kind: name, label, and what it is beside a line of text. */
-const fields = {
-  notes: [
-    ["content", "Note", { isLong: true, isNeeded: true }],
-    ["tags", "Tags, with commas between them", { isNew: true }]
-  ],
-  knowledge: [
-    ["subject", "Subject", { isNeeded: true }],
-    ["predicate", "Predicate", { isNeeded: true }],
-    ["object", "Object", { isNeeded: true }],
-    ["confidence", "Confidence, from 0 to 1", { type: "number", initial: "1" }]
-  ],
-  episodes: [
-    ["session_id", "Session", { isNeeded: true }],
-    ["event_type", "Type", { isNeeded: true }],
-    ["summary", "Summary", { isNeeded: true }],
-    ["detail", "Detail", { isLong: true }]
-  ],
-  execution_log: [
-    ["session_id", "Session", { isNeeded: true }],
-    ["skill_id", "Skill", { isNeeded: true }],
-    ["endpoint_id", "Endpoint", { isNeeded: true }],
-    ["result_status", "Status", { isNeeded: true, initial: "success" }],
-    ["result_summary", "Summary", {}],
-    ["latency_ms", "Latency in ms", { type: "number", initial: "0" }]
-  ]
-}
+import { visible } from "./text.js"
 
 /** The kind and the row that the dialog is about; nothing while it is closed. */
 let shown
@@ -52,54 +24,68 @@ const close = (app) => {
   app.draw()
 }
 
-const inputOf = (kind, form) => {
-  const values = Object.fromEntries(new FormData(form))
+/** The columns that can be written: of a new row all of them. */
+const fieldsOf = ({ columns, change }, row) =>
+  row === undefined ? columns : columns.filter(({ name }) => change.columns.includes(name))
+
+const isText = ({ type, choices }) => type === "text" && choices === undefined
+
+/** Whether a text may be more than a line. */
+const isLong = (column, { text, is_searched: isSearched }) =>
+  column.type === "json" ||
+  (isText(column) && (column.means === "detail" || (isSearched && text.length === 1 && text[0] === column.name)))
+
+/** The value of a field; none where an optional one was left empty. */
+const valueOf = (column, text) => {
+  const { type, required } = column
+  if (type === "boolean") return text !== undefined
+  if (text === undefined || (text.trim() === "" && !(required && type === "text"))) return undefined
+  if (type === "number") return Number(text)
+  if (type === "texts")
+    return text
+      .split(",")
+      .map((part) => part.trim())
+      .filter(Boolean)
+  if (type !== "json") return text
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Error(`${kinds.labelOf(column)} is not JSON.`)
+  }
+}
+
+const inputOf = (kind, row, form) => {
+  const values = new Map(new FormData(form))
   return Object.fromEntries(
-    fields[kind].flatMap(([name, , { type }]) => {
-      const value = values[name]
-      if (value === undefined) return []
-      if (name === "tags")
-        return [
-          [
-            name,
-            value
-              .split(",")
-              .map((tag) => tag.trim())
-              .filter(Boolean)
-          ]
-        ]
-      return [[name, type === "number" ? Number(value) : value]]
-    })
+    fieldsOf(kind, row).map((column) => [column.name, valueOf(column, values.get(column.name))])
   )
 }
 
-/** A fact that is stated again replaces what any node stated about the two before; one that stood beside it goes. */
+/** A row that has another id when it is written again takes the place of the one before. */
 const save = async (kind, row, input) => {
   if (row === undefined) return api.add(kind, input)
-  if (kind === "notes") return api.editNote(row.id, input.content)
-  const { id } = await api.setFact(input)
+  const { id } = await api.change(kind, row.id, input)
   if (id !== row.id) await api.remove(kind, row.id)
 }
 
 const submit = (app) => async (event) => {
   event.preventDefault()
   const { kind, row } = shown
-  const input = inputOf(kind, event.target)
-  if (await app.attempt(() => save(kind, row, input))) {
+  const form = event.target
+  if (await app.attempt(async () => save(kind, row, inputOf(kind, row, form)))) {
     close(app)
-    app.say(row === undefined ? `The ${nouns[kind]} was saved.` : `The ${nouns[kind]} was changed.`)
+    app.say(`The ${kind.one} was ${row === undefined ? "saved" : "changed"}.`)
   }
 }
 
 export const view = (app) => {
   if (shown === undefined) return nothing
   const { kind, row } = shown
-  const title = `${row === undefined ? "New" : "Change"} ${nouns[kind]}`
   return html`
     <dialog aria-labelledby="form" @close=${() => shown === undefined || close(app)}>
       <form @submit=${submit(app)}>
-        <h2 id="form">${title}</h2>
-        ${fields[kind].filter(([, , { isNew }]) => row === undefined || !isNew).map((field) => input(field, row))}
+        <h2 id="form">${row === undefined ? "New" : "Change"} ${visible(kind.one)}</h2>
+        ${fieldsOf(kind, row).map((column) => field(column, kind, row))}
         <p class="buttons">
           <button type="button" @click=${() => close(app)}>Cancel</button>
           <button type="submit" class="main">Save</button>
@@ -109,14 +95,54 @@ export const view = (app) => {
   `
 }
 
-const input = ([name, label, { isLong, isNeeded = false, type = "text", initial = "" }], row) => {
-  const value = row?.[name] ?? initial
-  return html`<label
-    >${label}
-    ${
-      isLong
-        ? html`<textarea name=${name} rows="6" dir="auto" ?required=${isNeeded} .value=${value}></textarea>`
-        : html`<input name=${name} type=${type} step="any" dir="auto" ?required=${isNeeded} .value=${String(value)} />`
-    }
-  </label>`
+/** What a field takes, beside its name. */
+const hintOf = ({ type, means, minimum, maximum }) => {
+  if (type === "texts") return ", with commas between them"
+  if (type === "json") return ", as JSON"
+  if (means === "duration") return " in ms"
+  return maximum === undefined ? "" : `, from ${minimum} to ${maximum}`
+}
+
+const textOf = ({ type }, value) => {
+  if (value === undefined) return ""
+  return type === "texts" ? value.join(", ") : type === "json" ? JSON.stringify(value) : String(value)
+}
+
+const field = (column, kind, row) => {
+  const value = row === undefined ? column.default : row[column.name]
+  const label = `${visible(kinds.labelOf(column))}${hintOf(column)}`
+  return column.type === "boolean"
+    ? html`<label class="check"
+        ><input name=${column.name} type="checkbox" .checked=${value === true} /> ${label}</label
+      >`
+    : html`<label>${label} ${control(column, kind, textOf(column, value))}</label>`
+}
+
+const control = (column, kind, value) => {
+  const { name, type, required, choices, minimum, maximum } = column
+  // A row of another node may have another word.
+  if (choices !== undefined) {
+    const words = new Set([...(required ? [] : [column.default ?? ""]), ...choices, value])
+    return html`<select name=${name}>
+      ${[...words].map((word) => html`<option value=${word} ?selected=${word === value}>${visible(word)}</option>`)}
+    </select>`
+  }
+  return isLong(column, kind)
+    ? html`<textarea
+        name=${name}
+        rows=${type === "json" || column.means === "detail" ? 3 : 5}
+        dir="auto"
+        ?required=${required}
+        .value=${value}
+      ></textarea>`
+    : html`<input
+        name=${name}
+        type=${type === "number" ? "number" : "text"}
+        step="any"
+        min=${minimum ?? nothing}
+        max=${maximum ?? nothing}
+        dir="auto"
+        ?required=${required && type !== "texts"}
+        .value=${value}
+      />`
 }

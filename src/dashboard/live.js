@@ -1,4 +1,5 @@
 /** Operations as they are committed here: written on this node, or taken from others. */
+import * as kinds from "./kinds.js"
 import { html, nothing, svg } from "./lit-html.js"
 import { clockTime, counted, iso, short, visible } from "./text.js"
 
@@ -46,17 +47,10 @@ export const activity = () => {
 }
 
 const verbs = { insert: "added", update: "changed", delete: "deleted" }
-const nouns = { notes: "note", knowledge: "fact", episodes: "episode", execution_log: "log entry" }
 
 /** What a row says, in a line. `data` is an object, or the text of one. */
-const gist = ({ data }) => {
-  const row = typeof data === "string" ? parsed(data) : (data ?? {})
-  const text =
-    row.content ??
-    row.summary ??
-    (row.subject === undefined ? undefined : `${row.subject} ${row.predicate} ${row.object}`)
-  return visible(text ?? row.skill_id ?? "").slice(0, 240)
-}
+const gist = ({ table, data }) =>
+  visible(kinds.gist(table, typeof data === "string" ? parsed(data) : (data ?? {}))).slice(0, 240)
 
 const parsed = (text) => {
   try {
@@ -80,7 +74,7 @@ export const view = ({ status }, app) => html`
         app.draw()
       }}
     >
-      ${isPaused ? "Go on" : "Pause"}
+      ${isPaused ? "Resume" : "Pause"}
     </button>
   </div>
   ${activity().line}
@@ -100,7 +94,9 @@ const event = (operation, at, status) => {
     <time datetime=${iso(at)}>${clockTime(at)}</time>
     <span class="way">${isOurs ? "out" : "in"}</span>
     <span>
-      <span class="what">${nouns[operation.table] ?? visible(operation.table)} ${verbs[operation.op_type]}</span>
+      <span class="what"
+        >${visible(kinds.find(operation.table)?.one ?? operation.table)} ${verbs[operation.op_type]}</span
+      >
       ${isOurs ? "by this node" : html`by <span dir="auto">${short(visible(origin))}</span>`}
       <span class="gist" dir="auto">${operation.op_type === "delete" ? nothing : gist(operation)}</span>
     </span>

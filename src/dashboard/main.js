@@ -3,6 +3,7 @@
  * asks for it to be drawn again.
  */
 import * as api from "./api.js"
+import * as kinds from "./kinds.js"
 import * as versions from "./versions.js"
 import * as live from "./live.js"
 import * as memory from "./memory.js"
@@ -15,9 +16,9 @@ const pages = { overview, memory, conflicts: versions, live, problems }
 
 const state = {
   page: "overview",
-  /** Whether this browser was let in; not known before the first answer. */
+  /** Whether this browser is signed in; not known before the first answer. */
   mayRead: undefined,
-  /** Why it was not let in, where it tried. */
+  /** Why it is not, where it tried. */
   refusal: undefined,
   status: undefined,
   /** Why there is no newer status. */
@@ -73,7 +74,8 @@ const app = {
   },
   refresh: async () => {
     try {
-      state.status = await api.status()
+      const [status] = await Promise.all([api.status(), kinds.load()])
+      state.status = status
       state.trouble = undefined
     } catch (error) {
       state.trouble = error
@@ -152,7 +154,10 @@ const start = async () => {
   addEventListener("keydown", onKey)
   addEventListener("pagehide", () => memory.finish())
   document.addEventListener("visibilitychange", () => document.hidden || app.refresh())
-  const reading = api.mayRead().catch(() => false)
+  const reading = kinds.loadOwn().then(
+    () => true,
+    () => false
+  )
   await app.refresh()
   state.mayRead = await reading
   go()

@@ -6,52 +6,41 @@ import * as api from "./api.js"
 import { Pager } from "./pager.js"
 import * as versions from "./versions.js"
 import * as form from "./form.js"
+import * as kinds from "./kinds.js"
 import { html, nothing } from "./lit-html.js"
 import * as rows from "./rows.js"
 import { counted, number, visible } from "./text.js"
 
-const kinds = { notes: "Notes", knowledge: "Facts", episodes: "Episodes", execution_log: "Log" }
-
-/** The kinds of applications: their rows are read here, and written by their programs. */
-let others = []
-
-/** The name of such a kind has its rule. */
-const isOther = (kind) => kind.includes("!")
-
+/** An application may have declared a kind since. */
 const askKinds = (app) =>
   app.attempt(async () => {
-    others = await api.kinds()
+    await kinds.loadOwn()
     app.draw()
   })
 
-/** The kinds that a search looks at. */
-const searched = new Set(["notes", "knowledge", "episodes"])
-
-/** The filters that a row offers, by what they are called here. */
-const filters = { tag: "tag", subject: "subject", session: "session", origin: "node", status: "status" }
-
-const at = { kind: "notes", query: "", filter: {} }
+/** What is shown: `kind` is a description, and there is none before the node has answered. */
+const at = { kind: undefined, query: "", filter: {} }
 let pager
+
+/** The filters that rows of a kind offer. */
+const filtersOf = ({ columns }) => ["origin", ...columns.flatMap(({ filter }) => filter ?? [])]
+
+/** What they are called, where not as they are. */
+const filterWords = { tags: "tag", origin: "node" }
 
 /** Rows that are deleted in a moment, unless that is undone: by id, what does it. */
 const leaving = new Map()
 
 const fetchPage = (cursor, signal) => {
   const { kind, query, filter } = at
-  if (isOther(kind)) return api.ofKind(kind, { limit: 50, ...(cursor && { cursor }) }, { signal })
-  const { tag, subject, session, origin, status } = filter
-  const wanted = {
-    kinds: [kind],
-    limit: 50,
-    ...(cursor && { cursor }),
-    ...(tag && { tags: [tag] }),
-    ...(subject && { subject }),
-    ...(session && { session }),
-    ...(origin && { origin })
-  }
-  return query.trim() === "" || !searched.has(kind)
-    ? api.recent({ ...wanted, ...(status && { status }) }, { signal })
-    : api.search({ ...wanted, query }, { signal })
+  const { tags, ...others } = filter
+  const wanted = { limit: 50, ...(cursor && { cursor }), ...others, ...(tags && { tags: [tags] }) }
+  const words = kind.is_searched ? query.trim() : ""
+  if (kind.is_own) return api.ofKind(kind, { ...wanted, ...(words && { words }) }, { signal })
+  // No search looks at a status.
+  return words === "" || filter.status !== undefined
+    ? api.recent({ ...wanted, kinds: [kind.kind] }, { signal })
+    : api.search({ ...wanted, kinds: [kind.kind], query }, { signal })
 }
 
 /** Begins again; rows of the same kind stay until the first page is there. */
@@ -64,25 +53,25 @@ const restart = (app, before) => {
 
 export const enter = (app) => {
   const fields = new URLSearchParams(location.hash.split("?")[1] ?? "")
-  const kind = fields.get("kind") ?? at.kind
+  const kind = kinds.find(fields.get("kind") ?? at.kind?.kind) ?? kinds.all()[0]
+  if (kind === undefined) return
   const filter = Object.fromEntries(
-    Object.keys(filters).flatMap((name) => (fields.has(name) ? [[name, fields.get(name)]] : []))
+    filtersOf(kind).flatMap((name) => (fields.has(name) ? [[name, fields.get(name)]] : []))
   )
-  const isSame = kind === at.kind && JSON.stringify(filter) === JSON.stringify(at.filter)
-  at.kind = Object.hasOwn(kinds, kind) || isOther(kind) ? kind : "notes"
+  const isSame = kind.kind === at.kind?.kind && JSON.stringify(filter) === JSON.stringify(at.filter)
+  at.kind = kind
   at.filter = filter
   if (!isSame || pager === undefined) restart(app)
   if (app.state.mayRead) void askKinds(app)
 }
 
 /** The address of the rows of a kind with one filter. */
-const address = (kind, filter = {}) => `#/memory?${new URLSearchParams({ kind, ...filter })}`
+const address = ({ kind }, filter = {}) => `#/memory?${new URLSearchParams({ kind, ...filter })}`
 
 /** Commits: rows of the kind that is shown are read again from the top. */
 export const take = (operations, app) => {
-  const known = new Set(others.map(({ kind }) => kind))
-  if (operations.some(({ table }) => isOther(table) && !known.has(table))) void askKinds(app)
-  const ours = operations.filter(({ table }) => table === at.kind)
+  if (operations.some(({ table }) => kinds.isNewName(table))) void askKinds(app)
+  const ours = operations.filter(({ table }) => table === at.kind?.kind)
   if (ours.length === 0 || pager === undefined) return
   pager.drop(ours.filter(({ op_type: type }) => type === "delete").map(({ row_id: id }) => id))
   pager.renew(app)
@@ -99,7 +88,7 @@ export const finish = () => {
 export const focusSearch = () =>
   requestAnimationFrame(() => requestAnimationFrame(() => document.querySelector("#search")?.focus()))
 
-export const openForm = (app, row) => isOther(at.kind) || form.open(at.kind, row, app)
+export const openForm = (app, row) => at.kind?.can_add && form.open(at.kind, row, app)
 
 const remove = (row, app) => {
   const { kind } = at
@@ -136,53 +125,42 @@ const type = (text, app) => {
 }
 
 export const view = (state, app) => {
+  const { kind, query } = at
+  if (kind === undefined) return nothing
   const shown = (pager?.rows ?? []).filter(({ id }) => !leaving.has(id))
   const place = {
-    kind: at.kind,
-    query: at.query,
-    address,
+    kind,
+    query,
+    address: (filter) => address(kind, filter),
     edit: (row) => openForm(app, row),
     remove: (row) => remove(row, app),
     draw: app.draw,
-    toggle: (row) => versions.toggle(at.kind, row.id, app),
+    toggle: (row) => versions.toggle(kind.kind, row.id, app),
     isOpen: versions.isOpen,
     versions: () => versions.list(app)
   }
   return html`
-    <nav aria-label="Kinds" class="kinds">
-      ${Object.entries(kinds).map(
-        ([kind, title]) =>
-          html`<a href=${address(kind)} aria-current=${kind === at.kind ? "true" : nothing}
-            >${title} <small>${number(state.status?.counts[kind] ?? 0)}</small></a
-          >`
-      )}
-      ${others.map(
-        ({ kind, name }) =>
-          html`<a href=${address(kind)} aria-current=${kind === at.kind ? "true" : nothing} dir="auto"
-            >${visible(name)}</a
-          >`
-      )}
-    </nav>
+    <nav aria-label="Kinds" class="kinds">${kinds.all().map((one) => tab(one, state.status?.counts[one.kind]))}</nav>
     <div class="bar">
       ${
-        searched.has(at.kind)
+        kind.is_searched
           ? html`<label class="grow"
               ><span class="hidden">Search</span
               ><input
                 id="search"
                 type="search"
-                placeholder="Search ${kinds[at.kind].toLowerCase()}"
+                placeholder="Search ${kind.many}"
                 autocomplete="off"
                 spellcheck="false"
-                .value=${at.query}
+                .value=${query}
                 @input=${(event) => type(event.target.value, app)}
             /></label>`
           : html`<span class="grow"></span>`
       }
       ${
-        isOther(at.kind)
-          ? nothing
-          : html`<button type="button" class="main" @click=${() => openForm(app)}>New ${form.nouns[at.kind]}</button>`
+        kind.can_add
+          ? html`<button type="button" class="main" @click=${() => openForm(app)}>New ${visible(kind.one)}</button>`
+          : nothing
       }
     </div>
     ${filterLine()}
@@ -197,12 +175,17 @@ export const view = (state, app) => {
   `
 }
 
+const tab = (kind, count) =>
+  html`<a href=${address(kind)} aria-current=${kind.kind === at.kind.kind ? "true" : nothing} dir="auto"
+    >${visible(kinds.titleOf(kind))}${count === undefined ? nothing : html` <small>${number(count)}</small>`}</a
+  >`
+
 const filterLine = () =>
   Object.keys(at.filter).length === 0
     ? nothing
     : html`<p class="filters">
         ${Object.entries(at.filter).map(
-          ([name, value]) => html`Only ${filters[name]} <strong dir="auto">${visible(value)}</strong>. `
+          ([name, value]) => html`Only ${filterWords[name] ?? name} <strong dir="auto">${visible(value)}</strong>. `
         )}
         <a href=${address(at.kind)}>Show all</a>
       </p>`
@@ -214,6 +197,7 @@ const countLine = (shown) => {
     indexing === undefined
       ? ""
       : ` The index is being built: ${number(indexing.done)} of ${number(indexing.total)} rows.`
-  if (shown.length === 0) return `${at.query === "" ? "Nothing here yet." : "Nothing found."}${still}`
+  if (shown.length === 0)
+    return `${at.query === "" || !at.kind.is_searched ? "Nothing here yet." : "Nothing found."}${still}`
   return `${counted(shown.length, "row")} shown, newest first${pager.isDone ? "" : "; more as you scroll"}.${still}`
 }

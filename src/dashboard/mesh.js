@@ -21,7 +21,7 @@ export const stateOf = (peer) => {
   if (state === "refused") return "refused"
   if (state === "backoff") return "not connected"
   if (state === "connecting") return "connecting"
-  if (error !== null) return "needs a look"
+  if (error !== null) return "has a problem"
   return (itLacks?.operations ?? lag ?? 0) === 0 && weLack === undefined ? "in sync" : "syncing"
 }
 
@@ -83,5 +83,5 @@ const node = (peer, { x, y }) => {
     <g class=${lookOf(peer)}><circle cx=${x} cy=${y} r="16" />
       <text x=${x} y=${y + 34} class="name">${short(nameOf(peer))}</text>
       <text x=${x} y=${y + 50} class="small">${state}</text>
-      ${missing === 0 ? nothing : svg`<text x=${x} y=${y + 66} class="small">lacks ${number(missing)} of ours</text>`}</g>`
+      ${missing === 0 ? nothing : svg`<text x=${x} y=${y + 66} class="small">missing there: ${number(missing)}</text>`}</g>`
 }

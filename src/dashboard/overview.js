@@ -1,22 +1,21 @@
 /** The node and its peers: who lacks what of whom, and why. */
 import * as api from "./api.js"
 import * as connections from "./connections.js"
+import * as kinds from "./kinds.js"
 import { html, nothing } from "./lit-html.js"
 import * as live from "./live.js"
 import * as mesh from "./mesh.js"
 import { ago, counted, duration, number, offset, visible } from "./text.js"
-
-const kinds = { notes: "notes", knowledge: "facts", episodes: "episodes", execution_log: "log entries" }
 
 export const view = ({ status, mayRead }, app) =>
   status === undefined
     ? nothing
     : html`
         <dl class="figures">
-          ${Object.entries(kinds).map(
-            ([kind, words]) =>
+          ${kinds.ofVersion().map(
+            ({ kind, many }) =>
               html`<div>
-                <dt>${words}</dt>
+                <dt>${many}</dt>
                 <dd>${number(status.counts[kind] ?? 0)}</dd>
               </div>`
           )}
@@ -64,14 +63,14 @@ const table = (status, canSteer, app) => html`
     <div class="wide">
       <table>
         <caption class="hidden">
-          Each other node, and what each side lacks of the other
+          Each other node, and how many operations are missing there and here
         </caption>
         <thead>
           <tr>
             <th scope="col">Node</th>
             <th scope="col">State</th>
-            <th scope="col">It lacks of ours</th>
-            <th scope="col">We lack of its</th>
+            <th scope="col">Missing there</th>
+            <th scope="col">Missing here</th>
             <th scope="col">Its clock</th>
             <th scope="col">Last sync</th>
             ${canSteer ? html`<th scope="col">Actions</th>` : nothing}
@@ -102,8 +101,8 @@ const row = (peer, canSteer, app) => {
         <span class="state ${mesh.lookOf(peer)}">${mesh.stateOf(peer)}</span>
         ${seenAt === undefined ? nothing : html`<small>not seen for ${duration(Date.now() / 1000 - seenAt)}</small>`}
       </td>
-      <td data-label="It lacks of ours">${mesh.lacking(peer)}</td>
-      <td data-label="We lack of its">${mesh.weLack(peer)}</td>
+      <td data-label="Missing there">${mesh.lacking(peer)}</td>
+      <td data-label="Missing here">${mesh.weLack(peer)}</td>
       <td data-label="Its clock">${offset(peer.clock_offset_ms)}</td>
       <td data-label="Last sync">${ago(peer.last_sync_at)}</td>
       ${canSteer ? html`<td>${isHere ? actions(peer, app) : nothing}</td>` : nothing}

@@ -13,7 +13,7 @@ export const view = ({ status }, app) => {
   void look(status, app)
   const parts = [...ofNode(status), ...ofPeers(status), ...keptOut(status), ...away(status)]
   return html`
-    ${parts.length === 0 ? html`<p class="empty">Nothing needs a look.</p>` : parts} ${repaired()} ${comparison(app)}
+    ${parts.length === 0 ? html`<p class="empty">No problems.</p>` : parts} ${repaired()} ${comparison(app)}
   `
 }
 
@@ -40,8 +40,8 @@ const ofNode = ({ damage, last_write_error: failed, alarms = [] }) => [
 
 const reasons = {
   Diverged: "Both claim the same history and hold different rows. The rows that differ are exchanged now.",
-  ClockDrift: "What it writes lies in the future for us. It is held back until its time has come.",
-  DeferredByPeer: "What this node writes lies in the future there. It is held back there until its time has come.",
+  ClockDrift: "Its clock is ahead of ours. What it writes is held back until our clock gets there.",
+  DeferredByPeer: "Our clock is ahead of its. What this node writes is held back there until its clock gets there.",
   RowsTooLarge: "All other rows are exchanged.",
   OverQuota: "A newer version has kinds of rows that this one does not know. All other rows are exchanged."
 }
@@ -67,7 +67,7 @@ const keptOut = ({ opaque, counts: { quarantine } }) => [
           "Quarantine",
           `${counted(quarantine, "entry", "entries")} from peers could not be read.`,
           "write the rows again on the node that they come from",
-          "They are kept apart, and nothing else waits for them. The newest:",
+          "They are quarantined; other rows sync normally. The newest:",
           unread.length === 0 ? nothing : list(unread)
         )
       ])
@@ -133,7 +133,7 @@ const away = ({ absent = [] }) =>
   absent.map((node) =>
     entry(
       `Away: ${node.node_id}`,
-      `Not seen for ${duration(Date.now() / 1000 - node.last_seen_at)}; it lacks ${mesh.lacking(node)} of ours.`,
+      `Not seen for ${duration(Date.now() / 1000 - node.last_seen_at)}; missing there: ${mesh.lacking(node)}.`,
       `start it; if it is gone for good, run feral-sync peers remove ${node.node_id}`
     )
   )

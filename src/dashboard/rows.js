@@ -1,4 +1,8 @@
-/** Rows of each kind as they are read: what it says, who wrote it, when, and on which node. */
+/**
+ * Rows as they are read: what they say, who wrote them, when, and on which node. A kind with a status is a table, one with a session a
+ * time line, and any other one a list; what is shown of a column follows from its meaning.
+ */
+import * as kinds from "./kinds.js"
 import { html, nothing } from "./lit-html.js"
 import { ago, bytes, clockTime, date, day, iso, marked, number, short, shown, visible } from "./text.js"
 
@@ -20,153 +24,227 @@ const long = (row, text, place) => {
     <button type="button" class="quiet" @click=${open}>Show all of it (${bytes(new Blob([text]).size)})</button>`
 }
 
+/** Who wrote a row, and when. */
 const provenance = (row, place) => {
   const at = row.updated_at ?? row.created_at
   const isChanged = row.created_at !== undefined && row.updated_at - row.created_at > 1
+  const source = row[kinds.meaning(place.kind, "source")?.name]
   return html`<p class="provenance">
-    ${row.source === undefined ? nothing : html`<span dir="auto">${visible(row.source)}</span> · `}
-    <a href=${place.address(place.kind, { origin: row.origin_node })} title="Only what this node wrote" dir="auto"
+    ${source === undefined ? nothing : html`<span dir="auto">${visible(kinds.say(source))}</span> · `}
+    <a href=${place.address({ origin: row.origin_node })} title="Only what this node wrote" dir="auto"
       >${short(visible(row.origin_node))}</a
     >
     · <time datetime=${iso(at)} title=${date(at)}>${isChanged ? "changed " : ""}${ago(at)}</time>
   </p>`
 }
 
-const buttons = (row, name, place) =>
-  html`<p class="actions">
-    <button
+/** What can be done with a row. */
+const buttons = (row, place) => {
+  const { kind, change, can_delete: canDelete, has_history: hasHistory } = place.kind
+  if (change === undefined && !canDelete && !hasHistory) return nothing
+  const name = visible((kinds.gist(kind, row) || row.id).slice(0, 40))
+  const button = (word, act, isOpen = nothing) =>
+    html`<button
       type="button"
       class="quiet"
-      aria-label="History: ${name}"
-      aria-expanded=${place.isOpen(row.id) ? "true" : "false"}
-      @click=${() => place.toggle(row)}
+      aria-label="${word}: ${name}"
+      aria-expanded=${isOpen}
+      @click=${() => act(row)}
     >
-      History
-    </button>
-    <button type="button" class="quiet" aria-label="Change: ${name}" @click=${() => place.edit(row)}>Change</button>
-    <button type="button" class="quiet" aria-label="Delete: ${name}" @click=${() => place.remove(row)}>Delete</button>
+      ${word}
+    </button>`
+  return html`<p class="actions">
+      ${hasHistory ? button("History", place.toggle, place.isOpen(row.id) ? "true" : "false") : nothing}
+      ${change === undefined ? nothing : button("Change", place.edit)}
+      ${canDelete ? button("Delete", place.remove) : nothing}
+    </p>
+    ${hasHistory && place.isOpen(row.id) ? place.versions() : nothing}`
+}
+
+/** What a row is about: a text, or a statement of several columns. */
+const about = (row, place) => {
+  const { kind } = place
+  const [first, ...others] = kind.text.filter((name) => row[name] !== undefined)
+  const last = others.pop()
+  if (first === undefined) return nothing
+  if (last === undefined) return long(row, kinds.say(row[first]), place)
+  const said = (name) => words(kinds.say(row[name]).slice(0, shown), place)
+  const filter = kind.columns.find(({ name }) => name === first)?.filter
+  return html`<p class="text">
+    ${
+      filter === undefined
+        ? html`<span dir="auto">${said(first)}</span>`
+        : html`<a href=${place.address({ [filter]: row[first] })} title="All ${kind.many} about this" dir="auto"
+            >${said(first)}</a
+          >`
+    }
+    ${others.map((name) => html`<span class="predicate" dir="auto">${said(name)}</span> `)}
+    <strong dir="auto">${said(last)}</strong>
   </p>`
+}
 
-const earlier = (row, place) => (place.isOpen(row.id) ? place.versions() : nothing)
+/** Whether a column says no more than its default. */
+const isPlain = ({ default: byDefault }, value) =>
+  value === undefined || value === "" || JSON.stringify(value) === JSON.stringify(byDefault)
 
-const note = (row, place) =>
-  html`<article>
-    ${long(row, row.content, place)}
-    <p class="tags">
-      ${row.importance === "normal" ? nothing : html`<span class="state">${visible(row.importance)}</span>`}
-      ${(row.tags ?? []).map((tag) => html`<a href=${place.address("notes", { tag })} dir="auto">${visible(tag)}</a>`)}
-    </p>
-    ${provenance(row, place)} ${buttons(row, visible(row.content.slice(0, 40)), place)} ${earlier(row, place)}
+/** The columns of a row that say something beside its text, with their values. */
+const rest = (row, { text, columns }) =>
+  columns.filter((column) => !text.includes(column.name) && !isPlain(column, row[column.name]))
+
+const isLabel = ({ means, choices }) => means === "label" || choices !== undefined
+
+/** Labels, tags and amounts, in a line. */
+const line = (row, place) => {
+  const marks = rest(row, place.kind).flatMap((column) => {
+    const value = row[column.name]
+    if (column.filter === "tags")
+      return value.map(
+        (tag) => html`<a class="tag" href=${place.address({ tags: tag })} dir="auto">${visible(tag)}</a>`
+      )
+    if (isLabel(column)) return html`<span class="state" dir="auto">${visible(kinds.say(value))}</span>`
+    return column.type === "number" ? html`<small>${kinds.labelOf(column)} ${amount(column, value)}</small>` : []
+  })
+  return marks.length === 0 ? nothing : html`<p class="tags">${marks}</p>`
+}
+
+const amount = ({ means }, value) => (means === "duration" ? `${number(value)} ms` : number(value))
+
+const details = (row, place) =>
+  rest(row, place.kind)
+    .filter(({ means }) => means === "detail")
+    .map(({ name }) => html`<div class="detail">${long(row, kinds.say(row[name]), place)}</div>`)
+
+/** Columns without a meaning, with their names. */
+const pairs = (entries) =>
+  entries.length === 0
+    ? nothing
+    : html`<dl class="pairs">
+        ${entries.map(
+          ([name, value]) =>
+            html`<dt dir="auto">${visible(name)}</dt>
+              <dd dir="auto">${visible(kinds.say(value)).slice(0, shown)}</dd>`
+        )}
+      </dl>`
+
+const others = (row, kind) =>
+  rest(row, kind)
+    .filter((column) => !isLabel(column) && !column.means && !column.filter && column.type !== "number")
+    .map((column) => [kinds.labelOf(column), row[column.name]])
+
+/** All columns of a row of an application but its text: also those that its kind does not have. */
+const all = ({ updated_at: _at, origin_node: _origin, hlc: _hlc, id, ...columns }, { text }) =>
+  Object.entries({ id, ...columns }).filter(([name]) => !text.includes(name))
+
+const article = (row, place) =>
+  html`<article class=${place.kind.text.length > 1 ? "fact" : nothing}>
+    ${about(row, place)}
+    ${
+      place.kind.is_own
+        ? pairs(all(row, place.kind))
+        : html`${line(row, place)} ${details(row, place)} ${pairs(others(row, place.kind))}`
+    }
+    ${provenance(row, place)} ${buttons(row, place)}
   </article>`
 
-const fact = (row, place) =>
-  html`<article class="fact">
-    <p class="text">
-      <a href=${place.address("knowledge", { subject: row.subject })} title="All facts about this" dir="auto"
-        >${words(row.subject, place)}</a
-      >
-      <span class="predicate" dir="auto">${words(row.predicate, place)}</span>
-      <strong dir="auto">${words(row.object.slice(0, shown), place)}</strong>
-      ${row.confidence === 1 ? nothing : html`<small>confidence ${row.confidence}</small>`}
-    </p>
-    ${provenance(row, place)} ${buttons(row, visible(`${row.subject} ${row.predicate}`), place)} ${earlier(row, place)}
-  </article>`
-
-const episode = (row, place) =>
+const moment = (row, place) =>
   html`<article class="episode">
     <time datetime=${iso(row.created_at)} title=${date(row.created_at)}>${clockTime(row.created_at)}</time>
     <div>
-      <p class="state" dir="auto">${visible(row.event_type)}</p>
-      ${long(row, row.summary, place)}
-      ${row.detail === "" ? nothing : html`<div class="detail">${long(row, row.detail, place)}</div>`}
-      ${provenance(row, place)}
+      ${line(row, place)} ${about(row, place)} ${details(row, place)} ${pairs(others(row, place.kind))}
+      ${provenance(row, place)} ${buttons(row, place)}
     </div>
   </article>`
 
-/** Episodes as they come, with a heading where another session or another day begins. */
-const episodes = (rows, place) => {
+/** Rows as they come, with a heading where another session or another day begins. */
+const timeline = (rows, place) => {
+  const { name, filter } = kinds.filtered(place.kind, "session")
   let last = ""
   return rows.map((row) => {
-    const key = `${row.session_id}\n${new Date(row.created_at * 1000).toDateString()}`
+    const key = `${row[name]}\n${new Date(row.created_at * 1000).toDateString()}`
     const heading =
       key === last
         ? nothing
         : html`<h2 class="session">
-            <a href=${place.address("episodes", { session: row.session_id })} dir="auto">${visible(row.session_id)}</a>
+            <a href=${place.address({ [filter]: row[name] })} dir="auto">${visible(row[name])}</a>
             <small>${day(row.created_at)}</small>
           </h2>`
     last = key
-    return html`${heading}${episode(row, place)}`
+    return html`${heading}${moment(row, place)}`
   })
 }
 
 /** Words for a good end, as skills write them. */
 const good = /^(ok|success|succeeded|done|completed?)$/i
 
-const log = (rows, place) =>
-  rows.length === 0
-    ? nothing
-    : html`<div class="wide">
-        <table>
-          <caption class="hidden">
-            Executions, newest first
-          </caption>
-          <thead>
-            <tr>
-              <th scope="col">When</th>
-              <th scope="col">Skill</th>
-              <th scope="col">Status</th>
-              <th scope="col" class="amount">Latency</th>
-              <th scope="col">Result</th>
-              <th scope="col">Node</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${rows.map((row) => execution(row, place))}
-          </tbody>
-        </table>
-      </div>`
+/** The columns of a table: what ran, how it ended, and what else has a meaning. */
+const cellsOf = ({ text, columns }) => ({
+  named: columns.filter(({ name }) => text.includes(name)),
+  beneath: columns.filter(
+    ({ name, type, filter, means }) => type === "text" && !filter && !means && !text.includes(name)
+  ),
+  status: columns.find(({ filter }) => filter === "status"),
+  amounts: columns.filter(({ type }) => type === "number"),
+  details: columns.filter(({ means }) => means === "detail")
+})
 
-const execution = (row, place) =>
-  html`<tr>
+const table = (rows, place) => {
+  if (rows.length === 0) return nothing
+  const cells = cellsOf(place.kind)
+  const head = (column) => html`<th scope="col">${kinds.labelOf(column)}</th>`
+  return html`<div class="wide">
+    <table>
+      <caption class="hidden">
+        ${kinds.titleOf(place.kind)}, newest first
+      </caption>
+      <thead>
+        <tr>
+          <th scope="col">When</th>
+          <th scope="col">${cells.named.map(kinds.labelOf).join(", ")}</th>
+          ${head(cells.status)}
+          ${cells.amounts.map((column) => html`<th scope="col" class="amount">${kinds.labelOf(column)}</th>`)}
+          ${cells.details.map(head)}
+          <th scope="col">Node</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${rows.map((row) => execution(row, cells, place))}
+      </tbody>
+    </table>
+  </div>`
+}
+
+const execution = (row, { named, beneath, status, amounts, details }, place) => {
+  const end = kinds.say(row[status.name])
+  return html`<tr>
     <td data-label="When">
       <time datetime=${iso(row.created_at)} title=${date(row.created_at)}>${ago(row.created_at)}</time>
     </td>
-    <th scope="row" dir="auto">${visible(row.skill_id)}<small dir="auto">${visible(row.endpoint_id)}</small></th>
-    <td data-label="Status">
-      <a
-        href=${place.address("execution_log", { status: row.result_status })}
-        class=${good.test(row.result_status) ? "state" : "state bad"}
-        dir="auto"
-        >${visible(row.result_status)}</a
+    <th scope="row" dir="auto">
+      ${named.map(({ name }) => visible(kinds.say(row[name]))).join(" ")}${beneath.map(
+        ({ name }) => html`<small dir="auto">${visible(kinds.say(row[name]))}</small>`
+      )}
+      ${buttons(row, place)}
+    </th>
+    <td data-label=${kinds.labelOf(status)}>
+      <a href=${place.address({ status: end })} class=${good.test(end) ? "state" : "state bad"} dir="auto"
+        >${visible(end)}</a
       >
     </td>
-    <td data-label="Latency" class="amount">${number(row.latency_ms)} ms</td>
-    <td data-label="Result" dir="auto">${visible(row.result_summary).slice(0, shown)}</td>
+    ${amounts.map(
+      (column) => html`<td data-label=${kinds.labelOf(column)} class="amount">${amount(column, row[column.name])}</td>`
+    )}
+    ${details.map(
+      (column) =>
+        html`<td data-label=${kinds.labelOf(column)} dir="auto">
+          ${visible(kinds.say(row[column.name])).slice(0, shown)}
+        </td>`
+    )}
     <td data-label="Node" dir="auto">${short(visible(row.origin_node))}</td>
   </tr>`
-
-/** A row of a kind of an application: all its columns, as they are. */
-const other = ({ id, updated_at: at, origin_node: origin, hlc: _, ...columns }) =>
-  html`<article>
-    <dl class="pairs">
-      ${Object.entries({ id, ...columns }).map(
-        ([name, value]) =>
-          html`<dt dir="auto">${visible(name)}</dt>
-            <dd dir="auto">${visible(typeof value === "string" ? value : JSON.stringify(value)).slice(0, shown)}</dd>`
-      )}
-    </dl>
-    <p class="provenance">
-      <span dir="auto">${short(visible(origin))}</span> ·
-      <time datetime=${iso(at)} title=${date(at)}>${ago(at)}</time>
-    </p>
-  </article>`
-
-const views = {
-  notes: (rows, place) => rows.map((row) => note(row, place)),
-  knowledge: (rows, place) => rows.map((row) => fact(row, place)),
-  episodes,
-  execution_log: log
 }
 
-export const view = (rows, place) => views[place.kind]?.(rows, place) ?? rows.map(other)
+export const view = (rows, place) => {
+  if (kinds.filtered(place.kind, "status") !== undefined) return table(rows, place)
+  if (kinds.filtered(place.kind, "session") !== undefined) return timeline(rows, place)
+  return rows.map((row) => article(row, place))
+}

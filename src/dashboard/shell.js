@@ -76,9 +76,9 @@ export const problemsOf = ({ damage, alarms = [], last_write_error: failed, peer
 
 const locked = ({ refusal }) => html`
   <section class="locked" aria-labelledby="locked">
-    <h2 id="locked">This browser was not let in</h2>
+    <h2 id="locked">Not signed in</h2>
     ${refusal === undefined ? nothing : html`<p class="problem">${visible(refusal.problem)}</p>`}
-    <p>The memory is for its owner alone. Run this command on this machine; it opens a page that is let in:</p>
+    <p>The memory is for its owner alone. Run this command on this machine; it opens a signed-in page:</p>
     <pre><code>feral-sync open</code></pre>
   </section>
 `

@@ -1,6 +1,7 @@
 /** Earlier versions: those of a row, beside it, and those that last-writer-wins decided between, on a page of their own. */
 import * as api from "./api.js"
 import { Pager } from "./pager.js"
+import * as kinds from "./kinds.js"
 import { html, nothing } from "./lit-html.js"
 import { ago, counted, date, iso, short, shown, visible } from "./text.js"
 
@@ -17,10 +18,7 @@ export const toggle = async (kind, id, app) => {
 export const isOpen = (id) => open?.id === id
 
 /** What a version says, in words. */
-const words = ({ op_type: type, row }) =>
-  type === "delete" || row === null
-    ? "deleted"
-    : (row.content ?? (row.subject === undefined ? "" : `${row.subject} ${row.predicate} ${row.object}`))
+const words = ({ kind, op_type: type, row }) => (type === "delete" || row === null ? "deleted" : kinds.gist(kind, row))
 
 const text = (version) => {
   const said = visible(words(version))
@@ -100,7 +98,7 @@ export const view = (_, app) => {
       is kept here for a while.
     </p>
     <p class="count" role="status">
-      ${conflicts?.isLoading && rows.length === 0 ? "Reading…" : rows.length === 0 ? "There was no conflict." : counted(rows.length, "conflict")}
+      ${conflicts?.isLoading && rows.length === 0 ? "Reading…" : rows.length === 0 ? "No conflicts." : counted(rows.length, "conflict")}
     </p>
     ${rows.map(({ conflict }) => entry(conflict, app))}
     ${
@@ -120,7 +118,7 @@ const entry = (lost, app) => {
     ${text(lost)}
     <p class="provenance">${provenance(lost)} ${restoring(lost, app)}</p>
     <h2>It is now</h2>
-    ${now === null ? html`<p class="text">deleted</p>` : text({ op_type: "update", row: now })}
+    ${now === null ? html`<p class="text">deleted</p>` : text({ kind: lost.kind, op_type: "update", row: now })}
     ${now === null ? nothing : html`<p class="provenance">${provenance(now)}</p>`}
   </article>`
 }

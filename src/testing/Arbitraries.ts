@@ -5,6 +5,7 @@
 import { Arbitrary, Effect, Option, Schema } from "effect"
 import * as Hlc from "../core/replica/Hlc.ts"
 import { canonical } from "../core/replica/Json.ts"
+import * as Kind from "../core/replica/Kind.ts"
 import { NodeId, utf8Length } from "../core/replica/NodeId.ts"
 import * as Operation from "../core/replica/Operation.ts"
 import * as VectorClock from "../core/replica/VectorClock.ts"
@@ -147,7 +148,7 @@ export const arrange = <A>(items: ReadonlyArray<A>, keys: ReadonlyArray<number>)
     .map(({ item }) => item)
 
 /** The known kinds, and one that this version does not know. */
-export const kind = element("notes", "knowledge", "episodes", "execution_log", "plans")
+export const kind = element(...Kind.names, "plans")
 
 /** The data of an operation with this content. */
 export const dataOf = (content: object): Operation.Operation["data"] =>

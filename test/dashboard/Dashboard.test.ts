@@ -67,7 +67,7 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
     for (const address of [`${origin}/#/memory`, home.url, `${origin}/#code=wrong`]) {
       await stranger.goto("about:blank")
       await stranger.goto(address)
-      await shows("This browser was not let in", stranger)
+      await shows("Not signed in", stranger)
       assert.include(await stranger.locator(".locked").innerText(), "feral-sync open")
     }
     await other.close()
@@ -178,7 +178,7 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
     await page.getByRole("button", { name: `Resume: ${b.id}` }).waitFor()
     await shows("paused")
     await go("conflicts")
-    await shows("There was no conflict.")
+    await shows("No conflicts.")
     await a.cli("fact", "set", "printer", "stands on", "the first floor")
     await b.cli("fact", "set", "printer", "stands on", "the third floor")
     await go("overview")
@@ -287,7 +287,7 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
     await shows("Written on the other machine")
     await a.cli("token", "rotate")
     await page.reload()
-    await shows("This browser was not let in")
+    await shows("Not signed in")
     assert.strictEqual(await page.getByText("Written on the other machine").count(), 0)
   })
 

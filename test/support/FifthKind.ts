@@ -13,7 +13,8 @@ const entry = `
     words: { command: "plan", one: "plan", many: "plans" },
     rule: "lww",
     columns: { goal: Column.text, steps: Column.texts, effort: Column.amount(1), open: Column.json, mood: Column.foreign },
-    search: ["goal", "steps"]
+    search: ["goal", "steps"],
+    text: ["goal"]
   })
 }
 

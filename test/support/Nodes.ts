@@ -75,19 +75,21 @@ export class Node {
   port = 0
   id = ""
   private readonly enter: ReadonlyArray<string>
+  private readonly program: string
   private process: ChildProcess | undefined
   private exited: Promise<number | null> = Promise.resolve(0)
 
-  /** `enter` goes before the command, and becomes it. */
-  constructor(home: string, env: Env, enter: ReadonlyArray<string> = []) {
+  /** `enter` goes before the command, and becomes it. `program` is the file that runs. */
+  constructor(home: string, env: Env, enter: ReadonlyArray<string> = [], program = main) {
     this.home = home
     this.env = env
     this.enter = enter
+    this.program = program
   }
 
   /** Starts the process, with `input` on its stdin, and waits until it says that it is ready. */
   async start(env: Env = {}, args: ReadonlyArray<string> = [], input = ""): Promise<this> {
-    const [file, ...before] = [...this.enter, process.execPath, main, "start", "--json", "--home", this.home]
+    const [file, ...before] = [...this.enter, process.execPath, this.program, "start", "--json", "--home", this.home]
     const child = spawn(file ?? process.execPath, [...before, ...args], {
       env: { ...clean, ...quiet, ...this.env, ...env },
       stdio: ["pipe", "pipe", "pipe"]
@@ -219,10 +221,10 @@ export class Nodes {
   private readonly nodes: Array<Node> = []
   private readonly removals: Array<() => void> = []
 
-  make(env: Env = {}, enter: ReadonlyArray<string> = []): Node {
+  make(env: Env = {}, enter: ReadonlyArray<string> = [], program?: string): Node {
     const { home, remove } = freshHome()
     this.removals.push(remove)
-    const node = new Node(home, env, enter)
+    const node = new Node(home, env, enter, program)
     this.nodes.push(node)
     return node
   }

@@ -18,7 +18,15 @@ export interface Column<Row extends Schema.Constraint, Input extends Schema.Cons
   readonly input: Input
   /** The value in a row, from the value in `data`. */
   readonly read: (value: unknown) => Row["Type"]
+  /** The words of which an input is one. */
+  readonly choices?: ReadonlyArray<string>
+  /** The least and the greatest number of an input. */
+  readonly range?: { readonly from: number; readonly to?: number }
+  readonly means?: Meaning
 }
+
+/** What a column is to those who read a row: a word for its sort, more than the text says, who said it, or how long it took (ms). */
+export type Meaning = "label" | "detail" | "source" | "duration"
 
 /** Columns by name, in the order in which rows and views have them. */
 export interface Columns {
@@ -66,7 +74,7 @@ export const oneOf = (words: readonly [string, ...Array<string>], byDefault: str
   const Word = Schema.String.check(
     Schema.makeFilter((word) => words.includes(word) || `${JSON.stringify(word)} is not ${expected}`)
   )
-  return { ...ofText(byDefault), input: Schema.optionalKey(Word) } satisfies Columns[string]
+  return { ...ofText(byDefault), input: Schema.optionalKey(Word), choices: words } satisfies Columns[string]
 }
 
 const numberThat = (fits: (value: number) => boolean, problem: string) =>
@@ -75,13 +83,13 @@ const numberThat = (fits: (value: number) => boolean, problem: string) =>
 /** A number from 0 to 1. */
 export const share = (byDefault: number) => {
   const input = numberThat((value) => value >= 0 && value <= 1, "is not a number from 0 to 1")
-  return { ...ofNumber(byDefault), stored: "real", input } satisfies Columns[string]
+  return { ...ofNumber(byDefault), stored: "real", input, range: { from: 0, to: 1 } } satisfies Columns[string]
 }
 
 /** A number that is not negative. */
 export const amount = (byDefault: number) => {
   const input = numberThat((value) => value >= 0, "is less than 0")
-  return { ...ofNumber(byDefault), stored: "number", input } satisfies Columns[string]
+  return { ...ofNumber(byDefault), stored: "number", input, range: { from: 0 } } satisfies Columns[string]
 }
 
 /**
@@ -125,6 +133,9 @@ export const foreign = {
   input: Schema.Never,
   read: wellFormed
 } satisfies Columns[string]
+
+/** A column with a meaning. */
+export const meaning = <C extends Columns[string]>(means: Meaning, column: C) => ({ ...column, means })
 
 /** Half a surrogate pair is not a character: other programs reject it, so it shows as U+FFFD. */
 const textOf = (value: unknown, byDefault: string): string =>

@@ -23,6 +23,10 @@ export interface Definition {
   readonly columns: Column.Columns
   /** The columns whose words are searched; none where rows are not found by words. */
   readonly search: ReadonlyArray<string>
+  /** The columns that say in a line what a row is about. */
+  readonly text: ReadonlyArray<string>
+  /** The columns that can be written again, and what writes them, as applications call it; none where rows only come and go. */
+  readonly change?: { readonly verb: "edit" | "set"; readonly columns: ReadonlyArray<string> }
 }
 
 /** The metadata of a row. Times are Unix seconds. */
@@ -68,9 +72,11 @@ export const table = {
       content: Column.text,
       tags: Column.texts,
       importance: Column.oneOf(["low", "normal", "high"], "normal"),
-      source: Column.textOr("user")
+      source: Column.meaning("source", Column.textOr("user"))
     },
-    search: ["content", "tags"]
+    search: ["content", "tags"],
+    text: ["content"],
+    change: { verb: "edit", columns: ["content"] }
   }),
   /** Statements about the world. */
   facts: make({
@@ -84,9 +90,11 @@ export const table = {
       predicate: Column.text,
       object: Column.text,
       confidence: Column.share(1),
-      source: Column.textOr("user")
+      source: Column.meaning("source", Column.textOr("user"))
     },
-    search: ["subject", "predicate", "object"]
+    search: ["subject", "predicate", "object"],
+    text: ["subject", "predicate", "object"],
+    change: { verb: "set", columns: ["subject", "predicate", "object", "confidence"] }
   }),
   /** Things that happened. */
   episodes: make({
@@ -97,15 +105,16 @@ export const table = {
     rule: "log",
     columns: {
       session_id: Column.text,
-      event_type: Column.text,
+      event_type: Column.meaning("label", Column.text),
       summary: Column.text,
-      detail: Column.textOr(""),
+      detail: Column.meaning("detail", Column.textOr("")),
       importance: Column.share(0.5),
       emotions: Column.foreign,
       location: Column.foreign,
       participants: Column.foreign
     },
-    search: ["summary", "detail"]
+    search: ["summary", "detail"],
+    text: ["summary"]
   }),
   /** Which skills ran, and how it went. */
   executionLog: make({
@@ -120,10 +129,11 @@ export const table = {
       endpoint_id: Column.text,
       args: Column.json,
       result_status: Column.text,
-      result_summary: Column.textOr(""),
-      latency_ms: Column.amount(0)
+      result_summary: Column.meaning("detail", Column.textOr("")),
+      latency_ms: Column.meaning("duration", Column.amount(0))
     },
-    search: []
+    search: [],
+    text: ["skill_id"]
   })
 }
 

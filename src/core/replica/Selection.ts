@@ -4,7 +4,7 @@
  * All that is given has to hold. Rows come newest first: those that were written last, by the HLC of the winning operation. A
  * cursor is a place in that order, so it stays right while rows come and go.
  */
-import { Option, Order, Schema } from "effect"
+import { Option, Order, Schema, Struct } from "effect"
 import * as Cursor from "../text/Cursor.ts"
 import * as Hlc from "./Hlc.ts"
 import { byCodePoint } from "./NodeId.ts"
@@ -37,14 +37,22 @@ export const Filter = Schema.Struct({
 })
 export interface Filter extends Schema.Schema.Type<typeof Filter> {}
 
+/** The filters that look at one column each, with these columns. */
+const filtered = { subject: "subject", predicate: "predicate", session: "session_id", status: "result_status" } as const
+
 /** The columns that a filter looks at. Rows of a kind without such a column are left out. */
-export const columnsOf = ({ subject, predicate, session, status }: Filter): ReadonlyArray<readonly [string, string]> =>
-  Object.entries({ subject, predicate, session_id: session, result_status: status }).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined
-  )
+export const columnsOf = (filter: Filter): ReadonlyArray<readonly [column: string, wanted: string]> =>
+  Struct.keys(filtered).flatMap((name) => {
+    const wanted = filter[name]
+    return wanted === undefined ? [] : [[filtered[name], wanted] as const]
+  })
 
 /** The column that holds tags. */
 export const tagColumn = "tags"
+
+/** The filter that looks at a column. */
+export const filterOf = (column: string): keyof Filter | undefined =>
+  column === tagColumn ? "tags" : Struct.keys(filtered).find((name) => filtered[name] === column)
 
 /** The kinds of which a filter may leave rows. */
 export const kindsOf = (filter: Filter): ReadonlyArray<Kind.Kind> => {

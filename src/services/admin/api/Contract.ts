@@ -13,7 +13,7 @@ import * as KindsContract from "./KindsContract.ts"
 import * as Purging from "../Purging.ts"
 import * as Origins from "../Origins.ts"
 import { Unavailable, withStatus, WrongQuery } from "./Failures.ts"
-import { events, history, reads, rows, waiting } from "./MemoryContract.ts"
+import { events, history, ownSchema, reads, rows, schema, waiting } from "./MemoryContract.ts"
 import * as Paging from "./Paging.ts"
 import { AuditedRows, Compared, NodeStatus, Pausing, PeerDetail, PeerStatus, Synced } from "../../node/Status.ts"
 
@@ -157,7 +157,7 @@ export const archive = HttpApiGroup.make("archive")
   .prefix("/archive")
 
 /** For every user of this machine: the state of the node, without any of its memory, and the sign-in of a browser. */
-export class Public extends HttpApi.make("feral-sync-public").add(node, health, signIn) {}
+export class Public extends HttpApi.make("feral-sync-public").add(node, health, signIn, schema) {}
 
 /** What is for the owner of the data directory. */
 export class Private extends HttpApi.make("feral-sync-private").add(
@@ -173,6 +173,7 @@ export class Private extends HttpApi.make("feral-sync-private").add(
   events,
   waiting,
   history,
+  ownSchema,
   KindsContract.group,
   rows
 ) {}

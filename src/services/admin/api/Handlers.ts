@@ -237,7 +237,7 @@ const makePrivate = (place: Place) =>
 const makePublic = (place: Place) =>
   HttpRouter.toHttpEffect(
     Layer.merge(HttpApiBuilder.layer(Contract.Public), pages).pipe(
-      Layer.provide([node(place), health, signIn(place)]),
+      Layer.provide([node(place), health, signIn(place), MemoryHandlers.schema]),
       Layer.provide(NodeHttpServer.layerHttpServices)
     )
   )

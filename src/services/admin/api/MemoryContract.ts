@@ -9,6 +9,7 @@ import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
 import * as Kind from "../../../core/replica/Kind.ts"
 import { Operation } from "../../../core/replica/Operation.ts"
 import * as Inputs from "../../memory/Inputs.ts"
+import { KindView } from "../../memory/KindView.ts"
 import {
   AnyRow,
   Conflicts,
@@ -77,6 +78,18 @@ const asking = (payloads: Readonly<Record<keyof typeof questions, Schema.Codec<u
 
 /** What the memory has. Questions are as in `Memory`. */
 export const reads = asking({ search: Input, searchPage: Input, recent: Input, newest: Input, about: Input })
+
+const views = { query: Paging.query, success: Paging.Listed(KindView) } as const
+
+/** The kinds that this version has, which every program of the same version knows. */
+export const schema = HttpApiGroup.make("schema").add(
+  HttpApiEndpoint.get("all", "/schema", { ...views, error: WrongQuery })
+)
+
+/** The kinds of applications in the same form. */
+export const ownSchema = HttpApiGroup.make("ownSchema").add(
+  HttpApiEndpoint.get("all", "/schema/own", { ...views, error: [Unavailable, WrongQuery] })
+)
 
 /** A commit; see `Store.changes`. */
 const Change = Schema.Struct({ version: Schema.Natural, operations: Schema.Array(Operation) })

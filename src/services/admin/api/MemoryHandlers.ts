@@ -3,6 +3,7 @@ import { Effect, Stream, Struct } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import * as Kind from "../../../core/replica/Kind.ts"
 import * as Inputs from "../../memory/Inputs.ts"
+import * as KindView from "../../memory/KindView.ts"
 import {
   type Collection,
   type Collections,
@@ -14,6 +15,7 @@ import {
   type VersionRow,
   type Write
 } from "../../memory/Memory.ts"
+import * as OwnKind from "../../memory/OwnKind.ts"
 import * as Reads from "../../memory/Reads.ts"
 import { Peers } from "../../peers/Peers.ts"
 import * as Contract from "./Contract.ts"
@@ -160,4 +162,22 @@ const kinds = HttpApiBuilder.group(
   })
 )
 
-export const groups = [events, waiting, history, reads, rows, kinds] as const
+const kindOf = ({ kind }: KindView.KindView) => kind
+
+const ownSchema = HttpApiBuilder.group(
+  Contract.Private,
+  "ownSchema",
+  Effect.fnUntraced(function* (handlers) {
+    const { own } = yield* Memory
+    const known = new Map((yield* OwnKind.Kinds).map((kind) => [kind.table, kind]))
+    const views = Effect.map(own.kinds, (kinds) => kinds.map((kind) => KindView.ofOwn(kind, known.get(kind.kind))))
+    return handlers.handleAll({ all: ({ query }) => Paging.whole(views, kindOf)(query) })
+  })
+)
+
+/** What every user of this machine may know. */
+export const schema = HttpApiBuilder.group(Contract.Public, "schema", (handlers) =>
+  handlers.handleAll({ all: ({ query }) => Paging.whole(Effect.succeed(KindView.all), kindOf)(query) })
+)
+
+export const groups = [events, waiting, history, reads, rows, kinds, ownSchema] as const

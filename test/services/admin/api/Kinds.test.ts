@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Queue, Schema, Stream } from "effect"
 import { join } from "node:path"
+import * as Table from "../../../../src/core/replica/Kind.ts"
 import * as Kind from "../../../../src/services/memory/Declaration.ts"
 import { Memory } from "../../../../src/services/memory/Memory.ts"
 import { ask, connected, start, within } from "../../../support/LocalApi.ts"
@@ -173,6 +174,66 @@ describe("kinds of applications over HTTP", () => {
         assert.deepInclude(schema.properties.done, { type: "boolean" })
         const row = paths["/kinds/todos/row"].get.responses["200"].content["application/json"].schema
         assert.containsAllKeys(row.properties, ["id", "title", "done", "due", "updated_at", "origin_node", "hlc"])
+      })
+    )
+  )
+
+  it.live("are described as those of this version are: what a row has, and what can be done with it", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        yield* start({ home }, undefined, kinds)
+        const request = asking(home)
+        yield* request("PUT", "/kinds/books!lww", { columns: ["title"] })
+        const views = [...(yield* request("GET", "/schema")).body, ...(yield* request("GET", "/schema/own")).body]
+        const view = (kind: string) => views.find((one: { readonly kind: string }) => one.kind === kind)
+        assert.deepStrictEqual(
+          views.slice(0, Table.all.length).map(({ kind }: { readonly kind: string }) => kind),
+          Table.names
+        )
+        assert.deepStrictEqual(view("knowledge"), {
+          kind: "knowledge",
+          one: "fact",
+          many: "facts",
+          rule: "lww",
+          path: "/facts",
+          is_own: false,
+          columns: [
+            { name: "subject", type: "text", required: true, filter: "subject" },
+            { name: "predicate", type: "text", required: true, filter: "predicate" },
+            { name: "object", type: "text", required: true },
+            { name: "confidence", type: "number", required: false, default: 1, minimum: 0, maximum: 1 },
+            { name: "source", type: "text", required: false, default: "user", means: "source" }
+          ],
+          text: ["subject", "predicate", "object"],
+          is_searched: true,
+          can_add: true,
+          can_delete: true,
+          change: { verb: "set", columns: ["subject", "predicate", "object", "confidence"] },
+          has_history: true
+        })
+        for (const { kind, is_own, text, columns, change, path } of views) {
+          const names = columns.map(({ name }: { readonly name: string }) => name)
+          assert.includeMembers(names, [...text, ...(change?.columns ?? [])], kind)
+          assert.strictEqual((yield* request("GET", path)).status, 200, path)
+          assert.strictEqual(is_own, kind.includes("!"))
+        }
+        assert.deepInclude(view("todos!fields"), {
+          one: "todos row",
+          path: "/kinds/todos!fields",
+          columns: [
+            { name: "title", type: "text", required: true },
+            { name: "done", type: "boolean", required: true },
+            { name: "due", type: "text", required: false }
+          ],
+          text: ["title"],
+          change: { verb: "patch", columns: ["title", "done", "due"] },
+          can_delete: true
+        })
+        assert.deepInclude(view("visits!log"), { can_add: true, can_delete: false })
+        assert.notProperty(view("visits!log"), "change")
+        // Nobody knows here what fits: the rows are read alone.
+        for (const kind of ["books!lww", "clicks!counter", "labels!set"])
+          assert.deepInclude(view(kind), { can_add: false, can_delete: false, text: [] })
       })
     )
   )
