@@ -150,6 +150,11 @@ const backend = (shelf: Shelf): Backend => {
           .slice(0, limit)
       }),
     kinds: read(() => [...new Set(those(() => true).map(({ table }) => table))]),
+    ownCounts: read(() => {
+      const idsOf = (kind: string) => new Set(of(kind).map(({ row_id }) => row_id))
+      const rowsOf = (kind: string) => [...idsOf(kind)].filter((id) => Query.shownOf(of(kind, id)) !== undefined)
+      return new Map([...shelf.state.declared.keys()].map((kind) => [kind, rowsOf(kind).length]))
+    }),
     usageOf: (kinds) => read(() => Engine.usageOf(those(({ table }) => kinds.includes(table)))),
     select: ({ filter, after, limit }) =>
       read(() => {

@@ -57,7 +57,7 @@ export const open = Effect.fnUntraced(function* (home: string, readOnly: boolean
       const holder = readOnly ? Option.getOrUndefined(yield* LockHolder.find(home)) : undefined
       if (holder === undefined) return status
       const held = { ...status, held_by: holder }
-      return { ...held, summary: Summary.of(held, yield* Clock.currentTimeMillis) }
+      return { ...held, ...Summary.told(held, yield* Clock.currentTimeMillis) }
     }).pipe(Effect.provideService(Store, Context.get(context, Store)), Effect.provide(NodeFileSystem.layer)),
     peers: Effect.fail(new NodeNotRunning({ home }))
   }

@@ -65,6 +65,8 @@ export const sync = Command.make(
     const words = {
       dialling: `Connecting to it now; see ${commandLine("peers", home)}.`,
       connecting: `A connection to it is being made already; see ${commandLine("peers", home)}.`,
+      waiting:
+        "This node cannot dial it, because it knows no address of it: that node connects by itself when it runs.",
       paused: `It is paused; to sync with it, run ${commandLine(`peers resume ${oneLine(peer)}`, home)}.`,
       equal: "It has the same rows.",
       repaired: "It has the same rows now: differences were repaired.",

@@ -121,6 +121,7 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
       "Memory",
       [
         ...Kind.all.map(({ name, words: { one, many } }) => counted(counts[name], one, many)),
+        ...Object.entries(counts.kinds ?? {}).map(([kind, count]) => `${oneLine(kind)}: ${count}`),
         `${counts.tombstones} deleted`
       ].join(", ")
     ),
@@ -246,11 +247,15 @@ const expiry = (until: number, now: number): string => {
 /** From this offset on, a clock is worth a word (ms). */
 const worthMentioning = 30_000
 
-/** A peer that was connected and is lost says since when, unless one side does not let the other in. */
+/** A peer that was connected and is lost says since when, unless one side does not let the other in, or has paused it. */
 const stateOf =
   (now: number) =>
-  ({ state, last_seen_at: seenAt }: PeerStatus): string =>
-    seenAt === undefined || state === "refused" ? state : `not seen for ${duration(Math.max(0, now / 1000 - seenAt))}`
+  ({ state, last_seen_at: seenAt, last_error: error }: PeerStatus): string =>
+    state !== "paused" && error?._tag === "PeerPaused"
+      ? "paused there"
+      : seenAt === undefined || state === "paused" || state === "refused"
+        ? state
+        : `not seen for ${duration(Math.max(0, now / 1000 - seenAt))}`
 
 const columns = (now: number): ReadonlyArray<Table.Column<PeerStatus>> => [
   {

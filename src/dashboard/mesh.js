@@ -18,6 +18,7 @@ export const stateOf = (peer) => {
   const { state, last_error: error, it_lacks: itLacks, we_lack: weLack, lag_ops: lag } = peer
   if (state === "absent") return "away"
   if (state === "paused") return "paused"
+  if (error?._tag === "PeerPaused") return "paused there"
   if (state === "refused") return "refused"
   if (state === "backoff") return "not connected"
   if (state === "connecting") return "connecting"
@@ -26,7 +27,7 @@ export const stateOf = (peer) => {
 }
 
 /** The look of a link: whole while connected, dashed while not, dotted before it. */
-const look = { "in sync": "well", syncing: "busy", connecting: "dim", away: "dim", paused: "dim" }
+const look = { "in sync": "well", syncing: "busy", connecting: "dim", paused: "dim", "paused there": "dim" }
 
 /** The class of a state: no state is shown by its colour alone. */
 export const lookOf = (peer) => look[stateOf(peer)] ?? "bad"
@@ -34,7 +35,14 @@ export const lookOf = (peer) => look[stateOf(peer)] ?? "bad"
 /** Peers, and nodes that are not there, in one list. */
 export const nodesOf = ({ peers, absent = [] }) => [
   ...peers.filter(({ node_id: id, source }) => id !== null || source !== "inbound"),
-  ...absent.map((node) => ({ ...node, state: "absent", last_error: null, address: "", clock_offset_ms: null }))
+  ...absent.map((node) => ({
+    ...node,
+    state: "absent",
+    last_error: null,
+    last_sync_at: node.last_seen_at,
+    address: "",
+    clock_offset_ms: null
+  }))
 ]
 
 export const nameOf = ({ node_id: id, address, port }) => visible(id ?? `${address}:${port}`)

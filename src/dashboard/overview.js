@@ -19,6 +19,13 @@ export const view = ({ status, mayRead }, app) =>
                 <dd>${number(status.counts[kind] ?? 0)}</dd>
               </div>`
           )}
+          ${Object.entries(status.counts.kinds ?? {}).map(
+            ([kind, count]) =>
+              html`<div>
+                <dt dir="auto">${visible(kind)}</dt>
+                <dd>${number(count)}</dd>
+              </div>`
+          )}
           <div>
             <dt>deleted</dt>
             <dd>${number(status.counts.tombstones)}</dd>
@@ -43,8 +50,8 @@ feral-sync start --passphrase-file -</code></pre>
 /** Whether peers can be paused from here; not known before the first answer. */
 let maySteer
 
-const ask = async ({ peers }, app) => {
-  const [id] = peers.flatMap(({ node_id: id }) => id ?? [])
+const ask = async (status, app) => {
+  const [id] = mesh.nodesOf(status).flatMap(({ node_id: id }) => id ?? [])
   if (maySteer !== undefined || id === undefined) return
   maySteer = false
   maySteer = await api.maySteer(id)
@@ -77,16 +84,17 @@ const table = (status, canSteer, app) => html`
           </tr>
         </thead>
         <tbody>
-          ${mesh.nodesOf(status).map((peer) => row(peer, canSteer, app))}
+          ${mesh.nodesOf(status).map((peer) => row(peer, canSteer, app, status))}
         </tbody>
       </table>
     </div>
   </section>
 `
 
-const row = (peer, canSteer, app) => {
+const row = (peer, canSteer, app, { troubles = [] }) => {
   const { node_id: id, address, port, last_error: error, last_seen_at: seenAt, protocol } = peer
-  const isHere = id !== null && peer.state !== "absent"
+  const isHere = id !== null
+  const trouble = error ?? troubles.find(({ node }) => node === id)
   renew(peer, app)
   return html`
     <tr>
@@ -108,12 +116,12 @@ const row = (peer, canSteer, app) => {
       ${canSteer ? html`<td>${isHere ? actions(peer, app) : nothing}</td>` : nothing}
     </tr>
     ${
-      error === null
+      trouble === undefined
         ? nothing
         : html`<tr class="error">
             <td colspan=${canSteer ? 7 : 6}>
-              <p class="problem" dir="auto">${visible(error.problem ?? error.message)}</p>
-              ${error.next_step === undefined ? nothing : html`<p class="step" dir="auto">Next: ${visible(error.next_step)}</p>`}
+              <p class="problem" dir="auto">${visible(trouble.problem ?? trouble.text ?? trouble.message)}</p>
+              ${trouble.next_step === undefined ? nothing : html`<p class="step" dir="auto">Next: ${visible(trouble.next_step)}</p>`}
             </td>
           </tr>`
     }
@@ -158,6 +166,20 @@ const story = (id, app) =>
 
 const words = { pause: "Pause", resume: "Resume", sync: "Sync now" }
 
+/** What "Sync now" has led to. */
+const results = {
+  dialling: "Connecting to it now.",
+  connecting: "A connection to it is being made already.",
+  waiting: "This node cannot dial it, because it knows no address of it: that node connects by itself when it runs.",
+  paused: "It is paused.",
+  equal: "It has the same rows.",
+  repaired: "It has the same rows now: differences were repaired.",
+  differs: "Its rows differ.",
+  behind: "Operations are still under way.",
+  deferred: "One of the two does not take rows that are ahead of its clock.",
+  "not comparable": "It takes no part in comparing rows; it syncs at its next exchange."
+}
+
 const actions = ({ node_id: id, state }, app) =>
   (state === "paused" ? ["resume"] : ["pause", "sync"]).map(
     (action) =>
@@ -167,7 +189,8 @@ const actions = ({ node_id: id, state }, app) =>
         aria-label="${words[action]}: ${visible(id)}"
         @click=${() =>
           app.attempt(async () => {
-            await api.steer(id, action)
+            const done = await api.steer(id, action)
+            if (action === "sync") app.say(results[done.result] ?? done.result)
             await app.refresh()
           })}
       >

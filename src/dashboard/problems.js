@@ -1,8 +1,7 @@
 /** What does not go as it should: why, and what to do. */
 import * as api from "./api.js"
 import { html, nothing } from "./lit-html.js"
-import * as mesh from "./mesh.js"
-import { counted, duration, visible } from "./text.js"
+import { counted, visible } from "./text.js"
 
 /** The last comparison with the peers, and whether one is under way. */
 let compared
@@ -11,7 +10,7 @@ let isComparing = false
 export const view = ({ status }, app) => {
   if (status === undefined) return nothing
   void look(status, app)
-  const parts = [...ofNode(status), ...ofPeers(status), ...keptOut(status), ...away(status)]
+  const parts = [...troublesOf(status), ...notices(status)]
   return html`
     ${parts.length === 0 ? html`<p class="empty">No problems.</p>` : parts} ${repaired()} ${comparison(app)}
   `
@@ -26,52 +25,46 @@ const entry = (title, problem, nextStep, why, more = nothing) => html`
   </section>
 `
 
-const told = (title, { problem, message, next_step: nextStep }, why) => entry(title, problem ?? message, nextStep, why)
-
-const ofNode = ({ damage, last_write_error: failed, alarms = [] }) => [
-  ...(damage === undefined
-    ? []
-    : [told("The database is damaged", damage, "This node does not sync until it is repaired.")]),
-  ...(failed === undefined
-    ? []
-    : [told("The last write failed", failed, "It is tried again as soon as something is written.")]),
-  ...alarms.map((alarm) => told(alarm.level === "alarm" ? "Alarm" : "Notice", alarm))
-]
+/** What is worth a word, and may be normal. */
+const notices = ({ alarms = [] }) =>
+  alarms
+    .filter(({ level }) => level === "notice")
+    .map(({ problem, message, next_step: nextStep }) => entry("Notice", problem ?? message, nextStep))
 
 const reasons = {
   Diverged: "Both claim the same history and hold different rows. The rows that differ are exchanged now.",
   ClockDrift: "Its clock is ahead of ours. What it writes is held back until our clock gets there.",
   DeferredByPeer: "Our clock is ahead of its. What this node writes is held back there until its clock gets there.",
   RowsTooLarge: "All other rows are exchanged.",
-  OverQuota: "A newer version has kinds of rows that this one does not know. All other rows are exchanged."
+  OverQuota: "A newer version has kinds of rows that this one does not know. All other rows are exchanged.",
+  Quarantined: "They are quarantined; other rows sync normally. The newest:"
 }
 
-const ofPeers = ({ peers }) =>
-  peers
-    .filter(({ last_error: error }) => error !== null)
-    .map((peer) => told(mesh.nameOf(peer), peer.last_error, reasons[peer.last_error._tag]))
-
-const keptOut = ({ opaque, counts: { quarantine } }) => [
-  ...(opaque?.held_back ?? []).map(({ origin, from }) =>
+/** What the sentence on top is about: all of it. */
+const troublesOf = (status) =>
+  (status.troubles ?? []).map(({ _tag, text, next_step: nextStep, node }) =>
     entry(
-      `Held back: ${origin}`,
-      `Rows of unknown kinds from ${origin} do not fit into the quota, from ${from} on.`,
-      "upgrade this node, raise the quota, or remove such rows with feral-sync purge",
-      "They stay on the nodes that have them. All other rows are exchanged."
+      node ?? titles[_tag] ?? "This node",
+      node !== undefined && text.startsWith(`${node}: `) ? text.slice(node.length + 2) : text,
+      nextStep,
+      reasons[_tag],
+      details[_tag]?.(status) ?? nothing
     )
-  ),
-  ...(quarantine === 0
-    ? []
-    : [
-        entry(
-          "Quarantine",
-          `${counted(quarantine, "entry", "entries")} from peers could not be read.`,
-          "write the rows again on the node that they come from",
-          "They are quarantined; other rows sync normally. The newest:",
-          unread.length === 0 ? nothing : list(unread)
-        )
-      ])
-]
+  )
+
+const titles = { Quarantined: "Quarantine" }
+
+const details = {
+  Quarantined: () => (unread.length === 0 ? nothing : list(unread)),
+  OverQuota: ({ opaque }) =>
+    (opaque?.held_back ?? []).map(
+      ({ origin, from }) =>
+        html`<p dir="auto">
+          Held back: ${visible(origin)}. Rows of unknown kinds from ${visible(origin)} do not fit into the quota, from
+          ${visible(from)} on. They stay on the nodes that have them.
+        </p>`
+    )
+}
 
 /** What the quarantine holds, and how often rows of peers differed. */
 let unread = []
@@ -128,15 +121,6 @@ const repaired = () =>
           )}
         </ul>
       </section>`
-
-const away = ({ absent = [] }) =>
-  absent.map((node) =>
-    entry(
-      `Away: ${node.node_id}`,
-      `Not seen for ${duration(Date.now() / 1000 - node.last_seen_at)}; missing there: ${mesh.lacking(node)}.`,
-      `start it; if it is gone for good, run feral-sync peers remove ${node.node_id}`
-    )
-  )
 
 const comparison = (app) => html`
   <section aria-labelledby="compare">

@@ -68,11 +68,8 @@ const countOf = (status) => {
   return count === 0 ? nothing : html` <span class="badge">${counted(count, "problem")}</span>`
 }
 
-/** What `problems.js` lists. */
-export const problemsOf = ({ damage, alarms = [], last_write_error: failed, peers, opaque, counts }) =>
-  [damage, failed, ...alarms, ...peers.map(({ last_error: error }) => error)].filter(Boolean).length +
-  (opaque?.held_back.length ?? 0) +
-  (counts.quarantine > 0 ? 1 : 0)
+/** What `problems.js` lists, and the sentence counts. */
+export const problemsOf = ({ troubles = [] }) => troubles.length
 
 const locked = ({ refusal }) => html`
   <section class="locked" aria-labelledby="locked">

@@ -1,6 +1,6 @@
 /** A node is removed or paused while it is connected: its connection ends, it is told why, and it can be taken back. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { Nodes, run, until } from "../support/Nodes.ts"
+import { type Node, Nodes, run, until } from "../support/Nodes.ts"
 
 let nodes: Nodes
 beforeAll(() => {
@@ -97,13 +97,46 @@ describe("peers remove", { timeout: 90_000 }, () => {
     await until(
       "the other one is told",
       () => b.status(),
-      ({ peers }) => /is paused/.test(peers[0]?.last_error?.message ?? ""),
+      ({ peers }) => peers[0]?.last_error?._tag === "PeerPaused",
       30_000
     )
+    const shown = async (node: Node) => (await run(["peers", "--home", node.home])).stdout
+    assert.match(await shown(a), new RegExp(`^${b.id} .* paused `, "m"))
+    assert.match(await shown(b), new RegExp(`^${a.id} .* paused there `, "m"))
+    assert.include((await b.status()).summary, `${a.id}: this node is paused there`)
     await a.cli("peers", "resume", b.id)
     await b.cli("peers", "sync", a.address)
     await live()
     const compared = await a.cli<{ readonly result: string }>("peers", "sync", b.id)
     assert.strictEqual(compared.result, "equal")
+  })
+
+  it("pauses and shows a node that was not met since the restart", async () => {
+    const a = await nodes.make().start()
+    const b = await nodes.make({ FERAL_SYNC_PEERS: a.address, FERAL_SYNC_MDNS_TIMEOUT: "0" }).start()
+    await a.cli("note", "add", "known")
+    await until(
+      "the other one has it",
+      () => a.status(),
+      ({ peers }) => peers.some(({ node_id, lag_ops: lag }) => node_id === b.id && lag === 0),
+      60_000
+    )
+    await b.stop()
+    await a.stop()
+    await a.start({ FERAL_SYNC_PORT: `${a.port}` })
+    await a.cli("note", "add", "new")
+    const { absent, troubles, summary } = await a.status()
+    assert.deepStrictEqual([absent?.map(({ node_id }) => node_id), troubles?.map(({ node }) => node)], [[b.id], [b.id]])
+    assert.include(summary, "it lacks 1 operation of ours. Start it")
+    assert.strictEqual((await a.cli<{ readonly result: string }>("peers", "sync", b.id)).result, "waiting")
+    const { stdout } = await run(["peers", "sync", b.id, "--home", a.home])
+    assert.match(stdout, /^This node cannot dial it.*: that node connects by itself/)
+    assert.deepStrictEqual(await a.cli<unknown>("peers", "pause", b.id), { node_id: b.id, is_paused: true })
+    const paused = await a.status()
+    assert.deepStrictEqual(
+      paused.peers.map(({ node_id, state }) => [node_id, state]),
+      [[b.id, "paused"]]
+    )
+    assert.isUndefined(paused.absent)
   })
 })

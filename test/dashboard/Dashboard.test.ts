@@ -177,6 +177,7 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
     await page.getByRole("button", { name: `Pause: ${b.id}` }).click()
     await page.getByRole("button", { name: `Resume: ${b.id}` }).waitFor()
     await shows("paused")
+    await shows(`Next: resume with feral-sync peers resume ${b.id}`)
     await go("conflicts")
     await shows("No conflicts.")
     await a.cli("fact", "set", "printer", "stands on", "the first floor")
@@ -280,6 +281,18 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
     await until("it is missed", sentence, (text) => /it lacks (nothing|\d+ operations?) of ours/.test(text))
     await shows("1 problem")
     assert.include(await page.locator(".trouble h2").first().innerText(), b.id)
+    assert.match(await page.locator(".trouble .step").first().innerText(), /^Next: .{10}/)
+    // The same after a restart, when nothing is known of it but what it acknowledged.
+    await a.stop()
+    await a.start({ FERAL_SYNC_PORT: String(a.port), FERAL_SYNC_API_PORT: new URL(page.url()).port })
+    await until("the node is back", sentence, (text) => text.includes("Start it; if it is gone for good"))
+    await shows("1 problem")
+    assert.strictEqual(await page.locator(".trouble h2").innerText(), b.id)
+    await go("overview")
+    await shows("Next: start it; if it is gone for good, run feral-sync peers remove with its id")
+    assert.notInclude(await page.locator("main table").innerText(), "never")
+    await page.getByRole("button", { name: `Sync now: ${b.id}` }).click()
+    await shows("This node cannot dial it, because it knows no address of it")
   })
 
   it("shows nothing of the memory any more when the token was rotated", async () => {

@@ -76,7 +76,7 @@ describe.skipIf(needs("chromium"))("the problems that the dashboard shows", () =
     await shows(opened.page, "Held back: newer-node")
     const text = await main()
     assert.include(text, "Rows of unknown kinds from newer-node do not fit into the quota")
-    assert.include(text, "Next: upgrade this node, raise the quota")
+    assert.include(text, "Next: upgrade this node if a newer version wrote them, raise FERAL_SYNC_MAX_OPAQUE_BYTES")
     assert.include(text, "A newer version has kinds of rows that this one does not know.")
     assert.deepStrictEqual(await findings(opened.page), [])
     assert.deepStrictEqual(opened.complaints, [])

@@ -54,6 +54,7 @@ export interface Running {
   readonly host: string
   readonly port: number
   readonly store: Store["Service"]
+  readonly peers: Peers["Service"]
   readonly status: Effect.Effect<ReadonlyArray<PeerStatus>>
   /** How the node is, as `status` shows it. */
   readonly state: Effect.Effect<NodeStatus>
@@ -156,6 +157,7 @@ const startOver = Effect.fnUntraced(function* (
     host,
     port: Context.get(context, Peers).port,
     store,
+    peers: Context.get(context, Peers),
     status: Context.get(context, Peers).status,
     state: yield* NodeState.running(Effect.succeed(null)).pipe(
       Effect.provideContext(context),

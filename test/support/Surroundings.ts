@@ -25,6 +25,7 @@ export const surroundings = Layer.mergeAll(
     Peers.of({
       port: 4242,
       status: Effect.succeed([peer]),
+      nodes: Effect.succeed({ peers: [peer], absent: [] }),
       compare: Effect.succeed([{ node_id: "n", result: "equal", rows_repaired: 0 }]),
       discovery: Effect.succeed({ mdns: "unavailable", static: "active" }),
       paused: Effect.succeed(new Set()),

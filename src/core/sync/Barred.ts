@@ -7,12 +7,15 @@ import { PeerPaused, PeerRemoved } from "./SyncFailure.ts"
 /** A node was removed, or syncing with it is paused. */
 export type Barred = "removed" | "paused"
 
+/** The reason of a close that ends a session for a pause. */
+export const pausedReason = "paused"
+
 /** Who is barred. */
 export type BarredBy = (peer: NodeId) => Barred | undefined
 
 /**
- * How a connection to a barred node ends: the reason that it is told, and the failure. It takes a pause for a node that is away for
- * a while.
+ * How a connection to a barred node ends: the reason that it is told, and the failure. A pause is told beside the reason: an earlier
+ * version takes it for a node that is away for a while.
  */
 export const ending = (barred: Barred, nodeId: NodeId) =>
   barred === "removed"

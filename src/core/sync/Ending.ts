@@ -9,6 +9,7 @@ import {
   DuplicateNodeId,
   PassphraseMismatch,
   PeerClosed,
+  PeerPaused,
   PeerRemoved,
   PeerTimeout,
   ProtocolViolation,
@@ -61,6 +62,7 @@ const failureOf = (refusal: Wire.Refusal, by: string, self: string): SessionFail
     case "timeout":
       return new PeerTimeout({ waitedFor: `message from this node, says ${by},`, seconds: times.timeout / 1000 })
     case "going_away":
+      if (refusal.isPaused === true) return new PeerPaused({ nodeId: self, by })
       return new PeerClosed({ code: Wire.closeCodes.going_away, reason: `${by} says: ${message}` })
     case "too_large":
       return new PeerClosed({ code: Wire.closeCodes.too_large, reason: "a frame over its limit" })
@@ -78,7 +80,8 @@ export const fail = (session: Session, reason: Wire.Reason, failure: SessionFail
     reason,
     message: failure.message.slice(0, Wire.limits.text),
     retryAfter: failure._tag === "RateLimited" ? failure.retryAfterSeconds : undefined,
-    nodeId: failure._tag === "TooLongAway" && isNodeId(failure.nodeId) ? failure.nodeId : undefined
+    nodeId: failure._tag === "TooLongAway" && isNodeId(failure.nodeId) ? failure.nodeId : undefined,
+    isPaused: failure._tag === "PeerPaused" ? true : undefined
   })
   return andThen([session, [{ _tag: "Send", text, operations: 0 }]], (next) =>
     close(next, Wire.closeCodes[reason], reason, failure)

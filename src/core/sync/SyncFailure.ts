@@ -68,10 +68,13 @@ export class PeerRemoved extends Schema.TaggedError<PeerRemoved>()("PeerRemoved"
   override readonly message = messageOf(this)
 }
 
-/** Syncing with a node was paused by its id, here. */
-export class PeerPaused extends Schema.TaggedError<PeerPaused>()("PeerPaused", { nodeId: Schema.String }) {
-  readonly problem = `syncing with the node ${this.nodeId} is paused`
-  readonly nextStep = nextSteps.PeerPaused
+/** Syncing with a node was paused by its id. `by` is the node that said so, where it was not this one. */
+export class PeerPaused extends Schema.TaggedError<PeerPaused>()("PeerPaused", {
+  nodeId: Schema.String,
+  by: Schema.optionalKey(Schema.String)
+}) {
+  readonly problem = `${saidBy(this)}syncing with the node ${this.nodeId} is paused`
+  readonly nextStep = this.by === undefined ? nextSteps.PeerPaused : nextSteps.PeerPausedThere
   override readonly message = messageOf(this)
 }
 
@@ -197,13 +200,15 @@ export class PeerClosed extends Schema.TaggedError<PeerClosed>()("PeerClosed", {
   code: Schema.Number,
   reason: Schema.String,
   /** Set where this node closed the connection, for what the peer did. */
-  byUs: Schema.optionalKey(Schema.Boolean)
+  byUs: Schema.optionalKey(Schema.Boolean),
+  /** What to do, where more is known than that. */
+  advice: Schema.optionalKey(Schema.String)
 }) {
   readonly problem =
     this.byUs === true
       ? `this node closed the connection (${this.code}): ${this.reason}`
       : `the peer closed the connection (${this.code}${this.reason === "" ? "" : `: ${this.reason}`})`
-  readonly nextStep = undefined
+  readonly nextStep = this.advice ?? (this.byUs === true ? nextSteps.PeerClosedHere : nextSteps.PeerClosed)
   override readonly message = messageOf(this)
 }
 

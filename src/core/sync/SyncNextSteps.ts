@@ -12,8 +12,12 @@ export const nextSteps = {
   DuplicateNodeId: "stop one of the two and run feral-sync identity new for it",
   SelfConnection: "remove it from FERAL_SYNC_PEERS",
   PeerTimeout: "check the network between the two nodes, and that the other node is running",
+  PeerClosed:
+    "the two connect again by themselves; if that takes long, check that the node there runs and that its port is open",
+  PeerClosedHere: "check that both run compatible versions",
   PeerRemoved: "to allow it again, run feral-sync peers readmit with its id",
   PeerPaused: "to go on, run feral-sync peers resume with its id",
+  PeerPausedThere: "to go on, run feral-sync peers resume there, with the id of this node",
   TooLongAway: "stop this node, run feral-sync rejoin, and start it again",
   ApartTooLong: "stop the nodes of one side, run feral-sync rejoin on them, and start them again",
   TooLongAwayThere: "run feral-sync rejoin on that node",

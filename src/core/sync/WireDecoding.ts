@@ -110,7 +110,8 @@ const RefusalWire = Schema.Struct({
   reason: Schema.optionalKey(ShortText),
   message: Schema.optionalKey(ShortText),
   retry_after: Schema.optionalKey(Schema.Natural),
-  node_id: Schema.optionalKey(NodeId)
+  node_id: Schema.optionalKey(NodeId),
+  paused: Schema.optionalKey(Schema.Boolean)
 })
 const MessageWire = Schema.Union([HelloWire, DataWire, AckWire, RangesWire, DeferredWire, RefusalWire])
 type MessageWire = typeof MessageWire.Type
@@ -218,7 +219,8 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
         reason: wire.reason ?? "",
         message: wire.message ?? "",
         ...(wire.retry_after === undefined ? {} : { retryAfter: wire.retry_after }),
-        ...(wire.node_id === undefined ? {} : { nodeId: wire.node_id })
+        ...(wire.node_id === undefined ? {} : { nodeId: wire.node_id }),
+        ...(wire.paused === true ? { isPaused: true } : {})
       })
   }
 }

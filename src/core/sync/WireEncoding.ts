@@ -63,7 +63,8 @@ export const encode = (message: Message): string => {
         reason: message.reason,
         message: message.message,
         retry_after: message.retryAfter,
-        node_id: message.nodeId
+        node_id: message.nodeId,
+        paused: message.isPaused
       })
   }
 }

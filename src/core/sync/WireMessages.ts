@@ -188,6 +188,8 @@ export interface Refusal {
   readonly retryAfter?: number | undefined
   /** With `too_long_away`: the node that has to rejoin. */
   readonly nodeId?: NodeId | undefined
+  /** With `going_away`: syncing with the other side is paused. Earlier versions only see that it is away. */
+  readonly isPaused?: true | undefined
 }
 
 export type Message = Hello | Data | Ack | Ranges | Deferred | Refusal

@@ -50,6 +50,18 @@ export const Absent = Schema.Struct({
 export interface Absent extends Schema.Schema.Type<typeof Absent> {}
 
 /**
+ * Something that is not as it should be, and what to do. `node` is the node that it is about, by its id or its address; this one, where
+ * it is missing.
+ */
+export const Trouble = Schema.Struct({
+  _tag: Schema.String,
+  text: Schema.String,
+  next_step: Schema.optionalKey(Schema.String),
+  node: Schema.optionalKey(Schema.String)
+})
+export interface Trouble extends Schema.Schema.Type<typeof Trouble> {}
+
+/**
  * One peer. Times are in Unix seconds; `clock_offset_ms` is positive when the peer's clock is ahead. `last_seen_at` is there
  * when the peer was connected before, and is not now; `uses_previous_passphrase` when it came with the passphrase before the
  * present one last. `it_lacks` is what this node has and the peer has not acknowledged; `we_lack` is there when the peer has
@@ -87,10 +99,13 @@ export const Compared = Schema.Struct({
 })
 export interface Compared extends Schema.Schema.Type<typeof Compared> {}
 
-/** What a request to sync now has led to: a dial, a connection that is under way, or a comparison of the rows. */
+/**
+ * What a request to sync now has led to: a dial, a connection that is under way, or a comparison of the rows. `waiting`: this node knows
+ * no address of it, and it has to connect by itself.
+ */
 export const Synced = Schema.Struct({
   node_id: Schema.NullOr(Schema.String),
-  result: Schema.Literals(["dialling", "connecting", "paused", ...Compared.fields.result.literals])
+  result: Schema.Literals(["dialling", "connecting", "waiting", "paused", ...Compared.fields.result.literals])
 })
 export interface Synced extends Schema.Schema.Type<typeof Synced> {}
 
@@ -193,12 +208,15 @@ export interface Tombstones extends Schema.Schema.Type<typeof Tombstones> {}
  * without a CA depends on none. `log_lines_lost` is there when some could not be written. `held_by` is
  * the process that has the data directory and does not answer, where the system shows it. `opaque` and `peer_limits` are left out by an
  * earlier version. `damage` is there when the database turned
- * out to be damaged: the node does not sync any more. `summary` is the state in one to three sentences (`Summary.ts`). `absent` are
+ * out to be damaged: the node does not sync any more. `summary` is the state in one to three sentences (`Summary.ts`). `troubles` are what it
+ * names, and what it has no room for, the most urgent first; they are there when there are some. `absent` are
  * nodes that were met before and are not among the peers. `last_write_error` is there when the last write failed.
+ * `counts.kinds` has the rows of the kinds that applications have declared here, by their names on the wire.
  * `indexing` is there while the index of searches is incomplete: how many rows it has, of how many.
  */
 export const NodeStatus = Schema.Struct({
   summary: Schema.optionalKey(Schema.String),
+  troubles: Schema.optionalKey(Schema.Array(Trouble)),
   absent: Schema.optionalKey(Schema.Array(Absent)),
   last_write_error: Schema.optionalKey(LastError),
   damage: Schema.optionalKey(LastError),
@@ -212,7 +230,11 @@ export const NodeStatus = Schema.Struct({
   uptime_seconds: Schema.Finite,
   vector_clock: Schema.Record(Schema.String, Schema.String),
   digest: Schema.String,
-  counts: Schema.Struct({ ...Struct.Record(countNames, Schema.Natural), quarantine: Schema.Natural }),
+  counts: Schema.Struct({
+    ...Struct.Record(countNames, Schema.Natural),
+    quarantine: Schema.Natural,
+    kinds: Schema.optionalKey(Schema.Record(Schema.String, Schema.Natural))
+  }),
   opaque: Schema.optionalKey(OpaqueRows),
   peer_limits: Schema.optionalKey(PeerLimits),
   tombstones: Schema.optionalKey(Tombstones),

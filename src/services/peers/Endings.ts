@@ -66,8 +66,8 @@ export const make = Effect.fnUntraced(function* ({ table, connections, roster, n
   /** Notes a failure, and logs it where it is news. */
   const report = Effect.fnUntraced(function* (name: string, address: Address, failure: Failure) {
     const { _tag, message } = failure
-    // A node that was removed is not shown either.
-    if (failure._tag === "PeerPaused" || (failure._tag === "PeerRemoved" && failure.by === undefined))
+    // What was removed or paused here is no news.
+    if ((failure._tag === "PeerPaused" || failure._tag === "PeerRemoved") && failure.by === undefined)
       return yield* Effect.logDebug(message)
     const isRefusal = endingOf(failure) === "refused"
     const isNews = PeerTable.noteFailure(table, name, address, {
@@ -94,6 +94,9 @@ const endingOf = (failure: Failure): Roster.Ending => {
     case "StoreUnavailable":
     case "ClockDrift":
       return "lost"
+    // It may be resumed at any time.
+    case "PeerPaused":
+      return failure.by === undefined ? "refused" : "lost"
     case "PeerClosed":
       return failure.byUs === true ? "refused" : "lost"
     default:

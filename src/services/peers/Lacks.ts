@@ -57,7 +57,11 @@ export const absent = Effect.fnUntraced(function* (
     peers,
     removed,
     now
-  }: { readonly peers: ReadonlyArray<PeerStatus>; readonly removed: ReadonlySet<NodeId>; readonly now: number }
+  }: {
+    readonly peers: ReadonlyArray<Pick<PeerStatus, "node_id">>
+    readonly removed: Pick<ReadonlySet<NodeId>, "has">
+    readonly now: number
+  }
 ) {
   const there = new Set(peers.map(({ node_id: id }) => id))
   const nodes = (yield* store.acknowledgements)

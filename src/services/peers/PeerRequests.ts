@@ -41,10 +41,13 @@ export const make = Effect.fnUntraced(function* ({
   const store = yield* Store
 
   /** How every peer is. A paused one stays listed, also when nothing is heard of it. */
-  const listed = Effect.map(clock.now, (now): ReadonlyArray<PeerStatus> => {
-    const rows = PeerView.statuses(table, roster(), now, settings.maxClockDriftMs)
+  const listed = Effect.gen(function* () {
+    const rows = PeerView.statuses(table, roster(), yield* clock.now, settings.maxClockDriftMs)
     const shown = new Set(rows.map(({ node_id }) => node_id))
-    const silent = [...Ref.getUnsafe(paused)].filter((node) => !shown.has(node)).map(PeerView.pausedRow)
+    const seen = new Map((yield* store.acknowledgements).map(({ node, seenAt }) => [node, seenAt]))
+    const silent = [...Ref.getUnsafe(paused)]
+      .filter((node) => !shown.has(node))
+      .map((node) => PeerView.pausedRow(node, seen.get(node)))
     return [...rows, ...silent].flatMap((row): ReadonlyArray<PeerStatus> => {
       if (row.node_id === null) return [row]
       if (isRemoved(row.node_id)) return []
@@ -52,11 +55,20 @@ export const make = Effect.fnUntraced(function* ({
     })
   })
   const status = Effect.flatMap(listed, (rows) => Lacks.withLacks(store, table, rows))
+  const absentFrom = (peers: ReadonlyArray<PeerStatus>) =>
+    Effect.flatMap(clock.now, (now) => Lacks.absent(store, { peers, removed: { has: isRemoved }, now }))
+  const nodes = Effect.flatMap(status, (peers) => Effect.map(absentFrom(peers), (absent) => ({ peers, absent })))
+
+  /** The node of this name, whether it is among the peers or not. */
+  const named = Effect.fnUntraced(function* (name: string) {
+    const peers = yield* listed
+    return PeerName.find(peers, name) ?? PeerName.find((yield* absentFrom(peers)).map(PeerView.absentRow), name)
+  })
 
   const pause = Effect.fnUntraced(function* (node: string, isNow: boolean) {
     const before = yield* Ref.get(paused)
-    const known = (yield* listed).some(({ node_id: id }) => id === node) || isPaused(node)
-    if (!known || !Schema.is(NodeId)(node)) return yield* new PeerNotFound({ peer: node })
+    const isKnown = isPaused(node) || (yield* named(node))?.node_id === node
+    if (!isKnown || !Schema.is(NodeId)(node)) return yield* new PeerNotFound({ peer: node })
     const nodes = new Set(before)
     if (isNow) nodes.add(node)
     else nodes.delete(node)
@@ -67,7 +79,7 @@ export const make = Effect.fnUntraced(function* ({
     Comparison.all(entries).pipe(Effect.provideService(HlcClock, clock), Effect.provideService(Store, store))
 
   const sync = Effect.fnUntraced(function* (peer: string): Effect.fn.Return<Synced, PeerNotFound> {
-    const row = PeerName.find(yield* listed, peer)
+    const row = yield* named(peer)
     if (row === undefined) return yield* new PeerNotFound({ peer })
     const { node_id } = row
     if (row.state === "paused") return { node_id, result: "paused" }
@@ -78,9 +90,10 @@ export const make = Effect.fnUntraced(function* ({
       ({ node, addresses }) =>
         (node !== undefined && node === node_id) || addresses.some((address) => formatAddress(address) === peer)
     )
+    if (candidates.length === 0) return { node_id, result: "waiting" }
     for (const { key } of candidates) yield* hurry(key)
     return { node_id, result: candidates.some(({ dialling }) => dialling) ? "connecting" : "dialling" }
   })
 
-  return { status, pause, sync, compare: Effect.suspend(() => compareWith([...table.entries.values()])) }
+  return { status, nodes, pause, sync, compare: Effect.suspend(() => compareWith([...table.entries.values()])) }
 })

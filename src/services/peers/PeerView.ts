@@ -8,7 +8,7 @@ import * as Instances from "../../core/peers/Instances.ts"
 import * as Roster from "../../core/peers/Roster.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import { ClockDrift, DeferredByPeer, nextSteps, PeerSlowed } from "../../core/sync/SyncFailure.ts"
-import { type LastError, type PeerStatus, report } from "../node/Status.ts"
+import { type Absent, type LastError, type PeerState, type PeerStatus, report } from "../node/Status.ts"
 import { type Entry, type Failed, incoming, lostPeers, peerKey, type PeerTable } from "./PeerTable.ts"
 import type { Warned } from "./RunningSession.ts"
 import * as V1Peers from "./V1Peers.ts"
@@ -84,14 +84,25 @@ export const statuses = (
   return rows
 }
 
-/** A node that is paused and was not met since the start. */
-export const pausedRow = (node: NodeId): PeerStatus => ({
+/** A node that was not met since the start, and when it was seen last (ms). */
+const unmet = (node: string, state: PeerState, seenAt: number | undefined): PeerStatus => ({
   ...unconnected,
   node_id: node,
   source: "inbound",
-  state: "paused",
+  state,
   address: "",
-  port: 0
+  port: 0,
+  ...(seenAt === undefined ? {} : { last_sync_at: seenAt / 1000, last_seen_at: seenAt / 1000 })
+})
+
+/** One of them that is paused. */
+export const pausedRow = (node: NodeId, seenAt: number | undefined): PeerStatus => unmet(node, "paused", seenAt)
+
+/** One of them that `absent` has, as one of the peers. */
+export const absentRow = ({ node_id, last_seen_at, it_lacks }: Absent): PeerStatus => ({
+  ...unmet(node_id, "backoff", last_seen_at * 1000),
+  protocol: 2,
+  it_lacks
 })
 
 /** A warning of a session, as it is reported. */

@@ -2,7 +2,7 @@
 import { Context, type Effect } from "effect"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { PeerNotFound, StoreUnavailable } from "../node/NodeFailure.ts"
-import type { Compared, NodeStatus, PeerConnection, PeerStatus, Synced } from "../node/Status.ts"
+import type { Absent, Compared, NodeStatus, PeerConnection, PeerStatus, Synced } from "../node/Status.ts"
 import type { Traffic } from "./Traffic.ts"
 
 /** Numbers that only grow, and what was there. */
@@ -18,6 +18,12 @@ export interface PeerCounters {
   readonly connections: ReadonlyMap<string, ReadonlyArray<PeerConnection>>
 }
 
+/** The other nodes. */
+export interface Nodes {
+  readonly peers: ReadonlyArray<PeerStatus>
+  readonly absent: ReadonlyArray<Absent>
+}
+
 export class Peers extends Context.Service<
   Peers,
   {
@@ -25,6 +31,8 @@ export class Peers extends Context.Service<
     readonly port: number
     /** How each peer is. */
     readonly status: Effect.Effect<ReadonlyArray<PeerStatus>>
+    /** The same, and the nodes that were met before and are not among them: all that there is to say of other nodes comes from here. */
+    readonly nodes: Effect.Effect<Nodes>
     /** Compares the rows of this node with those of every connected peer; what differs is repaired. */
     readonly compare: Effect.Effect<ReadonlyArray<Compared>>
     /** How peers are looked for. */

@@ -4,10 +4,12 @@ import { formatAddress } from "../../core/peers/Address.ts"
 import * as Oldest from "../../core/peers/Oldest.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import * as Agreement from "../../core/sync/Agreement.ts"
+import { pausedReason } from "../../core/sync/Barred.ts"
 import * as Handshake from "../../core/sync/Handshake.ts"
 import * as Session from "../../core/sync/Session.ts"
 import { credit } from "../../core/sync/SessionLimits.ts"
-import { SelfConnection } from "../../core/sync/SyncFailure.ts"
+import { PeerPaused, SelfConnection } from "../../core/sync/SyncFailure.ts"
+import { closeCodes } from "../../core/sync/Wire.ts"
 import { Config } from "../node/Config.ts"
 import { HlcClock, monotonic } from "../node/HlcClock.ts"
 import { Passphrase } from "../node/Passphrase.ts"
@@ -142,7 +144,12 @@ export const make = Effect.fnUntraced(function* (
     )
     table.entries.set(link, { key: key_, connection, running })
     yield* running.done.pipe(
-      Effect.catchTag("PeerClosed", (closed) => Effect.fail(frameLimits.onClosed(closed, running.state()) ?? closed)),
+      Effect.catchTag("PeerClosed", (closed) => {
+        const by = running.view().peer
+        const isPause = closed.code === closeCodes.going_away && closed.reason === pausedReason && closed.byUs !== true
+        const paused = isPause && by !== undefined ? new PeerPaused({ nodeId: store.nodeId, by }) : undefined
+        return Effect.fail(paused ?? frameLimits.onClosed(closed, running.state()) ?? closed)
+      }),
       Effect.catchTag("DuplicateNodeId", (failure) => Effect.fail(isLoop() ? new SelfConnection() : failure)),
       Effect.ensuring(
         Effect.map(Effect.all([clock.now, monotonic, relays.leave(link)]), ([now, passed]) => {

@@ -7,6 +7,7 @@
  */
 import { Cause, Duration, Effect, FiberMap, Layer, Option, Queue, Ref, Stream } from "effect"
 import type { Address } from "../../core/peers/Address.ts"
+import { pausedReason } from "../../core/sync/Barred.ts"
 import { DuplicateNodeId } from "../../core/sync/SyncFailure.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import * as Roster from "../../core/peers/Roster.ts"
@@ -68,7 +69,7 @@ const make = Effect.fnUntraced(function* () {
   })
   const { current: removed } = yield* Removed.keep((nodes) => hangUp(nodes, closeCodes.removed, "removed"))
   const { current: paused, set: setPaused } = yield* Paused.keep((nodes) =>
-    Effect.andThen(Queue.offer(inputs, { _tag: "Paused", nodes }), hangUp(nodes, closeCodes.going_away, "paused"))
+    Effect.andThen(Queue.offer(inputs, { _tag: "Paused", nodes }), hangUp(nodes, closeCodes.going_away, pausedReason))
   )
   const on = (list: Ref.Ref<ReadonlySet<NodeId>>) => (node: string) => {
     const ids: ReadonlySet<string> = Ref.getUnsafe(list)

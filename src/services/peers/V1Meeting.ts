@@ -49,7 +49,12 @@ export const make = Effect.fnUntraced(function* ({
     if (cut !== undefined && !HashMap.isEmpty(cut.collected)) return yield* refusalAfterCollection(remote)
     // An exchange has no way to wait: the next one is put off.
     if (shares.waitOf(connection.remote, yield* clock.now) > 0) {
-      return yield* new PeerClosed({ code: closeCodes.rate_limited, reason: nextSteps.PeerSlowed, byUs: true })
+      return yield* new PeerClosed({
+        code: closeCodes.rate_limited,
+        reason: "its address exceeds the rate limit",
+        byUs: true,
+        advice: nextSteps.PeerSlowed
+      })
     }
     const options = {
       ...common,

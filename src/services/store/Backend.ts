@@ -68,6 +68,8 @@ export interface Backend {
   currentOfRow(kind: Kind, rowId: string): Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
   /** Rows of a declared kind of an application, as they are shown. */
   rows(kind: Kind, request: Searching.RowsRequest): Effect.Effect<ReadonlyArray<Shown>, StoreUnavailable>
+  /** How many rows there are of each declared kind of an application that has some. */
+  readonly ownCounts: Effect.Effect<ReadonlyMap<string, number>, StoreUnavailable>
   /** The kinds of all rows. */
   readonly kinds: Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
   /** The bytes of all rows of some kinds. */

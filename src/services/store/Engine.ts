@@ -32,6 +32,7 @@ import * as DeltaReader from "./DeltaReader.ts"
 import * as Erasing from "./Erasing.ts"
 import * as FeedReader from "./FeedReader.ts"
 import * as KnownOrigins from "./KnownOrigins.ts"
+import * as OwnCounts from "./OwnCounts.ts"
 import * as Opaque from "./Opaque.ts"
 import * as Relays from "./Relays.ts"
 import * as Searching from "./Searching.ts"
@@ -265,6 +266,7 @@ export const make = Effect.fnUntraced(function* (
     opaque: Effect.sync(() => ({ usage: committing.state.opaque, quota, overQuota })),
     purge,
     counts: Effect.sync(() => committing.state.counts),
+    ownCounts: OwnCounts.make(backend, committing),
     acknowledge,
     adopt: collecting.adopt,
     noteAway: collecting.noteAway,

@@ -154,6 +154,13 @@ export const make = Effect.fnUntraced(function* ({
     get: (kind, rowId) => Effect.sync(() => Option.fromUndefinedOr(disk.rows.get(`${kind}\0${rowId}\0`))),
     currentOfRow: (kind, rowId) => Effect.sync(() => currentIn(kind, rowId)),
     rows,
+    ownCounts: Effect.sync(() => {
+      const shownOf = (kind: string) =>
+        [...Map.groupBy(currentIn(kind), ({ row_id }) => row_id).values()].filter(
+          (held) => Query.shownOf(held) !== undefined
+        )
+      return new Map(Array.from(disk.state.declared.keys(), (kind) => [kind, shownOf(kind).length]))
+    }),
     kinds: Effect.sync(() => [...new Set(Array.from(disk.rows.values(), ({ table }) => table))].sort(byCodePoint)),
     usageOf: (kinds) =>
       Effect.sync(() =>

@@ -201,6 +201,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
         Effect.sync(() => (request.words === undefined ? undefined : indexing.wake()))
       ),
     kinds: SqliteError.mapped(SqliteSchema.kinds((statement) => sql.unsafe(statement))),
+    ownCounts: SqliteError.mapped(SqliteOwnRows.counts(sql)),
     usageOf: (kinds) => SqliteError.mapped(SqliteOwnRows.usageOf(sql, kinds)),
     select: (request) => SqliteError.mapped(SqliteSelect.select(sql, request, made)),
     search,

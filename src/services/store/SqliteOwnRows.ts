@@ -181,3 +181,14 @@ export const usageOf = Effect.fnUntraced(function* (sql: SqlClient, kinds: Reado
   )
   return rows.reduce((usage, { origin, bytes }) => Opaque.withBytes(usage, origin, bytes), Opaque.nothing)
 })
+
+const decodeCounts = Schema.decodeUnknownEffect(
+  Schema.Array(Schema.Struct({ kind: Schema.String, rows: Schema.Natural }))
+)
+
+/** How many rows there are of each declared kind that has some. */
+export const counts = (sql: SqlClient) =>
+  sql`SELECT kind, count(*) AS rows FROM own_rows GROUP BY kind`.pipe(
+    Effect.flatMap(decodeCounts),
+    Effect.map((found) => new Map(found.map(({ kind, rows }) => [kind, rows])))
+  )

@@ -209,6 +209,8 @@ export class Store extends Context.Service<
      */
     forgetOrigins(origins: ReadonlyArray<NodeId>): Effect.Effect<Forgotten, StoreUnavailable>
     readonly counts: Effect.Effect<Counts, StoreUnavailable>
+    /** How many rows there are of each kind of an application that was declared here. */
+    readonly ownCounts: Effect.Effect<ReadonlyMap<string, number>, StoreUnavailable>
     readonly quarantine: Effect.Effect<ReadonlyArray<Quarantined>, StoreUnavailable>
     /** Notes the state of a peer: its acknowledged clock, and whether its rows are the same as ours. */
     acknowledge(report: Report): Effect.Effect<void>

@@ -127,8 +127,8 @@ export const make = Effect.fnUntraced(function* (
   socket.on("error", (error) => {
     if (codeOf(error) === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") {
       const variable = nonces === undefined ? "FERAL_SYNC_LEGACY_MAX_RECV_BYTES" : "FERAL_SYNC_MAX_RECV_BYTES"
-      const reason = `the peer sent a frame over our limit: raise ${variable} on this node`
-      fault = new PeerClosed({ code: 1009, reason, byUs: true })
+      const advice = `raise ${variable} on this node`
+      fault = new PeerClosed({ code: 1009, reason: "the peer sent a frame over our limit", byUs: true, advice })
     }
   })
   socket.on("close", (code, reason) => finish(code, reason.toString("utf8")))

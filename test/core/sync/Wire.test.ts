@@ -55,7 +55,8 @@ describe("Wire", () => {
             ? [{ hlc: "5:0:a:b", node: NodeId.make("c"), age: seq, via: [NodeId.make("d"), NodeId.make("e")] }]
             : [{ hlc: "5:0:a:b", node: NodeId.make("c"), age: 0, via: [] }]
         },
-        { type: "sync_error", reason: "protocol", message: "why" }
+        { type: "sync_error", reason: "protocol", message: "why" },
+        { type: "sync_error", reason: "going_away", message: "why", isPaused: true }
       ]
       for (const message of messages) {
         const decoded = Result.getOrThrow(Wire.decode(Wire.encode(message)))

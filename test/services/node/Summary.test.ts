@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ClockDrift, PassphraseMismatch, RowsTooLarge } from "../../../src/core/sync/SyncFailure.ts"
+import { ClockDrift, PassphraseMismatch, PeerPaused, RowsTooLarge } from "../../../src/core/sync/SyncFailure.ts"
 import { PeerUnreachable, StoreUnavailable, TlsHandshakeFailed } from "../../../src/services/node/NodeFailure.ts"
 import { type NodeStatus, type PeerStatus, report } from "../../../src/services/node/Status.ts"
 import * as Summary from "../../../src/services/node/Summary.ts"
@@ -175,16 +175,51 @@ const cases: ReadonlyArray<readonly [situation: string, status: NodeStatus, sent
     "a repair",
     withPeers(
       failing(
-        { _tag: "Diverged", problem: "same vector clock but different rows", nextStep: "wait" },
+        { _tag: "Diverged", problem: "same vector clock but different rows", nextStep: "wait for it" },
         { state: "live" }
       )
     ),
-    "Not in sync with the only other node. Rows here and on nas differ, and they are being repaired."
+    "Not in sync with the only other node. Rows here and on nas differ. Wait for it."
   ],
   [
     "two problems",
     withPeers(peer("desk"), away("nas", 60, 2), away("pi", 60, 1)),
-    "In sync with 1 of 3 nodes. nas: not seen for 1 min; it lacks 2 operations of ours. pi: not seen for 1 min; it lacks 1 operation of ours."
+    "In sync with 1 of 3 nodes. nas: not seen for 1 min; it lacks 2 operations of ours. pi: not seen for 1 min; it lacks 1 operation of ours. Check that the node there runs and that its port is open."
+  ],
+  [
+    "two problems with different next steps",
+    withPeers(peer("desk"), away("nas", 60, 2), peer("pi", { state: "paused" })),
+    "In sync with 1 of 3 nodes. nas: not seen for 1 min; it lacks 2 operations of ours. Check that the node there runs and that its port is open. And 1 more: see feral-sync peers."
+  ],
+  [
+    "two problems, one of them of this node",
+    status({ peers: [away("nas", 60, 2)], counts: { ...status().counts, quarantine: 1 } }),
+    "Not in sync with the only other node. nas: not seen for 1 min; it lacks 2 operations of ours. Check that the node there runs and that its port is open. And 1 more: see feral-sync status."
+  ],
+  [
+    "two that were away since before the start",
+    status({
+      absent: [
+        { node_id: "nas", last_seen_at: at(60), it_lacks: { operations: 1 } },
+        { node_id: "pi", last_seen_at: at(60), it_lacks: { operations: 2 } }
+      ]
+    }),
+    "In sync with none of 2 other nodes. pi: not seen for 1 min; it lacks 2 operations of ours. nas: not seen for 1 min; it lacks 1 operation of ours. Start it; if it is gone for good, run feral-sync peers remove with its id."
+  ],
+  [
+    "one that is paused here, and was connected before",
+    withPeers(peer("desk"), away("nas", 12, 1, { state: "paused" })),
+    "In sync with 1 of 2 nodes. nas: paused here; it lacks 1 operation of ours. Resume with feral-sync peers resume nas."
+  ],
+  [
+    "one that has paused this node",
+    withPeers(away("nas", 12, 1, { last_error: report(new PeerPaused({ nodeId: "self", by: "nas" })) })),
+    "Not in sync with the only other node. nas: this node is paused there; it lacks 1 operation of ours. To go on, run feral-sync peers resume there, with the id of this node."
+  ],
+  [
+    "a problem, and one that takes what it lacks",
+    withPeers(peer("nas", { state: "syncing", it_lacks: { operations: 3 } }), away("pi", 60, 1)),
+    "In sync with none of 2 other nodes. pi: not seen for 1 min; it lacks 1 operation of ours. Check that the node there runs and that its port is open."
   ],
   [
     "three problems, the most urgent first",
@@ -196,7 +231,7 @@ const cases: ReadonlyArray<readonly [situation: string, status: NodeStatus, sent
         source: "static"
       })
     ),
-    "In sync with none of 3 other nodes. 10.0.0.7:9090 cannot be reached (no route). There are 2 more problems."
+    "In sync with none of 3 other nodes. 10.0.0.7:9090 cannot be reached (no route). Check that the node there runs and that its port is open. And 2 more: see feral-sync peers."
   ],
   [
     "our own address",
@@ -231,7 +266,16 @@ describe("the summary", () => {
     assert.strictEqual(Summary.of(state, now), sentences)
   })
 
-  it("never has more than three sentences of its own, and never a control character", () => {
+  it.each(cases)("of %s counts what the list of troubles has, each with its next step", (_, state, sentences) => {
+    const troubles = Summary.troublesOf(state, now)
+    for (const { text, next_step: step } of troubles) assert.isAtLeast(step?.length ?? 0, 4, text)
+    const more = Number(/And (\d+) more: see/.exec(sentences)?.[1] ?? 0)
+    const said = sentences.toLowerCase()
+    const named = troubles.filter(({ text }) => said.includes(text.toLowerCase()))
+    assert.strictEqual(named.length + more, troubles.length, JSON.stringify(troubles))
+  })
+
+  it("never has more than four sentences of its own, and never a control character", () => {
     const hostile = "\u202enas\u001b[2J"
     const text = Summary.of(
       status({
@@ -241,7 +285,7 @@ describe("the summary", () => {
       }),
       now
     )
-    assert.strictEqual(text.split(". ").length, 3)
+    assert.strictEqual(text.split(". ").length, 4)
     assert.notMatch(Summary.of(withPeers(away(hostile, 60, 1)), now), /[\p{Cc}\u202e]/u)
   })
 })

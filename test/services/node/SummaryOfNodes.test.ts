@@ -160,7 +160,7 @@ describe("the summary of a node", () => {
         yield* pass("5 seconds")
         yield* says(
           b,
-          /^Not in sync with the only other node\. Rows here and on a differ, .* 2 entries from peers could not be read, and are in quarantine\.$/
+          /^Not in sync with the only other node\. Rows here and on a differ\. The nodes repair them .* And 1 more: see feral-sync status\.$/
         )
       })
     )
@@ -213,7 +213,7 @@ describe("the summary of a node", () => {
       }
       assert.include(
         [...seen],
-        "Not in sync with the only other node. Rows here and on b differ, and they are being repaired."
+        "Not in sync with the only other node. Rows here and on b differ. The nodes repair them automatically; run feral-sync verify to do so now."
       )
       assert.strictEqual(yield* summaryOf(a), "In sync with b.")
     }).pipe(Effect.provide(MemoryNetwork.layerSlow(() => Effect.sleep("300 millis"))))

@@ -36,6 +36,7 @@ const recording = (commit: (count: number) => Effect.Effect<void, StoreUnavailab
     currentOfRow: () => Effect.succeed([]),
     rows: () => Effect.succeed([]),
     kinds: Effect.succeed([]),
+    ownCounts: Effect.succeed(new Map()),
     usageOf: () => Effect.succeed(Opaque.nothing),
     commit: ({ writes }, synced) =>
       Effect.suspend(() => commit(commits.push({ rows: writes.map(({ row_id }) => row_id), synced }))),

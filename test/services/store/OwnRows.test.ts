@@ -63,6 +63,23 @@ const valuesOf = (store: StoreService, kind: Kind = todos) =>
 
 for (const { name, make } of places) {
   describe(`rows of kinds of applications, ${name}`, () => {
+    it.effect("are counted by kind: those that are shown, of the kinds that were declared", () =>
+      Effect.gen(function* () {
+        const store = yield* (yield* make)({ declared: new Map([...declared, ["visits!log", []]]) })
+        const countsOf = Effect.map(store.ownCounts, (counts) => Object.fromEntries(counts))
+        const none = { [todos]: 0, "visits!log": 0 }
+        assert.deepStrictEqual(yield* countsOf, none)
+        yield* store.append([draft("b", { title: "tea" }), draft("b", { done: false }), draft("a", { title: "milk" })])
+        assert.deepStrictEqual(yield* countsOf, { ...none, [todos]: 2 })
+        yield* store.append([draft("b", {}, "delete")])
+        assert.deepStrictEqual(yield* countsOf, { ...none, [todos]: 1 })
+        assert.deepStrictEqual(yield* countsOf, { ...none, [todos]: 1 })
+        const another = yield* (yield* make)()
+        yield* another.append([draft("a", { title: "milk" })])
+        assert.strictEqual((yield* another.ownCounts).size, 0)
+      })
+    )
+
     it.effect("are written in one transaction, as one change, and read in the order of their ids", () =>
       Effect.gen(function* () {
         const store = yield* (yield* make)({ declared })

@@ -90,7 +90,7 @@ describe("the one frame of an existing node", () => {
       const third = yield* talk(19 * 1024 * 1024)
       assert.match(
         third._tag === "Failure" ? third.failure.message : "",
-        /^this node closed the connection .*: raise FERAL_SYNC_LEGACY_MAX_RECV_BYTES on this node$/
+        /^this node closed the connection .*; raise FERAL_SYNC_LEGACY_MAX_RECV_BYTES on this node$/
       )
     })
   )

@@ -9,6 +9,7 @@ import * as Archive from "../Archive.ts"
 import { Config } from "../../node/Config.ts"
 import { Kinds } from "../../memory/OwnKind.ts"
 import { Peers } from "../../peers/Peers.ts"
+import * as PeerView from "../../peers/PeerView.ts"
 import * as Origins from "../Origins.ts"
 import * as Purging from "../Purging.ts"
 import { Store } from "../../store/Store.ts"
@@ -43,7 +44,8 @@ const peer = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const peers = yield* Peers
     const show = Effect.fnUntraced(function* (id: string) {
-      const row = PeerName.find(yield* peers.status, id)
+      const { peers: rows, absent } = yield* peers.nodes
+      const row = PeerName.find(rows, id) ?? PeerName.find(absent.map(PeerView.absentRow), id)
       if (row === undefined) return yield* new PeerNotFound({ peer: id })
       const { traffic, connections } = yield* peers.counters
       const { node_id: node } = row

@@ -11,9 +11,10 @@ import { Config } from "../../node/Config.ts"
 import { Counters } from "../../node/Counters.ts"
 import * as Home from "../../node/Home.ts"
 import type { Family, Sample } from "../../node/Measured.ts"
-import type { PeerStatus } from "../../node/Status.ts"
+import { type NodeStatus, PeerState, type PeerStatus } from "../../node/Status.ts"
 import { version } from "../../node/Version.ts"
 import { Peers } from "../../peers/Peers.ts"
+import * as PeerView from "../../peers/PeerView.ts"
 import { Store } from "../../store/Store.ts"
 import { Transport } from "../../transport/Transport.ts"
 
@@ -37,13 +38,19 @@ export const make = Effect.gen(function* () {
   )
   return Effect.gen(function* () {
     const counts = yield* store.counts
-    const rows = yield* peers.status
+    const own = yield* Effect.orElseSucceed(store.ownCounts, () => new Map<string, number>())
+    const { peers: rows, absent } = yield* peers.nodes
+    const discovery = yield* peers.discovery
     const { traffic, sessions, handshakeFailures } = yield* peers.counters
     const expiresAt = yield* transport.tlsExpiresAt
     const now = (yield* Clock.currentTimeMillis) / 1000
     const { rss } = process.memoryUsage()
     const { user, system } = process.cpuUsage()
-    const named = rows.flatMap((row) => (row.node_id === null ? [] : [{ ...row, id: row.node_id }]))
+    // A node that was met before this one started is missed like any other.
+    const named = [...rows, ...absent.map(PeerView.absentRow)].flatMap((row) =>
+      row.node_id === null ? [] : [{ ...row, id: row.node_id }]
+    )
+    const unnamed = rows.filter(({ node_id: id, source }) => id === null && source !== "inbound")
     const ofPeers = (valueOf: (row: PeerStatus) => number | null | undefined): ReadonlyArray<Sample> =>
       named.flatMap((row) => {
         const value = valueOf(row)
@@ -60,6 +67,7 @@ export const make = Effect.gen(function* () {
       ]),
       gauge("feral_rows", "{row}", "Rows that this node holds, by kind.", [
         ...Kind.names.map((kind) => ({ labels: { kind }, value: counts[kind] })),
+        ...Array.from(own, ([kind, value]) => ({ labels: { kind }, value })),
         { labels: { kind: "tombstones" }, value: counts.tombstones }
       ]),
       counter(
@@ -81,9 +89,9 @@ export const make = Effect.gen(function* () {
         ofTraffic("operationsSent")
       ),
       gauge(
-        "feral_operations_deferred",
+        "feral_peers_deferred",
         "{peer}",
-        "Peers of which operations wait, by reason.",
+        "Peers with which operations wait, on their side or on ours, by reason.",
         ["ClockDrift", "DeferredByPeer", "OriginsLeftOut", "OverQuota", "RowsTooLarge", "PeerSlowed"].map((reason) => ({
           labels: { reason },
           value: deferred(reason)
@@ -94,11 +102,20 @@ export const make = Effect.gen(function* () {
       gauge(
         "feral_peers",
         "{peer}",
-        "Peers by state.",
-        ["connecting", "syncing", "live", "backoff", "refused", "paused"].map((state) => ({
-          labels: { state },
-          value: rows.filter((row) => row.state === state).length
-        }))
+        "Peers by state; absent are those that were met before, and not since this node started.",
+        [
+          ...PeerState.literals.map((state) => ({
+            labels: { state },
+            value: rows.filter((row) => row.state === state).length
+          })),
+          { labels: { state: "absent" }, value: absent.length }
+        ]
+      ),
+      gauge(
+        "feral_peers_expected",
+        "",
+        "1 where this node should be connected to others, 0 where it is meant to be alone.",
+        [{ value: isExpecting(discovery, [...named, ...unnamed]) ? 1 : 0 }]
       ),
       gauge(
         "feral_peer_behind_operations",
@@ -109,8 +126,9 @@ export const make = Effect.gen(function* () {
       gauge(
         "feral_peer_lag_seconds",
         "s",
-        "Seconds since all was exchanged with a peer; 0 while nothing is missing.",
+        "Seconds since all was exchanged with a peer; 0 while nothing is missing. None while syncing with it is paused.",
         ofPeers((row) => {
+          if (isPaused(row)) return null
           const isInSync = row.state === "live" && (row.lag_ops ?? 0) === 0 && row.we_lack === undefined
           return isInSync ? 0 : row.last_sync_at === null ? null : Math.max(0, now - row.last_sync_at)
         })
@@ -176,6 +194,14 @@ const of =
   })
 const gauge = of("gauge")
 const counter = of("counter")
+
+/** Whether syncing with it is paused, here or there: people wanted it so. */
+const isPaused = ({ state, last_error: error }: PeerStatus): boolean =>
+  state === "paused" || error?._tag === "PeerPaused"
+
+/** Whether there are others to be connected to: nodes that were met and are not paused, or a way to find some. */
+const isExpecting = ({ mdns, static: listed }: NodeStatus["discovery"], nodes: ReadonlyArray<PeerStatus>): boolean =>
+  nodes.length > 0 ? !nodes.every(isPaused) : mdns !== "off" || listed !== "none"
 
 /** What is known to be missing: operations of ours that a peer has not acknowledged, and of others that it has and we do not. */
 const behind = (rows: ReadonlyArray<PeerStatus & { readonly id: string }>): ReadonlyArray<Sample> =>

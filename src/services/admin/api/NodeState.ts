@@ -11,7 +11,6 @@ import type { NodeStatus } from "../../node/Status.ts"
 import { Store } from "../../store/Store.ts"
 import { Transport } from "../../transport/Transport.ts"
 import { version } from "../../node/Version.ts"
-import * as Lacks from "../../peers/Lacks.ts"
 import * as ReplicaState from "./ReplicaState.ts"
 import * as TombstoneState from "./TombstoneState.ts"
 
@@ -28,7 +27,7 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
     const tlsExpiresAt = yield* transport.tlsExpiresAt
     const { trouble, node_id, vector_clock, digest, counts, opaque } = yield* ReplicaState.read(store)
     const { lines: lost } = log.lost()
-    const rows = yield* peers.status
+    const { peers: rows, absent } = yield* peers.nodes
     const connected = rows.flatMap(({ node_id: id, state }) => (id !== null && state === "live" ? [id] : []))
     const removed = yield* peers.removed ?? Effect.succeed(new Set<NodeId>())
     const tombstones = yield* TombstoneState.read(store, {
@@ -37,7 +36,6 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
       now,
       keepMs: settings.tombstoneMs
     })
-    const absent = yield* Lacks.absent(store, { peers: rows, removed, now })
     const alarms = yield* ReplicaState.alarms(store, settings, rows)
     const status = {
       ...trouble,
@@ -62,6 +60,6 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
       ...(absent.length === 0 ? {} : { absent }),
       peers: rows
     } satisfies NodeStatus
-    return { summary: Summary.of(status, now), ...status } satisfies NodeStatus
+    return { ...Summary.told(status, now), ...status } satisfies NodeStatus
   })
 })

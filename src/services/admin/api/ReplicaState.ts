@@ -51,7 +51,7 @@ export const stopped = Effect.fnUntraced(function* (
     discovery: { mdns: "off", static: "none" },
     peers: []
   } satisfies NodeStatus
-  return { summary: Summary.of(status, now), ...status } satisfies NodeStatus
+  return { ...Summary.told(status, now), ...status } satisfies NodeStatus
 })
 
 /** What a user has to see first. */
@@ -78,6 +78,7 @@ export const read = Effect.fnUntraced(function* (store: Store["Service"]) {
   const { vectorClock: clock, digest, purges } = yield* store.snapshot
   // Where the file cannot be read, other fields say so.
   const indexing = yield* Effect.orElseSucceed(store.indexing, () => undefined)
+  const own = yield* Effect.orElseSucceed(store.ownCounts, () => new Map<string, number>())
   return {
     trouble: {
       ...Option.match(yield* store.damageFound, {
@@ -93,7 +94,7 @@ export const read = Effect.fnUntraced(function* (store: Store["Service"]) {
     node_id: store.nodeId,
     vector_clock: VectorClock.toRecord(clock),
     digest: Digest.toText(digest),
-    counts: yield* store.counts,
+    counts: { ...(yield* store.counts), ...(own.size === 0 ? {} : { kinds: Object.fromEntries(own) }) },
     opaque: opaqueOf(yield* store.opaque, Purge.toList(purges))
   }
 })

@@ -11,6 +11,7 @@ import { type Address, formatAddress } from "../../../core/peers/Address.ts"
 import * as ClockOffset from "../../../core/text/ClockOffset.ts"
 import { ClockDrift, clockNextStep, PeerTimeout, SelfConnection } from "../../../core/sync/SyncFailure.ts"
 import { Config, type Settings } from "../../node/Config.ts"
+import { commandLine } from "../../node/Invocation.ts"
 import type { NodeStatus, PeerStatus } from "../../node/Status.ts"
 import { Transport } from "../../transport/Transport.ts"
 import { failed, type Finding, fromFailure, fromReport, ok, skipped, warning } from "./Finding.ts"
@@ -63,7 +64,11 @@ const ofRow = (peer: PeerStatus): Finding => {
   const { node_id, address, port, source, protocol, state, tls, clock_offset_ms, last_error, last_seen_at } = peer
   const remote = formatAddress({ host: address, port })
   const facts = { address: remote, node_id, source, protocol, tls, clock_offset_ms, state }
-  if (last_seen_at !== undefined && source === "inbound" && state !== "refused") {
+  if (state === "paused") {
+    return warning(check, `${node_id} is paused here`, `resume with ${commandLine(`peers resume ${node_id}`)}`, facts)
+  }
+  const isPausedThere = last_error?._tag === "PeerPaused"
+  if (last_seen_at !== undefined && source === "inbound" && !isPausedThere && state !== "refused") {
     const since = new Date(last_seen_at * 1000).toISOString().slice(0, 16).replace("T", " ")
     const step = "if it should be connected, check that it is running and can reach this node"
     return warning(check, `${node_id} has been disconnected since ${since} UTC, and reconnects by itself`, step, facts)
@@ -78,7 +83,7 @@ const ofRow = (peer: PeerStatus): Finding => {
     { ...last_error, problem: `${remote}: ${last_error.problem ?? last_error.message}` },
     facts
   )
-  return last_error._tag === "SelfConnection" || last_error._tag === "RowsTooLarge"
+  return isPausedThere || last_error._tag === "SelfConnection" || last_error._tag === "RowsTooLarge"
     ? { ...finding, status: "warning" }
     : finding
 }

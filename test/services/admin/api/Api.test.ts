@@ -103,6 +103,7 @@ describe("Api", () => {
         assert.match(digest, /^[0-9a-f]{16}$/)
         assert.deepStrictEqual(rest, {
           summary: "Not in sync with the only other node. other: gone.",
+          troubles: [{ _tag: "PeerUnreachable", text: "other: gone", node: "other" }],
           node_id: store.nodeId,
           version,
           port: 4242,

@@ -70,6 +70,13 @@ describe("kinds of applications over HTTP", () => {
         yield* request("POST", "/kinds/visits/put?id=a", { page: "two" })
         assert.deepInclude((yield* request("GET", "/kinds/visits/row?id=a")).body, { page: "one" })
 
+        const { kinds: counts, notes } = (yield* request("GET", "/status")).body.counts
+        const counted = { "todos!fields": 1, "pages!lww": 0, "visits!log": 1, "clicks!counter": 1, "labels!set": 1 }
+        assert.deepStrictEqual([notes, counts], [0, counted])
+        const metrics = yield* ask({ socketPath: join(home, "feral-sync.sock") }, "/metrics")
+        for (const [kind, count] of Object.entries(counted))
+          assert.include(metrics.body, `feral_rows{kind="${kind}"} ${count}\n`)
+
         const noted = yield* request("POST", "/notes", { content: "a note" })
         yield* request("POST", "/kinds/todos/put?id=last", { title: "last", done: false })
         const newest = yield* request("POST", "/newest", { kinds: ["todos", "notes"], limit: 2 })
