@@ -31,9 +31,10 @@ export const limit = Fields.maybe(
   Fields.number(
     "limit",
     "N",
+    `Maximum number of rows to show (default: ${usual})`,
     (value) => Number.isInteger(value) && value >= 1 && value <= mostRows,
-    `a whole number from 1 to ${mostRows} (default: ${usual})`
-  ).pipe(Flag.withDescription("Maximum number of rows to show"))
+    `a whole number from 1 to ${mostRows}`
+  )
 )
 
 /** The flags of every list. */
@@ -44,7 +45,7 @@ export const common = {
 }
 
 export const follow = Globals.Switch("follow").pipe(
-  Flag.withDescription("Show the last rows, and then each one as it is written, until Ctrl-C"),
+  Flag.withDescription("Show the latest rows, then new ones as they arrive, until Ctrl-C"),
   Flag.withDefault(false)
 )
 

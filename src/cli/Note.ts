@@ -23,7 +23,9 @@ const add = Command.make(
     text: Fields.text("text", "The text of the note; - reads standard input"),
     tag: tags("tag", "A tag; may be given several times"),
     wait: Writing.wait,
-    importance: Fields.maybe(Fields.textFlag("importance", "WORD", "The importance (default: normal)"))
+    importance: Fields.maybe(
+      Fields.textFlag("importance", "WORD", `The importance ${Fields.byDefault(Kind.table.notes.columns.importance)}`)
+    )
   },
   ({ tag, importance, wait, ...given }) =>
     Effect.flatMap(Input.resolve(given), ({ text }) =>

@@ -30,9 +30,10 @@ const name = Flag.String("name").pipe(
 const days = Fields.number(
   "days",
   "N",
+  "How many days the certificate is valid (default: 365)",
   (value) => Number.isInteger(value) && value >= 1 && value <= 36_500,
   "a whole number of days, 1 to 36500"
-).pipe(Flag.withDescription("How long the certificate is valid (default: 365)"), Flag.withDefault(365))
+).pipe(Flag.withDefault(365))
 
 const out = (description: string) =>
   Fields.maybe(Fields.textFlag("out", "DIR", description).pipe(Flag.map((directory) => resolve(directory))))

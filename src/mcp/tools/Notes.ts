@@ -21,7 +21,7 @@ export const remember = Tool.make({
   args: {
     text: "What to remember: one thing, with enough context to be understood on its own",
     tags: "Words to find it by, like the project or the subject",
-    importance: "low, normal or high; normal when left out"
+    importance: `low, normal or high; ${columns.importance.byDefault} when left out`
   },
   output: Rows.writtenFields,
   does: "adds",
