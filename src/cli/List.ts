@@ -52,9 +52,10 @@ export const command = Command.make(
   }, Pager.paged)
 ).pipe(
   Command.withDescription(
-    "List the rows of a kind of an application, newest first, one line of JSON for each. With --json, all of them in the order of their ids, or all that the flags choose, newest first. Without a kind, the kinds of applications of which this node has rows."
+    "List the rows of an application kind, newest first, one line of JSON for each.\n\n" +
+      "--json lists all rows by id; with filters, all matches, newest first. Without a kind, list the application kinds that have rows on this node."
   ),
-  Command.withShortDescription("List the rows of a kind of an application"),
+  Command.withShortDescription("List the rows of an application kind"),
   Command.withExamples([
     { command: "feral-sync list" },
     { command: "feral-sync list todos --since 2h" },

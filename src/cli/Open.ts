@@ -48,7 +48,7 @@ export const command = Command.make(
   )
 ).pipe(
   Command.withDescription(
-    "Open the dashboard of the running node in a browser. The address works once, because it lets the browser in."
+    "Open the dashboard of the running node in a browser. The address signs the browser in and works only once."
   ),
   Command.withShortDescription("Open the dashboard in a browser"),
   Command.withExamples([{ command: "feral-sync open" }, { command: "feral-sync open --print" }])

@@ -14,7 +14,7 @@ import { oneLine, write, writeJson, writeLine } from "./Output.ts"
 
 const system = Globals.Switch("system").pipe(
   Flag.withDefault(false),
-  Flag.withDescription("A service of the machine, which runs as a user of its own; takes root")
+  Flag.withDescription("Install system-wide, under a dedicated user; requires root")
 )
 
 const load = Effect.promise(() => import("../services/admin/service/Installer.ts"))

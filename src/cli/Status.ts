@@ -190,7 +190,7 @@ const tombstones = (shown: NonNullable<NodeStatus["tombstones"]>, home: string, 
   const lines = heldTombstones(shown, home, now)
   if (collected === undefined) return lines
   const kept =
-    days == null ? "no more are collected here" : `kept for ${counted(days, "day")} after every node has them`
+    days == null ? "collection is off on this node" : `kept for ${counted(days, "day")} after every node has them`
   const blocked = `not confirmed by ${others.slice(0, namedNodes).map(oneLine).join(", ")}${others.length > namedNodes ? ", …" : ""}: set FERAL_SYNC_TOMBSTONE_DAYS there too`
   return [...lines, `${collected} collected; ${kept}`, ...(others.length === 0 ? [] : [blocked])]
 }

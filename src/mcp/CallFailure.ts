@@ -56,6 +56,6 @@ export const toldLost = (failure: CallFailure, isRepeatable: boolean): Told =>
     ? { ...told(failure), nextStep: "call the tool again: a node that restarts is found by the next call" }
     : {
         ...told(failure),
-        nextStep: "look first, with recent or search_memory, whether it was saved, and call the tool again only if not",
+        nextStep: "check with recent or search_memory whether it was saved; if not, call the tool again",
         may_repeat: false
       }

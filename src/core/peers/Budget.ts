@@ -116,7 +116,7 @@ export const settle = (budget: Budget, lane: Lane, { host }: Address): Budget =>
   }
 }
 
-/** Lets an address alone after a try there that came to nothing: for how long depends on how many such there were in a row. */
+/** Backs off an address after a failed attempt. The wait depends on the number of failures in a row. */
 export const bar = (budget: Budget, address: Address, now: number, wait: (failures: number) => number): Budget => {
   const key = formatAddress(address)
   const failures = (lookUp(budget.bars, key)?.failures ?? 0) + 1

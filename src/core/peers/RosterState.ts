@@ -15,7 +15,7 @@ import type { Link } from "./Rivals.ts"
 export const times = {
   /** How long the higher id waits for the lower one to dial. */
   patience: 5_000,
-  /** A node that starts is not announced before: it makes sure that its names are its own (`dnssd/Probe.ts`). */
+  /** A node that starts is not announced before: it makes sure that its names are its own (`discovery/NameProbe.ts`). */
   unannounced: 750,
   /** A connection that lasted this long was good. */
   good: 60_000,

@@ -60,10 +60,7 @@ export const commit = (session: Session, now: number): Step => {
 const fromPeer = ({ peer, cut, local }: Session): Pick<Batch, "from"> =>
   peer === undefined || local.cut === undefined ? {} : { from: { node: peer, told: cut } }
 
-/**
- * Has coverage written down that counted in this session alone: rows of its origin have come since, by whatever way, and the peer
- * gives it only once.
- */
+/** Persists session-only coverage once rows of that origin have arrived: the peer sends it only once. */
 export const commitVouched = (session: Session, now: number): Session => {
   const { inbound, local, vouched } = session
   const isKnown = (_: Hlc.Timestamp, node: NodeId) =>

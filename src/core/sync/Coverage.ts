@@ -8,7 +8,7 @@
  * - **Only origins with rows are told.** Two replicas that hold the same rows tell the same origins. Coverage of an origin
  *   without rows says nothing about rows: all its operations lost to others, which are held, or there never were any. Clocks
  *   that agree on all origins with rows belong to equal rows: operations without a row can be left out of a merge.
- * - **To forget costs one question.** A peer that still has rows of a forgotten origin sends them. They lose again, and the
+ * - **Forgetting an origin costs one extra exchange.** A peer that still has rows of a forgotten origin sends them. They lose again, and the
  *   peer gets the winners in the same session: then it has no such row either. So nothing is sent a third time, and two nodes
  *   that are equal send nothing. No operation comes back, because its winner is still there.
  * - **What one session has named counts in that session** (`vouched`): it is told back to the peer that named it, so

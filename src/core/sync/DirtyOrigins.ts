@@ -35,8 +35,8 @@ export type DirtyOrigins = HashMap.HashMap<NodeId, Dirty>
 export const none: DirtyOrigins = HashMap.empty()
 
 /**
- * Everything that a peer may lack. Of an origin of which it holds the same rows as we do it lacks none, whatever the clocks say:
- * what it has replaced since it told so is beaten.
+ * Everything that a peer may lack. Of an origin of which it holds the same rows as we do it lacks none, whatever the clocks
+ * say: anything it replaced since then has been superseded.
  */
 export const all = (local: Snapshot, known: VectorClock.VectorClock, theirs: Holdings, now: number): DirtyOrigins =>
   HashMap.map(HashMap.filter(VectorClock.difference(local.frontier, known), isLacking(local, theirs)), (_, node) => ({

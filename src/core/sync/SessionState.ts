@@ -64,10 +64,10 @@ export interface Session {
   readonly pingedAt: number
   /** When the first of the pings was sent that are not answered yet (ms). */
   readonly unansweredAt: number | undefined
-  /** A time at which the peer was alive (ms): it answered a ping of then. What is heard can have been under way for long. */
+  /** A time at which the peer was alive (ms): it answered a ping sent then. Received frames may have been delayed. */
   readonly provedAt: number
   readonly peer: NodeId | undefined
-  /** The greeting that is gone on with once its sender is identified. */
+  /** The greeting to process once the peer is identified. */
   readonly identifying: (Hello & { readonly nodeId: NodeId }) | undefined
   readonly record: PeerRecord | undefined
   /** Our state as the store last told. */

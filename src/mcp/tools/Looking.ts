@@ -28,7 +28,7 @@ export const search = Tool.make({
   },
   args: {
     query: "A few words that the row must have, in any order",
-    kinds: `${ToolArgs.args.kinds}. Or one kind of an application alone, as memory_status names it`,
+    kinds: `${ToolArgs.args.kinds}. Or one application kind alone, as memory_status names it`,
     tags: ToolArgs.args.tags,
     since: ToolArgs.args.since,
     limit: ToolArgs.args.limit,
@@ -87,7 +87,7 @@ export const recent = Tool.make({
   name: "recent",
   title: "What was written lately",
   description:
-    "Gives the rows that were written last, by any agent on any machine, the newest first. Use it at the beginning of a session, to see what went on.",
+    "Gives the rows that were written last, by any agent on any machine, the newest first. Use it at the beginning of a session, to see recent activity.",
   input: {
     since: ToolArgs.since,
     kinds: ToolArgs.kindsOfAny(Kind.names),

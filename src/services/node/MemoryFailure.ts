@@ -64,7 +64,7 @@ export class KindInvalid extends Schema.TaggedError<KindInvalid>()("KindInvalid"
 /** A kind is used that was not declared when the node was started. */
 export class KindUndeclared extends Schema.TaggedError<KindUndeclared>()("KindUndeclared", { kind: Schema.String }) {
   readonly problem = `the kind ${JSON.stringify(this.kind)} was not declared on this node`
-  readonly nextStep = `see those that there are with ${commandLine("list")}, or give it to FeralSync.layer, in kinds`
+  readonly nextStep = `list the declared kinds with ${commandLine("list")}, or pass it to FeralSync.layer in kinds`
   override readonly message = messageOf(this)
 }
 

@@ -244,7 +244,7 @@ const remarksOf = ({ alarms = [], peers }: NodeStatus, now: number): ReadonlyArr
     .map((peer) => {
       const at = peer.last_sync_at
       const last = at === null ? "" : `: the last exchange was ${duration(Math.max(0, now / 1000 - at))} ago`
-      return `The existing FERAL node ${nameOf(peer)} is asked from time to time${last}`
+      return `The existing FERAL node ${nameOf(peer)} is synced periodically${last}`
     })
 ]
 

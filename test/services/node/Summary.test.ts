@@ -169,7 +169,7 @@ const cases: ReadonlyArray<readonly [situation: string, status: NodeStatus, sent
   [
     "an existing FERAL node",
     withPeers(peer("old", { protocol: 1, lag_ops: null, last_sync_at: at(12) })),
-    "In sync with old. The existing FERAL node old is asked from time to time: the last exchange was 12 s ago."
+    "In sync with old. The existing FERAL node old is synced periodically: the last exchange was 12 s ago."
   ],
   [
     "a repair",
