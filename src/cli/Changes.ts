@@ -19,7 +19,7 @@ const isKind = (name: string): boolean => Kind.names.some((known) => known === n
 export const command = Command.make(
   "changes",
   {
-    since: Fields.maybe(Fields.textFlag("since", "CURSOR", "Only what came after this cursor; 0 is the beginning")),
+    since: Fields.maybe(Fields.textFlag("since", "CURSOR", "Only changes after this cursor; 0 is the beginning")),
     kinds: Flag.String("kind").pipe(
       Flag.filter(isKind, () => `one of ${Kind.names.join(", ")}`),
       Flag.withMetavar("KIND"),
@@ -49,7 +49,7 @@ export const command = Command.make(
   Command.withShortDescription("Show what was written and deleted since a cursor"),
   Command.withExamples([
     { command: "feral-sync changes --kind notes" },
-    { command: "feral-sync changes --since CURSOR --json", description: "What came since then, and the next cursor" },
+    { command: "feral-sync changes --since CURSOR --json", description: "New changes, and the next cursor" },
     { command: "feral-sync changes --follow --json", description: "One line of JSON for each event" }
   ])
 )

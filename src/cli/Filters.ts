@@ -55,7 +55,7 @@ export const tag = Flag.String("tag").pipe(
     () => "non-empty text"
   ),
   Flag.withMetavar("TAG"),
-  Flag.withDescription("Only rows with this tag; several times: with all of them"),
+  Flag.withDescription("Only rows with this tag; if given several times, with all of them"),
   Flag.atLeast(0)
 )
 export const subject = Fields.maybe(Fields.textFlag("subject", "S", "Only facts with this subject"))

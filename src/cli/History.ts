@@ -49,7 +49,7 @@ export const commands = (kind: Kind.Kind, text: (columns: Columns) => string) =>
     {
       id: Fields.id,
       erase: Globals.Switch("erase").pipe(
-        Flag.withDescription("Erase these versions from this node instead"),
+        Flag.withDescription("Erase these versions from this node instead of showing them"),
         Flag.withDefault(false)
       )
     },

@@ -18,7 +18,7 @@ type Own = Memory["Service"]["own"]
 const kindsOf = Effect.fnUntraced(function* (own: Own) {
   const kinds = yield* own.kinds
   if (yield* Globals.Json) return yield* writeJson(kinds)
-  if (kinds.length === 0) return yield* writeLine("There are no rows of kinds of applications.")
+  if (kinds.length === 0) return yield* writeLine("No rows of application kinds yet.")
   yield* writeLine(kinds.map(({ kind }) => oneLine(kind)).join("\n"))
 })
 
@@ -26,7 +26,7 @@ export const command = Command.make(
   "list",
   {
     kind: Argument.String("kind").pipe(
-      Argument.withDescription("The kind, like todos, or todos!fields; without it, the kinds that there are"),
+      Argument.withDescription("The kind, like todos, or todos!fields; without it, list the kinds"),
       Argument.optional
     ),
     ...Filters.common,

@@ -102,9 +102,7 @@ const list = Listing.command(Kind.table.notes, {
 )
 
 const show = Show.of(["notes"]).pipe(
-  Command.withDescription(
-    "Show a note, with all its columns. The beginning of its id is enough if no other note has it."
-  ),
+  Command.withDescription("Show a note, with all its columns. The start of its id is enough if it is unambiguous."),
   Command.withExamples([{ command: "feral-sync note show 0198c0de" }])
 )
 

@@ -20,7 +20,7 @@ export const command = Command.make(
   "open",
   {
     print: Globals.Switch("print").pipe(
-      Flag.withDescription("Print the address only, and start no browser"),
+      Flag.withDescription("Only print the address; do not start a browser"),
       Flag.withDefault(false)
     )
   },

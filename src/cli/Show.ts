@@ -37,7 +37,7 @@ export const print = Effect.fnUntraced(function* (row: AnyRow) {
   yield* writeLine(lines.join("\n"))
 })
 
-const id = Argument.String("id").pipe(Argument.withDescription("The id of the row, or its beginning"))
+const id = Argument.String("id").pipe(Argument.withDescription("The id of the row, or the start of it"))
 
 /** Whether a built-in kind has this name, in JSON or as a command. */
 const isNamed = (key: keyof Kind.Table, text: string): boolean => {

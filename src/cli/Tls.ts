@@ -210,7 +210,7 @@ const show = Command.make(
     if (settings !== undefined && Option.isSome(settings.tls)) yield* Material.load(settings)
   })
 ).pipe(
-  Command.withDescription("Show details of certificates and keys, and which belong together."),
+  Command.withDescription("Show details of certificates and keys, and which ones belong together."),
   Command.withExamples([
     { command: "feral-sync tls show" },
     { command: "feral-sync tls show peer-cert.pem peer-key.pem ca-cert.pem" }

@@ -133,7 +133,7 @@ export class NotYetOnNodes extends Schema.TaggedError<NotYetOnNodes>()("NotYetOn
   readonly problem = `the write is saved on this node, but only ${this.reached.length} of ${counted(this.wanted, "other node")} acknowledged it in time`
   readonly nextStep =
     this.missing.length === 0
-      ? `no other node is known that lacks it: check ${commandLine("peers")}`
-      : `it reaches ${some(this.missing.map(({ node }) => node))} when they are connected: see ${commandLine("peers")}`
+      ? `no known node lacks it: check ${commandLine("peers")}`
+      : `it will reach ${some(this.missing.map(({ node }) => node))} when they are connected: see ${commandLine("peers")}`
   override readonly message = messageOf(this)
 }

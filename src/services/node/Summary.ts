@@ -30,7 +30,7 @@ const sentencesOf = (status: NodeStatus, now: number): ReadonlyArray<string> => 
   if (holder !== undefined) {
     return [`This node does not answer: process ${holder.pid} (${holder.command}) holds its database`]
   }
-  const opening = port === null ? "This node does not run, so nothing is exchanged" : openingOf(status)
+  const opening = port === null ? "This node is not running, so nothing is exchanged" : openingOf(status)
   const [first, second, ...more] = [
     ...alarmsOf(status),
     ...peersOf(status, now),
@@ -218,7 +218,7 @@ const ownOf = (status: NodeStatus, now: number): ReadonlyArray<Trouble> => {
 
 /** Why no other node was met. */
 const aloneOf = ({ mdns, static: listed }: NodeStatus["discovery"]): Trouble => {
-  if (mdns === "on") return { text: "This node looks for others by mDNS", nextStep: nextSteps.PeersNotDiscovered }
+  if (mdns === "on") return { text: "This node looks for others with mDNS", nextStep: nextSteps.PeersNotDiscovered }
   const off = mdns === "off" ? "mDNS is off" : "mDNS does not work here"
   if (listed !== "none")
     return { text: `${off}, and the listed peers were not reached`, nextStep: nextSteps.PeerUnreachable }

@@ -62,7 +62,7 @@ export const answer = Effect.fnUntraced(function* (
   if (place.readers >= place.limits.readers) {
     return Errors.answer(503, {
       _tag: "TooManyReaders",
-      problem: `${place.limits.readers} programs read the events already`,
+      problem: `${place.limits.readers} programs are already reading the events`,
       nextStep: "stop one of them, and try again"
     })
   }

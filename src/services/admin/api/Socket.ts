@@ -51,7 +51,7 @@ export const reachable = Effect.fnUntraced(function* (
     const link = yield* Effect.option(linkIn(directory, home))
     if (link._tag === "Some") return join(link.value, name)
   }
-  const detail = `commands cannot reach a node there: the path ${socket} is too long for a socket, and a short one cannot be created`
+  const detail = `commands cannot reach a node in this directory: the path ${socket} is too long for a socket, and a short one cannot be created`
   return yield* new StoreUnavailable({ reason: "other", detail })
 })
 
