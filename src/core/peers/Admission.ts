@@ -1,16 +1,18 @@
 /**
  * How many connections are admitted at one time, by how much each has proved.
  *
- * - *arriving*: every connection, until TLS and the upgrade are done. A new one is always admitted: at the limit, the one that has
- *   been arriving for the longest time is closed.
- * - *pending*: after the upgrade, until the proof of the passphrase. At the limit, a new one replaces one that has been pending for a
- *   while: the oldest of its own network where that network is at its limit, else of the network that has the most.
- * - *known*: the same, for clients that have shown a valid ticket (`Handshake.ts`). These places are kept for members that were met
- *   before. Other clients cannot take one.
+ * - *arriving*: every connection, until TLS and the upgrade are done. A new one is always admitted: at the limit, the
+ *   one that has been arriving for the longest time is closed.
+ * - *pending*: after the upgrade, until the proof of the passphrase. At the limit, a new one replaces one that has been
+ *   pending for a while. It is the oldest of its own network if that network is at its limit, and otherwise of the
+ *   network that has the most.
+ * - *known*: the same, for clients that have shown a valid ticket (`Handshake.ts`). These places are kept for members
+ *   that were met before. Other clients cannot take one.
  * - *proven*: a member. It is never closed in favour of another connection.
  *
- * Guarantees: none of the limits is ever exceeded, by any order of events. Whatever other clients of its network do, a member is
- * admitted once it has shown its ticket. It has the time that `arrivingPerNetwork` later arrivals of its network take to show it.
+ * Guarantees: none of the limits is ever exceeded, by any order of events. Whatever other clients of its network do, a
+ * member is admitted once it has shown its ticket. It has the time that `arrivingPerNetwork` later arrivals of its
+ * network take to show it.
  */
 export const limits = {
   /** Connections, from anywhere and in any room. */

@@ -1,6 +1,6 @@
 /**
- * The origins that may hold something the peer lacks, with a cursor for each: what makes an origin dirty, how its cursor moves, and when
- * it is due.
+ * The origins that may hold something the peer lacks, with a cursor for each: what makes an origin dirty, how its
+ * cursor moves, and when it is due.
  */
 import { HashMap, Option } from "effect"
 import type * as ChangedOrigins from "../replica/ChangedOrigins.ts"
@@ -19,8 +19,8 @@ import * as VectorClock from "../replica/VectorClock.ts"
 import { times } from "./SessionLimits.ts"
 
 /**
- * An origin that holds something the peer may lack: beyond `from`, to be sent at `due` (ms), or later while the peer is busy with
- * what it was sent before, but not later than `latest`.
+ * An origin with operations that the peer may lack: those beyond `from`. They are sent at `due` (ms), or later while
+ * the peer is still busy, but not later than `latest`.
  */
 export interface Dirty {
   readonly from: Hlc.Timestamp
@@ -35,8 +35,8 @@ export type DirtyOrigins = HashMap.HashMap<NodeId, Dirty>
 export const none: DirtyOrigins = HashMap.empty()
 
 /**
- * Everything that a peer may lack. Of an origin of which it holds the same rows as we do it lacks none, whatever the clocks
- * say: anything it replaced since then has been superseded.
+ * Everything that a peer may lack. Of an origin of which it holds the same rows as we do it lacks none, whatever the
+ * clocks say: anything it replaced since then has been superseded.
  */
 export const all = (local: Snapshot, known: VectorClock.VectorClock, theirs: Holdings, now: number): DirtyOrigins =>
   HashMap.map(HashMap.filter(VectorClock.difference(local.frontier, known), isLacking(local, theirs)), (_, node) => ({
@@ -69,8 +69,8 @@ export const afterRead = (
       if (isCut || origin === undefined) return
       if (cut?.node === node) {
         isCut = true
-        // Of several operations under one reading, which only a broken origin makes, those that do not fit are left out: they
-        // would be read again for ever.
+        // Of several operations under one reading, which only a broken origin makes, those that do not fit are left
+        // out: they would be read again for ever.
         const isTorn = sent !== undefined && Hlc.HlcOrder(sent, cut) === 0
         HashMap.set(dirty, node, { ...origin, from: isTorn ? cut : Hlc.predecessor(cut) })
       } else if (index < delta.exhausted) HashMap.remove(dirty, node)
@@ -89,8 +89,8 @@ interface Meanwhile {
 }
 
 /**
- * The dirty origins after what was written during a read. The read has seen all of these writes, and has taken those that lie beyond the
- * cursors it was given.
+ * The dirty origins after what was written during a read. The read has seen all of these writes, and has taken those
+ * that lie beyond the cursors it was given.
  */
 export const withChanged = (
   before: DirtyOrigins,

@@ -1,17 +1,18 @@
 /**
- * The full-text indexes in `sync.db`: which rows of a table have which words (`core/search/Tokens.ts`). There is one over `operations`, for
- * the built-in kinds, and one over `own_rows`, for the kinds of applications.
+ * The full-text indexes in `sync.db`: which rows of a table have which words (`core/search/Tokens.ts`). There is one
+ * over `operations`, for the built-in kinds, and one over `own_rows`, for the kinds of applications.
  *
- * Rows enter it after they were written, in small transactions: a search takes in a few, and the rest is done in the background
- * (`SqliteIndexing.ts`). Without a search there is no index, and it costs nothing. `seq` is the order of arrival, and a row
- * that is replaced gets a new one, so the greatest `seq` looked at says what is still to be done.
+ * Rows enter it after they were written, in small transactions: a search takes in a few, and the rest is done in the
+ * background (`SqliteIndexing.ts`). Without a search there is no index, and it costs nothing. `seq` is the order of
+ * arrival, and a row that is replaced gets a new one, so the greatest `seq` looked at says what is still to be done.
  *
- * Rows leave it when they leave their table, for the words of a deleted row must not stay in the file. Taking them out needs the
- * text and costs about a millisecond a row, so a trigger keeps the row in a table of its own, a commit takes out a few, and the upkeep
- * takes out the rest. Until then no search finds it, because matches are read from the table.
+ * Rows leave it when they leave their table, for the words of a deleted row must not stay in the file. Removing them
+ * needs the text and costs about a millisecond per row. So a trigger keeps the row in a separate table. A commit
+ * removes a few, and the upkeep removes the rest. Until then no search finds it, because matches are read from the
+ * table.
  *
- * An index is made by the first search and can be dropped at any time. It keeps no text, and is no part of the file's version.
- * It is made anew when its form changes, or the tables of characters do: rows could not leave it otherwise.
+ * An index is made by the first search and can be dropped at any time. It keeps no text, and is no part of the file's
+ * version. It is made anew when its form changes, or the tables of characters do: rows could not leave it otherwise.
  */
 import { Effect, Predicate, Schema, Semaphore } from "effect"
 import type { SqliteClient } from "@effect/sql-sqlite-node/SqliteClient"
@@ -65,8 +66,8 @@ export type Transaction = <A, E>(
 ) => Effect.Effect<A, E | SqlError>
 
 /**
- * The index of a source in the file that `sql` has open; `transaction` writes to it. Of a file that is only read, an index that is behind
- * is made anew in memory.
+ * The index of a source in the file that `sql` has open; `transaction` writes to it. Of a file that is only read, an
+ * index that is behind is made anew in memory.
  */
 export const make = Effect.fnUntraced(function* (
   source: Source,
@@ -102,7 +103,9 @@ export const make = Effect.fnUntraced(function* (
   }, indexing.withPermit)
 
   return {
-    /** Takes in the next rows. Gives whether there are more. Makes the index where there is none only if it `isWanted`. */
+    /**
+     * Takes in the next rows. Gives whether there are more. Makes the index where there is none only if it `isWanted`.
+     */
     step,
     /** Takes in a few rows before a search, and gives how many are left. */
     update: Effect.gen(function* () {

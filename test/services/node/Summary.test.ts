@@ -149,7 +149,7 @@ const cases: ReadonlyArray<readonly [situation: string, status: NodeStatus, sent
   [
     "quarantine",
     status({ peers: [peer("nas")], counts: { ...status().counts, quarantine: 2 } }),
-    "In sync with nas. 2 entries from peers could not be read, and are in quarantine. Write the row again on the node that it comes from."
+    "In sync with nas. 2 entries from peers could not be read, and are in quarantine. Write the row again on the node that wrote it."
   ],
   [
     "a row that is too large there",

@@ -1,12 +1,13 @@
 /**
  * What we remember of an existing FERAL node from one exchange to the next, and what we ask it with.
  *
- * - **A node is asked for what is new.** When it has sent all that it had, its clock at that moment is kept. Where its clock has moved
- *   since then, it is asked from there on; where it has not moved, it is asked for nothing.
- * - **A node is asked for everything** when it is met for the first time, when its clock has shrunk (it was restarted), when
- *   it shows a scope for the first time (one was granted), and when its own history went backwards.
- * - **What no clock shows comes as well.** A row that was withheld and then granted, or relayed late, moves no clock. So a node is
- *   asked for everything again from time to time: as often as this costs `upkeep` at most, however large its history is.
+ * - **A node is asked for what is new.** When it has sent all that it had, its clock at that moment is kept. Where its
+ *   clock has moved since then, it is asked from there on; where it has not moved, it is asked for nothing.
+ * - **A node is asked for everything** when it is met for the first time, and when its own history went backwards. The
+ *   same holds when its clock has shrunk (it was restarted), or shows a scope for the first time (one was granted).
+ * - **What no clock shows comes as well.** A row that was withheld and then granted, or relayed late, moves no clock.
+ *   So a node is asked for everything again from time to time: as often as this costs `upkeep` at most, however large
+ *   its history is.
  */
 import { HashMap } from "effect"
 import * as Hlc from "../../replica/Hlc.ts"
@@ -119,8 +120,8 @@ const isWholeDue = (memory: Memory, theirs: VectorClock.VectorClock, peer: NodeI
 }
 
 /**
- * The mark for an early node, which uses the one for its own id for all origins: the lowest of what we have of those where its clock
- * has moved. Where none has, a mark that is after all that it has.
+ * The mark for an early node, which uses the one for its own id for all origins: the lowest of what we have of those
+ * where its clock has moved. Where none has, a mark that is after all that it has.
  */
 const markFor = (
   { complete, received }: Memory,
@@ -147,8 +148,8 @@ const top = (clock: VectorClock.VectorClock): Hlc.Timestamp => {
 }
 
 /**
- * Whether a node, by the clock that it reports now, took nothing of what it was sent last time. A clock that has shrunk does
- * not tell.
+ * Whether a node, by the clock that it reports now, took nothing of what it was sent last time. A clock that has shrunk
+ * does not tell.
  */
 export const tookNothing = ({ sent, clock, takesNothing }: Memory, reported: VectorClock.VectorClock): boolean =>
   HashMap.isEmpty(sent) || !VectorClock.includes(reported, clock)

@@ -1,13 +1,13 @@
 /**
  * The messages of form 1: what existing FERAL nodes speak.
  *
- * Reading is lenient, as far as safety allows: unknown keys are ignored, clock entries that make no sense are left out,
- * an operation that cannot be read is set aside with its reason. Python writes and reads text that is not JSON (`NaN`,
+ * Reading is as lenient as safety allows. Unknown keys are ignored, invalid clock entries are left out, and an
+ * unreadable operation is quarantined with its reason. Python writes and reads text that is not JSON (`NaN`,
  * `Infinity`, any depth), so an operation is found in its frame by brackets and strings, and what is in it concerns no
  * other. Writing is strict: an operation goes out with exactly the eight keys that the oldest nodes know.
  *
- * An existing node may send all that it has in one frame. It is read piece by piece, so that no more than a piece of it is ever held
- * as values.
+ * An existing node may send all that it has in one frame. It is read piece by piece, so that no more than a piece of it
+ * is ever held as values.
  */
 import { Option, Predicate, Result, Schema } from "effect"
 import { ProtocolViolation } from "../SyncFailure.ts"
@@ -30,7 +30,9 @@ import { type Malformed, limits } from "../Wire.ts"
 /** The limits of one read of a frame: operations, and their characters. */
 const piece = { operations: 2_000, characters: 1024 * 1024 } as const
 
-/** Bytes of a frame that the oldest nodes still take. One mebibyte is their limit; this leaves room for the envelope. */
+/**
+ * Bytes of a frame that the oldest nodes still take. One mebibyte is their limit; this leaves room for the envelope.
+ */
 export const maxFrameBytes = 1024 * 1024 - 16 * 1024
 
 /** Bytes of the largest operation that the newest nodes take: 8 MiB in a frame, less the envelope. */
@@ -224,8 +226,8 @@ export const encode = (message: Request | Response | Refusal): string => {
 }
 
 /**
- * An operation as an old node takes it: every write is an `insert`, `tags` is a text, and half a surrogate pair, which its
- * database cannot store, is U+FFFD. With a scope only for nodes that know of scopes.
+ * An operation as an old node takes it: every write is an `insert`, `tags` is a text, and half a surrogate pair, which
+ * its database cannot store, is U+FFFD. With a scope only for nodes that know of scopes.
  */
 export const operationText = (operation: Operation.Operation, scope: string | undefined): string => {
   const text = Operation.toWire({

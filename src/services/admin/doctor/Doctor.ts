@@ -1,8 +1,9 @@
 /**
- * Examines a node on the machine that it is to run on, whether it runs or not: one check after the other, each with what is
- * wrong and what to do.
+ * Examines a node on its machine, whether it runs or not. It makes one check after the other, and says what is wrong
+ * and what to do.
  *
- * - **It changes nothing.** No directory, identity, passphrase or certificate is made by looking, and no row is written.
+ * - **It changes nothing.** No directory, identity, passphrase or certificate is made by looking, and no row is
+ *   written.
  * - **It disturbs no node.** A running node is asked. Peers that it has not tried are dialled by a probe, which they do
  *   not count as a peer.
  * - **It ends.** Each check has a time limit, and a check that fails to look is itself a finding.
@@ -43,7 +44,10 @@ export interface Options {
 export class Doctor extends Context.Service<
   Doctor,
   {
-    /** Looks at everything. Each finding is told as soon as it is made. Fails when it is not even clear which node is meant. */
+    /**
+     * Looks at everything. Each finding is told as soon as it is made. Fails when it is not even clear which node is
+     * meant.
+     */
     examine(tell: (finding: Finding) => Effect.Effect<void>): Effect.Effect<ReadonlyArray<Finding>, ConfigInvalid>
   }
 >()("feral-sync/services/admin/doctor/Doctor") {
