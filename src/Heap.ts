@@ -1,7 +1,7 @@
 /**
- * How V8 uses memory. What is live in a node is some 35 MB, but on a machine with much memory V8 collects so rarely
- * that a node grows to many times that, and it keeps the memory of a large transfer for ever. V8 reads its flags each
- * time it decides, so that they can be set while it runs.
+ * How V8 uses memory. The live heap of a node is about 35 MB. But on a machine with much memory V8 collects so rarely
+ * that a node grows to many times that. It also never gives back the memory of a large transfer. V8 reads its flags
+ * each time it decides, so that they can be set while it runs.
  */
 import { PerformanceObserver } from "node:perf_hooks"
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8"
@@ -14,8 +14,9 @@ export const keepSmall = (): void => {
 }
 
 /**
- * New objects get at most this much (bytes): two halves, of which one is in use. With less, what a transfer has under way is
- * taken for what will stay: it is copied, and collected late, at a third more processor time. More is hardly faster.
+ * New objects get at most this much (bytes): two halves, of which one is in use. With less, what a transfer has under
+ * way is taken for what will stay: it is copied, and collected late, at a third more processor time. More is hardly
+ * faster.
  */
 const youngBytes = 2 * 8 * 1024 * 1024
 
@@ -29,8 +30,8 @@ const quiet = 3_000
 const worthwhile = 16 * 1024 * 1024
 
 /**
- * Lets the space for new objects grow while there is much to be done, and gives memory back afterwards. To be called when
- * everything is loaded: loading fills that space with long-lived objects.
+ * Lets the space for new objects grow while there is much to be done, and gives memory back afterwards. To be called
+ * when everything is loaded: loading fills that space with long-lived objects.
  */
 export const growWithLoad = (): void => {
   const collect = collector()

@@ -1,9 +1,10 @@
 /**
- * How a command gets at the memory of a node: through the node when it runs, else on its database directly. Commands are
- * written once, against `Memory`.
+ * How a command gets at the memory of a node: through the node when it runs, else on its database directly. Commands
+ * are written once, against `Memory`.
  *
- * Two writers are never possible: a process that writes to the database locks it. While another process holds the lock and no
- * node answers (one is starting or stopping, or another command is at work), both ways are tried again for a while.
+ * Two writers are never possible: a process that writes to the database locks it. While another process holds the lock
+ * and no node answers (one is starting or stopping, or another command is at work), both ways are tried again for a
+ * while.
  */
 import { Context, type Duration, Effect, Option, Schedule } from "effect"
 import { existsSync, statSync } from "node:fs"
@@ -35,8 +36,8 @@ export interface Access {
 }
 
 /**
- * What a command needs: to read, without a lock; to write to what belongs to the rows that are there, like their index; to
- * change rows that are there; or to write new rows. Only the last makes a data directory that is not there.
+ * What a command needs: to read, without a lock; to maintain derived data like an index; to change existing rows; or to
+ * write new rows. Only the last makes a data directory that is not there.
  */
 export type Purpose = "read" | "maintain" | "change" | "write"
 

@@ -45,7 +45,7 @@ export const command = Command.make(
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
-    "Back up the database to a new file, with or without a running node. To restore it, stop the node, run feral-sync restore FILE, and start the node. Later changes come back from the peers. An existing file is never replaced."
+    "Back up the database to a new file, with or without a running node.\n\nTo restore it, stop the node, run feral-sync restore FILE, and start the node. Later changes come back from the peers. An existing file is never replaced."
   ),
   Command.withShortDescription("Back up the database to a file, with or without a running node"),
   Command.withExamples([{ command: "feral-sync backup feral-$(date +%F).db" }])

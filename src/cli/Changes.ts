@@ -19,7 +19,7 @@ const isKind = (name: string): boolean => Kind.names.some((known) => known === n
 export const command = Command.make(
   "changes",
   {
-    since: Fields.maybe(Fields.textFlag("since", "CURSOR", "Only what came after this cursor; 0 is the beginning")),
+    since: Fields.maybe(Fields.textFlag("since", "CURSOR", "Only changes after this cursor; 0 is the beginning")),
     kinds: Flag.String("kind").pipe(
       Flag.filter(isKind, () => `one of ${Kind.names.join(", ")}`),
       Flag.withMetavar("KIND"),
@@ -27,7 +27,7 @@ export const command = Command.make(
       Flag.atLeast(0)
     ),
     follow: Globals.Switch("follow").pipe(
-      Flag.withDescription("Go on with what is written from now on, until Ctrl-C"),
+      Flag.withDescription("Keep showing new changes until Ctrl-C"),
       Flag.withDefault(false)
     )
   },
@@ -42,12 +42,14 @@ export const command = Command.make(
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
-    "Show what was written and deleted, in the order in which this node committed it. A row that was written again comes once, with its last state. Without --since it begins with everything that is held; with --follow, it begins now. A reset means that the cursor is not of this database, or too old: everything follows."
+    "Show what was written and deleted, in the order in which this node committed it. A row that changed several times is shown once, in its latest state.\n\n" +
+      "Without --since, all rows are shown; with --follow, only new changes. " +
+      "A reset means that the cursor is too old or belongs to another database: all current rows follow."
   ),
-  Command.withShortDescription("Show what was written and deleted, from a cursor on"),
+  Command.withShortDescription("Show what was written and deleted since a cursor"),
   Command.withExamples([
     { command: "feral-sync changes --kind notes" },
-    { command: "feral-sync changes --since CURSOR --json", description: "What came since then, and the next cursor" },
+    { command: "feral-sync changes --since CURSOR --json", description: "New changes, and the next cursor" },
     { command: "feral-sync changes --follow --json", description: "One line of JSON for each event" }
   ])
 )
@@ -81,7 +83,7 @@ const print = Effect.fnUntraced(function* <E>(events: Stream.Stream<FeedEvent, E
   let cursor = from
   yield* Stream.runForEach(events, (event) => {
     cursor = event.cursor
-    if (event._tag === "Reset") return writeLine("reset: everything that is held follows")
+    if (event._tag === "Reset") return writeLine("reset: all current rows follow")
     return event.operations.length === 0 ? Effect.void : writeLine(event.operations.map(rowOf).join("\n"))
   })
   // Not a part of the result: it can be piped without it.

@@ -12,7 +12,7 @@ export class IdAmbiguous extends Schema.TaggedError<IdAmbiguous>()("IdAmbiguous"
   ids: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    return `${this.ids.length} rows or more have an id that begins with ${JSON.stringify(this.id)}: ${this.ids.join(", ")}; give more of it`
+    return `${this.ids.length} rows or more have an id that begins with ${JSON.stringify(this.id)}: ${this.ids.join(", ")}; type more characters of the id`
   }
 }
 

@@ -19,9 +19,9 @@ import { OutputFailed, write } from "./Output.ts"
 const commandOf = (commands: ReadonlyArray<Loaded>) =>
   Command.make("feral-sync").pipe(
     Command.withDescription(
-      "Replicates the memory of agents between machines: local first, no server, no cloud. " +
-        "A word that begins with a dash is text unless it is a flag of the command, or looks like a misspelt one. " +
-        "After -- everything is text. - reads the text from standard input."
+      "Replicates the memory of agents between machines: local first, no server, no cloud.\n\n" +
+        "Words that start with a dash are text, unless they are flags or look like misspelt flags. " +
+        "After --, everything is text. A single - reads the text from standard input."
     ),
     Command.withExamples([
       { command: "feral-sync start", description: "Run a node" },

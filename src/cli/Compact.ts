@@ -23,7 +23,7 @@ export const command = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Rewrite the database without the space of deleted rows. Stop the node first. This needs as much free disk space as the rows take. If it fails, the database is unchanged."
+    "Rewrite the database to free the space of deleted rows. Stop the node first. It needs as much free disk space as the rows take up. If it fails, the database is unchanged."
   ),
   Command.withShortDescription("Rewrite the database to free disk space"),
   Command.withExamples([{ command: "feral-sync compact" }, { command: "feral-sync compact --json | jq .bytes_after" }])

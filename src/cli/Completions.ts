@@ -52,7 +52,7 @@ const install = Command.make(
   "install",
   {
     shell: Flag.Literals("shell", shells).pipe(
-      Flag.withDescription("The shell; by default the one of SHELL"),
+      Flag.withDescription("The shell (default: from SHELL)"),
       Flag.optional,
       Flag.map(Option.getOrUndefined)
     )

@@ -34,7 +34,7 @@ export const command = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Check everything that a node needs: configuration, database, certificates, port, multicast, peers, clocks. Nothing is changed. Pass the flags that you pass to start."
+    "Check everything that a node needs: configuration, database, certificates, port, multicast, peers, clocks. It changes nothing. Pass the same flags as to start."
   ),
   Command.withShortDescription("Find out why a node does not sync"),
   Command.withExamples([

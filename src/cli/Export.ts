@@ -23,7 +23,7 @@ export const command = Command.make(
     ),
     format: Fields.maybe(
       Flag.Literals("format", RowFormat.formats).pipe(
-        Flag.withDescription("How to write the rows for other programs; by default all operations, for import")
+        Flag.withDescription("Write the rows for other programs; by default, write all operations for import")
       )
     ),
     kind: Fields.maybe(Fields.textFlag("kind", "KIND", "With --format: only the rows of one kind"))
@@ -58,9 +58,10 @@ export const command = Command.make(
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
-    "Export all rows of this node to a new file, as lines of JSON. After a header comes the latest operation of each row, deleted rows included. " +
-      "With --format, the rows are written for other programs, without those that were deleted. ndjson is one file. csv is a directory with a table for each kind, and markdown one with a file for each note. " +
-      "import reads all of them. An existing file is never replaced."
+    "Export all rows of this node to a new file, as lines of JSON: a header, then the latest operation of each row. Deleted rows are included.\n\n" +
+      "With --format, write the rows for other programs, without the deleted ones. " +
+      "ndjson is one file, csv a directory with a table for each kind, and markdown a directory with a file for each note.\n\n" +
+      "The import command reads all of them. An existing file is never replaced."
   ),
   Command.withShortDescription("Export all rows to a file, as lines of JSON"),
   Command.withExamples([

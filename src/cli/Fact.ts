@@ -18,12 +18,20 @@ import * as Listing from "./Listing.ts"
 import { oneLine, writeJson, writeLine } from "./Output.ts"
 import * as Writing from "./Writing.ts"
 
+const { columns } = Kind.table.facts
+
 const statement = {
   subject: Fields.text("subject", "The subject: what the fact is about"),
   predicate: Fields.text("predicate", "The predicate: which property of the subject"),
   object: Fields.text("object", "The object: the value; - reads standard input"),
   confidence: Fields.maybe(
-    Fields.number("confidence", "C", (value) => value >= 0 && value <= 1, "a number from 0 to 1 (default: 1)")
+    Fields.number(
+      "confidence",
+      "C",
+      `How certain the fact is, from 0 to 1 ${Fields.byDefault(columns.confidence)}`,
+      (value) => value >= 0 && value <= 1,
+      "a number from 0 to 1"
+    )
   )
 }
 
@@ -115,7 +123,7 @@ const list = Listing.command(Kind.table.facts, {
   flags: { subject: Filters.subject, predicate: Filters.predicate },
   list: ({ facts }) => facts.list,
   columns: [
-    { title: "SURE", text: ({ confidence }) => `${Math.round(confidence * 100)}%`, whole: true },
+    { title: "CONFIDENCE", text: ({ confidence }) => `${Math.round(confidence * 100)}%`, whole: true },
     { title: "SUBJECT", text: ({ subject }) => subject },
     { title: "PREDICATE", text: ({ predicate }) => predicate },
     { title: "OBJECT", text: ({ object }) => object }

@@ -24,19 +24,30 @@ export const textFlag = (name: string, metavar: string, description: string) =>
     Flag.withDescription(description)
   )
 
+/** The default of a column, for a description: `(default: normal)`. */
+export const byDefault = ({ byDefault }: { readonly byDefault: unknown }): string =>
+  `(default: ${typeof byDefault === "string" ? byDefault : JSON.stringify(byDefault)})`
+
 /** A flag that may be left out. */
 export const maybe = <A>(flag: Flag.Flag<A>): Flag.Flag<A | undefined> =>
   flag.pipe(Flag.optional, Flag.map(Option.getOrUndefined))
 
 export const id = Argument.String("id").pipe(Argument.withDescription("The id of the row, as shown by list"))
 
-/** A number that a predicate accepts. */
-export const number = (name: string, metavar: string, isValid: (value: number) => boolean, expected: string) =>
+/** A number that a predicate accepts. `expected` says which ones, after a wrong one; the description stands in the help. */
+export const number = (
+  name: string,
+  metavar: string,
+  description: string,
+  isValid: (value: number) => boolean,
+  expected: string
+) =>
   Flag.String(name).pipe(
     Flag.filter(
       (text) => /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(text) && isValid(Number(text)),
       () => expected
     ),
     Flag.map(Number),
-    Flag.withMetavar(metavar)
+    Flag.withMetavar(metavar),
+    Flag.withDescription(description)
   )

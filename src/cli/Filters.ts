@@ -31,9 +31,10 @@ export const limit = Fields.maybe(
   Fields.number(
     "limit",
     "N",
+    `Maximum number of rows to show (default: ${usual})`,
     (value) => Number.isInteger(value) && value >= 1 && value <= mostRows,
-    `a whole number from 1 to ${mostRows} (default: ${usual})`
-  ).pipe(Flag.withDescription("Maximum number of rows to show"))
+    `a whole number from 1 to ${mostRows}`
+  )
 )
 
 /** The flags of every list. */
@@ -44,7 +45,7 @@ export const common = {
 }
 
 export const follow = Globals.Switch("follow").pipe(
-  Flag.withDescription("Show the last rows, and then each one as it is written, until Ctrl-C"),
+  Flag.withDescription("Show the latest rows, then new ones as they arrive, until Ctrl-C"),
   Flag.withDefault(false)
 )
 
@@ -54,7 +55,7 @@ export const tag = Flag.String("tag").pipe(
     () => "non-empty text"
   ),
   Flag.withMetavar("TAG"),
-  Flag.withDescription("Only rows with this tag; several times: with all of them"),
+  Flag.withDescription("Only rows with this tag; if given several times, with all of them"),
   Flag.atLeast(0)
 )
 export const subject = Fields.maybe(Fields.textFlag("subject", "S", "Only facts with this subject"))

@@ -1,6 +1,6 @@
 /**
- * Says in the log how far a node is with what others have for it, while that is much: at its first start in a network,
- * and after it was away for long. Every ten seconds, with the rate and the time left.
+ * Logs the progress of a long initial transfer: at the first start of a node in a network, and after a long absence.
+ * Every ten seconds, with the rate and the time left.
  */
 import { Clock, Effect, HashMap, Schedule } from "effect"
 import type { PeerStatus } from "../services/node/Status.ts"

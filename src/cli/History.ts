@@ -49,7 +49,7 @@ export const commands = (kind: Kind.Kind, text: (columns: Columns) => string) =>
     {
       id: Fields.id,
       erase: Globals.Switch("erase").pipe(
-        Flag.withDescription("Erase these versions from this node instead"),
+        Flag.withDescription("Erase these versions from this node instead of showing them"),
         Flag.withDefault(false)
       )
     },
@@ -67,7 +67,7 @@ export const commands = (kind: Kind.Kind, text: (columns: Columns) => string) =>
     }, Pager.paged)
   ).pipe(
     Command.withDescription(
-      `Show the earlier versions of a ${one} that this node keeps: those that were changed or deleted, and those that came too late. A conflict lost to a write that had not seen it.`
+      `Show the earlier versions of a ${one} that this node keeps: those that were changed or deleted, and those that arrived late.\n\n[conflict] marks a version replaced by a node that had not seen it.`
     ),
     Command.withShortDescription(`Show the earlier versions of a ${one}`),
     Command.withExamples([{ command: `feral-sync ${command} history 0198c0de-…` }])

@@ -67,7 +67,7 @@ export const command = Command.make(
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
-    "Import the rows of an export, or the memory of another program. They are merged like rows from a peer: the newest version of each row wins. " +
+    "Import the rows of an export, or the memory of another program. They are merged like rows from a peer: the newest version of each row wins.\n\n" +
       "Importing the same again changes nothing, so an import that was interrupted is simply run again."
   ),
   Command.withShortDescription("Import an export, or the memory of another program"),

@@ -18,7 +18,7 @@ type Own = Memory["Service"]["own"]
 const kindsOf = Effect.fnUntraced(function* (own: Own) {
   const kinds = yield* own.kinds
   if (yield* Globals.Json) return yield* writeJson(kinds)
-  if (kinds.length === 0) return yield* writeLine("There are no rows of kinds of applications.")
+  if (kinds.length === 0) return yield* writeLine("No rows of application kinds yet.")
   yield* writeLine(kinds.map(({ kind }) => oneLine(kind)).join("\n"))
 })
 
@@ -26,7 +26,7 @@ export const command = Command.make(
   "list",
   {
     kind: Argument.String("kind").pipe(
-      Argument.withDescription("The kind, like todos, or todos!fields; without it, the kinds that there are"),
+      Argument.withDescription("The kind, like todos, or todos!fields; without it, list the kinds"),
       Argument.optional
     ),
     ...Filters.common,
@@ -52,9 +52,10 @@ export const command = Command.make(
   }, Pager.paged)
 ).pipe(
   Command.withDescription(
-    "List the rows of a kind of an application, newest first, one line of JSON for each. With --json, all of them in the order of their ids, or all that the flags choose, newest first. Without a kind, the kinds of applications of which this node has rows."
+    "List the rows of an application kind, newest first, one line of JSON for each.\n\n" +
+      "--json lists all rows by id; with filters, all matches, newest first. Without a kind, list the application kinds that have rows on this node."
   ),
-  Command.withShortDescription("List the rows of a kind of an application"),
+  Command.withShortDescription("List the rows of an application kind"),
   Command.withExamples([
     { command: "feral-sync list" },
     { command: "feral-sync list todos --since 2h" },

@@ -77,7 +77,7 @@ export const command = <K extends Kind.Kind>(
     ({ follow: isFollowed, ...given }) => (isFollowed ? follow(given) : print(given))
   ).pipe(
     Command.withDescription(
-      `List the ${words.many}, newest first. With --json, all of them in the order of their ids, or all that the flags choose, newest first. With --follow, the last ones and then each that is written, newest last.`
+      `List the ${words.many}, newest first.\n\n--json lists all rows by id; with filters, all matches, newest first. --follow shows the latest rows, then new ones as they arrive.`
     ),
     Command.withShortDescription(`List the ${words.many}`),
     Command.withExamples([

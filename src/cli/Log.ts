@@ -13,6 +13,8 @@ import * as Input from "./Input.ts"
 import * as Listing from "./Listing.ts"
 import * as Writing from "./Writing.ts"
 
+const { columns } = Kind.table.executionLog
+
 const decodeArgs = Schema.decodeUnknownOption(Schema.fromJsonString(ExecutionArgs))
 const expected = `a JSON object, like '{"a":1}'`
 
@@ -31,11 +33,19 @@ const append = Command.make(
           () => expected
         ),
         Flag.withMetavar("JSON"),
-        Flag.withDescription("The arguments, as a JSON object (default: {}); - reads standard input")
+        Flag.withDescription(
+          `The arguments, as a JSON object ${Fields.byDefault(columns.args)}; - reads standard input`
+        )
       )
     ),
     latency: Fields.maybe(
-      Fields.number("latency-ms", "N", (value) => value >= 0, "a number of milliseconds, 0 or more (default: 0)")
+      Fields.number(
+        "latency-ms",
+        "N",
+        `How long it took, in milliseconds ${Fields.byDefault(columns.latency_ms)}`,
+        (value) => value >= 0,
+        "a number of milliseconds, 0 or more"
+      )
     )
   },
   Effect.fnUntraced(function* ({ wait, session, skill, endpoint, status, args: given, latency }) {

@@ -6,6 +6,7 @@ import { Command, Flag } from "effect/cli"
 import { type Opened, type Purpose, Reach } from "../mcp/Reach.ts"
 import * as Watching from "../mcp/Watching.ts"
 import * as Config from "../services/node/Config.ts"
+import { absoluteCommandLine } from "../services/node/Invocation.ts"
 import * as Logging from "../services/node/Logging.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
@@ -121,11 +122,12 @@ export const command = Command.make(
   )
 ).pipe(
   Command.withDescription(
-    "Give the memory to an agent: a server of the Model Context Protocol on standard input and output. The client of the agent starts it. It works with and without a running node, and any number may run at once."
+    "Give the memory to an agent: a Model Context Protocol server on standard input and output. The agent's MCP client starts it.\n\n" +
+      "It works with and without a running node, and any number may run at once."
   ),
   Command.withShortDescription("Give the memory to an agent (MCP server)"),
   Command.withExamples([
-    { command: "claude mcp add memory -- /usr/local/bin/feral-sync mcp" },
+    { command: `claude mcp add memory -- ${absoluteCommandLine("mcp")}` },
     { command: "feral-sync mcp --read-only" }
   ])
 )

@@ -23,7 +23,9 @@ const add = Command.make(
     text: Fields.text("text", "The text of the note; - reads standard input"),
     tag: tags("tag", "A tag; may be given several times"),
     wait: Writing.wait,
-    importance: Fields.maybe(Fields.textFlag("importance", "WORD", "The importance (default: normal)"))
+    importance: Fields.maybe(
+      Fields.textFlag("importance", "WORD", `The importance ${Fields.byDefault(Kind.table.notes.columns.importance)}`)
+    )
   },
   ({ tag, importance, wait, ...given }) =>
     Effect.flatMap(Input.resolve(given), ({ text }) =>
@@ -100,9 +102,7 @@ const list = Listing.command(Kind.table.notes, {
 )
 
 const show = Show.of(["notes"]).pipe(
-  Command.withDescription(
-    "Show a note, with all its columns. The beginning of its id is enough if no other note has it."
-  ),
+  Command.withDescription("Show a note, with all its columns. The start of its id is enough if it is unambiguous."),
   Command.withExamples([{ command: "feral-sync note show 0198c0de" }])
 )
 

@@ -20,7 +20,7 @@ export const command = Command.make(
   "open",
   {
     print: Globals.Switch("print").pipe(
-      Flag.withDescription("Print the address only, and start no browser"),
+      Flag.withDescription("Only print the address; do not start a browser"),
       Flag.withDefault(false)
     )
   },
@@ -48,7 +48,7 @@ export const command = Command.make(
   )
 ).pipe(
   Command.withDescription(
-    "Open the dashboard of the running node in a browser. The address works once, because it lets the browser in."
+    "Open the dashboard of the running node in a browser. The address signs the browser in and works only once."
   ),
   Command.withShortDescription("Open the dashboard in a browser"),
   Command.withExamples([{ command: "feral-sync open" }, { command: "feral-sync open --print" }])

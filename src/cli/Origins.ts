@@ -83,8 +83,8 @@ const forget = Command.make(
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
-    "Forget origins that have no rows left. No rows change. " +
-      "It works with or without a running node. If a given origin still has rows, or is this node, no origin is forgotten. " +
+    "Forget origins that have no rows left. No rows change. It works with or without a running node.\n\n" +
+      "If a given origin still has rows, or is this node, no origin is forgotten. " +
       "If a peer still has rows of an origin, it sends them, and the origin is listed again."
   ),
   Command.withShortDescription("Forget origins that have no rows left"),

@@ -32,7 +32,9 @@ const erased = (error: StandardStreams["error"], streamOf: () => { readonly isTT
     return Effect.ignore(error(eraseLine))
   })
 
-/** Writes to stdout, and waits until it has left. When the reader has gone (`| head`), the command ends with success. */
+/**
+ * Writes to stdout, and waits until it has left. When the reader has gone (`| head`), the command ends with success.
+ */
 export const write = (text: string): Effect.Effect<void, OutputFailed> =>
   Effect.flatMap(StandardStreams, ({ output, error }) =>
     Effect.catch(
@@ -68,7 +70,10 @@ export const writeJson = (value: unknown): Effect.Effect<void, OutputFailed> => 
  */
 export const json = (value: unknown): string => escapeControls(JSON.stringify(value))
 
-/** How wide a line may be: as wide as the terminal; as wide as it gets where there is none. Some terminals do not say it. */
+/**
+ * How wide a line may be: as wide as the terminal; as wide as it gets where there is none. Some terminals do not say
+ * it.
+ */
 export const lineWidth = (): number => (process.stdout.isTTY ? process.stdout.columns || 80 : Infinity)
 
 /** Whether a stream shows a line that is written again over the last one. */
@@ -101,8 +106,8 @@ export const truncate = (text: string, width: number): string => {
 export const pad = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - cellsOf(text)))
 
 /**
- * `3 min ago`; a date when it is long ago. Both in milliseconds since the epoch. A time that is still to come was taken by
- * another clock, or by ours before it was set: within a minute it is now, else it is given as it stands.
+ * `3 min ago`; a date when it is long ago. Both in milliseconds since the epoch. A time in the future comes from
+ * another clock, or from ours before it was set. Within a minute it counts as now, otherwise it is printed unchanged.
  */
 export const ago = (then: number, now: number): string => {
   const seconds = Math.round((now - then) / 1000)

@@ -30,8 +30,8 @@ export const pause = Command.make(
     if (yield* Globals.Json) return yield* writeJson(shown)
     yield* writeLine(
       [
-        `Paused ${oneLine(node)}. Its connections are closed, and nothing is exchanged with it, also after a restart.`,
-        `To go on: ${commandLine(`peers resume ${oneLine(node)}`, home)}`
+        `Paused ${oneLine(node)}. Its connections are closed, and nothing is exchanged with it, even after a restart.`,
+        `To resume: ${commandLine(`peers resume ${oneLine(node)}`, home)}`
       ].join("\n")
     )
   }, Effect.scoped)
@@ -64,16 +64,16 @@ export const sync = Command.make(
     if (yield* Globals.Json) return yield* writeJson({ ...of, result })
     const words = {
       dialling: `Connecting to it now; see ${commandLine("peers", home)}.`,
-      connecting: `A connection to it is being made already; see ${commandLine("peers", home)}.`,
+      connecting: `Already connecting to it; see ${commandLine("peers", home)}.`,
       waiting:
         "This node cannot dial it, because it knows no address of it: that node connects by itself when it runs.",
       paused: `It is paused; to sync with it, run ${commandLine(`peers resume ${oneLine(peer)}`, home)}.`,
       equal: "It has the same rows.",
       repaired: "It has the same rows now: differences were repaired.",
       differs: `Its rows differ; see ${commandLine("verify", home)}.`,
-      behind: "Operations are still under way.",
-      deferred: "One of the two does not take rows that are ahead of its clock.",
-      "not comparable": "It takes no part in comparing rows; it syncs at its next exchange."
+      behind: "Operations are still being sent.",
+      deferred: "One of the two defers rows that are ahead of its clock.",
+      "not comparable": "It does not support comparing rows; it syncs at its next exchange."
     }
     yield* writeLine(words[result])
   }, Effect.scoped)

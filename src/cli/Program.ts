@@ -1,8 +1,8 @@
 /**
  * The program: runs the command line, and ends with its exit code.
  *
- * Most of the time of a short command goes into compiling the same modules again: the compiled form is kept, in the cache
- * directory of the user (no other user can write there), and imports begin only after that is arranged.
+ * A short command spends most of its time compiling the same modules again. So the compiled code is cached in the cache
+ * directory of the user, where no other user can write. Imports begin only after the cache is set up.
  */
 import { existsSync, mkdirSync } from "node:fs"
 import { enableCompileCache } from "node:module"
@@ -33,8 +33,8 @@ const caches = process.env["XDG_CACHE_HOME"] || (home === undefined ? undefined 
 const ours = caches === undefined ? undefined : join(caches, "feral-sync")
 if (caches !== undefined && ours !== undefined && isThere(caches) && isThere(ours)) enableCompileCache(ours)
 
-// A terminal that is closed and Ctrl-\ end a command as SIGTERM does: it lets go of what it holds. Until something listens
-// to that, there is nothing to let go of.
+// A terminal that is closed and Ctrl-\ end a command as SIGTERM does: it lets go of what it holds. Until something
+// listens to that, there is nothing to let go of.
 for (const signal of ["SIGHUP", "SIGQUIT"] as const) {
   process.on(signal, () => {
     if (!process.emit("SIGTERM")) process.exit(130)

@@ -40,9 +40,9 @@ export const command = Command.make(
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
-    "Remove rows from this node for good: the rows of a kind that this version does not know, or all rows of one origin. " +
-      "It affects only this node, and works with or without a running node. Use --dry-run first. " +
-      "Peers keep their rows and do not send them again. Run the same command on every node. Until then digests differ, and status and verify explain why."
+    "Remove rows from this node for good: the rows of a kind that this version does not know, or all rows of one origin. Use --dry-run first.\n\n" +
+      "It affects only this node, and works with or without a running node. Peers keep their rows and do not send them again.\n\n" +
+      "Run the same command on every node. Until then, digests differ, and status and verify explain why."
   ),
   Command.withShortDescription("Remove rows of an unknown kind, or of one origin"),
   Command.withExamples([

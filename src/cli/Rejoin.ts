@@ -20,12 +20,13 @@ export const command = Command.make(
       ? writeJson({ node_id: nodeId, kept, waiting })
       : writeLine(
           `The old database is ${quoted(kept)} now. Start the node: it gets all rows from the others.\n` +
-            `Of its ${counted(waiting, "old row")} it writes those again that the others have never seen.`
+            `Rows that no other node has seen (of ${counted(waiting, "old row")}) are written again.`
         )
   })
 ).pipe(
   Command.withDescription(
-    "Start over after other nodes collected deletions while this node was away (status shows TooLongAway). Stop the node first. The old database is kept under another name. Rows that the other nodes have never seen are written again."
+    "Start over after other nodes collected deletions while this node was away (status shows TooLongAway). Stop the node first.\n\n" +
+      "The old database is kept under another name. Rows that no other node has seen are written again."
   ),
   Command.withShortDescription("Start over after this node was away for too long"),
   Command.withExamples([{ command: "feral-sync rejoin" }])

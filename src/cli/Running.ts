@@ -105,11 +105,11 @@ const welcome = ({ home, host }: Settings, { nodeId, port, apiPort, passphrase }
     "",
     "The next node needs the same passphrase:",
     `  show it here      cat ${quoted(file)}`,
-    `  give it there     ${commandLine("start --passphrase-file -")}     (paste it, Enter, Ctrl-D)`,
+    `  on that node      ${commandLine("start --passphrase-file -")}     (paste it, Enter, Ctrl-D)`,
     "",
     "What to do next, in another terminal:",
     `  write something   ${commandLine('note add "water the plants"')}`,
-    `  see how it is     ${commandLine("status")}`,
+    `  check the status  ${commandLine("status")}`,
     `  keep it running   ${commandLine("service install")}`
   ]
 }

@@ -23,7 +23,7 @@ const kindNames = Kind.searched.map(({ words }) => words.command).join(", ")
 const kind = Flag.String("kind").pipe(
   Flag.withMetavar("KIND"),
   Flag.withDescription(
-    `Only rows of this kind (${kindNames}); may be given several times. Or one kind of an application, alone`
+    `Only rows of this kind (${kindNames}); may be given several times. Or one application kind, alone`
   ),
   Flag.atLeast(0)
 )
@@ -36,9 +36,7 @@ const kindOf = (text: string) =>
 const ofApplication = Effect.fnUntraced(function* (kind: string, input: FindInput, isPaged: boolean) {
   const { memory } = yield* Access.open("read")
   const found = yield* Effect.catchTag(memory.own.find(kind, input), "KindUndeclared", () =>
-    Effect.fail(
-      new WrongUsage({ message: `unknown kind ${kind}: --kind takes ${kindNames}, or a kind of an application` })
-    )
+    Effect.fail(new WrongUsage({ message: `unknown kind ${kind}: --kind takes ${kindNames}, or an application kind` }))
   )
   if (yield* Globals.Json) return yield* writeJson(isPaged ? found : found.rows)
   if (found.rows.length === 0) return yield* writeLine("No matches. Try fewer words.")
@@ -71,7 +69,11 @@ export const command = Command.make(
     ...Filters.common,
     limit: Filters.limit,
     cursor: Fields.maybe(
-      Fields.textFlag("cursor", "CURSOR", `Go on after an answer: its next, or ${start} for the first answer`)
+      Fields.textFlag(
+        "cursor",
+        "CURSOR",
+        `Continue from a previous page: its "next" value, or "${start}" for the first page`
+      )
     )
   },
   Effect.fnUntraced(function* ({ query, kind, limit = Filters.usual, cursor, ...given }) {
@@ -110,13 +112,15 @@ export const command = Command.make(
     if (found.next !== undefined) yield* writeLine(`More: --cursor ${found.next}`)
     if (found.indexing === undefined) return
     const { done, total } = found.indexing
-    yield* writeError(`Indexed ${done} of ${counted(total, "row", "rows")} so far: run it again to find the others`)
+    yield* writeError(
+      `Indexed ${done} of ${counted(total, "row", "rows")} so far: search again later to find the others`
+    )
   }, Pager.paged)
 ).pipe(
   Command.withDescription(
-    "Find notes, facts and episodes that contain all the words: those with the words as they stand first, then the newest. " +
-      "Case and accents do not matter. Words inside Chinese, Japanese, Korean and Thai text are found too. " +
-      "With --cursor, --json prints {rows, next}, and the index is not waited for."
+    "Find notes, facts and episodes that contain all the words: exact matches first, then the newest.\n\n" +
+      "Case and accents do not matter. Words inside Chinese, Japanese, Korean and Thai text are found too.\n\n" +
+      "With --cursor, --json prints {rows, next} and does not wait for the index."
   ),
   Command.withShortDescription("Search notes, facts and episodes"),
   Command.withExamples([

@@ -14,7 +14,7 @@ import { oneLine, write, writeJson, writeLine } from "./Output.ts"
 
 const system = Globals.Switch("system").pipe(
   Flag.withDefault(false),
-  Flag.withDescription("A service of the machine, which runs as a user of its own; takes root")
+  Flag.withDescription("Install system-wide, under a dedicated user; requires root")
 )
 
 const load = Effect.promise(() => import("../services/admin/service/Installer.ts"))
@@ -27,7 +27,7 @@ const program = (isSystem: boolean) => {
     ? Effect.succeed(words)
     : Effect.fail(
         new WrongUsage({
-          message: `a service of the machine cannot see ${hidden}: install Node and feral-sync for all users, for example below /usr/local`
+          message: `a system-wide service cannot see ${hidden}: install Node and feral-sync for all users, for example below /usr/local`
         })
       )
 }
@@ -45,7 +45,7 @@ const install = Command.make(
     ),
     isPrint: Globals.Switch("print").pipe(
       Flag.withDefault(false),
-      Flag.withDescription("Print the file for the service manager, and change nothing")
+      Flag.withDescription("Print the file for the service manager, without installing it")
     )
   },
   Effect.fnUntraced(function* ({ isSystem, passphraseFile, isPrint }) {
@@ -80,13 +80,13 @@ const install = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Write a file for the service manager, and start the node with it. Installing again after an upgrade writes the file anew and restarts the node."
+    "Write a file for the service manager, and start the node with it. Run it again after an upgrade: it rewrites the file and restarts the node."
   ),
   Command.withShortDescription("Run the node as a service"),
   Command.withExamples([
     { command: "feral-sync service install" },
     { command: "sudo feral-sync service install --system --passphrase-file /etc/feral-sync/passphrase" },
-    { command: "feral-sync service install --print", description: "Show the unit, and change nothing" }
+    { command: "feral-sync service install --print", description: "Show the unit, without installing it" }
   ])
 )
 
@@ -125,7 +125,7 @@ const status = Command.make(
     yield* writeLine(
       [
         `${oneLine(state.state)}${state.pid === null ? "" : `, process ${state.pid}`}, ${state.enabled ? "starts by itself" : "does not start by itself"}`,
-        ...(state.restarts > 0 ? [`started again ${state.restarts} times after it failed: see its log`] : []),
+        ...(state.restarts > 0 ? [`restarted ${state.restarts} times after failures: see its log`] : []),
         `file  ${quoted(state.file)}`
       ].join("\n")
     )
@@ -137,9 +137,7 @@ const status = Command.make(
 )
 
 export const command = Command.make("service").pipe(
-  Command.withDescription(
-    "Run the node as a service of this machine: with systemd, for one user or for the machine, or with launchd."
-  ),
+  Command.withDescription("Run the node as a service: with systemd, for one user or system-wide, or with launchd."),
   Command.withShortDescription("Run the node as a service of this machine"),
   Command.withSubcommands([install, uninstall, status])
 )

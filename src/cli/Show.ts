@@ -37,7 +37,7 @@ export const print = Effect.fnUntraced(function* (row: AnyRow) {
   yield* writeLine(lines.join("\n"))
 })
 
-const id = Argument.String("id").pipe(Argument.withDescription("The id of the row, or its beginning"))
+const id = Argument.String("id").pipe(Argument.withDescription("The id of the row, or the start of it"))
 
 /** Whether a built-in kind has this name, in JSON or as a command. */
 const isNamed = (key: keyof Kind.Table, text: string): boolean => {
@@ -57,9 +57,7 @@ export const of = (kinds: ReadonlyArray<keyof Kind.Table>) =>
     }, Pager.paged)
   )
 
-const ownKind = Fields.maybe(
-  Fields.textFlag("kind", "KIND", "The kind of an application of which the row is; it is shown as JSON")
-)
+const ownKind = Fields.maybe(Fields.textFlag("kind", "KIND", "The application kind of the row; prints JSON"))
 
 export const command = Command.make(
   "show",
@@ -72,7 +70,7 @@ export const command = Command.make(
   }, Pager.paged)
 ).pipe(
   Command.withDescription(
-    "Show one row of any kind, with all its columns. The beginning of an id is enough if no other row has it. For a row of a kind of an application, give the kind and the whole id."
+    "Show one row of any kind, with all its columns. The start of an id is enough if it is unambiguous. For a row of an application kind, give the kind and the whole id."
   ),
   Command.withShortDescription("Show one row"),
   Command.withExamples([

@@ -1,6 +1,6 @@
 /**
- * What keeps a node from starting beside another one on the same machine, in words that lead on: which node or program is in
- * the way, and the one line that starts a second node.
+ * What keeps a node from starting beside another one on the same machine. The message names the node or program that is
+ * in the way, and the command that starts a second node.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, FileSystem, Option, Result } from "effect"
@@ -53,7 +53,10 @@ const taken = Effect.fnUntraced(function* (error: ListenFailed, settings: Settin
   return new ListenFailed({ address: error.address, detail, advice })
 })
 
-/** The one line that starts a node beside another one. It needs a port, an API port and a home of its own, and one passphrase. */
+/**
+ * The one line that starts a node beside another one. It needs a port, an API port and a home of its own, and one
+ * passphrase.
+ */
 const secondNode = ({ home, passphrase }: Settings, other: Other | undefined): string => {
   const file = Option.isSome(passphrase) ? undefined : (other?.passphraseFile ?? "FILE-WITH-ITS-PASSPHRASE")
   const given = file === undefined ? "" : ` --passphrase-file ${quoted(file)}`

@@ -24,7 +24,7 @@ import { some } from "../core/text/Explained.ts"
 
 const watch = Flag.Boolean("watch").pipe(
   Flag.withDefault(false),
-  Flag.withDescription("Show it again every second, until Ctrl-C. With --json, each time is one line.")
+  Flag.withDescription("Refresh every second, until Ctrl-C. With --json, print one line each time.")
 )
 
 /** How often it is shown, and how a terminal is cleared before that. */
@@ -49,7 +49,7 @@ export const status = Command.make(
   Command.withExamples([
     { command: "feral-sync status" },
     { command: "feral-sync status --json | jq .counts" },
-    { command: "feral-sync status --watch", description: "Show it again every second, until Ctrl-C" }
+    { command: "feral-sync status --watch", description: "Refresh every second, until Ctrl-C" }
   ])
 )
 
@@ -87,7 +87,7 @@ const absentLines = (absent: NonNullable<NodeStatus["absent"]>, now: number): Re
     ? []
     : [
         "",
-        "Not here now:",
+        "Not connected:",
         ...absent.map(({ node_id: id, last_seen_at: seen, it_lacks: lack }) => {
           const missing = lack.operations === 0 ? "has all of ours" : `lacks ${lack.operations} of ours`
           return `  ${oneLine(id)}: last seen ${ago(seen * 1000, now)}, ${missing}`
@@ -191,7 +191,7 @@ const tombstones = (shown: NonNullable<NodeStatus["tombstones"]>, home: string, 
   const lines = heldTombstones(shown, home, now)
   if (collected === undefined) return lines
   const kept =
-    days == null ? "no more are collected here" : `kept for ${counted(days, "day")} after every node has them`
+    days == null ? "collection is off on this node" : `kept for ${counted(days, "day")} after every node has them`
   const blocked = `not confirmed by ${others.slice(0, namedNodes).map(oneLine).join(", ")}${others.length > namedNodes ? ", …" : ""}: set FERAL_SYNC_TOMBSTONE_DAYS there too`
   return [...lines, `${collected} collected; ${kept}`, ...(others.length === 0 ? [] : [blocked])]
 }

@@ -30,9 +30,10 @@ const name = Flag.String("name").pipe(
 const days = Fields.number(
   "days",
   "N",
+  "How many days the certificate is valid (default: 365)",
   (value) => Number.isInteger(value) && value >= 1 && value <= 36_500,
   "a whole number of days, 1 to 36500"
-).pipe(Flag.withDescription("How long the certificate is valid (default: 365)"), Flag.withDefault(365))
+).pipe(Flag.withDefault(365))
 
 const out = (description: string) =>
   Fields.maybe(Fields.textFlag("out", "DIR", description).pipe(Flag.map((directory) => resolve(directory))))
@@ -209,7 +210,7 @@ const show = Command.make(
     if (settings !== undefined && Option.isSome(settings.tls)) yield* Material.load(settings)
   })
 ).pipe(
-  Command.withDescription("Show details of certificates and keys, and which belong together."),
+  Command.withDescription("Show details of certificates and keys, and which ones belong together."),
   Command.withExamples([
     { command: "feral-sync tls show" },
     { command: "feral-sync tls show peer-cert.pem peer-key.pem ca-cert.pem" }

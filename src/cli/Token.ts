@@ -32,14 +32,16 @@ const rotate = Command.make(
     )
   }, Effect.provide(NodeFileSystem.layer))
 ).pipe(
-  Command.withDescription("Replace the token of the local API. A running node accepts only the new one at once."),
+  Command.withDescription(
+    "Replace the token of the local API. A running node stops accepting the old one immediately."
+  ),
   Command.withShortDescription("Replace the token of the local API"),
   Command.withExamples([{ command: "feral-sync token rotate" }])
 )
 
 export const command = Command.make("token").pipe(
   Command.withDescription(
-    "The token of the local API. It is in the file token of the data directory. Who has it can read and write the memory."
+    "The token of the local API. It is in the file token of the data directory. A program with the token can read and write the memory."
   ),
   Command.withShortDescription("Manage the token of the local API"),
   Command.withSubcommands([rotate])

@@ -75,10 +75,11 @@ const unexpected = (
   return `${what}: put the text in quotes, as in ${Invocation.commandLine(`${before} ${Invocation.quoted(text)}`)}`
 }
 
-/** Help, with its examples and its usage in the form in which this program was started. */
+/** Help, with everything it names in the form in which this program was started, and its paragraphs indented alike. */
 export const inThisForm = <E extends CliOutput.Presenter.Help>(event: E): E => {
   const { helpDoc } = event
   const examples = helpDoc.examples?.map((example) => ({ ...example, command: Invocation.inThisForm(example.command) }))
   const usage = Invocation.inThisForm(helpDoc.usage)
-  return { ...event, helpDoc: { ...helpDoc, usage, ...(examples === undefined ? {} : { examples }) } }
+  const description = Invocation.inThisForm(helpDoc.description).replaceAll("\n", "\n  ").replace(/ +$/gm, "")
+  return { ...event, helpDoc: { ...helpDoc, description, usage, ...(examples === undefined ? {} : { examples }) } }
 }

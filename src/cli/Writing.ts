@@ -18,17 +18,19 @@ export const wait = {
     Fields.number(
       "wait-for",
       "K",
+      "Wait until K other nodes have acknowledged the write",
       (value) => Number.isInteger(value) && value >= 1 && value <= limits.nodes,
       `a whole number from 1 to ${limits.nodes}`
-    ).pipe(Flag.withDescription("Wait until K other nodes have acknowledged the write"))
+    )
   ),
   timeout: Fields.maybe(
     Fields.number(
       "wait-timeout",
       "SECONDS",
+      "How long to wait for them (default: 30)",
       (value) => value >= 0 && value <= limits.seconds,
       `a number of seconds, ${limits.seconds} at most`
-    ).pipe(Flag.withDescription("How long to wait for them (default: 30)"))
+    )
   )
 }
 

@@ -10,7 +10,7 @@ export class ArgumentsInvalid extends Schema.TaggedError<ArgumentsInvalid>()("Ar
   problems: Schema.Array(Schema.Struct({ field: Schema.String, problem: Schema.String }))
 }) {
   readonly problem = `the arguments of ${this.tool} are not valid (${this.problems.map(({ field, problem }) => `${field === "" ? "they" : field} ${problem}`).join("; ")})`
-  readonly nextStep = "correct them, as the input schema of the tool has it, and call it again"
+  readonly nextStep = "correct them to match the input schema of the tool, and call it again"
   override readonly message = messageOf(this)
 }
 
@@ -53,9 +53,9 @@ export const told = (failure: CallFailure): Told => ({
 /** The node went away during a call. `isRepeatable`: to do it twice is to do it once. */
 export const toldLost = (failure: CallFailure, isRepeatable: boolean): Told =>
   isRepeatable
-    ? { ...told(failure), nextStep: "call the tool again: a node that restarts is found by the next call" }
+    ? { ...told(failure), nextStep: "call the tool again: the next call finds the node once it has restarted" }
     : {
         ...told(failure),
-        nextStep: "look first, with recent or search_memory, whether it was saved, and call the tool again only if not",
+        nextStep: "check with recent or search_memory whether it was saved; if not, call the tool again",
         may_repeat: false
       }

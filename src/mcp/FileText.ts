@@ -11,9 +11,10 @@ export const normalize = (path: string): Result.Result<string, string> => {
   if (trimmed !== root && !trimmed.startsWith(`${root}/`)) return Result.fail(`${quoted(path)} is not below ${root}`)
   const parts = trimmed.split("/").slice(1)
   if (parts.some((part) => part === "" || part === "." || part === "..")) {
-    return Result.fail(`${quoted(path)} has a part that names no file`)
+    return Result.fail(`${quoted(path)} has a part that is not a file name`)
   }
-  if (path.length > 1_000 || /\p{Cc}/u.test(path)) return Result.fail(`${quoted(path.slice(0, 100))} is no usable path`)
+  if (path.length > 1_000 || /\p{Cc}/u.test(path))
+    return Result.fail(`${quoted(path.slice(0, 100))} is not a usable path`)
   return Result.succeed(trimmed)
 }
 

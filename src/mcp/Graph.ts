@@ -1,6 +1,6 @@
 /**
- * Facts as a graph of entities and relations, as the reference memory server has it: an entity is a subject, what it is and what
- * was observed of it are facts with predicates of their own, and every other fact is a relation. The same triple that several
+ * Facts as a graph of entities and relations, as in the reference memory server. An entity is a subject. Its type and
+ * its observations are facts with predicates of their own. Every other fact is a relation. The same triple that several
  * nodes stated is one.
  */
 import { predicates } from "../core/foreign/McpMemory.ts"

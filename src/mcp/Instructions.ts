@@ -10,7 +10,7 @@ export const instructions = (isReadOnly: boolean): string =>
     ...(isReadOnly
       ? ["You can only read it."]
       : [
-          "Write down what will be useful in another conversation. That is decisions and their reasons, preferences, facts about people and projects, what was tried and how it went. One thing in each note. Do not write secrets, or what is in the files of the project anyway.",
+          "Write down what will be useful in another conversation. That is decisions and their reasons, preferences, facts about people and projects, what was tried and how it went. One thing in each note. Do not write secrets, or what is in the project files anyway.",
           "Search before you write, and change what is there instead of writing it twice."
         ]),
     "Each answer says how complete it is. When in_sync is false, more may be on the machines named in behind: say so, instead of concluding that there is nothing.",

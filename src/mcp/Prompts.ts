@@ -24,7 +24,7 @@ export const prompts: ReadonlyArray<Prompt> = [
       Effect.map(Looking.search.call({ query: topic }, reach), (found) =>
         [
           `Tell me what the memory has on ${JSON.stringify(topic)}, and which node wrote it and when. Search with other words too, if this is not enough. Say if it may be incomplete.`,
-          `This was found first. ${dataNotice}`,
+          `These are the first results. ${dataNotice}`,
           JSON.stringify(Result.merge(found))
         ].join("\n\n")
       )
@@ -40,7 +40,7 @@ export const prompts: ReadonlyArray<Prompt> = [
           "Wrap up this conversation for the agents that go on with it, on this machine or another:",
           "1. Search the memory for what it has on our topics.",
           "2. Correct what is no longer true, instead of writing it a second time.",
-          "3. Write down decisions with their reasons, preferences and facts that will matter again, one thing at a time. Leave out secrets, and what is in the files of the project.",
+          "3. Write down decisions with their reasons, preferences and facts that will matter again, one thing at a time. Leave out secrets, and what is in the project files.",
           "4. Record one episode with what was done, what is open, and the next step.",
           "Then list in a few lines what you wrote."
         ].join("\n")

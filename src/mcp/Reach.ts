@@ -1,9 +1,10 @@
 /**
- * How the server gets at the memory: the one thing that differs between a process of its own, which is a guest of a node, and the
- * node itself.
+ * How the server gets at the memory: the one thing that differs between a process of its own, which is a guest of a
+ * node, and the node itself.
  *
- * It is opened for one call, and closed with the scope of the call. So a node that restarts is found again by the next call, and a
- * database without a node is never locked between two calls. Writes that come together may share one opening.
+ * It is opened for one call, and closed with the scope of the call. So a node that restarts is found again by the next
+ * call, and a database without a node is never locked between two calls. Writes that come together may share one
+ * opening.
  */
 import { Context, type Effect, type Scope, type Stream } from "effect"
 import type { ConfigInvalid, StoreUnavailable } from "../services/node/NodeFailure.ts"
@@ -12,8 +13,8 @@ import type { NodeStatus } from "../services/node/Status.ts"
 import type { Operation } from "../core/replica/Operation.ts"
 
 /**
- * What a call does: it reads; it reads what may have to be brought up to date first, like the index of words; it changes rows that
- * are there; or it writes new rows.
+ * What a call does. It reads, possibly after bringing an index up to date; it changes existing rows; or it writes new
+ * rows.
  */
 export type Purpose = "read" | "maintain" | "change" | "write"
 

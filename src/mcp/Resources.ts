@@ -42,8 +42,8 @@ export const resources: ReadonlyArray<Resource> = [
   {
     uri: addresses.status,
     name: "status",
-    title: "How the memory is",
-    description: "How many rows there are, and whether everything of the other machines is here.",
+    title: "Memory status",
+    description: "How many rows there are, and whether everything from the other machines has arrived.",
     tool: Looking.status,
     args: () => ({})
   },

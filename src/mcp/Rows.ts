@@ -28,7 +28,7 @@ export const rowFields = {
   id: Schema.String,
   origin_node: Schema.String.annotate({ description: "The node that wrote the row last" }),
   written_at: Schema.String.annotate({ description: "When it was written last, ISO 8601" }),
-  cut: Schema.optionalKey(Schema.Literal(true).annotate({ description: "The row was too long, and is not whole here" }))
+  cut: Schema.optionalKey(Schema.Literal(true).annotate({ description: "The row was too long, and is cut here" }))
 }
 
 /** What every answer of a read has. */
@@ -104,7 +104,7 @@ export const answer = Effect.fnUntraced(function* (
   const complete = yield* Completeness.of(opened, { found: rows.length, kinds, ofApplications, indexing })
   const sentences = [
     ...(next === undefined ? [] : ["There are more rows: call again with next_cursor as cursor."]),
-    ...(fitted.isCut ? ["Rows with cut are not whole: read_note gives the rest of a note."] : []),
+    ...(fitted.isCut ? ["Rows with cut are incomplete: read_note gives the rest of a note."] : []),
     ...(next === undefined && !fitted.isCut ? [] : [narrow])
   ]
   return {

@@ -2,6 +2,7 @@
  * Arguments that several tools take, and what is said of them. What a field may hold is what the memory takes.
  */
 import { DateTime, Option, Schema } from "effect"
+import * as Kind from "../core/replica/Kind.ts"
 import { limits } from "./Bounds.ts"
 
 /** The most rows that may be asked for at once. */
@@ -38,12 +39,12 @@ export const sinceOf = (time: string | number | undefined): { readonly since?: n
 
 /** What the arguments are that mean the same everywhere. */
 export const args = {
-  id: "The id of the row, as an answer has it",
+  id: "The id of the row, from an earlier answer",
   limit: `The most rows to get; ${limits.rows} when left out`,
-  cursor: "next_cursor of the answer before, to get the rows that follow",
+  cursor: "next_cursor of the previous answer, to get the next rows",
   kinds: "Only rows of these kinds; of all kinds when left out",
   tags: "Only notes that have all these tags",
   since: "Only rows written since then: a date or time in ISO 8601, or Unix seconds",
   session: "What the entry belongs to: the id or name of a conversation or task",
-  confidence: "How sure it is, from 0 to 1; 1 when left out"
+  confidence: `How certain it is, from 0 to 1; ${Kind.table.facts.columns.confidence.byDefault} when left out`
 } as const

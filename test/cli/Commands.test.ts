@@ -184,7 +184,7 @@ describe("commands without a node", () => {
     assert.match(version, /^\d+\.\d+\.\d+/)
     assert.deepStrictEqual(Object.keys(vector_clock), [node_id])
     assert.deepStrictEqual(rest, {
-      summary: "This node does not run, so nothing is exchanged.",
+      summary: "This node is not running, so nothing is exchanged.",
       port: null,
       api_port: null,
       tls: "auto",
@@ -206,7 +206,7 @@ describe("commands without a node", () => {
       peers: []
     })
     const text = await human("status")
-    assert.match(text, /^This node does not run, so nothing is exchanged\.\n\nNode /)
+    assert.match(text, /^This node is not running, so nothing is exchanged\.\n\nNode /)
     assert.include(text, node_id)
     assert.include(text, "not running")
     assert.include(text, "1 fact, 2 episodes, 2 log entries, 3 deleted")
@@ -229,7 +229,7 @@ describe("commands without a node", () => {
     child.kill("SIGINT")
     await new Promise((resolve) => child.once("close", resolve))
     for (const line of out.trim().split("\n")) {
-      assert.strictEqual((JSON.parse(line) as NodeStatus).summary, "This node does not run, so nothing is exchanged.")
+      assert.strictEqual((JSON.parse(line) as NodeStatus).summary, "This node is not running, so nothing is exchanged.")
     }
   })
 

@@ -62,12 +62,12 @@ it("says that the call may have been done, and goes on with the next", async () 
   const found = async (query: string) => (await agent.call<{ found: number }>("search_memory", { query })).found
   await agent.call("remember", { text: "before" })
 
-  // To remember twice is to have two notes: the agent has to look first.
+  // To remember twice is to have two notes: the agent has to check first.
   first.killAt("apricots")
   const remembered = await agent.fail("remember", { text: "apricots" })
   await first.killed
   assert.deepInclude(remembered, { _tag: "StoreUnavailable", may_repeat: false })
-  assert.match(remembered.nextStep, /^look first, with recent or search_memory/)
+  assert.match(remembered.nextStep, /^check with recent or search_memory/)
   // Without the node, and with it again.
   assert.strictEqual(await found("apricots"), 1)
   const second = await killable(node)

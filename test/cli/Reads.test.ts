@@ -99,7 +99,7 @@ describe("reads on the command line", () => {
       assert.strictEqual((yield* json<Row>("show", fact.id.slice(0, 12))).object, "21")
       assert.include((yield* run("note", "show", fact.id)).stderr, "no note has the id")
       yield* memory.notes.put({ content: "another" })
-      assert.include((yield* run("show", id.slice(0, 2))).stderr, "give more of it")
+      assert.include((yield* run("show", id.slice(0, 2))).stderr, "type more characters of the id")
     })
   )
 

@@ -42,7 +42,7 @@ describe.skipIf(needs("systemd-notify", "python3"))("a node that a manager start
     const node = nodes.make()
     await node.start({ NOTIFY_SOCKET: join(dirname(node.home), "nothing") })
     assert.strictEqual(await node.stop(), 0)
-    assert.include(node.log, "the service manager could not be told")
+    assert.include(node.log, "the service manager could not be notified")
   })
 })
 

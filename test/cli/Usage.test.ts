@@ -91,6 +91,8 @@ describe("usage", () => {
     assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
     assert.include(stdout, "EXAMPLES")
     assert.include(stdout, "--home")
+    const [, description = ""] = /^DESCRIPTION\n(.*?)\n\nUSAGE/s.exec((await run(["purge", "--help"], {})).stdout) ?? []
+    assert.match(description, /^( {2}\S.*\n\n){2} {2}\S.*$/)
     const version = await run(["--version"], {})
     assert.match(version.stdout, /^feral-sync v\d+\.\d+\.\d+\n$/)
   })

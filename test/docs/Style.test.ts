@@ -1,5 +1,7 @@
 /** Plain English in the documents, the program and the names of tests: short sentences, no riddles, the terms of the field. */
 import { assert, describe, it } from "@effect/vitest"
+import type { Completions } from "effect/cli"
+import { grammar } from "../support/Cli.ts"
 import { documents, read, sentencesOf, withoutBlocks, wordsOf } from "../support/Markdown.ts"
 import { namesIn, sourcesIn, textsOf } from "../support/Sources.ts"
 
@@ -125,6 +127,17 @@ describe("the program", () => {
       )
     })
   }
+
+  it("every command, flag and argument has a description in the help", () => {
+    const empty = (path: string, command: Completions.CommandDescriptor): ReadonlyArray<string> => {
+      const all = [command, ...command.flags, ...command.arguments]
+      return [
+        ...all.filter(({ description = "" }) => description.trim() === "").map(({ name }) => `${path}: ${name}`),
+        ...command.subcommands.flatMap((sub) => empty(`${path} ${sub.name}`, sub))
+      ]
+    }
+    assert.deepStrictEqual(empty(grammar.command.name, grammar.command), [])
+  })
 
   it("former names are found in names and comments, and not in other words", () => {
     const found = ["door.open()", "const openDoors = 1", "class Ear {}", "// a stranger", "new OverStore()"]

@@ -1,8 +1,8 @@
 /**
  * What we have heard of other nodes, and until when it holds. `CacheIntake.ts` takes in what comes.
  *
- * Only what belongs to an instance of our service is kept: an instance when a pointer names it, its SRV and TXT records, and
- * the addresses of the host that its SRV record names. Links know nothing of each other.
+ * Only records of instances of our service are kept: an instance that a PTR record names, its SRV and TXT records, and
+ * the addresses of the host in its SRV record. Links know nothing of each other.
  */
 import * as Ttl from "./Ttl.ts"
 import { nameKey } from "./DnsRecord.ts"
@@ -97,8 +97,8 @@ export interface Plan {
 export const planOf = (cache: Cache): Plan => planAfter({ endAt: Infinity, askAt: new Map() }, empty, cache)
 
 /**
- * The plan after a cache has become another one, at the cost of what is new in it. What is no longer in it stays planned: then
- * nothing is due at that time, and the plan is made anew.
+ * The plan after a cache has become another one, at the cost of what is new in it. What is no longer in it stays
+ * planned: then nothing is due at that time, and the plan is made anew.
  */
 export const planAfter = (plan: Plan, before: Cache, { instances, hosts }: Cache): Plan => {
   let { endAt } = plan

@@ -1,11 +1,12 @@
 /**
  * Takes the records of responses into the cache.
  *
- * There are at most `maxInstances`. Where they are too many, room is made by the sender that has the most: of its instances goes the one
- * unheard of for the longest time, and first those that cannot be dialled. So one that makes up many pushes out none but its own.
+ * There are at most `maxInstances`. When there are too many, the sender that has the most makes room. Its instances
+ * that cannot be dialled go first, then the one that was not heard of for the longest time. So one that makes up many
+ * pushes out none but its own.
  *
- * What is new costs the most, here and for those who are told of it. So a sender announces new instances at a pace, and what it
- * announces beyond that is ignored until it is announced again.
+ * What is new costs the most, here and for those who are told of it. So a sender announces new instances at a pace, and
+ * what it announces beyond that is ignored until it is announced again.
  */
 import { type Cache, type Host, type Instance, isResolved, keyOf, namedHosts } from "./Cache.ts"
 import { isName, nameKey, type ResourceRecord } from "./DnsRecord.ts"
@@ -230,7 +231,10 @@ const makeRoom = (draft: Draft): void => {
   tally(draft, crowd, undefined)
 }
 
-/** The instance of a sender that goes next. What has changed since they were put in order stays; when none is left, they are again. */
+/**
+ * The instance of a sender that goes next. What has changed since they were put in order stays; when none is left, they
+ * are again.
+ */
 const leave = (draft: Draft, from: string): string | undefined => {
   const order = draft.leaving.get(from) ?? leavingOf(draft, from)
   draft.leaving.set(from, order)

@@ -2,8 +2,8 @@
  * Finding each other without a server (RFC 6762, RFC 6763), as a state machine: `step(state, event) -> [state, actions]`.
  *
  * It announces one node on every link, answers for it, and tells which other nodes can be dialled there. Packets are
- * untrusted: whatever they hold, nothing throws, what is remembered is bounded (`dnssd/Cache.ts`), and so is what we send on
- * account of them (`dnssd/Responder.ts`, `dnssd/Browser.ts`). Our own packets, which multicast brings back, change nothing.
+ * untrusted: whatever they hold, nothing throws, what is remembered is bounded (`Cache.ts`), and so is what we send on
+ * account of them (`Responder.ts`, `Browser.ts`). Our own packets, which multicast brings back, change nothing.
  *
  * Time (ms, monotonic) and randomness come in with the events. `deadline` says when the next `Tick` is wanted.
  */

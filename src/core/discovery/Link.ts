@@ -1,10 +1,11 @@
 /**
- * The links that a node speaks mDNS on: one for each network interface and family of addresses, and which addresses are good on
- * it.
+ * The links that a node speaks mDNS on: one for each network interface and family of addresses, and which addresses are
+ * good on it.
  *
  * Announced addresses are dialled only where a neighbour can be: on a network of the interface, or in a range that is
- * never routed on the internet. Addresses of loopback stay on loopback, and our own are believed to ourselves alone
- * (two nodes on one host): no packet of another host can make a node dial what listens here, or a host on the internet.
+ * never routed on the internet. Loopback addresses stay on loopback, and our own addresses are accepted only from this
+ * host (two nodes on one host). So no packet of another host can make a node dial a local service, or a host on the
+ * internet.
  */
 import { Option, Result } from "effect"
 import * as IpNetwork from "effect/net/IpNetwork"
@@ -41,9 +42,10 @@ export interface Link {
 export const maxAddresses = 8
 
 /**
- * The links to use: the interfaces that have a wanted name, and those that hold a wanted address, with the families of those addresses, which are then what they
- * announce; without wishes, every interface but loopback, with all its addresses. A family of an interface is one link however
- * many addresses it has, because announcements from one of them would replace those from another.
+ * The links to use. If names or addresses are given, these are the interfaces that have one of them. An interface
+ * chosen by address announces the addresses of that family. Otherwise every interface but loopback is used, with all
+ * its addresses. A family of an interface is one link however many addresses it has, because announcements from one of
+ * them would replace those from another.
  */
 export const linksOf = (
   interfaces: Readonly<Record<string, ReadonlyArray<NetworkAddress> | undefined>>,
@@ -78,8 +80,9 @@ export const linksOf = (
 }
 
 /**
- * The link that a packet came on, told by its sender: a socket may receive what arrives on any interface. What is sent to the
- * multicast address never leaves its link, so a sender that is in none of our subnets is a neighbour all the same.
+ * The link that a packet came on, told by its sender: a socket may receive what arrives on any interface. What is sent
+ * to the multicast address never leaves its link, so a sender that is in none of our subnets is a neighbour all the
+ * same.
  */
 export const linkFrom = (links: ReadonlyArray<Link>, sender: string): Link | undefined => {
   const family = sender.includes(":") ? "IPv6" : "IPv4"
@@ -102,8 +105,8 @@ export const isOwn = (links: ReadonlyArray<Link>, address: string): boolean =>
   links.some(({ addresses }) => addresses.includes(withoutScope(address)))
 
 /**
- * Whether an address that `from` announces on a link can be dialled: it is that of a neighbour, and not our own unless we announce
- * it ourselves. The system drops packets from the network with an address of ours.
+ * Whether an address that `from` announces on a link can be dialled: it is that of a neighbour, and not our own unless
+ * we announce it ourselves. The system drops packets from the network with an address of ours.
  */
 export const isUsable = (link: Link, address: string, from: string): boolean => {
   const ip = Option.getOrUndefined(Result.getSuccess(NetAddress.ipFromString(address)))
@@ -114,8 +117,8 @@ export const isUsable = (link: Link, address: string, from: string): boolean => 
 }
 
 /**
- * Ranges that are not routed on the internet: reflectors carry mDNS between such networks. 169.254/16 is not one of them: where an
- * interface has no address there, such addresses are those of services of a cloud.
+ * Ranges that are not routed on the internet: reflectors carry mDNS between such networks. 169.254/16 is not one of
+ * them: where an interface has no address there, such addresses are those of services of a cloud.
  */
 const isPrivate = (ip: NetAddress.IpAddress): boolean =>
   NetAddress.isIpv4Address(ip)

@@ -1,9 +1,9 @@
 /**
  * How a node shows itself in DNS-SD (RFC 6763), and how others are read.
  *
- * The instance is `feral-<node id>`. An id that does not fit into one label (63 bytes, no dot) is shortened there, and marked
- * with a hash; the whole id is always in the TXT record, which is where it is read. An announcement is a hint: an id is
- * proved in the handshake.
+ * The instance is `feral-<node id>`. An id that does not fit into one label (63 bytes, no dot) is shortened there, and
+ * marked with a hash. The whole id is always in the TXT record, and is read from there. An announcement is a hint: an
+ * id is proved in the handshake.
  */
 import { Option, Schema } from "effect"
 import { NodeId, utf8Length } from "../replica/NodeId.ts"

@@ -21,10 +21,10 @@ export interface Options {
 }
 
 export const reasons = {
-  private: "private to that machine: --include-private takes them",
-  noteFact: "a copy of a note: --include-note-facts takes them",
-  known: "the same fact is there already",
-  kind: "not a kind that is replicated",
+  private: "private to that machine: --include-private imports them",
+  noteFact: "a copy of a note: --include-note-facts imports them",
+  known: "the same fact already exists",
+  kind: "not a replicated kind",
   delete: "rows of this kind are never deleted"
 } as const
 

@@ -1,9 +1,9 @@
 /**
  * What is found in the memory of another program, as an import takes it.
  *
- * The same memory gives the same operations on every machine and at every time. A row that has no HLC gets one from its content
- * and from the time that it was written, never from now: so an import never wins over what is newer, and two imports of one memory
- * are one.
+ * The same memory gives the same operations on every machine and at every time. A row without an HLC gets one from its
+ * content and the time that it was written, never from the current time. So an import never wins over newer rows, and
+ * importing one memory twice gives the same rows.
  */
 import { Option, Predicate, Result } from "effect"
 import * as Digest from "../replica/Digest.ts"

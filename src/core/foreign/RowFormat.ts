@@ -1,8 +1,9 @@
 /**
  * Rows in the formats that other programs read: lines of JSON, tables, and Markdown. Deleted rows are not in them.
  *
- * A row that was written in one of them can be read back. It comes with the time of its last change, so that it gives way to
- * the row that it was made from wherever that is: in these formats a row is brought to a new place, and never changed.
+ * A row that was written in one of them can be read back. It keeps the time of its last change, so that it never
+ * overrides the row that it was made from, wherever that is. These formats bring rows to a new place; they never change
+ * them.
  */
 import { Predicate, Result } from "effect"
 import * as Digest from "../replica/Digest.ts"

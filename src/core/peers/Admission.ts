@@ -4,8 +4,8 @@
  * - *arriving*: every connection, until TLS and the upgrade are done. A new one is always admitted: at the limit, the
  *   one that has been arriving for the longest time is closed.
  * - *pending*: after the upgrade, until the proof of the passphrase. At the limit, a new one replaces one that has been
- *   pending for a while: the oldest of its own network where that network is at its limit, else of the network that has
- *   the most.
+ *   pending for a while. It is the oldest of its own network if that network is at its limit, and otherwise of the
+ *   network that has the most.
  * - *known*: the same, for clients that have shown a valid ticket (`Handshake.ts`). These places are kept for members
  *   that were met before. Other clients cannot take one.
  * - *proven*: a member. It is never closed in favour of another connection.

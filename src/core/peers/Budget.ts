@@ -1,6 +1,6 @@
 /**
- * How much may be dialled: so many dials under way in each lane, and so many a second; of nodes that have never proved
- * themselves, so many a second to one host; and to no address before its time.
+ * Limits on dials: the number in progress and per second in each lane. For nodes that have never proved themselves,
+ * also the number per second to one host. No address is dialled before its back-off has passed.
  *
  * Any host that can send a multicast packet can name any number of nodes. The dials that follow are bounded here,
  * whatever the ids, the addresses and the ports are. What is remembered of hosts and addresses is bounded too; the
@@ -23,8 +23,8 @@ export const limits: Readonly<Record<Lane, Pace.Limit & { readonly underWay: num
 export const hostLimit: Pace.Limit & { readonly underWay: number } = { burst: 32, every: 250, underWay: 8 }
 
 /**
- * Hosts and addresses that are remembered: this many, and up to as many older ones. It takes longer than any address is let alone
- * to dial so many.
+ * Hosts and addresses that are remembered: this many, and up to as many older ones. It takes longer than any address is
+ * let alone to dial so many.
  */
 export const remembered = 2_048
 
@@ -116,7 +116,7 @@ export const settle = (budget: Budget, lane: Lane, { host }: Address): Budget =>
   }
 }
 
-/** Lets an address alone after a try there that came to nothing: for how long depends on how many such there were in a row. */
+/** Backs off an address after a failed attempt. The wait depends on the number of failures in a row. */
 export const bar = (budget: Budget, address: Address, now: number, wait: (failures: number) => number): Budget => {
   const key = formatAddress(address)
   const failures = (lookUp(budget.bars, key)?.failures ?? 0) + 1

@@ -99,9 +99,9 @@ export const dial = (
 }
 
 /**
- * Which address of a candidate is next, in which lane, and when. One that others announce may belong to another node:
- * first comes where the node was met, then where it announces itself, then the one that may be tried soonest; of
- * several the best.
+ * Which address of a candidate is next, in which lane, and when. An address that others announce may belong to another
+ * node. So an address where the node was met comes first, then those that it announces itself, then the one that may be
+ * tried soonest.
  */
 const choose = (roster: Roster, { source, node, addresses, near }: Candidate, now: number) => {
   const proved = node === undefined ? undefined : roster.proven.get(node)
@@ -150,7 +150,9 @@ const blockerOf = (roster: Roster, candidate: Candidate, now: number): Blocker |
   return holder !== undefined && holder !== key ? { address } : undefined
 }
 
-/** Takes a candidate off the agenda until what is in its way is gone: every end puts those down again that it concerns. */
+/**
+ * Takes a candidate off the agenda until what is in its way is gone: every end puts those down again that it concerns.
+ */
 const park = (roster: Roster, key: string, { address }: Blocker): Roster => ({
   ...roster,
   agenda: Agenda.remove(roster.agenda, key),

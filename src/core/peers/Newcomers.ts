@@ -1,7 +1,7 @@
 /**
- * The candidates that came last and have not been dialled yet. Half of the dials of a lane go to the newest, half to
- * the one that has waited longest: so a node that comes after a flood of made-up ones does not wait until the last of
- * those was dialled.
+ * The candidates that came last and have not been dialled yet. Half of the dials of a lane go to the newest candidate,
+ * half to the one that has waited longest. So a node that appears after a flood of invented ones does not wait until
+ * all of those were dialled.
  *
  * A bounded number is remembered, the ones that came last.
  */

@@ -1,11 +1,11 @@
 /**
  * How often one network may fail to prove the passphrase: limited in rate, with a delay that grows.
  *
- * The first few failures are free, for people mistype. Each one after that makes the network wait, twice as long as the
- * last one did, up to a cap: meanwhile nothing that it offers is looked at, so nothing that it does makes the wait
- * longer. A proof that holds clears the network, and so does a good while without a failure. A member that shares its
- * address with an attacker that keeps guessing shows its ticket, and is counted by that; without one it is accepted
- * when it happens to come first after a wait. Whom we dial ourselves is not limited.
+ * The first few failures are free, for people mistype. Each one after that makes the network wait twice as long as the
+ * last one, up to a cap. Meanwhile no proof of it is examined, so nothing that it does makes the wait longer. A proof
+ * that holds clears the network, and so does a good while without a failure. A member that shares its address with an
+ * attacker that keeps guessing shows its ticket, and is counted by that; without one it is accepted when it happens to
+ * come first after a wait. Whom we dial ourselves is not limited.
  *
  * Guarantees: between two successes, of all proofs of a network that were looked at within a time t, at most `free + 1
  * + log2(cap / first) + t / cap` were wrong, plus as many again each time it is forgotten. The state holds at most

@@ -1,23 +1,23 @@
 /**
  * Whom to dial and when, as a state machine: `step(roster, event) -> [roster, actions]`.
  *
- * - Peers come from mDNS first. The static list is used when no peer was seen for `mdnsTimeout`, and at once when mDNS is off or
- *   unavailable. mDNS goes on meanwhile; what is discovered and what is configured is joined by node id.
- * - Of two nodes that see each other, the one with the lower id dials; the other waits `patience`, then dials too, for
- *   the network may let connections through in one direction only. A node that has just started does not wait: no node
- *   can have seen it.
- * - One connection for each pair. Of two that are made at the same time, the one that the lower id dialled stays. Later on
- *   the newer stays: a peer dials again only when it has lost the older one.
- * - With an existing FERAL node (form 1) a connection is one exchange. It is dialled every `interval`, at once when something was
- *   left over, and when there are local writes, but at most once per second. It is not waited for, and its connections are no
- *   rivals.
+ * - Peers come from mDNS first. The static list is used when no peer was seen for `mdnsTimeout`, and at once when mDNS
+ *   is off or unavailable. mDNS goes on meanwhile; what is discovered and what is configured is joined by node id.
+ * - Of two nodes that see each other, the one with the lower id dials. The other waits `patience`, then dials too,
+ *   because the network may let connections through in one direction only. A node that has just started does not wait:
+ *   no node can have seen it.
+ * - One connection for each pair. Of two that are made at the same time, the one that the lower id dialled stays. Later
+ *   on the newer stays: a peer dials again only when it has lost the older one.
+ * - With an existing FERAL node (form 1) a connection is one exchange. It is dialled every `interval`, at once when
+ *   something was left over, and when there are local writes, but at most once per second. It is not waited for, and
+ *   its connections are no rivals.
  * - A failed dial is tried again after a delay that doubles up to a cap, with jitter, and starts afresh after a
  *   connection that lasted a good minute. A refusal (passphrase, certificate) starts at a longer delay: the operator
  *   has to correct it. Whatever is said or seen at an address before anything is proved there binds that address alone,
  *   for a minute at most.
- * - How much is dialled is bounded (`Budget.ts`), apart for static peers, for nodes at the address at which they have
- *   proved themselves, for nodes that announce themselves, and for those that others announce. So is how many nodes that have
- *   proved nothing are kept.
+ * - Dials are limited (`Budget.ts`). There are separate limits for static peers, for nodes at an address where they
+ *   have proved themselves, for nodes that announce themselves, and for those that others announce. So is how many
+ *   nodes that have proved nothing are kept.
  *
  * An event costs O(log n) in the number of candidates: candidates that are due are found in heaps (`Agenda.ts`), those
  * in the way by node and by address.

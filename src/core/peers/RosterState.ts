@@ -15,7 +15,9 @@ import type { Link } from "./Rivals.ts"
 export const times = {
   /** How long the higher id waits for the lower one to dial. */
   patience: 5_000,
-  /** A node that starts is not announced before: it makes sure that its names are its own (`dnssd/Probe.ts`). */
+  /**
+   * A node that starts is not announced before: it makes sure that its names are its own (`discovery/NameProbe.ts`).
+   */
   unannounced: 750,
   /** A connection that lasted this long was good. */
   good: 60_000,
@@ -124,7 +126,9 @@ export type Event =
       /** How long the other side asked us to stay away (ms). */
       readonly retryAfter?: number
     }
-  /** These nodes are paused now, and no others: they are not dialled. Their connections are the business of the caller. */
+  /**
+   * These nodes are paused now, and no others: they are not dialled. Their connections are the business of the caller.
+   */
   | { readonly _tag: "Paused"; readonly now: number; readonly nodes: ReadonlySet<NodeId> }
   /** A candidate is to be dialled at once, whatever it waits for. */
   | { readonly _tag: "Hurried"; readonly now: number; readonly key: string }
@@ -147,8 +151,8 @@ export const candidateOf = ({ candidates }: Roster, key: string): Candidate | un
 export const candidatesOf = ({ candidates }: Roster): Iterable<Candidate> => HashMap.values(candidates)
 
 /**
- * Whether an announced name has led to another node, which is known by its own name as well: an existing FERAL node that was
- * restarted under a new id, and never withdrew the old one.
+ * Whether an announced name has led to another node, which is known by its own name as well. That is an existing FERAL
+ * node that was restarted under a new id, and never withdrew the old one.
  */
 export const isAlias = (roster: Roster, { key, source, node }: Candidate): boolean =>
   source === "mdns" &&

@@ -3,33 +3,39 @@
  *
  * A replica keeps two clocks, which only grow (but for a replica that is being filled):
  *
- * - `confirmed`: the last tombstones that every node that counts has agreed to (`Stability.ts`), and that are old enough. It is on the
- *   disk, synced, before any peer is told of it.
+ * - `confirmed`: the last tombstones that every node that counts has agreed to (`Stability.ts`), and that are old
+ *   enough. It is on the disk, synced, before any peer is told of it.
  * - `collected`: what every node that counts has told to have confirmed. Tombstones that it covers are dropped.
  *
- * **The rule.** Two replicas exchange rows only while each has confirmed what the other has collected. Otherwise one of them was too
- * long away. A replica that holds nothing but what it wrote itself, later than anything that was collected, always may come in
- * (`since`): it takes over the cut of whom it meets. From then on it keeps to the rule as well, until it is equal to another one.
+ * **The rule.** Two replicas exchange rows only while each has confirmed what the other has collected. Otherwise one of
+ * them was too long away. A replica that holds nothing but what it wrote itself, later than anything that was
+ * collected, always may come in (`since`): it takes over the cut of whom it meets. From then on it keeps to the rule as
+ * well, until it is equal to another one.
  *
- * **Why no deleted row comes back.** Let `t` be a tombstone that a node `a` has dropped, and `r` a row in its slot that loses to `t`.
+ * **Why no deleted row comes back.** Let `t` be a tombstone that a node `a` has dropped, and `r` a row in its slot that
+ * loses to `t`.
  *
  * 1. *A node that has confirmed `t` does not hold `r`.* It agreed to a clock that covers `t` with each node that
  *    counts, with equal digests of all rows, tombstones included. So it held `t`, or a winner over it, and `r` was
  *    gone. What it has confirmed it has on its disk, in order after the rows. A backup from before holds less of both.
  * 2. *Nor does it take `r` later.* Until it has collected `t`, it holds `t` or a winner. From then on it meets only
  *    nodes that have confirmed `t`.
- * 3. *A replica that came in fresh* holds no row that is older than `t`. It takes over `confirmed` and `collected`, and as long as it was not
- *    equal to another replica, it confirms no more than all whom it took rows from. So all of them had no `r` to give.
+ * 3. *A replica that came in fresh* holds no row that is older than `t`. It takes over `confirmed` and `collected`, and
+ *    as long as it was not equal to another replica, it confirms no more than all whom it took rows from. So all of
+ *    them had no `r` to give.
  * 4. *So no node from which `a` takes rows has `r`.* The rule refuses all others. A late copy of `t` itself is left out
  *    where its slot is empty.
  *
- * **Nodes that do not count** (removed, or unseen for too long) are remembered: such a node has to have confirmed all that we have, or to
- * come in fresh. Without that, a node whose restored backup claims what it has lost could meet it between the two steps.
+ * **Nodes that do not count** (removed, or unseen for too long) are remembered: such a node has to have confirmed all
+ * that we have, or to come in fresh. Without that, a node whose restored backup claims what it has lost could meet it
+ * between the two steps.
  *
- * **What a peer says drops nothing here.** `collected` grows to what *all* nodes that count have told, our own word among them. A liar can
- * keep others from collecting, and end its own connection. Only a fresh replica believes the first one that it meets.
+ * **What a peer says drops nothing here.** `collected` grows to what *all* nodes that count have told, our own word
+ * among them. A liar can keep others from collecting, and end its own connection. Only a fresh replica believes the
+ * first one that it meets.
  *
- * Source: Wuu and Bernstein (1984), as in `Stability.ts`. Cassandra repairs before it purges tombstones (`only_purge_repaired_tombstones`).
+ * Source: Wuu and Bernstein (1984), as in `Stability.ts`. Cassandra repairs before it purges tombstones
+ * (`only_purge_repaired_tombstones`).
  */
 import { HashMap, HashSet } from "effect"
 import type { Acknowledgement } from "./Acknowledgement.ts"
@@ -86,8 +92,8 @@ export const toldOf = ({ confirmed, collected, since, isFilling }: Cut): Told =>
 })
 
 /**
- * Whether two replicas may exchange rows. If not, why: this one or the peer was too long away, the two were apart while both collected, or
- * the peer knows no cut.
+ * Whether two replicas may exchange rows. If not, why: this one or the peer was too long away, the two were apart while
+ * both collected, or the peer knows no cut.
  */
 export type Verdict = "admitted" | "self away" | "peer away" | "apart" | "peer too old"
 
@@ -107,7 +113,10 @@ const isPeerAway = (ours: Cut, theirs: Told, peer: NodeId): boolean => {
   return HashSet.has(ours.leftOut, peer) && !isNew && !VectorClock.includes(theirs.confirmed, ours.confirmed)
 }
 
-/** Whether a replica may take over the cut of another one. While it is being filled, it keeps to the network that it came into. */
+/**
+ * Whether a replica may take over the cut of another one. While it is being filled, it keeps to the network that it
+ * came into.
+ */
 const mayComeIn = (one: Told, other: Told): boolean => isFresh(one, other) && !one.isFilling
 
 /** Whether all rows of one replica are later than all that another one has collected. */
@@ -115,8 +124,9 @@ const isFresh = ({ since }: Told, { collected }: Told): boolean =>
   since !== undefined && HashMap.every(collected, ({ wall }) => wall < since)
 
 /**
- * The cut of a replica that takes rows from a peer; none where it stays as it is. No replica confirms less than it has collected: where that would
- * come out, the two are not of one network, as when it has met another half of it a moment before.
+ * The cut of a replica that takes rows from a peer; none where it stays as it is. No replica confirms less than it has
+ * collected. If that would be the result, the two do not belong to one network, for example because this one has just
+ * met the other half of a split network.
  */
 export const adopted = (ours: Cut, theirs: Told): Cut | undefined => {
   const cut = joined(ours, theirs)
@@ -166,7 +176,8 @@ export const notCounted = (known: Known): ReadonlySet<NodeId> => {
   const isGone = (node: NodeId): boolean => {
     if (!mayLeaveOut || connected.has(node)) return false
     const one = byNode.get(node)
-    // An existing FERAL node never reports what it holds, and often comes back under another id. The operator decides about it.
+    // An existing FERAL node never reports what it holds, and often comes back under another id. The operator decides
+    // about it.
     if (one !== undefined && HashMap.isEmpty(one.clock)) return false
     return Math.max(one?.seenAt ?? 0, VectorClock.get(known.frontier, node).wall) + keepMs < now
   }
@@ -204,8 +215,8 @@ export const candidates = (known: Known, without: ReadonlySet<NodeId>): VectorCl
 }
 
 /**
- * The cut after `latest`, the last tombstones that `candidates` covers, were found. `without` do not count. The same object when nothing
- * has changed.
+ * The cut after `latest`, the last tombstones that `candidates` covers, were found. `without` do not count. The same
+ * object when nothing has changed.
  */
 export const next = (known: Known, without: ReadonlySet<NodeId>, latest: VectorClock.VectorClock): Cut => {
   const { cut, acknowledgements, self } = known

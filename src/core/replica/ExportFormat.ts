@@ -1,6 +1,7 @@
 /**
- * The lines of an export: a header, then one operation in each line, in its wire form, and a last line that says how many they
- * were and what they add up to: an export that was cut or changed shows. Exports of the first releases have no last line.
+ * The lines of an export: a header, then one operation in its wire form on each line. The last line has their number
+ * and their digest, so that a truncated or modified export is detected. Exports of the first releases have no last
+ * line.
  *
  * The input is untrusted. `readHeader` and `readOperation` return a value or a reason for every text,
  * and `readOperation` gives back every operation that `Operation.toWire` wrote.
@@ -35,7 +36,10 @@ const decodeEnd = Schema.decodeUnknownOption(EndWire)
 const decodeHeader = Schema.decodeUnknownResult(HeaderWire)
 const version = 1
 
-/** The first line. `exportedAt` is in ms; in the line it is in Unix seconds. `clock` is what the node claimed when the export began, for information: an import claims nothing. */
+/**
+ * The first line. `exportedAt` is in ms; in the line it is in Unix seconds. `clock` is what the node claimed when the
+ * export began, for information: an import claims nothing.
+ */
 export const header = (nodeId: NodeId, exportedAt: number, clock: VectorClock.VectorClock, rows: number): string =>
   JSON.stringify({
     format: "feral-sync",
@@ -47,8 +51,8 @@ export const header = (nodeId: NodeId, exportedAt: number, clock: VectorClock.Ve
   })
 
 /**
- * Reads the first line. Other keys are ignored. Gives about how many rows follow, where the last line says how many they were;
- * none for an export without a last line.
+ * Reads the first line. Other keys are ignored. Gives about how many rows follow, where the last line says how many
+ * they were; none for an export without a last line.
  */
 export const readHeader = (text: string): Result.Result<Option.Option<number>, string> =>
   Result.flatMap(parse(text, Operation.maxDataDepth), (value) => {

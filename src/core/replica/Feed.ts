@@ -1,12 +1,13 @@
 /**
  * The change feed of a replica: its rows in the order in which they were committed here, and where a reader of them is.
  *
- * A commit gives each row that it writes the next number. A row that is written again gets a new one, so the rows with numbers
- * beyond that of a reader are all that it has missed, each once, with its last state. Numbers are never used again.
+ * A commit gives each row that it writes the next number. A row that is written again gets a new one. So the rows with
+ * numbers beyond that of a reader are exactly those that it has missed, each once, in its latest state. Numbers are
+ * never used again.
  *
- * Some rows leave without a successor: deletions that every node has, and what an operator removes. A reader that has not seen such
- * a deletion, or holds a removed row, would never hear of it: it has to begin again. So each removal is counted, and `horizon` is
- * the number that a reader must have reached to have missed nothing by any of them.
+ * Some rows leave without a successor: deletions that every node has, and what an operator removes. A reader that has
+ * not seen such a deletion, or holds a removed row, would never hear of it: it has to begin again. So each removal is
+ * counted, and `horizon` is the number that a reader must have reached to have missed nothing by any of them.
  */
 import { Option } from "effect"
 
@@ -37,7 +38,9 @@ export const end = ({ last, removals }: Feed): Place => ({ number: last, removal
 /** After `count` more rows were committed. */
 export const advance = (feed: Feed, count: number): Feed => (count === 0 ? feed : { ...feed, last: feed.last + count })
 
-/** After rows left of which the greatest number is `greatest`, which each reader that has come so far has seen leave. */
+/**
+ * After rows left of which the greatest number is `greatest`, which each reader that has come so far has seen leave.
+ */
 export const withRemoval = ({ last, removals, horizon }: Feed, greatest: number): Feed => ({
   last,
   removals: removals + 1,
@@ -54,7 +57,9 @@ export const resume = (feed: Feed, { number, removals }: Place): Option.Option<P
   return hasMissed || isOfOther ? Option.none() : Option.some({ number, removals: feed.removals })
 }
 
-/** A place as readers keep it, with the id of the feed that it is of: two copies of a replica have feeds of their own. */
+/**
+ * A place as readers keep it, with the id of the feed that it is of: two copies of a replica have feeds of their own.
+ */
 export const toText = (id: string, { number, removals }: Place): string => `${id}-${number}-${removals}`
 
 /** The beginning of any feed. */

@@ -1,7 +1,8 @@
 /**
- * The kinds: what is replicated. A kind is a value, and this table is where each one is defined. Its conflict rule, the rows and
- * inputs of applications, the views, search and counts, the members of `Memory`, the local interface and the lists of the command
- * line are derived from its entry. An operation of a kind that is not in the table is kept and passed on whole.
+ * The kinds: what is replicated. A kind is a value, and this table is where each one is defined. Its entry determines
+ * its conflict rule, the rows and inputs of applications, the views, search and counts. The members of `Memory`, the
+ * local API and the lists of the command line are derived from it, too. An operation of a kind that is not in the table
+ * is kept and passed on whole.
  */
 import { Record, Schema } from "effect"
 import * as Column from "./Column.ts"
@@ -159,8 +160,9 @@ export const find = (name: string) => byName.get(name)
 export const countNames = [...names, "tombstones" as const]
 
 /**
- * What the name of a kind that an application declared says: `todos!fields` is `todos` with the rule `fields`. So every node merges it
- * alike, whether it has the application or not. None for the name of a built-in kind, or with a rule that this version does not know.
+ * What the name of a kind that an application declared says: `todos!fields` is `todos` with the rule `fields`. So every
+ * node merges it alike, whether it has the application or not. None for the name of a built-in kind, or with a rule
+ * that this version does not know.
  */
 export const parseName = (table: string): { readonly name: string; readonly rule: Rule.Known } | undefined => {
   const at = table.lastIndexOf("!")

@@ -1,9 +1,9 @@
 /**
  * Range-based set reconciliation: finds the rows in which two states differ, by comparing digests of ranges.
  *
- * Rows are ordered by their slot: kind, row, variant, by code point. A range is told as the number of its rows and
- * their digest. A node that receives a range compares it with the same range of its own state, and answers with smaller
- * ranges where the two differ, until a range is so small that both sides send what they have of it. So few differences
+ * Rows are ordered by their slot: kind, row, twin, by code point. A range is told as the number of its rows and their
+ * digest. A node that receives a range compares it with the same range of its own state. Where the two differ, it
+ * answers with smaller ranges. When a range is small enough, both sides send their operations in it. So few differences
  * among n rows are found in about log n messages; equal rows are never sent.
  *
  * Guarantees: the parts of a split are disjoint, in order, and make up the range. A range is told again unsplit only to

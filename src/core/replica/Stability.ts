@@ -1,31 +1,35 @@
 /**
- * Which operations are causally stable: every other node that counts has them, and nothing that loses to them can come from those
- * nodes any more. What is stable could be left out of all of them at once. A tombstone is of no more use to them then.
+ * Which operations are causally stable: every other node that counts has them, and nothing that loses to them can come
+ * from those nodes any more. What is stable could be left out of all of them at once. A tombstone is of no more use to
+ * them then.
  *
- * **Which nodes count.** Every origin of an operation or of a claim, and every node that was ever met, whether it wrote something or
- * not. A node that was removed does not count, nor does this node itself. An origin that was forgotten, by hand
- * or because there were too many without rows, counts only if it was met.
+ * **Which nodes count.** Every origin of an operation or of a claim, and every node that was ever met, whether it wrote
+ * something or not. A node that was removed does not count, nor does this node itself. An origin that was forgotten, by
+ * hand or because there were too many without rows, counts only if it was met.
  *
- * **What is stable.** Each node that counts has *agreed* at a clock: its clock and ours were equal there, and so were the digests of
- * all rows (`Acknowledgement.ts`). The stable clock is the least of all these clocks and of our own, origin by origin.
+ * **What is stable.** Each node that counts has *agreed* at a clock: its clock and ours were equal there, and so were
+ * the digests of all rows (`Acknowledgement.ts`). The stable clock is the least of all these clocks and of our own,
+ * origin by origin.
  *
  * **Why that is right.** Let `t` be an operation that the stable clock covers, and `m` a node that counts.
  *
- * 1. *`m` has `t`.* When `m` agreed, both clocks covered `t`, so both claimed to hold `t` or a winner over it. Clocks alone may claim too
- *    much: a node whose disk was restored claims what it has lost. Digests were equal too, so the rows were the same.
+ * 1. *`m` has `t`.* When `m` agreed, both clocks covered `t`, so both claimed to hold `t` or a winner over it. Clocks
+ *    alone may claim too much: a node whose disk was restored claims what it has lost. Digests were equal too, so the
+ *    rows were the same.
  * 2. *`m` writes nothing that loses to `t` from then on.* A node issues no timestamp at or below one that it has seen.
- * 3. *Nothing that `m` wrote before and that loses to `t` is still to come.* `m` claimed all its own operations when it agreed, and we
- *    claimed the same: we have had each of them, or a winner over it. The same holds for what `m` had of others. Where no row of an
- *    origin is left, nothing is claimed: its operations have lost to rows that both hold.
- * 4. *So no node that counts holds an operation that loses to `t` in its slot, nor will.* The rows were the same, the
- *    slot of `t` held `t` or a winner, and what holds a slot only gives way to winners.
+ * 3. *No earlier operation of `m` that loses to `t` can still arrive.* `m` claimed all its own operations when it
+ *    agreed, and we claimed the same. So we have had each of them, or a winner over it. The same holds for what `m` had
+ *    of others. Where no row of an origin is left, nothing is claimed: its operations have lost to rows that both hold.
+ * 4. *So no node that counts holds an operation that loses to `t` in its slot, nor will.* The rows were the same, and
+ *    the slot of `t` held `t` or a winner. An operation in a slot is only replaced by one that wins over it.
  *
- * **What it does not say.** A node that does not count may hold what loses to `t`: one that was removed, a copy that only a third node
- * has met, a backup that is restored later, an export. One that counts may lose what it had not synced when its power failed. So a
- * tombstone that is stable is collected only by the rule of `Cut.ts`.
+ * **What it does not say.** A node that does not count may hold an operation that loses to `t`. Examples are a removed
+ * node, a copy that only a third node has met, a backup that is restored later, and an export. One that counts may lose
+ * what it had not synced when its power failed. So a tombstone that is stable is collected only by the rule of
+ * `Cut.ts`.
  *
- * Sources: Wuu and Bernstein, "Efficient Solutions to the Replicated Log and Dictionary Problems" (1984); Baquero, Almeida, Shoker,
- * "Making Operation-Based CRDTs Operation-Based" (2014), for causal stability.
+ * Sources: Wuu and Bernstein, "Efficient Solutions to the Replicated Log and Dictionary Problems" (1984); Baquero,
+ * Almeida, Shoker, "Making Operation-Based CRDTs Operation-Based" (2014), for causal stability.
  */
 import { HashMap, Order } from "effect"
 import * as Acknowledgement from "./Acknowledgement.ts"

@@ -1,10 +1,11 @@
 /**
  * The words of a text, as they are indexed and looked for.
  *
- * Texts that look alike have the same words: compatibility forms, case, accents and vowel points make no difference, and invisible
- * characters are left out. In scripts that put no spaces between words, a run of characters becomes its overlapping pairs and its
- * last character: so every part of a run is found, by consecutive pairs or by the beginning of one. A pair never goes over a
- * space or a punctuation mark. A pictograph is a word. Everything else separates words.
+ * Texts that look alike have the same words: compatibility forms, case, accents and vowel points make no difference,
+ * and invisible characters are left out. In scripts without spaces between words, a run of characters becomes its
+ * overlapping pairs and its last character. So every part of a run is found, by consecutive pairs or by the beginning
+ * of one. A pair never goes over a space or a punctuation mark. A pictograph is a word. Everything else separates
+ * words.
  */
 import * as Characters from "./Characters.ts"
 

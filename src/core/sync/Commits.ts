@@ -29,8 +29,8 @@ export const isGathered = ({ inbound: { waiting, commitAt = Infinity } }: Sessio
   (now >= commitAt && (waiting.length >= commitFrames || sizeOf(waiting) >= commitSize))
 
 /**
- * Asks for the commit of the oldest frames, if it is time. Until a tick comes, which it does when nothing else is to be done,
- * frames that have arrived already join those that wait.
+ * Asks for the commit of the oldest frames, if it is time. Until a tick comes, which it does when nothing else is to be
+ * done, frames that have arrived already join those that wait.
  */
 export const commit = (session: Session, now: number): Step => {
   const { inbound } = session
@@ -60,10 +60,7 @@ export const commit = (session: Session, now: number): Step => {
 const fromPeer = ({ peer, cut, local }: Session): Pick<Batch, "from"> =>
   peer === undefined || local.cut === undefined ? {} : { from: { node: peer, told: cut } }
 
-/**
- * Has coverage written down that counted in this session alone: rows of its origin have come since, by whatever way, and the peer
- * gives it only once.
- */
+/** Persists session-only coverage once rows of that origin have arrived: the peer sends it only once. */
 export const commitVouched = (session: Session, now: number): Session => {
   const { inbound, local, vouched } = session
   const isKnown = (_: Hlc.Timestamp, node: NodeId) =>
@@ -144,7 +141,10 @@ export const onCommitted = (session: Session, committed: Committed, now: number)
   return warns.length === 0 ? told : andThen([session, warns], () => told)
 }
 
-/** As people are told of rows of unknown kinds for which there is no room, on the side that keeps them out (`here`) and on the other. */
+/**
+ * As people are told of rows of unknown kinds for which there is no room, on the side that keeps them out (`here`) and
+ * on the other.
+ */
 export const quotaUsed = (
   { peer, options }: Pick<Session, "peer" | "options">,
   where: "here" | "there",
@@ -159,8 +159,8 @@ export const quotaUsed = (
       })
 
 /**
- * Whether the peer brought rows of an origin that had none here, and that is covered further here than the peer was told: from now
- * on that is told, and nothing else would be sent that says so.
+ * Whether the peer brought rows of an origin that had none here, and that is covered further here than the peer knows.
+ * From now on that coverage is announced, and no other message would contain it.
  */
 const isNewlyAnnounced = ({ inbound, local: before }: Session, { local, known }: Session): boolean =>
   inbound.waiting
@@ -175,8 +175,9 @@ const isNewlyAnnounced = ({ inbound, local: before }: Session, { local, known }:
     )
 
 /**
- * What the peer has sent is not sent back, also where no clock says that the peer has it: a commit that directly follows the last one
- * that was looked at has written nothing else. A commit that changed nothing has no version of its own: the next version is another's.
+ * Operations from the peer are not sent back, even where no clock says that the peer has them. A commit that directly
+ * follows the last examined one has written nothing else. A commit that changed nothing has no version of its own: the
+ * next version is another's.
  */
 const withoutEcho = (session: Session, { snapshot: { version }, hasChanged }: Committed): Session => {
   const { outbound, local } = session

@@ -1,21 +1,24 @@
 /**
  * Which coverage one session speaks of, believes and compares.
  *
- * Coverage of an origin is a number that stands for knowledge: of every operation of the origin up to there, this replica holds
- * that one or one that wins over it. A row leaves its slot only to an operation that wins over it, so the knowledge never goes
- * away, also when the number is forgotten. Hence three rules.
+ * Coverage of an origin is a number that stands for knowledge: of every operation of the origin up to there, this
+ * replica holds that one or one that wins over it. A row leaves its slot only to an operation that wins over it, so the
+ * knowledge never goes away, also when the number is forgotten. Hence three rules.
  *
- * - **Only origins with rows are told.** Two replicas that hold the same rows tell the same origins. Coverage of an origin
- *   without rows says nothing about rows: all its operations lost to others, which are held, or there never were any. Clocks
- *   that agree on all origins with rows belong to equal rows: operations without a row can be left out of a merge.
- * - **To forget costs one question.** A peer that still has rows of a forgotten origin sends them. They lose again, and the
- *   peer gets the winners in the same session: then it has no such row either. So nothing is sent a third time, and two nodes
- *   that are equal send nothing. No operation comes back, because its winner is still there.
- * - **What one session has named counts in that session** (`vouched`): it is told back to the peer that named it, so
- *   that both sides see each other at the same point, and it ends with the session. It is not kept, and not passed on
- *   to other nodes: made-up origins go nowhere, and no two nodes keep them alive for each other.
+ * - **Only origins with rows are told.** Two replicas that hold the same rows tell the same origins. Coverage of an
+ *   origin without rows says nothing about rows: all its operations lost to others, which are held, or there never were
+ *   any. Clocks that agree on all origins with rows belong to equal rows: operations without a row can be left out of a
+ *   merge.
+ * - **Forgetting an origin costs one extra exchange.** A peer that still has rows of a forgotten origin sends them.
+ *   They lose again, and the peer gets the winners in the same session: then it has no such row either. So nothing is
+ *   sent a third time, and two nodes that are equal send nothing. No operation comes back, because its winner is still
+ *   there.
+ * - **What one session has named counts in that session** (`vouched`). It is announced back to the peer that named it,
+ *   so that both sides see each other at the same point. It ends with the session. It is not kept, and not passed on to
+ *   other nodes: made-up origins go nowhere, and no two nodes keep them alive for each other.
  *
- * A replica that lets go of rows in any other way than for their winners remembers that (`purges`), and tells all its coverage.
+ * A replica that lets go of rows in any other way than for their winners remembers that (`purges`), and tells all its
+ * coverage.
  */
 import { HashMap } from "effect"
 import * as Hlc from "../replica/Hlc.ts"
@@ -25,7 +28,10 @@ import { isAnnounced, type Snapshot } from "../replica/Replica.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
 import { limits } from "./Wire.ts"
 
-/** What of a session this is about: our state, both clocks as each side was told them, and what is covered here and not kept. */
+/**
+ * What of a session this is about: our state, both clocks as each side was told them, and what is covered here and not
+ * kept.
+ */
 export interface Known {
   readonly local: Snapshot
   readonly known: VectorClock.VectorClock
@@ -40,8 +46,8 @@ export const all = ({ local, vouched }: Pick<Known, "local" | "vouched">): Vecto
   HashMap.isEmpty(vouched) ? local.vectorClock : VectorClock.merge(local.vectorClock, vouched)
 
 /**
- * The part of `clock` that the peer is told: origins with rows, and those that one of the two has named in this session. A replica that
- * came in fresh is told all: it may have rejoined, and wants to know what was ever seen.
+ * The part of `clock` that the peer is told: origins with rows, and those that one of the two has named in this
+ * session. A replica that came in fresh is told all: it may have rejoined, and wants to know what was ever seen.
  */
 export const announceable = (
   { local, known, announced, cut }: Known,
@@ -89,7 +95,9 @@ export const vouch = <S extends Pick<Known, "local" | "vouched">>(session: S, cl
   return { ...session, vouched: VectorClock.merge(vouched, taken) }
 }
 
-/** What the store has forgotten between two snapshots is still true: the session keeps what one of the two has named. */
+/**
+ * What the store has forgotten between two snapshots is still true: the session keeps what one of the two has named.
+ */
 export const remember = <S extends Known>(session: S, after: Snapshot): S => {
   const { local, known, announced } = session
   if (after.forgets === local.forgets) return session

@@ -19,8 +19,8 @@ import * as VectorClock from "../replica/VectorClock.ts"
 import { times } from "./SessionLimits.ts"
 
 /**
- * An origin that holds something the peer may lack: beyond `from`, to be sent at `due` (ms), or later while the peer is
- * busy with what it was sent before, but not later than `latest`.
+ * An origin with operations that the peer may lack: those beyond `from`. They are sent at `due` (ms), or later while
+ * the peer is still busy, but not later than `latest`.
  */
 export interface Dirty {
   readonly from: Hlc.Timestamp
@@ -36,7 +36,7 @@ export const none: DirtyOrigins = HashMap.empty()
 
 /**
  * Everything that a peer may lack. Of an origin of which it holds the same rows as we do it lacks none, whatever the
- * clocks say: what it has replaced since it told so is beaten.
+ * clocks say: anything it replaced since then has been superseded.
  */
 export const all = (local: Snapshot, known: VectorClock.VectorClock, theirs: Holdings, now: number): DirtyOrigins =>
   HashMap.map(HashMap.filter(VectorClock.difference(local.frontier, known), isLacking(local, theirs)), (_, node) => ({
@@ -69,7 +69,7 @@ export const afterRead = (
       if (isCut || origin === undefined) return
       if (cut?.node === node) {
         isCut = true
-        // Of several operations under one timestamp, which only a broken origin makes, those that do not fit are left
+        // Of several operations under one reading, which only a broken origin makes, those that do not fit are left
         // out: they would be read again for ever.
         const isTorn = sent !== undefined && Hlc.HlcOrder(sent, cut) === 0
         HashMap.set(dirty, node, { ...origin, from: isTorn ? cut : Hlc.predecessor(cut) })

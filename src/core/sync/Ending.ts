@@ -60,7 +60,7 @@ const failureOf = (refusal: Wire.Refusal, by: string, self: string): SessionFail
         by
       })
     case "timeout":
-      return new PeerTimeout({ waitedFor: `message from this node, says ${by},`, seconds: times.timeout / 1000 })
+      return new PeerTimeout({ waitedFor: "message", seconds: times.timeout / 1000, by })
     case "going_away":
       if (refusal.isPaused === true) return new PeerPaused({ nodeId: self, by })
       return new PeerClosed({ code: Wire.closeCodes.going_away, reason: `${by} says: ${message}` })

@@ -3,8 +3,8 @@
  *
  * The key is derived from the passphrase once for each process. Each side proves that it holds the key with an HMAC
  * over its role, the nonces of both sides, the exporter value of the TLS channel, and the node ids that it knows. A
- * proof is good for one direction of one connection: it can be neither replayed, nor reflected, nor relayed by a man in
- * the middle that ends TLS on both sides, for that gives two channels with two exporter values.
+ * proof is valid for one direction of one connection: it can be neither replayed nor reflected. A man in the middle
+ * that terminates TLS on both sides cannot relay it either, because the two channels have different exporter values.
  *
  * Sources: scrypt (RFC 7914), HMAC (RFC 2104), TLS exporters (RFC 8446 section 7.5) as channel binding (RFC 9266).
  */
@@ -25,8 +25,8 @@ const salt = "feral-sync/2 passphrase"
 const cost = { N: 2 ** 15, r: 8, p: 1, dkLen: 32, maxmem: 64 * 1024 * 1024 } as const
 
 /**
- * The 32-byte key of a passphrase. Takes about 0.2 s and 32 MiB: derive it once. Unicode can spell one text in several ways,
- * and keyboards and files differ in it: all spellings have the key of the composed form (NFC).
+ * The 32-byte key of a passphrase. Takes about 0.2 s and 32 MiB: derive it once. Unicode can spell one text in several
+ * ways, and keyboards and files differ in it: all spellings have the key of the composed form (NFC).
  */
 export const deriveKey = (passphrase: string): Uint8Array => scrypt(passphrase.normalize("NFC"), salt, cost)
 
@@ -81,10 +81,10 @@ const isSameBytes = (one: Uint8Array, other: Uint8Array): boolean => {
 /**
  * Tickets: how a member that was met before is recognised before it has proved itself.
  *
- * A node gives each member a ticket over the connection on which both have proved themselves: an id, and a secret made
- * from it with a key that no other node has. At the next connection the member shows the id and an HMAC over the nonce
- * and the channel, so what is shown is good for one connection. Nothing about a ticket can be computed from the
- * passphrase alone: an attacker that guesses tickets learns nothing about the passphrase.
+ * A node gives each member a ticket over the connection on which both have proved themselves. A ticket is an id, and a
+ * secret that is derived from it with a key that no other node has. At the next connection the member shows the id and
+ * an HMAC over the nonce and the channel, so what is shown is good for one connection. Nothing about a ticket can be
+ * computed from the passphrase alone: an attacker that guesses tickets learns nothing about the passphrase.
  */
 export interface TicketChannel {
   /** The nonce of the dialler, base64url. */
@@ -93,8 +93,8 @@ export interface TicketChannel {
 }
 
 /**
- * The key that a node makes tickets with: from the key of the passphrase, so that another passphrase ends all tickets, and from a
- * secret that only this node has.
+ * The key that a node makes tickets with: from the key of the passphrase, so that another passphrase ends all tickets,
+ * and from a secret that only this node has.
  */
 export const ticketKey = (key: Uint8Array, secret: Uint8Array): Uint8Array =>
   mac(key, ["feral-sync/2 ticket key", secret])
@@ -125,7 +125,10 @@ export const showTicket = (ticket: string, { nonce, binding }: TicketChannel): s
   return `${id}.${base64Url(shown)}`
 }
 
-/** The id of the ticket that was shown on a channel; none unless the holder of one of our tickets showed it on this very channel. */
+/**
+ * The id of the ticket that was shown on a channel; none unless the holder of one of our tickets showed it on this very
+ * channel.
+ */
 export const recogniseTicket = (ticketKey: Uint8Array, shown: string, channel: TicketChannel): string | undefined => {
   const [id] = ticketParts(shown) ?? []
   if (id === undefined) return undefined

@@ -19,8 +19,8 @@ const featuresOf = ({ revision }: Session["options"]): ReadonlyArray<string> =>
   revision === 2 ? [Repair.feature, ruleFeature] : [Repair.feature]
 
 /**
- * Our greeting. The server's answer is the first in which both node ids are known. To a side that has not proved itself it
- * says nothing but the proof, where both sides can begin like that.
+ * Our greeting. The server's answer is the first in which both node ids are known. To a side that has not proved itself
+ * it says nothing but the proof, where both sides can begin like that.
  */
 export const hello = (
   session: Session,
@@ -93,7 +93,10 @@ const ticketFor = ({ options, record }: Session): string | undefined => {
 
 const sendHello = (hello: Wire.Hello): Action => ({ _tag: "Send", text: Wire.encode(hello), operations: 0 })
 
-/** What we hold of the origins of which we have rows beyond our clock: as many of them as a greeting tells of, in `room` bytes. */
+/**
+ * What we hold of the origins of which we have rows beyond our clock: as many of them as a greeting tells of, in `room`
+ * bytes.
+ */
 const uncoveredOf = ({ vectorClock: clock, frontier, holdings }: Snapshot, room: number): Holdings => {
   let bytes = 0
   const fits = (node: NodeId) => (bytes += utf8Length(JSON.stringify(node)) + 40) <= room
@@ -107,8 +110,8 @@ const uncoveredOf = ({ vectorClock: clock, frontier, holdings }: Snapshot, room:
 }
 
 /**
- * The clock of a greeting. After a restore, peers may know more of our own history than we do: whom we meet for the first time
- * since the store was opened is asked for all that came after that moment.
+ * The clock of a greeting. After a restore, peers may know more of our own history than we do. So a peer that we meet
+ * for the first time since the store was opened is asked for everything after that moment.
  */
 export const clockToTell = (session: Session): VectorClock.VectorClock => {
   const { options, record } = session

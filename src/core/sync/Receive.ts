@@ -154,7 +154,7 @@ export const warnings = (
   return [{ _tag: "Warn", warning: new ClockDrift({ remote: first.wall, local: now, limit }) }]
 }
 
-/** A peer makes up origins, or the network has outgrown the protocol. */
+/** Origin limit exceeded: invented origins, or too large a network. */
 export const tooManyOrigins = new ProtocolViolation({ detail: `more than ${Wire.limits.origins} origins in all` })
 
 /**

@@ -1,17 +1,18 @@
 /**
  * The pump: sends the operations that the peer lacks. Catching up and live pushes are the same steps.
  *
- * An origin is *dirty* while it may hold something that the peer lacks. The pump reads the next bounded piece of the due
- * dirty origins, sends it as one frame, moves their cursors, and waits for credit. When nothing is dirty, the frame says
- * what the peer may now claim (`through`): our clock as it was in the very transaction that found nothing left.
+ * An origin is *dirty* while it may hold something that the peer lacks. The pump reads the next bounded piece of the
+ * due dirty origins, sends it as one frame, moves their cursors, and waits for credit. When nothing is dirty, the frame
+ * says what the peer may now claim (`through`): our clock as it was in the very transaction that found nothing left.
  *
- * Why claims wait for that moment: a superseded operation leaves no trace, and what wins over it may belong to any origin. Only a
- * peer that has everything we hold knows a winner over every operation that our clock covers. One claim may come earlier:
- * of our own history we have seen every operation and every defeat, so it may be claimed as soon as it is sent and nothing
- * that beat it waits.
+ * Why claims wait for that moment: a superseded operation leaves no trace, and what wins over it may belong to any
+ * origin. Only a peer that has everything we hold knows a winner over every operation that our clock covers. One claim
+ * may come earlier. We have seen every operation of our own history, and every operation that superseded one of them.
+ * So our history may be claimed as soon as it is sent, unless an operation that superseded a part of it is still
+ * waiting.
  *
- * Our own operations are due at once; to a peer that has all that came before, they are sent without a read. Those of third parties wait a moment, for the peer usually has them from their origin
- * by then, and says so.
+ * Our own operations are due at once; to a peer that has all that came before, they are sent without a read. Those of
+ * third parties wait a moment, for the peer usually has them from their origin by then, and says so.
  */
 import { HashMap, Option } from "effect"
 import * as Cut from "../replica/Cut.ts"
@@ -44,8 +45,8 @@ export const restart = (session: Session, now: number): Session => ({
 })
 
 /**
- * The peer has what we told to have. There is nothing more to be said, unless we hold something beyond that: then the peer, which
- * has heard no digest that belongs to the clock, waits for our first frame.
+ * The peer has what we told to have. There is nothing more to be said, unless we hold something beyond that: then the
+ * peer, which has heard no digest that belongs to the clock, waits for our first frame.
  */
 export const inSync = (session: Session, now: number): Session => {
   const restarted = restart(session, now)
@@ -93,8 +94,8 @@ const requestOf = (session: Session, from: DeltaRequest["from"]): DeltaRequest =
 })
 
 /**
- * The store changed. Our own writes go out as they are where nothing else of ours waits: they are all that a read from the cursor
- * before them would find.
+ * The store changed. Our own writes go out as they are where nothing else of ours waits: they are all that a read from
+ * the cursor before them would find.
  */
 export const onChange = (session: Session, change: Change | undefined, now: number): Step => {
   const { outbound, local, known, options } = session
@@ -181,8 +182,8 @@ export const onDelta = (session: Session, request: DeltaRequest, delta: Delta, n
 }
 
 /**
- * Tells a peer that is being filled of our cut, before it gets rows among which tombstones are missing that we have dropped: until it knows
- * that, it could take rows from others which those would have replaced.
+ * Sends our cut to a peer during its initial transfer, before the rows: they lack tombstones that we have dropped.
+ * Without the cut, the peer could accept rows from others that those tombstones would have replaced.
  */
 const tellCut = (session: Session): Step => {
   const { local, cut, announcedCut } = session
@@ -247,8 +248,8 @@ const claims = (session: Session): VectorClock.VectorClock => {
 }
 
 /**
- * The peer acknowledged what it has: that need not be sent. While it goes on to get the operations of a third party from
- * another node, what it still lacks of them waits again.
+ * The peer acknowledged what it has: that need not be sent. While it goes on to get the operations of a third party
+ * from another node, what it still lacks of them waits again.
  */
 export const mergeKnown = (session: Session, told: VectorClock.VectorClock, now: number): Session => {
   const { outbound, local, options } = session
@@ -269,7 +270,9 @@ export const withDeferral = (session: Session, deferral: Deferral.Deferral): Ses
     ? session
     : { ...session, outbound: { ...session.outbound, deferral, unclaimed: true } }
 
-/** What a peer has of origins that no other node knows need not be remembered: it shows in many entries, and is bounded. */
+/**
+ * What a peer has of origins that no other node knows need not be remembered: it shows in many entries, and is bounded.
+ */
 const withinOrigins = ({ known, local }: Session, clock: VectorClock.VectorClock): VectorClock.VectorClock =>
   HashMap.size(known) + HashMap.size(clock) <= Wire.limits.origins
     ? clock

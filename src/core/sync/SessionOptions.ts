@@ -37,8 +37,8 @@ export interface Options extends CommonOptions {
   /** How far our own history went when the store was opened. */
   readonly ownTimestampAtOpen: Timestamp
   /**
-   * How both sides begin, as the upgrade showed: 1 (the default) with their clocks, as nodes did before they could tell; 2 with
-   * their proofs, the hash of the clock after it, and the clock itself only if the hashes differ.
+   * How both sides begin, as negotiated in the upgrade. 1 (the default): with their clocks, as in earlier versions. 2:
+   * with their proofs, then the hash of the clock, and the clock itself only if the hashes differ.
    */
   readonly revision?: 1 | 2
   /** Bytes of a frame that we take. */

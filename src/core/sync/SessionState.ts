@@ -52,8 +52,8 @@ export interface Relaying {
 export interface Session {
   readonly options: Options
   /**
-   * From `identifying` on the peer has proved itself, from `greeting` on we know what we know of it, and from `open` on we know its vector
-   * clock.
+   * From `identifying` on, the peer has proved itself. From `greeting` on, its record is loaded. From `open` on, its
+   * vector clock is known.
    */
   readonly phase: "opening" | "identifying" | "greeting" | "open" | "closed"
   readonly startedAt: number
@@ -64,10 +64,10 @@ export interface Session {
   readonly pingedAt: number
   /** When the first of the pings was sent that are not answered yet (ms). */
   readonly unansweredAt: number | undefined
-  /** A time at which the peer was alive (ms): it answered a ping of then. What is heard can have been under way for long. */
+  /** A time at which the peer was alive (ms): it answered a ping sent then. Received frames may have been delayed. */
   readonly provedAt: number
   readonly peer: NodeId | undefined
-  /** The greeting that is gone on with once its sender is identified. */
+  /** The greeting to process once the peer is identified. */
   readonly identifying: (Hello & { readonly nodeId: NodeId }) | undefined
   readonly record: PeerRecord | undefined
   /** Our state as the store last told. */
@@ -76,7 +76,9 @@ export interface Session {
   readonly known: VectorClock.VectorClock
   /** Our clock as far as the peer was told. */
   readonly announced: VectorClock.VectorClock
-  /** What is covered here and not kept: coverage of origins without rows. It ends with the session; see `Coverage.ts`. */
+  /**
+   * What is covered here and not kept: coverage of origins without rows. It ends with the session; see `Coverage.ts`.
+   */
   readonly vouched: VectorClock.VectorClock
   /** The first parts of a clock of which the last one is still to come. */
   readonly begun: VectorClock.VectorClock
@@ -97,7 +99,10 @@ export interface Session {
   readonly suspicion: Suspicion | undefined
   /** Whether the peer has to hear our digest, though our clock has not moved. */
   readonly isDigestDue: boolean
-  /** The digest that the peer was told last, where it has not been given more coverage since: then it compares no digest. */
+  /**
+   * The digest that the peer was told last, where it has not been given more coverage since: then it compares no
+   * digest.
+   */
   readonly announcedDigest: string | undefined
   /** Whether the peer was told that rows are under way: when they are not any more, it is told that. */
   readonly isUnderWayAnnounced: boolean
@@ -183,8 +188,8 @@ const isCutNews = (before: Snapshot, { cut, isCollecting }: Snapshot): boolean =
   cut !== before.cut || isCollecting !== before.isCollecting
 
 /**
- * The session at the time of its next event. Where the clock was set back, all that was to be done after some time is to be done after
- * that time still.
+ * The session at the time of its next event. Where the clock was set back, all that was to be done after some time is
+ * to be done after that time still.
  */
 export const at = (session: Session, now: number): Session => {
   const by = now - session.now

@@ -39,32 +39,32 @@ export class ClockAhead extends Schema.TaggedError<ClockAhead>()("ClockAhead", {
   override readonly message = messageOf(this)
 }
 
-/** Timestamps stand for two contents each: two nodes used one id. */
+/** One timestamp belongs to two different operations: two nodes used one id. */
 export class TimestampReused extends Schema.TaggedError<TimestampReused>()("TimestampReused", {
   count: Schema.Number,
   node: Schema.String
 }) {
-  readonly problem = `${counted(this.count, "operation")} came with a timestamp of another operation (from ${this.node}): two nodes used one id`
+  readonly problem = `${counted(this.count, "operation")} had the timestamp of another operation (from ${this.node}): two nodes used one id`
   readonly nextStep = nextSteps.TimestampReused
   override readonly message = messageOf(this)
 }
 
-/** Operations came under the id of this node that it never wrote. */
+/** Peers sent operations with this node's id that it did not write. */
 export class OwnOperationsForeign extends Schema.TaggedError<OwnOperationsForeign>()("OwnOperationsForeign", {
   count: Schema.Number,
   first: Schema.String
 }) {
-  readonly problem = `${counted(this.count, "operation")} came under the id of this node, which never wrote them (${this.first})`
+  readonly problem = `peers sent ${counted(this.count, "operation")} with this node's id that this node did not write (${this.first})`
   readonly nextStep = nextSteps.OwnOperationsForeign
   override readonly message = messageOf(this)
 }
 
-/** Operations of this node came back from peers that its database did not have. */
+/** Peers sent back operations of this node that its database did not have. */
 export class OwnOperationsReturned extends Schema.TaggedError<OwnOperationsReturned>()("OwnOperationsReturned", {
   count: Schema.Number,
   first: Schema.String
 }) {
-  readonly problem = `${counted(this.count, "operation")} of this node came back from peers, and the database did not have them (${this.first})`
+  readonly problem = `peers sent back ${counted(this.count, "operation")} of this node that its database did not have (${this.first})`
   readonly nextStep = nextSteps.OwnOperationsReturned
   override readonly message = messageOf(this)
 }

@@ -103,8 +103,8 @@ export class TooLongAway extends Schema.TaggedError<TooLongAway>()("TooLongAway"
 }
 
 const awayOf = ({ nodeId, isSelf, isApart, isOld }: Pick<TooLongAway, "nodeId" | "isSelf" | "isApart" | "isOld">) => {
-  if (isOld) return `deletions were collected, and the version of ${nodeId} is too old for that`
-  if (isApart === true) return `this node and ${nodeId} were apart while both collected deletions`
+  if (isOld) return `deletions were collected, and ${nodeId} runs a version that is too old to support that`
+  if (isApart === true) return `this node and ${nodeId} both collected deletions while disconnected from each other`
   const node = isSelf ? `this node (${nodeId})` : `the node ${nodeId}`
   return `${node} was away while deletions were collected, and could bring back deleted rows`
 }
@@ -133,14 +133,24 @@ export class SelfConnection extends Schema.TaggedError<SelfConnection>()("SelfCo
   override readonly message = messageOf(this)
 }
 
-/** The peer fell silent. */
+/**
+ * The peer sent nothing that was waited for, or read nothing (`waitedFor` is "reading"). `by` is the peer that says so of this node.
+ */
 export class PeerTimeout extends Schema.TaggedError<PeerTimeout>()("PeerTimeout", {
   waitedFor: Schema.String,
-  seconds: Schema.Number
+  seconds: Schema.Number,
+  by: Schema.optionalKey(Schema.String)
 }) {
-  readonly problem = `no ${this.waitedFor} from the peer for ${this.seconds} s`
+  readonly problem = silenceOf(this)
   readonly nextStep = nextSteps.PeerTimeout
   override readonly message = messageOf(this)
+}
+
+const silenceOf = ({ waitedFor, seconds, by }: Pick<PeerTimeout, "waitedFor" | "seconds" | "by">): string => {
+  if (by !== undefined) return `${by} timed out: it received nothing from this node for ${seconds} s`
+  return waitedFor === "reading"
+    ? `the peer has not read any data for ${seconds} s`
+    : `no ${waitedFor} from the peer for ${seconds} s`
 }
 
 /** An existing FERAL node that the policy of this node refuses. */

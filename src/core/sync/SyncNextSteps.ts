@@ -16,8 +16,8 @@ export const nextSteps = {
     "the two connect again by themselves; if that takes long, check that the node there runs and that its port is open",
   PeerClosedHere: "check that both run compatible versions",
   PeerRemoved: "to allow it again, run feral-sync peers readmit with its id",
-  PeerPaused: "to go on, run feral-sync peers resume with its id",
-  PeerPausedThere: "to go on, run feral-sync peers resume there, with the id of this node",
+  PeerPaused: "to sync with it again, run feral-sync peers resume with its id",
+  PeerPausedThere: "to sync with it again, run feral-sync peers resume there, with the id of this node",
   TooLongAway: "stop this node, run feral-sync rejoin, and start it again",
   ApartTooLong: "stop the nodes of one side, run feral-sync rejoin on them, and start them again",
   TooLongAwayThere: "run feral-sync rejoin on that node",
@@ -33,7 +33,7 @@ export const nextSteps = {
   PeerIdentityRequired: "turn that requirement off there: feral-sync does not support peer identities",
   PeerGrantInvalid: "remove the grant for this node there: feral-sync does not support grants",
   PeerRefused: "see the log of that node for the reason",
-  Quarantined: "write the row again on the node that it comes from",
+  Quarantined: "write the row again on the node that wrote it",
   RowsTooLarge: "split these rows into smaller ones",
   DeferredByPeer: "stop this node and run feral-sync identity new --reissue",
   ClockFast: "set the clock of this machine before anything is written, for example with NTP",
@@ -50,9 +50,9 @@ export const nextSteps = {
   RowsPurged: "run the same feral-sync purge on this node",
   PeerSlowed:
     "if this is expected, raise FERAL_SYNC_MAX_PEER_RATE_BYTES or FERAL_SYNC_MAX_PEER_BURST_BYTES; otherwise stop that node",
-  OriginsLeftOut: "they are accepted gradually; if their ids are made up, stop that node and change the passphrase",
+  OriginsLeftOut: "they are accepted gradually; if their ids are invented, stop that node and change the passphrase",
   OriginsFull:
-    "see them with feral-sync origins list; if ids are made up, change the passphrase and remove their rows with feral-sync purge --origin NODE-ID",
+    "see them with feral-sync origins list; if ids are invented, change the passphrase and remove their rows with feral-sync purge --origin NODE-ID",
   Diverged: "the nodes repair them automatically; run feral-sync verify to do so now"
 } as const
 

@@ -9,8 +9,8 @@ import type { Session } from "./SessionState.ts"
 import type { Ack } from "./Wire.ts"
 
 /**
- * Whether one of the two may have dropped tombstones that the other one holds: then digests without tombstones are compared. Once both have
- * dropped the same, tombstones that one of them lost are a difference as any other.
+ * Whether one of the two may have dropped tombstones that the other one holds: then digests without tombstones are
+ * compared. Once both have dropped the same, tombstones that one of them lost are a difference as any other.
  */
 export const isLive = ({ local, cut }: Pick<Session, "local" | "cut">): boolean =>
   cut !== undefined &&
@@ -35,8 +35,8 @@ export const isSettled = ({
   HashMap.every(VectorClock.difference(frontier, clock), (_, node) => !HashMap.has(holdings, node))
 
 /**
- * What a side names in `features` that knows the rules `lww`, `log`, `fields`, `counter` and `set` of kinds of applications. More rules
- * get another name.
+ * What a side names in `features` that knows the rules `lww`, `log`, `fields`, `counter` and `set` of kinds of
+ * applications. More rules get another name.
  */
 export const ruleFeature = "own1"
 
@@ -45,15 +45,15 @@ export const isDigestWithheld = ({ options, local }: Pick<Session, "options" | "
   options.role === "server" && options.revision === 2 && (local.ofApplications ?? 0) > 0
 
 /**
- * Whether equal clocks mean equal rows. They do not where the peer keeps all operations of a kind of which only the winners are kept
- * here, because it does not know the rule: then no digests are told, and none are compared.
+ * Whether equal clocks mean equal rows. They do not if the peer does not know the rule of a kind: it keeps all
+ * operations, and this replica only the winners. Then no digests are sent, and none are compared.
  */
 export const isComparable = ({ local, knowsRules }: Pick<Session, "local" | "knowsRules">): boolean =>
   knowsRules || (local.ofApplications ?? 0) === 0
 
 /**
- * What a message tells of our rows: the digest that belongs to our clock, or that of all rows, where there are some that the clock
- * does not cover, or some that were purged.
+ * The digest in a message: the one that belongs to our clock. If the clock does not cover some rows, or rows were
+ * purged, it is that of all rows.
  */
 export const digestsOf = (
   session: Pick<Session, "local" | "cut" | "knowsRules">

@@ -50,7 +50,7 @@ export const closeCodes = {
 } as const
 export type Reason = keyof typeof closeCodes
 
-/** The feature of a dialler that only wants to know whether both sides would let each other in. */
+/** The feature of a dialler that only checks whether the handshake would succeed. */
 export const probe = "probe"
 
 /** The limits of a side, in bytes: of a frame, and of the text of one operation. */

@@ -1,6 +1,6 @@
 /**
- * How far two clocks are apart, in words. Time zones differ by quarters of an hour, and daylight saving time by one hour or
- * half of one: a difference of just that much comes from a wrong setting, not from a clock that runs badly.
+ * How far two clocks are apart, in words. Time zones differ by quarters of an hour, and daylight saving time by one
+ * hour or half of one. An offset of exactly that much comes from a wrong setting, not from a drifting clock.
  */
 
 const minute = 60_000

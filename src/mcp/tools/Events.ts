@@ -24,7 +24,7 @@ export const record = Tool.make({
     session: ToolArgs.args.session,
     type: "What kind of event it is, like decision, meeting or handover",
     summary: "What happened, in a sentence",
-    detail: "All that is worth keeping of it"
+    detail: "All details that are worth keeping"
   },
   output: Rows.writtenFields,
   does: "adds",
@@ -51,7 +51,7 @@ export const log = Tool.make({
   args: {
     session: ToolArgs.args.session,
     skill: "The skill or tool that ran",
-    endpoint: "What of it ran, like a function or a URL",
+    endpoint: "Which part of it ran, like a function or a URL",
     status: "How it went, like ok or error",
     args: "Its arguments, a JSON object or list",
     result: "What came of it, in a sentence",

@@ -31,7 +31,7 @@ export const set = Tool.make({
   name: "set_fact",
   title: "Set a fact",
   description:
-    "States the one value of a subject and predicate, and replaces the one before on every machine. For what can have one value at a time, like a deadline. For several values use add_fact.",
+    "Sets the value of a subject and predicate, and replaces the previous one on every machine. Use it for what has one value at a time, like a deadline. For several values use add_fact.",
   does: "sets",
   purpose: "write",
   run: (input, { memory }) => Effect.map(memory.facts.set(input), (written) => Rows.written(kind, written))
@@ -41,7 +41,8 @@ export const add = Tool.make({
   ...statement,
   name: "add_fact",
   title: "Add a fact",
-  description: "Adds a fact beside those that are there. For what can have several values, like a skill or a friend.",
+  description:
+    "Adds a fact without replacing others. Use it for what can have several values, like a skill or a friend.",
   does: "adds",
   purpose: "write",
   run: (input, { memory }) => Effect.map(memory.facts.add(input), (written) => Rows.written(kind, written))
@@ -50,7 +51,7 @@ export const add = Tool.make({
 export const about = Tool.make({
   name: "facts_about",
   title: "Facts about a subject",
-  description: "Gives the facts about a subject, whose name has to be exact. Use search_memory to find the name.",
+  description: "Lists the facts about a subject. The name must be exact. Use search_memory to find the name.",
   input: {
     subject: Schema.String,
     predicate: Schema.optionalKey(Schema.String),

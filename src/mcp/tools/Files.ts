@@ -147,7 +147,7 @@ const replace = Effect.fnUntraced(function* ({ memory }: Opened, given: Given) {
   if (lines.length > 1) {
     return yield* refuse(
       `old_str is in ${path} ${lines.length} times, in lines ${lines.slice(0, 20).join(", ")}`,
-      "take more of the text around it"
+      "include more of the text around it"
     )
   }
   const at = content.indexOf(from)
@@ -245,12 +245,12 @@ export const tool = Tool.make({
     command: "What to do",
     ...viewingArgs,
     file_text: "For create: the content of the file",
-    old_str: "For str_replace: the text to replace, which has to be there once",
-    new_str: "For str_replace: the new text; left out, the old one is deleted",
+    old_str: "For str_replace: the text to replace, which must occur exactly once",
+    new_str: "For str_replace: the new text; if left out, the old text is deleted",
     insert_line: "For insert: the line after which to insert, 0 for the beginning",
     insert_text: "For insert: the text",
-    old_path: "For rename: the path now",
-    new_path: "For rename: the path then"
+    old_path: "For rename: the current path",
+    new_path: "For rename: the new path"
   },
   output,
   text,

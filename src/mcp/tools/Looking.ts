@@ -17,7 +17,7 @@ export const search = Tool.make({
   name: "search_memory",
   title: "Search the memory",
   description:
-    "Finds notes, facts and episodes that have all the words. Case and accents do not matter, and the last word may be a beginning. When nothing is found, try fewer or other words, and look at behind before you conclude that there is nothing.",
+    "Finds notes, facts and episodes that have all the words. Case and accents do not matter, and the last word may be the start of a word. When nothing is found, try fewer or other words, and look at behind before you conclude that there is nothing.",
   input: {
     query: Schema.String.check(Schema.isMaxLength(4_000)),
     kinds: ToolArgs.kindsOfAny(searched),
@@ -28,7 +28,7 @@ export const search = Tool.make({
   },
   args: {
     query: "A few words that the row must have, in any order",
-    kinds: `${ToolArgs.args.kinds}. Or one kind of an application alone, as memory_status names it`,
+    kinds: `${ToolArgs.args.kinds}. Or one application kind alone, as memory_status names it`,
     tags: ToolArgs.args.tags,
     since: ToolArgs.args.since,
     limit: ToolArgs.args.limit,
@@ -87,7 +87,7 @@ export const recent = Tool.make({
   name: "recent",
   title: "What was written lately",
   description:
-    "Gives the rows that were written last, by any agent on any machine, the newest first. Use it at the beginning of a session, to see what went on.",
+    "Gives the rows that were written last, by any agent on any machine, the newest first. Use it at the beginning of a session, to see recent activity.",
   input: {
     since: ToolArgs.since,
     kinds: ToolArgs.kindsOfAny(Kind.names),
@@ -97,7 +97,7 @@ export const recent = Tool.make({
   args: {
     since: ToolArgs.args.since,
     kinds:
-      "Only rows of these kinds, those of applications too, as memory_status names them; of the built-in kinds when left out",
+      "Only rows of these kinds, which can be application kinds named by memory_status; all built-in kinds when left out",
     limit: ToolArgs.args.limit,
     cursor: ToolArgs.args.cursor
   },
@@ -125,7 +125,7 @@ const peer = { node: Schema.String, state: Schema.String }
 
 export const status = Tool.make({
   name: "memory_status",
-  title: "How the memory is",
+  title: "Memory status",
   description:
     "Says how many rows there are, which other machines share the memory, and whether everything of theirs has arrived.",
   input: {},
@@ -134,7 +134,7 @@ export const status = Tool.make({
     version: Schema.String,
     is_running: Schema.Boolean.annotate({ description: "Whether a node runs here, which syncs with other machines" }),
     counts: Schema.Record(Schema.String, Schema.Natural),
-    applications: Schema.Array(Schema.String).annotate({ description: "Kinds of applications that there are" }),
+    applications: Schema.Array(Schema.String).annotate({ description: "The application kinds that have rows here" }),
     peers: Schema.Array(Schema.Struct(peer)),
     alarms: Schema.Array(Schema.String),
     ...Completeness.fields

@@ -21,7 +21,7 @@ export const remember = Tool.make({
   args: {
     text: "What to remember: one thing, with enough context to be understood on its own",
     tags: "Words to find it by, like the project or the subject",
-    importance: "low, normal or high; normal when left out"
+    importance: `low, normal or high; ${columns.importance.byDefault} when left out`
   },
   output: Rows.writtenFields,
   does: "adds",
@@ -33,9 +33,12 @@ export const remember = Tool.make({
 export const read = Tool.make({
   name: "read_note",
   title: "Read a note",
-  description: "Gives the whole text of a note. A very long one is cut: next_offset then says where to go on.",
+  description: "Gives the whole text of a note. A very long one is cut: next_offset then says where to continue.",
   input: { id: Schema.String, offset: Schema.optionalKey(Schema.Natural) },
-  args: { id: ToolArgs.args.id, offset: "Where to begin in the text, in characters; next_offset of the answer before" },
+  args: {
+    id: ToolArgs.args.id,
+    offset: "Where to start in the text, in characters: next_offset of the previous answer"
+  },
   output: {
     ...Rows.rowFields,
     content: Schema.String,
@@ -73,7 +76,7 @@ export const edit = Tool.make({
   title: "Change a note",
   description: "Replaces the text of a note. Its tags and importance stay. The last change wins on every machine.",
   input: { id: Schema.String, text: columns.content.input },
-  args: { id: ToolArgs.args.id, text: "The new text, all of it" },
+  args: { id: ToolArgs.args.id, text: "The complete new text" },
   output: Rows.writtenFields,
   does: "sets",
   purpose: "change",

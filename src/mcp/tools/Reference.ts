@@ -190,7 +190,7 @@ const deleteEntities = Tool.make({
   name: "delete_entities",
   title: "Delete entities",
   description:
-    "Deletes entities with their observations and relations, on every machine. Names without entity are skipped.",
+    "Deletes entities with their observations and relations, on every machine. Names without an entity are skipped.",
   input: { entityNames: Schema.Array(Schema.String) },
   args: { entityNames: "The names of the entities" },
   output: doneFields,
@@ -214,7 +214,7 @@ const deleteObservations = Tool.make({
   input: {
     deletions: Schema.Array(Schema.Struct({ entityName: Schema.String, observations: Schema.Array(Schema.String) }))
   },
-  args: { deletions: "For each entity its entityName, and the observations to delete, word by word" },
+  args: { deletions: "For each entity its entityName, and the exact text of the observations to delete" },
   output: doneFields,
   does: "removes",
   purpose: "change",
@@ -254,9 +254,9 @@ const searchNodes = Tool.make({
   name: "search_nodes",
   title: "Search entities",
   description:
-    "Finds entities by words in their name, their type or an observation, and gives them with their relations. All words have to be in one of these.",
+    "Finds entities by words in their name, their type or an observation, and gives them with their relations. All words must be in one of these.",
   input: { query: Schema.String.check(Schema.isMaxLength(4_000)) },
-  args: { query: "A few words; the last one may be a beginning" },
+  args: { query: "A few words; the last one may be the start of a word" },
   output: graphFields,
   does: "reads",
   purpose: "maintain",
@@ -271,7 +271,7 @@ const searchNodes = Tool.make({
 const openNodes = Tool.make({
   name: "open_nodes",
   title: "Open entities",
-  description: "Gives entities by their names, and the relations between them. Names without entity are skipped.",
+  description: "Gives entities by their names, and the relations between them. Names without an entity are skipped.",
   input: { names: Schema.Array(columns.subject.input) },
   args: { names: "The names of the entities" },
   output: graphFields,

@@ -1,7 +1,7 @@
 /**
- * Names that end in `.local`, resolved by multicast DNS: one question, asked from a port of its own (RFC 6762 section 5.1), to
- * which the host of that name answers directly. The resolver of the system does not know such names in a container, and on
- * some systems never.
+ * Names that end in `.local`, resolved with multicast DNS: one query from an ephemeral port (RFC 6762 section 5.1),
+ * which the host of that name answers directly. The resolver of the system does not know such names in a container, and
+ * on some systems never.
  */
 import { Effect } from "effect"
 import { createSocket } from "node:dgram"

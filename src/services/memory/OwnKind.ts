@@ -185,7 +185,7 @@ export const problemIn = (name: string, columns: ReadonlyArray<string>): string 
   if (!/^[A-Za-z][\w.-]{0,47}$/.test(name))
     return "its name is not 1 to 48 letters, digits, dots, - or _, a letter first"
   const taken = columns.find((column) => reserved.includes(column))
-  return taken === undefined ? undefined : `its column ${taken} has the name of one that every row has`
+  return taken === undefined ? undefined : `its column ${taken} has the name of a column that every row has`
 }
 
 /** The problem of a declaration. */

@@ -52,7 +52,7 @@ export const conditionOf = Effect.fnUntraced(function* (
   const { from, to } = wanted
   const isBound = (bound: unknown): bound is string | number | undefined =>
     bound === undefined || Predicate.isString(bound) || Predicate.isNumber(bound)
-  if (!isBound(from) || !isBound(to)) return yield* wrong(field, "has a range that is neither of texts nor of numbers")
+  if (!isBound(from) || !isBound(to)) return yield* wrong(field, "has a range that is of neither texts nor numbers")
   return { field, ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
 })
 
@@ -70,7 +70,7 @@ export const cursorOf = ({ after, newest }: Query.Start): string | undefined =>
 
 /** Where an answer begins. */
 export const startOf = Effect.fnUntraced(function* ({ cursor, after, newest }: FindInput) {
-  const notOurs = () => wrong("cursor", "is not the next of an answer before")
+  const notOurs = () => wrong("cursor", "is not the next of an earlier answer")
   if (newest === true) {
     if (after !== undefined) return yield* wrong("after", "is for rows in the order of ids: use cursor for the newest")
     const place =

@@ -1,6 +1,6 @@
 /**
- * The rows of kinds of applications in JSON: what their collections are made over, in a node and in its clients, and
- * what the local interface and the command line show.
+ * The rows of application kinds in JSON. Their collections are built on them, in a node and in its clients; the local
+ * API and the command line show them.
  *
  * The name of a kind on the wire has its rule, so its rows can be read without the application. Written are those that
  * were declared here, by the verbs of the rule; where this process has the schema of a kind, what is written has to fit

@@ -1,8 +1,8 @@
 /**
  * The hybrid logical clock of this node, over Effect's own clock (so that tests and simulations set the time).
  *
- * The store is its only writer: it issues timestamps inside its write lock and persists the high-water mark in the same
- * transaction, so that no timestamp is ever issued twice, and no timestamp becomes visible out of order.
+ * The store is its only writer. It issues readings inside its write lock, and persists the high-water mark in the same
+ * transaction. So no reading is ever issued twice, and none becomes visible out of order.
  */
 import { Clock as EffectClock, Context, Effect, Layer, Random, Ref } from "effect"
 import * as Hlc from "../../core/replica/Hlc.ts"
@@ -12,8 +12,8 @@ export const monotonic = Effect.map(EffectClock.monotonicTimeNanos, (nanos) => N
 
 /**
  * Where the clock goes on, if the end of our own history is known only to others, or was `high` in a file that may be a
- * backup. Timestamps beyond it may have been issued already, at a wall time that is still to come here: a leap by
- * chance keeps us from issuing one of them again. Once the wall time is there, it leaves no trace.
+ * backup. Readings beyond it may have been issued already, at a wall time that is still to come here: a leap by chance
+ * keeps us from issuing one of them again. Once the wall time is there, it leaves no trace.
  */
 export const leap = ({ wall, counter }: Hlc.Timestamp): Effect.Effect<Hlc.Timestamp> =>
   wall === 0

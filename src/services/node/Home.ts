@@ -53,7 +53,10 @@ const secrets = [
   "open.html"
 ]
 
-/** Other files of feral-sync in a data directory (the socket, certificates, a CA), and those at the top of a file system. */
+/**
+ * Other files of feral-sync in a data directory (the socket, certificates, a CA), and those at the top of a file
+ * system.
+ */
 const others = ["feral-sync.sock", "tls-cert.pem", "tls", "lost+found"]
 
 /** Something in a data directory that others can get at. */
@@ -66,8 +69,9 @@ export interface Exposed {
 }
 
 /**
- * What other users can read: the directory, and its secrets. A shared directory does not count, for its files have modes of their
- * own: one with the sticky bit, like `/tmp`, the home directory of the user, or one outside it with other files.
+ * What other users can read: the directory, and its secrets. A shared directory does not count, because its files have
+ * their own modes. That is one with the sticky bit, like `/tmp`, the home directory of the user, or one outside it with
+ * other files.
  */
 export const exposed = Effect.fn("Home.exposed")(function* (home: string) {
   const fs = yield* FileSystem.FileSystem
@@ -89,7 +93,10 @@ export const exposed = Effect.fn("Home.exposed")(function* (home: string) {
   return found.flat()
 })
 
-/** Whether a directory is not for feral-sync alone, so that its mode is not for us to change: `/etc`, by a slip, above all. */
+/**
+ * Whether a directory is not for feral-sync alone, so that its mode is not for us to change: `/etc`, by a slip, above
+ * all.
+ */
 const isSharedDirectory = (directory: string, mode: number) => {
   const user = userHome()
   if ((mode & 0o1000) !== 0 || directory === user) return true
@@ -108,8 +115,8 @@ const holdsOthers = (directory: string): boolean => {
 }
 
 /**
- * Fails when nothing can make a path a data directory: a file or a link is in the way. A path that is not there yet is fine, and
- * so is a link to a directory.
+ * Fails when nothing can make a path a data directory: a file or a link is in the way. A path that is not there yet is
+ * fine, and so is a link to a directory.
  */
 export const mustBePossible = Effect.fn("Home.mustBePossible")(function* (home: string) {
   const obstacle = obstacleTo(home)

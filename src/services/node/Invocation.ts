@@ -32,6 +32,17 @@ export const commandLine = (words: string, home?: string): string => {
   return `${program} ${words}${home === undefined || home === usualHome() ? "" : ` --home ${quoted(home)}`}`
 }
 
+/** The same for another program, which may start it in any directory and without a shell: with absolute paths. */
+export const absoluteCommandLine = (
+  words: string,
+  { argv, env, execPath }: Pick<NodeJS.Process, "argv" | "env" | "execPath"> = process
+): string => {
+  const program = programOf({ script: argv[1], environment: env, directory: process.cwd() })
+  return program === "feral-sync"
+    ? `/usr/local/bin/feral-sync ${words}`
+    : `${quoted(execPath)} ${quoted(resolve(argv[1] ?? ""))} ${words}`
+}
+
 /**
  * The same for a text that names commands as they are once installed: what failures say, and examples. Whatever is shown to
  * people passes through here.
@@ -40,7 +51,7 @@ export const inThisForm = (text: string, form: (words: string) => string = comma
   text.replace(named, (_, words: string) => form(words))
 
 const named =
-  /\bferal-sync (start|status|peers|doctor|tls|passphrase|note|fact|episode|log|list|search|show|export|import|backup|restore|rejoin|compact|origins|purge|verify|identity|service|completions|mcp|open|token|changes)\b/g
+  /(?<![\w./-])feral-sync (start|status|peers|doctor|tls|passphrase|note|fact|episode|log|list|search|show|export|import|backup|restore|rejoin|compact|origins|purge|verify|identity|service|completions|mcp|open|token|changes)\b/g
 
 /** A path as a shell takes it. */
 export const quoted = (path: string): string =>

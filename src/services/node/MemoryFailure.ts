@@ -64,7 +64,7 @@ export class KindInvalid extends Schema.TaggedError<KindInvalid>()("KindInvalid"
 /** A kind is used that was not declared when the node was started. */
 export class KindUndeclared extends Schema.TaggedError<KindUndeclared>()("KindUndeclared", { kind: Schema.String }) {
   readonly problem = `the kind ${JSON.stringify(this.kind)} was not declared on this node`
-  readonly nextStep = `see those that there are with ${commandLine("list")}, or give it to FeralSync.layer, in kinds`
+  readonly nextStep = `list the declared kinds with ${commandLine("list")}, or pass it to FeralSync.layer in kinds`
   override readonly message = messageOf(this)
 }
 
@@ -133,7 +133,7 @@ export class NotYetOnNodes extends Schema.TaggedError<NotYetOnNodes>()("NotYetOn
   readonly problem = `the write is saved on this node, but only ${this.reached.length} of ${counted(this.wanted, "other node")} acknowledged it in time`
   readonly nextStep =
     this.missing.length === 0
-      ? `no other node is known that lacks it: check ${commandLine("peers")}`
-      : `it reaches ${some(this.missing.map(({ node }) => node))} when they are connected: see ${commandLine("peers")}`
+      ? `no known node lacks it: check ${commandLine("peers")}`
+      : `it will reach ${some(this.missing.map(({ node }) => node))} when they are connected: see ${commandLine("peers")}`
   override readonly message = messageOf(this)
 }

@@ -231,15 +231,15 @@ export class ServiceFailed extends Schema.TaggedError<ServiceFailed>()("ServiceF
 
 /** A peer with this id, or at this address, is not known. */
 export class PeerNotFound extends Schema.TaggedError<PeerNotFound>()("PeerNotFound", { peer: Schema.String }) {
-  readonly problem = `no known peer is ${JSON.stringify(this.peer)}`
+  readonly problem = `unknown peer ${JSON.stringify(this.peer)}`
   readonly nextStep = `see the peers with ${commandLine("peers")}`
   override readonly message = messageOf(this)
 }
 
 /** A browser came with a code that is not good, or not any more. */
 export class CodeRefused extends Schema.TaggedError<CodeRefused>()("CodeRefused", {}) {
-  readonly problem = "this code was used before, or is too old"
-  readonly nextStep = `get another one with ${commandLine("open")}`
+  readonly problem = "this code was already used, or has expired"
+  readonly nextStep = `get a new code with ${commandLine("open")}`
   override readonly message = messageOf(this)
 }
 

@@ -38,7 +38,7 @@ export const layer = (environment: Environment): Layer.Layer<never> => {
   const isJson = environment["OTEL_EXPORTER_OTLP_PROTOCOL"] === "http/json"
   const variables = { ...defaults, ...environment }
   return Layer.effectDiscard(
-    Effect.logInfo("telemetry goes to a collector").pipe(Effect.annotateLogs(destinations(variables)))
+    Effect.logInfo("sending telemetry to a collector").pipe(Effect.annotateLogs(destinations(variables)))
   ).pipe(
     Layer.provideMerge(
       Layer.mergeAll(OtlpLogger.layerFromConfig(resource), OtlpTracer.layerFromConfig(resource), metrics(variables))

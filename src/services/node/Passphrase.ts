@@ -1,8 +1,8 @@
 /**
  * The passphrase that all nodes of a network share, and the key that is derived from it.
  *
- * It comes from the configuration, else from the file `passphrase` in the data directory, else it is made: 32 random bytes,
- * written with mode 0600, all of the file or nothing of it. It is never empty, and never shown: a user who needs it reads the
+ * It comes from the configuration, else from the file `passphrase` in the data directory. Otherwise it is created: 32
+ * random bytes, written atomically with mode 0600. It is never empty, and never shown: a user who needs it reads the
  * file.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"

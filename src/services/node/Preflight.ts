@@ -1,6 +1,6 @@
 /**
- * Reasons that keep a node from starting are found before anything is created: a start that fails leaves no data directory, no
- * passphrase and no identity behind, which the next start would use.
+ * Problems that keep a node from starting are found before anything is created. So a failed start leaves no data
+ * directory, passphrase or identity behind that the next start would use.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, Layer, Option } from "effect"

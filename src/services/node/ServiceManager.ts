@@ -34,7 +34,9 @@ const notify = (environment: Environment, ...words: ReadonlyArray<string>): Effe
       }).pipe(
         Effect.timeout("10 seconds"),
         Effect.catch((error) =>
-          Effect.logWarning("the service manager could not be told").pipe(Effect.annotateLogs({ cause: error.message }))
+          Effect.logWarning("the service manager could not be notified").pipe(
+            Effect.annotateLogs({ cause: error.message })
+          )
         )
       )
 
@@ -52,7 +54,7 @@ export const attend = Effect.fnUntraced(function* <E, R>(
   const period = watchdogMs(environment, process.pid)
   if (period === undefined) return
   yield* Effect.matchEffect(isAlive, {
-    onFailure: () => Effect.logWarning("the node does not answer: the service manager is not told that it is alive"),
+    onFailure: () => Effect.logWarning("the node does not answer: the watchdog of the service manager is not notified"),
     onSuccess: () => notify(environment, "WATCHDOG=1")
   }).pipe(Effect.repeat(Schedule.spaced(period)), Effect.forkScoped)
 })

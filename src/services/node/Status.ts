@@ -87,8 +87,9 @@ export const PeerStatus = Schema.Struct({
 export interface PeerStatus extends Schema.Schema.Type<typeof PeerStatus> {}
 
 /**
- * A peer, after its rows were compared with ours. `behind`: one of the two lacks operations that are under way;
- * `deferred`: one of the two does not take what is ahead of its clock; `not comparable`: it knows no comparison of rows. `rows_repaired` counts the rows that changed here.
+ * A peer, after its rows were compared with ours. `behind`: one of the two lacks operations that are still being sent.
+ * `deferred`: one of the two defers operations that are ahead of its clock. `not comparable`: the peer does not support
+ * comparing rows. `rows_repaired` counts the rows that changed here.
  */
 export const Compared = Schema.Struct({
   node_id: Schema.String,
@@ -181,10 +182,11 @@ export const PeerLimits = Schema.Struct({
 export interface PeerLimits extends Schema.Schema.Type<typeof PeerLimits> {}
 
 /**
- * The rows that are kept to say that something was deleted. `stable`: every other node that counts has them (`core/replica/Stability.ts`).
- * `waiting_for` are nodes that have not agreed to all that this node claims; of very many, the first. Times are in Unix seconds.
- * `collected` is how many were dropped here, `keep_days` how long one is kept that every node has: for ever, when it is null.
- * `not_confirmed_by` are nodes that have not confirmed what this one would drop: on those, too, collecting has to be switched on.
+ * The rows that are kept to say that something was deleted. `stable`: every other node that counts has them
+ * (`core/replica/Stability.ts`). `waiting_for` are nodes that have not agreed to all that this node claims; of very
+ * many, the first. Times are in Unix seconds. `collected` is how many were dropped here, `keep_days` how long one is
+ * kept that every node has: for ever, when it is null. `not_confirmed_by` are nodes that have not confirmed what this
+ * one would drop: on those, too, collecting has to be switched on.
  */
 export const Tombstones = Schema.Struct({
   held: Schema.Natural,
@@ -204,15 +206,13 @@ export const Tombstones = Schema.Struct({
 export interface Tombstones extends Schema.Schema.Type<typeof Tombstones> {}
 
 /**
- * The node as a whole. `alarms` is there when there are some, the most urgent first. `tls_expires_at`, in Unix seconds, is when the first certificate ends that it depends on; a node
- * without a CA depends on none. `log_lines_lost` is there when some could not be written. `held_by` is
- * the process that has the data directory and does not answer, where the system shows it. `opaque` and `peer_limits` are left out by an
- * earlier version. `damage` is there when the database turned
- * out to be damaged: the node does not sync any more. `summary` is the state in one to three sentences (`Summary.ts`). `troubles` are what it
- * names, and what it has no room for, the most urgent first; they are there when there are some. `absent` are
- * nodes that were met before and are not among the peers. `last_write_error` is there when the last write failed.
- * `counts.kinds` has the rows of the kinds that applications have declared here, by their names on the wire.
- * `indexing` is there while the index of searches is incomplete: how many rows it has, of how many.
+ * The whole node. Optional fields are left out when they do not apply. `alarms` lists the most urgent alarm first.
+ * `tls_expires_at`, in Unix seconds, is when the first certificate that the node depends on expires; a node without a
+ * CA depends on none. `log_lines_lost` counts log lines that could not be written. `held_by` is the process that holds
+ * the data directory and does not answer, if the system shows it. Earlier versions lack `opaque` and `peer_limits`.
+ * `damage` means that the database is damaged: the node no longer syncs. `summary` is the state in one to three
+ * sentences (`Summary.ts`). `absent` lists nodes that were met before and are not among the peers. `last_write_error`
+ * is why the last write failed. `indexing` is the progress of the search index while it is incomplete.
  */
 export const NodeStatus = Schema.Struct({
   summary: Schema.optionalKey(Schema.String),

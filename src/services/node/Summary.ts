@@ -64,7 +64,7 @@ const sentencesOf = (status: NodeStatus, now: number): ReadonlyArray<string> => 
     return ["The database is damaged, and this node does not sync", damage.next_step ?? damage.message]
   }
   if (holder !== undefined) return [hanging(holder)]
-  const opening = port === null ? "This node does not run, so nothing is exchanged" : openingOf(status)
+  const opening = port === null ? "This node is not running, so nothing is exchanged" : openingOf(status)
   const found = foundOf(status, now)
   const troubles = found.filter(({ isHint }) => isHint !== true)
   const all = troubles.length > 0 ? troubles : found
@@ -243,7 +243,7 @@ const ownOf = (status: NodeStatus, now: number): ReadonlyArray<Found> => {
 /** Why no other node was met. A node may be the only one, and one that looks for others may be the first. */
 const aloneOf = ({ mdns, static: listed }: NodeStatus["discovery"]): Found => {
   if (mdns === "on") {
-    return hint("PeersNotDiscovered", "This node looks for others by mDNS", nextSteps.PeersNotDiscovered)
+    return hint("PeersNotDiscovered", "This node looks for others with mDNS", nextSteps.PeersNotDiscovered)
   }
   const off = mdns === "off" ? "mDNS is off" : "mDNS does not work here"
   if (listed !== "none")
@@ -272,7 +272,7 @@ const remarksOf = ({ alarms = [], peers }: NodeStatus, now: number): ReadonlyArr
     .map((peer) => {
       const at = peer.last_sync_at
       const last = at === null ? "" : `: the last exchange was ${duration(Math.max(0, now / 1000 - at))} ago`
-      return `The existing FERAL node ${nameOf(peer)} is asked from time to time${last}`
+      return `The existing FERAL node ${nameOf(peer)} is synced periodically${last}`
     })
 ]
 

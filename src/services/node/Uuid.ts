@@ -1,8 +1,8 @@
 /**
  * Identifiers for rows and operations: UUIDs of version 7 (RFC 9562).
  *
- * Each is greater, as text, than every one before it in this process, also within a millisecond and when the clock steps
- * back: a database inserts ordered keys several times faster than random ones.
+ * Each is greater, as text, than every earlier one of this process, even within a millisecond and when the clock steps
+ * back. A database inserts ordered keys several times faster than random ones.
  */
 import { Clock, Context, Effect, Layer, Random } from "effect"
 import { randomBytes } from "node:crypto"

@@ -1,8 +1,8 @@
 /**
- * Stands between connections that came in and the machines that read their proofs: counts the wrong ones of each
- * network, and lets no machine see another one while the network has to wait (`core/peers/RateLimit.ts`).
+ * Checks each incoming proof before a session reads it: counts the wrong ones of each network, and rejects further ones
+ * while the network has to wait (`core/peers/RateLimit.ts`).
  *
- * A member that has shown its ticket is counted by its ticket, and not by its network: it does not wait for the wrong
+ * A member that has shown its ticket is counted by its ticket, not by its network. It does not wait because of wrong
  * proofs of others, and its own proof does not clear them.
  *
  * The look and the count happen in one step, so of many connections at once not one proof more is looked at. A

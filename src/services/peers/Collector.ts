@@ -45,7 +45,7 @@ export const run = Effect.fnUntraced(function* ({ keepMs, removed, connected }: 
             mayLeaveOut: passed - since >= Math.min(grace.ms, keepMs)
           }
     const dropped = yield* Effect.catch(store.collect(policy), (error) =>
-      Effect.as(Effect.logDebug("deletions could not be collected: it is tried again", error), 0)
+      Effect.as(Effect.logDebug("deletions could not be collected: trying again", error), 0)
     )
     if (dropped > 0) yield* Effect.logInfo("deletions collected").pipe(Effect.annotateLogs({ count: dropped }))
     yield* Effect.sleep(wait)

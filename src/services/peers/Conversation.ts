@@ -1,6 +1,6 @@
 /**
- * What goes on over one connection, from the first frame to the last: which form of the wire goes on with it, how many
- * wrong proofs may come, and what is told once the other side has proved itself.
+ * One connection, from the first frame to the last: which version of the protocol handles it, how many wrong proofs are
+ * accepted, and what is sent once the other side has proved itself.
  */
 import { Context, Effect, type Redacted } from "effect"
 import { formatAddress } from "../../core/peers/Address.ts"

@@ -1,8 +1,9 @@
 /**
- * What each peer lacks of this node and this node of each peer, and who is not there at all: from the clocks that were acknowledged and
- * the rows that are here.
+ * What each peer lacks of this node, what this node lacks of each peer, and which nodes are absent. It is computed from
+ * acknowledged clocks and the rows of this node.
  *
- * Guarantee: a connected peer that has acknowledged everything lacks nothing. Of one that is not connected, its last word counts.
+ * Guarantee: a connected peer that has acknowledged everything lacks nothing. Of one that is not connected, its last
+ * word counts.
  */
 import { Effect, HashMap } from "effect"
 import type { Acknowledgement } from "../../core/replica/Acknowledgement.ts"
@@ -15,7 +16,10 @@ import type { Store } from "../store/Store.ts"
 import type { PeerTable } from "./PeerTable.ts"
 import type { Running } from "./RunningSession.ts"
 
-/** Operations that are counted for all nodes together, at most: this keeps `status` fast, however far the others are behind. */
+/**
+ * Operations that are counted for all nodes together, at most: this keeps `status` fast, however far the others are
+ * behind.
+ */
 const counted = 200_000
 
 /** Nodes that are not there are named for this long after they were seen last (ms), and at most this many. */
@@ -97,7 +101,10 @@ const viewOf = ({ entries }: Table, node: string): View | undefined => {
   return undefined
 }
 
-/** What a peer is known to have for us: what it claims beyond our clock until it has sent all, and what one side keeps out. */
+/**
+ * What a peer is known to have for us: what it claims beyond our clock until it has sent all, and what one side keeps
+ * out.
+ */
 const weLack = (
   { vectorClock }: Pick<Snapshot, "vectorClock">,
   { clock }: Acknowledgement,

@@ -91,7 +91,7 @@ export const make = (name: "removed" | "paused", called: string): NodeList => {
       Effect.as(true),
       Effect.catch(({ message }) =>
         Effect.as(
-          Effect.logError(`the list of ${called} nodes cannot be read: using the last version of it`).pipe(
+          Effect.logError(`the list of ${called} nodes cannot be read: still using the previous version`).pipe(
             Effect.annotateLogs({ cause: message })
           ),
           false

@@ -33,7 +33,7 @@ export const make = Effect.fnUntraced(function* (
       yield* room.await.pipe(
         Effect.timeoutOrElse({
           duration: times.timeout,
-          orElse: () => new PeerTimeout({ waitedFor: "progress in reading", seconds: times.timeout / 1000 })
+          orElse: () => new PeerTimeout({ waitedFor: "reading", seconds: times.timeout / 1000 })
         })
       )
     }

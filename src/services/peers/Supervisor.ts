@@ -2,8 +2,8 @@
  * The supervisor: keeps one fiber for each peer that should be connected, and knows how each of them is.
  *
  * It carries sightings, connections and their ends to the roster (`core/peers/Roster.ts`), and carries out what that
- * asks for. A dial is one fiber with one scope, from the first packet to the last; whatever happens in it ends there,
- * is noted, and leads to the next try that the roster decides on. A peer can never fail the supervisor.
+ * asks for. A dial is one fiber with one scope, from the first packet to the last. Whatever happens in it ends there,
+ * and is recorded. The roster then decides on the next attempt. A peer can never fail the supervisor.
  */
 import { Cause, Duration, Effect, FiberMap, Layer, Option, Queue, Ref, Stream } from "effect"
 import type { Address } from "../../core/peers/Address.ts"

@@ -1,6 +1,7 @@
 /**
- * Traces of what two nodes exchange. A round of frames is one trace: the sender has a span for the round and one for each frame,
- * and the commits of the receiver are under the frames that they came in. The frames say which (`core/sync/TraceParent.ts`).
+ * Traces of what two nodes exchange. A round of frames is one trace. The sender has a span for the round and one for
+ * each frame. The commits of the receiver are children of the frames that they came in. The frames say which
+ * (`core/sync/TraceParent.ts`).
  *
  * Without a tracer that was given to the node, nothing is made and nothing is sent.
  */

@@ -1,6 +1,6 @@
 /**
- * The state of a store, computed anew from its rows while the store goes on: the rows go by in their order, and what is
- * written meanwhile to rows that went by already is accounted for. No I/O.
+ * The state of a store, recomputed from its rows while the store keeps working. The rows are read in their order, and
+ * later writes to rows that were already read are accounted for. No I/O.
  *
  * Guarantee: when all rows went by, the sums are those of the rows that the store holds at that moment.
  */

@@ -50,8 +50,8 @@ export const make = Effect.fnUntraced(function* ({ backend, acknowledged, rememb
   let state = yield* begun(RowlessOrigins.forget(StoreState.withoutOutdated(backend.opened), unfounded))
 
   /**
-   * Whether the slots of the last batch were all free. Then those of the next are taken to be, as they are while a
-   * history comes in for the first time, and only looked at when the backend finds that one is not.
+   * Whether the slots of the last batch were all free. Then those of the next are assumed to be, as during an initial
+   * transfer, and only read when the backend finds that one is not.
    */
   let wereFree = false
 

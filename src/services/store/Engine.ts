@@ -210,7 +210,7 @@ export const make = Effect.fnUntraced(function* (
     if (waiting !== undefined && report.confirmed !== undefined && !HashMap.isEmpty(report.confirmed)) {
       rejoining = undefined
       yield* Effect.catch(resume(waiting, report.clock), (error) =>
-        Effect.logWarning("what the others have never seen could not be written yet", error).pipe(
+        Effect.logWarning("rejoin: could not yet rewrite rows that other nodes have not seen", error).pipe(
           Effect.andThen(Effect.sync(() => (rejoining = waiting)))
         )
       )

@@ -3,10 +3,10 @@
  *
  * Guarantees:
  * - **Nothing acknowledged is lost.** A local write is synced to the disk before it is acknowledged or sent to a peer
- *   (`synchronous = FULL`). What came from peers is committed, rows and clock in one transaction, but not synced at
- *   once (`NORMAL`): a loss of power may take the last of it, clock included, and then it is asked for again. The end
- *   of the process, however sudden, takes nothing. What is imported is synced before the import is done. Each sync
- *   covers everything before it, so a local write never outlives what it was based on.
+ *   (`synchronous = FULL`). Operations from peers are committed, rows and clock in one transaction, but not synced
+ *   immediately (`NORMAL`). A power failure may lose the last of them with their clock, and then they are requested
+ *   again. The end of the process, however sudden, takes nothing. What is imported is synced before the import is done.
+ *   Each sync covers everything before it, so a local write never outlives what it was based on.
  * - **One writer.** A store that writes holds an exclusive lock in a second tiny file, `lock`, from opening to closing;
  *   the system releases it when the process dies. Readers of `sync.db` are not affected.
  * - **Private.** The files can be read and written by their owner alone.

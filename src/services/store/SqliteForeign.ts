@@ -1,8 +1,8 @@
 /**
  * A database of another program, read and never written to, also while that program writes.
  *
- * Nothing is made beside it, either: a database that no process has open is read as it stands, and one that was left with a log, as
- * after a crash, is read from a copy.
+ * No file is created beside it, either. A database that no process has open is read in place. One that was left with a
+ * log, as after a crash, is read from a copy.
  */
 import { Effect } from "effect"
 import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from "node:fs"

@@ -2,9 +2,9 @@
  * Gives a database an identity of its own, when it is a copy of one that another node uses. No row changes.
  *
  * While both wrote under one identity, a node that has seen it up to some timestamp has seen the writes of one of them
- * alone, and so has each of them. That shows as a difference between replicas that claim the same, and is repaired by
- * comparing rows, as after the restore of a backup: the next node that either of them is connected to passes on what
- * the other lacks.
+ * alone, and so has each of them. That shows as a difference between replicas that claim the same. Comparing rows
+ * repairs it, as after the restore of a backup: the next node that either of them connects to passes on what the other
+ * lacks.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, FileSystem, Schema } from "effect"
@@ -24,9 +24,10 @@ export interface Renewed {
 }
 
 /**
- * Changes the identity of the replica in `home`, which no node may be using. With `reissueAt` (ms), what the replica itself wrote at a
- * time that is later than that is written anew by the new identity, at that time: no other node takes such operations before their
- * time, so the new ones take their place. A node that has taken one all the same keeps it, with the same content.
+ * Changes the identity of the replica in `home`, which no node may be using. With `reissueAt` (ms), the new identity
+ * rewrites, at that time, everything that the replica itself wrote later than that. Other nodes do not accept such
+ * operations before their time, so the new ones replace them. A node that has taken one all the same keeps it, with the
+ * same content.
  */
 export const renew = (home: string, reissueAt?: number) =>
   Effect.provide(

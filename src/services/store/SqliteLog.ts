@@ -1,21 +1,23 @@
 /**
- * Whether the log of writes beside a database (`sync.db-wal`) is of this database. SQLite replays whatever log it finds, and a log
- * of another file damages this one: a backup that was copied over `sync.db` meets the log of the file that was there before.
+ * Whether the log of writes beside a database (`sync.db-wal`) is of this database. SQLite replays whatever log it
+ * finds, and the log of another file damages this one. That happens when a backup is copied over `sync.db`, beside the
+ * log of the previous file.
  *
- * A file and its log are told apart by a mark, `application_id` in the header of the file: its low 16 bits are a random number,
- * its high 16 bits the number before. The number changes soon after a log was begun, and soon after a checkpoint wrote to the file
- * (`Marker`), so that no two states of the file have the same. A change is one write of page 1, which holds both numbers. It is
- * made twice: then the number before is one that no copy of the file has, however long the mark stays.
+ * A file and its log are told apart by a mark, `application_id` in the header of the file: its low 16 bits are a random
+ * number, its high 16 bits the number before. The number changes soon after a log was begun, and soon after a
+ * checkpoint wrote to the file (`Marker`), so that no two states of the file have the same. A change is one write of
+ * page 1, which holds both numbers. It is made twice: then the number before is one that no copy of the file has,
+ * however long the mark stays.
  *
- * Guarantee: **a log is never taken for foreign by mistake**, for that would lose acknowledged writes. Let N be the number of the
- * file when its log was begun. The first write of page 1 in the log either keeps N, or changes the mark and holds N as the number
- * before: N is in the log. Page 1 of the file is the one of that moment, or a later one that a checkpoint copied from the log. So
- * the number of a file is in its own log, whenever the process ended, unless page 1 is not in the log at all: then nothing is
- * known, and the log is taken for its own.
+ * Guarantee: **a log is never taken for foreign by mistake**, for that would lose acknowledged writes. Let N be the
+ * number of the file when its log was begun. The first write of page 1 in the log either keeps N, or changes the mark
+ * and holds N as the number before: N is in the log. Page 1 of the file is the one of that moment, or a later one that
+ * a checkpoint copied from the log. So the number of a file is in its own log, whenever the process ended. If page 1 is
+ * not in the log at all, nothing is known, and the log is assumed to belong to the file.
  *
- * What is not found: a log that was begun before files had marks; one whose process ended between its first write and the mark; and
- * by chance one foreign log in 32,000. A copy of the file that was made since its log was begun needs no finding: the log holds
- * all that came after, and replaying it gives the newest state.
+ * What is not found: a log that was begun before files had marks; one whose process ended between its first write and
+ * the mark; and by chance one foreign log in 32,000. A copy of the file that was made since its log was begun needs no
+ * finding: the log holds all that came after, and replaying it gives the newest state.
  */
 import { Clock, Effect, FileSystem } from "effect"
 import { closeSync, openSync, readSync, statSync } from "node:fs"

@@ -98,9 +98,9 @@ export const write = Effect.fnUntraced(function* (
 })
 
 /**
- * What may be claimed of others. What lost to a row may have to take the place of the one that is written anew: in a
- * set that only grows, what came after it, for there the first one stays; elsewhere what came after the new one, where
- * others are ahead of it. That is asked for again.
+ * Coverage kept for other origins. Reissuing a row may revive an operation it superseded, so coverage is cut back to re-fetch it.
+ * In a log, where the first write stays, that is any operation after the old timestamp. For other rules, it is any operation
+ * after the new one.
  */
 const claimsOfOthers = (
   clock: VectorClock.VectorClock,

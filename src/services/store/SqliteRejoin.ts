@@ -97,7 +97,7 @@ const fill = Effect.fnUntraced(function* (connection: Connection) {
     connection.execute(statement, parameters, undefined)
   const [{ node_id: nodeId, cut }] = yield* decodeMeta(yield* run("SELECT node_id, cut FROM old.meta"))
   if ((yield* CutText.fromText(cut)).isAway !== true) {
-    const detail = "no other node has said that this one was too long away"
+    const detail = "no other node has reported TooLongAway for this node"
     const nextStep = "see feral-sync status for what is wrong"
     return yield* new StoreUnavailable({ reason: "other", detail, advice: nextStep })
   }

@@ -2,10 +2,10 @@
  * The tables of `sync.db`, and how an older file becomes a current one.
  *
  * `operations` is the state and the log in one: the winning operation of each slot. A row that is replaced gets a new
- * `seq`, so that `seq` is the order of arrival, which the change feed follows. `clock` holds what the store claims of
- * each origin, and the greatest timestamp that it ever took; the greatest of all these is the high-water mark of the
- * node's own clock; and the number and digest of the rows that it holds of each origin, and the bytes of those of kinds
- * without a use here. `purged` is what was removed by hand. `declared` and `own_rows` are of kinds of applications
+ * `seq`, so that `seq` is the order of arrival, which the change feed follows. `clock` holds, for each origin, what the
+ * store claims and the greatest reading that it ever took. The greatest of all these is the high-water mark of the
+ * node's own clock. `clock` also holds the number and digest of the rows of each origin, and the bytes of those whose
+ * kind is unknown here. `purged` is what was removed by hand. `declared` and `own_rows` are of kinds of applications
  * (`SqliteOwnRows.ts`). `meta` is one row. The views are for people with `sqlite3`: they show what
  * `core/replica/Row.ts` reads, with the same defaults.
  *
@@ -108,8 +108,9 @@ const holdings = ["rows", "high", "low"].map(
 export const withHoldings = 2
 
 /**
- * `shown` is the data of the few rows whose own holds half a surrogate pair, with U+FFFD in its place: SQLite would
- * give such a text as bytes that are not UTF-8, and a reader like Python's fails for every row of the view.
+ * `shown` is for the few rows whose data contains half a surrogate pair: the same data, with U+FFFD in its place.
+ * SQLite would return such a text as bytes that are not UTF-8. A reader like Python's would then fail for every row of
+ * the view.
  */
 const shownData = [
   `ALTER TABLE operations ADD COLUMN shown TEXT`,

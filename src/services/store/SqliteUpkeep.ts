@@ -1,11 +1,13 @@
 /**
- * Maintenance of a database after rows were deleted: their words leave the index, free pages go back to the file
- * system, and the log of writes (`sync.db-wal`), which still has the old pages, is emptied.
+ * Maintenance of a database after rows were deleted. Their words leave the index, and free pages go back to the file
+ * system. The write-ahead log (`sync.db-wal`), which still has the old pages, is emptied.
  *
  * Guarantees:
- * - It works in small steps, and only while nothing is written: a commit waits for one step at most, and stops the others.
+ * - It works in small steps, and only while nothing is written: a commit waits for one step at most, and stops the
+ *   others.
  * - It changes no row. A step that fails is tried again later.
- * - Pages are given back where the file has `auto_vacuum = INCREMENTAL`: an older file gets that by `feral-sync compact`.
+ * - Pages are given back where the file has `auto_vacuum = INCREMENTAL`: an older file gets that by `feral-sync
+ *   compact`.
  */
 import { Effect, Queue, Schema } from "effect"
 import type { StoreUnavailable } from "../node/NodeFailure.ts"
@@ -13,7 +15,10 @@ import { busyTimeout, type Client, transaction } from "./SqliteFile.ts"
 import * as SqliteWords from "./SqliteWords.ts"
 import * as SqliteError from "./SqliteError.ts"
 
-/** How long nothing must have been written before a step (ms), how long a step waits for the next, and how long after a failure. */
+/**
+ * How long nothing must have been written before a step (ms), how long a step waits for the next, and how long after a
+ * failure.
+ */
 export const times = { quiet: 2_000, pause: 20, retry: 60_000 } as const
 
 /** Pages that one step gives back: a few milliseconds. */

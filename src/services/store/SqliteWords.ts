@@ -6,9 +6,10 @@
  * background (`SqliteIndexing.ts`). Without a search there is no index, and it costs nothing. `seq` is the order of
  * arrival, and a row that is replaced gets a new one, so the greatest `seq` looked at says what is still to be done.
  *
- * Rows leave it when they leave their table, for the words of a deleted row must not stay in the file. Taking them out
- * needs the text and costs about a millisecond a row, so a trigger keeps the row in a table of its own, a commit takes
- * out a few, and the upkeep takes out the rest. Until then no search finds it, because matches are read from the table.
+ * Rows leave it when they leave their table, for the words of a deleted row must not stay in the file. Removing them
+ * needs the text and costs about a millisecond per row. So a trigger keeps the row in a separate table. A commit
+ * removes a few, and the upkeep removes the rest. Until then no search finds it, because matches are read from the
+ * table.
  *
  * An index is made by the first search and can be dropped at any time. It keeps no text, and is no part of the file's
  * version. It is made anew when its form changes, or the tables of characters do: rows could not leave it otherwise.
@@ -103,7 +104,7 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     /**
-     * Takes in the next rows. Gives whether there are more. Makes the index where there is none only if `isRequested`.
+     * Takes in the next rows. Gives whether there are more. Makes the index where there is none only if it `isWanted`.
      */
     step,
     /** Takes in a few rows before a search, and gives how many are left. */

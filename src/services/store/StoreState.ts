@@ -1,5 +1,5 @@
 /**
- * The state of a store in memory, and what one transaction writes. No I/O. `frontier` is the greatest timestamp of each
+ * The state of a store in memory, and what one transaction writes. No I/O. `frontier` is the greatest reading of each
  * origin that was ever taken.
  */
 import { HashMap, Struct } from "effect"
@@ -111,8 +111,8 @@ export const ofApplications = (operations: Iterable<Operation>): number => {
 }
 
 /**
- * The state of a node that has a use for other kinds of applications from now on: `used` are the bytes of the rows of
- * those that come to them, `unused` those of the ones that leave.
+ * The state of a node that declares other application kinds than before. `used` is the bytes of the rows of newly
+ * declared kinds, `unused` those of kinds that are no longer declared.
  */
 export const declare = (
   before: State,
@@ -135,8 +135,8 @@ export const declare = (
 }
 
 /**
- * The state of a node that has a use for kinds which were purged when it had none: their rows are asked for again, for
- * all replicas have to agree on the rows of a kind that is used.
+ * The state of a node that now declares kinds which it purged earlier, when they were unknown. Their rows are requested
+ * again, because all replicas have to agree on the rows of a kind that is used.
  */
 export const withoutOutdated = (before: State): State => {
   const list = Purge.toList(before.purges)

@@ -168,7 +168,7 @@ const listenErrors: { readonly [code: string]: { readonly detail: string; readon
   },
   EACCES: {
     detail: "this user may not use a port below 1024",
-    advice: "set FERAL_SYNC_PORT to one from 1024 up, like 9090"
+    advice: "set FERAL_SYNC_PORT to 1024 or higher, for example 9090"
   },
   EADDRNOTAVAIL: notOurs,
   // A zone that names no interface.

@@ -94,6 +94,6 @@ describe.skipIf(needs("faketime"))("a node that was away while deletions were co
     await c.stop()
     const again = await run(["rejoin", "--json", "--home", c.home], c.env)
     assert.strictEqual(again.code, 1)
-    assert.include(again.stderr, "no other node has said")
+    assert.include(again.stderr, "no other node has reported TooLongAway")
   }, 400_000)
 })

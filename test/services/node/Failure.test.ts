@@ -17,6 +17,8 @@ describe("Failure", () => {
     new SyncFailure.PeerClosed({ code: 1009, reason: "too much", byUs: true }),
     new SyncFailure.PeerPaused({ nodeId: "a" }),
     new SyncFailure.PeerPaused({ nodeId: "a", by: "b" }),
+    new SyncFailure.PeerTimeout({ waitedFor: "reading", seconds: 40 }),
+    new SyncFailure.PeerTimeout({ waitedFor: "message", seconds: 40, by: "ada" }),
     new NodeFailure.MdnsUnavailable({ detail: "eth0: not permitted" }),
     new NodeFailure.PeersNotDiscovered(),
     new NodeFailure.NotYetOnNodes({ hlc: "1:0:a", wanted: 2, reached: [], missing: [] }),
@@ -56,7 +58,18 @@ describe("Failure", () => {
     }
   })
 
-  it("is the same after it travelled", () => {
+  it("a timeout says who missed what", () => {
+    const problem = (fields: { readonly waitedFor: string; readonly by?: string }) =>
+      new SyncFailure.PeerTimeout({ seconds: 40, ...fields }).problem
+    assert.strictEqual(problem({ waitedFor: "message" }), "no message from the peer for 40 s")
+    assert.strictEqual(problem({ waitedFor: "reading" }), "the peer has not read any data for 40 s")
+    assert.strictEqual(
+      problem({ waitedFor: "message", by: "ada" }),
+      "ada timed out: it received nothing from this node for 40 s"
+    )
+  })
+
+  it("a failure is the same after it travelled", () => {
     const failure = new SyncFailure.DuplicateNodeId({ nodeId: "a" })
     const schema = SyncFailure.DuplicateNodeId
     const copy = Schema.decodeUnknownSync(schema)(JSON.parse(JSON.stringify(Schema.encodeSync(schema)(failure))))

@@ -3,7 +3,13 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { grammar } from "../../support/Cli.ts"
-import { commandLine, inThisForm, programOf, quoted } from "../../../src/services/node/Invocation.ts"
+import {
+  absoluteCommandLine,
+  commandLine,
+  inThisForm,
+  programOf,
+  quoted
+} from "../../../src/services/node/Invocation.ts"
 
 const source = fileURLToPath(new URL("../../../src/cli", import.meta.url))
 
@@ -61,6 +67,19 @@ describe("Invocation", () => {
   it("puts every command of a text in this form, and nothing else", () => {
     const text = "feral-sync export - | gzip; feral-sync 1.0 is running, a feral-sync node"
     assert.strictEqual(inThisForm(text), text.replace("feral-sync export", commandLine("export")))
+  })
+
+  it("a path that ends with the name of the program stays as it is", () => {
+    assert.strictEqual(inThisForm("/usr/local/bin/feral-sync mcp"), "/usr/local/bin/feral-sync mcp")
+  })
+
+  it("the command line for another program has absolute paths only", () => {
+    const from = (script: string, env = {}) =>
+      absoluteCommandLine("mcp", { argv: ["node", script], env, execPath: "/opt/node/bin/node" })
+    assert.strictEqual(from("/usr/lib/node_modules/feral-sync/dist/main.js"), "/usr/local/bin/feral-sync mcp")
+    for (const env of [{}, { npm_lifecycle_event: "feral-sync" }]) {
+      assert.strictEqual(from("/a b/src/main.ts", env), "/opt/node/bin/node '/a b/src/main.ts' mcp")
+    }
   })
 
   it("quotes what a shell would take apart", () => {

@@ -51,7 +51,7 @@ const cases: ReadonlyArray<readonly [situation: string, status: NodeStatus, sent
   [
     "no other node was met",
     status(),
-    "No other node met yet. This node looks for others by mDNS. Start a node on another machine, open UDP 5353 on both, or set FERAL_SYNC_PEERS (host:port,host:port)."
+    "No other node met yet. This node looks for others with mDNS. Start a node on another machine, open UDP 5353 on both, or set FERAL_SYNC_PEERS (host:port,host:port)."
   ],
   [
     "no other node can be met",
@@ -149,7 +149,7 @@ const cases: ReadonlyArray<readonly [situation: string, status: NodeStatus, sent
   [
     "quarantine",
     status({ peers: [peer("nas")], counts: { ...status().counts, quarantine: 2 } }),
-    "In sync with nas. 2 entries from peers could not be read, and are in quarantine. Write the row again on the node that it comes from."
+    "In sync with nas. 2 entries from peers could not be read, and are in quarantine. Write the row again on the node that wrote it."
   ],
   [
     "a row that is too large there",
@@ -169,7 +169,7 @@ const cases: ReadonlyArray<readonly [situation: string, status: NodeStatus, sent
   [
     "an existing FERAL node",
     withPeers(peer("old", { protocol: 1, lag_ops: null, last_sync_at: at(12) })),
-    "In sync with old. The existing FERAL node old is asked from time to time: the last exchange was 12 s ago."
+    "In sync with old. The existing FERAL node old is synced periodically: the last exchange was 12 s ago."
   ],
   [
     "a repair",
@@ -248,11 +248,11 @@ const cases: ReadonlyArray<readonly [situation: string, status: NodeStatus, sent
     ),
     "In sync with nas. 10.0.0.7:9090: this address belongs to this node. Remove it from FERAL_SYNC_PEERS."
   ],
-  ["a node that does not run", status({ port: null }), "This node does not run, so nothing is exchanged."],
+  ["a node that does not run", status({ port: null }), "This node is not running, so nothing is exchanged."],
   [
     "a node that does not run, and whom that leaves behind",
     status({ port: null, absent: [{ node_id: "nas", last_seen_at: at(120), it_lacks: { operations: 4 } }] }),
-    "This node does not run, so nothing is exchanged. nas: not seen for 2 min; it lacks 4 operations of ours. Start it; if it is gone for good, run feral-sync peers remove with its id."
+    "This node is not running, so nothing is exchanged. nas: not seen for 2 min; it lacks 4 operations of ours. Start it; if it is gone for good, run feral-sync peers remove with its id."
   ],
   [
     "a node that hangs",

@@ -32,7 +32,7 @@ describe("the summary of a node", () => {
       Effect.gen(function* () {
         const a = yield* start("a", [], { sightings: [] })
         yield* pass("1 seconds")
-        yield* says(a, /^No other node met yet\. This node looks for others by mDNS\. Start a node /)
+        yield* says(a, /^No other node met yet\. This node looks for others with mDNS\. Start a node /)
       })
     )
   )
@@ -194,7 +194,7 @@ describe("the summary of a node", () => {
         yield* pass("45 seconds")
         yield* says(
           a,
-          /^In sync with old\. The existing FERAL node old is asked from time to time: the last exchange was \d+ s ago\.$/
+          /^In sync with old\. The existing FERAL node old is synced periodically: the last exchange was \d+ s ago\.$/
         )
       })
     )

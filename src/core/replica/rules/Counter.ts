@@ -6,8 +6,8 @@
  * empty slot: what it counts is added to all that it counted before, whether it knows of that or not. With one slot for
  * each origin, it would write a total that lacks what it counted after the backup, at a later time than those.
  *
- * Of two totals of one epoch, the one after more writes (`count`) stays, whatever their HLCs: a node that was away
- * writes anew what it holds of others, and that must not undo what they counted since.
+ * Of two totals of one epoch, the one after more writes (`count`) stays, whatever their HLCs. A node that was away
+ * rewrites the totals of others, and that must not undo what they counted since.
  *
  * Slots are not added up into one: a node could not know that no backup holds the old slot and adds it up again. A row
  * has as many as there were starts that counted in it.

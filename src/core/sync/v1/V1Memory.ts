@@ -3,8 +3,8 @@
  *
  * - **A node is asked for what is new.** When it has sent all that it had, its clock at that moment is kept. Where its
  *   clock has moved since then, it is asked from there on; where it has not moved, it is asked for nothing.
- * - **A node is asked for everything** when it is met for the first time, when its clock has shrunk (it was restarted),
- *   when it shows a scope for the first time (one was granted), and when its own history went backwards.
+ * - **A node is asked for everything** when it is met for the first time, and when its own history went backwards. The
+ *   same holds when its clock has shrunk (it was restarted), or shows a scope for the first time (one was granted).
  * - **What no clock shows comes as well.** A row that was withheld and then granted, or relayed late, moves no clock.
  *   So a node is asked for everything again from time to time: as often as this costs `upkeep` at most, however large
  *   its history is.

@@ -1,8 +1,8 @@
 /**
  * The messages of form 1: what existing FERAL nodes speak.
  *
- * Reading is lenient, as far as safety allows: unknown keys are ignored, clock entries that make no sense are left out,
- * an operation that cannot be read is set aside with its reason. Python writes and reads text that is not JSON (`NaN`,
+ * Reading is as lenient as safety allows. Unknown keys are ignored, invalid clock entries are left out, and an
+ * unreadable operation is quarantined with its reason. Python writes and reads text that is not JSON (`NaN`,
  * `Infinity`, any depth), so an operation is found in its frame by brackets and strings, and what is in it concerns no
  * other. Writing is strict: an operation goes out with exactly the eight keys that the oldest nodes know.
  *

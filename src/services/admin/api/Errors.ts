@@ -19,11 +19,11 @@ const byStatus = (status: number): Told => {
     case 404:
       return new NotFound()
     case 405:
-      return { _tag: "MethodNotAllowed", problem: "this path does not take this method", nextStep: reference }
+      return { _tag: "MethodNotAllowed", problem: "this path does not support this method", nextStep: reference }
     case 413:
       return { _tag: "RequestTooLarge", problem: "the request is too large", nextStep: "send less in one request" }
     case 503:
-      return { _tag: "Unavailable", problem: "the node cannot answer at present", nextStep: "try again later" }
+      return { _tag: "Unavailable", problem: "the node cannot answer at the moment", nextStep: "try again later" }
     default:
       return status < 500
         ? { _tag: "RequestInvalid", problem: "the request is not valid", nextStep: reference }

@@ -1,13 +1,13 @@
 /**
  * What happens at the node, as server-sent events: changes of the memory, and states of peers.
  *
- * The id of an event is the cursor of the change feed (`Store.feed`). A reader that comes back with `Last-Event-ID` goes on where it was,
- * also when node or reader have restarted, without a gap or a repetition. `seq` in the data rises by one with each event of a
- * connection: a jump means that something was missed on the way.
+ * The id of an event is the cursor of the change feed (`Store.feed`). A reader that comes back with `Last-Event-ID`
+ * goes on where it was, also when node or reader have restarted, without a gap or a repetition. `seq` in the data rises
+ * by one with each event of a connection: a jump means that something was missed on the way.
  *
- * The next event is read when the last one has found its place in a short queue, so a slow reader costs what the queue holds: an
- * event has up to 1 MiB, or one operation. A reader that takes nothing is cut, and told so by a last event. When it does not take
- * that either, the connection is closed.
+ * The next event is read once the last one is in a short queue, so a slow reader costs no more than the queue. An event
+ * has up to 1 MiB, or one operation. A reader that takes nothing is cut, and told so by a last event. When it does not
+ * take that either, the connection is closed.
  */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { Context, type Duration, Effect, Equal, Queue, Schema, Stream } from "effect"
@@ -62,7 +62,7 @@ export const answer = Effect.fnUntraced(function* (
   if (place.readers >= place.limits.readers) {
     return Errors.answer(503, {
       _tag: "TooManyReaders",
-      problem: `${place.limits.readers} programs read the events already`,
+      problem: `${place.limits.readers} programs are already reading the events`,
       nextStep: "stop one of them, and try again"
     })
   }

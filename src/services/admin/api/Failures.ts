@@ -14,7 +14,7 @@ export const Failure = Schema.Struct({ _tag: Schema.String, ...said }).annotate(
 export interface Failure extends Schema.Schema.Type<typeof Failure> {}
 
 /** What to do when a request does not fit the contract. */
-export const reference = "see /openapi.json for what this interface takes"
+export const reference = "see /openapi.json for what this API accepts"
 
 /** There is no such collection, or it does not take this method. */
 export class NotFound extends Schema.TaggedError<NotFound>()("NotFound", {}) {

@@ -40,7 +40,8 @@ export const judge = (head: Head, credentials: Credentials): Verdict => {
     head.headers.flatMap(([key, value]) => (key.toLowerCase() === name ? [value.trim()] : []))
   const hosts = all("host")
   const [host = ""] = hosts
-  if (!head.target.startsWith("/")) return refused(400, "RequestInvalid", "the request names a whole address", directly)
+  if (!head.target.startsWith("/"))
+    return refused(400, "RequestInvalid", "the request has a complete URL in place of a path", directly)
   if (hosts.length !== 1) {
     return refused(400, "RequestInvalid", `the request has ${hosts.length} Host headers instead of one`, directly)
   }

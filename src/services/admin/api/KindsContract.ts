@@ -1,6 +1,6 @@
 /**
- * The part of the contract for rows of kinds of applications: one set of paths for all of them, and the same paths with
- * the schemas of the kinds that a process has, as documentation.
+ * The part of the contract for rows of application kinds. One set of paths serves all of them. The documentation has
+ * the same paths with the schemas of the kinds that a process declares.
  *
  * A kind is named as on the wire (`todos!fields`), or by its name alone where only one has it. A verb of its rule is a
  * path.

@@ -79,7 +79,7 @@ export const make = Effect.gen(function* () {
       counter(
         "feral_operations_received_total",
         "{operation}",
-        "Operations that came from a peer and were taken.",
+        "Operations that came from a peer and were accepted.",
         ofTraffic("operationsReceived")
       ),
       counter(
@@ -91,7 +91,7 @@ export const make = Effect.gen(function* () {
       gauge(
         "feral_peers_deferred",
         "{peer}",
-        "Peers with which operations wait, on their side or on ours, by reason.",
+        "Peers with deferred operations, on their side or on ours, by reason.",
         ["ClockDrift", "DeferredByPeer", "OriginsLeftOut", "OverQuota", "RowsTooLarge", "PeerSlowed"].map((reason) => ({
           labels: { reason },
           value: deferred(reason)
@@ -120,13 +120,13 @@ export const make = Effect.gen(function* () {
       gauge(
         "feral_peer_behind_operations",
         "{operation}",
-        "Operations that one side lacks of the other.",
+        "Operations that one side lacks and the other has.",
         behind(named)
       ),
       gauge(
         "feral_peer_lag_seconds",
         "s",
-        "Seconds since all was exchanged with a peer; 0 while nothing is missing. None while syncing with it is paused.",
+        "Seconds since the peer was last fully in sync; 0 while it is. None while syncing with it is paused.",
         ofPeers((row) => {
           if (isPaused(row)) return null
           const isInSync = row.state === "live" && (row.lag_ops ?? 0) === 0 && row.we_lack === undefined
@@ -148,13 +148,13 @@ export const make = Effect.gen(function* () {
       counter(
         "feral_sessions_total",
         "{connection}",
-        "Connections that ended, by the role of this node and the end.",
+        "Connections that ended, by the role of this node and how they ended.",
         sessions.map(({ role, end, count: value }) => ({ labels: { role, end }, value }))
       ),
       {
         name: "feral_commit_seconds",
         type: "histogram",
-        help: "How long a transaction of the database took.",
+        help: "How long a database transaction took.",
         unit: "s",
         histogram: counters.commits
       },
@@ -169,15 +169,15 @@ export const make = Effect.gen(function* () {
       gauge(
         "feral_tls_certificate_expires_timestamp_seconds",
         "s",
-        "When the first certificate ends that this node depends on.",
+        "When the first certificate that this node depends on expires.",
         expiresAt === undefined ? [] : [{ value: expiresAt / 1000 }]
       ),
-      counter("feral_mdns_packets_total", "{packet}", "Packets of mDNS, by direction.", [
+      counter("feral_mdns_packets_total", "{packet}", "mDNS packets, by direction.", [
         { labels: { direction: "received" }, value: counters.mdns.received },
         { labels: { direction: "sent" }, value: counters.mdns.sent }
       ]),
-      gauge("process_resident_memory_bytes", "By", "Memory of the process.", [{ value: rss }]),
-      counter("process_cpu_seconds_total", "s", "Processor time of the process.", [{ value: (user + system) / 1e6 }])
+      gauge("process_resident_memory_bytes", "By", "Resident memory of the process.", [{ value: rss }]),
+      counter("process_cpu_seconds_total", "s", "CPU time of the process.", [{ value: (user + system) / 1e6 }])
     ]
     return families
   })

@@ -51,7 +51,7 @@ export const answer = Effect.fnUntraced(function* <Row, E, R>(
 ): Effect.fn.Return<ReadonlyArray<Row> | Part<Row>, E | QueryInvalid, R> {
   if (cursor === undefined) return yield* list({ limit: limit ?? maxPage })
   const place = cursor === "" ? undefined : Option.getOrUndefined(cursors.fromText(cursor))
-  if (cursor !== "" && place === undefined) return yield* wrong("cursor", "is not the next_cursor of an answer before")
+  if (cursor !== "" && place === undefined) return yield* wrong("cursor", "is not the next_cursor of an earlier answer")
   const most = limit ?? limits.usual
   const found = yield* list({ ...place, limit: most + 1 })
   const rows = found.slice(0, most)

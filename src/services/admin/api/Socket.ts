@@ -1,10 +1,11 @@
 /**
- * The path of a Unix socket, which the system limits to about a hundred bytes. The socket is always in the data directory, so
- * that a node and its commands find it by themselves, whatever else their environments say. A longer path has a short form:
- * through a descriptor of the directory (`/proc/self/fd`), or else through a symbolic link of this process alone.
+ * The path of a Unix socket, which the system limits to about a hundred bytes. The socket is always in the data
+ * directory, so that a node and its commands find it by themselves, whatever else their environments say. A longer path
+ * has a short form: through a descriptor of the directory (`/proc/self/fd`), or else through a symbolic link of this
+ * process alone.
  *
- * The link is in a directory that was made for it just now, with a name that cannot be guessed and for this user alone: no
- * other user can put a socket of theirs there.
+ * The link is in a new directory for this user alone, with a name that cannot be guessed. So no other user can put a
+ * socket there.
  */
 import { Effect, FileSystem, type Scope } from "effect"
 import { closeSync, openSync, statSync } from "node:fs"
@@ -51,7 +52,7 @@ export const reachable = Effect.fnUntraced(function* (
     const link = yield* Effect.option(linkIn(directory, home))
     if (link._tag === "Some") return join(link.value, name)
   }
-  const detail = `commands cannot reach a node there: the path ${socket} is too long for a socket, and a short one cannot be created`
+  const detail = `commands cannot reach a node in this directory: the path ${socket} is too long for a socket, and a short one cannot be created`
   return yield* new StoreUnavailable({ reason: "other", detail })
 })
 

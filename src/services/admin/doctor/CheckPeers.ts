@@ -2,7 +2,7 @@
  * Looks at each peer: whether it can be reached, its TLS, its passphrase, the wire that it speaks, its clock.
  *
  * A running node is asked about its peers: it dials its peers itself, with the settings that it was started with. A
- * peer that it has not tried is dialled here, once, in a way that takes no connection's place (`doctor/Probe.ts`).
+ * peer that it has not tried is dialled here, once, in a way that takes no connection's place (`PeerProbe.ts`).
  */
 import { Clock, Effect, FileSystem, Layer, Option, Result } from "effect"
 import { lookup } from "node:dns/promises"

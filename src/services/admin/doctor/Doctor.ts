@@ -1,6 +1,6 @@
 /**
- * Examines a node on the machine that it is to run on, whether it runs or not: one check after the other, each with
- * what is wrong and what to do.
+ * Examines a node on its machine, whether it runs or not. It makes one check after the other, and says what is wrong
+ * and what to do.
  *
  * - **It changes nothing.** No directory, identity, passphrase or certificate is made by looking, and no row is
  *   written.

@@ -77,9 +77,9 @@ describe("an early node", () => {
       const [execution] = yield* memory.executionLog.list({ limit: 100 })
       assert.deepInclude(execution, { id: "execexecexec", args: { value: '{"text": "aaaa' } })
       assert.sameMembers(leftOutOf(found), [
-        "1 knowledge: a copy of a note: --include-note-facts takes them",
-        "1 wiki_pages: not a kind that is replicated",
-        "1 wiki_pages: not a kind that is replicated"
+        "1 knowledge: a copy of a note: --include-note-facts imports them",
+        "1 wiki_pages: not a replicated kind",
+        "1 wiki_pages: not a replicated kind"
       ])
       assert.deepStrictEqual(
         found.flatMap((one) => (one._tag === "Refused" ? [one.where] : [])),
@@ -114,8 +114,8 @@ describe("a node of the newest generation", () => {
         ["oldoldoldold sky blue", `${FeralMemories.factId("sea", "is")} sea deep`, "rel3 sea blue"]
       )
       assert.sameMembers(leftOutOf(found), [
-        "1 notes: private to that machine: --include-private takes them",
-        "1 knowledge: the same fact is there already",
+        "1 notes: private to that machine: --include-private imports them",
+        "1 knowledge: the same fact already exists",
         "1 knowledge: a relation whose entity is missing"
       ])
       const all = yield* read(directory, { ...options, includePrivate: true })
