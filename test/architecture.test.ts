@@ -71,7 +71,7 @@ const importersOf = (within: (file: string) => boolean): ReadonlyArray<string> =
   files.filter((file) => !within(file) && importsOf(file).some(within))
 
 describe("the plan of src", () => {
-  it("keeps the protocol of existing FERAL nodes behind a fence", () => {
+  it("only the listed files use the protocol of existing FERAL nodes", () => {
     const isV1 = (file: string) => file.startsWith("src/core/sync/v1/")
     assert.isAtLeast(files.filter(isV1).length, 5)
     assert.sameMembers([...importersOf(isV1)], knowV1)

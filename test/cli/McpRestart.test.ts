@@ -52,7 +52,7 @@ const killable = async (node: Node) => {
   return { killed, killAt: (text: string) => void (fatal = text) }
 }
 
-it("says that the call may have been done, and goes on with the next", async () => {
+it("the server says that the call may have been done, and answers the next one", async () => {
   const { home, remove } = freshHome()
   const node = new Node(home, {})
   const first = await killable(node)

@@ -91,7 +91,7 @@ describe.each(["stdio", "http"] as const)("over %s", (way) => {
     await client.close()
   })
 
-  it("gives a version that it knows to a client of an unknown one", async () => {
+  it("a client with an unknown version gets a version that the server knows", async () => {
     const { client, negotiated } = await connected(transports[way](), "2099-01-01").catch((error: unknown) =>
       assert.fail(String(error))
     )

@@ -46,7 +46,7 @@ describe("Progress", () => {
     })
   )
 
-  it.effect("with --json it is nothing", () =>
+  it.effect("no progress is shown with --json", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* written(true, true), [])
     })

@@ -13,7 +13,7 @@ const nodes = new Nodes()
 afterAll(() => nodes.dispose())
 
 describe.skipIf(needs("systemd-notify", "python3"))("a node that a manager started", () => {
-  it("says that it is ready, that it is alive, and that it stops", async () => {
+  it("the node tells the service manager that it is ready, that it is alive, and that it stops", async () => {
     const node = nodes.make()
     const socket = join(dirname(node.home), "notify")
     const script = new URL("../support/notify_socket.py", import.meta.url).pathname
@@ -38,7 +38,7 @@ describe.skipIf(needs("systemd-notify", "python3"))("a node that a manager start
     }
   })
 
-  it("goes on when its manager is away", async () => {
+  it("the node keeps running when the service manager is away", async () => {
     const node = nodes.make()
     await node.start({ NOTIFY_SOCKET: join(dirname(node.home), "nothing") })
     assert.strictEqual(await node.stop(), 0)

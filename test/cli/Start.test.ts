@@ -59,7 +59,7 @@ describe("start", () => {
     assert.notInclude(node.log, "Debugger listening")
   })
 
-  it("with --json, says one line on stdout when it is ready, and logs to stderr", async () => {
+  it("start --json prints one line on stdout when it is ready, and logs to stderr", async () => {
     const { home, remove } = freshHome()
     const { code, stdout, stderr } = await startAndStop(["--json", "--home", home], { env: { FERAL_SYNC_LOG: "json" } })
     const { node_id, port, ...rest } = JSON.parse(stdout) as Record<string, unknown>

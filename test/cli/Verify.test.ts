@@ -36,7 +36,7 @@ const connected = (node: Node, peer: Node) =>
   )
 
 describe("verify", () => {
-  it("says of equal nodes that they are equal", async () => {
+  it("verify reports equal nodes as equal", async () => {
     const [a, b] = await pair()
     await connected(b, a)
     const { digest } = await a.status()
@@ -55,7 +55,7 @@ describe("verify", () => {
     }
   }, 90_000)
 
-  it("says of a node that does not run that no peer was asked", async () => {
+  it("verify of a node that does not run says that no peer was asked", async () => {
     const node = nodes.make()
     await node.seed(2_000)
     assert.deepInclude(await node.cli<Verified>("verify"), { ok: true, rows: 2_000, peers: [] })
@@ -111,7 +111,7 @@ describe("verify", () => {
     }
   }, 90_000)
 
-  it("names a damaged file, and the way out", async () => {
+  it("verify reports a damaged file, with the next step", async () => {
     const [a, b] = await pair()
     await a.stop()
     const file = join(a.home, "sync.db")

@@ -56,7 +56,7 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
     await nodes.dispose()
   })
 
-  it("lets in the browser that comes with the code, once, and no other one", async () => {
+  it("a code signs in one browser, once, and no other one", async () => {
     home = await open(a, context)
     page = home.page
     origin = home.origin
@@ -274,7 +274,7 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
     })
   }
 
-  it("says why a node is not there, and what to do", async () => {
+  it("the dashboard says why a node is absent, and what to do", async () => {
     await page.setViewportSize({ width: 1180, height: 900 })
     await b.stop("SIGKILL")
     await go("problems")
@@ -304,7 +304,7 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
     assert.strictEqual(await page.getByText("Written on the other machine").count(), 0)
   })
 
-  it("asks nothing of any other place, and breaks no rule of its own", () => {
+  it("the dashboard makes requests only to its node, and keeps its own security policy", () => {
     assert.deepStrictEqual(home.complaints, [])
   })
 })

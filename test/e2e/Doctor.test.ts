@@ -135,7 +135,7 @@ const files = (home: string): Record<string, string> =>
   )
 
 describe.skipIf(needs("openssl"))("doctor", () => {
-  it("makes nothing on a fresh machine, and finds nothing wrong", async () => {
+  it("doctor creates nothing on a fresh machine, and finds no problem", async () => {
     const home = fresh()
     const { code, findings } = await doctor(home)
     assert.strictEqual(code, 0)
@@ -377,7 +377,7 @@ describe.skipIf(needs("openssl"))("doctor", () => {
     assert.strictEqual(server.log, log)
   })
 
-  it("says why a peer is refused, also when the peer has closed by then", async () => {
+  it("doctor says why a peer refuses it, even after the peer has closed the connection", async () => {
     const server = await nodes.make().start()
     const probed = Effect.gen(function* () {
       const own = settings(yield* directory)
@@ -421,7 +421,7 @@ describe.skipIf(needs("openssl"))("doctor", () => {
     assert.strictEqual(of("peer").message, "not checked: correct the configuration first")
   })
 
-  it("takes the flags of start, the passphrase from stdin too, and says it line by line", async () => {
+  it("doctor takes the flags of start, and the passphrase from stdin, and prints a line for each check", async () => {
     const server = await nodes.make().start()
     const { home } = nodes.make()
     const args = [

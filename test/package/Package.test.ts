@@ -243,7 +243,7 @@ describe.skipIf(needs("registry"))("the package", { concurrent: true }, () => {
     assert.deepStrictEqual(messages, [])
   })
 
-  it("says on an old Node which one it needs", async () => {
+  it("the program says on an old Node which version it needs", async () => {
     const old = project("old")
     await must(npm(versions[0] ?? "", old, "install", `${oldNode}@20`))
     const main = join(await emptyProject(versions[0] ?? ""), "node_modules/feral-sync/dist/main.js")

@@ -51,7 +51,7 @@ const scenarioWith = (...wanted: ReadonlyArray<Happening>): Scenario => {
 }
 
 describe("shrinking", () => {
-  it("leaves what it takes, and nothing else", () => {
+  it("shrinking keeps only what the failure needs", () => {
     const crash: Happening = { _tag: "Crash", node: 3, power: true, downFor: 1_111 }
     const stall: Happening = { _tag: "Stall", node: 3, lasts: 2_222 }
     const fails = ({ happenings }: Scenario) => {
@@ -69,7 +69,7 @@ describe("shrinking", () => {
     assert.deepInclude(scenario, { nodes: 1, old: [], dials: [], latency: 0 })
   })
 
-  it("keeps the hosts that it takes, and what they are", () => {
+  it("shrinking keeps the hosts that the failure needs, with their kinds", () => {
     const cut: Happening = { _tag: "Cut", node: 4, other: 2 }
     const write: Happening = { _tag: "OldWrite", node: 1, row: 99 }
     const fails = ({ old, happenings }: Scenario) =>
@@ -109,7 +109,7 @@ describe("shrinking", () => {
     }
   })
 
-  it("lets the time go by of what goes with a host", () => {
+  it("removing a host keeps the time of its events", () => {
     const scenario = scenarioOf(3, { nodes: 4 })
     const span = ({ happenings }: Scenario) => happenings.reduce((sum, { after }) => sum + after, 0)
     const last: Happening = { _tag: "Write", node: 0, kind: "notes", row: 0, isDelete: false }

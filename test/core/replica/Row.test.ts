@@ -83,7 +83,7 @@ for (const { name, schema, read, defaults, full } of kinds) {
       assert.deepStrictEqual<unknown>(read(holding(data)), { id: "r", ...full, created_at: 7.5, ...origin })
     })
 
-    it("gives defaults for what is missing, of another type, or no object at all", () => {
+    it("a row has defaults for what is missing, of another type, or no object at all", () => {
       const row = { id: "r", ...defaults, created_at: 1_600_000_000.5, ...origin }
       const wrong = Object.fromEntries(
         Object.entries({ ...defaults, created_at: 0 }).map(([key, value]) => [key, typeof value === "number" ? "1" : 1])
@@ -104,7 +104,7 @@ for (const { name, schema, read, defaults, full } of kinds) {
     })
 
     it.prop(
-      "makes a row of anything",
+      "any data can be read as a row",
       [
         oneOf(
           wideOperation,

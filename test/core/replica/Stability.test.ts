@@ -227,7 +227,7 @@ describe("Acknowledgement", () => {
     runs(3000)
   )
 
-  it("tells which nodes hold an operation", () => {
+  it("an acknowledgement tells which nodes hold an operation", () => {
     const known = (name: string, wall: number) => ({
       node: node(name),
       clock: clockOf({ a: at(wall) }),

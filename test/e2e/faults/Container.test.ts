@@ -55,7 +55,7 @@ describe("the Containerfile", () => {
   const lines = readFileSync(join(root, "Containerfile"), "utf8").split("\n")
   const instructions = lines.filter((line) => /^[A-Z]+ /.test(line))
 
-  it("keeps the rules of its trade", () => {
+  it("the Containerfile pins its base image, runs as a numeric user, and needs no shell", () => {
     const all = (name: string) => instructions.filter((line) => line.startsWith(`${name} `))
     // A version, so that an image can be built again; a user by number, for clusters that refuse root.
     for (const line of all("FROM")) assert.match(line, /^FROM docker\.io\/[\w/-]+:\d/)
@@ -68,7 +68,7 @@ describe("the Containerfile", () => {
     assert.notMatch(lines.join("\n"), /sudo|curl|wget|apt-get/)
   })
 
-  it("makes the directory that npm packs into: npm makes none", () => {
+  it("the Containerfile creates the directory that npm packs into: npm creates none", () => {
     const packing = instructions.filter((line) => line.includes("--pack-destination"))
     assert.isNotEmpty(packing)
     for (const line of packing) {

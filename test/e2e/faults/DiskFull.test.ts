@@ -26,7 +26,7 @@ const quiet = {
 }
 
 describe.skipIf(needs("root"))("a disk that is full", () => {
-  it("keeps nothing but what was acknowledged, reads and serves, and takes the rest when there is room", async () => {
+  it("a node with a full disk keeps what was acknowledged, still serves reads, and accepts writes when there is space", async () => {
     const disk = new SmallDisk("48m")
     const { root } = disk
     const a = new Node(join(root, "home"), {})

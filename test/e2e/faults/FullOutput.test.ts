@@ -16,7 +16,7 @@ beforeEach(() => {
 afterEach(() => nodes.dispose())
 
 describe.skipIf(needs("root"))("a disk that is full", () => {
-  it("cuts no output without saying so, and nothing is left of a file that did not fit", async () => {
+  it("a full disk never truncates output silently, and leaves no incomplete file", async () => {
     const disk = new SmallDisk("512k")
     try {
       const node = nodes.make()

@@ -37,7 +37,7 @@ describe("what a stranger says", () => {
     )
   }
 
-  it("asks for a minute at most, and calls no passphrase of ours wrong", () => {
+  it("a stranger can make a node wait a minute at most, and cannot call its passphrase wrong", () => {
     for (const [name, text] of sayings) {
       if (text === undefined) continue
       const session = Session.initial(

@@ -257,7 +257,7 @@ describe("Config", () => {
     })
   )
 
-  it("names that look like ours and mean nothing are found", () => {
+  it("unknown variables that look like ours are found", () => {
     const names = ["PATH", "FERAL_SYNC_PASSPHRASE", "FERAL_SYNC_PASPHRASE", "FERAL_HOME", "FERAL_SYNC_PORT"]
     assert.deepStrictEqual(unknownVariables(names), ["FERAL_SYNC_PASPHRASE"])
   })

@@ -23,7 +23,7 @@ it.effect("each key passes once in an interval", () =>
   })
 )
 
-it.effect("of many keys only the last thousand or so are remembered", () =>
+it.effect("only the last thousand or so of many keys are remembered", () =>
   Effect.gen(function* () {
     const throttle = Throttle.make(1000)
     let passed = 0
