@@ -2,7 +2,6 @@
  * What all writing commands do: they write, and say under which id. With `--wait-for` they wait until other nodes have it.
  */
 import { Clock, Effect } from "effect"
-import { Flag } from "effect/cli"
 import type { Memory, Written } from "../services/memory/Memory.ts"
 import { limits } from "../services/memory/Waiting.ts"
 import type { Holder } from "../services/node/NodeFailure.ts"

@@ -70,7 +70,7 @@ describe("Memory.waitFor", () => {
         const error = yield* Fiber.join(fiber)
         assert.instanceOf(error, NotYetOnNodes)
         assert.deepInclude(error, { hlc, wanted: 2, reached: [{ node: a, at: 0 }], missing: [{ node: b, at: 0 }] })
-        assert.match(error.message, /only 1 of 2 other nodes acknowledged it in time; it reaches b/)
+        assert.match(error.message, /only 1 of 2 other nodes acknowledged it in time; it will reach b/)
       }
     }).pipe(Effect.provide(memory))
   )
