@@ -62,12 +62,15 @@ const copy = Effect.fnUntraced(function* (home: string, file: string, temporary:
   const layer = SqliteStore.layer({ home, readOnly: true }).pipe(Layer.provide([HlcClock.layer, NodeFileSystem.layer]))
   const store = Context.get(yield* Layer.build(layer), Store)
   yield* Effect.mapError(store.backup(temporary), (error) =>
-    error.reason === "disk full" ? new FileUnusable({ file, problem: NewFile.diskFull, cause: error }) : error
+    error.reason === "disk full" ? new FileUnusable({ file, ...NewFile.diskFull, cause: error }) : error
   )
   const problems = yield* SqliteIntegrity.copy(temporary)
   if (problems.length > 0) {
-    const problem = `the database is damaged, and so is the copy (${problems.join("; ")}): run ${commandLine("verify", home)}`
-    return yield* new FileUnusable({ file, problem })
+    return yield* new FileUnusable({
+      file,
+      problem: `the database is damaged, and so is the copy (${problems.join("; ")})`,
+      nextStep: `run ${commandLine("verify", home)}`
+    })
   }
   const counts = yield* store.counts
   const { size } = yield* (yield* FileSystem.FileSystem).stat(temporary)

@@ -4,15 +4,16 @@
 import { Cause, Effect, Predicate, Schema } from "effect"
 import { CliOutput } from "effect/cli"
 import { commandLine, inThisForm } from "../services/node/Invocation.ts"
+import { messageOf } from "../core/text/Explained.ts"
 import { escapeControls } from "../core/text/Printable.ts"
 import { json, oneLine, writeError, writeJson } from "./Output.ts"
 import * as Usage from "./Usage.ts"
 
 /** A command needs a running node, and there is none. */
 export class NodeNotRunning extends Schema.TaggedError<NodeNotRunning>()("NodeNotRunning", { home: Schema.String }) {
-  override get message(): string {
-    return `no node is running in ${this.home}: start one with "${commandLine("start", this.home)}"`
-  }
+  readonly problem = `no node is running in ${this.home}`
+  readonly nextStep = `start one with "${commandLine("start", this.home)}"`
+  override readonly message = messageOf(this, ": ")
 }
 
 /** There is no data directory to read. */
@@ -21,12 +22,11 @@ export class HomeNotFound extends Schema.TaggedError<HomeNotFound>()("HomeNotFou
   /** Whether the directory is there, and no node has used it. */
   isEmpty: Schema.Boolean
 }) {
-  override get message(): string {
-    const what = this.isEmpty
-      ? `no node has used the data directory ${this.home} yet`
-      : `no data directory at ${this.home}`
-    return `${what}: check --home and FERAL_HOME, or start a node there with "${commandLine("start", this.home)}"`
-  }
+  readonly problem = this.isEmpty
+    ? `no node has used the data directory ${this.home} yet`
+    : `no data directory at ${this.home}`
+  readonly nextStep = `check --home and FERAL_HOME, or start a node there with "${commandLine("start", this.home)}"`
+  override readonly message = messageOf(this, ": ")
 }
 
 /** Wrong usage of a command. */

@@ -5,6 +5,7 @@
  * redacted. Nothing else reads the environment.
  */
 import { ConfigProvider, Context, Effect, Layer, Option, Redacted, Result } from "effect"
+import type { Advised } from "../../core/text/Explained.ts"
 import type { Settings } from "./Settings.ts"
 import * as Variables from "./Variables.ts"
 import { path } from "./VariableTexts.ts"
@@ -53,7 +54,7 @@ export const load = Effect.fn("Config.load")(function* (overrides: Overrides = {
     if (text === undefined) continue
     const name = override === undefined ? variable : `--${Variables.flagOf(variable)}`
     // A variable that is set to nothing is unset; a flag without a value was surely not meant.
-    if (override?.trim() === "") empty.push({ variable: name, problem: noValue })
+    if (override?.trim() === "") empty.push({ variable: name, ...noValue })
     values[variable] = { name, text }
   }
   const given = overrides.passphrase ?? secret(yield* read(Variables.passphraseVariable))
@@ -71,7 +72,7 @@ export const load = Effect.fn("Config.load")(function* (overrides: Overrides = {
 /** The data directory alone, for what needs nothing else. */
 export const loadHome = Effect.fn("Config.loadHome")(function* (override?: string) {
   const text = override ?? (yield* readOne("FERAL_HOME"))
-  if (override?.trim() === "") return yield* invalid("--home", noValue)
+  if (override?.trim() === "") return yield* new ConfigInvalid({ problems: [{ variable: "--home", ...noValue }] })
   if (text === undefined || text.trim() === "") {
     return yield* Effect.fromResult(Result.mapError(Variables.defaultHome(), homeless))
   }
@@ -98,7 +99,7 @@ export const unknownVariables = (names: Iterable<string>): ReadonlyArray<string>
 
 const homeless = (problem: string) => new ConfigInvalid({ problems: [{ variable: "FERAL_HOME", problem }] })
 
-const noValue = "has no value: give one, or leave the flag out"
+const noValue: Advised = { problem: "has no value", nextStep: "give one, or leave the flag out" }
 
 const invalid = (variable: string, problem: string) =>
   Effect.fail(new ConfigInvalid({ problems: [{ variable, problem }] }))
