@@ -78,14 +78,20 @@ export interface Sifted extends Pick<Batch, "operations" | "coverage"> {
   readonly overQuota: VectorClock.VectorClock
 }
 
-/** Leaves out what was purged and what exceeds the quota; nothing without a quota. `held` is what the slots of the operations hold. */
+/** What a batch is measured by. */
+export interface Limits {
+  readonly usage: Usage
+  readonly purges: Purge.Purges
+  /** What the slots of the operations hold. */
+  readonly held: ReadonlyMap<Merge.Slot, Operation>
+  readonly quota: Quota | undefined
+  readonly declared?: Declared
+}
+
+/** Leaves out what was purged and what exceeds the quota; nothing without a quota. */
 export const sift = (
-  before: Usage,
-  purges: Purge.Purges,
-  held: ReadonlyMap<Merge.Slot, Operation>,
   { operations, coverage: through }: Pick<Batch, "operations" | "coverage">,
-  quota: Quota | undefined,
-  declared: Declared = noKinds
+  { usage: before, purges, held, quota, declared = noKinds }: Limits
 ): Sifted => {
   const isUnused = (operation: Operation) => isOpaque(operation, declared)
   if (quota === undefined || (HashMap.isEmpty(purges) && !operations.some(isUnused))) {

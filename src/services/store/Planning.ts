@@ -29,7 +29,7 @@ export const plan = (before: State, held: Current, batch: Batch, self: NodeId, q
     operations: sieved,
     overQuota,
     ...sifted
-  } = Opaque.sift(before.opaque, before.purges, held, batch, quota, before.declared)
+  } = Opaque.sift(batch, { usage: before.opaque, purges: before.purges, held, quota, declared: before.declared })
   const operations = withoutLate(before.cut, held, sieved)
   const through = evident(before, { operations, coverage: sifted.coverage }, self)
   const merged = Merge.mergeBatch((slot) => held.get(slot), operations)

@@ -128,7 +128,7 @@ describe("before both proofs hold", () => {
   it("a refused peer has learned neither a clock nor a digest, in either role", () => {
     for (const wrong of [0, 1] as const) {
       const [left, right] = equal(3)
-      const link = new Link(left, right, () => epoch, {}, { [wrong]: new Uint8Array(32) })
+      const link = new Link(left, right, () => epoch, {}, { keys: { [wrong]: new Uint8Array(32) } })
       const texts = record(link)
       assert.include(texts.join(""), "invalid_passphrase")
       for (const text of texts) {
