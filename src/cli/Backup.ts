@@ -26,7 +26,8 @@ export const command = Command.make(
   Effect.fnUntraced(function* ({ file }) {
     if (file === "-") {
       return yield* new WrongUsage({
-        message: "backup cannot write to standard output: give the name of a new file (./- for a file named -)"
+        problem: "backup cannot write to standard output",
+        nextStep: "give the name of a new file (./- for a file named -)"
       })
     }
     const isJson = yield* Globals.Json

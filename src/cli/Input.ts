@@ -37,7 +37,7 @@ export const resolve = Effect.fnUntraced(function* <Texts extends Readonly<Recor
 ) {
   const names = Object.entries(texts).flatMap(([name, text]) => (text === mark ? [name] : []))
   if (names.length > 1) {
-    return yield* new WrongUsage({ message: `only one of ${names.join(" and ")} can be read from standard input` })
+    return yield* new WrongUsage({ problem: `only one of ${names.join(" and ")} can be read from standard input` })
   }
   const [name] = names
   return name === undefined ? texts : { ...texts, [name]: yield* read }

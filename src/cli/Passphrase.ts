@@ -25,7 +25,7 @@ const place = Effect.fnUntraced(function* () {
   yield* Access.exists(home)
   if (yield* Config.hasPassphrase) {
     return yield* new WrongUsage({
-      message:
+      problem:
         `${passphraseVariable} is set, so the passphrase is not in a file. Put the new one into ${passphraseVariable}, ` +
         `the old one into ${previousVariable}, and restart the node`
     })
@@ -55,7 +55,8 @@ const rotate = Command.make(
     // A node that has only the one from two changes ago would be locked out.
     if (!isSame && Option.isSome(earlier)) {
       return yield* new WrongUsage({
-        message: `a change of the passphrase is already in progress: finish it with "${commandLine("passphrase drop", home)}" first`
+        problem: "a change of the passphrase is already in progress",
+        nextStep: `finish it with "${commandLine("passphrase drop", home)}" first`
       })
     }
     const before = isSame ? earlier : current

@@ -27,7 +27,8 @@ const program = (isSystem: boolean) => {
     ? Effect.succeed(words)
     : Effect.fail(
         new WrongUsage({
-          message: `a service of the machine cannot see ${hidden}: install Node and feral-sync for all users, for example below /usr/local`
+          problem: `a service of the machine cannot see ${hidden}`,
+          nextStep: "install Node and feral-sync for all users, for example below /usr/local"
         })
       )
 }
