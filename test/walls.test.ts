@@ -91,6 +91,8 @@ const tree: Record<string, ReadonlyArray<readonly [line: string, rule: string | 
     [`export const cast = (value: any) => value`, "typescript(no-explicit-any)"],
     [`export const sure = (value: string | undefined) => value!.length`, "typescript(no-non-null-assertion)"],
     [`const unused = 1`, "eslint(no-unused-vars)"],
+    [`export const five = (_a: 1, _b: 1, _c: 1, _d: 1, _e: 1) => 1`, undefined],
+    [`export const six = (_a: 1, _b: 1, _c: 1, _d: 1, _e: 1, _f: 1) => 1`, "eslint(max-params)"],
     [`Promise.resolve(1)`, "typescript(no-floating-promises)"]
   ],
   "src/services/transport/WebSocketTransport.ts": [

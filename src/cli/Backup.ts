@@ -26,7 +26,8 @@ export const command = Command.make(
   Effect.fnUntraced(function* ({ file }) {
     if (file === "-") {
       return yield* new WrongUsage({
-        message: "backup cannot write to standard output: give the name of a new file (./- for a file named -)"
+        problem: "backup cannot write to standard output",
+        nextStep: "give the name of a new file (./- for a file named -)"
       })
     }
     const isJson = yield* Globals.Json
@@ -62,12 +63,15 @@ const copy = Effect.fnUntraced(function* (home: string, file: string, temporary:
   const layer = SqliteStore.layer({ home, readOnly: true }).pipe(Layer.provide([HlcClock.layer, NodeFileSystem.layer]))
   const store = Context.get(yield* Layer.build(layer), Store)
   yield* Effect.mapError(store.backup(temporary), (error) =>
-    error.reason === "disk full" ? new FileUnusable({ file, problem: NewFile.diskFull, cause: error }) : error
+    error.reason === "disk full" ? new FileUnusable({ file, ...NewFile.diskFull, cause: error }) : error
   )
   const problems = yield* SqliteIntegrity.copy(temporary)
   if (problems.length > 0) {
-    const problem = `the database is damaged, and so is the copy (${problems.join("; ")}): run ${commandLine("verify", home)}`
-    return yield* new FileUnusable({ file, problem })
+    return yield* new FileUnusable({
+      file,
+      problem: `the database is damaged, and so is the copy (${problems.join("; ")})`,
+      nextStep: `run ${commandLine("verify", home)}`
+    })
   }
   const counts = yield* store.counts
   const { size } = yield* (yield* FileSystem.FileSystem).stat(temporary)

@@ -3,6 +3,7 @@
  */
 import { Effect, Schema } from "effect"
 import * as Kind from "../core/replica/Kind.ts"
+import { messageOf } from "../core/text/Explained.ts"
 import { RowNotFound } from "../services/node/NodeFailure.ts"
 import type { AnyRow, Memory } from "../services/memory/Memory.ts"
 
@@ -11,9 +12,9 @@ export class IdAmbiguous extends Schema.TaggedError<IdAmbiguous>()("IdAmbiguous"
   id: Schema.String,
   ids: Schema.Array(Schema.String)
 }) {
-  override get message(): string {
-    return `${this.ids.length} rows or more have an id that begins with ${JSON.stringify(this.id)}: ${this.ids.join(", ")}; type more characters of the id`
-  }
+  readonly problem = `${this.ids.length} rows or more have an id that begins with ${JSON.stringify(this.id)}: ${this.ids.join(", ")}`
+  readonly nextStep = "type more characters of the id"
+  override readonly message = messageOf(this)
 }
 
 /** Rows that are named when there are several. */

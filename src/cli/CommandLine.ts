@@ -5,7 +5,6 @@
 import { Cause, Console, Effect } from "effect"
 import { CliConfig, CliOutput, Command, Completions, GlobalFlag } from "effect/cli"
 import { layerQuiet } from "../services/node/Logging.ts"
-import { inThisForm } from "../services/node/Invocation.ts"
 import { version } from "../services/node/Version.ts"
 import * as Arguments from "./Arguments.ts"
 import type { Loaded } from "./Commands.ts"
@@ -78,14 +77,16 @@ const read = (
   isJson: boolean
 ): Effect.Effect<ReadonlyArray<string>, WrongUsage> => {
   if (Arguments.hasForeignBytes(args)) {
-    return Effect.fail(new WrongUsage({ message: "an argument is not UTF-8: convert it first, with iconv -t UTF-8" }))
+    return Effect.fail(
+      new WrongUsage({ problem: "an argument is not UTF-8", nextStep: "convert it first, with iconv -t UTF-8" })
+    )
   }
   const read = Arguments.read(grammar, args)
   if (read._tag === "Wrong") {
-    return Effect.fail(new WrongUsage({ message: `${read.problem}; see "${inThisForm(read.path.join(" "))} --help"` }))
+    return Effect.fail(WrongUsage.unread(read.problem, read.path))
   }
   return isJson && read.words.some((word) => word.startsWith("--completions="))
-    ? Effect.fail(new WrongUsage({ message: "--completions prints a script: leave out --json" }))
+    ? Effect.fail(new WrongUsage({ problem: "--completions prints a script", nextStep: "leave out --json" }))
     : Effect.succeed(read.words)
 }
 

@@ -62,9 +62,10 @@ const install = Command.make(
     const shell = given ?? shells.find((name) => name === usual)
     const home = userHome()
     if (shell === undefined) {
-      return yield* new WrongUsage({ message: `name the shell: --shell ${shells.join(", --shell ")}` })
+      return yield* new WrongUsage({ problem: `name the shell: --shell ${shells.join(", --shell ")}` })
     }
-    if (home === undefined) return yield* new WrongUsage({ message: "this user has no home directory: set HOME" })
+    if (home === undefined)
+      return yield* new WrongUsage({ problem: "this user has no home directory", nextStep: "set HOME" })
     const file = fileOf(shell, home)
     const script = Completions.generate("feral-sync", shell, yield* yield* Descriptor)
     yield* Effect.try({

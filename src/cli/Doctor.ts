@@ -3,6 +3,7 @@
  */
 import { Effect, Schema } from "effect"
 import { Command } from "effect/cli"
+import { messageOf } from "../core/text/Explained.ts"
 import { inThisForm } from "../services/node/Invocation.ts"
 import type { Finding } from "../services/admin/doctor/Finding.ts"
 import * as Globals from "./Globals.ts"
@@ -11,9 +12,9 @@ import * as Start from "./Start.ts"
 
 /** Something is wrong, and was shown. */
 class ChecksFailed extends Schema.TaggedError<ChecksFailed>()("ChecksFailed", { count: Schema.Natural }) {
-  override get message(): string {
-    return `${counted(this.count, "check")} failed: see the next step of each`
-  }
+  readonly problem = `${counted(this.count, "check")} failed`
+  readonly nextStep = "see the next step of each"
+  override readonly message = messageOf(this, ": ")
 }
 
 export const command = Command.make(

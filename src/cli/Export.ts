@@ -32,11 +32,12 @@ export const command = Command.make(
     const isJson = yield* Globals.Json
     if (file === "-" && isJson) {
       return yield* new WrongUsage({
-        message: "export - writes its lines to standard output: leave out --json, or give the name of a file"
+        problem: "export - writes its lines to standard output",
+        nextStep: "leave out --json, or give the name of a file"
       })
     }
     if (format === undefined && kind !== undefined) {
-      return yield* new WrongUsage({ message: "--kind needs --format: the default format has the rows of all kinds" })
+      return yield* new WrongUsage({ problem: "--kind needs --format: the default format has the rows of all kinds" })
     }
     if (format !== undefined) yield* ExportRows.check({ format, file, kind })
     const { archive } = yield* Access.open("read")

@@ -31,15 +31,18 @@ const kindsOf = ({ format, kind }: Request): ReadonlyArray<Kind.Definition> =>
 /** Fails for what cannot be written together. */
 export const check = (request: Request): Effect.Effect<void, WrongUsage> => {
   const { format, file, kind } = request
-  const problem =
+  const wrong =
     kind !== undefined && Kind.find(kind) === undefined
-      ? `${JSON.stringify(kind)} is not a kind: use ${Kind.names.join(", ")}`
+      ? { problem: `${JSON.stringify(kind)} is not a kind`, nextStep: `use ${Kind.names.join(", ")}` }
       : kindsOf(request).length === 0
-        ? "Markdown is for notes: leave out --kind, or choose another format"
+        ? { problem: "Markdown is for notes", nextStep: "leave out --kind, or choose another format" }
         : format === "csv" && file === "-" && kind === undefined
-          ? "each kind has columns of its own: name one with --kind, or give the name of a directory"
+          ? {
+              problem: "each kind has columns of its own",
+              nextStep: "name one with --kind, or give the name of a directory"
+            }
           : undefined
-  return problem === undefined ? Effect.void : Effect.fail(new WrongUsage({ message: problem }))
+  return wrong === undefined ? Effect.void : Effect.fail(new WrongUsage(wrong))
 }
 
 interface Live {

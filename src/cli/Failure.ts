@@ -4,15 +4,16 @@
 import { Cause, Effect, Predicate, Schema } from "effect"
 import { CliOutput } from "effect/cli"
 import { commandLine, inThisForm } from "../services/node/Invocation.ts"
+import { messageOf } from "../core/text/Explained.ts"
 import { escapeControls } from "../core/text/Printable.ts"
 import { json, oneLine, writeError, writeJson } from "./Output.ts"
 import * as Usage from "./Usage.ts"
 
 /** A command needs a running node, and there is none. */
 export class NodeNotRunning extends Schema.TaggedError<NodeNotRunning>()("NodeNotRunning", { home: Schema.String }) {
-  override get message(): string {
-    return `no node is running in ${this.home}: start one with "${commandLine("start", this.home)}"`
-  }
+  readonly problem = `no node is running in ${this.home}`
+  readonly nextStep = `start one with "${commandLine("start", this.home)}"`
+  override readonly message = messageOf(this, ": ")
 }
 
 /** There is no data directory to read. */
@@ -21,16 +22,26 @@ export class HomeNotFound extends Schema.TaggedError<HomeNotFound>()("HomeNotFou
   /** Whether the directory is there, and no node has used it. */
   isEmpty: Schema.Boolean
 }) {
-  override get message(): string {
-    const what = this.isEmpty
-      ? `no node has used the data directory ${this.home} yet`
-      : `no data directory at ${this.home}`
-    return `${what}: check --home and FERAL_HOME, or start a node there with "${commandLine("start", this.home)}"`
-  }
+  readonly problem = this.isEmpty
+    ? `no node has used the data directory ${this.home} yet`
+    : `no data directory at ${this.home}`
+  readonly nextStep = `check --home and FERAL_HOME, or start a node there with "${commandLine("start", this.home)}"`
+  override readonly message = messageOf(this, ": ")
 }
 
 /** Wrong usage of a command. */
-export class WrongUsage extends Schema.TaggedError<WrongUsage>()("Usage", { message: Schema.String }) {}
+export class WrongUsage extends Schema.TaggedError<WrongUsage>()("Usage", {
+  problem: Schema.String,
+  /** Where the problem does not say it already. */
+  nextStep: Schema.optionalKey(Schema.String),
+  joint: Schema.optionalKey(Schema.Literals(["; ", ": "]))
+}) {
+  /** A command line that cannot be read: the help of the command says how it is written. */
+  static readonly unread = (problem: string, commandPath: ReadonlyArray<string>): WrongUsage =>
+    new WrongUsage({ problem, nextStep: `see "${inThisForm(commandPath.join(" "))} --help"`, joint: "; " })
+
+  override readonly message = messageOf({ problem: this.problem, nextStep: this.nextStep }, this.joint ?? ": ")
+}
 
 const wrongConfiguration = new Set([
   "ConfigInvalid",
@@ -88,8 +99,8 @@ export const presenter = (isJson: boolean, args: ReadonlyArray<string>): CliOutp
   present: (event) => {
     switch (event._tag) {
       case "InvalidInvocation": {
-        const message = `${Usage.problems(event, args).join("; ")}; see "${inThisForm(event.commandPath.join(" "))} --help"`
-        return Effect.asVoid(report(new WrongUsage({ message }), isJson))
+        const wrong = WrongUsage.unread(Usage.problems(event, args).join("; "), event.commandPath)
+        return Effect.asVoid(report(wrong, isJson))
       }
       case "Help": {
         const shown = Usage.inThisForm(event)
@@ -99,7 +110,7 @@ export const presenter = (isJson: boolean, args: ReadonlyArray<string>): CliOutp
             : CliOutput.defaultPresenter.present(shown)
         }
         return isJson
-          ? Effect.asVoid(report(new WrongUsage({ message: `${event.commandPath.join(" ")} needs a command` }), true))
+          ? Effect.asVoid(report(new WrongUsage({ problem: `${event.commandPath.join(" ")} needs a command` }), true))
           : Effect.flatMap(CliOutput.Formatter, ({ formatHelpDoc }) => writeError(formatHelpDoc(shown.helpDoc)))
       }
       case "Version":

@@ -80,7 +80,7 @@ export const of = Effect.fnUntraced(function* ({ since, until, tag = [], ...text
   const now = yield* Clock.currentTimeMillis
   const times = { since: momentOf(since, now), until: momentOf(until, now) }
   if (times.since !== undefined && times.until !== undefined && times.since >= times.until) {
-    return yield* new WrongUsage({ message: "--since is not before --until" })
+    return yield* new WrongUsage({ problem: "--since is not before --until" })
   }
   const { origin, subject, predicate, session, status } = texts
   const all = { ...times, origin, subject, predicate, session, status, tags: tag.length === 0 ? undefined : tag }

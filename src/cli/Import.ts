@@ -38,10 +38,10 @@ export const command = Command.make(
   Effect.fnUntraced(function* ({ file, fromFeral, fromMcpMemory, includePrivate, includeNoteFacts, isDry }) {
     const sources = [Option.getOrUndefined(file), fromFeral, fromMcpMemory].filter((source) => source !== undefined)
     if (sources.length !== 1) {
-      return yield* new WrongUsage({ message: "name one source: FILE, --from-feral PATH, or --from-mcp-memory FILE" })
+      return yield* new WrongUsage({ problem: "name one source: FILE, --from-feral PATH, or --from-mcp-memory FILE" })
     }
     if (fromFeral === undefined && (includePrivate || includeNoteFacts)) {
-      return yield* new WrongUsage({ message: "--include-private and --include-note-facts need --from-feral PATH" })
+      return yield* new WrongUsage({ problem: "--include-private and --include-note-facts need --from-feral PATH" })
     }
     if (Option.isSome(file) && !RowFiles.isOne(file.value)) return yield* ImportFile.run(file.value, isDry)
     // What other programs keep is rarely imported: it is loaded only then.

@@ -7,6 +7,7 @@
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import { Effect, Option, Result, Schema, Stream } from "effect"
 import { createReadStream, statSync } from "node:fs"
+import { type Advised, messageOf } from "../core/text/Explained.ts"
 import * as RowFormat from "../core/foreign/RowFormat.ts"
 import { commandLine } from "../services/node/Invocation.ts"
 import * as ExportFormat from "../core/replica/ExportFormat.ts"
@@ -28,15 +29,28 @@ export class ExportIncomplete extends Schema.TaggedError<ExportIncomplete>()("Ex
   of: Schema.Natural,
   isDry: Schema.Boolean
 }) {
-  override get message(): string {
-    if (this.shortcoming === "incomplete") {
-      const taken = this.isDry ? "" : ", which were imported"
-      return `${this.file} is incomplete (${this.read} of ${counted(this.of, "row")}${taken}): export it again, or copy it again`
-    }
-    const taken = this.isDry ? "" : "; its rows were imported"
-    return `${this.file} was changed after the export${taken}: compare it with the original`
-  }
+  readonly explained = shortOf(this)
+  readonly problem = this.explained.problem
+  readonly nextStep = this.explained.nextStep
+  override readonly message = messageOf(this, ": ")
 }
+
+type Short = Pick<ExportIncomplete, "file" | "shortcoming" | "read" | "of" | "isDry">
+
+const shortOf = ({ file, shortcoming, read, of, isDry }: Short): Advised => {
+  if (shortcoming === "incomplete") {
+    const taken = isDry ? "" : ", which were imported"
+    return {
+      problem: `${file} is incomplete (${read} of ${counted(of, "row")}${taken})`,
+      nextStep: "export it again, or copy it again"
+    }
+  }
+  const taken = isDry ? "" : "; its rows were imported"
+  return { problem: `${file} was changed after the export${taken}`, nextStep: "compare it with the original" }
+}
+
+/** What to do about a file that is no export. */
+const useExport = () => `use a file written by ${commandLine("export")}`
 
 /** Imports `file`, or only looks at it. */
 export const run = Effect.fnUntraced(function* (file: string, isDry: boolean) {
@@ -83,8 +97,8 @@ export const run = Effect.fnUntraced(function* (file: string, isDry: boolean) {
       }
       const header = line.problem === undefined ? ExportFormat.readHeader(line.text) : Result.fail(line.problem)
       if (Result.isFailure(header)) {
-        const problem = `it cannot be imported (${header.failure}): use a file written by ${commandLine("export")}`
-        return yield* new FileUnusable({ file, problem })
+        const problem = `it cannot be imported (${header.failure})`
+        return yield* new FileUnusable({ file, problem, nextStep: useExport() })
       }
       taking = yield* begin
       rows = header.success
@@ -108,7 +122,7 @@ export const run = Effect.fnUntraced(function* (file: string, isDry: boolean) {
   })
   yield* Effect.forEach(lines.end(), next, { discard: true })
   if (taking === undefined) {
-    return yield* new FileUnusable({ file, problem: `it is empty: use a file written by ${commandLine("export")}` })
+    return yield* new FileUnusable({ file, problem: "it is empty", nextStep: useExport() })
   }
   yield* taking.flush(true)
   refused.sort((a, b) => a.line - b.line)

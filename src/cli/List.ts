@@ -36,7 +36,7 @@ export const command = Command.make(
     const filter = yield* Filters.of(given)
     const isChosen = Object.keys(filter).length > 0
     if (isChosen && Option.isNone(kind))
-      return yield* new WrongUsage({ message: "--since, --until and --origin need a kind: list todos --since 2h" })
+      return yield* new WrongUsage({ problem: "--since, --until and --origin need a kind: list todos --since 2h" })
     const { memory } = yield* Access.open("read")
     if (Option.isNone(kind)) return yield* kindsOf(memory.own)
     if (yield* Globals.Json) {

@@ -52,7 +52,7 @@ const append = Command.make(
     const { "--args": text } = yield* Input.resolve({ "--args": given })
     const args = text === undefined ? undefined : Option.getOrUndefined(decodeArgs(text))
     if (text !== undefined && args === undefined)
-      return yield* new WrongUsage({ message: `--args: expected ${expected}` })
+      return yield* new WrongUsage({ problem: `--args: expected ${expected}` })
     yield* Writing.run("Logged", wait, ({ executionLog }) =>
       executionLog.append({
         session_id: session,

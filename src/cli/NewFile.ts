@@ -4,6 +4,7 @@
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, FileSystem, Option, PlatformError, type Scope } from "effect"
+import type { Advised } from "../core/text/Explained.ts"
 import { FileUnusable } from "../services/node/NodeFailure.ts"
 import { elsewhere, explain } from "../services/node/FileError.ts"
 import { codeOf } from "../services/node/Home.ts"
@@ -18,10 +19,10 @@ export const make = <A, E, R>(
 ): Effect.Effect<A, E | FileUnusable, Exclude<Exclude<R, Scope.Scope>, FileSystem.FileSystem>> =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
-    const exists = new FileUnusable({ file, problem: "it already exists: choose another name, or remove it" })
+    const exists = new FileUnusable({ file, ...taken })
     const found = yield* Effect.option(fs.stat(file))
     if (Option.isSome(found))
-      return yield* found.value.type === "File" ? exists : new FileUnusable({ file, problem: notPlain })
+      return yield* found.value.type === "File" ? exists : new FileUnusable({ file, ...notPlain })
     const temporary = `${file}.${process.pid}.tmp`
     const remove = Effect.forEach(companions, (end) => Effect.ignore(fs.remove(`${temporary}${end}`, { force: true })))
     yield* Effect.acquireRelease(Effect.scoped(fs.open(temporary, { flag: "wx", mode: 0o600 })), () => remove)
@@ -50,7 +51,7 @@ export const makeDirectory = <A, E, R>(
 ): Effect.Effect<A, E | FileUnusable, Exclude<Exclude<R, Scope.Scope>, FileSystem.FileSystem>> =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
-    const exists = new FileUnusable({ file: path, problem: "it already exists: choose another name, or remove it" })
+    const exists = new FileUnusable({ file: path, ...taken })
     if (yield* fs.exists(path)) return yield* exists
     const temporary = `${path.replace(/\/+$/, "")}.${process.pid}.tmp`
     yield* Effect.acquireRelease(fs.makeDirectory(temporary, { mode: 0o700 }), () =>
@@ -78,26 +79,34 @@ export const appender = Effect.fnUntraced(function* (file: string, flag: "r+" | 
   return append
 })
 
-const notPlain = "it exists and is not a regular file: give the name of a new file"
+const taken: Advised = { problem: "it already exists", nextStep: "choose another name, or remove it" }
 
-export const diskFull = "it cannot be written (disk full): free some space, or choose another place"
+const notPlain: Advised = {
+  problem: "it exists and is not a regular file",
+  nextStep: "give the name of a new file"
+}
+
+const unwritten = (why: string, nextStep: string): Advised => ({ problem: `it cannot be written (${why})`, nextStep })
+
+export const diskFull = unwritten("disk full", "free some space, or choose another place")
 
 const unwritable = (file: string, error: PlatformError.PlatformError) => {
   const { problem, nextStep } = explain(error, file, elsewhere.file) ?? {
     problem: error.message,
     nextStep: "choose another place"
   }
-  const known = problems[codeOf(error.reason.cause)]
-  return new FileUnusable({ file, problem: known ?? `it cannot be written (${problem}): ${nextStep}` })
+  return new FileUnusable({ file, ...(faults[codeOf(error.reason.cause)] ?? unwritten(problem, nextStep)) })
 }
 
-const problems: Readonly<Record<string, string>> = {
-  ENOENT: "its directory does not exist: create it first",
-  ENOTDIR: "its directory does not exist: create it first",
+const homeless: Advised = { problem: "its directory does not exist", nextStep: "create it first" }
+
+const faults: Readonly<Record<string, Advised>> = {
+  ENOENT: homeless,
+  ENOTDIR: homeless,
   ENOSPC: diskFull,
-  EDQUOT: "it cannot be written (disk quota exceeded): free some space, or choose another place",
-  EFBIG: "it cannot be written (file too large for this file system): choose another place",
-  EROFS: "it cannot be written (read-only file system): choose another place",
-  EACCES: "it cannot be written (permission denied): choose another place",
-  EPERM: "it cannot be written (permission denied): choose another place"
+  EDQUOT: unwritten("disk quota exceeded", "free some space, or choose another place"),
+  EFBIG: unwritten("file too large for this file system", "choose another place"),
+  EROFS: unwritten("read-only file system", "choose another place"),
+  EACCES: unwritten("permission denied", "choose another place"),
+  EPERM: unwritten("permission denied", "choose another place")
 }

@@ -59,7 +59,7 @@ const edit = Command.make(
   Effect.fnUntraced(function* ({ id, text: given, tag, untag, wait }) {
     const { text } = yield* Input.resolve({ text: given })
     if (text === undefined && tag.length + untag.length === 0) {
-      return yield* new WrongUsage({ message: "give the new text, --tag or --untag" })
+      return yield* new WrongUsage({ problem: "give the new text, --tag or --untag" })
     }
     const change = {
       ...(text === undefined ? {} : { content: text }),

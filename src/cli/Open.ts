@@ -31,7 +31,8 @@ export const command = Command.make(
       const { code, port, expires_at: until } = yield* signInCode
       if (port === null) {
         return yield* new WrongUsage({
-          message: "the node serves no dashboard: start it with --api-port 9091, or another free port"
+          problem: "the node serves no dashboard",
+          nextStep: "start it with --api-port 9091, or another free port"
         })
       }
       const url = `http://127.0.0.1:${port}/#code=${code}`

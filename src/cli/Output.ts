@@ -5,14 +5,15 @@
 import { Effect, Schema } from "effect"
 import { CliOutput } from "effect/cli"
 import { duration } from "../core/text/Duration.ts"
+import { messageOf } from "../core/text/Explained.ts"
 import { escapeControls } from "../core/text/Printable.ts"
 import { StandardStreams } from "../services/node/StandardStreams.ts"
 
 /** Standard output takes nothing more: the result is not complete. */
 export class OutputFailed extends Schema.TaggedError<OutputFailed>()("OutputFailed", { detail: Schema.String }) {
-  override get message(): string {
-    return `writing to standard output failed (${this.detail}), so the output is incomplete. Changes that the command made are kept; send the output elsewhere`
-  }
+  readonly problem = `writing to standard output failed (${this.detail}), so the output is incomplete. Changes that the command made are kept`
+  readonly nextStep = "send the output elsewhere"
+  override readonly message = messageOf(this)
 }
 
 export { oneLine } from "../core/text/Printable.ts"

@@ -24,7 +24,7 @@ const place = Effect.fnUntraced(function* () {
   yield* Access.exists(home)
   if (yield* Config.hasPassphrase) {
     return yield* new WrongUsage({
-      message:
+      problem:
         "FERAL_SYNC_PASSPHRASE is set, so the passphrase is not in a file. Put the new one into FERAL_SYNC_PASSPHRASE, " +
         "the old one into FERAL_SYNC_PASSPHRASE_PREVIOUS, and restart the node"
     })
@@ -54,7 +54,8 @@ const rotate = Command.make(
     // A node that has only the one from two changes ago would be locked out.
     if (!isSame && Option.isSome(earlier)) {
       return yield* new WrongUsage({
-        message: `a change of the passphrase is already in progress: finish it with "${commandLine("passphrase drop", home)}" first`
+        problem: "a change of the passphrase is already in progress",
+        nextStep: `finish it with "${commandLine("passphrase drop", home)}" first`
       })
     }
     const before = isSame ? earlier : current

@@ -26,7 +26,7 @@ export const command = Command.make(
   },
   Effect.fnUntraced(function* ({ kind, origin, isDry }) {
     if ((kind === undefined) === (origin === undefined)) {
-      return yield* new WrongUsage({ message: `name what to remove: either --kind KIND or --origin NODE-ID` })
+      return yield* new WrongUsage({ problem: `name what to remove: either --kind KIND or --origin NODE-ID` })
     }
     const access = yield* Access.open(isDry ? "read" : "change")
     const purged = yield* access.purging.purge({

@@ -28,7 +28,8 @@ const change = Effect.fnUntraced(function* (
   // A misspelt id that removes no node would look like a success.
   if (!Schema.is(NodeId)(id) || !(isKnown || removed.has(id))) {
     return yield* new WrongUsage({
-      message: `no known node has the id ${oneLine(text)}: see ${commandLine("peers", home)}`
+      problem: `no known node has the id ${oneLine(text)}`,
+      nextStep: `see ${commandLine("peers", home)}`
     })
   }
   const isNews = edit(removed, id)
@@ -42,7 +43,7 @@ export const remove = Command.make(
   Effect.fnUntraced(function* ({ node }) {
     const status = yield* Effect.flatMap(Access.open("read"), ({ status }) => status).pipe(Effect.scoped)
     if (node.trim() === status.node_id) {
-      return yield* new WrongUsage({ message: `${node} is this node itself: give the id of another one` })
+      return yield* new WrongUsage({ problem: `${node} is this node itself`, nextStep: "give the id of another one" })
     }
     const isKnown = Object.keys(status.vector_clock)
       .concat(status.peers.flatMap(({ node_id: id }) => id ?? []))

@@ -36,7 +36,12 @@ const kindOf = (text: string) =>
 const ofApplication = Effect.fnUntraced(function* (kind: string, input: FindInput, isPaged: boolean) {
   const { memory } = yield* Access.open("read")
   const found = yield* Effect.catchTag(memory.own.find(kind, input), "KindUndeclared", () =>
-    Effect.fail(new WrongUsage({ message: `unknown kind ${kind}: --kind takes ${kindNames}, or an application kind` }))
+    Effect.fail(
+      new WrongUsage({
+        problem: `unknown kind ${kind}`,
+        nextStep: `--kind takes ${kindNames}, or an application kind`
+      })
+    )
   )
   if (yield* Globals.Json) return yield* writeJson(isPaged ? found : found.rows)
   if (found.rows.length === 0) return yield* writeLine("No matches. Try fewer words.")
@@ -84,7 +89,8 @@ export const command = Command.make(
       const { origin: _origin, since: _since, until: _until, ...others } = filter
       if (kind.length > 1 || Object.keys(others).length > 0) {
         return yield* new WrongUsage({
-          message: `--kind ${own} is not one of ${kindNames}: search it alone, with no filters but --since, --until and --origin`
+          problem: `--kind ${own} is not one of ${kindNames}`,
+          nextStep: "search it alone, with no filters but --since, --until and --origin"
         })
       }
       return yield* ofApplication(

@@ -27,7 +27,8 @@ const program = (isSystem: boolean) => {
     ? Effect.succeed(words)
     : Effect.fail(
         new WrongUsage({
-          message: `a system-wide service cannot see ${hidden}: install Node and feral-sync for all users, for example below /usr/local`
+          problem: `a system-wide service cannot see ${hidden}`,
+          nextStep: "install Node and feral-sync for all users, for example below /usr/local"
         })
       )
 }

@@ -3,6 +3,7 @@
  */
 import { Clock, Effect, Result, Schema } from "effect"
 import * as ExportFormat from "../core/replica/ExportFormat.ts"
+import { messageOf } from "../core/text/Explained.ts"
 import { utf8Length } from "../core/replica/NodeId.ts"
 import { type Archive, batch } from "../services/admin/Archive.ts"
 import type { Settings } from "../services/node/Config.ts"
@@ -18,11 +19,11 @@ export class LinesRefused extends Schema.TaggedError<LinesRefused>()("LinesRefus
   count: Schema.Natural,
   isDry: Schema.Boolean
 }) {
-  override get message(): string {
-    return this.isDry
-      ? `${counted(this.count, "line")} would be refused: correct these lines first`
-      : `${counted(this.count, "line")} refused; all others were imported: correct these lines and import again`
-  }
+  readonly problem = this.isDry
+    ? `${counted(this.count, "line")} would be refused`
+    : `${counted(this.count, "line")} refused; all others were imported`
+  readonly nextStep = this.isDry ? "correct these lines first" : "correct these lines and import again"
+  override readonly message = messageOf(this, ": ")
 }
 
 type Take = (

@@ -3,6 +3,7 @@
  */
 import { Effect, Schema } from "effect"
 import { Command } from "effect/cli"
+import { type Advised, messageOf } from "../core/text/Explained.ts"
 import { storeNextSteps } from "../services/node/NodeFailure.ts"
 import type { Compared } from "../services/node/Status.ts"
 import * as Access from "./Access.ts"
@@ -13,17 +14,21 @@ import { commandLine } from "../services/node/Invocation.ts"
 
 /** Something is wrong, was shown, and could not be repaired. */
 class VerificationFailed extends Schema.TaggedError<VerificationFailed>()("VerificationFailed", {
-  problem: Schema.String
+  problem: Schema.String,
+  nextStep: Schema.optionalKey(Schema.String)
 }) {
-  override get message(): string {
-    return this.problem
-  }
+  override readonly message = messageOf({ problem: this.problem, nextStep: this.nextStep }, ": ")
 }
 
-const damaged = "the database is damaged: " + storeNextSteps.corrupt
-const differing = `the rows of a peer still differ: run "${commandLine("verify")}" on that node, and then here again`
-
-const deferring = `operations with timestamps in the future are deferred: find the node with ${commandLine("peers")}, set its clock, and run ${commandLine("identity new --reissue")} there`
+const damaged: Advised = { problem: "the database is damaged", nextStep: storeNextSteps.corrupt }
+const differing: Advised = {
+  problem: "the rows of a peer still differ",
+  nextStep: `run "${commandLine("verify")}" on that node, and then here again`
+}
+const deferring: Advised = {
+  problem: "operations with timestamps in the future are deferred",
+  nextStep: `find the node with ${commandLine("peers")}, set its clock, and run ${commandLine("identity new --reissue")} there`
+}
 
 export const command = Command.make(
   "verify",
@@ -38,7 +43,7 @@ export const command = Command.make(
     if (database.length > 0) {
       if (isJson) yield* writeJson({ ok: false, database, rows: null, digest: null, corrected: [], peers: [] })
       for (const problem of database) yield* say(`✗ ${oneLine(problem)}`)
-      return yield* new VerificationFailed({ problem: damaged })
+      return yield* new VerificationFailed(damaged)
     }
     yield* say("✓ the file is intact")
     yield* say("Checking the digest of the rows …")
@@ -59,8 +64,10 @@ export const command = Command.make(
     const ok = !isDeferred && leftOut === undefined && peers.every(({ result }) => result !== "differs")
     if (isJson) yield* writeJson({ ok, database, rows, digest, corrected, peers })
     if (!ok) {
-      const problem = isDeferred ? deferring : (leftOut?.reason ?? differing)
-      return yield* new VerificationFailed({ problem })
+      const reason = leftOut?.reason
+      return yield* new VerificationFailed(
+        isDeferred ? deferring : reason === undefined ? differing : { problem: reason }
+      )
     }
   }, Effect.scoped)
 ).pipe(

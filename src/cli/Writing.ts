@@ -57,7 +57,7 @@ export const run = Effect.fn("Writing.run")(function* <E>(
   purpose: "change" | "write" = "write"
 ) {
   if (nodes === undefined && timeout !== undefined) {
-    return yield* new WrongUsage({ message: "--wait-timeout needs --wait-for" })
+    return yield* new WrongUsage({ problem: "--wait-timeout needs --wait-for" })
   }
   const { memory, home, isRunning } = yield* Access.open(purpose)
   // Before anything is written: without a node, no other one can answer.

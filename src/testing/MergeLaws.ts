@@ -28,6 +28,7 @@ export const laws = (subject: Subject): ReadonlyArray<Law.Law> => {
     Law.make(name, arbitrary, broken, "mergeLaws(kind")
   const merged = (...parts: ReadonlyArray<Operations>) =>
     parts.reduce((state, part) => merge(subject, state, part), empty)
+  const reached = (...told: ReadonlyArray<Operations>): Reached => ({ told, state: merged(...told) })
 
   /** Operations of one slot that count, of the greatest slot among them. */
   const rivals = (all: Operations): Operations => {
@@ -57,19 +58,19 @@ export const laws = (subject: Subject): ReadonlyArray<Law.Law> => {
 
   const two = Arbitrary.map(operations, halves)
   const isCommutative = law("merging is commutative", two, ([a, b]) =>
-    compared(subject, [...a, ...b], [a, b], merged(a, b), [b, a], merged(b, a))
+    compared(subject, [...a, ...b], reached(a, b), reached(b, a))
   )
   const isAssociative = law("merging is associative", Arbitrary.map(operations, thirds), ([a, b, c]) => {
     const right = merge(subject, merged(a), merged(b, c).values())
-    return compared(subject, [...a, ...b, ...c], [a, b, c], merged(a, b, c), [a, [...b, ...c]], right)
+    return compared(subject, [...a, ...b, ...c], reached(a, b, c), { told: [a, [...b, ...c]], state: right })
   })
   const isIdempotent = law("merging is idempotent", operations, (all) =>
-    compared(subject, all, [all], merged(all), [all, all], merged(all, all))
+    compared(subject, all, reached(all), reached(all, all))
   )
   const deliveries = Arbitrary.all([operations, Arbitraries.order, Arbitraries.order])
   const converges = law("nodes converge over any split, order and repetition", deliveries, ([all, one, other]) => {
     const [first, second] = [delivery(all, one), delivery(all, other)]
-    return compared(subject, all, first, merged(...first), second, merged(...second))
+    return compared(subject, all, reached(...first), reached(...second))
   })
   const isRead = law(
     "a row shows what the set of its writes says, in whatever order they are held",
@@ -116,16 +117,15 @@ const delivery = (all: Operations, keys: ReadonlyArray<number>): ReadonlyArray<O
   return [told.slice(0, middle), told.slice(middle)].filter(({ length }) => length > 0)
 }
 
+/** What a node was told, and the state that it came to. */
+interface Reached {
+  readonly told: ReadonlyArray<Operations>
+  readonly state: State
+}
+
 /** The story of two deliveries of the same operations after which two nodes differ; none when they do not. */
-const compared = (
-  subject: Subject,
-  all: Operations,
-  told: ReadonlyArray<Operations>,
-  one: State,
-  toldOther: ReadonlyArray<Operations>,
-  other: State
-): Law.Story => {
-  const [left, right] = [one, other].map((state) => [...state.values()].map(said).sort().join("\n"))
+const compared = (subject: Subject, all: Operations, one: Reached, other: Reached): Law.Story => {
+  const [left, right] = [one, other].map(({ state }) => [...state.values()].map(said).sort().join("\n"))
   if (left === right) return undefined
   const unique = [...new Set(all)]
   const numbers = (batches: ReadonlyArray<Operations>) =>
@@ -134,7 +134,7 @@ const compared = (
     Array.from(shown(subject, state.values()), ([row, value]) => `${row} ${contentOf(value)}`)
   return [
     ...writes(unique),
-    `One node is told ${numbers(told)} and holds: ${rows(one).join("; ")}`,
-    `Another is told ${numbers(toldOther)} and holds: ${rows(other).join("; ")}`
+    `One node is told ${numbers(one.told)} and holds: ${rows(one.state).join("; ")}`,
+    `Another is told ${numbers(other.told)} and holds: ${rows(other.state).join("; ")}`
   ]
 }

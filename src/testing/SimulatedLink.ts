@@ -58,6 +58,12 @@ const commit = ({ isFull, replica }: End, batch: Batch, now: number): Session.Ev
   return { _tag: "Committed", now, snapshot, hasChanged: snapshot.version > version, overQuota: replica.overQuota }
 }
 
+/** What is not the same for both ends of a link. */
+export interface Apart {
+  readonly keys?: { readonly 0?: Uint8Array; readonly 1?: Uint8Array }
+  readonly each?: readonly [Partial<Session.Options>, Partial<Session.Options>]
+}
+
 export class Link {
   readonly ends: readonly [End, End]
   readonly now: () => number
@@ -71,9 +77,8 @@ export class Link {
     server: SimulatedReplica,
     now: () => number,
     options: Partial<Session.Options> = {},
-    keys: { readonly 0?: Uint8Array; readonly 1?: Uint8Array } = {},
     /** What is not the same for both ends. */
-    each: readonly [Partial<Session.Options>, Partial<Session.Options>] = [{}, {}]
+    { keys = {}, each = [{}, {}] }: Apart = {}
   ) {
     this.now = now
     const end = (replica: SimulatedReplica, role: "dialler" | "server"): End => ({

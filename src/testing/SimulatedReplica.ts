@@ -56,7 +56,8 @@ export class SimulatedReplica {
   apply(batch: Batch): Snapshot {
     this.quarantined += batch.quarantined.length
     const usage = Opaque.recount(Opaque.nothing, this.state.values(), [])
-    const { operations, coverage: through, overQuota } = Opaque.sift(usage, this.purges, this.state, batch, this.quota)
+    const { purges, state: current, quota } = this
+    const { operations, coverage: through, overQuota } = Opaque.sift(batch, { usage, purges, current, quota })
     this.overQuota = overQuota
     this.commit(operations, through)
     return this.snapshot()

@@ -102,7 +102,7 @@ const receive = (before: DnsSd, packets: ReadonlyArray<Arrival>, now: number, ra
     if (packet.kind === "response") {
       // Responses come from the port of multicast DNS, always (RFC 6762 section 6).
       if (isDirect) continue
-      const [next, sends] = Responder.onResponse(responder, link, packet, from, now, random)
+      const [next, sends] = Responder.onResponse(responder, { key: link, packet, from, now, random })
       responder = next
       actions.push(...sends)
       responses.push({ key: link, packet, from: from.address })
@@ -113,7 +113,7 @@ const receive = (before: DnsSd, packets: ReadonlyArray<Arrival>, now: number, ra
     } else {
       takeIn()
       if (!Responder.isFromUs(responder, from)) browser = Browser.onQuerySeen(browser, link, packet, now)
-      const [next, sends] = Responder.onQuery(responder, link, packet, from, now, random)
+      const [next, sends] = Responder.onQuery(responder, { key: link, packet, from, now, random })
       responder = next
       actions.push(...sends)
     }

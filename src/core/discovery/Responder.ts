@@ -72,15 +72,19 @@ export const resume = ({ self, interfaces: ifaces }: Responder, now: number, ran
   interfaces: new Map([...ifaces].map(([key, { link }]) => [key, InterfaceResponder.fresh(link, now, random)]))
 })
 
+/** A packet that arrived on a link. */
+export interface Arrived {
+  /** The link. */
+  readonly key: string
+  readonly packet: Packet
+  readonly from: Querier
+  readonly now: number
+  readonly random: number
+}
+
 /** Notes the questions of a query. */
-export const onQuery = (
-  responder: Responder,
-  key: string,
-  query: Packet,
-  from: Querier,
-  now: number,
-  random: number
-): Step => {
+export const onQuery = (responder: Responder, arrived: Arrived): Step => {
+  const { key, packet: query, from, now, random } = arrived
   const iface = responder.interfaces.get(key)
   if (iface === undefined) return [responder, []]
   const isProbe = query.authorities.length > 0
@@ -112,7 +116,7 @@ export const onQuery = (
     })
     return [withInterface(responder, { ...iface, unfinished }), note]
   }
-  const [alone, sends] = answerAlone(responder, { ...iface, unfinished }, query, from, sets, now)
+  const [alone, sends] = answerAlone(responder, { ...iface, unfinished }, arrived, sets)
   const least = now + InterfaceResponder.times.shared.least
   const dueAt = new Map(alone.dueAt)
   // What waits already takes the rest along.
@@ -135,10 +139,8 @@ export const onQuery = (
 const answerAlone = (
   responder: Responder,
   iface: InterfaceResponder.InterfaceResponder,
-  { questions }: Packet,
-  from: Querier,
-  sets: ReadonlySet<RecordSet>,
-  now: number
+  { packet: { questions }, from, now }: Arrived,
+  sets: ReadonlySet<RecordSet>
 ): readonly [InterfaceResponder.InterfaceResponder, ReadonlyArray<Send>] => {
   const { self } = responder
   const { link, sentAt, unicastAt } = iface
@@ -183,14 +185,7 @@ export const answerTo = (responder: Responder, key: string, query: Packet, queri
 }
 
 /** Notes the records of a response: others may use our names, or have sent the answers that we were about to send. */
-export const onResponse = (
-  responder: Responder,
-  key: string,
-  response: Packet,
-  from: Querier,
-  now: number,
-  random: number
-): Step => {
+export const onResponse = (responder: Responder, { key, packet: response, from, now, random }: Arrived): Step => {
   const iface = responder.interfaces.get(key)
   if (iface === undefined) return [responder, []]
   const records = [...response.answers, ...response.additionals]

@@ -21,16 +21,13 @@ export const formatAddress = ({ host, port }: Address): string =>
  * is the smallest network that a customer gets (RFC 6177).
  */
 export const networkOf = (host: string): string => {
-  if (!host.includes(":")) return host
-  const [head = "", tail] = host.replace(/%.*$/, "").split("::")
-  const groups = head === "" ? [] : head.split(":")
-  const rest = tail === undefined || tail === "" ? [] : tail.split(":")
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - groups.length - rest.length)
-  const all = [...groups, ...Array.from({ length: zeros }, () => "0"), ...rest]
-  return `${all
-    .slice(0, 4)
-    .map((group) => parseInt(group, 16).toString(16))
-    .join(":")}::/64`
+  const parsed = NetAddress.ipFromString(host.replace(/%.*$/s, ""))
+  if (Result.isFailure(parsed)) return host
+  // One that is mapped into IPv6 is still the IPv4 address.
+  const address = NetAddress.toCanonical(parsed.success)
+  if (NetAddress.isIpv4Address(address)) return NetAddress.formatIp(address)
+  const [a, b, c, d] = NetAddress.ipv6ToSegments(address)
+  return `${[a, b, c, d].map((segment) => segment.toString(16)).join(":")}::/64`
 }
 
 /** Whether a host is named for multicast DNS. */

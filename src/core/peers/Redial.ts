@@ -46,15 +46,27 @@ export type Ending =
   /** It is over, and something was left. */
   | "unfinished"
 
+/** A dial or a connection that is over. */
+export interface Ended {
+  readonly candidate: Candidate
+  readonly ending: Ending
+  /** Whether it was up for long enough to forget the failures before it. */
+  readonly wasGood: boolean
+  /** The pause between two exchanges with an existing FERAL node (ms). */
+  readonly interval: number
+  readonly random: number
+  readonly now: number
+}
+
 /** When to dial again, and what counts as a failure. */
-export const afterEnd = (
-  interval: number,
-  candidate: Candidate,
-  ending: Ending,
-  wasGood: boolean,
-  random: number,
-  now: number
-): Pick<Candidate, "failures" | "dialAt" | "exchangedAt"> => {
+export const afterEnd = ({
+  candidate,
+  ending,
+  wasGood,
+  interval,
+  random,
+  now
+}: Ended): Pick<Candidate, "failures" | "dialAt" | "exchangedAt"> => {
   const { exchangedAt } = candidate
   const failures = wasGood ? 0 : candidate.failures + 1
   switch (ending) {

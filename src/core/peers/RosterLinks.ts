@@ -129,7 +129,7 @@ const end = (roster: Roster, event: Extract<Event, { _tag: "Ended" }>): readonly
     // A failure at one address before any proof does not delay the other addresses.
     const after = isUnproved
       ? { failures: idle.failures + 1 }
-      : afterEnd(before.options.interval, idle, ending, wasGood, random, now)
+      : afterEnd({ candidate: idle, ending, wasGood, interval: before.options.interval, random, now })
     return withCandidate(before, { ...idle, ...after }, now)
   }, barred)
   return [next, [...changedKeys]]

@@ -4,9 +4,14 @@ export interface Explained {
   readonly nextStep: string | undefined
 }
 
-/** A failure in one line: what the problem is, and what to do next. */
-export const messageOf = ({ problem, nextStep }: Explained): string =>
-  nextStep === undefined ? problem : `${problem}; ${nextStep}`
+/** A failure where there is always something to do. */
+export interface Advised extends Explained {
+  readonly nextStep: string
+}
+
+/** A failure in one line: what the problem is, and what to do next. The two are joined here, and nowhere read apart again. */
+export const messageOf = ({ problem, nextStep }: Explained, joint: "; " | ": " = "; "): string =>
+  nextStep === undefined ? problem : `${problem}${joint}${nextStep}`
 
 /** `1 row`, `2 rows`. */
 export const counted = (count: number, singular: string, plural = `${singular}s`): string =>

@@ -5,6 +5,7 @@
  * redacted. Nothing else reads the environment.
  */
 import { ConfigProvider, Context, Effect, Layer, Redacted, Result } from "effect"
+import type { Advised } from "../../core/text/Explained.ts"
 import { flagOf, type Settings, table, type Variable } from "./Settings.ts"
 import * as Variables from "./Variables.ts"
 import { ConfigInvalid } from "./NodeFailure.ts"
@@ -58,7 +59,7 @@ export const load = Effect.fn("Config.load")(function* (overrides: Overrides = {
     if (text === undefined) continue
     const name = setting.isSecret || flag === undefined ? variable : `--${flagOf(setting.variable)}`
     // A variable that is set to nothing is unset; a flag without a value was surely not meant.
-    if (flag?.trim() === "") empty.push({ variable: name, problem: noValue })
+    if (flag?.trim() === "") empty.push({ variable: name, ...noValue })
     given[variable] = { name, text }
   }
   const parsed = Variables.parse(given)
@@ -70,7 +71,7 @@ export const load = Effect.fn("Config.load")(function* (overrides: Overrides = {
 /** The data directory alone, for what needs nothing else. */
 export const loadHome = Effect.fn("Config.loadHome")(function* (override?: string) {
   const text = override ?? (yield* readOne("FERAL_HOME"))
-  if (override?.trim() === "") return yield* invalid("--home", noValue)
+  if (override?.trim() === "") return yield* new ConfigInvalid({ problems: [{ variable: "--home", ...noValue }] })
   if (text === undefined || text.trim() === "") {
     return yield* Effect.fromResult(Result.mapError(Variables.defaultHome(), homeless))
   }
@@ -90,7 +91,7 @@ export const unknownVariables = (names: Iterable<string>): ReadonlyArray<string>
 
 const homeless = (problem: string) => new ConfigInvalid({ problems: [{ variable: "FERAL_HOME", problem }] })
 
-const noValue = "has no value: give one, or leave the flag out"
+const noValue: Advised = { problem: "has no value", nextStep: "give one, or leave the flag out" }
 
 const invalid = (variable: string, problem: string) =>
   Effect.fail(new ConfigInvalid({ problems: [{ variable, problem }] }))

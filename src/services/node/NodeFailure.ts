@@ -10,18 +10,27 @@ export * from "./MemoryFailure.ts"
 
 /** The configuration is wrong. Every problem is listed, not just the first. */
 export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>()("ConfigInvalid", {
-  problems: Schema.Array(Schema.Struct({ variable: Schema.String, problem: Schema.String }))
+  problems: Schema.Array(
+    Schema.Struct({ variable: Schema.String, problem: Schema.String, nextStep: Schema.optionalKey(Schema.String) })
+  )
 }) {
-  override readonly message = `the configuration is not valid:\n${this.problems.map(({ variable, problem }) => `  ${variable}: ${problem}`).join("\n")}`
+  readonly problem = `the configuration is not valid:\n${this.problems.map(problemOfVariable).join("\n")}`
+  /** Of a single problem. Of several, each has its own. */
+  readonly nextStep = this.problems.length === 1 ? this.problems[0]?.nextStep : undefined
+  override readonly message = this.problem
 }
+
+const problemOfVariable = ({ variable, problem, nextStep }: ConfigInvalid["problems"][number]): string =>
+  `  ${variable}: ${messageOf({ problem, nextStep }, ": ")}`
 
 /** A certificate or key cannot be used. */
 export class TlsMaterialInvalid extends Schema.TaggedError<TlsMaterialInvalid>()("TlsMaterialInvalid", {
   file: Schema.String,
   problem: Schema.String,
+  nextStep: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
 }) {
-  override readonly message = `${this.file}: ${this.problem}`
+  override readonly message = `${this.file}: ${messageOf(this, ": ")}`
 }
 
 /** Multicast DNS cannot be used here. */
@@ -215,10 +224,10 @@ const notPurged = (reason: PurgeRefused["reason"], name: string): Explained => {
 export class FileUnusable extends Schema.TaggedError<FileUnusable>()("FileUnusable", {
   file: Schema.String,
   problem: Schema.String,
-  nextStep: Schema.optionalKey(Schema.String),
+  nextStep: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
 }) {
-  override readonly message = messageOf({ problem: `${this.file}: ${this.problem}`, nextStep: this.nextStep })
+  override readonly message = `${this.file}: ${messageOf(this, ": ")}`
 }
 
 /** The service manager of this machine could not be asked, or did not do what it was asked. */

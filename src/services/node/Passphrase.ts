@@ -9,10 +9,11 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, FileSystem, Layer, Option, type PlatformError, Redacted, Result, Schema } from "effect"
 import { randomBytes } from "node:crypto"
 import { deriveKey } from "../../core/sync/Handshake.ts"
+import { type Advised, messageOf } from "../../core/text/Explained.ts"
 import * as PlainText from "../../core/text/PlainText.ts"
 import { Config } from "./Config.ts"
 import type { StoreUnavailable } from "./NodeFailure.ts"
-import { explain } from "./FileError.ts"
+import { elsewhere, explain } from "./FileError.ts"
 import * as Home from "./Home.ts"
 
 /** There is a passphrase, and it cannot be used. */
@@ -20,11 +21,10 @@ export class PassphraseInvalid extends Schema.TaggedError<PassphraseInvalid>()("
   /** Where it comes from: a variable or a file. */
   source: Schema.String,
   problem: Schema.String,
+  nextStep: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
 }) {
-  override get message(): string {
-    return `${this.source}: ${this.problem}`
-  }
+  override readonly message = `${this.source}: ${messageOf(this, ": ")}`
 }
 
 /** A passphrase and its key. */
@@ -96,7 +96,8 @@ const make = Effect.fnUntraced(function* <E, R>(otherwise: (home: string) => Eff
   if ((yield* textOf(passphrase)) === "") {
     return yield* new PassphraseInvalid({
       source: "FERAL_SYNC_PASSPHRASE",
-      problem: "an empty passphrase is never accepted"
+      problem: "an empty passphrase is never accepted",
+      nextStep: "give one, or leave the variable out"
     })
   }
   const { key } = yield* secretOf(passphrase)
@@ -116,7 +117,8 @@ const textOf = (passphrase: Redacted.Redacted<string>) =>
     catch: (cause) =>
       new PassphraseInvalid({
         source: "passphrase",
-        problem: "it was redacted by a second copy of effect: install only one version of effect (npm ls effect)",
+        problem: "it was redacted by a second copy of effect",
+        nextStep: "install only one version of effect (npm ls effect)",
         cause
       })
   })
@@ -149,8 +151,11 @@ export const fromFile = Effect.fn("Passphrase.fromFile")(function* (file: string
   // Its owner could read the passphrase, and replace it. Root owns what containers mount.
   const isForeign = Option.exists(uid, (owner) => owner !== process.getuid?.() && owner !== 0)
   if (type === "File" && process.getuid !== undefined && isForeign) {
-    const problem = "it belongs to another user, who could replace it: copy it to a file of your own, or chown it"
-    return yield* new PassphraseInvalid({ source: file, problem })
+    return yield* new PassphraseInvalid({
+      source: file,
+      problem: "it belongs to another user, who could replace it",
+      nextStep: "copy it to a file of your own, or chown it"
+    })
   }
   const bytes = yield* fs.readFile(file).pipe(Effect.mapError(unreadable(file)))
   const held = yield* fromBytes(file, bytes)
@@ -168,19 +173,21 @@ export const fromBytes = Effect.fnUntraced(function* (source: string, bytes: Uin
   const decoded = PlainText.decode(bytes)
   if (Result.isFailure(decoded)) {
     const { problem, nextStep } = decoded.failure
-    return yield* new PassphraseInvalid({ source, problem: `${problem}: ${nextStep}` })
+    return yield* new PassphraseInvalid({ source, problem, nextStep })
   }
   const [passphrase = "", previous, ...more] = decoded.success.replace(/\r?\n$/, "").split(/\r?\n/)
   if (passphrase.trim() === "") {
     return yield* new PassphraseInvalid({
       source,
-      problem: "contains no passphrase: write one there, or leave the file out"
+      problem: "contains no passphrase",
+      nextStep: "write one there, or leave the file out"
     })
   }
   if (more.length > 0) {
     return yield* new PassphraseInvalid({
       source,
-      problem: "contains more than two lines: the first is the passphrase, the second is the old one during a change"
+      problem: "contains more than two lines",
+      nextStep: "the first is the passphrase, the second is the old one during a change"
     })
   }
   const secret = (text: string) => Redacted.make(text)
@@ -193,17 +200,22 @@ export const fromBytes = Effect.fnUntraced(function* (source: string, bytes: Uin
   } satisfies Held
 })
 
-const unreadable = (source: string) => (cause: PlatformError.PlatformError) =>
-  new PassphraseInvalid({
-    source,
-    problem:
-      cause.reason._tag === "NotFound"
-        ? "the file does not exist"
-        : cause.reason._tag === "PermissionDenied"
-          ? "this user may not read it"
-          : `it cannot be read (${explain(cause, source)?.problem ?? cause.reason.message})`,
-    cause
-  })
+const unreadable = (source: string) => (cause: PlatformError.PlatformError) => {
+  const { problem, nextStep } = inWords(cause, source)
+  return new PassphraseInvalid({ source, problem, nextStep, cause })
+}
+
+const inWords = (cause: PlatformError.PlatformError, source: string): Advised => {
+  if (cause.reason._tag === "NotFound") return { problem: "the file does not exist", nextStep: "check the path" }
+  if (cause.reason._tag === "PermissionDenied") {
+    return { problem: "this user may not read it", nextStep: "give it to the user that runs feral-sync (chown)" }
+  }
+  const { problem, nextStep } = explain(cause, source, elsewhere.file) ?? {
+    problem: cause.reason.message,
+    nextStep: "check the path"
+  }
+  return { problem: `it cannot be read (${problem})`, nextStep }
+}
 
 /** What looks like a slip in a passphrase that can be used all the same, in words that do not show it. */
 export const slipIn = (passphrase: Redacted.Redacted<string>): string | undefined => {

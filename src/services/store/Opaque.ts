@@ -81,17 +81,20 @@ export interface Sifted extends Pick<Batch, "operations" | "coverage"> {
   readonly overQuota: VectorClock.VectorClock
 }
 
-/**
- * Leaves out what was purged and what exceeds the quota; nothing without a quota. `current` is what the slots of the
- * operations hold.
- */
+/** What a batch is measured by. */
+export interface Limits {
+  readonly usage: Usage
+  readonly purges: Purge.Purges
+  /** What the slots of the operations hold. */
+  readonly current: ReadonlyMap<Merge.Slot, Operation>
+  readonly quota: Quota | undefined
+  readonly declared?: Declared
+}
+
+/** Leaves out what was purged and what exceeds the quota; nothing without a quota. */
 export const sift = (
-  before: Usage,
-  purges: Purge.Purges,
-  current: ReadonlyMap<Merge.Slot, Operation>,
   { operations, coverage: through }: Pick<Batch, "operations" | "coverage">,
-  quota: Quota | undefined,
-  declared: Declared = noKinds
+  { usage: before, purges, current, quota, declared = noKinds }: Limits
 ): Sifted => {
   const isUnused = (operation: Operation) => isOpaque(operation, declared)
   if (quota === undefined || (HashMap.isEmpty(purges) && !operations.some(isUnused))) {

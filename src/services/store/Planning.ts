@@ -29,7 +29,7 @@ export const plan = (before: State, current: Current, batch: Batch, self: NodeId
     operations: sieved,
     overQuota,
     ...sifted
-  } = Opaque.sift(before.opaque, before.purges, current, batch, quota, before.declared)
+  } = Opaque.sift(batch, { usage: before.opaque, purges: before.purges, current, quota, declared: before.declared })
   const operations = withoutLate(before.cut, current, sieved)
   const through = evident(before, { operations, coverage: sifted.coverage }, self)
   const merged = Merge.mergeBatch((slot) => current.get(slot), operations)

@@ -98,15 +98,17 @@ const frequentOf = Effect.fnUntraced(function* (sql: SqliteClient, asked: Asked)
   return end === undefined || found.length >= limit ? found.slice(0, limit) : undefined
 })
 
+/** What is searched for, and from where on. */
+interface Wanted {
+  readonly query: Query.Query
+  readonly filter: Selection.Filter
+  readonly place: Selection.Place | undefined
+  readonly limit: number
+  readonly made: SqliteSelect.Made
+}
+
 /** Reads what is indexed, level by level: the heads of rows, and their ranks. */
-const matching = Effect.fnUntraced(function* (
-  sql: SqliteClient,
-  query: Query.Query,
-  filter: Selection.Filter,
-  place: Selection.Place | undefined,
-  limit: number,
-  made: SqliteSelect.Made
-) {
+const matching = Effect.fnUntraced(function* (sql: SqliteClient, { query, filter, place, limit, made }: Wanted) {
   const kinds = Selection.kindsOf(filter).filter(({ search }) => search.length > 0)
   const found: Array<{ readonly head: SqliteSelect.Head; readonly rank: number }> = []
   for (const level of Query.levelsOf(query)) {
@@ -136,7 +138,7 @@ const find = Effect.fnUntraced(function* (
   const asked = SqliteSelect.askedOf(filter, made)
   let place = after
   for (;;) {
-    const found = yield* matching(sql, query, asked, place, limit + 1, made)
+    const found = yield* matching(sql, { query, filter: asked, place, limit: limit + 1, made })
     const rows = yield* SqliteSelect.read(
       sql,
       found.slice(0, limit).map(({ head }) => head)

@@ -24,7 +24,7 @@ const small = { maxRecvBytes: 4_096 }
 const rowsOf = ({ state }: NaiveReplica) => [...state.values()].map(({ row_id }) => `${row_id}`).sort()
 
 const linked = (left: NaiveReplica, right: NaiveReplica, clock: { now: number }, revision: 1 | 2 = 2) =>
-  new Link(left, right, () => clock.now, { revision }, {}, [{}, small])
+  new Link(left, right, () => clock.now, { revision }, { each: [{}, small] })
 
 describe("a row that is larger than the other side takes", () => {
   it("is left out and named by both, everything else flows, and no coverage passes it", () => {

@@ -44,7 +44,7 @@ describe("a write that a node has taken before", () => {
       for (const one of replicas) one.apply({ operations: [first], coverage: VectorClock.empty, quarantined: [] })
       replicas[origin].apply({ operations: [later], coverage: VectorClock.empty, quarantined: [] })
       const small = { maxRecvBytes: 4_096 }
-      const link = new Link(a, b, () => clock.now, {}, {}, origin === 0 ? [{}, small] : [small, {}])
+      const link = new Link(a, b, () => clock.now, {}, { each: origin === 0 ? [{}, small] : [small, {}] })
       for (let round = 0; round < 20; round++) {
         settle([link], clock)
         clock.now += 3_500

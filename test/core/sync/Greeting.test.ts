@@ -133,7 +133,7 @@ describe("before both proofs hold", () => {
       [1, 1]
     ] as const) {
       const [left, right] = equal(3)
-      const link = new Link(left, right, () => epoch, { revision }, { [wrong]: new Uint8Array(32) })
+      const link = new Link(left, right, () => epoch, { revision }, { keys: { [wrong]: new Uint8Array(32) } })
       const texts = record(link)
       assert.include(texts.join(""), "invalid_passphrase")
       for (const text of texts.map((all) => all.replace('"vector_clock":{}', ""))) {

@@ -52,7 +52,7 @@ describe("Session", () => {
   it("a probe proves the passphrase like all peers", () => {
     const clock = { now: 1_000_000 }
     const keys = { 0: new Uint8Array(32) }
-    const link = new Link(new NaiveReplica(a), new NaiveReplica(b), () => clock.now, { isProbe: true }, keys)
+    const link = new Link(new NaiveReplica(a), new NaiveReplica(b), () => clock.now, { isProbe: true }, { keys })
     link.deliver(1)
     link.deliver(0)
     assert.deepStrictEqual(
@@ -384,7 +384,7 @@ describe("Session", () => {
       const clock = { now: 1_000_000 }
       const [left, right] = [new NaiveReplica(a), new NaiveReplica(b)]
       for (const replica of [left, right]) replica.append([write(replica.id, { wall: 5, counter: 0 }, "x")])
-      const link = new Link(left, right, () => clock.now, {}, { [guilty]: new Uint8Array(32).fill(1) })
+      const link = new Link(left, right, () => clock.now, {}, { keys: { [guilty]: new Uint8Array(32).fill(1) } })
       settle([link], clock)
       const failures = link.ends.map((end) => end.failure?._tag)
       assert.deepStrictEqual(failures, ["PassphraseMismatch", "PassphraseMismatch"])

@@ -158,7 +158,7 @@ describe("what is known to be under way", () => {
       const atFirst = rows(replicas[0])
       const { newOrigins, isFull = false, maxRecvBytes, ...options } = prepare(replicas, clock.now)
       const each = [{}, maxRecvBytes === undefined ? {} : { maxRecvBytes }] as const
-      const link = new Link(...replicas, () => clock.now, options, {}, each)
+      const link = new Link(...replicas, () => clock.now, options, { each })
       if (newOrigins !== undefined) link.newOrigins[1] = newOrigins
       link.ends[1].isFull = isFull
       const rest = (rounds: number, check: () => void = () => undefined) => {

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import * as SecureRandom from "effect/crypto/SecureRandom"
 import { createHash } from "node:crypto"
 import { CanonicalJson } from "../../../src/core/replica/Json.ts"
 import { utf8Length } from "../../../src/core/replica/NodeId.ts"
@@ -10,7 +11,6 @@ import { HlcClock } from "../../../src/services/node/HlcClock.ts"
 import { OperationTooLarge, RowNotFound } from "../../../src/services/node/NodeFailure.ts"
 import { Memory } from "../../../src/services/memory/Memory.ts"
 import { Store } from "../../../src/services/store/Store.ts"
-import { Uuid } from "../../../src/services/node/Uuid.ts"
 import { node, write } from "../../support/Network.ts"
 import { batch } from "../../support/Stores.ts"
 import * as MemoryLive from "../../../src/services/memory/MemoryLive.ts"
@@ -28,7 +28,10 @@ const yielding = Layer.effect(
 ).pipe(Layer.provide(store))
 
 const limited = (maxOperationBytes: number) =>
-  MemoryLive.layerWith({ maxOperationBytes }).pipe(Layer.provide(Uuid.layer), Layer.provideMerge(store))
+  MemoryLive.layerWith({ maxOperationBytes }).pipe(
+    Layer.provide(SecureRandom.layerWebCrypto),
+    Layer.provideMerge(store)
+  )
 
 /** The operation that holds a row, and its data. */
 const held = Effect.fnUntraced(function* (kind: string, id: string) {
@@ -37,6 +40,19 @@ const held = Effect.fnUntraced(function* (kind: string, id: string) {
 })
 
 describe("Memory", () => {
+  it.effect("makes identifiers that grow, also within a millisecond and when the clock steps back", () =>
+    Effect.gen(function* () {
+      const { notes } = yield* Memory
+      const add = Effect.map(notes.put({ content: "x" }), ({ id }) => id)
+      yield* TestClock.setTime(5_000)
+      const ids = yield* Effect.replicateEffect(add, 500)
+      yield* TestClock.setTime(1_000)
+      ids.push(...(yield* Effect.replicateEffect(add, 10)))
+      assert.deepStrictEqual(ids, [...new Set(ids)].sort())
+      for (const id of ids) assert.match(id, /^00000000-1388-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    }).pipe(Effect.provide(memory))
+  )
+
   it.effect("writes the columns of each kind, with their defaults", () =>
     Effect.gen(function* () {
       const memory = yield* Memory

@@ -66,7 +66,11 @@ export const open = (exchange: Exchange): Step => {
   const asked =
     expected === undefined
       ? everything
-      : V1Memory.ask(memory, local.vectorClock, memory?.clock ?? VectorClock.empty, expected, self, since)
+      : V1Memory.ask(
+          memory,
+          { ours: local.vectorClock, theirs: memory?.clock ?? VectorClock.empty, peer: expected, self },
+          since
+        )
   const text = V1Wire.encode({
     type: "sync_request",
     nodeId: self,
@@ -225,7 +229,7 @@ const withPeer = (
     memory,
     reported: clock,
     known: clock,
-    needed: V1Memory.ask(record.memory, local.vectorClock, clock, peer, options.self, now),
+    needed: V1Memory.ask(record.memory, { ours: local.vectorClock, theirs: clock, peer, self: options.self }, now),
     isNewest: memory.isNewest,
     takesNothing: V1Memory.tookNothing(memory, clock),
     tooLarge: memory.tooLarge,

@@ -88,15 +88,19 @@ export interface Question {
   readonly isWhole: boolean
 }
 
-/** What to ask a node with that reports the clock `theirs`, when we claim `ours`. */
-export const ask = (
-  memory: Memory | undefined,
-  ours: VectorClock.VectorClock,
-  theirs: VectorClock.VectorClock,
-  peer: NodeId,
-  self: NodeId,
-  now: number
-): Question => {
+/** The two clocks that a question is made of, and whose they are. */
+export interface Clocks {
+  /** What we claim. */
+  readonly ours: VectorClock.VectorClock
+  /** What the other node reports. */
+  readonly theirs: VectorClock.VectorClock
+  readonly peer: NodeId
+  readonly self: NodeId
+}
+
+/** What to ask a node with of which `memory` is remembered. */
+export const ask = (memory: Memory | undefined, clocks: Clocks, now: number): Question => {
+  const { ours, theirs, peer, self } = clocks
   if (memory === undefined || isWholeDue(memory, theirs, peer, now)) {
     // Its word about other origins proves nothing: what it may have sent of them is asked for again as well.
     const { received } = memory ?? none
@@ -107,7 +111,7 @@ export const ask = (
     const clock = VectorClock.merge(ours, memory.received)
     return { clock: VectorClock.withEntry(clock, peer, VectorClock.get(memory.received, peer)), isWhole: false }
   }
-  return { clock: VectorClock.withEntry(ours, peer, markFor(memory, ours, theirs, peer, self)), isWhole: false }
+  return { clock: VectorClock.withEntry(ours, peer, markFor(memory, clocks)), isWhole: false }
 }
 
 const isWholeDue = (memory: Memory, theirs: VectorClock.VectorClock, peer: NodeId, now: number): boolean => {
@@ -123,13 +127,7 @@ const isWholeDue = (memory: Memory, theirs: VectorClock.VectorClock, peer: NodeI
  * The mark for an early node, which uses the one for its own id for all origins: the lowest of what we have of those
  * where its clock has moved. Where none has, a mark that is after all that it has.
  */
-const markFor = (
-  { complete, received }: Memory,
-  ours: VectorClock.VectorClock,
-  theirs: VectorClock.VectorClock,
-  peer: NodeId,
-  self: NodeId
-): Hlc.Timestamp => {
+const markFor = ({ complete, received }: Memory, { ours, theirs, peer, self }: Clocks): Hlc.Timestamp => {
   let lowest: Hlc.Timestamp | undefined
   for (const [node, timestamp] of HashMap.entries(theirs)) {
     const sent = VectorClock.get(complete, node)

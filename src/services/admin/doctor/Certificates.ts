@@ -50,8 +50,5 @@ const own = Effect.fnUntraced(function* (settings: Settings) {
     : [ok(check, "self-signed, authenticated by the passphrase", facts)]
 })
 
-/** The problem of a file ends with what to do about it. */
-const ofFailure = ({ file, problem }: TlsMaterialInvalid, facts: Finding["facts"]): Finding => {
-  const [, what = problem, nextStep = "check FERAL_SYNC_TLS_CERT, _KEY and _CA"] = /^(.*): (.+)$/s.exec(problem) ?? []
-  return failed(check, `${file}: ${what}`, nextStep, facts)
-}
+const ofFailure = ({ file, problem, nextStep }: TlsMaterialInvalid, facts: Finding["facts"]): Finding =>
+  failed(check, `${file}: ${problem}`, nextStep, facts)

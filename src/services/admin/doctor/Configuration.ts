@@ -16,8 +16,9 @@ export const settings = Effect.fnUntraced(function* (overrides: Config.Overrides
     })
   )
   if (loaded._tag === "Failure") {
-    const problems = loaded.failure.problems.map(({ variable, problem }) =>
-      failed("configuration", `${variable}: ${problem}`, `correct ${variable}, or leave it out`, { variable })
+    const problems = loaded.failure.problems.map(
+      ({ variable, problem, nextStep = `correct ${variable}, or leave it out` }) =>
+        failed("configuration", `${variable}: ${problem}`, nextStep, { variable })
     )
     return { findings: [...problems, ...unknown], settings: Option.none<Config.Settings>() }
   }

@@ -9,6 +9,7 @@ import type { X509Certificate } from "node:crypto"
 import { isIP } from "node:net"
 import { hostname, networkInterfaces } from "node:os"
 import { basename, dirname, join } from "node:path"
+import type { Advised } from "../../../core/text/Explained.ts"
 import { type StoreUnavailable, TlsMaterialInvalid } from "../../node/NodeFailure.ts"
 import * as Home from "../../node/Home.ts"
 import * as Certificate from "./Certificate.ts"
@@ -175,17 +176,18 @@ const named = Effect.fnUntraced(function* (which: string, ca: string, authority:
   if (!Pem.isSignedBy(certificate, authority)) {
     return yield* Pem.invalid(
       which,
-      `the certificate (${describe(certificate)}) was not signed by the CA in ${ca}: only its own CA can revoke it`
+      `the certificate (${describe(certificate)}) was not signed by the CA in ${ca}`,
+      "only its own CA can revoke it"
     )
   }
   if (certificate.fingerprint256 === authority.fingerprint256) {
-    return yield* Pem.invalid(which, "this is the CA itself: give the certificate of a node")
+    return yield* Pem.invalid(which, "this is the CA itself", "give the certificate of a node")
   }
   return { serial: Certificate.serial(certificate.serialNumber), subject: oneLine(certificate.subject) }
 })
 
 const unsuited = (caKey: string, kind: string) =>
-  Pem.invalid(caKey, `a key of type ${kind} cannot sign certificates: use a CA with an RSA, EC or Ed25519 key`)
+  Pem.invalid(caKey, `a key of type ${kind} cannot sign certificates`, "use a CA with an RSA, EC or Ed25519 key")
 
 /** The CA, if it can sign. */
 const readAuthority = Effect.fnUntraced(function* (ca: string, caKey: string) {
@@ -194,18 +196,25 @@ const readAuthority = Effect.fnUntraced(function* (ca: string, caKey: string) {
   const key = yield* Pem.privateKey(caKey, yield* Pem.read(caKey))
   yield* Pem.mustBePrivate(caKey)
   if (!certificate.checkPrivateKey(key)) {
-    return yield* Pem.invalid(caKey, `the key does not belong to ${ca}: use the key of that CA`)
+    return yield* Pem.invalid(caKey, `the key does not belong to ${ca}`, "use the key of that CA")
   }
-  const problem = unfit(certificate, yield* Clock.currentTimeMillis)
-  if (problem !== undefined) return yield* Pem.invalid(ca, problem)
+  const fault = unfit(certificate, yield* Clock.currentTimeMillis)
+  if (fault !== undefined) return yield* Pem.invalid(ca, fault.problem, fault.nextStep)
   return { certificate, key, text }
 })
 
-const unfit = (certificate: X509Certificate, now: number): string | undefined => {
-  if (!certificate.ca)
-    return `this certificate (${describe(certificate)}) is not a CA certificate: give the certificate of the CA`
+const unfit = (certificate: X509Certificate, now: number): Advised | undefined => {
+  if (!certificate.ca) {
+    return {
+      problem: `this certificate (${describe(certificate)}) is not a CA certificate`,
+      nextStep: "give the certificate of the CA"
+    }
+  }
   if (Date.parse(certificate.validTo) > now) return undefined
-  return `the CA expired on ${certificate.validTo}: create a new one (${commandLine("tls init")})`
+  return {
+    problem: `the CA expired on ${certificate.validTo}`,
+    nextStep: `create a new one (${commandLine("tls init")})`
+  }
 }
 
 /** Clocks differ a little: a new certificate is valid on all of them. */
@@ -226,7 +235,8 @@ const mustBeFree = Effect.fnUntraced(function* (files: ReadonlyArray<string>, ad
   const names = taken.map((file) => basename(file)).join(", ")
   return yield* Pem.invalid(
     dirname(first),
-    `${names} already ${taken.length === 1 ? "exists" : "exist"}: move them away, or choose another directory (--out)${advice}`
+    `${names} already ${taken.length === 1 ? "exists" : "exist"}`,
+    `move them away, or choose another directory (--out)${advice}`
   )
 })
 
@@ -241,6 +251,11 @@ const write = (file: string, content: string) =>
   Home.writeSecret(file, content).pipe(
     Effect.mapError(
       (cause: StoreUnavailable) =>
-        new TlsMaterialInvalid({ file, problem: `it cannot be written (${cause.detail}): check the directory`, cause })
+        new TlsMaterialInvalid({
+          file,
+          problem: `it cannot be written (${cause.detail})`,
+          nextStep: "check the directory",
+          cause
+        })
     )
   )

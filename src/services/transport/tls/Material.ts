@@ -9,6 +9,7 @@ import { Clock, Effect, FileSystem, Option, Redacted } from "effect"
 import { X509Certificate } from "node:crypto"
 import { join } from "node:path"
 import type { Settings, TlsFiles } from "../../node/Config.ts"
+import type { Advised } from "../../../core/text/Explained.ts"
 import { type StoreUnavailable, TlsMaterialInvalid } from "../../node/NodeFailure.ts"
 import * as Home from "../../node/Home.ts"
 import * as Certificate from "./Certificate.ts"
@@ -56,7 +57,8 @@ const fromFiles = Effect.fnUntraced(function* (files: TlsFiles) {
   if (leaf === undefined) {
     return yield* Pem.invalid(
       files.key,
-      `the key does not belong to the certificate in ${files.cert}: use the key of that certificate`
+      `the key does not belong to the certificate in ${files.cert}`,
+      "use the key of that certificate"
     )
   }
   const path = pathOf(
@@ -71,22 +73,28 @@ const fromFiles = Effect.fnUntraced(function* (files: TlsFiles) {
   if (!authorities.some(({ fingerprint256 }) => fingerprint256 === last.fingerprint256)) {
     return yield* Pem.invalid(
       files.cert,
-      `the certificate (${describe(leaf)}) was not signed by the CA in ${files.ca} (${names}): sign it with that CA, or give the CA that signed it`
+      `the certificate (${describe(leaf)}) was not signed by the CA in ${files.ca} (${names})`,
+      "sign it with that CA, or give the CA that signed it"
     )
   }
   if (!Pem.isSignedBy(last, last)) {
-    return yield* Pem.invalid(files.ca, `this CA (${describe(last)}) was signed by another CA: add that CA to the file`)
+    return yield* Pem.invalid(
+      files.ca,
+      `this CA (${describe(last)}) was signed by another CA`,
+      "add that CA to the file"
+    )
   }
   for (const { file, certificate } of path) {
-    const problem = timing(certificate, now) ?? weakness(certificate)
-    if (problem !== undefined) return yield* Pem.invalid(file, problem)
+    const fault = timing(certificate, now) ?? weakness(certificate)
+    if (fault !== undefined) return yield* Pem.invalid(file, fault.problem, fault.nextStep)
   }
   const revocations = files.crl === undefined ? [] : yield* Revocation.read(files.crl, authorities)
   for (const { file, certificate } of path) {
     if (Revocation.find(revocations, certificate) === undefined) continue
     return yield* Pem.invalid(
       file,
-      `${Revocation.problemOf(certificate)}, by ${files.crl}: sign a new one (${commandLine("tls issue")})`
+      `${Revocation.problemOf(certificate)}, by ${files.crl}`,
+      `sign a new one (${commandLine("tls issue")})`
     )
   }
   // Exactly what leads to the CA, in its order: a peer sees the same whatever else is in the files.
@@ -100,7 +108,7 @@ const fromFiles = Effect.fnUntraced(function* (files: TlsFiles) {
   yield* Endpoint.rehearse(credentials).pipe(
     Effect.catch((refusal) =>
       Effect.flatMap(Verdict.explain(path, refusal), ({ file, problem, nextStep }) =>
-        Effect.fail(new TlsMaterialInvalid({ file, problem: `${problem}: ${nextStep}`, cause: refusal.cause }))
+        Effect.fail(new TlsMaterialInvalid({ file, problem, nextStep, cause: refusal.cause }))
       )
     )
   )
@@ -179,7 +187,8 @@ const readOwn = Effect.fnUntraced(function* (paths: OwnPaths) {
   if (!certificate.checkPrivateKey(yield* Pem.privateKey(paths.key, key))) {
     return yield* Pem.invalid(
       paths.key,
-      `the key does not belong to ${paths.cert}; remove both files, and the node creates new ones`
+      `the key does not belong to ${paths.cert}`,
+      "remove both files, and the node creates new ones"
     )
   }
   return { key, cert, certificate }
@@ -196,7 +205,8 @@ const makeOwn = Effect.fnUntraced(function* (home: string, paths: OwnPaths) {
   const homeless = Effect.mapError((cause: StoreUnavailable) => {
     return new TlsMaterialInvalid({
       file: home,
-      problem: `the certificate of this node cannot be saved: ${cause.message}`,
+      problem: `the certificate of this node cannot be saved: ${cause.problem}`,
+      nextStep: cause.nextStep,
       cause
     })
   })
@@ -211,18 +221,22 @@ const makeOwn = Effect.fnUntraced(function* (home: string, paths: OwnPaths) {
 const day = 24 * 60 * 60 * 1000
 
 /** The problem with the dates of a certificate, if any. */
-const timing = (certificate: X509Certificate, now: number): string | undefined => {
+const timing = (certificate: X509Certificate, now: number): Advised | undefined => {
   const { validFrom, validTo } = certificate
+  const name = `the certificate (${describe(certificate)})`
   if (now > Date.parse(validTo))
-    return `the certificate (${describe(certificate)}) expired on ${validTo}: sign a new one (${commandLine("tls issue")})`
+    return { problem: `${name} expired on ${validTo}`, nextStep: `sign a new one (${commandLine("tls issue")})` }
   if (now < Date.parse(validFrom))
-    return `the certificate (${describe(certificate)}) is valid only from ${validFrom}: check the clock of this machine`
+    return { problem: `${name} is valid only from ${validFrom}`, nextStep: "check the clock of this machine" }
   return undefined
 }
 
 /** The problem with the key of a certificate, if any: OpenSSL at either end would refuse it. */
-const weakness = ({ publicKey }: X509Certificate): string | undefined => {
+const weakness = ({ publicKey }: X509Certificate): Advised | undefined => {
   const bits = publicKey.asymmetricKeyDetails?.modulusLength
   if (bits === undefined || bits >= 2048) return undefined
-  return `the key of the certificate is too weak (${bits} bits): create one of 2048 bits or more, or on P-256`
+  return {
+    problem: `the key of the certificate is too weak (${bits} bits)`,
+    nextStep: "create one of 2048 bits or more, or on P-256"
+  }
 }

@@ -6,6 +6,7 @@ import { Effect, FileSystem, Option, type PlatformError, Result } from "effect"
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
 import { constants } from "node:fs"
 import { access } from "node:fs/promises"
+import type { Advised } from "../../../core/text/Explained.ts"
 import * as PlainText from "../../../core/text/PlainText.ts"
 import { TlsMaterialInvalid } from "../../node/NodeFailure.ts"
 import * as FileError from "../../node/FileError.ts"
@@ -18,15 +19,15 @@ const maxBytes = 1024 * 1024
 export const read = Effect.fnUntraced(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
   const { type, size } = yield* fs.stat(file).pipe(Effect.mapError(unusable(file)))
-  if (type === "Directory") return yield* invalid(file, "this is a directory: give the path of a PEM file in it")
-  if (type !== "File") return yield* invalid(file, "this is not a regular file: give the path of a PEM file")
-  if (size > maxBytes) return yield* invalid(file, "this is too large for a PEM file: check the path")
+  if (type === "Directory") return yield* invalid(file, "this is a directory", "give the path of a PEM file in it")
+  if (type !== "File") return yield* invalid(file, "this is not a regular file", "give the path of a PEM file")
+  if (size > maxBytes) return yield* invalid(file, "this is too large for a PEM file", "check the path")
   const bytes = yield* fs.readFile(file).pipe(Effect.mapError(unusable(file)))
   // PEM in another encoding than UTF-8 has no line that begins a block. Text of any encoding may stand around the blocks.
   const decoded = PlainText.decode(bytes)
   if (Result.isSuccess(decoded)) return decoded.success
   if (Buffer.from(bytes).includes("-----BEGIN ")) return Buffer.from(bytes).toString("latin1")
-  return yield* invalid(file, `${decoded.failure.problem}: ${decoded.failure.nextStep}`)
+  return yield* invalid(file, decoded.failure.problem, decoded.failure.nextStep)
 })
 
 /** A secret that others can read. */
@@ -71,7 +72,7 @@ export const mustBePrivate = Effect.fnUntraced(function* (file: string) {
   const found = yield* exposure(file)
   if (Option.isNone(found)) return []
   const { problem, nextStep, isOurs } = found.value
-  return isOurs ? yield* invalid(file, `${problem}: ${nextStep}`) : [found.value]
+  return isOurs ? yield* invalid(file, problem, nextStep) : [found.value]
 })
 
 const certificateBlock =
@@ -93,16 +94,15 @@ export const revocationLists = (text: string): ReadonlyArray<string> => text.mat
 export const isSignedBy = (certificate: X509Certificate, by: X509Certificate): boolean =>
   certificate.issuer === by.subject && certificate.verify(by.publicKey)
 
+const areSwapped = "the two paths are probably swapped"
+
 /** Every certificate of a file, in its order. */
 export const certificates = Effect.fnUntraced(function* (file: string, text: string) {
   const [first, ...more] = text.match(certificateBlock) ?? []
   if (first === undefined) {
-    return yield* invalid(
-      file,
-      hasKey(text)
-        ? "this is a private key, not a certificate: the two paths are probably swapped"
-        : "no PEM certificate in this file: give one that has a BEGIN CERTIFICATE line"
-    )
+    return yield* hasKey(text)
+      ? invalid(file, "this is a private key, not a certificate", areSwapped)
+      : invalid(file, "no PEM certificate in this file", "give one that has a BEGIN CERTIFICATE line")
   }
   const parse = (block: string) =>
     Effect.try({
@@ -110,7 +110,8 @@ export const certificates = Effect.fnUntraced(function* (file: string, text: str
       catch: (cause) =>
         new TlsMaterialInvalid({
           file,
-          problem: "a certificate in this file cannot be read: copy it again, or sign a new one",
+          problem: "a certificate in this file cannot be read",
+          nextStep: "copy it again, or sign a new one",
           cause
         })
     })
@@ -125,18 +126,16 @@ export const privateKey = Effect.fnUntraced(function* (
   text: string
 ): Effect.fn.Return<KeyObject, TlsMaterialInvalid> {
   if (!hasKey(text)) {
-    return yield* invalid(
-      file,
-      hasCertificate(text)
-        ? "this is a certificate, not a private key: the two paths are probably swapped"
-        : "no PEM private key in this file: give one that has a BEGIN PRIVATE KEY line"
-    )
+    return yield* hasCertificate(text)
+      ? invalid(file, "this is a certificate, not a private key", areSwapped)
+      : invalid(file, "no PEM private key in this file", "give one that has a BEGIN PRIVATE KEY line")
   }
   const block = keyBlock.exec(text)?.[0] ?? text
   if (/BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED/.test(block)) {
     return yield* invalid(
       file,
-      `the key is encrypted: store it without a passphrase (openssl pkey -in ${file} -out NEW)`
+      "the key is encrypted",
+      `store it without a passphrase (openssl pkey -in ${file} -out NEW)`
     )
   }
   return yield* Effect.try({
@@ -144,7 +143,8 @@ export const privateKey = Effect.fnUntraced(function* (
     catch: (cause) =>
       new TlsMaterialInvalid({
         file,
-        problem: "the private key in this file cannot be read: copy it again, or create a new key and certificate",
+        problem: "the private key in this file cannot be read",
+        nextStep: "copy it again, or create a new key and certificate",
         cause
       })
   })
@@ -153,25 +153,28 @@ export const privateKey = Effect.fnUntraced(function* (
 /** The one form in which a key is handed on, whatever the form of its file. */
 export const text = (key: KeyObject): string => key.export({ type: "pkcs8", format: "pem" }).toString()
 
-export const invalid = (file: string, problem: string) => Effect.fail(new TlsMaterialInvalid({ file, problem }))
+/** Fails: what is wrong with a file, and what to do about it. */
+export const invalid = (file: string, problem: string, nextStep: string) =>
+  Effect.fail(new TlsMaterialInvalid({ file, problem, nextStep }))
 
-const inWords = (cause: PlatformError.PlatformError, file: string): string => {
-  const { problem, nextStep } = FileError.explain(cause, file, FileError.elsewhere.file) ?? {
-    problem: `it cannot be used (${FileError.codeOf(cause) ?? cause.reason._tag})`,
-    nextStep: "check the path"
+const inWords = (cause: PlatformError.PlatformError, file: string): Advised => {
+  if (cause.reason._tag === "NotFound") return { problem: "the file does not exist", nextStep: "check the path" }
+  if (cause.reason._tag === "PermissionDenied") {
+    return {
+      problem: "this user may not read or write it",
+      nextStep: "give it to the user that runs feral-sync (chown)"
+    }
   }
-  return `${problem}: ${nextStep}`
+  return (
+    FileError.explain(cause, file, FileError.elsewhere.file) ?? {
+      problem: `it cannot be used (${FileError.codeOf(cause) ?? cause.reason._tag})`,
+      nextStep: "check the path"
+    }
+  )
 }
 
 /** What a failure of the file system means for a file. */
-export const unusable = (file: string) => (cause: PlatformError.PlatformError) =>
-  new TlsMaterialInvalid({
-    file,
-    problem:
-      cause.reason._tag === "NotFound"
-        ? "the file does not exist: check the path"
-        : cause.reason._tag === "PermissionDenied"
-          ? "this user may not read or write it: give it to the user that runs feral-sync (chown)"
-          : inWords(cause, file),
-    cause
-  })
+export const unusable = (file: string) => (cause: PlatformError.PlatformError) => {
+  const { problem, nextStep } = inWords(cause, file)
+  return new TlsMaterialInvalid({ file, problem, nextStep, cause })
+}

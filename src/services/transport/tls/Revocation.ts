@@ -22,7 +22,8 @@ export const read = Effect.fn("Revocation.read")(function* (file: string, author
   if (lists.length === 0) {
     return yield* Pem.invalid(
       file,
-      "no list of revoked certificates in this file: give a PEM file that has a BEGIN X509 CRL line"
+      "no list of revoked certificates in this file",
+      "give a PEM file that has a BEGIN X509 CRL line"
     )
   }
   return yield* Effect.forEach(lists, ({ issuer: name, isSignedBy, ...list }) =>
@@ -31,7 +32,8 @@ export const read = Effect.fn("Revocation.read")(function* (file: string, author
         issuer === undefined
           ? Pem.invalid(
               file,
-              `this list of revoked certificates was not signed by our CA (its issuer is ${oneLine(name)}): give the list of our CA`
+              `this list of revoked certificates was not signed by our CA (its issuer is ${oneLine(name)})`,
+              "give the list of our CA"
             )
           : Effect.succeed<Revocations>({ ...list, file, issuer })
       )
@@ -46,7 +48,8 @@ export const readUnsigned = (file: string, text: string) =>
       Effect.catch(() =>
         Pem.invalid(
           file,
-          "a list of revoked certificates in this file cannot be read: copy it again, or create one with a next update"
+          "a list of revoked certificates in this file cannot be read",
+          "copy it again, or create one with a next update"
         )
       )
     )

@@ -109,7 +109,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
     const certain = mode === "ca" && settings.requireClientCert
     return yield* Effect.callback<Channel, TlsHandshakeFailed>((resume) => {
       if (socket.destroyed) {
-        return resume(Effect.fail(refusal(remote, diagnose({ code: "ECONNRESET" }), "client", material, undefined)))
+        const found = diagnose({ code: "ECONNRESET" })
+        return resume(Effect.fail(refusal({ address: remote, found, role: "client", material, cause: undefined })))
       }
       const server = Endpoint.server(material, certain)
       server.once("secureConnection", (socket) => {
@@ -121,7 +122,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
         // A chain that does not lead to the CA shows here alone; the error is then nothing but the end of the socket.
         const verdict = channel.authorizationError
         const cause = verdict ? { code: String(verdict) } : error
-        resume(Effect.fail(refusal(remote, diagnose(cause), "client", material, cause)))
+        resume(Effect.fail(refusal({ address: remote, found: diagnose(cause), role: "client", material, cause })))
       })
       Endpoint.take(server, socket)
     })
@@ -195,7 +196,8 @@ const distrust = Effect.fnUntraced(function* (
 ) {
   const code = String(socket.authorizationError)
   const found = diagnose({ code })
-  if (shown === undefined) return refusal(address, found, "server", material, { code })
+  const server = { address, role: "server", material, cause: { code } } as const
+  if (shown === undefined) return refusal({ ...server, found })
   const { problem, isUnexplained = false } = yield* Verdict.explain([{ file: "", certificate: shown }], {
     as: "server",
     code,
@@ -205,9 +207,9 @@ const distrust = Effect.fnUntraced(function* (
   if (isUnexplained && found._tag === "Tls" && found.reason === "wrong purpose") {
     const above = `the certificate (${Material.describe(shown)}) was signed with a certificate that is not a CA, or not for this use`
     const theirs = { certificate: shown, problem: above }
-    return refusal(address, { ...found, reason: "invalid certificate" }, "server", material, { code }, theirs)
+    return refusal({ ...server, found: { ...found, reason: "invalid certificate" }, theirs })
   }
-  return refusal(address, found, "server", material, { code }, { certificate: shown, problem })
+  return refusal({ ...server, found, theirs: { certificate: shown, problem } })
 })
 
 /** The refusal of a channel whose other end shows a revoked certificate; nothing when it does not. */
@@ -220,10 +222,8 @@ const revocation = (
   const certificate = Revocation.find(material.revocations, shown)
   if (certificate === undefined) return undefined
   const cause = { code: "CERT_REVOKED" }
-  return refusal(address, diagnose(cause), role, material, cause, {
-    certificate,
-    problem: Revocation.problemOf(certificate)
-  })
+  const theirs = { certificate, problem: Revocation.problemOf(certificate) }
+  return refusal({ address, found: diagnose(cause), role, material, cause, theirs })
 }
 
 /** Ends a channel whose certificate was revoked since it was opened. */
@@ -240,19 +240,24 @@ const expel = ({ socket, shown }: Channel, address: Address, { revocations }: Ma
 const failure = (address: Address, error: unknown, material: Material.Material) => {
   const found = diagnose(error)
   return found._tag === "Tls"
-    ? refusal(address, found, "server", material, error)
+    ? refusal({ address, found, role: "server", material, cause: error })
     : new PeerUnreachable({ address: formatAddress(address), detail: found.detail, cause: error })
 }
 
+/** A handshake that failed. */
+interface Refused {
+  readonly address: Address
+  readonly found: Diagnosis
+  /** The other end. */
+  readonly role: "client" | "server"
+  readonly material: Material.Material
+  readonly cause: unknown
+  /** The certificate that the other end presented, and its problem where that is known. */
+  readonly theirs?: { readonly certificate: X509Certificate; readonly problem: string | undefined }
+}
+
 /** The failed handshake with `role`, with the certificates that it was about. */
-const refusal = (
-  address: Address,
-  found: Diagnosis,
-  role: "client" | "server",
-  material: Material.Material,
-  cause: unknown,
-  theirs?: { readonly certificate: X509Certificate; readonly problem: string | undefined }
-) => {
+const refusal = ({ address, found, role, material, cause, theirs }: Refused) => {
   const reason = found._tag === "Tls" ? found.reason : "protocol"
   const isByPeer = found._tag === "Tls" && found.by === "peer"
   const shown = theirs === undefined ? "" : `: ${Material.describe(theirs.certificate)}`

@@ -28,7 +28,7 @@ describe("an early node, which uses the mark for its own id for all origins", ()
       const before = clockOf(complete)
       const memory = { ...V1Memory.none, clock: before, complete: before, received: before, wholeAt: 0, wholeSize: 0 }
       const claimed = clockOf(ours)
-      const { clock, isWhole } = V1Memory.ask(memory, claimed, theirs, peer, self, 1)
+      const { clock, isWhole } = V1Memory.ask(memory, { ours: claimed, theirs, peer, self }, 1)
       assert.isFalse(isWhole)
       const mark = VectorClock.get(clock, peer)
       for (const [index, origin] of origins.entries()) {

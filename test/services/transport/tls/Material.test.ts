@@ -25,7 +25,8 @@ const refused = Effect.fnUntraced(function* (
   const error = yield* Effect.flip(started)
   assert.strictEqual(error._tag, "TlsMaterialInvalid")
   assert.strictEqual(error.file, file)
-  assert.match(error.problem, problem)
+  assert.match(error.message, problem)
+  assert.isTrue(error.message.endsWith(`: ${error.nextStep}`))
 })
 
 /** A copy of a file, with a mode. */
@@ -177,7 +178,7 @@ layer(Shelf.layer, { excludeTestServices: true, timeout: "60 seconds" })("the st
           () => Effect.sync(() => isRoot && process.seteuid?.(0))
         )
         assert.strictEqual(error.file, key)
-        assert.match(error.problem, /this user may not read .* it: .*chown/)
+        assert.match(error.message, /this user may not read .* it: .*chown/)
       })
     )
   )
