@@ -42,7 +42,7 @@ export const defaultPort = 9090
 /**
  * Reads the address of a peer as people write it. The port may be left out, and a zone may stand behind `%` or, as in URLs,
  * behind `%25`. `plain://` before it says that it is an existing FERAL node without TLS; not
- * with a name of multicast DNS, for whoever answers for it first would get the passphrase. Fails with the slip and, where it can be guessed, with what was meant.
+ * with a name of multicast DNS, for the first machine that answers for it would get the passphrase. Fails with the slip and, where it can be guessed, with what was meant.
  */
 export const parseAddress = (text: string): Result.Result<Address, string> => {
   const [, plain] = /^\s*plain:\/\/(.*)$/is.exec(text) ?? []
@@ -56,7 +56,7 @@ export const parseAddress = (text: string): Result.Result<Address, string> => {
 }
 
 const anyoneAnswers = ({ port }: Address): string =>
-  `is a .local name without TLS, and any machine can answer for it and get the passphrase; write the IP address of that node, as in plain://192.168.1.9:${port}`
+  `is a .local name without TLS: any machine can answer for it; write the IP address of that node, as in plain://192.168.1.9:${port}`
 
 /** `guesses`: how many slips in one text are mended to say what was meant. */
 const read = (text: string, guesses: number): Result.Result<Address, string> => {

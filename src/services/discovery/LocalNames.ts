@@ -3,7 +3,7 @@
  * which the host of that name answers directly. The resolver of the system does not know such names in a container, and on
  * some systems never.
  *
- * Anyone may answer. So only addresses are taken where a neighbour can be, as with what is announced, and few of them.
+ * Any machine may answer. So only addresses are taken where a neighbour can be, as with what is announced, and few of them.
  */
 import { Effect } from "effect"
 import { createSocket } from "node:dgram"
