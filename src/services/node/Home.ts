@@ -2,7 +2,7 @@
  * The data directory: where things are in it, and that other users cannot read it, whatever the mask of the process.
  */
 import { Effect, FileSystem, Option, type PlatformError } from "effect"
-import { accessSync, constants, readdirSync, readlinkSync, statfsSync, statSync } from "node:fs"
+import { accessSync, constants, lstatSync, readdirSync, readlinkSync, statfsSync, statSync } from "node:fs"
 import { join, sep } from "node:path"
 import { StoreUnavailable } from "./NodeFailure.ts"
 import { userHome } from "./UserHome.ts"
@@ -52,6 +52,9 @@ const secrets = [
   "token",
   "open.html"
 ]
+
+/** The files that are refused when they are of another user: what they say is believed. A page is written anew each time. */
+const trusted = [...secrets.filter((file) => file !== "open.html"), "feral-sync.sock"]
 
 /** Other files of feral-sync in a data directory (the socket, certificates, a CA), and those at the top of a file system. */
 const others = ["feral-sync.sock", "tls-cert.pem", "tls", "lost+found"]
@@ -182,7 +185,7 @@ export const prepare = Effect.fn("Home.prepare")(function* (home: string) {
     )
   }
   const { mode } = yield* fs.stat(home).pipe(wrong)
-  for (const path of [home, paths(home).database, paths(home).passphrase]) yield* refuseForeign(path)
+  for (const path of [home, ...trusted.map((file) => join(home, file))]) yield* refuseForeign(path)
   if ((mode & 0o077) !== 0 && isSharedDirectory(home, mode)) {
     yield* Effect.logWarning(
       "other users can enter the data directory, and it contains other files: use a separate directory (FERAL_HOME)"
@@ -206,13 +209,26 @@ export const prepare = Effect.fn("Home.prepare")(function* (home: string) {
   }
 })
 
-/** Refuses what belongs to another user, who could read or replace it. Root owns what containers mount. */
-const refuseForeign = Effect.fnUntraced(function* (path: string) {
-  const fs = yield* FileSystem.FileSystem
+/**
+ * Whether something belongs to another user, who could read or replace it: itself, or the link that leads to it. Root owns what
+ * containers mount.
+ */
+export const isForeign = (path: string): boolean => {
   const user = process.getuid?.()
-  const info = yield* Effect.option(fs.stat(path))
-  const owner = Option.flatMap(info, ({ uid }) => uid)
-  if (user === undefined || !Option.exists(owner, (uid) => uid !== user && uid !== 0)) return
+  return [lstatSync, statSync].some((look) => {
+    try {
+      const { uid } = look(path)
+      return user !== undefined && uid !== user && uid !== 0
+    } catch {
+      // What is missing is no secret. What cannot be examined fails again where it is used.
+      return false
+    }
+  })
+}
+
+/** Refuses what belongs to another user. */
+export const refuseForeign = Effect.fnUntraced(function* (path: string) {
+  if (!isForeign(path)) return
   return yield* new StoreUnavailable({
     reason: "other",
     detail: `${path} belongs to another user: use a data directory of your own (--home, FERAL_HOME), or chown it`

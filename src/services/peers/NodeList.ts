@@ -52,6 +52,7 @@ export const make = (name: "removed" | "paused", called: string): NodeList => {
   const read = Effect.fnUntraced(function* (home: string) {
     const fs = yield* FileSystem.FileSystem
     const path = Home.paths(home)[name]
+    yield* Home.refuseForeign(path)
     const text = yield* fs.readFileString(path).pipe(
       Effect.catchIf(
         ({ reason }) => reason._tag === "NotFound",
