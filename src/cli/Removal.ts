@@ -32,6 +32,10 @@ const change = Effect.fnUntraced(function* (
     })
   }
   const isNews = edit(removed, id)
+  const NodeList = yield* Effect.promise(() => import("../services/peers/NodeList.ts"))
+  if (removed.size > NodeList.most) {
+    return yield* new WrongUsage({ message: `${NodeList.noRoom("removed")}: ${NodeList.makeRoom("removed")}` })
+  }
   if (isNews) yield* Removed.write(home, removed)
   return { home, id, isNews, removed: [...removed] }
 }, Effect.provide(NodeFileSystem.layer))
