@@ -69,6 +69,7 @@ export const remove = Command.make(
         "",
         "It knows the passphrase, so it can come back under another id. To lock the device out:",
         `  ${out}`,
+        ...(status.tls === "ca" ? [] : [`  When all nodes have it: ${commandLine("passphrase drop", home)}`]),
         `To undo this: ${commandLine(`peers readmit ${id}`, home)}`
       ].join("\n")
     )

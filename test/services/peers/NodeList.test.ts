@@ -13,7 +13,7 @@ describe("the list of removed nodes", () => {
       const home = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
       yield* Removed.write(home, ids(1_000))
       const { message } = yield* Effect.flip(Removed.write(home, ids(1_001)))
-      assert.match(message, /has room for 1,000 nodes, and none is left: .*peers readmit/)
+      assert.match(message, /has room for 1,000 nodes, and none is left; .*peers readmit/)
       assert.deepStrictEqual(yield* Removed.read(home), ids(1_000))
       // A list of before may be longer, and can be made shorter.
       yield* (yield* FileSystem.FileSystem).writeFileString(`${home}/removed`, [...ids(1_500)].join("\n"))
