@@ -5,6 +5,7 @@
  * process that started it is gone.
  */
 import { Deferred, Effect, Layer, Option, Sink, Stream } from "effect"
+import { escapeInLines } from "../core/text/Printable.ts"
 import * as Stdio from "effect/Stdio"
 import { StandardStreams } from "../services/node/StandardStreams.ts"
 import * as Lines from "./JsonRpcLines.ts"
@@ -49,7 +50,7 @@ const streams = Effect.fnUntraced(function* ({
 }: Readonly<Record<"inputEnded" | "readerGone" | "watched", Signal>>) {
   const { input, output } = yield* StandardStreams
   const write = (text: string | Uint8Array) =>
-    output(typeof text === "string" ? text : Buffer.from(text).toString("utf8")).pipe(
+    output(escapeInLines(typeof text === "string" ? text : Buffer.from(text).toString("utf8"))).pipe(
       Effect.catch(() => Effect.asVoid(Deferred.succeed(readerGone, undefined)))
     )
   const splitter = new Lines.Splitter()
