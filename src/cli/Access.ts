@@ -10,6 +10,7 @@ import { Context, type Duration, Effect, Option, Schedule } from "effect"
 import { existsSync, statSync } from "node:fs"
 import type { Client } from "../services/admin/api/Client.ts"
 import type { Archive } from "../services/admin/Archive.ts"
+import { canMakeFiles } from "../services/node/DiskRoom.ts"
 import * as Config from "../services/node/Config.ts"
 import { type ConfigInvalid, StoreUnavailable } from "../services/node/NodeFailure.ts"
 import * as Home from "../services/node/Home.ts"
@@ -88,7 +89,7 @@ const attempt = Effect.fnUntraced(function* (home: string, purpose: Purpose) {
   yield* exists(home)
   if (purpose === "change") return yield* direct(home, false)
   // A backup, the directory of another user, or a full disk: it can still be read.
-  if (!Home.canMakeFiles(home)) return yield* direct(home, true)
+  if (!canMakeFiles(Home.paths(home).database)) return yield* direct(home, true)
   if (purpose === "maintain") return yield* direct(home, false)
   // A database of an older version is changed, also to read.
   return yield* Effect.catchTag(direct(home, true), "StoreUnavailable", () => direct(home, false))

@@ -83,6 +83,8 @@ const describe = ({ rows, bytes, origins }: Purged, asked: Asked, home: string):
     `  ${commandLine("verify", home)}`,
     "New rows are still accepted. To keep a node out, remove it and change the passphrase:",
     `  ${commandLine("peers remove NODE-ID", home)}`,
-    `  ${commandLine("passphrase rotate", home)}`
+    `  ${commandLine("passphrase rotate", home)}`,
+    "It is out when all nodes have the new one, and have dropped the old one:",
+    `  ${commandLine("passphrase drop", home)}`
   ]
 }

@@ -33,6 +33,10 @@ const change = Effect.fnUntraced(function* (
     })
   }
   const isNews = edit(removed, id)
+  const NodeList = yield* Effect.promise(() => import("../services/peers/NodeList.ts"))
+  if (removed.size > NodeList.most) {
+    return yield* new WrongUsage({ problem: NodeList.noRoom("removed"), nextStep: NodeList.makeRoom("removed") })
+  }
   if (isNews) yield* Removed.write(home, removed)
   return { home, id, isNews, removed: [...removed] }
 }, Effect.provide(NodeFileSystem.layer))
@@ -66,6 +70,7 @@ export const remove = Command.make(
         "",
         "It knows the passphrase, so it can come back under another id. To lock the device out:",
         `  ${out}`,
+        ...(status.tls === "ca" ? [] : [`  When all nodes have it: ${commandLine("passphrase drop", home)}`]),
         `To undo this: ${commandLine(`peers readmit ${id}`, home)}`
       ].join("\n")
     )

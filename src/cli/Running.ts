@@ -20,6 +20,10 @@ import { quoted } from "./Output.ts"
 import * as FirstSync from "./FirstSync.ts"
 import * as Starting from "./Starting.ts"
 
+/** Existing FERAL nodes are let in without TLS. */
+const acceptsPlain =
+  "accepting connections without TLS, because FERAL_SYNC_LEGACY=on: they send the passphrase, and get the memory, in cleartext"
+
 /** Runs the node, says so when it is ready, and goes on until it is interrupted. */
 export const run = Effect.fn("Running.run")(function* (settings: Settings, isJson: boolean) {
   for (const name of unknownVariables(Object.keys(process.env))) {
@@ -35,6 +39,9 @@ export const run = Effect.fn("Running.run")(function* (settings: Settings, isJso
             ? "not connecting without TLS, because a CA is set: remove plain://, or the CA"
             : "not connecting without TLS: set FERAL_SYNC_LEGACY=on to allow it, or remove plain://"
         ).pipe(Effect.annotateLogs({ address: formatAddress(address) }))
+  }
+  if (V1Settings.policyOf(settings).refusal("server", "none", { host: "", port: 0 }) === undefined) {
+    yield* Effect.logWarning(acceptsPlain)
   }
   const node = yield* Layer.build(FeralSync.layer(settings)).pipe(
     Effect.catch((error) => Effect.flatMap(Starting.explained(error, settings), Effect.fail))

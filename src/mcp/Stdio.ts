@@ -5,6 +5,7 @@
  * process that started it is gone.
  */
 import { Deferred, Effect, Exit, Layer, Option, Sink, Stream } from "effect"
+import { escapeInLines } from "../core/text/Printable.ts"
 import * as Stdio from "effect/Stdio"
 import { StandardStreams, type StreamFailed } from "../services/node/StandardStreams.ts"
 import * as Lines from "./JsonRpcLines.ts"
@@ -53,7 +54,7 @@ const streams = Effect.fnUntraced(function* ({
 }) {
   const { input, output } = yield* StandardStreams
   const write = (text: string | Uint8Array) =>
-    output(typeof text === "string" ? text : Buffer.from(text).toString("utf8")).pipe(
+    output(escapeInLines(typeof text === "string" ? text : Buffer.from(text).toString("utf8"))).pipe(
       Effect.catch((failure) =>
         Effect.asVoid(Deferred.done(readerGone, failure.isReaderGone ? Exit.void : Exit.fail(failure)))
       )

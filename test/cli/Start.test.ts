@@ -105,6 +105,17 @@ describe("start", () => {
     remove()
   })
 
+  it("names what goes without TLS: the plain addresses, and that nodes without TLS are accepted", async () => {
+    const { home, remove } = freshHome()
+    const peers = { FERAL_SYNC_PEERS: "plain://127.0.0.1:9,127.0.0.1:10" }
+    const on = await startAndStop(["--home", home], { env: { FERAL_SYNC_LEGACY: "on", ...peers } })
+    assert.match(on.stderr, /connecting without TLS: .*127\.0\.0\.1:9\b/)
+    assert.match(on.stderr, /WARN.*accepting connections without TLS/)
+    const off = await startAndStop(["--home", home], {})
+    assert.notInclude(off.stderr, "without TLS")
+    remove()
+  })
+
   it("a variable that is misspelt is pointed out", async () => {
     const { home, remove } = freshHome()
     const { stderr } = await startAndStop(["--home", home], { env: { FERAL_SYNC_PASPHRASE: "x" } })

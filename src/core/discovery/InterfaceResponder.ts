@@ -84,6 +84,7 @@ const claim = (
 ): readonly [InterfaceResponder, Packet | undefined] => {
   const next = NameProbe.advance(iface.claim, now)
   if (next === iface.claim) return [iface, undefined]
+  if (NameProbe.insists(iface.claim, now)) return speak(self, { ...iface, claim: next, announceAt: now }, now)
   if (next._tag !== "Owned") return [{ ...iface, claim: next }, NameProbe.probe(self, iface.link)]
   return speak(self, { ...iface, claim: next, announceAt: now }, now)
 }

@@ -6,6 +6,9 @@
  * order goes on, and the other waits for a second and finds its names taken. A node that sees its own names in use
  * probes for them again.
  *
+ * Any machine can say that it has our names. So it can delay the announcement, and not prevent it: a node that loses its names
+ * twice in a row announces itself once each time that it would ask again, and it does not give way without end.
+ *
  * The names carry the node id, so no node takes another name: an owner of our names is a second node with our id.
  */
 import type { Link } from "./Link.ts"
@@ -25,18 +28,34 @@ export const times = {
 
 const probes = 3
 
+/** Names that were lost so often in a row are announced all the same, once a minute; and so often does a node give way. */
+const insistence = { losses: 2, deferrals: 3 } as const
+
 export type NameClaim =
   /** Probes that have been sent, and when the next one is due, or the names are ours. */
-  | { readonly _tag: "Probing"; readonly sent: number; readonly at: number }
+  | {
+      readonly _tag: "Probing"
+      readonly sent: number
+      readonly at: number
+      /** How often in a row the names were lost, and how often this node gave way since then. */
+      readonly losses: number
+      readonly deferrals: number
+    }
   | { readonly _tag: "Owned" }
-  | { readonly _tag: "Lost"; readonly at: number }
+  | { readonly _tag: "Lost"; readonly at: number; readonly losses: number }
 
 /** Probes from now on. */
 export const begin = (now: number, random: number): NameClaim => ({
   _tag: "Probing",
   sent: 0,
-  at: now + times.first.least + times.first.spread * random
+  at: now + times.first.least + times.first.spread * random,
+  losses: 0,
+  deferrals: 0
 })
+
+/** Whether the node announces itself although its names are taken: its rival may be no node at all. */
+export const insists = (claim: NameClaim, now: number): boolean =>
+  claim._tag === "Lost" && claim.losses >= insistence.losses && claim.at <= now
 
 /** When something is to be done. */
 export const dueAt = (claim: NameClaim): number => (claim._tag === "Owned" ? Infinity : claim.at)
@@ -44,8 +63,12 @@ export const dueAt = (claim: NameClaim): number => (claim._tag === "Owned" ? Inf
 /** The next state when the time has come: to probe, or to use the names. */
 export const advance = (claim: NameClaim, now: number): NameClaim => {
   if (dueAt(claim) > now || claim._tag === "Owned") return claim
-  const sent = claim._tag === "Probing" ? claim.sent : 0
-  return sent < probes ? { _tag: "Probing", sent: sent + 1, at: now + times.between } : { _tag: "Owned" }
+  // Who has just heard an announcement may say that the names are taken before the first probe.
+  if (insists(claim, now)) return { ...claim, _tag: "Probing", sent: 0, at: now + times.deferral, deferrals: 0 }
+  const { sent, deferrals } = claim._tag === "Probing" ? claim : { sent: 0, deferrals: 0 }
+  return sent < probes
+    ? { _tag: "Probing", sent: sent + 1, at: now + times.between, losses: claim.losses, deferrals }
+    : { _tag: "Owned" }
 }
 
 /** After records were heard that deny us our names. */
@@ -55,7 +78,7 @@ export const contest = (claim: NameClaim, now: number, random: number): NameClai
       return begin(now, random)
     case "Probing":
       // Before the first probe we are unknown. An owner of the names answers it, and then knows that we are there.
-      return claim.sent === 0 ? claim : { _tag: "Lost", at: now + times.lost }
+      return claim.sent === 0 ? claim : { _tag: "Lost", at: now + times.lost, losses: claim.losses + 1 }
     case "Lost":
       return claim
   }
@@ -63,8 +86,10 @@ export const contest = (claim: NameClaim, now: number, random: number): NameClai
 
 /** After a probe of a node that wants our names for other records. */
 export const onProbe = (claim: NameClaim, self: Self, link: Link, query: Packet, now: number): NameClaim =>
-  claim._tag === "Probing" && isEarlier(self, claimed(self, link), query.authorities)
-    ? { _tag: "Probing", sent: 0, at: now + times.deferral }
+  claim._tag === "Probing" &&
+  claim.deferrals < insistence.deferrals &&
+  isEarlier(self, claimed(self, link), query.authorities)
+    ? { ...claim, sent: 0, at: now + times.deferral, deferrals: claim.deferrals + 1 }
     : claim
 
 /** Whether our records come before those of another. The names are claimed together: the first that differs decides. */

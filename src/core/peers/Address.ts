@@ -30,22 +30,30 @@ export const networkOf = (host: string): string => {
   return `${[a, b, c, d].map((segment) => segment.toString(16)).join(":")}::/64`
 }
 
-/** Whether a host is named for multicast DNS. */
-export const isLocalName = (host: string): boolean => /\.local\.?$/i.test(host)
+/** Whether a host is named for multicast DNS. Resolvers read letters of other shapes as the plain ones. */
+export const isLocalName = (host: string): boolean => /\.local\.?$/i.test(host.normalize("NFKC"))
 
 /** The port of a node when none is given. */
 export const defaultPort = 9090
 
 /**
  * Reads the address of a peer as people write it. The port may be left out, and a zone may stand behind `%` or, as in URLs,
- * behind `%25`. `plain://` before it says that it is an existing FERAL node without TLS. Fails with the slip and, where it can be guessed, with what was meant.
+ * behind `%25`. `plain://` before it says that it is an existing FERAL node without TLS; not
+ * with a name of multicast DNS, for the first machine that answers for it would get the passphrase. Fails with the slip and, where it can be guessed, with what was meant.
  */
 export const parseAddress = (text: string): Result.Result<Address, string> => {
   const [, plain] = /^\s*plain:\/\/(.*)$/is.exec(text) ?? []
   return plain === undefined
     ? read(text, 4)
-    : Result.map(read(plain, 4), (address): Address => ({ ...address, plain: true }))
+    : Result.flatMap(read(plain, 4), (address): Result.Result<Address, string> =>
+        isLocalName(address.host)
+          ? fail(text.trim(), anyoneAnswers(address))
+          : Result.succeed({ ...address, plain: true })
+      )
 }
+
+const anyoneAnswers = ({ port }: Address): string =>
+  `is a .local name without TLS: any machine can answer for it; write the IP address of that node, as in plain://192.168.1.9:${port}`
 
 /** `guesses`: how many slips in one text are mended to say what was meant. */
 const read = (text: string, guesses: number): Result.Result<Address, string> => {

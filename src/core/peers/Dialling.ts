@@ -111,20 +111,16 @@ const choose = (roster: Roster, { source, node, addresses, near }: Candidate, no
       (best, address) => (best === undefined || freeAt(address) < freeAt(best) ? address : best),
       undefined
     )
+  // Not its host alone: any machine can announce another port there, and all of them.
+  const isProved = ({ host, port }: Address) => host === proved?.host && port === proved.port
   const free = addresses.filter((address) => freeAt(address) <= now)
   const address =
-    soonest(free.filter(({ host }) => host === proved)) ??
+    soonest(free.filter(isProved)) ??
     soonest(free.filter(({ host }) => near.includes(host))) ??
     soonest(addresses) ??
     nowhere
   const lane: Agenda.Lane =
-    source === "static"
-      ? "static"
-      : proved !== undefined && address.host === proved
-        ? "known"
-        : near.includes(address.host)
-          ? "near"
-          : "far"
+    source === "static" ? "static" : isProved(address) ? "known" : near.includes(address.host) ? "near" : "far"
   return { address, lane, at: freeAt(address) }
 }
 

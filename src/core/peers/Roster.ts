@@ -135,8 +135,9 @@ export const deadline = (roster: Roster): number => {
 
 const hasMdnsPeer = ({ counts }: Roster): boolean => counts.proven > 0
 
-const appear = (roster: Roster, event: Extract<Event, { _tag: "Appeared" }>): Roster => {
+const appear = (before: Roster, event: Extract<Event, { _tag: "Appeared" }>): Roster => {
   const { node, protocol, now, near = [] } = event
+  const roster = placed(before, node, event.addresses)
   const key = mdnsKey(node)
   const known = candidateOf(roster, key)
   if (known === undefined && !roster.proven.has(node) && roster.counts.unproven >= kept.unproven) return roster
@@ -168,6 +169,14 @@ const appear = (roster: Roster, event: Extract<Event, { _tag: "Appeared" }>): Ro
   )
   const lane = near.length > 0 ? "near" : "far"
   return { ...next, newcomers: { ...next.newcomers, [lane]: Newcomers.add(next.newcomers[lane], key, now) } }
+}
+
+/** The first port that is announced for a node that came by itself counts as the one where it is. Any other has to be proved. */
+const placed = (roster: Roster, node: NodeId, addresses: ReadonlyArray<Address>): Roster => {
+  const place = roster.proven.get(node)
+  if (place === undefined || place.port !== undefined) return roster
+  const port = addresses.find(({ host }) => host === place.host)?.port
+  return port === undefined ? roster : { ...roster, proven: new Map(roster.proven).set(node, { ...place, port }) }
 }
 
 /** Local writes do not wait for the interval. */

@@ -6,7 +6,7 @@ import { HashMap, Option } from "effect"
 import type { NodeId } from "../replica/NodeId.ts"
 import { type Address, formatAddress } from "./Address.ts"
 import * as Budget from "./Budget.ts"
-import { type Candidate, staticKey } from "./Candidate.ts"
+import { type Candidate, mdnsKey, staticKey } from "./Candidate.ts"
 import { dialDue, withCandidate } from "./Dialling.ts"
 import { afterAttempt, afterEnd } from "./Redial.ts"
 import { type Link, loserOf } from "./Rivals.ts"
@@ -19,6 +19,7 @@ import {
   kept,
   keysOf,
   linksTo,
+  type Place,
   type Roster,
   type Step,
   times,
@@ -32,7 +33,7 @@ export const establish = (roster: Roster, event: Extract<Event, { _tag: "Establi
   const made: Link = { id: link, node, dialledBy: key === undefined ? node : self, since: now }
   const call = key === undefined ? undefined : Option.getOrUndefined(HashMap.get(roster.calls, key))
   const candidate = key === undefined ? undefined : candidateOf(roster, key)
-  const proven = prove(roster, node, call?.address.host ?? event.host)
+  const proven = prove(roster, node, call?.address ?? cameFrom(roster, node, event.host))
   const bound = candidate === undefined ? proven : bind(proven, candidate, call?.address, node, now)
   const settled = key === undefined || call === undefined ? bound : connected(bound, key, call)
   const [rival] = form === 1 ? [] : linksTo(roster, node)
@@ -49,13 +50,22 @@ export const establish = (roster: Roster, event: Extract<Event, { _tag: "Establi
   )
 }
 
+/** The place of a node that came by itself: its port there is the one that was known, or the one that is announced now. */
+const cameFrom = (roster: Roster, node: NodeId, host: string | undefined): Place | undefined => {
+  if (host === undefined) return undefined
+  const before = roster.proven.get(node)
+  if (before?.host === host && before.port !== undefined) return before
+  return { host, port: candidateOf(roster, mdnsKey(node))?.addresses.find((address) => address.host === host)?.port }
+}
+
 /** Remembers that a node has proved itself, and where. */
-const prove = (roster: Roster, node: NodeId, host: string | undefined): Roster => {
+const prove = (roster: Roster, node: NodeId, place: Place | undefined): Roster => {
   const isNew = !roster.proven.has(node)
-  if (!isNew && roster.proven.get(node) === host) return roster
+  const before = roster.proven.get(node)
+  if (!isNew && before?.host === place?.host && before?.port === place?.port) return roster
   const proven = new Map(roster.proven)
   proven.delete(node)
-  proven.set(node, host)
+  proven.set(node, place)
   const [oldest] = proven.keys()
   const isFull = proven.size > kept.proven && oldest !== undefined
   if (isFull) proven.delete(oldest)

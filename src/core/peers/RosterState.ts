@@ -68,11 +68,18 @@ export interface Roster {
   /** Existing FERAL nodes among the candidates: those that local writes hurry. */
   readonly exchanging: HashSet.HashSet<string>
   /** Nodes that have proved themselves, and where they did last; in the order of it. */
-  readonly proven: ReadonlyMap<NodeId, string | undefined>
+  readonly proven: ReadonlyMap<NodeId, Place | undefined>
   /** Nodes that are not dialled until they are resumed. */
   readonly paused: ReadonlySet<NodeId>
   /** Candidates of mDNS whose node has proved itself, and others. */
   readonly counts: { readonly proven: number; readonly unproven: number }
+}
+
+/** Where a node has proved itself. */
+export interface Place {
+  readonly host: string
+  /** Where it was dialled; of a node that came by itself, the first port that it is announced with. */
+  readonly port: number | undefined
 }
 
 /** A dial, from its begin to the end of the connection that comes of it. */

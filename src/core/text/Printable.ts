@@ -13,6 +13,10 @@ const steering = /[[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]--[\u0600-\u0605\u06dd\u070f\
 /** Each such character as JSON escapes it: `\u001b`. Inside a JSON string the value stays the same. */
 export const escapeControls = (text: string): string => text.replace(steering, escaped)
 
+/** The same in lines of JSON: ends of lines are between the values, and not in them. */
+export const escapeInLines = (text: string): string =>
+  text.includes("\n") ? text.split("\n").map(escapeControls).join("\n") : escapeControls(text)
+
 /** Each such character as U+FFFD. */
 export const replaceControls = (text: string): string => text.replace(steering, "\ufffd")
 

@@ -1,13 +1,15 @@
 /**
- * Names that end in `.local`, resolved with multicast DNS: one query from an ephemeral port (RFC 6762 section 5.1),
- * which the host of that name answers directly. The resolver of the system does not know such names in a container, and
- * on some systems never.
+ * Names that end in `.local`, resolved by multicast DNS: one question, asked from a port of its own (RFC 6762 section 5.1), to
+ * which the host of that name answers directly. The resolver of the system does not know such names in a container, and on
+ * some systems never.
+ *
+ * Any machine may answer. So only addresses are taken where a neighbour can be, as with what is announced, and few of them.
  */
 import { Effect } from "effect"
 import { createSocket } from "node:dgram"
 import { networkInterfaces } from "node:os"
 import { nameKey, type Packet, packetOf } from "../../core/discovery/DnsRecord.ts"
-import { linksOf } from "../../core/discovery/Link.ts"
+import { isUsable, type Link, linksOf, maxAddresses } from "../../core/discovery/Link.ts"
 import * as Packets from "./Packets.ts"
 
 export interface Options {
@@ -23,15 +25,22 @@ const within = 2_000
 
 const group = "224.0.0.251"
 
-/** The addresses that a packet gives for a name; link-local ones of IPv6 with their interface. */
-export const addressesIn = (packet: Packet | undefined, name: string, scope: string): ReadonlyArray<string> => {
+/** The addresses that a packet of `from` gives for a name; link-local ones of IPv6 with their interface. */
+export const addressesIn = (
+  packet: Packet | undefined,
+  name: string,
+  link: Link,
+  from: string
+): ReadonlyArray<string> => {
   if (packet?.kind !== "response") return []
   const found = [...packet.answers, ...packet.additionals].flatMap((record) => {
     if ((record.type !== "A" && record.type !== "AAAA") || nameKey(record.name) !== nameKey(name)) return []
-    return [/^fe[89ab]/i.test(record.address) ? `${record.address}%${scope}` : record.address]
+    if (!isUsable(link, record.address, from)) return []
+    return [/^fe[89ab]/i.test(record.address) ? `${record.address}%${link.scope}` : record.address]
   })
   const unique = [...new Set(found)]
-  return [...unique.filter((address) => !address.includes(":")), ...unique.filter((address) => address.includes(":"))]
+  const [ipv4, ipv6] = [false, true].map((isIPv6) => unique.filter((address) => address.includes(":") === isIPv6))
+  return [...(ipv4 ?? []), ...(ipv6 ?? [])].slice(0, maxAddresses)
 }
 
 /** The addresses of a host, best first; none when it does not answer. */
@@ -45,20 +54,20 @@ export const resolve = (host: string, { interfaces, port = 5353 }: Options): Eff
       ]
     })
   )
-  const ask = (address: string, scope: string) =>
+  const ask = (link: Link) =>
     Effect.callback<ReadonlyArray<string>>((resume) => {
       const socket = createSocket("udp4")
       const send = () => socket.send(question, port, group, () => {})
       // Without a network there is no answer, which the time tells.
       socket.on("error", () => {})
-      socket.on("message", (bytes) => {
-        const addresses = addressesIn(Packets.decode(bytes), name, scope)
+      socket.on("message", (bytes, from) => {
+        const addresses = addressesIn(Packets.decode(bytes), name, link, from.address)
         if (addresses.length > 0) resume(Effect.succeed(addresses))
       })
       const timers: Array<NodeJS.Timeout> = []
-      socket.bind({ address, port: 0 }, () => {
+      socket.bind({ address: link.address, port: 0 }, () => {
         try {
-          socket.setMulticastInterface(address)
+          socket.setMulticastInterface(link.address)
           socket.setMulticastTTL(255)
         } catch {
           return
@@ -73,6 +82,6 @@ export const resolve = (host: string, { interfaces, port = 5353 }: Options): Eff
     })
   return Effect.suspend(() => {
     const links = linksOf(networkInterfaces(), interfaces).filter(({ family }) => family === "IPv4")
-    return Effect.raceAllFirst(links.map(({ address, scope }) => ask(address, scope)).concat(Effect.never))
+    return Effect.raceAllFirst(links.map(ask).concat(Effect.never))
   }).pipe(Effect.timeoutOrElse({ duration: within, orElse: () => Effect.succeed([]) }))
 }

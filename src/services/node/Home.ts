@@ -2,10 +2,11 @@
  * The data directory: where things are in it, and that other users cannot read it, whatever the mask of the process.
  */
 import { Effect, FileSystem, Option, type PlatformError } from "effect"
-import { accessSync, constants, existsSync, readdirSync, readlinkSync, statfsSync, statSync } from "node:fs"
-import { dirname, join, sep } from "node:path"
+import { lstatSync, readdirSync, readlinkSync, statfsSync, statSync } from "node:fs"
+import { join, sep } from "node:path"
 import { StoreUnavailable } from "./NodeFailure.ts"
 import { userHome } from "./UserHome.ts"
+import { roomFor } from "./DiskRoom.ts"
 import * as FileError from "./FileError.ts"
 
 /** The files of a data directory. */
@@ -53,10 +54,10 @@ const secrets = [
   "open.html"
 ]
 
-/**
- * Other files of feral-sync in a data directory (the socket, certificates, a CA), and those at the top of a file
- * system.
- */
+/** The files that are refused when they are of another user: what they say is believed. A page is written anew each time. */
+const trusted = [...secrets.filter((file) => file !== "open.html"), "feral-sync.sock"]
+
+/** Other files of feral-sync in a data directory (the socket, certificates, a CA), and those at the top of a file system. */
 const others = ["feral-sync.sock", "tls-cert.pem", "tls", "lost+found"]
 
 /** Something in a data directory that others can get at. */
@@ -166,44 +167,6 @@ const linkedFrom = (path: string): string | undefined => {
   }
 }
 
-/** Whether this user can make and change files in a directory. */
-export const isWritable = (directory: string): boolean => {
-  try {
-    accessSync(directory, constants.W_OK | constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** Room that SQLite needs beside a database to share its log, and that a new data directory needs (bytes). */
-const room = { shared: 32_768, fresh: 262_144 } as const
-
-/** Whether the database of a directory can be opened with what SQLite makes beside it: else it can only be read as it stands. */
-export const canMakeFiles = (directory: string): boolean => {
-  if (!isWritable(directory)) return false
-  try {
-    const { bavail, bsize } = statfsSync(directory)
-    return bavail * bsize >= room.shared || existsSync(`${paths(directory).database}-shm`)
-  } catch {
-    return true
-  }
-}
-
-/** Fails before anything is made of what has no room on its disk: so nothing of it is left behind. */
-export const roomFor = Effect.fnUntraced(function* (path: string) {
-  const free = (at: string): number => {
-    try {
-      const { bavail, bsize } = statfsSync(at)
-      return bavail * bsize
-    } catch {
-      return at === dirname(at) ? Infinity : free(dirname(at))
-    }
-  }
-  if (free(path) >= room.fresh) return
-  return yield* new StoreUnavailable({ reason: "disk full", detail: `the disk of ${path} is full` })
-})
-
 /** Makes sure that the directory is there, and that it and the secrets in it are for this user alone. */
 export const prepare = Effect.fn("Home.prepare")(function* (home: string) {
   const fs = yield* FileSystem.FileSystem
@@ -218,7 +181,7 @@ export const prepare = Effect.fn("Home.prepare")(function* (home: string) {
     )
   }
   const { mode } = yield* fs.stat(home).pipe(wrong)
-  for (const path of [home, paths(home).database, paths(home).passphrase]) yield* refuseForeign(path)
+  for (const path of [home, ...trusted.map((file) => join(home, file))]) yield* refuseForeign(path)
   if ((mode & 0o077) !== 0 && isSharedDirectory(home, mode)) {
     yield* Effect.logWarning(
       "other users can enter the data directory, and it contains other files: use a separate directory (FERAL_HOME)"
@@ -242,13 +205,26 @@ export const prepare = Effect.fn("Home.prepare")(function* (home: string) {
   }
 })
 
-/** Refuses what belongs to another user, who could read or replace it. Root owns what containers mount. */
-const refuseForeign = Effect.fnUntraced(function* (path: string) {
-  const fs = yield* FileSystem.FileSystem
+/**
+ * Whether something belongs to another user, who could read or replace it: itself, or the link that leads to it. Root owns what
+ * containers mount.
+ */
+export const isForeign = (path: string): boolean => {
   const user = process.getuid?.()
-  const info = yield* Effect.option(fs.stat(path))
-  const owner = Option.flatMap(info, ({ uid }) => uid)
-  if (user === undefined || !Option.exists(owner, (uid) => uid !== user && uid !== 0)) return
+  return [lstatSync, statSync].some((look) => {
+    try {
+      const { uid } = look(path)
+      return user !== undefined && uid !== user && uid !== 0
+    } catch {
+      // What is missing is no secret. What cannot be examined fails again where it is used.
+      return false
+    }
+  })
+}
+
+/** Refuses what belongs to another user. */
+export const refuseForeign = Effect.fnUntraced(function* (path: string) {
+  if (!isForeign(path)) return
   return yield* new StoreUnavailable({
     reason: "other",
     detail: `${path} belongs to another user: use a data directory of your own (--home, FERAL_HOME), or chown it`

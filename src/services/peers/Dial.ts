@@ -2,6 +2,7 @@
  * Dials a peer. One that speaks no TLS is an existing FERAL node: what matters then is what our policy says about those.
  */
 import { Effect, type Redacted } from "effect"
+import { maxAddresses } from "../../core/discovery/Link.ts"
 import { type Address, isLocalName } from "../../core/peers/Address.ts"
 import type { Settings } from "../node/Config.ts"
 import * as V1Settings from "../node/V1Settings.ts"
@@ -23,8 +24,10 @@ export const dial = (
 ) => {
   if (resolve === undefined || !isLocalName(address.host)) return dialAt(transport, settings, address, ticket)
   return Effect.flatMap(resolve(address.host), (hosts) => {
+    // Any machine can answer for such a name: what it says is never dialled without TLS.
+    const { plain: _, ...named } = address
     // The resolver of the system may know it all the same.
-    const [first = address, ...others] = hosts.map((host): Address => ({ ...address, host }))
+    const [first = named, ...others] = hosts.slice(0, maxAddresses).map((host): Address => ({ ...named, host }))
     return others.reduce(
       (dialled, other) => Effect.catch(dialled, () => dialAt(transport, settings, other, ticket)),
       dialAt(transport, settings, first, ticket)

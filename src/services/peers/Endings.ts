@@ -13,6 +13,7 @@ import * as Status from "../node/Status.ts"
 import * as Throttle from "../transport/Throttle.ts"
 import * as Connections from "./Connections.ts"
 import * as PeerTable from "./PeerTable.ts"
+import * as UnprovedLog from "./UnprovedLog.ts"
 
 /** How often it is logged that the same two nodes use one id (ms). */
 const duplicatesEvery = 3_600_000
@@ -33,6 +34,7 @@ export interface Over {
 export const make = Effect.fnUntraced(function* ({ table, connections, roster, notify }: Over) {
   const clock = yield* HlcClock
   const duplicates = Throttle.make(duplicatesEvery)
+  const unproved = yield* UnprovedLog.make
 
   /** Notes how a connection or a dial ended, and tells the roster. */
   const ended = Effect.fnUntraced(function* (
@@ -48,7 +50,10 @@ export const make = Effect.fnUntraced(function* ({ table, connections, roster, n
     Connections.ended(connections, link, yield* clock.now, end, problem)
     PeerTable.noteEnd(table, key === undefined ? "server" : "dialler", end)
     if (Result.isFailure(result) && Roster.nodeOf(roster(), link) === undefined) PeerTable.noteRefusal(table, end)
-    if (Result.isFailure(result)) yield* report(key ?? nameOf(link, address), address, result.failure)
+    if (Result.isFailure(result)) {
+      const isProved = Roster.nodeOf(roster(), link) !== undefined
+      yield* report(key ?? nameOf(link, address), address, result.failure, isProved)
+    }
     const ending = Result.match(result, { onSuccess: (ending) => ending, onFailure: endingOf })
     const retryAfter =
       Result.isFailure(result) && result.failure._tag === "RateLimited" ? result.failure.retryAfterSeconds * 1000 : 0
@@ -64,7 +69,7 @@ export const make = Effect.fnUntraced(function* ({ table, connections, roster, n
   }
 
   /** Notes a failure, and logs it where it is news. */
-  const report = Effect.fnUntraced(function* (name: string, address: Address, failure: Failure) {
+  const report = Effect.fnUntraced(function* (name: string, address: Address, failure: Failure, isProved = false) {
     const { _tag, message } = failure
     // What was removed or paused here is no news.
     if ((failure._tag === "PeerPaused" || failure._tag === "PeerRemoved") && failure.by === undefined)
@@ -78,8 +83,15 @@ export const make = Effect.fnUntraced(function* ({ table, connections, roster, n
     const log = !isNews || _tag === "SelfConnection" ? Effect.logDebug : isRefusal ? Effect.logWarning : Effect.logInfo
     const line = log(message).pipe(Effect.annotateLogs({ address: formatAddress(address), error: _tag }))
     // Two nodes with one id take turns, and each time they are connected first.
-    yield* _tag === "DuplicateNodeId" && failure.at !== undefined ? duplicates.pass(message, line) : line
+    if (_tag === "DuplicateNodeId" && failure.at !== undefined) return yield* duplicates.pass(message, line)
+    yield* isProved || isKnown(name) || !isNews ? line : unproved.report(address.host, line)
   })
+
+  /** Whether a name stands for an entry of the static list, or for a node that has proved itself before. */
+  const isKnown = (name: string) => {
+    const { source, node } = Roster.candidateOf(roster(), name) ?? { source: undefined, node: undefined }
+    return source === "static" || (node !== undefined && roster().proven.has(node))
+  }
 
   return { ended, report }
 })

@@ -1,9 +1,8 @@
 /**
- * How many new origins the machines of a network address may bring. Members are trusted for operations of others, so a
- * member that invents origins must not fill the clocks of all nodes. The allowance belongs to the address, for ids cost
- * nothing, and grows again.
+ * How many new origins the machines of a network address (`Address.networkOf`) may bring: members are trusted for operations of others, and one that
+ * makes up origins must not fill the clocks of all. The allowance belongs to the address, for ids cost nothing, and grows again.
  */
-import type { Address } from "../../core/peers/Address.ts"
+import { type Address, networkOf } from "../../core/peers/Address.ts"
 import * as Oldest from "../../core/peers/Oldest.ts"
 import type { Machine } from "../../core/sync/SessionMachine.ts"
 
@@ -20,24 +19,27 @@ export interface NewOrigins {
 
 export const make = (): NewOrigins => {
   const used = new Map<string, { readonly left: number; readonly at: number }>()
-  const leftOf = (host: string, now: number): number => {
-    const before = used.get(host)
+  const leftOf = (network: string, now: number): number => {
+    const before = used.get(network)
     if (before === undefined) return allowance.burst
     return Math.min(allowance.burst, before.left + (Math.max(0, now - before.at) / 1_000) * allowance.perSecond)
   }
   return {
-    guard: (machine, { host }) => ({
-      ...machine,
-      step: (state, event) => {
-        if (event._tag !== "Received") return machine.step(state, event)
-        const left = leftOf(host, event.now)
-        const step = machine.step(state, { ...event, newOrigins: Math.floor(left) })
-        for (const action of step[1]) {
-          if (action._tag !== "Brought") continue
-          Oldest.set(used, host, { left: left - action.origins, at: event.now }, remembered)
+    guard: (machine, { host }) => {
+      const network = networkOf(host)
+      return {
+        ...machine,
+        step: (state, event) => {
+          if (event._tag !== "Received") return machine.step(state, event)
+          const left = leftOf(network, event.now)
+          const step = machine.step(state, { ...event, newOrigins: Math.floor(left) })
+          for (const action of step[1]) {
+            if (action._tag !== "Brought") continue
+            Oldest.set(used, network, { left: left - action.origins, at: event.now }, remembered)
+          }
+          return step
         }
-        return step
       }
-    })
+    }
   }
 }

@@ -6,12 +6,22 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, FileSystem, Layer, Option, Ref, Schema, type Scope } from "effect"
 import { NodeId } from "../../core/replica/NodeId.ts"
 import { Config } from "../node/Config.ts"
-import type { StoreUnavailable } from "../node/NodeFailure.ts"
+import { commandLine } from "../node/Invocation.ts"
+import { StoreUnavailable } from "../node/NodeFailure.ts"
 import * as Home from "../node/Home.ts"
 import * as Changes from "../transport/tls/Changes.ts"
 
 /** Ids in a list at most: a file of people, not of programs. */
-const most = 1_000
+export const most = 1_000
+
+export const noRoom = (called: string): string =>
+  `the list of ${called} nodes has room for ${most.toLocaleString("en")} nodes, and none is left`
+
+/** The next step when a list is full. */
+export const makeRoom = (name: "removed" | "paused"): string =>
+  name === "removed"
+    ? `${commandLine("peers readmit NODE-ID")} for those that are gone, or change the passphrase`
+    : `${commandLine("peers resume NODE-ID")} for those that are gone`
 
 const lookEvery = "2 seconds"
 
@@ -52,6 +62,7 @@ export const make = (name: "removed" | "paused", called: string): NodeList => {
   const read = Effect.fnUntraced(function* (home: string) {
     const fs = yield* FileSystem.FileSystem
     const path = Home.paths(home)[name]
+    yield* Home.refuseForeign(path)
     const text = yield* fs.readFileString(path).pipe(
       Effect.catchIf(
         ({ reason }) => reason._tag === "NotFound",
@@ -63,8 +74,13 @@ export const make = (name: "removed" | "paused", called: string): NodeList => {
     return new Set(ids.slice(0, most).filter(Schema.is(NodeId)))
   })
 
-  const write = (home: string, nodes: ReadonlySet<NodeId>) =>
-    Home.writeSecret(Home.paths(home)[name], Array.from(nodes, (id) => `${id}\n`).join(""))
+  /** One that is longer would be cut when it is read. */
+  const write = Effect.fnUntraced(function* (home: string, nodes: ReadonlySet<NodeId>) {
+    if (nodes.size > most) {
+      return yield* new StoreUnavailable({ reason: "other", detail: noRoom(called), advice: makeRoom(name) })
+    }
+    yield* Home.writeSecret(Home.paths(home)[name], Array.from(nodes, (id) => `${id}\n`).join(""))
+  })
 
   const layerFile = Layer.effect(
     File,

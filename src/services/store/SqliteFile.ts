@@ -10,7 +10,7 @@ import { statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { NodeId } from "../../core/replica/NodeId.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
-import { canMakeFiles, isWritable, roomFor } from "../node/Home.ts"
+import { canMakeFiles, isWritable, roomFor } from "../node/DiskRoom.ts"
 import * as FileError from "../node/FileError.ts"
 import type { Quota } from "./Opaque.ts"
 import type * as History from "../../core/replica/History.ts"
@@ -196,7 +196,7 @@ export const openLocked = Effect.fnUntraced(function* (home: string) {
  */
 export const toRead = Effect.fnUntraced(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
-  if (canMakeFiles(dirname(file))) return file
+  if (canMakeFiles(file)) return file
   const log = yield* fs.stat(`${file}-wal`).pipe(
     Effect.map(({ size }) => Number(size)),
     Effect.catch((error) => (error.reason._tag === "NotFound" ? Effect.succeed(0) : Effect.fail(error)))

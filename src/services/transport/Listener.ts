@@ -16,7 +16,7 @@ import { Dropped } from "./Upgrade.ts"
 /** Asks for a place after the upgrade, among the pending clients, or among the members that have shown a ticket. */
 export type Enter = (hasTicket: boolean) => Effect.Effect<void, Dropped>
 
-/** How often it is told that arrivals are refused for one limit, in ms. */
+/** How often it is told that arrivals are refused for one limit, or cannot be accepted, in ms. */
 const reportEvery = 60_000
 
 export interface ListenerOptions<A> {
@@ -137,7 +137,8 @@ export const open = Effect.fnUntraced(function* <A>(options: ListenerOptions<A>)
   )
   // A connection that could not be accepted (too many open files) is lost; the port stays open.
   server.on("error", (error) => {
-    run(Effect.logWarning("accepting a connection failed").pipe(Effect.annotateLogs({ reason: codeOf(error) })))
+    const line = Effect.logWarning("accepting a connection failed").pipe(Effect.annotateLogs({ reason: codeOf(error) }))
+    run(reports.pass("accept", line))
   })
   const bound = server.address()
   return { port: bound === null || typeof bound === "string" ? options.port : bound.port }

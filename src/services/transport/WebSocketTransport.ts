@@ -16,7 +16,7 @@ import * as V1Settings from "../node/V1Settings.ts"
 import { type Channel, Tls } from "./tls/Tls.ts"
 import { diagnose } from "./tls/Diagnosis.ts"
 import { type Connection, type ConnectionHandler, Transport, type WebSocketOptions } from "./Transport.ts"
-import { type Address, formatAddress } from "../../core/peers/Address.ts"
+import { type Address, formatAddress, networkOf } from "../../core/peers/Address.ts"
 import * as Listener from "./Listener.ts"
 import * as Recent from "./Recent.ts"
 import * as Throttle from "./Throttle.ts"
@@ -35,7 +35,7 @@ const pieces = { maxFragments: 1_024, maxBufferedChunks: 64 * 1024 } as const
 /** Without TLS there is no channel to be bound to; the wire of existing FERAL nodes knows nothing of it anyway. */
 const noBinding = Redacted.make(new Uint8Array())
 
-/** How often one address is reported for one reason, in ms. */
+/** How often one network is reported for one reason, in ms. The log has a limit for all of them (`peers/UnprovedLog.ts`). */
 const reportEvery = 60_000
 
 /** Real sockets. */
@@ -174,7 +174,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
       error.reason === "protocol" || error.reason === "plain peer"
         ? new Upgrade.Dropped({ reason: error.detail })
         : reports
-            .pass(`${error.reason} ${remote.host}`, handler.refused(remote, error))
+            .pass(`${error.reason} ${networkOf(remote.host)}`, handler.refused(remote, error))
             .pipe(Effect.andThen(new Upgrade.Dropped({ reason: error.reason })))
 
     const admit = Effect.fnUntraced(function* (raw: Socket, remote: Address, enter: Listener.Enter) {
@@ -222,7 +222,7 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
       if (refusal !== undefined) {
         const asked = yield* Latch.make(false)
         yield* Effect.forkScoped(
-          Effect.andThen(asked.await, reports.pass(`plain ${remote.host}`, handler.refused(remote, refusal)))
+          Effect.andThen(asked.await, reports.pass(`plain ${networkOf(remote.host)}`, handler.refused(remote, refusal)))
         )
         return yield* Upgrade.refusePlain(raw, () => asked.openUnsafe())
       }

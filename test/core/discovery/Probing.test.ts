@@ -221,6 +221,41 @@ describe("conflicts", () => {
     assert.deepStrictEqual(times(machine.takeSent("response")), [62_150, 64_150])
   })
 
+  const hostile: ReadonlyArray<readonly [string, (machine: Machine, isProbing: boolean) => void]> = [
+    ["answers each of our probes", (machine, isProbing) => isProbing && machine.told(link, service(7777))],
+    ["always answers", (machine) => machine.told(link, service(7777), address("10.0.0.99"))],
+    ["always probes, with later records", (machine) => probed(machine, text, service(65_535))],
+    [
+      "does both",
+      (machine, isProbing) => (isProbing ? machine.told(link, service(7777)) : probed(machine, service(65_535)))
+    ]
+  ]
+  for (const [what, acts] of hostile) {
+    it(`a rival that ${what} delays the announcement by two minutes at most, and does not make it frequent`, () => {
+      for (const begin of [probing, holding]) {
+        const machine = begin()
+        const [since, span] = [machine.now, 600 * second]
+        machine.takeSent()
+        machine.told(link, service(7777))
+        for (let t = 0; t < span; t += 100) {
+          machine.until(since + t)
+          const probes = machine.sent.slice(-4).filter(({ packet }) => packet.authorities.length > 0)
+          acts(
+            machine,
+            probes.some(({ at }) => at > machine.now - 250)
+          )
+        }
+        const sent = machine.takeSent("response")
+        const said = times(sent).map((at) => at - since)
+        const gaps = [...said, span].map((at, index) => at - (said[index - 1] ?? 0))
+        assert.isAtMost(Math.max(...gaps), 130 * second)
+        // Probes are answered, for our names are ours.
+        const announcements = sent.filter(({ packet }) => packet.answers.some(({ type }) => type === "PTR"))
+        assert.isAtMost(announcements.length, 4 * 10 + 3)
+      }
+    })
+  }
+
   it("an address that is not ours is a conflict as well: two nodes on the same port differ in nothing else", () => {
     const machine = probing()
     machine.until(400)

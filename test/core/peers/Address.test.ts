@@ -61,6 +61,9 @@ describe("Address", () => {
     ["nas:65536", "65536 is not a port (1 to 65535)"],
     ["na,s", "is not host:port"],
     ["a..b:1", "is not host:port"],
+    ["plain://nas.local:9090", "write the IP address of that node, as in plain://192.168.1.9:9090"],
+    ["PLAIN://NAS.LOCAL.", "write the IP address of that node, as in plain://192.168.1.9:9090"],
+    ["plain://nas.\uff4cocal:1234", "write the IP address of that node, as in plain://192.168.1.9:1234"],
     ["", "has no host"]
   ]
   for (const [text, says] of slips) {

@@ -5,6 +5,7 @@ import type { Address } from "../../../src/core/peers/Address.ts"
 import { NodeId } from "../../../src/core/replica/NodeId.ts"
 import * as Roster from "../../../src/core/peers/Roster.ts"
 import { hostLimit, limits } from "../../../src/core/peers/Budget.ts"
+import { runs } from "../../support/Generators.ts"
 import { delays } from "../../../src/core/peers/Redial.ts"
 
 const self = NodeId.make("m")
@@ -219,6 +220,62 @@ describe("a stranger that answers for a member", () => {
       assert.strictEqual(world.dials[0]?.address.host, elsewhere.host)
     }
   )
+})
+
+describe("ports of the host of a member", () => {
+  const friend = { host: "10.0.0.9", port: 9090 }
+  const met = (isDialled: boolean) => {
+    const world = new World(({ address }) => (isDialled && address.port === friend.port ? member : undefined))
+    if (isDialled) {
+      world.appears(member, [friend], [friend.host])
+      world.until(1_000)
+    } else
+      world.event({ _tag: "Established", link: 99, node: member, key: undefined, host: friend.host, form: 2, now: 0 })
+    return world
+  }
+
+  it.prop(
+    "that are announced under its id are dialled at the pace of strangers, whether it was dialled or came by itself",
+    [Schema.Boolean, Schema.Natural],
+    ([isDialled, seed]) => {
+      const each = 1 + (seed % 8)
+      const every = 20 + (seed % 100)
+      const world = met(isDialled)
+      const link = isDialled ? 1 : 99
+      const key = isDialled ? `mdns ${member}` : undefined
+      world.event({ _tag: "Ended", link, key, ending: "lost", random: 0.5, now: world.now })
+      world.dials.splice(0)
+      const since = world.now
+      let port = 1_024
+      while (world.now < since + 20_000) {
+        const addresses = Array.from({ length: each }, () => ({ host: friend.host, port: port++ }))
+        world.appears(member, addresses, [friend.host])
+        world.until(world.now + every)
+      }
+      const others = world.dials.filter(({ address }) => address.port !== friend.port)
+      const times = others.map(({ at }) => at)
+      const ports = new Set(others.map(({ address }) => address.port))
+      // The first port that it is announced with counts as its own, where it came by itself.
+      assert.isAtMost(mostWithin(times, 20_000), hostLimit.burst + 20_000 / hostLimit.every + 8)
+      assert.isAtMost(ports.size, hostLimit.burst + 20_000 / hostLimit.every + 2)
+    },
+    runs(100)
+  )
+
+  for (const isDialled of [true, false]) {
+    it(`do not keep it from being met where it is, after it ${isDialled ? "was dialled" : "came by itself"}`, () => {
+      const world = met(isDialled)
+      world.appears(member, [friend], [friend.host])
+      const key = isDialled ? `mdns ${member}` : undefined
+      world.event({ _tag: "Ended", link: isDialled ? 1 : 99, key, ending: "lost", random: 0.5, now: world.now })
+      for (let n = 0; n < 200; n++) world.appears(`x${n}`, [{ host: friend.host, port: 2_000 + n }], [friend.host])
+      world.dials.splice(0)
+      const since = world.now
+      world.appears(member, [friend], [friend.host])
+      world.until(since + 7_000)
+      assert.isTrue(world.dials.some(({ address }) => address.port === friend.port))
+    })
+  }
 })
 
 describe("addresses that the user has named as plain", () => {

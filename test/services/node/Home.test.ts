@@ -1,7 +1,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Logger, References, type Scope } from "effect"
-import { symlinkSync, writeFileSync } from "node:fs"
+import { lchownSync, symlinkSync, writeFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { join } from "node:path"
 import * as Home from "../../../src/services/node/Home.ts"
@@ -28,7 +28,8 @@ const modeOf = (path: string) =>
   })
 
 describe("Home", () => {
-  for (const name of [".", "sync.db", "passphrase"]) {
+  const files = ["sync.db", "passphrase", "token", "tickets", "removed", "paused", "lock", "tls-key.pem"]
+  for (const name of [".", ...files]) {
     it.live.skipIf(process.getuid?.() !== 0)(`${name} of another user is refused, also behind a link`, () =>
       within((directory) =>
         Effect.gen(function* () {
@@ -46,6 +47,26 @@ describe("Home", () => {
       )
     )
   }
+
+  it.live.skipIf(process.getuid?.() !== 0)("links of another user are refused, wherever they lead to", () =>
+    within((directory) =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        yield* fs.chmod(directory, 0o711)
+        for (const name of [...files, "sync.db-wal", "feral-sync.sock"]) {
+          const home = join(directory, `home-${name}`)
+          yield* Home.prepare(home)
+          const own = join(directory, `own-${name}`)
+          yield* fs.writeFileString(own, "ours")
+          yield* fs.symlink(own, join(home, name))
+          yield* Home.prepare(home)
+          lchownSync(join(home, name), 65_534, 65_534)
+          const failure = yield* Effect.flip(Home.prepare(home))
+          assert.match(failure.message, /belongs to another user: use a data directory of your own/)
+        }
+      })
+    )
+  )
 
   it.live("a directory that is made is for its user alone, and nothing is said", () =>
     within((directory, logged) =>
@@ -94,17 +115,17 @@ describe("Home", () => {
     )
   )
 
-  it.live.skipIf(process.getuid?.() !== 0)("a key that belongs to another user is left alone, with a warning", () =>
+  it.live.skipIf(process.getuid?.() !== 0)("a page that belongs to another user is left alone, with a warning", () =>
     within((directory, logged) =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
-        const file = join(directory, "tls-key.pem")
+        const file = join(directory, "open.html")
         yield* fs.writeFileString(file, "secret")
         yield* fs.chmod(file, 0o644)
         yield* fs.chown(file, 65534, 65534)
         yield* Home.prepare(directory)
         assert.strictEqual(yield* modeOf(file), 0o644)
-        assert.match(logged.join(), /chmod go= as their owner.*tls-key/)
+        assert.match(logged.join(), /chmod go= as their owner.*open/)
       })
     )
   )

@@ -214,7 +214,7 @@ const cases: ReadonlyArray<readonly [situation: string, status: NodeStatus, sent
   [
     "one that has paused this node",
     withPeers(away("nas", 12, 1, { last_error: report(new PeerPaused({ nodeId: "self", by: "nas" })) })),
-    "Not in sync with the only other node. nas: this node is paused there; it lacks 1 operation of ours. To go on, run feral-sync peers resume there, with the id of this node."
+    "Not in sync with the only other node. nas: this node is paused there; it lacks 1 operation of ours. To sync with it again, run feral-sync peers resume there, with the id of this node."
   ],
   [
     "a problem, and one that takes what it lacks",

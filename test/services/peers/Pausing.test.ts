@@ -35,7 +35,7 @@ describe("a paused peer", () => {
           assert.strictEqual(there?.last_error?._tag, "PeerPaused", time)
           assert.strictEqual(
             (yield* b.state).summary,
-            "Not in sync with the only other node. a: this node is paused there. To go on, run feral-sync peers resume there, with the id of this node."
+            "Not in sync with the only other node. a: this node is paused there. To sync with it again, run feral-sync peers resume there, with the id of this node."
           )
           // It is meant to be so: nobody is woken for it.
           for (const [node, peer] of [[a, "b"] as const, [b, "a"] as const]) {

@@ -2,8 +2,7 @@
  * Whether an existing FERAL node is talked to. Its wire shows the passphrase of the dialler to the other end, so it matters who
  * that can be, and which side dials.
  */
-import type { Address } from "../../peers/Address.ts"
-import { formatAddress } from "../../peers/Address.ts"
+import { type Address, formatAddress, isLocalName } from "../../peers/Address.ts"
 import type { Role } from "../Handshake.ts"
 import { LegacyRefused, nextSteps } from "../SyncFailure.ts"
 
@@ -73,8 +72,9 @@ const refusalOfDialled = (rules: Rules, tls: Tls, address: Address): LegacyRefus
       )
 }
 
-const isDialledPlain = ({ legacy, mode }: Rules, { plain }: Address): boolean =>
-  plain === true && legacy === "on" && mode === "auto"
+/** Never by a name of multicast DNS: any machine of the network can answer for it. */
+const isDialledPlain = ({ legacy, mode }: Rules, { host, plain }: Address): boolean =>
+  plain === true && legacy === "on" && mode === "auto" && !isLocalName(host)
 
 /** Why no existing FERAL node is talked to once deletions were collected here. */
 export const refusalAfterCollection = (remote: string): LegacyRefused =>

@@ -73,7 +73,8 @@ export interface SignInCode {
 /** The socket of the node that runs on a data directory; none when no node answers there. */
 const find = Effect.fnUntraced(function* (home: string) {
   const { socket } = Home.paths(home)
-  if (!existsSync(socket)) return Option.none()
+  // Another user who answers there would be told what is written.
+  if (!existsSync(socket) || Home.isForeign(socket)) return Option.none()
   const socketPath = yield* Socket.reachable(socket)
   return (yield* Socket.answers(socketPath)) ? Option.some(socketPath) : Option.none()
 }, Effect.provide(NodeFileSystem.layer))

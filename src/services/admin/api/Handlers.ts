@@ -28,6 +28,7 @@ import * as MemoryHandlers from "./MemoryHandlers.ts"
 import * as Exposition from "./Exposition.ts"
 import * as Metrics from "./Metrics.ts"
 import * as NodeState from "./NodeState.ts"
+import * as Printed from "./Printed.ts"
 import * as Paging from "./Paging.ts"
 import * as Reference from "./Reference.ts"
 
@@ -254,5 +255,5 @@ export const make = Effect.fnUntraced(function* (place: Place) {
   return (refusal: Option.Option<HttpServerResponse.HttpServerResponse>) =>
     Effect.catchIf(open, Errors.isRouteNotFound, () =>
       Option.match(refusal, { onNone: () => closed, onSome: Effect.succeed })
-    ).pipe(Errors.explained)
+    ).pipe(Errors.explained, Effect.map(Printed.response))
 })

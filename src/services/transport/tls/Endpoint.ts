@@ -121,7 +121,11 @@ export const take = (listener: Server, socket: Socket): boolean => listener.emit
  * the Brainpool curves too, a server that shows a certificate on one of these crashes the process of its client.
  */
 const signatures = [
-  ...["ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", "ecdsa_secp521r1_sha512", "ed25519", "ed448"],
+  "ecdsa_secp256r1_sha256",
+  "ecdsa_secp384r1_sha384",
+  "ecdsa_secp521r1_sha512",
+  "ed25519",
+  "ed448",
   ...["sha256", "sha384", "sha512"].flatMap((hash) => [`rsa_pss_pss_${hash}`, `rsa_pss_rsae_${hash}`]),
   ...["sha256", "sha384", "sha512"].map((hash) => `rsa_pkcs1_${hash}`)
 ].join(":")
