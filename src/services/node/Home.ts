@@ -2,7 +2,7 @@
  * The data directory: where things are in it, and that other users cannot read it, whatever the mask of the process.
  */
 import { Effect, FileSystem, Option, type PlatformError } from "effect"
-import { lstatSync, readdirSync, readlinkSync, statfsSync, statSync } from "node:fs"
+import { existsSync, lstatSync, readdirSync, readlinkSync, statfsSync, statSync } from "node:fs"
 import { join, sep } from "node:path"
 import { StoreUnavailable } from "./NodeFailure.ts"
 import { userHome } from "./UserHome.ts"
