@@ -123,6 +123,13 @@ export const commandIn = (globals: ReadonlyArray<Flag>, args: ReadonlyArray<stri
   return undefined
 }
 
+/** The value of a flag among words that were read; the last one, where it is given twice. */
+export const valueOf = (name: string, words: ReadonlyArray<string>): string | undefined => {
+  const end = words.indexOf("--")
+  const given = (end === -1 ? words : words.slice(0, end)).findLast((word) => word.startsWith(`--${name}=`))
+  return given?.slice(name.length + 3)
+}
+
 /** Whether each word that has the form of a flag is a flag here. Another one may be that of a command that is not here. */
 export const hasOnlyFlagsOf = ({ command, globals, actions }: Grammar, args: ReadonlyArray<string>): boolean => {
   const end = args.indexOf("--")

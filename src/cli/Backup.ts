@@ -66,7 +66,7 @@ const copy = Effect.fnUntraced(function* (home: string, file: string, temporary:
   )
   const problems = yield* SqliteIntegrity.copy(temporary)
   if (problems.length > 0) {
-    const problem = `the database is damaged, and so is the copy (${problems.join("; ")}): run ${commandLine("verify", home)}`
+    const problem = `the database is damaged, and so is the copy (${problems.join("; ")}): run ${commandLine("verify")}`
     return yield* new FileUnusable({ file, problem })
   }
   const counts = yield* store.counts

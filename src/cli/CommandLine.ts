@@ -5,7 +5,7 @@
 import { Cause, Console, Effect } from "effect"
 import { CliConfig, CliOutput, Command, Completions, GlobalFlag } from "effect/cli"
 import { layerQuiet } from "../services/node/Logging.ts"
-import { inThisForm } from "../services/node/Invocation.ts"
+import * as Invocation from "../services/node/Invocation.ts"
 import { version } from "../services/node/Version.ts"
 import * as Arguments from "./Arguments.ts"
 import type { Loaded } from "./Commands.ts"
@@ -82,7 +82,7 @@ const read = (
   }
   const read = Arguments.read(grammar, args)
   if (read._tag === "Wrong") {
-    return Effect.fail(new WrongUsage({ message: `${read.problem}; see "${inThisForm(read.path.join(" "))} --help"` }))
+    return Effect.fail(new WrongUsage({ message: `${read.problem}; see "${Invocation.helpOf(read.path)}"` }))
   }
   return isJson && read.words.some((word) => word.startsWith("--completions="))
     ? Effect.fail(new WrongUsage({ message: "--completions prints a script: leave out --json" }))
@@ -101,6 +101,7 @@ const run = (
     log: (...texts: ReadonlyArray<unknown>) => void printed.push(`${texts.join(" ")}\n`)
   })
   return read(grammar, args, isJson).pipe(
+    Effect.tap((words) => Effect.sync(() => Invocation.within(Arguments.valueOf("home", words)))),
     Effect.flatMap(Command.runWith(command, { version })),
     Effect.andThen(Effect.suspend(() => (printed.length === 0 ? Effect.void : write(printed.join(""))))),
     Effect.as(0),

@@ -3,7 +3,7 @@
  */
 import { Cause, Effect, Predicate, Schema } from "effect"
 import { CliOutput } from "effect/cli"
-import { commandLine, inThisForm } from "../services/node/Invocation.ts"
+import { commandLine, helpOf, inThisForm } from "../services/node/Invocation.ts"
 import { escapeControls } from "../core/text/Printable.ts"
 import { json, oneLine, writeError, writeJson } from "./Output.ts"
 import * as Usage from "./Usage.ts"
@@ -11,7 +11,7 @@ import * as Usage from "./Usage.ts"
 /** A command needs a running node, and there is none. */
 export class NodeNotRunning extends Schema.TaggedError<NodeNotRunning>()("NodeNotRunning", { home: Schema.String }) {
   override get message(): string {
-    return `no node is running in ${this.home}: start one with "${commandLine("start", this.home)}"`
+    return `no node is running in ${this.home}: start one with "${commandLine("start")}"`
   }
 }
 
@@ -25,7 +25,7 @@ export class HomeNotFound extends Schema.TaggedError<HomeNotFound>()("HomeNotFou
     const what = this.isEmpty
       ? `no node has used the data directory ${this.home} yet`
       : `no data directory at ${this.home}`
-    return `${what}: check --home and FERAL_HOME, or start a node there with "${commandLine("start", this.home)}"`
+    return `${what}: check --home and FERAL_HOME, or start a node there with "${commandLine("start")}"`
   }
 }
 
@@ -88,7 +88,7 @@ export const presenter = (isJson: boolean, args: ReadonlyArray<string>): CliOutp
   present: (event) => {
     switch (event._tag) {
       case "InvalidInvocation": {
-        const message = `${Usage.problems(event, args).join("; ")}; see "${inThisForm(event.commandPath.join(" "))} --help"`
+        const message = `${Usage.problems(event, args).join("; ")}; see "${helpOf(event.commandPath)}"`
         return Effect.asVoid(report(new WrongUsage({ message }), isJson))
       }
       case "Help": {

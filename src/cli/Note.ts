@@ -91,7 +91,7 @@ const list = Listing.command(Kind.table.notes, {
       text: ({ content, importance }) => (importance === "normal" ? content : `[${importance}] ${content}`)
     }
   ],
-  whenEmpty: `No notes yet. Write one: ${commandLine('note add "water the plants" --tag home')}`
+  whenEmpty: () => `No notes yet. Write one: ${commandLine('note add "water the plants" --tag home')}`
 }).pipe(
   Command.withExamples([
     { command: "feral-sync note list --tag home --since 7d" },

@@ -18,20 +18,20 @@ const peer = Argument.String("peer").pipe(
 const running = Effect.gen(function* () {
   const home = yield* Config.loadHome(yield* Globals.Home)
   const { pausing } = yield* Access.client(home)
-  return { home, pausing }
+  return { pausing }
 })
 
 export const pause = Command.make(
   "pause",
   { node },
   Effect.fnUntraced(function* ({ node }) {
-    const { home, pausing } = yield* running
+    const { pausing } = yield* running
     const shown = yield* pausing.pause(node.trim())
     if (yield* Globals.Json) return yield* writeJson(shown)
     yield* writeLine(
       [
         `Paused ${oneLine(node)}. Its connections are closed, and nothing is exchanged with it, also after a restart.`,
-        `To go on: ${commandLine(`peers resume ${oneLine(node)}`, home)}`
+        `To go on: ${commandLine(`peers resume ${oneLine(node)}`)}`
       ].join("\n")
     )
   }, Effect.scoped)
@@ -59,16 +59,16 @@ export const sync = Command.make(
   "sync",
   { peer },
   Effect.fnUntraced(function* ({ peer }) {
-    const { home, pausing } = yield* running
+    const { pausing } = yield* running
     const { result, ...of } = yield* pausing.sync(peer.trim())
     if (yield* Globals.Json) return yield* writeJson({ ...of, result })
     const words = {
-      dialling: `Connecting to it now; see ${commandLine("peers", home)}.`,
-      connecting: `A connection to it is being made already; see ${commandLine("peers", home)}.`,
-      paused: `It is paused; to sync with it, run ${commandLine(`peers resume ${oneLine(peer)}`, home)}.`,
+      dialling: `Connecting to it now; see ${commandLine("peers")}.`,
+      connecting: `A connection to it is being made already; see ${commandLine("peers")}.`,
+      paused: `It is paused; to sync with it, run ${commandLine(`peers resume ${oneLine(peer)}`)}.`,
       equal: "It has the same rows.",
       repaired: "It has the same rows now: differences were repaired.",
-      differs: `Its rows differ; see ${commandLine("verify", home)}.`,
+      differs: `Its rows differ; see ${commandLine("verify")}.`,
       behind: "Operations are still under way.",
       deferred: "One of the two does not take rows that are ahead of its clock.",
       "not comparable": "It takes no part in comparing rows; it syncs at its next exchange."

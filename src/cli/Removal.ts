@@ -28,12 +28,12 @@ const change = Effect.fnUntraced(function* (
   // A misspelt id that removes no node would look like a success.
   if (!Schema.is(NodeId)(id) || !(isKnown || removed.has(id))) {
     return yield* new WrongUsage({
-      message: `no known node has the id ${oneLine(text)}: see ${commandLine("peers", home)}`
+      message: `no known node has the id ${oneLine(text)}: see ${commandLine("peers")}`
     })
   }
   const isNews = edit(removed, id)
   if (isNews) yield* Removed.write(home, removed)
-  return { home, id, isNews, removed: [...removed] }
+  return { id, isNews, removed: [...removed] }
 }, Effect.provide(NodeFileSystem.layer))
 
 export const remove = Command.make(
@@ -48,7 +48,7 @@ export const remove = Command.make(
       .concat(status.peers.flatMap(({ node_id: id }) => id ?? []))
       .concat(status.tombstones?.waiting_for.map(({ node_id: id }) => id) ?? [])
       .includes(node.trim())
-    const { home, id, isNews, removed } = yield* change(
+    const { id, isNews, removed } = yield* change(
       node,
       isKnown,
       (removed, id) => !removed.has(id) && Boolean(removed.add(id))
@@ -57,7 +57,7 @@ export const remove = Command.make(
     const out =
       status.tls === "ca"
         ? `revoke its certificate: ${commandLine("tls revoke CERT")}`
-        : `change the passphrase, and do not give it the new one: ${commandLine("passphrase rotate", home)}`
+        : `change the passphrase, and do not give it the new one: ${commandLine("passphrase rotate")}`
     yield* writeLine(
       [
         `${isNews ? "Removed" : "Already removed:"} ${id}. This node closes its connections within seconds, and no longer lists it.`,
@@ -65,7 +65,7 @@ export const remove = Command.make(
         "",
         "It knows the passphrase, so it can come back under another id. To lock the device out:",
         `  ${out}`,
-        `To undo this: ${commandLine(`peers readmit ${id}`, home)}`
+        `To undo this: ${commandLine(`peers readmit ${id}`)}`
       ].join("\n")
     )
   })

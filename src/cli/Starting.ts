@@ -31,7 +31,7 @@ const locked = Effect.fnUntraced(function* (error: StoreUnavailable, { home }: S
   }
   const owner = PortOwner.of(port)
   const detail = `a node is already running in ${home}: ${owner === undefined ? "" : `process ${owner.pid}, `}port ${port}`
-  const advice = `see it with ${commandLine("status", home)}, or use another data directory (--home DIR)`
+  const advice = `see it with ${commandLine("status")}, or use another data directory (--home DIR)`
   return new StoreUnavailable({ reason, detail, advice })
 })
 

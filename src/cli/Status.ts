@@ -103,7 +103,7 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
     status.port === null
       ? [
           status.held_by === undefined
-            ? `not running: start it with "${commandLine("start", home)}"`
+            ? `not running: start it with "${commandLine("start")}"`
             : `not answering: the database is locked by ${oneLine(LockHolder.describe(Option.some(status.held_by)))}`
         ]
       : [`running for ${duration(status.uptime_seconds)}, on port ${status.port}`]
@@ -129,11 +129,9 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
       `${status.digest} (rows from ${counted(seen, "node")}; nodes with the same digest have the same rows)`
     )
   ]
-  lines.push(...opaqueLines(status, home).map((text) => entry("Unknown", text)))
+  lines.push(...opaqueLines(status).map((text) => entry("Unknown", text)))
   if (status.tombstones !== undefined) {
-    lines.push(
-      ...tombstones(status.tombstones, home, now).map((line, index) => entry(index > 0 ? "" : "Tombstones", line))
-    )
+    lines.push(...tombstones(status.tombstones, now).map((line, index) => entry(index > 0 ? "" : "Tombstones", line)))
   }
   if (counts.quarantine > 0) {
     lines.push(entry("Quarantine", `${counted(counts.quarantine, "entry", "entries")} from peers could not be read`))
@@ -148,7 +146,7 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
   lines.push(
     entry("Security", `TLS ${status.tls}, existing FERAL nodes: ${status.legacy}`),
     ...(status.tls_expires_at === undefined ? [] : [entry("Certificate", expiry(status.tls_expires_at * 1000, now))]),
-    ...(status.accepts_previous_passphrase === true ? [entry("Passphrase", previousPassphrase(peers, home))] : []),
+    ...(status.accepts_previous_passphrase === true ? [entry("Passphrase", previousPassphrase(peers))] : []),
     entry("Local API", api),
     entry("Discovery", `mDNS ${discovery.mdns}, static peers: ${statics}`),
     entry("Peers", peers.length === 0 ? "none yet" : counted(peers.length, "peer")),
@@ -158,7 +156,7 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
 }
 
 /** Rows of kinds that this version does not know, those that are kept out for want of room, and those that were purged. */
-const opaqueLines = ({ opaque }: NodeStatus, home: string): ReadonlyArray<string> => {
+const opaqueLines = ({ opaque }: NodeStatus): ReadonlyArray<string> => {
   if (opaque === undefined) return []
   const { bytes, limit_bytes: limit, limit_bytes_per_origin: limitOfOne, held_back: heldBack, purged } = opaque
   const lines: Array<string> = []
@@ -175,7 +173,7 @@ const opaqueLines = ({ opaque }: NodeStatus, home: string): ReadonlyArray<string
   if (purged.length > 0) {
     const rows = purged.reduce((sum, { rows }) => sum + rows, 0)
     lines.push(
-      `${counted(rows, "row")} purged here; nodes that still have them show a different digest: see ${commandLine("verify", home)}`
+      `${counted(rows, "row")} purged here; nodes that still have them show a different digest: see ${commandLine("verify")}`
     )
   }
   return lines
@@ -185,9 +183,9 @@ const opaqueLines = ({ opaque }: NodeStatus, home: string): ReadonlyArray<string
 const namedNodes = 3
 
 /** How many deletions every other node has, and what the rest waits for. */
-const tombstones = (shown: NonNullable<NodeStatus["tombstones"]>, home: string, now: number): ReadonlyArray<string> => {
+const tombstones = (shown: NonNullable<NodeStatus["tombstones"]>, now: number): ReadonlyArray<string> => {
   const { collected, keep_days: days, not_confirmed_by: others = [] } = shown
-  const lines = heldTombstones(shown, home, now)
+  const lines = heldTombstones(shown, now)
   if (collected === undefined) return lines
   const kept =
     days == null ? "no more are collected here" : `kept for ${counted(days, "day")} after every node has them`
@@ -197,7 +195,6 @@ const tombstones = (shown: NonNullable<NodeStatus["tombstones"]>, home: string, 
 
 const heldTombstones = (
   { held, stable, waiting, waiting_for: nodes }: NonNullable<NodeStatus["tombstones"]>,
-  home: string,
   now: number
 ): ReadonlyArray<string> => {
   const have = stable === held ? "every known node has them" : `every known node has ${stable} of them`
@@ -213,12 +210,12 @@ const heldTombstones = (
   const more = waiting > names.length ? ` and ${waiting - names.length} more` : ""
   return [
     `${first}; waiting for ${names.join(", ")}${more}`,
-    `start the nodes that are off; if a node is gone for good, run ${commandLine(`peers remove ${oneLine(longest.node_id)}`, home)}`
+    `start the nodes that are off; if a node is gone for good, run ${commandLine(`peers remove ${oneLine(longest.node_id)}`)}`
   ]
 }
 
 /** Who still comes with the passphrase before, and what to do then. */
-const previousPassphrase = (peers: ReadonlyArray<PeerStatus>, home: string): string => {
+const previousPassphrase = (peers: ReadonlyArray<PeerStatus>): string => {
   const names = peers.flatMap(({ uses_previous_passphrase: uses, node_id: id, address, port }) =>
     uses === true ? [oneLine(id ?? formatAddress({ host: address, port }))] : []
   )
@@ -230,7 +227,7 @@ const previousPassphrase = (peers: ReadonlyArray<PeerStatus>, home: string): str
     met === 0
       ? "no peer has connected since the start"
       : `${counted(met, "peer")} connected since the start, all with the new one`
-  return `the old one is still accepted; ${seen}. When all nodes have the new one, run ${commandLine("passphrase drop", home)}`
+  return `the old one is still accepted; ${seen}. When all nodes have the new one, run ${commandLine("passphrase drop")}`
 }
 
 /** Until when the certificates are valid, and what to do when that is soon. */

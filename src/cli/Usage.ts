@@ -78,7 +78,10 @@ const unexpected = (
 /** Help, with its examples and its usage in the form in which this program was started. */
 export const inThisForm = <E extends CliOutput.Presenter.Help>(event: E): E => {
   const { helpDoc } = event
-  const examples = helpDoc.examples?.map((example) => ({ ...example, command: Invocation.inThisForm(example.command) }))
-  const usage = Invocation.inThisForm(helpDoc.usage)
+  const examples = helpDoc.examples?.map((example) => ({
+    ...example,
+    command: Invocation.inThisForm(example.command, Invocation.elsewhere)
+  }))
+  const usage = Invocation.inThisForm(helpDoc.usage, Invocation.elsewhere)
   return { ...event, helpDoc: { ...helpDoc, usage, ...(examples === undefined ? {} : { examples }) } }
 }

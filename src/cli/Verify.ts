@@ -9,7 +9,7 @@ import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
 import { counted, oneLine, writeJson, writeLine } from "./Output.ts"
 import * as Progress from "./Progress.ts"
-import { commandLine } from "../services/node/Invocation.ts"
+import { commandLine, elsewhere } from "../services/node/Invocation.ts"
 
 /** Something is wrong, was shown, and could not be repaired. */
 class VerificationFailed extends Schema.TaggedError<VerificationFailed>()("VerificationFailed", {
@@ -20,10 +20,11 @@ class VerificationFailed extends Schema.TaggedError<VerificationFailed>()("Verif
   }
 }
 
-const damaged = "the database is damaged: " + storeNextSteps.corrupt
-const differing = `the rows of a peer still differ: run "${commandLine("verify")}" on that node, and then here again`
+const damaged = `the database is damaged: ${storeNextSteps.corrupt}`
+const differing = `the rows of a peer still differ: run "${elsewhere("verify")}" on that node, and then here again`
 
-const deferring = `operations with timestamps in the future are deferred: find the node with ${commandLine("peers")}, set its clock, and run ${commandLine("identity new --reissue")} there`
+const deferring = () =>
+  `operations with timestamps in the future are deferred: find the node with ${commandLine("peers")}, set its clock, and run ${elsewhere("identity new --reissue")} there`
 
 export const command = Command.make(
   "verify",
@@ -59,7 +60,7 @@ export const command = Command.make(
     const ok = !isDeferred && leftOut === undefined && peers.every(({ result }) => result !== "differs")
     if (isJson) yield* writeJson({ ok, database, rows, digest, corrected, peers })
     if (!ok) {
-      const problem = isDeferred ? deferring : (leftOut?.reason ?? differing)
+      const problem = isDeferred ? deferring() : (leftOut?.reason ?? differing)
       return yield* new VerificationFailed({ problem })
     }
   }, Effect.scoped)

@@ -9,6 +9,7 @@ import { duration } from "../../core/text/Duration.ts"
 import { counted, some } from "../../core/text/Explained.ts"
 import { oneLine } from "../../core/text/Printable.ts"
 import { notice } from "../transport/tls/Expiry.ts"
+import { inThisForm } from "./Invocation.ts"
 import { nextSteps } from "./NodeFailure.ts"
 import { addressOf } from "./PeerName.ts"
 import type { ItLacks, LastError, NodeStatus, PeerStatus, WeLack } from "./Status.ts"
@@ -20,7 +21,8 @@ interface Trouble {
 }
 
 /** The sentences at the time `now` (ms). */
-export const of = (status: NodeStatus, now: number): string => sentencesOf(status, now).map(sentence).join(" ")
+export const of = (status: NodeStatus, now: number): string =>
+  inThisForm(sentencesOf(status, now).map(sentence).join(" "))
 
 const sentencesOf = (status: NodeStatus, now: number): ReadonlyArray<string> => {
   const { damage, held_by: holder, port } = status

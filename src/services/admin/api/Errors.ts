@@ -5,13 +5,20 @@ import { Cause, Effect } from "effect"
 import { HttpServerError, HttpServerRespondable, HttpServerResponse } from "effect/http"
 import { HttpApiError } from "effect/http-api"
 import { messageOf } from "../../../core/text/Explained.ts"
+import { inThisForm } from "../../node/Invocation.ts"
 import { type Failure, NotFound, reference } from "./Failures.ts"
 
 type Told = Omit<Failure, "message">
 
 /** An answer that tells what is wrong with the request. */
-export const answer = (status: number, { _tag, problem, nextStep }: Told) =>
-  HttpServerResponse.jsonUnsafe({ _tag, message: messageOf({ problem, nextStep }), problem, nextStep }, { status })
+export const answer = (status: number, { _tag, ...told }: Told) => {
+  const problem = inThisForm(told.problem)
+  const nextStep = inThisForm(told.nextStep)
+  return HttpServerResponse.jsonUnsafe(
+    { _tag, message: messageOf({ problem, nextStep }), problem, nextStep },
+    { status }
+  )
+}
 
 /** What a status means, where nothing more is known. */
 const byStatus = (status: number): Told => {
