@@ -39,8 +39,8 @@ export const read = ({ command: root, globals, actions }: Grammar, args: Readonl
   let command = root
   const path = [root.name]
   const flags: Array<string> = []
-  /** Flags whose value is missing: the parser says so. They come last, so that they take none. */
-  const bare: Array<string> = []
+  /** A flag whose value is missing. */
+  let bare: string | undefined
   const operands: Array<string> = []
   let action: string | undefined
   /** Whether a flag is there that stands beside no action: one of the command, or another action. */
@@ -64,7 +64,7 @@ export const read = ({ command: root, globals, actions }: Grammar, args: Readonl
       } else if (!globals.some(({ name }) => name === flag.name)) hasOwnFlags = true
       const next = args[index + 1]
       if (!flag.takesValue || word.includes("=")) flags.push(word)
-      else if (next === undefined || next === "--" || named(known(), next) !== undefined) bare.push(word)
+      else if (next === undefined || next === "--" || named(known(), next) !== undefined) bare ??= word
       else {
         const slip = misspelt(known(), root, next)
         if (slip !== undefined) return wrong(notAFlag(next, path, slip))
@@ -100,9 +100,10 @@ export const read = ({ command: root, globals, actions }: Grammar, args: Readonl
   }
   const isOver = operands.length > command.arguments.length && !command.arguments.some(({ variadic }) => variadic)
   if (isOver && dashed !== undefined) return wrong(notAFlag(dashed, path))
+  if (bare !== undefined) return wrong(`${bare} has no value: give one, or leave the flag out`)
   return {
     _tag: "Words",
-    words: [...path.slice(1), ...flags, ...bare, ...(operands.length > 0 ? ["--", ...operands] : [])]
+    words: [...path.slice(1), ...flags, ...(operands.length > 0 ? ["--", ...operands] : [])]
   }
 }
 

@@ -15,7 +15,7 @@ import * as Show from "./Show.ts"
 import * as Writing from "./Writing.ts"
 
 const tags = (name: string, description: string) =>
-  Flag.String(name).pipe(Flag.withMetavar("TAG"), Flag.withDescription(description), Flag.atLeast(0))
+  Flag.String(name).pipe(Flag.withMetavar("TAG"), Flag.withDescription(description), Fields.several)
 
 const add = Command.make(
   "add",

@@ -43,7 +43,10 @@ describe("usage", () => {
   const wrong: ReadonlyArray<readonly [args: ReadonlyArray<string>, says: RegExp]> = [
     [["nonsense"], /nonsense/],
     [["note", "ad", "x"], /Did you mean this\? add/],
-    [["note", "add"], /Missing required argument: text/],
+    [["note", "add"], /^Missing required argument: text; see/],
+    [["search"], /^Missing required argument: [a-z]+; see/],
+    [["note", "add", "a", "--tag"], /^--tag has no value: give one, or leave the flag out; see/],
+    [["note", "list", "--since", "--limit", "1"], /^--since has no value/],
     [["note", "add", ""], /empty/],
     [["note", "add", "a", "b"], /Unexpected .*"b": put the text in quotes, as in .* note add 'a b'/],
     [["note", "add", "a", "b", "--tag", "t"], /Unexpected .*"b": put a text of several words in quotes/],
