@@ -105,6 +105,11 @@ describe("failures", () => {
     const error = await failure(1, ["note", "edit", "nothing", "x"])
     assert.strictEqual(error._tag, "RowNotFound")
     assert.strictEqual(await words(1, ["note", "edit", "nothing", "x"]), `feral-sync: ${error.message}\n`)
+    for (const command of ["note", "fact"]) {
+      const error = await failure(1, [command, "history", "nothing"])
+      assert.strictEqual(error._tag, "RowNotFound")
+      assert.strictEqual((await failure(1, [command, "history", "nothing", "--erase"]))._tag, "RowNotFound")
+    }
   })
 
   it("a data directory that cannot be", async () => {
