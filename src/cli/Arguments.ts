@@ -196,7 +196,7 @@ const notAFlag = (word: string, path: ReadonlyArray<string>, meant = ""): string
 const shown = (word: string): string => (/^[\w-]+$/.test(word) ? word : JSON.stringify(word))
 
 /** Changes that make one text of the other: a character more, less or another, or two neighbours that change places. */
-const distanceOf = (a: string, b: string): number => {
+export const distanceOf = (a: string, b: string): number => {
   let beforeLast: ReadonlyArray<number> = []
   let last: ReadonlyArray<number> = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let row = 1; row <= a.length; row++) {

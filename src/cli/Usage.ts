@@ -2,7 +2,9 @@
  * The problems of a command line, in our words: all missing parts at once, and a guess at the intended command.
  */
 import type { CliOutput } from "effect/cli"
+import { alternatives } from "../core/text/SchemaWords.ts"
 import * as Invocation from "../services/node/Invocation.ts"
+import { distanceOf } from "./Arguments.ts"
 
 type Invalid = CliOutput.Presenter.InvalidInvocation
 type Problem = Invalid["errors"][number]
@@ -19,19 +21,29 @@ const problem = (error: Problem, { commandPath, helpDoc }: Invalid, args: Readon
       return missing(error, helpDoc, args)
     case "InvalidValue":
       if (/^\d+ occurrences$/.test(error.value)) return `--${error.option} is given more than once: give it once`
-      return `${error.kind === "flag" ? `--${error.option}` : error.option} must be ${error.expected.replace(/ \(default.*\)$/, "")}, not ${JSON.stringify(error.value)}`
+      return `${error.kind === "flag" ? `--${error.option}` : error.option} must be ${expected(error.expected)}, not ${JSON.stringify(error.value)}`
     case "UnexpectedArgument":
       return unexpected(error.arguments, commandPath, helpDoc.args?.length ?? 0, args)
     case "UnrecognizedOption":
-      return `Unknown flag ${error.option}${meant(error.suggestions)}`
+      return `Unknown flag ${error.option}${meant(error.option, error.suggestions)}`
     case "UnknownSubcommand":
-      return `Unknown command ${JSON.stringify(error.subcommand)}${meant(error.suggestions)}`
+      return `Unknown command ${JSON.stringify(error.subcommand)}${meant(error.subcommand, error.suggestions)}`
     default:
       return error.message.trim().replace(/\s*\n\s*/g, " ")
   }
 }
 
-const meant = ([first]: ReadonlyArray<string>): string => (first === undefined ? "" : `. Did you mean this? ${first}`)
+const expected = (text: string): string => alternatives(text) ?? text.replace(/ \(default.*\)$/, "")
+
+/** The word that was meant, most likely: of four letters, two others make another word. */
+const meant = (given: string, suggestions: ReadonlyArray<string>): string => {
+  const most = (word: string) => Math.max(1, Math.floor(Math.max(given.length, word.length) / 3))
+  const [near] = suggestions
+    .map((word) => ({ word, distance: word.startsWith(given) ? 0 : distanceOf(given, word) }))
+    .filter(({ word, distance }) => distance <= most(word))
+    .toSorted((a, b) => a.distance - b.distance)
+  return near === undefined ? "" : `. Did you mean this? ${near.word}`
+}
 
 /** The parser stops at the first that is missing. Arguments come in order: all that follow one that is missing are, too. */
 const missing = (

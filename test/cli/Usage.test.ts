@@ -43,6 +43,10 @@ describe("usage", () => {
   const wrong: ReadonlyArray<readonly [args: ReadonlyArray<string>, says: RegExp]> = [
     [["nonsense"], /nonsense/],
     [["note", "ad", "x"], /Did you mean this\? add/],
+    [["stauts"], /Did you mean this\? status/],
+    [["wait"], /^Unknown command "wait"; see "[^"]*main\.[jt]s --help"$/],
+    [["export", "x", "--format", "xml"], /^--format must be ndjson, csv or markdown, not "xml"; see/],
+    [["mcp", "--tools", "all"], /^--tools must be memory, reference or files, not "all"; see/],
     [["note", "add"], /^Missing required argument: text; see/],
     [["search"], /^Missing required argument: [a-z]+; see/],
     [["note", "add", "a", "--tag"], /^--tag has no value: give one, or leave the flag out; see/],

@@ -57,7 +57,7 @@ export const host = (text: string): Result.Result<string | undefined, string> =>
   const bare = text.replace(/^\[(.*)\]$/, "$1")
   const parsed = parseHost(bare)
   if (Result.isSuccess(parsed)) return parsed
-  const withPort = Result.isSuccess(parseAddress(text)) && /:\d+$/.test(text)
+  const withPort = /^(\[[^\]]*\]|[^:]*):\d+$/.test(text)
   return Result.fail(
     withPort || !/^[\d.]+$|:.*:/.test(text)
       ? `${quote(text)} is not an address or a host name, without port (the port is FERAL_SYNC_PORT)`
