@@ -8,7 +8,6 @@ import { formatAddress } from "../core/peers/Address.ts"
 import * as Kind from "../core/replica/Kind.ts"
 import * as ClockOffset from "../core/text/ClockOffset.ts"
 import { clockNextStep, nextSteps as sessionSteps } from "../core/sync/SyncFailure.ts"
-import { nextSteps } from "../services/node/NodeFailure.ts"
 import { sized } from "../services/node/Home.ts"
 import * as Summary from "../services/node/Summary.ts"
 import type { NodeStatus, PeerStatus } from "../services/node/Status.ts"
@@ -69,8 +68,8 @@ export const peers = Command.make(
     const peers = yield* access.peers
     if (yield* Globals.Json) return yield* writeJson(peers)
     const now = yield* Clock.currentTimeMillis
-    const { absent = [] } = yield* access.status
-    const none = `No peers yet: ${nextSteps.PeersNotDiscovered}.`
+    const { absent = [], discovery } = yield* access.status
+    const none = `No peers yet: ${Summary.aloneOf(discovery).nextStep}.`
     const table = peers.length > 0 ? peerTable(peers, now) : absent.length > 0 ? ["No peer is connected."] : [none]
     yield* writeLine([...table, ...absentLines(absent, now)].join("\n"))
   }, Effect.scoped)
@@ -92,7 +91,7 @@ const absentLines = (absent: NonNullable<NodeStatus["absent"]>, now: number): Re
           const missing = lack.operations === 0 ? "has all of ours" : `lacks ${lack.operations} of ours`
           return `  ${oneLine(id)}: last seen ${ago(seen * 1000, now)}, ${missing}`
         }),
-        `To forget one: ${commandLine("peers remove")} ID`
+        `To forget one: ${commandLine("peers remove ID")}`
       ]
 
 const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: number): ReadonlyArray<string> => {
@@ -275,12 +274,16 @@ const columns = (now: number): ReadonlyArray<Table.Column<PeerStatus>> => [
   }
 ]
 
+/** A message with the address that it is about, unless it says so itself. */
+const about = (address: string, message: string): string =>
+  message.includes(`${address} `) ? message : `${address}: ${message}`
+
 /** The peers, and below them what keeps some from syncing, in full: it holds the next step. */
 const peerTable = (peers: ReadonlyArray<PeerStatus>, now: number): ReadonlyArray<string> => {
   const troubles = peers.flatMap(({ address, port, last_error: error }) =>
     error === null
       ? []
-      : [`${formatAddress({ host: address, port })}: ${inThisForm(oneLine(error.message))} [${error._tag}]`]
+      : [`${about(formatAddress({ host: address, port }), inThisForm(oneLine(error.message)))} [${error._tag}]`]
   )
   const clocks = peers.flatMap(({ address, port, clock_offset_ms: offset }) => {
     if (offset === null || Math.abs(offset) < worthMentioning) return []

@@ -277,7 +277,21 @@ describe("commands with a running node", () => {
     assert.deepInclude(status, { node_id: node.id, port: node.port, api_port: null, tls: "auto", peers: [] })
     assert.deepStrictEqual(await node.cli("peers"), [])
     assert.include(await human(node, "status"), `running for`)
-    assert.include(await human(node, "peers"), "FERAL_SYNC_PEERS")
+    // What is off is not asked for.
+    const alone = await human(node, "peers")
+    assert.strictEqual(alone, "No peers yet: set FERAL_SYNC_PEERS (host:port,host:port), or set FERAL_SYNC_MDNS=on.\n")
+  })
+
+  it("the error of a peer names its address once", async () => {
+    const nowhere = "127.0.0.1:1"
+    const node = await nodes.make().start({}, ["--peers", nowhere])
+    const shown = await until(
+      "it was tried",
+      () => human(node, "peers"),
+      (text) => text.includes("[PeerUnreachable]")
+    )
+    const line = shown.split("\n").find((line) => line.includes("[PeerUnreachable]")) ?? ""
+    assert.strictEqual(line.split(nowhere).length, 2, line)
   })
 
   it("the socket that a killed node leaves does not stop commands", async () => {

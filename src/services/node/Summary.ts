@@ -219,7 +219,7 @@ const ownOf = (status: NodeStatus, now: number): ReadonlyArray<Trouble> => {
 }
 
 /** Why no other node was met. */
-const aloneOf = ({ mdns, static: listed }: NodeStatus["discovery"]): Trouble => {
+export const aloneOf = ({ mdns, static: listed }: NodeStatus["discovery"]): Trouble & { readonly nextStep: string } => {
   if (mdns === "on") return { text: "This node looks for others by mDNS", nextStep: nextSteps.PeersNotDiscovered }
   const off = mdns === "off" ? "mDNS is off" : "mDNS does not work here"
   if (listed !== "none")
