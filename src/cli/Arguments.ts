@@ -7,8 +7,9 @@
  * - A word that is exactly a flag of the command (`--tag`, `--tag=x`, `-h`) is that flag, wherever it stands.
  * - Another word that begins with a dash is text, unless it has the form of a flag and resembles one: then it is refused, for
  *   it is most likely misspelt. The same for one that the command has no place for.
- * - `--help`, `--version` and `--completions` stand alone or after the name of a command. With text or other flags beside them
- *   they are refused, so no text is ever answered with help and a success.
+ * - `--help` and `--completions` stand alone or after the name of a command, `--version` alone or after one that takes no text. With
+ *   text or other flags beside them they are refused. What looks like help and was text is thus never lost in silence: the help of a
+ *   command that takes text says that nothing else was done, and how such a text is written.
  */
 import type { Completions } from "effect/cli"
 import { isUtf8 } from "node:buffer"
@@ -93,7 +94,12 @@ export const read = ({ command: root, globals, actions }: Grammar, args: Readonl
     operands.push(word)
   }
   if (action !== undefined && (operands.length > 0 || hasOwnFlags)) {
-    return wrong(`${action} cannot be combined with other arguments: use it alone or after the name of a command`)
+    return wrong(
+      `${action} cannot be combined with other arguments: use it alone or after the name of a command; if it is text, put -- before it`
+    )
+  }
+  if (action !== undefined && /^(-v|--version)\b/.test(action) && command.arguments.length > 0) {
+    return wrong(`${action} is for ${root.name} alone; if it is text, put -- before it`)
   }
   if (command.subcommands.length > 0 && operands.length > 0) {
     return wrong(`${path.join(" ")} needs a command before --`)

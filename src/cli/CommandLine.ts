@@ -21,6 +21,7 @@ const commandOf = (commands: ReadonlyArray<Loaded>) =>
     Command.withDescription(
       "Replicates the memory of agents between machines: local first, no server, no cloud. " +
         "A word that begins with a dash is text unless it is a flag of the command, or looks like a misspelt one. " +
+        "-h or --help after a command is its help, also where the command takes text. " +
         "After -- everything is text. - reads the text from standard input."
     ),
     Command.withExamples([

@@ -1,7 +1,7 @@
 /**
  * How a command fails: its message and its exit code. 1: the operation failed. 2: wrong usage or configuration.
  */
-import { Cause, Effect, Predicate, Schema } from "effect"
+import { Cause, Console, Effect, Predicate, Schema } from "effect"
 import { CliOutput } from "effect/cli"
 import { commandLine, helpOf, inThisForm } from "../services/node/Invocation.ts"
 import { escapeControls } from "../core/text/Printable.ts"
@@ -94,9 +94,13 @@ export const presenter = (isJson: boolean, args: ReadonlyArray<string>): CliOutp
       case "Help": {
         const shown = Usage.inThisForm(event)
         if (event.reason === "Requested") {
-          return isJson
-            ? Effect.orDie(writeJson({ help: plain.formatHelpDoc(shown.helpDoc) }))
-            : CliOutput.defaultPresenter.present(shown)
+          const remark = Usage.remark(event, args)
+          if (isJson) {
+            const help = plain.formatHelpDoc(shown.helpDoc)
+            return Effect.orDie(writeJson({ help: remark === "" ? help : `${help}\n\n${remark}` }))
+          }
+          const present = CliOutput.defaultPresenter.present(shown)
+          return remark === "" ? present : Effect.andThen(present, Console.log(`\n${remark}`))
         }
         return isJson
           ? Effect.asVoid(report(new WrongUsage({ message: `${event.commandPath.join(" ")} needs a command` }), true))

@@ -87,6 +87,17 @@ const unexpected = (
   return `${what}: put the text in quotes, as in ${Invocation.commandLine(`${before} ${Invocation.quoted(text)}`)}`
 }
 
+/**
+ * What the help of a command says that takes text, where the word that asked for it could have been that text. Nothing was written
+ * then, and whoever runs the command in a script would not see it by the exit code.
+ */
+export const remark = ({ commandPath, helpDoc }: CliOutput.Presenter.Help, args: ReadonlyArray<string>): string => {
+  if ((helpDoc.args?.length ?? 0) === 0) return ""
+  const word = args.findLast((arg) => /^(-h|--help)\b/.test(arg)) ?? "--help"
+  const line = Invocation.commandLine([...commandPath.slice(1), "--", word].join(" "))
+  return `This is the help: nothing else was done. If ${word} is text, put -- before it, as in ${line}`
+}
+
 /** Help, with its examples and its usage in the form in which this program was started. */
 export const inThisForm = <E extends CliOutput.Presenter.Help>(event: E): E => {
   const { helpDoc } = event
