@@ -88,8 +88,8 @@ const unexpected = (
 }
 
 /**
- * What the help of a command says that takes text, where the word that asked for it could have been that text. Nothing was written
- * then, and whoever runs the command in a script would not see it by the exit code.
+ * What the help says of a command that takes text: the word that asked for help could have been that text. Nothing was written
+ * then, and the exit code does not show it.
  */
 export const remark = ({ commandPath, helpDoc }: CliOutput.Presenter.Help, args: ReadonlyArray<string>): string => {
   if ((helpDoc.args?.length ?? 0) === 0) return ""
