@@ -80,7 +80,7 @@ const named =
   /\bferal-sync ((?:start|status|peers|doctor|tls|passphrase|note|fact|episode|log|list|search|show|export|import|backup|restore|rejoin|compact|origins|purge|verify|identity|service|completions|mcp|open|token|changes)\b(?: (?:add|append|set|edit|delete|list|history|restore|remove|readmit|pause|resume|init|issue|revoke|show|rotate|drop|install|uninstall|status|forget|new)\b)?)/g
 
 /** What comes after a command that is not for this node here, or that names its data directory already. */
-const notHere = /^ (--home\b|there\b|on (that|its|the|them)\b|for (it|one)\b)/
+const notHere = /^( (there|on (that|its|the|them)|for (it|one))\b|((?! feral-sync )[^;,\n])*? --home\b)/
 
 /** A path as a shell takes it. */
 export const quoted = (path: string): string =>

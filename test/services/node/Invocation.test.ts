@@ -100,7 +100,11 @@ describe("Invocation", () => {
         const carried = inThisForm(text).match(/ --home \/n1/g)?.length ?? 0
         const expected = name === "wrong purpose" ? 1 : elsewhereToo.has(name) ? 0 : plain.length
         assert.strictEqual(carried, expected, `${name}: ${inThisForm(text)}`)
-        // What a node has told in its form stays as it is.
+        // What is in this form already, or was told by a node in its form, stays as it is.
+        for (const words of ["purge --origin NODE-ID", "peers remove 0123 --kind x"]) {
+          const line = `see it with ${commandLine(words)}; then go on`
+          assert.strictEqual(inThisForm(line), line)
+        }
         assert.strictEqual(inThisForm(inThisForm(text)), inThisForm(text))
       }
     } finally {
