@@ -7,8 +7,9 @@
  * - A word that is exactly a flag of the command (`--tag`, `--tag=x`, `-h`) is that flag, wherever it stands.
  * - Another word that begins with a dash is text, unless it has the form of a flag and resembles one: then it is refused, for
  *   it is most likely misspelt. The same for one that the command has no place for.
- * - `--help`, `--version` and `--completions` stand alone or after the name of a command. With text or other flags beside them
- *   they are refused, so no text is ever answered with help and a success.
+ * - `--help` and `--completions` stand alone or after the name of a command, `--version` alone or after one that takes no text. With
+ *   text or other flags beside them they are refused. What looks like help and was text is thus never lost in silence: the help of a
+ *   command that takes text says that nothing else was done, and how such a text is written.
  */
 import type { Completions } from "effect/cli"
 import { isUtf8 } from "node:buffer"
@@ -39,8 +40,8 @@ export const read = ({ command: root, globals, actions }: Grammar, args: Readonl
   let command = root
   const path = [root.name]
   const flags: Array<string> = []
-  /** Flags whose value is missing: the parser says so. They come last, so that they take none. */
-  const bare: Array<string> = []
+  /** A flag whose value is missing. */
+  let bare: string | undefined
   const operands: Array<string> = []
   let action: string | undefined
   /** Whether a flag is there that stands beside no action: one of the command, or another action. */
@@ -64,7 +65,7 @@ export const read = ({ command: root, globals, actions }: Grammar, args: Readonl
       } else if (!globals.some(({ name }) => name === flag.name)) hasOwnFlags = true
       const next = args[index + 1]
       if (!flag.takesValue || word.includes("=")) flags.push(word)
-      else if (next === undefined || next === "--" || named(known(), next) !== undefined) bare.push(word)
+      else if (next === undefined || next === "--" || named(known(), next) !== undefined) bare ??= word
       else {
         const slip = misspelt(known(), root, next)
         if (slip !== undefined) return wrong(notAFlag(next, path, slip))
@@ -93,16 +94,22 @@ export const read = ({ command: root, globals, actions }: Grammar, args: Readonl
     operands.push(word)
   }
   if (action !== undefined && (operands.length > 0 || hasOwnFlags)) {
-    return wrong(`${action} cannot be combined with other arguments: use it alone or after the name of a command`)
+    return wrong(
+      `${action} cannot be combined with other arguments: use it alone or after the name of a command; if it is text, put -- before it`
+    )
+  }
+  if (action !== undefined && /^(-v|--version)\b/.test(action) && command.arguments.length > 0) {
+    return wrong(`${action} is for ${root.name} alone; if it is text, put -- before it`)
   }
   if (command.subcommands.length > 0 && operands.length > 0) {
     return wrong(`${path.join(" ")} needs a command before --`)
   }
   const isOver = operands.length > command.arguments.length && !command.arguments.some(({ variadic }) => variadic)
   if (isOver && dashed !== undefined) return wrong(notAFlag(dashed, path))
+  if (bare !== undefined) return wrong(`${bare} has no value: give one, or leave the flag out`)
   return {
     _tag: "Words",
-    words: [...path.slice(1), ...flags, ...bare, ...(operands.length > 0 ? ["--", ...operands] : [])]
+    words: [...path.slice(1), ...flags, ...(operands.length > 0 ? ["--", ...operands] : [])]
   }
 }
 
@@ -121,6 +128,13 @@ export const commandIn = (globals: ReadonlyArray<Flag>, args: ReadonlyArray<stri
     if (flag?.takesValue === true && !word.includes("=")) index++
   }
   return undefined
+}
+
+/** The value of a flag among words that were read; the last one, where it is given twice. */
+export const valueOf = (name: string, words: ReadonlyArray<string>): string | undefined => {
+  const end = words.indexOf("--")
+  const given = (end === -1 ? words : words.slice(0, end)).findLast((word) => word.startsWith(`--${name}=`))
+  return given?.slice(name.length + 3)
 }
 
 /** Whether each word that has the form of a flag is a flag here. Another one may be that of a command that is not here. */
@@ -188,7 +202,7 @@ const notAFlag = (word: string, path: ReadonlyArray<string>, meant = ""): string
 const shown = (word: string): string => (/^[\w-]+$/.test(word) ? word : JSON.stringify(word))
 
 /** Changes that make one text of the other: a character more, less or another, or two neighbours that change places. */
-const distanceOf = (a: string, b: string): number => {
+export const distanceOf = (a: string, b: string): number => {
   let beforeLast: ReadonlyArray<number> = []
   let last: ReadonlyArray<number> = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let row = 1; row <= a.length; row++) {

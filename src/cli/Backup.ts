@@ -70,7 +70,7 @@ const copy = Effect.fnUntraced(function* (home: string, file: string, temporary:
     return yield* new FileUnusable({
       file,
       problem: `the database is damaged, and so is the copy (${problems.join("; ")})`,
-      nextStep: `run ${commandLine("verify", home)}`
+      nextStep: `run ${commandLine("verify")}`
     })
   }
   const counts = yield* store.counts

@@ -24,7 +24,7 @@ export const command = Command.make(
       Flag.filter(isKind, () => `one of ${Kind.names.join(", ")}`),
       Flag.withMetavar("KIND"),
       Flag.withDescription("Only rows of this kind; may be given several times"),
-      Flag.atLeast(0)
+      Fields.several
     ),
     follow: Globals.Switch("follow").pipe(
       Flag.withDescription("Keep showing new changes until Ctrl-C"),

@@ -5,6 +5,7 @@
 import { Cause, Console, Effect } from "effect"
 import { CliConfig, CliOutput, Command, Completions, GlobalFlag } from "effect/cli"
 import { layerQuiet } from "../services/node/Logging.ts"
+import * as Invocation from "../services/node/Invocation.ts"
 import { version } from "../services/node/Version.ts"
 import * as Arguments from "./Arguments.ts"
 import type { Loaded } from "./Commands.ts"
@@ -20,6 +21,7 @@ const commandOf = (commands: ReadonlyArray<Loaded>) =>
     Command.withDescription(
       "Replicates the memory of agents between machines: local first, no server, no cloud.\n\n" +
         "Words that start with a dash are text, unless they are flags or look like misspelt flags. " +
+        "-h or --help after a command is its help, also where the command takes text. " +
         "After --, everything is text. A single - reads the text from standard input."
     ),
     Command.withExamples([
@@ -102,6 +104,7 @@ const run = (
     log: (...texts: ReadonlyArray<unknown>) => void printed.push(`${texts.join(" ")}\n`)
   })
   return read(grammar, args, isJson).pipe(
+    Effect.tap((words) => Effect.sync(() => Invocation.within(Arguments.valueOf("home", words)))),
     Effect.flatMap(Command.runWith(command, { version })),
     Effect.andThen(Effect.suspend(() => (printed.length === 0 ? Effect.void : write(printed.join(""))))),
     Effect.as(0),

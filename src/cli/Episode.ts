@@ -49,7 +49,7 @@ const list = Listing.command(Kind.table.episodes, {
     { title: "TYPE", text: ({ event_type }) => event_type },
     { title: "SUMMARY", text: ({ summary, detail }) => (detail === "" ? summary : `${summary} (${detail})`) }
   ],
-  whenEmpty: `No episodes yet. Record one: ${commandLine("episode add --session s1 --type talk --summary TEXT")}`
+  whenEmpty: () => `No episodes yet. Record one: ${commandLine("episode add --session s1 --type talk --summary TEXT")}`
 })
 
 export const command = Command.make("episode").pipe(

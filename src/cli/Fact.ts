@@ -128,7 +128,7 @@ const list = Listing.command(Kind.table.facts, {
     { title: "PREDICATE", text: ({ predicate }) => predicate },
     { title: "OBJECT", text: ({ object }) => object }
   ],
-  whenEmpty: `No facts yet. Set one: ${commandLine("fact set kitchen temperature 21")}`
+  whenEmpty: () => `No facts yet. Set one: ${commandLine("fact set kitchen temperature 21")}`
 })
 
 const { history, restore } = History.commands(

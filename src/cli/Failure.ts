@@ -1,9 +1,9 @@
 /**
  * How a command fails: its message and its exit code. 1: the operation failed. 2: wrong usage or configuration.
  */
-import { Cause, Effect, Predicate, Schema } from "effect"
+import { Cause, Console, Effect, Predicate, Schema } from "effect"
 import { CliOutput } from "effect/cli"
-import { commandLine, inThisForm } from "../services/node/Invocation.ts"
+import { commandLine, helpOf, inThisForm } from "../services/node/Invocation.ts"
 import { messageOf } from "../core/text/Explained.ts"
 import { escapeControls } from "../core/text/Printable.ts"
 import { json, oneLine, writeError, writeJson } from "./Output.ts"
@@ -12,7 +12,7 @@ import * as Usage from "./Usage.ts"
 /** A command needs a running node, and there is none. */
 export class NodeNotRunning extends Schema.TaggedError<NodeNotRunning>()("NodeNotRunning", { home: Schema.String }) {
   readonly problem = `no node is running in ${this.home}`
-  readonly nextStep = `start one with "${commandLine("start", this.home)}"`
+  readonly nextStep = `start one with "${commandLine("start")}"`
   override readonly message = messageOf(this, ": ")
 }
 
@@ -25,7 +25,7 @@ export class HomeNotFound extends Schema.TaggedError<HomeNotFound>()("HomeNotFou
   readonly problem = this.isEmpty
     ? `no node has used the data directory ${this.home} yet`
     : `no data directory at ${this.home}`
-  readonly nextStep = `check --home and FERAL_HOME, or start a node there with "${commandLine("start", this.home)}"`
+  readonly nextStep = `check --home and FERAL_HOME, or start a node there with "${commandLine("start")}"`
   override readonly message = messageOf(this, ": ")
 }
 
@@ -38,7 +38,7 @@ export class WrongUsage extends Schema.TaggedError<WrongUsage>()("Usage", {
 }) {
   /** A command line that cannot be read: the help of the command says how it is written. */
   static readonly unread = (problem: string, commandPath: ReadonlyArray<string>): WrongUsage =>
-    new WrongUsage({ problem, nextStep: `see "${inThisForm(commandPath.join(" "))} --help"`, joint: "; " })
+    new WrongUsage({ problem, nextStep: `see "${helpOf(commandPath)}"`, joint: "; " })
 
   override readonly message = messageOf({ problem: this.problem, nextStep: this.nextStep }, this.joint ?? ": ")
 }
@@ -105,9 +105,13 @@ export const presenter = (isJson: boolean, args: ReadonlyArray<string>): CliOutp
       case "Help": {
         const shown = Usage.inThisForm(event)
         if (event.reason === "Requested") {
-          return isJson
-            ? Effect.orDie(writeJson({ help: plain.formatHelpDoc(shown.helpDoc) }))
-            : CliOutput.defaultPresenter.present(shown)
+          const remark = Usage.remark(event, args)
+          if (isJson) {
+            const help = plain.formatHelpDoc(shown.helpDoc)
+            return Effect.orDie(writeJson({ help: remark === "" ? help : `${help}\n\n${remark}` }))
+          }
+          const present = CliOutput.defaultPresenter.present(shown)
+          return remark === "" ? present : Effect.andThen(present, Console.log(`\n${remark}`))
         }
         return isJson
           ? Effect.asVoid(report(new WrongUsage({ problem: `${event.commandPath.join(" ")} needs a command` }), true))

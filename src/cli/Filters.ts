@@ -56,7 +56,7 @@ export const tag = Flag.String("tag").pipe(
   ),
   Flag.withMetavar("TAG"),
   Flag.withDescription("Only rows with this tag; if given several times, with all of them"),
-  Flag.atLeast(0)
+  Fields.several
 )
 export const subject = Fields.maybe(Fields.textFlag("subject", "S", "Only facts with this subject"))
 export const predicate = Fields.maybe(Fields.textFlag("predicate", "P", "Only facts with this predicate"))

@@ -24,7 +24,7 @@ interface Options<Row> {
   /** The columns of a table, besides id and time. */
   readonly columns: ReadonlyArray<Table.Column<Row>>
   /** The text of an empty list: the next step. */
-  readonly whenEmpty: string
+  readonly whenEmpty: () => string
   /** The flags of its own, besides those of every list. */
   readonly flags: { readonly [Name in "tag" | "subject" | "predicate" | "session" | "status"]?: (typeof Filters)[Name] }
 }
@@ -66,7 +66,7 @@ export const command = <K extends Kind.Kind>(
         count += rows.length
       })
     )
-    if (count === 0) return yield* writeLine(isWhole ? whenEmpty : `No ${words.many} match. Use fewer flags.`)
+    if (count === 0) return yield* writeLine(isWhole ? whenEmpty() : `No ${words.many} match. Use fewer flags.`)
     yield* writeLine(Table.lines(all(yield* Clock.currentTimeMillis), shown).join("\n"))
     const more = count - shown.length
     if (more > 0) yield* writeLine(`… ${more < Filters.mostRows ? more : `at least ${more}`} more: use --limit N`)

@@ -84,7 +84,8 @@ const list = Listing.command(Kind.table.executionLog, {
     { title: "ENDPOINT", text: ({ endpoint_id }) => endpoint_id },
     { title: "ARGS", text: ({ args }) => JSON.stringify(args) }
   ],
-  whenEmpty: `The log is empty. Append an entry: ${commandLine("log append --session S --skill K --endpoint E --status ok")}`
+  whenEmpty: () =>
+    `The log is empty. Append an entry: ${commandLine("log append --session S --skill K --endpoint E --status ok")}`
 })
 
 export const command = Command.make("log").pipe(

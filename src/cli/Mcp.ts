@@ -5,6 +5,7 @@ import { Clock, Context, Effect, Layer, Option, RcRef, type Scope, Semaphore } f
 import { Command, Flag } from "effect/cli"
 import { type Opened, type Purpose, Reach } from "../mcp/Reach.ts"
 import * as Watching from "../mcp/Watching.ts"
+import * as Invocation from "../services/node/Invocation.ts"
 import * as Config from "../services/node/Config.ts"
 import { absoluteCommandLine } from "../services/node/Invocation.ts"
 import * as Logging from "../services/node/Logging.ts"
@@ -110,6 +111,7 @@ export const command = Command.make(
   Effect.fnUntraced(
     function* ({ tools, readOnly }) {
       const settings = yield* Config.load(yield* Start.overrides({}))
+      Invocation.serves(settings.home)
       const { serve } = yield* Effect.promise(() => import("../mcp/Stdio.ts"))
       yield* serve({ profile: tools, isReadOnly: readOnly }).pipe(
         Effect.provide(layerReach(settings.home, readOnly)),

@@ -15,7 +15,7 @@ import * as Show from "./Show.ts"
 import * as Writing from "./Writing.ts"
 
 const tags = (name: string, description: string) =>
-  Flag.String(name).pipe(Flag.withMetavar("TAG"), Flag.withDescription(description), Flag.atLeast(0))
+  Flag.String(name).pipe(Flag.withMetavar("TAG"), Flag.withDescription(description), Fields.several)
 
 const add = Command.make(
   "add",
@@ -93,7 +93,7 @@ const list = Listing.command(Kind.table.notes, {
       text: ({ content, importance }) => (importance === "normal" ? content : `[${importance}] ${content}`)
     }
   ],
-  whenEmpty: `No notes yet. Write one: ${commandLine('note add "water the plants" --tag home')}`
+  whenEmpty: () => `No notes yet. Write one: ${commandLine('note add "water the plants" --tag home')}`
 }).pipe(
   Command.withExamples([
     { command: "feral-sync note list --tag home --since 7d" },

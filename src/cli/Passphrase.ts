@@ -30,7 +30,7 @@ const place = Effect.fnUntraced(function* () {
     })
   }
   yield* Home.prepare(home)
-  return { home, file: Home.paths(home).passphrase }
+  return { file: Home.paths(home).passphrase }
 })
 
 const rotate = Command.make(
@@ -41,7 +41,7 @@ const rotate = Command.make(
     )
   },
   Effect.fnUntraced(function* ({ to }) {
-    const { home, file } = yield* place()
+    const { file } = yield* place()
     const { fromFile, random } = yield* service
     const fs = yield* FileSystem.FileSystem
     const held = (yield* Effect.mapError(fs.exists(file), Home.unusable(file)))
@@ -55,7 +55,7 @@ const rotate = Command.make(
     if (!isSame && Option.isSome(earlier)) {
       return yield* new WrongUsage({
         problem: "a change of the passphrase is already in progress",
-        nextStep: `finish it with "${commandLine("passphrase drop", home)}" first`
+        nextStep: `finish it with "${commandLine("passphrase drop")}" first`
       })
     }
     const before = isSame ? earlier : current
@@ -68,9 +68,9 @@ const rotate = Command.make(
         "1. Restart this node. It then accepts both passphrases.",
         "2. Copy the new passphrase to every other node, and restart it:",
         `     ssh OTHER-NODE feral-sync passphrase rotate --to - < ${quoted(file)}`,
-        `3. ${commandLine("status", home)} shows which peers still use the old one.`,
+        `3. ${commandLine("status")} shows which peers still use the old one.`,
         "4. When no peer uses it any more, run on every node:",
-        `     ${commandLine("passphrase drop", home)}`,
+        `     ${commandLine("passphrase drop")}`,
         "   and restart it. The old passphrase is then no longer accepted."
       ].join("\n")
     )

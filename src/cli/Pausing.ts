@@ -18,20 +18,20 @@ const peer = Argument.String("peer").pipe(
 const running = Effect.gen(function* () {
   const home = yield* Config.loadHome(yield* Globals.Home)
   const { pausing } = yield* Access.client(home)
-  return { home, pausing }
+  return { pausing }
 })
 
 export const pause = Command.make(
   "pause",
   { node },
   Effect.fnUntraced(function* ({ node }) {
-    const { home, pausing } = yield* running
+    const { pausing } = yield* running
     const shown = yield* pausing.pause(node.trim())
     if (yield* Globals.Json) return yield* writeJson(shown)
     yield* writeLine(
       [
         `Paused ${oneLine(node)}. Its connections are closed, and nothing is exchanged with it, even after a restart.`,
-        `To resume: ${commandLine(`peers resume ${oneLine(node)}`, home)}`
+        `To resume: ${commandLine(`peers resume ${oneLine(node)}`)}`
       ].join("\n")
     )
   }, Effect.scoped)
@@ -59,18 +59,18 @@ export const sync = Command.make(
   "sync",
   { peer },
   Effect.fnUntraced(function* ({ peer }) {
-    const { home, pausing } = yield* running
+    const { pausing } = yield* running
     const { result, ...of } = yield* pausing.sync(peer.trim())
     if (yield* Globals.Json) return yield* writeJson({ ...of, result })
     const words = {
-      dialling: `Connecting to it now; see ${commandLine("peers", home)}.`,
-      connecting: `Already connecting to it; see ${commandLine("peers", home)}.`,
+      dialling: `Connecting to it now; see ${commandLine("peers")}.`,
+      connecting: `Already connecting to it; see ${commandLine("peers")}.`,
       waiting:
         "This node cannot dial it, because it knows no address of it: that node connects by itself when it runs.",
-      paused: `It is paused; to sync with it, run ${commandLine(`peers resume ${oneLine(peer)}`, home)}.`,
+      paused: `It is paused; to sync with it, run ${commandLine(`peers resume ${oneLine(peer)}`)}.`,
       equal: "It has the same rows.",
       repaired: "It has the same rows now: differences were repaired.",
-      differs: `Its rows differ; see ${commandLine("verify", home)}.`,
+      differs: `Its rows differ; see ${commandLine("verify")}.`,
       behind: "Operations are still being sent.",
       deferred: "One of the two defers rows that are ahead of its clock.",
       "not comparable": "It does not support comparing rows; it syncs at its next exchange."

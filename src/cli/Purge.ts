@@ -36,7 +36,7 @@ export const command = Command.make(
     })
     if (yield* Globals.Json) return yield* writeJson({ ...purged, is_dry_run: isDry })
     const what = kind === undefined ? `of the node ${oneLine(origin ?? "")}` : `of the kind ${oneLine(kind)}`
-    yield* writeLine(describe(purged, { what, kind, origin, isDry }, access.home).join("\n"))
+    yield* writeLine(describe(purged, { what, kind, origin, isDry }).join("\n"))
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
@@ -62,7 +62,7 @@ interface Asked {
 /** Origins that are named at most. */
 const named = 10
 
-const describe = ({ rows, bytes, origins }: Purged, asked: Asked, home: string): ReadonlyArray<string> => {
+const describe = ({ rows, bytes, origins }: Purged, asked: Asked): ReadonlyArray<string> => {
   const { what, kind, origin, isDry } = asked
   if (rows === 0) return [`This node has no rows ${what}.`]
   const again = kind === undefined ? `--origin ${quoted(origin ?? "")}` : `--kind ${quoted(kind)}`
@@ -71,7 +71,7 @@ const describe = ({ rows, bytes, origins }: Purged, asked: Asked, home: string):
     .map((one) => `  ${oneLine(one.origin)}: ${counted(one.rows, "row")}, ${sized(one.bytes)}`)
   const more = origins.length > named ? [`  and ${origins.length - named} more origins`] : []
   const head = `${isDry ? "Would remove" : "Removed"} ${counted(rows, "row")} ${what}, ${sized(bytes)}, from this node`
-  if (isDry) return [`${head}:`, ...list, ...more, "", `To remove them: ${commandLine(`purge ${again}`, home)}`]
+  if (isDry) return [`${head}:`, ...list, ...more, "", `To remove them: ${commandLine(`purge ${again}`)}`]
   return [
     `${head}:`,
     ...list,
@@ -80,11 +80,11 @@ const describe = ({ rows, bytes, origins }: Purged, asked: Asked, home: string):
     "Other nodes keep these rows. They do not send them to this node again, and this node does not accept them.",
     "A node that joins later does not get these rows from this node.",
     "Run the same command on every node. Until then digests differ, and this command shows why:",
-    `  ${commandLine("verify", home)}`,
+    `  ${commandLine("verify")}`,
     "New rows are still accepted. To keep a node out, remove it and change the passphrase:",
-    `  ${commandLine("peers remove NODE-ID", home)}`,
-    `  ${commandLine("passphrase rotate", home)}`,
+    `  ${commandLine("peers remove NODE-ID")}`,
+    `  ${commandLine("passphrase rotate")}`,
     "It is out when all nodes have the new one, and have dropped the old one:",
-    `  ${commandLine("passphrase drop", home)}`
+    `  ${commandLine("passphrase drop")}`
   ]
 }

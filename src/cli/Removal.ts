@@ -29,7 +29,7 @@ const change = Effect.fnUntraced(function* (
   if (!Schema.is(NodeId)(id) || !(isKnown || removed.has(id))) {
     return yield* new WrongUsage({
       problem: `no known node has the id ${oneLine(text)}`,
-      nextStep: `see ${commandLine("peers", home)}`
+      nextStep: `see ${commandLine("peers")}`
     })
   }
   const isNews = edit(removed, id)
@@ -38,7 +38,7 @@ const change = Effect.fnUntraced(function* (
     return yield* new WrongUsage({ problem: NodeList.noRoom("removed"), nextStep: NodeList.makeRoom("removed") })
   }
   if (isNews) yield* Removed.write(home, removed)
-  return { home, id, isNews, removed: [...removed] }
+  return { id, isNews, removed: [...removed] }
 }, Effect.provide(NodeFileSystem.layer))
 
 export const remove = Command.make(
@@ -53,7 +53,7 @@ export const remove = Command.make(
       .concat(status.peers.flatMap(({ node_id: id }) => id ?? []))
       .concat(status.tombstones?.waiting_for.map(({ node_id: id }) => id) ?? [])
       .includes(node.trim())
-    const { home, id, isNews, removed } = yield* change(
+    const { id, isNews, removed } = yield* change(
       node,
       isKnown,
       (removed, id) => !removed.has(id) && Boolean(removed.add(id))
@@ -62,7 +62,7 @@ export const remove = Command.make(
     const out =
       status.tls === "ca"
         ? `revoke its certificate: ${commandLine("tls revoke CERT")}`
-        : `change the passphrase, and do not give it the new one: ${commandLine("passphrase rotate", home)}`
+        : `change the passphrase, and do not give it the new one: ${commandLine("passphrase rotate")}`
     yield* writeLine(
       [
         `${isNews ? "Removed" : "Already removed:"} ${id}. This node closes its connections within seconds, and no longer lists it.`,
@@ -70,8 +70,8 @@ export const remove = Command.make(
         "",
         "It knows the passphrase, so it can come back under another id. To lock the device out:",
         `  ${out}`,
-        ...(status.tls === "ca" ? [] : [`  When all nodes have it: ${commandLine("passphrase drop", home)}`]),
-        `To undo this: ${commandLine(`peers readmit ${id}`, home)}`
+        ...(status.tls === "ca" ? [] : [`  When all nodes have it: ${commandLine("passphrase drop")}`]),
+        `To undo this: ${commandLine(`peers readmit ${id}`)}`
       ].join("\n")
     )
   })

@@ -3,7 +3,7 @@
  */
 import { Context, Effect, Layer, Option, Schedule } from "effect"
 import { formatAddress } from "../core/peers/Address.ts"
-import { commandLine } from "../services/node/Invocation.ts"
+import * as Invocation from "../services/node/Invocation.ts"
 import * as FeralSync from "../FeralSync.ts"
 import { Api } from "../services/admin/api/Api.ts"
 import { type Settings, unknownVariables } from "../services/node/Config.ts"
@@ -43,6 +43,7 @@ export const run = Effect.fn("Running.run")(function* (settings: Settings, isJso
   if (V1Settings.policyOf(settings).refusal("server", "none", { host: "", port: 0 }) === undefined) {
     yield* Effect.logWarning(acceptsPlain)
   }
+  Invocation.serves(settings.home)
   const node = yield* Layer.build(FeralSync.layer(settings)).pipe(
     Effect.catch((error) => Effect.flatMap(Starting.explained(error, settings), Effect.fail))
   )
@@ -112,11 +113,11 @@ const welcome = ({ home, host }: Settings, { nodeId, port, apiPort, passphrase }
     "",
     "The next node needs the same passphrase:",
     `  show it here      cat ${quoted(file)}`,
-    `  on that node      ${commandLine("start --passphrase-file -")}     (paste it, Enter, Ctrl-D)`,
+    `  on that node      ${Invocation.elsewhere("start --passphrase-file -")}     (paste it, Enter, Ctrl-D)`,
     "",
     "What to do next, in another terminal:",
-    `  write something   ${commandLine('note add "water the plants"')}`,
-    `  check the status  ${commandLine("status")}`,
-    `  keep it running   ${commandLine("service install")}`
+    `  write something   ${Invocation.commandLine('note add "water the plants"')}`,
+    `  check the status  ${Invocation.commandLine("status")}`,
+    `  keep it running   ${Invocation.commandLine("service install")}`
   ]
 }

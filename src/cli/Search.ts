@@ -25,7 +25,7 @@ const kind = Flag.String("kind").pipe(
   Flag.withDescription(
     `Only rows of this kind (${kindNames}); may be given several times. Or one application kind, alone`
   ),
-  Flag.atLeast(0)
+  Fields.several
 )
 
 /** The kind of a word: by its command, or by its name in JSON. */

@@ -4,7 +4,7 @@
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, FileSystem, Option, Result } from "effect"
-import { basename } from "node:path"
+import { basename, resolve } from "node:path"
 import { connect } from "../services/admin/api/Client.ts"
 import type { Settings } from "../services/node/Config.ts"
 import { defaultHome } from "../services/node/Variables.ts"
@@ -12,6 +12,7 @@ import { ListenFailed, StoreUnavailable } from "../services/node/NodeFailure.ts"
 import { codeOf } from "../services/node/FileError.ts"
 import * as Home from "../services/node/Home.ts"
 import { commandLine, quoted } from "../services/node/Invocation.ts"
+import { userHome } from "../services/node/UserHome.ts"
 import * as PortOwner from "../services/node/PortOwner.ts"
 
 /** The same failure, with the process that is in the way. */
@@ -31,7 +32,7 @@ const locked = Effect.fnUntraced(function* (error: StoreUnavailable, { home }: S
   }
   const owner = PortOwner.of(port)
   const detail = `a node is already running in ${home}: ${owner === undefined ? "" : `process ${owner.pid}, `}port ${port}`
-  const advice = `see it with ${commandLine("status", home)}, or use another data directory (--home DIR)`
+  const advice = `see it with ${commandLine("status")}, or use another data directory (--home DIR)`
   return new StoreUnavailable({ reason, detail, advice })
 })
 
@@ -49,7 +50,10 @@ const taken = Effect.fnUntraced(function* (error: ListenFailed, settings: Settin
     other === undefined ? "another program uses the port" : "another node uses the port",
     ...(owner === undefined ? [] : [`process ${owner.pid}, ${name}`])
   ].join(": ")
-  const advice = `stop it, or start a second node beside it: ${secondNode(settings, other)}`
+  const advice =
+    other === undefined
+      ? `stop it, or use another port: ${commandLine("start --port 0")}`
+      : `stop it, or start a second node beside it: ${secondNode(settings, other)}`
   return new ListenFailed({ address: error.address, detail, advice })
 })
 
@@ -57,8 +61,8 @@ const taken = Effect.fnUntraced(function* (error: ListenFailed, settings: Settin
  * The one line that starts a node beside another one. It needs a port, an API port and a home of its own, and one
  * passphrase.
  */
-const secondNode = ({ home, passphrase }: Settings, other: Other | undefined): string => {
-  const file = Option.isSome(passphrase) ? undefined : (other?.passphraseFile ?? "FILE-WITH-ITS-PASSPHRASE")
+const secondNode = ({ home, passphrase }: Settings, other: Other): string => {
+  const file = Option.isSome(passphrase) ? undefined : (other.passphraseFile ?? "FILE-WITH-ITS-PASSPHRASE")
   const given = file === undefined ? "" : ` --passphrase-file ${quoted(file)}`
   return commandLine(`start --home ${quoted(home)} --port 0 --api-port 0${given}`)
 }
@@ -68,13 +72,31 @@ interface Other {
   readonly passphraseFile: string | undefined
 }
 
-/** The node that listens on a port, if its data directory is the usual one or stands in its command line. */
-const nodeOn = Effect.fnUntraced(function* (port: number, owner: PortOwner.Owner | undefined) {
+/**
+ * The data directories that a process may have, absolute: what stands in its command line, in its environment, and the usual one of
+ * its user. Those of this process stand in for what cannot be known of another.
+ */
+const homesOf = (owner: PortOwner.Owner | undefined): ReadonlyArray<string> => {
   const words = owner?.words ?? []
-  const at = words.findIndex((word) => word === "--home" || word.startsWith("--home="))
+  const at = words.findLastIndex((word) => word === "--home" || word.startsWith("--home="))
   const named = at === -1 ? undefined : words[at] === "--home" ? words[at + 1] : words[at]?.slice("--home=".length)
-  for (const home of [named, process.env["FERAL_HOME"], Result.getOrUndefined(defaultHome())]) {
-    if (home === undefined || home === "" || (yield* portOf(home)) !== port) continue
+  const { directory = "", variable = () => undefined } = owner ?? {}
+  const theirs = [named, variable("FERAL_HOME"), "~/.feral"].flatMap((path) =>
+    path === undefined || path.trim() === ""
+      ? []
+      : [resolve(directory, path.trim().replace(/^~(?=$|\/)/, variable("HOME") ?? userHome() ?? "~"))]
+  )
+  const ours = Result.getOrUndefined(defaultHome())
+  return [
+    ...theirs,
+    ...[process.env["FERAL_HOME"] || ours, ours].flatMap((path) => (path === undefined ? [] : resolve(path)))
+  ]
+}
+
+/** The node that listens on a port, if its data directory can be known. */
+const nodeOn = Effect.fnUntraced(function* (port: number, owner: PortOwner.Owner | undefined) {
+  for (const home of new Set(homesOf(owner))) {
+    if ((yield* portOf(home)) !== port) continue
     const { passphrase } = Home.paths(home)
     const fs = yield* FileSystem.FileSystem
     const isThere = yield* Effect.orElseSucceed(fs.exists(passphrase), () => false)

@@ -8,7 +8,6 @@ import { formatAddress } from "../core/peers/Address.ts"
 import * as Kind from "../core/replica/Kind.ts"
 import * as ClockOffset from "../core/text/ClockOffset.ts"
 import { clockNextStep, nextSteps as sessionSteps } from "../core/sync/SyncFailure.ts"
-import { nextSteps } from "../services/node/NodeFailure.ts"
 import { sized } from "../services/node/Home.ts"
 import * as Summary from "../services/node/Summary.ts"
 import type { NodeStatus, PeerStatus } from "../services/node/Status.ts"
@@ -69,8 +68,8 @@ export const peers = Command.make(
     const peers = yield* access.peers
     if (yield* Globals.Json) return yield* writeJson(peers)
     const now = yield* Clock.currentTimeMillis
-    const { absent = [] } = yield* access.status
-    const none = `No peers yet: ${nextSteps.PeersNotDiscovered}.`
+    const { absent = [], discovery } = yield* access.status
+    const none = `No peers yet: ${Summary.aloneOf(discovery).next_step ?? ""}.`
     const table = peers.length > 0 ? peerTable(peers, now) : absent.length > 0 ? ["No peer is connected."] : [none]
     yield* writeLine([...table, ...absentLines(absent, now)].join("\n"))
   }, Effect.scoped)
@@ -92,7 +91,7 @@ const absentLines = (absent: NonNullable<NodeStatus["absent"]>, now: number): Re
           const missing = lack.operations === 0 ? "has all of ours" : `lacks ${lack.operations} of ours`
           return `  ${oneLine(id)}: last seen ${ago(seen * 1000, now)}, ${missing}`
         }),
-        `To forget one: ${commandLine("peers remove")} ID`
+        `To forget one: ${commandLine("peers remove ID")}`
       ]
 
 const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: number): ReadonlyArray<string> => {
@@ -103,7 +102,7 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
     status.port === null
       ? [
           status.held_by === undefined
-            ? `not running: start it with "${commandLine("start", home)}"`
+            ? `not running: start it with "${commandLine("start")}"`
             : `not answering: the database is locked by ${oneLine(LockHolder.describe(Option.some(status.held_by)))}`
         ]
       : [`running for ${duration(status.uptime_seconds)}, on port ${status.port}`]
@@ -130,11 +129,9 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
       `${status.digest} (rows from ${counted(seen, "node")}; nodes with the same digest have the same rows)`
     )
   ]
-  lines.push(...opaqueLines(status, home).map((text) => entry("Unknown", text)))
+  lines.push(...opaqueLines(status).map((text) => entry("Unknown", text)))
   if (status.tombstones !== undefined) {
-    lines.push(
-      ...tombstones(status.tombstones, home, now).map((line, index) => entry(index > 0 ? "" : "Tombstones", line))
-    )
+    lines.push(...tombstones(status.tombstones, now).map((line, index) => entry(index > 0 ? "" : "Tombstones", line)))
   }
   if (counts.quarantine > 0) {
     lines.push(entry("Quarantine", `${counted(counts.quarantine, "entry", "entries")} from peers could not be read`))
@@ -149,7 +146,7 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
   lines.push(
     entry("Security", `TLS ${status.tls}, existing FERAL nodes: ${status.legacy}`),
     ...(status.tls_expires_at === undefined ? [] : [entry("Certificate", expiry(status.tls_expires_at * 1000, now))]),
-    ...(status.accepts_previous_passphrase === true ? [entry("Passphrase", previousPassphrase(peers, home))] : []),
+    ...(status.accepts_previous_passphrase === true ? [entry("Passphrase", previousPassphrase(peers))] : []),
     entry("Local API", api),
     entry("Discovery", `mDNS ${discovery.mdns}, static peers: ${statics}`),
     entry("Peers", peers.length === 0 ? "none yet" : counted(peers.length, "peer")),
@@ -159,7 +156,7 @@ const describe = (status: NodeStatus, { home, isRunning }: Access.Access, now: n
 }
 
 /** Rows of kinds that this version does not know, those that are kept out for want of room, and those that were purged. */
-const opaqueLines = ({ opaque }: NodeStatus, home: string): ReadonlyArray<string> => {
+const opaqueLines = ({ opaque }: NodeStatus): ReadonlyArray<string> => {
   if (opaque === undefined) return []
   const { bytes, limit_bytes: limit, limit_bytes_per_origin: limitOfOne, held_back: heldBack, purged } = opaque
   const lines: Array<string> = []
@@ -176,7 +173,7 @@ const opaqueLines = ({ opaque }: NodeStatus, home: string): ReadonlyArray<string
   if (purged.length > 0) {
     const rows = purged.reduce((sum, { rows }) => sum + rows, 0)
     lines.push(
-      `${counted(rows, "row")} purged here; nodes that still have them show a different digest: see ${commandLine("verify", home)}`
+      `${counted(rows, "row")} purged here; nodes that still have them show a different digest: see ${commandLine("verify")}`
     )
   }
   return lines
@@ -186,9 +183,9 @@ const opaqueLines = ({ opaque }: NodeStatus, home: string): ReadonlyArray<string
 const namedNodes = 3
 
 /** How many deletions every other node has, and what the rest waits for. */
-const tombstones = (shown: NonNullable<NodeStatus["tombstones"]>, home: string, now: number): ReadonlyArray<string> => {
+const tombstones = (shown: NonNullable<NodeStatus["tombstones"]>, now: number): ReadonlyArray<string> => {
   const { collected, keep_days: days, not_confirmed_by: others = [] } = shown
-  const lines = heldTombstones(shown, home, now)
+  const lines = heldTombstones(shown, now)
   if (collected === undefined) return lines
   const kept =
     days == null ? "collection is off on this node" : `kept for ${counted(days, "day")} after every node has them`
@@ -198,7 +195,6 @@ const tombstones = (shown: NonNullable<NodeStatus["tombstones"]>, home: string, 
 
 const heldTombstones = (
   { held, stable, waiting, waiting_for: nodes }: NonNullable<NodeStatus["tombstones"]>,
-  home: string,
   now: number
 ): ReadonlyArray<string> => {
   const have = stable === held ? "every known node has them" : `every known node has ${stable} of them`
@@ -214,12 +210,12 @@ const heldTombstones = (
   const more = waiting > names.length ? ` and ${waiting - names.length} more` : ""
   return [
     `${first}; waiting for ${names.join(", ")}${more}`,
-    `start the nodes that are off; if a node is gone for good, run ${commandLine(`peers remove ${oneLine(longest.node_id)}`, home)}`
+    `start the nodes that are off; if a node is gone for good, run ${commandLine(`peers remove ${oneLine(longest.node_id)}`)}`
   ]
 }
 
 /** Who still comes with the passphrase before, and what to do then. */
-const previousPassphrase = (peers: ReadonlyArray<PeerStatus>, home: string): string => {
+const previousPassphrase = (peers: ReadonlyArray<PeerStatus>): string => {
   const names = peers.flatMap(({ uses_previous_passphrase: uses, node_id: id, address, port }) =>
     uses === true ? [oneLine(id ?? formatAddress({ host: address, port }))] : []
   )
@@ -231,7 +227,7 @@ const previousPassphrase = (peers: ReadonlyArray<PeerStatus>, home: string): str
     met === 0
       ? "no peer has connected since the start"
       : `${counted(met, "peer")} connected since the start, all with the new one`
-  return `the old one is still accepted; ${seen}. When all nodes have the new one, run ${commandLine("passphrase drop", home)}`
+  return `the old one is still accepted; ${seen}. When all nodes have the new one, run ${commandLine("passphrase drop")}`
 }
 
 /** Until when the certificates are valid, and what to do when that is soon. */
@@ -283,12 +279,16 @@ const columns = (now: number): ReadonlyArray<Table.Column<PeerStatus>> => [
   }
 ]
 
+/** A message with the address that it is about, unless it says so itself. */
+const about = (address: string, message: string): string =>
+  message.includes(`${address} `) ? message : `${address}: ${message}`
+
 /** The peers, and below them what keeps some from syncing, in full: it holds the next step. */
 const peerTable = (peers: ReadonlyArray<PeerStatus>, now: number): ReadonlyArray<string> => {
   const troubles = peers.flatMap(({ address, port, last_error: error }) =>
     error === null
       ? []
-      : [`${formatAddress({ host: address, port })}: ${inThisForm(oneLine(error.message))} [${error._tag}]`]
+      : [`${about(formatAddress({ host: address, port }), inThisForm(oneLine(error.message)))} [${error._tag}]`]
   )
   const clocks = peers.flatMap(({ address, port, clock_offset_ms: offset }) => {
     if (offset === null || Math.abs(offset) < worthMentioning) return []

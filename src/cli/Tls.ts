@@ -45,7 +45,7 @@ const ownDirectory = Effect.fnUntraced(function* () {
 
 const init = Command.make(
   "init",
-  { out: out("Where to write the files (default: tls in the data directory)"), names: Flag.atLeast(name, 0), days },
+  { out: out("Where to write the files (default: tls in the data directory)"), names: Fields.several(name), days },
   Effect.fnUntraced(function* ({ out, names: [first, ...more], days }) {
     const directory = out ?? (yield* ownDirectory())
     const names = first === undefined ? yield* Issuer.ownNames : ([first, ...more] as const)

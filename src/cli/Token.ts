@@ -27,7 +27,7 @@ const rotate = Command.make(
         `The new token is in ${file}. The old one is no longer accepted, and browsers have to sign in again.`,
         "",
         `Programs: curl -H "Authorization: Bearer $(cat ${quoted(file)})" http://127.0.0.1:9091/notes`,
-        `Browser:  ${commandLine("open", home)}`
+        `Browser:  ${commandLine("open")}`
       ].join("\n")
     )
   }, Effect.provide(NodeFileSystem.layer))

@@ -2,7 +2,9 @@
  * The problems of a command line, in our words: all missing parts at once, and a guess at the intended command.
  */
 import type { CliOutput } from "effect/cli"
+import { alternatives } from "../core/text/SchemaWords.ts"
 import * as Invocation from "../services/node/Invocation.ts"
+import { distanceOf } from "./Arguments.ts"
 
 type Invalid = CliOutput.Presenter.InvalidInvocation
 type Problem = Invalid["errors"][number]
@@ -19,19 +21,29 @@ const problem = (error: Problem, { commandPath, helpDoc }: Invalid, args: Readon
       return missing(error, helpDoc, args)
     case "InvalidValue":
       if (/^\d+ occurrences$/.test(error.value)) return `--${error.option} is given more than once: give it once`
-      return `${error.kind === "flag" ? `--${error.option}` : error.option} must be ${error.expected.replace(/ \(default.*\)$/, "")}, not ${JSON.stringify(error.value)}`
+      return `${error.kind === "flag" ? `--${error.option}` : error.option} must be ${expected(error.expected)}, not ${JSON.stringify(error.value)}`
     case "UnexpectedArgument":
       return unexpected(error.arguments, commandPath, helpDoc.args?.length ?? 0, args)
     case "UnrecognizedOption":
-      return `Unknown flag ${error.option}${meant(error.suggestions)}`
+      return `Unknown flag ${error.option}${meant(error.option, error.suggestions)}`
     case "UnknownSubcommand":
-      return `Unknown command ${JSON.stringify(error.subcommand)}${meant(error.suggestions)}`
+      return `Unknown command ${JSON.stringify(error.subcommand)}${meant(error.subcommand, error.suggestions)}`
     default:
       return error.message.trim().replace(/\s*\n\s*/g, " ")
   }
 }
 
-const meant = ([first]: ReadonlyArray<string>): string => (first === undefined ? "" : `. Did you mean this? ${first}`)
+const expected = (text: string): string => alternatives(text) ?? text.replace(/ \(default.*\)$/, "")
+
+/** The word that was meant, most likely: of four letters, two others make another word. */
+const meant = (given: string, suggestions: ReadonlyArray<string>): string => {
+  const most = (word: string) => Math.max(1, Math.floor(Math.max(given.length, word.length) / 3))
+  const [near] = suggestions
+    .map((word) => ({ word, distance: word.startsWith(given) ? 0 : distanceOf(given, word) }))
+    .filter(({ word, distance }) => distance <= most(word))
+    .toSorted((a, b) => a.distance - b.distance)
+  return near === undefined ? "" : `. Did you mean this? ${near.word}`
+}
 
 /** The parser stops at the first that is missing. Arguments come in order: all that follow one that is missing are, too. */
 const missing = (
@@ -75,11 +87,23 @@ const unexpected = (
   return `${what}: put the text in quotes, as in ${Invocation.commandLine(`${before} ${Invocation.quoted(text)}`)}`
 }
 
+/**
+ * What the help says of a command that takes text: the word that asked for help could have been that text. Nothing was written
+ * then, and the exit code does not show it.
+ */
+export const remark = ({ commandPath, helpDoc }: CliOutput.Presenter.Help, args: ReadonlyArray<string>): string => {
+  if ((helpDoc.args?.length ?? 0) === 0) return ""
+  const word = args.findLast((arg) => /^(-h|--help)\b/.test(arg)) ?? "--help"
+  const line = Invocation.commandLine([...commandPath.slice(1), "--", word].join(" "))
+  return `This is the help: nothing else was done. If ${word} is text, put -- before it, as in ${line}`
+}
+
 /** Help, with everything it names in the form in which this program was started, and its paragraphs indented alike. */
 export const inThisForm = <E extends CliOutput.Presenter.Help>(event: E): E => {
   const { helpDoc } = event
-  const examples = helpDoc.examples?.map((example) => ({ ...example, command: Invocation.inThisForm(example.command) }))
-  const usage = Invocation.inThisForm(helpDoc.usage)
-  const description = Invocation.inThisForm(helpDoc.description).replaceAll("\n", "\n  ").replace(/ +$/gm, "")
+  const named = (text: string) => Invocation.inThisForm(text, Invocation.elsewhere)
+  const examples = helpDoc.examples?.map((example) => ({ ...example, command: named(example.command) }))
+  const description = named(helpDoc.description).replaceAll("\n", "\n  ").replace(/ +$/gm, "")
+  const usage = named(helpDoc.usage)
   return { ...event, helpDoc: { ...helpDoc, description, usage, ...(examples === undefined ? {} : { examples }) } }
 }

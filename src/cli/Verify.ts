@@ -10,7 +10,7 @@ import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
 import { counted, oneLine, writeJson, writeLine } from "./Output.ts"
 import * as Progress from "./Progress.ts"
-import { commandLine } from "../services/node/Invocation.ts"
+import { commandLine, elsewhere } from "../services/node/Invocation.ts"
 
 /** Something is wrong, was shown, and could not be repaired. */
 class VerificationFailed extends Schema.TaggedError<VerificationFailed>()("VerificationFailed", {
@@ -21,14 +21,14 @@ class VerificationFailed extends Schema.TaggedError<VerificationFailed>()("Verif
 }
 
 const damaged: Advised = { problem: "the database is damaged", nextStep: storeNextSteps.corrupt }
-const differing: Advised = {
+const differing = (): Advised => ({
   problem: "the rows of a peer still differ",
-  nextStep: `run "${commandLine("verify")}" on that node, and then here again`
-}
-const deferring: Advised = {
+  nextStep: `run "${elsewhere("verify")}" on that node, and then here again`
+})
+const deferring = (): Advised => ({
   problem: "operations with timestamps in the future are deferred",
-  nextStep: `find the node with ${commandLine("peers")}, set its clock, and run ${commandLine("identity new --reissue")} there`
-}
+  nextStep: `find the node with ${commandLine("peers")}, set its clock, and run ${elsewhere("identity new --reissue")} there`
+})
 
 export const command = Command.make(
   "verify",
@@ -66,7 +66,7 @@ export const command = Command.make(
     if (!ok) {
       const reason = leftOut?.reason
       return yield* new VerificationFailed(
-        isDeferred ? deferring : reason === undefined ? differing : { problem: reason }
+        isDeferred ? deferring() : reason === undefined ? differing() : { problem: reason }
       )
     }
   }, Effect.scoped)

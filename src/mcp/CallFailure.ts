@@ -3,6 +3,7 @@
  */
 import { Schema } from "effect"
 import { messageOf } from "../core/text/Explained.ts"
+import { inThisForm } from "../services/node/Invocation.ts"
 
 /** The arguments of a call are not what the tool takes. Every problem is listed. */
 export class ArgumentsInvalid extends Schema.TaggedError<ArgumentsInvalid>()("ArgumentsInvalid", {
@@ -45,8 +46,8 @@ export const isLost = ({ _tag, reason }: CallFailure): boolean => _tag === "Stor
 /** Nothing was done. */
 export const told = (failure: CallFailure): Told => ({
   _tag: failure._tag,
-  message: failure.message,
-  nextStep: failure.nextStep ?? "correct this, and call the tool again",
+  message: inThisForm(failure.message),
+  nextStep: inThisForm(failure.nextStep ?? "correct this, and call the tool again"),
   may_repeat: failure._tag === "StoreUnavailable"
 })
 

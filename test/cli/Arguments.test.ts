@@ -189,6 +189,8 @@ describe("text on the command line", () => {
     [["note", "add", "--tag is a flag"], "--tag is a flag"],
     [["note", "add", "--", "--tag"], "--tag"],
     [["note", "add", "--", "--help"], "--help"],
+    [["note", "add", "--", "-h"], "-h"],
+    [["note", "add", "--", "-v"], "-v"],
     [["note", "add", "-x"], "-x"],
     [["note", "add", "- a", "--tag", "- b", "--json"], "- a"],
     [["--json", "note", "--home", "/nowhere", "add", "-"], fromInput],
@@ -213,6 +215,9 @@ describe("text on the command line", () => {
     [["note", "add", "a", "--help"], /--help cannot be combined/],
     [["note", "add", "a", "-h"], /-h cannot be combined/],
     [["note", "add", "--tag", "a", "--version"], /--version cannot be combined/],
+    [["note", "add", "-v"], /-v is for feral-sync alone; if it is text, put -- before it/],
+    [["note", "add", "--version"], /--version is for feral-sync alone; if it is text, put -- before it/],
+    [["fact", "set", "a", "b", "-h"], /-h cannot be combined .*; if it is text, put -- before it/],
     [["--completions", "bash", "-v"], /-v cannot be combined/],
     [["note", "- h"], /"- h" is not a command/],
     [["-hv"], /-hv is not a command/],
@@ -239,7 +244,11 @@ describe("text on the command line", () => {
     [["--json", "note", "add", "-h"], /^\{"help":".*EXAMPLES/],
     [["--version"], /^feral-sync v\d/],
     [["-v", "--json"], /^\{"name":"feral-sync","version":"\d/],
-    [["note", "add", "--version"], /^feral-sync v\d/],
+    [["note", "--version"], /^feral-sync v\d/],
+    [["status", "-v"], /^feral-sync v\d/],
+    [["note", "add", "-h"], /nothing else was done\. If -h is text, put -- before it, as in \S.* note add -- -h\n$/],
+    [["search", "--help"], /nothing else was done\. If --help is text, .* search -- --help\n$/],
+    [["--json", "note", "add", "-h"], /nothing else was done/],
     [["--completions", "bash"], /complete/]
   ]
   for (const [args, says] of answered) {

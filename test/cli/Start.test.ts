@@ -149,7 +149,9 @@ describe("start", () => {
     assert.include(stderr, "ListenFailed")
     // This test is the other program: it has no data directory.
     assert.match(stderr, /another program uses the port/)
-    assert.match(stderr, /start --home \S+ --port 0 --api-port 0 --passphrase-file/)
+    // It is not a node: only the port is in the way.
+    assert.match(stderr, /use another port: \S.* start --port 0 --home \S+"/)
+    assert.notInclude(stderr, "--passphrase-file")
     assert.isFalse(existsSync(home))
     await new Promise((resolve) => server.close(resolve))
     remove()
@@ -206,6 +208,34 @@ describe("a start that fails leaves nothing behind", () => {
   })
 })
 
+describe("the node that uses a port is found", () => {
+  const ways: ReadonlyArray<readonly [how: string, args: ReadonlyArray<string>, env: Record<string, string>]> = [
+    ["by a relative --home", ["--home", "n1"], {}],
+    ["by --home=", ["--home=./n1"], {}],
+    ["by a relative FERAL_HOME", [], { FERAL_HOME: "n1" }],
+    ["by the home directory of its user", [], { HOME: "." }]
+  ]
+  it.each(ways)("%s, from elsewhere", async (_, args, given) => {
+    const { home: root, remove } = freshHome()
+    mkdirSync(root)
+    const env = { ...clean, ...given, ...(given["HOME"] === undefined ? {} : { HOME: root }) }
+    const node = spawn(process.execPath, [main, "start", ...loopback, "--json", ...args], { cwd: root, env })
+    const ready = await new Promise<string>((resolve) => node.stdout.setEncoding("utf8").once("data", resolve))
+    const { port } = JSON.parse(ready) as { readonly port: number }
+    const flags = ["--host", "127.0.0.1", "--port", `${port}`, "--api-port", "0", "--mdns", "off"]
+    const { stderr } = await run(["start", ...flags, "--home", join(root, "n2")])
+    const theirs = join(root, given["HOME"] === undefined ? "n1" : ".feral")
+    assert.include(stderr, `another node uses the port: process ${node.pid}`)
+    assert.include(
+      stderr,
+      `start --home ${join(root, "n2")} --port 0 --api-port 0 --passphrase-file ${join(theirs, "passphrase")}`
+    )
+    node.kill("SIGTERM")
+    await new Promise((resolve) => node.once("close", resolve))
+    remove()
+  })
+})
+
 describe("commands with a running node", () => {
   const human = async (node: Node, ...args: ReadonlyArray<string>) => {
     const { code, stdout, stderr } = await run([...args, "--home", node.home], {})
@@ -258,7 +288,21 @@ describe("commands with a running node", () => {
     assert.deepInclude(status, { node_id: node.id, port: node.port, api_port: null, tls: "auto", peers: [] })
     assert.deepStrictEqual(await node.cli("peers"), [])
     assert.include(await human(node, "status"), `running for`)
-    assert.include(await human(node, "peers"), "FERAL_SYNC_PEERS")
+    // What is off is not asked for.
+    const alone = await human(node, "peers")
+    assert.strictEqual(alone, "No peers yet: set FERAL_SYNC_PEERS (host:port,host:port), or set FERAL_SYNC_MDNS=on.\n")
+  })
+
+  it("the error of a peer names its address once", async () => {
+    const nowhere = "127.0.0.1:1"
+    const node = await nodes.make().start({}, ["--peers", nowhere])
+    const shown = await until(
+      "it was tried",
+      () => human(node, "peers"),
+      (text) => text.includes("[PeerUnreachable]")
+    )
+    const line = shown.split("\n").find((line) => line.includes("[PeerUnreachable]")) ?? ""
+    assert.strictEqual(line.split(nowhere).length, 2, line)
   })
 
   it("the socket that a killed node leaves does not stop commands", async () => {

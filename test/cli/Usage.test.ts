@@ -43,7 +43,14 @@ describe("usage", () => {
   const wrong: ReadonlyArray<readonly [args: ReadonlyArray<string>, says: RegExp]> = [
     [["nonsense"], /nonsense/],
     [["note", "ad", "x"], /Did you mean this\? add/],
-    [["note", "add"], /Missing required argument: text/],
+    [["stauts"], /Did you mean this\? status/],
+    [["wait"], /^Unknown command "wait"; see "[^"]*main\.[jt]s --help"$/],
+    [["export", "x", "--format", "xml"], /^--format must be ndjson, csv or markdown, not "xml"; see/],
+    [["mcp", "--tools", "all"], /^--tools must be memory, reference or files, not "all"; see/],
+    [["note", "add"], /^Missing required argument: text; see/],
+    [["search"], /^Missing required argument: [a-z]+; see/],
+    [["note", "add", "a", "--tag"], /^--tag has no value: give one, or leave the flag out; see/],
+    [["note", "list", "--since", "--limit", "1"], /^--since has no value/],
     [["note", "add", ""], /empty/],
     [["note", "add", "a", "b"], /Unexpected .*"b": put the text in quotes, as in .* note add 'a b'/],
     [["note", "add", "a", "b", "--tag", "t"], /Unexpected .*"b": put a text of several words in quotes/],
@@ -104,6 +111,11 @@ describe("failures", () => {
     const error = await failure(1, ["note", "edit", "nothing", "x"])
     assert.strictEqual(error._tag, "RowNotFound")
     assert.strictEqual(await words(1, ["note", "edit", "nothing", "x"]), `feral-sync: ${error.message}\n`)
+    for (const command of ["note", "fact"]) {
+      const error = await failure(1, [command, "history", "nothing"])
+      assert.strictEqual(error._tag, "RowNotFound")
+      assert.strictEqual((await failure(1, [command, "history", "nothing", "--erase"]))._tag, "RowNotFound")
+    }
   })
 
   it("a data directory that cannot be", async () => {

@@ -104,3 +104,18 @@ export const wrong: ReadonlyArray<readonly [string, Write, unknown, ReadonlyArra
   ["arguments with half a surrogate pair in a key", "log", { ...execution, args: { "\ud83d": 1 } }, ["args"]],
   ["a result with half a surrogate pair", "log", { ...execution, result_summary: "\ud83d" }, ["result_summary"]]
 ]
+
+/** Arguments of an execution that JSON has no form for, and what is said of them. Over HTTP none of them can come. */
+export const notJson: ReadonlyArray<readonly [what: string, args: unknown, says: RegExp]> = [
+  ["a number that is none", { a: NaN }, /a is NaN/],
+  ["an infinite number", { a: [1, { b: -Infinity }] }, /a\.1\.b is -Infinity/],
+  ["undefined", { a: undefined }, /a is undefined/],
+  ["undefined in a list", [1, undefined], /1 is undefined/],
+  ["a date", { a: { b: new Date(0) } }, /a\.b is a Date/],
+  ["a map", { a: new Map() }, /a is a Map/],
+  ["a big integer", { a: 1n }, /a is a bigint/],
+  ["a function", { a: () => 1 }, /a is a function/]
+]
+
+/** Ids, kinds and versions that cannot be any. */
+export const notNames: ReadonlyArray<unknown> = [7, null, undefined, {}, ["x"], true, NaN]

@@ -76,11 +76,35 @@ const read = (text: string, guesses: number): Result.Result<Address, string> => 
   if (inBrackets !== null && !name.includes(":"))
     return fail(trimmed, "has brackets, which only IPv6 needs", meant(guesses, name))
   const host = parseHost(name)
-  if (Result.isSuccess(host)) return Result.succeed({ host: host.success, port })
+  if (Result.isSuccess(host)) {
+    const reason = notOfOneNode(host.success)
+    return reason === undefined ? Result.succeed({ host: host.success, port }) : fail(trimmed, reason)
+  }
   if (bare !== null && portText === undefined && /^\d+$/.test(name))
     return fail(trimmed, "is a port without a host: write HOST:PORT")
   return Result.fail(host.failure)
 }
+
+/** Why no node can be reached at an address, whatever runs there. */
+const notOfOneNode = (host: string): string | undefined => {
+  const address = host.toLowerCase()
+  if (address.includes(":") && !address.startsWith("::ffff:")) {
+    if (/^[0:]+$/.test(address)) return anyAddress
+    if (address.startsWith("ff") && address.indexOf(":") === 4) return multicast
+    return /^fe[89ab][0-9a-f]:/.test(address) && zoneOf({ host: address, port: 0 }) === undefined
+      ? `is a link-local address without its interface: write it as in [${host}%eth0]:9090`
+      : undefined
+  }
+  const [, first] = /^(?:::ffff:)?(\d+)\.\d+\.\d+\.\d+$/.exec(address) ?? []
+  if (first === undefined) return undefined
+  if (first === "0") return anyAddress
+  if (address.endsWith("255.255.255.255")) return "is the address of all machines of a network: write that of the peer"
+  if (Number(first) >= 224 && Number(first) < 240) return multicast
+  return Number(first) >= 240 ? "is a reserved address: write that of the peer" : undefined
+}
+
+const anyAddress = "means every address of this machine: write the address of the peer"
+const multicast = "is a multicast address: write the address of the peer"
 
 /**
  * Reads a host name, an IPv4 address, or an IPv6 address without brackets. Something that ends in a number is an IPv4
@@ -101,9 +125,12 @@ export const parseHost = (text: string): Result.Result<string, string> => {
       ? Result.succeed(text)
       : fail(text, "is not an IPv4 address: it has four numbers from 0 to 255, without leading zeros")
   }
-  return /^(?=.{1,253}$)[\p{L}\p{N}_-]+(\.[\p{L}\p{N}_-]+)*\.?$/u.test(text)
-    ? Result.succeed(text)
-    : fail(text, "is not host:port (IPv6 as [::1]:9090)")
+  if (!/^(?=.{1,253}$)[\p{L}\p{N}_-]+(\.[\p{L}\p{N}_-]+)*\.?$/u.test(text)) {
+    return fail(text, "is not host:port (IPv6 as [::1]:9090)")
+  }
+  return /(^|\.)-|-(\.|$)/.test(text)
+    ? fail(text, "is not a host name: no part of one begins or ends with a hyphen")
+    : Result.succeed(text)
 }
 
 /** The interface that a link-local address names. */
@@ -112,7 +139,7 @@ export const zoneOf = ({ host }: Address): string | undefined => /%(.*)$/.exec(h
 /** Common mistakes around an address. Each is found before those below it. */
 const slips: ReadonlyArray<{ readonly pattern: RegExp; readonly instead: string; readonly says: string }> = [
   { pattern: /^[a-z][a-z0-9+.-]*:\/\//i, instead: "", says: "is a URL: remove everything before the host" },
-  { pattern: /[/?#].*$/s, instead: "", says: "has a path: remove everything after the port" },
+  { pattern: /[/?#][^\s;]*/, instead: "", says: "has a path: remove everything after the port" },
   { pattern: /\s*;\s*/g, instead: ",", says: "has a semicolon: separate peers with commas" },
   { pattern: /\s+(?=:)|(?<=:)\s+/g, instead: "", says: "has a space next to a colon: remove it" },
   { pattern: /\s+/g, instead: ",", says: "has a space: separate peers with commas" },
@@ -126,10 +153,14 @@ const isIPv6 = (text: string): boolean => Result.isSuccess(NetAddress.ipv6FromSt
 const meant = (guesses: number, list: string): string | undefined => {
   if (guesses === 0) return undefined
   const entries = list.split(",").filter((entry) => entry !== "")
-  const parsed = entries.map((entry) => read(entry, guesses - 1))
-  return entries.length > 0 && parsed.every(Result.isSuccess)
-    ? parsed.map(({ success }) => formatAddress(success)).join(",")
-    : undefined
+  const texts = entries.map((entry) => {
+    const parsed = read(entry, guesses - 1)
+    if (Result.isSuccess(parsed)) return formatAddress(parsed.success)
+    // More than one slip in it.
+    const slip = slips.find(({ pattern }) => entry.search(pattern) !== -1)
+    return slip === undefined ? undefined : meant(guesses - 1, entry.replace(slip.pattern, slip.instead))
+  })
+  return texts.length > 0 && texts.every((text) => text !== undefined) ? texts.join(",") : undefined
 }
 
 const fail = (text: string, says: string, instead?: string): Result.Result<never, string> =>

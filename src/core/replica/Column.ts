@@ -46,7 +46,42 @@ const Text = AnyText.check(Schema.makeFilter((text) => text.trim() !== "" || "ha
 
 /** A JSON object, or a list. */
 const Json = Schema.Union([Schema.Record(Schema.String, Schema.Unknown), Schema.Array(Schema.Unknown)])
-export const JsonInput = Json.check(isText)
+export const JsonInput = Json.check(
+  Schema.makeFilter((value: unknown) => notJson(value, "it", maxDataDepth) ?? true),
+  isText
+)
+
+/** What is in a value that JSON has no form for, and where. Written in silence, it would come back as something else. */
+const notJson = (value: unknown, at: string, depth: number): string | undefined => {
+  if (value === null || Predicate.isString(value) || Predicate.isBoolean(value)) return undefined
+  const what = Predicate.isNumber(value)
+    ? Number.isFinite(value)
+      ? undefined
+      : String(value)
+    : Predicate.isObjectOrArray(value)
+      ? nameOf(value)
+      : value === undefined
+        ? "undefined"
+        : `a ${typeof value}`
+  if (what !== undefined) return `is not JSON: ${at} is ${what}`
+  if (!Predicate.isObjectOrArray(value)) return undefined
+  if (depth === 0) return `is nested more than ${maxDataDepth} deep`
+  const parts: Iterable<readonly [number | string, unknown]> = Array.isArray(value)
+    ? value.entries()
+    : Object.entries(value)
+  for (const [key, part] of parts) {
+    const found = notJson(part, at === "it" ? String(key) : `${at}.${key}`, depth - 1)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+/** The class of an object that is neither plain nor a list: a Date, a Map. */
+const nameOf = (value: object): string | undefined => {
+  const parent: unknown = Object.getPrototypeOf(value)
+  if (Array.isArray(value) || parent === null || parent === Object.prototype) return undefined
+  return `a ${value.constructor.name || "class"}`
+}
 
 const ofText = (byDefault: string) => ({
   stored: "text" as const,

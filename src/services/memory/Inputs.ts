@@ -5,6 +5,7 @@
 import { Effect, Schema, SchemaIssue } from "effect"
 import * as Column from "../../core/replica/Column.ts"
 import * as Kind from "../../core/replica/Kind.ts"
+import * as SchemaWords from "../../core/text/SchemaWords.ts"
 import { InputInvalid } from "../node/NodeFailure.ts"
 
 /** The arguments of a skill: a JSON object, or a list. */
@@ -51,10 +52,11 @@ export const decoded = <S extends Schema.Codec<unknown>>(schema: S) => {
     Effect.mapError(decode(input), ({ issue }) => problemsIn(issue))
 }
 
-const problemsIn = (issue: SchemaIssue.Issue): ReadonlyArray<Problem> =>
+/** The problems of a value that does not fit its schema. */
+export const problemsIn = (issue: SchemaIssue.Issue): ReadonlyArray<Problem> =>
   problemsOf(issue).issues.map(({ path = [], message }) => ({
     field: path.map((part) => String(typeof part === "object" ? part.key : part)).join("."),
-    problem: plain[message] ?? message
+    problem: SchemaWords.problemIn(message)
   }))
 
 /** Decodes untrusted input of a write. */
@@ -69,18 +71,6 @@ export const encoder = (schema: Schema.Codec<unknown>) => {
   const encode = Schema.encodeUnknownEffect(schema, { errors: "all", onExcessProperty: "error" })
   return (input: unknown): Effect.Effect<unknown, InputInvalid> =>
     Effect.mapError(encode(input), ({ issue }) => new InputInvalid({ problems: problemsIn(issue) }))
-}
-
-/** What Schema says, in the words of our messages. */
-const plain: Partial<Record<string, string>> = {
-  "Missing key": "is missing",
-  "Expected no excess property": "is not a known field",
-  "Expected string": "is not text",
-  "Expected object": "is not an object",
-  "Expected array": "is not a list",
-  "Expected number": "is not a number",
-  "Expected boolean": "is not true or false",
-  "Expected a finite number": "is not a finite number"
 }
 
 export const decodeNote = decoder(NoteInput)

@@ -55,7 +55,7 @@ export {
 } from "./Reads.ts"
 
 export type Write = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | InputInvalid>
-export type Remove = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | RowNotFound>
+export type Remove = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | RowNotFound | InputInvalid>
 type Edit = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | RowNotFound | InputInvalid>
 type Reading<A> = Effect.Effect<A, StoreUnavailable | QueryInvalid>
 export type Rows<Row> = Effect.Effect<ReadonlyArray<Row>, StoreUnavailable>
@@ -63,7 +63,7 @@ export type Rows<Row> = Effect.Effect<ReadonlyArray<Row>, StoreUnavailable>
 /** The nodes that have a write, and those that are not known to have it: the one that was heard of last comes first. */
 export const Reached = Schema.Struct({ reached: Schema.Array(Holder), missing: Schema.Array(Holder) })
 export interface Reached extends Schema.Schema.Type<typeof Reached> {}
-export type Restore = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | VersionNotFound>
+export type Restore = Effect.Effect<Written, StoreUnavailable | OperationTooLarge | VersionNotFound | InputInvalid>
 export type Waiting = Effect.Effect<Reached, StoreUnavailable | NotYetOnNodes | QueryInvalid | RowNotFound>
 
 /** What writes a new row of a kind, by its verb. */
@@ -128,7 +128,7 @@ export class Memory extends Context.Service<
     /** The rows of kinds of applications in JSON, also of those that this program does not know. */
     readonly own: OwnRows
     /** The row of a kind with this id. Kinds are named as on the wire. */
-    get(kind: string, id: string): Effect.Effect<AnyRow, StoreUnavailable | RowNotFound>
+    get(kind: string, id: string): Effect.Effect<AnyRow, StoreUnavailable | RowNotFound | QueryInvalid>
     /** The rows that fit all filters, newest first. Of one kind: `recent({ kinds: ["notes"] })`. */
     recent(input?: RecentInput): Reading<Found<AnyRow>>
     /** The rows that were written last, of all kinds or of some: those of applications too. */
@@ -142,14 +142,17 @@ export class Memory extends Context.Service<
     searchPage(input: SearchPageInput): Reading<Found<Match>>
     /** The same once everything is indexed, which takes its time after many rows came in. */
     search(input: SearchInput): Reading<ReadonlyArray<Match>>
-    /** The versions of a row that were replaced, deleted, or came too late, as far as this node keeps them: the newest first. */
-    history(kind: string, id: string): Effect.Effect<ReadonlyArray<VersionRow>, StoreUnavailable>
+    /** The versions of a row that were replaced, deleted, or came too late, as far as this node keeps them: the newest first. A deleted row is found. */
+    history(
+      kind: string,
+      id: string
+    ): Effect.Effect<ReadonlyArray<VersionRow>, StoreUnavailable | RowNotFound | QueryInvalid>
     /** Writes a version again, over what the row is now; also when it was deleted. */
     restoreVersion(kind: string, id: string, version: number): Restore
     /** What last-writer-wins decided between writes that had not seen each other, the newest first. */
     conflicts(input?: ConflictsInput): Effect.Effect<Conflicts, StoreUnavailable>
     /** Erases the kept versions of a row. */
-    eraseHistory(kind: string, id: string): Effect.Effect<void, StoreUnavailable>
+    eraseHistory(kind: string, id: string): Effect.Effect<void, StoreUnavailable | InputInvalid>
     /**
      * Waits until as many other nodes have acknowledged a write, and says which. The write itself is done before: one that is not
      * acknowledged in time is on its way all the same.

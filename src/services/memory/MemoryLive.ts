@@ -14,6 +14,7 @@ import type { Writing } from "../../core/replica/Rule.ts"
 import { KindUndeclared, OperationTooLarge, RowNotFound } from "../node/NodeFailure.ts"
 import { collections, type FactInput, Memory, type Page, type Written } from "./Memory.ts"
 import { Store } from "../store/Store.ts"
+import * as Arguments from "./Arguments.ts"
 import * as Versions from "./Versions.ts"
 import * as Waiting from "./Waiting.ts"
 import * as Inputs from "./Inputs.ts"
@@ -96,8 +97,10 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
   })
 
   const remove = (kind: Kind.Kind) =>
-    Effect.fn(`Memory.${kind.name}.delete`)((id: string) =>
-      editing.withPermit(Effect.andThen(find(kind, id), write(kind, "delete", id)))
+    Effect.fn(`Memory.${kind.name}.delete`)((given: string) =>
+      Effect.flatMap(Arguments.id({ id: given }), ({ id }) =>
+        editing.withPermit(Effect.andThen(find(kind, id), write(kind, "delete", id)))
+      )
     )
 
   const page = (kind: Kind.Kind) => {
@@ -121,7 +124,8 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
   const { notes, facts, ...others } = collections({ pageRows, page, insert, remove })
 
   const edit = Effect.fn("Memory.notes.edit")(
-    function* (id: string, given: string | Inputs.NoteChange) {
+    function* (givenId: string, given: string | Inputs.NoteChange) {
+      const { id } = yield* Arguments.id({ id: givenId })
       const change = yield* Inputs.decodeNoteChange(typeof given === "string" ? { content: given } : given)
       const note = yield* find(Kind.table.notes, id)
       // Its other columns may be of a node that does not look at its texts.
@@ -140,7 +144,9 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
 
   const { history, conflicts, eraseHistory, columnsOf, kindOf } = Versions.make(store)
   const restoreVersion = Effect.fn("Memory.restoreVersion")(
-    function* (name: string, id: string, version: number) {
+    function* (givenKind: string, givenId: string, givenVersion: number) {
+      const given = { kind: givenKind, id: givenId, version: givenVersion }
+      const { kind: name, id, version } = yield* Arguments.version(given)
       const kind = yield* kindOf(name, id, version)
       const columns = yield* columnsOf(kind, id, version)
       return yield* write(kind, "update", id, { ...columns, id })

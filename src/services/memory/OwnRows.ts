@@ -144,6 +144,7 @@ export const make = ({ store, write: writeAll, fresh, epoch, editing }: Over, ki
 
   const get = Effect.fn("OwnRows.get")(function* (name: string, id: string) {
     const { kind } = yield* named(name)
+    if (!isRowId(id)) return yield* new RowNotFound({ kind: name, id: String(id) })
     const shown = Query.shownOf(yield* store.currentOfRow(KindName.make(kind), id))
     return shown === undefined ? yield* new RowNotFound({ kind: name, id }) : rowOf(shown)
   })

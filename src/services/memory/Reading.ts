@@ -12,6 +12,7 @@ import * as Snippet from "../../core/search/Snippet.ts"
 import { RowNotFound } from "../node/NodeFailure.ts"
 import type { Hits } from "../store/Searching.ts"
 import type { Store } from "../store/Store.ts"
+import * as Arguments from "./Arguments.ts"
 import * as Live from "./Live.ts"
 import type { Memory } from "./Memory.ts"
 import * as Reads from "./Reads.ts"
@@ -37,7 +38,8 @@ export const make = (store: Store["Service"]) => {
     return answer(page.operations.flatMap(read), last && Selection.placeOf(last), page)
   })
 
-  const get = Effect.fn("Memory.get")(function* (kind: string, id: string) {
+  const get = Effect.fn("Memory.get")(function* (givenKind: string, givenId: string) {
+    const { kind, id } = yield* Arguments.question({ kind: givenKind, id: givenId })
     const isRead = Kind.find(kind) !== undefined
     const operation = isRead ? Option.getOrUndefined(yield* store.get(KindName.make(kind), id)) : undefined
     const [row] = operation === undefined || operation.op_type === "delete" ? [] : anyRow(operation)

@@ -1,14 +1,16 @@
 /**
  * The local history as applications see it: versions of a row, what last-writer-wins decided, and the way back.
  */
-import { Effect, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import * as Hlc from "../../core/replica/Hlc.ts"
 import { wellFormedText } from "../../core/replica/Json.ts"
 import * as Kind from "../../core/replica/Kind.ts"
 import type * as History from "../../core/replica/History.ts"
+import { Kind as KindName } from "../../core/replica/Operation.ts"
 import * as Row from "../../core/replica/Row.ts"
-import { VersionNotFound } from "../node/NodeFailure.ts"
+import { RowNotFound, VersionNotFound } from "../node/NodeFailure.ts"
 import type { Store } from "../store/Store.ts"
+import * as Arguments from "./Arguments.ts"
 import { Limit, limits } from "./Reads.ts"
 
 /** A version that is kept on this node. Times are Unix seconds. */
@@ -42,6 +44,7 @@ export const ConflictsInput = Schema.Struct({
 })
 export interface ConflictsInput extends Schema.Schema.Type<typeof ConflictsInput> {}
 
+const isKind = Schema.is(KindName)
 const isNote = Schema.is(Schema.Record(Schema.String, Schema.Unknown))
 
 const fromVersion = ({ version, keptAt, operation, by, isConflict }: History.Version): VersionRow => {
@@ -62,9 +65,14 @@ const fromVersion = ({ version, keptAt, operation, by, isConflict }: History.Ver
   }
 }
 
-export const make = (store: Pick<Store["Service"], "versions" | "conflicts" | "eraseVersions">) => ({
-  history: Effect.fn("Memory.history")(function* (kind: string, id: string) {
-    return (yield* store.versions(kind, id)).map(fromVersion)
+export const make = (store: Pick<Store["Service"], "versions" | "conflicts" | "eraseVersions" | "get">) => ({
+  history: Effect.fn("Memory.history")(function* (givenKind: string, givenId: string) {
+    const { kind, id } = yield* Arguments.question({ kind: givenKind, id: givenId })
+    const versions = yield* store.versions(kind, id)
+    if (versions.length === 0 && !(isKind(kind) && Option.isSome(yield* store.get(kind, id)))) {
+      return yield* new RowNotFound({ kind, id })
+    }
+    return versions.map(fromVersion)
   }),
   conflicts: Effect.fn("Memory.conflicts")(function* ({ limit = limits.usual, cursor }: ConflictsInput = {}) {
     const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(cursor)
@@ -76,7 +84,7 @@ export const make = (store: Pick<Store["Service"], "versions" | "conflicts" | "e
       ...(found.length > limit && last !== undefined ? { next: String(last.version) } : {})
     } satisfies Conflicts
   }),
-  eraseHistory: (kind: string, id: string) => store.eraseVersions({ kind, id }),
+  eraseHistory: (kind: string, id: string) => Effect.flatMap(Arguments.row({ kind, id }), store.eraseVersions),
   /** The columns of a version that can be written again. */
   columnsOf: Effect.fnUntraced(function* (kind: Kind.Kind, id: string, version: number) {
     const found = (yield* store.versions(kind.name, id)).find((one) => one.version === version)

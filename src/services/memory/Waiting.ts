@@ -8,7 +8,8 @@ import { Duration, Effect, Option, Schema } from "effect"
 import * as Acknowledgement from "../../core/replica/Acknowledgement.ts"
 import * as Hlc from "../../core/replica/Hlc.ts"
 import { Kind as KindName } from "../../core/replica/Operation.ts"
-import { type Holder, NotYetOnNodes, RowNotFound } from "../node/NodeFailure.ts"
+import { type Holder, NotYetOnNodes, QueryInvalid, RowNotFound } from "../node/NodeFailure.ts"
+import * as Inputs from "./Inputs.ts"
 import type { Store } from "../store/Store.ts"
 import { wrong } from "./Reads.ts"
 
@@ -25,7 +26,7 @@ export const WaitInput = Schema.Struct({
 })
 export interface WaitInput extends Schema.Schema.Type<typeof WaitInput> {}
 
-const decode = Schema.decodeUnknownEffect(WaitInput)
+const decode = Inputs.decoded(WaitInput)
 
 type Reader = Pick<Store["Service"], "nodeId" | "get" | "acknowledgements" | "listen" | "relays">
 
@@ -64,7 +65,7 @@ export const make = (store: Reader) => {
   })
 
   return Effect.fn("Memory.waitFor")(function* (given: WaitInput) {
-    const input = yield* Effect.mapError(decode(given), (error) => wrong("", error.message))
+    const input = yield* Effect.mapError(decode(given), (problems) => new QueryInvalid({ problems }))
     const hlc = yield* find(input)
     // First of all: no word after the look is missed.
     const heard = yield* store.listen

@@ -25,11 +25,10 @@ export const programOf = ({ script, environment, directory }: Start): string => 
   return `node ${quoted(near.startsWith("..") || near === "" ? script : near)}`
 }
 
-/** The command line of a command: `commandLine("start --port 0")`. With a data directory, when it is not the usual one. */
-export const commandLine = (words: string, home?: string): string => {
+/** The words that start this program here. */
+const program = (): string => {
   const { argv, env } = process
-  const program = programOf({ script: argv[1], environment: env, directory: process.cwd() })
-  return `${program} ${words}${home === undefined || home === usualHome() ? "" : ` --home ${quoted(home)}`}`
+  return programOf({ script: argv[1], environment: env, directory: process.cwd() })
 }
 
 /** The same for another program, which may start it in any directory and without a shell: with absolute paths. */
@@ -43,20 +42,57 @@ export const absoluteCommandLine = (
     : `${quoted(execPath)} ${quoted(resolve(argv[1] ?? ""))} ${words}`
 }
 
+/** The data directory that commands have to name to mean that of this process. */
+let home: string | undefined
+
 /**
- * The same for a text that names commands as they are once installed: what failures say, and examples. Whatever is shown to
- * people passes through here.
+ * The data directory of this invocation: what was given with `--home`, if anything was. Commands that are shown name it, unless
+ * they find it without.
+ */
+export const within = (given: string | undefined): void => {
+  const directory = given === undefined ? undefined : absolute(given)
+  home = directory === absolute(process.env["FERAL_HOME"]?.trim() || usual) ? undefined : directory
+}
+
+/** The data directory of a node or a server: what it shows is read where its environment is not. */
+export const serves = (directory: string): void => {
+  home = directory === absolute(usual) ? undefined : directory
+}
+
+const usual = "~/.feral"
+
+const absolute = (path: string): string => resolve(path.trim().replace(/^~(?=$|\/)/, userHome() ?? "~"))
+
+/** The command line of a command on the data directory of this process: `commandLine("start --port 0")`. */
+export const commandLine = (words: string): string => {
+  if (home === undefined || /(^| )--home[ =]/.test(words)) return elsewhere(words)
+  // What follows `--` is text.
+  const [flags = "", ...texts] = words.split(/(?= -- )/)
+  return elsewhere(`${flags} --home ${quoted(home)}${texts.join("")}`)
+}
+
+/** The command line of a command on another machine, or on any data directory. */
+export const elsewhere = (words: string): string => `${program()} ${words}`
+
+/** Where the help of a command is: `path` begins with the name of the program. */
+export const helpOf = (path: ReadonlyArray<string>): string => elsewhere([...path.slice(1), "--help"].join(" "))
+
+/**
+ * The same for a text that names commands as they are once installed. Whatever is shown to people passes through here. What the
+ * text says to do on another node, or with a copy, names no data directory.
  */
 export const inThisForm = (text: string, form: (words: string) => string = commandLine): string =>
-  text.replace(named, (_, words: string) => form(words))
+  text.replace(named, (_, words: string, at: number) => {
+    const rest = text.slice(at + "feral-sync ".length + words.length)
+    return form === commandLine && notHere.test(rest) ? elsewhere(words) : form(words)
+  })
 
 const named =
-  /(?<![\w./-])feral-sync (start|status|peers|doctor|tls|passphrase|note|fact|episode|log|list|search|show|export|import|backup|restore|rejoin|compact|origins|purge|verify|identity|service|completions|mcp|open|token|changes)\b/g
+  /(?<![\w./-])feral-sync ((?:start|status|peers|doctor|tls|passphrase|note|fact|episode|log|list|search|show|export|import|backup|restore|rejoin|compact|origins|purge|verify|identity|service|completions|mcp|open|token|changes)\b(?: (?:add|append|set|edit|delete|list|history|restore|remove|readmit|pause|resume|init|issue|revoke|show|rotate|drop|install|uninstall|status|forget|new)\b)?)/g
+
+/** What comes after a command that is not for this node here, or that names its data directory already. */
+const notHere = /^( (there|on (that|its|the|them)|for (it|one))\b|((?! feral-sync )[^;,\n])*? --home\b)/
 
 /** A path as a shell takes it. */
 export const quoted = (path: string): string =>
   /^[\w./:@%+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
-
-/** The data directory of a command that names none. */
-const usualHome = (): string =>
-  resolve((process.env["FERAL_HOME"]?.trim() || "~/.feral").replace(/^~(?=$|\/)/, userHome() ?? "~"))

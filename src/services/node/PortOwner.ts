@@ -7,6 +7,10 @@ export interface Owner {
   readonly pid: number
   /** The words of its command line. */
   readonly words: ReadonlyArray<string>
+  /** The directory in which it runs: its relative paths are meant there. Empty when it cannot be known. */
+  readonly directory: string
+  /** A variable of the environment that it was started with. */
+  readonly variable: (name: string) => string | undefined
 }
 
 /** Processes that are looked at. */
@@ -20,8 +24,13 @@ export const of = (port: number): Owner | undefined => {
     const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name))
     const pid = pids.slice(0, most).find((pid) => holds(pid, sockets))
     if (pid === undefined) return undefined
-    const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")
-    return { pid: Number(pid), words: words.filter((word) => word !== "") }
+    const environment = textsOf(`/proc/${pid}/environ`)
+    return {
+      pid: Number(pid),
+      words: textsOf(`/proc/${pid}/cmdline`).filter((word) => word !== ""),
+      directory: linkOf(`/proc/${pid}/cwd`),
+      variable: (name) => environment.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1)
+    }
   } catch {
     return undefined
   }
@@ -46,6 +55,15 @@ const holds = (pid: string, sockets: ReadonlySet<string>): boolean => {
     return readdirSync(`/proc/${pid}/fd`).some((fd) => sockets.has(linkOf(`/proc/${pid}/fd/${fd}`)))
   } catch {
     return false
+  }
+}
+
+/** The texts of a file that has a null character after each. */
+const textsOf = (path: string): ReadonlyArray<string> => {
+  try {
+    return readFileSync(path, "utf8").split("\0")
+  } catch {
+    return []
   }
 }
 

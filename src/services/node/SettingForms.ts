@@ -102,7 +102,7 @@ export const host: Form<string | undefined> = {
   parse: (text) => {
     const parsed = parseHost(text.replace(/^\[(.*)\]$/, "$1"))
     if (Result.isSuccess(parsed)) return parsed
-    const withPort = Result.isSuccess(parseAddress(text)) && /:\d+$/.test(text)
+    const withPort = /^(\[[^\]]*\]|[^:]*):\d+$/.test(text)
     return Result.fail(
       withPort || !/^[\d.]+$|:.*:/.test(text)
         ? `${quote(text)} is not an address or a host name, without port (the port is FERAL_SYNC_PORT)`

@@ -4,6 +4,7 @@
 import { Schema, Struct } from "effect"
 import { countNames } from "../../core/replica/Kind.ts"
 import { type Explained, messageOf } from "../../core/text/Explained.ts"
+import { inThisForm } from "./Invocation.ts"
 
 /** What went wrong: all of it in `message`, and the problem and the next step apart where they are known apart. */
 const reported = {
@@ -17,12 +18,13 @@ export interface LastError extends Schema.Schema.Type<typeof LastError> {}
 
 /** A failure, as it is reported. `about` names what it is about. */
 export const report = ({ _tag, problem, nextStep }: { readonly _tag: string } & Explained, about = ""): LastError => {
-  const explained = { problem: about === "" ? problem : `${about}: ${problem}`, nextStep }
+  const told = inThisForm(about === "" ? problem : `${about}: ${problem}`)
+  const step = nextStep === undefined ? undefined : inThisForm(nextStep)
   return {
     _tag,
-    message: messageOf(explained),
-    problem: explained.problem,
-    ...(nextStep === undefined ? {} : { next_step: nextStep })
+    message: messageOf({ problem: told, nextStep: step }),
+    problem: told,
+    ...(step === undefined ? {} : { next_step: step })
   }
 }
 

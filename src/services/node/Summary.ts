@@ -10,6 +10,7 @@ import { duration } from "../../core/text/Duration.ts"
 import { counted, some } from "../../core/text/Explained.ts"
 import { oneLine } from "../../core/text/Printable.ts"
 import { notice } from "../transport/tls/Expiry.ts"
+import { inThisForm } from "./Invocation.ts"
 import { nextSteps } from "./NodeFailure.ts"
 import { lacksOf, missed } from "./LackText.ts"
 import { addressOf } from "./PeerName.ts"
@@ -33,7 +34,8 @@ export const told = (status: NodeStatus, now: number): Told => {
 }
 
 /** The sentences at the time `now` (ms). */
-export const of = (status: NodeStatus, now: number): string => sentencesOf(status, now).map(sentence).join(" ")
+export const of = (status: NodeStatus, now: number): string =>
+  inThisForm(sentencesOf(status, now).map(sentence).join(" "))
 
 /** What needs a look at the time `now` (ms), the most urgent first. */
 export const troublesOf = (status: NodeStatus, now: number): ReadonlyArray<Trouble> => {
@@ -241,7 +243,7 @@ const ownOf = (status: NodeStatus, now: number): ReadonlyArray<Found> => {
 }
 
 /** Why no other node was met. A node may be the only one, and one that looks for others may be the first. */
-const aloneOf = ({ mdns, static: listed }: NodeStatus["discovery"]): Found => {
+export const aloneOf = ({ mdns, static: listed }: NodeStatus["discovery"]): Found => {
   if (mdns === "on") {
     return hint("PeersNotDiscovered", "This node looks for others with mDNS", nextSteps.PeersNotDiscovered)
   }

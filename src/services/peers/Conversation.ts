@@ -50,7 +50,7 @@ export const make = Effect.fnUntraced(function* (
       const { remote, form } = connection
       table.failures.delete(key ?? PeerTable.incomingKey(remote.host))
       const log = isNews ? Effect.logInfo : Effect.logDebug
-      yield* log("peer connected").pipe(Effect.annotateLogs({ peer, address: formatAddress(remote), form }))
+      yield* log("peer connected").pipe(Effect.annotateLogs({ peer, address: formatAddress(remote), protocol: form }))
       yield* onEstablished(link, peer, key, remote.host, form)
     }),
     ...PeerWarnings.make()

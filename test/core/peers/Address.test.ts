@@ -16,7 +16,11 @@ describe("Address", () => {
     ["nas.local", "nas.local:9090"],
     ["nas.example.:1234", "nas.example.:1234"],
     [" 192.168.1.20 ", "192.168.1.20:9090"],
-    ["[fe80::1]", "[fe80::1]:9090"],
+    ["[fd00::1]", "[fd00::1]:9090"],
+    ["[FE80::1%eth0]", "[FE80::1%eth0]:9090"],
+    ["my-nas--2.local", "my-nas--2.local:9090"],
+    ["127.0.0.1", "127.0.0.1:9090"],
+    ["223.255.255.255", "223.255.255.255:9090"],
     ["[fe80::1%25eth0]:9090", "[fe80::1%eth0]:9090"],
     ["[fe80::1%eth0]", "[fe80::1%eth0]:9090"],
     ["[fe80::1%25]:1", "[fe80::1%25]:1"],
@@ -32,7 +36,23 @@ describe("Address", () => {
   const slips: ReadonlyArray<readonly [text: string, says: string]> = [
     ["http://nas:9090", "is a URL: remove everything before the host; write nas:9090"],
     ["wss://10.0.0.1", "is a URL: remove everything before the host; write 10.0.0.1:9090"],
-    ["http://nas:9090/", "is a URL: remove everything before the host"],
+    ["https://nas:9090/", "is a URL: remove everything before the host; write nas:9090"],
+    ["wss://me@nas:9090/sync?x=1", "is a URL: remove everything before the host; write nas:9090"],
+    ["[fe80::1]:9090", "is a link-local address without its interface: write it as in [fe80::1%eth0]:9090"],
+    ["[FEBF::1]", "is a link-local address without its interface"],
+    ["0.0.0.0", "means every address of this machine: write the address of the peer"],
+    ["0.1.2.3:9090", "means every address of this machine"],
+    ["[::]:9090", "means every address of this machine"],
+    ["[0:0::0]:9090", "means every address of this machine"],
+    ["[::ffff:0.0.0.0]:1", "means every address of this machine"],
+    ["255.255.255.255:9090", "is the address of all machines of a network"],
+    ["224.0.0.251", "is a multicast address"],
+    ["239.255.255.255:1", "is a multicast address"],
+    ["[ff02::fb%eth0]:9090", "is a multicast address"],
+    ["240.0.0.1", "is a reserved address"],
+    ["-x:1", "is not a host name: no part of one begins or ends with a hyphen"],
+    ["x-.local:1", "is not a host name"],
+    ["a.-b", "is not a host name"],
     ["nas:9090/", "has a path: remove everything after the port; write nas:9090"],
     ["a:1;b:2", "has a semicolon: separate peers with commas; write a:1,b:2"],
     ["a:1 b", "has a space: separate peers with commas; write a:1,b:9090"],
@@ -73,6 +93,18 @@ describe("Address", () => {
       if (Result.isFailure(parsed)) assert.include(parsed.failure, says)
     })
   }
+
+  it("no guess leaves out an address", () => {
+    for (const [text, all] of [
+      ["https://a:1/ https://b/", "a:1,b:9090"],
+      ["a:1/x;b:2", "a:1,b:2"],
+      ["a:1/ b", "a:1,b:9090"]
+    ] as const) {
+      const parsed = parseAddress(text)
+      const [, guess = all] = Result.isFailure(parsed) ? (/; write (.*)$/.exec(parsed.failure) ?? []) : []
+      assert.strictEqual(guess, all)
+    }
+  })
 
   it("is counted as itself with IPv4, and as its /64 with IPv6", () => {
     for (const [host, network] of [

@@ -6,13 +6,13 @@ import * as Client from "../../../src/services/admin/api/Client.ts"
 import { Api } from "../../../src/services/admin/api/Api.ts"
 import { HlcClock } from "../../../src/services/node/HlcClock.ts"
 import { Config } from "../../../src/services/node/Config.ts"
-import { InputInvalid } from "../../../src/services/node/NodeFailure.ts"
+import { InputInvalid, QueryInvalid, RowNotFound } from "../../../src/services/node/NodeFailure.ts"
 import { Memory } from "../../../src/services/memory/Memory.ts"
 import * as Inputs from "../../../src/services/memory/Inputs.ts"
 import { surroundings } from "../../support/Surroundings.ts"
 import * as MemoryLive from "../../../src/services/memory/MemoryLive.ts"
 import * as MemoryStore from "../../../src/services/store/MemoryStore.ts"
-import { type Write, wrong } from "../../support/WrongInputs.ts"
+import { notJson, notNames, type Write, wrong } from "../../support/WrongInputs.ts"
 
 /** Calls the library as a program without types does. */
 const write = (memory: Memory["Service"], to: Write, input: unknown): Effect.Effect<unknown, unknown> => {
@@ -35,6 +35,52 @@ const nothing = Effect.fnUntraced(function* (memory: Memory["Service"]) {
   assert.deepStrictEqual(lists, [[], [], [], []])
 })
 
+/** Whatever is given for a name fails as an input or a question, and is no defect. */
+const refusesNames = Effect.fnUntraced(function* (memory: Memory["Service"]) {
+  const { id } = yield* memory.notes.put({ content: "x" })
+  for (const given of notNames) {
+    const name = given as never
+    const writes: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+      memory.notes.edit(name, "y"),
+      memory.notes.delete(name),
+      memory.facts.delete(name),
+      memory.restoreVersion("notes", name, 1),
+      memory.restoreVersion(name, id, 1),
+      memory.eraseHistory("notes", name),
+      memory.eraseHistory(name, id)
+    ]
+    for (const write of writes) assert.instanceOf(yield* Effect.flip(write), InputInvalid)
+    const questions: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+      memory.get("notes", name),
+      memory.get(name, id),
+      memory.history("notes", name),
+      memory.history(name, id)
+    ]
+    for (const question of questions) assert.instanceOf(yield* Effect.flip(question), QueryInvalid)
+  }
+  for (const version of ["x", null, undefined, 1.5, -1, NaN]) {
+    assert.instanceOf(yield* Effect.flip(memory.restoreVersion("notes", id, version as never)), InputInvalid)
+  }
+  assert.instanceOf(yield* Effect.flip(memory.history("notes", "nope")), RowNotFound)
+  assert.instanceOf(yield* Effect.flip(memory.history("no kind at all", id)), RowNotFound)
+  assert.deepStrictEqual(yield* memory.history("notes", id), [])
+  yield* memory.notes.delete(id)
+  yield* memory.eraseHistory("notes", id)
+  assert.deepStrictEqual(yield* memory.history("notes", id), [])
+  assert.deepStrictEqual(yield* memory.notes.list(), [])
+})
+
+/** What JSON has no form for is named, and not written as something else. */
+const refusesWhatIsNotJson = Effect.fnUntraced(function* (memory: Memory["Service"]) {
+  const execution = { session_id: "s", skill_id: "k", endpoint_id: "e", result_status: "ok" }
+  for (const [, args, says] of notJson) {
+    const error = yield* Effect.flip(write(memory, "log", { ...execution, args }))
+    assert.instanceOf(error, InputInvalid)
+    assert.match(error.message, says)
+  }
+  yield* nothing(memory)
+})
+
 const local = MemoryLive.layer.pipe(Layer.provide(MemoryStore.layer()), Layer.provide(HlcClock.layer))
 
 describe("inputs of the library", () => {
@@ -50,6 +96,14 @@ describe("inputs of the library", () => {
       assert.match(error.message, /^nothing was written \(.+\); correct this and write it again$/)
       yield* nothing(memory)
     }).pipe(Effect.provide(local))
+  )
+
+  it.effect("names that cannot be any are refused", () =>
+    Effect.flatMap(Memory, refusesNames).pipe(Effect.provide(local))
+  )
+
+  it.effect("arguments that JSON has no form for are refused", () =>
+    Effect.flatMap(Memory, refusesWhatIsNotJson).pipe(Effect.provide(local))
   )
 
   it.effect("an edit to nothing, or to half a surrogate pair, is refused, and leaves the note as it was", () =>
@@ -119,6 +173,8 @@ describe("inputs of the local interface", () => {
         assert.deepStrictEqual(error.problems, answer.problems)
       }
       yield* nothing(memory)
+      yield* refusesWhatIsNotJson(memory)
+      yield* refusesNames(memory)
     }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
   )
 })

@@ -1,14 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import { readdirSync, readFileSync } from "node:fs"
+import { homedir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { nextSteps } from "../../../src/core/sync/SyncNextSteps.ts"
+import { storeNextSteps, tlsNextSteps } from "../../../src/services/node/NodeFailure.ts"
 import { grammar } from "../../support/Cli.ts"
 import {
   absoluteCommandLine,
   commandLine,
   inThisForm,
   programOf,
-  quoted
+  quoted,
+  serves,
+  within
 } from "../../../src/services/node/Invocation.ts"
 
 const source = fileURLToPath(new URL("../../../src/cli", import.meta.url))
@@ -49,9 +54,70 @@ describe("Invocation", () => {
     it(`${how}: ${program}`, () => assert.strictEqual(programOf(start), program))
   }
 
-  it("names the data directory when it is not the usual one", () => {
-    assert.match(commandLine("start", "/a b"), / start --home '\/a b'$/)
-    assert.match(commandLine("start"), / start$/)
+  it("names the data directory of this invocation, unless commands find it without", () => {
+    assert.match(commandLine("status"), / status$/)
+    try {
+      within("/a b")
+      assert.match(commandLine("status"), / status --home '\/a b'$/)
+      assert.match(commandLine("note add -- -h"), / note add --home '\/a b' -- -h$/)
+      assert.match(commandLine("start --home other --port 0"), / start --home other --port 0$/)
+      within("n1")
+      assert.match(commandLine("status"), new RegExp(` status --home ${join(process.cwd(), "n1")}$`))
+      for (const usual of [undefined, "~/.feral", join(homedir(), ".feral")]) {
+        within(usual)
+        assert.match(commandLine("status"), / status$/)
+      }
+      serves("/srv/feral")
+      assert.match(commandLine("status"), / status --home \/srv\/feral$/)
+      serves(join(homedir(), ".feral"))
+      assert.match(commandLine("status"), / status$/)
+    } finally {
+      within(undefined)
+    }
+  })
+
+  it("a directory of FERAL_HOME is found here, and not where the environment is another", () => {
+    const before = process.env["FERAL_HOME"]
+    process.env["FERAL_HOME"] = "/srv/feral"
+    try {
+      within("/srv/feral")
+      assert.match(commandLine("status"), / status$/)
+      serves("/srv/feral")
+      assert.match(commandLine("status"), / status --home \/srv\/feral$/)
+      within("~/.feral")
+      assert.match(commandLine("status"), / status --home .*\/\.feral$/)
+    } finally {
+      if (before === undefined) delete process.env["FERAL_HOME"]
+      else process.env["FERAL_HOME"] = before
+      within(undefined)
+    }
+  })
+
+  it("texts name the data directory in what is done here, and not in what is done elsewhere", () => {
+    const here = { ...nextSteps, ...storeNextSteps, ...tlsNextSteps }
+    const elsewhereToo = new Set(["TooLongAwayThere", "OverQuotaThere", "RowsPurgedHere", "DuplicateNodeId"])
+    for (const copies of ["TimestampReused", "OwnOperationsForeign", "ApartTooLong"]) elsewhereToo.add(copies)
+    for (const peers of ["wrong purpose", "invalid certificate"]) elsewhereToo.add(peers)
+    within("/n1")
+    try {
+      for (const [name, text] of Object.entries(here)) {
+        const plain = text
+          .match(/feral-sync (?!node|does|on that node)[a-z]+/g)
+          ?.filter((found) => inThisForm(found) !== found)
+        if (plain === undefined || plain.length === 0) continue
+        const carried = inThisForm(text).match(/ --home \/n1/g)?.length ?? 0
+        const expected = name === "wrong purpose" ? 1 : elsewhereToo.has(name) ? 0 : plain.length
+        assert.strictEqual(carried, expected, `${name}: ${inThisForm(text)}`)
+        // What is in this form already, or was told by a node in its form, stays as it is.
+        for (const words of ["purge --origin NODE-ID", "peers remove 0123 --kind x"]) {
+          const line = `see it with ${commandLine(words)}; then go on`
+          assert.strictEqual(inThisForm(line), line)
+        }
+        assert.strictEqual(inThisForm(inThisForm(text)), inThisForm(text))
+      }
+    } finally {
+      within(undefined)
+    }
   })
 
   it("knows every command there is", () => {

@@ -30,6 +30,8 @@ import * as Home from "../../node/Home.ts"
 import * as OwnCollection from "../../memory/OwnCollection.ts"
 import { type Any, columnsOf } from "../../memory/OwnKind.ts"
 import type { OwnRows } from "../../memory/OwnRows.ts"
+import * as Arguments from "../../memory/Arguments.ts"
+import * as Inputs from "../../memory/Inputs.ts"
 import { collections, Memory } from "../../memory/Memory.ts"
 import * as Reading from "../../memory/Reading.ts"
 import type { Origins } from "../Origins.ts"
@@ -120,14 +122,18 @@ const make = Effect.gen(function* () {
           )
         )
     },
-    insert:
-      ({ path }) =>
-      (payload) =>
-        answered(client.rows.insert({ params: { collection: path }, payload })),
+    // What JSON has no form for would be lost on the way, so it is looked at here, too.
+    insert: ({ path, input }) => {
+      const decode = Inputs.decoder(input)
+      return (given) =>
+        Effect.flatMap(decode(given), (payload) =>
+          answered(client.rows.insert({ params: { collection: path }, payload }))
+        )
+    },
     remove:
-      ({ path }) =>
+      ({ path: collection }) =>
       (id) =>
-        answered(client.rows.remove({ params: { collection: path }, query: { id } }))
+        Effect.flatMap(Arguments.id({ id }), (query) => answered(client.rows.remove({ params: { collection }, query })))
   })
 
   const recent: Memory["Service"]["recent"] = (payload = {}) => answered(client.recent({ payload }))
@@ -156,6 +162,7 @@ const make = Effect.gen(function* () {
     write: (kind, verb, { input, ...query }) =>
       answered(client.kinds.write({ params: { kind, verb }, query, payload: input }))
   }
+  const { history } = client
   const declared = new Set<string>()
   /** Declares a kind at its first use. */
   const ready = (kind: Any) =>
@@ -176,7 +183,7 @@ const make = Effect.gen(function* () {
       ...notes,
       edit: (id, change) => {
         const payload = typeof change === "string" ? { content: change } : change
-        return answered(client.rows.editNote({ query: { id }, payload }))
+        return Effect.flatMap(Arguments.id({ id }), (query) => answered(client.rows.editNote({ query, payload })))
       }
     },
     facts: {
@@ -184,7 +191,7 @@ const make = Effect.gen(function* () {
       set: (payload) => answered(client.rows.setFact({ payload })),
       about: (payload) => answered(client.about({ payload }))
     },
-    get: (kind, id) => answered(client.row({ query: { kind, id } })),
+    get: (kind, id) => Effect.flatMap(Arguments.question({ kind, id }), (query) => answered(client.row({ query }))),
     recent,
     newest: (payload = {}) => answered(client.newest({ payload })),
     live: Reading.live({ feed }, recent),
@@ -193,9 +200,11 @@ const make = Effect.gen(function* () {
     search: ({ limit = 20, ...query }) =>
       answered(client.search({ payload: { ...query, limit: Math.min(limit, Paging.maxPage) } }), "10 minutes"),
     changes: Stream.unwrap(client.changes()).pipe(Stream.catch(() => Stream.empty)),
-    history: (kind, id) => listed(client.history.list({ query: { kind, id } })),
-    eraseHistory: (kind, id) => answered(client.history.erase({ query: { kind, id } })),
-    restoreVersion: (kind, id, version) => answered(client.history.restore({ payload: { kind, id, version } })),
+    history: (kind, id) => Effect.flatMap(Arguments.question({ kind, id }), (query) => listed(history.list({ query }))),
+    eraseHistory: (kind, id) =>
+      Effect.flatMap(Arguments.row({ kind, id }), (query) => answered(history.erase({ query }))),
+    restoreVersion: (kind, id, version) =>
+      Effect.flatMap(Arguments.version({ kind, id, version }), (payload) => answered(history.restore({ payload }))),
     conflicts: (payload = {}) => answered(client.history.conflicts({ payload })),
     waitFor: (payload) => answered(client.wait({ payload }), "1 hour"),
     feed

@@ -5,13 +5,21 @@ import { Cause, Effect } from "effect"
 import { HttpServerError, HttpServerRespondable, HttpServerResponse } from "effect/http"
 import { HttpApiError } from "effect/http-api"
 import { messageOf } from "../../../core/text/Explained.ts"
+import { problemsIn } from "../../memory/Inputs.ts"
+import { inThisForm } from "../../node/Invocation.ts"
 import { type Failure, NotFound, reference } from "./Failures.ts"
 
 type Told = Omit<Failure, "message">
 
 /** An answer that tells what is wrong with the request. */
-export const answer = (status: number, { _tag, problem, nextStep }: Told) =>
-  HttpServerResponse.jsonUnsafe({ _tag, message: messageOf({ problem, nextStep }), problem, nextStep }, { status })
+export const answer = (status: number, { _tag, ...told }: Told) => {
+  const problem = inThisForm(told.problem)
+  const nextStep = inThisForm(told.nextStep)
+  return HttpServerResponse.jsonUnsafe(
+    { _tag, message: messageOf({ problem, nextStep }), problem, nextStep },
+    { status }
+  )
+}
 
 /** What a status means, where nothing more is known. */
 const byStatus = (status: number): Told => {
@@ -56,7 +64,8 @@ const invalidIn = (cause: Cause.Cause<unknown>) => {
     .map((reason) => (reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : undefined))
     .find(HttpApiError.HttpApiSchemaError.is)
   if (found === undefined || found.kind === "Body" || found.kind === "ResponseHeaders") return undefined
-  const problem = `${found.kind.toLowerCase()}: ${found.cause.message}`.slice(0, 1_000)
+  const told = problemsIn(found.cause.issue).map(({ field, problem }) => `${field === "" ? "it" : field} ${problem}`)
+  const problem = `${found.kind.toLowerCase()}: ${told.join("; ")}`.slice(0, 1_000)
   return answer(400, { _tag: "RequestInvalid", problem, nextStep: reference })
 }
 

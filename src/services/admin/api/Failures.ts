@@ -4,6 +4,7 @@
  */
 import { Effect, Schema, SchemaGetter, Struct } from "effect"
 import { HttpApiSchema } from "effect/http-api"
+import { inThisForm } from "../../node/Invocation.ts"
 import * as NodeFailure from "../../node/NodeFailure.ts"
 
 /** What every failure says of itself. */
@@ -46,7 +47,12 @@ export function withStatus(
         decode: SchemaGetter.transform((fields) => fields),
         encode: SchemaGetter.transformEffect((fields: object) =>
           decode(fields).pipe(
-            Effect.map(({ message, problem, nextStep = reference }) => ({ ...fields, message, problem, nextStep })),
+            Effect.map(({ message, problem, nextStep = reference }) => ({
+              ...fields,
+              message: inThisForm(message),
+              problem: inThisForm(problem),
+              nextStep: inThisForm(nextStep)
+            })),
             Effect.mapError(({ issue }) => issue)
           )
         )

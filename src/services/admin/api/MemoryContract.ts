@@ -72,7 +72,7 @@ const asking = (payloads: Readonly<Record<keyof typeof questions, Schema.Codec<u
     HttpApiEndpoint.get("row", "/row", {
       query: { kind: Schema.String, id: Schema.String },
       success: AnyRow,
-      error: [Unavailable, NoRow]
+      error: [Unavailable, NoRow, WrongQuery]
     })
   )
 
@@ -140,13 +140,13 @@ export const history = HttpApiGroup.make("history").add(
   HttpApiEndpoint.get("list", "/history", {
     query: { ...ofRow, ...Paging.query },
     success: Paging.Listed(VersionRow),
-    error: [Unavailable, WrongQuery]
+    error: [Unavailable, NoRow, WrongQuery]
   }),
-  HttpApiEndpoint.delete("erase", "/history", { query: ofRow, error: Unavailable }),
+  HttpApiEndpoint.delete("erase", "/history", { query: ofRow, error: [Unavailable, Invalid] }),
   HttpApiEndpoint.post("restore", "/history/restore", {
     payload: Schema.Struct({ ...ofRow, version: Schema.Natural }),
     success: Written,
-    error: [Unavailable, TooLarge, NoVersion]
+    error: [Unavailable, TooLarge, NoVersion, Invalid]
   }),
   HttpApiEndpoint.post("conflicts", "/conflicts", {
     payload: ConflictsInput,
@@ -165,7 +165,7 @@ const byId = { id: Schema.String }
 
 const list = { query, error: [Unavailable, NoCollection, WrongQuery] } as const
 const insert = { success: Written, error: [Unavailable, TooLarge, Invalid, NoCollection] } as const
-const remove = { query: byId, success: Written, error: [Unavailable, TooLarge, NoRow, NoCollection] } as const
+const remove = { query: byId, success: Written, error: [Unavailable, TooLarge, NoRow, NoCollection, Invalid] } as const
 
 /** What some kinds have besides. */
 const editing = (payload: Schema.Codec<unknown, unknown>) =>

@@ -134,7 +134,7 @@ export const database = Effect.fnUntraced(function* (home: string, isInUse: bool
             )
           : isChecked
             ? ok(check, `intact, ${Home.sized(bytes)}`, facts)
-            : warning(check, `${Home.sized(bytes)}, too large to check now`, commandLine("verify", home), facts)
+            : warning(check, `${Home.sized(bytes)}, too large to check now`, commandLine("verify"), facts)
   return { findings: [finding, ...ofQuarantine(quarantine)], nodeId, isDamaged: damage.length > 0 }
 })
 

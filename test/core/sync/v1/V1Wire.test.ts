@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import * as V1Wire from "../../../../src/core/sync/v1/V1Wire.ts"
+import { CanonicalJson } from "../../../../src/core/replica/Json.ts"
 import { node, write } from "../../../support/Network.ts"
 
 const good = (wall: number) => V1Wire.operationText(write(node("old"), { wall, counter: 0 }, `row-${wall}`), undefined)
@@ -85,5 +86,21 @@ describe("a frame of an existing node", () => {
     const isNumbered = (text: string) => read(text).message.isNumbered
     assert.isFalse(isNumbered(V1Wire.onlyFrame([good(1)])))
     assert.isTrue(isNumbered(V1Wire.numberedFrame([good(1)], 0, false)))
+  })
+})
+
+describe("what goes to an existing node", () => {
+  it("has U+FFFD for half a surrogate pair, in texts, tags and keys", () => {
+    const data = CanonicalJson.make(
+      String.raw`{"\udc00":1,"content":"half \ud83d","tags":["\udfff","whole 🙂"],"text":"\\ud83d"}`
+    )
+    const operation = { ...write(node("new"), { wall: 1, counter: 0 }, "row"), data }
+    const text = V1Wire.operationText(operation, undefined)
+    assert.deepStrictEqual((JSON.parse(text) as { readonly data: unknown }).data, {
+      "\ufffd": 1,
+      content: "half \ufffd",
+      tags: JSON.stringify(["\ufffd", "whole 🙂"]),
+      text: "\\ud83d"
+    })
   })
 })
