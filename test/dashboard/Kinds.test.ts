@@ -129,8 +129,11 @@ describe.skipIf(needs("chromium"))("the dashboard of a version with a fifth kind
       () => texts("nav.kinds a"),
       (all) => all.at(-1) === "Plans 1"
     )
-    const [row] = await texts(".rows article")
-    assert.match(row ?? "", /^Water the plants\s+Effort 3\s+Steps\s+\["can","tap"\]\s+Open\s+{"by":"noon"}/)
+    await until(
+      "it is shown",
+      () => texts(".rows article"),
+      ([row = ""]) => /^Water the plants\s+Effort 3\s+Steps\s+\["can","tap"\]\s+Open\s+{"by":"noon"}/.test(row)
+    )
     await page.goto(`${origin}/#/overview`)
     await until(
       "also on the first page",

@@ -29,14 +29,22 @@ const env = { PATH: clean["PATH"], HOME: home, XDG_RUNTIME_DIR: runtime, XDG_CON
 let starter: ChildProcess | undefined
 let manager = 0
 
-/** The processes below a process, each with what it runs. */
+/** What the system says of a process; nothing once it has ended. */
+const told = (path: string): string => {
+  try {
+    return readFileSync(path, "utf8")
+  } catch {
+    return ""
+  }
+}
+
+/** The processes below a process. */
 const below = (pid: number): ReadonlyArray<number> =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+  told(`/proc/${pid}/task/${pid}/children`)
     .split(" ")
     .filter(Boolean)
     .flatMap((child) => [Number(child), ...below(Number(child))])
-const isManager = (pid: number) =>
-  readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("/lib/systemd/systemd\0--user")
+const isManager = (pid: number) => told(`/proc/${pid}/cmdline`).startsWith("/lib/systemd/systemd\0--user")
 
 /** Runs a program beside the manager. */
 const beside = (command: string, ...args: ReadonlyArray<string>): string =>

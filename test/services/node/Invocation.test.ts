@@ -95,7 +95,13 @@ describe("Invocation", () => {
 
   it("texts name the data directory in what is done here, and not in what is done elsewhere", () => {
     const here = { ...nextSteps, ...storeNextSteps, ...tlsNextSteps }
-    const elsewhereToo = new Set(["TooLongAwayThere", "OverQuotaThere", "RowsPurgedHere", "DuplicateNodeId"])
+    const elsewhereToo = new Set([
+      "TooLongAwayThere",
+      "OverQuotaThere",
+      "RowsPurgedHere",
+      "DuplicateNodeId",
+      "PeerPausedThere"
+    ])
     for (const copies of ["TimestampReused", "OwnOperationsForeign", "ApartTooLong"]) elsewhereToo.add(copies)
     for (const peers of ["wrong purpose", "invalid certificate"]) elsewhereToo.add(peers)
     within("/n1")
