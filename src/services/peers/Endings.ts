@@ -97,6 +97,8 @@ const endingOf = (failure: Failure): Roster.Ending => {
     // It may be resumed at any time.
     case "PeerPaused":
       return failure.by === undefined ? "refused" : "lost"
+    case "UnprovedRefusal":
+      return failure.reason === "going_away" || failure.reason === "paused" ? "lost" : "refused"
     case "PeerClosed":
       return failure.byUs === true ? "refused" : "lost"
     default:

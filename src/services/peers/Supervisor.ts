@@ -8,7 +8,6 @@
 import { Cause, Duration, Effect, FiberMap, Layer, Option, Queue, Ref, Stream } from "effect"
 import type { Address } from "../../core/peers/Address.ts"
 import { pausedReason } from "../../core/sync/Barred.ts"
-import { DuplicateNodeId } from "../../core/sync/SyncFailure.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import * as Roster from "../../core/peers/Roster.ts"
 import { closeCodes } from "../../core/sync/Wire.ts"
@@ -21,6 +20,7 @@ import * as Collector from "./Collector.ts"
 import * as Conversation from "./Conversation.ts"
 import { dial } from "./Dial.ts"
 import * as Endings from "./Endings.ts"
+import * as Namesake from "./Namesake.ts"
 import * as Paused from "./Paused.ts"
 import * as Removed from "./Removed.ts"
 import { Peers } from "./Peers.ts"
@@ -173,18 +173,18 @@ const make = Effect.fnUntraced(function* () {
     }
   })
 
+  const namesake = Namesake.make({
+    self: store.nodeId,
+    port,
+    table,
+    report,
+    dial: (key, address) => FiberMap.run(dials, key, attempt(key, address, undefined), { onlyIfMissing: true })
+  })
   const sightings = yield* discovery.sightings({ nodeId: store.nodeId, port })
   yield* sightings.pipe(
     Stream.runForEach((sighting) =>
       Effect.gen(function* () {
-        if (sighting._tag === "Duplicated") {
-          const { address } = sighting
-          return yield* report(
-            PeerTable.incomingKey(address.host),
-            address,
-            new DuplicateNodeId({ nodeId: store.nodeId })
-          )
-        }
+        if (sighting._tag === "Duplicated") return yield* namesake(sighting.address)
         if (sighting._tag === "Unavailable") yield* Effect.logWarning(sighting.error.message)
         if (sighting._tag === "Vanished") {
           const note = sighting.isGoodbye ? PeerTable.noteGoodbye : PeerTable.noteSilence
