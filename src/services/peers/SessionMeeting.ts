@@ -165,5 +165,12 @@ export const make = Effect.fnUntraced(function* (
     return "duplicate" as const
   })
 
-  return { serve, drop: copies.drop, recognise, ticketFor: tickets.of, hasPrevious: previousKey !== undefined }
+  return {
+    serve,
+    drop: copies.drop,
+    recognise,
+    ticketFor: tickets.of,
+    isMetAt: tickets.isMetAt,
+    hasPrevious: previousKey !== undefined
+  }
 })
