@@ -44,6 +44,7 @@ export {
   ClockDrift,
   ClockFast,
   DeferredByPeer,
+  DuplicateAnnounced,
   DuplicateNodeId,
   FrameTooLarge,
   LegacyRefused,
@@ -68,7 +69,8 @@ export {
   RowsPurged,
   RowsTooLarge,
   SelfConnection,
-  TimestampReused
+  TimestampReused,
+  UnprovedRefusal
 } from "./sync/SyncFailure.ts"
 export * as Wire from "./sync/Wire.ts"
 

@@ -89,6 +89,9 @@ openssl x509 -in good.pem -text > text.pem
 sed 's/$/\\r/' good.pem > crlf.pem; sed 's/$/\\r/' leaf.key > crlf.key; sed 's/$/\\r/' root.pem > crlfca.pem
 (printf '\\xef\\xbb\\xbf'; cat good.pem) > bom.pem; (printf '\\xef\\xbb\\xbf'; cat leaf.key) > bom.key
 iconv -t UTF-16 good.pem > utf16.pem
+openssl x509 -in good.pem -outform DER -out good.der
+openssl pkey -in leaf.key -outform DER -out leaf.der; chmod 600 leaf.der
+openssl pkcs12 -export -in good.pem -inkey leaf.key -passout pass:secret -out good.p12
 cat lowest.pem deep.pem middle.pem > chain.pem
 cat middle.pem lowest.pem root.pem other.pem deep.pem > mixed.pem
 cat lowest.pem deep.pem > gap.pem
@@ -178,6 +181,13 @@ export const make = Effect.gen(function* () {
     shape("lines that end with CR LF", "crlf.pem", { key: "crlf.key", ca: "crlfca.pem" }),
     shape("a byte order mark", "bom.pem", { key: "bom.key" }),
     shape("key and certificate in one file", "one.pem", { key: "one.pem" }),
+    ofOurs(shape("DER", "good.der", {}, /in DER, not PEM: .*openssl x509 -inform DER -in \S+good\.der -out \S+\.pem/)),
+    ofOurs(
+      shape("key in DER", "good.pem", { key: "leaf.der" }, /key in DER, not PEM: .*openssl pkey -inform DER -in \S+/)
+    ),
+    ofOurs(
+      shape("PKCS#12", "good.p12", {}, /PKCS#12, not PEM: .*openssl pkcs12 -in \S+good\.p12 -nodes -out \S+\.pem/)
+    ),
     ofOurs(shape("UTF-16", "utf16.pem", {}, /UTF-16.*: save it as UTF-8/))
   ]
   return { good: shape("good", "good.pem").files, shapes }

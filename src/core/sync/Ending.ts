@@ -15,7 +15,9 @@ import {
   ProtocolViolation,
   RateLimited,
   type SessionFailure,
-  TooLongAway
+  TooLongAway,
+  UnprovedRefusal,
+  type UnprovedReason
 } from "./SyncFailure.ts"
 import * as Wire from "./Wire.ts"
 
@@ -27,6 +29,36 @@ export const violated = (session: Session, detail: string): Step =>
 export const refused = (session: Session, refusal: Wire.Refusal): Step => {
   const { peer, options } = session
   return close(session, 1000, "", failureOf(refusal, peer ?? options.remote, options.self))
+}
+
+/** The other side refused us before it proved itself: any machine can say this. */
+export const refusedUnproved = (session: Session, refusal: Wire.Refusal): Step => {
+  const { remote, self } = session.options
+  switch (refusal.reason) {
+    // What these say harms nothing. And a peer with another passphrase can never prove itself.
+    case "invalid_passphrase":
+    case "rate_limited":
+    case "timeout":
+    case "too_large":
+      return close(session, 1000, "", failureOf(refusal, remote, self))
+    default:
+      return close(session, 1000, "", new UnprovedRefusal({ by: remote, reason: unprovedReasonOf(refusal) }))
+  }
+}
+
+const unprovedReasonOf = ({ reason, isPaused }: Wire.Refusal): UnprovedReason => {
+  switch (reason) {
+    case "duplicate_node_id":
+    case "too_long_away":
+    case "removed":
+    case "protocol":
+    case "internal_error":
+      return reason
+    case "going_away":
+      return isPaused === true ? "paused" : reason
+    default:
+      return "other"
+  }
 }
 
 /** The longest wait that a peer may ask of us, and the one when it names none (seconds). */
@@ -63,7 +95,7 @@ const failureOf = (refusal: Wire.Refusal, by: string, self: string): SessionFail
       return new PeerTimeout({ waitedFor: "message", seconds: times.timeout / 1000, by })
     case "going_away":
       if (refusal.isPaused === true) return new PeerPaused({ nodeId: self, by })
-      return new PeerClosed({ code: Wire.closeCodes.going_away, reason: `${by} says: ${message}` })
+      return new PeerClosed({ code: Wire.closeCodes.going_away, reason: `${by} says: ${quote(message)}` })
     case "too_large":
       return new PeerClosed({ code: Wire.closeCodes.too_large, reason: "a frame over its limit" })
     default:
@@ -73,15 +105,16 @@ const failureOf = (refusal: Wire.Refusal, by: string, self: string): SessionFail
 
 const isNodeId = Schema.is(NodeId)
 
-/** Refuses the peer: says why, and closes. */
-export const fail = (session: Session, reason: Wire.Reason, failure: SessionFailure): Step => {
+/** Refuses the peer: says why, and closes. `proof`: that this side knows the passphrase, where the peer does not know that yet. */
+export const fail = (session: Session, reason: Wire.Reason, failure: SessionFailure, proof?: string): Step => {
   const text = Wire.encode({
     type: "sync_error",
     reason,
     message: failure.message.slice(0, Wire.limits.text),
     retryAfter: failure._tag === "RateLimited" ? failure.retryAfterSeconds : undefined,
     nodeId: failure._tag === "TooLongAway" && isNodeId(failure.nodeId) ? failure.nodeId : undefined,
-    isPaused: failure._tag === "PeerPaused" ? true : undefined
+    isPaused: failure._tag === "PeerPaused" ? true : undefined,
+    proof
   })
   return andThen([session, [{ _tag: "Send", text, operations: 0 }]], (next) =>
     close(next, Wire.closeCodes[reason], reason, failure)

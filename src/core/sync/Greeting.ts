@@ -10,7 +10,7 @@ import type { NodeId } from "../replica/NodeId.ts"
 import * as VectorClock from "../replica/VectorClock.ts"
 import * as Barred from "./Barred.ts"
 import * as Coverage from "./Coverage.ts"
-import { close, fail, refused, violated } from "./Ending.ts"
+import { close, fail, refused, refusedUnproved, violated } from "./Ending.ts"
 import * as Handshake from "./Handshake.ts"
 import * as DigestCheck from "./DigestCheck.ts"
 import { clockToTell, hello, transcript } from "./Hello.ts"
@@ -19,7 +19,7 @@ import * as Send from "./Send.ts"
 import { andThen, type Session, type Step } from "./SessionState.ts"
 import type { Action, PeerRecord } from "./SessionEvents.ts"
 import { isDigestWithheld, ruleFeature } from "./ToldDigest.ts"
-import { DuplicateNodeId, PassphraseMismatch, TooLongAway } from "./SyncFailure.ts"
+import { DuplicateNodeId, PassphraseMismatch, type SessionFailure, TooLongAway } from "./SyncFailure.ts"
 import * as Wire from "./Wire.ts"
 
 export const outOfTurn = (session: Session, { type }: Wire.Message): Step =>
@@ -28,7 +28,9 @@ export const outOfTurn = (session: Session, { type }: Wire.Message): Step =>
 /** The handshake: each side takes exactly one message. */
 export const onOpening = (session: Session, message: Wire.Message, now: number): Step => {
   const { options } = session
-  if (message.type === "sync_error") return refused(session, message)
+  if (message.type === "sync_error") {
+    return isProvedRefusal(session, message) ? refused(session, message) : refusedUnproved(session, message)
+  }
   if (message.type !== (options.role === "dialler" ? "sync_response" : "sync_request")) {
     return outOfTurn(session, message)
   }
@@ -41,13 +43,34 @@ export const onOpening = (session: Session, message: Wire.Message, now: number):
 }
 
 /** The session with the key that was proved; nothing when none was. */
-const withKeyOf = (session: Session, role: Handshake.Role, nodeId: NodeId, proof: string): Session | undefined => {
+const withKeyOf = (session: Session, role: Handshake.Role, nodeId: string, proof: string): Session | undefined => {
   const { key, previousKey } = session.options
   const about = transcript(session, role, nodeId)
   if (Handshake.verify(Redacted.value(key), role, about, proof)) return session
   if (previousKey === undefined || !Handshake.verify(Redacted.value(previousKey), role, about, proof)) return undefined
   return { ...session, options: { ...session.options, key: previousKey, isPrevious: true } }
 }
+
+/** Refuses a dialler that has proved itself, with our own proof: so it can believe this. */
+const refuseProved = (session: Session, nodeId: NodeId, reason: Wire.Reason, failure: SessionFailure): Step => {
+  const { key, role } = session.options
+  const about = { ...transcript(session, role, nodeId), server: noNodeId }
+  return fail(
+    session,
+    reason,
+    failure,
+    role === "server" ? Handshake.prove(Redacted.value(key), role, about) : undefined
+  )
+}
+
+/** Whether the server that we dialled has proved itself with its refusal. */
+const isProvedRefusal = (session: Session, { proof }: Wire.Refusal): boolean =>
+  session.options.role === "dialler" &&
+  proof !== undefined &&
+  withKeyOf(session, "server", noNodeId, proof) !== undefined
+
+/** In a refusal the server does not name itself. No node has this id, so such a proof is good for nothing else. */
+const noNodeId = ""
 
 /** Before anything is said to it, the peer is looked up. */
 const onProved = (session: Session, nodeId: NodeId, message: Wire.Hello, now: number): Step => {
@@ -59,7 +82,7 @@ const onProved = (session: Session, nodeId: NodeId, message: Wire.Hello, now: nu
     )
   }
   if (nodeId === options.self) {
-    return fail(session, "duplicate_node_id", new DuplicateNodeId({ nodeId }))
+    return refuseProved(session, nodeId, "duplicate_node_id", new DuplicateNodeId({ nodeId }))
   }
   return [
     { ...session, phase: "identifying", identifying: { ...message, nodeId } },
@@ -74,7 +97,7 @@ export const onIdentified = (session: Session, record: PeerRecord, now: number):
   const { nodeId } = message
   if (record.barred !== undefined) {
     const { reason, failure } = Barred.ending(record.barred, nodeId)
-    return fail(session, reason, failure)
+    return refuseProved(session, nodeId, reason, failure)
   }
   const takes = record.takes ?? session.takes
   const met: Session = { ...session, phase: "greeting", identifying: undefined, peer: nodeId, record, takes }

@@ -2,7 +2,7 @@
  * The ways in which a session between two replicas fails, as tagged errors. Each says what the problem is and what to do next: an operator
  * reads both in the log, in `peers` and in `doctor`. What an operator has to know while sessions go on is in `SyncAlarm.ts`.
  */
-import { Schema } from "effect"
+import { Schema, Struct } from "effect"
 import * as ClockOffset from "../text/ClockOffset.ts"
 import { messageOf, sizeOf } from "../text/Explained.ts"
 import { clockNextStep, nextSteps } from "./SyncNextSteps.ts"
@@ -205,6 +205,40 @@ export class PeerRefused extends Schema.TaggedError<PeerRefused>()("PeerRefused"
   override readonly message = messageOf(this)
 }
 
+/** Why a side that has not proved itself says that it refuses us, in our words. Any machine can say it. */
+const unprovedReasons = {
+  duplicate_node_id: "it says that both nodes have the same id",
+  too_long_away: "it says that one of the two nodes was away too long",
+  removed: "it says that this node was removed there",
+  paused: "it says that syncing is paused there",
+  going_away: "it says that it is stopping",
+  protocol: "it says that this node violated the protocol",
+  internal_error: "it says that it has an internal error",
+  other: "for a reason that this node does not know"
+} as const
+
+export type UnprovedReason = keyof typeof unprovedReasons
+
+/** A side refuses us before it has proved itself. Nothing on this node is to be changed for it. */
+export class UnprovedRefusal extends Schema.TaggedError<UnprovedRefusal>()("UnprovedRefusal", {
+  by: Schema.String,
+  reason: Schema.Literals(Struct.keys(unprovedReasons))
+}) {
+  readonly problem = `${this.by}, which has not proved itself, refuses the connection (${unprovedReasons[this.reason]})`
+  readonly nextStep = nextSteps.UnprovedRefusal
+  override readonly message = messageOf(this)
+}
+
+/** The announcement of another machine has the id of this node. Announcements prove nothing. */
+export class DuplicateAnnounced extends Schema.TaggedError<DuplicateAnnounced>()("DuplicateAnnounced", {
+  nodeId: Schema.String,
+  by: Schema.String
+}) {
+  readonly problem = `${this.by} announces itself by mDNS with the id of this node, ${this.nodeId}, which proves nothing yet`
+  readonly nextStep = nextSteps.DuplicateAnnounced
+  override readonly message = messageOf(this)
+}
+
 /** The connection is over, by the wish of one side. */
 export class PeerClosed extends Schema.TaggedError<PeerClosed>()("PeerClosed", {
   code: Schema.Number,
@@ -240,4 +274,6 @@ export type SessionFailure =
   | PeerIdentityRequired
   | PeerGrantInvalid
   | PeerRefused
+  | UnprovedRefusal
+  | DuplicateAnnounced
   | PeerClosed

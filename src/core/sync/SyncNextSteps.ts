@@ -33,6 +33,9 @@ export const nextSteps = {
   PeerIdentityRequired: "turn that requirement off there: feral-sync does not support peer identities",
   PeerGrantInvalid: "remove the grant for this node there: feral-sync does not support grants",
   PeerRefused: "see the log of that node for the reason",
+  UnprovedRefusal: "check there why: run feral-sync doctor on that node",
+  DuplicateAnnounced:
+    "check which node runs there: if it has a copy of this data directory, run feral-sync identity new for the copy",
   Quarantined: "write the row again on the node that wrote it",
   RowsTooLarge: "split these rows into smaller ones",
   DeferredByPeer: "stop this node and run feral-sync identity new --reissue",

@@ -111,7 +111,8 @@ const RefusalWire = Schema.Struct({
   message: Schema.optionalKey(ShortText),
   retry_after: Schema.optionalKey(Schema.Natural),
   node_id: Schema.optionalKey(NodeId),
-  paused: Schema.optionalKey(Schema.Boolean)
+  paused: Schema.optionalKey(Schema.Boolean),
+  proof: Schema.optionalKey(ShortText)
 })
 const MessageWire = Schema.Union([HelloWire, DataWire, AckWire, RangesWire, DeferredWire, RefusalWire])
 type MessageWire = typeof MessageWire.Type
@@ -220,7 +221,8 @@ const fromWire = (wire: MessageWire): Result.Result<Message, ProtocolViolation> 
         message: wire.message ?? "",
         ...(wire.retry_after === undefined ? {} : { retryAfter: wire.retry_after }),
         ...(wire.node_id === undefined ? {} : { nodeId: wire.node_id }),
-        ...(wire.paused === true ? { isPaused: true } : {})
+        ...(wire.paused === true ? { isPaused: true } : {}),
+        ...(wire.proof === undefined ? {} : { proof: wire.proof })
       })
   }
 }

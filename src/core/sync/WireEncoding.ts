@@ -64,7 +64,8 @@ export const encode = (message: Message): string => {
         message: message.message,
         retry_after: message.retryAfter,
         node_id: message.nodeId,
-        paused: message.isPaused
+        paused: message.isPaused,
+        proof: message.proof
       })
   }
 }

@@ -190,6 +190,8 @@ export interface Refusal {
   readonly nodeId?: NodeId | undefined
   /** With `going_away`: syncing with the other side is paused. Earlier versions only see that it is away. */
   readonly isPaused?: true | undefined
+  /** From a server that has not proved itself yet, to a dialler that has; see `Greeting.ts`. */
+  readonly proof?: string | undefined
 }
 
 export type Message = Hello | Data | Ack | Ranges | Deferred | Refusal

@@ -98,7 +98,8 @@ export const tlsNextSteps: Record<TlsReason, string> = {
   revoked: "to allow that device again, sign a new certificate for it with the same CA",
   "client certificate required":
     "set FERAL_SYNC_TLS_CERT, _KEY and _CA on the connecting node, with a certificate from this CA",
-  protocol: "check that a feral-sync node listens at this address and port",
+  protocol:
+    "check that a feral-sync node listens there, and that the key of its certificate is RSA, Ed25519, or on P-256, P-384 or P-521",
   "plain peer": "that node does not use TLS; FERAL_SYNC_LEGACY=on allows it, but sends the passphrase in cleartext"
 }
 

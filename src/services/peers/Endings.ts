@@ -36,12 +36,13 @@ export const make = Effect.fnUntraced(function* ({ table, connections, roster, n
   const duplicates = Throttle.make(duplicatesEvery)
   const unproved = yield* UnprovedLog.make
 
-  /** Notes how a connection or a dial ended, and tells the roster. */
+  /** Notes how a connection or a dial ended, and tells the roster. `isRetried`: the other passphrase is shown there next. */
   const ended = Effect.fnUntraced(function* (
     link: number,
     key: string | undefined,
     address: Address,
-    exit: Exit.Exit<Roster.Ending, Failure>
+    exit: Exit.Exit<Roster.Ending, Failure>,
+    isRetried = false
   ) {
     const result = yield* resultOf(exit)
     const random = yield* Random.next
@@ -50,14 +51,15 @@ export const make = Effect.fnUntraced(function* ({ table, connections, roster, n
     Connections.ended(connections, link, yield* clock.now, end, problem)
     PeerTable.noteEnd(table, key === undefined ? "server" : "dialler", end)
     if (Result.isFailure(result) && Roster.nodeOf(roster(), link) === undefined) PeerTable.noteRefusal(table, end)
-    if (Result.isFailure(result)) {
+    if (Result.isFailure(result) && !isRetried) {
       const isProved = Roster.nodeOf(roster(), link) !== undefined
       yield* report(key ?? nameOf(link, address), address, result.failure, isProved)
     }
     const ending = Result.match(result, { onSuccess: (ending) => ending, onFailure: endingOf })
+    const redialled = isRetried ? "lost" : ending
     const retryAfter =
       Result.isFailure(result) && result.failure._tag === "RateLimited" ? result.failure.retryAfterSeconds * 1000 : 0
-    yield* notify({ _tag: "Ended", link, key, address, ending, random, retryAfter })
+    yield* notify({ _tag: "Ended", link, key, address, ending: redialled, random, retryAfter })
   })
 
   /** Under which name the failures of a client are kept: that of the node where it is known, else that of its host. */
@@ -109,6 +111,8 @@ const endingOf = (failure: Failure): Roster.Ending => {
     // It may be resumed at any time.
     case "PeerPaused":
       return failure.by === undefined ? "refused" : "lost"
+    case "UnprovedRefusal":
+      return failure.reason === "going_away" || failure.reason === "paused" ? "lost" : "refused"
     case "PeerClosed":
       return failure.byUs === true ? "refused" : "lost"
     default:

@@ -8,7 +8,7 @@ import { pausedReason } from "../../core/sync/Barred.ts"
 import * as Handshake from "../../core/sync/Handshake.ts"
 import * as Session from "../../core/sync/Session.ts"
 import { credit } from "../../core/sync/SessionLimits.ts"
-import { PeerPaused, SelfConnection } from "../../core/sync/SyncFailure.ts"
+import { PeerClosed, PeerPaused, SelfConnection } from "../../core/sync/SyncFailure.ts"
 import { closeCodes } from "../../core/sync/Wire.ts"
 import { Config } from "../node/Config.ts"
 import { HlcClock, monotonic } from "../node/HlcClock.ts"
@@ -148,7 +148,10 @@ export const make = Effect.fnUntraced(function* (
         const by = running.view().peer
         const isPause = closed.code === closeCodes.going_away && closed.reason === pausedReason && closed.byUs !== true
         const paused = isPause && by !== undefined ? new PeerPaused({ nodeId: store.nodeId, by }) : undefined
-        return Effect.fail(paused ?? frameLimits.onClosed(closed, running.state()) ?? closed)
+        // The words of a side that has not proved itself are not shown.
+        const known =
+          by !== undefined || closed.byUs === true ? closed : new PeerClosed({ code: closed.code, reason: "" })
+        return Effect.fail(paused ?? frameLimits.onClosed(closed, running.state()) ?? known)
       }),
       Effect.catchTag("DuplicateNodeId", (failure) => Effect.fail(isLoop() ? new SelfConnection() : failure)),
       Effect.ensuring(
@@ -162,5 +165,12 @@ export const make = Effect.fnUntraced(function* (
     return "duplicate" as const
   })
 
-  return { serve, drop: copies.drop, recognise, ticketFor: tickets.of, hasPrevious: previousKey !== undefined }
+  return {
+    serve,
+    drop: copies.drop,
+    recognise,
+    ticketFor: tickets.of,
+    isMetAt: tickets.isMetAt,
+    hasPrevious: previousKey !== undefined
+  }
 })

@@ -8,7 +8,6 @@
 import { Cause, Duration, Effect, FiberMap, Layer, Option, Queue, Ref, Stream } from "effect"
 import type { Address } from "../../core/peers/Address.ts"
 import { pausedReason } from "../../core/sync/Barred.ts"
-import { DuplicateNodeId } from "../../core/sync/SyncFailure.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import * as Roster from "../../core/peers/Roster.ts"
 import { closeCodes } from "../../core/sync/Wire.ts"
@@ -21,12 +20,14 @@ import * as Collector from "./Collector.ts"
 import * as Conversation from "./Conversation.ts"
 import { dial } from "./Dial.ts"
 import * as Endings from "./Endings.ts"
+import * as Namesake from "./Namesake.ts"
 import * as Paused from "./Paused.ts"
 import * as Removed from "./Removed.ts"
 import { Peers } from "./Peers.ts"
 import * as Connections from "./Connections.ts"
 import * as PeerTable from "./PeerTable.ts"
 import * as PeerRequests from "./PeerRequests.ts"
+import * as Rotation from "./Rotation.ts"
 import * as SessionRunner from "./SessionRunner.ts"
 import { Store } from "../store/Store.ts"
 import { Transport } from "../transport/Transport.ts"
@@ -77,7 +78,7 @@ const make = Effect.fnUntraced(function* () {
   }
   const [isPaused, isRemoved] = [on(paused), on(removed)]
 
-  const { call, answer, drop, recognise, ticketFor, hasPrevious } = yield* Conversation.make(
+  const { call, answer, drop, recognise, ticketFor, isMetAt, hasPrevious } = yield* Conversation.make(
     table,
     (link, node, key, host, form) =>
       Effect.flatMap(clock.now, (at) => {
@@ -95,24 +96,21 @@ const make = Effect.fnUntraced(function* () {
     notify: (ended) => Queue.offer(inputs, ended)
   })
 
+  const rotation = Rotation.make({
+    hasPrevious,
+    isKnown: (key, address) => isMetAt(address) || Roster.candidateOf(roster, key)?.source === "static"
+  })
+
   /** One attempt: from the first packet to the end of the connection. */
   const attempt = Effect.fnUntraced(function* (key_: string, address: Address, expected: NodeId | undefined) {
     const link = ++links
-    const once = (isPrevious: boolean) =>
-      dial(transport, settings, address, ticketFor(expected, address), discovery.resolve).pipe(
-        Effect.flatMap((connection) => call(link, connection, key_, expected, isPrevious)),
-        Effect.scoped
-      )
-    // While the passphrase is being changed, a node that does not have the new one yet takes the one before.
-    const exit = yield* once(false).pipe(
-      Effect.catchTag("PassphraseMismatch", (refused) =>
-        hasPrevious
-          ? Effect.catchTag(once(true), "PassphraseMismatch", () => Effect.fail(refused))
-          : Effect.fail(refused)
-      ),
+    const isPrevious = rotation.isDue(address)
+    const exit = yield* dial(transport, settings, address, ticketFor(expected, address), discovery.resolve).pipe(
+      Effect.flatMap((connection) => call(link, connection, key_, expected, isPrevious)),
+      Effect.scoped,
       Effect.exit
     )
-    yield* ended(link, key_, address, exit)
+    yield* ended(link, key_, address, exit, !isPrevious && rotation.isNext(key_, address, exit))
   })
 
   const { port } = yield* transport.listen({
@@ -173,18 +171,18 @@ const make = Effect.fnUntraced(function* () {
     }
   })
 
+  const namesake = Namesake.make({
+    self: store.nodeId,
+    port,
+    table,
+    report,
+    dial: (key, address) => FiberMap.run(dials, key, attempt(key, address, undefined), { onlyIfMissing: true })
+  })
   const sightings = yield* discovery.sightings({ nodeId: store.nodeId, port })
   yield* sightings.pipe(
     Stream.runForEach((sighting) =>
       Effect.gen(function* () {
-        if (sighting._tag === "Duplicated") {
-          const { address } = sighting
-          return yield* report(
-            PeerTable.incomingKey(address.host),
-            address,
-            new DuplicateNodeId({ nodeId: store.nodeId })
-          )
-        }
+        if (sighting._tag === "Duplicated") return yield* namesake(sighting.address)
         if (sighting._tag === "Unavailable") yield* Effect.logWarning(sighting.error.message)
         if (sighting._tag === "Vanished") {
           const note = sighting.isGoodbye ? PeerTable.noteGoodbye : PeerTable.noteSilence

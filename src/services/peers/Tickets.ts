@@ -22,6 +22,8 @@ const maxBytes = 1024 * 1024
 export interface Tickets {
   /** The ticket to show to a node, whose id is not always known before it is dialled. */
   of(node: NodeId | undefined, address: Address): Redacted.Redacted<string> | undefined
+  /** Whether a node was met at an address where it was dialled. */
+  isMetAt(address: Address): boolean
   /** Keeps a ticket of a node, and of the address where it was dialled. */
   keep(node: NodeId, dialled: Address | undefined, ticket: Redacted.Redacted<string>): Effect.Effect<void>
 }
@@ -94,6 +96,7 @@ export const make = Effect.gen(function* () {
   return {
     of: (node, address) =>
       (node === undefined ? undefined : tickets.get(nodeKey(node))) ?? tickets.get(addressKey(address)),
+    isMetAt: (address) => tickets.has(addressKey(address)),
     keep
   } satisfies Tickets
 })

@@ -33,12 +33,8 @@ export interface Facts {
   readonly ticketId?: Connection["ticketId"]
 }
 
-/** The connection of a paused WebSocket, over a stream that is known for clients and for TLS. */
-export const make = Effect.fnUntraced(function* (
-  socket: WebSocket,
-  stream: Duplex | undefined,
-  { nonces, ...facts }: Facts
-) {
+/** The connection of a paused WebSocket, over its stream. */
+export const make = Effect.fnUntraced(function* (socket: WebSocket, stream: Duplex, { nonces, ...facts }: Facts) {
   const incoming = yield* Queue.bounded<Incoming, PeerClosed>(queuedFrames)
   const ended = yield* Deferred.make<never, PeerClosed>()
   // Frames that did not fit: at most what one read from the socket held, for reading stops with the first of them.
@@ -108,10 +104,10 @@ export const make = Effect.fnUntraced(function* (
     shut(1009, "a hello over the limit")
     socket.pause()
   }
-  stream?.on("data", measure)
+  stream.on("data", measure)
   socket.once("message", () => {
     waited = undefined
-    stream?.off("data", measure)
+    stream.off("data", measure)
   })
 
   socket.on("message", (data: RawData, isBinary) => {

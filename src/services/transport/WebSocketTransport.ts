@@ -89,16 +89,18 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
   /** An existing FERAL node without TLS. */
   const dialPlain = Effect.fnUntraced(function* (address: Address, url: string) {
     const lost = (cause: unknown) => Effect.fail(unreachable(address, diagnose(cause).detail))
-    const socket = yield* Effect.callback<WebSocket, PeerUnreachable>((resume) => {
+    const { socket, stream } = yield* Effect.callback<Plain, PeerUnreachable>((resume) => {
       const opening = new WebSocket(url, provenLimits)
       opening.on("error", (cause) => resume(lost(cause)))
-      opening.on("open", () => {
-        opening.pause()
-        resume(Effect.succeed(opening))
-      })
+      opening.on("upgrade", ({ socket: stream }) =>
+        opening.on("open", () => {
+          opening.pause()
+          resume(Effect.succeed({ socket: opening, stream }))
+        })
+      )
       return Effect.sync(() => opening.terminate())
     })
-    return yield* WebSocketConnection.make(socket, undefined, {
+    return yield* WebSocketConnection.make(socket, stream, {
       remote: address,
       nonces: undefined,
       revision: 1,
@@ -275,6 +277,12 @@ const make = Effect.fnUntraced(function* ({ handshakeWithin = "10 seconds" }: We
 
   return { tls: tls.mode, tlsExpiresAt: tls.expiresAt, secret: tls.secret, listen, dial }
 })
+
+/** A WebSocket without TLS, and what it runs over. */
+interface Plain {
+  readonly socket: WebSocket
+  readonly stream: Socket
+}
 
 interface Upgraded {
   readonly socket: WebSocket

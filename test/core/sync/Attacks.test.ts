@@ -105,6 +105,43 @@ describe("the handshake under attack", () => {
     for (const { asked } of [dialler, server]) assert.isTrue(asked.some(({ _tag }) => _tag === "Established"))
   })
 
+  it("a refusal is believed with the proof of the server, on this connection alone", () => {
+    const refusalOf = (server: End) => server.asked.flatMap((action) => (action._tag === "Send" ? [action.text] : []))
+    const tagOf = ({ asked }: End) => asked.find((action) => action._tag === "Close")?.failure?._tag
+    const [server, dialler] = [end("server", channel), end("dialler", channel)]
+    server.receive(dialler.hello())
+    const [text = ""] = refusalOf(server)
+    assert.match(proofIn(text), /^[\w-]{43}$/)
+    dialler.receive(text)
+    assert.strictEqual(tagOf(dialler), "DuplicateNodeId")
+    const unproved = [
+      text.replace(/"proof":"[^"]*"/, '"x":0'),
+      text.replace(proofIn(text), proofIn(dialler.hello())),
+      text.replace(proofIn(text), "A".repeat(43))
+    ]
+    for (const other of unproved) {
+      const target = end("dialler", channel)
+      target.receive(other)
+      assert.strictEqual(tagOf(target), "UnprovedRefusal")
+    }
+    const elsewhere = end("dialler", { ...channel, binding: new Uint8Array(32).fill(1) })
+    elsewhere.receive(text)
+    assert.strictEqual(tagOf(elsewhere), "UnprovedRefusal")
+    // It is no proof with which a session could begin.
+    const target = end("dialler", channel, other)
+    target.receive(hello("sync_response", victim, proofIn(text)))
+    assert.strictEqual(tagOf(target), "PassphraseMismatch")
+  })
+
+  it("a server gives no proof to a dialler without one", () => {
+    const server = end("server", channel)
+    server.receive(hello("sync_request"))
+    for (const action of server.asked) if (action._tag === "Send") assert.strictEqual(proofIn(action.text), "undefined")
+    const client = end("server", channel)
+    client.receive(Wire.encode({ type: "sync_error", reason: "duplicate_node_id", message: "" }))
+    assert.strictEqual(client.asked.find((action) => action._tag === "Close")?.failure?._tag, "UnprovedRefusal")
+  })
+
   it("a recorded proof is worth nothing on another connection", () => {
     const recorded = end("dialler", channel, other).hello()
     for (const again of [

@@ -56,7 +56,7 @@ describe("Wire", () => {
             : [{ hlc: "5:0:a:b", node: NodeId.make("c"), age: 0, via: [] }]
         },
         { type: "sync_error", reason: "protocol", message: "why" },
-        { type: "sync_error", reason: "going_away", message: "why", isPaused: true }
+        { type: "sync_error", reason: "going_away", message: "why", isPaused: true, proof: "p" }
       ]
       for (const message of messages) {
         const decoded = Result.getOrThrow(Wire.decode(Wire.encode(message)))

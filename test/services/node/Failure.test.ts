@@ -12,6 +12,8 @@ describe("Failure", () => {
     new SyncFailure.ClockDrift({ remote: 900_000, local: 0, limit: 300_000 }),
     new SyncFailure.ProtocolViolation({ detail: "frame 7; came: late" }),
     new SyncFailure.DuplicateNodeId({ nodeId: "a; b: c" }),
+    new SyncFailure.UnprovedRefusal({ by: "10.0.0.5:9090", reason: "too_long_away" }),
+    new SyncFailure.DuplicateAnnounced({ nodeId: "a", by: "10.0.0.5:9090" }),
     new SyncFailure.PeerTimeout({ waitedFor: "answer", seconds: 6 }),
     new SyncFailure.PeerClosed({ code: 1006, reason: "" }),
     new SyncFailure.PeerClosed({ code: 1009, reason: "too much", byUs: true }),

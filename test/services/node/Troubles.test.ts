@@ -13,6 +13,7 @@ type Shown = Failure | Warned | SyncFailure.DeferredByPeer | SyncFailure.RowsPur
 const examples: { readonly [Tag in Shown["_tag"]]: Extract<Shown, { readonly _tag: Tag }> } = {
   ClockDrift: new SyncFailure.ClockDrift({ remote: 900_000, local: 0, limit: 300_000 }),
   DeferredByPeer: new SyncFailure.DeferredByPeer({ wall: 900_000, local: 0 }),
+  DuplicateAnnounced: new SyncFailure.DuplicateAnnounced({ nodeId: "self", by: "10.0.0.7:9090" }),
   DuplicateNodeId: new SyncFailure.DuplicateNodeId({ nodeId: "nas" }),
   FrameTooLarge: new SyncFailure.FrameTooLarge({ peer: "nas", bytes: 9 }),
   LegacyRefused: new SyncFailure.LegacyRefused({ problem: "it uses no TLS", nextStep: "set FERAL_SYNC_LEGACY=on" }),
@@ -36,7 +37,8 @@ const examples: { readonly [Tag in Shown["_tag"]]: Extract<Shown, { readonly _ta
   SelfConnection: new SyncFailure.SelfConnection(),
   StoreUnavailable: new StoreUnavailable({ reason: "disk full", detail: "no space" }),
   TlsHandshakeFailed: new TlsHandshakeFailed({ address: "10.0.0.7:9090", reason: "untrusted", detail: "CN=a" }),
-  TooLongAway: new SyncFailure.TooLongAway({ nodeId: "nas", isSelf: false, isOld: false })
+  TooLongAway: new SyncFailure.TooLongAway({ nodeId: "nas", isSelf: false, isOld: false }),
+  UnprovedRefusal: new SyncFailure.UnprovedRefusal({ by: "10.0.0.7:9090", reason: "removed" })
 }
 
 const now = 1_800_000_000_000

@@ -1,7 +1,13 @@
 /** While the passphrase is changed: every two nodes that share one of the two meet, whoever dials. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { at, pass, start, world } from "../../support/Members.ts"
+import { Effect, Layer, Option, Queue, Redacted } from "effect"
+import * as Handshake from "../../../src/core/sync/Handshake.ts"
+import { TicketFile } from "../../../src/services/peers/Tickets.ts"
+import { MemoryNetwork } from "../../../src/services/transport/MemoryNetwork.ts"
+import type { Connection } from "../../../src/services/transport/Transport.ts"
+import { listen } from "../../support/Attackers.ts"
+import { at, keyOf, pass, start, world } from "../../support/Members.ts"
+import { appeared, error } from "../../support/Strangers.ts"
 
 interface Held {
   readonly secret: string
@@ -22,6 +28,15 @@ const shared = (one: Held, other: Held): string | undefined => {
   const accepted = [other.secret, other.previous]
   return [one.secret, one.previous].find((secret) => secret !== undefined && accepted.includes(secret))
 }
+
+/** Whether the node `a` has proved a passphrase on a connection. */
+const isProofWith = (secret: string, { nonces, binding }: Connection, proof: string) =>
+  Handshake.verify(
+    keyOf(secret),
+    "dialler",
+    { nonces, binding: Redacted.value(binding), dialler: "a", server: "" },
+    proof
+  )
 
 describe("while the passphrase is changed", () => {
   for (const dialler of Object.keys(stages) as ReadonlyArray<Stage>) {
@@ -97,6 +112,76 @@ describe("while the passphrase is changed", () => {
         const [seen] = yield* b.status
         assert.deepInclude(seen, { node_id: "a", state: "live" })
         assert.isUndefined(seen?.uses_previous_passphrase)
+      })
+    )
+  )
+
+  /** A machine that says that the passphrase is wrong; the proofs that it collects, and when. */
+  const collector = Effect.gen(function* () {
+    const network = yield* MemoryNetwork
+    const proofs: Array<{ readonly at: number; readonly secret: string | undefined }> = []
+    yield* network.listen({ host: "stranger", form: 2, maxRecvBytes: 1_000_000 }, 1, (connection) =>
+      Effect.gen(function* () {
+        const first = yield* Queue.take(connection.incoming)
+        const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+        const { proof } = JSON.parse(first._tag === "Frame" ? first.text : "{}") as { readonly proof: string }
+        proofs.push({ at: now, secret: ["new", "old"].find((secret) => isProofWith(secret, connection, proof)) })
+        yield* connection.send(error({ reason: "invalid_passphrase" }))
+        yield* listen(connection)
+      }).pipe(Effect.ignore)
+    )
+    return proofs
+  })
+
+  it.effect("a stranger that was only announced gets no proof of the one before", () =>
+    world(
+      Effect.gen(function* () {
+        const proofs = yield* collector
+        const a = yield* start("a", [], { ...stages.changing, sightings: [appeared("b", [at("stranger")])] })
+        for (let n = 0; n < 30; n++) yield* pass("1 seconds")
+        // One now, and the next ones with the delays of a refusal.
+        assert.isAtLeast(proofs.length, 2)
+        assert.isAtMost(proofs.length, 4)
+        for (const { secret } of proofs) assert.strictEqual(secret, "new")
+        assert.strictEqual((yield* a.status)[0]?.last_error?._tag, "PassphraseMismatch")
+      })
+    )
+  )
+
+  it.effect("at an address of the list, the one before is shown with a dial of its own, and the delays grow", () =>
+    world(
+      Effect.gen(function* () {
+        const proofs = yield* collector
+        yield* start("a", [at("stranger")], stages.changing)
+        for (let n = 0; n < 60; n++) yield* pass("1 seconds")
+        const shown = proofs.map(({ secret }) => secret)
+        assert.deepStrictEqual(shown.slice(0, 3), ["new", "old", "new"])
+        assert.isAtMost(proofs.length, 6)
+        for (const [n, { at }] of proofs.entries()) if (n > 0) assert.isAbove(at, proofs[n - 1]?.at ?? 0)
+      })
+    )
+  )
+
+  it.effect("a node that was met at its address, and has only the one before, is met again after the change", () =>
+    world(
+      Effect.gen(function* () {
+        yield* start("b", [], stages.before)
+        const tickets = { text: "" }
+        const file = Layer.succeed(
+          TicketFile,
+          Option.some<TicketFile>({
+            read: Effect.sync(() => tickets.text),
+            write: (text) => Effect.sync(() => void (tickets.text = text))
+          })
+        )
+        const sightings = [appeared("b", [at("b")])]
+        yield* Effect.scoped(
+          start("a", [], { ...stages.before, sightings }).pipe(Effect.andThen(pass("2 seconds")))
+        ).pipe(Effect.provide(file))
+        assert.isAbove(tickets.text.length, 10)
+        const a = yield* start("a", [], { ...stages.changing, sightings }).pipe(Effect.provide(file))
+        for (let n = 0; n < 5; n++) yield* pass("1 seconds")
+        assert.deepInclude((yield* a.status)[0], { state: "live", uses_previous_passphrase: true })
       })
     )
   )

@@ -1,6 +1,6 @@
 /** How existing FERAL nodes are reached and listened to: in clear where that is known, and with room for all that they have. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Queue, type Scope } from "effect"
+import { Effect, Queue, Result, type Scope } from "effect"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { WebSocket, WebSocketServer } from "ws"
@@ -11,10 +11,19 @@ const live = (name: string, test: Effect.Effect<unknown, unknown, Scope.Scope>) 
 
 /** A WebSocket server without TLS, which counts what it cannot read: a TLS handshake is that. */
 const plainNode = Effect.acquireRelease(
-  Effect.callback<{ readonly port: number; readonly unread: () => number; readonly close: () => void }>((resume) => {
+  Effect.callback<{
+    readonly port: number
+    readonly unread: () => number
+    readonly say: (text: string) => void
+    readonly close: () => void
+  }>((resume) => {
     let unread = 0
+    let greeting: string | undefined
     const server = createServer()
     const sockets = new WebSocketServer({ server, path: "/sync" })
+    sockets.on("connection", (socket) => {
+      if (greeting !== undefined) socket.send(greeting)
+    })
     server.on("clientError", (_error, socket) => {
       unread++
       socket.end("HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -24,7 +33,14 @@ const plainNode = Effect.acquireRelease(
         for (const socket of sockets.clients) socket.terminate()
         server.close()
       }
-      resume(Effect.succeed({ port: (server.address() as AddressInfo).port, unread: () => unread, close }))
+      resume(
+        Effect.succeed({
+          port: (server.address() as AddressInfo).port,
+          unread: () => unread,
+          say: (text) => void (greeting = text),
+          close
+        })
+      )
     })
   }),
   ({ close }) => Effect.sync(close)
@@ -45,6 +61,26 @@ describe("an existing node without TLS", () => {
       peer.close()
       const failure = yield* Effect.flip(Effect.scoped(node.dial(address)))
       assert.strictEqual(failure._tag, "PeerUnreachable")
+    })
+  )
+
+  live(
+    "is cut off with a first frame of more than 64 KiB, before all of it has come",
+    Effect.gen(function* () {
+      const peer = yield* plainNode
+      const node = yield* webSocket({ legacy: "on" })
+      for (const [bytes, isTaken] of [
+        [60 * 1024, true],
+        [8 * 1024 * 1024, false]
+      ] as const) {
+        peer.say("x".repeat(bytes))
+        const connection = yield* node.dial({ host: "127.0.0.1", port: peer.port, plain: true })
+        const first = yield* Effect.result(Queue.take(connection.incoming))
+        assert.strictEqual(Result.isSuccess(first), isTaken)
+        if (Result.isFailure(first)) {
+          assert.deepInclude(first.failure, { code: 1009, reason: "the peer sent a hello over our limit", byUs: true })
+        }
+      }
     })
   )
 

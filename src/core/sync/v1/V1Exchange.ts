@@ -24,7 +24,8 @@ import {
   PassphraseUnset,
   PeerTimeout,
   ProtocolViolation,
-  RateLimited
+  RateLimited,
+  UnprovedRefusal
 } from "../SyncFailure.ts"
 import * as Barred from "../Barred.ts"
 import { isSamePassphrase } from "../Handshake.ts"
@@ -140,6 +141,9 @@ const onMessage = (exchange: Exchange, message: V1Wire.Message, now: number): St
   const { options, phase } = exchange
   switch (message.type) {
     case "sync_error":
+      // A client that has not shown the passphrase may be any machine.
+      if (options.role === "server" && exchange.peer === undefined)
+        return end(exchange, new UnprovedRefusal({ by: options.remote, reason: "other" }))
       return end(exchange, failureOf(message, exchange.peer ?? options.remote, options.self))
     case "sync_request":
       return phase === "greeting" && options.role === "server"

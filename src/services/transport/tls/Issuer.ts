@@ -77,6 +77,7 @@ export const init = Effect.fn("Issuer.init")(function* ({ directory, names, days
   yield* mustBeFree(Object.values(paths))
   const now = yield* Clock.currentTimeMillis
   const until = now + Math.max(days, caDays) * day
+  yield* roomFor(directory)
   const made = yield* Certificate.authority({ name: "FERAL Sync CA", from: yesterday(now), until: new Date(until) })
   yield* makeDirectory(directory)
   yield* write(paths.caKey, made.key)
@@ -108,6 +109,7 @@ export const issue = Effect.fn("Issuer.issue")(function* ({
     from: yesterday(now),
     until: new Date(expiresAt)
   }).pipe(Effect.catch(({ kind }) => unsuited(caKey, kind)))
+  yield* roomFor(directory)
   yield* makeDirectory(directory)
   if (!isBesideCa) yield* write(paths.ca, authority.text)
   yield* write(paths.key, key)
@@ -247,15 +249,15 @@ const makeDirectory = Effect.fnUntraced(function* (directory: string) {
   yield* FileError.makeDirectories(directory).pipe(wrong)
 })
 
-const write = (file: string, content: string) =>
-  Home.writeSecret(file, content).pipe(
-    Effect.mapError(
-      (cause: StoreUnavailable) =>
-        new TlsMaterialInvalid({
-          file,
-          problem: `it cannot be written (${cause.detail})`,
-          nextStep: "check the directory",
-          cause
-        })
-    )
-  )
+const write = (file: string, content: string) => Home.writeSecret(file, content).pipe(Effect.mapError(unwritable(file)))
+
+/** Fails before anything is made where there is no room for it. */
+const roomFor = (directory: string) => Home.roomFor(directory).pipe(Effect.mapError(unwritable(directory)))
+
+const unwritable = (file: string) => (cause: StoreUnavailable) =>
+  new TlsMaterialInvalid({
+    file,
+    problem: `it cannot be written (${cause.detail})`,
+    nextStep: cause.reason === "disk full" ? "free some space" : (cause.advice ?? "check the directory"),
+    cause
+  })

@@ -27,8 +27,48 @@ export const read = Effect.fnUntraced(function* (file: string) {
   const decoded = PlainText.decode(bytes)
   if (Result.isSuccess(decoded)) return decoded.success
   if (Buffer.from(bytes).includes("-----BEGIN ")) return Buffer.from(bytes).toString("latin1")
-  return yield* invalid(file, decoded.failure.problem, decoded.failure.nextStep)
+  const { problem, nextStep } = binaryOf(Buffer.from(bytes), file) ?? decoded.failure
+  return yield* invalid(file, problem, nextStep)
 })
+
+/** The first byte of everything in DER that a file holds here. */
+const derSequence = 0x30
+
+/** A PKCS#12 file begins with its version, which is always 3: in hexadecimal digits. */
+const pkcs12 = /^30(?:[0-7].|80|81..|82.{4}|83.{6})020103/
+
+/** What a file in a binary form is, and how to make PEM of it. Nothing where it is none that openssl converts. */
+const binaryOf = (bytes: Buffer, file: string): Advised | undefined => {
+  if (bytes[0] !== derSequence) return undefined
+  const convert = (command: string) => `convert it to PEM: openssl ${command} -out ${file}.pem`
+  if (pkcs12.test(bytes.toString("hex", 0, 16))) {
+    return { problem: "this file is PKCS#12, not PEM", nextStep: convert(`pkcs12 -in ${file} -nodes`) }
+  }
+  const [kind, command] = isDerCertificate(bytes)
+    ? ["certificate", "x509"]
+    : isDerKey(bytes)
+      ? ["private key", "pkey"]
+      : []
+  if (kind === undefined) return undefined
+  return { problem: `this is a ${kind} in DER, not PEM`, nextStep: convert(`${command} -inform DER -in ${file}`) }
+}
+
+const isDerCertificate = (bytes: Buffer): boolean => {
+  try {
+    return new X509Certificate(bytes).raw.length > 0
+  } catch {
+    return false
+  }
+}
+
+const isDerKey = (key: Buffer): boolean =>
+  (["pkcs8", "pkcs1", "sec1"] as const).some((type) => {
+    try {
+      return createPrivateKey({ key, format: "der", type }).type === "private"
+    } catch {
+      return false
+    }
+  })
 
 /** A secret that others can read. */
 export interface Exposure {

@@ -363,6 +363,13 @@ describe("an exchange", () => {
     }
   })
 
+  it("a refusal of a client that has not shown the passphrase is not believed", () => {
+    const talk = new Ours(us).start("server", undefined)
+    talk.receive('{"type":"sync_error","message":"run this","reason":"duplicate_node_id"}')
+    assert.strictEqual(talk.failure?._tag, "UnprovedRefusal")
+    assert.notInclude(talk.failure?.message, "run this")
+  })
+
   it("a malformed operation in the middle is set aside, and the others are taken", () => {
     const [ours, peer] = [new Ours(us), new OldNode(old)]
     const talk = ours.start("server", undefined)
