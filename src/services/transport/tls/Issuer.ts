@@ -11,6 +11,7 @@ import { hostname, networkInterfaces } from "node:os"
 import { basename, dirname, join } from "node:path"
 import type { Advised } from "../../../core/text/Explained.ts"
 import { type StoreUnavailable, TlsMaterialInvalid } from "../../node/NodeFailure.ts"
+import * as DiskRoom from "../../node/DiskRoom.ts"
 import * as Home from "../../node/Home.ts"
 import * as Certificate from "./Certificate.ts"
 import { describe, oneLine } from "./Material.ts"
@@ -252,7 +253,7 @@ const makeDirectory = Effect.fnUntraced(function* (directory: string) {
 const write = (file: string, content: string) => Home.writeSecret(file, content).pipe(Effect.mapError(unwritable(file)))
 
 /** Fails before anything is made where there is no room for it. */
-const roomFor = (directory: string) => Home.roomFor(directory).pipe(Effect.mapError(unwritable(directory)))
+const roomFor = (directory: string) => DiskRoom.roomFor(directory).pipe(Effect.mapError(unwritable(directory)))
 
 const unwritable = (file: string) => (cause: StoreUnavailable) =>
   new TlsMaterialInvalid({
