@@ -89,7 +89,10 @@ interface Ready {
   readonly passphrase: Passphrase["Service"]
 }
 
-const welcome = ({ home, host }: Settings, { nodeId, port, apiPort, passphrase }: Ready): ReadonlyArray<string> => {
+const welcome = (
+  { home, host }: Settings,
+  { nodeId, port, apiPort, passphrase }: Ready
+): ReadonlyArray<string> => {
   const file = Option.getOrUndefined(passphrase.file)
   const lines = [
     `feral-sync ${version} is running (Ctrl-C stops it)`,
@@ -97,6 +100,7 @@ const welcome = ({ home, host }: Settings, { nodeId, port, apiPort, passphrase }
     `  home        ${home}`,
     `  port        ${port}, ${host === undefined ? "on all interfaces" : `on ${host}`}`,
     `  status      ${apiPort === null ? "no local port" : `http://127.0.0.1:${apiPort}/status`}`,
+    ...(apiPort === null ? [] : [`  dashboard   ${commandLine("open", home)}`]),
     `  passphrase  ${file === undefined ? "as configured" : `in ${file}`}${passphrase.isNew ? " (just created)" : ""}`
   ]
   if (!passphrase.isNew || file === undefined) return lines
