@@ -103,6 +103,9 @@ export const verify = HttpApiGroup.make("verify")
   )
   .prefix("/verify")
 
+/** A node, and whether it is removed now. */
+const Removal = Schema.Struct({ node_id: Schema.String, is_removed: Schema.Boolean })
+
 const PeerUnknown = withStatus(NodeFailure.PeerNotFound, 404)
 
 /** One peer, by its id or its address, and what an operator may do with it. */
@@ -123,6 +126,19 @@ export const peer = HttpApiGroup.make("peer")
       success: Pausing,
       error: [PeerUnknown, Unavailable]
     }).annotate(OpenApi.Description, "Resumes syncing with a node that was paused."),
+    HttpApiEndpoint.post("remove", "/remove", {
+      params: { id: Schema.String },
+      success: Removal,
+      error: [PeerUnknown, Unavailable]
+    }).annotate(
+      OpenApi.Description,
+      "Stops syncing with a node, by its id: its connections are closed, and it is no longer listed. Its rows stay."
+    ),
+    HttpApiEndpoint.post("readmit", "/readmit", {
+      params: { id: Schema.String },
+      success: Removal,
+      error: [PeerUnknown, Unavailable]
+    }).annotate(OpenApi.Description, "Undoes the removal of a node."),
     HttpApiEndpoint.post("sync", "/sync", {
       params: { id: Schema.String },
       success: Synced,

@@ -29,6 +29,7 @@ import * as Exposition from "./Exposition.ts"
 import * as Metrics from "./Metrics.ts"
 import * as NodeState from "./NodeState.ts"
 import * as Paging from "./Paging.ts"
+import * as Paths from "./Paths.ts"
 import * as Reference from "./Reference.ts"
 
 /** What the answers know beside the services. */
@@ -63,10 +64,14 @@ const peer = HttpApiBuilder.group(
     })
     const pause = (id: string, isPaused: boolean) =>
       Effect.as(peers.pause(id, isPaused), { node_id: id, is_paused: isPaused })
+    const remove = (id: string, isRemoved: boolean) =>
+      Effect.as(peers.remove(id, isRemoved), { node_id: id, is_removed: isRemoved })
     return handlers.handleAll({
       show: ({ params }) => show(params.id),
       pause: ({ params }) => pause(params.id, true),
       resume: ({ params }) => pause(params.id, false),
+      remove: ({ params }) => remove(params.id, true),
+      readmit: ({ params }) => remove(params.id, false),
       sync: ({ params }) => peers.sync(params.id)
     })
   })
@@ -250,7 +255,9 @@ const makePublic = (place: Place) =>
  */
 export const make = Effect.fnUntraced(function* (place: Place) {
   const open = yield* makePublic(place)
-  const closed = yield* makePrivate(place)
+  const whole = yield* makePrivate(place)
+  const unanswered = Paths.make(Reference.make(yield* Kinds).spec)
+  const closed = Effect.flatMap(unanswered, Option.match({ onNone: () => whole, onSome: Effect.succeed }))
   return (refusal: Option.Option<HttpServerResponse.HttpServerResponse>) =>
     Effect.catchIf(open, Errors.isRouteNotFound, () =>
       Option.match(refusal, { onNone: () => closed, onSome: Effect.succeed })

@@ -124,7 +124,8 @@ export const events = HttpApiGroup.make("events", { topLevel: true }).add(
       types: Schema.optionalKey(Schema.String),
       kinds: Schema.optionalKey(Schema.String)
     },
-    success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/event-stream" }))
+    success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/event-stream" })),
+    error: WrongQuery
   }).annotate(
     OpenApi.Description,
     "Server-sent events: changes of the memory and states of peers, from `since` or `Last-Event-ID` on."

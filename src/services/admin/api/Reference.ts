@@ -16,7 +16,7 @@ import { methods, page } from "./ReferencePage.ts"
 export const make = (kinds: ReadonlyArray<Any>) => {
   let made: OpenApi.OpenAPISpec | undefined
   const spec = (): OpenApi.OpenAPISpec => (made ??= specOf(kinds))
-  return { document: () => HttpServerResponse.jsonUnsafe(spec()), page: () => page(spec()) }
+  return { spec, document: () => HttpServerResponse.jsonUnsafe(spec()), page: () => page(spec()) }
 }
 
 /** The contract, with what holds for all of it: who may ask, and the form of every failure that an endpoint does not name. */

@@ -71,7 +71,12 @@ const unable = (what: string, { cause }: { readonly cause?: unknown }) =>
   )
 
 const listen = Effect.fnUntraced(function* (options: ListenOptions, connections: number) {
-  const node = createServer({ headersTimeout: 10_000, requestTimeout: 120_000, maxHeaderSize: 16 * 1024 })
+  const node = createServer({
+    requireHostHeader: false,
+    headersTimeout: 10_000,
+    requestTimeout: 120_000,
+    maxHeaderSize: 16 * 1024
+  })
   node.maxConnections = connections
   const server = yield* NodeHttpServer.make(() => node, { ...options, gracefulShutdownTimeout: "1 second" })
   // After that second: or a client that never ends its request would hold us.
@@ -83,7 +88,13 @@ const listen = Effect.fnUntraced(function* (options: ListenOptions, connections:
 export type Interface<E> = (refusal: Option.Option<HttpServerResponse.HttpServerResponse>) => App<E>
 
 /** The interface on the socket: a program that can open it owns the data directory. */
-const owned = <E>(app: Interface<E>): App<E> => limited(app(Option.none()))
+const owned = <E>(app: Interface<E>): App<E> =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+    const { httpVersion, headers } = NodeHttpServerRequest.toIncomingMessage(request)
+    return httpVersion === "1.1" && headers.host === undefined
+      ? Effect.succeed(Errors.answer(400, withoutHost))
+      : limited(app(Option.none()))
+  })
 
 /** The interface as it is on the port. */
 const guarded = <E>(app: Interface<E>, credentials: Guard.Credentials): App<E> =>
@@ -135,8 +146,13 @@ const harden = (response: HttpServerResponse.HttpServerResponse) =>
     "x-content-type-options": "nosniff"
   })
 
+/** A request that says that it is too large is answered before it is read, and the connection ends. */
 const limited = <E>(app: App<E>): App<E> =>
-  Effect.provideService(app, HttpServerRequest.MaxBodySize, ByteSize.bytes(limits.body))
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) =>
+    Number(headers["content-length"] ?? 0) > limits.body
+      ? Effect.succeed(HttpServerResponse.setHeader(Errors.answer(413, tooLarge), "connection", "close"))
+      : Effect.provideService(app, HttpServerRequest.MaxBodySize, ByteSize.bytes(limits.body))
+  )
 
 const unauthorized = (told: Parameters<typeof Errors.answer>[1]) =>
   HttpServerResponse.setHeader(Errors.answer(401, told), "www-authenticate", 'Bearer realm="feral-sync"')
@@ -151,6 +167,18 @@ const wrongToken = {
   _tag: "TokenWrong",
   problem: "this is not the token of the node",
   nextStep: 'read the file "token" of the data directory again: it may have been rotated'
+}
+
+const tooLarge = {
+  _tag: "RequestTooLarge",
+  problem: `the request is larger than ${limits.body / 1024 / 1024} MiB`,
+  nextStep: "send less in one request"
+}
+
+const withoutHost = {
+  _tag: "RequestInvalid",
+  problem: "the request has no Host header",
+  nextStep: "send one Host header, such as localhost"
 }
 
 const withoutOrigin = {
