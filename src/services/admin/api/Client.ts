@@ -68,6 +68,8 @@ export interface SignInCode {
   readonly code: string
   readonly expires_at: number
   readonly port: number | null
+  /** The name of the node for browsers; none where it would lead to another program. */
+  readonly host: string | null
 }
 
 /** The socket of the node that runs on a data directory; none when no node answers there. */

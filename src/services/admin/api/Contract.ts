@@ -74,10 +74,16 @@ export const signIn = HttpApiGroup.make("signIn", { topLevel: true }).add(
 /** A code for a browser that is good once, until `expires_at` (Unix seconds); and the end of the cookie. */
 export const session = HttpApiGroup.make("session").add(
   HttpApiEndpoint.post("code", "/session/code", {
-    success: Schema.Struct({ code: Schema.String, expires_at: Schema.Finite, port: Schema.NullOr(Schema.Natural) })
+    success: Schema.Struct({
+      code: Schema.String,
+      expires_at: Schema.Finite,
+      port: Schema.NullOr(Schema.Natural),
+      /** The name that the browser has to use, and no other; none where another program has the port of ::1. */
+      host: Schema.NullOr(Schema.String)
+    })
   }).annotate(
     OpenApi.Description,
-    "Gives a code that signs a browser in once, with the time when it expires, and the port of this node."
+    "Gives a code that signs a browser in once, with the time when it expires, and the name and port of this node for browsers."
   ),
   HttpApiEndpoint.delete("end", "/session", { success: HttpApiSchema.NoContent }).annotate(
     OpenApi.Description,

@@ -3,7 +3,7 @@
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Layer, Option } from "effect"
-import { HttpRouter, HttpServerResponse } from "effect/http"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import * as Archive from "../Archive.ts"
 import { Config } from "../../node/Config.ts"
@@ -149,7 +149,8 @@ const session = ({ apiPort, browser }: Place) =>
         Effect.map(Effect.all([browser.code, apiPort]), ([{ code, expiresAt }, port]) => ({
           code,
           expires_at: expiresAt / 1000,
-          port
+          port,
+          host: browser.host() ?? null
         })),
       end: () =>
         Effect.map(apiPort, (port) =>
@@ -161,10 +162,14 @@ const session = ({ apiPort, browser }: Place) =>
 const cookieOptions = { httpOnly: true, sameSite: "strict", path: "/" } as const
 
 const exchange = Effect.fnUntraced(function* ({ apiPort, browser }: Place, code: string) {
+  const { headers } = yield* HttpServerRequest.HttpServerRequest
+  const name = headers.host?.toLowerCase().replace(/:\d+$/, "")
+  // Under another name the cookie would go to other programs too.
+  if (name === undefined || name !== browser.host()) return yield* new CodeRefused()
   const cookie = yield* browser.exchange(code)
   if (Option.isNone(cookie)) return yield* new CodeRefused()
-  const name = SignIn.cookieName((yield* apiPort) ?? 0)
-  return HttpServerResponse.setCookieUnsafe(HttpServerResponse.empty(), name, cookie.value, {
+  const cookieName = SignIn.cookieName((yield* apiPort) ?? 0)
+  return HttpServerResponse.setCookieUnsafe(HttpServerResponse.empty(), cookieName, cookie.value, {
     ...cookieOptions,
     maxAge: SignIn.limits.cookie
   })

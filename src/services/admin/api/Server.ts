@@ -11,6 +11,7 @@ import { ByteSize, type Duration, Effect, FileSystem, Option, Predicate, Schedul
 import { HttpBody, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
 import type { ListenOptions } from "node:net"
+import * as Home from "../../node/Home.ts"
 import { StoreUnavailable } from "../../node/NodeFailure.ts"
 import * as Errors from "./Errors.ts"
 import * as Guard from "./Guard.ts"
@@ -46,12 +47,33 @@ export const local = Effect.fn("Server.local")(
   )
 )
 
-/** Serves on a port of 127.0.0.1 until the scope closes. Returns the port, or `null` when it cannot be had. */
+/** What is served on a port of this machine. */
+export interface Loopback {
+  /** The port; `null` when it cannot be had. */
+  readonly port: number | null
+  /** Whether a browser that is sent to a name under `localhost` comes to this node, whichever address it takes. */
+  readonly isAlone: boolean
+}
+
+/**
+ * Serves on a port of 127.0.0.1 until the scope closes, and on the same port of ::1, for browsers try that first: another user who
+ * had it would get what is meant for this node.
+ */
 export const loopback = Effect.fn("Server.loopback")(
   function* <E>(port: number, app: Interface<E>, credentials: Guard.Credentials) {
     const server = yield* listen({ host: "127.0.0.1", port }, limits.connections.port)
     yield* server.serve(guarded(app, credentials))
-    return server.address._tag === "InetAddressV4" ? server.address.port : null
+    if (server.address._tag !== "InetAddressV4") return { port: null, isAlone: false } satisfies Loopback
+    const taken = server.address.port
+    const isAlone = yield* listen({ host: "::1", port: taken, ipv6Only: true }, limits.connections.port).pipe(
+      Effect.flatMap((other) => other.serve(guarded(app, credentials))),
+      Effect.as(true),
+      Effect.catchTag("ServeError", ({ cause }) =>
+        // A machine without IPv6 has no such address, for nobody.
+        Effect.succeed(["EADDRNOTAVAIL", "EAFNOSUPPORT"].includes(Home.codeOf(cause) ?? ""))
+      )
+    )
+    return { port: taken, isAlone } satisfies Loopback
   },
   (effect, port) =>
     Effect.catchTag(effect, "ServeError", (error) =>
@@ -60,7 +82,7 @@ export const loopback = Effect.fn("Server.loopback")(
           `port ${port} cannot be used, so nothing is served over HTTP: set FERAL_SYNC_API_PORT (0 for none)`,
           error
         ),
-        null
+        { port: null, isAlone: false } satisfies Loopback
       )
     )
 )
