@@ -69,7 +69,7 @@ export const loopback = Effect.fn("Server.loopback")(
       Effect.flatMap((other) => other.serve(guarded(app, credentials))),
       Effect.as(true),
       Effect.catchTag("ServeError", ({ cause }) =>
-        // A machine without IPv6 has no such address, for nobody.
+        // A machine without IPv6 has no such address, for any program.
         Effect.succeed(["EADDRNOTAVAIL", "EAFNOSUPPORT"].includes(Home.codeOf(cause) ?? ""))
       )
     )
