@@ -89,10 +89,7 @@ interface Ready {
   readonly passphrase: Passphrase["Service"]
 }
 
-const welcome = (
-  { home, host }: Settings,
-  { nodeId, port, apiPort, passphrase }: Ready
-): ReadonlyArray<string> => {
+const welcome = ({ home, host }: Settings, { nodeId, port, apiPort, passphrase }: Ready): ReadonlyArray<string> => {
   const file = Option.getOrUndefined(passphrase.file)
   const lines = [
     `feral-sync ${version} is running (Ctrl-C stops it)`,
