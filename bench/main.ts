@@ -1,7 +1,7 @@
 /**
  * Runs benchmarks, prints a table of each, and keeps the results.
  *
- *   npm run bench -- [S1 … S12] [--quick] [--only NAME,NAME] [--rounds N] [--out DIR]
+ *   npm run bench -- [S1 … S13] [--quick] [--only NAME,NAME] [--rounds N] [--out DIR]
  *   npm run bench -- --gate
  *
  * Without names, all of them. `--gate` runs the quick form of those that baseline.json names, and exits 1 when one is worse
@@ -13,7 +13,7 @@ import { pathToFileURL } from "node:url"
 import { called, refuse } from "../scripts/Options.ts"
 import { type Options, type Report, save, shown, table } from "./Report.ts"
 
-const all = ["S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12"]
+const all = ["S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12", "S13"]
 
 const usage = `npm run bench -- [${all.join(" ")}] [--quick] [--only NAME,NAME] [--rounds N] [--out DIR] | --gate`
 

@@ -1,7 +1,7 @@
 /**
  * `open`: leads a browser to the dashboard of the running node.
  *
- * The address contains a code that lets one browser in, once. Other users can see the arguments of a program, so the browser is
+ * The address has a name of the node that browsers alone take for this machine, and that no other program knows. It contains a code that lets one browser in, once. Other users can see the arguments of a program, so the browser is
  * given a page in the data directory that leads there, and never the address itself.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
@@ -28,19 +28,25 @@ export const command = Command.make(
     function* ({ print }) {
       const home = yield* Config.loadHome(yield* Globals.Home)
       const { signInCode } = yield* Access.client(home)
-      const { code, port, expires_at: until } = yield* signInCode
+      const { code, host, port, expires_at: until } = yield* signInCode
       if (port === null) {
         return yield* new WrongUsage({
           problem: "the node serves no dashboard",
           nextStep: "start it with --api-port 9091, or another free port"
         })
       }
-      const url = `http://127.0.0.1:${port}/#code=${code}`
+      if (host === null) {
+        return yield* new WrongUsage({
+          problem: `another program has port ${port} of ::1, so a browser would not come to the node`,
+          nextStep: "start the node with --api-port and another free port"
+        })
+      }
+      const url = `http://${host}:${port}/#code=${code}`
       const isShown = !print && !(yield* Globals.Json) && hasScreen() && (yield* show(home, url))
       if (yield* Globals.Json) return yield* writeJson({ url, expires_at: until })
       yield* writeLine(
         isShown
-          ? `Opened http://127.0.0.1:${port} in the browser. If no page appears, use this address within 5 minutes:\n${url}`
+          ? `Opened http://${host}:${port} in the browser. If no page appears, use this address within 5 minutes:\n${url}`
           : `Open this address in a browser on this machine. It works once, within 5 minutes:\n${url}`
       )
     },

@@ -105,6 +105,7 @@ const welcome = ({ home, host }: Settings, { nodeId, port, apiPort, passphrase }
     `  home        ${home}`,
     `  port        ${port}, ${host === undefined ? "on all interfaces" : `on ${host}`}`,
     `  status      ${apiPort === null ? "no local port" : `http://127.0.0.1:${apiPort}/status`}`,
+    ...(apiPort === null ? [] : [`  dashboard   ${Invocation.commandLine("open")}`]),
     `  passphrase  ${file === undefined ? "as configured" : `in ${file}`}${passphrase.isNew ? " (just created)" : ""}`
   ]
   if (!passphrase.isNew || file === undefined) return lines

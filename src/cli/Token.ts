@@ -2,7 +2,7 @@
  * `token`: what programs show on the port of the local interface.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { Command } from "effect/cli"
 import * as Config from "../services/node/Config.ts"
 import * as Home from "../services/node/Home.ts"
@@ -26,8 +26,7 @@ const rotate = Command.make(
       [
         `The new token is in ${file}. The old one is no longer accepted, and browsers have to sign in again.`,
         "",
-        `Programs: curl -H "Authorization: Bearer $(cat ${quoted(file)})" http://127.0.0.1:9091/notes`,
-        `Browser:  ${commandLine("open")}`
+        ...(yield* uses(home, file))
       ].join("\n")
     )
   }, Effect.provide(NodeFileSystem.layer))
@@ -38,6 +37,18 @@ const rotate = Command.make(
   Command.withShortDescription("Replace the token of the local API"),
   Command.withExamples([{ command: "feral-sync token rotate" }])
 )
+
+/** How the token is used, at the port that the node has. */
+const uses = Effect.fnUntraced(function* (home: string, file: string) {
+  const node = Option.getOrUndefined(yield* Access.running(home))
+  if (node === undefined) return [`No node is running: start it, and see its port with ${commandLine("status")}`]
+  const { api_port: port } = yield* node.status
+  if (port === null) return ["The node serves no port: start it with --api-port 9091, or another free port"]
+  return [
+    `Programs: curl -H "Authorization: Bearer $(cat ${quoted(file)})" http://127.0.0.1:${port}/notes`,
+    `Browser:  ${commandLine("open")}`
+  ]
+}, Effect.scoped)
 
 export const command = Command.make("token").pipe(
   Command.withDescription(

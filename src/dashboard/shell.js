@@ -40,6 +40,7 @@ export const view = (state, page, app) => html`
     </p>
     <p>
       ${state.status === undefined ? nothing : `Node ${visible(state.status.node_id)}, version ${state.status.version}`}
+      · <a href="/docs">API</a>
     </p>
   </footer>
 `

@@ -9,11 +9,13 @@ import { dirname, join } from "node:path"
 import type { Note } from "../../src/core/replica/Row.ts"
 import type { NodeStatus } from "../../src/services/node/Status.ts"
 import { howLong, within } from "../support/Best.ts"
+import { freePort } from "../support/Dashboard.ts"
 import { freshHome, type Node, Nodes, run, until } from "../support/Nodes.ts"
 import { main } from "../support/Program.ts"
 
 const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FERAL_")))
-const loopback = ["--host", "127.0.0.1", "--port", "0", "--api-port", "0", "--mdns", "off"]
+const loopback = ["--host", "127.0.0.1", "--port", "0", "--mdns", "off"]
+const withoutApi = ["--api-port", "0"]
 
 let nodes: Nodes
 beforeEach(() => {
@@ -27,7 +29,10 @@ const startAndStop = (
   options: { readonly env?: Record<string, string>; readonly stdin?: string; readonly signal?: NodeJS.Signals } = {}
 ) =>
   new Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>((resolve) => {
-    const child = spawn(process.execPath, [main, "start", ...loopback, ...args], { env: { ...clean, ...options.env } })
+    const api = args.includes("--api-port") ? [] : withoutApi
+    const child = spawn(process.execPath, [main, "start", ...loopback, ...api, ...args], {
+      env: { ...clean, ...options.env }
+    })
     const said = { stdout: "", stderr: "" }
     for (const name of ["stdout", "stderr"] as const) {
       child[name].setEncoding("utf8").on("data", (text: string) => (said[name] += text))
@@ -87,6 +92,14 @@ describe("start", () => {
     const second = await startAndStop(["--home", home, "--log-level", "debug"])
     assert.notInclude(second.stdout, "--passphrase-file -")
     for (const text of [first.stdout, first.stderr, second.stdout, second.stderr]) assert.notInclude(text, secret)
+    remove()
+  })
+
+  it("names the way to the dashboard, where it serves one", async () => {
+    const { home, remove } = freshHome()
+    const port = await freePort()
+    assert.match((await startAndStop(["--home", home, "--api-port", port])).stdout, /dashboard +.*open/)
+    assert.notInclude((await startAndStop(["--home", home])).stdout, "dashboard")
     remove()
   })
 

@@ -2,7 +2,7 @@
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { readFileSync, statSync } from "node:fs"
 import { freePort } from "../support/Dashboard.ts"
-import { Nodes } from "../support/Nodes.ts"
+import { Nodes, run } from "../support/Nodes.ts"
 
 const nodes = new Nodes()
 afterAll(() => nodes.dispose())
@@ -23,5 +23,12 @@ describe("token rotate", () => {
     assert.notStrictEqual(read(file), before)
     assert.deepStrictEqual([await statusWith(before), await statusWith(read(file))], [401, 200])
     assert.strictEqual(statSync(file).mode & 0o777, 0o600)
+    const shown = await run(["token", "rotate", "--home", node.home], {})
+    assert.include(shown.stdout, `http://127.0.0.1:${port}/notes`)
+    await node.stop()
+    const alone = await run(["token", "rotate", "--home", node.home], {})
+    assert.strictEqual(alone.code, 0, alone.stderr)
+    assert.notInclude(alone.stdout, "http://127.0.0.1")
+    assert.include(alone.stdout, "status")
   })
 })

@@ -41,7 +41,13 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
 
   /** Writes with the cookie of the browser, as the page does. */
   const post = async (path: string, data: object) =>
-    (await context.request.post(`${origin}${path}`, { data, headers: { origin } })).status()
+    page.evaluate(
+      async ([path, body]) => {
+        const headers = { "content-type": "application/json" }
+        return (await fetch(path, { method: "POST", headers, body })).status
+      },
+      [path, JSON.stringify(data)] as const
+    )
 
   beforeAll(async () => {
     a = await nodes.make({ FERAL_SYNC_API_PORT: "" }).start({ FERAL_SYNC_API_PORT: await freePort() })

@@ -8,7 +8,7 @@ import * as FeralSync from "../../src/FeralSync.ts"
 import * as StaticDiscovery from "../../src/services/discovery/StaticDiscovery.ts"
 import * as Kind from "../../src/services/memory/Declaration.ts"
 import { launch } from "../support/Browser.ts"
-import { findings, freePort, open, type Opened, shows } from "../support/Dashboard.ts"
+import { findings, freePort, localAddress, open, type Opened, shows } from "../support/Dashboard.ts"
 import { fifthKind } from "../support/FifthKind.ts"
 import { needs } from "../support/Needs.ts"
 import { type Node, Nodes, until } from "../support/Nodes.ts"
@@ -28,7 +28,7 @@ describe.skipIf(needs("chromium"))("the dashboard of kinds of applications", () 
   const send = async (method: string, path: string, body: object) => {
     const authorization = `Bearer ${readFileSync(`${node.home}/token`, "utf8").trim()}`
     const headers = { authorization, "content-type": "application/json" }
-    const answer = await fetch(`${opened.origin}${path}`, { method, headers, body: JSON.stringify(body) })
+    const answer = await fetch(`${localAddress(opened)}${path}`, { method, headers, body: JSON.stringify(body) })
     assert.isBelow(answer.status, 300, await answer.text())
   }
 

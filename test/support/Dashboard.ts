@@ -14,6 +14,9 @@ export interface Opened extends Watched {
   readonly origin: string
 }
 
+/** The address of the node for programs, which need not know the names that browsers know. */
+export const localAddress = ({ origin }: Opened): string => `http://127.0.0.1:${new URL(origin).port}`
+
 export const open = async (node: Node, within: BrowserContext): Promise<Opened> => {
   const { url } = await node.cli<{ readonly url: string }>("open")
   const { origin } = new URL(url)

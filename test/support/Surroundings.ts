@@ -30,6 +30,7 @@ export const surroundings = Layer.mergeAll(
       discovery: Effect.succeed({ mdns: "unavailable", static: "active" }),
       paused: Effect.succeed(new Set()),
       pause: (node) => Effect.fail(new PeerNotFound({ peer: node })),
+      remove: (node) => Effect.fail(new PeerNotFound({ peer: node })),
       sync: (peer) => Effect.fail(new PeerNotFound({ peer })),
       counters: Effect.succeed({
         traffic: new Map(),

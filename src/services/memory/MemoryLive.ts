@@ -142,7 +142,7 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
 
   const { about, ...reading } = Reading.make(store)
 
-  const { history, conflicts, eraseHistory, columnsOf, kindOf } = Versions.make(store)
+  const { history, conflicts, deleted, eraseHistory, columnsOf, kindOf } = Versions.make(store)
   const restoreVersion = Effect.fn("Memory.restoreVersion")(
     function* (givenKind: string, givenId: string, givenVersion: number) {
       const given = { kind: givenKind, id: givenId, version: givenVersion }
@@ -173,6 +173,7 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
     changes: store.changes,
     history,
     conflicts,
+    deleted,
     eraseHistory,
     restoreVersion,
     waitFor: Waiting.make(store),

@@ -19,8 +19,8 @@ import * as PeerView from "./PeerView.ts"
 export interface Over {
   readonly table: PeerTable.PeerTable
   readonly roster: () => Roster.Roster
-  readonly paused: Kept["current"]
-  readonly setPaused: Kept["set"]
+  readonly pausing: Kept
+  readonly removing: Kept
   isPaused(node: string): boolean
   isRemoved(node: string): boolean
   /** Has a candidate dialled at once. */
@@ -30,8 +30,8 @@ export interface Over {
 export const make = Effect.fnUntraced(function* ({
   table,
   roster,
-  paused,
-  setPaused,
+  pausing,
+  removing,
   isPaused,
   isRemoved,
   hurry
@@ -45,7 +45,7 @@ export const make = Effect.fnUntraced(function* ({
     const rows = PeerView.statuses(table, roster(), yield* clock.now, settings.maxClockDriftMs)
     const shown = new Set(rows.map(({ node_id }) => node_id))
     const seen = new Map((yield* store.acknowledgements).map(({ node, seenAt }) => [node, seenAt]))
-    const silent = [...Ref.getUnsafe(paused)]
+    const silent = [...Ref.getUnsafe(pausing.current)]
       .filter((node) => !shown.has(node))
       .map((node) => PeerView.pausedRow(node, seen.get(node)))
     return [...rows, ...silent].flatMap((row): ReadonlyArray<PeerStatus> => {
@@ -66,13 +66,16 @@ export const make = Effect.fnUntraced(function* ({
   })
 
   const pause = Effect.fnUntraced(function* (node: string, isNow: boolean) {
-    const before = yield* Ref.get(paused)
     const isKnown = isPaused(node) || (yield* named(node))?.node_id === node
     if (!isKnown || !Schema.is(NodeId)(node)) return yield* new PeerNotFound({ peer: node })
-    const nodes = new Set(before)
-    if (isNow) nodes.add(node)
-    else nodes.delete(node)
-    yield* setPaused(nodes)
+    yield* changed(pausing, node, isNow)
+  })
+
+  /** Removes a node, or readmits it. A misspelt id that removes no node would look like a success. */
+  const remove = Effect.fnUntraced(function* (node: string, isNow: boolean) {
+    const isKnown = isRemoved(node) || (yield* named(node))?.node_id === node
+    if (!isKnown || !Schema.is(NodeId)(node)) return yield* new PeerNotFound({ peer: node })
+    yield* changed(removing, node, isNow)
   })
 
   const compareWith = (entries: ReadonlyArray<PeerTable.Entry>) =>
@@ -95,5 +98,13 @@ export const make = Effect.fnUntraced(function* ({
     return { node_id, result: candidates.some(({ dialling }) => dialling) ? "connecting" : "dialling" }
   })
 
-  return { status, nodes, pause, sync, compare: Effect.suspend(() => compareWith([...table.entries.values()])) }
+  return { status, nodes, pause, remove, sync, compare: Effect.suspend(() => compareWith([...table.entries.values()])) }
+})
+
+/** A list with one node more or less. */
+const changed = Effect.fnUntraced(function* ({ current, set }: Kept, node: NodeId, isOn: boolean) {
+  const nodes = new Set(yield* Ref.get(current))
+  if (isOn) nodes.add(node)
+  else nodes.delete(node)
+  yield* set(nodes)
 })

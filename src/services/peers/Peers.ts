@@ -43,6 +43,8 @@ export class Peers extends Context.Service<
     readonly paused: Effect.Effect<ReadonlySet<NodeId>>
     /** Pauses syncing with a node, or goes on with it: at once, and after a restart too. */
     pause(node: string, isPaused: boolean): Effect.Effect<void, PeerNotFound | StoreUnavailable>
+    /** Removes a node, whose connections are closed, or readmits it: at once, and after a restart too. */
+    remove(node: string, isRemoved: boolean): Effect.Effect<void, PeerNotFound | StoreUnavailable>
     /** Syncs with a peer now, by its id or its address: dials it, or compares the rows with it. */
     sync(peer: string): Effect.Effect<Synced, PeerNotFound>
     /** What went to and came from each peer since the start, by its id, and how sessions and handshakes ended. */

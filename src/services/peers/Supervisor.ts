@@ -68,10 +68,11 @@ const make = Effect.fnUntraced(function* () {
       yield* running.stop(code, reason)
     }
   })
-  const { current: removed } = yield* Removed.keep((nodes) => hangUp(nodes, closeCodes.removed, "removed"))
-  const { current: paused, set: setPaused } = yield* Paused.keep((nodes) =>
+  const removing = yield* Removed.keep((nodes) => hangUp(nodes, closeCodes.removed, "removed"))
+  const pausing = yield* Paused.keep((nodes) =>
     Effect.andThen(Queue.offer(inputs, { _tag: "Paused", nodes }), hangUp(nodes, closeCodes.going_away, pausedReason))
   )
+  const [removed, paused] = [removing.current, pausing.current]
   const on = (list: Ref.Ref<ReadonlySet<NodeId>>) => (node: string) => {
     const ids: ReadonlySet<string> = Ref.getUnsafe(list)
     return ids.has(node)
@@ -239,8 +240,8 @@ const make = Effect.fnUntraced(function* () {
   const requests = yield* PeerRequests.make({
     table,
     roster: () => roster,
-    paused,
-    setPaused,
+    pausing,
+    removing,
     isPaused,
     isRemoved,
     hurry: (key) => Queue.offer(inputs, { _tag: "Hurried", key })

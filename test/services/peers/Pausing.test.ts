@@ -57,6 +57,28 @@ describe("a paused peer", () => {
   )
 })
 
+describe("a removed peer", () => {
+  it.effect("is not connected and not listed, until it is readmitted", () =>
+    world(
+      Effect.gen(function* () {
+        const [a, b] = [yield* start("a", []), yield* start("b", [at("a")])]
+        yield* pass("5 seconds")
+        assert.strictEqual((yield* peerOf(a))?.state, "live")
+        yield* a.peers.remove("b", true)
+        yield* pass("5 seconds")
+        assert.isUndefined(yield* peerOf(a))
+        assert.notStrictEqual((yield* peerOf(b))?.state, "live")
+        yield* a.peers.remove("b", false)
+        yield* pass("10 minutes")
+        assert.strictEqual((yield* peerOf(a))?.state, "live")
+        for (const strange of ["c", "a"]) {
+          assert.strictEqual((yield* Effect.flip(a.peers.remove(strange, true)))._tag, "PeerNotFound")
+        }
+      })
+    )
+  )
+})
+
 describe("a peer without an address", () => {
   it.effect("is waited for when it is to sync at once", () =>
     world(

@@ -45,15 +45,25 @@ const make = Effect.fnUntraced(function* (isOnSocket: boolean) {
   const settings = yield* Config
   if (isOnSocket) yield* Home.ensure(settings.home)
   const token = isOnSocket ? yield* Token.make(settings.home) : Token.none
-  const browser = SignIn.make(token)
+  let isAlone = false
+  const made = SignIn.make(token)
+  const browser: SignIn.SignIn = {
+    ...made,
+    host: () => (isAlone ? made.host() : undefined),
+    isHost: (name) => isAlone && made.isHost(name)
+  }
   // `status` shows the port, which is known only when it is taken.
   const taken = yield* Ref.make<number | null>(null)
   const app = yield* Handlers.make({ apiPort: Ref.get(taken), browser })
   const credentials: Guard.Credentials = {
     isToken: token.matches,
+    isHost: browser.isHost,
     isCookie: (header) => browser.isKnown(header, SignIn.cookieName(Ref.getUnsafe(taken) ?? 0), Date.now())
   }
-  const port = settings.apiPort === 0 ? null : yield* Server.loopback(settings.apiPort, app, credentials)
+  const loopback =
+    settings.apiPort === 0 ? { port: null, isAlone: false } : yield* Server.loopback(settings.apiPort, app, credentials)
+  const { port } = loopback
+  isAlone = loopback.isAlone
   yield* Ref.set(taken, port)
   const hasSocket = isOnSocket && (yield* Server.local(Home.paths(settings.home).socket, app))
   return Api.of({ port, hasSocket })

@@ -70,6 +70,8 @@ export interface SignInCode {
   readonly code: string
   readonly expires_at: number
   readonly port: number | null
+  /** The name of the node for browsers; none where it would lead to another program. */
+  readonly host: string | null
 }
 
 /** The socket of the node that runs on a data directory; none when no node answers there. */
@@ -201,6 +203,7 @@ const make = Effect.gen(function* () {
       answered(client.search({ payload: { ...query, limit: Math.min(limit, Paging.maxPage) } }), "10 minutes"),
     changes: Stream.unwrap(client.changes()).pipe(Stream.catch(() => Stream.empty)),
     history: (kind, id) => Effect.flatMap(Arguments.question({ kind, id }), (query) => listed(history.list({ query }))),
+    deleted: (query = {}) => answered(history.deleted({ query })),
     eraseHistory: (kind, id) =>
       Effect.flatMap(Arguments.row({ kind, id }), (query) => answered(history.erase({ query }))),
     restoreVersion: (kind, id, version) =>

@@ -28,6 +28,12 @@ const byStatus = (status: number): Told => {
       return new NotFound()
     case 405:
       return { _tag: "MethodNotAllowed", problem: "this path does not support this method", nextStep: reference }
+    case 415:
+      return {
+        _tag: "MediaTypeUnsupported",
+        problem: "the body is not JSON by its Content-Type",
+        nextStep: 'send JSON, with "Content-Type: application/json"'
+      }
     case 413:
       return { _tag: "RequestTooLarge", problem: "the request is too large", nextStep: "send less in one request" }
     case 503:
@@ -71,9 +77,13 @@ const invalidIn = (cause: Cause.Cause<unknown>) => {
 
 /** An answer of the server itself says no more than its status. */
 const complete = (response: HttpServerResponse.HttpServerResponse) =>
-  response.status >= 400 && response.body._tag === "Empty"
+  response.status >= 400 && (response.body._tag === "Empty" || isPlain(response))
     ? answer(response.status, byStatus(response.status))
     : response
+
+/** What the library says of a body of another type is a text. */
+const isPlain = ({ status, body }: HttpServerResponse.HttpServerResponse): boolean =>
+  status === 415 && body._tag === "Uint8Array" && body.contentType.startsWith("text/plain")
 
 export const isRouteNotFound = (error: unknown): boolean =>
   HttpServerError.isHttpServerError(error) && error.reason._tag === "RouteNotFound"

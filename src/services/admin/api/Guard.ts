@@ -20,6 +20,8 @@ export interface Head {
 export interface Credentials {
   isToken(text: string): boolean
   isCookie(header: string): boolean
+  /** Whether a cookie may be taken under this name. */
+  isHost(name: string): boolean
 }
 
 export type Verdict =
@@ -45,7 +47,9 @@ export const judge = (head: Head, credentials: Credentials): Verdict => {
   if (hosts.length !== 1) {
     return refused(400, "RequestInvalid", `the request has ${hosts.length} Host headers instead of one`, directly)
   }
-  if (!/^(localhost|127\.0\.0\.1)(:\d{1,5})?$/i.test(host)) {
+  const name = host.toLowerCase().replace(/:\d{1,5}$/, "")
+  const isOwnName = credentials.isHost(name)
+  if (!isOwnName && name !== "localhost" && name !== "127.0.0.1") {
     return refused(403, "HostNotAllowed", "the Host header names another machine", "use localhost or 127.0.0.1")
   }
   const origins = all("origin")
@@ -69,8 +73,9 @@ export const judge = (head: Head, credentials: Credentials): Verdict => {
   const isTokenWrong = given.length > 0 && !(token !== undefined && credentials.isToken(token))
   if (!mayOnlyRead && given.length > 0 && !isTokenWrong) return { _tag: "Owner" }
   const cookies = all("cookie")
+  // A cookie counts under the own name alone: other programs of this machine may be sent those of the usual names.
   // Browsers send the origin with everything that may change something.
-  const isOwnPage = reads || origin !== undefined
+  const isOwnPage = isOwnName && (reads || origin !== undefined)
   if (!mayOnlyRead && given.length === 0 && isOwnPage && cookies.some(credentials.isCookie)) return { _tag: "Owner" }
   return { _tag: "Public", mayOnlyRead, isTokenWrong }
 }

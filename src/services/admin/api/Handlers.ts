@@ -3,7 +3,7 @@
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Layer, Option } from "effect"
-import { HttpRouter, HttpServerResponse } from "effect/http"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import * as Archive from "../Archive.ts"
 import { Config } from "../../node/Config.ts"
@@ -30,6 +30,7 @@ import * as Metrics from "./Metrics.ts"
 import * as NodeState from "./NodeState.ts"
 import * as Printed from "./Printed.ts"
 import * as Paging from "./Paging.ts"
+import * as Paths from "./Paths.ts"
 import * as Reference from "./Reference.ts"
 
 /** What the answers know beside the services. */
@@ -64,10 +65,14 @@ const peer = HttpApiBuilder.group(
     })
     const pause = (id: string, isPaused: boolean) =>
       Effect.as(peers.pause(id, isPaused), { node_id: id, is_paused: isPaused })
+    const remove = (id: string, isRemoved: boolean) =>
+      Effect.as(peers.remove(id, isRemoved), { node_id: id, is_removed: isRemoved })
     return handlers.handleAll({
       show: ({ params }) => show(params.id),
       pause: ({ params }) => pause(params.id, true),
       resume: ({ params }) => pause(params.id, false),
+      remove: ({ params }) => remove(params.id, true),
+      readmit: ({ params }) => remove(params.id, false),
       sync: ({ params }) => peers.sync(params.id)
     })
   })
@@ -145,7 +150,8 @@ const session = ({ apiPort, browser }: Place) =>
         Effect.map(Effect.all([browser.code, apiPort]), ([{ code, expiresAt }, port]) => ({
           code,
           expires_at: expiresAt / 1000,
-          port
+          port,
+          host: browser.host() ?? null
         })),
       end: () =>
         Effect.map(apiPort, (port) =>
@@ -157,10 +163,14 @@ const session = ({ apiPort, browser }: Place) =>
 const cookieOptions = { httpOnly: true, sameSite: "strict", path: "/" } as const
 
 const exchange = Effect.fnUntraced(function* ({ apiPort, browser }: Place, code: string) {
+  const { headers } = yield* HttpServerRequest.HttpServerRequest
+  const name = headers.host?.toLowerCase().replace(/:\d+$/, "")
+  // Under another name the cookie would go to other programs too.
+  if (name === undefined || name !== browser.host()) return yield* new CodeRefused()
   const cookie = yield* browser.exchange(code)
   if (Option.isNone(cookie)) return yield* new CodeRefused()
-  const name = SignIn.cookieName((yield* apiPort) ?? 0)
-  return HttpServerResponse.setCookieUnsafe(HttpServerResponse.empty(), name, cookie.value, {
+  const cookieName = SignIn.cookieName((yield* apiPort) ?? 0)
+  return HttpServerResponse.setCookieUnsafe(HttpServerResponse.empty(), cookieName, cookie.value, {
     ...cookieOptions,
     maxAge: SignIn.limits.cookie
   })
@@ -251,7 +261,9 @@ const makePublic = (place: Place) =>
  */
 export const make = Effect.fnUntraced(function* (place: Place) {
   const open = yield* makePublic(place)
-  const closed = yield* makePrivate(place)
+  const whole = yield* makePrivate(place)
+  const unanswered = Paths.make(Reference.make(yield* Kinds).spec)
+  const closed = Effect.flatMap(unanswered, Option.match({ onNone: () => whole, onSome: Effect.succeed }))
   return (refusal: Option.Option<HttpServerResponse.HttpServerResponse>) =>
     Effect.catchIf(open, Errors.isRouteNotFound, () =>
       Option.match(refusal, { onNone: () => closed, onSome: Effect.succeed })

@@ -5,7 +5,7 @@
  * in a program. `described` is the same part with the schemas that they have to fit, for the reference.
  */
 import { Schema } from "effect"
-import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import * as Kind from "../../../core/replica/Kind.ts"
 import { Operation } from "../../../core/replica/Operation.ts"
 import * as Inputs from "../../memory/Inputs.ts"
@@ -14,6 +14,7 @@ import {
   AnyRow,
   Conflicts,
   ConflictsInput,
+  DeletedRow,
   FeedEvent,
   Found,
   Match,
@@ -48,32 +49,41 @@ const asking = (payloads: Readonly<Record<keyof typeof questions, Schema.Codec<u
       payload: payloads.search,
       success: Schema.Array(Match),
       error: [Unavailable, WrongQuery]
-    }),
+    }).annotate(
+      OpenApi.Description,
+      "Rows that have all the words of a query, the best matches first, once everything is indexed. An array of at most `limit` rows."
+    ),
     HttpApiEndpoint.post("searchPage", "/search/page", {
       payload: payloads.searchPage,
       success: Paging.page(Found(Match)),
       error: [Unavailable, WrongQuery]
-    }),
+    }).annotate(
+      OpenApi.Description,
+      "Rows that have all the words of a query, as far as they are indexed now. The best matches come first."
+    ),
     HttpApiEndpoint.post("recent", "/recent", {
       payload: payloads.recent,
       success: Paging.page(Found(AnyRow)),
       error: [Unavailable, WrongQuery]
-    }),
+    }).annotate(OpenApi.Description, "The rows that fit all filters, newest first."),
     HttpApiEndpoint.post("newest", "/newest", {
       payload: payloads.newest,
       success: Paging.page(Found(NewestRow)),
       error: [Unavailable, WrongQuery, NoKind]
-    }),
+    }).annotate(
+      OpenApi.Description,
+      "The rows that were written last, of all kinds or of some: those of applications too."
+    ),
     HttpApiEndpoint.post("about", "/about", {
       payload: payloads.about,
       success: Paging.page(Found(Kind.table.facts.row)),
       error: [Unavailable, WrongQuery]
-    }),
+    }).annotate(OpenApi.Description, "The facts about a subject, newest first."),
     HttpApiEndpoint.get("row", "/row", {
       query: { kind: Schema.String, id: Schema.String },
       success: AnyRow,
       error: [Unavailable, NoRow, WrongQuery]
-    })
+    }).annotate(OpenApi.Description, "One row by its kind, as it is named on the wire, and its id.")
   )
 
 /** What the memory has. Questions are as in `Memory`. */
@@ -83,12 +93,18 @@ const views = { query: Paging.query, success: Paging.Listed(KindView) } as const
 
 /** The kinds that this version has, which every program of the same version knows. */
 export const schema = HttpApiGroup.make("schema").add(
-  HttpApiEndpoint.get("all", "/schema", { ...views, error: WrongQuery })
+  HttpApiEndpoint.get("all", "/schema", { ...views, error: WrongQuery }).annotate(
+    OpenApi.Description,
+    "The kinds of this version: their columns, defaults, and what is searched. Every node of the version has them."
+  )
 )
 
 /** The kinds of applications in the same form. */
 export const ownSchema = HttpApiGroup.make("ownSchema").add(
-  HttpApiEndpoint.get("all", "/schema/own", { ...views, error: [Unavailable, WrongQuery] })
+  HttpApiEndpoint.get("all", "/schema/own", { ...views, error: [Unavailable, WrongQuery] }).annotate(
+    OpenApi.Description,
+    "The kinds of applications, in the form of `GET /schema`."
+  )
 )
 
 /** A commit; see `Store.changes`. */
@@ -99,7 +115,7 @@ export const events = HttpApiGroup.make("events", { topLevel: true }).add(
   // One line of JSON for each commit from now on, until the node stops.
   HttpApiEndpoint.get("changes", "/changes", {
     success: HttpApiSchema.StreamNdjson({ schema: Change, maxElementBytes: "64 MiB" })
-  }),
+  }).annotate(OpenApi.Description, "A line of JSON for each commit from now on, until the node stops."),
   // Server-sent events; see `Events.ts`.
   HttpApiEndpoint.get("events", "/events", {
     headers: { "last-event-id": Schema.optionalKey(Schema.String) },
@@ -108,8 +124,12 @@ export const events = HttpApiGroup.make("events", { topLevel: true }).add(
       types: Schema.optionalKey(Schema.String),
       kinds: Schema.optionalKey(Schema.String)
     },
-    success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/event-stream" }))
-  }),
+    success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/event-stream" })),
+    error: WrongQuery
+  }).annotate(
+    OpenApi.Description,
+    "Server-sent events: changes of the memory and states of peers, from `since` or `Last-Event-ID` on."
+  ),
   // One line of JSON for each event of the feed; see `Store.feed`.
   HttpApiEndpoint.get("feed", "/feed", {
     query: {
@@ -118,7 +138,10 @@ export const events = HttpApiGroup.make("events", { topLevel: true }).add(
       follow: Schema.optionalKey(Schema.Literals(["true", "false"]))
     },
     success: HttpApiSchema.StreamNdjson({ schema: FeedEvent, maxElementBytes: "64 MiB" })
-  })
+  }).annotate(
+    OpenApi.Description,
+    "A line of JSON for each event of the change feed after the cursor `since`; with `follow=false`, up to now."
+  )
 )
 
 const Behind = withStatus(NodeFailure.NotYetOnNodes, 504)
@@ -129,7 +152,10 @@ export const waiting = HttpApiGroup.make("waiting", { topLevel: true }).add(
     payload: WaitInput,
     success: Reached,
     error: [Unavailable, Behind, WrongQuery, NoRow]
-  })
+  }).annotate(
+    OpenApi.Description,
+    "Waits until some other nodes have a write, and names them. Fails with 504 when they do not have it in time."
+  )
 )
 
 const NoVersion = withStatus(NodeFailure.VersionNotFound, 404)
@@ -141,18 +167,35 @@ export const history = HttpApiGroup.make("history").add(
     query: { ...ofRow, ...Paging.query },
     success: Paging.Listed(VersionRow),
     error: [Unavailable, NoRow, WrongQuery]
-  }),
-  HttpApiEndpoint.delete("erase", "/history", { query: ofRow, error: [Unavailable, Invalid] }),
+  }).annotate(OpenApi.Description, "The earlier versions of a row that this node keeps, the newest first."),
+  HttpApiEndpoint.get("deleted", "/history/deleted", {
+    query: { kind: Schema.optionalKey(Schema.String), ...Paging.query },
+    success: Paging.page(Found(DeletedRow)),
+    error: [Unavailable, WrongQuery]
+  }).annotate(
+    OpenApi.Description,
+    "The deleted rows that this node can bring back, the last deleted first, with the version that restoring writes."
+  ),
+  HttpApiEndpoint.delete("erase", "/history", { query: ofRow, error: [Unavailable, Invalid] }).annotate(
+    OpenApi.Description,
+    "Erases the earlier versions of a row from this node."
+  ),
   HttpApiEndpoint.post("restore", "/history/restore", {
     payload: Schema.Struct({ ...ofRow, version: Schema.Natural }),
     success: Written,
     error: [Unavailable, TooLarge, NoVersion, Invalid]
-  }),
+  }).annotate(
+    OpenApi.Description,
+    "Writes an earlier version of a row again, on every node. It also brings back a deleted row."
+  ),
   HttpApiEndpoint.post("conflicts", "/conflicts", {
     payload: ConflictsInput,
     success: Paging.page(Conflicts),
     error: Unavailable
-  })
+  }).annotate(
+    OpenApi.Description,
+    "The versions that last-writer-wins replaced although the other node had not seen them, newest first."
+  )
 )
 
 /** The path of a kind. Those of applications are under `/kinds`. */
@@ -174,28 +217,50 @@ const editing = (payload: Schema.Codec<unknown, unknown>) =>
     payload,
     success: Written,
     error: [Unavailable, TooLarge, NoRow, Invalid]
-  })
+  }).annotate(OpenApi.Description, "Changes the text of a note, or adds and removes tags. The rest stays.")
 const setting = (payload: Schema.Codec<unknown, unknown>) =>
   HttpApiEndpoint.put("setFact", `/${Kind.table.facts.path}`, {
     payload,
     success: Written,
     error: [Unavailable, TooLarge, Invalid]
-  })
+  }).annotate(OpenApi.Description, "States a fact: replaces what any node stated about the same subject and predicate.")
 
 /** The rows and inputs of all kinds. */
 export const rows = HttpApiGroup.make("rows").add(
-  HttpApiEndpoint.get("list", "/:collection", { params, success: Paging.Listed(Schema.Unknown), ...list }),
-  HttpApiEndpoint.post("insert", "/:collection", { params, payload: Input, ...insert }),
-  HttpApiEndpoint.delete("remove", "/:collection", { params, ...remove }),
+  HttpApiEndpoint.get("list", "/:collection", { params, success: Paging.Listed(Schema.Unknown), ...list }).annotate(
+    OpenApi.Description,
+    "The rows of a kind, in the order of their ids."
+  ),
+  HttpApiEndpoint.post("insert", "/:collection", { params, payload: Input, ...insert }).annotate(
+    OpenApi.Description,
+    "Writes a new row of a kind."
+  ),
+  HttpApiEndpoint.delete("remove", "/:collection", { params, ...remove }).annotate(
+    OpenApi.Description,
+    "Deletes a row of a kind on every node."
+  ),
   editing(Input),
   setting(Input)
 )
 
 /** The paths of one kind, with its schemas. */
-const ofKind = ({ path, rule, row, input }: Kind.Kind) => [
-  HttpApiEndpoint.get(`${path}.list`, `/${path}`, { success: Paging.Listed(row), ...list }),
-  HttpApiEndpoint.post(`${path}.insert`, `/${path}`, { payload: input, ...insert }),
-  ...(rule === "log" ? [] : [HttpApiEndpoint.delete(`${path}.remove`, `/${path}`, remove)])
+const ofKind = ({ path, rule, row, input, words }: Kind.Kind) => [
+  HttpApiEndpoint.get(`${path}.list`, `/${path}`, { success: Paging.Listed(row), ...list }).annotate(
+    OpenApi.Description,
+    `The ${words.many}, in the order of their ids.`
+  ),
+  HttpApiEndpoint.post(`${path}.insert`, `/${path}`, { payload: input, ...insert }).annotate(
+    OpenApi.Description,
+    `Writes a new ${words.one}.`
+  ),
+  ...(rule === "log"
+    ? []
+    : [
+        HttpApiEndpoint.delete(`${path}.remove`, `/${path}`, remove).annotate(
+          OpenApi.Description,
+          `Deletes a ${words.one} on every node.`
+        )
+      ])
 ]
 
 /** They take the place of the groups of the same names. */

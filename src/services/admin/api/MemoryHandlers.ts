@@ -1,7 +1,8 @@
 /** Answers the requests of the contract that are about the memory. */
-import { Effect, Stream, Struct } from "effect"
+import { Effect, Schema, Stream, Struct } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import * as Kind from "../../../core/replica/Kind.ts"
+import { Kind as KindName } from "../../../core/replica/Operation.ts"
 import * as Inputs from "../../memory/Inputs.ts"
 import * as KindView from "../../memory/KindView.ts"
 import {
@@ -23,6 +24,8 @@ import * as Events from "./Events.ts"
 import { NotFound } from "./Failures.ts"
 import * as Paging from "./Paging.ts"
 
+const isKindName = Schema.is(KindName)
+
 const events = HttpApiBuilder.group(
   Contract.Private,
   "events",
@@ -31,15 +34,18 @@ const events = HttpApiBuilder.group(
     const place: Events.Place = { memory, peers: yield* Peers, limits: yield* Events.Limits, readers: 0 }
     const list = (text: string | undefined) => text?.split(",").map((part) => part.trim())
     return handlers.handleAll({
-      events: ({ headers, query, request }) => {
-        const types = list(query.types)
-        const wanted = {
-          since: headers["last-event-id"] ?? query.since,
-          types: types && Events.types.filter((type) => types.includes(type)),
-          kinds: list(query.kinds)
+      events: Effect.fnUntraced(function* ({ headers, query, request }) {
+        const [asked, kinds] = [list(query.types), list(query.kinds)]
+        const types = asked && Events.types.filter((type) => asked.includes(type))
+        if (types !== undefined && types.length !== new Set(asked).size) {
+          return yield* Reads.wrong("types", `must be some of ${Events.types.join(",")}`)
         }
-        return Events.answer(place, wanted, request)
-      },
+        // A kind that is not known here may be of an application.
+        if (kinds !== undefined && !kinds.every(isKindName)) {
+          return yield* Reads.wrong("kinds", `must be names of kinds, such as ${Kind.names.join(",")}`)
+        }
+        return yield* Events.answer(place, { since: headers["last-event-id"] ?? query.since, types, kinds }, request)
+      }),
       // A failure in the middle breaks the connection, which the reader sees.
       feed: ({ query: { follow, ...query } }) =>
         Effect.succeed(Stream.orDie(memory.feed({ ...query, follow: follow !== "false" }))),
@@ -64,6 +70,7 @@ const history = HttpApiBuilder.group(
     const memory = yield* Memory
     return handlers.handleAll({
       list: ({ query: { kind, id, ...page } }) => Paging.whole(memory.history(kind, id), byVersion)(page),
+      deleted: ({ query: { cursor, ...query } }) => memory.deleted({ ...query, ...(cursor ? { cursor } : {}) }),
       erase: ({ query: { kind, id } }) => memory.eraseHistory(kind, id),
       restore: ({ payload: { kind, id, version } }) => memory.restoreVersion(kind, id, version),
       conflicts: ({ payload }) => memory.conflicts(payload)
@@ -121,6 +128,8 @@ const rows = HttpApiBuilder.group(
       list: Effect.fnUntraced(function* (request) {
         const { list } = yield* route(request)
         const { after, ...query } = request.query
+        if (after !== undefined && query.cursor === undefined)
+          return yield* list({ limit: Paging.maxPage, ...query, after })
         return yield* Paging.answer(
           query,
           (page) => list({ ...(after === undefined ? {} : { after }), ...page }),

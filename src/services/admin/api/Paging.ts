@@ -1,6 +1,6 @@
 /**
  * Answers in parts. Every list takes `limit` and `cursor`, and an answer with `next_cursor` has more behind it. An empty cursor is
- * the beginning. A list that was asked for without a cursor is an array, as it always was.
+ * the beginning, as is none with a limit. A list that was asked for with neither is an array, as it always was.
  */
 import { Effect, Option, Schema, SchemaGetter, Struct } from "effect"
 import { byCodePoint } from "../../../core/replica/NodeId.ts"
@@ -28,7 +28,7 @@ export interface Part<Row> {
   readonly next_cursor?: string
 }
 
-/** A list as a whole, or a part of it where a cursor was given. */
+/** A list as a whole, or a part of it where a cursor or a limit was given. */
 export const Listed = <Row extends Schema.Constraint>(row: Row) =>
   Schema.Union([
     Schema.Array(row),
@@ -49,9 +49,10 @@ export const answer = Effect.fnUntraced(function* <Row, E, R>(
   list: (page: { readonly after?: string; readonly limit: number }) => Effect.Effect<ReadonlyArray<Row>, E, R>,
   keyOf: (row: Row) => string
 ): Effect.fn.Return<ReadonlyArray<Row> | Part<Row>, E | QueryInvalid, R> {
-  if (cursor === undefined) return yield* list({ limit: limit ?? maxPage })
-  const place = cursor === "" ? undefined : Option.getOrUndefined(cursors.fromText(cursor))
-  if (cursor !== "" && place === undefined) return yield* wrong("cursor", "is not the next_cursor of an earlier answer")
+  if (cursor === undefined && limit === undefined) return yield* list({ limit: maxPage })
+  const place = cursor === undefined || cursor === "" ? undefined : Option.getOrUndefined(cursors.fromText(cursor))
+  if (cursor !== undefined && cursor !== "" && place === undefined)
+    return yield* wrong("cursor", "is not the next_cursor of an earlier answer")
   const most = limit ?? limits.usual
   const found = yield* list({ ...place, limit: most + 1 })
   const rows = found.slice(0, most)
@@ -62,7 +63,7 @@ export const answer = Effect.fnUntraced(function* <Row, E, R>(
   }
 })
 
-/** A list that is there as a whole, as one that is read in parts. Without a cursor and a limit it keeps its order. */
+/** A list that is there as a whole, as one that is read in parts. As a whole it keeps its order. */
 export const whole =
   <Row, E, R>(rows: Effect.Effect<ReadonlyArray<Row>, E, R>, keyOf: (row: Row) => string) =>
   (query: Query) =>

@@ -11,6 +11,7 @@ import { ByteSize, type Duration, Effect, FileSystem, Option, Predicate, Schedul
 import { HttpBody, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
 import type { ListenOptions } from "node:net"
+import * as Home from "../../node/Home.ts"
 import { StoreUnavailable } from "../../node/NodeFailure.ts"
 import * as Errors from "./Errors.ts"
 import * as Guard from "./Guard.ts"
@@ -46,12 +47,33 @@ export const local = Effect.fn("Server.local")(
   )
 )
 
-/** Serves on a port of 127.0.0.1 until the scope closes. Returns the port, or `null` when it cannot be had. */
+/** What is served on a port of this machine. */
+export interface Loopback {
+  /** The port; `null` when it cannot be had. */
+  readonly port: number | null
+  /** Whether a browser that is sent to a name under `localhost` comes to this node, whichever address it takes. */
+  readonly isAlone: boolean
+}
+
+/**
+ * Serves on a port of 127.0.0.1 until the scope closes, and on the same port of ::1, for browsers try that first: another user who
+ * had it would get what is meant for this node.
+ */
 export const loopback = Effect.fn("Server.loopback")(
   function* <E>(port: number, app: Interface<E>, credentials: Guard.Credentials) {
     const server = yield* listen({ host: "127.0.0.1", port }, limits.connections.port)
     yield* server.serve(guarded(app, credentials))
-    return server.address._tag === "InetAddressV4" ? server.address.port : null
+    if (server.address._tag !== "InetAddressV4") return { port: null, isAlone: false } satisfies Loopback
+    const taken = server.address.port
+    const isAlone = yield* listen({ host: "::1", port: taken, ipv6Only: true }, limits.connections.port).pipe(
+      Effect.flatMap((other) => other.serve(guarded(app, credentials))),
+      Effect.as(true),
+      Effect.catchTag("ServeError", ({ cause }) =>
+        // A machine without IPv6 has no such address, for any program.
+        Effect.succeed(["EADDRNOTAVAIL", "EAFNOSUPPORT"].includes(Home.codeOf(cause) ?? ""))
+      )
+    )
+    return { port: taken, isAlone } satisfies Loopback
   },
   (effect, port) =>
     Effect.catchTag(effect, "ServeError", (error) =>
@@ -60,7 +82,7 @@ export const loopback = Effect.fn("Server.loopback")(
           `port ${port} cannot be used, so nothing is served over HTTP: set FERAL_SYNC_API_PORT (0 for none)`,
           error
         ),
-        null
+        { port: null, isAlone: false } satisfies Loopback
       )
     )
 )
@@ -71,7 +93,12 @@ const unable = (what: string, { cause }: { readonly cause?: unknown }) =>
   )
 
 const listen = Effect.fnUntraced(function* (options: ListenOptions, connections: number) {
-  const node = createServer({ headersTimeout: 10_000, requestTimeout: 120_000, maxHeaderSize: 16 * 1024 })
+  const node = createServer({
+    requireHostHeader: false,
+    headersTimeout: 10_000,
+    requestTimeout: 120_000,
+    maxHeaderSize: 16 * 1024
+  })
   node.maxConnections = connections
   const server = yield* NodeHttpServer.make(() => node, { ...options, gracefulShutdownTimeout: "1 second" })
   // After that second: or a client that never ends its request would hold us.
@@ -83,7 +110,13 @@ const listen = Effect.fnUntraced(function* (options: ListenOptions, connections:
 export type Interface<E> = (refusal: Option.Option<HttpServerResponse.HttpServerResponse>) => App<E>
 
 /** The interface on the socket: a program that can open it owns the data directory. */
-const owned = <E>(app: Interface<E>): App<E> => limited(app(Option.none()))
+const owned = <E>(app: Interface<E>): App<E> =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+    const { httpVersion, headers } = NodeHttpServerRequest.toIncomingMessage(request)
+    return httpVersion === "1.1" && headers.host === undefined
+      ? Effect.succeed(Errors.answer(400, withoutHost))
+      : limited(app(Option.none()))
+  })
 
 /** The interface as it is on the port. */
 const guarded = <E>(app: Interface<E>, credentials: Guard.Credentials): App<E> =>
@@ -135,8 +168,13 @@ const harden = (response: HttpServerResponse.HttpServerResponse) =>
     "x-content-type-options": "nosniff"
   })
 
+/** A request that says that it is too large is answered before it is read, and the connection ends. */
 const limited = <E>(app: App<E>): App<E> =>
-  Effect.provideService(app, HttpServerRequest.MaxBodySize, ByteSize.bytes(limits.body))
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) =>
+    Number(headers["content-length"] ?? 0) > limits.body
+      ? Effect.succeed(HttpServerResponse.setHeader(Errors.answer(413, tooLarge), "connection", "close"))
+      : Effect.provideService(app, HttpServerRequest.MaxBodySize, ByteSize.bytes(limits.body))
+  )
 
 const unauthorized = (told: Parameters<typeof Errors.answer>[1]) =>
   HttpServerResponse.setHeader(Errors.answer(401, told), "www-authenticate", 'Bearer realm="feral-sync"')
@@ -151,6 +189,18 @@ const wrongToken = {
   _tag: "TokenWrong",
   problem: "this is not the token of the node",
   nextStep: 'read the file "token" of the data directory again: it may have been rotated'
+}
+
+const tooLarge = {
+  _tag: "RequestTooLarge",
+  problem: `the request is larger than ${limits.body / 1024 / 1024} MiB`,
+  nextStep: "send less in one request"
+}
+
+const withoutHost = {
+  _tag: "RequestInvalid",
+  problem: "the request has no Host header",
+  nextStep: "send one Host header, such as localhost"
 }
 
 const withoutOrigin = {

@@ -7,14 +7,21 @@ import { createHash, randomBytes } from "node:crypto"
 import type { Token } from "./Token.ts"
 import * as Oldest from "../../../core/peers/Oldest.ts"
 
-/** How long a code and a cookie are good (ms), and how many codes wait at most: the oldest goes first. */
-export const limits = { code: 300_000, cookie: 30 * 86_400_000, codes: 16 } as const
+/** How long a code and a cookie are good (ms), and how many codes and names are kept at most: the oldest goes first. */
+export const limits = { code: 300_000, cookie: 30 * 86_400_000, codes: 16, names: 16 } as const
 
 export interface SignIn {
   /** A code that is good once. */
   readonly code: Effect.Effect<{ readonly code: string; readonly expiresAt: number }>
   /** The value of a cookie for a code, if it is a good one, which it is not any more after that. */
   exchange(code: string): Effect.Effect<Option.Option<string>>
+  /**
+   * The name of this node for browsers, which take every name under `localhost` for this machine. They send a cookie to all
+   * ports of its name: of this name, no other program knows.
+   */
+  readonly host: () => string | undefined
+  /** Whether it is this name, or was since the start: a page of before has to hear that it is let in no more. */
+  isHost(name: string): boolean
   /** Whether the `Cookie` header of a request has a good cookie under this name, at a time (ms). */
   isKnown(header: string, name: string, now: number): boolean
 }
@@ -22,10 +29,20 @@ export interface SignIn {
 /** The name of the cookie on a port: browsers send a cookie to all ports of a machine, and nodes must not take each other's. */
 export const cookieName = (port: number): string => `feral-sync-${port}`
 
-/** The cookie is signed with the token: another token ends it, a restart does not. */
+/** Cookie and name are derived from the token: another token ends them, a restart does not. */
 export const make = (token: Token): SignIn => {
   const codes = new Map<string, number>()
+  const names = new Map<string, true>()
+  const host = () => {
+    const secret = token.sign("name for browsers")
+    if (secret === "") return undefined
+    const name = `${createHash("sha256").update(secret).digest("hex").slice(0, 32)}.localhost`
+    Oldest.set(names, name, true, limits.names)
+    return name
+  }
   return {
+    host,
+    isHost: (name) => host() !== undefined && names.has(name),
     code: Effect.map(Clock.currentTimeMillis, (now) => {
       const code = randomBytes(32).toString("base64url")
       const expiresAt = now + limits.code

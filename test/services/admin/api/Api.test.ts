@@ -152,7 +152,7 @@ describe("Api", () => {
         // There is no such collection, and nothing deletes an episode.
         const toNothing = yield* ask({ socketPath }, "/nothing", { method: "POST", headers, body: "{}" })
         assert.strictEqual(toNothing.status, 404)
-        assert.strictEqual((yield* ask({ socketPath }, "/episodes?id=x", { method: "DELETE" })).status, 404)
+        assert.strictEqual((yield* ask({ socketPath }, "/episodes?id=x", { method: "DELETE" })).status, 405)
         assert.strictEqual((yield* ask({ socketPath }, "/notes", { method: "POST", headers, body: "{}" })).status, 400)
         assert.strictEqual((yield* ask({ socketPath }, "/notes?limit=1001")).status, 400)
         assert.strictEqual((yield* ask({ socketPath }, "/notes?limit=0")).status, 400)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Cause, Context, Effect, FileSystem, Schedule } from "effect"
 import { request } from "node:http"
-import { connect } from "node:net"
+import { connect, createServer } from "node:net"
 import { join } from "node:path"
 import { Memory } from "../../../../src/services/memory/Memory.ts"
 import * as Token from "../../../../src/services/admin/api/Token.ts"
@@ -194,18 +194,24 @@ describe("Guard", () => {
   it.live("a browser is let in by a code that is good once, and its cookie ends with the token", () =>
     within((home) =>
       Effect.gen(function* () {
-        const { port, host } = yield* node(home)
+        const { port } = yield* node(home)
         const { signInCode } = yield* connected(home)
-        const { code, port: told } = yield* signInCode
+        const { code, port: told, host: name } = yield* signInCode
         assert.strictEqual(told, port)
-        const signIn = (text: string, origin = `http://${host}`) =>
+        assert.match(String(name), /^[0-9a-f]{32}\.localhost$/)
+        const host = `${name}:${port}`
+        const signIn = (text: string, origin = `http://${host}`, to = host) =>
           ask({ port }, "/session", {
             method: "POST",
-            headers: { "content-type": "application/json", origin },
+            headers: { "content-type": "application/json", host: to, origin },
             body: JSON.stringify({ code: text })
           })
         assert.strictEqual((yield* signIn("guess")).status, 401)
         assert.strictEqual((yield* signIn(code, "http://x.example")).status, 403)
+        // Under the usual names a cookie would go to the servers of other users too.
+        for (const usual of [`127.0.0.1:${port}`, `localhost:${port}`]) {
+          assert.strictEqual((yield* signIn(code, `http://${usual}`, usual)).status, 401)
+        }
         const answer = yield* signIn(code)
         assert.strictEqual(answer.status, 204)
         const [set = ""] = Array.isArray(answer.headers["set-cookie"]) ? answer.headers["set-cookie"] : []
@@ -213,17 +219,40 @@ describe("Guard", () => {
         assert.match(set, /; SameSite=Strict/i)
         assert.strictEqual((yield* signIn(code)).status, 401)
         const cookie = String(set).split(";", 1)[0] ?? ""
-        const get = (headers: Record<string, string>) => ask({ port }, "/notes", { headers })
+        const get = (headers: Record<string, string>) => ask({ port }, "/notes", { headers: { host, ...headers } })
         assert.include((yield* get({ cookie })).body, "private words")
+        for (const other of [`127.0.0.1:${port}`, `localhost:${port}`]) {
+          assert.strictEqual((yield* get({ cookie, host: other })).status, 401)
+        }
+        for (const foreign of [`x.localhost:${port}`, `x${host}`, `${name}.example:${port}`]) {
+          assert.strictEqual((yield* get({ cookie, host: foreign })).status, 403)
+        }
         assert.strictEqual((yield* get({ cookie: `${cookie}x` })).status, 401)
         assert.strictEqual((yield* get({ cookie: cookie.replace(/=\d/, "=9") })).status, 401)
         // A page of the same node says where it is when it changes something.
         const remove = (headers: Record<string, string>) =>
-          ask({ port }, "/notes?id=x", { method: "DELETE", headers: { cookie, ...headers } })
+          ask({ port }, "/notes?id=x", { method: "DELETE", headers: { host, cookie, ...headers } })
         assert.strictEqual((yield* remove({})).status, 401)
         assert.strictEqual((yield* remove({ origin: `http://${host}` })).status, 404)
         yield* Token.rotate(home)
         assert.strictEqual((yield* get({ cookie })).status, 401)
+        assert.strictEqual((yield* get({ cookie, host: `localhost:${port}` })).status, 401)
+        assert.notStrictEqual((yield* signInCode).host, name)
+      })
+    )
+  )
+
+  it.live("no browser is sent to a port that another program has on ::1", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        const port = yield* freePort
+        const other = createServer()
+        yield* Effect.callback<void>((resume) => void other.listen(port, "::1", () => resume(Effect.void)))
+        yield* Effect.addFinalizer(() => Effect.sync(() => void other.close()))
+        yield* start({ home, apiPort: port })
+        const { signInCode } = yield* connected(home)
+        assert.strictEqual((yield* signInCode).host, null)
+        assert.strictEqual((yield* ask({ port }, "/livez")).status, 200)
       })
     )
   )

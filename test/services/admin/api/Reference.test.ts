@@ -95,7 +95,56 @@ describe("the reference of the local interface", () => {
           }
         }
         assert.includeMembers(lists, ["/notes", "/facts", "/episodes", "/log", "/peers", "/origins", "/quarantine"])
-        assert.includeMembers(lists, ["/recent", "/newest", "/search/page", "/about", "/history", "/conflicts"])
+        assert.includeMembers(lists, [
+          "/recent",
+          "/newest",
+          "/search/page",
+          "/about",
+          "/history",
+          "/history/deleted",
+          "/conflicts"
+        ])
+      })
+    )
+  )
+
+  it.live("says in a sentence what each request does, and what it takes", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        const spec = yield* document(home)
+        for (const [path, operations] of Object.entries(objectAt(spec, "paths"))) {
+          for (const [method, operation] of Object.entries(objectAt(operations))) {
+            const description = at(operation, "description")
+            assert.match(String(description), /^[A-Z].{10,}\.$/, `${method} ${path}`)
+            if (at(operation, "requestBody") === undefined) continue
+            const body = objectAt(bodyOf(spec, operation))
+            assert.isNotEmpty(Object.keys(body), `${method} ${path}`)
+          }
+        }
+      })
+    )
+  )
+
+  it.live("is a page with the fields of every body, that loads nothing from elsewhere", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        yield* start({ home })
+        const socket = { socketPath: join(home, "feral-sync.sock") }
+        const { body } = yield* ask(socket, "/docs")
+        const sections = new Map(
+          body.split("<section id=").map((section) => [/<h2><code>(.*?)<\/code>/.exec(section)?.[1] ?? "", section])
+        )
+        const notes = sections.get("POST /notes") ?? ""
+        for (const text of ["Writes a new note.", "<code>content</code>", "<code>tags</code>", "array of string"]) {
+          assert.include(notes, text)
+        }
+        assert.include(sections.get("POST /notes"), "InputInvalid")
+        assert.include(sections.get("GET /notes"), "<code>rows[].content</code>")
+        assert.include(sections.get("POST /kinds/{kind}/{verb}"), "<code>member</code>")
+        assert.notInclude(body, "a body of JSON")
+        for (const [, address = ""] of body.matchAll(/(?:href|src)="([^"]*)"/g)) assert.match(address, /^[/#]/)
+        const [, style = ""] = /rel="stylesheet" href="([^"]*)"/.exec(body) ?? []
+        assert.strictEqual((yield* ask(socket, style)).status, 200)
       })
     )
   )
