@@ -4,18 +4,20 @@
 
 /** An answer that is not what was asked for. `isRefused`: the browser has to sign in first. */
 export class Failure extends Error {
-  constructor(status, { message, problem, nextStep } = {}) {
+  constructor(status, { message, problem, nextStep, problems } = {}) {
     super(message ?? `the node answered with status ${status}`)
     this.status = status
     this.problem = problem ?? this.message
     this.nextStep = nextStep
+    /** What is wrong with which field. */
+    this.problems = problems
     this.isRefused = status === 401
   }
 }
 
 /** No answer at all. */
 export class Gone extends Error {
-  problem = "The node does not answer."
+  problem = "the node does not answer"
   nextStep = "check that it runs: feral-sync status"
 }
 
@@ -55,23 +57,32 @@ export const ownSchema = () => json("GET", "/schema/own")
 /** Rows of a kind of an application, newest first. */
 export const ofKind = ({ path }, asked, options) => json("POST", `${path}/find`, { newest: true, ...asked }, options)
 
-export const row = (kind, id) => json("GET", `/row?${query({ kind, id })}`)
+export const row = ({ kind, path, is_own: isOwn }, id) =>
+  json("GET", isOwn ? `${path}/row?${query({ id })}` : `/row?${query({ kind, id })}`)
 
 export const add = ({ path, is_own: isOwn }, input) => json("POST", isOwn ? `${path}/put` : path, input)
 
+/** What of a list is not in another one. */
+const without = (list, other) => list.filter((one) => !other.includes(one))
+
 /** The ways in which rows are written again, by the verbs of kinds. Columns without a value are taken out, or get their defaults. */
 const ways = {
-  edit: (path, id, input) => json("PATCH", `${path}?${query({ id })}`, input),
+  // Tags come and go one by one, so that those of others stay.
+  edit: (path, { id, tags: had }, { tags, ...input }) =>
+    json("PATCH", `${path}?${query({ id })}`, {
+      ...input,
+      ...(tags && { tag: without(tags, had), untag: without(had, tags) })
+    }),
   set: (path, _, input) => json("PUT", path, input),
-  put: (path, id, input) => json("POST", `${path}/put?${query({ id })}`, input),
-  patch: (path, id, input) => {
+  put: (path, { id }, input) => json("POST", `${path}/put?${query({ id })}`, input),
+  patch: (path, { id }, input) => {
     const unset = Object.keys(input).flatMap((name) => (input[name] === undefined ? [["unset", name]] : []))
     return json("POST", `${path}/patch?${query([["id", id], ...unset])}`, input)
   }
 }
 
 /** Writes a row again; the answer has its id, which may be another one. */
-export const change = ({ path, change: { verb } }, id, input) => ways[verb](path, id, input)
+export const change = ({ path, change: { verb } }, row, input) => ways[verb](path, row, input)
 
 /** The request outlives the page. */
 export const remove = ({ path, is_own: isOwn }, id) =>

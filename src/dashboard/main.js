@@ -3,6 +3,7 @@
  * asks for it to be drawn again.
  */
 import * as api from "./api.js"
+import * as form from "./form.js"
 import * as kinds from "./kinds.js"
 import * as versions from "./versions.js"
 import * as live from "./live.js"
@@ -11,6 +12,7 @@ import * as overview from "./overview.js"
 import * as problems from "./problems.js"
 import * as shell from "./shell.js"
 import { nothing, render } from "./lit-html.js"
+import { capital, told } from "./text.js"
 
 const pages = { overview, memory, conflicts: versions, live, problems }
 
@@ -43,14 +45,21 @@ const draw = () => {
 
 let noticeTimer
 
+/** The browser is not signed in, or not any more: what it has read of the memory is forgotten. */
+const lock = () => {
+  state.mayRead = false
+  for (const page of [form, ...Object.values(pages)]) page.forget?.()
+  app.hush()
+}
+
 /** What pages may do with the whole. */
 const app = {
   state,
   draw,
-  /** Says how an action ended, for a while; `undo` is what takes it back. */
-  say: (text, undo, ms = 6_000) => {
+  /** Says how an action ended, for a while, with a button for what can be done about it: its `word`, and what it does. */
+  say: (text, button, ms = 6_000) => {
     clearTimeout(noticeTimer)
-    state.notice = { text, undo }
+    state.notice = { text, button }
     if (ms < Infinity) noticeTimer = setTimeout(app.hush, ms)
     draw()
   },
@@ -59,15 +68,17 @@ const app = {
     state.notice = undefined
     draw()
   },
-  /** Does something, and says why where it fails. Returns whether it succeeded. */
-  attempt: async (action) => {
+  /** Says why something failed. */
+  tell: (error) => app.say(capital(told(error)), undefined, 15_000),
+  /** Does something, and says why where it fails, or has that done. Returns whether it succeeded. */
+  attempt: async (action, onFailure = app.tell) => {
     try {
       await action()
       return true
     } catch (error) {
       if (error.name === "AbortError") return false
-      if (error.isRefused) state.mayRead = false
-      else app.say([error.problem ?? error.message, error.nextStep].filter(Boolean).join("; "), undefined, 15_000)
+      if (error.isRefused) lock()
+      else onFailure(error)
       draw()
       return false
     }

@@ -104,10 +104,13 @@ const remove = (row, app) => {
   })
   app.say(
     "Deleted.",
-    () => {
-      clearTimeout(timer)
-      leaving.delete(row.id)
-      app.hush()
+    {
+      word: "Undo",
+      act: () => {
+        clearTimeout(timer)
+        leaving.delete(row.id)
+        app.hush()
+      }
     },
     undoMs
   )
@@ -171,7 +174,6 @@ export const view = (state, app) => {
         ? nothing
         : html`<p class="more"><button type="button" class="quiet" @click=${() => pager?.more()}>Show more</button></p>`
     }
-    ${form.view(app)}
   `
 }
 

@@ -1,4 +1,5 @@
 /** What surrounds every page: the sentence on the state of the node, the ways to the pages, and what an action came to. */
+import * as form from "./form.js"
 import { html, nothing } from "./lit-html.js"
 import { counted, visible } from "./text.js"
 
@@ -33,7 +34,7 @@ export const view = (state, page, app) => html`
     ${state.mayRead === false && state.page !== "overview" ? locked(state) : page(state, app)}
     ${state.mayRead === false && state.page === "overview" ? locked(state) : nothing}
   </main>
-  ${notice(state, app)}
+  ${form.view(app)} ${notice(state, app)}
   <footer>
     <p>
       Keys: <kbd>1</kbd>–<kbd>5</kbd> pages, <kbd>/</kbd> search, <kbd>n</kbd> new, <kbd>Tab</kbd> through the rest.
@@ -86,7 +87,7 @@ const notice = ({ notice: shown }, app) => html`
       shown === undefined
         ? nothing
         : html`<span dir="auto">${visible(shown.text)}</span>
-            ${shown.undo === undefined ? nothing : html`<button type="button" @click=${shown.undo}>Undo</button>`}
+            ${shown.button === undefined ? nothing : html`<button type="button" @click=${shown.button.act}>${shown.button.word}</button>`}
             <button type="button" class="quiet" aria-label="Close this message" @click=${app.hush}>✕</button>`
     }
   </div>

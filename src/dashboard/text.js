@@ -57,6 +57,14 @@ export const visible = (text) =>
     (character) => `[U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}]`
   )
 
+export const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1)
+
+/** A failure in one line: what the problem is, and what to do next. The two are joined here alone. */
+export const told = ({ problem, message, nextStep, next_step: step = nextStep }) => {
+  const said = problem ?? message
+  return step === undefined ? said : `${said.replace(/\.$/, "")}; ${step}`
+}
+
 /** How much of a text is shown until more is asked for. */
 export const shown = 1_200
 

@@ -75,7 +75,9 @@ const keyOf = ({ kind, id }) => `${kind} ${id}`
 const read = async (cursor, signal) => {
   const found = await api.conflicts({ limit: 20, ...(cursor && { cursor }) }, { signal })
   await Promise.all(
-    found.rows.map(async ({ kind, id }) => present.set(keyOf({ kind, id }), await api.row(kind, id).catch(() => null)))
+    found.rows.map(async ({ kind, id }) =>
+      present.set(keyOf({ kind, id }), await api.row({ kind }, id).catch(() => null))
+    )
   )
   // A row may be in several conflicts: here, the version is what there is one of.
   return { ...found, rows: found.rows.map((row) => ({ id: row.version, conflict: row })) }

@@ -1,0 +1,129 @@
+/** Writing in the dashboard of a real node, in a real browser: nothing is written twice, lost, or overwritten without a question. */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import type { Browser, Page } from "playwright-core"
+import { launch } from "../support/Browser.ts"
+import { freePort, open, type Opened, shows } from "../support/Dashboard.ts"
+import { needs } from "../support/Needs.ts"
+import { type Node, Nodes, until } from "../support/Nodes.ts"
+
+interface Note {
+  readonly id: string
+  readonly content: string
+  readonly tags: ReadonlyArray<string>
+}
+
+describe.skipIf(needs("chromium"))("writing in the dashboard", () => {
+  const nodes = new Nodes()
+  let browser: Browser
+  let node: Node
+  let opened: Opened
+  let page: Page
+
+  const notes = () => node.cli<ReadonlyArray<Note>>("note", "list")
+  const count = async (content: string) => (await notes()).filter((note) => note.content === content).length
+  const button = (name: string | RegExp) => page.getByRole("button", { name, exact: typeof name === "string" })
+  const dialog = () => page.locator("dialog[open]")
+  const closed = () => page.locator("dialog").waitFor({ state: "detached" })
+
+  const openNew = async () => {
+    await page.keyboard.press("n")
+    await dialog().waitFor()
+  }
+
+  const fails = (path: RegExp, method: string) =>
+    page.route(path, (route) => (route.request().method() === method ? route.abort() : route.fallback()))
+
+  beforeAll(async () => {
+    node = nodes.make({ FERAL_SYNC_API_PORT: await freePort() })
+    const [, launched] = await Promise.all([node.start(), launch()])
+    browser = launched
+    opened = await open(node, await browser.newContext({ viewport: { width: 1180, height: 900 } }))
+    page = opened.page
+    await page.goto(`${opened.origin}/#/memory?kind=notes`)
+    await shows(page, "Nothing here yet.")
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    await nodes.dispose()
+  })
+
+  it("a double click on Save writes one note", async () => {
+    await openNew()
+    await page.keyboard.type("Written once")
+    await page.route(/\/notes$/, async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      await route.fallback()
+    })
+    await button("Save").dblclick()
+    await until("Save waits", () => button("Save").isDisabled(), Boolean)
+    await closed()
+    await shows(page, "Written once")
+    await page.unroute(/\/notes$/)
+    assert.strictEqual(await count("Written once"), 1)
+  })
+
+  it("Esc keeps what was typed, and the form offers it again; so it does after a write that failed", async () => {
+    await openNew()
+    await page.keyboard.type("Half a thought")
+    await page.keyboard.press("Escape")
+    await closed()
+    await shows(page, "What you typed is kept")
+    await button("Go on").click()
+    await dialog().waitFor()
+    assert.strictEqual(await dialog().locator("textarea").inputValue(), "Half a thought")
+    await fails(/\/notes$/, "POST")
+    await button("Save").click()
+    await dialog().getByRole("alert").waitFor()
+    await page.keyboard.press("Escape")
+    await closed()
+    await page.unroute(/\/notes$/)
+    await button("Close this message").click()
+    await page.getByRole("button", { name: "New note" }).click()
+    await dialog().waitFor()
+    assert.strictEqual(await dialog().locator("textarea").inputValue(), "Half a thought")
+    await button("Save").click()
+    await closed()
+    await openNew()
+    assert.strictEqual(await dialog().locator("textarea").inputValue(), "")
+    await page.keyboard.press("Escape")
+    await closed()
+  })
+
+  it("a change that was made meanwhile is shown before it is overwritten", async () => {
+    const change = async (mine: string, theirs: string) => {
+      const [note] = (await notes()).filter(({ content }) => content.includes("thought") || content.includes("idea"))
+      await page.getByRole("button", { name: /^Change: .*(thought|idea)/ }).click()
+      await dialog().locator("textarea").fill(mine)
+      await node.cli("note", "edit", note?.id ?? "", theirs)
+      await button("Save").click()
+      await shows(page, `This row was changed meanwhile by ${node.id}`)
+      assert.include(await dialog().innerText(), theirs)
+      assert.strictEqual(await dialog().locator("textarea").inputValue(), mine)
+      assert.strictEqual(await count(theirs), 1)
+    }
+    await change("My idea", "An idea of an agent")
+    await button("Save mine over it").click()
+    await closed()
+    assert.strictEqual(await count("My idea"), 1)
+    await change("My other idea", "An idea that stays")
+    await button("Take the other one").click()
+    assert.strictEqual(await dialog().locator("textarea").inputValue(), "An idea that stays")
+    await page.keyboard.press("Escape")
+    await closed()
+    assert.strictEqual(await count("An idea that stays"), 1)
+  })
+
+  it("a row that was deleted meanwhile is written again only when that is wanted", async () => {
+    await node.cli("note", "add", "Soon gone")
+    await page.getByRole("button", { name: "Change: Soon gone" }).click()
+    await dialog().locator("textarea").fill("Not gone")
+    const [note] = (await notes()).filter(({ content }) => content === "Soon gone")
+    await node.cli("note", "delete", note?.id ?? "")
+    await button("Save").click()
+    await shows(page, "This row was deleted meanwhile.")
+    await button("Save it as a new one").click()
+    await closed()
+    assert.strictEqual(await count("Not gone"), 1)
+  })
+})
