@@ -12,7 +12,7 @@ import * as overview from "./overview.js"
 import * as problems from "./problems.js"
 import * as shell from "./shell.js"
 import { nothing, render } from "./lit-html.js"
-import { capital, told } from "./text.js"
+import { told } from "./text.js"
 
 const pages = { overview, memory, conflicts: versions, live, problems }
 
@@ -69,7 +69,7 @@ const app = {
     draw()
   },
   /** Says why something failed. */
-  tell: (error) => app.say(capital(told(error)), undefined, 15_000),
+  tell: (error) => app.say(told(error), undefined, 15_000),
   /** Does something, and says why where it fails, or has that done. Returns whether it succeeded. */
   attempt: async (action, onFailure = app.tell) => {
     try {

@@ -61,7 +61,7 @@ export const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1)
 
 /** A failure in one line: what the problem is, and what to do next. The two are joined here alone. */
 export const told = ({ problem, message, nextStep, next_step: step = nextStep }) => {
-  const said = problem ?? message
+  const said = capital(problem ?? message)
   return step === undefined ? said : `${said.replace(/\.$/, "")}; ${step}`
 }
 

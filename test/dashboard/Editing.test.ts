@@ -2,7 +2,7 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import type { Browser, Page } from "playwright-core"
 import { launch } from "../support/Browser.ts"
-import { freePort, open, type Opened, shows } from "../support/Dashboard.ts"
+import { findings, freePort, open, type Opened, shows } from "../support/Dashboard.ts"
 import { needs } from "../support/Needs.ts"
 import { type Node, Nodes, until } from "../support/Nodes.ts"
 
@@ -125,5 +125,61 @@ describe.skipIf(needs("chromium"))("writing in the dashboard", () => {
     await button("Save it as a new one").click()
     await closed()
     assert.strictEqual(await count("Not gone"), 1)
+  })
+
+  it("what is wrong with an input stands in the dialog, beside its field", async () => {
+    await openNew()
+    await page.keyboard.type("   ")
+    await button("Save").click()
+    const alert = dialog().getByRole("alert")
+    await until(
+      "the form says why",
+      () => alert.innerText(),
+      (text) => /^Nothing was written .*content has no text.*; correct this and write it again/.test(text)
+    )
+    assert.strictEqual(
+      await dialog().locator("label", { hasText: "Content" }).locator(".problem").innerText(),
+      "has no text"
+    )
+    assert.strictEqual(await dialog().locator("textarea").getAttribute("aria-invalid"), "true")
+    assert.notInclude(await page.locator(".notice").innerText(), "Nothing was written")
+    assert.deepStrictEqual(await findings(page), [])
+    await fails(/\/notes$/, "POST")
+    await dialog().locator("textarea").fill("Now with text")
+    await button("Save").click()
+    await until(
+      "the form says that the node is gone",
+      () => alert.innerText(),
+      (text) => text.startsWith("The node does not answer; check that it runs")
+    )
+    await page.unroute(/\/notes$/)
+    await button("Save").click()
+    await closed()
+    await shows(page, "Now with text")
+    await page.goto(`${opened.origin}/#/memory?kind=knowledge`)
+    await button("New fact").click()
+    const confidence = page.getByLabel("Confidence")
+    assert.deepStrictEqual([await confidence.getAttribute("min"), await confidence.getAttribute("max")], ["0", "1"])
+    await page.keyboard.press("Escape")
+    await closed()
+    await page.goto(`${opened.origin}/#/memory?kind=notes`)
+  })
+
+  it("tags of a note are changed one by one, so that those of others stay", async () => {
+    await node.cli("note", "add", "With tags", "--tag", "one", "--tag", "a, b")
+    await page.getByRole("button", { name: "Change: With tags" }).click()
+    const tags = dialog().getByLabel("Tag", { exact: false })
+    assert.strictEqual(await tags.inputValue(), "one, a, b")
+    await dialog().locator("textarea").fill("With the same tags")
+    await button("Save").click()
+    await closed()
+    const tagsOf = async (content: string) => (await notes()).find((note) => note.content === content)?.tags
+    assert.deepStrictEqual(await tagsOf("With the same tags"), ["one", "a, b"])
+    await page.getByRole("button", { name: "Change: With the same tags" }).click()
+    await tags.fill("two")
+    await button("Save").click()
+    await closed()
+    assert.deepStrictEqual(await tagsOf("With the same tags"), ["two"])
+    await shows(page, "two")
   })
 })
