@@ -7,10 +7,11 @@ import * as live from "./live.js"
 import * as mesh from "./mesh.js"
 import { ago, counted, duration, number, offset, visible } from "./text.js"
 
-export const view = ({ status, mayRead }, app) =>
+export const view = ({ status, mayRead, trouble, answeredAt }, app) =>
   status === undefined
     ? nothing
     : html`
+        ${trouble === undefined ? nothing : html`<p class="problem">What follows is as it was ${ago(answeredAt)}.</p>`}
         <dl class="figures">
           ${kinds.ofVersion().map(
             ({ kind, many }) =>
@@ -31,19 +32,40 @@ export const view = ({ status, mayRead }, app) =>
             <dd>${number(status.counts.tombstones)}</dd>
           </div>
         </dl>
-        ${mesh.nodesOf(status).length === 0 ? alone(status) : peers(status, mayRead, app)} ${activity()}
-        ${facts(status)}
+        ${mesh.nodesOf(status).length === 0 ? alone(status) : peers(status, mayRead, app)}
+        ${mayRead ? activity() : nothing} ${facts(status)}
       `
 
-const alone = ({ discovery, port }) => html`
+/** How the next node comes to be, with the commands as this one was started. */
+const alone = ({ discovery, port, commands }) => html`
   <section aria-labelledby="alone">
     <h2 id="alone">No other node yet</h2>
     <p>
       Start a node on another machine with the same passphrase. mDNS is ${discovery.mdns}; listed peers:
       ${discovery.static}. This node listens on port ${port}.
     </p>
-    <pre><code>feral-sync passphrase show
-feral-sync start --passphrase-file -</code></pre>
+    ${
+      commands === undefined
+        ? nothing
+        : html`
+            ${
+              commands.passphrase === undefined
+                ? html`<p>The passphrase is the one in the configuration of this node.</p>`
+                : html`<p>On this machine, show the passphrase:</p>
+                    <pre><code>${visible(commands.passphrase)}</code></pre>`
+            }
+            <p>On the other machine, start a node, paste the passphrase, and press Enter and Ctrl-D:</p>
+            <pre><code>${visible(commands.join)}</code></pre>
+            ${
+              commands.join.includes("--peers")
+                ? html`<p>
+                    Put the address of this machine in the place of THIS-MACHINE: the other node does not find it by
+                    itself.
+                  </p>`
+                : nothing
+            }
+          `
+    }
   </section>
 `
 
@@ -137,6 +159,10 @@ const row = (peer, canSteer, app, { troubles = [] }) => {
 
 /** The peer whose connections are shown, with them. */
 let told
+
+export const forget = () => {
+  told = undefined
+}
 
 /** It is in another state: there is another connection, or one less. */
 const renew = ({ node_id: id, state }, app) => {
