@@ -60,6 +60,12 @@ export const ofKind = ({ path }, asked, options) => json("POST", `${path}/find`,
 export const row = ({ kind, path, is_own: isOwn }, id) =>
   json("GET", isOwn ? `${path}/row?${query({ id })}` : `/row?${query({ kind, id })}`)
 
+/** What a row is that there is not. */
+export const noRow = (error) => {
+  if (error.status === 404) return null
+  throw error
+}
+
 export const add = ({ path, is_own: isOwn }, input) => json("POST", isOwn ? `${path}/put` : path, input)
 
 /** What of a list is not in another one. */
@@ -117,11 +123,18 @@ export const conflicts = (input, options) => json("POST", "/conflicts", input, o
 /** What came from peers and cannot be read, the newest first. */
 export const quarantine = () => json("GET", `/quarantine?${query({ limit: 20, cursor: "" })}`)
 
+const isSignedOut = () =>
+  json("GET", `/schema/own?${query({ limit: 1 })}`).then(
+    () => false,
+    (error) => error.isRefused === true
+  )
+
 /**
  * What happens from now on. `onChange` gets the operations of each commit, `onPeer` is told when the state of a peer is another one.
- * A connection that ends is made again, by the browser or by us; `onConnected` then says that something may have been missed.
+ * A connection that ends is made again, by the browser or by us; `onConnected` then says that something may have been missed. One that
+ * ends because the browser is not signed in any more is not: a browser does not say why a connection failed, so that the node is asked.
  */
-export const follow = ({ onChange, onPeer, onConnected, onLost }) => {
+export const follow = ({ onChange, onPeer, onConnected, onLost, onRefused }) => {
   let wait = 500
   const connect = () => {
     const source = new EventSource("/events?types=change,peer")
@@ -133,9 +146,14 @@ export const follow = ({ onChange, onPeer, onConnected, onLost }) => {
     on("change", ({ operations }) => operations.length > 0 && onChange(operations))
     on("peer", onPeer)
     on("reset", onConnected)
-    source.addEventListener("error", () => {
+    let isOver = false
+    source.addEventListener("error", async () => {
       onLost()
-      if (source.readyState !== EventSource.CLOSED) return
+      const isRefused = await isSignedOut()
+      if (isOver || (!isRefused && source.readyState !== EventSource.CLOSED)) return
+      isOver = true
+      source.close()
+      if (isRefused) return onRefused()
       setTimeout(connect, wait)
       wait = Math.min(2 * wait, 15_000)
     })

@@ -120,10 +120,7 @@ const inputOf = ({ kind, row, seen }, form) => {
 /** The row as it is now, where it is not as it was last seen here; `null` where it is deleted. */
 const meanwhile = async ({ kind, row, seen = row, isGone }) => {
   if (row === undefined || isGone) return undefined
-  const now = await api.row(kind, row.id).catch((error) => {
-    if (error.status === 404) return null
-    throw error
-  })
+  const now = await api.row(kind, row.id).catch(api.noRow)
   return now?.hlc === seen.hlc ? undefined : now
 }
 

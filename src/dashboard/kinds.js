@@ -18,6 +18,10 @@ export const loadOwn = async () => {
   own = await api.ownSchema()
 }
 
+export const forget = () => {
+  own = []
+}
+
 export const ofVersion = () => known
 export const all = () => [...known, ...own]
 export const find = (kind) => all().find((one) => one.kind === kind)

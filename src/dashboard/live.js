@@ -29,6 +29,11 @@ export const take = (operations) => {
     ].slice(0, kept)
 }
 
+export const forget = () => {
+  taken = []
+  counts.clear()
+}
+
 /** How many came lately, and a line of them. */
 export const activity = () => {
   const last = Math.floor(Date.now() / 1000 / bars.seconds)
@@ -60,10 +65,16 @@ const parsed = (text) => {
   }
 }
 
-export const view = ({ status }, app) => html`
+export const view = ({ status, trouble }, app) => html`
   <div class="bar">
     <p>
-      ${isPaused ? `Paused: ${counted(missedWhilePaused, "operation")} since then.` : "New operations appear at the top."}
+      ${
+        trouble !== undefined
+          ? "While the node does not answer, nothing appears here."
+          : isPaused
+            ? `Paused: ${counted(missedWhilePaused, "operation")} since then.`
+            : "New operations appear at the top."
+      }
     </p>
     <button
       type="button"
@@ -80,7 +91,9 @@ export const view = ({ status }, app) => html`
   ${activity().line}
   ${
     taken.length === 0
-      ? html`<p class="empty">Nothing was written since this page was opened. What any node writes appears here.</p>`
+      ? html`<p class="empty" ?hidden=${trouble !== undefined}>
+          Nothing was written since this page was opened. What any node writes appears here.
+        </p>`
       : html`<ol class="events" aria-label="Operations, newest first">
           ${taken.map(({ operation, at }) => event(operation, at, status))}
         </ol>`

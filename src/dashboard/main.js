@@ -23,6 +23,7 @@ const state = {
   /** Why it is not, where it tried. */
   refusal: undefined,
   status: undefined,
+  answeredAt: 0,
   /** Why there is no newer status. */
   trouble: undefined,
   /** What the last action came to. */
@@ -48,7 +49,7 @@ let noticeTimer
 /** The browser is not signed in, or not any more: what it has read of the memory is forgotten. */
 const lock = () => {
   state.mayRead = false
-  for (const page of [form, ...Object.values(pages)]) page.forget?.()
+  for (const part of [form, kinds, ...Object.values(pages)]) part.forget?.()
   app.hush()
 }
 
@@ -87,6 +88,7 @@ const app = {
     try {
       const [status] = await Promise.all([api.status(), kinds.load()])
       state.status = status
+      state.answeredAt = Date.now() / 1000
       state.trouble = undefined
     } catch (error) {
       state.trouble = error
@@ -187,6 +189,10 @@ const start = async () => {
       isTold = true
       memory.mayHaveMissed(app)
       refreshSoon()
+    },
+    onRefused: () => {
+      lock()
+      draw()
     },
     onLost: () => {
       isTold = false

@@ -81,8 +81,17 @@ export const mayHaveMissed = (app) => pager?.renew(app)
 
 /** Carries out what could still be undone. */
 export const finish = () => {
-  for (const act of leaving.values()) act()
+  for (const { act } of leaving.values()) act()
   leaving.clear()
+}
+
+export const forget = () => {
+  clearTimeout(typing)
+  for (const { timer } of leaving.values()) clearTimeout(timer)
+  leaving.clear()
+  pager?.stop()
+  pager = undefined
+  Object.assign(at, { kind: undefined, query: "", filter: {} })
 }
 
 export const focusSearch = () =>
@@ -92,28 +101,20 @@ export const openForm = (app, row) => at.kind?.can_add && form.open(at.kind, row
 
 const remove = (row, app) => {
   const { kind } = at
+  finish()
   const act = () => {
+    clearTimeout(timer)
     leaving.delete(row.id)
     void app.attempt(() => api.remove(kind, row.id))
   }
-  for (const earlier of leaving.values()) earlier()
-  const timer = setTimeout(() => leaving.get(row.id)?.(), undoMs)
-  leaving.set(row.id, () => {
+  const timer = setTimeout(act, undoMs)
+  leaving.set(row.id, { act, timer })
+  const undo = () => {
     clearTimeout(timer)
-    act()
-  })
-  app.say(
-    "Deleted.",
-    {
-      word: "Undo",
-      act: () => {
-        clearTimeout(timer)
-        leaving.delete(row.id)
-        app.hush()
-      }
-    },
-    undoMs
-  )
+    leaving.delete(row.id)
+    app.hush()
+  }
+  app.say("Deleted.", { word: "Undo", act: undo }, undoMs)
 }
 
 /** How long a deletion can be undone (ms). */
@@ -169,11 +170,7 @@ export const view = (state, app) => {
     ${filterLine()}
     <p class="count" role="status">${countLine(shown)}</p>
     <div class="rows">${rows.view(shown, place)}</div>
-    ${
-      pager?.isDone
-        ? nothing
-        : html`<p class="more"><button type="button" class="quiet" @click=${() => pager?.more()}>Show more</button></p>`
-    }
+    ${pager?.end() ?? nothing}
   `
 }
 
@@ -194,6 +191,7 @@ const filterLine = () =>
 
 const countLine = (shown) => {
   if (pager === undefined || (pager.isLoading && shown.length === 0)) return "Reading…"
+  if (!pager.isKnown) return shown.length === 0 ? "" : `${counted(shown.length, "row")} shown, read before.`
   const indexing = pager.indexing
   const still =
     indexing === undefined

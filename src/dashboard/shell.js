@@ -1,7 +1,7 @@
 /** What surrounds every page: the sentence on the state of the node, the ways to the pages, and what an action came to. */
 import * as form from "./form.js"
 import { html, nothing } from "./lit-html.js"
-import { counted, visible } from "./text.js"
+import { counted, told, visible } from "./text.js"
 
 export const titles = {
   overview: "Overview",
@@ -31,8 +31,8 @@ export const view = (state, page, app) => html`
   </header>
   <main id="main" tabindex="-1">
     <h1>${titles[state.page]}</h1>
-    ${state.mayRead === false && state.page !== "overview" ? locked(state) : page(state, app)}
-    ${state.mayRead === false && state.page === "overview" ? locked(state) : nothing}
+    ${state.mayRead === false ? locked(state) : nothing}
+    ${state.mayRead === false && state.page !== "overview" ? nothing : page(state, app)}
   </main>
   ${form.view(app)} ${notice(state, app)}
   <footer>
@@ -52,7 +52,7 @@ const skip = (event) => {
 
 const sentence = ({ status, trouble }) =>
   trouble !== undefined
-    ? "This node does not answer. Check that it runs: feral-sync status."
+    ? visible(`${told(trouble)}.`)
     : status === undefined
       ? "Asking the node…"
       : inParts(visible(status.summary ?? ""))
@@ -72,12 +72,12 @@ const countOf = (status) => {
 /** What `problems.js` lists, and the sentence counts. */
 export const problemsOf = ({ troubles = [] }) => troubles.length
 
-const locked = ({ refusal }) => html`
+const locked = ({ refusal, status }) => html`
   <section class="locked" aria-labelledby="locked">
     <h2 id="locked">Not signed in</h2>
     ${refusal === undefined ? nothing : html`<p class="problem">${visible(refusal.problem)}</p>`}
     <p>The memory is for its owner alone. Run this command on this machine; it opens a signed-in page:</p>
-    <pre><code>feral-sync open</code></pre>
+    <pre><code>${visible(status?.commands?.open ?? "feral-sync open")}</code></pre>
   </section>
 `
 

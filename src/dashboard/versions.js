@@ -76,11 +76,18 @@ const read = async (cursor, signal) => {
   const found = await api.conflicts({ limit: 20, ...(cursor && { cursor }) }, { signal })
   await Promise.all(
     found.rows.map(async ({ kind, id }) =>
-      present.set(keyOf({ kind, id }), await api.row({ kind }, id).catch(() => null))
+      present.set(keyOf({ kind, id }), await api.row({ kind }, id).catch(api.noRow))
     )
   )
   // A row may be in several conflicts: here, the version is what there is one of.
   return { ...found, rows: found.rows.map((row) => ({ id: row.version, conflict: row })) }
+}
+
+export const forget = () => {
+  conflicts?.stop()
+  conflicts = undefined
+  open = undefined
+  present.clear()
 }
 
 export const enter = (app) => {
@@ -99,18 +106,15 @@ export const view = (_, app) => {
       Two nodes wrote the same row, and neither had seen what the other wrote. The later write counts. What it replaced
       is kept here for a while.
     </p>
-    <p class="count" role="status">
-      ${conflicts?.isLoading && rows.length === 0 ? "Reading…" : rows.length === 0 ? "No conflicts." : counted(rows.length, "conflict")}
-    </p>
-    ${rows.map(({ conflict }) => entry(conflict, app))}
-    ${
-      conflicts === undefined || conflicts.isDone
-        ? nothing
-        : html`<p class="more">
-            <button type="button" class="quiet" @click=${() => conflicts.more()}>Show more</button>
-          </p>`
-    }
+    <p class="count" role="status">${countLine(rows)}</p>
+    ${rows.map(({ conflict }) => entry(conflict, app))} ${conflicts?.end() ?? nothing}
   `
+}
+
+const countLine = (rows) => {
+  if (conflicts?.isLoading && rows.length === 0) return "Reading…"
+  if (rows.length > 0) return counted(rows.length, "conflict")
+  return conflicts?.isKnown ? "No conflicts." : ""
 }
 
 const entry = (lost, app) => {
