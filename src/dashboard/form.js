@@ -2,8 +2,7 @@
 import * as api from "./api.js"
 import * as kinds from "./kinds.js"
 import { html, nothing } from "./lit-html.js"
-import { long } from "./long.js"
-import { told, visible } from "./text.js"
+import { long, told, visible } from "./text.js"
 
 /**
  * What the dialog is about, nothing while it is closed: the kind and the row; what the fields had at first (`before`); the row that

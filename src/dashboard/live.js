@@ -53,9 +53,14 @@ export const activity = () => {
 
 const verbs = { insert: "added", update: "changed", delete: "deleted" }
 
+/** How much of a row is shown: the page of its kind has the rest. */
+const beginning = 240
+
 /** What a row says, in a line. `data` is an object, or the text of one. */
-const gist = ({ table, data }) =>
-  visible(kinds.gist(table, typeof data === "string" ? parsed(data) : (data ?? {}))).slice(0, 240)
+const gist = ({ table, data }) => {
+  const text = visible(kinds.gist(table, typeof data === "string" ? parsed(data) : (data ?? {})))
+  return text.length > beginning ? `${text.slice(0, beginning)}…` : text
+}
 
 const parsed = (text) => {
   try {

@@ -1,11 +1,10 @@
 /** The node and its peers: who lacks what of whom, and why. */
 import * as api from "./api.js"
-import * as connections from "./connections.js"
 import * as kinds from "./kinds.js"
 import { html, nothing } from "./lit-html.js"
 import * as live from "./live.js"
 import * as mesh from "./mesh.js"
-import { ago, counted, duration, number, offset, visible } from "./text.js"
+import { ago, counted, date, duration, iso, number, offset, visible } from "./text.js"
 
 export const view = ({ status, mayRead, trouble, answeredAt }, app) =>
   status === undefined
@@ -150,7 +149,7 @@ const row = (peer, canSteer, app, { troubles = [] }) => {
     ${
       canSteer && told?.node_id === id && id !== null
         ? html`<tr class="story">
-            <td colspan="7">${connections.list(told)}</td>
+            <td colspan="7">${connectionsOf(told)}</td>
           </tr>`
         : nothing
     }
@@ -189,6 +188,40 @@ const story = (id, app) =>
   >
     Connections
   </button>`
+
+/* The last connections with a peer: when they were, who dialled, and why they ended. */
+
+/** Ends that are no failure, or whose name is all that is known. */
+const ends = {
+  duplicate: "another connection took its place",
+  exchanged: "the exchange was over",
+  unfinished: "the exchange goes on in the next one",
+  refused: "refused",
+  paused: "this node was told to pause",
+  removed: "the peer was removed here"
+}
+
+const now = () => Date.now() / 1000
+
+const how = ({ began_at: began, ended_at: ended, end, problem }) =>
+  ended === null
+    ? `open for ${duration(now() - began)}`
+    : `lasted ${duration(ended - began)}; ${problem ?? ends[end] ?? end ?? "it ended"}`
+
+const connectionsOf = ({ connections }) =>
+  connections.length === 0
+    ? html`<p>No connection since this node started.</p>`
+    : html`<p>${counted(connections.length, "connection")} since this node started, newest first</p>
+        <ol class="connections">
+          ${connections.map((one) => {
+            const { began_at: began, dialled_by: by, host } = one
+            return html`<li dir="auto">
+              <time datetime=${iso(began)} title=${date(began)}>${ago(began)}</time>,
+              ${by === "us" ? "dialled by this node" : "dialled by the peer"}${host === "" ? nothing : ` (${visible(host)})`}:
+              ${visible(how(one))}
+            </li>`
+          })}
+        </ol>`
 
 const words = { pause: "Pause", resume: "Resume", sync: "Sync now" }
 

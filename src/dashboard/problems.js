@@ -1,8 +1,7 @@
 /** What does not go as it should: why, and what to do. */
 import * as api from "./api.js"
 import { html, nothing } from "./lit-html.js"
-import { long } from "./long.js"
-import { ago, capital, counted, visible } from "./text.js"
+import { ago, capital, counted, long, visible } from "./text.js"
 
 /** The last comparison with the peers, and whether one is under way. */
 let compared

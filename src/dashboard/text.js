@@ -1,4 +1,5 @@
 /** Values as text for people. What others wrote is only ever text: no part of it becomes markup or a link. */
+import { html, nothing } from "./lit-html.js"
 
 const units = [
   ["d", 86_400],
@@ -66,7 +67,26 @@ export const told = ({ problem, message, nextStep, next_step: step = nextStep })
 }
 
 /** How much of a text is shown until more is asked for. */
-export const shown = 1_200
+const shown = 1_200
+
+/** Long texts that are shown whole. */
+const whole = new Set()
+
+/** What is shown of a text, and the button; `key` is what it is of, and `draw` draws the page again. */
+export const parts = (key, text, draw, show = visible) => {
+  if (text.length <= shown || whole.has(key)) return [show(text), nothing]
+  const open = () => {
+    whole.add(key)
+    draw()
+  }
+  return [
+    html`${show(text.slice(0, shown).replace(/[\ud800-\udbff]$/, ""))}…`,
+    html` <button type="button" class="quiet" @click=${open}>Show all of it (${bytes(new Blob([text]).size)})</button>`
+  ]
+}
+
+/** Both, one behind the other. */
+export const long = (...of) => html`${parts(...of)}`
 
 /** The parts of a text between the words of a query, and the words: `[text, isWord]`. */
 export const marked = (text, query) => {

@@ -3,7 +3,7 @@ import * as api from "./api.js"
 import { Pager } from "./pager.js"
 import * as kinds from "./kinds.js"
 import { html, nothing } from "./lit-html.js"
-import { ago, counted, date, iso, short, shown, visible } from "./text.js"
+import { ago, counted, date, iso, long, short, visible } from "./text.js"
 
 /** The row whose versions are shown, with them. */
 let open
@@ -20,10 +20,10 @@ export const isOpen = (id) => open?.id === id
 /** What a version says, in words. */
 const words = ({ kind, op_type: type, row }) => (type === "delete" || row === null ? "deleted" : kinds.gist(kind, row))
 
-const text = (version) => {
-  const said = visible(words(version))
-  return html`<p class="text" dir="auto">${said.slice(0, shown)}${said.length > shown ? "…" : ""}</p>`
-}
+const text = (version, app) =>
+  html`<p class="text" dir="auto">
+    ${long(`${version.kind} ${version.id} ${version.version}`, words(version), app.draw)}
+  </p>`
 
 const provenance = ({ origin_node: node, updated_at: at }) =>
   html`<span dir="auto">${short(visible(node))}</span> · <time datetime=${iso(at)} title=${date(at)}>${ago(at)}</time>`
@@ -56,7 +56,7 @@ export const list = (app) =>
         ${open.versions.map(
           (version) =>
             html`<li>
-              ${text(version)}
+              ${text(version, app)}
               <p class="provenance">
                 ${provenance(version)}${version.is_conflict ? " · in conflict with the one that replaced it" : ""}
                 ${restoring(version, app)}
@@ -121,10 +121,10 @@ const entry = (lost, app) => {
   const now = present.get(keyOf(lost)) ?? null
   return html`<article class="conflict">
     <h2>It was</h2>
-    ${text(lost)}
+    ${text(lost, app)}
     <p class="provenance">${provenance(lost)} ${restoring(lost, app)}</p>
     <h2>It is now</h2>
-    ${now === null ? html`<p class="text">deleted</p>` : text({ kind: lost.kind, op_type: "update", row: now })}
+    ${now === null ? html`<p class="text">deleted</p>` : text({ ...lost, version: "now", op_type: "update", row: now }, app)}
     ${now === null ? nothing : html`<p class="provenance">${provenance(now)}</p>`}
   </article>`
 }

@@ -182,4 +182,49 @@ describe.skipIf(needs("chromium"))("writing in the dashboard", () => {
     assert.deepStrictEqual(await tagsOf("With the same tags"), ["two"])
     await shows(page, "two")
   })
+
+  it("no long text is cut without a word and a way to the rest", async () => {
+    const text = (name: string) => `${name} ${"and so on ".repeat(200)}end of ${name}`
+    const send = (path: string, data: object, method = "POST") =>
+      page.request.fetch(`${opened.origin}${path}`, { method, data, headers: { origin: opened.origin } })
+    await send("/facts", { subject: "printer", predicate: "does", object: text("object") })
+    await send("/log", {
+      session_id: "s",
+      skill_id: "deploy",
+      endpoint_id: "production",
+      result_status: "succeeded",
+      result_summary: text("result"),
+      latency_ms: 12
+    })
+    await send("/kinds/todos!fields", { columns: ["title"] }, "PUT")
+    await send("/kinds/todos/put?id=tea", { title: text("title") })
+    const rest = page.getByRole("button", { name: "Show all of it (2.0 kB)" })
+    for (const [kind, name] of [
+      ["knowledge", "object"],
+      ["execution_log", "result"],
+      ["todos!fields", "title"]
+    ] as const) {
+      await page.goto(`${opened.origin}/#/memory?kind=${kind}`)
+      await shows(page, `${name} and so on`)
+      const shown = await page.locator(".rows").innerText()
+      assert.include(shown, "…")
+      assert.notInclude(shown, `end of ${name}`)
+      // Words beside a long text stay whole.
+      if (kind === "execution_log") {
+        const box = await page.locator("tbody th").boundingBox()
+        assert.isAbove(box?.width ?? 0, 120)
+      }
+      await rest.click()
+      await shows(page, `end of ${name}`)
+    }
+    await page.goto(`${opened.origin}/#/live`)
+    assert.include(await page.locator(".events").innerText(), "…")
+    await page.goto(`${opened.origin}/#/memory?kind=notes`)
+    await node.cli("note", "add", text("version"))
+    const [note] = (await notes()).filter(({ content }) => content.startsWith("version"))
+    await node.cli("note", "edit", note?.id ?? "", "short now")
+    await page.getByRole("button", { name: "History: short now" }).click()
+    await page.locator(".versions").getByRole("button", { name: "Show all of it (2.0 kB)" }).click()
+    await shows(page, "end of version")
+  })
 })
