@@ -183,6 +183,7 @@ const backend = (shelf: Shelf): Backend => {
     // Earlier versions are not kept, nothing is slow to write, and nothing can be damaged.
     versions: () => Effect.succeed([]),
     versionsInConflict: () => Effect.succeed([]),
+    deleted: () => Effect.succeed([]),
     eraseVersions: () => Effect.void,
     sync: Effect.void,
     damage: Effect.succeed([]),

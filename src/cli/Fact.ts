@@ -119,8 +119,11 @@ const get = Command.make(
   ])
 )
 
+const text: History.Text = (column) => `${column("subject")} ${column("predicate")}: ${column("object")}`
+
 const list = Listing.command(Kind.table.facts, {
-  flags: { subject: Filters.subject, predicate: Filters.predicate },
+  flags: { subject: Filters.subject, predicate: Filters.predicate, deleted: Filters.deleted },
+  text,
   list: ({ facts }) => facts.list,
   columns: [
     { title: "CONFIDENCE", text: ({ confidence }) => `${Math.round(confidence * 100)}%`, whole: true },
@@ -131,10 +134,7 @@ const list = Listing.command(Kind.table.facts, {
   whenEmpty: `No facts yet. Set one: ${commandLine("fact set kitchen temperature 21")}`
 })
 
-const { history, restore } = History.commands(
-  Kind.table.facts,
-  (column) => `${column("subject")} ${column("predicate")}: ${column("object")}`
-)
+const { history, restore } = History.commands(Kind.table.facts, text)
 
 export const command = Command.make("fact").pipe(
   Command.withDescription("Facts have a subject, a predicate and an object. The last change wins on every node."),

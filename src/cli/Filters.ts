@@ -49,6 +49,11 @@ export const follow = Globals.Switch("follow").pipe(
   Flag.withDefault(false)
 )
 
+export const deleted = Globals.Switch("deleted").pipe(
+  Flag.withDescription("Show deleted rows that this node can bring back, the last deleted first"),
+  Flag.withDefault(false)
+)
+
 export const tag = Flag.String("tag").pipe(
   Flag.filter(
     (value) => value !== "",

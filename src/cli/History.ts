@@ -16,15 +16,17 @@ import * as Writing from "./Writing.ts"
 
 /** The text of a column of a version. */
 type Columns = (name: string) => string
-const columnsOf =
+/** What people know a version by, from its columns. */
+export type Text = (columns: Columns) => string
+export const columnsOf =
   (row: NonNullable<VersionRow["row"]>): Columns =>
   (name) => {
     const value = row[name]
     return typeof value === "string" ? value : JSON.stringify(value ?? null)
   }
 
-/** The commands of a kind. `text` is what people know a version by, from its columns. */
-export const commands = (kind: Kind.Kind, text: (columns: Columns) => string) => {
+/** The commands of a kind. */
+export const commands = (kind: Kind.Kind, text: Text) => {
   const { name, words } = kind
   const { one, command } = words
 

@@ -9,9 +9,9 @@ import * as Access from "./Access.ts"
 import { WrongUsage } from "./Failure.ts"
 import * as Filters from "./Filters.ts"
 import * as Globals from "./Globals.ts"
-import { printJson, upTo } from "./Listing.ts"
 import { json, oneLine, writeJson, writeLine } from "./Output.ts"
 import * as Pager from "./Pager.ts"
+import { printJson, upTo } from "./Pages.ts"
 
 type Own = Memory["Service"]["own"]
 

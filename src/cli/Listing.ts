@@ -7,17 +7,17 @@ import { Command } from "effect/cli"
 import type * as Kind from "../core/replica/Kind.ts"
 import type { Filter } from "../core/replica/Selection.ts"
 import type { StoreUnavailable } from "../services/node/NodeFailure.ts"
-import type { AnyRow, Found, Memory, Page } from "../services/memory/Memory.ts"
+import type { AnyRow, Memory, Page } from "../services/memory/Memory.ts"
 import * as Access from "./Access.ts"
+import * as Deleted from "./Deleted.ts"
 import * as Filters from "./Filters.ts"
 import * as Following from "./Following.ts"
 import * as Globals from "./Globals.ts"
-import { ago, json, write, writeLine } from "./Output.ts"
+import * as History from "./History.ts"
+import { ago, writeLine } from "./Output.ts"
 import * as Pager from "./Pager.ts"
+import { pageSize, printJson, upTo } from "./Pages.ts"
 import * as Table from "./Table.ts"
-
-/** Rows that are read at once. */
-const pageSize = 250
 
 interface Options<Row> {
   readonly list: (memory: Memory["Service"]) => (page: Page) => Effect.Effect<ReadonlyArray<Row>, StoreUnavailable>
@@ -25,16 +25,20 @@ interface Options<Row> {
   readonly columns: ReadonlyArray<Table.Column<Row>>
   /** The text of an empty list: the next step. */
   readonly whenEmpty: string
+  /** What people know a deleted row by, where those can be brought back. */
+  readonly text?: History.Text
   /** The flags of its own, besides those of every list. */
-  readonly flags: { readonly [Name in "tag" | "subject" | "predicate" | "session" | "status"]?: (typeof Filters)[Name] }
+  readonly flags: {
+    readonly [Name in "tag" | "subject" | "predicate" | "session" | "status" | "deleted"]?: (typeof Filters)[Name]
+  }
 }
 
-type Given = Filters.Given & { readonly limit?: number | undefined }
+type Given = Filters.Given & { readonly limit?: number | undefined; readonly deleted?: boolean | undefined }
 
 /** The command that lists the rows of a kind. Rows that can be changed show when they were. */
 export const command = <K extends Kind.Kind>(
   kind: K,
-  { list, columns, whenEmpty, flags }: Options<K["row"]["Type"]>
+  { list, columns, whenEmpty, text = () => "", flags }: Options<K["row"]["Type"]>
 ) => {
   const { words, rule } = kind
   const [title, time] = rule === "lww" ? (["CHANGED", "updated_at"] as const) : (["WHEN", "created_at"] as const)
@@ -74,7 +78,8 @@ export const command = <K extends Kind.Kind>(
   return Command.make(
     "list",
     { ...Filters.common, ...flags, limit: Filters.limit, follow: Filters.follow },
-    ({ follow: isFollowed, ...given }) => (isFollowed ? follow(given) : print(given))
+    ({ follow: isFollowed, deleted = false, ...given }) =>
+      deleted ? Deleted.print(kind, text, given, isFollowed) : isFollowed ? follow(given) : print(given)
   ).pipe(
     Command.withDescription(
       `List the ${words.many}, newest first.\n\n--json lists all rows by id; with filters, all matches, newest first. --follow shows the latest rows, then new ones as they arrive.`
@@ -104,32 +109,3 @@ const chosen = <K extends Kind.Kind>(memory: Memory["Service"], kind: K, filter:
     Stream.map((rows) => rows.flatMap(({ kind: _, ...row }: AnyRow) => (isRow(row) ? [row] : [])))
   )
 }
-
-/** The rows that `read` finds, at most `limit`, page by page: each begins at the cursor of the one before. */
-export const upTo = <Row, E>(
-  limit: number,
-  read: (page: { readonly cursor?: string; readonly limit: number }) => Effect.Effect<Found<Row>, E>
-): Stream.Stream<ReadonlyArray<Row>, E> => {
-  const start: { readonly cursor?: string; readonly left: number } = { left: limit }
-  return Stream.paginate(start, ({ left, ...from }) =>
-    Effect.map(read({ ...from, limit: Math.min(left, pageSize) }), ({ rows, next }) => {
-      const rest = left - rows.length
-      return [
-        [rows],
-        next === undefined || rest <= 0 ? Option.none<typeof start>() : Option.some({ cursor: next, left: rest })
-      ] as const
-    })
-  )
-}
-
-/** Prints rows as one JSON array, page by page. */
-export const printJson = Effect.fnUntraced(function* <Row, E>(pages: Stream.Stream<ReadonlyArray<Row>, E>) {
-  let separator = "["
-  yield* Stream.runForEach(pages, (rows) => {
-    if (rows.length === 0) return Effect.void
-    const text = `${separator}\n${rows.map((row) => json(row)).join(",\n")}`
-    separator = ","
-    return write(text)
-  })
-  yield* writeLine(separator === "[" ? "[]" : "\n]")
-})

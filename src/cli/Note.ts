@@ -83,8 +83,11 @@ const remove = Command.make("delete", { id: Fields.id, wait: Writing.wait }, ({ 
   Command.withExamples([{ command: "feral-sync note delete 0198c0de-…" }])
 )
 
+const text: History.Text = (column) => column("content")
+
 const list = Listing.command(Kind.table.notes, {
-  flags: { tag: Filters.tag },
+  flags: { tag: Filters.tag, deleted: Filters.deleted },
+  text,
   list: ({ notes }) => notes.list,
   columns: [
     { title: "TAGS", text: ({ tags }) => tags.join(", ") },
@@ -97,7 +100,8 @@ const list = Listing.command(Kind.table.notes, {
 }).pipe(
   Command.withExamples([
     { command: "feral-sync note list --tag home --since 7d" },
-    { command: "feral-sync note list --json | jq -r '.[].content'" }
+    { command: "feral-sync note list --json | jq -r '.[].content'" },
+    { command: "feral-sync note list --deleted", description: "Then note restore ID@VERSION" }
   ])
 )
 
@@ -106,7 +110,7 @@ const show = Show.of(["notes"]).pipe(
   Command.withExamples([{ command: "feral-sync note show 0198c0de" }])
 )
 
-const { history, restore } = History.commands(Kind.table.notes, (column) => column("content"))
+const { history, restore } = History.commands(Kind.table.notes, text)
 
 export const command = Command.make("note").pipe(
   Command.withDescription("Notes are things to remember. The last change wins on every node."),

@@ -11,6 +11,12 @@ interface Version {
   readonly row: { readonly [column: string]: unknown } | null
 }
 
+interface Deleted {
+  readonly id: string
+  readonly version: number
+  readonly row: { readonly [column: string]: unknown }
+}
+
 /** How a row of a kind is written, changed and deleted, and what tells its versions apart. */
 const cases = [
   {
@@ -56,9 +62,19 @@ describe.each(cases)("the versions of a $kind", ({ kind, write, change, column, 
         const human = await run([kind, "history", id, "--home", node.home], {})
         assert.match(human.stdout, shown)
         assert.notInclude(human.stdout, "\u001b")
+        const [gone, ...others] = await cli<ReadonlyArray<Deleted>>(kind, "list", "--deleted")
+        assert.deepStrictEqual(others, [])
+        assert.deepStrictEqual([gone?.id, gone?.version], [id, versions[0]?.version])
+        assert.strictEqual(gone?.row[column], values[1])
+        const listed = await run([kind, "list", "--deleted", "--home", node.home], {})
+        assert.match(listed.stdout, shown)
+        assert.include(listed.stdout, `${id}@${gone?.version} `)
+        assert.include(listed.stdout, `${kind} restore ID@VERSION`)
+        assert.strictEqual((await run([kind, "list", "--deleted", "--since", "1h", "--home", node.home], {})).code, 2)
         const first = versions.find(({ row }) => row?.[column] === values[0])
         assert.strictEqual((await cli<{ id: string }>(kind, "restore", `${id}@${first?.version}`)).id, id)
         assert.strictEqual((await cli<Record<string, unknown>>("show", id))[column], values[0])
+        assert.deepStrictEqual(await cli(kind, "list", "--deleted"), [])
         const deletion = (await cli<ReadonlyArray<Version>>(kind, "history", id)).find(({ row }) => row === null)
         assert.strictEqual(deletion?.op_type, "delete")
         for (const version of [999, deletion?.version]) {

@@ -14,7 +14,10 @@ import { type Hlc, HlcOrder } from "./Hlc.ts"
 import * as Merge from "./Merge.ts"
 import type { NodeId } from "./NodeId.ts"
 import type { Operation } from "./Operation.ts"
+import * as Selection from "./Selection.ts"
 import * as VectorClock from "./VectorClock.ts"
+
+type Place = Selection.Place
 
 /** A version that lost its place, or never had it. */
 export interface Superseded {
@@ -28,6 +31,50 @@ export interface Superseded {
 export interface Version extends Superseded {
   readonly version: number
   readonly keptAt: number
+}
+
+/** A row that is deleted here, with the write that deleted it and the last version of it that is kept. */
+export interface Deleted {
+  readonly by: Hlc
+  readonly version: Version
+}
+
+/** Which deleted rows: of some kinds, at most `limit`, after a place. The one that was deleted last comes first. */
+export interface DeletedRequest {
+  readonly kinds: ReadonlyArray<string>
+  readonly after?: Place | undefined
+  readonly limit: number
+}
+
+/** The place of a deleted row in their order. */
+export const placeOf = ({ by, version: { operation } }: Deleted): Place => ({
+  ...Selection.placeOf(operation),
+  hlc: by
+})
+
+/**
+ * The deleted rows of which the history has a version that can be written again: the greatest of them. `current` is what
+ * holds a row: a tombstone, or nothing once that was collected.
+ */
+export const deleted = (
+  versions: ReadonlyArray<Version>,
+  current: (operation: Operation) => Operation | undefined,
+  { kinds, after, limit }: DeletedRequest
+): ReadonlyArray<Deleted> => {
+  const last = new Map<Merge.Slot, Version>()
+  for (const version of versions) {
+    const { operation } = version
+    if (operation.op_type === "delete" || !kinds.includes(operation.table)) continue
+    const slot = Merge.slotOf(operation)
+    const before = last.get(slot)
+    if (before === undefined || HlcOrder(before.operation.hlc, operation.hlc) < 0) last.set(slot, version)
+  }
+  return Array.from(last.values(), (version) => ({ version, held: current(version.operation) }))
+    .filter(({ held }) => held === undefined || held.op_type === "delete")
+    .map(({ version, held }): Deleted => ({ by: held?.hlc ?? version.by, version }))
+    .filter((one) => after === undefined || Selection.isAfter(placeOf(one), after))
+    .sort((a, b) => Selection.PlaceOrder(placeOf(a), placeOf(b)))
+    .slice(0, limit)
 }
 
 /** How much is kept: versions of a row, how long (ms), and bytes in all. */

@@ -87,7 +87,7 @@ export const forget = Tool.make({
   name: "forget",
   title: "Forget a note or a fact",
   description:
-    "Deletes a note or a fact on every machine. No tool brings it back. A person can bring it back with `feral-sync note history` and `note restore`, on a machine that still keeps its earlier versions. For a fact, these are `fact history` and `fact restore`. Episodes and log entries are never deleted.",
+    "Deletes a note or a fact on every machine. No tool brings it back. A person can bring it back with `feral-sync note list --deleted` and `note restore`, on a machine that still keeps its earlier versions. For a fact, these are `fact list --deleted` and `fact restore`. Episodes and log entries are never deleted.",
   input: { id: Schema.String },
   args: { id: ToolArgs.args.id },
   output: Rows.writtenFields,

@@ -30,12 +30,12 @@ import type {
   SearchPageInput,
   Written
 } from "./Reads.ts"
-import type { Conflicts, ConflictsInput, VersionRow } from "./Versions.ts"
+import type { Conflicts, ConflictsInput, DeletedInput, DeletedRow, VersionRow } from "./Versions.ts"
 import type { WaitInput } from "./Waiting.ts"
 import type { Fact } from "../../core/replica/Row.ts"
 import type { Change, FeedEvent, FeedOptions } from "../store/Store.ts"
 
-export { Conflicts, ConflictsInput, VersionRow } from "./Versions.ts"
+export { Conflicts, ConflictsInput, DeletedInput, DeletedRow, VersionRow } from "./Versions.ts"
 export { NewestInput, NewestRow } from "./Newest.ts"
 export { WaitInput } from "./Waiting.ts"
 export { FeedEvent, type FeedOptions } from "../store/Store.ts"
@@ -144,6 +144,8 @@ export class Memory extends Context.Service<
     search(input: SearchInput): Reading<ReadonlyArray<Match>>
     /** The versions of a row that were replaced, deleted, or came too late, as far as this node keeps them: the newest first. */
     history(kind: string, id: string): Effect.Effect<ReadonlyArray<VersionRow>, StoreUnavailable>
+    /** The deleted rows that `restoreVersion` can bring back, as far as this node keeps them: the one deleted last comes first. */
+    deleted(input?: DeletedInput): Reading<Found<DeletedRow>>
     /** Writes a version again, over what the row is now; also when it was deleted. */
     restoreVersion(kind: string, id: string, version: number): Restore
     /** What last-writer-wins decided between writes that had not seen each other, the newest first. */

@@ -138,7 +138,7 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
 
   const { about, ...reading } = Reading.make(store)
 
-  const { history, conflicts, eraseHistory, columnsOf, kindOf } = Versions.make(store)
+  const { history, conflicts, deleted, eraseHistory, columnsOf, kindOf } = Versions.make(store)
   const restoreVersion = Effect.fn("Memory.restoreVersion")(
     function* (name: string, id: string, version: number) {
       const kind = yield* kindOf(name, id, version)
@@ -167,6 +167,7 @@ const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 
     changes: store.changes,
     history,
     conflicts,
+    deleted,
     eraseHistory,
     restoreVersion,
     waitFor: Waiting.make(store),

@@ -1,15 +1,17 @@
 /**
  * The local history as applications see it: versions of a row, what last-writer-wins decided, and the way back.
  */
-import { Effect, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import * as Hlc from "../../core/replica/Hlc.ts"
 import { wellFormedText } from "../../core/replica/Json.ts"
 import * as Kind from "../../core/replica/Kind.ts"
-import type * as History from "../../core/replica/History.ts"
+import * as History from "../../core/replica/History.ts"
 import * as Row from "../../core/replica/Row.ts"
-import { VersionNotFound } from "../node/NodeFailure.ts"
+import * as Selection from "../../core/replica/Selection.ts"
+import { QueryInvalid, type StoreUnavailable, VersionNotFound } from "../node/NodeFailure.ts"
 import type { Store } from "../store/Store.ts"
-import { Limit, limits } from "./Reads.ts"
+import * as Inputs from "./Inputs.ts"
+import { type Found, Limit, limits, wrong } from "./Reads.ts"
 
 /** A version that is kept on this node. Times are Unix seconds. */
 export const VersionRow = Schema.Struct({
@@ -42,6 +44,37 @@ export const ConflictsInput = Schema.Struct({
 })
 export interface ConflictsInput extends Schema.Schema.Type<typeof ConflictsInput> {}
 
+/** A deleted row, with what brings it back: `restoreVersion(kind, id, version)`. Times are Unix seconds. */
+export const DeletedRow = Schema.Struct({
+  kind: Schema.String,
+  id: Schema.String,
+  deleted_at: Schema.Finite,
+  /** The node that deleted it. */
+  deleted_by: Schema.String,
+  /** The HLC of the deletion. */
+  hlc: Schema.String,
+  /** The number, on this node, of the version that restoring writes: the last one before the deletion that is kept. */
+  version: Schema.Natural,
+  /** When that version was written, and by which node. */
+  updated_at: Schema.Finite,
+  origin_node: Schema.String,
+  /** Its columns. */
+  row: Schema.Record(Schema.String, Schema.Unknown)
+})
+export interface DeletedRow extends Schema.Schema.Type<typeof DeletedRow> {}
+
+const restorable = Kind.all.filter(({ rule }) => rule === "lww").map(({ name }) => name)
+
+/** Which deleted rows: of one kind or of all, 20 by default, 1,000 at most. */
+export const DeletedInput = Schema.Struct({
+  kind: Schema.optionalKey(Schema.String),
+  limit: Schema.optionalKey(Limit),
+  cursor: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(4_000)))
+})
+export interface DeletedInput extends Schema.Schema.Type<typeof DeletedInput> {}
+
+const decodeDeleted = Inputs.decoded(DeletedInput)
+
 const isNote = Schema.is(Schema.Record(Schema.String, Schema.Unknown))
 
 const fromVersion = ({ version, keptAt, operation, by, isConflict }: History.Version): VersionRow => {
@@ -62,7 +95,13 @@ const fromVersion = ({ version, keptAt, operation, by, isConflict }: History.Ver
   }
 }
 
-export const make = (store: Pick<Store["Service"], "versions" | "conflicts" | "eraseVersions">) => ({
+const fromDeleted = ({ by, version: last }: History.Deleted): DeletedRow => {
+  const { version, kind, id, row, updated_at, origin_node } = fromVersion(last)
+  const deletion = { deleted_at: by.wall / 1000, deleted_by: by.node, hlc: Hlc.toText(by) }
+  return { kind, id, ...deletion, version, updated_at, origin_node, row: row ?? {} }
+}
+
+export const make = (store: Pick<Store["Service"], "versions" | "conflicts" | "deleted" | "eraseVersions">) => ({
   history: Effect.fn("Memory.history")(function* (kind: string, id: string) {
     return (yield* store.versions(kind, id)).map(fromVersion)
   }),
@@ -75,6 +114,27 @@ export const make = (store: Pick<Store["Service"], "versions" | "conflicts" | "e
       rows: page.map(fromVersion),
       ...(found.length > limit && last !== undefined ? { next: String(last.version) } : {})
     } satisfies Conflicts
+  }),
+  deleted: Effect.fn("Memory.deleted")(function* (
+    given: DeletedInput = {}
+  ): Effect.fn.Return<Found<DeletedRow>, StoreUnavailable | QueryInvalid> {
+    const asked = yield* Effect.mapError(decodeDeleted(given), (problems) => new QueryInvalid({ problems }))
+    const { kind, limit = limits.usual, cursor } = asked
+    if (kind !== undefined && !restorable.some((name) => name === kind)) {
+      return yield* wrong("kind", `has no deleted rows that can be restored: ${restorable.join(" and ")} have them`)
+    }
+    const after = cursor === undefined ? undefined : Option.getOrUndefined(Selection.placeFrom(cursor))
+    if (cursor !== undefined && after === undefined) {
+      return yield* wrong("cursor", "is not the cursor of an earlier answer")
+    }
+    const kinds = kind === undefined ? restorable : [kind]
+    const found = yield* store.deleted({ kinds, after, limit: limit + 1 })
+    const page = found.slice(0, limit)
+    const last = page.at(-1)
+    return {
+      rows: page.map(fromDeleted),
+      ...(found.length > limit && last !== undefined ? { next: Selection.cursorOf(History.placeOf(last)) } : {})
+    }
   }),
   eraseHistory: (kind: string, id: string) => store.eraseVersions({ kind, id }),
   /** The columns of a version that can be written again. */

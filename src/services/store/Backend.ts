@@ -62,6 +62,8 @@ export interface Backend {
   versions(kind: string, rowId: string): Effect.Effect<ReadonlyArray<History.Version>, StoreUnavailable>
   /** The conflicts in it with a smaller number, the newest first. */
   versionsInConflict(before: number, limit: number): Effect.Effect<ReadonlyArray<History.Version>, StoreUnavailable>
+  /** The deleted rows that it has a version of, the one that was deleted last first. */
+  deleted(request: History.DeletedRequest): Effect.Effect<ReadonlyArray<History.Deleted>, StoreUnavailable>
   eraseVersions(scope: History.Scope): Effect.Effect<void, StoreUnavailable>
   get(kind: Kind, rowId: string): Effect.Effect<Option.Option<Operation>, StoreUnavailable>
   /** All operations that the slots of a row hold. */

@@ -64,6 +64,7 @@ export const watched = (backend: Backend, { watch, noteEnd }: Damage): Backend =
   beyond: (origin, timestamp, room) => watch(backend.beyond(origin, timestamp, room)),
   versions: (kind, rowId) => watch(backend.versions(kind, rowId)),
   versionsInConflict: (before, limit) => watch(backend.versionsInConflict(before, limit)),
+  deleted: (request) => watch(backend.deleted(request)),
   eraseVersions: (scope) => watch(backend.eraseVersions(scope)),
   committedAfter: (number, room, kinds) => watch(backend.committedAfter(number, room, kinds)),
   lastNumberOf: (operations) => watch(backend.lastNumberOf(operations)),

@@ -273,6 +273,7 @@ export const make = Effect.fnUntraced(function* (
     collect: collecting.collect,
     versions: backend.versions,
     conflicts: backend.versionsInConflict,
+    deleted: backend.deleted,
     eraseVersions: (scope) => lock.withPermit(backend.eraseVersions(scope)),
     acknowledgements: acknowledged.all,
     relays: relaying.relays,

@@ -131,6 +131,8 @@ export const make = Effect.fnUntraced(function* ({
           .toReversed()
           .slice(0, limit)
       ),
+    deleted: (request) =>
+      Effect.sync(() => History.deleted(disk.versions, (operation) => disk.rows.get(Merge.slotOf(operation)), request)),
     eraseVersions: (scope) =>
       Effect.sync(
         () => void (disk.versions = disk.versions.filter(({ operation }) => !History.isIn(scope, operation)))

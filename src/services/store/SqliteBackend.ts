@@ -188,6 +188,7 @@ const backend = Effect.fnUntraced(function* (sql: Client, { home, readOnly = fal
     feedId,
     versions: (kind, rowId) => SqliteError.mapped(SqliteHistory.versions(sql, kind, rowId)),
     versionsInConflict: (before, limit) => SqliteError.mapped(SqliteHistory.conflicts(sql, before, limit)),
+    deleted: (request) => SqliteError.mapped(SqliteHistory.deleted(sql, request)),
     eraseVersions: (scope) => SqliteError.mapped(SqliteHistory.erase(sql, scope)),
     committedAfter: (number, room, kinds) => SqliteError.mapped(SqliteFeed.after(sql, number, room, kinds)),
     lastNumberOf: (operations) =>

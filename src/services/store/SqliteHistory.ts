@@ -5,7 +5,8 @@
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
-import type * as History from "../../core/replica/History.ts"
+import * as History from "../../core/replica/History.ts"
+import * as Merge from "../../core/replica/Merge.ts"
 import { NodeId } from "../../core/replica/NodeId.ts"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
 import { sizeOf } from "./Sizes.ts"
@@ -102,6 +103,36 @@ export const versions = (sql: SqlClient, kind: string, rowId: string) =>
 /** The conflicts with a smaller number, the newest first. */
 export const conflicts = (sql: SqlClient, before: number, limit: number) =>
   read(sql, "WHERE conflict = 1 AND version < ? ORDER BY version DESC LIMIT ?", [before, limit])
+
+/** The deleted rows: as `History.deleted` of all versions. */
+export const deleted = Effect.fnUntraced(function* (sql: SqlClient, request: History.DeletedRequest) {
+  const { kinds, after, limit } = request
+  const place = after && [after.hlc.wall, after.hlc.counter, after.hlc.node, after.table, after.row_id]
+  const held = (column: string) => `coalesce(o.${column}, h.by_${column})`
+  const order = [held("wall"), held("counter"), held("origin"), "h.kind", "h.row_id"]
+  const versions = yield* read(
+    sql,
+    `AS h WHERE version IN (
+      SELECT h.version FROM (
+        SELECT *, row_number() OVER (PARTITION BY kind, row_id ORDER BY wall DESC, counter DESC, origin DESC) AS place
+        FROM history WHERE op_type <> 'delete' AND kind IN (SELECT value FROM json_each(?))
+      ) AS h LEFT JOIN operations AS o ON o.kind = h.kind AND o.row_id = h.row_id AND o.twin = ''
+      WHERE h.place = 1 AND (o.op_type IS NULL OR o.op_type = 'delete')
+      ${place === undefined ? "" : `AND (${order.join()}) < (?, ?, ?, ?, ?)`}
+      ORDER BY ${order.map((part) => `${part} DESC`).join()} LIMIT ?)`,
+    [JSON.stringify(kinds), ...(place ?? []), limit]
+  )
+  const slots = versions.map(({ operation: { table, row_id } }) => [table, row_id])
+  const tombstones = yield* sql
+    .unsafe(
+      `SELECT o.* FROM json_each(?) AS slot CROSS JOIN operations AS o
+        ON o.kind = slot.value ->> 0 AND o.row_id = slot.value ->> 1 AND o.twin = ''`,
+      [JSON.stringify(slots)]
+    )
+    .pipe(Effect.flatMap(SqliteRows.operations))
+  const tombstoneOf = new Map(tombstones.map((operation) => [Merge.slotOf(operation), operation]))
+  return History.deleted(versions, (operation) => tombstoneOf.get(Merge.slotOf(operation)), request)
+})
 
 const read = Effect.fnUntraced(function* (sql: SqlClient, rest: string, parameters: ReadonlyArray<unknown>) {
   if (!(yield* isThere(sql))) return []

@@ -15,7 +15,7 @@ import type * as Cut from "../../core/replica/Cut.ts"
 import type { Digest } from "../../core/replica/Digest.ts"
 import type { Timestamp } from "../../core/replica/Hlc.ts"
 import type { countNames } from "../../core/replica/Kind.ts"
-import type { Scope as HistoryScope, Version } from "../../core/replica/History.ts"
+import type { Deleted, DeletedRequest, Scope as HistoryScope, Version } from "../../core/replica/History.ts"
 import type { Shown } from "../../core/replica/Query.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { Oddities } from "../../core/sync/Oddities.ts"
@@ -158,6 +158,8 @@ export class Store extends Context.Service<
     versions(kind: string, rowId: string): Effect.Effect<ReadonlyArray<Version>, StoreUnavailable>
     /** The kept versions with a smaller number that lost to a write whose node had not seen them, the newest first. */
     conflicts(before: number, limit: number): Effect.Effect<ReadonlyArray<Version>, StoreUnavailable>
+    /** The deleted rows of which a version is kept that can be written again, the one that was deleted last first. */
+    deleted(request: DeletedRequest): Effect.Effect<ReadonlyArray<Deleted>, StoreUnavailable>
     /** Erases kept versions. */
     eraseVersions(scope: HistoryScope): Effect.Effect<void, StoreUnavailable>
     /** The operation that holds a row of a known kind, also when it is a tombstone. Unknown kinds have no rows yet. */

@@ -5,7 +5,7 @@ import * as History from "../../../src/core/replica/History.ts"
 import { Memory } from "../../../src/services/memory/Memory.ts"
 import * as MemoryLive from "../../../src/services/memory/MemoryLive.ts"
 import { HlcClock } from "../../../src/services/node/HlcClock.ts"
-import { VersionNotFound } from "../../../src/services/node/NodeFailure.ts"
+import { QueryInvalid, VersionNotFound } from "../../../src/services/node/NodeFailure.ts"
 import * as MemoryStore from "../../../src/services/store/MemoryStore.ts"
 import { Store } from "../../../src/services/store/Store.ts"
 import { node, write } from "../../support/Network.ts"
@@ -47,6 +47,39 @@ describe("Memory.history", () => {
       ] as const) {
         assert.instanceOf(yield* Effect.flip(restoreVersion(kind, id, version)), VersionNotFound)
       }
+    }).pipe(Effect.provide(memory))
+  )
+
+  it.effect("shows the deleted rows, and a restored one no more", () =>
+    Effect.gen(function* () {
+      const { notes, facts, deleted, restoreVersion } = yield* Memory
+      const note = yield* notes.put({ content: "one", tags: ["a"] })
+      const fact = yield* facts.set({ subject: "sky", predicate: "is", object: "blue" })
+      assert.deepStrictEqual(yield* deleted(), { rows: [] })
+      yield* notes.delete(note.id)
+      yield* notes.delete((yield* notes.put({ content: "two" })).id)
+      const deletion = yield* facts.delete(fact.id)
+      const { rows } = yield* deleted()
+      assert.deepStrictEqual(
+        rows.map(({ kind, row }) => [kind, row["content"] ?? row["object"]]),
+        [
+          ["knowledge", "blue"],
+          ["notes", "two"],
+          ["notes", "one"]
+        ]
+      )
+      assert.deepInclude(rows[0], { hlc: deletion.hlc, deleted_by: "here", id: fact.id })
+      const page = yield* deleted({ kind: "notes", limit: 1 })
+      assert.deepStrictEqual(page.rows, rows.slice(1, 2))
+      assert.deepStrictEqual(yield* deleted({ kind: "notes", limit: 1, ...(page.next && { cursor: page.next }) }), {
+        rows: rows.slice(2)
+      })
+      for (const wrong of [{ kind: "episodes" }, { kind: "bogus" }, { cursor: "bogus" }, { limit: 0 }]) {
+        assert.instanceOf(yield* Effect.flip(deleted(wrong)), QueryInvalid)
+      }
+      yield* restoreVersion("notes", note.id, rows[2]?.version ?? 0)
+      assert.deepStrictEqual((yield* deleted()).rows, rows.slice(0, 2))
+      assert.deepInclude((yield* notes.list())[0], { id: note.id, content: "one", tags: ["a"] })
     }).pipe(Effect.provide(memory))
   )
 

@@ -31,6 +31,7 @@ const recording = (commit: (count: number) => Effect.Effect<void, StoreUnavailab
     lastNumberOf: () => Effect.succeed(0),
     versions: () => Effect.succeed([]),
     versionsInConflict: () => Effect.succeed([]),
+    deleted: () => Effect.succeed([]),
     eraseVersions: () => Effect.void,
     current: () => Effect.succeed(new Map()),
     currentOfRow: () => Effect.succeed([]),

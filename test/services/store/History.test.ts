@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { join } from "node:path"
 import * as History from "../../../src/core/replica/History.ts"
+import type * as Selection from "../../../src/core/replica/Selection.ts"
 import { NodeId } from "../../../src/core/replica/NodeId.ts"
 import type { Operation } from "../../../src/core/replica/Operation.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
@@ -59,6 +60,40 @@ for (const { name, open } of placesWithHistory(limits)) {
           (yield* everything(store)).map(({ row_id }) => String(row_id)),
           ["e", "r1"]
         )
+      })
+    )
+
+    it.effect("finds deleted rows by what deleted them, and what would bring them back, page by page", () =>
+      Effect.gen(function* () {
+        const store = yield* yield* open
+        const both = ["notes", "knowledge"]
+        const deleted = (after?: Selection.Place, kinds = both, most = 10) =>
+          Effect.map(store.deleted({ kinds, limit: most, after }), (rows) =>
+            rows.map(({ by, version: { operation } }) => [operation.row_id, by, operation.hlc.wall])
+          )
+        const fact = (wall: number, type: Operation["op_type"]) => write(a, at(wall), "f", "knowledge", type)
+        yield* store.apply(batch([note(a, 1, "r1"), note(a, 2, "r2"), note(a, 3, "r3"), fact(4, "insert")]))
+        assert.deepStrictEqual(yield* deleted(), [])
+        const [gone1, gone2, goneF] = [note(b, 20, "r1", "delete"), note(a, 10, "r2", "delete"), fact(30, "delete")]
+        for (const gone of [gone1, gone2, goneF]) yield* store.apply(batch([gone]))
+        // A row that was never here, and one that was written again.
+        yield* store.apply(batch([note(a, 40, "r4", "delete"), note(a, 41, "r3", "delete")]))
+        yield* store.apply(batch([note(a, 42, "r3")]))
+        // A second deletion, and a version that came too late: the last one before the deletion is the one to restore.
+        const later = note(a, 25, "r2", "delete")
+        yield* store.apply(batch([later]))
+        yield* store.apply(batch([note(node("c"), 5, "r1")]))
+        const expected = [
+          ["f", goneF.hlc, 4],
+          ["r2", later.hlc, 2],
+          ["r1", gone1.hlc, 5]
+        ]
+        assert.deepStrictEqual(yield* deleted(), expected)
+        assert.deepStrictEqual(yield* deleted(undefined, ["notes"]), expected.slice(1))
+        const [first] = yield* store.deleted({ kinds: both, limit: 1 })
+        assert.isDefined(first)
+        assert.deepStrictEqual(yield* deleted(History.placeOf(first)), expected.slice(1))
+        assert.deepStrictEqual(yield* deleted(undefined, both, 2), expected.slice(0, 2))
       })
     )
 

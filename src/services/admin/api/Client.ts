@@ -193,6 +193,7 @@ const make = Effect.gen(function* () {
       answered(client.search({ payload: { ...query, limit: Math.min(limit, Paging.maxPage) } }), "10 minutes"),
     changes: Stream.unwrap(client.changes()).pipe(Stream.catch(() => Stream.empty)),
     history: (kind, id) => listed(client.history.list({ query: { kind, id } })),
+    deleted: (query = {}) => answered(client.history.deleted({ query })),
     eraseHistory: (kind, id) => answered(client.history.erase({ query: { kind, id } })),
     restoreVersion: (kind, id, version) => answered(client.history.restore({ payload: { kind, id, version } })),
     conflicts: (payload = {}) => answered(client.history.conflicts({ payload })),

@@ -14,6 +14,7 @@ import {
   AnyRow,
   Conflicts,
   ConflictsInput,
+  DeletedRow,
   FeedEvent,
   Found,
   Match,
@@ -140,6 +141,11 @@ export const history = HttpApiGroup.make("history").add(
   HttpApiEndpoint.get("list", "/history", {
     query: { ...ofRow, ...Paging.query },
     success: Paging.Listed(VersionRow),
+    error: [Unavailable, WrongQuery]
+  }),
+  HttpApiEndpoint.get("deleted", "/history/deleted", {
+    query: { kind: Schema.optionalKey(Schema.String), ...Paging.query },
+    success: Paging.page(Found(DeletedRow)),
     error: [Unavailable, WrongQuery]
   }),
   HttpApiEndpoint.delete("erase", "/history", { query: ofRow, error: Unavailable }),

@@ -64,6 +64,7 @@ const history = HttpApiBuilder.group(
     const memory = yield* Memory
     return handlers.handleAll({
       list: ({ query: { kind, id, ...page } }) => Paging.whole(memory.history(kind, id), byVersion)(page),
+      deleted: ({ query: { cursor, ...query } }) => memory.deleted({ ...query, ...(cursor ? { cursor } : {}) }),
       erase: ({ query: { kind, id } }) => memory.eraseHistory(kind, id),
       restore: ({ payload: { kind, id, version } }) => memory.restoreVersion(kind, id, version),
       conflicts: ({ payload }) => memory.conflicts(payload)

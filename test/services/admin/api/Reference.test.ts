@@ -95,7 +95,15 @@ describe("the reference of the local interface", () => {
           }
         }
         assert.includeMembers(lists, ["/notes", "/facts", "/episodes", "/log", "/peers", "/origins", "/quarantine"])
-        assert.includeMembers(lists, ["/recent", "/newest", "/search/page", "/about", "/history", "/conflicts"])
+        assert.includeMembers(lists, [
+          "/recent",
+          "/newest",
+          "/search/page",
+          "/about",
+          "/history",
+          "/history/deleted",
+          "/conflicts"
+        ])
       })
     )
   )
