@@ -118,6 +118,8 @@ export const peer = (id) => json("GET", `/peers/${encodeURIComponent(id)}`)
 /** The earlier versions of a row, and those that last-writer-wins decided between. */
 export const history = (kind, id) => json("GET", `/history?${query({ kind, id })}`)
 export const restore = ({ kind, id, version }) => json("POST", "/history/restore", { kind, id, version })
+/** Deleted rows that can be restored, the last deleted first. */
+export const deleted = (asked, options) => json("GET", `/history/deleted?${query(asked)}`, undefined, options)
 export const conflicts = (input, options) => json("POST", "/conflicts", input, options)
 
 /** What came from peers and cannot be read, the newest first. */

@@ -20,10 +20,10 @@ export const isOpen = (id) => open?.id === id
 /** What a version says, in words. */
 const words = ({ kind, op_type: type, row }) => (type === "delete" || row === null ? "deleted" : kinds.gist(kind, row))
 
-const text = (version, app) =>
-  html`<p class="text" dir="auto">
-    ${long(`${version.kind} ${version.id} ${version.version}`, words(version), app.draw)}
-  </p>`
+const text = (version, app) => {
+  const said = long(`${version.kind} ${version.id} ${version.version}`, words(version), app.draw)
+  return html`<p class="text" dir="auto">${said}</p>`
+}
 
 const provenance = ({ origin_node: node, updated_at: at }) =>
   html`<span dir="auto">${short(visible(node))}</span> · <time datetime=${iso(at)} title=${date(at)}>${ago(at)}</time>`
@@ -84,11 +84,46 @@ const read = async (cursor, signal) => {
 }
 
 export const forget = () => {
-  conflicts?.stop()
-  conflicts = undefined
+  for (const pager of [conflicts, deleted]) pager?.stop()
+  conflicts = deleted = undefined
   open = undefined
   present.clear()
 }
+
+/** Deleted rows, on the page of the memory. */
+let deleted
+
+const readDeleted = async (cursor, signal) => {
+  const found = await api.deleted({ limit: 20, ...(cursor && { cursor }) }, { signal })
+  return { ...found, rows: found.rows.map((row) => ({ id: keyOf(row), row })) }
+}
+
+export const enterDeleted = (app) => {
+  deleted?.stop()
+  deleted = new Pager(readDeleted, app)
+  void deleted.more()
+}
+
+/** Rows that are there again leave the list. */
+export const takeDeleted = (operations) => {
+  deleted?.drop(operations.map(({ table: kind, row_id: id }) => keyOf({ kind, id })))
+  deleted?.renew()
+}
+
+export const viewDeleted = (app) => html`
+  <p class="count" role="status">${countLine(deleted, "deleted row")}</p>
+  ${deleted?.rows.map(
+    ({ row: gone }) =>
+      html`<article>
+        ${text({ ...gone, version: gone.hlc }, app)}
+        <p class="provenance" data-row=${gone.id}>
+          ${visible(kinds.find(gone.kind)?.one ?? gone.kind)}, deleted by
+          ${provenance({ origin_node: gone.deleted_by, updated_at: gone.deleted_at })} ${restoring(gone, app)}
+        </p>
+      </article>`
+  )}
+  ${deleted?.end() ?? nothing}
+`
 
 export const enter = (app) => {
   conflicts?.stop()
@@ -106,15 +141,16 @@ export const view = (_, app) => {
       Two nodes wrote the same row, and neither had seen what the other wrote. The later write counts. What it replaced
       is kept here for a while.
     </p>
-    <p class="count" role="status">${countLine(rows)}</p>
+    <p class="count" role="status">${countLine(conflicts, "conflict")}</p>
     ${rows.map(({ conflict }) => entry(conflict, app))} ${conflicts?.end() ?? nothing}
   `
 }
 
-const countLine = (rows) => {
-  if (conflicts?.isLoading && rows.length === 0) return "Reading…"
-  if (rows.length > 0) return counted(rows.length, "conflict")
-  return conflicts?.isKnown ? "No conflicts." : ""
+const countLine = (pager, one) => {
+  const count = pager?.rows.length ?? 0
+  if (pager?.isLoading && count === 0) return "Reading…"
+  if (count > 0) return counted(count, one)
+  return pager?.isKnown ? `No ${one}s.` : ""
 }
 
 const entry = (lost, app) => {
