@@ -43,9 +43,13 @@ export const open = (kind, row, app) => {
   )
 }
 
+/** The focus goes back to the button that opens it. */
 const close = (app) => {
+  const { row } = shown
   shown = undefined
   document.querySelector("dialog")?.close()
+  const opener = row === undefined ? ".bar .main" : `[data-row="${CSS.escape(row.id)}"] [aria-label^="Change:"]`
+  ;(document.querySelector(opener) ?? document.querySelector("#main")).focus()
   app.draw()
 }
 
@@ -154,7 +158,8 @@ const submit = (app) => async (event) => {
   )
   mine.isSaving = false
   app.draw()
-  if (!isTried || mine.met !== undefined) return
+  if (!isTried || mine.met !== undefined)
+    return requestAnimationFrame(() => formOf()?.querySelector("[aria-invalid=true], .main")?.focus())
   drafts.delete(keyOf(mine))
   if (shown === mine) close(app)
   app.say(`The ${mine.kind.one} was ${mine.row === undefined ? "saved" : "changed"}.`)

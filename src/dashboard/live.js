@@ -110,12 +110,12 @@ const event = (operation, at, status) => {
   const isOurs = origin === status?.node_id
   return html`<li>
     <time datetime=${iso(at)}>${clockTime(at)}</time>
-    <span class="way">${isOurs ? "out" : "in"}</span>
+    <span class="way">${isOurs ? "written here" : "came in"}</span>
     <span>
       <span class="what"
         >${visible(kinds.find(operation.table)?.one ?? operation.table)} ${verbs[operation.op_type]}</span
       >
-      ${isOurs ? "by this node" : html`by <span dir="auto">${short(visible(origin))}</span>`}
+      ${isOurs ? nothing : html`by <span dir="auto">${short(visible(origin))}</span>`}
       <span class="gist" dir="auto">${operation.op_type === "delete" ? nothing : gist(operation)}</span>
     </span>
   </li>`

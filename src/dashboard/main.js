@@ -40,8 +40,28 @@ const draw = () => {
   isDue = true
   requestAnimationFrame(() => {
     isDue = false
+    const keep = focused()
     render(shell.view(state, pages[state.page].view, app), root)
+    keep()
   })
+}
+
+/**
+ * Rows move, come and go under the button that has the focus: it goes along with its row, to the row that took its place, or to the
+ * content.
+ */
+const focused = () => {
+  const before = document.activeElement ?? document.body
+  const place = before.closest("[data-row]")
+  const row = place?.dataset.row
+  const index = [...(place?.querySelectorAll("button") ?? [])].indexOf(before)
+  return () => {
+    if (before.isConnected && place?.dataset.row === row) return
+    const rows = [...document.querySelectorAll("[data-row]")]
+    const same = row && rows.find(({ dataset }) => dataset.row === row)?.querySelectorAll("button")[index]
+    const next = row && (place.isConnected ? place : rows.at(-1))?.querySelector("button")
+    ;(same || next || document.querySelector("#main"))?.focus()
+  }
 }
 
 let noticeTimer
@@ -61,7 +81,7 @@ const app = {
   say: (text, button, ms = 6_000) => {
     clearTimeout(noticeTimer)
     state.notice = { text, button }
-    if (ms < Infinity) noticeTimer = setTimeout(app.hush, ms)
+    if (ms < Infinity) noticeTimer = setTimeout(() => app.hush(), ms)
     draw()
   },
   hush: () => {

@@ -45,11 +45,11 @@ const buttons = (row, place) => {
       class="quiet"
       aria-label="${word}: ${name}"
       aria-expanded=${isOpen}
-      @click=${() => act(row)}
+      @click=${({ detail }) => detail < 2 && act(row)}
     >
       ${word}
     </button>`
-  return html`<p class="actions">
+  return html`<p class="actions" data-row=${row.id}>
       ${hasHistory ? button("History", place.toggle, place.isOpen(row.id) ? "true" : "false") : nothing}
       ${change === undefined ? nothing : button("Change", place.edit)}
       ${canDelete ? button("Delete", place.remove) : nothing}

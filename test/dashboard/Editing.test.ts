@@ -227,4 +227,80 @@ describe.skipIf(needs("chromium"))("writing in the dashboard", () => {
     await page.locator(".versions").getByRole("button", { name: "Show all of it (2.0 kB)" }).click()
     await shows(page, "end of version")
   })
+
+  it("a deleted row is found after a while, and restored", async () => {
+    await page.goto(`${opened.origin}/#/memory?kind=notes`)
+    await node.cli("note", "add", "Deleted by mistake")
+    await page.getByRole("button", { name: "Delete: Deleted by mistake" }).click()
+    await button("Undo").waitFor()
+    await page.reload()
+    await page.getByRole("link", { name: "Deleted", exact: true }).click()
+    await shows(page, "Deleted by mistake")
+    assert.match(
+      (await page.locator("article").allInnerTexts())[0] ?? "",
+      new RegExp(`^Deleted by mistake\\s+note, deleted by ${node.id.slice(0, 8)}`)
+    )
+    assert.deepStrictEqual(await findings(page), [])
+    await page.getByRole("button", { name: "Restore: Deleted by mistake" }).click()
+    await until(
+      "it has left the list",
+      () => page.getByText("Deleted by mistake").count(),
+      (left) => left === 0
+    )
+    assert.strictEqual(await count("Deleted by mistake"), 1)
+    await page.getByRole("link", { name: /^Notes/ }).click()
+    await shows(page, "Deleted by mistake")
+  })
+
+  it("the focus goes back to the button that opened a dialog, along with its row, and to a row after a deletion", async () => {
+    const focus = () =>
+      page.evaluate("document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText")
+    await node.cli("note", "add", "Below")
+    await node.cli("note", "add", "Above")
+    await shows(page, "Above")
+    await button("New note").click()
+    await dialog().waitFor()
+    await page.keyboard.press("Escape")
+    await closed()
+    assert.strictEqual(await focus(), "New note")
+    await page.getByRole("button", { name: "Change: Below" }).click()
+    await dialog().locator("textarea").fill("Now on top")
+    await button("Save").click()
+    await closed()
+    await until(
+      "it is on top",
+      () => page.locator(".rows article").first().innerText(),
+      (text) => text.startsWith("Now on top")
+    )
+    assert.strictEqual(await focus(), "Change: Now on top")
+    await page.getByRole("button", { name: "Delete: Now on top" }).click()
+    await until("a row has the focus", focus, (label) => label === "History: Above")
+    // The second click of two meets another row.
+    const rows = () => page.locator(".rows article").count()
+    const before = await rows()
+    await page.getByRole("button", { name: "Delete: Above" }).dblclick()
+    await until("one row has gone", rows, (after) => after === before - 1)
+    await button("Undo").click()
+    await until("it is back", rows, (after) => after === before)
+    assert.notStrictEqual(await page.evaluate("document.activeElement === document.body"), true)
+  })
+
+  it("what can be done with a row is seen without a pointer above it", async () => {
+    const opacity = await page.evaluate("getComputedStyle(document.querySelector('.actions')).opacity")
+    assert.strictEqual(opacity, "1")
+  })
+
+  it("the log is narrowed down by what its rows have, for it is not searched by words", async () => {
+    await page.goto(`${opened.origin}/#/memory?kind=execution_log`)
+    await shows(page, "deploy")
+    await page.getByLabel("Only status").fill("failed")
+    await page.keyboard.press("Enter")
+    await shows(page, "Nothing here yet.")
+    assert.include(page.url(), "status=failed")
+    await page.getByLabel("Only status").fill("succeeded")
+    await page.keyboard.press("Enter")
+    await shows(page, "deploy")
+    assert.deepStrictEqual(await findings(page), [])
+    assert.deepStrictEqual(opened.complaints, [])
+  })
 })
