@@ -100,7 +100,10 @@ export const forget = () => {
 export const focusSearch = () =>
   requestAnimationFrame(() => requestAnimationFrame(() => document.querySelector("#search")?.focus()))
 
-export const openForm = (app, row) => at.kind?.can_add && form.open(at.kind, row, app)
+export const openForm = (app, row) => {
+  const kind = at.kind ?? kinds.all()[0]
+  if (kind?.can_add) form.open(kind, row, app)
+}
 
 const remove = (row, app) => {
   const { kind } = at

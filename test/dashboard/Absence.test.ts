@@ -44,6 +44,11 @@ describe.skipIf(needs("chromium"))("the dashboard of a node that is not there", 
     await withFile.start()
     const other = await open(withFile, await browser.newContext())
     await shows(other.page, `cat ${withFile.home}/passphrase`)
+
+    // The form opens from a page that was never on the memory, too.
+    await other.page.keyboard.press("n")
+    await other.page.locator("dialog[open] textarea").waitFor()
+    await other.page.close()
     await withFile.stop()
   })
 
