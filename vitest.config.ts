@@ -12,7 +12,7 @@ const slowNodes = ["test/e2e/MixedNetwork.test.ts", "test/e2e/Copies.test.ts"]
 const legacy = "test/e2e/Legacy.test.ts"
 const attacks = ["test/e2e/Siege.test.ts", "test/e2e/Attacks.test.ts"]
 /** Nodes, and a browser that looks at them. */
-const dashboard = "test/dashboard/{Dashboard,Kinds,Large,Problems}.test.ts"
+const dashboard = "test/dashboard/{Absence,Dashboard,Editing,Kinds,Large,Problems}.test.ts"
 const refusal = "test/e2e/Refusal.test.ts"
 
 /** Programs beside the test (nodes, openssl, a browser, the compiler), and multicast: what waits for them waits for the machine. */

@@ -3,6 +3,7 @@
  * named here.
  */
 import * as api from "./api.js"
+import { capital } from "./text.js"
 
 /** Those of the version of the node, and those of applications. */
 let known = []
@@ -17,14 +18,16 @@ export const loadOwn = async () => {
   own = await api.ownSchema()
 }
 
+export const forget = () => {
+  own = []
+}
+
 export const ofVersion = () => known
 export const all = () => [...known, ...own]
 export const find = (kind) => all().find((one) => one.kind === kind)
 
 /** The name of a kind of an application has its rule. */
 export const isNewName = (kind) => kind.includes("!") && find(kind) === undefined
-
-const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1)
 
 /** The name of a kind of an application stays as it was given. */
 export const titleOf = ({ many, is_own: isOwn }) => (isOwn ? many : capital(many))

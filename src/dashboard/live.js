@@ -29,6 +29,11 @@ export const take = (operations) => {
     ].slice(0, kept)
 }
 
+export const forget = () => {
+  taken = []
+  counts.clear()
+}
+
 /** How many came lately, and a line of them. */
 export const activity = () => {
   const last = Math.floor(Date.now() / 1000 / bars.seconds)
@@ -48,9 +53,14 @@ export const activity = () => {
 
 const verbs = { insert: "added", update: "changed", delete: "deleted" }
 
+/** How much of a row is shown: the page of its kind has the rest. */
+const beginning = 240
+
 /** What a row says, in a line. `data` is an object, or the text of one. */
-const gist = ({ table, data }) =>
-  visible(kinds.gist(table, typeof data === "string" ? parsed(data) : (data ?? {}))).slice(0, 240)
+const gist = ({ table, data }) => {
+  const text = visible(kinds.gist(table, typeof data === "string" ? parsed(data) : (data ?? {})))
+  return text.length > beginning ? `${text.slice(0, beginning)}…` : text
+}
 
 const parsed = (text) => {
   try {
@@ -60,10 +70,16 @@ const parsed = (text) => {
   }
 }
 
-export const view = ({ status }, app) => html`
+export const view = ({ status, trouble }, app) => html`
   <div class="bar">
     <p>
-      ${isPaused ? `Paused: ${counted(missedWhilePaused, "operation")} since then.` : "New operations appear at the top."}
+      ${
+        trouble !== undefined
+          ? "While the node does not answer, nothing appears here."
+          : isPaused
+            ? `Paused: ${counted(missedWhilePaused, "operation")} since then.`
+            : "New operations appear at the top."
+      }
     </p>
     <button
       type="button"
@@ -80,7 +96,9 @@ export const view = ({ status }, app) => html`
   ${activity().line}
   ${
     taken.length === 0
-      ? html`<p class="empty">Nothing was written since this page was opened. What any node writes appears here.</p>`
+      ? html`<p class="empty" ?hidden=${trouble !== undefined}>
+          Nothing was written since this page was opened. What any node writes appears here.
+        </p>`
       : html`<ol class="events" aria-label="Operations, newest first">
           ${taken.map(({ operation, at }) => event(operation, at, status))}
         </ol>`
@@ -92,12 +110,12 @@ const event = (operation, at, status) => {
   const isOurs = origin === status?.node_id
   return html`<li>
     <time datetime=${iso(at)}>${clockTime(at)}</time>
-    <span class="way">${isOurs ? "out" : "in"}</span>
+    <span class="way">${isOurs ? "written here" : "came in"}</span>
     <span>
       <span class="what"
         >${visible(kinds.find(operation.table)?.one ?? operation.table)} ${verbs[operation.op_type]}</span
       >
-      ${isOurs ? "by this node" : html`by <span dir="auto">${short(visible(origin))}</span>`}
+      ${isOurs ? nothing : html`by <span dir="auto">${short(visible(origin))}</span>`}
       <span class="gist" dir="auto">${operation.op_type === "delete" ? nothing : gist(operation)}</span>
     </span>
   </li>`

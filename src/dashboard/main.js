@@ -3,6 +3,7 @@
  * asks for it to be drawn again.
  */
 import * as api from "./api.js"
+import * as form from "./form.js"
 import * as kinds from "./kinds.js"
 import * as versions from "./versions.js"
 import * as live from "./live.js"
@@ -11,6 +12,7 @@ import * as overview from "./overview.js"
 import * as problems from "./problems.js"
 import * as shell from "./shell.js"
 import { nothing, render } from "./lit-html.js"
+import { told } from "./text.js"
 
 const pages = { overview, memory, conflicts: versions, live, problems }
 
@@ -21,6 +23,7 @@ const state = {
   /** Why it is not, where it tried. */
   refusal: undefined,
   status: undefined,
+  answeredAt: 0,
   /** Why there is no newer status. */
   trouble: undefined,
   /** What the last action came to. */
@@ -37,21 +40,48 @@ const draw = () => {
   isDue = true
   requestAnimationFrame(() => {
     isDue = false
+    const keep = focused()
     render(shell.view(state, pages[state.page].view, app), root)
+    keep()
   })
 }
 
+/**
+ * Rows move, come and go under the button that has the focus: it goes along with its row, to the row that took its place, or to the
+ * content.
+ */
+const focused = () => {
+  const before = document.activeElement ?? document.body
+  const place = before.closest("[data-row]")
+  const row = place?.dataset.row
+  const index = [...(place?.querySelectorAll("button") ?? [])].indexOf(before)
+  return () => {
+    if (before.isConnected && place?.dataset.row === row) return
+    const rows = [...document.querySelectorAll("[data-row]")]
+    const same = row && rows.find(({ dataset }) => dataset.row === row)?.querySelectorAll("button")[index]
+    const next = row && (place.isConnected ? place : rows.at(-1))?.querySelector("button")
+    ;(same || next || document.querySelector("#main"))?.focus()
+  }
+}
+
 let noticeTimer
+
+/** The browser is not signed in, or not any more: what it has read of the memory is forgotten. */
+const lock = () => {
+  state.mayRead = false
+  for (const part of [form, kinds, ...Object.values(pages)]) part.forget?.()
+  app.hush()
+}
 
 /** What pages may do with the whole. */
 const app = {
   state,
   draw,
-  /** Says how an action ended, for a while; `undo` is what takes it back. */
-  say: (text, undo, ms = 6_000) => {
+  /** Says how an action ended, for a while, with a button for what can be done about it: its `word`, and what it does. */
+  say: (text, button, ms = 6_000) => {
     clearTimeout(noticeTimer)
-    state.notice = { text, undo }
-    if (ms < Infinity) noticeTimer = setTimeout(app.hush, ms)
+    state.notice = { text, button }
+    if (ms < Infinity) noticeTimer = setTimeout(() => app.hush(), ms)
     draw()
   },
   hush: () => {
@@ -59,15 +89,17 @@ const app = {
     state.notice = undefined
     draw()
   },
-  /** Does something, and says why where it fails. Returns whether it succeeded. */
-  attempt: async (action) => {
+  /** Says why something failed. */
+  tell: (error) => app.say(told(error), undefined, 15_000),
+  /** Does something, and says why where it fails, or has that done. Returns whether it succeeded. */
+  attempt: async (action, onFailure = app.tell) => {
     try {
       await action()
       return true
     } catch (error) {
       if (error.name === "AbortError") return false
-      if (error.isRefused) state.mayRead = false
-      else app.say([error.problem ?? error.message, error.nextStep].filter(Boolean).join("; "), undefined, 15_000)
+      if (error.isRefused) lock()
+      else onFailure(error)
       draw()
       return false
     }
@@ -76,6 +108,7 @@ const app = {
     try {
       const [status] = await Promise.all([api.status(), kinds.load()])
       state.status = status
+      state.answeredAt = Date.now() / 1000
       state.trouble = undefined
     } catch (error) {
       state.trouble = error
@@ -176,6 +209,10 @@ const start = async () => {
       isTold = true
       memory.mayHaveMissed(app)
       refreshSoon()
+    },
+    onRefused: () => {
+      lock()
+      draw()
     },
     onLost: () => {
       isTold = false

@@ -19,7 +19,7 @@ const askKinds = (app) =>
   })
 
 /** What is shown: `kind` is a description, and there is none before the node has answered. */
-const at = { kind: undefined, query: "", filter: {} }
+const at = { kind: undefined, query: "", filter: {}, isDeleted: false }
 let pager
 
 /** The filters that rows of a kind offer. */
@@ -60,8 +60,10 @@ export const enter = (app) => {
   )
   const isSame = kind.kind === at.kind?.kind && JSON.stringify(filter) === JSON.stringify(at.filter)
   at.kind = kind
+  at.isDeleted = fields.has("deleted")
   at.filter = filter
-  if (!isSame || pager === undefined) restart(app)
+  if (at.isDeleted) versions.enterDeleted(app)
+  else if (!isSame || pager === undefined) restart(app)
   if (app.state.mayRead) void askKinds(app)
 }
 
@@ -71,6 +73,7 @@ const address = ({ kind }, filter = {}) => `#/memory?${new URLSearchParams({ kin
 /** Commits: rows of the kind that is shown are read again from the top. */
 export const take = (operations, app) => {
   if (operations.some(({ table }) => kinds.isNewName(table))) void askKinds(app)
+  if (at.isDeleted) versions.takeDeleted(operations)
   const ours = operations.filter(({ table }) => table === at.kind?.kind)
   if (ours.length === 0 || pager === undefined) return
   pager.drop(ours.filter(({ op_type: type }) => type === "delete").map(({ row_id: id }) => id))
@@ -81,36 +84,43 @@ export const mayHaveMissed = (app) => pager?.renew(app)
 
 /** Carries out what could still be undone. */
 export const finish = () => {
-  for (const act of leaving.values()) act()
+  for (const { act } of leaving.values()) act()
   leaving.clear()
+}
+
+export const forget = () => {
+  clearTimeout(typing)
+  for (const { timer } of leaving.values()) clearTimeout(timer)
+  leaving.clear()
+  pager?.stop()
+  pager = undefined
+  Object.assign(at, { kind: undefined, query: "", filter: {} })
 }
 
 export const focusSearch = () =>
   requestAnimationFrame(() => requestAnimationFrame(() => document.querySelector("#search")?.focus()))
 
-export const openForm = (app, row) => at.kind?.can_add && form.open(at.kind, row, app)
+export const openForm = (app, row) => {
+  const kind = at.kind ?? kinds.all()[0]
+  if (kind?.can_add) form.open(kind, row, app)
+}
 
 const remove = (row, app) => {
   const { kind } = at
+  finish()
   const act = () => {
+    clearTimeout(timer)
     leaving.delete(row.id)
     void app.attempt(() => api.remove(kind, row.id))
   }
-  for (const earlier of leaving.values()) earlier()
-  const timer = setTimeout(() => leaving.get(row.id)?.(), undoMs)
-  leaving.set(row.id, () => {
+  const timer = setTimeout(act, undoMs)
+  leaving.set(row.id, { act, timer })
+  const undo = () => {
     clearTimeout(timer)
-    act()
-  })
-  app.say(
-    "Deleted.",
-    () => {
-      clearTimeout(timer)
-      leaving.delete(row.id)
-      app.hush()
-    },
-    undoMs
-  )
+    leaving.delete(row.id)
+    app.hush()
+  }
+  app.say("Deleted.", { word: "Undo", act: undo }, undoMs)
 }
 
 /** How long a deletion can be undone (ms). */
@@ -140,7 +150,17 @@ export const view = (state, app) => {
     versions: () => versions.list(app)
   }
   return html`
-    <nav aria-label="Kinds" class="kinds">${kinds.all().map((one) => tab(one, state.status?.counts[one.kind]))}</nav>
+    <nav aria-label="Kinds" class="kinds">
+      ${kinds.all().map((one) => tab(one, state.status?.counts[one.kind]))}
+      <a href="#/memory?deleted" aria-current=${at.isDeleted ? "true" : nothing}>Deleted</a>
+    </nav>
+    ${at.isDeleted ? versions.viewDeleted(app) : list(place, shown, app)}
+  `
+}
+
+const list = (place, shown, app) => {
+  const { kind, query } = place
+  return html`
     <div class="bar">
       ${
         kind.is_searched
@@ -155,7 +175,7 @@ export const view = (state, app) => {
                 .value=${query}
                 @input=${(event) => type(event.target.value, app)}
             /></label>`
-          : html`<span class="grow"></span>`
+          : filterFields()
       }
       ${
         kind.can_add
@@ -166,19 +186,33 @@ export const view = (state, app) => {
     ${filterLine()}
     <p class="count" role="status">${countLine(shown)}</p>
     <div class="rows">${rows.view(shown, place)}</div>
-    ${
-      pager?.isDone
-        ? nothing
-        : html`<p class="more"><button type="button" class="quiet" @click=${() => pager?.more()}>Show more</button></p>`
-    }
-    ${form.view(app)}
+    ${pager?.end() ?? nothing}
   `
 }
 
 const tab = (kind, count) =>
-  html`<a href=${address(kind)} aria-current=${kind.kind === at.kind.kind ? "true" : nothing} dir="auto"
+  html`<a href=${address(kind)} aria-current=${kind === at.kind && !at.isDeleted ? "true" : nothing} dir="auto"
     >${visible(kinds.titleOf(kind))}${count === undefined ? nothing : html` <small>${number(count)}</small>`}</a
   >`
+
+/** Rows that are not found by words are narrowed down by what they have in their columns. */
+const filterFields = () => {
+  const narrow = ({ target: { name, value } }) => {
+    const { [name]: _, ...others } = at.filter
+    location.hash = address(at.kind, value.trim() === "" ? others : { ...others, [name]: value.trim() })
+  }
+  return html`<span class="grow narrow" @change=${narrow}>
+    ${filtersOf(at.kind).map((name) => {
+      const column = kinds.filtered(at.kind, name)?.name ?? "origin_node"
+      const known = [...new Set(pager?.rows.map((row) => row[column]))].filter((value) => typeof value === "string")
+      return html`<label
+        >Only ${filterWords[name] ?? name}
+        <input name=${name} list="of-${name}" autocomplete="off" .value=${at.filter[name] ?? ""} />
+        <datalist id="of-${name}">${known.map((value) => html`<option value=${value}></option>`)}</datalist>
+      </label>`
+    })}
+  </span>`
+}
 
 const filterLine = () =>
   Object.keys(at.filter).length === 0
@@ -192,6 +226,7 @@ const filterLine = () =>
 
 const countLine = (shown) => {
   if (pager === undefined || (pager.isLoading && shown.length === 0)) return "Reading…"
+  if (!pager.isKnown) return shown.length === 0 ? "" : `${counted(shown.length, "row")} shown, read before.`
   const indexing = pager.indexing
   const still =
     indexing === undefined

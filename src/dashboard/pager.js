@@ -1,4 +1,6 @@
 /** Rows that are read a page at a time, as far as one has scrolled. */
+import { html, nothing } from "./lit-html.js"
+import { told, visible } from "./text.js"
 
 /** How near the end of the page the next rows are read, in heights of the window. */
 const ahead = 1.5
@@ -8,6 +10,8 @@ export class Pager {
   isDone = false
   isLoading = false
   indexing = undefined
+  /** Why the last attempt to read failed: what is shown may not be all. */
+  failure = undefined
   #isBegun = false
   #cursor
   #read
@@ -30,22 +34,28 @@ export class Pager {
 
   #onScroll = () => {
     const { scrollY, innerHeight } = window
-    if (scrollY + (1 + ahead) * innerHeight > document.documentElement.scrollHeight) void this.more()
+    if (scrollY + (1 + ahead) * innerHeight > document.documentElement.scrollHeight && !this.failure) void this.more()
+  }
+
+  #onFailure = (failure) => {
+    this.failure = failure
+    this.#app.draw()
   }
 
   /** Reads the next page. */
   async more() {
     if (this.isLoading || this.isDone) return
     this.isLoading = true
-    await this.#app.attempt(async () => {
+    const isRead = await this.#app.attempt(async () => {
       const { rows, next, indexing } = await this.#read(this.#cursor, this.#stopped.signal)
       this.#add(this.#isBegun ? this.rows : [], rows)
       this.#isBegun = true
       this.#cursor = next
       this.isDone = next === undefined
       this.indexing = indexing
-    })
+    }, this.#onFailure)
     this.isLoading = false
+    if (isRead) this.failure = undefined
     this.#app.draw()
   }
 
@@ -64,9 +74,29 @@ export class Pager {
         }
         this.#add(rows, isFar ? [] : this.rows)
         this.#isBegun = true
+        this.failure = undefined
         this.#app.draw()
-      })
+      }, this.#onFailure)
     }, 100)
+  }
+
+  /** Whether it is known which rows there are. */
+  get isKnown() {
+    return this.#isBegun && this.failure === undefined
+  }
+
+  /** What stands below the rows: more of them, or why they could not be read. */
+  end() {
+    if (this.failure !== undefined)
+      return html`<p class="more" role="alert">
+        <span class="problem" dir="auto">These rows could not be read. ${visible(told(this.failure))}.</span>
+        <button type="button" @click=${() => (this.#isBegun && this.isDone ? this.renew() : this.more())}>
+          Try again
+        </button>
+      </p>`
+    return this.isDone
+      ? nothing
+      : html`<p class="more"><button type="button" class="quiet" @click=${() => this.more()}>Show more</button></p>`
   }
 
   drop(ids) {

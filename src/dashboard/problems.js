@@ -1,16 +1,30 @@
 /** What does not go as it should: why, and what to do. */
 import * as api from "./api.js"
 import { html, nothing } from "./lit-html.js"
-import { counted, visible } from "./text.js"
+import { ago, capital, counted, long, visible } from "./text.js"
 
 /** The last comparison with the peers, and whether one is under way. */
 let compared
 let isComparing = false
 
-export const view = ({ status }, app) => {
+export const forget = () => {
+  unread = []
+  differing = []
+  looked = {}
+  compared = undefined
+}
+
+export const view = ({ status, trouble, answeredAt }, app) => {
+  if (trouble !== undefined) {
+    const before =
+      status === undefined ? undefined : `It answered last ${ago(answeredAt)}; what was wrong then is below.`
+    const { problem, message, nextStep } = trouble
+    return html`${entry("This node", problem ?? message, nextStep, before)}
+    ${status === undefined ? nothing : troublesOf(status, app.draw)}`
+  }
   if (status === undefined) return nothing
   void look(status, app)
-  const parts = [...troublesOf(status), ...notices(status)]
+  const parts = [...troublesOf(status, app.draw), ...notices(status)]
   return html`
     ${parts.length === 0 ? html`<p class="empty">No problems.</p>` : parts} ${repaired()} ${comparison(app)}
   `
@@ -19,7 +33,7 @@ export const view = ({ status }, app) => {
 const entry = (title, problem, nextStep, why, more = nothing) => html`
   <section class="trouble">
     <h2 dir="auto">${visible(title)}</h2>
-    <p class="problem" dir="auto">${visible(problem)}</p>
+    <p class="problem" dir="auto">${visible(capital(problem))}</p>
     ${why === undefined ? nothing : html`<p>${why}</p>`} ${more}
     ${nextStep === undefined ? nothing : html`<p class="step" dir="auto">Next: ${visible(nextStep)}</p>`}
   </section>
@@ -41,21 +55,21 @@ const reasons = {
 }
 
 /** What the sentence on top is about: all of it. */
-const troublesOf = (status) =>
+const troublesOf = (status, draw) =>
   (status.troubles ?? []).map(({ _tag, text, next_step: nextStep, node }) =>
     entry(
       node ?? titles[_tag] ?? "This node",
       node !== undefined && text.startsWith(`${node}: `) ? text.slice(node.length + 2) : text,
       nextStep,
       reasons[_tag],
-      details[_tag]?.(status) ?? nothing
+      details[_tag]?.(status, draw) ?? nothing
     )
   )
 
 const titles = { Quarantined: "Quarantine" }
 
 const details = {
-  Quarantined: () => (unread.length === 0 ? nothing : list(unread)),
+  Quarantined: (_, draw) => (unread.length === 0 ? nothing : list(unread, draw)),
   OverQuota: ({ opaque }) =>
     (opaque?.held_back ?? []).map(
       ({ origin, from }) =>
@@ -92,13 +106,13 @@ const look = async ({ counts: { quarantine }, peers }, app) => {
   })
 }
 
-const list = (rows) =>
+const list = (rows, draw) =>
   html`<ul class="unread">
     ${rows.map(
-      ({ peer, reason, text }) =>
+      ({ number, peer, reason, text }) =>
         html`<li>
           <p dir="auto">From ${visible(peer)}: ${visible(reason)}</p>
-          <pre dir="auto">${visible(text).slice(0, 500)}</pre>
+          <pre dir="auto">${long(`unread ${number}`, text, draw)}</pre>
         </li>`
     )}
   </ul>`

@@ -4,24 +4,20 @@
  */
 import * as kinds from "./kinds.js"
 import { html, nothing } from "./lit-html.js"
-import { ago, bytes, clockTime, date, day, iso, marked, number, short, shown, visible } from "./text.js"
-
-/** Rows whose long texts are shown whole. */
-const whole = new Set()
+import { ago, clockTime, date, day, iso, long, marked, number, parts, short, visible } from "./text.js"
 
 /** The text of a member: what steers direction is visible, and the words that were searched are marked. */
 const words = (text, place) =>
   marked(visible(text), place.query).map(([part, isWord]) => (isWord ? html`<mark>${part}</mark>` : part))
 
-/** A text that may be very long. */
-const long = (row, text, place) => {
-  if (text.length <= shown || whole.has(row.id)) return html`<p class="text" dir="auto">${words(text, place)}</p>`
-  const open = () => {
-    whole.add(row.id)
-    place.draw()
-  }
-  return html`<p class="text" dir="auto">${words(text.slice(0, shown), place)}…</p>
-    <button type="button" class="quiet" @click=${open}>Show all of it (${bytes(new Blob([text]).size)})</button>`
+/** A column of a row, of which there may be very much: what is shown of it, and the button for the rest. */
+const column = (row, name, place) =>
+  parts(`${row.id} ${name}`, kinds.say(row[name]), place.draw, (text) => words(text, place))
+
+const paragraph = (row, name, place) => {
+  const [said, more] = column(row, name, place)
+  return html`<p class="text" dir="auto">${said}</p>
+    ${more}`
 }
 
 /** Who wrote a row, and when. */
@@ -49,11 +45,11 @@ const buttons = (row, place) => {
       class="quiet"
       aria-label="${word}: ${name}"
       aria-expanded=${isOpen}
-      @click=${() => act(row)}
+      @click=${({ detail }) => detail < 2 && act(row)}
     >
       ${word}
     </button>`
-  return html`<p class="actions">
+  return html`<p class="actions" data-row=${row.id}>
       ${hasHistory ? button("History", place.toggle, place.isOpen(row.id) ? "true" : "false") : nothing}
       ${change === undefined ? nothing : button("Change", place.edit)}
       ${canDelete ? button("Delete", place.remove) : nothing}
@@ -67,17 +63,18 @@ const about = (row, place) => {
   const [first, ...others] = kind.text.filter((name) => row[name] !== undefined)
   const last = others.pop()
   if (first === undefined) return nothing
-  if (last === undefined) return long(row, kinds.say(row[first]), place)
-  const said = (name) => words(kinds.say(row[name]).slice(0, shown), place)
+  if (last === undefined) return paragraph(row, first, place)
+  const said = (name) => column(row, name, place)
+  const [subject, more] = said(first)
   const filter = kind.columns.find(({ name }) => name === first)?.filter
   return html`<p class="text">
     ${
       filter === undefined
-        ? html`<span dir="auto">${said(first)}</span>`
+        ? html`<span dir="auto">${subject}</span>`
         : html`<a href=${place.address({ [filter]: row[first] })} title="All ${kind.many} about this" dir="auto"
-            >${said(first)}</a
+            >${subject}</a
           >`
-    }
+    }${more}
     ${others.map((name) => html`<span class="predicate" dir="auto">${said(name)}</span> `)}
     <strong dir="auto">${said(last)}</strong>
   </p>`
@@ -112,17 +109,17 @@ const amount = ({ means }, value) => (means === "duration" ? `${number(value)} m
 const details = (row, place) =>
   rest(row, place.kind)
     .filter(({ means }) => means === "detail")
-    .map(({ name }) => html`<div class="detail">${long(row, kinds.say(row[name]), place)}</div>`)
+    .map(({ name }) => html`<div class="detail">${paragraph(row, name, place)}</div>`)
 
 /** Columns without a meaning, with their names. */
-const pairs = (entries) =>
+const pairs = (row, entries, place) =>
   entries.length === 0
     ? nothing
     : html`<dl class="pairs">
         ${entries.map(
           ([name, value]) =>
             html`<dt dir="auto">${visible(name)}</dt>
-              <dd dir="auto">${visible(kinds.say(value)).slice(0, shown)}</dd>`
+              <dd dir="auto">${long(`${row.id} ${name}`, kinds.say(value), place.draw)}</dd>`
         )}
       </dl>`
 
@@ -140,8 +137,8 @@ const article = (row, place) =>
     ${about(row, place)}
     ${
       place.kind.is_own
-        ? pairs(all(row, place.kind))
-        : html`${line(row, place)} ${details(row, place)} ${pairs(others(row, place.kind))}`
+        ? pairs(row, all(row, place.kind), place)
+        : html`${line(row, place)} ${details(row, place)} ${pairs(row, others(row, place.kind), place)}`
     }
     ${provenance(row, place)} ${buttons(row, place)}
   </article>`
@@ -150,7 +147,7 @@ const moment = (row, place) =>
   html`<article class="episode">
     <time datetime=${iso(row.created_at)} title=${date(row.created_at)}>${clockTime(row.created_at)}</time>
     <div>
-      ${line(row, place)} ${about(row, place)} ${details(row, place)} ${pairs(others(row, place.kind))}
+      ${line(row, place)} ${about(row, place)} ${details(row, place)} ${pairs(row, others(row, place.kind), place)}
       ${provenance(row, place)} ${buttons(row, place)}
     </div>
   </article>`
@@ -220,8 +217,8 @@ const execution = (row, { named, beneath, status, amounts, details }, place) => 
       <time datetime=${iso(row.created_at)} title=${date(row.created_at)}>${ago(row.created_at)}</time>
     </td>
     <th scope="row" dir="auto">
-      ${named.map(({ name }) => visible(kinds.say(row[name]))).join(" ")}${beneath.map(
-        ({ name }) => html`<small dir="auto">${visible(kinds.say(row[name]))}</small>`
+      ${named.map(({ name }) => column(row, name, place))}${beneath.map(
+        ({ name }) => html`<small dir="auto">${column(row, name, place)}</small>`
       )}
       ${buttons(row, place)}
     </th>
@@ -234,10 +231,7 @@ const execution = (row, { named, beneath, status, amounts, details }, place) => 
       (column) => html`<td data-label=${kinds.labelOf(column)} class="amount">${amount(column, row[column.name])}</td>`
     )}
     ${details.map(
-      (column) =>
-        html`<td data-label=${kinds.labelOf(column)} dir="auto">
-          ${visible(kinds.say(row[column.name])).slice(0, shown)}
-        </td>`
+      (one) => html`<td class="long" data-label=${kinds.labelOf(one)} dir="auto">${column(row, one.name, place)}</td>`
     )}
     <td data-label="Node" dir="auto">${short(visible(row.origin_node))}</td>
   </tr>`

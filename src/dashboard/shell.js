@@ -1,6 +1,7 @@
 /** What surrounds every page: the sentence on the state of the node, the ways to the pages, and what an action came to. */
+import * as form from "./form.js"
 import { html, nothing } from "./lit-html.js"
-import { counted, visible } from "./text.js"
+import { counted, told, visible } from "./text.js"
 
 export const titles = {
   overview: "Overview",
@@ -30,10 +31,10 @@ export const view = (state, page, app) => html`
   </header>
   <main id="main" tabindex="-1">
     <h1>${titles[state.page]}</h1>
-    ${state.mayRead === false && state.page !== "overview" ? locked(state) : page(state, app)}
-    ${state.mayRead === false && state.page === "overview" ? locked(state) : nothing}
+    ${state.mayRead === false ? locked(state) : nothing}
+    ${state.mayRead === false && state.page !== "overview" ? nothing : page(state, app)}
   </main>
-  ${notice(state, app)}
+  ${form.view(app)} ${notice(state, app)}
   <footer>
     <p>
       Keys: <kbd>1</kbd>–<kbd>5</kbd> pages, <kbd>/</kbd> search, <kbd>n</kbd> new, <kbd>Tab</kbd> through the rest.
@@ -52,7 +53,7 @@ const skip = (event) => {
 
 const sentence = ({ status, trouble }) =>
   trouble !== undefined
-    ? "This node does not answer. Check that it runs: feral-sync status."
+    ? visible(`${told(trouble)}.`)
     : status === undefined
       ? "Asking the node…"
       : inParts(visible(status.summary ?? ""))
@@ -72,12 +73,12 @@ const countOf = (status) => {
 /** What `problems.js` lists, and the sentence counts. */
 export const problemsOf = ({ troubles = [] }) => troubles.length
 
-const locked = ({ refusal }) => html`
+const locked = ({ refusal, status }) => html`
   <section class="locked" aria-labelledby="locked">
     <h2 id="locked">Not signed in</h2>
     ${refusal === undefined ? nothing : html`<p class="problem">${visible(refusal.problem)}</p>`}
     <p>The memory is for its owner alone. Run this command on this machine; it opens a signed-in page:</p>
-    <pre><code>feral-sync open</code></pre>
+    <pre><code>${visible(status?.commands?.open ?? "feral-sync open")}</code></pre>
   </section>
 `
 
@@ -87,7 +88,7 @@ const notice = ({ notice: shown }, app) => html`
       shown === undefined
         ? nothing
         : html`<span dir="auto">${visible(shown.text)}</span>
-            ${shown.undo === undefined ? nothing : html`<button type="button" @click=${shown.undo}>Undo</button>`}
+            ${shown.button === undefined ? nothing : html`<button type="button" @click=${shown.button.act}>${shown.button.word}</button>`}
             <button type="button" class="quiet" aria-label="Close this message" @click=${app.hush}>✕</button>`
     }
   </div>

@@ -1,4 +1,5 @@
 /** Values as text for people. What others wrote is only ever text: no part of it becomes markup or a link. */
+import { html, nothing } from "./lit-html.js"
 
 const units = [
   ["d", 86_400],
@@ -57,8 +58,35 @@ export const visible = (text) =>
     (character) => `[U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}]`
   )
 
+export const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1)
+
+/** A failure in one line: what the problem is, and what to do next. The two are joined here alone. */
+export const told = ({ problem, message, nextStep, next_step: step = nextStep }) => {
+  const said = capital(problem ?? message)
+  return step === undefined ? said : `${said.replace(/\.$/, "")}; ${step}`
+}
+
 /** How much of a text is shown until more is asked for. */
-export const shown = 1_200
+const shown = 1_200
+
+/** Long texts that are shown whole. */
+const whole = new Set()
+
+/** What is shown of a text, and the button; `key` is what it is of, and `draw` draws the page again. */
+export const parts = (key, text, draw, show = visible) => {
+  if (text.length <= shown || whole.has(key)) return [show(text), nothing]
+  const open = () => {
+    whole.add(key)
+    draw()
+  }
+  return [
+    html`${show(text.slice(0, shown).replace(/[\ud800-\udbff]$/, ""))}…`,
+    html` <button type="button" class="quiet" @click=${open}>Show all of it (${bytes(new Blob([text]).size)})</button>`
+  ]
+}
+
+/** Both, one behind the other. */
+export const long = (...of) => html`${parts(...of)}`
 
 /** The parts of a text between the words of a query, and the words: `[text, isWord]`. */
 export const marked = (text, query) => {

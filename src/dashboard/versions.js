@@ -3,7 +3,7 @@ import * as api from "./api.js"
 import { Pager } from "./pager.js"
 import * as kinds from "./kinds.js"
 import { html, nothing } from "./lit-html.js"
-import { ago, counted, date, iso, short, shown, visible } from "./text.js"
+import { ago, counted, date, iso, long, short, visible } from "./text.js"
 
 /** The row whose versions are shown, with them. */
 let open
@@ -20,9 +20,9 @@ export const isOpen = (id) => open?.id === id
 /** What a version says, in words. */
 const words = ({ kind, op_type: type, row }) => (type === "delete" || row === null ? "deleted" : kinds.gist(kind, row))
 
-const text = (version) => {
-  const said = visible(words(version))
-  return html`<p class="text" dir="auto">${said.slice(0, shown)}${said.length > shown ? "…" : ""}</p>`
+const text = (version, app) => {
+  const said = long(`${version.kind} ${version.id} ${version.version}`, words(version), app.draw)
+  return html`<p class="text" dir="auto">${said}</p>`
 }
 
 const provenance = ({ origin_node: node, updated_at: at }) =>
@@ -56,7 +56,7 @@ export const list = (app) =>
         ${open.versions.map(
           (version) =>
             html`<li>
-              ${text(version)}
+              ${text(version, app)}
               <p class="provenance">
                 ${provenance(version)}${version.is_conflict ? " · in conflict with the one that replaced it" : ""}
                 ${restoring(version, app)}
@@ -75,11 +75,55 @@ const keyOf = ({ kind, id }) => `${kind} ${id}`
 const read = async (cursor, signal) => {
   const found = await api.conflicts({ limit: 20, ...(cursor && { cursor }) }, { signal })
   await Promise.all(
-    found.rows.map(async ({ kind, id }) => present.set(keyOf({ kind, id }), await api.row(kind, id).catch(() => null)))
+    found.rows.map(async ({ kind, id }) =>
+      present.set(keyOf({ kind, id }), await api.row({ kind }, id).catch(api.noRow))
+    )
   )
   // A row may be in several conflicts: here, the version is what there is one of.
   return { ...found, rows: found.rows.map((row) => ({ id: row.version, conflict: row })) }
 }
+
+export const forget = () => {
+  for (const pager of [conflicts, deleted]) pager?.stop()
+  conflicts = deleted = undefined
+  open = undefined
+  present.clear()
+}
+
+/** Deleted rows, on the page of the memory. */
+let deleted
+
+const readDeleted = async (cursor, signal) => {
+  const found = await api.deleted({ limit: 20, ...(cursor && { cursor }) }, { signal })
+  return { ...found, rows: found.rows.map((row) => ({ id: keyOf(row), row })) }
+}
+
+export const enterDeleted = (app) => {
+  deleted?.stop()
+  deleted = new Pager(readDeleted, app)
+  void deleted.more()
+}
+
+/** Rows that are there again leave the list. */
+export const takeDeleted = (operations) => {
+  deleted?.drop(operations.map(({ table: kind, row_id: id }) => keyOf({ kind, id })))
+  deleted?.renew()
+}
+
+export const viewDeleted = (app) => html`
+  <p class="count" role="status">${countLine(deleted, "deleted row")}</p>
+  ${deleted?.rows.map(
+    ({ row: gone }) =>
+      html`<article>
+        ${text({ ...gone, version: gone.hlc }, app)}
+        <p class="provenance" data-row=${gone.id}>
+          ${visible(kinds.find(gone.kind)?.one ?? gone.kind)}, deleted by
+          ${provenance({ origin_node: gone.deleted_by, updated_at: gone.deleted_at })} ${restoring(gone, app)}
+        </p>
+      </article>`
+  )}
+  ${deleted?.end() ?? nothing}
+`
 
 export const enter = (app) => {
   conflicts?.stop()
@@ -97,28 +141,26 @@ export const view = (_, app) => {
       Two nodes wrote the same row, and neither had seen what the other wrote. The later write counts. What it replaced
       is kept here for a while.
     </p>
-    <p class="count" role="status">
-      ${conflicts?.isLoading && rows.length === 0 ? "Reading…" : rows.length === 0 ? "No conflicts." : counted(rows.length, "conflict")}
-    </p>
-    ${rows.map(({ conflict }) => entry(conflict, app))}
-    ${
-      conflicts === undefined || conflicts.isDone
-        ? nothing
-        : html`<p class="more">
-            <button type="button" class="quiet" @click=${() => conflicts.more()}>Show more</button>
-          </p>`
-    }
+    <p class="count" role="status">${countLine(conflicts, "conflict")}</p>
+    ${rows.map(({ conflict }) => entry(conflict, app))} ${conflicts?.end() ?? nothing}
   `
+}
+
+const countLine = (pager, one) => {
+  const count = pager?.rows.length ?? 0
+  if (pager?.isLoading && count === 0) return "Reading…"
+  if (count > 0) return counted(count, one)
+  return pager?.isKnown ? `No ${one}s.` : ""
 }
 
 const entry = (lost, app) => {
   const now = present.get(keyOf(lost)) ?? null
   return html`<article class="conflict">
     <h2>It was</h2>
-    ${text(lost)}
+    ${text(lost, app)}
     <p class="provenance">${provenance(lost)} ${restoring(lost, app)}</p>
     <h2>It is now</h2>
-    ${now === null ? html`<p class="text">deleted</p>` : text({ kind: lost.kind, op_type: "update", row: now })}
+    ${now === null ? html`<p class="text">deleted</p>` : text({ ...lost, version: "now", op_type: "update", row: now }, app)}
     ${now === null ? nothing : html`<p class="provenance">${provenance(now)}</p>`}
   </article>`
 }

@@ -74,7 +74,7 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
       await stranger.goto("about:blank")
       await stranger.goto(address)
       await shows("Not signed in", stranger)
-      assert.include(await stranger.locator(".locked").innerText(), "feral-sync open")
+      assert.include(await stranger.locator(".locked").innerText(), "main.js open --home")
     }
     await other.close()
   })
@@ -119,7 +119,7 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
     await go("live")
     await b.cli("fact", "set", "printer", "stands on", "the second floor")
     await shows("printer stands on the second floor")
-    assert.match((await texts(".events li"))[0] ?? "", /\bin\b[^]*fact added/)
+    assert.match((await texts(".events li"))[0] ?? "", /\bcame in\b[^]*fact added/)
   })
 
   it("finds while one types, and narrows down to a tag", async () => {
@@ -181,6 +181,7 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
   it("shows what last-writer-wins decided, and the connections of the peer with their ends", async () => {
     await go("overview")
     await page.getByRole("button", { name: `Pause: ${b.id}` }).click()
+    await shows("Paused: nothing is exchanged with it until you resume.")
     await page.getByRole("button", { name: `Resume: ${b.id}` }).waitFor()
     await shows("paused")
     await shows(`Next: resume with feral-sync peers resume ${b.id}`)
@@ -190,6 +191,7 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
     await b.cli("fact", "set", "printer", "stands on", "the third floor")
     await go("overview")
     await page.getByRole("button", { name: `Resume: ${b.id}` }).click()
+    await shows("Resumed: this node connects to it again.")
     // Without waiting for the next time that it would be dialled.
     await page.getByRole("button", { name: `Sync now: ${b.id}` }).click()
     await until(
@@ -266,6 +268,8 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
       for (const path of [
         "overview",
         "memory?kind=notes",
+        "memory?kind=knowledge",
+        "memory?deleted",
         "memory?kind=episodes",
         "memory?kind=execution_log",
         "conflicts",
@@ -276,6 +280,15 @@ describe.skipIf(needs("chromium"))("the dashboard", () => {
         const found = await findings(page)
         assert.deepStrictEqual(found, [], path)
       }
+      await go("memory?kind=knowledge")
+      await page
+        .getByRole("button", { name: /^Change: / })
+        .first()
+        .click()
+      await page.locator("dialog[open]").waitFor()
+      assert.deepStrictEqual(await findings(page), [], "the dialog")
+      await page.keyboard.press("Escape")
+      await page.locator("dialog").waitFor({ state: "detached" })
       assert.isAtMost(await page.locator("html").evaluate((html: Box) => html.scrollWidth - html.clientWidth), 0)
     })
   }

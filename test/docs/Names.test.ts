@@ -112,6 +112,10 @@ const wrongCommands = (text: string): ReadonlyArray<string> => {
   )
 }
 
+/** The commands that the pages of the dashboard name, in any of their texts. */
+const wrongInPages = (text: string): ReadonlyArray<string> =>
+  [...text.matchAll(/\bferal-sync ([a-z][^`"'<>.;,()\n]*)/g)].flatMap(([, words = ""]) => wrongInCommand(words.trim()))
+
 /** Flags that stand alone between backticks: of some command of ours, or of a script of this repository. */
 const scriptText = textOf(sources(["scripts/*.ts", "bench/*.ts"]))
 const wrongFlags = (spans: ReadonlyArray<string>): ReadonlyArray<string> =>
@@ -190,6 +194,11 @@ describe("names in the documents", () => {
       assert.deepStrictEqual([...new Set(wrongNames(document, read(document)))], [])
     })
   }
+
+  it("the commands that the dashboard names are there", () => {
+    assert.deepStrictEqual(wrongInPages(textOf(sources("src/dashboard/*.{js,html}"))), [])
+    assert.isNotEmpty(wrongInPages("<pre><code>feral-sync passphrase show</code></pre>"))
+  })
 
   it("that are not there are found", () => {
     const wrong: ReadonlyArray<readonly [string, string]> = [

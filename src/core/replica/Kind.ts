@@ -77,7 +77,7 @@ export const table = {
     },
     search: ["content", "tags"],
     text: ["content"],
-    change: { verb: "edit", columns: ["content"] }
+    change: { verb: "edit", columns: ["content", "tags"] }
   }),
   /** Statements about the world. */
   facts: make({

@@ -214,7 +214,9 @@ export interface Tombstones extends Schema.Schema.Type<typeof Tombstones> {}
  * the data directory and does not answer, if the system shows it. Earlier versions lack `opaque` and `peer_limits`.
  * `damage` means that the database is damaged: the node no longer syncs. `summary` is the state in one to three
  * sentences (`Summary.ts`). `absent` lists nodes that were met before and are not among the peers. `last_write_error`
- * is why the last write failed. `indexing` is the progress of the search index while it is incomplete.
+ * is why the last write failed. `indexing` is the progress of the search index while it is incomplete. `commands` is what to type
+ * on this machine, in the form in which the node was started: `open` signs a browser in, `passphrase` shows the passphrase where a file
+ * has it; `join` starts the next node on another machine.
  */
 export const NodeStatus = Schema.Struct({
   summary: Schema.optionalKey(Schema.String),
@@ -245,6 +247,9 @@ export const NodeStatus = Schema.Struct({
   log_lines_lost: Schema.optionalKey(Schema.Natural),
   accepts_previous_passphrase: Schema.optionalKey(Schema.Literal(true)),
   held_by: Schema.optionalKey(Schema.Struct({ pid: Schema.Natural, command: Schema.String })),
+  commands: Schema.optionalKey(
+    Schema.Struct({ open: Schema.String, passphrase: Schema.optionalKey(Schema.String), join: Schema.String })
+  ),
   discovery: Schema.Struct({
     mdns: Schema.Literals(["on", "off", "unavailable"]),
     static: Schema.Literals(["waiting", "active", "none"])

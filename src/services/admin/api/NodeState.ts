@@ -1,9 +1,11 @@
 /**
  * What `status` shows of a running node, put together from the services that know it.
  */
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Option } from "effect"
 import type { NodeId } from "../../../core/replica/NodeId.ts"
-import { Config } from "../../node/Config.ts"
+import { Config, type Settings } from "../../node/Config.ts"
+import * as Home from "../../node/Home.ts"
+import { commandLine, quoted } from "../../node/Invocation.ts"
 import { LogSink } from "../../node/LogSink.ts"
 import { Peers } from "../../peers/Peers.ts"
 import * as Summary from "../../node/Summary.ts"
@@ -37,6 +39,7 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
       keepMs: settings.tombstoneMs
     })
     const alarms = yield* ReplicaState.alarms(store, settings, rows)
+    const discovery = yield* peers.discovery
     const status = {
       ...trouble,
       node_id,
@@ -56,10 +59,18 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
       ...(alarms.length === 0 ? {} : { alarms }),
       ...(lost === 0 ? {} : { log_lines_lost: lost }),
       ...(peers.acceptsPrevious === true ? { accepts_previous_passphrase: true } : {}),
-      discovery: yield* peers.discovery,
+      commands: commandsOf(settings, discovery.mdns === "on" ? undefined : peers.port),
+      discovery,
       ...(absent.length === 0 ? {} : { absent }),
       peers: rows
     } satisfies NodeStatus
     return { ...Summary.told(status, now), ...status } satisfies NodeStatus
   })
+})
+
+/** `port` is where the next node has to dial this one, which it does not find by itself. */
+const commandsOf = ({ home, passphrase }: Settings, port: number | null | undefined) => ({
+  open: commandLine("open", home),
+  ...(Option.isNone(passphrase) && { passphrase: `cat ${quoted(Home.paths(home).passphrase)}` }),
+  join: commandLine(`start --passphrase-file -${typeof port === "number" ? ` --peers THIS-MACHINE:${port}` : ""}`)
 })

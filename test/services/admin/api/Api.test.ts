@@ -98,8 +98,9 @@ describe("Api", () => {
         const store = Context.get(node, Store)
         const { memory, status, peers } = yield* connected(home)
         const { hlc } = yield* memory.notes.put({ content: "one" })
-        const { uptime_seconds, digest, ...rest } = yield* status
+        const { uptime_seconds, digest, commands, ...rest } = yield* status
         assert.isAtLeast(uptime_seconds, 0)
+        assert.match(commands?.open ?? "", /feral-sync open --home /)
         assert.match(digest, /^[0-9a-f]{16}$/)
         assert.deepStrictEqual(rest, {
           summary: "Not in sync with the only other node. other: gone.",
