@@ -6,6 +6,7 @@ import { Command } from "effect/cli"
 import { type Advised, messageOf } from "../core/text/Explained.ts"
 import { storeNextSteps } from "../services/node/NodeFailure.ts"
 import type { Compared } from "../services/node/Status.ts"
+import * as Verification from "../services/admin/Verification.ts"
 import * as Access from "./Access.ts"
 import * as Globals from "./Globals.ts"
 import { counted, oneLine, writeJson, writeLine } from "./Output.ts"
@@ -41,7 +42,7 @@ export const command = Command.make(
     const progress = yield* Progress.make(isJson)
     const database = yield* Progress.during(progress, "Checking the database")(verification.damage)
     if (database.length > 0) {
-      if (isJson) yield* writeJson({ ok: false, database, rows: null, digest: null, corrected: [], peers: [] })
+      if (isJson) yield* writeJson(Verification.damaged(database))
       for (const problem of database) yield* say(`✗ ${oneLine(problem)}`)
       return yield* new VerificationFailed(damaged)
     }
@@ -59,16 +60,13 @@ export const command = Command.make(
           ? "- no peer is connected: nothing was compared"
           : "- the node is not running, so no peer was compared: start it, and verify again"
     )
-    const isDeferred = peers.some(({ result }) => result === "deferred")
-    const leftOut = peers.find(({ result, reason }) => reason !== undefined && ["behind", "differs"].includes(result))
-    const ok = !isDeferred && leftOut === undefined && peers.every(({ result }) => result !== "differs")
-    if (isJson) yield* writeJson({ ok, database, rows, digest, corrected, peers })
-    if (!ok) {
-      const reason = leftOut?.reason
-      return yield* new VerificationFailed(
-        isDeferred ? deferring() : reason === undefined ? differing() : { problem: reason }
-      )
-    }
+    if (isJson) yield* writeJson(Verification.verified({ rows, digest, corrected }, peers))
+    const obstacle = Verification.obstacle(peers)
+    if (obstacle === undefined) return
+    const { result, reason } = obstacle
+    return yield* new VerificationFailed(
+      result === "deferred" ? deferring() : reason === undefined ? differing() : { problem: reason }
+    )
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(

@@ -100,7 +100,8 @@ describe("Invocation", () => {
       "OverQuotaThere",
       "RowsPurgedHere",
       "DuplicateNodeId",
-      "PeerPausedThere"
+      "PeerPausedThere",
+      "UnprovedRefusal"
     ])
     for (const copies of ["TimestampReused", "OwnOperationsForeign", "ApartTooLong"]) elsewhereToo.add(copies)
     for (const peers of ["wrong purpose", "invalid certificate"]) elsewhereToo.add(peers)

@@ -11,6 +11,7 @@ import * as Archive from "../Archive.ts"
 import * as NodeFailure from "../../node/NodeFailure.ts"
 import * as KindsContract from "./KindsContract.ts"
 import * as Purging from "../Purging.ts"
+import * as Verification from "../Verification.ts"
 import * as Origins from "../Origins.ts"
 import { Unavailable, withStatus, WrongQuery } from "./Failures.ts"
 import { events, history, ownSchema, reads, rows, schema, waiting } from "./MemoryContract.ts"
@@ -94,6 +95,10 @@ export const session = HttpApiGroup.make("session").add(
 /** Whether everything is there; see `Verification.ts`. Each part may take minutes. */
 export const verify = HttpApiGroup.make("verify")
   .add(
+    HttpApiEndpoint.post("all", "/", { success: Verification.Verified, error: Unavailable }).annotate(
+      OpenApi.Description,
+      "Checks the database and the digest of all rows, and compares the rows with those of each connected peer. Differences are repaired. This can take minutes."
+    ),
     HttpApiEndpoint.post("damage", "/damage", { success: Schema.Array(Schema.String), error: Unavailable }).annotate(
       OpenApi.Description,
       "Checks the database for damage, and lists what is found. This can take minutes."

@@ -104,8 +104,14 @@ const verify = HttpApiBuilder.group(
   Contract.Private,
   "verify",
   Effect.fnUntraced(function* (handlers) {
-    const { damage, audit, compare } = Verification.make(yield* Store, (yield* Peers).compare)
-    return handlers.handleAll({ damage: () => damage, audit: () => audit, compare: () => compare })
+    const verification = Verification.make(yield* Store, (yield* Peers).compare)
+    const { damage, audit, compare } = verification
+    return handlers.handleAll({
+      all: () => Verification.all(verification),
+      damage: () => damage,
+      audit: () => audit,
+      compare: () => compare
+    })
   })
 )
 

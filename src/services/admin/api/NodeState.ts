@@ -5,7 +5,7 @@ import { Clock, Effect, Option } from "effect"
 import type { NodeId } from "../../../core/replica/NodeId.ts"
 import { Config, type Settings } from "../../node/Config.ts"
 import * as Home from "../../node/Home.ts"
-import { commandLine, quoted } from "../../node/Invocation.ts"
+import { elsewhere, quoted } from "../../node/Invocation.ts"
 import { LogSink } from "../../node/LogSink.ts"
 import { Peers } from "../../peers/Peers.ts"
 import * as Summary from "../../node/Summary.ts"
@@ -70,7 +70,7 @@ export const running = Effect.fnUntraced(function* (apiPort: Effect.Effect<numbe
 
 /** `port` is where the next node has to dial this one, which it does not find by itself. */
 const commandsOf = ({ home, passphrase }: Settings, port: number | null | undefined) => ({
-  open: commandLine("open", home),
+  open: elsewhere(`open --home ${quoted(home)}`),
   ...(Option.isNone(passphrase) && { passphrase: `cat ${quoted(Home.paths(home).passphrase)}` }),
-  join: commandLine(`start --passphrase-file -${typeof port === "number" ? ` --peers THIS-MACHINE:${port}` : ""}`)
+  join: elsewhere(`start --passphrase-file -${typeof port === "number" ? ` --peers THIS-MACHINE:${port}` : ""}`)
 })

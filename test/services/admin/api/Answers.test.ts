@@ -25,6 +25,21 @@ const raw = (to: { readonly port: number } | { readonly path: string }, text: st
 
 const json = { "content-type": "application/json" }
 
+describe("POST /verify", () => {
+  it.live("gives what the command gives", () =>
+    within((home) =>
+      Effect.gen(function* () {
+        yield* start({ home })
+        const answer = yield* ask({ socketPath: join(home, "feral-sync.sock") }, "/verify", { method: "POST" })
+        assert.strictEqual(answer.status, 200, answer.body)
+        const { digest, ...rest } = JSON.parse(answer.body) as Record<string, unknown>
+        assert.match(String(digest), /^[0-9a-f]{16}$/)
+        assert.deepStrictEqual(rest, { ok: true, database: [], rows: 0, corrected: [], peers: [] })
+      })
+    )
+  )
+})
+
 describe("requests that the interface has no answer to", () => {
   it.live("say by their status what is wrong, and what would be right", () =>
     within((home) =>
@@ -32,7 +47,7 @@ describe("requests that the interface has no answer to", () => {
         yield* start({ home })
         const socketPath = join(home, "feral-sync.sock")
         const cases = [
-          ["POST", "/verify", undefined, 404, "NotFound", "/verify/damage"],
+          ["POST", "/verify/bogus", undefined, 404, "NotFound", "/openapi.json"],
           ["POST", "/bogus", undefined, 404, "NotFound", "/openapi.json"],
           ["PUT", "/notes", "{}", 405, "MethodNotAllowed", "GET or POST or PATCH or DELETE"],
           ["DELETE", "/episodes?id=x", undefined, 405, "MethodNotAllowed", "GET or POST"],
