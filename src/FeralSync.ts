@@ -13,8 +13,8 @@
  * program.pipe(Effect.provide(FeralSync.layer({ home: "./data" })), NodeRuntime.runMain)
  * ```
  *
- * The node runs as long as the layer lives: it listens, announces itself, dials, and withdraws when the scope closes. It answers on
- * the socket in its data directory meanwhile, so that the command line works on it as on any other node.
+ * The node runs as long as the layer lives: it listens, announces itself, dials, and withdraws when the scope closes.
+ * It answers on the socket in its data directory meanwhile, so that the command line works on it as on any other node.
  */
 import { Effect, Layer } from "effect"
 import { Api } from "./services/admin/api/Api.ts"
@@ -91,8 +91,8 @@ const mdns = Layer.unwrap(
 )
 
 /**
- * A node with these settings. The defaults are those of `docs/configuration.md`, except for `apiPort`: a program asks for that
- * port if it wants one.
+ * A node with these settings. The defaults are those of `docs/configuration.md`, except for `apiPort`: a program asks
+ * for that port if it wants one.
  */
 export function layer<const K extends Declarable = never>(
   settings?: NodeSettings & Kinds<K>,

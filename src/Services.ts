@@ -1,6 +1,6 @@
 /**
- * The services that a program may provide itself, each with its layers. A tag alone stands in a module without them, so that to
- * name a service loads no database, no WebSocket and no mDNS.
+ * The services that a program may provide itself, each with its layers. A tag alone stands in a module without them, so
+ * that to name a service loads no database, no WebSocket and no mDNS.
  */
 import * as MdnsDiscovery from "./services/discovery/MdnsDiscovery.ts"
 import * as StaticDiscovery from "./services/discovery/StaticDiscovery.ts"

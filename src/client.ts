@@ -1,6 +1,6 @@
 /**
- * `feral-sync/client`: a node that runs in another process, as typed Effects. It goes over the socket in the data directory of the
- * node, which only its owner can use.
+ * `feral-sync/client`: a node that runs in another process, as typed Effects. It goes over the socket in the data
+ * directory of the node, which only its owner can use.
  *
  * ```ts
  * import { Effect, Option } from "effect"
@@ -17,7 +17,9 @@
  */
 import { Client as ClientTag, connect, layerMemory } from "./services/admin/api/Client.ts"
 
-/** The client of a node. `connect` finds the node of a data directory; `layerMemory` is the memory of that node alone. */
+/**
+ * The client of a node. `connect` finds the node of a data directory; `layerMemory` is the memory of that node alone.
+ */
 export const Client = Object.assign(ClientTag, { connect, layerMemory })
 export type Client = ClientTag
 export * as Kind from "./services/memory/Declaration.ts"

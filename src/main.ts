@@ -2,8 +2,8 @@
 /**
  * The program: checks that this Node can run it, and starts the command line.
  *
- * Nothing else may be imported here. An old Node must be able to read this file and the modules that it names, or it would fail
- * with a syntax error before it can say what it lacks.
+ * Nothing else may be imported here. An old Node must be able to read this file and the modules that it names, or it
+ * would fail with a syntax error before it can say what it lacks.
  */
 const needed = { major: 22, minor: 19 }
 

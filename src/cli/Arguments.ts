@@ -1,15 +1,17 @@
 /**
- * What each word of the command line is: a flag, the value of one, or text. The parser of the library takes every word that
- * begins with a dash for flags, so a Markdown list item would be lost. It gets a line in which nothing is left to guess.
+ * What each word of the command line is: a flag, the value of one, or text. The parser of the library takes every word
+ * that begins with a dash for flags, so a Markdown list item would be lost. It gets a line in which nothing is left to
+ * guess.
  *
  * The rule:
  * - `--` ends the flags: all words after it are text.
  * - A word that is exactly a flag of the command (`--tag`, `--tag=x`, `-h`) is that flag, wherever it stands.
- * - Another word that begins with a dash is text, unless it has the form of a flag and resembles one: then it is refused, for
- *   it is most likely misspelt. The same for one that the command has no place for.
- * - `--help` and `--completions` stand alone or after the name of a command, `--version` alone or after one that takes no text. With
- *   text or other flags beside them they are refused. What looks like help and was text is thus never lost in silence: the help of a
- *   command that takes text says that nothing else was done, and how such a text is written.
+ * - Another word that begins with a dash is text, unless it has the form of a flag and resembles one: then it is
+ *   refused, for it is most likely misspelt. The same for one that the command has no place for.
+ * - `--help` and `--completions` stand alone or after the name of a command, `--version` alone or after one that takes
+ *   no text. With text or other flags beside them they are refused. What looks like help and was text is thus never
+ *   lost in silence: the help of a command that takes text says that nothing else was done, and how such a text is
+ *   written.
  */
 import type { Completions } from "effect/cli"
 import { isUtf8 } from "node:buffer"
@@ -114,8 +116,8 @@ export const read = ({ command: root, globals, actions }: Grammar, args: Readonl
 }
 
 /**
- * The first word that is no flag, nor the value of one of these: it names the command. None where the rest depends on what all
- * commands are.
+ * The first word that is no flag, nor the value of one of these: it names the command. None where the rest depends on
+ * what all commands are.
  */
 export const commandIn = (globals: ReadonlyArray<Flag>, args: ReadonlyArray<string>): string | undefined => {
   // These are of all commands, also after the name of one.
@@ -137,7 +139,9 @@ export const valueOf = (name: string, words: ReadonlyArray<string>): string | un
   return given?.slice(name.length + 3)
 }
 
-/** Whether each word that has the form of a flag is a flag here. Another one may be that of a command that is not here. */
+/**
+ * Whether each word that has the form of a flag is a flag here. Another one may be that of a command that is not here.
+ */
 export const hasOnlyFlagsOf = ({ command, globals, actions }: Grammar, args: ReadonlyArray<string>): boolean => {
   const end = args.indexOf("--")
   const flags = [...globals, ...actions, ...flagsIn(command)]
@@ -224,8 +228,8 @@ export const distanceOf = (a: string, b: string): number => {
 }
 
 /**
- * Whether a word of the command line is not UTF-8, and has lost something in what Node made of it: U+FFFD. The system has the
- * bytes, on Linux; elsewhere this is not known.
+ * Whether a word of the command line is not UTF-8, and has lost something in what Node made of it: U+FFFD. The system
+ * has the bytes, on Linux; elsewhere this is not known.
  */
 export const hasForeignBytes = (args: ReadonlyArray<string>): boolean => {
   if (!args.some((word) => word.includes("\ufffd"))) return false

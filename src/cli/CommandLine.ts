@@ -1,6 +1,6 @@
 /**
- * The command line: what the words mean, and what becomes of the result of a command. It is made of the commands that were
- * loaded. The program never fails: it gives an exit code.
+ * The command line: what the words mean, and what becomes of the result of a command. It is made of the commands that
+ * were loaded. The program never fails: it gives an exit code.
  */
 import { Cause, Console, Effect } from "effect"
 import { CliConfig, CliOutput, Command, Completions, GlobalFlag } from "effect/cli"

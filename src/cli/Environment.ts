@@ -1,6 +1,6 @@
 /**
- * What the library of the command line may ask the system for. Our commands use files alone: no flag asks the user a question,
- * and none starts a program. What would do that is not loaded.
+ * What the library of the command line may ask the system for. Our commands use files alone: no flag asks the user a
+ * question, and none starts a program. What would do that is not loaded.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, Layer, Path, Stdio, Stream, Terminal } from "effect"

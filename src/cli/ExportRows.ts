@@ -50,7 +50,10 @@ interface Live {
   readonly row: RowFormat.Row
 }
 
-/** Gives the rows that are not deleted to `each`, page by page, in the order of kinds and ids. Returns how many there were. */
+/**
+ * Gives the rows that are not deleted to `each`, page by page, in the order of kinds and ids. Returns how many there
+ * were.
+ */
 const forEachRow = Effect.fnUntraced(function* <E, R>(
   { page }: Archive.Archive,
   kinds: ReadonlyArray<Kind.Definition>,

@@ -32,13 +32,18 @@ export const byDefault = ({ byDefault }: { readonly byDefault: unknown }): strin
 export const maybe = <A>(flag: Flag.Flag<A>): Flag.Flag<A | undefined> =>
   flag.pipe(Flag.optional, Flag.map(Option.getOrUndefined))
 
-/** A flag that may be given any number of times: the parser itself takes one that is repeated for required, in what it says. */
+/**
+ * A flag that may be given any number of times: the parser itself takes one that is repeated for required, in what it
+ * says.
+ */
 export const several = <A>(flag: Flag.Flag<A>): Flag.Flag<ReadonlyArray<A>> =>
   flag.pipe(Flag.atLeast(0), Flag.optional, Flag.map(Option.getOrElse((): ReadonlyArray<A> => [])))
 
 export const id = Argument.String("id").pipe(Argument.withDescription("The id of the row, as shown by list"))
 
-/** A number that a predicate accepts. `expected` says which ones, after a wrong one; the description stands in the help. */
+/**
+ * A number that a predicate accepts. `expected` says which ones, after a wrong one; the description stands in the help.
+ */
 export const number = (
   name: string,
   metavar: string,

@@ -1,6 +1,6 @@
 /**
- * `history` and `restore`: the earlier versions of a row that this node keeps, and the way back to one. For each kind where the last
- * writer wins.
+ * `history` and `restore`: the earlier versions of a row that this node keeps, and the way back to one. For each kind
+ * where the last writer wins.
  */
 import { Clock, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"

@@ -1,6 +1,6 @@
 /**
- * `import`: takes in an export, or the memory of another program. Each source is read as operations, and all of them are taken in
- * one way (`Taking.ts`).
+ * `import`: takes in an export, or the memory of another program. Each source is read as operations, and all of them
+ * are taken in one way (`Taking.ts`).
  */
 import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"

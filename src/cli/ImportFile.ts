@@ -1,8 +1,8 @@
 /**
  * Imports an export of feral-sync.
  *
- * The file is untrusted. A line that is not a valid operation is counted and shown with its number and the reason, and does not
- * keep the others out. Only a batch of lines is in memory.
+ * The file is untrusted. A line that is not a valid operation is counted and shown with its number and the reason, and
+ * does not keep the others out. Only a batch of lines is in memory.
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import { Effect, Option, Result, Schema, Stream } from "effect"

@@ -1,5 +1,6 @@
 /**
- * Imports the memory of another program: the same merge as for an export, with a count for each kind, and what was left out and why.
+ * Imports the memory of another program: the same merge as for an export, with a count for each kind, and what was left
+ * out and why.
  */
 import { Effect } from "effect"
 import type { Found } from "../core/foreign/Found.ts"

@@ -1,8 +1,8 @@
 /**
  * Text from standard input, for what no argument can hold: `-` stands for it wherever a text is given.
  *
- * The text is taken as it is, without its last newline. It is bounded before it is read, and it must be UTF-8: a byte that
- * would be replaced in silence is refused.
+ * The text is taken as it is, without its last newline. It is bounded before it is read, and it must be UTF-8: a byte
+ * that would be replaced in silence is refused.
  */
 import { Effect, Schema, Stream } from "effect"
 import { messageOf } from "../core/text/Explained.ts"

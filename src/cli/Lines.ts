@@ -1,6 +1,6 @@
 /**
- * Cuts bytes into lines of text. At most one line of `maxBytes` is in memory; of a longer one, or one that is not UTF-8,
- * only its number is kept, with what is wrong with it. Empty lines are counted, and left out.
+ * Cuts bytes into lines of text. At most one line of `maxBytes` is in memory; of a longer one, or one that is not
+ * UTF-8, only its number is kept, with what is wrong with it. Empty lines are counted, and left out.
  */
 export interface Line {
   /** The first one is 1. */

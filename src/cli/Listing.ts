@@ -1,6 +1,6 @@
 /**
- * Lists of rows. For people: the newest first, some of them. As JSON: all of them, in the order of their ids, or those that the flags
- * choose, newest first. They are printed page by page: the use of memory does not grow with the list.
+ * Lists of rows. For people: the newest first, some of them. As JSON: all of them, in the order of their ids, or those
+ * that the flags choose, newest first. They are printed page by page: the use of memory does not grow with the list.
  */
 import { Clock, Effect, Option, Schema, Stream } from "effect"
 import { Command } from "effect/cli"

@@ -23,7 +23,9 @@ const patience = "50 seconds"
 /** Calls of one client that a node answers at once: it has room for the connections of many. */
 const atOnce = 4
 
-/** How long writes of one client may keep the database open, when more and more of them come (ms): others wait for it. */
+/**
+ * How long writes of one client may keep the database open, when more and more of them come (ms): others wait for it.
+ */
 const turnMs = 1_000
 
 /** How long the client of a node is kept after a call. */
@@ -50,7 +52,8 @@ const layerReach = (home: string, isReadOnly: boolean) =>
       // Without a node, reads of one client take turns here: each may bring the index up to date, under the lock.
       const turn = yield* Semaphore.make(1)
       const turned = Effect.acquireRelease(turn.take(1), () => turn.release(1))
-      // Writes that come together share one opening, so that a crowd of clients waits for the lock a few times, not for each write.
+      // Writes that come together share one opening, so that a crowd of clients waits for the lock a few times, not for
+      // each write.
       let since = 0
       const shared = yield* RcRef.make({
         acquire: Effect.tap(opened("write"), () => Effect.map(Clock.currentTimeMillis, (now) => (since = now)))

@@ -1,6 +1,6 @@
 /**
- * A file that a command makes: it is there whole or not at all, for it gets its name when it is complete. A file that exists
- * is never replaced.
+ * A file that a command makes: it is there whole or not at all, for it gets its name when it is complete. A file that
+ * exists is never replaced.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, FileSystem, Option, PlatformError, type Scope } from "effect"
@@ -42,8 +42,8 @@ export const make = <A, E, R>(
   )
 
 /**
- * Makes the directory `path` of what `fill` writes into another one beside it: it is there whole or not at all. Others cannot
- * read it.
+ * Makes the directory `path` of what `fill` writes into another one beside it: it is there whole or not at all. Others
+ * cannot read it.
  */
 export const makeDirectory = <A, E, R>(
   path: string,

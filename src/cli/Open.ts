@@ -1,7 +1,8 @@
 /**
  * `open`: leads a browser to the dashboard of the running node.
  *
- * The address has a name of the node that browsers alone take for this machine, and that no other program knows. It contains a code that lets one browser in, once. Other users can see the arguments of a program, so the browser is
+ * The address has a name of the node that browsers alone take for this machine, and that no other program knows. It
+ * contains a code that lets one browser in, once. Other users can see the arguments of a program, so the browser is
  * given a page in the data directory that leads there, and never the address itself.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"

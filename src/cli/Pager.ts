@@ -1,6 +1,6 @@
 /**
- * Shows output that is longer than the terminal through a pager, as `git` and `man` do. Output that is shorter, or not for a
- * terminal, goes its usual way. The database is closed before the pager is started.
+ * Shows output that is longer than the terminal through a pager, as `git` and `man` do. Output that is shorter, or not
+ * for a terminal, goes its usual way. The database is closed before the pager is started.
  */
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
@@ -9,7 +9,9 @@ import { pagerVariable } from "../services/node/Variables.ts"
 import * as Globals from "./Globals.ts"
 import { canRedraw, write } from "./Output.ts"
 
-/** What `less` does unless LESS says otherwise: end at once if all fits, show what is coloured, leave the text there. */
+/**
+ * What `less` does unless LESS says otherwise: end at once if all fits, show what is coloured, leave the text there.
+ */
 const lessOptions = "FRX"
 
 /** The program that pages: a line for the shell, or a file. */

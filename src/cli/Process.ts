@@ -1,6 +1,6 @@
 /**
- * The process of a command: it loads what the command needs, runs it, and ends with its exit code. `Program.ts` has arranged
- * that what is compiled for that is kept.
+ * The process of a command: it loads what the command needs, runs it, and ends with its exit code. `Program.ts` has
+ * arranged that what is compiled for that is kept.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Exit } from "effect"

@@ -1,8 +1,9 @@
 /**
  * Says on stderr how far long work is, with its rate and, where the end is known, the time that is left.
  *
- * On a terminal this is one line that is written anew, and erased before anything else is written. Elsewhere it is a line every ten seconds. With `--json` there is none,
- * for stderr is for errors then. Work that is done within a second is not spoken of.
+ * On a terminal this is one line that is written anew, and erased before anything else is written. Elsewhere it is a
+ * line every ten seconds. With `--json` there is none, for stderr is for errors then. Work that is done within a second
+ * is not spoken of.
  */
 import { Clock, Effect } from "effect"
 import { StandardStreams } from "../services/node/StandardStreams.ts"

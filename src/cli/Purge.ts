@@ -1,5 +1,6 @@
 /**
- * `purge`: removes rows of an unknown kind, or of one origin, from this node, and says what that means for the other nodes.
+ * `purge`: removes rows of an unknown kind, or of one origin, from this node, and says what that means for the other
+ * nodes.
  */
 import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"

@@ -1,5 +1,6 @@
 /**
- * `peers remove` and `peers readmit`: whether a node with this id may connect. The output says how to lock a device out.
+ * `peers remove` and `peers readmit`: whether a node with this id may connect. The output says how to lock a device
+ * out.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, Schema } from "effect"

@@ -73,8 +73,8 @@ interface Other {
 }
 
 /**
- * The data directories that a process may have, absolute: what stands in its command line, in its environment, and the usual one of
- * its user. Those of this process stand in for what cannot be known of another.
+ * The data directories that a process may have, absolute: what stands in its command line, in its environment, and the
+ * usual one of its user. Those of this process stand in for what cannot be known of another.
  */
 const homesOf = (owner: PortOwner.Owner | undefined): ReadonlyArray<string> => {
   const words = owner?.words ?? []

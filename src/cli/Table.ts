@@ -1,6 +1,6 @@
 /**
- * Tables for people. The widths are fixed by the first rows, so that a long list can be printed as it comes. Columns are
- * cut to fit into the line; those that are `whole`, like ids, never are, for people copy them.
+ * Tables for people. The widths are fixed by the first rows, so that a long list can be printed as it comes. Columns
+ * are cut to fit into the line; those that are `whole`, like ids, never are, for people copy them.
  */
 import { cellsOf, lineWidth, oneLine, pad, truncate } from "./Output.ts"
 
@@ -90,8 +90,8 @@ const cells = <Row>(
 }
 
 /**
- * The lines of a table with these rows, as wide as the line is. Where the line is too short for the columns, each cell of a row
- * has a line of its own.
+ * The lines of a table with these rows, as wide as the line is. Where the line is too short for the columns, each cell
+ * of a row has a line of its own.
  */
 export const lines = <Row>(
   columns: ReadonlyArray<Column<Row>>,
@@ -104,7 +104,10 @@ export const lines = <Row>(
     : rows.flatMap((value) => cells(columns, value, width))
 }
 
-/** A table to which rows are added as they come: those that are there choose its widths, and each column has room for more. */
+/**
+ * A table to which rows are added as they come: those that are there choose its widths, and each column has room for
+ * more.
+ */
 export interface Growing<Row> {
   /** The titles, where there is a line for them. */
   readonly titles: ReadonlyArray<string>

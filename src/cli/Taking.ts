@@ -1,5 +1,6 @@
 /**
- * How an import takes operations, whatever they come from: in batches, the last one lasting, or, for a dry run, only looked at.
+ * How an import takes operations, whatever they come from: in batches, the last one lasting, or, for a dry run, only
+ * looked at.
  */
 import { Clock, Effect, Result, Schema } from "effect"
 import * as ExportFormat from "../core/replica/ExportFormat.ts"

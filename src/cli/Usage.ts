@@ -45,7 +45,9 @@ const meant = (given: string, suggestions: ReadonlyArray<string>): string => {
   return near === undefined ? "" : `. Did you mean this? ${near.word}`
 }
 
-/** The parser stops at the first that is missing. Arguments come in order: all that follow one that is missing are, too. */
+/**
+ * The parser stops at the first that is missing. Arguments come in order: all that follow one that is missing are, too.
+ */
 const missing = (
   error: Extract<Problem, { readonly _tag: "MissingOption" | "MissingArgument" }>,
   { flags, args: positional = [] }: Invalid["helpDoc"],
@@ -68,7 +70,10 @@ const missing = (
 const listOf = (what: string, names: ReadonlyArray<string>): string =>
   names.length === 0 ? "" : `Missing required ${what}${names.length === 1 ? "" : "s"}: ${names.join(", ")}`
 
-/** Words too many are a text without quotes, most likely. The command as it was meant is shown where no flag is in between. */
+/**
+ * Words too many are a text without quotes, most likely. The command as it was meant is shown where no flag is in
+ * between.
+ */
 const unexpected = (
   words: ReadonlyArray<string>,
   commandPath: ReadonlyArray<string>,
@@ -88,8 +93,8 @@ const unexpected = (
 }
 
 /**
- * What the help says of a command that takes text: the word that asked for help could have been that text. Nothing was written
- * then, and the exit code does not show it.
+ * What the help says of a command that takes text: the word that asked for help could have been that text. Nothing was
+ * written then, and the exit code does not show it.
  */
 export const remark = ({ commandPath, helpDoc }: CliOutput.Presenter.Help, args: ReadonlyArray<string>): string => {
   if ((helpDoc.args?.length ?? 0) === 0) return ""

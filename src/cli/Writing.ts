@@ -1,5 +1,6 @@
 /**
- * What all writing commands do: they write, and say under which id. With `--wait-for` they wait until other nodes have it.
+ * What all writing commands do: they write, and say under which id. With `--wait-for` they wait until other nodes have
+ * it.
  */
 import { Clock, Effect } from "effect"
 import type { Memory, Written } from "../services/memory/Memory.ts"
@@ -47,8 +48,9 @@ const named =
       : `${oneLine(node)} (${ago(at * 1000, now)}, by way of ${oneLine(via.join(", "))})`
 
 /**
- * Writes, and prints the id: as JSON, or in a sentence like `Added note <id>`. What changes a row that is there makes no data
- * directory: there is none in a new one. When the nodes are not there in time, the id is printed all the same: the write is done.
+ * Writes, and prints the id: as JSON, or in a sentence like `Added note <id>`. What changes a row that is there makes
+ * no data directory: there is none in a new one. When the nodes are not there in time, the id is printed all the same:
+ * the write is done.
  */
 export const run = Effect.fn("Writing.run")(function* <E>(
   done: string,

@@ -1,9 +1,9 @@
 /**
- * `feral-sync/core`: the data, its laws and the protocol, as pure functions. It has no I/O and needs nothing of Node, so it runs in
- * a browser and in a worker too.
+ * `feral-sync/core`: the data, its laws and the protocol, as pure functions. It has no I/O and needs nothing of Node,
+ * so it runs in a browser and in a worker too.
  *
- * Time, randomness and bytes are arguments, and failures are values (`Result`, `Option`). Times are in ms since the Unix epoch where a
- * name ends with `Ms`, `wall` or `now`, and Unix seconds in rows.
+ * Time, randomness and bytes are arguments, and failures are values (`Result`, `Option`). Times are in ms since the
+ * Unix epoch where a name ends with `Ms`, `wall` or `now`, and Unix seconds in rows.
  *
  * ```ts
  * import { Merge, type Operation } from "feral-sync/core"

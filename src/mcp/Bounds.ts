@@ -1,5 +1,6 @@
 /**
- * How long an answer may be. An agent pays for each character that it reads, and one long row must not take the room of the others.
+ * How long an answer may be. An agent pays for each character that it reads, and one long row must not take the room of
+ * the others.
  *
  * Rows share the room: short ones are whole, and long ones are cut to what is left. A row that was cut says so.
  */
@@ -35,7 +36,9 @@ export const fit = (
   return { rows: fitted, isCut: lengths.some((length) => length > cap) }
 }
 
-/** As many rows as have room, each of them whole unless it alone is too long. `length`: the characters that they take. */
+/**
+ * As many rows as have room, each of them whole unless it alone is too long. `length`: the characters that they take.
+ */
 export const take = (rows: ReadonlyArray<object>, room: number) => {
   const taken: Array<Shown> = []
   let length = 0

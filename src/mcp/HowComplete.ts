@@ -1,6 +1,6 @@
 /**
- * How complete an answer is: an agent that finds nothing concludes that there is nothing, so every read says what it looked at, and
- * which nodes may have more.
+ * How complete an answer is: an agent that finds nothing concludes that there is nothing, so every read says what it
+ * looked at, and which nodes may have more.
  */
 import { Effect } from "effect"
 import * as Completeness from "../services/node/Completeness.ts"

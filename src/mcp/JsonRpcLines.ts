@@ -1,6 +1,6 @@
 /**
- * Lines of standard input, before the protocol sees them. Only a message of JSON-RPC goes on; anything else is answered here, so
- * that no input can stop the server.
+ * Lines of standard input, before the protocol sees them. Only a message of JSON-RPC goes on; anything else is answered
+ * here, so that no input can stop the server.
  */
 import { Option, Predicate, Result, Schema } from "effect"
 

@@ -12,7 +12,10 @@ import * as Reference from "./tools/Reference.ts"
 export const names = ["memory", "reference", "files"] as const
 export type Profile = (typeof names)[number]
 
-/** The tools of each profile. What has a form that only reads is there twice: without writing, the first that reads is offered. */
+/**
+ * The tools of each profile. What has a form that only reads is there twice: without writing, the first that reads is
+ * offered.
+ */
 export const profiles: Readonly<Record<Profile, ReadonlyArray<Tool>>> = {
   /** All that the memory can do. */
   memory: [

@@ -1,6 +1,6 @@
 /**
- * Rows and answers as agents see them. Each row says what it is, which node wrote it, and when; what has its default value is left
- * out. Each answer of a read says how complete it is, and how to go on.
+ * Rows and answers as agents see them. Each row says what it is, which node wrote it, and when; what has its default
+ * value is left out. Each answer of a read says how complete it is, and how to go on.
  */
 import { Effect, Option, Schema } from "effect"
 import * as Hlc from "../core/replica/Hlc.ts"

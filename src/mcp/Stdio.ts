@@ -1,8 +1,8 @@
 /**
  * The server as a process of its own, for a client that started it and talks to it over standard input and output.
  *
- * Nothing but the protocol goes to standard output. It ends when the input ends, when its output is not read any more, and when the
- * process that started it is gone.
+ * Nothing but the protocol goes to standard output. It ends when the input ends, when its output is not read any more,
+ * and when the process that started it is gone.
  */
 import { Deferred, Effect, Exit, Layer, Option, Sink, Stream } from "effect"
 import { escapeInLines } from "../core/text/Printable.ts"
@@ -15,7 +15,10 @@ import * as Server from "./McpServer.ts"
 /** Time for calls under way once the input has ended. */
 const grace = "700 millis"
 
-/** How often it is looked whether the parent is there. Its death ends the input too, unless another process has the pipe. */
+/**
+ * How often it is looked whether the parent is there. Its death ends the input too, unless another process has the
+ * pipe.
+ */
 const parentEvery = "500 millis"
 
 /** Serves until the client is gone. Fails when the output takes no more. */

@@ -1,8 +1,9 @@
 /**
  * A tool as a value: what an agent is told of it, what it takes, and what it does. Profiles are lists of tools.
  *
- * A call never fails: its outcome is an answer, or what went wrong in words that say what to do. A call that only reads is made
- * again by itself when the node goes away in the middle. A call that writes is sent once: the agent is told what may be repeated.
+ * A call never fails: its outcome is an answer, or what went wrong in words that say what to do. A call that only reads
+ * is made again by itself when the node goes away in the middle. A call that writes is sent once: the agent is told
+ * what may be repeated.
  */
 import { Effect, Predicate, Record, Result, Schema } from "effect"
 import { decoded } from "../services/memory/Inputs.ts"
@@ -10,8 +11,9 @@ import { ArgumentsInvalid, type CallFailure, isLost, told, type Told, toldLost }
 import type { Opened, Purpose, Reach } from "./Reach.ts"
 
 /**
- * What a call does to the memory. `reads`: nothing. `adds`: each call adds something. `ensures`: it adds what is not there. `changes`: what it does depends on what is there. `sets`: something is as the call says
- * afterwards, however often it is made. `removes`: something is not there afterwards.
+ * What a call does to the memory. `reads`: nothing. `adds`: each call adds something. `ensures`: it adds what is not
+ * there. `changes`: what it does depends on what is there. `sets`: something is as the call says afterwards, however
+ * often it is made. `removes`: something is not there afterwards.
  */
 export type Effects = "reads" | "adds" | "ensures" | "changes" | "sets" | "removes"
 

@@ -1,8 +1,8 @@
 /**
  * What happens in a memory, from its change feed: in a process of its own and in the node alike.
  *
- * Nothing is missed while the memory is away, or while a client is slow: the reader goes on where it was. Where it cannot, it says
- * that anything may have changed.
+ * Nothing is missed while the memory is away, or while a client is slow: the reader goes on where it was. Where it
+ * cannot, it says that anything may have changed.
  */
 import { Effect, Option, Schedule, type Scope, Stream } from "effect"
 import type { Memory } from "../services/memory/Memory.ts"

@@ -1,6 +1,6 @@
 /**
- * Arbitraries of the data: values that real nodes make, values that broken or hostile ones make, and, where a law is about conflicts, a
- * space so small that conflicts are common (`few…`). Timestamps are in ms, as in `feral-sync/core`.
+ * Arbitraries of the data: values that real nodes make, values that broken or hostile ones make, and, where a law is
+ * about conflicts, a space so small that conflicts are common (`few…`). Timestamps are in ms, as in `feral-sync/core`.
  */
 import { Arbitrary, Effect, Option, Schema } from "effect"
 import * as Hlc from "../core/replica/Hlc.ts"
@@ -11,7 +11,8 @@ import * as Operation from "../core/replica/Operation.ts"
 import * as VectorClock from "../core/replica/VectorClock.ts"
 
 /**
- * A value of an arbitrary: always the same for the same seed. It brings the arbitraries into other libraries, such as fast-check:
+ * A value of an arbitrary: always the same for the same seed. It brings the arbitraries into other libraries, such as
+ * fast-check:
  *
  * ```ts
  * import { Arbitraries, type Law } from "feral-sync/testing"
@@ -49,7 +50,9 @@ export const oneOf = <A>(
 ): Arbitrary.Arbitrary<A> =>
   Arbitrary.flatMap(integer(0, others.length), (index) => (index === 0 ? first : (others[index - 1] ?? first)))
 
-/** Characters of each length in UTF-8, the borders of the surrogates among them, and what has a meaning in some syntax. */
+/**
+ * Characters of each length in UTF-8, the borders of the surrogates among them, and what has a meaning in some syntax.
+ */
 const characters = [
   ..."aZ09_-.:/'\"\\ é߿€￿",
   "\u0800",
@@ -171,8 +174,8 @@ export const operationFrom = (
 })
 
 /**
- * Operations of all kinds on few rows at few times of few origins: most lists of them hold conflicts, duplicates, deletes,
- * and different contents under one HLC.
+ * Operations of all kinds on few rows at few times of few origins: most lists of them hold conflicts, duplicates,
+ * deletes, and different contents under one HLC.
  */
 export const operation: Arbitrary.Arbitrary<Operation.Operation> = Arbitrary.map(
   Arbitrary.all({

@@ -37,8 +37,8 @@ export interface Law<A = unknown> {
 const usual = { runs: 200, size: 12 } as const
 
 /**
- * A law. `broken` is a pure function, and tells how a value breaks it. `call` is what a person writes to check this law and its like;
- * it stands in the line that replays a story.
+ * A law. `broken` is a pure function, and tells how a value breaks it. `call` is what a person writes to check this law
+ * and its like; it stands in the line that replays a story.
  */
 export const make = <A>(
   name: string,

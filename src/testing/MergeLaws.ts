@@ -1,6 +1,7 @@
 /**
- * The laws of merging, for a kind or a conflict rule. A rule is right when its order is total: then every node ends with the same rows,
- * whatever came in which order. Each law is a property, and a broken one tells which writes were told in which order.
+ * The laws of merging, for a kind or a conflict rule. A rule is right when its order is total: then every node ends
+ * with the same rows, whatever came in which order. Each law is a property, and a broken one tells which writes were
+ * told in which order.
  *
  * Source: Shapiro, Preguiça, Baquero, Zawirski, "Conflict-free Replicated Data Types" (2011).
  */

@@ -1,10 +1,15 @@
-/** Histories: what nodes write. Schedules: in which order a network tells of it. Arbitraries of both, for kinds of any rule. */
+/**
+ * Histories: what nodes write. Schedules: in which order a network tells of it. Arbitraries of both, for kinds of any
+ * rule.
+ */
 import { Arbitrary } from "effect"
 import type { Operation } from "../core/replica/Operation.ts"
 import * as Arbitraries from "./Arbitraries.ts"
 import { historyOf, type Subject } from "./Subject.ts"
 
-/** Operations in the order in which they are written, each by the node of its HLC. The timestamps of one node increase. */
+/**
+ * Operations in the order in which they are written, each by the node of its HLC. The timestamps of one node increase.
+ */
 export type History = ReadonlyArray<Operation>
 
 /** One step of a schedule. Nodes are counted; numbers beyond the last one begin at the first again. */

@@ -1,4 +1,7 @@
-/** The laws of a join-semilattice: of whatever is merged by a least upper bound, such as vector clocks and sets that grow. */
+/**
+ * The laws of a join-semilattice: of whatever is merged by a least upper bound, such as vector clocks and sets that
+ * grow.
+ */
 import { Arbitrary } from "effect"
 import * as Law from "./Law.ts"
 import { type Options, stateLaws } from "./Suite.ts"

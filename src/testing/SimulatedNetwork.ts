@@ -1,6 +1,6 @@
 /**
- * A network of replicas and sessions in plain values: no Effect, no time of its own, no chance but that of a schedule. What is tested
- * is the protocol (`Session.step`) and the merge, as every node runs them.
+ * A network of replicas and sessions in plain values: no Effect, no time of its own, no chance but that of a schedule.
+ * What is tested is the protocol (`Session.step`) and the merge, as every node runs them.
  *
  * ```ts
  * import { Merge } from "feral-sync/core"
@@ -63,7 +63,9 @@ export class SimulatedNetwork {
     return this
   }
 
-  /** How the nodes differ from the state that they have to come to, a line for each difference. Empty when they do not. */
+  /**
+   * How the nodes differ from the state that they have to come to, a line for each difference. Empty when they do not.
+   */
   differences(expected: State): ReadonlyArray<string> {
     const shown = (operation: Operation | undefined) => (operation === undefined ? "nothing" : write(operation))
     return [...this.replicas].flatMap(([node, { state }]) =>

@@ -1,5 +1,6 @@
 /**
- * What is tested: a kind, or a conflict rule of one's own. From it follow the operations that can be written, and how they merge.
+ * What is tested: a kind, or a conflict rule of one's own. From it follow the operations that can be written, and how
+ * they merge.
  */
 import { Arbitrary, Option, Result, Schema } from "effect"
 import * as Hlc from "../core/replica/Hlc.ts"
@@ -11,7 +12,9 @@ import * as Operation from "../core/replica/Operation.ts"
 import * as Rule from "../core/replica/Rule.ts"
 import * as Arbitraries from "./Arbitraries.ts"
 
-/** A conflict rule as a value. Without `ignores`, every operation counts. `read` is what a row shows of its operations. */
+/**
+ * A conflict rule as a value. Without `ignores`, every operation counts. `read` is what a row shows of its operations.
+ */
 export interface OwnRule extends Pick<Rule.Rule, "slotOf" | "order"> {
   readonly ignores?: Rule.Rule["ignores"] | undefined
   readonly read?: ((held: ReadonlyArray<Operation.Operation>) => unknown) | undefined
@@ -23,7 +26,10 @@ export interface Subject {
   /** The name on the wire; `name` where it is not there. */
   readonly table?: string | undefined
   readonly rule: Rule.Known | OwnRule
-  /** What a row shows, and what applications write into it, where that is not the same. Without them, a row has one text. */
+  /**
+   * What a row shows, and what applications write into it, where that is not the same. Without them, a row has one
+   * text.
+   */
   readonly row?: Schema.Constraint | undefined
   readonly input?: Schema.Constraint | undefined
 }
@@ -150,8 +156,8 @@ const played = (subject: Subject, steps: ReadonlyArray<Step>): Operations => {
 }
 
 /**
- * Writes of any kind, on two rows by a few nodes at a few times: most lists hold conflicts, and some hold different contents under one
- * HLC, as only a broken node makes them. At most `most` writes.
+ * Writes of any kind, on two rows by a few nodes at a few times: most lists hold conflicts, and some hold different
+ * contents under one HLC, as only a broken node makes them. At most `most` writes.
  */
 export const operationsOf = (subject: Subject, most = 10): Arbitrary.Arbitrary<Operations> =>
   Arbitrary.map(Arbitrary.array(stepOf(subject), { maxLength: most }), (steps) => played(subject, steps))
@@ -171,8 +177,8 @@ const stepOf = (subject: Subject): Arbitrary.Arbitrary<Step> =>
   })
 
 /**
- * What three nodes write to two rows of a subject, each without hearing of the others. The timestamps of each node increase, as those of
- * every node do that is right.
+ * What three nodes write to two rows of a subject, each without hearing of the others. The timestamps of each node
+ * increase, as those of every node do that is right.
  */
 export const historyOf = (subject: Subject, most: number): Arbitrary.Arbitrary<Operations> => {
   const step = Arbitrary.all({

@@ -1,8 +1,8 @@
 /**
  * Tests as values, and how they become tests of the runner that runs the file.
  *
- * Vitest is found where it runs the file; other runners by their global `describe` and `it` (Jest, Mocha, Bun). Nothing of a runner
- * is loaded where none runs.
+ * Vitest is found where it runs the file; other runners by their global `describe` and `it` (Jest, Mocha, Bun). Nothing
+ * of a runner is loaded where none runs.
  */
 import { Data, Effect } from "effect"
 import type * as Law from "./Law.ts"

@@ -1,6 +1,6 @@
 /**
- * `feral-sync/testing`: what feral-sync is tested with, for programs that use it. Arbitraries of the data, laws of kinds, rules and
- * clocks, and networks of replicas and nodes in one process.
+ * `feral-sync/testing`: what feral-sync is tested with, for programs that use it. Arbitraries of the data, laws of
+ * kinds, rules and clocks, and networks of replicas and nodes in one process.
  *
  * No test runner is loaded with it. The functions that state tests find the one that runs the file.
  *

@@ -1,6 +1,6 @@
 /**
- * Which of our records a query asks for, and the answer that holds them. A question for a type that one of our names does not
- * have learns that it does not (RFC 6762 section 6.1).
+ * Which of our records a query asks for, and the answer that holds them. A question for a type that one of our names
+ * does not have learns that it does not (RFC 6762 section 6.1).
  */
 import type { Link } from "./Link.ts"
 import { isSameRecord, nameKey, type Packet, packetOf, type Question, type ResourceRecord } from "./DnsRecord.ts"
@@ -72,7 +72,10 @@ const without = (
   return records.length === 0 ? sets : new Set([...sets].filter((set) => !recordsOf(self, link, set).every(isThere)))
 }
 
-/** The answer that holds these records, with those that the querier will want next (RFC 6763 section 12) where they are free. */
+/**
+ * The answer that holds these records, with those that the querier will want next (RFC 6763 section 12) where they are
+ * free.
+ */
 export const answer = (
   self: Self,
   link: Link,

@@ -161,7 +161,9 @@ export const tick = (browser: Browser, now: number): Step => {
   return [{ ...next, seen, lookedAt: next.cache }, sends, sightings]
 }
 
-/** Drops expired records. A silent node may come back unseen, as after a cable was pulled elsewhere: it is asked for. */
+/**
+ * Drops expired records. A silent node may come back unseen, as after a cable was pulled elsewhere: it is asked for.
+ */
 const expire = (browser: Browser, now: number): Browser => {
   const without = withCache(browser, Cache.expire(browser.cache, now))
   return Cache.hasLost(browser.cache, now) ? resume(without, now, 0.5) : without

@@ -10,7 +10,10 @@ interface Common {
   readonly name: string
   /** In seconds; 0 takes the record back. */
   readonly ttl: number
-  /** The record is the only one of its name and type, or one of a set that is whole in this packet: others are out of date. */
+  /**
+   * The record is the only one of its name and type, or one of a set that is whole in this packet: others are out of
+   * date.
+   */
   readonly flush: boolean
 }
 

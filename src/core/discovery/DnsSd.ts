@@ -1,5 +1,6 @@
 /**
- * Finding each other without a server (RFC 6762, RFC 6763), as a state machine: `step(state, event) -> [state, actions]`.
+ * Finding each other without a server (RFC 6762, RFC 6763), as a state machine: `step(state, event) -> [state,
+ * actions]`.
  *
  * It announces one node on every link, answers for it, and tells which other nodes can be dialled there. Packets are
  * untrusted: whatever they hold, nothing throws, what is remembered is bounded (`Cache.ts`), and so is what we send on

@@ -6,8 +6,9 @@
  * order goes on, and the other waits for a second and finds its names taken. A node that sees its own names in use
  * probes for them again.
  *
- * Any machine can say that it has our names. So it can delay the announcement, and not prevent it: a node that loses its names
- * twice in a row announces itself once each time that it would ask again, and it does not give way without end.
+ * Any machine can say that it has our names. So it can delay the announcement, and not prevent it: a node that loses
+ * its names twice in a row announces itself once each time that it would ask again, and it does not give way without
+ * end.
  *
  * The names carry the node id, so no node takes another name: an owner of our names is a second node with our id.
  */
@@ -28,7 +29,9 @@ export const times = {
 
 const probes = 3
 
-/** Names that were lost so often in a row are announced all the same, once a minute; and so often does a node give way. */
+/**
+ * Names that were lost so often in a row are announced all the same, once a minute; and so often does a node give way.
+ */
 const insistence = { losses: 2, deferrals: 3 } as const
 
 export type NameClaim =

@@ -1,6 +1,6 @@
 /**
- * The nodes that can be dialled, from the cache: a node whose id, port and an address are known. It shows when it comes, when
- * something of this changes, and when it goes. The instances of one node, on all links, are one peer.
+ * The nodes that can be dialled, from the cache: a node whose id, port and an address are known. It shows when it
+ * comes, when something of this changes, and when it goes. The instances of one node, on all links, are one peer.
  *
  * Only instances that changed since the last look are examined again.
  */

@@ -1,8 +1,8 @@
 /**
  * How long a record holds (RFC 6762 sections 5.2 and 10).
  *
- * It holds as long as it says, at most `ttls.other`; one that is taken back or replaced holds for one second more. Before
- * its end come four points at which it is asked for again. Times are in milliseconds.
+ * It holds as long as it says, at most `ttls.other`; one that is taken back or replaced holds for one second more.
+ * Before its end come four points at which it is asked for again. Times are in milliseconds.
  */
 import { ttls } from "./ServiceRecords.ts"
 

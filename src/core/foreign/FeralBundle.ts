@@ -1,5 +1,6 @@
 /**
- * The bundle that an existing FERAL node writes to carry its memory by hand: one JSON object, with its operations in a list.
+ * The bundle that an existing FERAL node writes to carry its memory by hand: one JSON object, with its operations in a
+ * list.
  */
 import { Result } from "effect"
 import { endOfValue, membersOf, skipSpace } from "../replica/Json.ts"

@@ -1,11 +1,12 @@
 /**
- * The file of the reference memory server of the Model Context Protocol: a line of JSON for each entity and each relation.
+ * The file of the reference memory server of the Model Context Protocol: a line of JSON for each entity and each
+ * relation.
  *
- * An entity becomes a fact about what it is, and one for each observation; a relation becomes a fact. The file has no times, so
- * these facts are as old as can be: anything that was written here wins over them, a deletion too.
+ * An entity becomes a fact about what it is, and one for each observation; a relation becomes a fact. The file has no
+ * times, so these facts are as old as can be: anything that was written here wins over them, a deletion too.
  *
- * Files that several servers wrote to at once are damaged: values run together on one line, lines are cut, or end in the rest of an
- * earlier line. Of such a line each whole value is taken, and the rest is refused with its number.
+ * Files that several servers wrote to at once are damaged: values run together on one line, lines are cut, or end in
+ * the rest of an earlier line. Of such a line each whole value is taken, and the rest is refused with its number.
  */
 import { Predicate, Result } from "effect"
 import * as Digest from "../replica/Digest.ts"

@@ -37,9 +37,10 @@ export const isLocalName = (host: string): boolean => /\.local\.?$/i.test(host.n
 export const defaultPort = 9090
 
 /**
- * Reads the address of a peer as people write it. The port may be left out, and a zone may stand behind `%` or, as in URLs,
- * behind `%25`. `plain://` before it says that it is an existing FERAL node without TLS; not
- * with a name of multicast DNS, for the first machine that answers for it would get the passphrase. Fails with the slip and, where it can be guessed, with what was meant.
+ * Reads the address of a peer as people write it. The port may be left out, and a zone may stand behind `%` or, as in
+ * URLs, behind `%25`. `plain://` before it says that it is an existing FERAL node without TLS; not with a name of
+ * multicast DNS, for the first machine that answers for it would get the passphrase. Fails with the slip and, where it
+ * can be guessed, with what was meant.
  */
 export const parseAddress = (text: string): Result.Result<Address, string> => {
   const [, plain] = /^\s*plain:\/\/(.*)$/is.exec(text) ?? []

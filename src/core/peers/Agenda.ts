@@ -1,9 +1,9 @@
 /**
- * When each candidate is due, in order of time. Candidates of different standing wait in different lanes, so that many of one
- * lane never stand before the few of another.
+ * When each candidate is due, in order of time. Candidates of different standing wait in different lanes, so that many
+ * of one lane never stand before the few of another.
  *
- * Each candidate has at most one valid entry. An entry that was replaced stays in its heap and is skipped when it comes up; the
- * heaps are built anew when most of what they hold is of that kind. So an event costs O(log n), whatever it is.
+ * Each candidate has at most one valid entry. An entry that was replaced stays in its heap and is skipped when it comes
+ * up; the heaps are built anew when most of what they hold is of that kind. So an event costs O(log n), whatever it is.
  */
 import { HashMap, Option } from "effect"
 

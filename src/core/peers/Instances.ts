@@ -1,11 +1,11 @@
 /**
  * Whether two nodes with one id are alive: a data directory was copied, and both copies run.
  *
- * Each time a node opens its store is an instance, with an id of its own. A data directory has one instance at a time, for its lock
- * sees to that. So two instances of one node whose lives overlap are two directories, whether they were connected here at once or in
- * turns. A restart is told apart by that: the new instance began after the old one was last alive. What an old connection still
- * brings was under way for any time, so only an answer counts: the peer was alive when it was asked. Lives that overlap by less than
- * `margin` count as a restart.
+ * Each time a node opens its store is an instance, with an id of its own. A data directory has one instance at a time,
+ * for its lock sees to that. So two instances of one node whose lives overlap are two directories, whether they were
+ * connected here at once or in turns. A restart is told apart by that: the new instance began after the old one was
+ * last alive. What an old connection still brings was under way for any time, so only an answer counts: the peer was
+ * alive when it was asked. Lives that overlap by less than `margin` count as a restart.
  *
  * Times are in milliseconds of a monotonic clock. The state is bounded.
  */

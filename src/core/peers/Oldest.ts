@@ -1,4 +1,7 @@
-/** Maps and sets of at most so many entries. They keep the order of insertion: the first key is the one that was set longest ago. */
+/**
+ * Maps and sets of at most so many entries. They keep the order of insertion: the first key is the one that was set
+ * longest ago.
+ */
 interface Ordered<Key> {
   readonly size: number
   keys(): Iterable<Key>

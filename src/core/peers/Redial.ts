@@ -1,9 +1,9 @@
 /**
- * When to dial again after a connection ended or a dial failed: after a delay that doubles up to a cap, with jitter. A refusal
- * starts at a longer delay: the operator has to correct it.
+ * When to dial again after a connection ended or a dial failed: after a delay that doubles up to a cap, with jitter. A
+ * refusal starts at a longer delay: the operator has to correct it.
  *
- * A machine that has not proved itself is untrusted. Whatever it sends, it delays the next try of its own address alone,
- * and that by at most a minute.
+ * A machine that has not proved itself is untrusted. Whatever it sends, it delays the next try of its own address
+ * alone, and that by at most a minute.
  */
 import type { Candidate } from "./Candidate.ts"
 
@@ -11,16 +11,16 @@ import type { Candidate } from "./Candidate.ts"
 export const delays = {
   retry: { first: 250, cap: 30_000 },
   refused: { first: 5_000, cap: 60_000 },
-  // A node that is told to wait lets those of its address go first that have failed less often: `each` for every failure. So one
-  // with a wrong passphrase does not keep the others out.
+  // A node that is told to wait lets those of its address go first that have failed less often: `each` for every
+  // failure. So one with a wrong passphrase does not keep the others out.
   yielding: { each: 1_000, cap: 15_000 },
   /** The longest wait that a side without a proof can bring about. */
   unproved: 60_000
 } as const
 
 /**
- * How long an address is let alone after one more try that ended before the peer proved itself: the `failures`th in a row. `asked`
- * is the wait that it asked for.
+ * How long an address is let alone after one more try that ended before the peer proved itself: the `failures`th in a
+ * row. `asked` is the wait that it asked for.
  */
 export const afterAttempt = (ending: "lost" | "refused", failures: number, asked: number, random: number): number =>
   Math.min(
@@ -85,7 +85,10 @@ export const afterEnd = ({
   }
 }
 
-/** The delay before try `failures + 1`: doubling, capped, and spread over its upper half. Whole milliseconds, as clocks count. */
+/**
+ * The delay before try `failures + 1`: doubling, capped, and spread over its upper half. Whole milliseconds, as clocks
+ * count.
+ */
 export const backoff = (
   { first, cap }: { readonly first: number; readonly cap: number },
   failures: number,

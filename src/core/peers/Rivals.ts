@@ -1,6 +1,6 @@
 /**
- * Connections to one node: of two that are made at the same time, the one that the lower id dialled stays. Later on the newer
- * stays: a peer dials again only when it has lost the older one.
+ * Connections to one node: of two that are made at the same time, the one that the lower id dialled stays. Later on the
+ * newer stays: a peer dials again only when it has lost the older one.
  */
 import { byCodePoint, type NodeId } from "../replica/NodeId.ts"
 

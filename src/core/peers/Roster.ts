@@ -171,7 +171,10 @@ const appear = (before: Roster, event: Extract<Event, { _tag: "Appeared" }>): Ro
   return { ...next, newcomers: { ...next.newcomers, [lane]: Newcomers.add(next.newcomers[lane], key, now) } }
 }
 
-/** The first port that is announced for a node that came by itself counts as the one where it is. Any other has to be proved. */
+/**
+ * The first port that is announced for a node that came by itself counts as the one where it is. Any other has to be
+ * proved.
+ */
 const placed = (roster: Roster, node: NodeId, addresses: ReadonlyArray<Address>): Roster => {
   const place = roster.proven.get(node)
   if (place === undefined || place.port !== undefined) return roster

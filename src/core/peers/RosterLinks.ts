@@ -50,7 +50,9 @@ export const establish = (roster: Roster, event: Extract<Event, { _tag: "Establi
   )
 }
 
-/** The place of a node that came by itself: its port there is the one that was known, or the one that is announced now. */
+/**
+ * The place of a node that came by itself: its port there is the one that was known, or the one that is announced now.
+ */
 const cameFrom = (roster: Roster, node: NodeId, host: string | undefined): Place | undefined => {
   if (host === undefined) return undefined
   const before = roster.proven.get(node)

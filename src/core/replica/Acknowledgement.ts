@@ -1,6 +1,6 @@
 /**
- * What other nodes are known to hold: the clock that each of them acknowledged, and the clock at which its rows were last the same
- * as ours.
+ * What other nodes are known to hold: the clock that each of them acknowledged, and the clock at which its rows were
+ * last the same as ours.
  *
  * Guarantees:
  * - `clock` is what the node said last that it has committed. It goes back when the node says less, as after a restore.
@@ -66,8 +66,8 @@ const firstWithOwn = (
   TimestampOrder(VectorClock.get(earlier, node), VectorClock.get(clock, node)) === 0 ? earlier : clock
 
 /**
- * What a node had seen when it wrote an operation, as far as it is known. What it acknowledged afterwards does not count: its operation
- * may come later than the acknowledgement of ours, though it was written before.
+ * What a node had seen when it wrote an operation, as far as it is known. What it acknowledged afterwards does not
+ * count: its operation may come later than the acknowledgement of ours, though it was written before.
  */
 export const seenWhenWriting = ({ clock, written }: Acknowledgement, operation: Hlc): VectorClock.VectorClock =>
   written !== undefined && VectorClock.covers(written, operation) ? written : clock

@@ -1,5 +1,6 @@
 /**
- * What commits have written, seen from the origins: the timestamps of each of them, and whose operations won over whose.
+ * What commits have written, seen from the origins: the timestamps of each of them, and whose operations won over
+ * whose.
  */
 import * as Hlc from "./Hlc.ts"
 import type { Supersessions } from "./Merge.ts"

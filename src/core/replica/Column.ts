@@ -1,8 +1,8 @@
 /**
  * The columns that a kind can have: how each is stored, read, written and shown.
  *
- * Reading is lenient: a value that is missing or of another type gets the default, for a row written by another implementation
- * must never hide the others. Writing is strict: input that does not fit the schema is refused.
+ * Reading is lenient: a value that is missing or of another type gets the default, for a row written by another
+ * implementation must never hide the others. Writing is strict: input that does not fit the schema is refused.
  */
 import { Predicate, Result, Schema } from "effect"
 import { isWellFormed, parse, wellFormed } from "./Json.ts"
@@ -25,7 +25,10 @@ export interface Column<Row extends Schema.Constraint, Input extends Schema.Cons
   readonly means?: Meaning
 }
 
-/** What a column is to those who read a row: a word for its sort, more than the text says, who said it, or how long it took (ms). */
+/**
+ * What a column is to those who read a row: a word for its sort, more than the text says, who said it, or how long it
+ * took (ms).
+ */
 export type Meaning = "label" | "detail" | "source" | "duration"
 
 /** Columns by name, in the order in which rows and views have them. */
@@ -51,7 +54,9 @@ export const JsonInput = Json.check(
   isText
 )
 
-/** What is in a value that JSON has no form for, and where. Written in silence, it would come back as something else. */
+/**
+ * What is in a value that JSON has no form for, and where. Written in silence, it would come back as something else.
+ */
 const notJson = (value: unknown, at: string, depth: number): string | undefined => {
   if (value === null || Predicate.isString(value) || Predicate.isBoolean(value)) return undefined
   const what = Predicate.isNumber(value)

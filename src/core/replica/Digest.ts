@@ -1,9 +1,9 @@
 /**
  * Digest of a whole state: the sum of the fingerprints of its rows, in (Z/2^32)^2.
  *
- * The sum does not depend on order and is kept up to date by adding what is written and subtracting what it replaces. Two
- * states with equal digests are equal but for a chance of 2^-64. It finds accidents, not attacks: members of a network
- * that could forge a collision could as well write any rows.
+ * The sum does not depend on order and is kept up to date by adding what is written and subtracting what it replaces.
+ * Two states with equal digests are equal but for a chance of 2^-64. It finds accidents, not attacks: members of a
+ * network that could forge a collision could as well write any rows.
  */
 import * as Hlc from "./Hlc.ts"
 import { withDoubles } from "./Json.ts"
@@ -41,8 +41,8 @@ export const equals = (a: Digest, b: Digest): boolean => a.high === b.high && a.
 
 /**
  * The content of an operation, without its HLC, as one text. Ids hold no control characters, so a NUL separates. An
- * `update` means what an `insert` means, and a relay of an older generation turns one into the other. Numbers count as the
- * doubles that they are to an older version of this program, which keeps no more of them.
+ * `update` means what an `insert` means, and a relay of an older generation turns one into the other. Numbers count as
+ * the doubles that they are to an older version of this program, which keeps no more of them.
  */
 export const content = (operation: Operation): string => fieldsOf(operation).join("\0")
 
@@ -62,8 +62,9 @@ export const ofOperation = (operation: Operation): Digest => hash([Hlc.toText(op
 export const fingerprint = (text: string): Digest => hash([text])
 
 /**
- * The hash of texts with a NUL between, without joining them, which would cost more than hashing. Two multiplicative lanes
- * over the UTF-16 code units and a final NUL, mixed into each other at the end with the finaliser of MurmurHash3 (Appleby).
+ * The hash of texts with a NUL between, without joining them, which would cost more than hashing. Two multiplicative
+ * lanes over the UTF-16 code units and a final NUL, mixed into each other at the end with the finaliser of MurmurHash3
+ * (Appleby).
  */
 const hash = (texts: ReadonlyArray<string>): Digest => {
   let high = 0x9e3779b9

@@ -53,8 +53,8 @@ export const placeOf = ({ by, version: { operation } }: Deleted): Place => ({
 })
 
 /**
- * The deleted rows of which the history has a version that can be written again: the greatest of them. `current` is what
- * holds a row: a tombstone, or nothing once that was collected.
+ * The deleted rows of which the history has a version that can be written again: the greatest of them. `current` is
+ * what holds a row: a tombstone, or nothing once that was collected.
  */
 export const deleted = (
   versions: ReadonlyArray<Version>,

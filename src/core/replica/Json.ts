@@ -1,13 +1,13 @@
 /**
  * JSON as a canonical text: two values are equal exactly when their texts are.
  *
- * Object keys stand in one fixed order (integer-like keys ascending, then the others by code unit), numbers and strings in
- * the form of ECMA-262 `JSON.stringify`: a number beyond the range of doubles is `null`. The idea is that of RFC 8785; only
- * the place of integer-like keys differs.
+ * Object keys stand in one fixed order (integer-like keys ascending, then the others by code unit), numbers and strings
+ * in the form of ECMA-262 `JSON.stringify`: a number beyond the range of doubles is `null`. The idea is that of RFC
+ * 8785; only the place of integer-like keys differs.
  *
- * Two kinds of numbers would lose something as doubles: integers with more digits than a double holds, and -0.0. `parseExact`
- * keeps them as their text, and `canonical` writes that text. `withDoubles` gives the text as it is without them: what a
- * replica that reads every number as a double makes of it.
+ * Two kinds of numbers would lose something as doubles: integers with more digits than a double holds, and -0.0.
+ * `parseExact` keeps them as their text, and `canonical` writes that text. `withDoubles` gives the text as it is
+ * without them: what a replica that reads every number as a double makes of it.
  */
 import { Option, Predicate, Result, Schema } from "effect"
 import {
@@ -43,8 +43,8 @@ export const canonical = (value: unknown, maxDepth: number): Option.Option<Canon
 /**
  * Reads untrusted JSON. Fails with a reason for a text that is not JSON, or is nested more than `maxDepth` deep.
  *
- * The value does not depend on earlier parses in this process: `JSON.parse` of V8 13.6 is not that sure.
- * After `{"a":1,"\\":1}` it reads the second key of `{"a":1,"\n":1}` as a backslash, for it compares the key that it expects
+ * The value does not depend on earlier parses in this process: `JSON.parse` of V8 13.6 is not that sure. After
+ * `{"a":1,"\\":1}` it reads the second key of `{"a":1,"\n":1}` as a backslash, for it compares the key that it expects
  * with the text of the next key before the escapes are resolved. So it never gets to see a key with an escape.
  */
 export const parse = (text: string, maxDepth: number): Result.Result<unknown, string> => {
@@ -115,7 +115,10 @@ declare global {
   }
 }
 
-/** Reads the text with every key replaced by a number of its own, and then puts the keys back. Throws as `JSON.parse` does. */
+/**
+ * Reads the text with every key replaced by a number of its own, and then puts the keys back. Throws as `JSON.parse`
+ * does.
+ */
 const parseEscapedKeys = (text: string, reviver?: typeof keepExact): unknown => {
   const numbers = new Map<string, number>()
   const keys: Array<string> = []
@@ -188,8 +191,8 @@ export const wellFormed = (value: unknown): unknown => {
 }
 
 /**
- * Canonical text with U+FFFD for each half of a surrogate pair. In canonical text such a half, and nothing else, is written
- * with an escape of four digits that begins with `d`.
+ * Canonical text with U+FFFD for each half of a surrogate pair. In canonical text such a half, and nothing else, is
+ * written with an escape of four digits that begins with `d`.
  */
 export const wellFormedText = (text: CanonicalJson): CanonicalJson =>
   text.includes("\\ud")
@@ -206,7 +209,10 @@ const isNestedWithin = (value: unknown, depth: number): boolean => {
   return true
 }
 
-/** Whether the keys stand in order already, as they do in all that comes from a node of this kind: then nothing is copied. */
+/**
+ * Whether the keys stand in order already, as they do in all that comes from a node of this kind: then nothing is
+ * copied.
+ */
 const isSorted = (value: unknown): boolean => {
   if (!Predicate.isObjectOrArray(value) || isExactNumber(value)) return true
   if (Array.isArray(value)) return value.every(isSorted)

@@ -1,6 +1,6 @@
 /**
- * Scans of a JSON text that is not parsed: where its strings, values and numbers are. None of them recurses or allocates, so that they can
- * be made of any text, however long or deep.
+ * Scans of a JSON text that is not parsed: where its strings, values and numbers are. None of them recurses or
+ * allocates, so that they can be made of any text, however long or deep.
  */
 
 export const quote = 0x22
@@ -37,8 +37,8 @@ export const shapeOf = (text: string, maxDepth: number): "plain" | "deep" | "esc
 }
 
 /**
- * Calls `found` with the extent of each number outside strings that may be one which a double would change: a long integer, or a
- * zero with a sign. A scan without allocation: what has no such number is only looked at.
+ * Calls `found` with the extent of each number outside strings that may be one which a double would change: a long
+ * integer, or a zero with a sign. A scan without allocation: what has no such number is only looked at.
  */
 export const eachLongNumber = (text: string, found: (start: number, end: number) => void): void => {
   for (let index = 0; index < text.length; index++) {
@@ -60,8 +60,8 @@ export interface Extent {
 }
 
 /**
- * Finds where the value ends that begins at `start`, by its brackets and strings alone: also when what is in them is not JSON,
- * however deep. None where the brackets are never closed. Takes no recursion and allocates nothing.
+ * Finds where the value ends that begins at `start`, by its brackets and strings alone: also when what is in them is
+ * not JSON, however deep. None where the brackets are never closed. Takes no recursion and allocates nothing.
  */
 export const endOfValue = (text: string, start: number): number | undefined => {
   let depth = 0

@@ -26,7 +26,10 @@ export interface Definition {
   readonly search: ReadonlyArray<string>
   /** The columns that say in a line what a row is about. */
   readonly text: ReadonlyArray<string>
-  /** The columns that can be written again, and what writes them, as applications call it; none where rows only come and go. */
+  /**
+   * The columns that can be written again, and what writes them, as applications call it; none where rows only come and
+   * go.
+   */
   readonly change?: { readonly verb: "edit" | "set"; readonly columns: ReadonlyArray<string> }
 }
 

@@ -1,9 +1,9 @@
 /**
  * The name of a replica, and the order of names.
  *
- * A node id is 1 to 128 bytes (UTF-8) of printable, well-formed text. It may hold colons and spaces. Ids are compared by
- * code point, which is also how SQLite compares UTF-8 text and how Python compares strings: every implementation of the
- * protocol agrees on the order.
+ * A node id is 1 to 128 bytes (UTF-8) of printable, well-formed text. It may hold colons and spaces. Ids are compared
+ * by code point, which is also how SQLite compares UTF-8 text and how Python compares strings: every implementation of
+ * the protocol agrees on the order.
  */
 import { Order, Schema } from "effect"
 

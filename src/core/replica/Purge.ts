@@ -2,9 +2,9 @@
  * The rows that an operator purged from this replica: those of a kind that this version does not know, or all rows of
  * an origin.
  *
- * A purge is local. The vector clock keeps its coverage, so peers do not send the rows again; where one does, for a comparison of
- * rows, they are not taken. A peer that has not purged them holds more rows under the same vector clock. The sum of what was
- * removed tells that difference from every other one.
+ * A purge is local. The vector clock keeps its coverage, so peers do not send the rows again; where one does, for a
+ * comparison of rows, they are not taken. A peer that has not purged them holds more rows under the same vector clock.
+ * The sum of what was removed tells that difference from every other one.
  *
  * Later operations of the origin are accepted like before.
  */
@@ -79,8 +79,9 @@ export const covers = (purges: Purges, { table, hlc }: Operation): boolean =>
   )
 
 /**
- * Whether a replica with the digest `theirs` holds what we hold and the rows of our last purges besides, of the last one or of more.
- * Returns the number of these rows. A replica that is younger than a purge lacks the rows of earlier purges as well.
+ * Whether a replica with the digest `theirs` holds what we hold and the rows of our last purges besides, of the last
+ * one or of more. Returns the number of these rows. A replica that is younger than a purge lacks the rows of earlier
+ * purges as well.
  */
 export const explains = (purges: Purges, ours: Digest.Digest, theirs: string): number | undefined => {
   if (HashMap.isEmpty(purges)) return undefined

@@ -1,15 +1,17 @@
 /**
  * Acknowledgements by relay: whether a write is on nodes that this node does not meet.
  *
- * A node that waits for a write asks its peers which nodes have it. Each peer answers with the nodes that told it so themselves, and asks
- * its own peers. Nothing is sent while no node waits.
+ * A node that waits for a write asks its peers which nodes have it. Each peer answers with the nodes that told it so
+ * themselves, and asks its own peers. Nothing is sent while no node waits.
  *
  * Guarantees:
- * - A word names the nodes that it went through, first the one that heard it from the holder. Each receiver adds the peer that it got the
- *   word from, so a member that makes up holders is named with each of them.
+ * - A word names the nodes that it went through, first the one that heard it from the holder. Each receiver adds the
+ *   peer that it got the word from, so a member that makes up holders is named with each of them.
  * - Words merge to the same in any order, and however often they come.
- * - A question ends: each node that passes it on takes one from its hops. An answer never comes back to a node that it went through.
- * - Words are for waiting and for showing. Which deletions are on all nodes follows from the own word of each (`Stability.ts`, `Cut.ts`).
+ * - A question ends: each node that passes it on takes one from its hops. An answer never comes back to a node that it
+ *   went through.
+ * - Words are for waiting and for showing. Which deletions are on all nodes follows from the own word of each
+ *   (`Stability.ts`, `Cut.ts`).
  */
 import { Option, Order } from "effect"
 import * as Acknowledgement from "./Acknowledgement.ts"
@@ -54,7 +56,10 @@ export interface Known {
   readonly acknowledgements: ReadonlyArray<Acknowledgement.Acknowledgement>
 }
 
-/** Nodes that a question goes over, questions that one node asks another at once, words of one message, and holders of one write. */
+/**
+ * Nodes that a question goes over, questions that one node asks another at once, words of one message, and holders of
+ * one write.
+ */
 export const limits = { hops: 4, questions: 16, words: 256, holders: 1_000 } as const
 
 export const none: Questions & Answers = new Map<string, never>()
@@ -76,15 +81,17 @@ export const merge = (a: Words, b: Iterable<Word>): Words => {
   return merged
 }
 
-/** A word as the node that got it from `peer` has it; none where it went through `self` already, or over too many nodes. */
+/**
+ * A word as the node that got it from `peer` has it; none where it went through `self` already, or over too many nodes.
+ */
 export const received = (self: NodeId, peer: NodeId, { node, at, via }: Word): Word | undefined =>
   node === self || node === peer || via.includes(self) || via.includes(peer) || via.length >= limits.hops
     ? undefined
     : { node, at, via: [...via, peer] }
 
 /**
- * What is asked over one session: the own questions, and those of the other sessions that may go on. Where there are too many, each session
- * gets its turn: one that asks much does not crowd out the others.
+ * What is asked over one session: the own questions, and those of the other sessions that may go on. Where there are
+ * too many, each session gets its turn: one that asks much does not crowd out the others.
  */
 export const questionsFor = ({ own, peers }: Known, link: number): Questions => {
   const asked = new Map(own)
@@ -119,8 +126,8 @@ export const answersFor = ({ self, peers, acknowledgements }: Known, link: numbe
 }
 
 /**
- * The words that a session has brought, with more of them. Only what was asked is taken, and of a write no more holders than can be waited
- * for.
+ * The words that a session has brought, with more of them. Only what was asked is taken, and of a write no more holders
+ * than can be waited for.
  */
 export const withAnswers = (before: Answers, asked: Questions, words: Iterable<Told>): Answers => {
   const after = new Map([...before].filter(([text]) => asked.has(text)))

@@ -1,8 +1,9 @@
 /**
  * The rows that an application sees: the columns of each kind, read from the operation that holds the row.
  *
- * Reading is lenient: a column that is missing or of another type gets its default (`Column.ts`). Times are Unix seconds.
- * `updated_at` is the wall time of the winning HLC, never the clock of the receiver, so that replicas are equal row for row.
+ * Reading is lenient: a column that is missing or of another type gets its default (`Column.ts`). Times are Unix
+ * seconds. `updated_at` is the wall time of the winning HLC, never the clock of the receiver, so that replicas are
+ * equal row for row.
  */
 import { Record, type Schema } from "effect"
 import * as Column from "./Column.ts"
@@ -23,7 +24,10 @@ export interface Fact extends Schema.Schema.Type<typeof Fact> {}
 export const Episode = Kind.table.episodes.row
 export interface Episode extends Schema.Schema.Type<typeof Episode> {}
 
-/** One run of a skill. `args` are as they were given; a stored value that is neither an object nor a list is under `value`. */
+/**
+ * One run of a skill. `args` are as they were given; a stored value that is neither an object nor a list is under
+ * `value`.
+ */
 export const Execution = Kind.table.executionLog.row
 export interface Execution extends Schema.Schema.Type<typeof Execution> {}
 

@@ -1,9 +1,9 @@
 /**
  * Conflict rules: which operations on a row compete for one slot, which of them stays, and what a row shows of them.
  *
- * Merging keeps, for each slot, the greatest of all operations seen under the order of the rule. Whatever slots and order are, as
- * long as the order is total, a merge is commutative, associative and idempotent, in any split, order and repetition: the laws
- * come by construction (`Merge.ts`). A rule is one entry of the table.
+ * Merging keeps, for each slot, the greatest of all operations seen under the order of the rule. Whatever slots and
+ * order are, as long as the order is total, a merge is commutative, associative and idempotent, in any split, order and
+ * repetition: the laws come by construction (`Merge.ts`). A rule is one entry of the table.
  *
  * Source: Shapiro, Preguiça, Baquero, Zawirski, "Conflict-free Replicated Data Types" (2011).
  */

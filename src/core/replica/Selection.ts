@@ -1,8 +1,8 @@
 /**
  * Which rows are read: filters, the order of what they leave, and places in it.
  *
- * All that is given has to hold. Rows come newest first: those that were written last, by the HLC of the winning operation. A
- * cursor is a place in that order, so it stays right while rows come and go.
+ * All that is given has to hold. Rows come newest first: those that were written last, by the HLC of the winning
+ * operation. A cursor is a place in that order, so it stays right while rows come and go.
  */
 import { Option, Order, Schema, Struct } from "effect"
 import * as Cursor from "../text/Cursor.ts"
@@ -101,7 +101,10 @@ export interface Place {
 /** The place of the row that an operation holds. */
 export const placeOf = ({ hlc, table, row_id }: Operation, rank = 0): Place => ({ rank, hlc, table, row_id })
 
-/** The order of reads: the best rank first, then the newest. Of rows with one HLC, which no honest node writes, by their ids. */
+/**
+ * The order of reads: the best rank first, then the newest. Of rows with one HLC, which no honest node writes, by their
+ * ids.
+ */
 export const PlaceOrder: Order.Order<Place> = Order.make((a, b) => {
   if (a.rank !== b.rank) return a.rank > b.rank ? -1 : 1
   const byTime = Hlc.HlcOrder(b.hlc, a.hlc)

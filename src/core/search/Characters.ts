@@ -8,7 +8,10 @@
 const kinds = ["separator", "word", "run", "mark", "region", "pictograph"] as const
 export type Kind = (typeof kinds)[number]
 
-/** The bits of an entry: that it was made, that it belongs to the character before, that folding changes it; then its kind. */
+/**
+ * The bits of an entry: that it was made, that it belongs to the character before, that folding changes it; then its
+ * kind.
+ */
 const bits = { made: 1, joins: 2, isChanged: 4, kind: 3 } as const
 
 /** Scripts that put no spaces between words, or few. */
@@ -20,8 +23,8 @@ const region = /^\p{RI}$/u
 const pictograph = /^[[\p{Extended_Pictographic}\p{Emoji_Presentation}]--\p{Emoji_Modifier}]$/v
 
 /**
- * Characters that combine with the one before: marks, invisible characters, parts of Korean syllables, the voicing marks of
- * half-width kana.
+ * Characters that combine with the one before: marks, invisible characters, parts of Korean syllables, the voicing
+ * marks of half-width kana.
  */
 const joining =
   /^[\p{M}\p{Default_Ignorable_Code_Point}\u1100-\u11ff\u3131-\u318e\ua960-\ua97f\ud7b0-\ud7ff\uff9e-\uffdc]$/u
@@ -29,11 +32,17 @@ const joining =
 /** Invisible characters: soft hyphens, joiners, variation selectors, byte order marks. */
 const invisible = /\p{Default_Ignorable_Code_Point}+/gu
 
-/** Marks that are left out in many texts: accents, Hebrew points, Arabic vowels; and the line that stretches Arabic words. */
+/**
+ * Marks that are left out in many texts: accents, Hebrew points, Arabic vowels; and the line that stretches Arabic
+ * words.
+ */
 const optional =
   /[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f\u0640[\p{M}&&[\p{Script=Hebrew}\p{scx=Arab}]]]+/gv
 
-/** The form that all ways to write a text have in common: without compatibility forms, case, accents and invisible characters. */
+/**
+ * The form that all ways to write a text have in common: without compatibility forms, case, accents and invisible
+ * characters.
+ */
 export const fold = (text: string): string =>
   text
     .normalize("NFKC")

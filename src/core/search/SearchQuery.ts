@@ -1,9 +1,9 @@
 /**
  * What a query looks for, and how well a text fits to it.
  *
- * A query is plain words. A text fits when it has all of them; the last word may be the beginning of one, for it is still being
- * typed. A part in a script without spaces is looked for as it stands, anywhere in a run. No text is a wrong query: every
- * punctuation mark only separates words.
+ * A query is plain words. A text fits when it has all of them; the last word may be the beginning of one, for it is
+ * still being typed. A part in a script without spaces is looked for as it stands, anywhere in a run. No text is a
+ * wrong query: every punctuation mark only separates words.
  */
 import * as Tokens from "./Tokens.ts"
 
@@ -25,7 +25,10 @@ export interface Query {
   readonly isTyping: boolean
 }
 
-/** How well a text fits, from the best: it has the query as it stands, or as a beginning; or all its words, or the last one as a beginning. */
+/**
+ * How well a text fits, from the best: it has the query as it stands, or as a beginning; or all its words, or the last
+ * one as a beginning.
+ */
 export const ranks = { phrase: 4, phraseBegins: 3, words: 2, wordsBegin: 1, none: 0 } as const
 
 /** What a text of a query looks for; nothing when it has no words. */
@@ -80,7 +83,10 @@ export const rankOf = (tokens: ReadonlyArray<string>, query: Query): number => {
   return query.terms.every(has) ? ranks.words : ranks.wordsBegin
 }
 
-/** A condition for each rank, from the best: texts that fit to all phrases of `all`, and to none of those of `not`, have it. */
+/**
+ * A condition for each rank, from the best: texts that fit to all phrases of `all`, and to none of those of `not`, have
+ * it.
+ */
 export interface Level {
   readonly rank: number
   readonly all: ReadonlyArray<Phrase>

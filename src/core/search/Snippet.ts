@@ -4,7 +4,10 @@
 import * as Query from "./SearchQuery.ts"
 import * as Tokens from "./Tokens.ts"
 
-/** A part of a text. `marked` are the places of what was found, as indices of UTF-16 units: the first, and the one after the last. */
+/**
+ * A part of a text. `marked` are the places of what was found, as indices of UTF-16 units: the first, and the one after
+ * the last.
+ */
 export interface Snippet {
   readonly snippet: string
   readonly marked: ReadonlyArray<readonly [start: number, end: number]>

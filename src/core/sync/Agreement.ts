@@ -1,6 +1,6 @@
 /**
- * What an open session shows of what its peer holds (`core/replica/Acknowledgement.ts`). Needs nothing from the peer but what it says anyway, and
- * so works with nodes of every version of form 2.
+ * What an open session shows of what its peer holds (`core/replica/Acknowledgement.ts`). Needs nothing from the peer
+ * but what it says anyway, and so works with nodes of every version of form 2.
  */
 import type { Report } from "../replica/Acknowledgement.ts"
 import * as Digest from "../replica/Digest.ts"

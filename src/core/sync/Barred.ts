@@ -14,8 +14,8 @@ export const pausedReason = "paused"
 export type BarredBy = (peer: NodeId) => Barred | undefined
 
 /**
- * How a connection to a barred node ends: the reason that it is told, and the failure. A pause is told beside the reason: an earlier
- * version takes it for a node that is away for a while.
+ * How a connection to a barred node ends: the reason that it is told, and the failure. A pause is told beside the
+ * reason: an earlier version takes it for a node that is away for a while.
  */
 export const ending = (barred: Barred, nodeId: NodeId) =>
   barred === "removed"

@@ -1,6 +1,6 @@
 /**
- * Compares what both sides hold: the digest that the peer told, and ours at the same vector clock. A difference that lasts leads to a
- * comparison of rows (`Repair.ts`).
+ * Compares what both sides hold: the digest that the peer told, and ours at the same vector clock. A difference that
+ * lasts leads to a comparison of rows (`Repair.ts`).
  */
 import { HashMap, HashSet, Option } from "effect"
 import * as Digest from "../replica/Digest.ts"
@@ -40,12 +40,14 @@ export const onDigest = (
 }
 
 /**
- * Compares digests. Where both sides claim the same and the clocks cover all rows, equal clocks mean equal rows. Where they do not,
- * rows may be under way that no clock tells of: a difference counts when it lasts while nothing is under way.
+ * Compares digests. Where both sides claim the same and the clocks cover all rows, equal clocks mean equal rows. Where
+ * they do not, rows may be under way that no clock tells of: a difference counts when it lasts while nothing is under
+ * way.
  *
- * A difference is explained where the clocks differ, or where one side knows of rows that the other one lacks. What explains it may
- * last for ever, as a row that is too large for one side does, and hide another difference meanwhile. So rows are compared all the
- * same when neither side has changed for a while: without an alarm, and less and less often.
+ * A difference is explained where the clocks differ, or where one side knows of rows that the other one lacks. What
+ * explains it may last for ever, as a row that is too large for one side does, and hide another difference meanwhile.
+ * So rows are compared all the same when neither side has changed for a while: without an alarm, and less and less
+ * often.
  */
 export const compareDigest = (session: Session, now: number): Session => {
   const { peerDigest: heard, local } = session

@@ -105,7 +105,10 @@ const failureOf = (refusal: Wire.Refusal, by: string, self: string): SessionFail
 
 const isNodeId = Schema.is(NodeId)
 
-/** Refuses the peer: says why, and closes. `proof`: that this side knows the passphrase, where the peer does not know that yet. */
+/**
+ * Refuses the peer: says why, and closes. `proof`: that this side knows the passphrase, where the peer does not know
+ * that yet.
+ */
 export const fail = (session: Session, reason: Wire.Reason, failure: SessionFailure, proof?: string): Step => {
   const text = Wire.encode({
     type: "sync_error",

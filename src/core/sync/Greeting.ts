@@ -1,8 +1,8 @@
 /**
  * How a session begins: who the other side is, and what both of them hold. `Hello.ts` has what this side says.
  *
- * Each side proves the passphrase before it says anything about itself. Then the peer is looked up, and the vector clocks follow, or
- * equal hashes of them. The same messages restart the pump of an open session.
+ * Each side proves the passphrase before it says anything about itself. Then the peer is looked up, and the vector
+ * clocks follow, or equal hashes of them. The same messages restart the pump of an open session.
  */
 import { Option, Redacted } from "effect"
 import * as Cut from "../replica/Cut.ts"
@@ -167,8 +167,8 @@ const onClock = (session: Session, message: Wire.Hello, now: number): Step => {
   const begun = Coverage.withinLimit(session.local, VectorClock.merge(session.begun, clock))
   if (message.more === true) return [{ ...session, begun }, []]
   const heard = onClockKnown({ ...session, begun: VectorClock.empty }, message, begun, now)
-  // In revision 2 the dialler has told its clock when it saw that the hashes differ, and it is the server's turn. In revision 1
-  // the server has told its clock with its proof.
+  // In revision 2 the dialler has told its clock when it saw that the hashes differ, and it is the server's turn. In
+  // revision 1 the server has told its clock with its proof.
   const isAnswerDue =
     session.phase === "greeting" && session.options.role === (session.options.revision === 2 ? "server" : "dialler")
   const answer = isAnswerDue ? hello(heard, "sync_request", now) : []

@@ -2,13 +2,14 @@
  * Operations that should not have come from other nodes: operations under the own id that this node never wrote, and
  * timestamps that stand for two contents. Counted while a store is open.
  *
- * **Own operations from elsewhere.** After the restore of a backup a node gets back from its peers what it wrote after the backup.
- * All of that was written before its store was opened. So an operation under the own id that is new here
+ * **Own operations from elsewhere.** After the restore of a backup a node gets back from its peers what it wrote after
+ * the backup. All of that was written before its store was opened. So an operation under the own id that is new here
  *
  * - *came back* when its time is not later than the opening, give or take the drift that clocks may have;
  * - is *foreign* when it is later: this node has been running since then, and did not write it. Another node did.
  *
- * A member that writes under the id of another with a time of the past looks like a restore. That is why both are shown.
+ * A member that writes under the id of another with a time of the past looks like a restore. That is why both are
+ * shown.
  */
 import type { NodeId } from "../replica/NodeId.ts"
 import type { Operation } from "../replica/Operation.ts"

@@ -1,5 +1,6 @@
 /**
- * The state of the sending half of a session: what the peer may lack, and what is under way to it. `Send.ts` has its steps.
+ * The state of the sending half of a session: what the peer may lack, and what is under way to it. `Send.ts` has its
+ * steps.
  */
 import type { Timestamp } from "../replica/Hlc.ts"
 import type { DeltaRequest, Snapshot } from "../replica/Replica.ts"
@@ -27,7 +28,10 @@ export interface Outbound {
   readonly complete: boolean
   /** The coverage that was sent to the peer. */
   readonly offered: VectorClock.VectorClock
-  /** Whether something was dirty when claims were looked at last, or not all claims fitted: some may have been kept back. */
+  /**
+   * Whether something was dirty when claims were looked at last, or not all claims fitted: some may have been kept
+   * back.
+   */
   readonly unclaimed: boolean
   /** The operations that are too large for the peer, and the report about them. */
   readonly deferral: Deferral.Deferral

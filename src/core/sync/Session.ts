@@ -3,13 +3,15 @@
  *
  * One session is one connection between two replicas, in either role. It routes each event to the part that it is for:
  *
- * - `Greeting.ts`: the proofs of the passphrase, who the peer is, and what both sides hold. Nothing of the memory is sent before it.
- * - `Send.ts`: the pump of an open session, the same on both sides. `Receive.ts`, `Commits.ts` and `Acknowledge.ts`: the intake.
+ * - `Greeting.ts`: the proofs of the passphrase, who the peer is, and what both sides hold. Nothing of the memory is
+ *   sent before it.
+ * - `Send.ts`: the pump of an open session, the same on both sides. `Receive.ts`, `Commits.ts` and `Acknowledge.ts`:
+ *   the intake.
  * - `DigestCheck.ts`: whether both sides hold the same. `Repair.ts`: the comparison of rows, where they do not.
  * - `Ending.ts`: how it ends, after which nothing happens any more.
  *
- * `step` never throws, for any event in any state. Time comes in with the events; `deadline` says when the next `Tick` is
- * wanted. Two sessions that are fed each other's frames in order end with equal clocks and equal states.
+ * `step` never throws, for any event in any state. Time comes in with the events; `deadline` says when the next `Tick`
+ * is wanted. Two sessions that are fed each other's frames in order end with equal clocks and equal states.
  */
 import { HashMap, Option, Result } from "effect"
 import * as Deferral from "./Deferral.ts"
@@ -53,7 +55,10 @@ export const step = (session: Session, event: Event): Step => {
     : [next, [...actions, { _tag: "Diverged", peer: next.peer, diverged: next.diverged }]]
 }
 
-/** The step where one of the two cuts has moved in an open session, and that matters; none where the session goes on as it is. */
+/**
+ * The step where one of the two cuts has moved in an open session, and that matters; none where the session goes on as
+ * it is.
+ */
 const onCut = (before: Session, session: Session, actions: ReadonlyArray<Action>): Step | undefined => {
   const { phase, local, cut } = session
   const isPeers = cut !== before.cut

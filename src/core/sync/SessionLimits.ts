@@ -29,13 +29,16 @@ export const times = {
   repair: 30_000,
   /** Between two dialogues in any case. */
   repairAgain: 5_000,
-  /** How long a difference that is explained must last until rows are compared all the same: this, twice as long each time, at most. */
+  /**
+   * How long a difference that is explained must last until rows are compared all the same: this, twice as long each
+   * time, at most.
+   */
   explained: { first: 60_000, cap: 3_600_000 }
 } as const
 
 /**
- * Characters of frames that are committed together, and their number: enough to share what a commit costs, and few enough that
- * it does not keep others waiting.
+ * Characters of frames that are committed together, and their number: enough to share what a commit costs, and few
+ * enough that it does not keep others waiting.
  */
 export const commitSize = 1024 * 1024
 export const commitFrames = 16

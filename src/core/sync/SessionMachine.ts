@@ -1,4 +1,7 @@
-/** A protocol as a state machine: what form 2 (`Session.ts`) and the wire of existing FERAL nodes (in `v1`) are to their runner. */
+/**
+ * A protocol as a state machine: what form 2 (`Session.ts`) and the wire of existing FERAL nodes (in `v1`) are to their
+ * runner.
+ */
 import type { Snapshot } from "../replica/Replica.ts"
 import type { Action, Event, PeerRecord, View } from "./SessionEvents.ts"
 

@@ -1,5 +1,6 @@
 /**
- * What an operator has to know of two replicas while their sessions go on, as tagged errors like those of `SyncFailure.ts`.
+ * What an operator has to know of two replicas while their sessions go on, as tagged errors like those of
+ * `SyncFailure.ts`.
  */
 import { Schema } from "effect"
 import * as ClockOffset from "../text/ClockOffset.ts"
@@ -32,7 +33,10 @@ export class ClockFast extends Schema.TaggedError<ClockFast>()("ClockFast", {
   override readonly message = messageOf(this)
 }
 
-/** This node wrote under a clock that was ahead (ms). It refuses writes until that time has come: peers would not take them. */
+/**
+ * This node wrote under a clock that was ahead (ms). It refuses writes until that time has come: peers would not take
+ * them.
+ */
 export class ClockAhead extends Schema.TaggedError<ClockAhead>()("ClockAhead", { ahead: Schema.Number }) {
   readonly problem = `the last timestamp of this node is ${ClockOffset.amount(this.ahead)} ahead of the clock of this machine, and writes are refused`
   readonly nextStep = nextSteps.ClockAhead
@@ -89,7 +93,9 @@ export class OriginsFull extends Schema.TaggedError<OriginsFull>()("OriginsFull"
   override readonly message = messageOf(this)
 }
 
-/** Rows are larger than one side accepts: they stay where they are, and all others go on. The first of them are named. */
+/**
+ * Rows are larger than one side accepts: they stay where they are, and all others go on. The first of them are named.
+ */
 export class RowsTooLarge extends Schema.TaggedError<RowsTooLarge>()("RowsTooLarge", {
   peer: Schema.String,
   where: Schema.Literals(["here", "there"]),

@@ -1,6 +1,7 @@
 /**
- * The ways in which a session between two replicas fails, as tagged errors. Each says what the problem is and what to do next: an operator
- * reads both in the log, in `peers` and in `doctor`. What an operator has to know while sessions go on is in `SyncAlarm.ts`.
+ * The ways in which a session between two replicas fails, as tagged errors. Each says what the problem is and what to
+ * do next: an operator reads both in the log, in `peers` and in `doctor`. What an operator has to know while sessions
+ * go on is in `SyncAlarm.ts`.
  */
 import { Schema, Struct } from "effect"
 import * as ClockOffset from "../text/ClockOffset.ts"
@@ -79,8 +80,8 @@ export class PeerPaused extends Schema.TaggedError<PeerPaused>()("PeerPaused", {
 }
 
 /**
- * A node was too long away: the other one has dropped tombstones that this one never saw, and its rows could bring back what was deleted.
- * `by` is the node that said so, where it was not found out here.
+ * A node was too long away: the other one has dropped tombstones that this one never saw, and its rows could bring back
+ * what was deleted. `by` is the node that said so, where it was not found out here.
  */
 export class TooLongAway extends Schema.TaggedError<TooLongAway>()("TooLongAway", {
   nodeId: Schema.String,
@@ -134,7 +135,8 @@ export class SelfConnection extends Schema.TaggedError<SelfConnection>()("SelfCo
 }
 
 /**
- * The peer sent nothing that was waited for, or read nothing (`waitedFor` is "reading"). `by` is the peer that says so of this node.
+ * The peer sent nothing that was waited for, or read nothing (`waitedFor` is "reading"). `by` is the peer that says so
+ * of this node.
  */
 export class PeerTimeout extends Schema.TaggedError<PeerTimeout>()("PeerTimeout", {
   waitedFor: Schema.String,
@@ -162,8 +164,8 @@ export class LegacyRefused extends Schema.TaggedError<LegacyRefused>()("LegacyRe
 }
 
 /**
- * Too many failed passphrase attempts came from an address: further ones are refused for a while. `by` is the node that asks us to
- * wait, where we are the one that waits: it has proved nothing, so its word says nothing about a passphrase.
+ * Too many failed passphrase attempts came from an address: further ones are refused for a while. `by` is the node that
+ * asks us to wait, where we are the one that waits: it has proved nothing, so its word says nothing about a passphrase.
  */
 export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
   retryAfterSeconds: Schema.Number,

@@ -1,5 +1,6 @@
 /**
- * What to do about what goes wrong between two replicas: the next steps of `SyncFailure.ts` and `SyncAlarm.ts`, and of what `status` shows.
+ * What to do about what goes wrong between two replicas: the next steps of `SyncFailure.ts` and `SyncAlarm.ts`, and of
+ * what `status` shows.
  */
 import * as ClockOffset from "../text/ClockOffset.ts"
 

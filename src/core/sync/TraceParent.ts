@@ -1,6 +1,7 @@
 /**
- * The trace that a frame belongs to, in the form of W3C Trace Context (`traceparent`). It stands in a frame of operations and is
- * optional: nothing of the protocol depends on it, and what is not of this form is as if it were not there.
+ * The trace that a frame belongs to, in the form of W3C Trace Context (`traceparent`). It stands in a frame of
+ * operations and is optional: nothing of the protocol depends on it, and what is not of this form is as if it were not
+ * there.
  */
 import { Option, Schema } from "effect"
 

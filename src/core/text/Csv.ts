@@ -1,7 +1,8 @@
 /**
  * Tables as text, by RFC 4180: what `record` writes, `reader` reads back, whatever the cells hold.
  *
- * Spreadsheets run a cell that begins like a formula. A text that does so gets an apostrophe before it, which `reader` takes off.
+ * Spreadsheets run a cell that begins like a formula. A text that does so gets an apostrophe before it, which `reader`
+ * takes off.
  */
 const formula = /^'*[=+\-@\t\r]/
 const quoted = /[",\r\n]/

@@ -9,7 +9,10 @@ export interface Advised extends Explained {
   readonly nextStep: string
 }
 
-/** A failure in one line: what the problem is, and what to do next. The two are joined here, and nowhere read apart again. */
+/**
+ * A failure in one line: what the problem is, and what to do next. The two are joined here, and nowhere read apart
+ * again.
+ */
 export const messageOf = ({ problem, nextStep }: Explained, joint: "; " | ": " = "; "): string =>
   nextStep === undefined ? problem : `${problem}${joint}${nextStep}`
 

@@ -1,12 +1,12 @@
 /**
- * Text of others on a terminal or in a log: what would steer the terminal, or reorder or hide the text around it, is made
- * visible. Letters of every script stay, and so do emoji and the joiners that their spelling needs.
+ * Text of others on a terminal or in a log: what would steer the terminal, or reorder or hide the text around it, is
+ * made visible. Letters of every script stay, and so do emoji and the joiners that their spelling needs.
  */
 
 /**
- * Control characters (C0, DEL, C1), format characters (marks of direction as U+061C and U+202E among them, soft hyphens,
- * tags), separators of lines and paragraphs, and halves of surrogate pairs. U+200C and U+200D belong to the spelling of
- * Persian and of emoji, and the signs over Arabic and Syriac numbers are visible: those stay.
+ * Control characters (C0, DEL, C1), format characters (marks of direction as U+061C and U+202E among them, soft
+ * hyphens, tags), separators of lines and paragraphs, and halves of surrogate pairs. U+200C and U+200D belong to the
+ * spelling of Persian and of emoji, and the signs over Arabic and Syriac numbers are visible: those stay.
  */
 const steering = /[[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]--[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u200c\u200d]]/gv
 

@@ -1,5 +1,6 @@
 /**
- * What a schema says of a value that does not fit it, in the words of our messages: they go on from the name of the value.
+ * What a schema says of a value that does not fit it, in the words of our messages: they go on from the name of the
+ * value.
  */
 
 const whole: Partial<Record<string, string>> = {

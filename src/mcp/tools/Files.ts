@@ -1,6 +1,6 @@
 /**
- * The one `memory` tool that some agents know: files below `/memories`. A file is a note whose tags have its path, so it is found
- * by its words like any note, and is on the other machines too.
+ * The one `memory` tool that some agents know: files below `/memories`. A file is a note whose tags have its path, so
+ * it is found by its words like any note, and is on the other machines too.
  */
 import { Effect, Result, Schema } from "effect"
 import type { Note } from "../../core/replica/Row.ts"

@@ -9,9 +9,9 @@ import type { PeerStatus } from "../node/Status.ts"
 import type { Store } from "../store/Store.ts"
 
 /**
- * One origin. `covered_to` is how far everything that it wrote is here, or what took its place. Times are in Unix seconds:
- * `last_operation_at` is the time of its latest operation, `last_seen_at` when it was connected last. Without a running node
- * nothing is known of peers, and `is_peer` is null.
+ * One origin. `covered_to` is how far everything that it wrote is here, or what took its place. Times are in Unix
+ * seconds: `last_operation_at` is the time of its latest operation, `last_seen_at` when it was connected last. Without
+ * a running node nothing is known of peers, and `is_peer` is null.
  */
 export const OriginStatus = Schema.Struct({
   origin: Schema.String,

@@ -1,5 +1,6 @@
 /**
- * Removes rows from this node by hand: those of a kind that it does not know, or those of an origin. See `core/replica/Purge.ts`.
+ * Removes rows from this node by hand: those of a kind that it does not know, or those of an origin. See
+ * `core/replica/Purge.ts`.
  */
 import { Effect, Schema } from "effect"
 import * as Kinds from "../../core/replica/Kind.ts"

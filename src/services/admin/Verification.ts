@@ -1,5 +1,6 @@
 /**
- * Whether everything is there: looks through the file, adds up all rows anew, and compares them with those of the peers.
+ * Whether everything is there: looks through the file, adds up all rows anew, and compares them with those of the
+ * peers.
  */
 import { Effect, Schema } from "effect"
 import * as Digest from "../../core/replica/Digest.ts"
@@ -44,7 +45,9 @@ export const damaged = (database: ReadonlyArray<string>): Verified => ({
   peers: []
 })
 
-/** The peer that keeps all from being right: one whose rows are deferred, or differ, or do not come for a known reason. */
+/**
+ * The peer that keeps all from being right: one whose rows are deferred, or differ, or do not come for a known reason.
+ */
 export const obstacle = (peers: ReadonlyArray<Compared>): Compared | undefined =>
   peers.find(({ result }) => result === "deferred") ??
   peers.find(({ result, reason }) => reason !== undefined && ["behind", "differs"].includes(result)) ??

@@ -44,8 +44,8 @@ export class Discovery extends Context.Service<
     /** Whether peers are looked for by mDNS. */
     readonly mdns: boolean
     /**
-     * Announces this node until the scope closes, which withdraws it (a goodbye), and streams what is seen. It never fails: a
-     * network without multicast shows as `Unavailable`.
+     * Announces this node until the scope closes, which withdraws it (a goodbye), and streams what is seen. It never
+     * fails: a network without multicast shows as `Unavailable`.
      */
     sightings(announcement: Announcement): Effect.Effect<Stream.Stream<Sighting>, never, Scope.Scope>
     /** A node was not found where it was seen: asks whether it is still there, and shows it as `Vanished` if not. */

@@ -3,9 +3,9 @@
  * the frames that it fills, because the cost of reading grows with its size. Packets over the limit are dropped before
  * decoding, as a network drops packets; whatever matters in multicast DNS is said again.
  *
- * A node sends a few packets when it starts and one in a while after that. What a sender sends within that has a budget of its own, so
- * that senders that flood do not crowd it out. The limits are far above what a network of honest nodes needs, and far below what
- * would keep this one busy. One sender that floods uses up its own share alone.
+ * A node sends a few packets when it starts and one in a while after that. What a sender sends within that has a budget
+ * of its own, so that senders that flood do not crowd it out. The limits are far above what a network of honest nodes
+ * needs, and far below what would keep this one busy. One sender that floods uses up its own share alone.
  */
 import * as Oldest from "../../core/peers/Oldest.ts"
 import * as Pace from "../../core/peers/Pace.ts"

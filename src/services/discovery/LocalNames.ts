@@ -1,9 +1,10 @@
 /**
- * Names that end in `.local`, resolved by multicast DNS: one question, asked from a port of its own (RFC 6762 section 5.1), to
- * which the host of that name answers directly. The resolver of the system does not know such names in a container, and on
- * some systems never.
+ * Names that end in `.local`, resolved by multicast DNS: one question, asked from a port of its own (RFC 6762 section
+ * 5.1), to which the host of that name answers directly. The resolver of the system does not know such names in a
+ * container, and on some systems never.
  *
- * Any machine may answer. So only addresses are taken where a neighbour can be, as with what is announced, and few of them.
+ * Any machine may answer. So only addresses are taken where a neighbour can be, as with what is announced, and few of
+ * them.
  */
 import { Effect } from "effect"
 import { createSocket } from "node:dgram"

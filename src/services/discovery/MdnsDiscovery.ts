@@ -117,7 +117,9 @@ const open = (
     })
   )
 
-/** Bound to all addresses: bound to one, a socket would hear no multicast. One for IPv6 leaves the port of IPv4 alone. */
+/**
+ * Bound to all addresses: bound to one, a socket would hear no multicast. One for IPv6 leaves the port of IPv4 alone.
+ */
 const familyOf = ({ family, address, scope }: Link) => {
   if (family === "IPv4") {
     const socket = createSocket({ type: "udp4", reuseAddr: true })

@@ -2,8 +2,8 @@
  * Carries packets between sockets and the state machine of `core/discovery/DnsSd.ts`, and holds its timer.
  *
  * Links may come and go: at a steady pace the sockets are brought in line with them, and broken ones are made anew.
- * Discovery is `Available` from the first packet that left, and `Unavailable` when no socket is left. The end of the scope
- * withdraws our records and closes the sockets.
+ * Discovery is `Available` from the first packet that left, and `Unavailable` when no socket is left. The end of the
+ * scope withdraws our records and closes the sockets.
  */
 import { Counters } from "../node/Counters.ts"
 import { type Cause, Clock, Duration, Effect, Option, PubSub, Queue, Random, Result, type Scope, Stream } from "effect"
@@ -48,7 +48,9 @@ const packetsAtOnce = 16
 /** While packets come faster than this, they are gathered for as long (ms), so that a flood is read in few steps. */
 const gathering = 50
 
-/** How far the time of day may run ahead of the time that we count before we take it that the machine was asleep (ms). */
+/**
+ * How far the time of day may run ahead of the time that we count before we take it that the machine was asleep (ms).
+ */
 const sleepOf = 5_000
 
 /** Copies of the goodbye, and how long they may take to leave. */

@@ -1,6 +1,6 @@
 /**
- * Between the packets of the codec and those of `core/discovery/DnsRecord.ts`. Reading is total: unknown parts are left out,
- * and the rest is safe to compare, to remember and to write again.
+ * Between the packets of the codec and those of `core/discovery/DnsRecord.ts`. Reading is total: unknown parts are left
+ * out, and the rest is safe to compare, to remember and to write again.
  */
 import dnsPacket from "dns-packet"
 import { Option, Result } from "effect"
@@ -119,7 +119,9 @@ const entriesOf = (list: unknown): ReadonlyArray<Fields> =>
 
 const isNameText = (value: unknown): value is string => typeof value === "string" && isName(value)
 
-/** The class of the internet, and any; with the bit that asks for an answer to the querier alone, as the codec shows it. */
+/**
+ * The class of the internet, and any; with the bit that asks for an answer to the querier alone, as the codec shows it.
+ */
 const plainClasses: ReadonlyArray<unknown> = ["IN", "ANY"]
 const unicastClasses: ReadonlyArray<unknown> = ["UNKNOWN_32769", "UNKNOWN_33023"]
 

@@ -1,6 +1,6 @@
 /**
- * What names a row or a version in a call. A program without types may give anything: what cannot be a name fails as the input of
- * a write or as a question does, and a name that no row has is not found.
+ * What names a row or a version in a call. A program without types may give anything: what cannot be a name fails as
+ * the input of a write or as a question does, and a name that no row has is not found.
  */
 import { Effect, Schema } from "effect"
 import { type InputInvalid, QueryInvalid } from "../node/NodeFailure.ts"

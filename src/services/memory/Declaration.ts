@@ -17,7 +17,8 @@
  * }).pipe(Effect.provide(FeralSync.layer({ home: "data", kinds: [Todo] })))
  * ```
  *
- * On the wire its name is `todos!fields`: the rule travels with it, so that nodes without the application merge its rows alike.
+ * On the wire its name is `todos!fields`: the rule travels with it, so that nodes without the application merge its
+ * rows alike.
  */
 import { Context, Effect, Layer, Schema } from "effect"
 import type * as Rule from "../../core/replica/Rule.ts"

@@ -1,6 +1,7 @@
 /**
- * What applications may write, for the library, the local interface and the command line alike. A value that is not as it should
- * be, or a key that means nothing, fails as `InputInvalid`, with every problem in it. Nothing is dropped or mended in silence.
+ * What applications may write, for the library, the local interface and the command line alike. A value that is not as
+ * it should be, or a key that means nothing, fails as `InputInvalid`, with every problem in it. Nothing is dropped or
+ * mended in silence.
  */
 import { Effect, Schema, SchemaIssue } from "effect"
 import * as Column from "../../core/replica/Column.ts"

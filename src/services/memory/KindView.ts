@@ -1,6 +1,7 @@
 /**
- * The kinds for programs that show rows of any kind, as the dashboard does: what a row has, which of it says what the row is about, and
- * what can be done with it. Those of this version follow from their table, those of applications from their declarations.
+ * The kinds for programs that show rows of any kind, as the dashboard does: what a row has, which of it says what the
+ * row is about, and what can be done with it. Those of this version follow from their table, those of applications from
+ * their declarations.
  */
 import { Schema, SchemaAST } from "effect"
 import type * as Columns from "../../core/replica/Column.ts"

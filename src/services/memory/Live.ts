@@ -1,8 +1,8 @@
 /**
  * Answers that stay up to date: what a read gives now, and again when it gives something else.
  *
- * Guarantees: the feed is subscribed before the first read, so no change between the two is missed. The last answer is that of the last
- * commit. A slow reader holds one answer in memory: it is spared the states in between.
+ * Guarantees: the feed is subscribed before the first read, so no change between the two is missed. The last answer is
+ * that of the last commit. A slow reader holds one answer in memory: it is spared the states in between.
  */
 import { Stream } from "effect"
 import type { Effect } from "effect"

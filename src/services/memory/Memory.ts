@@ -1,6 +1,6 @@
 /**
- * The memory of an agent: what applications read and write. Every write is a replicated operation, and is done when it is
- * durable here; it reaches the other nodes as soon as they are connected.
+ * The memory of an agent: what applications read and write. Every write is a replicated operation, and is done when it
+ * is durable here; it reaches the other nodes as soon as they are connected.
  */
 import { Context, Effect, Record, Schema, type Stream } from "effect"
 import * as Kind from "../../core/replica/Kind.ts"
@@ -134,20 +134,26 @@ export class Memory extends Context.Service<
     /** The rows that were written last, of all kinds or of some: those of applications too. */
     newest(input?: NewestInput): Effect.Effect<Found<NewestRow>, StoreUnavailable | QueryInvalid | KindUndeclared>
     /**
-     * The rows that `recent` gives, now and after each change of them, up to 1,000 where no limit is given. No change is missed. A slow
-     * reader is spared the states in between.
+     * The rows that `recent` gives, now and after each change of them, up to 1,000 where no limit is given. No change
+     * is missed. A slow reader is spared the states in between.
      */
     live(input?: Omit<RecentInput, "cursor">): Stream.Stream<ReadonlyArray<AnyRow>, StoreUnavailable | QueryInvalid>
     /** The rows that have all the words of a query, as far as they are indexed now. */
     searchPage(input: SearchPageInput): Reading<Found<Match>>
     /** The same once everything is indexed, which takes its time after many rows came in. */
     search(input: SearchInput): Reading<ReadonlyArray<Match>>
-    /** The versions of a row that were replaced, deleted, or came too late, as far as this node keeps them: the newest first. A deleted row is found. */
+    /**
+     * The versions of a row that were replaced, deleted, or came too late, as far as this node keeps them: the newest
+     * first. A deleted row is found.
+     */
     history(
       kind: string,
       id: string
     ): Effect.Effect<ReadonlyArray<VersionRow>, StoreUnavailable | RowNotFound | QueryInvalid>
-    /** The deleted rows that `restoreVersion` can bring back, as far as this node keeps them: the one deleted last comes first. */
+    /**
+     * The deleted rows that `restoreVersion` can bring back, as far as this node keeps them: the one deleted last comes
+     * first.
+     */
     deleted(input?: DeletedInput): Reading<Found<DeletedRow>>
     /** Writes a version again, over what the row is now; also when it was deleted. */
     restoreVersion(kind: string, id: string, version: number): Restore
@@ -156,15 +162,15 @@ export class Memory extends Context.Service<
     /** Erases the kept versions of a row. */
     eraseHistory(kind: string, id: string): Effect.Effect<void, StoreUnavailable | InputInvalid>
     /**
-     * Waits until as many other nodes have acknowledged a write, and says which. The write itself is done before: one that is not
-     * acknowledged in time is on its way all the same.
+     * Waits until as many other nodes have acknowledged a write, and says which. The write itself is done before: one
+     * that is not acknowledged in time is on its way all the same.
      */
     waitFor(input: WaitInput): Waiting
     /** Every commit from now on, local or replicated; see `Store.changes`. */
     readonly changes: Stream.Stream<Change>
     /**
-     * The changes since a cursor, then all further ones, in the order in which they were committed here. An application that was
-     * away goes on from the cursor of the last event that it has dealt with. See `Store.feed`.
+     * The changes since a cursor, then all further ones, in the order in which they were committed here. An application
+     * that was away goes on from the cursor of the last event that it has dealt with. See `Store.feed`.
      */
     feed(options?: FeedOptions): Stream.Stream<FeedEvent, StoreUnavailable>
   }

@@ -48,7 +48,8 @@ export const layer = layerWith({}).pipe(Layer.provide(SecureRandom.layerWebCrypt
 
 const make = Effect.fnUntraced(function* ({ maxOperationBytes = 8 * 1024 * 1024 - 64 * 1024 }: Options = {}) {
   const store = yield* Store
-  // Each is greater, as text, than every one before it: a database inserts ordered keys several times faster than random ones.
+  // Each is greater, as text, than every one before it: a database inserts ordered keys several times faster than
+  // random ones.
   const fresh = (yield* SecureRandom.SecureRandom).uuidV7()
   // An edit reads a row before it writes it: one at a time, or the later would undo the earlier.
   const editing = yield* Semaphore.make(1)

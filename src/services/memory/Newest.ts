@@ -1,6 +1,7 @@
 /**
- * The rows of all kinds that were written last, those of applications too: what `recent` and the kinds of applications give, in one
- * order. A cursor is a place in that order (`core/replica/Selection.ts`), so each part goes on from the same one.
+ * The rows of all kinds that were written last, those of applications too: what `recent` and the kinds of applications
+ * give, in one order. A cursor is a place in that order (`core/replica/Selection.ts`), so each part goes on from the
+ * same one.
  */
 import { Effect, Option, Order, Schema } from "effect"
 import * as Hlc from "../../core/replica/Hlc.ts"
@@ -13,7 +14,10 @@ import { type AnyRow, type Found, limits, RecentInput } from "./Reads.ts"
 
 const { kinds, origin, since, until, limit, cursor } = RecentInput.fields
 
-/** Which rows to read: of some kinds, or of all. Kinds of applications are named as on the wire, or by their names alone. */
+/**
+ * Which rows to read: of some kinds, or of all. Kinds of applications are named as on the wire, or by their names
+ * alone.
+ */
 export const NewestInput = Schema.Struct({ kinds, origin, since, until, limit, cursor })
 export interface NewestInput extends Schema.Schema.Type<typeof NewestInput> {}
 

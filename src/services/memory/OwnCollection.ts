@@ -1,6 +1,6 @@
 /**
- * The rows of a kind of an application by its schema: typed writes and reads over the rows in JSON (`OwnRows.ts`), of this node or of
- * one in another process.
+ * The rows of a kind of an application by its schema: typed writes and reads over the rows in JSON (`OwnRows.ts`), of
+ * this node or of one in another process.
  */
 import { Effect, Predicate, Result, Schema, Stream } from "effect"
 import * as Hlc from "../../core/replica/Hlc.ts"

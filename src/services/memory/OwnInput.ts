@@ -1,5 +1,6 @@
 /**
- * What is written to rows of kinds of applications: what the verbs of a rule take, and what has to fit the schema of a kind.
+ * What is written to rows of kinds of applications: what the verbs of a rule take, and what has to fit the schema of a
+ * kind.
  */
 import { Effect, Predicate, Schema } from "effect"
 import { canonical, isWellFormed } from "../../core/replica/Json.ts"

@@ -42,7 +42,10 @@ export interface Provenance {
   readonly hlc: string
 }
 
-/** A row that does not fit the schema of its kind: of an older or newer application, or of a part that came back after a delete. */
+/**
+ * A row that does not fit the schema of its kind: of an older or newer application, or of a part that came back after a
+ * delete.
+ */
 export interface Unreadable extends Provenance {
   readonly _tag: "Unreadable"
   /** The columns as they are. */
@@ -105,8 +108,8 @@ export type Some<Columns> = { readonly [Column in keyof Columns]?: Columns[Colum
 /** What applications write, by the verbs of the rules (`core/replica/Rule.ts`). */
 interface Verbs<K extends Any> {
   /**
-   * Writes a new row, or the whole row with this id. Of a log, the first row with an id stays. Of `fields`, columns that the row has
-   * and the new one has not are taken out.
+   * Writes a new row, or the whole row with this id. Of a log, the first row with an id stays. Of `fields`, columns
+   * that the row has and the new one has not are taken out.
    */
   put: { (row: Columns<K>): Write; (id: string, row: Columns<K>): Write }
   /** Writes some columns of a row that is there; `undefined` takes one out. */
@@ -130,22 +133,25 @@ export type Collection<K extends Any> = Pick<Verbs<K>, VerbOf<K["rule"]>> & {
   /** All rows, or a page of them, in the order of their ids. */
   list(page?: Page): Effect.Effect<ReadonlyArray<RowOf<K> | Unreadable>, StoreUnavailable>
   /**
-   * The rows that meet all conditions: in the order of the first field that a range is asked of, else of their ids. The first query
-   * with a field makes an index of it.
+   * The rows that meet all conditions: in the order of the first field that a range is asked of, else of their ids. The
+   * first query with a field makes an index of it.
    */
   query(input?: QueryInput<K>): Read<Found<RowOf<K>>>
   /** How many rows meet all conditions, also those that cannot be read. */
   count(input?: Pick<QueryInput<K>, "where">): Read<number>
-  /** The rows whose `search` columns have all the words of a query, the last one as a beginning, in the order of their ids. */
+  /**
+   * The rows whose `search` columns have all the words of a query, the last one as a beginning, in the order of their
+   * ids.
+   */
   search(input: { readonly query: string; readonly limit?: number; readonly cursor?: string }): Read<Found<RowOf<K>>>
   /**
-   * The rows that meet all conditions, now and after each change of them: as `query` gives them, the first `limit` of them, 1,000 by
-   * default and at most. No change is missed. A slow reader is spared the states in between.
+   * The rows that meet all conditions, now and after each change of them: as `query` gives them, the first `limit` of
+   * them, 1,000 by default and at most. No change is missed. A slow reader is spared the states in between.
    */
   live(input?: LiveInput<K>): Stream.Stream<ReadonlyArray<RowOf<K>>, StoreUnavailable | QueryInvalid>
   /**
-   * The rows that changed since a cursor, then all further ones, each as it is when it is read. Without a cursor those from now on; from
-   * `"0"` all.
+   * The rows that changed since a cursor, then all further ones, each as it is when it is read. Without a cursor those
+   * from now on; from `"0"` all.
    */
   changes(options?: { readonly since?: string }): Stream.Stream<ChangeEvent<K>, StoreUnavailable>
 }

@@ -1,6 +1,6 @@
 /**
- * What applications read, for the library, the local interface and the command line alike: the questions, and the form of the
- * answers. A wrong question fails as `QueryInvalid`, with every problem in it.
+ * What applications read, for the library, the local interface and the command line alike: the questions, and the form
+ * of the answers. A wrong question fails as `QueryInvalid`, with every problem in it.
  */
 import { Effect, Option, Schema } from "effect"
 import * as Kind from "../../core/replica/Kind.ts"
@@ -90,8 +90,8 @@ export const AnyRow = Schema.Union(Kind.all.map((kind) => named(kind, {})))
 export type AnyRow = typeof AnyRow.Type
 
 /**
- * A row that was found, with the part of its text where it was. `marked` are the places of what was found in `snippet`: the index of
- * the first UTF-16 unit of each, and of the one after its last.
+ * A row that was found, with the part of its text where it was. `marked` are the places of what was found in `snippet`:
+ * the index of the first UTF-16 unit of each, and of the one after its last.
  */
 const found = {
   snippet: Schema.String,

@@ -1,8 +1,10 @@
 /**
- * Waits until other nodes have a write: until they have acknowledged that they have committed it, or one that wins over it.
+ * Waits until other nodes have a write: until they have acknowledged that they have committed it, or one that wins over
+ * it.
  *
- * What counts is what each node said itself, when it was last connected to this one, and what peers tell of the nodes that they
- * meet (`core/replica/Relayed.ts`). Each answer has the time of that word, and the nodes that it went through.
+ * What counts is what each node said itself, when it was last connected to this one, and what peers tell of the nodes
+ * that they meet (`core/replica/Relayed.ts`). Each answer has the time of that word, and the nodes that it went
+ * through.
  */
 import { Duration, Effect, Option, Schema } from "effect"
 import * as Acknowledgement from "../../core/replica/Acknowledgement.ts"

@@ -1,6 +1,6 @@
 /**
- * How complete the answer of a read is: whether a row that is missing in it may exist all the same. An application that finds
- * nothing can tell then whether there is nothing.
+ * How complete the answer of a read is: whether a row that is missing in it may exist all the same. An application that
+ * finds nothing can tell then whether there is nothing.
  */
 import { Schema } from "effect"
 import * as Kind from "../../core/replica/Kind.ts"
@@ -8,9 +8,9 @@ import * as PeerName from "./PeerName.ts"
 import type { NodeStatus } from "./Status.ts"
 
 /**
- * Another node that has, or may have, what this one lacks. `operations` are lacking at least, as far as its clock shows: one for each
- * origin of which it has more. With 0, it is not in sync now, and may have written since `last_seen_at` (Unix seconds, where it was
- * met before). A node whose id is not known yet is named by its address.
+ * Another node that has, or may have, what this one lacks. `operations` are lacking at least, as far as its clock
+ * shows: one for each origin of which it has more. With 0, it is not in sync now, and may have written since
+ * `last_seen_at` (Unix seconds, where it was met before). A node whose id is not known yet is named by its address.
  */
 export const Behind = Schema.Struct({
   node: Schema.String,
@@ -20,8 +20,9 @@ export const Behind = Schema.Struct({
 export interface Behind extends Schema.Schema.Type<typeof Behind> {}
 
 /**
- * `found` is the number of rows in the answer, `searched` the number of rows that were looked at, `node` the node that answered.
- * `in_sync` says that nothing is known to be missing: every row is indexed, and this node is `behind` no other.
+ * `found` is the number of rows in the answer, `searched` the number of rows that were looked at, `node` the node that
+ * answered. `in_sync` says that nothing is known to be missing: every row is indexed, and this node is `behind` no
+ * other.
  */
 export const Completeness = Schema.Struct({
   found: Schema.Natural,
@@ -33,8 +34,8 @@ export const Completeness = Schema.Struct({
 export interface Completeness extends Schema.Schema.Type<typeof Completeness> {}
 
 /**
- * What is known of a read: the rows of its answer, its kinds (all by default), how many rows of kinds of applications it looked at, and how
- * far the index was.
+ * What is known of a read: the rows of its answer, its kinds (all by default), how many rows of kinds of applications
+ * it looked at, and how far the index was.
  */
 export interface Read {
   readonly found: number

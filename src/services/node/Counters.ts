@@ -1,9 +1,13 @@
 /**
- * Numbers of one node that only grow, counted where things happen and read when metrics are asked for. Counting costs an addition.
+ * Numbers of one node that only grow, counted where things happen and read when metrics are asked for. Counting costs
+ * an addition.
  */
 import { Context, Layer } from "effect"
 
-/** How long things took (seconds): how many took up to each bound, in all, how long together, and the least and the most. */
+/**
+ * How long things took (seconds): how many took up to each bound, in all, how long together, and the least and the
+ * most.
+ */
 export interface Histogram {
   readonly bounds: ReadonlyArray<number>
   readonly counts: Array<number>

@@ -140,8 +140,8 @@ const fileIn = (path: string): string => {
 }
 
 /**
- * Makes a directory and those above it. Node's own way to do that never ends where a directory is there and nothing can be
- * made in it, as in `/proc`.
+ * Makes a directory and those above it. Node's own way to do that never ends where a directory is there and nothing can
+ * be made in it, as in `/proc`.
  */
 export const makeDirectories: (
   path: string

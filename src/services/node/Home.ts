@@ -54,10 +54,16 @@ const secrets = [
   "open.html"
 ]
 
-/** The files that are refused when they are of another user: what they say is believed. A page is written anew each time. */
+/**
+ * The files that are refused when they are of another user: what they say is believed. A page is written anew each
+ * time.
+ */
 const trusted = [...secrets.filter((file) => file !== "open.html"), "feral-sync.sock"]
 
-/** Other files of feral-sync in a data directory (the socket, certificates, a CA), and those at the top of a file system. */
+/**
+ * Other files of feral-sync in a data directory (the socket, certificates, a CA), and those at the top of a file
+ * system.
+ */
 const others = ["feral-sync.sock", "tls-cert.pem", "tls", "lost+found"]
 
 /** Something in a data directory that others can get at. */
@@ -206,8 +212,8 @@ export const prepare = Effect.fn("Home.prepare")(function* (home: string) {
 })
 
 /**
- * Whether something belongs to another user, who could read or replace it: itself, or the link that leads to it. Root owns what
- * containers mount.
+ * Whether something belongs to another user, who could read or replace it: itself, or the link that leads to it. Root
+ * owns what containers mount.
  */
 export const isForeign = (path: string): boolean => {
   const user = process.getuid?.()

@@ -46,8 +46,8 @@ export const absoluteCommandLine = (
 let home: string | undefined
 
 /**
- * The data directory of this invocation: what was given with `--home`, if anything was. Commands that are shown name it, unless
- * they find it without.
+ * The data directory of this invocation: what was given with `--home`, if anything was. Commands that are shown name
+ * it, unless they find it without.
  */
 export const within = (given: string | undefined): void => {
   const directory = given === undefined ? undefined : absolute(given)
@@ -78,8 +78,8 @@ export const elsewhere = (words: string): string => `${program()} ${words}`
 export const helpOf = (path: ReadonlyArray<string>): string => elsewhere([...path.slice(1), "--help"].join(" "))
 
 /**
- * The same for a text that names commands as they are once installed. Whatever is shown to people passes through here. What the
- * text says to do on another node, or with a copy, names no data directory.
+ * The same for a text that names commands as they are once installed. Whatever is shown to people passes through here.
+ * What the text says to do on another node, or with a copy, names no data directory.
  */
 export const inThisForm = (text: string, form: (words: string) => string = commandLine): string =>
   text.replace(named, (_, words: string, at: number) => {

@@ -1,8 +1,8 @@
 /**
  * Where the lines of the log go: standard error, when nothing else is provided.
  *
- * A log that cannot be written never stops a node: a full disk or a closed pipe is the problem of the log alone. Lines that
- * are lost are counted. The first line that can be written again says how many there were.
+ * A log that cannot be written never stops a node: a full disk or a closed pipe is the problem of the log alone. Lines
+ * that are lost are counted. The first line that can be written again says how many there were.
  */
 import { Context } from "effect"
 import { send, type Sent } from "./StandardStreams.ts"

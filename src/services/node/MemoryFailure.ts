@@ -114,7 +114,10 @@ export class VersionNotFound extends Schema.TaggedError<VersionNotFound>()("Vers
   override readonly message = messageOf(this)
 }
 
-/** A node, and when it was last heard of (Unix seconds). `via`: the nodes that passed this on, where it did not say so itself. */
+/**
+ * A node, and when it was last heard of (Unix seconds). `via`: the nodes that passed this on, where it did not say so
+ * itself.
+ */
 export const Holder = Schema.Struct({
   node: NodeId,
   at: Schema.Finite,

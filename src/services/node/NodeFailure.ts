@@ -1,6 +1,7 @@
 /**
  * What can go wrong between a node and the machine that it runs on, as tagged errors. The failures of a session between
- * two nodes are in `core/sync/SyncFailure.ts`, those of reads and writes in `MemoryFailure.ts`. Each says what the problem is and what to do next.
+ * two nodes are in `core/sync/SyncFailure.ts`, those of reads and writes in `MemoryFailure.ts`. Each says what the
+ * problem is and what to do next.
  */
 import { Schema } from "effect"
 import { type Explained, messageOf } from "../../core/text/Explained.ts"

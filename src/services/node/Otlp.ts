@@ -1,6 +1,6 @@
 /**
- * Traces, metrics and log to a collector, by the standard variables of OpenTelemetry. Loaded only where one of them names a collector:
- * nothing may import this but at that moment.
+ * Traces, metrics and log to a collector, by the standard variables of OpenTelemetry. Loaded only where one of them
+ * names a collector: nothing may import this but at that moment.
  *
  * A collector that is away, and variables that cannot be read, keep no node from running.
  */
@@ -56,10 +56,15 @@ export const layer = (environment: Environment): Layer.Layer<never> => {
   )
 }
 
-/** The longest time between two exports that the exporter makes by itself (ms): what it would send has not been read again. */
+/**
+ * The longest time between two exports that the exporter makes by itself (ms): what it would send has not been read
+ * again.
+ */
 const never = String(2 ** 31 - 1)
 
-/** Each node that runs with this sends its own metrics. They are read before they are sent, and once more at the end. */
+/**
+ * Each node that runs with this sends its own metrics. They are read before they are sent, and once more at the end.
+ */
 const metrics = (variables: Environment) =>
   Layer.effect(
     Collector,
@@ -104,7 +109,8 @@ const fill = (registry: Metric.MetricRegistry, families: ReadonlyArray<Family>):
       id: name,
       type,
       description: help,
-      // The exporter takes the unit from the attributes. It is inherited, for what an attribute has of its own is a label.
+      // The exporter takes the unit from the attributes. It is inherited, for what an attribute has of its own is a
+      // label.
       attributes: Object.assign(Object.create({ unit }), labels),
       hooks: { get: () => state, update: () => {}, modify: () => {} }
     })

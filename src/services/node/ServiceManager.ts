@@ -1,8 +1,8 @@
 /**
  * What a node tells the service manager that started it: that it is ready, that it is alive, and that it stops.
  *
- * Node has no datagram sockets of the file system, so `systemd-notify` speaks for it. A manager that cannot be told is not a
- * reason to stop: the node goes on, and says so in the log. Without a manager nothing is done.
+ * Node has no datagram sockets of the file system, so `systemd-notify` speaks for it. A manager that cannot be told is
+ * not a reason to stop: the node goes on, and says so in the log. Without a manager nothing is done.
  */
 import { Effect, Schedule } from "effect"
 import { spawn } from "node:child_process"
@@ -12,7 +12,9 @@ export interface Environment {
   readonly [name: string]: string | undefined
 }
 
-/** How often to say that the node is alive (ms); none where the manager does not ask for it, or asks another process. */
+/**
+ * How often to say that the node is alive (ms); none where the manager does not ask for it, or asks another process.
+ */
 export const watchdogMs = (environment: Environment, pid: number): number | undefined => {
   const { WATCHDOG_USEC: period, WATCHDOG_PID: asked } = environment
   if (environment["NOTIFY_SOCKET"] === undefined || period === undefined) return undefined
@@ -41,8 +43,8 @@ const notify = (environment: Environment, ...words: ReadonlyArray<string>): Effe
       )
 
 /**
- * Says that the node is ready, and from then on that it is alive as often as it is asked for, as long as `isAlive` ends well.
- * When the scope closes, it says that the node stops.
+ * Says that the node is ready, and from then on that it is alive as often as it is asked for, as long as `isAlive` ends
+ * well. When the scope closes, it says that the node stops.
  */
 export const attend = Effect.fnUntraced(function* <E, R>(
   isAlive: Effect.Effect<unknown, E, R>,

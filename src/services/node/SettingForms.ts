@@ -1,4 +1,6 @@
-/** The forms of settings: which texts are valid, what they mean, what is wrong with others, and how a value is written. */
+/**
+ * The forms of settings: which texts are valid, what they mean, what is wrong with others, and how a value is written.
+ */
 import { Duration, Option, Redacted, Result } from "effect"
 import { readdirSync } from "node:fs"
 import { isIP } from "node:net"

@@ -1,6 +1,7 @@
 /**
- * The settings of a node, each defined once, in this table. The type `Settings`, the variables, the flags of `start` with their
- * help, the defaults and the checks are derived from its entry. A test compares `docs/configuration.md` with it.
+ * The settings of a node, each defined once, in this table. The type `Settings`, the variables, the flags of `start`
+ * with their help, the defaults and the checks are derived from its entry. A test compares `docs/configuration.md` with
+ * it.
  */
 import { Duration, Option, type Redacted } from "effect"
 import { defaultPort } from "../../core/peers/Address.ts"

@@ -1,8 +1,8 @@
 /**
  * The standard streams of this process.
  *
- * A text that is written leaves whole, or the writer gets the error. Node's own stream for a file takes a write that the
- * system cut short for a whole one, so files and devices are written here without it.
+ * A text that is written leaves whole, or the writer gets the error. Node's own stream for a file takes a write that
+ * the system cut short for a whole one, so files and devices are written here without it.
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import { Context, Effect, Schema, type Stream } from "effect"

@@ -52,8 +52,8 @@ export const Absent = Schema.Struct({
 export interface Absent extends Schema.Schema.Type<typeof Absent> {}
 
 /**
- * Something that is not as it should be, and what to do. `node` is the node that it is about, by its id or its address; this one, where
- * it is missing.
+ * Something that is not as it should be, and what to do. `node` is the node that it is about, by its id or its address;
+ * this one, where it is missing.
  */
 export const Trouble = Schema.Struct({
   _tag: Schema.String,
@@ -64,10 +64,10 @@ export const Trouble = Schema.Struct({
 export interface Trouble extends Schema.Schema.Type<typeof Trouble> {}
 
 /**
- * One peer. Times are in Unix seconds; `clock_offset_ms` is positive when the peer's clock is ahead. `last_seen_at` is there
- * when the peer was connected before, and is not now; `uses_previous_passphrase` when it came with the passphrase before the
- * present one last. `it_lacks` is what this node has and the peer has not acknowledged; `we_lack` is there when the peer has
- * something for us. Both by the last word of the peer.
+ * One peer. Times are in Unix seconds; `clock_offset_ms` is positive when the peer's clock is ahead. `last_seen_at` is
+ * there when the peer was connected before, and is not now; `uses_previous_passphrase` when it came with the passphrase
+ * before the present one last. `it_lacks` is what this node has and the peer has not acknowledged; `we_lack` is there
+ * when the peer has something for us. Both by the last word of the peer.
  */
 export const PeerStatus = Schema.Struct({
   node_id: Schema.NullOr(Schema.String),
@@ -103,8 +103,8 @@ export const Compared = Schema.Struct({
 export interface Compared extends Schema.Schema.Type<typeof Compared> {}
 
 /**
- * What a request to sync now has led to: a dial, a connection that is under way, or a comparison of the rows. `waiting`: this node knows
- * no address of it, and it has to connect by itself.
+ * What a request to sync now has led to: a dial, a connection that is under way, or a comparison of the rows.
+ * `waiting`: this node knows no address of it, and it has to connect by itself.
  */
 export const Synced = Schema.Struct({
   node_id: Schema.NullOr(Schema.String),
@@ -214,9 +214,9 @@ export interface Tombstones extends Schema.Schema.Type<typeof Tombstones> {}
  * the data directory and does not answer, if the system shows it. Earlier versions lack `opaque` and `peer_limits`.
  * `damage` means that the database is damaged: the node no longer syncs. `summary` is the state in one to three
  * sentences (`Summary.ts`). `absent` lists nodes that were met before and are not among the peers. `last_write_error`
- * is why the last write failed. `indexing` is the progress of the search index while it is incomplete. `commands` is what to type
- * on this machine, in the form in which the node was started: `open` signs a browser in, `passphrase` shows the passphrase where a file
- * has it; `join` starts the next node on another machine.
+ * is why the last write failed. `indexing` is the progress of the search index while it is incomplete. `commands` is
+ * what to type on this machine, in the form in which the node was started: `open` signs a browser in, `passphrase`
+ * shows the passphrase where a file has it; `join` starts the next node on another machine.
  */
 export const NodeStatus = Schema.Struct({
   summary: Schema.optionalKey(Schema.String),

@@ -1,9 +1,11 @@
 /**
- * The state of a node in a few sentences: is everything there, and if not, what is missing on which side, and why? And the same as a list
- * of troubles, from which the dashboard is made: what the sentences count and what the list has are the same.
+ * The state of a node in a few sentences: is everything there, and if not, what is missing on which side, and why? And
+ * the same as a list of troubles, from which the dashboard is made: what the sentences count and what the list has are
+ * the same.
  *
- * Guarantees: it is a pure function of the status. The most urgent trouble is named with its next step, and the number of the others. What is missing always has a direction: another node lacks it, or we do. A node counts
- * as in sync only while it is connected, has all of ours and has sent all of its own.
+ * Guarantees: it is a pure function of the status. The most urgent trouble is named with its next step, and the number
+ * of the others. What is missing always has a direction: another node lacks it, or we do. A node counts as in sync only
+ * while it is connected, has all of ours and has sent all of its own.
  */
 import { nextSteps as sessionSteps } from "../../core/sync/SyncFailure.ts"
 import { duration } from "../../core/text/Duration.ts"
@@ -105,7 +107,10 @@ const openingOf = (status: NodeStatus): string => {
     : `In sync with ${inSync.length} of ${count} nodes`
 }
 
-/** The peers that are nodes of this network, or are said to be: a client that was not let in and our own address are not. */
+/**
+ * The peers that are nodes of this network, or are said to be: a client that was not let in and our own address are
+ * not.
+ */
 const nodesOf = ({ peers }: NodeStatus): ReadonlyArray<PeerStatus> =>
   peers.filter(
     ({ node_id: id, source, last_error: error }) =>

@@ -1,8 +1,8 @@
 /**
  * The home directory of the user, which not every user has: a container may run as one that the system does not know.
  *
- * Effect's `UserDirectories` reads `HOME` alone: it does not ask the system for the user's home where `HOME` is unset, and takes
- * one that is empty or not absolute as it is.
+ * Effect's `UserDirectories` reads `HOME` alone: it does not ask the system for the user's home where `HOME` is unset,
+ * and takes one that is empty or not absolute as it is.
  */
 import { homedir } from "node:os"
 import { isAbsolute } from "node:path"

@@ -1,8 +1,8 @@
 /**
  * The variables of the configuration: the settings that given texts mean, or all that is wrong with them.
  *
- * Every problem is found in one pass. A problem names the variable, or the flag, that the value came from, and says what
- * would be right. A variable that is set to nothing counts as unset; the passphrase alone does not, for there the
+ * Every problem is found in one pass. A problem names the variable, or the flag, that the value came from, and says
+ * what would be right. A variable that is set to nothing counts as unset; the passphrase alone does not, for there the
  * difference matters.
  */
 import { Option, Result, Struct } from "effect"

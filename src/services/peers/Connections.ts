@@ -1,12 +1,15 @@
 /**
- * The last connections with each peer since this node started: when each began and ended, which side dialled, and why it ended. For
- * people who ask why a peer comes and goes.
+ * The last connections with each peer since this node started: when each began and ended, which side dialled, and why
+ * it ended. For people who ask why a peer comes and goes.
  */
 import * as Oldest from "../../core/peers/Oldest.ts"
 import type { NodeId } from "../../core/replica/NodeId.ts"
 import type { PeerConnection } from "../node/Status.ts"
 
-/** Connections that are kept of a peer, and peers of which some are. Those of the peer that was met longest ago go first. */
+/**
+ * Connections that are kept of a peer, and peers of which some are. Those of the peer that was met longest ago go
+ * first.
+ */
 export const kept = { connections: 20, peers: 256 } as const
 
 export interface Connections {

@@ -56,8 +56,9 @@ export const make = Effect.fnUntraced(function* (noted: (failure: DuplicateNodeI
   }
 
   /**
-   * A peer says which run of its store this is. Returned is why it is refused; the other sessions with its id, which `sessions` gives
-   * by their links, are refused as well. While there are others, they are looked at again: two that have just begun may be a restart.
+   * A peer says which run of its store this is. Returned is why it is refused; the other sessions with its id, which
+   * `sessions` gives by their links, are refused as well. While there are others, they are looked at again: two that
+   * have just begun may be a restart.
    */
   const ran = Effect.fnUntraced(function* (
     link: number,
@@ -108,7 +109,10 @@ export const make = Effect.fnUntraced(function* (noted: (failure: DuplicateNodeI
     watched.delete(node)
   })
 
-  /** Ends a session, for there is another one with its peer: at once, unless it is still to be seen whether both peers are alive. */
+  /**
+   * Ends a session, for there is another one with its peer: at once, unless it is still to be seen whether both peers
+   * are alive.
+   */
   const drop = (link: number, { stop }: Pick<Entry["running"], "stop">) =>
     Effect.suspend(() => {
       const known = running.get(link)

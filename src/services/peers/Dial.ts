@@ -1,5 +1,6 @@
 /**
- * Dials a peer. One that speaks no TLS is an existing FERAL node: what matters then is what our policy says about those.
+ * Dials a peer. One that speaks no TLS is an existing FERAL node: what matters then is what our policy says about
+ * those.
  */
 import { Effect, type Redacted } from "effect"
 import { maxAddresses } from "../../core/discovery/Link.ts"

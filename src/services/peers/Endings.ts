@@ -36,7 +36,10 @@ export const make = Effect.fnUntraced(function* ({ table, connections, roster, n
   const duplicates = Throttle.make(duplicatesEvery)
   const unproved = yield* UnprovedLog.make
 
-  /** Notes how a connection or a dial ended, and tells the roster. `isRetried`: the other passphrase is shown there next. */
+  /**
+   * Notes how a connection or a dial ended, and tells the roster. `isRetried`: the other passphrase is shown there
+   * next.
+   */
   const ended = Effect.fnUntraced(function* (
     link: number,
     key: string | undefined,

@@ -1,6 +1,6 @@
 /**
- * Another machine that announces itself with the id of this node. An announcement proves nothing: it is a warning, and where it comes
- * from is dialled, once in a while. What the two say there, they say with proofs.
+ * Another machine that announces itself with the id of this node. An announcement proves nothing: it is a warning, and
+ * where it comes from is dialled, once in a while. What the two say there, they say with proofs.
  */
 import { Effect } from "effect"
 import { type Address, formatAddress } from "../../core/peers/Address.ts"
@@ -12,7 +12,9 @@ import * as PeerTable from "./PeerTable.ts"
 /** How often such a machine is dialled, whichever it is (ms). */
 const dialledEvery = 60_000
 
-/** Ports below this are those of other services: they are not dialled, except where this node has one of them itself. */
+/**
+ * Ports below this are those of other services: they are not dialled, except where this node has one of them itself.
+ */
 const leastPort = 1_024
 
 interface Options {

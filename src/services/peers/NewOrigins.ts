@@ -1,6 +1,7 @@
 /**
- * How many new origins the machines of a network address (`Address.networkOf`) may bring: members are trusted for operations of others, and one that
- * makes up origins must not fill the clocks of all. The allowance belongs to the address, for ids cost nothing, and grows again.
+ * How many new origins the machines of a network address (`Address.networkOf`) may bring: members are trusted for
+ * operations of others, and one that makes up origins must not fill the clocks of all. The allowance belongs to the
+ * address, for ids cost nothing, and grows again.
  */
 import { type Address, networkOf } from "../../core/peers/Address.ts"
 import * as Oldest from "../../core/peers/Oldest.ts"

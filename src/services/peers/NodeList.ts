@@ -1,6 +1,6 @@
 /**
- * A list of nodes that people keep: a file of the data directory, one id a line. Commands write it, and a running node looks at it
- * every two seconds.
+ * A list of nodes that people keep: a file of the data directory, one id a line. Commands write it, and a running node
+ * looks at it every two seconds.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, FileSystem, Layer, Option, Ref, Schema, type Scope } from "effect"

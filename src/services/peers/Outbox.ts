@@ -1,4 +1,7 @@
-/** What waits to be written to a connection, in its order. A session whose outbox is full waits, and then nothing more is read. */
+/**
+ * What waits to be written to a connection, in its order. A session whose outbox is full waits, and then nothing more
+ * is read.
+ */
 import { Effect, Fiber, Latch, Queue } from "effect"
 import type { Action } from "../../core/sync/SessionEvents.ts"
 import { times } from "../../core/sync/SessionLimits.ts"

@@ -139,7 +139,10 @@ export const remove = (table: PeerTable, link: number, now: number): void => {
   Oldest.set(lost, peer, last, lostPeers.kept)
 }
 
-/** Notes that two nodes use one id: said of both while they are met, also while one of them is connected before it is refused. */
+/**
+ * Notes that two nodes use one id: said of both while they are met, also while one of them is connected before it is
+ * refused.
+ */
 export const noteCopied = ({ copied }: PeerTable, failure: DuplicateNodeId, at: number): void => {
   Oldest.set(copied, failure.nodeId, { failure, at }, incoming.kept)
 }
@@ -161,7 +164,9 @@ export const incomingKey = (host: string): string => `from ${host}`
 /** The key of failures of a peer that came in. */
 export const peerKey = (node: NodeId): string => `peer ${node}`
 
-/** Notes a failure. Returns whether it is news: another one than the last of this peer, or the first for a long while. */
+/**
+ * Notes a failure. Returns whether it is news: another one than the last of this peer, or the first for a long while.
+ */
 export const noteFailure = (table: PeerTable, key: string, address: Address, failed: Failed): boolean => {
   const before = table.failures.get(key)
   Oldest.set(table.failures, key, { ...failed, address }, incoming.kept)

@@ -1,4 +1,7 @@
-/** The warnings of sessions in the log: a session that begins again finds out the same again, and it is logged once in a while. */
+/**
+ * The warnings of sessions in the log: a session that begins again finds out the same again, and it is logged once in a
+ * while.
+ */
 import { Effect } from "effect"
 import { formatAddress } from "../../core/peers/Address.ts"
 import type { Quarantined } from "../../core/replica/Replica.ts"

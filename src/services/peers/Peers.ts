@@ -31,7 +31,10 @@ export class Peers extends Context.Service<
     readonly port: number
     /** How each peer is. */
     readonly status: Effect.Effect<ReadonlyArray<PeerStatus>>
-    /** The same, and the nodes that were met before and are not among them: all that there is to say of other nodes comes from here. */
+    /**
+     * The same, and the nodes that were met before and are not among them: all that there is to say of other nodes
+     * comes from here.
+     */
     readonly nodes: Effect.Effect<Nodes>
     /** Compares the rows of this node with those of every connected peer; what differs is repaired. */
     readonly compare: Effect.Effect<ReadonlyArray<Compared>>

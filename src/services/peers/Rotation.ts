@@ -1,9 +1,9 @@
 /**
  * While the passphrase is changed: which address is dialled with the one before.
  *
- * A server that does not accept the present one has proved nothing. It may be any machine that wants proofs to guess from, and the
- * passphrase before may be the weaker one. So it is shown only where this node was before or was told to go, and with the next dial,
- * which waits its turn like all dials.
+ * A server that does not accept the present one has proved nothing. It may be any machine that wants proofs to guess
+ * from, and the passphrase before may be the weaker one. So it is shown only where this node was before or was told to
+ * go, and with the next dial, which waits its turn like all dials.
  */
 import { Cause, Exit, Option } from "effect"
 import { type Address, formatAddress } from "../../core/peers/Address.ts"

@@ -1,14 +1,14 @@
 /**
  * The rate limit for the machines of a network address: data is stored at full speed up to a burst, and then at a
- * steady rate. Data beyond that waits: it is not acknowledged, so its sender soon stops, and all others go on. Nothing is
- * refused.
+ * steady rate. Data beyond that waits: it is not acknowledged, so its sender soon stops, and all others go on. Nothing
+ * is refused.
  *
- * The share belongs to the address, for ids cost nothing. Every operation counts that is handed to the store, whether it changes a row
- * or not: it takes the same work. Rows of kinds that this node has no use for count `opaqueWeight` times, and come at the steady rate
- * from the start: no flood of them keeps the others waiting.
+ * The share belongs to the address, for ids cost nothing. Every operation counts that is handed to the store, whether
+ * it changes a row or not: it takes the same work. Rows of kinds that this node has no use for count `opaqueWeight`
+ * times, and come at the steady rate from the start: no flood of them keeps the others waiting.
  *
- * Guarantee: within any time t (s), at most `burst + rate * t` bytes of an address are committed, and one more commit of each of its
- * connections.
+ * Guarantee: within any time t (s), at most `burst + rate * t` bytes of an address are committed, and one more commit
+ * of each of its connections.
  */
 import { type Address, networkOf } from "../../core/peers/Address.ts"
 import * as Kind from "../../core/replica/Kind.ts"

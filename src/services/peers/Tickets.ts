@@ -1,8 +1,10 @@
 /**
- * The tickets that other nodes gave to this one (`core/sync/Handshake.ts`), by node and by the address where it was dialled.
+ * The tickets that other nodes gave to this one (`core/sync/Handshake.ts`), by node and by the address where it was
+ * dialled.
  *
- * With a file they outlive the process, so that a node that starts again is recognised at once. A ticket that is lost costs nothing
- * but that: the node is unauthenticated until its proof holds. So a file that cannot be read or written is no failure.
+ * With a file they outlive the process, so that a node that starts again is recognised at once. A ticket that is lost
+ * costs nothing but that: the node is unauthenticated until its proof holds. So a file that cannot be read or written
+ * is no failure.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, FileSystem, Layer, Option, Redacted, Schema } from "effect"

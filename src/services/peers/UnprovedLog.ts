@@ -1,8 +1,9 @@
 /**
- * The lines of the log about peers that have not proved themselves: any machine can cause as many as it likes, from many addresses.
+ * The lines of the log about peers that have not proved themselves: any machine can cause as many as it likes, from
+ * many addresses.
  *
- * Guarantee: within any time t (ms), at most `pace.burst + t / pace.every` of these lines are written. The others are counted, and a
- * line says how many they were, and from how many networks.
+ * Guarantee: within any time t (ms), at most `pace.burst + t / pace.every` of these lines are written. The others are
+ * counted, and a line says how many they were, and from how many networks.
  */
 import { Effect, type Scope } from "effect"
 import { networkOf } from "../../core/peers/Address.ts"

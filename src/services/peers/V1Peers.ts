@@ -1,5 +1,6 @@
 /**
- * What is noted of existing FERAL nodes: they keep no connection, and an exchange starts from what the one before has left.
+ * What is noted of existing FERAL nodes: they keep no connection, and an exchange starts from what the one before has
+ * left.
  */
 import { type Address, formatAddress } from "../../core/peers/Address.ts"
 import * as Oldest from "../../core/peers/Oldest.ts"
@@ -13,7 +14,10 @@ import type { TooLarge } from "../../core/sync/v1/V1Memory.ts"
 import { type PeerStatus, report } from "../node/Status.ts"
 import type { Connection } from "../transport/Transport.ts"
 
-/** Old nodes that are remembered: they often take a new id when they restart. The one that was met longest ago goes first. */
+/**
+ * Old nodes that are remembered: they often take a new id when they restart. The one that was met longest ago goes
+ * first.
+ */
 const oldNodesKept = 256
 
 /** Rows whose scope is remembered. The one that came longest ago goes first. */
@@ -22,7 +26,10 @@ const scopesKept = 100_000
 /** Operations that came late and are kept for one node. Those that came first go first. */
 const lateKept = 10_000
 
-/** One is missed after this many intervals without an exchange, and after this time (ms). It is then shown for a while (ms). */
+/**
+ * One is missed after this many intervals without an exchange, and after this time (ms). It is then shown for a while
+ * (ms).
+ */
 const missedAfter = { intervals: 3, least: 90_000, shownFor: 300_000 } as const
 
 export interface V1Peers {
@@ -76,7 +83,10 @@ export const noteExchange = (
   return news
 }
 
-/** The scopes of rows after an exchange that labelled some of them. An exchange that is under way goes on with those of before. */
+/**
+ * The scopes of rows after an exchange that labelled some of them. An exchange that is under way goes on with those of
+ * before.
+ */
 const withScopes = (
   before: V1Peers["scopes"],
   labels: Remembered["labels"],

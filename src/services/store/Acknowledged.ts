@@ -54,7 +54,9 @@ export const make = Effect.fnUntraced(function* (backend: Backend) {
       unsaved.add(node)
       Queue.offerUnsafe(wanted, undefined)
     }),
-    /** What the node that wrote an operation had seen before it; nothing is known of nodes that were never connected. */
+    /**
+     * What the node that wrote an operation had seen before it; nothing is known of nodes that were never connected.
+     */
     seenBefore: (operation: Hlc) => {
       const one = known.get(operation.node)
       return one && Acknowledgement.seenWhenWriting(one, operation)

@@ -1,6 +1,6 @@
 /**
- * The cut of a store (`core/replica/Cut.ts`): how it moves, how that of a peer is taken over, and how the tombstones are dropped that it
- * covers.
+ * The cut of a store (`core/replica/Cut.ts`): how it moves, how that of a peer is taken over, and how the tombstones
+ * are dropped that it covers.
  */
 import { Effect, HashMap, Semaphore } from "effect"
 import * as Cut from "../../core/replica/Cut.ts"

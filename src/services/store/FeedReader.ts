@@ -1,9 +1,10 @@
 /**
- * Readers of the change feed (`core/replica/Feed.ts`): a reader that catches up and one that follows read the same rows in the same way.
+ * Readers of the change feed (`core/replica/Feed.ts`): a reader that catches up and one that follows read the same rows
+ * in the same way.
  *
  * Guarantees:
- * - Events come in commit order, each row of a known kind with its last state, without a gap. A row that is written again while
- *   a reader is behind comes once.
+ * - Events come in commit order, each row of a known kind with its last state, without a gap. A row that is written
+ *   again while a reader is behind comes once.
  * - What a reader is shown is never lost, not even with the power: it is synced before.
  * - A reader holds one page in memory, however slow it is. It keeps nothing of the store from others.
  */

@@ -1,6 +1,6 @@
 /**
- * Which process holds the lock of a data directory, where the system shows it: Linux does, in `/proc/locks`. What it says is never
- * stale, as a file with a process id would be after a kill.
+ * Which process holds the lock of a data directory, where the system shows it: Linux does, in `/proc/locks`. What it
+ * says is never stale, as a file with a process id would be after a kill.
  */
 import { Effect, Option } from "effect"
 import { StoreUnavailable } from "../node/NodeFailure.ts"
@@ -26,7 +26,10 @@ export const find = (home: string): Effect.Effect<Option.Option<Holder>> =>
 /** SQLite locks bytes from here on, far behind the data. */
 const firstLockByte = 0x40000000
 
-/** The process in a list of locks that has one of SQLite's for writing on a file. In another container its number is not known. */
+/**
+ * The process in a list of locks that has one of SQLite's for writing on a file. In another container its number is not
+ * known.
+ */
 export const writerOf = (locks: string, inode: number): number | undefined => {
   for (const line of locks.split("\n")) {
     // "2: POSIX  ADVISORY  WRITE 16127 fe:00:2229392 1073741824 1073742335"; one that waits has "->" after the number.

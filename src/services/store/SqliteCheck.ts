@@ -51,7 +51,10 @@ export const isLocked = Effect.fn("SqliteCheck.isLocked")(
   SqliteError.opening
 )
 
-/** Looks at the database of `home`; none when there is no file. `isInUse` says that another process may be writing to it. */
+/**
+ * Looks at the database of `home`; none when there is no file. `isInUse` says that another process may be writing to
+ * it.
+ */
 export const inspect = Effect.fn("SqliteCheck.inspect")(
   function* (home: string, isInUse: boolean) {
     const fs = yield* FileSystem.FileSystem

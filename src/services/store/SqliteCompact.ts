@@ -1,6 +1,6 @@
 /**
- * Writes a database anew without the space that deleted rows left, and without any trace of them. The new file gives back its
- * space by itself from then on (`SqliteUpkeep.ts`).
+ * Writes a database anew without the space that deleted rows left, and without any trace of them. The new file gives
+ * back its space by itself from then on (`SqliteUpkeep.ts`).
  *
  * Guarantee: all or nothing. The new file is made beside the old one, looked through, and put in its place at once.
  */

@@ -46,8 +46,8 @@ export interface Client extends SqliteClient.SqliteClient {
 }
 
 /**
- * Runs `body` in a transaction. The client's own `withTransaction` does not end a transaction whose COMMIT failed, and dies
- * when SQLite has rolled back by itself, as it does when the disk is full.
+ * Runs `body` in a transaction. The client's own `withTransaction` does not end a transaction whose COMMIT failed, and
+ * dies when SQLite has rolled back by itself, as it does when the disk is full.
  */
 export const transaction = <A, E>(sql: Client, body: (connection: Connection) => Effect.Effect<A, E>) =>
   Effect.tap(
@@ -183,16 +183,16 @@ export const openLocked = Effect.fnUntraced(function* (home: string) {
   if (nameless.length > 0) yield* transaction(sql, SqliteFeed.identify)
   if (yield* SqliteResettle.isDue(sql)) yield* transaction(sql, SqliteResettle.write)
   if (yield* SqliteSearch.hasEarlier(sql)) yield* transaction(sql, SqliteSearch.dropEarlier)
-  // A statement that inserts many rows notes the pages that it changes: in a file, that takes a quarter of the time of a commit. To
-  // make an index of a large file, as above, memory would not be enough.
+  // A statement that inserts many rows notes the pages that it changes: in a file, that takes a quarter of the time of
+  // a commit. To make an index of a large file, as above, memory would not be enough.
   yield* sql.unsafe("PRAGMA temp_store = MEMORY")
   return sql
 }, SqliteError.opening)
 
 /**
- * The name by which a database is opened to read it. SQLite makes files beside one in WAL mode, also to read. Where this user
- * cannot make files, or the disk is full, the database is read as it stands (`immutable`), if it was closed: then all of it is in
- * one file.
+ * The name by which a database is opened to read it. SQLite makes files beside one in WAL mode, also to read. Where
+ * this user cannot make files, or the disk is full, the database is read as it stands (`immutable`), if it was closed:
+ * then all of it is in one file.
  */
 export const toRead = Effect.fnUntraced(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
@@ -224,8 +224,8 @@ export const identityOf = (path: string): string => {
 }
 
 /**
- * Fails where the log beside a database is of another one. A database that this process writes to is not looked at: closing its
- * file again would release every lock that this process has on it.
+ * Fails where the log beside a database is of another one. A database that this process writes to is not looked at:
+ * closing its file again would release every lock that this process has on it.
  */
 export const refuseForeignLog = Effect.fnUntraced(function* (file: string) {
   if (writing.has(identityOf(file)) || !SqliteLog.isForeign(file)) return
@@ -237,7 +237,9 @@ export const refuseForeignLog = Effect.fnUntraced(function* (file: string) {
 /** Waiting blocks the whole process. Other writers should not be, and readers do not block. */
 export const busyTimeout = "PRAGMA busy_timeout = 1000"
 
-/** Free pages can be given back (`SqliteUpkeep.ts`). Of a file that is not new this takes a VACUUM (`SqliteCompact.ts`). */
+/**
+ * Free pages can be given back (`SqliteUpkeep.ts`). Of a file that is not new this takes a VACUUM (`SqliteCompact.ts`).
+ */
 export const givesBack = "auto_vacuum = INCREMENTAL"
 
 const pragmas = [
@@ -254,8 +256,8 @@ const pragmas = [
 ]
 
 /**
- * Opens a file, without a statement yet: the client would die of one that fails. It remembers statements that could not be
- * prepared as it does those that could, so it must not remember for long.
+ * Opens a file, without a statement yet: the client would die of one that fails. It remembers statements that could not
+ * be prepared as it does those that could, so it must not remember for long.
  */
 export const connect = (config: SqliteClient.SqliteClientConfig) =>
   SqliteClient.make({ ...config, disableWAL: true, prepareCacheTTL: "5 seconds" }).pipe(

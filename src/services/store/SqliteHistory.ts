@@ -1,6 +1,6 @@
 /**
- * The local history (`core/replica/History.ts`) in the file of the rows: written and pruned in the transaction of the commit that
- * replaces them. A version of this program that does not know its tables leaves them alone.
+ * The local history (`core/replica/History.ts`) in the file of the rows: written and pruned in the transaction of the
+ * commit that replaces them. A version of this program that does not know its tables leaves them alone.
  */
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"

@@ -1,6 +1,6 @@
 /**
- * Adds up what a file holds of each origin, when it was made before files kept that. It reads every row once, in one transaction
- * with the change of the file's version.
+ * Adds up what a file holds of each origin, when it was made before files kept that. It reads every row once, in one
+ * transaction with the change of the file's version.
  */
 import { Effect } from "effect"
 import type { Connection } from "effect/sql/SqlConnection"

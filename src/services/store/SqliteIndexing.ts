@@ -1,11 +1,13 @@
 /**
- * Brings the full-text index up to date in the background, in small transactions: a write waits for one at most, and where there are
- * many writes it pauses for longer. It goes on after a restart where it was.
+ * Brings the full-text index up to date in the background, in small transactions: a write waits for one at most, and
+ * where there are many writes it pauses for longer. It goes on after a restart where it was.
  */
 import { Effect, Queue } from "effect"
 import type { StoreUnavailable } from "../node/NodeFailure.ts"
 
-/** How long it waits after a write (ms), between two steps, between two steps while others write, and after a failure. */
+/**
+ * How long it waits after a write (ms), between two steps, between two steps while others write, and after a failure.
+ */
 export const times = { quiet: 1_000, pause: 2, busy: 50, retry: 60_000 } as const
 
 export interface Indexing {

@@ -1,6 +1,6 @@
 /**
- * Looks through a whole database file: SQLite's own check of the file, and every row of the views. It does so in a thread
- * of its own, so that the process goes on meanwhile.
+ * Looks through a whole database file: SQLite's own check of the file, and every row of the views. It does so in a
+ * thread of its own, so that the process goes on meanwhile.
  */
 import { Effect, Schema } from "effect"
 import { extname } from "node:path"

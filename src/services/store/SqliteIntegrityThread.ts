@@ -1,6 +1,6 @@
 /**
- * The thread of `SqliteIntegrity.ts`: checks a whole database file, which blocks the thread that does it. Answers with the
- * problems that it found, or with the error that kept it from looking.
+ * The thread of `SqliteIntegrity.ts`: checks a whole database file, which blocks the thread that does it. Answers with
+ * the problems that it found, or with the error that kept it from looking.
  */
 import { DatabaseSync } from "node:sqlite"
 import { parentPort, workerData } from "node:worker_threads"

@@ -98,9 +98,9 @@ export const write = Effect.fnUntraced(function* (
 })
 
 /**
- * Coverage kept for other origins. Reissuing a row may revive an operation it superseded, so coverage is cut back to re-fetch it.
- * In a log, where the first write stays, that is any operation after the old timestamp. For other rules, it is any operation
- * after the new one.
+ * Coverage kept for other origins. Reissuing a row may revive an operation it superseded, so coverage is cut back to
+ * re-fetch it. In a log, where the first write stays, that is any operation after the old timestamp. For other rules,
+ * it is any operation after the new one.
  */
 const claimsOfOthers = (
   clock: VectorClock.VectorClock,

@@ -1,11 +1,13 @@
 /**
- * Lets a node that was too long away begin anew (`core/replica/Cut.ts`): its database is put aside, and a fresh one with the same id takes its place.
+ * Lets a node that was too long away begin anew (`core/replica/Cut.ts`): its database is put aside, and a fresh one
+ * with the same id takes its place.
  *
  * Guarantees:
  * - The old database is kept as it is, under another name.
  * - No timestamp is issued again: the fresh one goes on after the latest that the old one knew.
- * - What the old one held waits in the table `rejoin`. When the node meets the others again, it writes anew what their clock does not cover:
- *   with new timestamps, after all that was deleted meanwhile (`Engine.ts`). The rest comes from them, or was deleted.
+ * - What the old one held waits in the table `rejoin`. When the node meets the others again, it writes anew what their
+ *   clock does not cover: with new timestamps, after all that was deleted meanwhile (`Engine.ts`). The rest comes from
+ *   them, or was deleted.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, FileSystem, Option, Schema } from "effect"

@@ -1,8 +1,8 @@
 /**
  * Puts another file in the place of a database that is closed. The caller holds the lock of the data directory.
  *
- * Guarantee: however the process ends, the old database or the new one is there whole, and the next start takes it. The new file
- * is not in WAL mode, so a log that the old one left is recognised as not its own (`SqliteLog.ts`).
+ * Guarantee: however the process ends, the old database or the new one is there whole, and the next start takes it. The
+ * new file is not in WAL mode, so a log that the old one left is recognised as not its own (`SqliteLog.ts`).
  */
 import { Effect, FileSystem, Option } from "effect"
 import { open } from "node:fs/promises"

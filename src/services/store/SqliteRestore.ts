@@ -2,7 +2,8 @@
  * Replaces a database with a backup, and keeps the old one. A log of writes (`sync.db-wal`) belongs to one file: beside
  * another one SQLite would replay it all the same, and damage that file.
  *
- * The old database is not opened: it may be damaged. The lock of the data directory is held from the first look to the last rename.
+ * The old database is not opened: it may be damaged. The lock of the data directory is held from the first look to the
+ * last rename.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, FileSystem, Option } from "effect"

@@ -1,6 +1,6 @@
 /**
- * Searches of the built-in kinds in `sync.db`, over their index of words (`SqliteWords.ts`). While rows are not indexed, an answer says how
- * far the index has come.
+ * Searches of the built-in kinds in `sync.db`, over their index of words (`SqliteWords.ts`). While rows are not
+ * indexed, an answer says how far the index has come.
  */
 import { Effect } from "effect"
 import type { SqliteClient } from "@effect/sql-sqlite-node/SqliteClient"
@@ -13,7 +13,10 @@ import * as SqliteSelect from "./SqliteSelect.ts"
 import * as SqliteWords from "./SqliteWords.ts"
 import * as WordSources from "./WordSources.ts"
 
-/** The indexes of earlier forms: the first kept the words of deleted rows, the second found no parts of words without spaces. */
+/**
+ * The indexes of earlier forms: the first kept the words of deleted rows, the second found no parts of words without
+ * spaces.
+ */
 const earlier = ["search", "search_rows", "search_mark", "words", "words_gone", "words_mark"]
 
 /** Searches the file that `sql` has open, with its index. */
@@ -65,8 +68,8 @@ const newestOf = Effect.fnUntraced(function* (sql: SqliteClient, { match, kinds,
 })
 
 /**
- * The same for frequent words: some of the newest rows have them, most likely. Nothing when the words are rare, or those rows are too
- * few.
+ * The same for frequent words: some of the newest rows have them, most likely. Nothing when the words are rare, or
+ * those rows are too few.
  */
 const frequentOf = Effect.fnUntraced(function* (sql: SqliteClient, asked: Asked) {
   const { match, kinds, filter, after, limit, made } = asked

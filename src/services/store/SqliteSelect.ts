@@ -1,9 +1,9 @@
 /**
  * Reads the rows that filters leave from `sync.db`, newest first (`core/replica/Selection.ts`).
  *
- * SQLite keeps an index for each filter, with the row: so a read is right at once, whatever came in before, and takes no longer
- * in a large memory. A statement names its index, for SQLite would rather read and sort all rows of a kind. Tags have a table of
- * their own, kept by triggers. What a statement cannot say exactly, the rows are asked.
+ * SQLite keeps an index for each filter, with the row: so a read is right at once, whatever came in before, and takes
+ * no longer in a large memory. A statement names its index, for SQLite would rather read and sort all rows of a kind.
+ * Tags have a table of their own, kept by triggers. What a statement cannot say exactly, the rows are asked.
  */
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
@@ -71,7 +71,10 @@ const tagTriggers = {
     BEGIN DELETE FROM tagged WHERE (tag, wall, counter, seq) IN (${tagsOf("OLD", "OLD.wall, OLD.counter, OLD.seq")}); END`
 }
 
-/** The tables, indexes and triggers of a file, each as it was made: an earlier one that is only read has not all of these. */
+/**
+ * The tables, indexes and triggers of a file, each as it was made: an earlier one that is only read has not all of
+ * these.
+ */
 export type Made = ReadonlyMap<unknown, unknown>
 export const madeIn = (sql: SqlClient): Effect.Effect<Made, SqlError> =>
   Effect.map(sql`SELECT name, sql FROM sqlite_schema`, (rows) => new Map(rows.map(({ name, sql }) => [name, sql])))

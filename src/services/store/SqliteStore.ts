@@ -8,9 +8,9 @@ import { Store } from "./Store.ts"
 export { compact } from "./SqliteCompact.ts"
 
 /**
- * The file `sync.db` in the data directory `home`, opened for this process alone. `readOnly` opens what is there, beside a
- * writer if need be, and shows it as it was at that moment. `lockWait` is how long to wait for another writer to close
- * (ms).
+ * The file `sync.db` in the data directory `home`, opened for this process alone. `readOnly` opens what is there,
+ * beside a writer if need be, and shows it as it was at that moment. `lockWait` is how long to wait for another writer
+ * to close (ms).
  */
 export const layer = (options: SqliteBackend.Options) =>
   Layer.effect(Store, SqliteBackend.make(options)).pipe(Layer.provide(NodeFileSystem.layer))

@@ -104,7 +104,8 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     /**
-     * Takes in the next rows. Gives whether there are more. Makes the index where there is none only if it `isRequested`.
+     * Takes in the next rows. Gives whether there are more. Makes the index where there is none only if it
+     * `isRequested`.
      */
     step,
     /** Takes in a few rows before a search, and gives how many are left. */

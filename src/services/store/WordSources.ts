@@ -1,4 +1,7 @@
-/** The rows of which there is an index of words (`SqliteWords.ts`): those of the built-in kinds, and those of applications. */
+/**
+ * The rows of which there is an index of words (`SqliteWords.ts`): those of the built-in kinds, and those of
+ * applications.
+ */
 import { Effect, Schema } from "effect"
 import { CanonicalJson } from "../../core/replica/Json.ts"
 import * as Kind from "../../core/replica/Kind.ts"

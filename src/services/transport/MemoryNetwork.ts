@@ -1,9 +1,9 @@
 /**
- * A network inside this process, for tests and simulations: hosts that listen, connections between them, and the ways in
- * which a network fails.
+ * A network inside this process, for tests and simulations: hosts that listen, connections between them, and the ways
+ * in which a network fails.
  *
- * Connections keep the contract of `Transport`: bounded both ways, in order, ended once, with every frame delivered that was
- * sent before a close. There is no time and no randomness here but Effect's own: a run can be repeated.
+ * Connections keep the contract of `Transport`: bounded both ways, in order, ended once, with every frame delivered
+ * that was sent before a close. There is no time and no randomness here but Effect's own: a run can be repeated.
  */
 import { Cause, Context, Deferred, Effect, Exit, FiberSet, Layer, Queue, Random, Redacted, Scope } from "effect"
 import { PeerClosed } from "../../core/sync/SyncFailure.ts"

@@ -1,8 +1,8 @@
 /**
  * The HTTP part of a connection: from its first byte to a valid request for an upgrade on the sync path.
  *
- * Everything else gets a short answer and is closed. Nothing here waits for long or keeps much: the head of a request is
- * limited in size, and the whole of it in time by the listener.
+ * Everything else gets a short answer and is closed. Nothing here waits for long or keeps much: the head of a request
+ * is limited in size, and the whole of it in time by the listener.
  */
 import { Data, Effect, Schema } from "effect"
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http"
@@ -140,7 +140,10 @@ const respond = (response: ServerResponse, { status, body }: Answer) => {
   response.end(body)
 }
 
-/** Answers, and leaves it to the other side to close, or to the time limit: closing on unread bytes would lose the answer. */
+/**
+ * Answers, and leaves it to the other side to close, or to the time limit: closing on unread bytes would lose the
+ * answer.
+ */
 const hangUp = (stream: Duplex, { status, body }: Answer) => {
   // Answered already: bytes after a bad request are bad as well.
   if (!stream.writable) return

@@ -1,8 +1,8 @@
 /**
  * The connection of one WebSocket: frames of text with backpressure both ways, and an end.
  *
- * It ends in exactly one way: `incoming` fails with the code and reason of the close, or with 1006, after every frame that
- * came before.
+ * It ends in exactly one way: `incoming` fails with the code and reason of the close, or with 1006, after every frame
+ * that came before.
  */
 import { Cause, Deferred, Effect, Exit, Latch, Option, Queue, type Redacted } from "effect"
 import type { Duplex } from "node:stream"

@@ -1,5 +1,6 @@
 /**
- * What a `Discovery` in which nodes announce themselves has to do, as tests. A fixed list announces nothing: it is not meant.
+ * What a `Discovery` in which nodes announce themselves has to do, as tests. A fixed list announces nothing: it is not
+ * meant.
  */
 import { Context, Effect, Exit, Layer, Queue, References, Scope, Stream } from "effect"
 import assert from "node:assert/strict"

@@ -1,6 +1,6 @@
 /**
- * What a `Store` has to do, as tests: for the stores of this package and for one of your own. A store over a `Backend` (`Engine.make`)
- * has most of it from the engine.
+ * What a `Store` has to do, as tests: for the stores of this package and for one of your own. A store over a `Backend`
+ * (`Engine.make`) has most of it from the engine.
  *
  * ```ts
  * import { Context, Effect, Layer } from "effect"

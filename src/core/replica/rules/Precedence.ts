@@ -6,7 +6,8 @@ import { byCodePoint } from "../NodeId.ts"
 import type { Operation } from "../Operation.ts"
 
 /**
- * By HLC, and between different contents under one HLC, which only a broken or hostile origin makes, by the hash of the content.
+ * By HLC, and between different contents under one HLC, which only a broken or hostile origin makes, by the hash of the
+ * content.
  */
 export const PrecedenceOrder: Order.Order<Operation> = Order.make((a, b) => {
   const byHlc = Hlc.HlcOrder(a.hlc, b.hlc)

@@ -1,6 +1,6 @@
 /**
- * Whether an existing FERAL node is talked to. Its wire shows the passphrase of the dialler to the other end, so it matters who
- * that can be, and which side dials.
+ * Whether an existing FERAL node is talked to. Its wire shows the passphrase of the dialler to the other end, so it
+ * matters who that can be, and which side dials.
  */
 import { type Address, formatAddress, isLocalName } from "../../peers/Address.ts"
 import type { Role } from "../Handshake.ts"
@@ -50,8 +50,8 @@ const refusalOfComer = ({ legacy, requireClientCert }: Rules, tls: Tls, remote: 
 }
 
 /**
- * Why a node that we dial is not talked to; nothing when it is. Our passphrase goes to it: to a node that a certificate of our CA
- * vouches for, or in cleartext to an address that is configured so. A discovered address never gets it.
+ * Why a node that we dial is not talked to; nothing when it is. Our passphrase goes to it: to a node that a certificate
+ * of our CA vouches for, or in cleartext to an address that is configured so. A discovered address never gets it.
  */
 const refusalOfDialled = (rules: Rules, tls: Tls, address: Address): LegacyRefused | undefined => {
   const { legacy, mode } = rules

@@ -1,6 +1,6 @@
 /**
- * The local HTTP interface of a running node, for the CLI, for programs and for a browser. See `api/Contract.ts` for what it offers and
- * `api/Server.ts` for where.
+ * The local HTTP interface of a running node, for the CLI, for programs and for a browser. See `api/Contract.ts` for
+ * what it offers and `api/Server.ts` for where.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, Layer, Ref } from "effect"

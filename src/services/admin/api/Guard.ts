@@ -1,9 +1,9 @@
 /**
  * Who may ask what on the port of 127.0.0.1, where every program and every page of the web can send something.
  *
- * A request has to be one of this machine, under a name of this machine. A page of another origin gets nothing, whatever the
- * browser lets it send. What is left may have the public part. The rest is for those who show the token, or the cookie that
- * a browser got for it.
+ * A request has to be one of this machine, under a name of this machine. A page of another origin gets nothing,
+ * whatever the browser lets it send. What is left may have the public part. The rest is for those who show the token,
+ * or the cookie that a browser got for it.
  *
  * Nothing here looks at the path. Which answers are public is decided by the router of the public part, after its own
  * normalisation: a path that is spelt in another way cannot be taken for another one.

@@ -1,5 +1,6 @@
 /**
- * Answers the requests of the contract from the services of the node. Those about the memory are in `MemoryHandlers.ts`.
+ * Answers the requests of the contract from the services of the node. Those about the memory are in
+ * `MemoryHandlers.ts`.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Layer, Option } from "effect"
@@ -262,8 +263,8 @@ const makePublic = (place: Place) =>
   )
 
 /**
- * The interface as an HTTP application. A request that the public part does not know goes to the private part, if `owner`
- * lets it.
+ * The interface as an HTTP application. A request that the public part does not know goes to the private part, if
+ * `owner` lets it.
  */
 export const make = Effect.fnUntraced(function* (place: Place) {
   const open = yield* makePublic(place)

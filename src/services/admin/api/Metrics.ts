@@ -203,7 +203,10 @@ const isPaused = ({ state, last_error: error }: PeerStatus): boolean =>
 const isExpecting = ({ mdns, static: listed }: NodeStatus["discovery"], nodes: ReadonlyArray<PeerStatus>): boolean =>
   nodes.length > 0 ? !nodes.every(isPaused) : mdns !== "off" || listed !== "none"
 
-/** What is known to be missing: operations of ours that a peer has not acknowledged, and of others that it has and we do not. */
+/**
+ * What is known to be missing: operations of ours that a peer has not acknowledged, and of others that it has and we do
+ * not.
+ */
 const behind = (rows: ReadonlyArray<PeerStatus & { readonly id: string }>): ReadonlyArray<Sample> =>
   rows.flatMap(({ id: peer, it_lacks, we_lack, lag_ops: lag }) => {
     const theirs = it_lacks?.operations ?? lag

@@ -1,6 +1,7 @@
 /**
- * Answers in parts. Every list takes `limit` and `cursor`, and an answer with `next_cursor` has more behind it. An empty cursor is
- * the beginning, as is none with a limit. A list that was asked for with neither is an array, as it always was.
+ * Answers in parts. Every list takes `limit` and `cursor`, and an answer with `next_cursor` has more behind it. An
+ * empty cursor is the beginning, as is none with a limit. A list that was asked for with neither is an array, as it
+ * always was.
  */
 import { Effect, Option, Schema, SchemaGetter, Struct } from "effect"
 import { byCodePoint } from "../../../core/replica/NodeId.ts"
@@ -42,7 +43,8 @@ export const rowsOf = <Row>(answer: ReadonlyArray<Row> | Part<Row>): ReadonlyArr
 const cursors = Cursor.make(Schema.Struct({ after: Schema.String }))
 
 /**
- * Answers a request for a list in the order of its keys. `list` gives at most `limit` rows after a key, of which there may be none.
+ * Answers a request for a list in the order of its keys. `list` gives at most `limit` rows after a key, of which there
+ * may be none.
  */
 export const answer = Effect.fnUntraced(function* <Row, E, R>(
   { cursor, limit }: Query,
@@ -81,7 +83,9 @@ export const whole =
           keyOf
         )
 
-/** What `Memory` finds, as an answer: `next_cursor` is its `next`, which stays for programs that know it by that name. */
+/**
+ * What `Memory` finds, as an answer: `next_cursor` is its `next`, which stays for programs that know it by that name.
+ */
 export function page<Type extends { readonly next?: string }, Encoded extends { readonly next?: string }>(
   found: Schema.Codec<Type, Encoded> & { readonly fields: Schema.Struct.Fields }
 ): Schema.Codec<Type, Encoded & { readonly next_cursor?: string }>

@@ -1,6 +1,6 @@
 /**
- * The paths of the interface, for requests that it has no answer to. Every kind has a path of its own at the top, so that a
- * path that is none would be taken for a kind, and a method that a path does not have for nothing at all.
+ * The paths of the interface, for requests that it has no answer to. Every kind has a path of its own at the top, so
+ * that a path that is none would be taken for a kind, and a method that a path does not have for nothing at all.
  */
 import { Effect, Option } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"

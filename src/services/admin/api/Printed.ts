@@ -1,6 +1,6 @@
 /**
- * What the interface sends is often printed: control characters in texts of others are escaped in each JSON answer, as the commands
- * do it (`core/text/Printable.ts`). The values stay the same.
+ * What the interface sends is often printed: control characters in texts of others are escaped in each JSON answer, as
+ * the commands do it (`core/text/Printable.ts`). The values stay the same.
  */
 import { Stream } from "effect"
 import { HttpServerResponse } from "effect/http"

@@ -19,7 +19,10 @@ export const make = (kinds: ReadonlyArray<Any>) => {
   return { spec, document: () => HttpServerResponse.jsonUnsafe(spec()), page: () => page(spec()) }
 }
 
-/** The contract, with what holds for all of it: who may ask, and the form of every failure that an endpoint does not name. */
+/**
+ * The contract, with what holds for all of it: who may ask, and the form of every failure that an endpoint does not
+ * name.
+ */
 const specOf = (kinds: ReadonlyArray<Any>): OpenApi.OpenAPISpec => {
   const { info, components, ...rest } = contractOf(kinds)
   const open = OpenApi.fromApi(Contract.Public).paths

@@ -1,6 +1,6 @@
 /**
- * The contract as a page for people, made of its OpenAPI document: what each request does, the fields of what it takes and
- * gives, and their types. The page needs no script and no network.
+ * The contract as a page for people, made of its OpenAPI document: what each request does, the fields of what it takes
+ * and gives, and their types. The page needs no script and no network.
  */
 import { Predicate } from "effect"
 import { HttpServerResponse } from "effect/http"

@@ -1,9 +1,9 @@
 /**
  * Where the local interface listens.
  *
- * On the Unix socket, everything: the mode of its file lets in its owner alone. On a port of 127.0.0.1, where every user of
- * the machine and every page of the web can ask, it depends on what they show (`Guard.ts`).
- * Neither can keep a node from running, or from stopping: open requests get a second to end.
+ * On the Unix socket, everything: the mode of its file lets in its owner alone. On a port of 127.0.0.1, where every
+ * user of the machine and every page of the web can ask, it depends on what they show (`Guard.ts`). Neither can keep a
+ * node from running, or from stopping: open requests get a second to end.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
@@ -56,8 +56,8 @@ export interface Loopback {
 }
 
 /**
- * Serves on a port of 127.0.0.1 until the scope closes, and on the same port of ::1, for browsers try that first: another user who
- * had it would get what is meant for this node.
+ * Serves on a port of 127.0.0.1 until the scope closes, and on the same port of ::1, for browsers try that first:
+ * another user who had it would get what is meant for this node.
  */
 export const loopback = Effect.fn("Server.loopback")(
   function* <E>(port: number, app: Interface<E>, credentials: Guard.Credentials) {

@@ -1,6 +1,6 @@
 /**
- * How a browser comes to be let in: `feral-sync open` asks the node for a code, and puts it into the fragment of the address,
- * which browsers do not send. The page exchanges the code, once, for a cookie.
+ * How a browser comes to be let in: `feral-sync open` asks the node for a code, and puts it into the fragment of the
+ * address, which browsers do not send. The page exchanges the code, once, for a cookie.
  */
 import { Clock, Effect, Option } from "effect"
 import { createHash, randomBytes } from "node:crypto"
@@ -16,8 +16,8 @@ export interface SignIn {
   /** The value of a cookie for a code, if it is a good one, which it is not any more after that. */
   exchange(code: string): Effect.Effect<Option.Option<string>>
   /**
-   * The name of this node for browsers, which take every name under `localhost` for this machine. They send a cookie to all
-   * ports of its name: of this name, no other program knows.
+   * The name of this node for browsers, which take every name under `localhost` for this machine. They send a cookie to
+   * all ports of its name: of this name, no other program knows.
    */
   readonly host: () => string | undefined
   /** Whether it is this name, or was since the start: a page of before has to hear that it is let in no more. */
@@ -26,7 +26,10 @@ export interface SignIn {
   isKnown(header: string, name: string, now: number): boolean
 }
 
-/** The name of the cookie on a port: browsers send a cookie to all ports of a machine, and nodes must not take each other's. */
+/**
+ * The name of the cookie on a port: browsers send a cookie to all ports of a machine, and nodes must not take each
+ * other's.
+ */
 export const cookieName = (port: number): string => `feral-sync-${port}`
 
 /** Cookie and name are derived from the token: another token ends them, a restart does not. */

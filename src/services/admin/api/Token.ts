@@ -1,8 +1,8 @@
 /**
  * The token of the local interface: who shows it on the port may do what the owner of the data directory may do.
  *
- * It is a file of the data directory, for this user alone, made at the first start. A node sees another token at once: it
- * looks at the file with each request. It never leaves the process in a log, an address or a page.
+ * It is a file of the data directory, for this user alone, made at the first start. A node sees another token at once:
+ * it looks at the file with each request. It never leaves the process in a log, an address or a page.
  */
 import { Effect, FileSystem, Redacted } from "effect"
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto"

@@ -1,6 +1,6 @@
 /**
- * What `status` shows of tombstones: how many there are, how many of them every node that counts has, whom the rest waits for, and how
- * many were collected.
+ * What `status` shows of tombstones: how many there are, how many of them every node that counts has, whom the rest
+ * waits for, and how many were collected.
  */
 import { Effect } from "effect"
 import * as Cut from "../../../core/replica/Cut.ts"
@@ -23,7 +23,10 @@ export interface Place {
   readonly keepMs: number | undefined
 }
 
-/** Nothing where there are no tombstones, and never were any that were collected. Who is connected is seen at this moment. */
+/**
+ * Nothing where there are no tombstones, and never were any that were collected. Who is connected is seen at this
+ * moment.
+ */
 export const read = Effect.fnUntraced(function* (store: Store["Service"], { removed, connected, now, keepMs }: Place) {
   const { vectorClock: clock, frontier, cut = Cut.none } = yield* store.snapshot
   const { tombstones: held } = yield* store.counts

@@ -1,5 +1,6 @@
 /**
- * Looks at the configuration and at the passphrase: what is set, from where, and all that is wrong with it. Shows no secret.
+ * Looks at the configuration and at the passphrase: what is set, from where, and all that is wrong with it. Shows no
+ * secret.
  */
 import { Effect, FileSystem, Option, Redacted } from "effect"
 import * as Config from "../../node/Config.ts"

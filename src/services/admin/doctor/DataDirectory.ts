@@ -1,5 +1,6 @@
 /**
- * Looks at the data directory: that it exists, its owner, which users can enter it, and its free space. Changes nothing.
+ * Looks at the data directory: that it exists, its owner, which users can enter it, and its free space. Changes
+ * nothing.
  */
 import { Effect, FileSystem } from "effect"
 import { constants } from "node:fs"

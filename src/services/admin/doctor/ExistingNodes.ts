@@ -1,5 +1,6 @@
 /**
- * Looks at what existing FERAL nodes need of this one: a certificate that names its addresses, for they compare the two.
+ * Looks at what existing FERAL nodes need of this one: a certificate that names its addresses, for they compare the
+ * two.
  */
 import { Effect, Option } from "effect"
 import type { Settings } from "../../node/Config.ts"

@@ -1,9 +1,9 @@
 /**
  * Dials a node to learn whether both sides would let each other in, and nothing else.
  *
- * It is a handshake as every other, with our own id, up to the point where both sides have proved themselves: then it ends.
- * A node of ours is told so in the greeting, and answers without meeting us; an existing FERAL node is left after its first
- * answer. Nothing of the memory is asked for or sent.
+ * It is a handshake as every other, with our own id, up to the point where both sides have proved themselves: then it
+ * ends. A node of ours is told so in the greeting, and answers without meeting us; an existing FERAL node is left after
+ * its first answer. Nothing of the memory is asked for or sent.
  */
 import { Clock, Effect, HashMap, Option, Queue, type Redacted, type Scope } from "effect"
 import type { Address } from "../../../core/peers/Address.ts"

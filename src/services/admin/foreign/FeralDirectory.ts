@@ -1,8 +1,9 @@
 /**
- * The memory of an existing FERAL node on this machine, or a bundle of one, read as operations. It is opened read-only, also while
- * that node runs.
+ * The memory of an existing FERAL node on this machine, or a bundle of one, read as operations. It is opened read-only,
+ * also while that node runs.
  *
- * Best are the operations of its log. What has none there, because it is older than the log or was never logged, comes from the rows.
+ * Best are the operations of its log. What has none there, because it is older than the log or was never logged, comes
+ * from the rows.
  */
 import { Effect, FileSystem } from "effect"
 import { createHash } from "node:crypto"

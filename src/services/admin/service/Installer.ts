@@ -1,5 +1,6 @@
 /**
- * Puts a node under the care of the service manager of this machine, and takes it away again. The data directory is never touched.
+ * Puts a node under the care of the service manager of this machine, and takes it away again. The data directory is
+ * never touched.
  */
 import { Effect } from "effect"
 import { spawn } from "node:child_process"

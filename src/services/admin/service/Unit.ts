@@ -1,6 +1,6 @@
 /**
- * The files that make a node a service of the machine: a unit of systemd, for one user or for the machine, and a property list
- * of launchd. Pure texts, with the reason of each line where it is not plain.
+ * The files that make a node a service of the machine: a unit of systemd, for one user or for the machine, and a
+ * property list of launchd. Pure texts, with the reason of each line where it is not plain.
  */
 export interface Service {
   /** Node, and the program that it runs. */

@@ -1,8 +1,8 @@
 /**
  * Makes keys on P-256 and certificates: a node's own, those of a CA, and those that a CA signs.
  *
- * By way of @peculiar/x509, which is loaded when a certificate is made: for most nodes that is once in their life. It wants
- * the metadata polyfill to be there before it.
+ * By way of @peculiar/x509, which is loaded when a certificate is made: for most nodes that is once in their life. It
+ * wants the metadata polyfill to be there before it.
  */
 import type { Extension, X509CertificateCreateParamsName } from "@peculiar/x509"
 import { Effect } from "effect"
@@ -197,7 +197,10 @@ export const signedList = Effect.fnUntraced(function* (ca: Authority, { revoked,
   })
 })
 
-/** Reads a list, as PEM. Fails with anything that is none, and without the date of the next one: its entries would be missed. */
+/**
+ * Reads a list, as PEM. Fails with anything that is none, and without the date of the next one: its entries would be
+ * missed.
+ */
 export const readList = Effect.fnUntraced(function* (pem: string) {
   const x509 = yield* loaded
   return yield* Effect.try(() => {

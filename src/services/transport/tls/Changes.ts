@@ -23,8 +23,8 @@ export const look = Effect.fnUntraced(function* (paths: ReadonlyArray<string>) {
 })
 
 /**
- * Runs `take` when the files are no longer as they were at `first` and did not change between two looks; again and again
- * while it says that it could not take them.
+ * Runs `take` when the files are no longer as they were at `first` and did not change between two looks; again and
+ * again while it says that it could not take them.
  */
 export const follow = Effect.fnUntraced(function* <R>(
   options: { readonly paths: ReadonlyArray<string>; readonly first: string; readonly every: Duration.Input },

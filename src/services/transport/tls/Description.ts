@@ -1,5 +1,6 @@
 /**
- * The contents of a PEM file: its certificates, its key, its lists of revoked certificates. Nothing secret is among them.
+ * The contents of a PEM file: its certificates, its key, its lists of revoked certificates. Nothing secret is among
+ * them.
  */
 import { Effect, FileSystem, Option } from "effect"
 import type { KeyObject, X509Certificate } from "node:crypto"

@@ -1,9 +1,9 @@
 /**
  * The two ends of an encrypted channel, with the options that every connection uses, and a rehearsal of both.
  *
- * The rehearsal is one handshake of the material with itself, in memory. Its verdict is that of OpenSSL, with the same options
- * as for a real connection: what passes it works with every peer of the same CA, and what fails it could never have worked.
- * It demands a certificate of the client, since a peer may demand one.
+ * The rehearsal is one handshake of the material with itself, in memory. Its verdict is that of OpenSSL, with the same
+ * options as for a real connection: what passes it works with every peer of the same CA, and what fails it could never
+ * have worked. It demands a certificate of the client, since a peer may demand one.
  */
 import { Effect, Option, Redacted } from "effect"
 import type { Socket } from "node:net"
@@ -69,7 +69,8 @@ export const rehearse = (credentials: Credentials): Effect.Effect<void, Refusal>
       if (ofServer.cause === undefined && ofClient.cause === undefined) return resume(Effect.void)
       if (ofServer.cause === undefined) return refuse("client", ofClient.cause)
       if (ofClient.cause === undefined) return refuse("server", ofServer.cause)
-      // An end that cannot go on tells the other by an alert, or by hanging up: the cause is with the one that knows it.
+      // An end that cannot go on tells the other by an alert, or by hanging up: the cause is with the one that knows
+      // it.
       const isEcho = /ALERT|^ECONNRESET$|^EPIPE$|^$/.test(codeOf(ofServer.cause))
       refuse("both", isEcho ? ofClient.cause : ofServer.cause)
     }
@@ -117,8 +118,9 @@ export const rehearse = (credentials: Credentials): Effect.Effect<void, Refusal>
 export const take = (listener: Server, socket: Socket): boolean => listener.emit("connection", socket)
 
 /**
- * What a peer may sign with: all that TLS 1.3 has, on the curves that it knows. Where OpenSSL is left to its own list, which has
- * the Brainpool curves too, a server that shows a certificate on one of these crashes the process of its client.
+ * What a peer may sign with: all that TLS 1.3 has, on the curves that it knows. Where OpenSSL is left to its own list,
+ * which has the Brainpool curves too, a server that shows a certificate on one of these crashes the process of its
+ * client.
  */
 const signatures = [
   "ecdsa_secp256r1_sha256",
@@ -131,9 +133,9 @@ const signatures = [
 ].join(":")
 
 /**
- * In TLS 1.2, two channels through a man in the middle can be given one exporter value when the key exchange is RSA and the
- * extended master secret was not negotiated, which Node cannot tell us. Mode `ca` verifies the server, and takes ephemeral
- * elliptic-curve exchanges alone; mode `auto`, where everything hangs on the exporter, takes TLS 1.3 alone.
+ * In TLS 1.2, two channels through a man in the middle can be given one exporter value when the key exchange is RSA and
+ * the extended master secret was not negotiated, which Node cannot tell us. Mode `ca` verifies the server, and takes
+ * ephemeral elliptic-curve exchanges alone; mode `auto`, where everything hangs on the exporter, takes TLS 1.3 alone.
  */
 const secure = (credentials: Credentials): SecureContextOptions => ({
   cert: credentials.cert,

@@ -1,8 +1,8 @@
 /**
  * A private CA as files: made together with the certificate of the first node, and used to sign further ones.
  *
- * The files have the names of the openssl recipe, and a CA that the recipe made signs as well. Everything is written for
- * this user's eyes alone, and nothing that is there is written over unless that was asked for.
+ * The files have the names of the openssl recipe, and a CA that the recipe made signs as well. Everything is written
+ * for this user's eyes alone, and nothing that is there is written over unless that was asked for.
  */
 import { Clock, Effect, FileSystem, Result } from "effect"
 import type { X509Certificate } from "node:crypto"

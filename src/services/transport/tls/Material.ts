@@ -1,8 +1,8 @@
 /**
  * Keys and certificates: read and checked, or made.
  *
- * Material that is returned can be used: every file was read, every PEM block was parsed, no other user can read the key, it
- * fits its certificate, and that leads to the CA by certificates that are valid now. Everything else is a
+ * Material that is returned can be used: every file was read, every PEM block was parsed, no other user can read the
+ * key, it fits its certificate, and that leads to the CA by certificates that are valid now. Everything else is a
  * `TlsMaterialInvalid` that names the file and the next step.
  */
 import { Clock, Effect, FileSystem, Option, Redacted } from "effect"

@@ -1,6 +1,6 @@
 /**
- * PEM files that others made: read within limits, and parsed. Whatever is wrong is a `TlsMaterialInvalid` that names the
- * file and the next step.
+ * PEM files that others made: read within limits, and parsed. Whatever is wrong is a `TlsMaterialInvalid` that names
+ * the file and the next step.
  */
 import { Effect, FileSystem, Option, type PlatformError, Result } from "effect"
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
@@ -23,7 +23,8 @@ export const read = Effect.fnUntraced(function* (file: string) {
   if (type !== "File") return yield* invalid(file, "this is not a regular file", "give the path of a PEM file")
   if (size > maxBytes) return yield* invalid(file, "this is too large for a PEM file", "check the path")
   const bytes = yield* fs.readFile(file).pipe(Effect.mapError(unusable(file)))
-  // PEM in another encoding than UTF-8 has no line that begins a block. Text of any encoding may stand around the blocks.
+  // PEM in another encoding than UTF-8 has no line that begins a block. Text of any encoding may stand around the
+  // blocks.
   const decoded = PlainText.decode(bytes)
   if (Result.isSuccess(decoded)) return decoded.success
   if (Buffer.from(bytes).includes("-----BEGIN ")) return Buffer.from(bytes).toString("latin1")
@@ -105,8 +106,8 @@ const isUnchangeable = (file: string) =>
   )
 
 /**
- * Refuses a key that others can read when this user can mend that, as sshd does with its own. What this user cannot change (a
- * secret that another user or a read-only file system provides) is a warning.
+ * Refuses a key that others can read when this user can mend that, as sshd does with its own. What this user cannot
+ * change (a secret that another user or a read-only file system provides) is a warning.
  */
 export const mustBePrivate = Effect.fnUntraced(function* (file: string) {
   const found = yield* exposure(file)

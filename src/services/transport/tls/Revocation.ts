@@ -1,8 +1,8 @@
 /**
  * Lists of revoked certificates (RFC 5280): they lock one device out without a change of the CA.
  *
- * A list counts for the certificates of the CA that signed it, and for no others. One that is past its time still counts: what
- * it names stays out, and the rest stays in. That it is past its time is a warning.
+ * A list counts for the certificates of the CA that signed it, and for no others. One that is past its time still
+ * counts: what it names stays out, and the rest stays in. That it is past its time is a warning.
  */
 import { Clock, Effect } from "effect"
 import type { X509Certificate } from "node:crypto"

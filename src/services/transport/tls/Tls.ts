@@ -6,10 +6,11 @@
  * that neither side verifies; the peer is authenticated by the passphrase, and that proof is bound to the channel by
  * its exporter value.
  *
- * The files of mode `ca` are read again when they change: new channels take the new ones, and those that are open go on.
+ * The files of mode `ca` are read again when they change: new channels take the new ones, and those that are open go
+ * on.
  *
- * A channel that is returned has passed the checks of its mode at this end. The other end may still refuse us: in TLS 1.3 a
- * dialler learns only after its handshake what the server thinks of its certificate.
+ * A channel that is returned has passed the checks of its mode at this end. The other end may still refuse us: in TLS
+ * 1.3 a dialler learns only after its handshake what the server thinks of its certificate.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, type Duration, Effect, Layer, Redacted, Ref, type Scope } from "effect"
@@ -49,7 +50,10 @@ export class Tls extends Context.Service<
     readonly mode: "ca" | "auto"
     /** Subject and issuer of our certificate. */
     readonly own: Effect.Effect<string>
-    /** 32 bytes that follow from our private key, and from which nothing of it follows. They change with it at the next start. */
+    /**
+     * 32 bytes that follow from our private key, and from which nothing of it follows. They change with it at the next
+     * start.
+     */
     readonly secret: Redacted.Redacted<Uint8Array>
     /** When the first certificate ends that our membership of the CA rests on, in ms; none in mode `auto`. */
     readonly expiresAt: Effect.Effect<number | undefined>
@@ -59,8 +63,8 @@ export class Tls extends Context.Service<
      */
     accept(socket: Socket, remote: Address): Effect.Effect<Channel, TlsHandshakeFailed>
     /**
-     * Dials, and takes the client's part. The channel lives in the scope. A server that is not trusted is told so with the
-     * text that `refusalText` gives before the channel is closed, or it would see nothing but a lost connection.
+     * Dials, and takes the client's part. The channel lives in the scope. A server that is not trusted is told so with
+     * the text that `refusalText` gives before the channel is closed, or it would see nothing but a lost connection.
      */
     dial(
       address: Address,

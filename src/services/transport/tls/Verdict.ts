@@ -1,8 +1,9 @@
 /**
- * What OpenSSL's verdict on a chain of certificates means: which certificate is at fault, why, and the command that mends it.
+ * What OpenSSL's verdict on a chain of certificates means: which certificate is at fault, why, and the command that
+ * mends it.
  *
- * Only for chains that OpenSSL has refused: it names its reason by a code that often stands for several, so the certificates
- * are searched for it. The finding is only an explanation; whether a chain is good, OpenSSL alone decides.
+ * Only for chains that OpenSSL has refused: it names its reason by a code that often stands for several, so the
+ * certificates are searched for it. The finding is only an explanation; whether a chain is good, OpenSSL alone decides.
  */
 import { Effect } from "effect"
 import type { X509Certificate } from "node:crypto"

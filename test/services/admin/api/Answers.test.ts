@@ -34,7 +34,8 @@ describe("POST /verify", () => {
         assert.strictEqual(answer.status, 200, answer.body)
         const { digest, ...rest } = JSON.parse(answer.body) as Record<string, unknown>
         assert.match(String(digest), /^[0-9a-f]{16}$/)
-        assert.deepStrictEqual(rest, { ok: true, database: [], rows: 0, corrected: [], peers: [] })
+        const peers = [{ node_id: "n", result: "equal", rows_repaired: 0 }]
+        assert.deepStrictEqual(rest, { ok: true, database: [], rows: 0, corrected: [], peers })
       })
     )
   )
