@@ -295,6 +295,7 @@ describe("commands with a running node", () => {
       "counts",
       "opaque",
       "peer_limits",
+      "commands",
       "discovery",
       "peers"
     ])

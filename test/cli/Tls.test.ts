@@ -220,7 +220,10 @@ describe.skipIf(needs("openssl"))("tls", { timeout: 60_000 }, () => {
     const node = await nodes.make(variables(made)).start()
     assert.strictEqual((await node.status()).tls_expires_at, made.expires_at)
     const { stdout } = await run(["status", "--home", node.home])
-    assert.match(stdout, /Certificate expires in 9 d, on \d{4}-\d\d-\d\d: sign a new one \(".* tls issue"\)\n/)
+    assert.match(
+      stdout,
+      /Certificate expires in 9 d, on \d{4}-\d\d-\d\d: sign a new one \(".* tls issue --home [^"]+"\)\n/
+    )
     assert.match(node.log, /peer-cert\.pem: the certificate \(CN=short, .* expires on .*, 9 days from now/)
     await node.stop()
   })

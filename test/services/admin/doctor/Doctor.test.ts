@@ -170,7 +170,7 @@ describe("doctor: data directory and ports", () => {
       if (process.getuid?.() === 0) return
       const closed = join(directory, "closed")
       yield* Effect.promise(() => mkdir(closed, { mode: 0o500 }))
-      says((yield* examine(closed)).of("data directory"), "failed", /read-only/, /make the data directory writable/)
+      says((yield* examine(closed)).of("data directory"), "failed", /this user may not use/, /chmod u\+rwX/)
       says((yield* examine(join(closed, "home"))).of("data directory"), "failed", /may not create it/, /FERAL_HOME/)
     })
   )
