@@ -67,11 +67,11 @@ describe.skipIf(needs("faketime"))("a node that was away while deletions were co
     )
     const wordsOf = ({ peers }: NodeStatus) =>
       peers.find(({ last_error }) => last_error?._tag === "TooLongAway")?.last_error
-    assert.match(wordsOf(there)?.message ?? "", /this node .*away.* feral-sync rejoin/)
-    assert.match(wordsOf(here)?.message ?? "", new RegExp(`${c.id} was away.*feral-sync rejoin`))
+    assert.match(wordsOf(there)?.message ?? "", /this node .*away.* rejoin/)
+    assert.match(wordsOf(here)?.message ?? "", new RegExp(`${c.id} was away.* rejoin`))
     const doctor = await run(["doctor", "--json", "--home", c.home], c.env)
     const findings = JSON.parse(doctor.stdout) as ReadonlyArray<Finding>
-    assert.isTrue(findings.some(({ next_step }) => next_step?.includes("feral-sync rejoin") === true))
+    assert.isTrue(findings.some(({ next_step }) => next_step?.includes(" rejoin") === true))
     assert.deepStrictEqual(await textsOf(a), ["kept"])
 
     await c.stop()
