@@ -373,7 +373,11 @@ describe.skipIf(needs("openssl"))("doctor", () => {
     for (const name of ["sync.db", "sync.db-wal"]) copyFileSync(join(server.home, name), join(copy, name))
     const log = server.log
     const finding = (await doctor(copy, { FERAL_SYNC_PEERS: server.address })).of("peer")
-    failure(finding, new RegExp(`another node uses the id ${server.id} too`), /run .* identity new/)
+    failure(
+      finding,
+      new RegExp(`another node uses the id ${server.id} too`),
+      /stop one of the two and run .*main\.[jt]s identity new/
+    )
     assert.strictEqual(server.log, log)
   })
 

@@ -51,7 +51,10 @@ describe("a database that is damaged under a running node", () => {
       (status) => status.damage !== undefined,
       30_000
     )
-    assert.match(String(damaged.damage?.message), /corrupt .*restore a backup with .* restore --home .* FILE/)
+    assert.match(
+      String(damaged.damage?.message),
+      new RegExp(`corrupt .*restore a backup with .*main\\.[jt]s restore --home ${a.home} FILE`)
+    )
     const ready = await asked(a.home, "/readyz?verbose")
     assert.strictEqual(ready.status, 503)
     assert.match(ready.body, /^fail store: .*corrupt.*^not ready$/ms)
@@ -80,7 +83,7 @@ describe("a database that is damaged under a running node", () => {
     const doctor = await run(["doctor", "--json", "--home", a.home])
     const [first] = JSON.parse(doctor.stdout) as ReadonlyArray<Finding>
     assert.deepInclude(first, { check: "database", status: "failed" })
-    assert.match(String(first?.next_step), /restore .*FILE/)
+    assert.include(first?.next_step, `restore --home ${a.home} FILE`)
     const refused = await run(["note", "add", "in vain", "--json", "--home", a.home])
     assert.deepStrictEqual([refused.code, JSON.parse(refused.stderr)._tag], [1, "StoreUnavailable"])
 

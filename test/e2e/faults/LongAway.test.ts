@@ -67,11 +67,11 @@ describe.skipIf(needs("faketime"))("a node that was away while deletions were co
     )
     const wordsOf = ({ peers }: NodeStatus) =>
       peers.find(({ last_error }) => last_error?._tag === "TooLongAway")?.last_error
-    assert.match(wordsOf(there)?.message ?? "", /this node .*away.* rejoin/)
-    assert.match(wordsOf(here)?.message ?? "", new RegExp(`${c.id} was away.* rejoin`))
+    assert.match(wordsOf(there)?.message ?? "", new RegExp(`this node .*away.*main\\.[jt]s rejoin --home ${c.home}`))
+    assert.match(wordsOf(here)?.message ?? "", new RegExp(`${c.id} was away.*main\\.[jt]s rejoin(?! --home)`))
     const doctor = await run(["doctor", "--json", "--home", c.home], c.env)
     const findings = JSON.parse(doctor.stdout) as ReadonlyArray<Finding>
-    assert.isTrue(findings.some(({ next_step }) => next_step?.includes(" rejoin") === true))
+    assert.isTrue(findings.some(({ next_step }) => next_step?.includes(` rejoin --home ${c.home}`) === true))
     assert.deepStrictEqual(await textsOf(a), ["kept"])
 
     await c.stop()

@@ -1,30 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { PeerStatus } from "../../../src/services/node/Status.ts"
 import * as Completeness from "../../../src/services/node/Completeness.ts"
+import { peerStatus } from "../../support/Statuses.ts"
 
 const counts = { notes: 30, knowledge: 5, episodes: 0, execution_log: 7, tombstones: 100, quarantine: 1 }
 const status = { node_id: "here", counts, peers: [] }
-
-const peer = (node_id: string | null, more: Partial<PeerStatus> = {}): PeerStatus => ({
-  node_id,
-  address: "10.0.0.5",
-  port: 9090,
-  source: "mdns",
-  protocol: 2,
-  state: "live",
-  tls: "auto",
-  lag_ops: 0,
-  clock_offset_ms: 0,
-  last_sync_at: 1,
-  last_error: null,
-  ...more
-})
 
 describe("Completeness", () => {
   it("a read of a node that lacks nothing has looked at all rows of its kinds", () => {
     const node = { node: "here", in_sync: true, behind: [] }
     assert.deepStrictEqual(Completeness.of(status, { found: 0 }), { found: 0, searched: 42, ...node })
-    const live = { ...status, peers: [peer("nas")] }
+    const live = { ...status, peers: [peerStatus("nas")] }
     assert.deepStrictEqual(Completeness.of(live, { found: 3, kinds: ["notes"] }), { found: 3, searched: 30, ...node })
   })
 
@@ -36,11 +21,11 @@ describe("Completeness", () => {
 
   it("another node may have what is missing", () => {
     const peers = [
-      peer("desk"),
-      peer(null, { state: "connecting" }),
-      peer("nas", { state: "backoff", last_seen_at: 7 }),
-      peer("pi", { state: "syncing", we_lack: { origins: 2 } }),
-      peer("tv", { we_lack: { origins: 1, operations: 5 } })
+      peerStatus("desk"),
+      peerStatus(null, { state: "connecting" }),
+      peerStatus("nas", { state: "backoff", last_seen_at: 7 }),
+      peerStatus("pi", { state: "syncing", we_lack: { origins: 2 } }),
+      peerStatus("tv", { we_lack: { origins: 1, operations: 5 } })
     ]
     const absent = [{ node_id: "old", last_seen_at: 3, it_lacks: { operations: 9 } }]
     const { in_sync, behind } = Completeness.of({ ...status, peers, absent }, { found: 0 })

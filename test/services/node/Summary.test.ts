@@ -3,25 +3,13 @@ import { ClockDrift, PassphraseMismatch, PeerPaused, RowsTooLarge } from "../../
 import { PeerUnreachable, StoreUnavailable, TlsHandshakeFailed } from "../../../src/services/node/NodeFailure.ts"
 import { type NodeStatus, type PeerStatus, report } from "../../../src/services/node/Status.ts"
 import * as Summary from "../../../src/services/node/Summary.ts"
+import { nodeStatus, peerStatus } from "../../support/Statuses.ts"
 
 const now = 1_800_000_000_000
 const at = (secondsAgo: number) => now / 1000 - secondsAgo
 
-const peer = (node_id: string | null, some: Partial<PeerStatus> = {}): PeerStatus => ({
-  node_id,
-  address: "10.0.0.7",
-  port: 9090,
-  source: "mdns",
-  protocol: 2,
-  state: "live",
-  tls: "auto",
-  lag_ops: 0,
-  clock_offset_ms: 0,
-  last_sync_at: at(5),
-  last_error: null,
-  it_lacks: { operations: 0 },
-  ...some
-})
+const peer = (node_id: string | null, some: Partial<PeerStatus> = {}): PeerStatus =>
+  peerStatus(node_id, { address: "10.0.0.7", last_sync_at: at(5), it_lacks: { operations: 0 }, ...some })
 
 const away = (node_id: string, seconds: number, operations: number, some: Partial<PeerStatus> = {}): PeerStatus =>
   peer(node_id, { state: "backoff", lag_ops: null, last_seen_at: at(seconds), it_lacks: { operations }, ...some })
@@ -29,38 +17,22 @@ const away = (node_id: string, seconds: number, operations: number, some: Partia
 const failing = (failure: Parameters<typeof report>[0], some: Partial<PeerStatus> = {}): PeerStatus =>
   peer("nas", { state: "backoff", last_error: report(failure), ...some })
 
-const status = (some: Partial<NodeStatus> = {}): NodeStatus => ({
-  node_id: "self",
-  version: "1.0.0",
-  port: 9090,
-  api_port: 9091,
-  tls: "auto",
-  legacy: "tls",
-  uptime_seconds: 10,
-  vector_clock: {},
-  digest: "0",
-  counts: { notes: 0, knowledge: 0, episodes: 0, execution_log: 0, tombstones: 0, quarantine: 0 },
-  discovery: { mdns: "on", static: "none" },
-  peers: [],
-  ...some
-})
-
-const withPeers = (...peers: ReadonlyArray<PeerStatus>) => status({ peers })
+const withPeers = (...peers: ReadonlyArray<PeerStatus>) => nodeStatus({ peers })
 
 const cases: ReadonlyArray<readonly [situation: string, status: NodeStatus, sentences: string]> = [
   [
     "no other node was met",
-    status(),
+    nodeStatus(),
     "No other node met yet. This node looks for others with mDNS. Start a node on another machine, open UDP 5353 on both, or set FERAL_SYNC_PEERS (host:port,host:port)."
   ],
   [
     "no other node can be met",
-    status({ discovery: { mdns: "off", static: "none" } }),
+    nodeStatus({ discovery: { mdns: "off", static: "none" } }),
     "No other node met yet. mDNS is off, and no peers are listed. Set FERAL_SYNC_PEERS (host:port,host:port), or set FERAL_SYNC_MDNS=on."
   ],
   [
     "mDNS does not work",
-    status({ discovery: { mdns: "unavailable", static: "none" } }),
+    nodeStatus({ discovery: { mdns: "unavailable", static: "none" } }),
     "No other node met yet. mDNS does not work here, and no peers are listed. Check that an interface with multicast is up and that UDP 5353 is open."
   ],
   ["one node in sync", withPeers(peer("nas")), "In sync with nas."],
@@ -78,7 +50,7 @@ const cases: ReadonlyArray<readonly [situation: string, status: NodeStatus, sent
   ],
   [
     "one was away since before the start",
-    status({ absent: [{ node_id: "nas", last_seen_at: at(86_400 * 3), it_lacks: { operations: 1 } }] }),
+    nodeStatus({ absent: [{ node_id: "nas", last_seen_at: at(86_400 * 3), it_lacks: { operations: 1 } }] }),
     "Not in sync with the only other node. nas: not seen for 3 d; it lacks 1 operation of ours. Start it; if it is gone for good, run feral-sync peers remove with its id."
   ],
   [
@@ -135,7 +107,7 @@ const cases: ReadonlyArray<readonly [situation: string, status: NodeStatus, sent
   ],
   [
     "a full disk, with and without peers that notice it",
-    status({
+    nodeStatus({
       last_write_error: report(new StoreUnavailable({ reason: "disk full", detail: "no space left" })),
       peers: [failing(new StoreUnavailable({ reason: "disk full", detail: "no space left" }), { state: "live" })]
     }),
@@ -143,12 +115,12 @@ const cases: ReadonlyArray<readonly [situation: string, status: NodeStatus, sent
   ],
   [
     "damage",
-    status({ damage: report(new StoreUnavailable({ reason: "corrupt", detail: "page 3" })), peers: [peer("nas")] }),
+    nodeStatus({ damage: report(new StoreUnavailable({ reason: "corrupt", detail: "page 3" })), peers: [peer("nas")] }),
     "The database is damaged, and this node does not sync. Stop the node, restore a backup with feral-sync restore FILE, and start it. Without a backup, move sync.db away: the node gets the rows back from its peers."
   ],
   [
     "quarantine",
-    status({ peers: [peer("nas")], counts: { ...status().counts, quarantine: 2 } }),
+    nodeStatus({ peers: [peer("nas")], counts: { ...nodeStatus().counts, quarantine: 2 } }),
     "In sync with nas. 2 entries from peers could not be read, and are in quarantine. Write the row again on the node that wrote it."
   ],
   [
@@ -193,12 +165,12 @@ const cases: ReadonlyArray<readonly [situation: string, status: NodeStatus, sent
   ],
   [
     "two problems, one of them of this node",
-    status({ peers: [away("nas", 60, 2)], counts: { ...status().counts, quarantine: 1 } }),
+    nodeStatus({ peers: [away("nas", 60, 2)], counts: { ...nodeStatus().counts, quarantine: 1 } }),
     "Not in sync with the only other node. nas: not seen for 1 min; it lacks 2 operations of ours. Check that the node there runs and that its port is open. And 1 more: see feral-sync status."
   ],
   [
     "two that were away since before the start",
-    status({
+    nodeStatus({
       absent: [
         { node_id: "nas", last_seen_at: at(60), it_lacks: { operations: 1 } },
         { node_id: "pi", last_seen_at: at(60), it_lacks: { operations: 2 } }
@@ -248,15 +220,15 @@ const cases: ReadonlyArray<readonly [situation: string, status: NodeStatus, sent
     ),
     "In sync with nas. 10.0.0.7:9090: this address belongs to this node. Remove it from FERAL_SYNC_PEERS."
   ],
-  ["a node that does not run", status({ port: null }), "This node is not running, so nothing is exchanged."],
+  ["a node that does not run", nodeStatus({ port: null }), "This node is not running, so nothing is exchanged."],
   [
     "a node that does not run, and whom that leaves behind",
-    status({ port: null, absent: [{ node_id: "nas", last_seen_at: at(120), it_lacks: { operations: 4 } }] }),
+    nodeStatus({ port: null, absent: [{ node_id: "nas", last_seen_at: at(120), it_lacks: { operations: 4 } }] }),
     "This node is not running, so nothing is exchanged. nas: not seen for 2 min; it lacks 4 operations of ours. Start it; if it is gone for good, run feral-sync peers remove with its id."
   ],
   [
     "a node that hangs",
-    status({ port: null, held_by: { pid: 42, command: "node main.ts" } }),
+    nodeStatus({ port: null, held_by: { pid: 42, command: "node main.ts" } }),
     "This node does not answer: process 42 (node main.ts) holds its database."
   ]
 ]
@@ -278,10 +250,10 @@ describe("the summary", () => {
   it("never has more than four sentences of its own, and never a control character", () => {
     const hostile = "\u202enas\u001b[2J"
     const text = Summary.of(
-      status({
+      nodeStatus({
         peers: [away(hostile, 60, 1), away("b", 60, 2), away("c", 60, 3)],
         absent: [{ node_id: hostile, last_seen_at: at(60), it_lacks: { operations: 1 } }],
-        counts: { ...status().counts, quarantine: 1 }
+        counts: { ...nodeStatus().counts, quarantine: 1 }
       }),
       now
     )

@@ -5,6 +5,7 @@ import { PeerUnreachable, StoreUnavailable, TlsHandshakeFailed } from "../../../
 import { type NodeStatus, type PeerStatus, report } from "../../../src/services/node/Status.ts"
 import * as Summary from "../../../src/services/node/Summary.ts"
 import type { Failure } from "../../../src/services/peers/Endings.ts"
+import { nodeStatus, peerStatus } from "../../support/Statuses.ts"
 import type { Warned } from "../../../src/services/peers/RunningSession.ts"
 
 type Shown = Failure | Warned | SyncFailure.DeferredByPeer | SyncFailure.RowsPurged | SyncFailure.PeerSlowed
@@ -43,34 +44,18 @@ const examples: { readonly [Tag in Shown["_tag"]]: Extract<Shown, { readonly _ta
 
 const now = 1_800_000_000_000
 
-const peer: PeerStatus = {
-  node_id: "nas",
+const peer = peerStatus("nas", {
   address: "10.0.0.7",
-  port: 9090,
   source: "static",
-  protocol: 2,
   state: "backoff",
   tls: null,
   lag_ops: null,
   clock_offset_ms: null,
-  last_sync_at: null,
-  last_error: null
-}
-
-const of = (row: PeerStatus): NodeStatus => ({
-  node_id: "self",
-  version: "1.0.0",
-  port: 9090,
-  api_port: null,
-  tls: "auto",
-  legacy: "tls",
-  uptime_seconds: 10,
-  vector_clock: {},
-  digest: "0",
-  counts: { notes: 0, knowledge: 0, episodes: 0, execution_log: 0, tombstones: 0, quarantine: 0 },
-  discovery: { mdns: "off", static: "active" },
-  peers: [row]
+  last_sync_at: null
 })
+
+const of = (row: PeerStatus): NodeStatus =>
+  nodeStatus({ api_port: null, discovery: { mdns: "off", static: "active" }, peers: [row] })
 
 describe("the troubles of a node", () => {
   it.each(Object.values(examples).map((failure) => [failure._tag, failure] as const))("have %s", (tag, failure) => {

@@ -6,25 +6,11 @@ import * as Digest from "../../../src/core/replica/Digest.ts"
 import { NodeId } from "../../../src/core/replica/NodeId.ts"
 import * as VectorClock from "../../../src/core/replica/VectorClock.ts"
 import type { View } from "../../../src/core/sync/SessionEvents.ts"
-import type { PeerStatus } from "../../../src/services/node/Status.ts"
 import { withLacks } from "../../../src/services/peers/Lacks.ts"
+import { peerStatus } from "../../support/Statuses.ts"
 
 const us = NodeId.make("us")
 const them = NodeId.make("them")
-
-const peer: PeerStatus = {
-  node_id: them,
-  address: "127.0.0.1",
-  port: 9090,
-  source: "static",
-  protocol: 2,
-  state: "live",
-  tls: "auto",
-  lag_ops: 0,
-  clock_offset_ms: 0,
-  last_sync_at: 1,
-  last_error: null
-}
 
 const view: View = {
   peer: them,
@@ -71,7 +57,7 @@ const shown = (acknowledgements: ReadonlyArray<Acknowledgement>, session: Partia
         entries: new Map(session && [[1, { running: { view: () => ({ ...view, ...session }) } }]]),
         lost: new Map()
       },
-      [peer]
+      [peerStatus(them)]
     ),
     ([row]) => row?.it_lacks
   )

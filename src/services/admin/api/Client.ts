@@ -249,34 +249,25 @@ const make = Effect.gen(function* () {
 /** Rows in one request: entries may be large. */
 const pageRows = 250
 
-type Known =
-  | StoreUnavailable
-  | RowNotFound
-  | OperationTooLarge
-  | InputInvalid
-  | QueryInvalid
-  | KindInvalid
-  | KindMismatch
-  | KindUndeclared
-  | PurgeRefused
-  | OriginsKept
-  | NotYetOnNodes
-  | VersionNotFound
+/** What the node answers with its own failure. */
+const known = [
+  StoreUnavailable,
+  PeerNotFound,
+  RowNotFound,
+  OperationTooLarge,
+  InputInvalid,
+  QueryInvalid,
+  KindInvalid,
+  KindMismatch,
+  KindUndeclared,
+  PurgeRefused,
+  OriginsKept,
+  NotYetOnNodes,
+  VersionNotFound
+] as const
+type Known = InstanceType<(typeof known)[number]>
 
-const isKnown = <E>(error: E): error is Extract<E, Known> =>
-  error instanceof NotYetOnNodes ||
-  error instanceof VersionNotFound ||
-  error instanceof StoreUnavailable ||
-  error instanceof PeerNotFound ||
-  error instanceof RowNotFound ||
-  error instanceof OperationTooLarge ||
-  error instanceof InputInvalid ||
-  error instanceof QueryInvalid ||
-  error instanceof KindInvalid ||
-  error instanceof KindMismatch ||
-  error instanceof KindUndeclared ||
-  error instanceof PurgeRefused ||
-  error instanceof OriginsKept
+const isKnown = <E>(error: E): error is Extract<E, Known> => known.some((failure) => error instanceof failure)
 
 /** The failures of the node as they are; everything else is a node that does not answer as it should. */
 const answered = <A, E>(

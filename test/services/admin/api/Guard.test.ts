@@ -318,11 +318,7 @@ describe("Guard", () => {
   it.live("a request that does not fit the contract is told why, as JSON with a next step", () =>
     within((home) =>
       Effect.gen(function* () {
-        const { memory, port, token } = yield* node(home)
-        // Some answers begin with the first change.
-        yield* memory.notes
-          .put({ content: "more" })
-          .pipe(Effect.repeat(Schedule.spaced("50 millis")), Effect.forkScoped)
+        const { port, token } = yield* node(home)
         const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" }
         const cases = [
           ["GET", "/nothing/there", 404, "NotFound"],

@@ -170,7 +170,12 @@ describe("doctor: data directory and ports", () => {
       if (process.getuid?.() === 0) return
       const closed = join(directory, "closed")
       yield* Effect.promise(() => mkdir(closed, { mode: 0o500 }))
-      says((yield* examine(closed)).of("data directory"), "failed", /this user may not use/, /chmod u\+rwX/)
+      says(
+        (yield* examine(closed)).of("data directory"),
+        "failed",
+        /this user may not use/,
+        new RegExp(`chmod u\\+rwX ${closed}`)
+      )
       says((yield* examine(join(closed, "home"))).of("data directory"), "failed", /may not create it/, /FERAL_HOME/)
     })
   )
