@@ -1,11 +1,10 @@
 /**
  * `completions`: lets the shell complete commands and flags.
  */
-import { Effect, Option } from "effect"
+import { Effect, FileSystem, Option } from "effect"
 import { Command, Completions, Flag } from "effect/cli"
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
-import { elsewhere, explain } from "../services/node/FileError.ts"
+import { elsewhere, explain, writeWhole } from "../services/node/FileError.ts"
 import { quoted } from "../services/node/Invocation.ts"
 import { FileUnusable } from "../services/node/NodeFailure.ts"
 import { userHome } from "../services/node/UserHome.ts"
@@ -36,18 +35,6 @@ const hints: Record<Shell, (file: string) => string> = {
   fish: () => "Open a new shell to use them"
 }
 
-/** Writes a file whole or not at all. */
-const writeWhole = (file: string, text: string): void => {
-  const draft = `${file}.${process.pid}.tmp`
-  mkdirSync(dirname(file), { recursive: true })
-  try {
-    writeFileSync(draft, text)
-    renameSync(draft, file)
-  } finally {
-    rmSync(draft, { force: true })
-  }
-}
-
 const install = Command.make(
   "install",
   {
@@ -60,6 +47,7 @@ const install = Command.make(
   Effect.fnUntraced(function* ({ shell: given }) {
     const usual = basename(process.env["SHELL"] ?? "")
     const shell = given ?? shells.find((name) => name === usual)
+    const fs = yield* FileSystem.FileSystem
     const home = userHome()
     if (shell === undefined) {
       return yield* new WrongUsage({ problem: `name the shell: --shell ${shells.join(", --shell ")}` })
@@ -68,16 +56,16 @@ const install = Command.make(
       return yield* new WrongUsage({ problem: "this user has no home directory", nextStep: "set HOME" })
     const file = fileOf(shell, home)
     const script = Completions.generate("feral-sync", shell, yield* yield* Descriptor)
-    yield* Effect.try({
-      try: () => writeWhole(file, script),
-      catch: (error) => {
+    yield* fs.makeDirectory(dirname(file), { recursive: true }).pipe(
+      Effect.andThen(writeWhole(file, script, 0o644)),
+      Effect.mapError((error) => {
         const { problem, nextStep } = explain(error, file, elsewhere.file) ?? {
-          problem: String(error),
+          problem: error.message,
           nextStep: "check the directory"
         }
         return new FileUnusable({ file, problem, nextStep })
-      }
-    })
+      })
+    )
     if (yield* Globals.Json) return yield* writeJson({ shell, file })
     yield* writeLine(`Completions for ${shell} are in ${quoted(file)}. ${hints[shell](file)}`)
   })

@@ -159,3 +159,17 @@ export const makeDirectories: (
     () => Effect.void
   )
 })
+
+/** Writes a file whole or not at all: it gets its name when it is on the disk. What was there is replaced. */
+export const writeWhole = Effect.fnUntraced(function* (path: string, content: string, mode: number) {
+  const fs = yield* FileSystem.FileSystem
+  const draft = `${path}.new`
+  yield* fs.remove(draft, { force: true }).pipe(
+    Effect.andThen(fs.open(draft, { flag: "wx", mode })),
+    Effect.tap(() => fs.chmod(draft, mode)),
+    Effect.flatMap((file) => Effect.andThen(file.writeAll(new TextEncoder().encode(content)), file.sync)),
+    Effect.scoped,
+    Effect.andThen(fs.rename(draft, path)),
+    Effect.onError(() => Effect.ignore(fs.remove(draft, { force: true })))
+  )
+})

@@ -244,19 +244,9 @@ export const ensure = Effect.fn("Home.ensure")(function* (home: string) {
 })
 
 /** Writes all of a file or nothing of it, for this user's eyes only. */
-export const writeSecret = Effect.fn("Home.writeSecret")(function* (path: string, content: string) {
-  const fs = yield* FileSystem.FileSystem
-  const draft = `${path}.new`
-  yield* fs.remove(draft, { force: true }).pipe(
-    Effect.andThen(fs.open(draft, { flag: "wx", mode: 0o600 })),
-    Effect.tap(() => fs.chmod(draft, 0o600)),
-    Effect.flatMap((file) => Effect.andThen(file.writeAll(new TextEncoder().encode(content)), file.sync)),
-    Effect.scoped,
-    Effect.andThen(fs.rename(draft, path)),
-    Effect.onError(() => Effect.ignore(fs.remove(draft, { force: true }))),
-    Effect.mapError(unusable(path))
-  )
-})
+export const writeSecret = Effect.fn("Home.writeSecret")((path: string, content: string) =>
+  FileError.writeWhole(path, content, 0o600).pipe(Effect.mapError(unusable(path)))
+)
 
 /** What a failure of the file system means for the data directory. */
 export const unusable =
