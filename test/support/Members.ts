@@ -24,7 +24,7 @@ import { Transport } from "../../src/services/transport/Transport.ts"
 import { MemoryNetwork } from "../../src/services/transport/MemoryNetwork.ts"
 import { write } from "./Network.ts"
 import { webSocket } from "./Transports.ts"
-import type * as MemoryDisk from "../../src/services/store/MemoryDisk.ts"
+import * as MemoryDisk from "../../src/services/store/MemoryDisk.ts"
 import * as MemoryStore from "../../src/services/store/MemoryStore.ts"
 import * as MemoryTransport from "../../src/services/transport/MemoryTransport.ts"
 import * as StaticDiscovery from "../../src/services/discovery/StaticDiscovery.ts"
@@ -209,3 +209,19 @@ export const upTo = (...operations: ReadonlyArray<Operation>): VectorClock.Vecto
 /** Gives a node what a peer could have sent it. */
 export const take = ({ store }: Running, operations: ReadonlyArray<Operation>, coverage = upTo(...operations)) =>
   store.apply({ operations, coverage, quarantined: [] })
+
+/** A node that was started again, has met `b` before, and has written since: three minutes later, `b` is not there. */
+export const metBefore = Effect.gen(function* () {
+  const disk = MemoryDisk.make()
+  yield* Effect.scoped(
+    Effect.gen(function* () {
+      const [a] = [yield* start("a", [], { disk }), yield* start("b", [at("a")])]
+      yield* a.write("known")
+      yield* pass("10 seconds")
+    })
+  )
+  const a = yield* start("a", [], { disk, port: 2 })
+  yield* a.write("new")
+  yield* pass("3 minutes")
+  return a
+})

@@ -7,7 +7,18 @@ import { Effect, References, Schedule } from "effect"
 import { CanonicalJson } from "../../../src/core/replica/Json.ts"
 import * as MemoryDisk from "../../../src/services/store/MemoryDisk.ts"
 import { MemoryNetwork } from "../../../src/services/transport/MemoryNetwork.ts"
-import { at, pass, type Running, start, startOnSocket, take, upTo, world, written } from "../../support/Members.ts"
+import {
+  at,
+  metBefore,
+  pass,
+  type Running,
+  start,
+  startOnSocket,
+  take,
+  upTo,
+  world,
+  written
+} from "../../support/Members.ts"
 import { ca, Shelf } from "../../support/TlsNodes.ts"
 
 const summaryOf = ({ state }: Running) => Effect.map(state, ({ summary }) => summary)
@@ -80,17 +91,7 @@ describe("the summary of a node", () => {
   it.effect("that was started again while another one is not there", () =>
     world(
       Effect.gen(function* () {
-        const disk = MemoryDisk.make()
-        yield* Effect.scoped(
-          Effect.gen(function* () {
-            const [a] = [yield* start("a", [], { disk }), yield* start("b", [at("a")])]
-            yield* a.write("known")
-            yield* pass("10 seconds")
-          })
-        )
-        const a = yield* start("a", [], { disk, port: 2 })
-        yield* a.write("new")
-        yield* pass("3 minutes")
+        const a = yield* metBefore
         yield* says(
           a,
           /^Not in sync with the only other node\. b: not seen for 3 min; it lacks 1 operation of ours\. Start it; /

@@ -4,8 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as MemoryDisk from "../../../src/services/store/MemoryDisk.ts"
-import { at, pass, type Running, start, world } from "../../support/Members.ts"
+import { at, metBefore, pass, type Running, start, world } from "../../support/Members.ts"
 
 const read = ({ metrics }: Running, sample: string) =>
   Effect.map(metrics, (text) => {
@@ -101,17 +100,7 @@ describe("a node that was met before the start, and not since", () => {
   it.effect("is in the metrics, can be paused, and is waited for", () =>
     world(
       Effect.gen(function* () {
-        const disk = MemoryDisk.make()
-        yield* Effect.scoped(
-          Effect.gen(function* () {
-            const [a] = [yield* start("a", [], { disk }), yield* start("b", [at("a")])]
-            yield* a.write("known")
-            yield* pass("10 seconds")
-          })
-        )
-        const a = yield* start("a", [], { disk, port: 2 })
-        yield* a.write("new")
-        yield* pass("3 minutes")
+        const a = yield* metBefore
         const { peers, absent, troubles } = yield* a.state
         assert.deepStrictEqual([peers, absent?.map(({ node_id }) => node_id)], [[], ["b"]])
         assert.deepStrictEqual(
